@@ -1,0 +1,37 @@
+"""The errors and warnings that mssim raises; each message says what was given, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"]
+
+
+class MssimError(ValueError):
+    """Base of every error that bad input can cause; the command line turns it into one line and exit code 2."""
+
+
+class PoolError(MssimError):
+    """Recorded samples that cannot be read or that contradict themselves."""
+
+
+class StrategyError(MssimError):
+    """A strategy, vote or option that does not exist or does not make sense."""
+
+
+class BudgetError(MssimError):
+    """A budget that no strategy can spend, or that asks for more samples than were recorded."""
+
+
+class PoolWarning(UserWarning):
+    """Recorded samples that can be used, but whose oddity a reader of the results should know."""
+
+
+def choose_from(given: str, allowed: Iterable[str]) -> str:
+    """Say which names would have been right: the nearest ones first, then all of them if they are few."""
+    names = [str(name) for name in allowed]
+    near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
+    listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    hint = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
+    return f"{hint}choose from {listed or 'nothing (there are none)'}"
