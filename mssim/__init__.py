@@ -1,0 +1,57 @@
+"""mssim: replay ModelSwitch, Self-Consistency and voting rules over recorded samples of language models."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, StrategyError
+    from mssim.evaluator import evaluate
+    from mssim.evaluation import Comparison, Evaluation
+    from mssim.pool import Pool, load_pool
+    from mssim.strategies import Coverage, Mixture, ModelSwitch, SelfConsistency, Strategy, parse_strategy
+    from mssim.voting import Vote
+
+_HOMES = {
+    "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"],
+    "evaluator": ["evaluate"],
+    "evaluation": ["Comparison", "Evaluation"],
+    "pool": ["Pool", "load_pool"],
+    "strategies": ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"],
+    "voting": ["Vote"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BudgetError",
+    "Comparison",
+    "Coverage",
+    "Evaluation",
+    "Mixture",
+    "ModelSwitch",
+    "MssimError",
+    "Pool",
+    "PoolError",
+    "PoolWarning",
+    "SelfConsistency",
+    "Strategy",
+    "StrategyError",
+    "Vote",
+    "evaluate",
+    "load_pool",
+    "parse_strategy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported when first used: pandas, SciPy and Numba take a second that `mssim --help` must not wait for.
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(f"mssim.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'mssim' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,36 @@
+"""The command line: `mssim info`, `mssim evaluate`, `mssim compare`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mssim.cli.compare import compare
+from mssim.cli.evaluate import evaluate
+from mssim.cli.info import info
+from mssim.errors import MssimError
+
+app = typer.Typer(
+    name="mssim",
+    help="Replay ModelSwitch, Self-Consistency and voting rules over recorded samples of language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (info, evaluate, compare):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line and exit code 2."""
+    try:
+        app()
+    except MssimError as error:
+        print(f"mssim: error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("mssim: interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,127 @@
+"""What the commands share: options, tables, warnings and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mssim.errors import BudgetError, MssimError, PoolWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Rows to take: COLUMN=VALUE, also !=, <, <=, >, >=. Repeat it; several = on one column mean any of them.",
+    ),
+]
+Confidence = Annotated[float, typer.Option("--confidence-level", help="Of the intervals over questions.")]
+Clusters = Annotated[
+    str | None,
+    typer.Option("--clusters", help="Question column that marks dependent questions [default: cluster, if present]"),
+]
+
+_OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
+
+
+def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
+    """Read COLUMN=VALUE and the like."""
+    equal: dict[str, list[str]] = {}
+    others: list[tuple[str, str, Any]] = []
+    for text in given:
+        found = [(text.find(op), -len(op), op) for op in _OPERATORS if op in text]
+        if not found or min(found)[0] == 0:
+            raise MssimError(f"--where {text!r}; write COLUMN=VALUE, or !=, <, <=, >, >= for =")
+        operator = min(found)[2]
+        column, value = (part.strip() for part in text.split(operator, 1))
+        if operator == "=":
+            equal.setdefault(column, []).append(value)
+        else:
+            others.append((column, operator, value))
+    return [(column, "in", values) for column, values in equal.items()] + others
+
+
+def parse_budgets(given: str) -> list[int]:
+    """Read 2,4,8 or 1-16 or a mixture."""
+    budgets: list[int] = []
+    for part in given.split(","):
+        low, dash, high = part.strip().partition("-")
+        try:
+            first = int(low)
+            last = int(high) if dash else first
+        except ValueError:
+            raise BudgetError(f"--budgets {given!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16") from None
+        if first < 1 or last < first or last > 100_000:
+            raise BudgetError(f"--budgets {given!r}: {part.strip()!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16")
+        budgets += range(first, last + 1)
+    return budgets
+
+
+def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
+    """Print a frame as a table, or as JSON with null for missing numbers."""
+    if as_json:
+        print(json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+    shown = frame.dropna(axis="columns", how="all")
+    for name in shown.columns:
+        numeric = shown[name].dtype.kind in "ifu"
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in shown.itertuples(index=False):
+        table.add_row(*(_cell(name, value) for name, value in zip(shown.columns, row, strict=True)))
+    console.print(table)
+
+
+_DIGITS = {"samples_used": 2, "samples_median": 1, "distinct_answers": 2, "cost": 6, "mc_error": 5, "replay_sd": 5}
+
+
+def _cell(name: str, value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.{_DIGITS.get(name, 4)}f}"
+    return escape(str(value))
+
+
+@contextmanager
+def pool_warnings() -> Iterator[None]:
+    """Print each warning about a pool as one line on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, PoolWarning):
+            print(f"mssim: warning: {warning.message}", file=sys.stderr)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a progress callback that draws a bar on a terminal, and None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = [TextColumn(text), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

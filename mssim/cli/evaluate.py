@@ -1,0 +1,159 @@
+"""`mssim evaluate`: replay strategies over a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mssim.cli.common import (
+    Clusters,
+    Confidence,
+    Json,
+    WhereOption,
+    parse_budgets,
+    parse_where,
+    pool_warnings,
+    print_frame,
+    progress_bar,
+)
+from mssim.errors import MssimError, choose_from
+
+_KEYS = (
+    *("pool", "where", "min_samples", "strategies", "budgets", "n_replays", "seed", "replacement", "prices"),
+    *("clusters", "confidence_level", "out", "plot", "x"),
+)
+
+
+def evaluate(
+    pool: Annotated[str | None, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")] = None,
+    where: WhereOption = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="Keep questions with at least this many samples of every model.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="sc:MODEL, ms:MODEL+MODEL, mix:MODEL+MODEL or cov:MODEL, then ,option=value; repeat it."),
+    ] = None,
+    budgets: Annotated[str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16.")] = None,
+    n_replays: Annotated[int | None, typer.Option(help="Simulated runs [default: 10000]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same bits [default: 0]")] = None,
+    replacement: Annotated[
+        bool | None, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+    ] = None,
+    price: Annotated[list[str] | None, typer.Option(help="MODEL=PRICE of one sample; repeat it.")] = None,
+    clusters: Clusters = None,
+    confidence_level: Annotated[float | None, typer.Option(help="Of the intervals [default: 0.95]")] = None,
+    experiment: Annotated[
+        Path | None, typer.Option(help="TOML file with these settings; options given here replace it.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .svg or .pdf.")] = None,
+    x: Annotated[str | None, typer.Option(help="Of the plot: samples_used, budget or cost.")] = None,
+    json: Json = False,
+) -> None:
+    """Replay strategies over a pool and print accuracy, intervals, samples used and cost.
+
+    Example: mssim evaluate recorded/demo-synthetic --strategy sc:strong --strategy ms:strong+weak --budgets 2,4,8
+    --plot curves.png
+    """
+    given = {
+        "pool": pool,
+        "where": where,
+        "min_samples": min_samples,
+        "strategies": strategy,
+        "budgets": budgets,
+        "n_replays": n_replays,
+        "seed": seed,
+        "replacement": replacement,
+        "prices": _prices(price),
+        "clusters": clusters,
+        "confidence_level": confidence_level,
+        "out": out,
+        "plot": plot,
+        "x": x,
+    }
+    settings = _experiment(experiment) if experiment else {}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    _run(settings, as_json=json)
+
+
+def _run(settings: dict[str, Any], *, as_json: bool) -> None:
+    for name, example in (("pool", "recorded/demo-synthetic"), ("strategies", "--strategy sc:MODEL"), ("budgets", "--budgets 2,4,8")):
+        if not settings.get(name):
+            raise MssimError(f"no {name} given; e.g. {example}, or put it in the --experiment file")
+    outputs = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
+    for name, path in outputs.items():
+        if not path.absolute().parent.is_dir():
+            raise MssimError(f"--{name} {path}: the folder {path.absolute().parent} does not exist; create it first")
+    budgets = settings["budgets"]
+
+    from mssim.evaluator import evaluate as run
+    from mssim.pool import load_pool
+
+    with pool_warnings():
+        loaded = load_pool(settings["pool"], where=parse_where(settings.get("where", [])))
+    if "min_samples" in settings:
+        loaded = loaded.select(min_samples=settings["min_samples"])
+    with progress_bar("replaying") as progress:
+        evaluation = run(
+            loaded,
+            settings["strategies"],
+            parse_budgets(budgets) if isinstance(budgets, str) else budgets,
+            **{name: settings[name] for name in ("n_replays", "seed", "replacement", "prices") if name in settings},
+            progress=progress,
+        )
+    statistics = {name: settings[name] for name in ("confidence_level", "clusters") if name in settings}
+    frame = evaluation.to_frame(**statistics)
+    if "out" in outputs:
+        evaluation.save(outputs["out"])
+    if "plot" in outputs:
+        _plot(evaluation, outputs["plot"], settings.get("x", "samples_used"), statistics)
+    title = "SYNTHETIC DATA" if loaded.info.get("synthetic") else None
+    print_frame(frame, as_json=as_json, title=title)
+
+
+def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> None:
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise MssimError(f"--plot {path}: end the name in .png, .svg or .pdf")
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from mssim.plots import plot_curves
+
+    figure = plot_curves(evaluation, x, **statistics).figure
+    figure.savefig(path, dpi=200)
+    plt.close("all")
+
+
+def _prices(given: list[str] | None) -> dict[str, float] | None:
+    if not given:
+        return None
+    prices = {}
+    for text in given:
+        model, _, price = text.rpartition("=")
+        try:
+            prices[model] = float(price)
+        except ValueError:
+            raise MssimError(f"--price {text!r}; write MODEL=PRICE, the price of one sample") from None
+    return prices
+
+
+def _experiment(path: Path) -> dict[str, Any]:
+    """Read a TOML file; its pool is looked for beside it."""
+    import tomllib
+
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MssimError(f"--experiment {path}: cannot be read ({error})") from None
+    for name in settings:
+        if name not in _KEYS:
+            raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")
+    for name in ("pool", "out", "plot"):
+        if name in settings:
+            settings[name] = str(path.parent / settings[name])
+    return settings

@@ -1,0 +1,30 @@
+"""`mssim info`: what a pool holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mssim.cli.common import Json, WhereOption, parse_where, pool_warnings, print_frame
+
+
+def info(
+    pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
+    where: WhereOption = None,
+    json: Json = False,
+) -> None:
+    """Show the models of a pool, how much was recorded and what is odd about it.
+
+    Example: mssim info recorded/demo-synthetic
+    """
+    from mssim.pool import load_pool
+
+    with pool_warnings():
+        loaded = load_pool(pool, where=parse_where(where or []))
+    if not json:
+        for name in ("title", "source", "licence"):
+            if name in loaded.info:
+                print(f"{name}: {loaded.info[name]}")
+        print(f"{loaded!r}\nquestion columns: {', '.join(loaded.questions.columns)}")
+    print_frame(loaded.describe(), as_json=json)

@@ -1,0 +1,262 @@
+"""Results: per-question expectations of every strategy and budget, and the tables one makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim.errors import BudgetError, MssimError, StrategyError, choose_from
+from mssim.intervals import mean_interval, sign_flip_p_value
+from mssim.tables import table_from_frame
+
+__all__ = ["Comparison", "Evaluation"]
+
+SCHEMA = 1
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Strategy a against strategy b on the same questions.
+
+    difference is the accuracy of a minus that of b; low and high its confidence interval over questions; p_value that
+    of a sign-flip permutation test; wins, ties, losses the questions on which a is better, equal, worse (a tie: no
+    further apart than three Monte Carlo errors).
+    """
+
+    a: str
+    b: str
+    budget_a: int
+    budget_b: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    wins: int
+    ties: int
+    losses: int
+    n_questions: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row with the fields as columns."""
+        return pd.DataFrame([asdict(self)])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What `evaluate` found: the expectation over replays, per strategy, budget and question.
+
+    Attributes
+    ----------
+    strategies : tuple of str
+    budgets : ndarray of int64, shape (n_budgets,)
+    questions : DataFrame, one row per question
+    accuracy, samples_used, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Share of replays with a right answer; mean samples; mean cost in the unit of the recorded costs or prices, NaN
+        where neither is known.
+    n_replays : ndarray of int64, shape (n_strategies, n_budgets)
+        Replays behind the numbers; 0 where they are exact.
+    provenance : mapping
+        Versions, seed, pool fingerprint and settings.
+    """
+
+    strategies: tuple[str, ...]
+    budgets: NDArray[np.int64]
+    questions: pd.DataFrame
+    accuracy: Floats
+    samples_used: Floats
+    cost: Floats
+    n_replays: NDArray[np.int64]
+    provenance: Mapping[str, Any]
+
+    def to_frame(self, *, confidence_level: float = 0.95, clusters: str | None = None) -> pd.DataFrame:
+        """One row per strategy and budget.
+
+        Parameters
+        ----------
+        confidence_level : float, default 0.95
+        clusters : str, optional
+            Column of the questions whose equal values mark questions that depend on each other; default: the column
+            `cluster` if there is one. ``"question_id"`` treats all questions as independent.
+
+        Returns
+        -------
+        DataFrame
+            strategy, budget (samples allowed per question); accuracy, low, high (mean over questions and its
+            confidence interval); replay_sd (standard deviation of one run's accuracy on these questions); mc_error
+            (Monte Carlo error of accuracy, 0 where exact); samples_used and cost (mean per question); method;
+            n_questions.
+        """
+        labels = self._clusters(clusters)
+        low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
+        replay_sd, mc_error = self._run_scatter()
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        columns = {
+            "strategy": np.repeat(self.strategies, n_budgets),
+            "budget": np.tile(self.budgets, n_strategies),
+            "accuracy": self.accuracy.mean(axis=2).ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "replay_sd": replay_sd.ravel(),
+            "mc_error": mc_error.ravel(),
+            "samples_used": self.samples_used.mean(axis=2).ravel(),
+            "cost": self.cost.mean(axis=2).ravel(),
+            "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
+            "n_questions": n_questions,
+        }
+        return pd.DataFrame(columns)
+
+    def _run_scatter(self) -> tuple[Floats, Floats]:
+        """Standard deviation of one run's accuracy, and of the mean over replays.
+
+        Questions are drawn independently and each outcome is right or wrong, so the variance of a run's accuracy is
+        sum p (1 - p) / Q^2; R / (R - 1) undoes that p is itself a mean over R replays.
+        """
+        replays = np.maximum(self.n_replays, 1)
+        correction = np.where(replays > 1, replays / np.maximum(replays - 1, 1), 1.0)
+        variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
+        replay_sd = np.sqrt(np.where(self.n_replays > 0, correction, 1.0) * variance)
+        return replay_sd, np.where(self.n_replays > 0, replay_sd / np.sqrt(replays), 0.0)
+
+    def per_question(self) -> pd.DataFrame:
+        """One row per strategy, budget and question: accuracy, samples_used and cost, with the questions' columns."""
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        frame = pd.DataFrame(
+            {
+                "strategy": np.repeat(self.strategies, n_budgets * n_questions),
+                "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
+                "accuracy": self.accuracy.ravel(),
+                "samples_used": self.samples_used.ravel(),
+                "cost": self.cost.ravel(),
+            }
+        )
+        described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
+        taken = [name for name in described.columns if name not in frame.columns]
+        frame[taken] = described[taken].reset_index(drop=True)
+        return frame[["strategy", "budget", "question_id", "accuracy", "samples_used", "cost", *taken[1:]]]
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        *,
+        budget: int | tuple[int, int],
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        n_resamples: int = 9999,
+        seed: int = 0,
+    ) -> Comparison:
+        """Compare two strategies question by question; they were given the same draws.
+
+        Parameters
+        ----------
+        a, b : str
+            Names as in `strategies`.
+        budget : int or (int, int)
+            Budget of both, or of a and of b.
+        confidence_level, clusters
+            As in `to_frame`.
+        n_resamples : int, default 9999
+            Sign patterns of the permutation test.
+        seed : int, default 0
+
+        Returns
+        -------
+        Comparison
+        """
+        budget_a, budget_b = budget if isinstance(budget, tuple) else (budget, budget)
+        at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
+        labels = self._clusters(clusters)
+        difference = self.accuracy[at_a] - self.accuracy[at_b]
+        low, high = mean_interval(difference, confidence_level=confidence_level, clusters=labels, bounded=False)
+        noise = sum(self._mc_variance(at) for at in (at_a, at_b))
+        tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
+        return Comparison(
+            a,
+            b,
+            int(budget_a),
+            int(budget_b),
+            float(difference.mean()),
+            float(low),
+            float(high),
+            sign_flip_p_value(difference, clusters=labels, n_resamples=n_resamples, seed=seed),
+            int((~tie & (difference > 0)).sum()),
+            int(tie.sum()),
+            int((~tie & (difference < 0)).sum()),
+            difference.size,
+        )
+
+    def _mc_variance(self, at: tuple[int, int]) -> Floats:
+        accuracy, replays = self.accuracy[at], self.n_replays[at]
+        return accuracy * (1 - accuracy) / replays if replays else np.zeros_like(accuracy)
+
+    def _index(self, strategy: str, budget: int) -> tuple[int, int]:
+        if strategy not in self.strategies:
+            raise StrategyError(f"no strategy {strategy!r} was evaluated; {choose_from(strategy, self.strategies)}")
+        at = np.nonzero(self.budgets == budget)[0]
+        if not at.size:
+            raise BudgetError(f"budget {budget} was not evaluated; choose from {self.budgets.tolist()}")
+        return self.strategies.index(strategy), int(at[0])
+
+    def _clusters(self, column: str | None) -> NDArray[Any] | None:
+        if column is None:
+            column = "cluster" if "cluster" in self.questions.columns else "question_id"
+        if column not in self.questions.columns:
+            raise MssimError(f"clusters: no column {column!r}; {choose_from(column, self.questions.columns)}")
+        return None if column == "question_id" else self.questions[column].astype(str).to_numpy()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write per-question results and provenance to one Parquet file; it appears whole or not at all."""
+        header = {
+            "schema": SCHEMA,
+            "strategies": list(self.strategies),
+            "budgets": self.budgets.tolist(),
+            "n_replays": self.n_replays.tolist(),
+            "provenance": dict(self.provenance),
+        }
+        table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
+        target = Path(path)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            pa.parquet.write_table(table, part, compression="zstd")
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise MssimError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Evaluation:
+        """Read what `save` wrote."""
+        try:
+            table = pa.parquet.read_table(path)
+            header = json.loads((table.schema.metadata or {})[b"mssim"])
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise MssimError(f"{path}: not a result that mssim saved, or damaged ({error!r:.200})") from error
+        if header.get("schema") != SCHEMA:
+            raise MssimError(f"{path}: schema version {header.get('schema')}; this mssim reads version {SCHEMA}")
+        frame = table.to_pandas()
+        shape = (len(header["strategies"]), len(header["budgets"]), -1)
+        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in ("accuracy", "samples_used", "cost")}
+        questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
+        return cls(
+            strategies=tuple(header["strategies"]),
+            budgets=np.array(header["budgets"], dtype=np.int64),
+            questions=questions.reset_index(drop=True),
+            **values,
+            n_replays=np.array(header["n_replays"], dtype=np.int64),
+            provenance=header["provenance"],
+        )
+
+    def __repr__(self) -> str:
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        return f"Evaluation({n_strategies} strategies, {n_budgets} budgets, {n_questions} questions)"

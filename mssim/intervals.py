@@ -1,0 +1,165 @@
+"""Uncertainty over questions: standard errors, intervals and tests that know about clusters.
+
+The questions of a benchmark are a sample of the questions one could ask; these functions say how far a mean over them
+would move with another such sample (Miller 2024, arXiv 2411.00640). Monte Carlo error is a separate matter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from mssim.errors import MssimError
+
+__all__ = ["mean_interval", "sign_flip_p_value", "standard_error"]
+
+Floats = NDArray[np.float64]
+_FEW = 10  # expected right or wrong answers below which a mean is not nearly normal
+
+
+def standard_error(values: ArrayLike, clusters: ArrayLike | None = None) -> Floats:
+    """Standard error of the mean over the last axis; questions of one cluster may depend on each other.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., n_questions)
+    clusters : array_like, shape (n_questions,), optional
+        Label of each question's cluster; default: every question its own.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN with fewer than two clusters.
+
+    Notes
+    -----
+    sqrt(C / (C - 1) sum over clusters of (sum of deviations)^2) / Q; with clusters of one question each this is the
+    standard deviation over the square root of Q.
+
+    Examples
+    --------
+    >>> standard_error([0.0, 0.0, 1.0, 1.0]).round(4)
+    np.float64(0.2887)
+    >>> standard_error([0.0, 0.0, 1.0, 1.0], clusters=["a", "a", "b", "b"]).round(4)
+    np.float64(0.5)
+    """
+    x = np.asarray(values, dtype=float)
+    sums = _cluster_sums(x - x.mean(axis=-1, keepdims=True), clusters)
+    n = sums.shape[-1]
+    if n < 2:
+        return np.full(x.shape[:-1], np.nan)
+    return np.asarray(np.sqrt(n / (n - 1) * (sums**2).sum(axis=-1)) / x.shape[-1])[()]
+
+
+def mean_interval(
+    values: ArrayLike,
+    *,
+    confidence_level: float = 0.95,
+    clusters: ArrayLike | None = None,
+    bounded: bool = True,
+) -> tuple[Floats, Floats]:
+    """Confidence interval of the mean over the last axis.
+
+    Parameters
+    ----------
+    values : array_like, shape (..., n_questions)
+        One number per question: the expected accuracy, or a difference of two.
+    confidence_level : float, default 0.95
+    clusters : array_like, shape (n_questions,), optional
+        Label of each question's cluster.
+    bounded : bool, default True
+        Whether the values are shares from 0 to 1.
+
+    Returns
+    -------
+    low, high : ndarray, shape (...)
+
+    Notes
+    -----
+    Student's t with C - 1 degrees of freedom for C clusters. For shares this fails when all outcomes are 0 or 1 and
+    few, or when the mean is so near 0 or 1 that fewer than ten right or wrong answers are expected; there it is
+    Wilson's interval with the effective number of questions, mean (1 - mean) / se^2 and at most Q.
+
+    Examples
+    --------
+    >>> low, high = mean_interval([1.0] * 30)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.886, 1.0)
+    """
+    if not 0 < confidence_level < 1:
+        raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
+    x = np.asarray(values, dtype=float)
+    mean, error = x.mean(axis=-1), standard_error(x, clusters)
+    n_clusters = x.shape[-1] if clusters is None else len(np.unique(np.asarray(clusters)))
+    half = stats.t.ppf((1 + confidence_level) / 2, max(n_clusters - 1, 1)) * error
+    low, high = mean - half, mean + half
+    if not bounded:
+        return low, high
+    n = x.shape[-1]
+    few = np.minimum(mean, 1 - mean) * n < _FEW
+    binary = ((x == 0) | (x == 1)).all(axis=-1)
+    wilson_low, wilson_high = _wilson(mean, error, n, n_clusters, confidence_level)
+    small = few | binary
+    return (
+        np.where(small, wilson_low, np.clip(low, 0, 1))[()],
+        np.where(small, wilson_high, np.clip(high, 0, 1))[()],
+    )
+
+
+def _wilson(mean: Floats, error: Floats, n: int, n_clusters: int, confidence_level: float) -> tuple[Floats, Floats]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = np.where(error > 0, mean * (1 - mean) / error**2, n_clusters)
+    effective = np.clip(effective, 1, n)
+    z = stats.norm.ppf((1 + confidence_level) / 2)
+    centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
+    half = z / (1 + z**2 / effective) * np.sqrt(mean * (1 - mean) / effective + z**2 / (4 * effective**2))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def sign_flip_p_value(
+    differences: ArrayLike, *, clusters: ArrayLike | None = None, n_resamples: int = 9999, seed: int = 0
+) -> float:
+    """Two-sided p-value of a mean difference of zero: signs of whole clusters are flipped at random.
+
+    Parameters
+    ----------
+    differences : array_like, shape (n_questions,)
+    clusters : array_like, shape (n_questions,), optional
+    n_resamples : int, default 9999
+        With few clusters all sign patterns are tried instead.
+    seed : int, default 0
+
+    Returns
+    -------
+    float
+        At least 1 / (n_resamples + 1): the observed signs count as one of the patterns (Phipson & Smyth 2010,
+        doi:10.2202/1544-6115.1585).
+
+    Examples
+    --------
+    >>> sign_flip_p_value([1.0, 1.0, 1.0, 1.0])
+    0.125
+    """
+    sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
+    if not np.any(sums):
+        return 1.0
+    result = stats.permutation_test(
+        (sums, np.zeros_like(sums)),
+        lambda a, b, axis: (a - b).sum(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=n_resamples,
+        batch=max(1, 2_000_000 // sums.size),
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)
+
+
+def _cluster_sums(values: Floats, clusters: ArrayLike | None) -> Floats:
+    if clusters is None:
+        return values
+    codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
+    return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1))

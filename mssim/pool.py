@@ -1,0 +1,442 @@
+"""Pools: recorded answers of several models to the same questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim.assemble import assemble
+from mssim.errors import PoolError, PoolWarning, choose_from
+from mssim.tables import Where, conditions, encode, matches, read_table, table_from_frame
+
+__all__ = ["Pool", "load_pool"]
+
+SCHEMA = 1
+_SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "seed", "reasoning_effort"}
+_MANY_WITHOUT_ANSWER = 0.05
+_LONG_TEXT = 40
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pool:
+    """Recorded answers, as arrays; immutable.
+
+    Make one with `load_pool` or `Pool.from_frame`.
+
+    Attributes
+    ----------
+    models : tuple of str
+        In the order in which the table names them.
+    questions : DataFrame, one row per question
+        `question_id` and every column that is constant within a question (truth, cluster, topic, ...).
+    codes : ndarray of int16, shape (n_models, n_questions, n_samples)
+        Answer class of each sample, numbered within its question; -1 = no answer.
+    lengths : ndarray of int32, shape (n_models, n_questions)
+        Recorded samples; codes beyond them mean nothing.
+    class_offsets : ndarray of int64, shape (n_questions + 1,)
+        Classes of question q are rows class_offsets[q] to class_offsets[q + 1] of the next two.
+    class_correct : ndarray of bool, shape (n_classes,)
+    class_labels : pyarrow.Array of text, shape (n_classes,)
+    numbers : mapping of str to ndarray of float64, each of the shape of codes
+        Recorded numbers per sample: score, confidence, cost, latency, input_tokens, output_tokens.
+    extra : pyarrow.Table
+        All other columns per sample, models first, then questions, then samples.
+    info : mapping
+        What pool.json says: title, source, licence, settings, grader, synthetic, ...
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mssim import Pool
+    >>> frame = pd.DataFrame({
+    ...     "question_id": ["q1"] * 4, "model": ["a", "a", "b", "b"], "sample_index": [0, 1, 0, 1],
+    ...     "answer": ["7", "8", "7", None], "truth": "7",
+    ... })
+    >>> pool = Pool.from_frame(frame)
+    >>> pool
+    Pool(1 question, 2 models, 2 samples each: a, b)
+    >>> pool.codes[1, 0].tolist()
+    [0, -1]
+    """
+
+    models: tuple[str, ...]
+    questions: pd.DataFrame
+    codes: NDArray[np.int16]
+    lengths: NDArray[np.int32]
+    class_offsets: NDArray[np.int64]
+    class_correct: NDArray[np.bool_]
+    class_labels: pa.Array
+    numbers: Mapping[str, NDArray[np.float64]]
+    extra: pa.Table
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        arrays = [self.codes, self.lengths, self.class_offsets, self.class_correct, *self.numbers.values()]
+        for array in arrays:
+            array.flags.writeable = False
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, *, where: Where | None = None, info: Mapping[str, Any] | None = None
+    ) -> Pool:
+        """Make a pool from a long frame, one row per sample.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns question_id, model, sample_index, answer and one of correct and truth; further columns are kept.
+            A missing or blank answer is "no answer".
+        where : mapping or sequence of (column, operator, value), optional
+            Rows to take, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
+        info : mapping, optional
+            Title, source, licence and the like, kept in pool.json.
+
+        Raises
+        ------
+        PoolError
+            If a column is missing or the rows contradict each other; the message names row and remedy.
+        """
+        return _from_table(table_from_frame(frame), where, info or {})
+
+    @property
+    def question_ids(self) -> list[str]:
+        """Ids of the questions, in order."""
+        return list(self.questions["question_id"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that a replay can depend on, as hexadecimal text."""
+        digest = hashlib.sha256(json.dumps([self.models, self.question_ids]).encode())
+        recorded = np.where(self._is_recorded, self.codes, -2)
+        for array in (recorded, self.lengths, self.class_offsets, self.class_correct):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for name in sorted(self.numbers):
+            digest.update(name.encode() + np.ascontiguousarray(self.numbers[name]).tobytes())
+        return digest.hexdigest()
+
+    @property
+    def _is_recorded(self) -> NDArray[np.bool_]:
+        return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
+
+    def _sample_correct(self) -> NDArray[np.bool_]:
+        """Whether each sample is right, in the shape of codes."""
+        if not self.class_correct.size:
+            return np.zeros(self.codes.shape, dtype=bool)
+        index = np.clip(self.codes, 0, None) + self.class_offsets[:-1, None]
+        right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
+        return np.asarray(right & (self.codes >= 0) & self._is_recorded)
+
+    def model_index(self, model: str) -> int:
+        """Position of a model; an unknown one is a `PoolError` that names the nearest."""
+        if model not in self.models:
+            raise PoolError(f"no model {model!r} in this pool; {choose_from(model, self.models)}")
+        return self.models.index(model)
+
+    def select(
+        self,
+        *,
+        models: Sequence[str] | None = None,
+        questions: Iterable[str] | None = None,
+        where: Where | None = None,
+        min_samples: int = 0,
+    ) -> Pool:
+        """Take part of the pool; draws of what stays are the same as before.
+
+        Parameters
+        ----------
+        models : sequence of str, optional
+            Models to keep, in this order.
+        questions : iterable of str, optional
+            Ids of the questions to keep.
+        where : mapping or sequence of (column, operator, value), optional
+            Conditions on columns of questions or of samples.
+        min_samples : int, default 0
+            Keep the questions for which every kept model has at least this many samples.
+        """
+        pool = self
+        per_sample = [c for c in conditions(where) if c[0] not in self.questions.columns]
+        if per_sample:
+            pool = _from_table(pool._to_table(), per_sample, pool.info)
+        per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
+        keep = matches(table_from_frame(pool.questions), per_question)
+        if questions is not None:
+            wanted = {str(question) for question in questions}
+            unknown = sorted(wanted - set(pool.question_ids))
+            if unknown:
+                raise PoolError(f"no question {unknown[0]!r}; {choose_from(unknown[0], pool.question_ids)}")
+            keep &= pool.questions["question_id"].isin(wanted).to_numpy()
+        rows = np.array([pool.model_index(model) for model in (pool.models if models is None else models)], dtype=int)
+        if rows.size == 0 or np.unique(rows).size < rows.size:
+            raise PoolError(f"models={list(models or [])!r}: name each model to keep once")
+        keep &= (pool.lengths[rows] >= min_samples).all(axis=0)
+        if not keep.any():
+            raise PoolError(f"no question is left; the pool has {len(keep)}, the conditions exclude all of them")
+        return pool._take(rows, np.nonzero(keep)[0])
+
+    def _take(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> Pool:
+        lengths = self.lengths[np.ix_(models, questions)]
+        width = int(lengths.max(initial=0))
+        counts = np.diff(self.class_offsets)[questions]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        classes = np.repeat(self.class_offsets[questions] - offsets[:-1], counts) + np.arange(offsets[-1])
+        cells = np.ix_(models, questions, np.arange(width))
+        row_of = np.cumsum(self._is_recorded).reshape(self.codes.shape) - 1  # row of a sample in `extra`
+        samples = row_of[cells][np.arange(width) < lengths[:, :, None]]
+        return replace(
+            self,
+            models=tuple(self.models[i] for i in models),
+            questions=self.questions.iloc[questions].reset_index(drop=True),
+            codes=self.codes[cells],
+            lengths=lengths,
+            class_offsets=offsets,
+            class_correct=self.class_correct[classes],
+            class_labels=self.class_labels.take(pa.array(classes)),
+            numbers={name: values[cells] for name, values in self.numbers.items()},
+            extra=self.extra.take(pa.array(samples)) if self.extra.num_columns else self.extra,
+        )
+
+    def describe(self) -> pd.DataFrame:
+        """One row per model: questions, samples per question, and what the samples are like.
+
+        Returns
+        -------
+        DataFrame
+            model; questions (with at least one sample); samples_min, samples_median, samples_max per such question;
+            no_answer, share of samples without an answer; distinct_answers, mean number per question; accuracy of a
+            single sample; top_share, mean share of the most frequent answer.
+        """
+        correct = self._sample_correct()
+        rows = []
+        for m, model in enumerate(self.models):
+            asked = self.lengths[m] > 0
+            lengths = self.lengths[m][asked]
+            counts = self._class_counts(m)
+            classes = np.split(counts, self.class_offsets[1:-1])
+            silent = int(self.lengths[m].sum()) - int(counts.sum())
+            rows.append(
+                {
+                    "model": model,
+                    "questions": int(asked.sum()),
+                    "samples_min": int(lengths.min()),
+                    "samples_median": float(np.median(lengths)),
+                    "samples_max": int(lengths.max()),
+                    "no_answer": silent / int(lengths.sum()),
+                    "distinct_answers": np.mean([(c > 0).sum() for c, a in zip(classes, asked, strict=True) if a]),
+                    "accuracy": float(np.mean(correct[m][asked].sum(axis=1) / lengths)),
+                    "top_share": float(
+                        np.mean([c.max(initial=0) for c, a in zip(classes, asked, strict=True) if a] / lengths)
+                    ),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _class_counts(self, m: int) -> NDArray[np.int64]:
+        """How many samples of model m fall in each class, in the order of class_labels."""
+        voting = (self.codes[m] >= 0) & self._is_recorded[m]
+        flat = (self.codes[m] + self.class_offsets[:-1, None])[voting]
+        return np.bincount(flat, minlength=len(self.class_correct))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the long frame, one row per sample, that `from_frame` reads."""
+        return self._to_table().to_pandas()
+
+    def _to_table(self, *, questions: bool = True) -> pa.Table:
+        model, question, sample = np.nonzero(self._is_recorded)
+        codes = self.codes[model, question, sample]
+        label = pa.array(codes + self.class_offsets[question], mask=codes < 0)
+        columns = {
+            "question_id": pa.array(self.question_ids).take(pa.array(question)),
+            "model": pa.array(self.models).take(pa.array(model)),
+            "sample_index": pa.array(sample),
+            "answer": self.class_labels.take(label),
+            "correct": pa.array(self._sample_correct()[model, question, sample]),
+        }
+        columns |= {name: pa.array(values[model, question, sample]) for name, values in self.numbers.items()}
+        columns |= {name: self.extra[name] for name in self.extra.column_names}
+        if questions:
+            described = table_from_frame(self.questions.drop(columns="question_id")).take(pa.array(question))
+            columns |= {name: described[name] for name in described.column_names}
+        return pa.table(columns)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the pool folder: samples.parquet, questions.parquet, pool.json.
+
+        The folder appears whole or not at all; an existing one is replaced only with `overwrite`.
+        """
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise PoolError(f"{target} exists already; choose another path or pass overwrite=True")
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        old = target.with_name(f".{target.name}.{os.getpid()}.old")
+        try:
+            self._write(part)
+            if target.exists():
+                target.rename(old)
+            part.rename(target)
+        except OSError as error:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            raise PoolError(f"{target}: cannot be written ({error.strerror or error})") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            if old.exists():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+    def _write(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        tables = {"samples.parquet": self._to_table(questions=False), "questions.parquet": table_from_frame(self.questions)}
+        for name, table in tables.items():
+            pa.parquet.write_table(table, folder / name, compression="zstd")
+        described = {
+            "schema": SCHEMA,
+            **self.info,
+            "counts": {"questions": len(self.questions), "models": len(self.models), "samples": int(self.lengths.sum())},
+            "files": {name: _sha256(folder / name) for name in tables},
+        }
+        (folder / "pool.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def warnings(self) -> list[str]:
+        """What a reader of results from this pool should know; `load_pool` warns of each."""
+        found = []
+        recorded = self.lengths[self.lengths > 0]
+        if recorded.size and recorded.min() < recorded.max():
+            found.append(
+                f"samples per question and model range from {recorded.min()} to {recorded.max()}; "
+                "budgets are limited by the fewest (select with min_samples=)"
+            )
+        for model, lengths in zip(self.models, self.lengths, strict=True):
+            missing = int((lengths == 0).sum())
+            if missing:
+                found.append(
+                    f"model {model!r} has no sample for {missing} of {lengths.size} questions (select with min_samples=1)"
+                )
+        silent = (self.codes < 0) & self._is_recorded
+        for m, model in enumerate(self.models):
+            share = silent[m].sum() / max(int(self.lengths[m].sum()), 1)
+            if share > _MANY_WITHOUT_ANSWER:
+                found.append(f"model {model!r} gives no answer in {share:.1%} of its samples; they cost but never vote")
+        for name in self.extra.column_names:
+            if name in _SETTINGS:
+                values = encode(self.extra[name])[1]
+                shown = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
+                found.append(f"mixed settings: column {name!r} varies within questions ({shown}); choose one with where=")
+        return found + self._repeated_texts()
+
+    def _repeated_texts(self) -> list[str]:
+        if "text" not in self.extra.column_names:
+            return []
+        codes, texts = encode(self.extra["text"])
+        long = np.array([isinstance(text, str) and len(text) >= _LONG_TEXT for text in texts] + [False])
+        model, question, _ = np.nonzero(self._is_recorded)
+        kept = long[codes]
+        group = (model * len(self.questions) + question)[kept] * max(len(texts), 1) + codes[kept]
+        repeats = int(kept.sum()) - len(pd.unique(group))
+        if repeats <= 0.01 * max(int(kept.sum()), 1):
+            return []
+        return [
+            f"{repeats} of {int(kept.sum())} long texts repeat an earlier one of the same model and question: "
+            "a cache or a fixed seed may have collapsed the samples"
+        ]
+
+    def __repr__(self) -> str:
+        low, high = int(self.lengths.min()), int(self.lengths.max())
+        n = len(self.questions)
+        each = f"{high}" if low == high else f"{low} to {high}"
+        plural = "" if n == 1 else "s"
+        models = "" if len(self.models) == 1 else "s"
+        shown = ", ".join(self.models[:4]) + (", ..." if len(self.models) > 4 else "")
+        return f"Pool({n} question{plural}, {len(self.models)} model{models}, {each} samples each: {shown})"
+
+
+def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Pool:
+    """Load a pool folder or a long table.
+
+    Parameters
+    ----------
+    path : path
+        A folder written by `Pool.save`, a folder with a samples.parquet, or one Parquet, CSV or JSONL file with the
+        columns that `Pool.from_frame` asks for.
+    where : mapping or sequence of (column, operator, value), optional
+        Rows to take, e.g. ``{"prompt": "concise"}``, ``{"topic": ["Math", "Law"]}`` or ``[("topic", "!=", "Math")]``.
+
+    Returns
+    -------
+    Pool
+
+    Raises
+    ------
+    PoolError
+        If the file is damaged or its rows contradict each other; the message names row and remedy.
+
+    Warns
+    -----
+    PoolWarning
+        Of ragged lengths, models without some questions, many samples without an answer, identical response texts
+        and mixed settings.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise PoolError(f"{source} does not exist; give a pool folder or a .parquet, .csv or .jsonl table")
+    if (source / "pool.json").exists():
+        pool = _load_folder(source)
+        pool = pool if where is None else pool.select(where=where)
+    else:
+        table = read_table(source / "samples.parquet" if source.is_dir() else source)
+        pool = _from_table(table, where, {})
+    for message in pool.warnings():
+        warnings.warn(message, PoolWarning, stacklevel=2)
+    return pool
+
+
+def _from_table(
+    table: pa.Table, where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
+) -> Pool:
+    mask = matches(table, where)
+    numbers = np.nonzero(mask)[0] + 1
+    if numbers.size < table.num_rows:
+        table = table.filter(pa.array(mask))
+    return Pool(**assemble(table, numbers, questions), info=dict(info))
+
+
+def _load_folder(folder: Path) -> Pool:
+    samples = folder / "samples.parquet"
+    if not samples.exists():
+        raise PoolError(f"{folder} has no samples.parquet; a pool folder has samples.parquet and pool.json")
+    info = _read_info(folder / "pool.json")
+    for name, expected in info.pop("files", {}).items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise PoolError(f"{folder}: {name} is missing, but pool.json lists it; restore it")
+        if _sha256(folder / name) != expected:
+            raise PoolError(f"{folder / name} is not the file that pool.json describes (sha256 differs); restore it")
+    info.pop("counts", None)
+    questions = folder / "questions.parquet"
+    return _from_table(read_table(samples), None, info, read_table(questions) if questions.exists() else None)
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise PoolError(f"{path}: not JSON ({error})") from error
+    if not isinstance(info, dict) or info.pop("schema", None) != SCHEMA:
+        raise PoolError(f"{path}: unknown schema version; this mssim reads version {SCHEMA}, a newer one may be needed")
+    return info
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
