@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, settings
+
+from mssim import Pool
+
+mpl.use("Agg")
+
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture
+def shared_pools():
+    folder = SHARED / "pools"
+    if not folder.is_dir():
+        pytest.skip("the recorded pools of others, which are not part of the project, are not beside the checkout")
+    return folder
+
+
+def long_frame(answers, truth="a", **columns):
+    """A frame from {(model, question): [answers]}; the right answer of every question is `truth`."""
+    rows = [
+        {"question_id": question, "model": model, "sample_index": i, "answer": answer, "truth": truth}
+        for (model, question), given in answers.items()
+        for i, answer in enumerate(given)
+    ]
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def make_pool(answers, truth="a", **columns):
+    return Pool.from_frame(long_frame(answers, truth, **columns))

@@ -1,0 +1,201 @@
+"""Every rule again in plain Python: slow, obvious, and sharing no code with the library.
+
+A pool is a dict samples[model][question] = list of answers (None = no answer) and a set right[question] of right answers.
+"""
+
+import hashlib
+import math
+import random
+from collections import Counter
+
+MASK = 2**64 - 1
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+# Random numbers -------------------------------------------------------------------------------------------------------
+
+
+def mix(z):
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+    return z ^ (z >> 31)
+
+
+def word(state, index):
+    return mix((state + (index + 1) * GOLDEN) & MASK)
+
+
+def name_hash(name):
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def stream_key(seed, model, question):
+    return mix((mix((mix(seed) + name_hash(model)) & MASK) + name_hash(question)) & MASK)
+
+
+def positions(seed, model, question, replay, n, depth, replacement=False):
+    """Positions of the recorded samples that a replay draws, in order."""
+    state = word(stream_key(seed, model, question), replay)
+    drawn, left = [], list(range(n))
+    for j in range(depth):
+        uniform = word(state, j) >> 32
+        if replacement:
+            drawn.append(uniform * n >> 32)
+        else:
+            t = j + (uniform * (n - j) >> 32)
+            left[j], left[t] = left[t], left[j]
+            drawn.append(left[j])
+    return drawn
+
+
+def tie_rank(seed, question, replay, number):
+    """Rank of answer `number` (in alphabetical order) when ties are broken at random; the highest wins."""
+    return word(word(stream_key(seed, "", question), replay), number) >> 34
+
+
+# Votes ----------------------------------------------------------------------------------------------------------------
+
+
+def entropy_weight(answers, normaliser="distinct"):
+    votes = Counter(a for a in answers if a is not None)
+    m, u = sum(votes.values()), len(votes)
+    if u <= 1:
+        return 1.0
+    entropy = -sum(n / m * math.log2(n / m) for n in votes.values())
+    return 1 / m + (1 - 1 / m) * (1 - entropy / math.log2(u if normaliser == "distinct" else m))
+
+
+def vote(stages, within="none", normaliser="distinct", prior=None):
+    """Scores of all answers, in the order in which they were seen: models in order, then draws in order."""
+    scores = {}
+    for i, answers in enumerate(stages):
+        weight = (prior[i] if prior else 1.0) * (entropy_weight(answers, normaliser) if within == "entropy" else 1.0)
+        for answer in answers:
+            if answer is not None:
+                scores[answer] = scores.get(answer, 0.0) + weight
+    return scores
+
+
+def is_right(scores, right, ties, rank):
+    """Whether the answer with the highest score is right; `rank` orders tied answers under "random"."""
+    if not scores:
+        return False
+    top = max(scores.values())
+    tied = [answer for answer, score in scores.items() if math.isclose(score, top, rel_tol=1e-9)]
+    if ties == "first":
+        return tied[0] in right
+    if ties == "random":
+        return max(tied, key=rank) in right
+    return all(answer in right for answer in tied)
+
+
+# Strategies -----------------------------------------------------------------------------------------------------------
+
+
+def allocate(budget, n, sizes=None):
+    each = [math.ceil(budget / n)] * n if sizes is None else sizes
+    given = []
+    for most in each:
+        given.append(min(most, budget - sum(given)))
+    return given
+
+
+def agrees(answers, agreement, strict):
+    votes = Counter(a for a in answers if a is not None)
+    share = max(votes.values(), default=0) / len(answers)
+    return share > agreement if strict else share >= agreement
+
+
+def model_switch(draws, right, *, ties, rank, rule, agreement=1.0, strict=False, on_agreement="adopt", test_last=True):
+    """One replay: draws[i] are the answers that model i would give; returns (right, samples used per model)."""
+    asked = [i for i, answers in enumerate(draws) if answers]
+    used = [0] * len(draws)
+    for i in asked:
+        used[i] = len(draws[i])
+        if i == asked[-1] and not test_last:
+            break
+        if agrees(draws[i], agreement, strict):
+            stages = [draws[i]] if on_agreement == "adopt" else draws[: i + 1]
+            rules = {} if on_agreement == "adopt" else rule
+            return is_right(vote(stages, **rules), right, ties, rank), used
+    return is_right(vote(draws, **rule), right, ties, rank), used
+
+
+def mixture(draws, right, *, ties, rank, rule):
+    return is_right(vote(draws, **rule), right, ties, rank), [len(answers) for answers in draws]
+
+
+def coverage(draws, right):
+    return any(a in right for answers in draws for a in answers), [len(answers) for answers in draws]
+
+
+def replay(strategy, draws, right, rank):
+    """One replay of a strategy of the library, read by its documented attributes."""
+    kind = type(strategy).__name__
+    if kind == "Coverage":
+        return coverage(draws, right)
+    if kind == "SelfConsistency":
+        return mixture(draws, right, ties=strategy.ties, rank=rank, rule={})
+    v = strategy.vote
+    rule = {"within": v.within, "normaliser": v.normaliser, "prior": v.prior}
+    if kind == "Mixture":
+        return mixture(draws, right, ties=v.ties, rank=rank, rule=rule)
+    return model_switch(
+        draws,
+        right,
+        ties=v.ties,
+        rank=rank,
+        rule=rule,
+        agreement=strategy.agreement,
+        strict=strategy.strict,
+        on_agreement=strategy.on_agreement,
+        test_last=strategy.test_last,
+    )
+
+
+def recorded(pool):
+    """A library pool as plain dicts, by way of its long frame."""
+    frame = pool.to_frame().sort_values("sample_index", kind="stable")
+    samples = {model: {q: [] for q in pool.question_ids} for model in pool.models}
+    right = {q: set() for q in pool.question_ids}
+    for row in frame.itertuples():
+        answer = row.answer if isinstance(row.answer, str) else None
+        samples[row.model][row.question_id].append(answer)
+        if row.correct:
+            right[row.question_id].add(answer)
+    return samples, right
+
+
+def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
+    """Per question: how many replays are right, and samples used per model over all replays.
+
+    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams.
+    """
+    samples, right = recorded(pool)
+    hits, used = [], []
+    for q in pool.question_ids:
+        known = sorted({a for model in pool.models for a in samples[model][q] if a is not None})
+        n_right, total = 0, [0] * len(strategy.models)
+        for r in range(n_replays):
+            draws = []
+            for model, size in zip(strategy.models, allocate(budget, len(strategy.models), sizes_of(strategy)), strict=True):
+                given = samples[model][q]
+                if rng is not None:
+                    draws.append(rng.choices(given, k=size) if replacement else rng.sample(given, size))
+                else:
+                    draws.append([given[p] for p in positions(seed, model, q, r, len(given), size, replacement)])
+            ranks = random_ranks(known, rng) if rng is not None else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
+            won, spent = replay(strategy, draws, right[q], ranks.get)
+            n_right += won
+            total = [t + s for t, s in zip(total, spent, strict=True)]
+        hits.append(n_right)
+        used.append(total)
+    return hits, used
+
+
+def sizes_of(strategy):
+    return getattr(strategy, "sizes", None)
+
+
+def random_ranks(known, rng):
+    return dict(zip(known, random.Random(rng.random()).sample(range(len(known)), len(known)), strict=True))
