@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, StrategyError
-    from mssim.evaluator import evaluate
     from mssim.evaluation import Comparison, Evaluation
+    from mssim.evaluator import evaluate
     from mssim.pool import Pool, load_pool
     from mssim.strategies import Coverage, Mixture, ModelSwitch, SelfConsistency, Strategy, parse_strategy
     from mssim.voting import Vote

@@ -149,7 +149,7 @@ def _sample_index(table: pa.Table, row_numbers: Codes) -> Codes:
         )
     if numbers.max() > 2**31:  # huge ids: only their order matters
         return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
-    return numbers
+    return np.asarray(numbers)
 
 
 def _duplicate_message(rows: _Rows, row: int) -> str:
@@ -169,7 +169,9 @@ def _duplicate_message(rows: _Rows, row: int) -> str:
     if candidates:
         name = candidates[0]
         values = [str(value) for value in rows.table[name].unique().to_pylist()]
-        remedy = f"column {name!r} separates them: choose one value with where={{{name!r}: ...}} ({', '.join(values[:8])})"
+        remedy = (
+            f"column {name!r} separates them: choose one value with where={{{name!r}: ...}} ({', '.join(values[:8])})"
+        )
     return f"{len(twins)} rows for one sample, the second is {rows.name(twins[1])}; {remedy}"
 
 
@@ -207,7 +209,9 @@ def _classes(rows: _Rows, answer: Codes, labels: list[str], correct: NDArray[np.
     mixed = np.nonzero((right > 0) & (right < total))[0]
     if mixed.size:
         raise PoolError(_mixed_message(rows, voting[flat == mixed[0]], labels[pairs[mixed[0]] % len(labels)], correct))
-    offsets = np.searchsorted(pairs, np.arange(n_questions + 1) * len(labels)) if pairs.size else np.zeros(n_questions + 1)
+    offsets = (
+        np.searchsorted(pairs, np.arange(n_questions + 1) * len(labels)) if pairs.size else np.zeros(n_questions + 1)
+    )
     offsets = offsets.astype(np.int64)
     if np.diff(offsets).max() > _MOST_CLASSES:
         question = rows.question_ids[int(np.diff(offsets).argmax())]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,18 +109,12 @@ def evaluate(
     shape = (len(plans), grid.size, len(pool.questions))
     hits = np.zeros(shape, np.int64)
     asked = [np.full((len(plan.models), *shape[1:]), replays, np.int64) for plan in plans]
-    own = None if executor else ThreadPoolExecutor(os.cpu_count())
-    try:
-        done = 0
-        for task, (right, stopped) in zip(tasks, (executor or own).map(_replay, tasks), strict=True):  # type: ignore[union-attr]
+    with nullcontext(executor) if executor else _threads() as workers:
+        for done, (task, (right, stopped)) in enumerate(zip(tasks, workers.map(_replay, tasks), strict=True), 1):
             hits[task.strategy, :, task.questions] += right
             asked[task.strategy][1:, :, task.questions] -= np.cumsum(stopped, axis=0)[:-1]
-            done += 1
             if progress:
                 progress(done, len(tasks))
-    finally:
-        if own:
-            own.shutdown(cancel_futures=True)
 
     drawn = [plan.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
     costs = [(d * unit_cost(plan.models)).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
@@ -142,6 +138,16 @@ def evaluate(
             "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **_citation(pool)},
         },
     )
+
+
+@contextmanager
+def _threads() -> Iterator[Executor]:
+    """One thread per processor; what has not begun is dropped when the caller is interrupted."""
+    workers = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield workers
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def _citation(pool: Pool) -> dict[str, Any]:
@@ -193,7 +199,11 @@ def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64
                 f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
                 f"{lengths.min()} are recorded; lower the budget"
                 + ("" if replacement or not lengths.min() else ", draw with replacement,")
-                + (f" or select(min_samples={least}), which keeps {enough} of {lengths.size} questions" if enough else "")
+                + (
+                    f" or select(min_samples={least}), which keeps {enough} of {lengths.size} questions"
+                    if enough
+                    else ""
+                )
             )
 
 
@@ -210,7 +220,9 @@ def _unit_cost(
         wanted = {model for plan in plans for model in plan.models}
         lacking = sorted(wanted - set(prices))
         if lacking:
-            raise MssimError(f"prices: no price for model {lacking[0]!r}; give one per sample for each of {sorted(wanted)}")
+            raise MssimError(
+                f"prices: no price for model {lacking[0]!r}; give one per sample for each of {sorted(wanted)}"
+            )
         for model, price in prices.items():
             if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < np.inf:
                 raise MssimError(f"prices: {model!r} costs {price!r}; give a number from 0, the price of one sample")
@@ -266,7 +278,7 @@ def _tasks(
     for q in range(0, n_questions, width):
         block = slice(q, min(q + width, n_questions))
         offsets = pool.class_offsets[block.start : block.stop + 1]
-        for first, last in zip(edges[:-1], edges[1:], strict=True):
+        for first, last in pairwise(edges):
             yield _Task(
                 strategy,
                 plan,
@@ -285,14 +297,13 @@ def _tasks(
 
 def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return right [budget, question] and stopped [stage, budget, question] of one task."""
-    plan = task.plan
-    recorded = (task.codes, task.lengths, task.offsets, task.correct, task.keys)
+    plan, span = task.plan, (task.first, task.n_replays, task.replacement)
     if len(plan.models) == 1 and plan.kind != kernel.COVERAGE and (plan.need == NEVER).all():
-        one = [array[0] if array.ndim > 1 else array for array in recorded[:2]]
-        depth = int(plan.sizes.max())
-        rest = (plan.ties, depth, task.first, task.n_replays, task.replacement)
-        right = kernel.curve(*one, *recorded[2:4], task.keys[0], task.tie_keys, *rest)[plan.sizes[0] - 1]
+        recorded = (task.codes[0], task.lengths[0], task.offsets, task.correct, task.keys[0], task.tie_keys)
+        curve = kernel.curve(*recorded, plan.ties, int(plan.sizes.max()), *span)
+        right = curve[plan.sizes[0] - 1]
         return right, np.full((1, *right.shape), task.n_replays, np.int64)
+    recorded = (task.codes, task.lengths, task.offsets, task.correct, task.keys, task.tie_keys)
     rules = (plan.sizes, plan.need, plan.prior, plan.kind, plan.ties, plan.adopt)
-    right, stopped = kernel.staged(*recorded, task.tie_keys, *rules, task.first, task.n_replays, task.replacement)
+    right, stopped = kernel.staged(*recorded, *rules, *span)
     return right, stopped

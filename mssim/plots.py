@@ -1,4 +1,4 @@
-"""Figures in one house style: colour-blind-safe colours, a marker and a line style each so that grey print works too."""
+"""Figures in one house style: colour-blind-safe colours, and markers and line styles that survive grey print."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _MARKERS = "osD^vPX"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -83,7 +83,9 @@ def plot_curves(
         _scale_x(ax, frame[x].to_numpy())
         ax.set_xlabel(_AXES[x])
         ax.set_ylabel("accuracy (%)")
-        ax.legend(fontsize="small", title=f"band: {confidence_level:.0%} interval over questions", title_fontsize="small")
+        ax.legend(
+            fontsize="small", title=f"band: {confidence_level:.0%} interval over questions", title_fontsize="small"
+        )
         ax.set_title(_title(evaluation), fontsize="medium", loc="left")
     return ax
 

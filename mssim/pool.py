@@ -85,8 +85,8 @@ class Pool:
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        arrays = [self.codes, self.lengths, self.class_offsets, self.class_correct, *self.numbers.values()]
-        for array in arrays:
+        arrays: list[NDArray[Any]] = [self.codes, self.lengths, self.class_offsets, self.class_correct]
+        for array in (*arrays, *self.numbers.values()):
             array.flags.writeable = False
 
     @classmethod
@@ -252,7 +252,8 @@ class Pool:
 
     def to_frame(self) -> pd.DataFrame:
         """Return the long frame, one row per sample, that `from_frame` reads."""
-        return self._to_table().to_pandas()
+        frame: pd.DataFrame = self._to_table().to_pandas()
+        return frame
 
     def _to_table(self, *, questions: bool = True) -> pa.Table:
         model, question, sample = np.nonzero(self._is_recorded)
@@ -298,13 +299,20 @@ class Pool:
 
     def _write(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        tables = {"samples.parquet": self._to_table(questions=False), "questions.parquet": table_from_frame(self.questions)}
+        tables = {
+            "samples.parquet": self._to_table(questions=False),
+            "questions.parquet": table_from_frame(self.questions),
+        }
         for name, table in tables.items():
             pa.parquet.write_table(table, folder / name, compression="zstd")
         described = {
             "schema": SCHEMA,
             **self.info,
-            "counts": {"questions": len(self.questions), "models": len(self.models), "samples": int(self.lengths.sum())},
+            "counts": {
+                "questions": len(self.questions),
+                "models": len(self.models),
+                "samples": int(self.lengths.sum()),
+            },
             "files": {name: _sha256(folder / name) for name in tables},
         }
         (folder / "pool.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -322,7 +330,7 @@ class Pool:
             missing = int((lengths == 0).sum())
             if missing:
                 found.append(
-                    f"model {model!r} has no sample for {missing} of {lengths.size} questions (select with min_samples=1)"
+                    f"model {model!r} has no sample for {missing} of {lengths.size} questions (select min_samples=1)"
                 )
         silent = (self.codes < 0) & self._is_recorded
         for m, model in enumerate(self.models):
@@ -333,7 +341,9 @@ class Pool:
             if name in _SETTINGS:
                 values = encode(self.extra[name])[1]
                 shown = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
-                found.append(f"mixed settings: column {name!r} varies within questions ({shown}); choose one with where=")
+                found.append(
+                    f"mixed settings: column {name!r} varies within questions ({shown}); choose one with where="
+                )
         return found + self._repeated_texts()
 
     def _repeated_texts(self) -> list[str]:

@@ -1,8 +1,9 @@
-"""Strategies: ways of spending a budget of samples per question. They say what to do; `evaluate` finds what comes of it."""
+"""Strategies: ways of spending a budget of samples per question, without the budget and without the pool."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ __all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", 
 class Plan:
     """A strategy at given budgets, in the terms of the kernels; arrays are [stage, budget]."""
 
-    models: tuple[str, ...]
+    models: Sequence[str]
     sizes: NDArray[np.int64]
     need: NDArray[np.int64]
     prior: NDArray[np.float64]
@@ -31,18 +32,18 @@ class Plan:
     adopt: bool
 
 
-class Strategy:
+class Strategy(ABC):
     """Base of the strategies: models in order, and how they share a budget."""
 
-    models: tuple[str, ...]
+    models: Sequence[str]
 
+    @abstractmethod
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
         """Return what the kernels need to know."""
-        raise TypeError(f"{type(self).__name__} does not say how it is replayed; override plan")
 
 
 def allocate(budgets: NDArray[np.int64], n_models: int, sizes: Sequence[int] | None = None) -> NDArray[np.int64]:
-    """Samples per model at each budget.
+    """Share every budget among the models.
 
     Without `sizes`, ceil(budget / n) each in order until the budget is spent, as in ModelSwitch: the remainder goes to
     the last model that gets any. With `sizes`, at most that many from each model in order.
@@ -103,17 +104,17 @@ class Coverage(Strategy):
 
     Parameters
     ----------
-    models : str or sequence of str
+    models : sequence of str
         Several models share the budget as in ModelSwitch.
     sizes : sequence of int, optional
         Most samples per model; default: equal shares.
     """
 
-    models: tuple[str, ...]
-    sizes: tuple[int, ...] | None = None
+    models: Sequence[str]
+    sizes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        _set_models(self, (self.models,) if isinstance(self.models, str) else self.models)
+        _set_models(self, self.models)
         _set_sizes(self)
 
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
@@ -137,9 +138,9 @@ class Mixture(Strategy):
         Most samples per model, in order until the budget is spent; default: equal shares.
     """
 
-    models: tuple[str, ...]
+    models: Sequence[str]
     vote: Vote = field(default_factory=Vote.plurality)
-    sizes: tuple[int, ...] | None = None
+    sizes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         _set_models(self, self.models)
@@ -181,13 +182,13 @@ class ModelSwitch(Strategy):
     'ms:strong+weak,agreement=0.8,vote=plurality'
     """
 
-    models: tuple[str, ...]
+    models: Sequence[str]
     agreement: float = 1.0
     strict: bool = False
     on_agreement: str = "adopt"
     test_last: bool = True
     vote: Vote = field(default_factory=Vote.entropy)
-    sizes: tuple[int, ...] | None = None
+    sizes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         _set_models(self, self.models)

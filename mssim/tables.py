@@ -121,7 +121,9 @@ def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
     triples = list(where)
     for triple in triples:
         if not (isinstance(triple, tuple | list) and len(triple) == 3):
-            raise PoolError(f"where: {triple!r} is not a (column, operator, value) triple, e.g. ('topic', '!=', 'Math')")
+            raise PoolError(
+                f"where: {triple!r} is not a (column, operator, value) triple, e.g. ('topic', '!=', 'Math')"
+            )
     return [(c, "==" if op == "=" else op, v) for c, op, v in triples]
 
 

@@ -87,9 +87,11 @@ class Vote:
         """Return the same vote with its prior as one weight per model, in their order."""
         prior = self.prior
         if prior and isinstance(prior[0], tuple):
-            given = dict(prior)  # type: ignore[arg-type]
+            given = dict(prior)
             if set(given) != set(models):
-                raise StrategyError(f"vote: prior names {sorted(given)}, the strategy asks {list(models)}; name each once")
+                raise StrategyError(
+                    f"vote: prior names {sorted(given)}, the strategy asks {list(models)}; name each once"
+                )
             prior = tuple(given[model] for model in models)
         if prior and len(prior) != len(models):
             raise StrategyError(f"vote: prior has {len(prior)} weights for {len(models)} models; give one each")
@@ -105,5 +107,7 @@ def _freeze(
     for entry in frozen:
         weight = entry[1] if isinstance(entry, tuple) else entry
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-            raise StrategyError(f"vote: prior weight {weight!r}; give positive numbers, and leave a model out to ignore it")
+            raise StrategyError(
+                f"vote: prior weight {weight!r}; give positive numbers, and leave a model out to ignore it"
+            )
     return frozen  # type: ignore[return-value]

@@ -1,6 +1,6 @@
 """Every rule again in plain Python: slow, obvious, and sharing no code with the library.
 
-A pool is a dict samples[model][question] = list of answers (None = no answer) and a set right[question] of right answers.
+A pool is a dict samples[model][question] = list of answers (None = no answer) and right[question] = set of answers.
 """
 
 import hashlib
@@ -178,13 +178,19 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
         n_right, total = 0, [0] * len(strategy.models)
         for r in range(n_replays):
             draws = []
-            for model, size in zip(strategy.models, allocate(budget, len(strategy.models), sizes_of(strategy)), strict=True):
+            for model, size in zip(
+                strategy.models, allocate(budget, len(strategy.models), sizes_of(strategy)), strict=True
+            ):
                 given = samples[model][q]
                 if rng is not None:
                     draws.append(rng.choices(given, k=size) if replacement else rng.sample(given, size))
                 else:
                     draws.append([given[p] for p in positions(seed, model, q, r, len(given), size, replacement)])
-            ranks = random_ranks(known, rng) if rng is not None else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
+            ranks = (
+                random_ranks(known, rng)
+                if rng is not None
+                else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
+            )
             won, spent = replay(strategy, draws, right[q], ranks.get)
             n_right += won
             total = [t + s for t, s in zip(total, spent, strict=True)]

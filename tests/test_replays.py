@@ -108,7 +108,9 @@ def test_one_stage_gives_the_same_in_both_kernels(ties):
     pool = make_pool({("x", f"q{q}"): rng.choices(["a", "b", "c", None], k=40) for q in range(6)})
     staged = ModelSwitch(["x"], agreement=2, test_last=True, vote=Vote.plurality(ties=ties))
     entropy = Mixture(["x"], vote=Vote.entropy(ties=ties))
-    one, two, three = (counts(pool, s, range(1, 41), n_replays=33) for s in (SelfConsistency("x", ties), staged, entropy))
+    one, two, three = (
+        counts(pool, s, range(1, 41), n_replays=33) for s in (SelfConsistency("x", ties), staged, entropy)
+    )
     # agreement above 1 never stops, so the plan is the plain curve; a threshold no share can reach goes the other way
     never = ModelSwitch(["x"], agreement=1.0, strict=True, vote=Vote.plurality(ties=ties))
     assert one == two == three == counts(pool, never, range(1, 41), n_replays=33)
@@ -205,6 +207,8 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error():
     rng = random.Random(5)
     given_ = {(m, f"q{q}"): rng.choices("aabbc", k=12) for m in "xy" for q in range(20)}
     shuffled = {key: rng.sample(answers, len(answers)) for key, answers in given_.items()}
-    one, two = (evaluate(make_pool(p), ModelSwitch(XYZ[:2]), [8], n_replays=4000).to_frame().iloc[0] for p in (given_, shuffled))
+    one, two = (
+        evaluate(make_pool(p), ModelSwitch(XYZ[:2]), [8], n_replays=4000).to_frame().iloc[0] for p in (given_, shuffled)
+    )
     assert abs(one.accuracy - two.accuracy) < 5 * np.hypot(one.mc_error, two.mc_error)
     assert one.mc_error > 0

@@ -16,7 +16,13 @@ def drawn(n, depth, state, replacement=False, samples=None):
 
 def test_splitmix64_gives_the_published_sequence():
     # First outputs for seed 1234567 of the reference implementation (Vigna, splitmix64.c).
-    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    expected = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     assert [int(word(np.uint64(1234567), i)) for i in range(5)] == expected
     assert [naive.word(1234567, i) for i in range(5)] == expected
 
@@ -64,7 +70,9 @@ def test_every_order_is_equally_likely(replacement):
 
 def test_words_of_neighbouring_replays_and_questions_are_uncorrelated():
     keys = stream_keys(0, ["m"], hash_names([f"q{i}" for i in range(40)]))[0]
-    uniform = np.array([[[int(word(np.uint64(word(k, r)), j)) / 2**64 for j in range(8)] for r in range(40)] for k in keys])
+    uniform = np.array(
+        [[[int(word(np.uint64(word(k, r)), j)) / 2**64 for j in range(8)] for r in range(40)] for k in keys]
+    )
     assert stats.kstest(uniform.ravel(), "uniform").pvalue > 1e-6
     for axis in range(3):
         rolled = np.roll(uniform, 1, axis=axis)

@@ -9,7 +9,6 @@ import typer
 
 from mssim.cli.common import (
     Clusters,
-    Confidence,
     Json,
     WhereOption,
     parse_budgets,
@@ -80,13 +79,19 @@ def evaluate(
 
 
 def _run(settings: dict[str, Any], *, as_json: bool) -> None:
-    for name, example in (("pool", "recorded/demo-synthetic"), ("strategies", "--strategy sc:MODEL"), ("budgets", "--budgets 2,4,8")):
+    for name, example in (
+        ("pool", "recorded/demo-synthetic"),
+        ("strategies", "--strategy sc:MODEL"),
+        ("budgets", "--budgets 2,4,8"),
+    ):
         if not settings.get(name):
             raise MssimError(f"no {name} given; e.g. {example}, or put it in the --experiment file")
     outputs = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         if not path.absolute().parent.is_dir():
             raise MssimError(f"--{name} {path}: the folder {path.absolute().parent} does not exist; create it first")
+    if "plot" in outputs and outputs["plot"].suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise MssimError(f"--plot {outputs['plot']}: end the name in .png, .svg or .pdf")
     budgets = settings["budgets"]
 
     from mssim.evaluator import evaluate as run
@@ -104,7 +109,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
             **{name: settings[name] for name in ("n_replays", "seed", "replacement", "prices") if name in settings},
             progress=progress,
         )
-    statistics = {name: settings[name] for name in ("confidence_level", "clusters") if name in settings}
+    statistics: dict[str, Any] = {name: settings[name] for name in ("confidence_level", "clusters") if name in settings}
     frame = evaluation.to_frame(**statistics)
     if "out" in outputs:
         evaluation.save(outputs["out"])
@@ -115,17 +120,15 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> None:
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise MssimError(f"--plot {path}: end the name in .png, .svg or .pdf")
     import matplotlib as mpl
 
-    mpl.use("Agg")
+    mpl.use("Agg")  # no screen is needed to write a file
     import matplotlib.pyplot as plt
 
     from mssim.plots import plot_curves
 
-    figure = plot_curves(evaluation, x, **statistics).figure
-    figure.savefig(path, dpi=200)
+    plot_curves(evaluation, x, **statistics)
+    plt.savefig(path)
     plt.close("all")
 
 

@@ -14,7 +14,8 @@ from mssim.kernels.streams import draw, word
 
 FIRST, RANDOM, WRONG = 0, 1, 2  # tie rules
 PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, COVERAGE = 0, 1, 2, 3  # what the final vote counts
-# What a vote knows of a stage: draws counted, sum of n log2 n over classes (see _logarithms), distinct and valid answers.
+# What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see _logarithms), distinct answers,
+# valid answers.
 AT, ORDERED, DISTINCT, VALID = 0, 1, 2, 3
 
 SHIFT = 47
@@ -29,7 +30,7 @@ _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of flo
 
 @njit(nogil=True, cache=True)
 def _tag(ties, right, tie_state, c):
-    """Rank of class c among tied classes under "random" (a hash of replay and class) and "wrong" (wrong classes win)."""
+    """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" the wrong ones first."""
     if ties == RANDOM:
         return np.int64(word(tie_state, c) >> _TAG_BITS)
     return np.int64(1) - right
@@ -155,7 +156,7 @@ def _common_leader(best, sizes, b, last):
 
 @njit(nogil=True, cache=True)
 def _count(i, to, order, nothing, counts, members, facts, terms):
-    """Make counts[i], members[i] (the distinct classes, as they came) and facts[i] hold the first `to` draws of stage i."""
+    """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of stage i."""
     ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
     for j in range(facts[i, AT], to):
         c = order[i, j]
@@ -188,6 +189,12 @@ def _weight(kind, ordered, distinct, valid, logs):
 
 
 @njit(nogil=True, cache=True)
+def _wins(ties, right, tie_state, c, other):
+    """Whether class c wins a tie against another class."""
+    return _tag(ties, right[c], tie_state, c) > _tag(ties, right[other], tie_state, other)
+
+
+@njit(nogil=True, cache=True)
 def _vote(counts, weights, members, facts, last, right, ties, tie_state):
     """Whether the class with the most weighted votes over stages 0..last is right.
 
@@ -202,9 +209,8 @@ def _vote(counts, weights, members, facts, last, right, ties, tie_state):
                 score += weights[k] * counts[k, c]
             if score > top * _HIGHER:
                 top, winner = score, np.int64(c)
-            elif ties != FIRST and score * _HIGHER >= top:
-                if _tag(ties, right[c], tie_state, c) > _tag(ties, right[winner], tie_state, winner):
-                    winner = np.int64(c)
+            elif ties != FIRST and score * _HIGHER >= top and _wins(ties, right, tie_state, c, winner):
+                winner = np.int64(c)
     return right[winner]
 
 
@@ -220,7 +226,21 @@ def _covered(order, right, sizes, b):
 
 @njit(nogil=True, cache=True)
 def staged(
-    codes, lengths, offsets, correct, keys, tie_keys, sizes, need, prior, kind, ties, adopt, first, n_replays, replacement
+    codes,
+    lengths,
+    offsets,
+    correct,
+    keys,
+    tie_keys,
+    sizes,
+    need,
+    prior,
+    kind,
+    ties,
+    adopt,
+    first,
+    n_replays,
+    replacement,
 ):
     """Replay one strategy that asks its models in turn, at all budgets.
 
