@@ -92,8 +92,8 @@ def evaluate(
     >>> result = evaluate(pool, ["sc:a", "ms:a+b"], budgets=[2], n_replays=1000)
     >>> result.to_frame()[["strategy", "accuracy", "samples_used"]]
       strategy  accuracy  samples_used
-    0     sc:a      0.66           2.0
-    1   ms:a+b      0.66           1.0
+    0     sc:a     0.655           2.0
+    1   ms:a+b     0.655           1.0
     """
     named = _named(strategies)
     grid = _budgets(budgets)

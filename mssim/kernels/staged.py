@@ -30,7 +30,7 @@ _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of flo
 
 @njit(nogil=True, cache=True)
 def _tag(ties, right, tie_state, c):
-    """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" the wrong ones first."""
+    """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" wrong ones first."""
     if ties == RANDOM:
         return np.int64(word(tie_state, c) >> _TAG_BITS)
     return np.int64(1) - right
