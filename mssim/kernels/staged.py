@@ -24,7 +24,7 @@ _NEVER = -(np.int64(1) << 62)
 _TAG_BITS = np.uint64(64 - 30)
 _CLASS_BITS = np.int64(0x1FFFE)
 _LANES = 4
-_UNIT = 2.0**40
+_UNIT = 2.0**-40
 _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
 
 
@@ -38,12 +38,13 @@ def _tag(ties, right, tie_state, c):
 
 @njit(nogil=True, cache=True)
 def _logarithms(depth):
-    """log2 n, and n log2 n in units of 2**-40: whole numbers, whose sum is the same in any order."""
-    logs, terms = np.zeros(depth + 1), np.zeros(depth + 1, np.int64)
+    """log2 n, its inverse, and n log2 n in units of 2**-40: whole numbers, whose sum is the same in any order."""
+    logs, inverse_logs, terms = np.zeros(depth + 1), np.zeros(depth + 1), np.zeros(depth + 1, np.int64)
     for n in range(2, depth + 1):
         logs[n] = np.log2(n)
-        terms[n] = np.int64(np.rint(n * logs[n] * _UNIT))
-    return logs, terms
+        inverse_logs[n] = 1.0 / logs[n]
+        terms[n] = np.int64(np.rint(n * logs[n] / _UNIT))
+    return logs, inverse_logs, terms
 
 
 @njit(nogil=True, cache=True)
@@ -179,13 +180,13 @@ def _count(i, to, order, nothing, counts, members, facts, terms):
 
 
 @njit(nogil=True, cache=True)
-def _weight(kind, ordered, distinct, valid, logs):
+def _weight(kind, ordered, distinct, valid, logs, inverse_logs):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
     if kind == PLAIN or distinct <= 1:
         return 1.0
     share = 1.0 / valid
-    entropy = logs[valid] - ordered / _UNIT * share
-    return share + (1.0 - share) * (1.0 - entropy / logs[distinct if kind == ENTROPY_DISTINCT else valid])
+    entropy = logs[valid] - ordered * _UNIT * share
+    return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
 
 @njit(nogil=True, cache=True)
@@ -195,22 +196,24 @@ def _wins(ties, right, tie_state, c, other):
 
 
 @njit(nogil=True, cache=True)
-def _vote(counts, weights, members, facts, last, right, ties, tie_state):
+def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state):
     """Whether the class with the most weighted votes over stages 0..last is right.
 
-    Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win.
+    Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win. Of
+    the classes that only the last stage saw, none can beat that stage's leader.
     """
     top, winner = 0.0, np.int64(right.size - 1)
     for i in range(last + 1):
-        for place in range(facts[i, DISTINCT]):
-            c = members[i, place]
+        n_places = facts[i, DISTINCT] if i < last else 1
+        for place in range(n_places):
+            c = np.int64(members[i, place]) if i < last else leader
             score = 0.0
             for k in range(last + 1):
                 score += weights[k] * counts[k, c]
             if score > top * _HIGHER:
-                top, winner = score, np.int64(c)
-            elif ties != FIRST and score * _HIGHER >= top and _wins(ties, right, tie_state, c, winner):
-                winner = np.int64(c)
+                top, winner = score, c
+            elif ties != FIRST and 0.0 < top <= score * _HIGHER and _wins(ties, right, tie_state, c, winner):
+                winner = c
     return right[winner]
 
 
@@ -268,7 +271,7 @@ def staged(
         depths[i] = sizes[i].max()
     depth = depths.max()
     most = np.max(offsets[1:] - offsets[:-1])
-    logs, terms = _logarithms(depth)
+    logs, inverse_logs, terms = _logarithms(depth)
     samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
     order, targets = np.empty((n_stages, depth), np.uint16), np.empty(depth, np.uint32)
     tally, members = np.zeros((n_stages, most + 1), np.int64), np.zeros((n_stages, depth + 1), np.uint16)
@@ -306,8 +309,11 @@ def staged(
                     continue
                 for i in range(end + 1):
                     _count(i, sizes[i, b], order, right.size - 1, counts, members, facts, terms)
-                    weights[i] = prior[i] * _weight(kind, facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID], logs)
-                hit[b] += _vote(counts, weights, members, facts, end, right, ties, tie_state)
+                    weights[i] = prior[i] * _weight(
+                        kind, facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID], logs, inverse_logs
+                    )
+                leader = (best[end, sizes[end, b]] & _CLASS_BITS) >> 1
+                hit[b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
             for i in range(n_stages):
                 for place in range(facts[i, DISTINCT]):
                     counts[i, members[i, place]] = 0.0
