@@ -301,9 +301,9 @@ def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if len(plan.models) == 1 and plan.kind != kernel.COVERAGE and (plan.need == NEVER).all():
         recorded = (task.codes[0], task.lengths[0], task.offsets, task.correct, task.keys[0], task.tie_keys)
         curve = kernel.curve(*recorded, plan.ties, int(plan.sizes.max()), *span)
-        right = curve[plan.sizes[0] - 1]
+        right = curve[:, plan.sizes[0] - 1].T
         return right, np.full((1, *right.shape), task.n_replays, np.int64)
     recorded = (task.codes, task.lengths, task.offsets, task.correct, task.keys, task.tie_keys)
     rules = (plan.sizes, plan.need, plan.prior, plan.kind, plan.ties, plan.adopt)
     right, stopped = kernel.staged(*recorded, *rules, *span)
-    return right, stopped
+    return right.T, np.moveaxis(stopped, 0, 2)

@@ -27,6 +27,9 @@ _LANES = 4
 _UNIT = 2.0**-40
 _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
 
+# Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
+_inlined = njit(nogil=True, inline="always")
+
 
 @njit(nogil=True, cache=True)
 def _tag(ties, right, tie_state, c):
@@ -64,7 +67,7 @@ def _load(codes, n, nothing, samples, scratch, source):
         scratch[source, s] = c
 
 
-@njit(nogil=True, cache=True)
+@_inlined
 def _start(tally, order, row, depth, right, ties, tie_state):
     """Start the tally of every drawn class; its earliest draw is written last and stays."""
     for j in range(depth - 1, -1, -1):
@@ -72,6 +75,27 @@ def _start(tally, order, row, depth, right, ties, tie_state):
         tag = depth - j if ties == FIRST else _tag(ties, right[c], tie_state, c)
         tally[row, c] = (tag << 17) + (np.int64(c) << 1) + right[c]
     tally[row, right.size - 1] = _NEVER
+
+
+@njit(nogil=True, cache=True)
+def _row_width(n):
+    """An odd number from n, so that rows of tallies do not compete for one set of the cache."""
+    return n + 1 - n % 2
+
+
+@_inlined
+def _lead(row, depth, order, tally, best):
+    """Fill best[row, m] with the leading tally after m draws (0 = no answer yet), for _LANES rows.
+
+    Replays run side by side because each waits for its own last tally.
+    """
+    for lane in range(row, row + _LANES):
+        best[lane, 0] = 0
+    for j in range(depth):
+        for lane in range(row, row + _LANES):
+            c = order[lane, j]
+            tally[lane, c] += _VOTE
+            best[lane, j + 1] = max(best[lane, j], tally[lane, c])
 
 
 @njit(nogil=True, cache=True)
@@ -85,82 +109,63 @@ def curve(codes, lengths, offsets, correct, keys, tie_keys, ties, depth, first, 
     keys      : uint64 [question]; tie_keys likewise
     first     : number of the first replay
 
-    Returns int64 [depth, question]: in how many of the replays the plurality of the first k + 1 draws is right.
+    Returns int64 [question, draws - 1]: in how many of the replays the plurality of the first k + 1 draws is right.
     """
     n_questions, width = codes.shape
-    result = np.zeros((depth, n_questions), np.int64)
+    hits = np.zeros((n_questions, depth), np.int64)
     most = np.max(offsets[1:] - offsets[:-1]) + 1
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((_LANES, depth), np.uint16), np.empty(depth, np.uint32)
-    # Replays run side by side because each waits for its own last tally; an odd width keeps the rows off one cache set.
-    tally = np.empty((_LANES, most + 1 - most % 2), np.int64)
-    best, live = np.empty(_LANES, np.int64), np.empty(_LANES, np.int64)
-    hits = np.empty(depth, np.int64)
+    tally, best = np.empty((_LANES, _row_width(most)), np.int64), np.empty((_LANES, depth + 1), np.int64)
     for q in range(n_questions):
         right = _right_classes(correct, offsets, q)
         _load(codes[q], lengths[q], right.size - 1, samples, scratch, 0)
-        hits[:] = 0
         for r in range(first, first + n_replays, _LANES):
             for lane in range(_LANES):
                 state = word(keys[q], r + lane)
                 draw(order, lane, depth, targets, scratch, samples, 0, lengths[q], state, replacement)
                 _start(tally, order, lane, depth, right, ties, word(tie_keys[q], r + lane))
-                best[lane] = 0
-                live[lane] = r + lane < first + n_replays
-            for j in range(depth):
-                hit = np.int64(0)
-                for lane in range(_LANES):
-                    c = order[lane, j]
-                    tally[lane, c] += _VOTE
-                    best[lane] = max(best[lane], tally[lane, c])
-                    hit += best[lane] & live[lane]
-                hits[j] += hit
-        result[:, q] = hits
-    return result
+            _lead(0, depth, order, tally, best)
+            for lane in range(min(_LANES, first + n_replays - r)):
+                for j in range(depth):
+                    hits[q, j] += best[lane, j + 1] & 1
+    return hits
 
 
-@njit(nogil=True, cache=True)
-def _lead(tally, order, i, depth, best):
-    """Fill best[i, m] with the leading tally after m draws of stage i (0 = no answer yet)."""
-    top = np.int64(0)
-    for j in range(depth):
-        tally[i, order[i, j]] += _VOTE
-        top = max(top, tally[i, order[i, j]])
-        best[i, j + 1] = top
-
-
-@njit(nogil=True, cache=True)
-def _stop(i, sizes, need, best, last):
+@_inlined
+def _stop(row, i, sizes, need, best, last, lane):
     """Note stage i as the last one at the budgets at which it agrees; returns how many are still open."""
     n_open = 0
-    for b in range(last.size):
-        agreed = best[i, sizes[i, b]] >> SHIFT >= need[i, b]
-        last[b] = min(last[b], i if agreed else sizes.shape[0])
-        n_open += last[b] == sizes.shape[0]
+    for b in range(last.shape[1]):
+        if last[lane, b] == sizes.shape[0]:
+            if best[row, sizes[i, b]] >> SHIFT >= need[i, b]:
+                last[lane, b] = i
+            else:
+                n_open += 1
     return n_open
 
 
-@njit(nogil=True, cache=True)
-def _common_leader(best, sizes, b, last):
+@_inlined
+def _common_leader(best, lane, sizes, b, last):
     """The tally of the answer that leads every stage with an answer, or 0 if their leaders differ.
 
     Such an answer wins under any positive weights, and its ties are decided as in the stages.
     """
     leader = np.int64(0)
     for i in range(last + 1):
-        other = best[i, sizes[i, b]]
+        other = best[i * _LANES + lane, sizes[i, b]]
         if other > 0 and leader > 0 and (leader ^ other) & _CLASS_BITS:
             return np.int64(0)
         leader = leader if leader > 0 else other
     return leader
 
 
-@njit(nogil=True, cache=True)
-def _count(i, to, order, nothing, counts, members, facts, terms):
-    """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of stage i."""
+@_inlined
+def _count(i, row, to, order, nothing, counts, members, facts, terms):
+    """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of a row."""
     ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
     for j in range(facts[i, AT], to):
-        c = order[i, j]
+        c = order[row, j]
         if c != nothing:
             n = np.int64(counts[i, c])
             counts[i, c] += 1.0
@@ -169,7 +174,7 @@ def _count(i, to, order, nothing, counts, members, facts, terms):
             distinct += n == 0
             valid += 1
     for j in range(facts[i, AT] - 1, to - 1, -1):
-        c = order[i, j]
+        c = order[row, j]
         if c != nothing:
             n = np.int64(counts[i, c])
             counts[i, c] -= 1.0
@@ -179,7 +184,7 @@ def _count(i, to, order, nothing, counts, members, facts, terms):
     facts[i, AT], facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID] = to, ordered, distinct, valid
 
 
-@njit(nogil=True, cache=True)
+@_inlined
 def _weight(kind, ordered, distinct, valid, logs, inverse_logs):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
     if kind == PLAIN or distinct <= 1:
@@ -189,13 +194,13 @@ def _weight(kind, ordered, distinct, valid, logs, inverse_logs):
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
 
-@njit(nogil=True, cache=True)
+@_inlined
 def _wins(ties, right, tie_state, c, other):
     """Whether class c wins a tie against another class."""
     return _tag(ties, right[c], tie_state, c) > _tag(ties, right[other], tie_state, other)
 
 
-@njit(nogil=True, cache=True)
+@_inlined
 def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state):
     """Whether the class with the most weighted votes over stages 0..last is right.
 
@@ -217,12 +222,12 @@ def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state)
     return right[winner]
 
 
-@njit(nogil=True, cache=True)
-def _covered(order, right, sizes, b):
+@_inlined
+def _covered(order, lane, right, sizes, b):
     """Whether any draw is right (1) or none (0)."""
     for i in range(sizes.shape[0]):
         for j in range(sizes[i, b]):
-            if right[order[i, j]]:
+            if right[order[i * _LANES + lane, j]]:
                 return np.int64(1)
     return np.int64(0)
 
@@ -259,64 +264,75 @@ def staged(
     adopt     : whether a stage that stops gives the answer alone; else all drawn so far vote
     first     : number of the first replay
 
-    Returns two int64 arrays: hits [budget, question], replays with a right answer; stopped
-    [stage, budget, question], replays in which the stage was the last one asked.
+    Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped
+    [question, stage, budget], replays in which the stage was the last one asked.
     """
     n_stages, n_budgets = sizes.shape
     n_questions, width = codes.shape[1:]
-    hits = np.zeros((n_budgets, n_questions), np.int64)
-    stopped = np.zeros((n_stages, n_budgets, n_questions), np.int64)
+    hits = np.zeros((n_questions, n_budgets), np.int64)
+    stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = np.zeros(n_stages, np.int64)
     for i in range(n_stages):
         depths[i] = sizes[i].max()
     depth = depths.max()
-    most = np.max(offsets[1:] - offsets[:-1])
     logs, inverse_logs, terms = _logarithms(depth)
+    most = np.max(offsets[1:] - offsets[:-1]) + 1
     samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    order, targets = np.empty((n_stages, depth), np.uint16), np.empty(depth, np.uint32)
-    tally, members = np.zeros((n_stages, most + 1), np.int64), np.zeros((n_stages, depth + 1), np.uint16)
-    best = np.zeros((n_stages, depth + 1), np.int64)
-    counts, weights, facts = np.zeros((n_stages, most + 1)), np.zeros(n_stages), np.zeros((n_stages, 4), np.int64)
-    hit, stops = np.zeros(n_budgets, np.int64), np.zeros((n_stages, n_budgets), np.int64)
-    last = np.zeros(n_budgets, np.int64)  # the stage that agreed, or n_stages
+    # A row is one stage of one lane, i * _LANES + lane.
+    rows = n_stages * _LANES
+    order, targets = np.empty((rows, depth), np.uint16), np.empty(depth, np.uint32)
+    tally, best = np.empty((rows, _row_width(most)), np.int64), np.zeros((rows, depth + 1), np.int64)
+    last = np.empty((_LANES, n_budgets), np.int64)  # the stage that agreed, or n_stages
+    counts, members = np.zeros((n_stages, most)), np.zeros((n_stages, depth + 1), np.uint16)
+    facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
         right = _right_classes(correct, offsets, q)
-        hit[:], stops[:] = 0, 0
+        nothing = right.size - 1
         for i in range(n_stages):
-            _load(codes[i, q], lengths[i, q], right.size - 1, samples, scratch, i)
-        for r in range(first, first + n_replays):
-            tie_state = word(tie_keys[q], r)
-            last[:], n_open = n_stages, n_budgets
+            _load(codes[i, q], lengths[i, q], nothing, samples, scratch, i)
+        for r in range(first, first + n_replays, _LANES):
+            live = min(_LANES, first + n_replays - r)
+            last[:] = n_stages
+            n_open = live * n_budgets
             for i in range(n_stages):
-                if n_open > 0:
-                    state = word(keys[i, q], r)
-                    draw(order, i, depths[i], targets, scratch, samples, i, lengths[i, q], state, replacement)
-                    _start(tally, order, i, depths[i], right, ties, tie_state)
-                    _lead(tally, order, i, depths[i], best)
-                    n_open = _stop(i, sizes, need, best, last)
-            for b in range(n_budgets):
-                end = min(last[b], n_stages - 1)
-                stops[end, b] += 1
-                if kind == COVERAGE:
-                    hit[b] += _covered(order, right, sizes, b)
-                    continue
-                if adopt and last[b] < n_stages:
-                    hit[b] += best[end, sizes[end, b]] & 1
-                    continue
-                leader = _common_leader(best, sizes, b, end)
-                if leader > 0:
-                    hit[b] += leader & 1
-                    continue
-                for i in range(end + 1):
-                    _count(i, sizes[i, b], order, right.size - 1, counts, members, facts, terms)
-                    weights[i] = prior[i] * _weight(
-                        kind, facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID], logs, inverse_logs
-                    )
-                leader = (best[end, sizes[end, b]] & _CLASS_BITS) >> 1
-                hit[b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
-            for i in range(n_stages):
-                for place in range(facts[i, DISTINCT]):
-                    counts[i, members[i, place]] = 0.0
-                facts[i] = 0
-        hits[:, q], stopped[:, :, q] = hit, stops
+                if n_open == 0:
+                    break
+                for lane in range(_LANES):
+                    row, state = i * _LANES + lane, word(keys[i, q], r + lane)
+                    draw(order, row, depths[i], targets, scratch, samples, i, lengths[i, q], state, replacement)
+                    _start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
+                _lead(i * _LANES, depths[i], order, tally, best)
+                n_open = 0
+                for lane in range(live):
+                    n_open += _stop(i * _LANES + lane, i, sizes, need, best, last, lane)
+            for lane in range(live):
+                for b in range(n_budgets):
+                    end = last[lane, b]
+                    if end == n_stages:
+                        end -= 1
+                    elif adopt:
+                        stopped[q, end, b] += 1
+                        hits[q, b] += best[end * _LANES + lane, sizes[end, b]] & 1
+                        continue
+                    stopped[q, end, b] += 1
+                    if kind == COVERAGE:
+                        hits[q, b] += _covered(order, lane, right, sizes, b)
+                        continue
+                    leader = _common_leader(best, lane, sizes, b, end)
+                    if leader > 0:
+                        hits[q, b] += leader & 1
+                        continue
+                    for i in range(end + 1):
+                        if facts[i, AT] != sizes[i, b]:
+                            _count(i, i * _LANES + lane, sizes[i, b], order, nothing, counts, members, facts, terms)
+                            weights[i] = prior[i] * _weight(
+                                kind, facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID], logs, inverse_logs
+                            )
+                    leader = (best[end * _LANES + lane, sizes[end, b]] & _CLASS_BITS) >> 1
+                    tie_state = word(tie_keys[q], r + lane)
+                    hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
+                for i in range(n_stages):
+                    for place in range(facts[i, DISTINCT]):
+                        counts[i, members[i, place]] = 0.0
+                    facts[i] = 0
     return hits, stopped
