@@ -110,9 +110,9 @@ def evaluate(
     hits = np.zeros(shape, np.int64)
     asked = [np.full((len(plan.models), *shape[1:]), replays, np.int64) for plan in plans]
     with nullcontext(executor) if executor else _threads() as workers:
-        for done, (task, (right, stopped)) in enumerate(zip(tasks, workers.map(_replay, tasks), strict=True), 1):
+        for done, (task, (right, agreed)) in enumerate(zip(tasks, workers.map(_replay, tasks), strict=True), 1):
             hits[task.strategy, :, task.questions] += right
-            asked[task.strategy][1:, :, task.questions] -= np.cumsum(stopped, axis=0)[:-1]
+            asked[task.strategy][1:, :, task.questions] -= np.cumsum(agreed, axis=0)[:-1]
             if progress:
                 progress(done, len(tasks))
 
@@ -296,14 +296,14 @@ def _tasks(
 
 
 def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return right [budget, question] and stopped [stage, budget, question] of one task."""
+    """Return right [budget, question] and agreed [stage, budget, question] of one task."""
     plan, span = task.plan, (task.first, task.n_replays, task.replacement)
     if len(plan.models) == 1 and plan.kind != kernel.COVERAGE and (plan.need == NEVER).all():
         recorded = (task.codes[0], task.lengths[0], task.offsets, task.correct, task.keys[0], task.tie_keys)
         curve = kernel.curve(*recorded, plan.ties, int(plan.sizes.max()), *span)
         right = curve[:, plan.sizes[0] - 1].T
-        return right, np.full((1, *right.shape), task.n_replays, np.int64)
+        return right, np.zeros((1, *right.shape), np.int64)
     recorded = (task.codes, task.lengths, task.offsets, task.correct, task.keys, task.tie_keys)
     rules = (plan.sizes, plan.need, plan.prior, plan.kind, plan.ties, plan.adopt)
-    right, stopped = kernel.staged(*recorded, *rules, *span)
-    return right.T, np.moveaxis(stopped, 0, 2)
+    right, agreed = kernel.staged(*recorded, *rules, *span)
+    return right.T, np.moveaxis(agreed, 0, 2)

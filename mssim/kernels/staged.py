@@ -265,15 +265,16 @@ def staged(
     first     : number of the first replay
 
     Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped
-    [question, stage, budget], replays in which the stage was the last one asked.
+    [question, stage, budget], replays in which the stage agreed.
     """
     n_stages, n_budgets = sizes.shape
+    sizes = sizes.astype(np.uint32)  # they are used as indices, and unsigned ones need no check for being negative
     n_questions, width = codes.shape[1:]
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = np.zeros(n_stages, np.int64)
     for i in range(n_stages):
-        depths[i] = sizes[i].max()
+        depths[i] = np.int64(sizes[i].max())
     depth = depths.max()
     logs, inverse_logs, terms = _logarithms(depth)
     most = np.max(offsets[1:] - offsets[:-1]) + 1
@@ -310,11 +311,11 @@ def staged(
                     end = last[lane, b]
                     if end == n_stages:
                         end -= 1
-                    elif adopt:
+                    else:
                         stopped[q, end, b] += 1
-                        hits[q, b] += best[end * _LANES + lane, sizes[end, b]] & 1
-                        continue
-                    stopped[q, end, b] += 1
+                        if adopt:
+                            hits[q, b] += best[end * _LANES + lane, sizes[end, b]] & 1
+                            continue
                     if kind == COVERAGE:
                         hits[q, b] += _covered(order, lane, right, sizes, b)
                         continue
