@@ -128,7 +128,7 @@ def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> No
     from mssim.plots import plot_curves
 
     plot_curves(evaluation, x, **statistics)
-    plt.savefig(path)
+    plt.savefig(path, dpi=200)
     plt.close("all")
 
 
