@@ -1,0 +1,94 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim import Coverage, Mixture, ModelSwitch, SelfConsistency, StrategyError, Vote, parse_strategy
+from tests.test_replays import STRATEGIES
+
+
+@given(STRATEGIES)
+def test_text_and_object_say_the_same(strategy):
+    assert parse_strategy(str(strategy)) == strategy
+
+
+@given(st.floats(0, 10), st.lists(st.integers(1, 99), min_size=2, max_size=2))
+def test_any_number_survives_as_text(agreement, sizes):
+    strategy = ModelSwitch(["a", "b"], agreement=agreement, sizes=sizes, vote=Vote.plurality(prior=(1, 1 / 3)))
+    assert parse_strategy(str(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("text", "strategy"),
+    [
+        ("sc:gpt-4", SelfConsistency("gpt-4")),
+        ("sc:qwen2.5:7b,ties=wrong", SelfConsistency("qwen2.5:7b", ties="wrong")),
+        ("ms:a+b", ModelSwitch(["a", "b"])),
+        (
+            "ms:a+b,agreement=0.85,strict=true,on_agreement=pool,test_last=false,normaliser=samples,prior=2/1,sizes=6/4",
+            ModelSwitch(
+                ["a", "b"],
+                agreement=0.85,
+                strict=True,
+                on_agreement="pool",
+                test_last=False,
+                vote=Vote.entropy(normaliser="samples", prior={"b": 1, "a": 2}),
+                sizes=[6, 4],
+            ),
+        ),
+        ("mix:a+b,vote=entropy", Mixture(["a", "b"], Vote.entropy())),
+        ("cov:a", Coverage(["a"])),
+    ],
+)
+def test_text_is_read(text, strategy):
+    assert parse_strategy(text) == strategy
+
+
+def test_a_mapping_reads_like_a_table_of_toml():
+    given = {
+        "kind": "ms",
+        "models": ["a+b", "c,d"],
+        "agreement": 0.8,
+        "vote": "plurality",
+        "prior": [1, 2],
+        "strict": True,
+    }
+    expected = ModelSwitch(["a+b", "c,d"], agreement=0.8, strict=True, vote=Vote.plurality(prior=(1, 2)))
+    assert parse_strategy(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gpt-4", "write kind:model"),
+        ("xs:gpt-4", "choose from 'sc', 'ms', 'mix', 'cov'"),
+        ("ms:a+b,agrement=1", "unknown option 'agrement'; did you mean 'agreement'"),
+        ("sc:a,agreement=1", "choose from 'ties'"),
+        ("sc:a+b", "use mix for several"),
+        ("sc:", "give one or more names"),
+        ("ms:a+a", "name each model once"),
+        ("ms:a+b,agreement", "write option=value"),
+        ("ms:a+b,agreement=high", "e.g. agreement=0.8"),
+        ("ms:a+b,agreement=-1", "give a share from 0 to 1"),
+        ("ms:a+b,agreement=nan", "give a share from 0 to 1"),
+        ("ms:a+b,strict=maybe", "e.g. strict=true"),
+        ("ms:a+b,on_agreement=adapt", "did you mean 'adopt'"),
+        ("ms:a+b,vote=borda", "choose from 'plurality', 'entropy'"),
+        ("mix:a+b,normaliser=samples", "belongs to vote=entropy"),
+        ("mix:a+b,vote=entropy,normaliser=sample", "did you mean 'samples'"),
+        ("mix:a+b,ties=last", "choose from 'first', 'random', 'wrong'"),
+        ("mix:a+b,prior=1/2/3", "3 weights for 2 models"),
+        ("mix:a+b,prior=1/0", "give positive numbers"),
+        ("mix:a+b,sizes=1", "one whole number from 1 for each"),
+        ("mix:a+b,sizes=1/x", "e.g. sizes=6/6/4"),
+        (7, "write kind:model"),
+    ],
+)
+def test_what_cannot_be_read_says_what_can(text, says):
+    with pytest.raises(StrategyError) as error:
+        parse_strategy(text)
+    assert says in str(error.value)
+
+
+def test_a_prior_by_name_must_name_the_models():
+    with pytest.raises(StrategyError, match="name each once"):
+        Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
