@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError, choose_from
-from mssim.tables import KEYS, encode, encode_text
+from mssim.tables import KEYS, encode, encode_text, plain
 
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
-_MUST_BE_FINITE = ("score", "confidence", "cost")
+_VOTING = ("score", "confidence")  # numbers that can weigh a vote: every sample with an answer needs them
 _PER_SAMPLE = (*NUMBERS, "text", "finish_reason")
 _REQUIRED = ("question_id", "model", "sample_index", "answer")
 _MOST_CLASSES = 2**15 - 2
@@ -55,7 +54,7 @@ def assemble(table: pa.Table, row_numbers: Codes, questions: pa.Table | None = N
         One row per question; without it, columns of the table that are constant within every question describe them.
     """
     _require_columns(table)
-    rows = _in_order(table, row_numbers, None if questions is None else questions["question_id"].to_pylist())
+    rows = _in_order(table, row_numbers, _question_ids(questions))
     shape = (len(rows.models), len(rows.question_ids))
     group = rows.model * shape[1] + rows.question
     lengths = np.bincount(group, minlength=shape[0] * shape[1])
@@ -71,7 +70,7 @@ def assemble(table: pa.Table, row_numbers: Codes, questions: pa.Table | None = N
     numbers = {}
     for name in [n for n in NUMBERS if n in rows.table.column_names]:
         numbers[name] = np.full(full_shape, np.nan)
-        numbers[name][cells] = _numbers(rows, name)
+        numbers[name][cells] = _numbers(rows, name, answer)
     described, extra = _split_columns(rows, questions)
     return {
         "models": tuple(rows.models),
@@ -95,11 +94,11 @@ def _require_columns(table: pa.Table) -> None:
         raise PoolError(f"columns 'correct' and 'truth' are both missing; one is needed, the table has {names}")
 
 
-def _in_order(table: pa.Table, row_numbers: Codes, known: Sequence[str] | None) -> _Rows:
+def _in_order(table: pa.Table, row_numbers: Codes, known: list[str] | None) -> _Rows:
     model, models = _names(table, "model", row_numbers)
     question, question_ids = _names(table, "question_id", row_numbers)
     if known is not None:
-        question, question_ids = _known_order(question, question_ids, [str(q) for q in known])
+        question, question_ids = _known_order(question, question_ids, known)
     index = _sample_index(table, row_numbers)
     key = (model * len(question_ids) + question) * (int(index.max()) + 1) + index
     if np.any(key[1:] <= key[:-1]):
@@ -122,6 +121,14 @@ def _names(table: pa.Table, column: str, row_numbers: Codes) -> tuple[Codes, lis
     rank = np.zeros(len(labels), np.int64)
     rank[used] = np.arange(used.size)
     return rank[codes], [labels[code] for code in used]
+
+
+def _question_ids(questions: pa.Table | None) -> list[str] | None:
+    if questions is None:
+        return None
+    if "question_id" not in questions.column_names:
+        raise PoolError("questions.parquet does not fit: it has no column question_id")
+    return [str(name) for name in questions["question_id"].to_pylist()]
 
 
 def _known_order(question: Codes, question_ids: list[str], known: list[str]) -> tuple[Codes, list[str]]:
@@ -234,15 +241,20 @@ def _mixed_message(rows: _Rows, members: Codes, label: str, correct: NDArray[np.
     )
 
 
-def _numbers(rows: _Rows, name: str) -> NDArray[np.float64]:
+def _numbers(rows: _Rows, name: str, answer: Codes) -> NDArray[np.float64]:
     try:
-        values = rows.table[name].cast(pa.float64()).fill_null(np.nan).to_numpy()
+        values = rows.table[name].cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise PoolError(f"column {name!r} must hold numbers ({error})") from error
-    if name in _MUST_BE_FINITE and not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values)))
-        raise PoolError(f"{rows.name(row)}: {name} is {values[row]}; give a finite number or drop the column")
-    return np.asarray(values)
+    empty = values.is_null().to_numpy()
+    numbers = values.fill_null(np.nan).to_numpy()
+    bad = ~np.isfinite(numbers) & ~empty
+    if name in _VOTING:
+        bad |= empty & (answer >= 0)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise PoolError(f"{rows.name(row)}: {name} is {values[row].as_py()}; give a finite number or drop the column")
+    return np.asarray(numbers)
 
 
 def _split_columns(rows: _Rows, questions: pa.Table | None) -> tuple[pd.DataFrame, pa.Table]:
@@ -263,14 +275,9 @@ def _split_columns(rows: _Rows, questions: pa.Table | None) -> tuple[pd.DataFram
     if not np.array_equal(index, place):  # gaps: the numbers themselves are recorded facts
         extra = extra.append_column("sample_index", pa.array(index))
     described["question_id"] = described["question_id"].astype(str)
-    return described.apply(_plain), extra
+    return described.apply(plain), extra
 
 
 def _is_constant(column: pa.ChunkedArray, question: Codes, first: Codes) -> bool:
     codes = encode(column)[0]
     return bool(np.array_equal(codes, codes[first][question]))
-
-
-def _plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Undo dictionary encoding, so that frames hold plain values."""
-    return column.astype(object).infer_objects() if isinstance(column.dtype, pd.CategoricalDtype) else column

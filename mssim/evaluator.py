@@ -117,7 +117,7 @@ def evaluate(
                 progress(done, len(tasks))
 
     drawn = [plan.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
-    costs = [(d * unit_cost(plan.models)).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
+    costs = [np.where(d > 0, d * unit_cost(plan.models), 0).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
     return Evaluation(
         strategies=tuple(named),
         budgets=grid,
@@ -230,8 +230,7 @@ def _unit_cost(
         return lambda models: np.array([np.full((1, n_questions), fixed[model], float) for model in models])
     if "cost" not in pool.numbers:
         return lambda models: np.full((len(models), 1, n_questions), np.nan)
-    total = np.where(np.isnan(pool.numbers["cost"]), 0, pool.numbers["cost"]).sum(axis=2)
-    mean = total / np.maximum(pool.lengths, 1)
+    mean = np.where(pool.recorded, pool.numbers["cost"], 0).sum(axis=2) / np.maximum(pool.lengths, 1)
     return lambda models: mean[[pool.model_index(model) for model in models]][:, None]
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mssim.assemble import assemble
 from mssim.errors import PoolError, PoolWarning, choose_from
-from mssim.tables import Where, conditions, encode, matches, read_table, table_from_frame
+from mssim.tables import Where, conditions, encode, matches, plain, read_table, table_from_frame
 
 __all__ = ["Pool", "load_pool"]
 
@@ -121,15 +121,15 @@ class Pool:
     def fingerprint(self) -> str:
         """SHA-256 of everything that a replay can depend on, as hexadecimal text."""
         digest = hashlib.sha256(json.dumps([self.models, self.question_ids]).encode())
-        recorded = np.where(self._is_recorded, self.codes, -2)
-        for array in (recorded, self.lengths, self.class_offsets, self.class_correct):
+        for array in (np.where(self.recorded, self.codes, -2), self.lengths, self.class_offsets, self.class_correct):
             digest.update(np.ascontiguousarray(array).tobytes())
         for name in sorted(self.numbers):
             digest.update(name.encode() + np.ascontiguousarray(self.numbers[name]).tobytes())
         return digest.hexdigest()
 
     @property
-    def _is_recorded(self) -> NDArray[np.bool_]:
+    def recorded(self) -> NDArray[np.bool_]:
+        """Whether a sample was recorded at each place of `codes`."""
         return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
 
     def _sample_correct(self) -> NDArray[np.bool_]:
@@ -138,7 +138,7 @@ class Pool:
             return np.zeros(self.codes.shape, dtype=bool)
         index = np.clip(self.codes, 0, None) + self.class_offsets[:-1, None]
         right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
-        return np.asarray(right & (self.codes >= 0) & self._is_recorded)
+        return np.asarray(right & (self.codes >= 0) & self.recorded)
 
     def model_index(self, model: str) -> int:
         """Position of a model; an unknown one is a `PoolError` that names the nearest."""
@@ -194,7 +194,7 @@ class Pool:
         offsets = np.concatenate([[0], np.cumsum(counts)])
         classes = np.repeat(self.class_offsets[questions] - offsets[:-1], counts) + np.arange(offsets[-1])
         cells = np.ix_(models, questions, np.arange(width))
-        row_of = np.cumsum(self._is_recorded).reshape(self.codes.shape) - 1  # row of a sample in `extra`
+        row_of = np.cumsum(self.recorded).reshape(self.codes.shape) - 1  # row of a sample in `extra`
         samples = row_of[cells][np.arange(width) < lengths[:, :, None]]
         return replace(
             self,
@@ -246,17 +246,17 @@ class Pool:
 
     def _class_counts(self, m: int) -> NDArray[np.int64]:
         """How many samples of model m fall in each class, in the order of class_labels."""
-        voting = (self.codes[m] >= 0) & self._is_recorded[m]
+        voting = (self.codes[m] >= 0) & self.recorded[m]
         flat = (self.codes[m] + self.class_offsets[:-1, None])[voting]
         return np.bincount(flat, minlength=len(self.class_correct))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the long frame, one row per sample, that `from_frame` reads."""
         frame: pd.DataFrame = self._to_table().to_pandas()
-        return frame
+        return frame.apply(plain)
 
     def _to_table(self, *, questions: bool = True) -> pa.Table:
-        model, question, sample = np.nonzero(self._is_recorded)
+        model, question, sample = np.nonzero(self.recorded)
         codes = self.codes[model, question, sample]
         label = pa.array(codes + self.class_offsets[question], mask=codes < 0)
         columns = {
@@ -266,7 +266,9 @@ class Pool:
             "answer": self.class_labels.take(label),
             "correct": pa.array(self._sample_correct()[model, question, sample]),
         }
-        columns |= {name: pa.array(values[model, question, sample]) for name, values in self.numbers.items()}
+        columns |= {
+            name: pa.array(values[model, question, sample], from_pandas=True) for name, values in self.numbers.items()
+        }
         columns |= {name: self.extra[name] for name in self.extra.column_names}
         if questions:
             described = table_from_frame(self.questions.drop(columns="question_id")).take(pa.array(question))
@@ -332,7 +334,7 @@ class Pool:
                 found.append(
                     f"model {model!r} has no sample for {missing} of {lengths.size} questions (select min_samples=1)"
                 )
-        silent = (self.codes < 0) & self._is_recorded
+        silent = (self.codes < 0) & self.recorded
         for m, model in enumerate(self.models):
             share = silent[m].sum() / max(int(self.lengths[m].sum()), 1)
             if share > _MANY_WITHOUT_ANSWER:
@@ -351,7 +353,7 @@ class Pool:
             return []
         codes, texts = encode(self.extra["text"])
         long = np.array([isinstance(text, str) and len(text) >= _LONG_TEXT for text in texts] + [False])
-        model, question, _ = np.nonzero(self._is_recorded)
+        model, question, _ = np.nonzero(self.recorded)
         kept = long[codes]
         group = (model * len(self.questions) + question)[kept] * max(len(texts), 1) + codes[kept]
         repeats = int(kept.sum()) - len(pd.unique(group))

@@ -91,6 +91,11 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
+def plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Undo dictionary encoding, so that frames hold plain values."""
+    return column.astype(column.cat.categories.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else column
+
+
 def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
     """Return a code per row (-1 = missing) and the distinct values."""
     if not pa.types.is_dictionary(column.type):

@@ -1,0 +1,175 @@
+"""Reading tables, choosing rows, and answers that are the same in every format."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim import Pool, PoolError, load_pool
+from mssim.tables import conditions, encode_text, matches
+from tests.conftest import long_frame
+
+MIXED = [7, "7", 7.0, "8", None, ""]
+
+
+def write(frame, path):
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    elif path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_every_format_gives_the_same_pool(tmp_path, suffix):
+    frame = long_frame(
+        {("x", "q1"): ["a", "b", None], ("y", "q1"): ["a", 'b, "c"\nd', "é"], ("x", "q2"): ["a"], ("y", "q2"): ["b"]},
+        topic="t",
+        cost=0.25,
+    )
+    pool = load_pool_quietly(write(frame, tmp_path / f"pool{suffix}"))
+    assert pool.fingerprint == Pool.from_frame(frame).fingerprint
+    pd.testing.assert_frame_equal(pool.to_frame(), Pool.from_frame(frame).to_frame())
+
+
+def load_pool_quietly(path, **options):
+    with pytest.warns(match="samples per question|no answer"):
+        return load_pool(path, **options)
+
+
+def mixed_frame():
+    return long_frame({("x", "q"): MIXED}, truth="7").assign(correct=[True, True, True, False, False, False])
+
+
+def test_seven_as_number_and_as_text_is_one_answer():
+    pool = Pool.from_frame(mixed_frame())
+    assert pool.codes[0, 0].tolist() == [0, 0, 0, 1, -1, -1]
+    assert pool.class_labels.to_pylist() == ["7", "8"]
+
+
+def test_a_csv_with_a_mixed_answer_column_keeps_answers_as_written(tmp_path):
+    path = tmp_path / "mixed.csv"
+    path.write_text(
+        "question_id,model,sample_index,answer,truth\n"
+        'q,x,0,"7",7\nq,x,1,7,7\nq,x,2,seven,7\nq,x,3,007,7\nq,x,4,,7\nq,x,5,True,7\nq,x,6,1e3,7\n'
+    )
+    pool = load_pool_quietly(path)
+    answers = pool.to_frame()["answer"]
+    assert answers.dropna().tolist() == ["7", "7", "seven", "007", "True", "1e3"]
+    assert pool.codes[0, 0, 4] == -1
+    assert pool.to_frame()["correct"].tolist() == [True, True, False, False, False, False, False]
+
+
+def test_numbers_as_answers_of_a_jsonl_and_of_parquet(tmp_path):
+    lines = [
+        {"question_id": 1, "model": "x", "sample_index": i, "answer": a, "truth": 7} for i, a in enumerate(MIXED[:4])
+    ]
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    assert load_pool(path).to_frame()["correct"].tolist() == [True, True, True, False]
+    numeric = pd.DataFrame(lines).assign(answer=[7.0, 7.0, 7.5, 8.0])
+    numeric.to_parquet(tmp_path / "numeric.parquet")
+    assert load_pool(tmp_path / "numeric.parquet").to_frame()["answer"].tolist() == ["7", "7", "7.5", "8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.jsonl", b'{"question_id": 1}\nnot json\n', "line 2: not JSON"),
+        ("a.jsonl", b"[1, 2]\n", "line 1: a list; each line must be one JSON object"),
+        ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
+        ("a.jsonl", b"\xff\xfe\x00", "cannot be read, is it damaged"),
+        ("a.csv", b"a,b\n1,2,3\n", "cannot be read, is it damaged"),
+        ("a.csv", b"", "cannot be read, is it damaged"),
+        ("a.parquet", b"PAR1 but no more", "cannot be read, is it damaged"),
+        ("a.parquet", b"", "cannot be read, is it damaged"),
+        ("a.xlsx", b"", "a table is one of .parquet, .csv, .jsonl"),
+        ("a.jsonl", b"", "the pool is empty|is missing"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PoolError, match=says):
+        load_pool(tmp_path / name)
+
+
+@pytest.mark.parametrize("keep", [10, 500, -1])
+def test_a_truncated_parquet_is_refused(tmp_path, keep):
+    whole = write(long_frame({("x", "q"): list("ab") * 50}), tmp_path / "whole.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[:keep])
+    with pytest.raises(PoolError, match=r"cut\.parquet: cannot be read, is it damaged or truncated"):
+        load_pool(tmp_path / "cut.parquet")
+
+
+def test_a_path_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(PoolError, match="does not exist; give a pool folder"):
+        load_pool(tmp_path / "nothing")
+
+
+TABLE = pa.table(
+    {"topic": ["Math", "Law", None, "Math"], "year": [1999, 2000, 2001, None], "new": [True, False, True, None]}
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "rows"),
+    [
+        (None, [0, 1, 2, 3]),
+        ({"topic": "Math"}, [0, 3]),
+        ({"topic": ["Math", "Law"], "year": 2000}, [1]),
+        ([("topic", "=", "Law")], [1]),
+        ([("topic", "!=", "Math")], [1, 2]),
+        ([("topic", "not in", ["Math"])], [1, 2]),
+        ([("year", ">", "1999"), ("year", "<=", 2001)], [1, 2]),
+        ([("year", ">=", 2000), ("year", "<", 2001.0)], [1]),
+        ({"new": "true"}, [0, 2]),
+        ({"new": False}, [1]),
+        ({"year": "2000"}, [1]),
+    ],
+)
+def test_where(where, rows):
+    assert np.nonzero(matches(TABLE, where))[0].tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ({"topc": "Math"}, "no column 'topc'; did you mean 'topic'"),
+        ({"topic": "Mathh"}, "topic='Mathh' fits no row; did you mean 'Math'"),
+        ([("topic", "like", "M")], "operator 'like'"),
+        ([("topic", "Math")], "is not a .column, operator, value. triple"),
+        ({"year": "soon"}, "column 'year' holds ints, given 'soon'"),
+    ],
+)
+def test_where_refuses(where, says):
+    with pytest.raises(PoolError, match=says):
+        matches(TABLE, where)
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers(-5, 5), st.booleans()), min_size=1))
+def test_encode_text_groups_equal_texts(values):
+    texts = [None if v is None else str(v) for v in values]
+    codes, labels = encode_text(pa.chunked_array([pa.array(texts, pa.string())]))
+    assert labels == sorted(set(labels))
+    for text, code in zip(texts, codes, strict=True):
+        assert (code == -1) == (text is None or not text.strip())
+        assert code == -1 or labels[code] == text
+
+
+def test_conditions_of_a_mapping():
+    assert conditions({"a": 1, "b": (1, 2)}) == [("a", "==", 1), ("b", "in", (1, 2))]
+
+
+def test_text_is_never_evaluated(tmp_path):
+    attack = "__import__('os').system('true')"
+    frame = long_frame({("x", "q"): [attack, "{0.__class__}", "=1+1", "\x00"]}, truth=attack)
+    frame.to_parquet(tmp_path / "p.parquet")
+    assert load_pool(tmp_path / "p.parquet").to_frame()["answer"].tolist()[:3] == frame["answer"].tolist()[:3]
+    assert pq.read_table(tmp_path / "p.parquet").num_rows == 4
