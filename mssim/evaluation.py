@@ -213,7 +213,11 @@ class Evaluation:
             column = "cluster" if "cluster" in self.questions.columns else "question_id"
         if column not in self.questions.columns:
             raise MssimError(f"clusters: no column {column!r}; {choose_from(column, self.questions.columns)}")
-        return None if column == "question_id" else self.questions[column].astype(str).to_numpy()
+        labels = self.questions[column]
+        if labels.isna().any():
+            question = self.questions["question_id"][int(labels.isna().argmax())]
+            raise MssimError(f"clusters: question {question!r} has no {column!r}; every question needs one")
+        return None if column == "question_id" else labels.astype(str).to_numpy()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write per-question results and provenance to one Parquet file; it appears whole or not at all."""

@@ -195,15 +195,14 @@ def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64
         if lengths.min() < least:
             question = pool.question_ids[int(lengths.argmin())]
             enough = int((lengths >= least).sum())
+            remedies = ["lower the budget"]
+            if not replacement and lengths.min() > 0:
+                remedies.append("draw with replacement")
+            if enough:
+                remedies.append(f"select(min_samples={least}), which keeps {enough} of {lengths.size} questions")
             raise BudgetError(
                 f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
-                f"{lengths.min()} are recorded; lower the budget"
-                + ("" if replacement or not lengths.min() else ", draw with replacement,")
-                + (
-                    f" or select(min_samples={least}), which keeps {enough} of {lengths.size} questions"
-                    if enough
-                    else ""
-                )
+                f"{lengths.min()} are recorded; {', or '.join(remedies)}"
             )
 
 

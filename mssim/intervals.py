@@ -133,8 +133,8 @@ def sign_flip_p_value(
     Returns
     -------
     float
-        At least 1 / (n_resamples + 1): the observed signs count as one of the patterns (Phipson & Smyth 2010,
-        doi:10.2202/1544-6115.1585).
+        Twice that of the smaller tail, so at least 2 / (n_resamples + 1): the observed signs count as one of the
+        patterns (Phipson & Smyth 2010, doi:10.2202/1544-6115.1585). 1 where there is a single cluster.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def sign_flip_p_value(
     0.125
     """
     sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
-    if not np.any(sums):
+    if sums.size == 1 or not np.any(sums):
         return 1.0
     result = stats.permutation_test(
         (sums, np.zeros_like(sums)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["STYLE", "plot_curves"]
 
 # Okabe & Ito's palette without yellow, which is lost on white; neighbours differ in lightness.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
 _MARKERS = "osD^vPX"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 

@@ -139,11 +139,11 @@ def matches(table: pa.Table, where: Where | None) -> NDArray[np.bool_]:
         if column not in table.column_names:
             raise PoolError(f"where: no column {column!r}; {choose_from(column, table.column_names)}")
         codes, values = encode(table[column])
-        chosen = np.array([_fulfils(column, value, operator, wanted) for value in values] + [False])
-        chosen[-1] = operator in ("!=", "not in")
-        if operator in ("==", "in") and not chosen.any():
-            raise PoolError(f"where: {column}={wanted!r} fits no row; {choose_from(str(wanted), map(str, values))}")
-        mask &= chosen[codes]
+        for one in {"==": [wanted], "in": wanted}.get(operator, []):
+            if not any(_fulfils(column, value, "==", one) for value in values):
+                raise PoolError(f"where: {column}={one!r} fits no row; {choose_from(str(one), map(str, values))}")
+        chosen = [_fulfils(column, value, operator, wanted) for value in values]
+        mask &= np.array([*chosen, operator in ("!=", "not in")])[codes]  # the last is for rows without a value
     return mask
 
 

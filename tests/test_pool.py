@@ -154,7 +154,7 @@ def test_arrays_cannot_be_written():
             array[:] = 0
 
 
-# Select, describe -----------------------------------------------------------------------------------------------------
+# Select, describe -----------------------------------------
 
 
 def test_select_models_questions_and_columns():
@@ -215,7 +215,7 @@ def test_describe_counts_by_hand():
     assert (y["questions"], y["samples_max"], y["accuracy"]) == (1, 1, 0.0)
 
 
-# Save, load -----------------------------------------------------------------------------------------------------------
+# Save, load -----------------------------------------------
 
 
 def full_pool():
@@ -322,7 +322,7 @@ def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):
     assert f"questions.parquet does not fit: {says}" in str(error.value)
 
 
-# Warnings -------------------------------------------------------------------------------------------------------------
+# Warnings -------------------------------------------------
 
 
 def warned(answers, tmp_path, **columns):

@@ -143,6 +143,7 @@ def test_where(where, rows):
     [
         ({"topc": "Math"}, "no column 'topc'; did you mean 'topic'"),
         ({"topic": "Mathh"}, "topic='Mathh' fits no row; did you mean 'Math'"),
+        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' fits no row; did you mean 'Law'"),
         ([("topic", "like", "M")], "operator 'like'"),
         ([("topic", "Math")], "is not a .column, operator, value. triple"),
         ({"year": "soon"}, "column 'year' holds ints, given 'soon'"),

@@ -19,10 +19,31 @@ from mssim.cli.common import (
 )
 from mssim.errors import MssimError, choose_from
 
-_KEYS = (
-    *("pool", "where", "min_samples", "strategies", "budgets", "n_replays", "seed", "replacement", "prices"),
-    *("clusters", "confidence_level", "out", "plot", "x"),
-)
+# Keys of an experiment file, and what TOML may give; what evaluate() checks itself is left to it.
+_KEYS: dict[str, tuple[type, ...]] = {
+    "pool": (str,),
+    "where": (str, list, dict),
+    "min_samples": (int,),
+    "strategies": (str, list, dict),
+    "budgets": (int, list, str),
+    "n_replays": (int,),
+    "seed": (int,),
+    "replacement": (bool,),
+    "prices": (dict,),
+    "clusters": (str,),
+    "confidence_level": (float,),
+    "out": (str,),
+    "plot": (str,),
+    "x": (str,),
+}
+_TOML_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def evaluate(
@@ -98,7 +119,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     from mssim.pool import load_pool
 
     with pool_warnings():
-        loaded = load_pool(settings["pool"], where=parse_where(settings.get("where", [])))
+        loaded = load_pool(settings["pool"], where=_where(settings.get("where", [])))
     if "min_samples" in settings:
         loaded = loaded.select(min_samples=settings["min_samples"])
     with progress_bar("replaying") as progress:
@@ -117,6 +138,13 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
         _plot(evaluation, outputs["plot"], settings.get("x", "samples_used"), statistics)
     title = "SYNTHETIC DATA" if loaded.info.get("synthetic") else None
     print_frame(frame, as_json=as_json, title=title)
+
+
+def _where(given: str | list[str] | dict[str, Any]) -> Any:
+    """Read conditions as the command line writes them, or a TOML table of column = value."""
+    if isinstance(given, dict):
+        return given
+    return parse_where([given] if isinstance(given, str) else [str(condition) for condition in given])
 
 
 def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> None:
@@ -153,9 +181,12 @@ def _experiment(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MssimError(f"--experiment {path}: cannot be read ({error})") from None
-    for name in settings:
+    for name, value in settings.items():
         if name not in _KEYS:
             raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")
+        if type(value) not in _KEYS[name]:
+            allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
+            raise MssimError(f"--experiment {path}: {name} = {value!r}; give {allowed}")
     for name in ("pool", "out", "plot"):
         if name in settings:
             settings[name] = str(path.parent / settings[name])

@@ -1,0 +1,147 @@
+"""Intervals and tests over questions, against SciPy, brute force, and their own promise of coverage."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mssim import MssimError
+from mssim.intervals import mean_interval, sign_flip_p_value, standard_error
+
+VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
+
+
+@given(VALUES)
+def test_standard_error_is_that_of_the_mean(values):
+    assert standard_error(values) == pytest.approx(stats.sem(values), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=2, max_size=30))
+def test_clustered_standard_error_by_hand(rows):
+    mean = sum(x for x, _ in rows) / len(rows)
+    names = {g for _, g in rows}
+    total = sum(sum(x - mean for x, g in rows if g == name) ** 2 for name in names)
+    error = standard_error([x for x, _ in rows], [g for _, g in rows])
+    if len(names) < 2:
+        assert np.isnan(error)
+    else:
+        assert error == pytest.approx(np.sqrt(len(names) / (len(names) - 1) * total) / len(rows), abs=1e-12)
+
+
+def test_clusters_of_one_question_each_change_nothing():
+    values = np.random.default_rng(0).random((3, 2, 20))
+    assert standard_error(values, np.arange(20)) == pytest.approx(standard_error(values))
+    assert standard_error(values).shape == (3, 2)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_the_interval_of_a_difference_is_students(level):
+    values = np.random.default_rng(0).normal(size=15)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(level)
+    assert mean_interval(values, confidence_level=level, bounded=False) == pytest.approx(tuple(expected))
+
+
+def test_the_interval_of_many_shares_is_students_too():
+    values = np.random.default_rng(0).random(200)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert mean_interval(values) == pytest.approx(tuple(expected))
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (3, 10), (1, 200), (100, 200), (200, 200)])
+def test_the_interval_of_right_and_wrong_is_wilsons(right, n):
+    low, high = mean_interval(np.repeat([1.0, 0.0], [right, n - right]))
+    expected = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
+    # se^2 divides by n - 1 and Wilson's interval by n: the effective number of questions is n - 1 unless all agree.
+    if 0 < right < n:
+        expected = wilson(right / n, n - 1)
+    assert (low, high) == pytest.approx(tuple(expected))
+
+
+def wilson(p, n):
+    """The two solutions of |x - p| = z sqrt(x (1 - x) / n) for the true share x, at 95 %."""
+    z = stats.norm.ppf(0.975)
+    return tuple(sorted(np.roots([1 + z**2 / n, -(2 * p + z**2 / n), p**2])))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_an_interval_of_shares_holds_the_mean_and_stays_between_0_and_1(values):
+    low, high = mean_interval(values)
+    assert 0 <= low <= np.mean(values) + 1e-9
+    assert np.mean(values) - 1e-9 <= high <= 1
+
+
+def test_intervals_are_vectorised():
+    values = np.random.default_rng(1).random((2, 3, 30)) ** 9
+    values[0, 0] = 1.0
+    lows, highs = mean_interval(values, clusters=np.arange(30) // 3)
+    for i, j in itertools.product(range(2), range(3)):
+        assert (lows[i, j], highs[i, j]) == pytest.approx(mean_interval(values[i, j], clusters=np.arange(30) // 3))
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, -0.5, float("nan")])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(MssimError, match="give a number between 0 and 1"):
+        mean_interval([0.5, 0.6], confidence_level=level)
+
+
+N_WORLDS = 4000
+# A count of covered worlds that is binomial with p = .95 strays by five standard deviations once in a million seeds.
+SLACK = 5 * np.sqrt(0.95 * 0.05 / N_WORLDS)
+
+
+def test_coverage_of_independent_questions():
+    rng = np.random.default_rng(11)
+    low, high = mean_interval(rng.beta(0.6, 0.4, (N_WORLDS, 60)))
+    covered = np.mean((low <= 0.6) & (high >= 0.6))
+    assert abs(covered - 0.95) < SLACK + 0.01  # the t interval is approximate for skew values: a point is granted
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.5, 12), (0.9, 30), (0.97, 100)])
+def test_coverage_of_few_binary_outcomes(share, n):
+    rng = np.random.default_rng(12)
+    low, high = mean_interval((rng.random((N_WORLDS, n)) < share).astype(float))
+    covered = np.mean((low <= share) & (share <= high))
+    assert 0.93 - SLACK < covered < 0.99 + SLACK  # Wilson's interval oscillates in this range
+
+
+def test_coverage_of_clustered_questions_needs_the_clusters():
+    rng = np.random.default_rng(13)
+    common = rng.random((N_WORLDS, 30)).repeat(10, axis=1)  # 30 problems in ten languages each
+    values = 0.8 * common + 0.2 * rng.random((N_WORLDS, 300))
+    clusters = np.repeat(np.arange(30), 10)
+    for labels, expected in ((clusters, True), (None, False)):
+        low, high = mean_interval(values, clusters=labels)
+        covered = np.mean((low <= 0.5) & (high >= 0.5))
+        assert (abs(covered - 0.95) < SLACK + 0.01) == expected
+    assert covered < 0.6
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=9))
+def test_with_few_questions_the_p_value_counts_all_sign_patterns(differences):
+    total = abs(sum(differences))
+    patterns = list(itertools.product([-1, 1], repeat=len(differences)))
+    extreme = sum(abs(sum(s * d for s, d in zip(signs, differences, strict=True))) >= total for signs in patterns)
+    assert sign_flip_p_value(differences) == pytest.approx(min(1, extreme / len(patterns)))
+
+
+def test_signs_of_a_cluster_flip_together():
+    differences = [1.0, 1.0, -1.0, 1.0, 1.0, 1.0]
+    assert sign_flip_p_value(differences, clusters=list("aabbcc")) == 0.5  # |2 + 0 + 2| in half of the patterns
+    assert sign_flip_p_value(differences, clusters=["one"] * 6) == 1.0
+
+
+def test_the_random_p_value_follows_the_plus_one_rule_and_its_seed():
+    assert sign_flip_p_value(np.ones(60), n_resamples=999) == pytest.approx(2 / 1000)
+    values = np.random.default_rng(3).normal(0.1, 1, 100)
+    assert sign_flip_p_value(values, seed=1) == sign_flip_p_value(values, seed=1)
+    assert sign_flip_p_value(values, seed=1) != sign_flip_p_value(values, seed=2)
+    assert sign_flip_p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.03)
+
+
+def test_p_values_are_uniform_when_nothing_differs():
+    rng = np.random.default_rng(4)
+    found = [sign_flip_p_value(rng.normal(size=40), n_resamples=199, seed=i) for i in range(300)]
+    assert stats.kstest(found, "uniform").pvalue > 1e-6

@@ -1,0 +1,80 @@
+"""Curves draw exactly the table that can be asked for, in a style that survives grey print."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from mssim import MssimError, Pool, evaluate
+from mssim.plots import _COLOURS, STYLE, plot_curves
+from tests.test_evaluation import result
+from tests.test_evaluator import random_pool
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("x", ["samples_used", "budget", "cost"])
+def test_lines_and_bands_are_the_frame(x):
+    evaluation = result()
+    frame = evaluation.to_frame(confidence_level=0.8)
+    ax = plot_curves(evaluation, x, confidence_level=0.8)
+    for line, band, (name, curve) in zip(ax.lines, ax.collections, frame.groupby("strategy", sort=False), strict=True):
+        assert line.get_label() == name
+        assert line.get_xydata() == pytest.approx(np.column_stack([curve[x], 100 * curve["accuracy"]]))
+        edge = band.get_paths()[0].vertices
+        assert edge[:, 1].min() == pytest.approx(100 * curve["low"].min())
+        assert edge[:, 1].max() == pytest.approx(100 * curve["high"].max())
+    assert "80% interval" in ax.get_legend().get_title().get_text()
+    assert ax.get_ylabel() == "accuracy (%)"
+    assert "per question" in ax.get_xlabel()
+
+
+def test_it_draws_on_the_axes_it_is_given_and_returns_them():
+    _, axes = plt.subplots(1, 2)
+    assert plot_curves(result(), ax=axes[1]) is axes[1]
+    assert not axes[0].lines
+
+
+def test_many_strategies_can_be_told_apart_without_colour():
+    evaluation = evaluate(random_pool(), {f"s{i}": "sc:x" for i in range(7)}, [1, 2], n_replays=5)
+    lines = plot_curves(evaluation).lines
+    assert len({(line.get_color()) for line in lines}) == 7
+    assert len({(line.get_marker(), str(line.get_linestyle())) for line in lines}) == 7
+    grey = [np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour in _COLOURS]
+    assert min(abs(np.diff(grey))) > 0.1
+
+
+def test_doublings_are_drawn_on_a_logarithmic_axis_with_plain_numbers():
+    pool = random_pool()
+    ax = plot_curves(evaluate(pool, "sc:x", [1, 2, 4, 8, 16], n_replays=5))
+    assert ax.get_xscale() == "log"
+    ax.figure.canvas.draw()
+    assert {"1", "2", "4", "8", "16"} <= {label.get_text() for label in ax.get_xticklabels()}
+    assert plot_curves(evaluate(pool, "sc:x", [8, 16], n_replays=5)).get_xscale() == "linear"
+
+
+def test_synthetic_pools_are_labelled():
+    pool = random_pool()
+    made = Pool.from_frame(pool.to_frame(), info={"synthetic": True, "title": "a toy"})
+    assert (
+        plot_curves(evaluate(made, "sc:x", 2, n_replays=5)).get_title("left") == "SYNTHETIC DATA: a toy, 12 questions"
+    )
+    assert plot_curves(evaluate(pool, "sc:x", 2, n_replays=5)).get_title("left") == "12 questions"
+
+
+def test_an_unknown_axis_and_an_unknown_cost_are_refused():
+    with pytest.raises(MssimError, match="x='samples'; did you mean 'samples_used'"):
+        plot_curves(result(), "samples")
+    with pytest.raises(MssimError, match="no cost is known; record a column 'cost' or pass prices="):
+        plot_curves(evaluate(random_pool(), "sc:x", 2, n_replays=5), "cost")
+    assert not plt.get_fignums()
+
+
+def test_the_style_of_the_user_is_left_alone():
+    before = {name: plt.rcParams[name] for name in STYLE}
+    plot_curves(result())
+    assert {name: plt.rcParams[name] for name in STYLE} == before
