@@ -278,11 +278,14 @@ class Pool:
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the pool folder: samples.parquet, questions.parquet, pool.json.
 
-        The folder appears whole or not at all; an existing one is replaced only with `overwrite`.
+        The folder appears whole or not at all. With `overwrite` it replaces an existing pool; other files in the folder
+        stay.
         """
         target = Path(path)
         if target.exists() and not overwrite:
             raise PoolError(f"{target} exists already; choose another path or pass overwrite=True")
+        if target.exists() and not (target / "pool.json").is_file():
+            raise PoolError(f"{target} is not a pool folder, so it is not overwritten; choose another path")
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         old = target.with_name(f".{target.name}.{os.getpid()}.old")
         try:
@@ -296,8 +299,11 @@ class Pool:
             raise PoolError(f"{target}: cannot be written ({error.strerror or error})") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-            if old.exists():
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        if old.exists():
+            for kept in old.iterdir():
+                if not (target / kept.name).exists():
+                    kept.rename(target / kept.name)
+            shutil.rmtree(old)
 
     def _write(self, folder: Path) -> None:
         folder.mkdir(parents=True)

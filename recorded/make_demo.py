@@ -79,9 +79,4 @@ def _shares(uniform: np.ndarray) -> np.ndarray:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "demo-synthetic")
-    target = parser.parse_args().out
-    card = target / "README.md"
-    text = card.read_text(encoding="utf-8") if card.exists() else None
-    draw_pool().save(target, overwrite=True)
-    if text is not None:
-        card.write_text(text, encoding="utf-8")
+    draw_pool().save(parser.parse_args().out, overwrite=True)

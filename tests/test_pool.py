@@ -257,6 +257,18 @@ def test_saving_never_overwrites_unasked(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["pool"]
 
 
+def test_overwriting_replaces_a_pool_alone(tmp_path):
+    pool = full_pool()
+    pool.save(tmp_path / "pool")
+    (tmp_path / "pool" / "README.md").write_text("the data card")
+    pool.save(tmp_path / "pool", overwrite=True)
+    assert (tmp_path / "pool" / "README.md").read_text() == "the data card"
+    (tmp_path / "pool" / "pool.json").unlink()
+    with pytest.raises(PoolError, match="is not a pool folder, so it is not overwritten"):
+        pool.save(tmp_path / "pool", overwrite=True)
+    assert len(list((tmp_path / "pool").iterdir())) == 3
+
+
 def test_a_save_that_fails_leaves_the_old_pool(tmp_path, monkeypatch):
     pool = full_pool()
     pool.save(tmp_path / "pool")

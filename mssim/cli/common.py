@@ -14,7 +14,7 @@ import typer
 from mssim.errors import BudgetError, MssimError, PoolWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -66,6 +66,11 @@ def parse_budgets(given: str) -> list[int]:
             raise BudgetError(f"--budgets {given!r}: {part.strip()!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16")
         budgets += range(first, last + 1)
     return budgets
+
+
+def data_title(pool: Mapping[str, Any]) -> str | None:
+    """What must stand above every table made from this pool."""
+    return "SYNTHETIC DATA" if pool.get("synthetic") else None
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:

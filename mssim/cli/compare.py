@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mssim.cli.common import Clusters, Confidence, Json, parse_budgets, print_frame
+from mssim.cli.common import Clusters, Confidence, Json, data_title, parse_budgets, print_frame
 from mssim.errors import BudgetError
 
 
@@ -33,4 +33,4 @@ def compare(
     found = evaluation.compare(
         a, b, budget=(budgets[0], budgets[-1]), confidence_level=confidence_level, clusters=clusters, seed=seed
     )
-    print_frame(found.to_frame(), as_json=json)
+    print_frame(found.to_frame(), as_json=json, title=data_title(evaluation.provenance["pool"]))

@@ -11,6 +11,7 @@ from mssim.cli.common import (
     Clusters,
     Json,
     WhereOption,
+    data_title,
     parse_budgets,
     parse_where,
     pool_warnings,
@@ -136,8 +137,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
         evaluation.save(outputs["out"])
     if "plot" in outputs:
         _plot(evaluation, outputs["plot"], settings.get("x", "samples_used"), statistics)
-    title = "SYNTHETIC DATA" if loaded.info.get("synthetic") else None
-    print_frame(frame, as_json=as_json, title=title)
+    print_frame(frame, as_json=as_json, title=data_title(loaded.info))
 
 
 def _where(given: str | list[str] | dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mssim.cli.common import Json, WhereOption, parse_where, pool_warnings, print_frame
+from mssim.cli.common import Json, WhereOption, data_title, parse_where, pool_warnings, print_frame
 
 
 def info(
@@ -27,4 +27,4 @@ def info(
             if name in loaded.info:
                 print(f"{name}: {loaded.info[name]}")
         print(f"{loaded!r}\nquestion columns: {', '.join(loaded.questions.columns)}")
-    print_frame(loaded.describe(), as_json=json)
+    print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
