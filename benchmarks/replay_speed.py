@@ -1,7 +1,7 @@
 """Speed of the Monte Carlo engine beside a vectorised NumPy replay and a plain Python one.
 
-    python benchmarks/replay_speed.py            # the full table, about two minutes
-    python benchmarks/replay_speed.py --smoke    # seconds, to see that it runs
+    python benchmarks/replay_speed.py            # the full table, some ten seconds
+    python benchmarks/replay_speed.py --smoke    # small sizes, to see that it runs
 
 One core, after compilation. The pool is SYNTHETIC: 500 questions x 512 samples of two models, 40 % of the questions
 always answered right, the others with a chance of Beta(2, 1.5) and twenty wrong answers. A draw is one sample of the
@@ -196,7 +196,7 @@ def memory_of_a_long_run(smoke: bool) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="small sizes, seconds")
+    parser.add_argument("--smoke", action="store_true", help="small sizes")
     smoke = parser.parse_args().smoke
     memory = memory_of_a_long_run(smoke)
     print(f"{platform.machine()}, Python {platform.python_version()}, numba {version('numba')}, numpy {np.__version__}")
