@@ -28,8 +28,8 @@ _UNIT = 2.0**-40
 _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
-# The kernel itself must call these: through another inlined function they cost seven times as much (Numba 0.68).
-_inlined = njit(nogil=True, inline="always")
+# The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
+_inlined = njit(nogil=True, forceinline=True)
 
 
 @njit(nogil=True, cache=True)
@@ -42,13 +42,19 @@ def _tag(ties, right, tie_state, c):
 
 @njit(nogil=True, cache=True)
 def _logarithms(depth):
-    """log2 n, its inverse, and n log2 n in units of 2**-40: whole numbers, whose sum is the same in any order."""
-    logs, inverse_logs, terms = np.zeros(depth + 1), np.zeros(depth + 1), np.zeros(depth + 1, np.int64)
+    """Tables over n votes of log2 n, 1 / log2 n, 1 / n, and what vote n + 1 adds to n log2 n.
+
+    The last is in units of 2**-40: whole numbers, whose sum is the same in any order.
+    """
+    logs, inverse_logs, inverses = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
+    steps, before = np.zeros(depth, np.int64), np.int64(0)
     for n in range(2, depth + 1):
-        logs[n] = np.log2(n)
+        logs[n], inverses[n] = np.log2(n), 1.0 / n
         inverse_logs[n] = 1.0 / logs[n]
-        terms[n] = np.int64(np.rint(n * logs[n] / _UNIT))
-    return logs, inverse_logs, terms
+        term = np.int64(np.rint(n * logs[n] / _UNIT))
+        steps[n - 1] = term - before
+        before = term
+    return logs, inverse_logs, inverses, steps
 
 
 @njit(nogil=True, cache=True)
@@ -162,7 +168,7 @@ def _common_leader(best, lane, sizes, b, last):
 
 
 @_inlined
-def _count(i, row, to, order, nothing, counts, members, facts, terms):
+def _count(i, row, to, order, nothing, counts, members, facts, steps):
     """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of a row."""
     ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
     for j in range(facts[i, AT], to):
@@ -170,7 +176,7 @@ def _count(i, row, to, order, nothing, counts, members, facts, terms):
         if c != nothing:
             n = np.int64(counts[i, c])
             counts[i, c] += 1.0
-            ordered += terms[n + 1] - terms[n]
+            ordered += steps[n]
             members[i, distinct] = c
             distinct += n == 0
             valid += 1
@@ -179,18 +185,18 @@ def _count(i, row, to, order, nothing, counts, members, facts, terms):
         if c != nothing:
             n = np.int64(counts[i, c])
             counts[i, c] -= 1.0
-            ordered -= terms[n] - terms[n - 1]
+            ordered -= steps[n - 1]
             distinct -= n == 1
             valid -= 1
     facts[i, AT], facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID] = to, ordered, distinct, valid
 
 
 @_inlined
-def _weight(kind, ordered, distinct, valid, logs, inverse_logs):
+def _weight(kind, ordered, distinct, valid, logs, inverse_logs, inverses):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
     if kind == PLAIN or distinct <= 1:
         return 1.0
-    share = 1.0 / valid
+    share = inverses[valid]
     entropy = logs[valid] - ordered * _UNIT * share
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
@@ -208,7 +214,7 @@ def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state)
     Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win. Of
     the classes that only the last stage saw, none can beat that stage's leader.
     """
-    top, winner = 0.0, np.int64(right.size - 1)
+    top, bar, winner = 0.0, 0.0, np.int64(right.size - 1)
     for i in range(last + 1):
         n_places = facts[i, DISTINCT] if i < last else 1
         for place in range(n_places):
@@ -216,8 +222,8 @@ def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state)
             score = 0.0
             for k in range(last + 1):
                 score += weights[k] * counts[k, c]
-            if score > top * _HIGHER:
-                top, winner = score, c
+            if score > bar:
+                top, bar, winner = score, score * _HIGHER, c
             elif ties != FIRST and 0.0 < top <= score * _HIGHER and _wins(ties, right, tie_state, c, winner):
                 winner = c
     return right[winner]
@@ -277,7 +283,7 @@ def staged(
     for i in range(n_stages):
         depths[i] = np.int64(sizes[i].max())
     depth = depths.max()
-    logs, inverse_logs, terms = _logarithms(depth)
+    logs, inverse_logs, inverses, steps = _logarithms(depth)
     most = np.max(offsets[1:] - offsets[:-1]) + 1
     samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
     # A row is one stage of one lane, i * _LANES + lane.
@@ -326,9 +332,15 @@ def staged(
                         continue
                     for i in range(end + 1):
                         if facts[i, AT] != sizes[i, b]:
-                            _count(i, i * _LANES + lane, sizes[i, b], order, nothing, counts, members, facts, terms)
+                            _count(i, i * _LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
                             weights[i] = prior[i] * _weight(
-                                kind, facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID], logs, inverse_logs
+                                kind,
+                                facts[i, ORDERED],
+                                facts[i, DISTINCT],
+                                facts[i, VALID],
+                                logs,
+                                inverse_logs,
+                                inverses,
                             )
                     leader = (best[end * _LANES + lane, sizes[end, b]] & _CLASS_BITS) >> 1
                     tie_state = word(tie_keys[q], r + lane)
