@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mssim.strategies import Coverage, Mixture, ModelSwitch, SelfConsistency, Strategy, parse_strategy
     from mssim.voting import Vote
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"],
     "evaluator": ["evaluate"],

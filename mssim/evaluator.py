@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mssim import __version__
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.evaluation import Evaluation
 from mssim.kernels import staged as kernel
@@ -127,9 +128,9 @@ def evaluate(
         cost=np.stack(costs) / replays,
         n_replays=np.full(shape[:2], replays, np.int64),
         provenance={
-            "mssim": version("mssim"),
+            "mssim": __version__,
             "numpy": np.__version__,
-            "numba": version("numba"),
+            "numba": numba.__version__,
             "seed": start,
             "n_replays": replays,
             "replacement": bool(replacement),

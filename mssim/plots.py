@@ -84,7 +84,10 @@ def plot_curves(
         ax.set_xlabel(_AXES[x])
         ax.set_ylabel("accuracy (%)")
         ax.legend(
-            fontsize="small", title=f"band: {confidence_level:.0%} interval over questions", title_fontsize="small"
+            fontsize="small",
+            handlelength=3,
+            title=f"band: {confidence_level:.0%} interval over questions",
+            title_fontsize="small",
         )
         ax.set_title(_title(evaluation), fontsize="medium", loc="left")
     return ax
