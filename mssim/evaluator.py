@@ -117,7 +117,7 @@ def evaluate(
             if progress:
                 progress(done, len(tasks))
 
-    drawn = [plan.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
+    drawn = [plan.rules.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
     costs = [np.where(d > 0, d * unit_cost(plan.models), 0).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
     return Evaluation(
         strategies=tuple(named),
@@ -184,7 +184,7 @@ def _budgets(budgets: ArrayLike) -> NDArray[np.int64]:
 
 
 def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    for model, sizes in zip(plan.models, plan.sizes, strict=True):
+    for model, sizes in zip(plan.models, plan.rules.sizes, strict=True):
         asked = int(sizes.max())
         if asked == 0:
             continue
@@ -251,17 +251,10 @@ class _Task:
     """One block of questions and replays of one strategy: all that a worker needs."""
 
     strategy: int
-    plan: Plan
     questions: slice
-    codes: NDArray[np.int16]
-    lengths: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    correct: NDArray[np.bool_]
-    keys: NDArray[np.uint64]
-    tie_keys: NDArray[np.uint64]
-    first: int
-    n_replays: int
-    replacement: bool
+    recorded: kernel.Recorded
+    rules: kernel.Rules
+    replays: kernel.Replays
 
 
 def _tasks(
@@ -269,7 +262,7 @@ def _tasks(
 ) -> Iterator[_Task]:
     rows = [pool.model_index(model) for model in plan.models]
     keys = streams.of(plan.models)
-    draws = int(plan.sizes.max(axis=1).sum()) * n_replays  # per question
+    draws = int(plan.rules.sizes.max(axis=1).sum()) * n_replays  # per question
     n_questions = len(pool.questions)
     width = max(1, min(n_questions, _DRAWS_PER_TASK // draws))
     pieces = max(1, draws // _DRAWS_PER_TASK)
@@ -277,32 +270,25 @@ def _tasks(
     for q in range(0, n_questions, width):
         block = slice(q, min(q + width, n_questions))
         offsets = pool.class_offsets[block.start : block.stop + 1]
+        recorded = kernel.Recorded(
+            pool.codes[rows, block],
+            pool.lengths[rows, block],
+            offsets - offsets[0],
+            pool.class_correct[offsets[0] : offsets[-1]].copy(),
+            keys[:, block].copy(),
+            streams.ties[block].copy(),
+        )
         for first, last in pairwise(edges):
-            yield _Task(
-                strategy,
-                plan,
-                block,
-                pool.codes[rows, block],
-                pool.lengths[rows, block],
-                offsets - offsets[0],
-                pool.class_correct[offsets[0] : offsets[-1]].copy(),
-                keys[:, block].copy(),
-                streams.ties[block].copy(),
-                int(first),
-                int(last - first),
-                replacement,
-            )
+            replays = kernel.Replays(int(first), int(last - first), replacement)
+            yield _Task(strategy, block, recorded, plan.rules, replays)
 
 
 def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return right [budget, question] and agreed [stage, budget, question] of one task."""
-    plan, span = task.plan, (task.first, task.n_replays, task.replacement)
-    if len(plan.models) == 1 and plan.kind != kernel.COVERAGE and (plan.need == NEVER).all():
-        recorded = (task.codes[0], task.lengths[0], task.offsets, task.correct, task.keys[0], task.tie_keys)
-        curve = kernel.curve(*recorded, plan.ties, int(plan.sizes.max()), *span)
-        right = curve[:, plan.sizes[0] - 1].T
+    rules = task.rules
+    if len(rules.sizes) == 1 and rules.kind != kernel.COVERAGE and (rules.need == NEVER).all():
+        hits = kernel.curve(task.recorded, rules.ties, int(rules.sizes.max()), task.replays)
+        right = hits[:, rules.sizes[0] - 1].T
         return right, np.zeros((1, *right.shape), np.int64)
-    recorded = (task.codes, task.lengths, task.offsets, task.correct, task.keys, task.tie_keys)
-    rules = (plan.sizes, plan.need, plan.prior, plan.kind, plan.ties, plan.adopt)
-    right, agreed = kernel.staged(*recorded, *rules, *span)
+    right, agreed = kernel.staged(task.recorded, rules, task.replays)
     return right.T, np.moveaxis(agreed, 0, 2)

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,11 @@ from mssim.voting import TIES, Vote
 __all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A strategy at given budgets, in the terms of the kernels; arrays are [stage, budget]."""
+class Plan(NamedTuple):
+    """A strategy at given budgets, in the terms of the kernels."""
 
     models: Sequence[str]
-    sizes: NDArray[np.int64]
-    need: NDArray[np.int64]
-    prior: NDArray[np.float64]
-    kind: int
-    ties: int
-    adopt: bool
+    rules: kernel.Rules
 
 
 class Strategy(ABC):
@@ -235,7 +229,8 @@ def _plan(
     weights = vote.prior or (1.0,) * len(strategy.models)
     prior = np.array(weights, dtype=float) / max(weights)
     kind = vote.kind if kind is None else kind
-    return Plan(strategy.models, sizes, never if need is None else need, prior, kind, TIES[vote.ties], adopt)
+    rules = kernel.Rules(sizes, never if need is None else need, prior, kind, TIES[vote.ties], adopt)
+    return Plan(strategy.models, rules)
 
 
 def _set_models(strategy: Strategy, models: Sequence[str]) -> None:

@@ -7,8 +7,11 @@ to the class that leads: by votes first, then by the tie rule's tag; its lowest 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from mssim.kernels.streams import draw, word
 
@@ -26,6 +29,37 @@ _CLASS_BITS = np.int64(0x1FFFE)
 _LANES = 4
 _UNIT = 2.0**-40
 _HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
+
+
+class Recorded(NamedTuple):
+    """What was recorded of a block of questions, by the models of a strategy."""
+
+    codes: NDArray[np.int16]  # [stage, question, sample], -1 = no answer
+    lengths: NDArray[np.int32]  # [stage, question], recorded samples
+    offsets: NDArray[np.int64]  # [question + 1], where a question's classes begin in `correct`
+    correct: NDArray[np.bool_]  # [class], whether the class is right
+    keys: NDArray[np.uint64]  # [stage, question], of the streams of draws
+    tie_keys: NDArray[np.uint64]  # [question], of the streams that break ties
+
+
+class Rules(NamedTuple):
+    """What a strategy does at every budget."""
+
+    sizes: NDArray[np.int64]  # [stage, budget], samples that a stage draws; 0 = the stage is left out
+    need: NDArray[np.int64]  # [stage, budget], votes of the leading answer that stop the replay after this stage
+    prior: NDArray[np.float64]  # [stage], positive weight of the stage's model in a vote
+    kind: int  # PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES or COVERAGE
+    ties: int  # FIRST, RANDOM or WRONG
+    adopt: bool  # whether a stage that stops gives the answer alone; else all drawn so far vote
+
+
+class Replays(NamedTuple):
+    """Which replays to run: numbers first to first + n - 1."""
+
+    first: int
+    n: int
+    replacement: bool
+
 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
 # The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
@@ -85,9 +119,14 @@ def _start(tally, order, row, depth, right, ties, tie_state):
 
 
 @njit(nogil=True, cache=True)
-def _row_width(n):
-    """An odd number from n, so that rows of tallies do not compete for one set of the cache."""
-    return n + 1 - n % 2
+def _buffers(n_stages, width, depth, offsets):
+    """Memory for one question's samples and _LANES replays; row i * _LANES + lane belongs to stage i of a lane."""
+    rows, most = n_stages * _LANES, np.max(offsets[1:] - offsets[:-1]) + 1
+    samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
+    order, targets = np.empty((rows, depth), np.uint16), np.empty(depth, np.uint32)
+    # Rows of an odd length do not compete for one set of the cache.
+    tally, best = np.empty((rows, most + 1 - most % 2), np.int64), np.zeros((rows, depth + 1), np.int64)
+    return samples, scratch, order, targets, tally, best
 
 
 @_inlined
@@ -106,34 +145,29 @@ def _lead(row, depth, order, tally, best):
 
 
 @njit(nogil=True, cache=True)
-def curve(codes, lengths, offsets, correct, keys, tie_keys, ties, depth, first, n_replays, replacement):
+def curve(recorded, ties, depth, replays):
     """Plurality of one model after every number of draws up to `depth`.
 
-    codes     : int16 [question, sample], -1 = no answer
-    lengths   : int32 [question], recorded samples
-    offsets   : int64 [question + 1], where a question's classes begin in `correct`
-    correct   : bool [class], whether the class is right
-    keys      : uint64 [question]; tie_keys likewise
-    first     : number of the first replay
+    recorded : Recorded, of which the first stage is used
+    ties     : FIRST, RANDOM or WRONG
+    replays  : Replays
 
     Returns int64 [question, draws - 1]: in how many of the replays the plurality of the first k + 1 draws is right.
     """
-    n_questions, width = codes.shape
+    codes, lengths, offsets, correct, keys, tie_keys = recorded
+    _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
-    most = np.max(offsets[1:] - offsets[:-1]) + 1
-    samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
-    order, targets = np.empty((_LANES, depth), np.uint16), np.empty(depth, np.uint32)
-    tally, best = np.empty((_LANES, _row_width(most)), np.int64), np.empty((_LANES, depth + 1), np.int64)
+    samples, scratch, order, targets, tally, best = _buffers(1, width, depth, offsets)
     for q in range(n_questions):
         right = _right_classes(correct, offsets, q)
-        _load(codes[q], lengths[q], right.size - 1, samples, scratch, 0)
-        for r in range(first, first + n_replays, _LANES):
+        _load(codes[0, q], lengths[0, q], right.size - 1, samples, scratch, 0)
+        for r in range(replays.first, replays.first + replays.n, _LANES):
             for lane in range(_LANES):
-                state = word(keys[q], r + lane)
-                draw(order, lane, depth, targets, scratch, samples, 0, lengths[q], state, replacement)
+                state = word(keys[0, q], r + lane)
+                draw(order, lane, depth, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
                 _start(tally, order, lane, depth, right, ties, word(tie_keys[q], r + lane))
             _lead(0, depth, order, tally, best)
-            for lane in range(min(_LANES, first + n_replays - r)):
+            for lane in range(min(_LANES, replays.first + replays.n - r)):
                 for j in range(depth):
                     hits[q, j] += best[lane, j + 1] & 1
     return hits
@@ -192,12 +226,13 @@ def _count(i, row, to, order, nothing, counts, members, facts, steps):
 
 
 @_inlined
-def _weight(kind, ordered, distinct, valid, logs, inverse_logs, inverses):
+def _weight(kind, facts, i, logs, inverse_logs, inverses):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
+    distinct, valid = facts[i, DISTINCT], facts[i, VALID]
     if kind == PLAIN or distinct <= 1:
         return 1.0
     share = inverses[valid]
-    entropy = logs[valid] - ordered * _UNIT * share
+    entropy = logs[valid] - facts[i, ORDERED] * _UNIT * share
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
 
@@ -240,66 +275,39 @@ def _covered(order, lane, right, sizes, b):
 
 
 @njit(nogil=True, cache=True)
-def staged(
-    codes,
-    lengths,
-    offsets,
-    correct,
-    keys,
-    tie_keys,
-    sizes,
-    need,
-    prior,
-    kind,
-    ties,
-    adopt,
-    first,
-    n_replays,
-    replacement,
-):
+def staged(recorded, rules, replays):
     """Replay one strategy that asks its models in turn, at all budgets.
 
-    codes     : int16 [stage, question, sample], -1 = no answer
-    lengths   : int32 [stage, question], recorded samples
-    offsets   : int64 [question + 1], where a question's classes begin in `correct`
-    correct   : bool [class], whether the class is right
-    keys      : uint64 [stage, question]; tie_keys uint64 [question]
-    sizes     : int64 [stage, budget], samples that a stage draws; 0 = the stage is left out
-    need      : int64 [stage, budget], votes of the leading answer that stop the replay after this stage
-    prior     : float64 [stage], positive weight of the stage's model in a vote
-    kind      : PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES or COVERAGE
-    adopt     : whether a stage that stops gives the answer alone; else all drawn so far vote
-    first     : number of the first replay
+    recorded : Recorded
+    rules    : Rules
+    replays  : Replays
 
     Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped
     [question, stage, budget], replays in which the stage agreed.
     """
+    codes, lengths, offsets, correct, keys, tie_keys = recorded
+    need, prior, kind, ties, adopt = rules.need, rules.prior, rules.kind, rules.ties, rules.adopt
+    sizes = rules.sizes.astype(np.uint32)  # as indices, unsigned numbers need no check for being negative
     n_stages, n_budgets = sizes.shape
-    sizes = sizes.astype(np.uint32)  # they are used as indices, and unsigned ones need no check for being negative
-    n_questions, width = codes.shape[1:]
+    _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = np.zeros(n_stages, np.int64)
     for i in range(n_stages):
         depths[i] = np.int64(sizes[i].max())
     depth = depths.max()
+    samples, scratch, order, targets, tally, best = _buffers(n_stages, width, depth, offsets)
     logs, inverse_logs, inverses, steps = _logarithms(depth)
-    most = np.max(offsets[1:] - offsets[:-1]) + 1
-    samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    # A row is one stage of one lane, i * _LANES + lane.
-    rows = n_stages * _LANES
-    order, targets = np.empty((rows, depth), np.uint16), np.empty(depth, np.uint32)
-    tally, best = np.empty((rows, _row_width(most)), np.int64), np.zeros((rows, depth + 1), np.int64)
     last = np.empty((_LANES, n_budgets), np.int64)  # the stage that agreed, or n_stages
-    counts, members = np.zeros((n_stages, most)), np.zeros((n_stages, depth + 1), np.uint16)
+    counts, members = np.zeros((n_stages, tally.shape[1])), np.zeros((n_stages, depth + 1), np.uint16)
     facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
         right = _right_classes(correct, offsets, q)
         nothing = right.size - 1
         for i in range(n_stages):
             _load(codes[i, q], lengths[i, q], nothing, samples, scratch, i)
-        for r in range(first, first + n_replays, _LANES):
-            live = min(_LANES, first + n_replays - r)
+        for r in range(replays.first, replays.first + replays.n, _LANES):
+            live = min(_LANES, replays.first + replays.n - r)
             last[:] = n_stages
             n_open = live * n_budgets
             for i in range(n_stages):
@@ -307,7 +315,7 @@ def staged(
                     break
                 for lane in range(_LANES):
                     row, state = i * _LANES + lane, word(keys[i, q], r + lane)
-                    draw(order, row, depths[i], targets, scratch, samples, i, lengths[i, q], state, replacement)
+                    draw(order, row, depths[i], targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
                     _start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
                 _lead(i * _LANES, depths[i], order, tally, best)
                 n_open = 0
@@ -333,15 +341,7 @@ def staged(
                     for i in range(end + 1):
                         if facts[i, AT] != sizes[i, b]:
                             _count(i, i * _LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
-                            weights[i] = prior[i] * _weight(
-                                kind,
-                                facts[i, ORDERED],
-                                facts[i, DISTINCT],
-                                facts[i, VALID],
-                                logs,
-                                inverse_logs,
-                                inverses,
-                            )
+                            weights[i] = prior[i] * _weight(kind, facts, i, logs, inverse_logs, inverses)
                     leader = (best[end * _LANES + lane, sizes[end, b]] & _CLASS_BITS) >> 1
                     tie_state = word(tie_keys[q], r + lane)
                     hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
