@@ -119,6 +119,15 @@ def _start(tally, order, row, depth, right, ties, tie_state):
 
 
 @njit(nogil=True, cache=True)
+def _deepest(sizes):
+    """The most draws of every stage."""
+    depths = np.zeros(sizes.shape[0], np.int64)
+    for i in range(sizes.shape[0]):
+        depths[i] = sizes[i].max()
+    return depths
+
+
+@njit(nogil=True, cache=True)
 def _buffers(n_stages, width, depth, offsets):
     """Memory for one question's samples and _LANES replays; row i * _LANES + lane belongs to stage i of a lane."""
     rows, most = n_stages * _LANES, np.max(offsets[1:] - offsets[:-1]) + 1
@@ -226,6 +235,15 @@ def _count(i, row, to, order, nothing, counts, members, facts, steps):
 
 
 @_inlined
+def _forget(counts, members, facts):
+    """Undo all counting of a replay."""
+    for i in range(counts.shape[0]):
+        for place in range(facts[i, DISTINCT]):
+            counts[i, members[i, place]] = 0.0
+        facts[i] = 0
+
+
+@_inlined
 def _weight(kind, facts, i, logs, inverse_logs, inverses):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
     distinct, valid = facts[i, DISTINCT], facts[i, VALID]
@@ -292,9 +310,7 @@ def staged(recorded, rules, replays):
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths = np.zeros(n_stages, np.int64)
-    for i in range(n_stages):
-        depths[i] = np.int64(sizes[i].max())
+    depths = _deepest(rules.sizes)
     depth = depths.max()
     samples, scratch, order, targets, tally, best = _buffers(n_stages, width, depth, offsets)
     logs, inverse_logs, inverses, steps = _logarithms(depth)
@@ -345,8 +361,5 @@ def staged(recorded, rules, replays):
                     leader = (best[end * _LANES + lane, sizes[end, b]] & _CLASS_BITS) >> 1
                     tie_state = word(tie_keys[q], r + lane)
                     hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
-                for i in range(n_stages):
-                    for place in range(facts[i, DISTINCT]):
-                        counts[i, members[i, place]] = 0.0
-                    facts[i] = 0
+                _forget(counts, members, facts)
     return hits, stopped
