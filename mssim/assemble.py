@@ -54,6 +54,7 @@ def assemble(table: pa.Table, row_numbers: Codes, questions: pa.Table | None = N
         One row per question; without it, columns of the table that are constant within every question describe them.
     """
     _require_columns(table)
+    table = _with_text_keys(table)
     rows = _in_order(table, row_numbers, _question_ids(questions))
     shape = (len(rows.models), len(rows.question_ids))
     group = rows.model * shape[1] + rows.question
@@ -92,6 +93,20 @@ def _require_columns(table: pa.Table) -> None:
             raise PoolError(f"column {name!r} is missing; rename the column that holds it: {choose_from(name, names)}")
     if "correct" not in names and "truth" not in names:
         raise PoolError(f"columns 'correct' and 'truth' are both missing; one is needed, the table has {names}")
+
+
+def _with_text_keys(table: pa.Table) -> pa.Table:
+    """Read bytes in the key columns as text, and refuse lists and the like."""
+    for name in [name for name in KEYS if name in table.column_names]:
+        kind = table.schema.field(name).type
+        if pa.types.is_nested(kind):
+            raise PoolError(f"column {name!r} holds {kind}; write its values as text or numbers")
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            try:
+                table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+            except pa.ArrowInvalid as error:
+                raise PoolError(f"column {name!r} holds bytes that are not UTF-8 text ({error})") from error
+    return table
 
 
 def _in_order(table: pa.Table, row_numbers: Codes, known: list[str] | None) -> _Rows:

@@ -293,10 +293,10 @@ class Pool:
             if target.exists():
                 target.rename(old)
             part.rename(target)
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             if old.exists() and not target.exists():
                 old.rename(target)
-            raise PoolError(f"{target}: cannot be written ({error.strerror or error})") from error
+            raise PoolError(f"{target}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
         if old.exists():

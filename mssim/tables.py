@@ -98,6 +98,11 @@ def plain(column: pd.Series[Any]) -> pd.Series[Any]:
 
 def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
     """Return a code per row (-1 = missing) and the distinct values."""
+    if pa.types.is_nested(column.type):  # lists and the like: compared as they are written
+        rows = column.to_pylist()
+        _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
+        missing = np.array([row is None for row in rows], dtype=bool)
+        return np.where(missing, -1, place).astype(np.int64), [rows[i] for i in first]
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     chunks = column.unify_dictionaries().chunks

@@ -174,3 +174,27 @@ def test_text_is_never_evaluated(tmp_path):
     frame.to_parquet(tmp_path / "p.parquet")
     assert load_pool(tmp_path / "p.parquet").to_frame()["answer"].tolist()[:3] == frame["answer"].tolist()[:3]
     assert pq.read_table(tmp_path / "p.parquet").num_rows == 4
+
+
+def test_lists_and_the_like_are_kept_beside_the_answers(tmp_path):
+    frame = long_frame({("x", "q1"): list("ab"), ("x", "q2"): list("aa")})
+    chat = [[{"role": "user", "content": "1 + 1"}], [{"role": "user", "content": "2 + 2"}]]
+    columns = {"prompt": [chat[0], chat[0], chat[1], chat[1]], "tokens": [[1], [2, 3], None, [1]]}
+    pq.write_table(pa.table({name: frame[name] for name in frame} | columns), tmp_path / "p.parquet")
+    load_pool(tmp_path / "p.parquet").save(tmp_path / "pool")
+    pool = load_pool(tmp_path / "pool")
+    assert [list(row) for row in pool.questions["prompt"]] == chat
+    assert [row if row is None else list(row) for row in pool.to_frame()["tokens"]] == columns["tokens"]
+
+
+def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
+    frame = long_frame({("x", "q"): list("ab")})
+    columns = {name: frame[name] for name in frame}
+    pq.write_table(pa.table(columns | {"answer": [b"a", "é".encode()]}), tmp_path / "bytes.parquet")
+    assert load_pool(tmp_path / "bytes.parquet").to_frame()["answer"].tolist() == ["a", "é"]
+    pq.write_table(pa.table(columns | {"answer": [b"a", b"\xff"]}), tmp_path / "bytes.parquet")
+    with pytest.raises(PoolError, match="column 'answer' holds bytes that are not UTF-8"):
+        load_pool(tmp_path / "bytes.parquet")
+    pq.write_table(pa.table(columns | {"answer": [["a"], ["b"]]}), tmp_path / "lists.parquet")
+    with pytest.raises(PoolError, match="column 'answer' holds list.*; write its values as text or numbers"):
+        load_pool(tmp_path / "lists.parquet")
