@@ -409,6 +409,8 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     source = Path(path)
     if not source.exists():
         raise PoolError(f"{source} does not exist; give a pool folder or a .parquet, .csv or .jsonl table")
+    if source.is_dir() and not (source / "samples.parquet").is_file():
+        raise PoolError(f"{source} has no samples.parquet; give a pool folder or a .parquet, .csv or .jsonl table")
     if (source / "pool.json").exists():
         pool = _load_folder(source)
         pool = pool if where is None else pool.select(where=where)
@@ -431,9 +433,6 @@ def _from_table(
 
 
 def _load_folder(folder: Path) -> Pool:
-    samples = folder / "samples.parquet"
-    if not samples.exists():
-        raise PoolError(f"{folder} has no samples.parquet; a pool folder has samples.parquet and pool.json")
     info = _read_info(folder / "pool.json")
     for name, expected in info.pop("files", {}).items():
         if Path(name).name != name or not (folder / name).is_file():
@@ -442,7 +441,9 @@ def _load_folder(folder: Path) -> Pool:
             raise PoolError(f"{folder / name} is not the file that pool.json describes (sha256 differs); restore it")
     info.pop("counts", None)
     questions = folder / "questions.parquet"
-    return _from_table(read_table(samples), None, info, read_table(questions) if questions.exists() else None)
+    return _from_table(
+        read_table(folder / "samples.parquet"), None, info, read_table(questions) if questions.exists() else None
+    )
 
 
 def _read_info(path: Path) -> dict[str, Any]:

@@ -97,6 +97,17 @@ def test_options_reach_the_evaluation(run, pool_path):
     pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
+def test_a_figure_that_cannot_be_written_leaves_no_half(run, pool_path, tmp_path, monkeypatch):
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "r.png").write_bytes(b"an older figure")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full_disk)
+    bad(run("evaluate", pool_path, *FAST, "--plot", tmp_path / "r.png"), "cannot be written (No space left on device)")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pool.parquet", "r.png"]
+    assert (tmp_path / "r.png").read_bytes() == b"an older figure"
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".pdf"])
 def test_other_formats_of_the_figure(run, pool_path, tmp_path, suffix):
     plot = tmp_path / f"r{suffix}"
@@ -208,6 +219,9 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x"), "write MODEL=PRICE"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "write MODEL=PRICE"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
+        (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot folder.png is a folder; give the name of a file"),
+        (("POOL", *EVALUATE, "--out", "folder.png"), "--out folder.png is a folder; give the name of a file"),
+        (("folder.png", *EVALUATE), "folder.png has no samples.parquet; give a pool folder or"),
         (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist; create it first"),
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'; did you mean 'topic'"),
@@ -218,6 +232,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, pool_path, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())
     bad(run("evaluate", *[pool_path if a == "POOL" else a for a in arguments]), says)
     assert sorted(tmp_path.iterdir()) == before
@@ -266,6 +281,7 @@ def test_compare(run, pool_path, tmp_path):
         (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated; did you mean 'sc:x'"),
         (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated; choose from [2, 6]"),
         (("sc:x", "ms:x+y", "--budget", "six"), "write whole numbers"),
+        (("sc:x", "ms:x+y", "--budget", "2-6"), "give one for both strategies, or one each"),
         (("sc:x", "ms:x+y", "--budget", "2,6,8"), "give one for both strategies, or one each"),
     ],
 )

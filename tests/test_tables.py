@@ -196,5 +196,5 @@ def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
     with pytest.raises(PoolError, match="column 'answer' holds bytes that are not UTF-8"):
         load_pool(tmp_path / "bytes.parquet")
     pq.write_table(pa.table(columns | {"answer": [["a"], ["b"]]}), tmp_path / "lists.parquet")
-    with pytest.raises(PoolError, match="column 'answer' holds list.*; write its values as text or numbers"):
+    with pytest.raises(PoolError, match=r"column 'answer' holds list.*; write its values as text or numbers"):
         load_pool(tmp_path / "lists.parquet")

@@ -26,8 +26,8 @@ def compare(
     """
     from mssim.evaluation import Evaluation
 
-    budgets = [parse_budgets(part)[0] for part in budget.split(",")]
-    if len(budgets) > 2:
+    budgets = [number for part in budget.split(",") for number in parse_budgets(part)]
+    if len(budgets) > 2 or "-" in budget:
         raise BudgetError(f"--budget {budget!r}; give one for both strategies, or one each: 8,16")
     evaluation = Evaluation.load(results)
     found = evaluation.compare(

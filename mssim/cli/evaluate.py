@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,6 +113,8 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     for name, path in outputs.items():
         if not path.absolute().parent.is_dir():
             raise MssimError(f"--{name} {path}: the folder {path.absolute().parent} does not exist; create it first")
+        if path.is_dir():
+            raise MssimError(f"--{name} {path} is a folder; give the name of a file")
     if "plot" in outputs and outputs["plot"].suffix.lower() not in (".png", ".svg", ".pdf"):
         raise MssimError(f"--plot {outputs['plot']}: end the name in .png, .svg or .pdf")
     budgets = settings["budgets"]
@@ -156,8 +159,15 @@ def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> No
     from mssim.plots import plot_curves
 
     plot_curves(evaluation, x, **statistics)
-    plt.savefig(path, dpi=200)
-    plt.close("all")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise MssimError(f"--plot {path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        plt.close("all")
 
 
 def _prices(given: list[str] | None) -> dict[str, float] | None:
