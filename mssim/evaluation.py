@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.errors import BudgetError, MssimError, StrategyError, choose_from
+from mssim.files import whole_file
 from mssim.intervals import mean_interval, sign_flip_p_value
 from mssim.tables import table_from_frame
 
@@ -129,7 +129,10 @@ class Evaluation:
         return replay_sd, np.where(self.n_replays > 0, replay_sd / np.sqrt(replays), 0.0)
 
     def per_question(self) -> pd.DataFrame:
-        """One row per strategy, budget and question: accuracy, samples_used and cost, with the questions' columns."""
+        """One row per strategy, budget and question: accuracy, samples_used and cost, with the questions' columns.
+
+        A column of the questions that has one of these names is called question_accuracy and so on.
+        """
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         frame = pd.DataFrame(
             {
@@ -141,9 +144,9 @@ class Evaluation:
             }
         )
         described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
-        taken = [name for name in described.columns if name not in frame.columns]
-        frame[taken] = described[taken].reset_index(drop=True)
-        return frame[["strategy", "budget", "question_id", "accuracy", "samples_used", "cost", *taken[1:]]]
+        described = described.rename(columns={name: f"question_{name}" for name in frame.columns})
+        frame.insert(2, "question_id", described.pop("question_id").to_numpy())
+        return frame.join(described.reset_index(drop=True))
 
     def compare(
         self,
@@ -229,25 +232,23 @@ class Evaluation:
             "provenance": dict(self.provenance),
         }
         table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
-        target = Path(path)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            pa.parquet.write_table(table, part, compression="zstd")
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise MssimError(f"{target}: cannot be written ({error.strerror or error})") from error
+        with whole_file(path) as part:
+            pa.parquet.write_table(table, part, compression="zstd", write_page_checksum=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Evaluation:
         """Read what `save` wrote."""
         try:
-            table = pa.parquet.read_table(path)
+            table = pa.parquet.read_table(path, page_checksum_verification=True)
             header = json.loads((table.schema.metadata or {})[b"mssim"])
-        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            if header["schema"] == SCHEMA:
+                return cls._from_table(table, header)
+        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise MssimError(f"{path}: not a result that mssim saved, or damaged ({error!r:.200})") from error
-        if header.get("schema") != SCHEMA:
-            raise MssimError(f"{path}: schema version {header.get('schema')}; this mssim reads version {SCHEMA}")
+        raise MssimError(f"{path}: schema version {header['schema']}; this mssim reads version {SCHEMA}")
+
+    @classmethod
+    def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
         frame = table.to_pandas()
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
         values = {name: frame.pop(name).to_numpy().reshape(shape) for name in ("accuracy", "samples_used", "cost")}

@@ -52,6 +52,13 @@ def test_per_question_has_what_describes_the_questions():
     assert frame["question_id"].tolist()[30:60] == evaluation.questions["question_id"].tolist()
 
 
+def test_columns_of_questions_with_the_names_of_results_are_kept():
+    evaluation = result(accuracy=1, budget="large")
+    frame = evaluation.per_question()
+    assert frame["question_accuracy"].tolist() == [1] * 180
+    assert set(frame["question_budget"]) == {"large"}
+
+
 def test_replay_sd_is_the_scatter_of_single_runs():
     """Chi-square interval of 300 runs' variance, missed by one seed in a million."""
     runs = np.array([result(1, seed).accuracy.mean(axis=2) for seed in range(300)])
@@ -186,6 +193,19 @@ def test_a_file_that_is_no_result_is_refused(tmp_path, content):
         Evaluation.load(path)
     with pytest.raises(MssimError, match="not a result that mssim saved, or damaged"):
         Evaluation.load(tmp_path / "nothing.parquet")
+
+
+def test_a_damaged_result_is_refused(tmp_path):
+    evaluation = result()
+    evaluation.save(tmp_path / "r.parquet")
+    whole = (tmp_path / "r.parquet").read_bytes()
+    for place in range(4, len(whole) - 8, len(whole) // 40):
+        (tmp_path / "r.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            back = Evaluation.load(tmp_path / "r.parquet")
+        except MssimError:
+            continue
+        assert np.array_equal(back.accuracy, evaluation.accuracy)  # the byte was one that nobody reads
 
 
 def test_an_unknown_schema_is_refused(tmp_path):

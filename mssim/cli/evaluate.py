@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -156,16 +155,13 @@ def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> No
     mpl.use("Agg")  # no screen is needed to write a file
     import matplotlib.pyplot as plt
 
+    from mssim.files import whole_file
     from mssim.plots import plot_curves
 
-    plot_curves(evaluation, x, **statistics)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise MssimError(f"--plot {path}: cannot be written ({error.strerror or error})") from error
+        plot_curves(evaluation, x, **statistics)
+        with whole_file(path) as part:
+            plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
     finally:
         plt.close("all")
 
