@@ -24,6 +24,7 @@ AT, ORDERED, DISTINCT, VALID = 0, 1, 2, 3
 SHIFT = 47
 _VOTE = np.int64(1) << SHIFT
 _NEVER = -(np.int64(1) << 62)
+_SETTLED = -1
 _TAG_BITS = np.uint64(64 - 30)
 _CLASS_BITS = np.int64(0x1FFFE)
 _LANES = 4
@@ -183,13 +184,17 @@ def curve(recorded, ties, depth, replays):
 
 
 @_inlined
-def _stop(row, i, sizes, need, best, last, lane):
-    """Note stage i as the last one at the budgets at which it agrees; returns how many are still open."""
-    n_open = 0
+def _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
+    """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
+    row, n_open = i * _LANES + lane, 0
     for b in range(last.shape[1]):
         if last[lane, b] == sizes.shape[0]:
-            if best[row, sizes[i, b]] >> SHIFT >= need[i, b]:
-                last[lane, b] = i
+            tally = best[row, sizes[i, b]]
+            if tally >> SHIFT >= need[i, b]:
+                stopped[q, i, b] += 1
+                last[lane, b] = _SETTLED if adopt else i
+                if adopt:
+                    hits[q, b] += tally & 1
             else:
                 n_open += 1
     return n_open
@@ -314,7 +319,7 @@ def staged(recorded, rules, replays):
     depth = depths.max()
     samples, scratch, order, targets, tally, best = _buffers(n_stages, width, depth, offsets)
     logs, inverse_logs, inverses, steps = _logarithms(depth)
-    last = np.empty((_LANES, n_budgets), np.int64)  # the stage that agreed, or n_stages
+    last = np.empty((_LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or _SETTLED
     counts, members = np.zeros((n_stages, tally.shape[1])), np.zeros((n_stages, depth + 1), np.uint16)
     facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
@@ -336,17 +341,12 @@ def staged(recorded, rules, replays):
                 _lead(i * _LANES, depths[i], order, tally, best)
                 n_open = 0
                 for lane in range(live):
-                    n_open += _stop(i * _LANES + lane, i, sizes, need, best, last, lane)
+                    n_open += _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped)
             for lane in range(live):
                 for b in range(n_budgets):
-                    end = last[lane, b]
-                    if end == n_stages:
-                        end -= 1
-                    else:
-                        stopped[q, end, b] += 1
-                        if adopt:
-                            hits[q, b] += best[end * _LANES + lane, sizes[end, b]] & 1
-                            continue
+                    end = min(last[lane, b], n_stages - 1)
+                    if end == _SETTLED:
+                        continue
                     if kind == COVERAGE:
                         hits[q, b] += _covered(order, lane, right, sizes, b)
                         continue
