@@ -1,11 +1,11 @@
 """Speed of the Monte Carlo engine beside a vectorised NumPy replay and a plain Python one.
 
-    python benchmarks/replay_speed.py            # the full table, some ten seconds
+    python benchmarks/replay_speed.py            # the full table, some twenty seconds
     python benchmarks/replay_speed.py --smoke    # small sizes, to see that it runs
 
-One core, after compilation. The pool is SYNTHETIC: 500 questions x 512 samples of two models, 40 % of the questions
-always answered right, the others with a chance of Beta(2, 1.5) and twenty wrong answers. A draw is one sample of the
-largest budget, whether or not a strategy needed to look at it.
+One core, after compilation. The pools are SYNTHETIC: 500 questions x 512 samples of two models, 40 % of the questions
+always answered right (none in the row "no easy questions"), the others with a chance of Beta(2, 1.5) and twenty wrong
+answers. A draw is a sample that a replay of the largest budget uses. The three must agree on the accuracy.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from mssim import Pool, evaluate
+from mssim import Evaluation, Pool, evaluate
 
 N_WRONG = 20
 
 
-def make_pool(n_questions: int, n_samples: int) -> Pool:
+def make_pool(n_questions: int, n_samples: int, easy_share: float = 0.4) -> Pool:
     rng = np.random.default_rng(0)
-    easy = rng.random(n_questions) < 0.4
+    easy = rng.random(n_questions) < easy_share
     frames = []
     for model, (a, b) in {"one": (2.0, 1.5), "two": (1.6, 1.6)}.items():
         chance = np.where(easy, 1.0, rng.beta(a, b, n_questions))
@@ -53,16 +53,22 @@ def numpy_orders(n_replays: int, n: int, depth: int, rng: np.random.Generator) -
     return np.take_along_axis(smallest, np.take_along_axis(keys, smallest, axis=1).argsort(axis=1), axis=1)
 
 
+def numpy_prefixes(codes: np.ndarray, orders: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Votes of every class after every draw, and when each class was first seen, for replays side by side."""
+    drawn = codes[orders][:, :, None] == np.arange(n_classes)
+    first_seen = np.where(drawn.any(axis=1), drawn.argmax(axis=1), drawn.shape[1])
+    return drawn.cumsum(axis=1), first_seen
+
+
 def numpy_self_consistency(pool: Pool, budget: int, n_replays: int, rng: np.random.Generator) -> float:
     """Plurality after every number of draws, vectorised over replays with cumulative one-hot counts."""
     codes = pool.codes[0]
     n_classes = int(codes.max()) + 1
     hits = np.zeros(budget)
     for q in range(len(codes)):
-        drawn = codes[q][numpy_orders(n_replays, codes.shape[1], budget, rng)]
-        counts = (drawn[:, :, None] == np.arange(n_classes)).cumsum(axis=1)
-        first = np.where(counts > 0, counts, -1).argmax(axis=2)
-        hits += pool.class_correct[pool.class_offsets[q] + first].mean(axis=0)
+        counts, first_seen = numpy_prefixes(codes[q], numpy_orders(n_replays, codes.shape[1], budget, rng), n_classes)
+        leader = (counts * (budget + 1) - first_seen[:, None]).argmax(axis=2)
+        hits += pool.class_correct[pool.class_offsets[q] + leader].mean(axis=0)
     return float(hits[-1] / len(codes))
 
 
@@ -121,20 +127,22 @@ def numpy_model_switch(pool: Pool, budget: int, n_replays: int, rng: np.random.G
     sizes = np.stack([-(-budgets // 2), budgets // 2])
     hits = 0.0
     for q in range(pool.codes.shape[1]):
-        counts = []
+        counts, seen = [], []
         for m, codes in enumerate(pool.codes[:, q]):
-            order = numpy_orders(n_replays, codes.size, budget // 2, rng)
-            prefix = (codes[order][:, :, None] == np.arange(n_classes)).cumsum(axis=1)
-            counts.append(prefix[:, sizes[m] - 1])
-        shares = [c / c.sum(axis=2, keepdims=True) for c in counts]
+            orders = numpy_orders(n_replays, codes.size, budget // 2, rng)
+            prefixes, first_seen = numpy_prefixes(codes, orders, n_classes)
+            counts.append(prefixes[:, sizes[m] - 1])
+            seen.append(first_seen)
+        later = np.where(seen[0] < budget // 2, seen[0], budget + seen[1])[:, None]  # models in order, then draws
         score = np.zeros(counts[0].shape)
-        for c, p in zip(counts, shares, strict=True):
+        for c in counts:
+            m, u = c.sum(axis=2, keepdims=True), (c > 0).sum(axis=2)
+            p = c / m
             with np.errstate(divide="ignore", invalid="ignore"):
                 entropy = -np.where(p > 0, p * np.log2(p), 0).sum(axis=2)
-                m, u = c.sum(axis=2), (c > 0).sum(axis=2)
-                weight = np.where(u == 1, 1.0, 1 / m + (1 - 1 / m) * (1 - entropy / np.log2(u)))
+                weight = np.where(u == 1, 1.0, 1 / m[:, :, 0] + (1 - 1 / m[:, :, 0]) * (1 - entropy / np.log2(u)))
             score += weight[:, :, None] * c
-        leader = score.argmax(axis=2)
+        leader = (score - 1e-9 * later).argmax(axis=2)
         for c in reversed(counts):
             unanimous = (c > 0).sum(axis=2) == 1
             leader = np.where(unanimous, c.argmax(axis=2), leader)
@@ -152,39 +160,56 @@ def timed(call: Callable[[], object], repeats: int) -> float:
     return best
 
 
-def rows(smoke: bool) -> list[dict[str, object]]:
-    n_questions, n_samples, replays, slow_replays = (20, 64, 20, 2) if smoke else (500, 512, 2000, 2)
-    pool = make_pool(n_questions, n_samples)
-    budget = 32 if smoke else 64
+def row(name: str, pool: Pool, spec: str, least: int, budget: int, smoke: bool) -> dict[str, object]:
+    """Time one curve in all three ways; the slower ones on some of the questions."""
+    vectorised, plain = {
+        "sc": (numpy_self_consistency, python_self_consistency),
+        "ms": (numpy_model_switch, python_model_switch),
+    }[spec[:2]]
     part = pool.select(questions=pool.question_ids[: 10 if smoke else 50])
+    n_replays, numpy_replays, python_replays = (20, 20, 2) if smoke else (2000, 100, 4)
     one = ThreadPoolExecutor(1)
-    curves = {
-        "Self-Consistency, budgets 1..": ("sc:one", 1, numpy_self_consistency, python_self_consistency),
-        "ModelSwitch, entropy weights, budgets 2..": ("ms:one+two", 2, numpy_model_switch, python_model_switch),
+
+    def ours(pool: Pool = pool, n: int = n_replays) -> Evaluation:
+        return evaluate(pool, spec, range(least, budget + 1), n_replays=n, executor=one)
+
+    def per_replay(call: Callable[[], object], pool: Pool, n: int, repeats: int) -> float:
+        return timed(call, repeats) / (len(pool.questions) * n)
+
+    expected = ours(part, 1000).accuracy[0, -1].mean()
+    found = [
+        vectorised(part, budget, numpy_replays, np.random.default_rng(0)),
+        plain(part, budget, 10 * python_replays, random.Random(0)),
+    ]
+    if not np.allclose(found, expected, atol=0.1 if smoke else 0.03):
+        raise SystemExit(f"{name}: mssim finds {expected:.3f}, NumPy and Python {found}")
+    time = per_replay(ours, pool, n_replays, 5)
+    numpy_time = per_replay(
+        lambda: vectorised(part, budget, numpy_replays, np.random.default_rng(0)), part, numpy_replays, 2
+    )
+    python_time = per_replay(lambda: plain(part, budget, python_replays, random.Random(0)), part, python_replays, 2)
+    same = per_replay(lambda: ours(part), part, n_replays, 5)  # ratios: on the same questions
+    draws = ours().samples_used[0, -1].mean()
+    return {
+        "curve": name,
+        "draws": draws,
+        "mssim ns/draw": 1e9 * time / draws,
+        "NumPy us/replay": 1e6 * numpy_time,
+        "Python us/replay": 1e6 * python_time,
+        "mssim us/replay": 1e6 * same,
+        "x NumPy": numpy_time / same,
+        "x Python": python_time / same,
     }
-    table = []
-    for name, (spec, least, vectorised, plain) in curves.items():
-        budgets = range(least, budget + 1)
 
-        def ours(n: int, spec: str = spec, budgets: range = budgets) -> object:
-            return evaluate(pool, spec, budgets, n_replays=n, executor=one)
 
-        ours(1)
-        per_draw = timed(lambda: ours(replays), 5) / (n_questions * replays * budget)
-        in_part = len(part.questions) * budget
-        numpy_time = timed(lambda: vectorised(part, budget, 100, np.random.default_rng(0)), 2) / (in_part * 100)  # noqa: B023
-        python_time = timed(lambda: plain(part, budget, slow_replays, random.Random(0)), 2) / (in_part * slow_replays)  # noqa: B023
-        table.append(
-            {
-                "curve": f"{name}{budget}",
-                "mssim ns/draw": per_draw * 1e9,
-                "NumPy ns/draw": numpy_time * 1e9,
-                "Python ns/draw": python_time * 1e9,
-                "x NumPy": numpy_time / per_draw,
-                "x Python": python_time / per_draw,
-            }
-        )
-    return table
+def rows(smoke: bool) -> list[dict[str, object]]:
+    size, budget = ((20, 64), 32) if smoke else ((500, 512), 64)
+    pool, hard = make_pool(*size), make_pool(*size, easy_share=0.0)
+    return [
+        row(f"Self-Consistency, budgets 1..{budget}", pool, "sc:one", 1, budget, smoke),
+        row(f"ModelSwitch, entropy weights, budgets 2..{budget}", pool, "ms:one+two", 2, budget, smoke),
+        row("the same, no easy questions", hard, "ms:one+two", 2, budget, smoke),
+    ]
 
 
 def memory_of_a_long_run(smoke: bool) -> float:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim.errors import BudgetError, MssimError, StrategyError, choose_from
+from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, whole_number
 from mssim.files import whole_file
 from mssim.intervals import mean_interval, sign_flip_p_value
 from mssim.tables import table_from_frame
@@ -94,8 +94,8 @@ class Evaluation:
         DataFrame
             strategy, budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of one run's accuracy on these questions); mc_error
-            (Monte Carlo error of accuracy, 0 where exact); samples_used and cost (mean per question); method;
-            n_questions.
+            (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used and cost (mean
+            per question); method; n_questions.
         """
         labels = self._clusters(clusters)
         low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
@@ -122,11 +122,12 @@ class Evaluation:
         Questions are drawn independently and each outcome is right or wrong, so the variance of a run's accuracy is
         sum p (1 - p) / Q^2; R / (R - 1) undoes that p is itself a mean over R replays.
         """
-        replays = np.maximum(self.n_replays, 1)
-        correction = np.where(replays > 1, replays / np.maximum(replays - 1, 1), 1.0)
+        exact, replays = self.n_replays == 0, np.maximum(self.n_replays, 1)
+        # A single replay does not tell how far replays scatter.
+        correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
         variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
-        replay_sd = np.sqrt(np.where(self.n_replays > 0, correction, 1.0) * variance)
-        return replay_sd, np.where(self.n_replays > 0, replay_sd / np.sqrt(replays), 0.0)
+        replay_sd = np.sqrt(correction * variance)
+        return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
 
     def per_question(self) -> pd.DataFrame:
         """One row per strategy, budget and question: accuracy, samples_used and cost, with the questions' columns.
@@ -177,7 +178,12 @@ class Evaluation:
         -------
         Comparison
         """
-        budget_a, budget_b = budget if isinstance(budget, tuple) else (budget, budget)
+        budgets = budget if isinstance(budget, tuple) else (budget, budget)
+        if len(budgets) != 2:
+            raise BudgetError(f"budget={budget!r}; give one for both strategies, or a pair")
+        budget_a, budget_b = budgets
+        n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
+        seed = whole_number("seed", seed, 0, 2**64 - 1)
         at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
         labels = self._clusters(clusters)
         difference = self.accuracy[at_a] - self.accuracy[at_b]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim import __version__
-from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.errors import BudgetError, MssimError, StrategyError, is_number, whole_number
 from mssim.evaluation import Evaluation
 from mssim.kernels import staged as kernel
 from mssim.kernels.streams import hash_names, stream_keys
@@ -32,6 +33,8 @@ Strategies = (
 
 _DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
 _MOST_DRAWS = 2**15 - 1
+_ENTROPY = {"distinct": kernel.ENTROPY_DISTINCT, "samples": kernel.ENTROPY_SAMPLES}
+_TIES = {"first": kernel.FIRST, "random": kernel.RANDOM, "wrong": kernel.WRONG}
 
 
 def evaluate(
@@ -98,8 +101,10 @@ def evaluate(
     """
     named = _named(strategies)
     grid = _budgets(budgets)
-    replays = _whole("n_replays", n_replays, 1, 2**31)
-    start = _whole("seed", seed, 0, 2**64 - 1)
+    replays = whole_number("n_replays", n_replays, 1, 2**31)
+    start = whole_number("seed", seed, 0, 2**64 - 1)
+    if not isinstance(replacement, bool | np.bool_):
+        raise MssimError(f"replacement={replacement!r}; give True or False")
     plans = [strategy.plan(grid) for strategy in named.values()]
     for name, plan in zip(named, plans, strict=True):
         _check_recorded(pool, name, plan, grid, replacement)
@@ -117,7 +122,7 @@ def evaluate(
             if progress:
                 progress(done, len(tasks))
 
-    drawn = [plan.rules.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
+    drawn = [plan.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
     costs = [np.where(d > 0, d * unit_cost(plan.models), 0).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
     return Evaluation(
         strategies=tuple(named),
@@ -131,6 +136,7 @@ def evaluate(
             "mssim": __version__,
             "numpy": np.__version__,
             "numba": numba.__version__,
+            "python": platform.python_version(),
             "seed": start,
             "n_replays": replays,
             "replacement": bool(replacement),
@@ -160,6 +166,8 @@ def _named(strategies: Strategies) -> dict[str, Strategy]:
         strategies = [strategies]
     if isinstance(strategies, Mapping):
         named = {str(name): parse_strategy(given) for name, given in strategies.items()}
+        if len(named) < len(strategies):
+            raise StrategyError(f"strategies: {list(strategies)} are not different as text; give each another name")
     else:
         parsed = [parse_strategy(given) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
@@ -170,21 +178,20 @@ def _named(strategies: Strategies) -> dict[str, Strategy]:
     return named
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise MssimError(f"{name}={value!r}; give a whole number from {low} to {high}")
-    return int(value)
-
-
 def _budgets(budgets: ArrayLike) -> NDArray[np.int64]:
-    given = np.atleast_1d(np.asarray(budgets))
+    try:
+        given = np.atleast_1d(np.asarray(budgets))
+    except ValueError:  # lists of different lengths
+        given = np.empty(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
         raise BudgetError(f"budgets={budgets!r}; give whole numbers from 1, the samples allowed per question")
+    if given.max() > 2**31:
+        raise BudgetError(f"budgets: {given.max()} is more than anybody can sample; give at most {2**31}")
     return np.unique(given).astype(np.int64)
 
 
 def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    for model, sizes in zip(plan.models, plan.rules.sizes, strict=True):
+    for model, sizes in zip(plan.models, plan.sizes, strict=True):
         asked = int(sizes.max())
         if asked == 0:
             continue
@@ -224,7 +231,7 @@ def _unit_cost(
                 f"prices: no price for model {lacking[0]!r}; give one per sample for each of {sorted(wanted)}"
             )
         for model, price in prices.items():
-            if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < np.inf:
+            if not is_number(price) or not 0 <= price < np.inf:
                 raise MssimError(f"prices: {model!r} costs {price!r}; give a number from 0, the price of one sample")
         fixed = dict(prices)
         return lambda models: np.array([np.full((1, n_questions), fixed[model], float) for model in models])
@@ -257,12 +264,23 @@ class _Task:
     replays: kernel.Replays
 
 
+def _rules(plan: Plan) -> kernel.Rules:
+    """Write a plan in the numbers of the kernels."""
+    if plan.vote is None:
+        return kernel.Rules(plan.sizes, plan.need, np.ones(len(plan.models)), kernel.COVERAGE, kernel.FIRST, plan.adopt)
+    weights = plan.vote.prior or (1.0,) * len(plan.models)
+    prior = np.array(weights, dtype=float) / max(weights)
+    kind = kernel.PLAIN if plan.vote.within == "none" else _ENTROPY[plan.vote.normaliser]
+    return kernel.Rules(plan.sizes, plan.need, prior, kind, _TIES[plan.vote.ties], plan.adopt)
+
+
 def _tasks(
     strategy: int, pool: Pool, plan: Plan, streams: _Streams, n_replays: int, replacement: bool
 ) -> Iterator[_Task]:
+    rules = _rules(plan)
     rows = [pool.model_index(model) for model in plan.models]
     keys = streams.of(plan.models)
-    draws = int(plan.rules.sizes.max(axis=1).sum()) * n_replays  # per question
+    draws = int(plan.sizes.max(axis=1).sum()) * n_replays  # per question
     n_questions = len(pool.questions)
     width = max(1, min(n_questions, _DRAWS_PER_TASK // draws))
     pieces = max(1, draws // _DRAWS_PER_TASK)
@@ -279,8 +297,8 @@ def _tasks(
             streams.ties[block].copy(),
         )
         for first, last in pairwise(edges):
-            replays = kernel.Replays(int(first), int(last - first), replacement)
-            yield _Task(strategy, block, recorded, plan.rules, replays)
+            replays = kernel.Replays(int(first), int(last - first), bool(replacement))
+            yield _Task(strategy, block, recorded, rules, replays)
 
 
 def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -79,27 +79,27 @@ def mean_interval(
     -----
     Student's t with C - 1 degrees of freedom for C clusters. For shares this fails when all outcomes are 0 or 1 and
     few, or when the mean is so near 0 or 1 that fewer than ten right or wrong answers are expected; there it is
-    Wilson's interval with the effective number of questions, mean (1 - mean) / se^2 and at most Q.
+    Wilson's interval with the same quantile and the number of independent questions that would have the same standard
+    error, mean (1 - mean) / se^2; C where all outcomes are right or all are wrong.
 
     Examples
     --------
     >>> low, high = mean_interval([1.0] * 30)
     >>> round(float(low), 3), round(float(high), 3)
-    (0.886, 1.0)
+    (0.878, 1.0)
     """
     if not 0 < confidence_level < 1:
         raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
     x = np.asarray(values, dtype=float)
     mean, error = x.mean(axis=-1), standard_error(x, clusters)
     n_clusters = x.shape[-1] if clusters is None else len(np.unique(np.asarray(clusters)))
-    half = stats.t.ppf((1 + confidence_level) / 2, max(n_clusters - 1, 1)) * error
-    low, high = mean - half, mean + half
+    quantile = float(stats.t.ppf((1 + confidence_level) / 2, max(n_clusters - 1, 1)))
+    low, high = mean - quantile * error, mean + quantile * error
     if not bounded:
         return low, high
-    n = x.shape[-1]
-    few = np.minimum(mean, 1 - mean) * n < _FEW
+    few = np.minimum(mean, 1 - mean) * x.shape[-1] < _FEW
     binary = ((x == 0) | (x == 1)).all(axis=-1)
-    wilson_low, wilson_high = _wilson(mean, error, n, n_clusters, confidence_level)
+    wilson_low, wilson_high = _wilson(mean, error, n_clusters, quantile)
     small = few | binary
     return (
         np.where(small, wilson_low, np.clip(low, 0, 1))[()],
@@ -107,13 +107,14 @@ def mean_interval(
     )
 
 
-def _wilson(mean: Floats, error: Floats, n: int, n_clusters: int, confidence_level: float) -> tuple[Floats, Floats]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        effective = np.where(error > 0, mean * (1 - mean) / error**2, n_clusters)
-    effective = np.clip(effective, 1, n)
-    z = stats.norm.ppf((1 + confidence_level) / 2)
-    centre = (mean + z**2 / (2 * effective)) / (1 + z**2 / effective)
-    half = z / (1 + z**2 / effective) * np.sqrt(mean * (1 - mean) / effective + z**2 / (4 * effective**2))
+def _wilson(mean: Floats, error: Floats, n_clusters: int, quantile: float) -> tuple[Floats, Floats]:
+    spread = mean * (1 - mean)
+    # One over the number of independent questions; a standard error needs two clusters and two different outcomes.
+    known = (error > 0) | ((error == 0) & (spread > 0))
+    inverse = np.where(known, error**2 / np.where(spread > 0, spread, 1), 1 / n_clusters)
+    shrink = 1 + quantile**2 * inverse
+    centre = (mean + quantile**2 * inverse / 2) / shrink
+    half = quantile / shrink * np.sqrt(spread * inverse + (quantile * inverse / 2) ** 2)
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 

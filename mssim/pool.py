@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,13 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.assemble import assemble
-from mssim.errors import PoolError, PoolWarning, choose_from
+from mssim.errors import PoolError, PoolWarning, choose_from, whole_number
 from mssim.tables import Where, conditions, encode, matches, plain, read_table, table_from_frame
 
 __all__ = ["Pool", "load_pool"]
 
 SCHEMA = 1
-_SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "seed", "reasoning_effort"}
+_SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
 _MANY_WITHOUT_ANSWER = 0.05
 _LONG_TEXT = 40
 
@@ -41,7 +42,7 @@ class Pool:
     ----------
     models : tuple of str
         In the order in which the table names them.
-    questions : DataFrame, one row per question
+    questions : DataFrame, one row per question; take a copy to change it
         `question_id` and every column that is constant within a question (truth, cluster, topic, ...).
     codes : ndarray of int16, shape (n_models, n_questions, n_samples)
         Answer class of each sample, numbered within its question; -1 = no answer.
@@ -88,6 +89,15 @@ class Pool:
         arrays: list[NDArray[Any]] = [self.codes, self.lengths, self.class_offsets, self.class_correct]
         for array in (*arrays, *self.numbers.values()):
             array.flags.writeable = False
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "numbers": dict(self.numbers), "info": dict(self.info)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     @classmethod
     def from_frame(
@@ -167,6 +177,7 @@ class Pool:
         min_samples : int, default 0
             Keep the questions for which every kept model has at least this many samples.
         """
+        min_samples = whole_number("min_samples", min_samples, 0, 2**31)
         pool = self
         per_sample = [c for c in conditions(where) if c[0] not in self.questions.columns]
         if per_sample:
@@ -314,8 +325,8 @@ class Pool:
         for name, table in tables.items():
             pa.parquet.write_table(table, folder / name, compression="zstd")
         described = {
-            "schema": SCHEMA,
             **self.info,
+            "schema": SCHEMA,
             "counts": {
                 "questions": len(self.questions),
                 "models": len(self.models),
@@ -323,7 +334,13 @@ class Pool:
             },
             "files": {name: _sha256(folder / name) for name in tables},
         }
-        (folder / "pool.json").write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        try:
+            text = json.dumps(described, indent=2, ensure_ascii=False)
+        except TypeError as error:
+            raise PoolError(
+                f"info cannot be written to pool.json ({error}); give text, numbers, lists and dicts"
+            ) from error
+        (folder / "pool.json").write_text(text + "\n", encoding="utf-8")
 
     def warnings(self) -> list[str]:
         """What a reader of results from this pool should know; `load_pool` warns of each."""
@@ -345,13 +362,13 @@ class Pool:
             share = silent[m].sum() / max(int(self.lengths[m].sum()), 1)
             if share > _MANY_WITHOUT_ANSWER:
                 found.append(f"model {model!r} gives no answer in {share:.1%} of its samples; they cost but never vote")
-        for name in self.extra.column_names:
-            if name in _SETTINGS:
-                values = encode(self.extra[name])[1]
+        row_model, _, _ = np.nonzero(self.recorded)
+        for name in sorted(_SETTINGS.intersection(self.extra.column_names)):
+            codes, values = encode(self.extra[name])
+            # A setting may belong to a model; within one it is a mixture.
+            if len(pd.unique(row_model * (len(values) + 1) + codes)) > len(self.models):
                 shown = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
-                found.append(
-                    f"mixed settings: column {name!r} varies within questions ({shown}); choose one with where="
-                )
+                found.append(f"mixed settings: column {name!r} varies within a model ({shown}); choose one with where=")
         return found + self._repeated_texts()
 
     def _repeated_texts(self) -> list[str]:

@@ -11,19 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.errors import StrategyError, choose_from
-from mssim.kernels import staged as kernel
+from mssim.errors import MssimError, StrategyError, choose_from, is_number, whole_number
 from mssim.stopping import NEVER, votes_to_agree
-from mssim.voting import TIES, Vote
+from mssim.voting import Vote
 
 __all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"]
 
 
 class Plan(NamedTuple):
-    """A strategy at given budgets, in the terms of the kernels."""
+    """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn."""
 
     models: Sequence[str]
-    rules: kernel.Rules
+    sizes: NDArray[np.int64]  # samples that a stage draws; 0 = the stage is left out
+    need: NDArray[np.int64]  # votes of the leading answer that stop after this stage
+    vote: Vote | None  # None: right if any draw is right
+    adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
 
 
 class Strategy(ABC):
@@ -33,7 +35,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
-        """Return what the kernels need to know."""
+        """Return what the strategy does at these budgets."""
 
 
 def allocate(budgets: NDArray[np.int64], n_models: int, sizes: Sequence[int] | None = None) -> NDArray[np.int64]:
@@ -86,7 +88,7 @@ class SelfConsistency(Strategy):
 
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
         """Return one stage that never stops."""
-        return _plan(self, allocate(budgets, 1), Vote(ties=self.ties))
+        return _never_stop(self, allocate(budgets, 1), Vote(ties=self.ties))
 
     def __str__(self) -> str:
         return _spec("sc", self.models, {"ties": (self.ties, "first")})
@@ -113,7 +115,7 @@ class Coverage(Strategy):
 
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
         """Return stages that never stop and do not vote."""
-        return _plan(self, allocate(budgets, len(self.models), self.sizes), Vote(), kind=kernel.COVERAGE)
+        return _never_stop(self, allocate(budgets, len(self.models), self.sizes), None)
 
     def __str__(self) -> str:
         return _spec("cov", self.models, {"sizes": (self.sizes, None)})
@@ -139,11 +141,11 @@ class Mixture(Strategy):
     def __post_init__(self) -> None:
         _set_models(self, self.models)
         _set_sizes(self)
-        object.__setattr__(self, "vote", self.vote.ordered(self.models))
+        _set_vote(self)
 
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
         """Return stages that never stop."""
-        return _plan(self, allocate(budgets, len(self.models), self.sizes), self.vote)
+        return _never_stop(self, allocate(budgets, len(self.models), self.sizes), self.vote)
 
     def __str__(self) -> str:
         return _spec("mix", self.models, {**_vote_options(self.vote, "plurality"), "sizes": (self.sizes, None)})
@@ -187,9 +189,12 @@ class ModelSwitch(Strategy):
     def __post_init__(self) -> None:
         _set_models(self, self.models)
         _set_sizes(self)
-        object.__setattr__(self, "vote", self.vote.ordered(self.models))
-        if not self.agreement >= 0 or math.isinf(self.agreement):
+        _set_vote(self)
+        if not is_number(self.agreement) or not 0 <= self.agreement < math.inf:
             raise StrategyError(f"agreement={self.agreement!r}; give a share from 0 to 1, or above 1 to never stop")
+        for name in ("strict", "test_last"):
+            if not isinstance(getattr(self, name), bool):
+                raise StrategyError(f"{name}={getattr(self, name)!r}; give true or false")
         if self.on_agreement not in ("adopt", "pool"):
             raise StrategyError(
                 f"on_agreement={self.on_agreement!r}; {choose_from(str(self.on_agreement), ['adopt', 'pool'])}"
@@ -202,7 +207,7 @@ class ModelSwitch(Strategy):
         if not self.test_last:
             final = (sizes > 0).sum(axis=0) - 1
             need[final, np.arange(budgets.size)] = NEVER
-        return _plan(self, sizes, self.vote, need=need, adopt=self.on_agreement == "adopt")
+        return Plan(self.models, sizes, need, self.vote, self.on_agreement == "adopt")
 
     def __str__(self) -> str:
         options = {
@@ -216,25 +221,18 @@ class ModelSwitch(Strategy):
         return _spec("ms", self.models, options)
 
 
-def _plan(
-    strategy: Strategy,
-    sizes: NDArray[np.int64],
-    vote: Vote,
-    *,
-    need: NDArray[np.int64] | None = None,
-    adopt: bool = False,
-    kind: int | None = None,
-) -> Plan:
-    never = np.full_like(sizes, NEVER)
-    weights = vote.prior or (1.0,) * len(strategy.models)
-    prior = np.array(weights, dtype=float) / max(weights)
-    kind = vote.kind if kind is None else kind
-    rules = kernel.Rules(sizes, never if need is None else need, prior, kind, TIES[vote.ties], adopt)
-    return Plan(strategy.models, rules)
+def _never_stop(strategy: Strategy, sizes: NDArray[np.int64], vote: Vote | None) -> Plan:
+    return Plan(strategy.models, sizes, np.full_like(sizes, NEVER), vote)
+
+
+def _set_vote(strategy: Mixture | ModelSwitch) -> None:
+    if not isinstance(strategy.vote, Vote):
+        raise StrategyError(f"vote={strategy.vote!r}; give Vote.plurality() or Vote.entropy()")
+    object.__setattr__(strategy, "vote", strategy.vote.ordered(strategy.models))
 
 
 def _set_models(strategy: Strategy, models: Sequence[str]) -> None:
-    names = (models,) if isinstance(models, str) else tuple(models)
+    names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
         raise StrategyError(f"{type(strategy).__name__}: models={models!r}; give one or more names")
     if len(set(names)) < len(names):
@@ -245,9 +243,13 @@ def _set_models(strategy: Strategy, models: Sequence[str]) -> None:
 def _set_sizes(strategy: Coverage | Mixture | ModelSwitch) -> None:
     if strategy.sizes is None:
         return
-    sizes = tuple(strategy.sizes)
-    if len(sizes) != len(strategy.models) or not all(type(size) is int and size > 0 for size in sizes):
-        raise StrategyError(f"sizes={sizes!r}; give one whole number from 1 for each of {list(strategy.models)}")
+    message = f"sizes={strategy.sizes!r}; give one whole number from 1 for each of {list(strategy.models)}"
+    if not isinstance(strategy.sizes, Sequence) or len(strategy.sizes) != len(strategy.models):
+        raise StrategyError(message)
+    try:
+        sizes = tuple(whole_number("sizes", size, 1, 2**31) for size in strategy.sizes)
+    except MssimError:
+        raise StrategyError(message) from None
     object.__setattr__(strategy, "sizes", sizes)
 
 
@@ -330,6 +332,8 @@ def _split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, An
     if isinstance(given, Mapping):
         options = dict(given)
         models = options.pop("models", [])
+        if not isinstance(models, str | list | tuple) or not all(isinstance(name, str) for name in models):
+            raise StrategyError(f"strategy {given!r}: models={models!r}; give a list of names")
         return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
     if not isinstance(given, str) or ":" not in given:
         raise StrategyError(f"strategy {given!r}: write kind:model+model,option=value, e.g. 'sc:gpt-4'")
@@ -340,6 +344,8 @@ def _split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, An
         name, equals, value = part.partition("=")
         if not equals:
             raise StrategyError(f"strategy {given!r}: option {part!r}; write option=value")
+        if name.strip() in options:
+            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} is there twice; give it once")
         options[name.strip()] = value.strip()
     return kind.strip(), [name.strip() for name in models.split("+")], options
 

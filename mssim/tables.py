@@ -32,10 +32,12 @@ def read_table(path: Path) -> pa.Table:
     if reader is None:
         raise PoolError(f"{path}: a table is one of {', '.join(_FORMATS)}, or a folder with samples.parquet")
     try:
-        return reader(path)
+        table = reader(path)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PoolError(f"{path}: cannot be read, is it damaged or truncated? ({reason})") from error
+    _once(table.column_names)
+    return table
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -67,11 +69,12 @@ def _jsonl(path: Path) -> pa.Table:
             if not isinstance(row, dict):
                 raise PoolError(f"{path}, line {number}: a {type(row).__name__}; each line must be one JSON object")
             rows.append(row)
-    return table_from_frame(pd.DataFrame(rows))
+    return table_from_frame(pd.DataFrame(rows, dtype=object))  # else a missing value turns whole numbers into floats
 
 
 def table_from_frame(frame: pd.DataFrame) -> pa.Table:
     """Convert a frame column by column; a column of mixed types becomes text."""
+    _once([str(name) for name in frame.columns])
     columns: dict[str, pa.Array] = {}
     for name in frame.columns:
         values = frame[name]
@@ -80,6 +83,12 @@ def table_from_frame(frame: pd.DataFrame) -> pa.Table:
         except (pa.ArrowException, OverflowError):
             columns[str(name)] = pa.array([None if _missing(v) else _as_text(v) for v in values], pa.string())
     return pa.table(columns)
+
+
+def _once(names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PoolError(f"column {repeated[0]!r} is there {names.count(repeated[0])} times; name each column once")
 
 
 def _missing(value: Any) -> bool:

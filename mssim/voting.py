@@ -5,19 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from mssim.errors import StrategyError, choose_from
-from mssim.kernels import staged as kernel
+from mssim.errors import StrategyError, choose_from, is_number
 
 __all__ = ["Vote"]
 
-_WITHIN = {
-    ("none", "distinct"): kernel.PLAIN,
-    ("none", "samples"): kernel.PLAIN,
-    ("entropy", "distinct"): kernel.ENTROPY_DISTINCT,
-    ("entropy", "samples"): kernel.ENTROPY_SAMPLES,
-}
-TIES = {"first": kernel.FIRST, "random": kernel.RANDOM, "wrong": kernel.WRONG}
+TIES = ("first", "random", "wrong")
 
 
 @dataclass(frozen=True)
@@ -78,11 +72,6 @@ class Vote:
         """
         return cls(within="entropy", normaliser=normaliser, prior=_freeze(prior), ties=ties)
 
-    @property
-    def kind(self) -> int:
-        """The kernel's number for the within-weight."""
-        return _WITHIN[self.within, self.normaliser]
-
     def ordered(self, models: Sequence[str]) -> Vote:
         """Return the same vote with its prior as one weight per model, in their order."""
         prior = self.prior
@@ -98,16 +87,16 @@ class Vote:
         return replace(self, prior=prior)
 
 
-def _freeze(
-    prior: Mapping[str, float] | Sequence[float] | Sequence[tuple[str, float]] | None,
-) -> tuple[tuple[str, float], ...] | tuple[float, ...] | None:
+def _freeze(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | None:
     if prior is None:
         return None
+    if not isinstance(prior, Mapping | Sequence) or isinstance(prior, str) or not prior:
+        raise StrategyError(f"vote: prior={prior!r}; give one weight per model, e.g. (2, 1) or {{'gpt-4': 2, ...}}")
     frozen = tuple(prior.items()) if isinstance(prior, Mapping) else tuple(prior)
     for entry in frozen:
         weight = entry[1] if isinstance(entry, tuple) else entry
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
+        if not is_number(weight) or not 0 < weight < math.inf:
             raise StrategyError(
                 f"vote: prior weight {weight!r}; give positive numbers, and leave a model out to ignore it"
             )
-    return frozen  # type: ignore[return-value]
+    return frozen

@@ -74,6 +74,18 @@ def test_mc_error_is_the_scatter_of_means():
     assert (ratio < stats.chi2.isf(5e-7, 199)).all()
 
 
+def test_two_replays_estimate_the_scatter_without_bias():
+    # Mean of 4000 estimates of the variance; five standard errors.
+    found = np.array([result(2, seed).to_frame()["replay_sd"].to_numpy()[:2] ** 2 for seed in range(1000)])
+    expected = result(20_000, 1).to_frame()["replay_sd"].to_numpy()[:2] ** 2
+    assert (np.abs(found.mean(axis=0) - expected) < 5 * found.std(axis=0) / np.sqrt(len(found))).all()
+
+
+def test_a_single_replay_claims_no_error():
+    frame = result(1).to_frame()
+    assert frame[["replay_sd", "mc_error"]].isna().all(axis=None)
+
+
 def test_where_every_draw_decides_alike_nothing_scatters():
     frame = evaluate(make_pool({("x", "q1"): ["a"] * 4, ("x", "q2"): ["b"] * 4}), "sc:x", 2, n_replays=10).to_frame()
     assert frame[["accuracy", "replay_sd", "mc_error"]].iloc[0].tolist() == [0.5, 0, 0]
@@ -146,6 +158,24 @@ def test_wins_ties_and_losses_by_hand():
     pool = make_pool({key: list(value) for key, value in answers.items()})
     found = evaluate(pool, ["sc:x", "sc:y"], 1, n_replays=999).compare("sc:x", "sc:y", budget=1)
     assert (found.wins, found.ties, found.losses) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("standard_errors", "ties"), [(2.9, 1), (3.1, 0)])
+def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors, ties):
+    n, p = 10_000, 0.5
+    gap = standard_errors * np.sqrt(2 * p * (1 - p) / n)
+    accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
+    nothing = np.zeros_like(accuracy)
+    question = pd.DataFrame({"question_id": ["q"]})
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, np.full((2, 1), n), {})
+    found = made.compare("a", "b", budget=1)
+    assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
+
+
+@pytest.mark.parametrize("options", [{"seed": -1}, {"n_resamples": 0}, {"budget": (2, 6, 12)}])
+def test_options_of_a_comparison_are_checked(options):
+    with pytest.raises(MssimError, match="give"):
+        result().compare("SC", "MS", **{"budget": 6, **options})
 
 
 def test_what_was_not_evaluated_cannot_be_compared():

@@ -180,7 +180,7 @@ def test_an_interrupt_stops_the_work():
         evaluate(random_pool(), RULES, [8], n_replays=500, progress=interrupt)
 
 
-@pytest.mark.parametrize("budgets", [0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
+@pytest.mark.parametrize("budgets", [[[1], [1, 2]], 0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
 def test_budgets_that_are_none_are_refused(budgets):
     with pytest.raises(BudgetError, match="give whole numbers from 1, the samples allowed per question"):
         evaluate(random_pool(), "sc:x", budgets)
@@ -230,6 +230,8 @@ def test_a_model_without_samples_cannot_be_drawn_even_with_replacement():
         ("sc:x", {"seed": -1}, "seed=-1; give a whole number from 0"),
         ("sc:x", {"seed": 2**64}, "give a whole number from 0"),
         ("sc:x", {"seed": None}, "seed=None; give a whole number"),
+        ({1: "sc:x", "1": "sc:y"}, {}, "are not different as text"),
+        ("sc:x", {"replacement": "no"}, "replacement='no'; give True or False"),
         ("sc:x", {"prices": {"y": 1}}, "prices: no price for model 'x'"),
         ("sc:x", {"prices": {"x": -1}}, "prices: 'x' costs -1"),
         ("sc:x", {"prices": {"x": float("nan")}}, "prices: 'x' costs nan"),
@@ -244,3 +246,6 @@ def test_what_makes_no_sense_is_refused(strategies, options, says):
 def test_absurd_budgets_are_refused_before_memory_is_asked_for():
     with pytest.raises(BudgetError, match="at most 32767"):
         evaluate(random_pool(), "sc:x", 10**9, replacement=True)
+    with pytest.raises(BudgetError, match="more than anybody can sample"):
+        evaluate(random_pool(), "sc:x", [2**63])
+    assert evaluate(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767

@@ -52,18 +52,29 @@ def test_the_interval_of_many_shares_is_students_too():
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (3, 10), (1, 200), (100, 200), (200, 200)])
 def test_the_interval_of_right_and_wrong_is_wilsons(right, n):
-    low, high = mean_interval(np.repeat([1.0, 0.0], [right, n - right]))
-    expected = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
+    interval = mean_interval(np.repeat([1.0, 0.0], [right, n - right]))
     # se^2 divides by n - 1 and Wilson's interval by n: the effective number of questions is n - 1 unless all agree.
-    if 0 < right < n:
-        expected = wilson(right / n, n - 1)
-    assert (low, high) == pytest.approx(tuple(expected))
+    assert interval == pytest.approx(wilson(right / n, n - 1 if 0 < right < n else n, stats.t.ppf(0.975, n - 1)))
 
 
-def wilson(p, n):
-    """The two solutions of |x - p| = z sqrt(x (1 - x) / n) for the true share x, at 95 %."""
-    z = stats.norm.ppf(0.975)
-    return tuple(sorted(np.roots([1 + z**2 / n, -(2 * p + z**2 / n), p**2])))
+def test_wilsons_formula_is_scipys():
+    for right, n in ((0, 10), (3, 10), (199, 200)):
+        assert wilson(right / n, n, stats.norm.ppf(0.975)) == pytest.approx(
+            tuple(stats.binomtest(right, n).proportion_ci(0.95, "wilson"))
+        )
+
+
+def wilson(p, n, quantile):
+    """The two solutions of |x - p| = quantile sqrt(x (1 - x) / n) for the true share x."""
+    return tuple(sorted(np.roots([1 + quantile**2 / n, -(2 * p + quantile**2 / n), p**2])))
+
+
+@pytest.mark.parametrize(("q", "a", "b"), [(19, 20, 20), (100, 30, 1)])
+def test_smooth_values_keep_their_narrow_interval_however_few_they_are(q, a, b):
+    values = np.random.default_rng(14).beta(a, b, (200, q))
+    low, high = mean_interval(values)
+    t_low, t_high = mean_interval(values, bounded=False)
+    assert ((high - low) / (t_high - t_low)).mean() == pytest.approx(1, abs=0.05)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
@@ -105,6 +116,16 @@ def test_coverage_of_few_binary_outcomes(share, n):
     low, high = mean_interval((rng.random((N_WORLDS, n)) < share).astype(float))
     covered = np.mean((low <= share) & (share <= high))
     assert 0.93 - SLACK < covered < 0.99 + SLACK  # Wilson's interval oscillates in this range
+
+
+@pytest.mark.parametrize(("n_clusters", "size", "mean"), [(3, 5, 0.5), (5, 50, 0.9), (4, 200, 0.8)])
+def test_coverage_of_few_clusters_of_binary_outcomes(n_clusters, size, mean):
+    rng = np.random.default_rng(15)
+    chance = rng.beta(4 * mean, 4 * (1 - mean), (N_WORLDS, n_clusters)).repeat(size, axis=1)
+    low, high = mean_interval(
+        (rng.random(chance.shape) < chance).astype(float), clusters=np.arange(n_clusters).repeat(size)
+    )
+    assert np.mean((low <= mean) & (mean <= high)) > 0.9
 
 
 def test_coverage_of_clustered_questions_needs_the_clusters():

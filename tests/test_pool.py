@@ -1,6 +1,7 @@
 """Pools: what they refuse, warn of, keep, and give back."""
 
 import json
+import pickle
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from mssim import Pool, PoolError, PoolWarning, load_pool
+from mssim import MssimError, Pool, PoolError, PoolWarning, load_pool
 from tests.conftest import long_frame, make_pool
 from tests.test_replays import pools
 
@@ -149,6 +150,9 @@ def test_columns_of_questions_and_of_samples_are_told_apart():
 
 def test_arrays_cannot_be_written():
     pool = make_pool(GOOD, cost=1.0)
+    for mapping in (pool.numbers, pool.info):
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            mapping["cost"] = 1
     for array in (pool.codes, pool.lengths, pool.class_correct, pool.numbers["cost"]):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
@@ -176,12 +180,13 @@ def test_select_models_questions_and_columns():
         ({"models": ["x", "x"]}, "name each model to keep once"),
         ({"models": []}, "name each model to keep once"),
         ({"questions": ["q3"]}, "no question 'q3'; choose from 'q1', 'q2'"),
+        ({"min_samples": -1}, "min_samples=-1; give a whole number from 0"),
         ({"min_samples": 4}, "no question is left; the pool has 2"),
         ({"where": {"topic": "t"}}, "no column 'topic'"),
     ],
 )
 def test_select_refuses(options, says):
-    with pytest.raises(PoolError) as error:
+    with pytest.raises(MssimError) as error:
         make_pool(GOOD).select(**options)
     assert says in str(error.value)
 
@@ -254,6 +259,23 @@ def test_saving_never_overwrites_unasked(tmp_path):
     assert load_pool(tmp_path / "pool").fingerprint == pool.fingerprint
     pool.select(models=["x"]).save(tmp_path / "pool", overwrite=True)
     assert load_pool(tmp_path / "pool").models == ("x",)
+    assert [p.name for p in tmp_path.iterdir()] == ["pool"]
+
+
+def test_a_pool_travels_to_other_processes():
+    pool = full_pool()
+    back = pickle.loads(pickle.dumps(pool))
+    assert back.fingerprint == pool.fingerprint
+    with pytest.raises(ValueError, match="read-only"):
+        back.codes[:] = 0
+
+
+def test_info_cannot_break_the_folder(tmp_path):
+    pool = Pool.from_frame(long_frame(GOOD), info={"schema": 9, "files": {"x": "y"}, "title": "t"})
+    pool.save(tmp_path / "pool")
+    assert dict(load_pool(tmp_path / "pool").info) == {"title": "t"}
+    with pytest.raises(PoolError, match="info cannot be written to"):
+        Pool.from_frame(long_frame(GOOD), info={"made": pd.Timestamp(0)}).save(tmp_path / "other")
     assert [p.name for p in tmp_path.iterdir()] == ["pool"]
 
 
@@ -359,13 +381,17 @@ def test_a_sound_pool_is_loaded_in_silence(tmp_path):
         ({k: v for k, v in GOOD.items() if k != ("y", "q2")}, {}, "model 'y' has no sample for 1 of 2 questions"),
         (GOOD | {("y", "q2"): ["c", None, "a"]}, {}, "model 'y' gives no answer in 16.7% of its samples"),
         (GOOD, {"text": "the very same response, forty characters long"}, "8 of 12 long texts repeat an earlier one"),
-        (GOOD, {"temperature": [0.5, 1.0, 1.0] * 4}, "mixed settings: column 'temperature' varies within questions"),
+        (GOOD, {"temperature": [0.5, 1.0, 1.0] * 4}, "mixed settings: column 'temperature' varies within a model"),
     ],
 )
 def test_oddities_are_warned_of(tmp_path, answers, columns, says):
     message = warned(answers, tmp_path, **columns)
     assert says in message
     assert message.count("|") == 0
+
+
+def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):
+    assert warned(GOOD, tmp_path, temperature=[0.5] * 3 + [1.0] * 3 + [0.5] * 3 + [1.0] * 3) == ""
 
 
 def test_short_texts_repeat_naturally(tmp_path):

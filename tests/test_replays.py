@@ -126,14 +126,46 @@ def test_relabelling_answers_changes_nothing_but_ties(pool, strategy):
     assert counts(pool, strategy, budgets) == counts(Pool.from_frame(renamed), strategy, budgets)
 
 
-@given(pools(), switches())
+@given(pools(), switches(2))
 def test_a_model_that_is_never_reached_changes_nothing(pool, strategy):
-    first = ModelSwitch(XYZ[:2], agreement=0.0, on_agreement=strategy.on_agreement, vote=Vote(ties=strategy.vote.ties))
-    more = ModelSwitch(XYZ, agreement=0.0, sizes=(3, 2, 1), on_agreement=strategy.on_agreement, vote=first.vote)
-    same = ModelSwitch(XYZ[:2], agreement=0.0, sizes=(3, 2), on_agreement=strategy.on_agreement, vote=first.vote)
-    pool = pool if pool.codes.shape[2] >= 3 else None
-    if pool is not None:
-        assert counts(pool, more, [5]) == counts(pool, same, [5])
+    """The first model always stops, so the third, which has its share of the budget, is never asked."""
+    options = {
+        "agreement": 0.0,
+        "on_agreement": strategy.on_agreement,
+        "vote": Vote("entropy", ties=strategy.vote.ties),
+    }
+    n = pool.codes.shape[2]
+    two = ModelSwitch(XYZ[:2], sizes=(n, 1), **options)
+    three = ModelSwitch(XYZ, sizes=(n, 1, 2), **options)
+    assert counts(pool, two, [n + 1, n + 3]) == counts(pool, three, [n + 1, n + 3])
+
+
+def deep_pool():
+    rng = random.Random(8)
+    answers = "aaaaabbbbccdefgh"
+    return make_pool({(m, f"q{q}"): rng.choices([*answers, None], k=128) for m in XYZ for q in range(4)})
+
+
+@pytest.mark.parametrize("normaliser", ["distinct", "samples"])
+@pytest.mark.parametrize("on_agreement", ["adopt", "pool"])
+def test_deep_stages_equal_the_naive_ones(normaliser, on_agreement):
+    """Hundreds of votes, where the entropy weights of two models can be very near each other."""
+    pool = deep_pool()
+    vote = Vote.entropy(normaliser=normaliser, prior=(1, 1, 0.9), ties="random")
+    strategy = ModelSwitch(XYZ, agreement=0.4, strict=True, on_agreement=on_agreement, vote=vote)
+    budgets = [60, 150, 299, 384]
+    hits, used = counts(pool, strategy, budgets, n_replays=12)
+    for i, budget in enumerate(budgets):
+        expected, spent = naive.evaluate(pool, strategy, budget, n_replays=12)
+        assert (hits[i], used[i]) == (expected, [sum(models) for models in spent])
+
+
+@pytest.mark.parametrize(("excess", "accuracy"), [(0.0, 0.0), (1e-12, 0.0), (1e-7, 1.0)])
+def test_scores_tie_up_to_rounding_and_no_further(excess, accuracy):
+    """b (weight 1 + excess) against a, seen first and wrong: only a real excess beats the tie."""
+    pool = make_pool({("x", "q"): ["a"] * 3, ("y", "q"): ["b"] * 3}, truth="b")
+    vote = Vote.plurality(prior=(0.1, 0.1 * (1 + excess)))
+    assert evaluate(pool, Mixture(XYZ[:2], vote), 6, n_replays=2).accuracy.item() == accuracy
 
 
 @given(pools(), st.sampled_from(["first", "random", "wrong"]))

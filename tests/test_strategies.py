@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,13 +81,38 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("mix:a+b,prior=1/0", "give positive numbers"),
         ("mix:a+b,sizes=1", "one whole number from 1 for each"),
         ("mix:a+b,sizes=1/x", "e.g. sizes=6/6/4"),
+        ("ms:a+b,agreement=1,agreement=0.5", "option 'agreement' is there twice"),
         (7, "write kind:model"),
+        ({"kind": "ms", "models": 3}, "models=3; give a list of names"),
+        ({"kind": "ms", "models": ["a", 3]}, "models=['a', 3]; give a list of names"),
+        ({"kind": "ms", "models": ["a", "b"], "prior": 3}, "prior=3; give one weight per model"),
+        ({"kind": "ms", "models": ["a", "b"], "prior": []}, "give one weight per model"),
+        ({"kind": "ms", "models": ["a", "b"], "sizes": 3}, "sizes=3; give one whole number from 1 for each"),
+        ({"kind": "ms", "models": ["a", "b"], "sizes": [1, 2.5]}, "sizes=(1, 2.5); give one whole number"),
+        ({"kind": "ms", "models": ["a", "b"], "agreement": [1]}, "give a share from 0 to 1"),
+        ({"kind": "ms", "models": ["a", "b"], "agreement": True}, "agreement=True; give a share from 0 to 1"),
+        ({"kind": "ms", "models": ["a", "b"], "strict": 3}, "strict=3; give true or false"),
     ],
 )
 def test_what_cannot_be_read_says_what_can(text, says):
     with pytest.raises(StrategyError) as error:
         parse_strategy(text)
     assert says in str(error.value)
+
+
+def test_objects_check_their_types():
+    for options in ({"agreement": "0.8"}, {"strict": "no"}, {"vote": "plurality"}, {"sizes": "66"}):
+        with pytest.raises(StrategyError, match="give"):
+            ModelSwitch(["a", "b"], **options)
+    with pytest.raises(StrategyError, match="give one or more names"):
+        Mixture(7)
+
+
+def test_numbers_of_numpy_are_numbers():
+    strategy = ModelSwitch(
+        ["a", "b"], agreement=np.float64(0.5), sizes=[np.int64(2), 3], vote=Vote.plurality(prior=[np.int64(2), 1])
+    )
+    assert strategy == ModelSwitch(["a", "b"], agreement=0.5, sizes=(2, 3), vote=Vote.plurality(prior=(2, 1)))
 
 
 def test_a_prior_by_name_must_name_the_models():

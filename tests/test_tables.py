@@ -79,6 +79,18 @@ def test_numbers_as_answers_of_a_jsonl_and_of_parquet(tmp_path):
     assert load_pool(tmp_path / "numeric.parquet").to_frame()["answer"].tolist() == ["7", "7", "7.5", "8"]
 
 
+def test_large_whole_numbers_beside_a_missing_answer_stay_apart(tmp_path):
+    """2**53 + 1 is no float: read as one it would be its neighbour, and right."""
+    path = tmp_path / "large.jsonl"
+    answers = ["9007199254740993", "9007199254740992", "null"]
+    start = '{"question_id": "q", "model": "x", "truth": 9007199254740992'
+    lines = [f'{start}, "sample_index": {i}, "answer": {answer}}}' for i, answer in enumerate(answers)]
+    path.write_text("\n".join(lines))
+    with pytest.warns(match="no answer"):
+        pool = load_pool(path)
+    assert pool.to_frame()["correct"].tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -87,6 +99,7 @@ def test_numbers_as_answers_of_a_jsonl_and_of_parquet(tmp_path):
         ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
         ("a.jsonl", b"\xff\xfe\x00", "cannot be read, is it damaged"),
         ("a.csv", b"a,b\n1,2,3\n", "cannot be read, is it damaged"),
+        ("a.csv", b"model,answer,answer\nx,1,2\n", "column 'answer' is there 2 times; name each column once"),
         ("a.csv", b"", "cannot be read, is it damaged"),
         ("a.parquet", b"PAR1 but no more", "cannot be read, is it damaged"),
         ("a.parquet", b"", "cannot be read, is it damaged"),

@@ -20,6 +20,8 @@ from mssim.cli.common import (
 )
 from mssim.errors import MssimError, choose_from
 
+_X = ("samples_used", "budget", "cost")
+
 # Keys of an experiment file, and what TOML may give; what evaluate() checks itself is left to it.
 _KEYS: dict[str, tuple[type, ...]] = {
     "pool": (str,),
@@ -58,7 +60,7 @@ def evaluate(
         typer.Option(help="sc:MODEL, ms:MODEL+MODEL, mix:MODEL+MODEL or cov:MODEL, then ,option=value; repeat it."),
     ] = None,
     budgets: Annotated[str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16.")] = None,
-    n_replays: Annotated[int | None, typer.Option(help="Simulated runs [default: 10000]")] = None,
+    n_replays: Annotated[int | None, typer.Option(help="Replays [default: 10000]")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same bits [default: 0]")] = None,
     replacement: Annotated[
         bool | None, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
@@ -116,7 +118,9 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
             raise MssimError(f"--{name} {path} is a folder; give the name of a file")
     if "plot" in outputs and outputs["plot"].suffix.lower() not in (".png", ".svg", ".pdf"):
         raise MssimError(f"--plot {outputs['plot']}: end the name in .png, .svg or .pdf")
-    budgets = settings["budgets"]
+    budgets, x = settings["budgets"], settings.get("x", "samples_used")
+    if x not in _X:
+        raise MssimError(f"x={x!r}; {choose_from(str(x), _X)}")
 
     from mssim.evaluator import evaluate as run
     from mssim.pool import load_pool
@@ -138,7 +142,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     if "out" in outputs:
         evaluation.save(outputs["out"])
     if "plot" in outputs:
-        _plot(evaluation, outputs["plot"], settings.get("x", "samples_used"), statistics)
+        _plot(evaluation, outputs["plot"], x, statistics)
     print_frame(frame, as_json=as_json, title=data_title(loaded.info))
 
 
