@@ -390,6 +390,16 @@ def test_oddities_are_warned_of(tmp_path, answers, columns, says):
     assert message.count("|") == 0
 
 
+@pytest.mark.parametrize(("silent", "warns"), [(5, False), (6, True)])
+def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path, silent, warns):
+    message = warned({("x", "q"): ["a"] * (100 - silent) + [None] * silent}, tmp_path)
+    assert ("gives no answer in 6.0% of its samples" in message) == warns
+
+
+def test_more_answers_than_codes_are_refused():
+    refused(long_frame({("x", "q"): [str(i) for i in range(2**15 - 1)]}), "has more than 32766 different answers")
+
+
 def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):
     assert warned(GOOD, tmp_path, temperature=[0.5] * 3 + [1.0] * 3 + [0.5] * 3 + [1.0] * 3) == ""
 
