@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from mssim import MssimError, Pool, PoolError, PoolWarning, load_pool
 from tests.conftest import long_frame, make_pool
@@ -406,3 +407,34 @@ def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):
 
 def test_short_texts_repeat_naturally(tmp_path):
     assert warned(GOOD, tmp_path, text="7") == ""
+
+
+# Alignment ---------------------------------------------------
+
+
+@given(st.data())
+def test_selecting_from_a_ragged_pool_equals_filtering_its_table(data):
+    """Every row carries its own token, cost and answer; none may slip to another sample."""
+    cells = st.integers(0, 4)
+    sizes = {(m, q): data.draw(cells) for m in "xyz" for q in "abc"}
+    frame = long_frame({(m, q): [f"{m}{q}{i}" for i in range(n)] for (m, q), n in sizes.items()})
+    assume(len(frame) > 0)
+    frame["token"], frame["cost"] = [f"t{i}" for i in range(len(frame))], np.arange(len(frame)) / 4
+    frame["half"] = np.arange(len(frame)) % 2
+    shuffled = frame.sample(frac=1, random_state=data.draw(st.integers(0, 9)))
+    pool = Pool.from_frame(shuffled)
+    models = data.draw(st.lists(st.sampled_from(pool.models), min_size=1, unique=True))
+    questions = data.draw(st.lists(st.sampled_from(pool.question_ids), min_size=1, unique=True))
+    halves = data.draw(st.sampled_from([None, 0, 1]))
+    kept = frame if halves is None else frame[frame["half"] == halves]
+    assume(set(models) <= set(kept["model"]) and set(questions) <= set(kept["question_id"]))
+    wanted = kept[kept["model"].isin(models) & kept["question_id"].isin(questions)]
+    where = None if halves is None else {"half": halves}
+    part = pool.select(models=models, questions=questions, where=where).to_frame()
+    columns = ["question_id", "model", "answer", "token", "cost"]
+    order = ["model", "question_id", "token"]
+    pd.testing.assert_frame_equal(
+        part[columns].sort_values(order, ignore_index=True),
+        wanted[columns].sort_values(order, ignore_index=True),
+        check_dtype=False,
+    )
