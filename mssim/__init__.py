@@ -6,20 +6,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
     from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, StrategyError
     from mssim.evaluation import Comparison, Evaluation
     from mssim.evaluator import evaluate
     from mssim.pool import Pool, load_pool
+    from mssim.stopping import WindowStop
     from mssim.strategies import Coverage, Mixture, ModelSwitch, SelfConsistency, Strategy, parse_strategy
     from mssim.voting import Vote
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "at_k": ["agreement_at_k", "maj_at_k", "pass_at_k"],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"],
     "evaluator": ["evaluate"],
     "evaluation": ["Comparison", "Evaluation"],
     "pool": ["Pool", "load_pool"],
+    "stopping": ["WindowStop"],
     "strategies": ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"],
     "voting": ["Vote"],
 }
@@ -40,9 +44,13 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Vote",
+    "WindowStop",
+    "agreement_at_k",
     "evaluate",
     "load_pool",
+    "maj_at_k",
     "parse_strategy",
+    "pass_at_k",
 ]
 
 

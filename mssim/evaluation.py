@@ -21,7 +21,8 @@ from mssim.tables import table_from_frame
 
 __all__ = ["Comparison", "Evaluation"]
 
-SCHEMA = 1
+SCHEMA = 2
+_PER_QUESTION = ("accuracy", "samples_used", "agreed", "cost")
 Floats = NDArray[np.float64]
 
 
@@ -54,18 +55,18 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What `evaluate` found: the expectation over replays, per strategy, budget and question.
+    """What `evaluate` found: the expectation over draws, per strategy, budget and question.
 
     Attributes
     ----------
     strategies : tuple of str
     budgets : ndarray of int64, shape (n_budgets,)
     questions : DataFrame, one row per question
-    accuracy, samples_used, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
-        Share of replays with a right answer; mean samples; mean cost in the unit of the recorded costs or prices, NaN
-        where neither is known.
+    accuracy, samples_used, agreed, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Chance of a right answer; expected samples; chance that a stage or window agreed; expected cost in the unit of
+        the recorded costs or prices, NaN where neither is known.
     n_replays : ndarray of int64, shape (n_strategies, n_budgets)
-        Replays behind the numbers; 0 where they are exact.
+        Replays behind the accuracy; 0 where it is exact.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
     """
@@ -75,6 +76,7 @@ class Evaluation:
     questions: pd.DataFrame
     accuracy: Floats
     samples_used: Floats
+    agreed: Floats
     cost: Floats
     n_replays: NDArray[np.int64]
     provenance: Mapping[str, Any]
@@ -94,8 +96,8 @@ class Evaluation:
         DataFrame
             strategy, budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of one run's accuracy on these questions); mc_error
-            (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used and cost (mean
-            per question); method; n_questions.
+            (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used, agreed and
+            cost (mean per question); method (of accuracy: exact or monte_carlo); n_questions.
         """
         labels = self._clusters(clusters)
         low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
@@ -110,6 +112,7 @@ class Evaluation:
             "replay_sd": replay_sd.ravel(),
             "mc_error": mc_error.ravel(),
             "samples_used": self.samples_used.mean(axis=2).ravel(),
+            "agreed": self.agreed.mean(axis=2).ravel(),
             "cost": self.cost.mean(axis=2).ravel(),
             "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
             "n_questions": n_questions,
@@ -130,7 +133,7 @@ class Evaluation:
         return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
 
     def per_question(self) -> pd.DataFrame:
-        """One row per strategy, budget and question: accuracy, samples_used and cost, with the questions' columns.
+        """One row per strategy, budget and question: accuracy, samples_used, agreed, cost, with the questions' columns.
 
         A column of the questions that has one of these names is called question_accuracy and so on.
         """
@@ -141,6 +144,7 @@ class Evaluation:
                 "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
                 "accuracy": self.accuracy.ravel(),
                 "samples_used": self.samples_used.ravel(),
+                "agreed": self.agreed.ravel(),
                 "cost": self.cost.ravel(),
             }
         )
@@ -257,7 +261,7 @@ class Evaluation:
     def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
         frame = table.to_pandas()
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
-        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in ("accuracy", "samples_used", "cost")}
+        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
         questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
         return cls(
             strategies=tuple(header["strategies"]),

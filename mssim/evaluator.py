@@ -1,4 +1,4 @@
-"""The one door: replay strategies over a pool at many budgets."""
+"""The one door: evaluate strategies over a pool at many budgets, in closed form or by Monte Carlo."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numba
@@ -16,13 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim import __version__
-from mssim.errors import BudgetError, MssimError, StrategyError, is_number, whole_number
+from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, is_number, whole_number
 from mssim.evaluation import Evaluation
-from mssim.kernels import staged as kernel
-from mssim.kernels.streams import hash_names, stream_keys
+from mssim.exact import ExactTask, exact_tasks, obstacles
 from mssim.pool import Pool
-from mssim.stopping import NEVER
-from mssim.strategies import Plan, Strategy, parse_strategy
+from mssim.replay import ReplayTask, Streams, replay_tasks
+from mssim.strategies import Outcome, Plan, Strategy, parse_strategy
 
 __all__ = ["evaluate"]
 
@@ -31,10 +28,8 @@ Strategies = (
     str | Strategy | Sequence[str | Strategy | Mapping[str, Any]] | Mapping[str, str | Strategy | Mapping[str, Any]]
 )
 
-_DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
+_METHODS = ("auto", "exact", "monte_carlo")
 _MOST_DRAWS = 2**15 - 1
-_ENTROPY = {"distinct": kernel.ENTROPY_DISTINCT, "samples": kernel.ENTROPY_SAMPLES}
-_TIES = {"first": kernel.FIRST, "random": kernel.RANDOM, "wrong": kernel.WRONG}
 
 
 def evaluate(
@@ -42,6 +37,7 @@ def evaluate(
     strategies: Strategies,
     budgets: ArrayLike,
     *,
+    method: str = "auto",
     n_replays: int = 10_000,
     seed: int = 0,
     replacement: bool = False,
@@ -49,11 +45,12 @@ def evaluate(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Replay strategies over recorded samples by Monte Carlo, all budgets in one pass.
+    """Say how right strategies are, and what they use, at every budget: exactly where a closed form is known.
 
-    Every replay draws, for each model and question, the recorded samples in a random order that depends on the seed,
-    the model, the question and the replay alone; a strategy takes a prefix of it. So all strategies and budgets see the
-    same draws, and the result is the same to the last bit for any executor, number of workers and order of work.
+    Elsewhere strategies are replayed, all budgets in one pass. Every replay draws, for each model and question, the
+    recorded samples in a random order that depends on the seed, the model, the question and the replay alone; a
+    strategy takes a prefix of it. So all strategies and budgets see the same draws. Either way the result is the same
+    to the last bit for any executor, number of workers and order of work.
 
     Parameters
     ----------
@@ -62,9 +59,19 @@ def evaluate(
         `Strategy` objects or what `parse_strategy` reads.
     budgets : int or sequence of int
         Samples allowed per question, from 1; sorted, each once.
+    method : {"auto", "exact", "monte_carlo"}, default "auto"
+        "exact": closed forms, whatever time they take; where accuracy has none, an error says why. "auto": closed forms
+        that take no longer than replays would, else Monte Carlo; the column `method` of the result says which. Samples
+        used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
+
+        Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples),
+        for Coverage, and for ModelSwitch and Mixture under a plurality vote, with or without prior weights, while the
+        numbers of draws that the models can share are few: 350 with "auto" (17 draws each of two models, 6 of three),
+        2500 with "exact" (49, 12).
     n_replays : int, default 10_000
+        Of Monte Carlo.
     seed : int, default 0
-        From 0 to 2**64 - 1.
+        Of Monte Carlo, from 0 to 2**64 - 1.
     replacement : bool, default False
         Draw independently, as from an infinite pool, instead of without replacement.
     prices : mapping of model to price per sample, optional
@@ -83,7 +90,12 @@ def evaluate(
     BudgetError
         If a budget is not a whole number from 1, or asks for more samples than were recorded.
     StrategyError, PoolError
-        If a strategy does not exist or asks a model that the pool lacks.
+        If a strategy does not exist, asks a model that the pool lacks or, with "exact", has no closed form.
+
+    Notes
+    -----
+    The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
+    holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
 
     Examples
     --------
@@ -93,58 +105,117 @@ def evaluate(
     ...     "question_id": "q", "model": ["a"] * 3 + ["b"] * 3, "sample_index": [0, 1, 2] * 2,
     ...     "answer": ["7", "7", "8", "7", "7", "7"], "truth": "7",
     ... }))
-    >>> result = evaluate(pool, ["sc:a", "ms:a+b"], budgets=[2], n_replays=1000)
-    >>> result.to_frame()[["strategy", "accuracy", "samples_used"]]
-      strategy  accuracy  samples_used
-    0     sc:a     0.655           2.0
-    1   ms:a+b     0.655           1.0
+    >>> result = evaluate(pool, ["sc:a", "ms:a+b"], budgets=[2])
+    >>> result.to_frame()[["strategy", "accuracy", "samples_used", "method"]].round(4)
+      strategy  accuracy  samples_used method
+    0     sc:a    0.6667           2.0  exact
+    1   ms:a+b    0.6667           1.0  exact
     """
     named = _named(strategies)
     grid = _budgets(budgets)
+    if method not in _METHODS:
+        raise MssimError(f"method={method!r}; {choose_from(str(method), _METHODS)}")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r}; give True or False")
+    replacement = bool(replacement)
     plans = [strategy.plan(grid) for strategy in named.values()]
     for name, plan in zip(named, plans, strict=True):
         _check_recorded(pool, name, plan, grid, replacement)
     unit_cost = _unit_cost(pool, plans, prices)
-    streams = _Streams(pool, start)
-    tasks = [task for i, plan in enumerate(plans) for task in _tasks(i, pool, plan, streams, replays, replacement)]
+    closed = [_closed(name, plan, grid, method) for name, plan in zip(named, plans, strict=True)]
 
-    shape = (len(plans), grid.size, len(pool.questions))
-    hits = np.zeros(shape, np.int64)
-    asked = [np.full((len(plan.models), *shape[1:]), replays, np.int64) for plan in plans]
+    tasks: list[ExactTask | ReplayTask] = []
+    streams = Streams(pool, start)
+    for i, plan in enumerate(plans):
+        if method != "monte_carlo":
+            tasks += exact_tasks(i, pool, plan, closed[i], replacement=replacement)
+        still = np.nonzero(~closed[i])[0]
+        if still.size:
+            part = plan._replace(sizes=plan.sizes[:, still], need=plan.need[:, still])
+            tasks += replay_tasks(i, pool, part, still, streams, n_replays=replays, replacement=replacement)
     with nullcontext(executor) if executor else _threads() as workers:
-        for done, (task, (right, agreed)) in enumerate(zip(tasks, workers.map(_replay, tasks), strict=True), 1):
-            hits[task.strategy, :, task.questions] += right
-            asked[task.strategy][1:, :, task.questions] -= np.cumsum(agreed, axis=0)[:-1]
-            if progress:
-                progress(done, len(tasks))
+        outcomes = _collect(plans, len(pool.questions), tasks, workers, replays, progress)
 
-    drawn = [plan.sizes[:, :, None] * reached for plan, reached in zip(plans, asked, strict=True)]
-    costs = [np.where(d > 0, d * unit_cost(plan.models), 0).sum(axis=0) for plan, d in zip(plans, drawn, strict=True)]
+    costs = [
+        np.where(outcome.drawn > 0, outcome.drawn * unit_cost(plan.models), 0).sum(axis=0)
+        for plan, outcome in zip(plans, outcomes, strict=True)
+    ]
     return Evaluation(
         strategies=tuple(named),
         budgets=grid,
         questions=pool.questions.copy(),
-        accuracy=hits / replays,
-        samples_used=np.stack([d.sum(axis=0) for d in drawn]) / replays,
-        cost=np.stack(costs) / replays,
-        n_replays=np.full(shape[:2], replays, np.int64),
+        accuracy=np.stack([outcome.right for outcome in outcomes]),
+        samples_used=np.stack([outcome.drawn.sum(axis=0) for outcome in outcomes]),
+        agreed=np.stack([outcome.agreed for outcome in outcomes]),
+        cost=np.stack(costs),
+        n_replays=np.where(closed, 0, replays),
         provenance={
             "mssim": __version__,
             "numpy": np.__version__,
             "numba": numba.__version__,
             "python": platform.python_version(),
+            "method": method,
             "seed": start,
             "n_replays": replays,
-            "replacement": bool(replacement),
+            "replacement": replacement,
             "prices": dict(prices) if prices is not None else None,
             "strategies": {name: str(strategy) for name, strategy in named.items()},
             "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **_citation(pool)},
         },
     )
+
+
+def _closed(name: str, plan: Plan, budgets: NDArray[np.int64], method: str) -> NDArray[np.bool_]:
+    """At which budgets accuracy is computed in closed form."""
+    if method == "monte_carlo":
+        return np.zeros(budgets.size, dtype=bool)
+    reasons = obstacles(plan, quick=method == "auto")
+    if method == "exact":
+        for budget, reason in zip(budgets, reasons, strict=True):
+            if reason is not None:
+                raise StrategyError(
+                    f"{name}: budget {budget} has no closed form within reach: {reason}; "
+                    "use method='auto' or 'monte_carlo'"
+                )
+    return np.array([reason is None for reason in reasons])
+
+
+def _run(task: ExactTask | ReplayTask) -> Outcome:
+    return task.run()
+
+
+def _collect(
+    plans: Sequence[Plan],
+    n_questions: int,
+    tasks: Sequence[ExactTask | ReplayTask],
+    workers: Executor,
+    n_replays: int,
+    progress: Progress | None,
+) -> list[Outcome]:
+    """Do all tasks and put their results together, per strategy: exact where that is known, else means of replays."""
+    shapes = [(plan.sizes.shape[1], n_questions) for plan in plans]
+    exact, replayed = (
+        [
+            Outcome(np.full(shape, fill), np.full((len(plan.models), *shape), fill), np.full(shape, fill))
+            for plan, shape in zip(plans, shapes, strict=True)
+        ]
+        for fill in (np.nan, 0.0)
+    )
+    for done, (task, outcome) in enumerate(zip(tasks, workers.map(_run, tasks), strict=True), 1):
+        if isinstance(task, ExactTask):
+            for whole, part in zip(exact[task.strategy], outcome, strict=True):
+                whole[..., task.questions] = part
+        else:
+            for whole, part in zip(replayed[task.strategy], outcome, strict=True):
+                whole[..., task.budgets, task.questions] += part
+        if progress:
+            progress(done, len(tasks))
+    return [
+        Outcome(*(np.where(np.isnan(known), sums / n_replays, known) for known, sums in zip(*pair, strict=True)))
+        for pair in zip(exact, replayed, strict=True)
+    ]
 
 
 @contextmanager
@@ -239,74 +310,3 @@ def _unit_cost(
         return lambda models: np.full((len(models), 1, n_questions), np.nan)
     mean = np.where(pool.recorded, pool.numbers["cost"], 0).sum(axis=2) / np.maximum(pool.lengths, 1)
     return lambda models: mean[[pool.model_index(model) for model in models]][:, None]
-
-
-class _Streams:
-    """Keys of the random streams of a pool's models and questions."""
-
-    def __init__(self, pool: Pool, seed: int) -> None:
-        self._questions = hash_names(pool.question_ids)
-        self._seed = seed
-        self.ties = stream_keys(seed, [""], self._questions)[0]
-
-    def of(self, models: Sequence[str]) -> NDArray[np.uint64]:
-        return stream_keys(self._seed, models, self._questions)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One block of questions and replays of one strategy: all that a worker needs."""
-
-    strategy: int
-    questions: slice
-    recorded: kernel.Recorded
-    rules: kernel.Rules
-    replays: kernel.Replays
-
-
-def _rules(plan: Plan) -> kernel.Rules:
-    """Write a plan in the numbers of the kernels."""
-    if plan.vote is None:
-        return kernel.Rules(plan.sizes, plan.need, np.ones(len(plan.models)), kernel.COVERAGE, kernel.FIRST, plan.adopt)
-    weights = plan.vote.prior or (1.0,) * len(plan.models)
-    prior = np.array(weights, dtype=float) / max(weights)
-    kind = kernel.PLAIN if plan.vote.within == "none" else _ENTROPY[plan.vote.normaliser]
-    return kernel.Rules(plan.sizes, plan.need, prior, kind, _TIES[plan.vote.ties], plan.adopt)
-
-
-def _tasks(
-    strategy: int, pool: Pool, plan: Plan, streams: _Streams, n_replays: int, replacement: bool
-) -> Iterator[_Task]:
-    rules = _rules(plan)
-    rows = [pool.model_index(model) for model in plan.models]
-    keys = streams.of(plan.models)
-    draws = int(plan.sizes.max(axis=1).sum()) * n_replays  # per question
-    n_questions = len(pool.questions)
-    width = max(1, min(n_questions, _DRAWS_PER_TASK // draws))
-    pieces = max(1, draws // _DRAWS_PER_TASK)
-    edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int)
-    for q in range(0, n_questions, width):
-        block = slice(q, min(q + width, n_questions))
-        offsets = pool.class_offsets[block.start : block.stop + 1]
-        recorded = kernel.Recorded(
-            pool.codes[rows, block],
-            pool.lengths[rows, block],
-            offsets - offsets[0],
-            pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            keys[:, block].copy(),
-            streams.ties[block].copy(),
-        )
-        for first, last in pairwise(edges):
-            replays = kernel.Replays(int(first), int(last - first), bool(replacement))
-            yield _Task(strategy, block, recorded, rules, replays)
-
-
-def _replay(task: _Task) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return right [budget, question] and agreed [stage, budget, question] of one task."""
-    rules = task.rules
-    if len(rules.sizes) == 1 and rules.kind != kernel.COVERAGE and (rules.need == NEVER).all():
-        hits = kernel.curve(task.recorded, rules.ties, int(rules.sizes.max()), task.replays)
-        right = hits[:, rules.sizes[0] - 1].T
-        return right, np.zeros((1, *right.shape), np.int64)
-    right, agreed = kernel.staged(task.recorded, rules, task.replays)
-    return right.T, np.moveaxis(agreed, 0, 2)

@@ -235,7 +235,7 @@ class Pool:
         for m, model in enumerate(self.models):
             asked = self.lengths[m] > 0
             lengths = self.lengths[m][asked]
-            counts = self._class_counts(m)
+            counts = self.class_counts(model)
             classes = np.split(counts, self.class_offsets[1:-1])
             silent = int(self.lengths[m].sum()) - int(counts.sum())
             rows.append(
@@ -255,8 +255,15 @@ class Pool:
             )
         return pd.DataFrame(rows)
 
-    def _class_counts(self, m: int) -> NDArray[np.int64]:
-        """How many samples of model m fall in each class, in the order of class_labels."""
+    def class_counts(self, model: str) -> NDArray[np.int64]:
+        """How many samples of a model fall in each answer class.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_classes,)
+            In the order of `class_labels`; question q has rows class_offsets[q] to class_offsets[q + 1].
+        """
+        m = self.model_index(model)
         voting = (self.codes[m] >= 0) & self.recorded[m]
         flat = (self.codes[m] + self.class_offsets[:-1, None])[voting]
         return np.bincount(flat, minlength=len(self.class_correct))

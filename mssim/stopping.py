@@ -2,12 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["votes_to_agree"]
+from mssim.errors import MssimError, StrategyError, whole_number
+
+__all__ = ["WindowStop", "parse_stop", "votes_to_agree"]
 
 NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class WindowStop:
+    """Draw window by window and stop at the first whose draws all agree: its answer is adopted (ESC, arXiv 2401.10480).
+
+    A draw without an answer agrees with nothing. What is left of the budget after the last whole window is drawn too,
+    but stops nothing.
+
+    Parameters
+    ----------
+    window : int
+        Draws of a window, from 1; the authors use 5.
+
+    Examples
+    --------
+    >>> str(WindowStop(5))
+    'window:5'
+    """
+
+    window: int
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "window", whole_number("window", self.window, 1, 2**15 - 1))
+        except MssimError as error:
+            raise StrategyError(f"WindowStop: {error}") from None
+
+    def __str__(self) -> str:
+        return f"window:{self.window}"
+
+
+def parse_stop(given: str) -> WindowStop:
+    """Read a rule that stops within one model.
+
+    Examples
+    --------
+    >>> parse_stop("window:5")
+    WindowStop(window=5)
+    """
+    kind, _, size = given.partition(":")
+    if kind != "window" or not size.strip().isdecimal():
+        raise StrategyError(f"stop={given!r} cannot be read; e.g. stop=window:5")
+    return WindowStop(int(size))
 
 
 def votes_to_agree(sizes: NDArray[np.int64], agreement: float, *, strict: bool = False) -> NDArray[np.int64]:

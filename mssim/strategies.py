@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.errors import MssimError, StrategyError, choose_from, is_number, whole_number
-from mssim.stopping import NEVER, votes_to_agree
+from mssim.stopping import NEVER, WindowStop, parse_stop, votes_to_agree
 from mssim.voting import Vote
 
 __all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"]
@@ -26,6 +26,15 @@ class Plan(NamedTuple):
     need: NDArray[np.int64]  # votes of the leading answer that stop after this stage
     vote: Vote | None  # None: right if any draw is right
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
+    window: int = 0  # draws of a window whose agreement stops a strategy of one model; 0 = none does
+
+
+class Outcome(NamedTuple):
+    """What a plan led to, per budget and question: chances and expectations, or sums over replays."""
+
+    right: NDArray[np.float64]  # [budget, question], right answers
+    drawn: NDArray[np.float64]  # [stage, budget, question], samples
+    agreed: NDArray[np.float64]  # [budget, question], stages or windows that agreed, at most one per replay
 
 
 class Strategy(ABC):
@@ -65,33 +74,41 @@ def allocate(budgets: NDArray[np.int64], n_models: int, sizes: Sequence[int] | N
 
 @dataclass(frozen=True)
 class SelfConsistency(Strategy):
-    """Sample one model B times and take the plurality (arXiv 2203.11171).
+    """Sample one model B times and take the plurality (arXiv 2203.11171), or stop before that.
 
     Parameters
     ----------
     model : str
     ties : {"first", "random", "wrong"}, default "first"
         See `Vote`.
+    stop : WindowStop, optional
+        When to stop before the budget is spent; default: never.
 
     Examples
     --------
     >>> str(SelfConsistency("gpt-4"))
     'sc:gpt-4'
+    >>> str(SelfConsistency("gpt-4", stop=WindowStop(5)))
+    'sc:gpt-4,stop=window:5'
     """
 
     model: str
     ties: str = "first"
+    stop: WindowStop | None = None
 
     def __post_init__(self) -> None:
         Vote(ties=self.ties)
         _set_models(self, (self.model,))
+        if self.stop is not None and not isinstance(self.stop, WindowStop):
+            raise StrategyError(f"stop={self.stop!r}; give a rule such as WindowStop(5), or None")
 
     def plan(self, budgets: NDArray[np.int64]) -> Plan:
-        """Return one stage that never stops."""
-        return _never_stop(self, allocate(budgets, 1), Vote(ties=self.ties))
+        """Return one stage."""
+        plan = _never_stop(self, allocate(budgets, 1), Vote(ties=self.ties))
+        return plan if self.stop is None else plan._replace(window=self.stop.window, adopt=True)
 
     def __str__(self) -> str:
-        return _spec("sc", self.models, {"ties": (self.ties, "first")})
+        return _spec("sc", self.models, {"ties": (self.ties, "first"), "stop": (self.stop, None)})
 
 
 @dataclass(frozen=True)
@@ -279,7 +296,7 @@ def _vote_options(vote: Vote, default: str) -> dict[str, tuple[Any, Any]]:
 
 
 _KINDS: dict[str, tuple[type[Strategy], tuple[str, ...]]] = {
-    "sc": (SelfConsistency, ("ties",)),
+    "sc": (SelfConsistency, ("ties", "stop")),
     "ms": (
         ModelSwitch,
         ("agreement", "strict", "on_agreement", "test_last", "vote", "normaliser", "prior", "ties", "sizes"),
@@ -299,8 +316,9 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
         cov (Coverage); or a mapping with the keys kind, models and the options. Model names with "+" or "," need the
         mapping.
 
-        Options: ties; for ms and mix also vote (plurality or entropy), normaliser, prior (2/1 in the order of the
-        models), sizes (6/6/4); for ms also agreement, strict, on_agreement, test_last; for cov sizes.
+        Options: ties; for sc also stop (window:5); for ms and mix also vote (plurality or entropy), normaliser, prior
+        (2/1 in the order of the models), sizes (6/6/4); for ms also agreement, strict, on_agreement, test_last; for cov
+        sizes.
 
     Raises
     ------
@@ -311,7 +329,7 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     >>> parse_strategy("ms:gpt-35-turbo+gpt-4,agreement=0.8,vote=plurality").agreement
     0.8
     >>> parse_strategy({"kind": "sc", "models": ["gpt-4"], "ties": "random"})
-    SelfConsistency(model='gpt-4', ties='random')
+    SelfConsistency(model='gpt-4', ties='random', stop=None)
     """
     if isinstance(given, Strategy):
         return given
@@ -354,6 +372,8 @@ def _read(name: str, value: Any) -> Any:
     """Read the value of an option that may be text."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
+    if name == "stop":
+        return parse_stop(value)
     try:
         match name:
             case "agreement":

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mssim.errors import StrategyError, choose_from, is_number
 
@@ -85,6 +88,11 @@ class Vote:
         if prior and len(prior) != len(models):
             raise StrategyError(f"vote: prior has {len(prior)} weights for {len(models)} models; give one each")
         return replace(self, prior=prior)
+
+    def weights(self, n_models: int) -> NDArray[np.float64]:
+        """Prior weight of each model, the largest 1, of an `ordered` vote."""
+        weights = np.array(cast("tuple[float, ...]", self.prior) or (1.0,) * n_models, dtype=float)
+        return np.asarray(weights / weights.max())
 
 
 def _freeze(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | None:

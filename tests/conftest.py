@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mssim import Pool
+from mssim import Pool, evaluate
 
 mpl.use("Agg")
 
@@ -13,6 +14,8 @@ settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("ci")
+
+replay = partial(evaluate, method="monte_carlo")
 
 SHARED = Path(__file__).parents[2] / "shared"
 

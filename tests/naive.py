@@ -4,9 +4,11 @@ A pool is a dict samples[model][question] = list of answers (None = no answer) a
 """
 
 import hashlib
+import itertools
 import math
 import random
 from collections import Counter
+from fractions import Fraction
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -77,13 +79,18 @@ def vote(stages, within="none", normaliser="distinct", prior=None):
 
 
 def is_right(scores, right, ties, rank):
-    """Whether the answer with the highest score is right; `rank` orders tied answers under "random"."""
+    """Whether the answer with the highest score is right; `rank` orders tied answers under "random".
+
+    Without a rank, under "random": the share of orders in which it is.
+    """
     if not scores:
         return False
     top = max(scores.values())
     tied = [answer for answer, score in scores.items() if math.isclose(score, top, rel_tol=1e-9)]
     if ties == "first":
         return tied[0] in right
+    if ties == "random" and rank is None:
+        return Fraction(sum(answer in right for answer in tied), len(tied))
     if ties == "random":
         return max(tied, key=rank) in right
     return all(answer in right for answer in tied)
@@ -121,6 +128,15 @@ def model_switch(draws, right, *, ties, rank, rule, agreement=1.0, strict=False,
     return is_right(vote(draws, **rule), right, ties, rank), used
 
 
+def windowed(draws, right, *, ties, rank, window):
+    """One model, whose first window of equal answers is adopted; else the plurality of all."""
+    for end in range(window, len(draws) + 1, window):
+        answers = set(draws[end - window : end])
+        if len(answers) == 1 and None not in answers:
+            return answers <= right, end
+    return is_right(vote([draws]), right, ties, rank), len(draws)
+
+
 def mixture(draws, right, *, ties, rank, rule):
     return is_right(vote(draws, **rule), right, ties, rank), [len(answers) for answers in draws]
 
@@ -134,6 +150,9 @@ def replay(strategy, draws, right, rank):
     kind = type(strategy).__name__
     if kind == "Coverage":
         return coverage(draws, right)
+    if kind == "SelfConsistency" and strategy.stop is not None:
+        won, used = windowed(draws[0], right, ties=strategy.ties, rank=rank, window=strategy.stop.window)
+        return won, [used]
     if kind == "SelfConsistency":
         return mixture(draws, right, ties=strategy.ties, rank=rank, rule={})
     v = strategy.vote
@@ -205,3 +224,79 @@ def sizes_of(strategy):
 
 def random_ranks(known, rng):
     return dict(zip(known, random.Random(rng.random()).sample(range(len(known)), len(known)), strict=True))
+
+
+# Expectations over all draws there are, in rational arithmetic --------------------------------------------------------
+
+
+def orders(answers, size, replacement):
+    """Every order of draws with its chance; equal ones together."""
+    found = Counter(itertools.product(answers, repeat=size) if replacement else itertools.permutations(answers, size))
+    return [(list(order), Fraction(n, found.total())) for order, n in found.items()]
+
+
+def expectation(pool, strategy, budget, *, replacement=False):
+    """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
+    samples, right = recorded(pool)
+    sizes = allocate(budget, len(strategy.models), sizes_of(strategy))
+    accuracy, used = [], []
+    for q in pool.question_ids:
+        chances = [orders(samples[m][q], size, replacement) for m, size in zip(strategy.models, sizes, strict=True)]
+        p, expected = Fraction(0), Fraction(0)
+        for drawn in itertools.product(*chances):
+            chance = math.prod(c for _, c in drawn)
+            won, spent = replay(strategy, [list(order) for order, _ in drawn], right[q], None)
+            p, expected = p + chance * won, expected + chance * sum(spent)
+        accuracy.append(p)
+        used.append(expected)
+    return accuracy, used
+
+
+def maj_at_k(counts, k, right, ties="random", no_answer=0):
+    """Chance that the plurality of k draws is right: whole numbers of ways, by draws and by how many classes tie."""
+    total = Fraction(0)
+    for winner in right:
+        for votes in range(1, min(k, counts[winner]) + 1):
+            rest = k - votes
+            by_tied = {0: [math.comb(no_answer, j) for j in range(rest + 1)]}
+            for other, n in enumerate(counts):
+                if other == winner:
+                    continue
+                by_tied_then = {}
+                for tied, ways in by_tied.items():
+                    for j in range(min(votes, n, rest) + 1):
+                        if j == votes and ties == "wrong" and other not in right:
+                            continue
+                        to = by_tied_then.setdefault(tied + (j == votes), [0] * (rest + 1))
+                        more = math.comb(n, j)
+                        for i in range(rest + 1 - j):
+                            to[i + j] += ways[i] * more
+                by_tied = by_tied_then
+            for tied, ways in by_tied.items():
+                total += Fraction(math.comb(counts[winner], votes) * ways[rest], tied + 1)
+    return total / math.comb(sum(counts) + no_answer, k)
+
+
+def after_windows(counts, k, right, window):
+    """Chance of a right answer and expected samples with windows, window by window over all counts drawn so far."""
+    states, won, used = {(0,) * len(counts): Fraction(1)}, Fraction(0), Fraction(0)
+    sizes = [window] * (k // window) + ([k % window] if k % window else [])
+    for size in sizes:
+        after = Counter()
+        for drawn, chance in states.items():
+            used += chance * size
+            left = [n - d for n, d in zip(counts, drawn, strict=True)]
+            for more in itertools.product(*(range(min(size, n) + 1) for n in left)):
+                if sum(more) != size:
+                    continue
+                ways = math.prod(math.comb(n, j) for n, j in zip(left, more, strict=True))
+                there = chance * Fraction(ways, math.comb(sum(left), size))
+                if size == window and max(more) == window:
+                    won += there * (more.index(window) in right)
+                else:
+                    after[tuple(d + j for d, j in zip(drawn, more, strict=True))] += there
+        states = after
+    for drawn, chance in states.items():
+        tied = [c for c, n in enumerate(drawn) if n == max(drawn)]
+        won += chance * Fraction(sum(c in right for c in tied), len(tied))
+    return won, used

@@ -10,18 +10,18 @@ from scipy import stats
 
 from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
 from mssim.intervals import mean_interval, sign_flip_p_value
-from tests.conftest import make_pool
+from tests.conftest import make_pool, replay
 from tests.test_evaluator import random_pool
 
 COLUMNS = [
     *("strategy", "budget", "accuracy", "low", "high", "replay_sd", "mc_error"),
-    *("samples_used", "cost", "method", "n_questions"),
+    *("samples_used", "agreed", "cost", "method", "n_questions"),
 ]
 
 
 def result(n_replays=400, seed=0, **columns):
     pool = random_pool(30, 12, cost=0.5, **columns)
-    return evaluate(pool, {"SC": "sc:x", "MS": "ms:x+y"}, [2, 6, 12], n_replays=n_replays, seed=seed)
+    return replay(pool, {"SC": "sc:x", "MS": "ms:x+y"}, [2, 6, 12], n_replays=n_replays, seed=seed)
 
 
 def test_the_table_is_tidy():
@@ -44,7 +44,7 @@ def test_per_question_has_what_describes_the_questions():
     evaluation = result(topic="t")
     frame = evaluation.per_question()
     assert frame.columns.tolist() == [
-        *("strategy", "budget", "question_id", "accuracy", "samples_used", "cost", "truth", "topic")
+        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed", "cost", "truth", "topic")
     ]
     assert len(frame) == 2 * 3 * 30
     mean = frame.groupby(["strategy", "budget"], sort=False)["accuracy"].mean()
@@ -167,7 +167,7 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
     accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
     nothing = np.zeros_like(accuracy)
     question = pd.DataFrame({"question_id": ["q"]})
-    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, np.full((2, 1), n), {})
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, nothing, np.full((2, 1), n), {})
     found = made.compare("a", "b", budget=1)
     assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
 
@@ -241,9 +241,9 @@ def test_a_damaged_result_is_refused(tmp_path):
 def test_an_unknown_schema_is_refused(tmp_path):
     result().save(tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")
-    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 2}
+    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 3}
     pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
-    with pytest.raises(MssimError, match="schema version 2; this mssim reads version 1"):
+    with pytest.raises(MssimError, match="schema version 3; this mssim reads version 2"):
         Evaluation.load(tmp_path / "r.parquet")
 
 

@@ -16,11 +16,10 @@ from mssim import (
     Pool,
     SelfConsistency,
     Vote,
-    evaluate,
-    evaluator,
 )
+from mssim import replay as replay_module
 from tests import naive
-from tests.conftest import long_frame, make_pool
+from tests.conftest import long_frame, make_pool, replay
 
 RULES = {
     "sc": SelfConsistency("x", ties="random"),
@@ -55,20 +54,20 @@ class Backwards(Executor):
 
 
 def bits(**options):
-    result = evaluate(random_pool(), RULES, [1, 2, 3, 8, 20], n_replays=1001, seed=5, **options)
+    result = replay(random_pool(), RULES, [1, 2, 3, 8, 20], n_replays=1001, seed=5, **options)
     return np.stack([result.accuracy, result.samples_used])
 
 
 @pytest.fixture
 def small_tasks(monkeypatch):
     """Split the work into many blocks of questions and replays."""
-    monkeypatch.setattr(evaluator, "_DRAWS_PER_TASK", 1500)
+    monkeypatch.setattr(replay_module, "_DRAWS_PER_TASK", 1500)
 
 
 def test_the_same_bits_whatever_the_blocks(monkeypatch):
     whole = bits()
     for draws in (1, 100, 1500, 10**5):
-        monkeypatch.setattr(evaluator, "_DRAWS_PER_TASK", max(draws, 100))
+        monkeypatch.setattr(replay_module, "_DRAWS_PER_TASK", max(draws, 100))
         assert np.array_equal(bits(), whole)
 
 
@@ -87,20 +86,20 @@ def test_the_same_bits_from_other_processes():
 
 def test_the_same_bits_whatever_else_is_evaluated():
     pool = random_pool()
-    whole = evaluate(pool, RULES, [1, 2, 3, 8, 20], n_replays=500)
+    whole = replay(pool, RULES, [1, 2, 3, 8, 20], n_replays=500)
     for i, (name, rule) in enumerate(RULES.items()):
-        alone = evaluate(pool, {name: rule}, [8], n_replays=500)
+        alone = replay(pool, {name: rule}, [8], n_replays=500)
         assert np.array_equal(alone.accuracy[0, 0], whole.accuracy[i, 3])
 
 
 def test_an_executor_that_was_given_is_left_open():
     with ThreadPoolExecutor(1) as executor:
-        evaluate(random_pool(), "sc:x", 4, n_replays=5, executor=executor)
+        replay(random_pool(), "sc:x", 4, n_replays=5, executor=executor)
         assert executor.submit(int).result() == 0
 
 
 def test_other_seeds_give_other_replays():
-    one, two = (evaluate(random_pool(), "sc:x", 3, n_replays=500, seed=seed).accuracy for seed in (0, 1))
+    one, two = (replay(random_pool(), "sc:x", 3, n_replays=500, seed=seed).accuracy for seed in (0, 1))
     assert not np.array_equal(one, two)
 
 
@@ -109,7 +108,7 @@ def test_other_seeds_give_other_replays():
 def test_means_agree_with_random_sample(name, replacement):
     """Another generator, another implementation; |z| < 6 for every question: off by chance once in 10^7."""
     pool, rule, n = random_pool(6, 10), RULES[name], 2000
-    ours = evaluate(pool, rule, 6, n_replays=20_000, seed=1, replacement=replacement)
+    ours = replay(pool, rule, 6, n_replays=20_000, seed=1, replacement=replacement)
     hits, _ = naive.evaluate(pool, rule, 6, n_replays=n, replacement=replacement, rng=random.Random(name))
     p = ours.accuracy[0, 0]
     error = np.sqrt(np.maximum(p * (1 - p), 1e-3) * (1 / n + 1 / 20_000))
@@ -119,12 +118,12 @@ def test_means_agree_with_random_sample(name, replacement):
 
 def test_a_replay_of_all_samples_is_the_pools_own_plurality():
     pool = make_pool({("x", "q1"): list("aab"), ("x", "q2"): list("abb"), ("x", "q3"): [None] * 3})
-    assert evaluate(pool, "sc:x", 3, n_replays=7).accuracy[0, 0].tolist() == [1, 0, 0]
+    assert replay(pool, "sc:x", 3, n_replays=7).accuracy[0, 0].tolist() == [1, 0, 0]
 
 
 def test_replacement_reaches_beyond_what_was_recorded():
     pool = make_pool({("x", "q"): list("aab")})
-    accuracy = evaluate(pool, "sc:x", 101, replacement=True, n_replays=2000).accuracy.item()
+    accuracy = replay(pool, "sc:x", 101, replacement=True, n_replays=2000).accuracy.item()
     assert accuracy > 0.99
 
 
@@ -136,28 +135,28 @@ TWO_BY_TWO = {("x", "q1"): ["a", "b"], ("y", "q1"): ["a", "b"], ("x", "q2"): ["a
 
 def test_cost_is_recorded_cost_of_the_samples_drawn():
     frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, 7.0, 7.0])
-    result = evaluate(Pool.from_frame(frame), ["sc:x", "ms:x+y"], [2], n_replays=10)
+    result = replay(Pool.from_frame(frame), ["sc:x", "ms:x+y"], [2], n_replays=10)
     assert result.cost[0, 0].tolist() == [4.0, 1.0]
     assert result.cost[1, 0].tolist() == [2.0, 0.5]  # one sample of x always agrees; its mean cost counts
 
 
 def test_cost_counts_the_second_model_only_when_it_is_asked():
     frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, np.nan, np.nan])
-    result = evaluate(Pool.from_frame(frame), "ms:x+y", 4, n_replays=10)
+    result = replay(Pool.from_frame(frame), "ms:x+y", 4, n_replays=10)
     assert result.cost[0, 0].tolist() == [34.0, 1.0]  # y's unknown cost is never paid on q2
-    assert np.isnan(evaluate(Pool.from_frame(frame), "mix:x+y", 4, n_replays=10).cost[0, 0]).tolist() == [False, True]
+    assert np.isnan(replay(Pool.from_frame(frame), "mix:x+y", 4, n_replays=10).cost[0, 0]).tolist() == [False, True]
 
 
 def test_prices_replace_recorded_costs():
     pool = random_pool(cost=1.0)
-    result = evaluate(pool, ["sc:x", "ms:x+y"], [4], prices={"x": 0.5, "y": 2, "z": 9}, n_replays=100)
+    result = replay(pool, ["sc:x", "ms:x+y"], [4], prices={"x": 0.5, "y": 2, "z": 9}, n_replays=100)
     used = result.samples_used
     assert result.cost[0] == pytest.approx(used[0] * 0.5)
     assert result.cost[1] == pytest.approx(2 * 0.5 + (used[1] - 2) * 2)
 
 
 def test_without_costs_and_prices_the_cost_is_unknown():
-    assert np.isnan(evaluate(random_pool(), "sc:x", 4, n_replays=10).cost).all()
+    assert np.isnan(replay(random_pool(), "sc:x", 4, n_replays=10).cost).all()
 
 
 # Progress and refusals ------------------------------------
@@ -166,7 +165,7 @@ def test_without_costs_and_prices_the_cost_is_unknown():
 @pytest.mark.usefixtures("small_tasks")
 def test_progress_counts_every_block():
     seen = []
-    evaluate(random_pool(), RULES, [8], n_replays=500, progress=lambda done, total: seen.append((done, total)))
+    replay(random_pool(), RULES, [8], n_replays=500, progress=lambda done, total: seen.append((done, total)))
     assert len(seen) > 10
     assert seen == [(i, len(seen)) for i in range(1, len(seen) + 1)]
 
@@ -177,44 +176,44 @@ def test_an_interrupt_stops_the_work():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(random_pool(), RULES, [8], n_replays=500, progress=interrupt)
+        replay(random_pool(), RULES, [8], n_replays=500, progress=interrupt)
 
 
 @pytest.mark.parametrize("budgets", [[[1], [1, 2]], 0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
 def test_budgets_that_are_none_are_refused(budgets):
     with pytest.raises(BudgetError, match="give whole numbers from 1, the samples allowed per question"):
-        evaluate(random_pool(), "sc:x", budgets)
+        replay(random_pool(), "sc:x", budgets)
 
 
 def test_budgets_are_sorted_and_counted_once():
-    assert evaluate(random_pool(), "sc:x", [8, 2, 8], n_replays=2).budgets.tolist() == [2, 8]
-    assert evaluate(random_pool(), "sc:x", np.int32(3), n_replays=2).budgets.tolist() == [3]
-    assert evaluate(random_pool(), "sc:x", range(1, 4), n_replays=2).budgets.tolist() == [1, 2, 3]
+    assert replay(random_pool(), "sc:x", [8, 2, 8], n_replays=2).budgets.tolist() == [2, 8]
+    assert replay(random_pool(), "sc:x", np.int32(3), n_replays=2).budgets.tolist() == [3]
+    assert replay(random_pool(), "sc:x", range(1, 4), n_replays=2).budgets.tolist() == [1, 2, 3]
 
 
 def test_more_than_was_recorded_names_model_question_asked_and_recorded():
     answers = {("x", "q1"): list("abab"), ("x", "q2"): list("aba"), ("y", "q1"): list("ab"), ("y", "q2"): list("ab")}
     pool = make_pool(answers)
     with pytest.raises(BudgetError) as error:
-        evaluate(pool, ["sc:y", "sc:x"], [2, 4])
+        replay(pool, ["sc:y", "sc:x"], [2, 4])
     assert str(error.value) == (
         "sc:y: budget 4 asks for 4 samples of model 'y' for question 'q1', 2 are recorded; "
         "lower the budget, or draw with replacement"
     )
     with pytest.raises(BudgetError) as error:
-        evaluate(pool, "sc:x", [4])
+        replay(pool, "sc:x", [4])
     assert str(error.value) == (
         "sc:x: budget 4 asks for 4 samples of model 'x' for question 'q2', 3 are recorded; "
         "lower the budget, or draw with replacement, or select(min_samples=4), which keeps 1 of 2 questions"
     )
-    assert evaluate(pool, "sc:x", [4], replacement=True, n_replays=3).accuracy.shape == (1, 1, 2)
-    assert evaluate(pool, ModelSwitch(["x", "y"], sizes=(3, 2)), [5], n_replays=3).accuracy.shape == (1, 1, 2)
+    assert replay(pool, "sc:x", [4], replacement=True, n_replays=3).accuracy.shape == (1, 1, 2)
+    assert replay(pool, ModelSwitch(["x", "y"], sizes=(3, 2)), [5], n_replays=3).accuracy.shape == (1, 1, 2)
 
 
 def test_a_model_without_samples_cannot_be_drawn_even_with_replacement():
     pool = make_pool({("x", "q1"): ["a"], ("x", "q2"): ["a"], ("y", "q1"): ["a"]})
     with pytest.raises(BudgetError, match="question 'q2', 0 are recorded; lower the budget, or select"):
-        evaluate(pool, "sc:y", 1, replacement=True)
+        replay(pool, "sc:y", 1, replacement=True)
 
 
 @pytest.mark.parametrize(
@@ -239,13 +238,13 @@ def test_a_model_without_samples_cannot_be_drawn_even_with_replacement():
 )
 def test_what_makes_no_sense_is_refused(strategies, options, says):
     with pytest.raises(MssimError) as error:
-        evaluate(random_pool(), strategies, [2], **options)
+        replay(random_pool(), strategies, [2], **options)
     assert says in str(error.value)
 
 
 def test_absurd_budgets_are_refused_before_memory_is_asked_for():
     with pytest.raises(BudgetError, match="at most 32767"):
-        evaluate(random_pool(), "sc:x", 10**9, replacement=True)
+        replay(random_pool(), "sc:x", 10**9, replacement=True)
     with pytest.raises(BudgetError, match="more than anybody can sample"):
-        evaluate(random_pool(), "sc:x", [2**63])
-    assert evaluate(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767
+        replay(random_pool(), "sc:x", [2**63])
+    assert replay(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767

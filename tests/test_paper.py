@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from mssim import Mixture, ModelSwitch, SelfConsistency, Vote, evaluate
+from mssim import Mixture, ModelSwitch, SelfConsistency, Vote
 from mssim.strategies import allocate
 from tests import naive
-from tests.conftest import make_pool
+from tests.conftest import make_pool, replay
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_entropy_weights(answers, weight):
 
 
 def accuracy(pool, strategy, budget, **options):
-    return float(evaluate(pool, strategy, [budget], n_replays=50, **options).accuracy.mean())
+    return float(replay(pool, strategy, [budget], n_replays=50, **options).accuracy.mean())
 
 
 def vote_outcome(first, second, vote, truth):
@@ -62,7 +62,7 @@ def test_the_normalisers_elect_different_answers():
 
 def test_two_samples_of_one_model_are_one_under_first_seen_ties():
     pool = make_pool({("x", f"q{i}"): list(a) for i, a in enumerate(["abcd", "aabb", "aaab", "bbba"])})
-    result = evaluate(pool, SelfConsistency("x"), [1, 2], n_replays=500)
+    result = replay(pool, SelfConsistency("x"), [1, 2], n_replays=500)
     assert np.array_equal(result.accuracy[0, 0], result.accuracy[0, 1])
 
 
@@ -92,7 +92,7 @@ def assert_lossless(switch, size):
             frame["x", f"q{i:05d}"], frame["y", f"q{i:05d}"] = list(first), list(second)
         pool = make_pool(frame, truth=truth)
         both = {"switch": switch, "mixture": Mixture(["x", "y"], switch.vote)}
-        result = evaluate(pool, both, [2 * size], n_replays=3)
+        result = replay(pool, both, [2 * size], n_replays=3)
         assert np.array_equal(result.accuracy[0], result.accuracy[1])
         assert (result.samples_used[0] < result.samples_used[1]).any()
 
@@ -143,7 +143,7 @@ def test_released_switches_change_the_answer():
 def test_the_released_threshold_is_strict():
     pool = make_pool({("x", "q"): list("a" * 17 + "bbb"), ("y", "q"): list("b" * 20)}, truth="a")
     used = {
-        strict: evaluate(pool, ModelSwitch(["x", "y"], agreement=0.85, strict=strict), [40], n_replays=3).samples_used
+        strict: replay(pool, ModelSwitch(["x", "y"], agreement=0.85, strict=strict), [40], n_replays=3).samples_used
         for strict in (False, True)
     }
     assert used[False].item() == 20  # 17 of 20 reach 85 %
@@ -154,7 +154,7 @@ def test_invalid_answers_break_unanimity_and_never_stop():
     valid = make_pool({("x", "q"): ["a", "a", None], ("y", "q"): ["b", "b", "b"]}, truth="b")
     assert accuracy(valid, ModelSwitch(["x", "y"]), 6) == 1.0
     silent = make_pool({("x", "q"): [None] * 3, ("y", "q"): ["a", "b", "c"]}, truth="a")
-    used = evaluate(silent, ModelSwitch(["x", "y"]), [6], n_replays=3).samples_used
+    used = replay(silent, ModelSwitch(["x", "y"]), [6], n_replays=3).samples_used
     assert used.item() == 6
     nothing = make_pool({("x", "q"): [None, None], ("y", "q"): [None, None]})
     assert accuracy(nothing, ModelSwitch(["x", "y"]), 4) == 0.0

@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
-from mssim import PoolError, PoolWarning, evaluate, load_pool, parse_strategy
+from mssim import PoolError, PoolWarning, load_pool, parse_strategy
 from tests import naive
+from tests.conftest import replay
 
 WHERE = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
 STRATEGIES = ["sc:gpt-4", "ms:gpt-35-turbo+gpt-4", "ms:gpt-35-turbo+gpt-4,agreement=0.8,vote=plurality"]
@@ -29,7 +30,7 @@ def test_single_sample_accuracy(exams):
 
 @pytest.mark.parametrize("text", STRATEGIES)
 def test_every_decision_equals_the_naive_one(exams, text):
-    result = evaluate(exams, text, BUDGETS, n_replays=2)
+    result = replay(exams, text, BUDGETS, n_replays=2)
     for i, budget in enumerate(BUDGETS):
         hits, used = naive.evaluate(exams, parse_strategy(text), budget, n_replays=2)
         assert (2 * result.accuracy[0, i]).tolist() == hits
@@ -40,7 +41,7 @@ def test_every_decision_equals_the_naive_one(exams, text):
 def test_every_number_agrees_with_random_sample(exams, text):
     """Another generator; the means differ by more than six of their own errors once in 10^8 seeds."""
     n, more = 10, 10_000
-    result = evaluate(exams, text, BUDGETS, n_replays=more)
+    result = replay(exams, text, BUDGETS, n_replays=more)
     frame = result.to_frame()
     for i, budget in enumerate(BUDGETS):
         hits, used = naive.evaluate(exams, parse_strategy(text), budget, n_replays=n, rng=random.Random(budget))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, evaluate
+from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote
 from tests import naive
-from tests.conftest import make_pool
+from tests.conftest import make_pool, replay
 
 XYZ = ["x", "y", "z"]
 TIES = st.sampled_from(["first", "random", "wrong"])
@@ -18,9 +18,9 @@ PRIORS = st.sampled_from([None, (2, 1, 1), (1, 2, 1.5), (0.1, 0.2, 0.3)])
 
 
 @st.composite
-def pools(draw, n_models=3, truth=None):
+def pools(draw, n_models=3, truth=None, most_samples=7):
     """One to three questions, three models, few answers so that ties abound, some without an answer."""
-    n_samples = draw(st.integers(2, 7))
+    n_samples = draw(st.integers(2, most_samples))
     answers = st.lists(st.sampled_from(["a", "a", "b", "c", "d", None]), min_size=n_samples, max_size=n_samples)
     given = {(m, f"q{q}"): draw(answers) for m in XYZ[:n_models] for q in range(draw(st.integers(1, 3)))}
     questions = {q for _, q in given}
@@ -68,7 +68,7 @@ STRATEGIES = st.one_of(
 
 def counts(pool, strategy, budgets, n_replays=6, **options):
     """Hits and samples used per question, as whole numbers."""
-    result = evaluate(pool, [strategy], budgets, n_replays=n_replays, **options)
+    result = replay(pool, [strategy], budgets, n_replays=n_replays, **options)
     return (
         np.rint(result.accuracy[0] * n_replays).astype(int).tolist(),
         np.rint(result.samples_used[0] * n_replays).astype(int).tolist(),
@@ -165,7 +165,7 @@ def test_scores_tie_up_to_rounding_and_no_further(excess, accuracy):
     """b (weight 1 + excess) against a, seen first and wrong: only a real excess beats the tie."""
     pool = make_pool({("x", "q"): ["a"] * 3, ("y", "q"): ["b"] * 3}, truth="b")
     vote = Vote.plurality(prior=(0.1, 0.1 * (1 + excess)))
-    assert evaluate(pool, Mixture(XYZ[:2], vote), 6, n_replays=2).accuracy.item() == accuracy
+    assert replay(pool, Mixture(XYZ[:2], vote), 6, n_replays=2).accuracy.item() == accuracy
 
 
 @given(pools(), st.sampled_from(["first", "random", "wrong"]))
@@ -184,7 +184,7 @@ def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(pool,
 def test_samples_used_lie_between_the_first_stage_and_the_budget(pool, strategy):
     n = len(strategy.models)
     budgets = np.arange(1, n * pool.codes.shape[2] + 1)
-    result = evaluate(pool, strategy, budgets, n_replays=6)
+    result = replay(pool, strategy, budgets, n_replays=6)
     first = np.array([naive.allocate(b, n)[0] for b in budgets])
     assert (result.samples_used[0] >= first[:, None]).all()
     assert (result.samples_used[0] <= budgets[:, None]).all()
@@ -194,7 +194,7 @@ def test_samples_used_lie_between_the_first_stage_and_the_budget(pool, strategy)
 def test_samples_used_grow_with_the_threshold(pool, strict):
     thresholds = [0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.1]
     rules = {str(t): ModelSwitch(XYZ, agreement=t, strict=strict) for t in thresholds}
-    used = evaluate(pool, rules, [pool.codes.shape[2]], n_replays=8).samples_used
+    used = replay(pool, rules, [pool.codes.shape[2]], n_replays=8).samples_used
     assert (np.diff(used, axis=0) >= 0).all()
 
 
@@ -202,7 +202,7 @@ def test_samples_used_grow_with_the_threshold(pool, strict):
 def test_coverage_is_monotone_and_the_ceiling(pool, models):
     budgets = np.arange(1, pool.codes.shape[2] + 1)
     rules = {"ceiling": Coverage(models), "mixture": Mixture(models), "switch": ModelSwitch(models)}
-    result = evaluate(pool, rules, budgets * len(models), n_replays=8)
+    result = replay(pool, rules, budgets * len(models), n_replays=8)
     assert (np.diff(result.accuracy[0], axis=0) >= 0).all()
     assert (result.accuracy[1:] <= result.accuracy[0]).all()
 
@@ -240,7 +240,7 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error():
     given_ = {(m, f"q{q}"): rng.choices("aabbc", k=12) for m in "xy" for q in range(20)}
     shuffled = {key: rng.sample(answers, len(answers)) for key, answers in given_.items()}
     one, two = (
-        evaluate(make_pool(p), ModelSwitch(XYZ[:2]), [8], n_replays=4000).to_frame().iloc[0] for p in (given_, shuffled)
+        replay(make_pool(p), ModelSwitch(XYZ[:2]), [8], n_replays=4000).to_frame().iloc[0] for p in (given_, shuffled)
     )
     assert abs(one.accuracy - two.accuracy) < 5 * np.hypot(one.mc_error, two.mc_error)
     assert one.mc_error > 0

@@ -1,4 +1,4 @@
-"""`mssim evaluate`: replay strategies over a pool."""
+"""`mssim evaluate`: evaluate strategies over a pool."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mssim.cli.common import (
 )
 from mssim.errors import MssimError, choose_from
 
+_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
 _X = ("samples_used", "budget", "cost")
 
 # Keys of an experiment file, and what TOML may give; what evaluate() checks itself is left to it.
@@ -29,6 +30,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "min_samples": (int,),
     "strategies": (str, list, dict),
     "budgets": (int, list, str),
+    "method": (str,),
     "n_replays": (int,),
     "seed": (int,),
     "replacement": (bool,),
@@ -60,7 +62,12 @@ def evaluate(
         typer.Option(help="sc:MODEL, ms:MODEL+MODEL, mix:MODEL+MODEL or cov:MODEL, then ,option=value; repeat it."),
     ] = None,
     budgets: Annotated[str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16.")] = None,
-    n_replays: Annotated[int | None, typer.Option(help="Replays [default: 10000]")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="auto, exact (closed forms or an error) or monte_carlo [default: auto]")
+    ] = None,
+    n_replays: Annotated[
+        int | None, typer.Option(help="Replays where there is no closed form [default: 10000]")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same bits [default: 0]")] = None,
     replacement: Annotated[
         bool | None, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
@@ -76,7 +83,7 @@ def evaluate(
     x: Annotated[str | None, typer.Option(help="Of the plot: samples_used, budget or cost.")] = None,
     json: Json = False,
 ) -> None:
-    """Replay strategies over a pool and print accuracy, intervals, samples used and cost.
+    """Evaluate strategies over a pool and print accuracy, intervals, samples used and cost.
 
     Example: mssim evaluate recorded/demo-synthetic --strategy sc:strong --strategy ms:strong+weak --budgets 2,4,8
     --plot curves.png
@@ -87,6 +94,7 @@ def evaluate(
         "min_samples": min_samples,
         "strategies": strategy,
         "budgets": budgets,
+        "method": method,
         "n_replays": n_replays,
         "seed": seed,
         "replacement": replacement,
@@ -129,12 +137,12 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
         loaded = load_pool(settings["pool"], where=_where(settings.get("where", [])))
     if "min_samples" in settings:
         loaded = loaded.select(min_samples=settings["min_samples"])
-    with progress_bar("replaying") as progress:
+    with progress_bar("evaluating") as progress:
         evaluation = run(
             loaded,
             settings["strategies"],
             parse_budgets(budgets) if isinstance(budgets, str) else budgets,
-            **{name: settings[name] for name in ("n_replays", "seed", "replacement", "prices") if name in settings},
+            **{name: settings[name] for name in _PASSED_ON if name in settings},
             progress=progress,
         )
     statistics: dict[str, Any] = {name: settings[name] for name in ("confidence_level", "clusters") if name in settings}

@@ -1,9 +1,4 @@
-"""Replays of strategies that draw model by model: whole curves, every budget of a replay in one pass.
-
-Classes are numbered per question; inside these kernels the number after the last class stands for "no answer".
-A tally is one integer per class, `votes << SHIFT | tag << 17 | class << 1 | right`, so that the largest tally belongs
-to the class that leads: by votes first, then by the tie rule's tag; its lowest bit says whether that class is right.
-"""
+"""Replays of strategies that ask models in turn: whole curves, every budget of a replay in one pass."""
 
 from __future__ import annotations
 
@@ -14,33 +9,28 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mssim.kernels.streams import draw, word
+from mssim.kernels.tally import (
+    CLASS_BITS,
+    FIRST,
+    HIGHER,
+    LANES,
+    SHIFT,
+    buffers,
+    inlined,
+    lead,
+    load,
+    right_classes,
+    start,
+    tie_rank,
+)
 
-FIRST, RANDOM, WRONG = 0, 1, 2  # tie rules
 PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, COVERAGE = 0, 1, 2, 3  # what the final vote counts
 # What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see _logarithms), distinct answers,
 # valid answers.
 AT, ORDERED, DISTINCT, VALID = 0, 1, 2, 3
 
-SHIFT = 47
-_VOTE = np.int64(1) << SHIFT
-_NEVER = -(np.int64(1) << 62)
 _SETTLED = -1
-_TAG_BITS = np.uint64(64 - 30)
-_CLASS_BITS = np.int64(0x1FFFE)
-_LANES = 4
 _UNIT = 2.0**-40
-_HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
-
-
-class Recorded(NamedTuple):
-    """What was recorded of a block of questions, by the models of a strategy."""
-
-    codes: NDArray[np.int16]  # [stage, question, sample], -1 = no answer
-    lengths: NDArray[np.int32]  # [stage, question], recorded samples
-    offsets: NDArray[np.int64]  # [question + 1], where a question's classes begin in `correct`
-    correct: NDArray[np.bool_]  # [class], whether the class is right
-    keys: NDArray[np.uint64]  # [stage, question], of the streams of draws
-    tie_keys: NDArray[np.uint64]  # [question], of the streams that break ties
 
 
 class Rules(NamedTuple):
@@ -52,27 +42,6 @@ class Rules(NamedTuple):
     kind: int  # PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES or COVERAGE
     ties: int  # FIRST, RANDOM or WRONG
     adopt: bool  # whether a stage that stops gives the answer alone; else all drawn so far vote
-
-
-class Replays(NamedTuple):
-    """Which replays to run: numbers first to first + n - 1."""
-
-    first: int
-    n: int
-    replacement: bool
-
-
-# Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
-# The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
-_inlined = njit(nogil=True, forceinline=True)
-
-
-@njit(nogil=True, cache=True)
-def _tag(ties, right, tie_state, c):
-    """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" wrong ones first."""
-    if ties == RANDOM:
-        return np.int64(word(tie_state, c) >> _TAG_BITS)
-    return np.int64(1) - right
 
 
 @njit(nogil=True, cache=True)
@@ -93,33 +62,6 @@ def _logarithms(depth):
 
 
 @njit(nogil=True, cache=True)
-def _right_classes(correct, offsets, q):
-    """Whether each class of question q is right, and a last, wrong one for "no answer"."""
-    right = np.zeros(offsets[q + 1] - offsets[q] + 1, np.int64)
-    right[:-1] = correct[offsets[q] : offsets[q + 1]]
-    return right
-
-
-@njit(nogil=True, cache=True)
-def _load(codes, n, nothing, samples, scratch, source):
-    """Copy the recorded classes of one question, giving "no answer" its number."""
-    for s in range(n):
-        c = codes[s] if codes[s] >= 0 else nothing
-        samples[source, s] = c
-        scratch[source, s] = c
-
-
-@_inlined
-def _start(tally, order, row, depth, right, ties, tie_state):
-    """Start the tally of every drawn class; its earliest draw is written last and stays."""
-    for j in range(depth - 1, -1, -1):
-        c = order[row, j]
-        tag = depth - j if ties == FIRST else _tag(ties, right[c], tie_state, c)
-        tally[row, c] = (tag << 17) + (np.int64(c) << 1) + right[c]
-    tally[row, right.size - 1] = _NEVER
-
-
-@njit(nogil=True, cache=True)
 def _deepest(sizes):
     """The most draws of every stage."""
     depths = np.zeros(sizes.shape[0], np.int64)
@@ -128,65 +70,10 @@ def _deepest(sizes):
     return depths
 
 
-@njit(nogil=True, cache=True)
-def _buffers(n_stages, width, depth, offsets):
-    """Memory for one question's samples and _LANES replays; row i * _LANES + lane belongs to stage i of a lane."""
-    rows, most = n_stages * _LANES, np.max(offsets[1:] - offsets[:-1]) + 1
-    samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    order, targets = np.empty((rows, depth), np.uint16), np.empty(depth, np.uint32)
-    # Rows of an odd length do not compete for one set of the cache.
-    tally, best = np.empty((rows, most + 1 - most % 2), np.int64), np.zeros((rows, depth + 1), np.int64)
-    return samples, scratch, order, targets, tally, best
-
-
-@_inlined
-def _lead(row, depth, order, tally, best):
-    """Fill best[row, m] with the leading tally after m draws (0 = no answer yet), for _LANES rows.
-
-    Replays run side by side because each waits for its own last tally.
-    """
-    for lane in range(row, row + _LANES):
-        best[lane, 0] = 0
-    for j in range(depth):
-        for lane in range(row, row + _LANES):
-            c = order[lane, j]
-            tally[lane, c] += _VOTE
-            best[lane, j + 1] = max(best[lane, j], tally[lane, c])
-
-
-@njit(nogil=True, cache=True)
-def curve(recorded, ties, depth, replays):
-    """Plurality of one model after every number of draws up to `depth`.
-
-    recorded : Recorded, of which the first stage is used
-    ties     : FIRST, RANDOM or WRONG
-    replays  : Replays
-
-    Returns int64 [question, draws - 1]: in how many of the replays the plurality of the first k + 1 draws is right.
-    """
-    codes, lengths, offsets, correct, keys, tie_keys = recorded
-    _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, depth), np.int64)
-    samples, scratch, order, targets, tally, best = _buffers(1, width, depth, offsets)
-    for q in range(n_questions):
-        right = _right_classes(correct, offsets, q)
-        _load(codes[0, q], lengths[0, q], right.size - 1, samples, scratch, 0)
-        for r in range(replays.first, replays.first + replays.n, _LANES):
-            for lane in range(_LANES):
-                state = word(keys[0, q], r + lane)
-                draw(order, lane, depth, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
-                _start(tally, order, lane, depth, right, ties, word(tie_keys[q], r + lane))
-            _lead(0, depth, order, tally, best)
-            for lane in range(min(_LANES, replays.first + replays.n - r)):
-                for j in range(depth):
-                    hits[q, j] += best[lane, j + 1] & 1
-    return hits
-
-
-@_inlined
+@inlined
 def _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
     """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
-    row, n_open = i * _LANES + lane, 0
+    row, n_open = i * LANES + lane, 0
     for b in range(last.shape[1]):
         if last[lane, b] == sizes.shape[0]:
             tally = best[row, sizes[i, b]]
@@ -200,7 +87,7 @@ def _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
     return n_open
 
 
-@_inlined
+@inlined
 def _common_leader(best, lane, sizes, b, last):
     """The tally of the answer that leads every stage with an answer, or 0 if their leaders differ.
 
@@ -208,14 +95,14 @@ def _common_leader(best, lane, sizes, b, last):
     """
     leader = np.int64(0)
     for i in range(last + 1):
-        other = best[i * _LANES + lane, sizes[i, b]]
-        if other > 0 and leader > 0 and (leader ^ other) & _CLASS_BITS:
+        other = best[i * LANES + lane, sizes[i, b]]
+        if other > 0 and leader > 0 and (leader ^ other) & CLASS_BITS:
             return np.int64(0)
         leader = leader if leader > 0 else other
     return leader
 
 
-@_inlined
+@inlined
 def _count(i, row, to, order, nothing, counts, members, facts, steps):
     """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of a row."""
     ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
@@ -239,7 +126,7 @@ def _count(i, row, to, order, nothing, counts, members, facts, steps):
     facts[i, AT], facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID] = to, ordered, distinct, valid
 
 
-@_inlined
+@inlined
 def _forget(counts, members, facts):
     """Undo all counting of a replay."""
     for i in range(counts.shape[0]):
@@ -248,7 +135,7 @@ def _forget(counts, members, facts):
         facts[i] = 0
 
 
-@_inlined
+@inlined
 def _weight(kind, facts, i, logs, inverse_logs, inverses):
     """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
     distinct, valid = facts[i, DISTINCT], facts[i, VALID]
@@ -262,10 +149,10 @@ def _weight(kind, facts, i, logs, inverse_logs, inverses):
 @njit(nogil=True, cache=True)
 def _wins(ties, right, tie_state, c, other):
     """Whether class c wins a tie against another class."""
-    return _tag(ties, right[c], tie_state, c) > _tag(ties, right[other], tie_state, other)
+    return tie_rank(ties, right[c], tie_state, c) > tie_rank(ties, right[other], tie_state, other)
 
 
-@_inlined
+@inlined
 def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state):
     """Whether the class with the most weighted votes over stages 0..last is right.
 
@@ -281,18 +168,18 @@ def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state)
             for k in range(last + 1):
                 score += weights[k] * counts[k, c]
             if score > bar:
-                top, bar, winner = score, score * _HIGHER, c
-            elif ties != FIRST and 0.0 < top <= score * _HIGHER and _wins(ties, right, tie_state, c, winner):
+                top, bar, winner = score, score * HIGHER, c
+            elif ties != FIRST and 0.0 < top <= score * HIGHER and _wins(ties, right, tie_state, c, winner):
                 winner = c
     return right[winner]
 
 
-@_inlined
+@inlined
 def _covered(order, lane, right, sizes, b):
     """Whether any draw is right (1) or none (0)."""
     for i in range(sizes.shape[0]):
         for j in range(sizes[i, b]):
-            if right[order[i * _LANES + lane, j]]:
+            if right[order[i * LANES + lane, j]]:
                 return np.int64(1)
     return np.int64(0)
 
@@ -317,28 +204,28 @@ def staged(recorded, rules, replays):
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = _deepest(rules.sizes)
     depth = depths.max()
-    samples, scratch, order, targets, tally, best = _buffers(n_stages, width, depth, offsets)
+    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth, offsets)
     logs, inverse_logs, inverses, steps = _logarithms(depth)
-    last = np.empty((_LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or _SETTLED
+    last = np.empty((LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or _SETTLED
     counts, members = np.zeros((n_stages, tally.shape[1])), np.zeros((n_stages, depth + 1), np.uint16)
     facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
-        right = _right_classes(correct, offsets, q)
+        right = right_classes(correct, offsets, q)
         nothing = right.size - 1
         for i in range(n_stages):
-            _load(codes[i, q], lengths[i, q], nothing, samples, scratch, i)
-        for r in range(replays.first, replays.first + replays.n, _LANES):
-            live = min(_LANES, replays.first + replays.n - r)
+            load(codes[i, q], lengths[i, q], nothing, samples, scratch, i)
+        for r in range(replays.first, replays.first + replays.n, LANES):
+            live = min(LANES, replays.first + replays.n - r)
             last[:] = n_stages
             n_open = live * n_budgets
             for i in range(n_stages):
                 if n_open == 0:
                     break
-                for lane in range(_LANES):
-                    row, state = i * _LANES + lane, word(keys[i, q], r + lane)
+                for lane in range(LANES):
+                    row, state = i * LANES + lane, word(keys[i, q], r + lane)
                     draw(order, row, depths[i], targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
-                    _start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
-                _lead(i * _LANES, depths[i], order, tally, best)
+                    start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
+                lead(i * LANES, depths[i], order, tally, best)
                 n_open = 0
                 for lane in range(live):
                     n_open += _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped)
@@ -356,9 +243,9 @@ def staged(recorded, rules, replays):
                         continue
                     for i in range(end + 1):
                         if facts[i, AT] != sizes[i, b]:
-                            _count(i, i * _LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
+                            _count(i, i * LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
                             weights[i] = prior[i] * _weight(kind, facts, i, logs, inverse_logs, inverses)
-                    leader = (best[end * _LANES + lane, sizes[end, b]] & _CLASS_BITS) >> 1
+                    leader = (best[end * LANES + lane, sizes[end, b]] & CLASS_BITS) >> 1
                     tie_state = word(tie_keys[q], r + lane)
                     hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
                 _forget(counts, members, facts)

@@ -1,0 +1,315 @@
+"""Closed forms of strategies: what replays approximate, computed per question without a single draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import pascal
+from scipy.special import roots_legendre
+
+from mssim.kernels import exact as kernel
+from mssim.kernels.tally import RANDOM, TIE_RULES, WRONG
+from mssim.kernels.windows import windows
+from mssim.pool import Pool
+from mssim.stopping import NEVER
+from mssim.strategies import Outcome, Plan
+
+__all__ = ["ExactTask", "exact_tasks", "expected", "obstacles"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST_DRAWS = 1024  # of one model
+QUICK_CELLS, MOST_CELLS = 350, 2500  # numbers of draws that the models of one vote can share: 17 each of two, 49 each
+MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
+_CELLS_PER_TASK = 10_000
+_ROUNDING = 1e-12
+
+# What the kernels need ------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
+    most, weights = np.array(sizes), np.array(prior)
+    digits = (
+        np.stack(np.unravel_index(np.arange(np.prod(most[:-1] + 1)), most[:-1] + 1), axis=1)
+        if most.size > 1
+        else (np.zeros((1, 0), np.int64))
+    )
+    fits = np.all(digits[:, None] + digits <= most[:-1], axis=2)
+    score = (digits @ weights[:-1])[:, None] + weights[-1] * np.arange(most[-1] + 1)
+    found = np.unique(score[score > 0])
+    # Scores that differ by rounding only are the same.
+    levels = found[np.concatenate([[True], np.diff(found) > 1e-9 * found[1:]])]
+    rank = np.searchsorted(levels * (1 + 1e-9), score)
+    rivals = np.floor((weights @ most - levels) / levels + 1e-9).astype(np.int64)
+    return kernel.Grid(most, digits, fits, np.where(score > 0, rank, -1), rivals, levels, weights)
+
+
+@lru_cache(maxsize=16)
+def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
+    """Gauss-Legendre rules on 0..1 with up to `most` nodes; not all numbers of nodes, for larger ones do as well."""
+    orders = [1]
+    while orders[-1] < most:
+        orders.append(min(max(orders[-1] + 1, orders[-1] * 5 // 4), most))
+    nodes, weights = np.zeros((2, len(orders), most))
+    for i, order in enumerate(orders):
+        x, w = roots_legendre(order)
+        nodes[i, :order], weights[i, :order] = (x + 1) / 2, w / 2
+    return np.array(orders), nodes, weights
+
+
+def tie_rule(rule: int, most_nodes: int) -> kernel.Ties:
+    return kernel.Ties(rule, *_gauss(most_nodes))
+
+
+def chances(values: Floats) -> Floats:
+    """Make 0 and 1 of what is that up to rounding."""
+    return np.where(values < _ROUNDING, 0.0, np.where(values > 1 - _ROUNDING, 1.0, values))
+
+
+def agreements(counts: kernel.Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
+    """Chance [question, pair] that a stage agrees, and that it does on a right answer (NaN where not known here)."""
+    recorded = counts.silent[0] + _per_question(counts.votes[0], counts.offsets)
+    known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
+    agreed, right = np.where(known, 0.0, np.nan), np.where(known, 0.0, np.nan)
+    agreed[known & (need <= 0)], right[known & (need <= 0)] = 1.0, np.nan
+    ask = (need > 0) & (need <= draws)
+    if ask.any():
+        agreed[:, ask], right[:, ask] = kernel.agreement(counts, draws[ask], need[ask])
+    return chances(agreed), right
+
+
+# Strategies -----------------------------------------------------------------------------------------------------------
+
+
+def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
+    """Why the accuracy of a plan has no closed form within reach, for every budget; None where it has one.
+
+    With `quick`, only forms that take no longer than replays count as within reach.
+    """
+    return [
+        _obstacle(plan._replace(sizes=plan.sizes[:, [b]], need=plan.need[:, [b]]), quick)
+        for b in range(plan.sizes.shape[1])
+    ]
+
+
+@dataclass(frozen=True)
+class ExactTask:
+    """One block of questions of one strategy: all that a worker needs."""
+
+    strategy: int
+    questions: slice
+    plan: Plan
+    counts: kernel.Counts
+    closed: NDArray[np.bool_]  # [budget]
+
+    def run(self) -> Outcome:
+        """Compute; the numbers are expectations."""
+        return expected(self.plan, self.counts, self.closed)
+
+
+def exact_tasks(
+    strategy: int, pool: Pool, plan: Plan, closed: NDArray[np.bool_], *, replacement: bool
+) -> Iterator[ExactTask]:
+    """Split the questions of a plan into blocks."""
+    rows = [pool.model_index(model) for model in plan.models]
+    votes = np.stack([pool.class_counts(model) for model in plan.models])
+    silent = pool.lengths[rows] - _per_question(votes, pool.class_offsets)
+    cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
+    width = max(1, min(64, _CELLS_PER_TASK // cells))
+    n_questions = len(pool.questions)
+    for q in range(0, n_questions, width):
+        block = slice(q, min(q + width, n_questions))
+        offsets = pool.class_offsets[block.start : block.stop + 1]
+        classes = slice(int(offsets[0]), int(offsets[-1]))
+        counts = kernel.Counts(
+            votes[:, classes].copy(),
+            silent[:, block].astype(np.int64),
+            offsets - offsets[0],
+            pool.class_correct[classes].copy(),
+            replacement,
+        )
+        yield ExactTask(strategy, block, plan, counts, closed)
+
+
+def _obstacle(plan: Plan, quick: bool) -> str | None:
+    sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
+    if plan.vote is None:
+        return None
+    if plan.window and sizes[0] >= plan.window:
+        n_windows = sizes[0] // plan.window
+        if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
+            return (
+                f"{n_windows} windows in {sizes[0]} samples; the closed form is precise and quick up to {MOST_WINDOWS} "
+                f"windows and {MOST_WINDOWED_DRAWS} samples"
+            )
+        return None
+    if sizes.max() > MOST_DRAWS:
+        return f"{sizes.max()} samples of one model; the closed form is quick up to {MOST_DRAWS}"
+    if sizes.size == 1:
+        return None
+    if plan.vote.within != "none" and not (plan.adopt and (plan.need[: sizes.size, 0] > 1).sum() < 2):
+        return "an entropy weight depends on all votes of its model at once; vote=plurality, also with prior=, has one"
+    cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
+    if cells > most:
+        shared = " x ".join(str(size + 1) for size in sizes)
+        return f"{'+'.join(map(str, sizes))} samples can be drawn in {shared} = {cells} ways, more than {most}"
+    return None
+
+
+def _n_stages(sizes: Ints, need: Ints) -> int:
+    """How many stages may draw: those with samples, up to one that always stops."""
+    drawing = int((sizes > 0).sum())
+    always = np.nonzero(need[:drawing] <= 0)[0]
+    return int(always[0]) + 1 if always.size else drawing
+
+
+def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Outcome:
+    """Compute what a strategy is expected to do.
+
+    Parameters
+    ----------
+    plan : Plan
+    counts : Counts
+        One stage per model of the plan.
+    closed : ndarray of bool, shape (n_budgets,)
+        Budgets at which accuracy is wanted; samples drawn and agreement are computed wherever they can be.
+    """
+    if plan.window:
+        return _windowed(plan, counts, closed)
+    drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.silent.shape[1]))
+    reached = np.ones_like(drawn)
+    out_of_reach = plan.sizes.max(axis=0) > MOST_DRAWS
+    for i, (sizes, need) in enumerate(zip(plan.sizes, plan.need, strict=True)):
+        if i:
+            reached[i] = reached[i - 1] * (1 - stops[i - 1])
+        drawn[i] = sizes[:, None] * reached[i]
+        ask = need <= sizes
+        stops[i, ask & out_of_reach] = np.nan
+        if (ask & ~out_of_reach).any():
+            found = agreements(_stages(counts, (i,)), sizes[ask & ~out_of_reach], need[ask & ~out_of_reach])
+            stops[i, ask & ~out_of_reach], stops_right[i, ask & ~out_of_reach] = (chance.T for chance in found)
+    right = np.full(drawn.shape[1:], np.nan)
+    if plan.vote is None:
+        right[:] = _covered(plan, counts)
+    elif closed.any():
+        right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
+    return Outcome(chances(right), drawn, chances((reached * stops).sum(axis=0)))
+
+
+def _stages(counts: kernel.Counts, stages: Sequence[int]) -> kernel.Counts:
+    return counts._replace(votes=counts.votes[list(stages)], silent=counts.silent[list(stages)])
+
+
+def _per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
+    """Sums over each question's classes, the last axis of values."""
+    sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), np.int64)
+    np.cumsum(values, axis=-1, out=sums[..., 1:])
+    return np.asarray(np.diff(sums[..., offsets], axis=-1))
+
+
+def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
+    """Chance that any of `draws` samples without replacement is right, of `total` of which `right` are: [..., draw]."""
+    missed = np.ones(total.shape)
+    found = np.full((*total.shape, draws.size), np.nan)
+    for j in range(int(min(draws.max(), total.max(initial=0)))):
+        missed *= np.maximum(total - right - j, 0) / np.maximum(total - j, 1)
+        found[..., draws == j + 1] = np.where(j < total, 1 - missed, np.nan)[..., None]
+    return found
+
+
+def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
+    """Chance [budget, question] that any draw is right."""
+    recorded = counts.silent + _per_question(counts.votes, counts.offsets)
+    right = _per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
+    missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
+    for i, sizes in enumerate(plan.sizes):
+        drawing = sizes > 0
+        if counts.replacement:
+            missed[drawing] *= (1 - right[i] / recorded[i]) ** sizes[drawing, None]
+        elif drawing.any():
+            missed[drawing] *= 1 - covered(recorded[i], right[i], sizes[drawing]).T
+    return 1 - missed
+
+
+# A vote: which stages' draws it counts, how many of each, and how many votes no class may have in each.
+_Votes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
+    """Chance [budget, question] of a right answer: a stage that stops is right, or none stops and the vote is right.
+
+    That a stage stops and a vote is right has the chance that the vote is right, less that it is and no class has the
+    votes that stop the stage.
+    """
+    total = np.zeros((budgets.size, counts.silent.shape[1]))
+    terms: list[tuple[int, float | Floats, _Votes]] = []
+    for row, b in enumerate(budgets):
+        n = _n_stages(plan.sizes[:, b], plan.need[:, b])
+        sizes, need = tuple(plan.sizes[:n, b].tolist()), tuple(plan.need[:n, b].tolist())
+        for i in range(n):
+            if need[i] > sizes[i]:
+                continue
+            if not plan.adopt and i > 0:
+                drawn, before = tuple(range(i + 1)), need[:i]
+                terms.append((row, 1.0, (drawn, sizes[: i + 1], (*before, NEVER))))
+                terms.append((row, -1.0, (drawn, sizes[: i + 1], need[: i + 1])))
+            elif 2 * need[i] > sizes[i]:
+                total[row] += stops_right[i, b]
+            else:
+                terms.append((row, reached[i, b], ((i,), (sizes[i],), (NEVER,))))
+                terms.append((row, -reached[i, b], ((i,), (sizes[i],), (need[i],))))
+        terms.append((row, 1.0, (tuple(range(n)), sizes, need)))
+    chance_of = _pluralities(plan, counts, {votes for _, _, votes in terms})
+    for row, weight, votes in terms:
+        total[row] += weight * chance_of[votes]
+    return total
+
+
+def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Votes]) -> dict[_Votes, Floats]:
+    """Chance [question] that each vote is right and no class has the votes it may not have."""
+    assert plan.vote is not None
+    found: dict[_Votes, Floats] = {}
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Votes]] = {}
+    for votes in wanted:
+        if min(votes[2]) <= 0:
+            found[votes] = np.zeros(counts.silent.shape[1])
+        else:
+            groups.setdefault((votes[0], votes[2]), []).append(votes)
+    most_classes = int(np.diff(counts.offsets).max(initial=1))
+    for (stages, need), group in groups.items():
+        most = np.max([votes[1] for votes in group], axis=0)
+        prior = plan.vote.weights(len(plan.models))[list(stages)] if len(stages) > 1 else np.ones(1)
+        rule = RANDOM if len(stages) == 1 and plan.vote.ties == "first" else TIE_RULES[plan.vote.ties]
+        nodes = max(min(most_classes, int(most.sum())), int(most.max())) // 2 + 1
+        grid = grid_of(tuple(most.tolist()), tuple(prior.tolist()))
+        table = kernel.plurality(_stages(counts, stages), grid, np.array(need), tie_rule(rule, nodes))
+        for votes in group:
+            row = int(np.ravel_multi_index(votes[1][:-1], most[:-1] + 1)) if len(stages) > 1 else 0
+            found[votes] = table[:, row, votes[1][-1]]
+    return found
+
+
+def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Outcome:
+    """What a strategy that stops within one model is expected to do: inclusion and exclusion over agreeing windows."""
+    assert plan.vote is not None
+    right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
+    if not closed.any():
+        return Outcome(right, drawn[None], agreed)
+    depth, w = int(plan.sizes[0, closed].max()), plan.window
+    rule = WRONG if plan.vote.ties == "wrong" else RANDOM
+    agree, agree_right, plurality_right = windows(counts, w, depth, tie_rule(rule, depth // 2 + 1))
+    signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
+    goes_on = agree @ signed.T  # [question, t], none of the first t windows agrees
+    stops_right = agree_right[:, 1:] @ signed[:-1, :-1].T  # [question, t], window t + 1 is the first, and is right
+    for b in np.nonzero(closed)[0]:
+        k, n = int(plan.sizes[0, b]), int(plan.sizes[0, b]) // w
+        right[b] = stops_right[:, :n].sum(axis=1) + plurality_right[:, : n + 1, k] @ signed[n, : n + 1]
+        drawn[b] = w * goes_on[:, :n].sum(axis=1) + (k - w * n) * goes_on[:, n]
+        agreed[b] = 1 - goes_on[:, n]
+    return Outcome(chances(right), drawn[None], chances(agreed))
