@@ -13,7 +13,7 @@ from mssim.errors import MssimError, choose_from
 from mssim.exact import Floats, Ints, agreements, chances, covered, grid_of, tie_rule
 from mssim.kernels import exact as kernel
 from mssim.kernels.tally import RANDOM, WRONG
-from mssim.stopping import NEVER, votes_to_agree
+from mssim.stopping import NEVER, check_threshold, votes_to_agree
 from mssim.voting import TIES
 
 __all__ = ["agreement_at_k", "maj_at_k", "pass_at_k"]
@@ -48,7 +48,11 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
            [0.3   , 0.9167,    nan],
            [1.    , 1.    ,    nan]])
     """
-    total, right = np.broadcast_arrays(_whole("n", n), _whole("c", c))
+    total, right = _whole("n", n), _whole("c", c)
+    try:
+        total, right = np.broadcast_arrays(total, right)
+    except ValueError:
+        raise MssimError(f"n has shape {total.shape}, c has shape {right.shape}; give shapes that broadcast") from None
     draws = _draws(k)
     if (right > total).any():
         at = np.unravel_index(int(np.argmax(right > total)), right.shape)
@@ -165,6 +169,7 @@ def agreement_at_k(
     np.float64(0.5714)
     """
     votes, silent, _, draws = _validated(counts, no_answer, "random", k, replacement)
+    check_threshold(agreement, strict)
     need = votes_to_agree(draws, agreement, strict=strict)
     rows = votes.reshape(-1, votes.shape[-1])
     block = _block(rows, silent.ravel(), np.zeros(rows.shape, bool), replacement)

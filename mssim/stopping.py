@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.errors import MssimError, StrategyError, whole_number
+from mssim.errors import MssimError, StrategyError, is_number, whole_number
 
-__all__ = ["WindowStop", "parse_stop", "votes_to_agree"]
+__all__ = ["WindowStop", "check_threshold", "parse_stop", "votes_to_agree"]
 
 NEVER = np.iinfo(np.int64).max
 
@@ -56,6 +57,14 @@ def parse_stop(given: str) -> WindowStop:
     if kind != "window" or not size.strip().isdecimal():
         raise StrategyError(f"stop={given!r} cannot be read; e.g. stop=window:5")
     return WindowStop(int(size))
+
+
+def check_threshold(agreement: float, strict: bool) -> None:
+    """Refuse a threshold that is none."""
+    if not is_number(agreement) or not 0 <= agreement < math.inf:
+        raise StrategyError(f"agreement={agreement!r}; give a share from 0 to 1, or above 1 to never stop")
+    if not isinstance(strict, bool):
+        raise StrategyError(f"strict={strict!r}; give true or false")
 
 
 def votes_to_agree(sizes: NDArray[np.int64], agreement: float, *, strict: bool = False) -> NDArray[np.int64]:

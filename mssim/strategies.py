@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.errors import MssimError, StrategyError, choose_from, is_number, whole_number
-from mssim.stopping import NEVER, WindowStop, parse_stop, votes_to_agree
+from mssim.errors import MssimError, StrategyError, choose_from, whole_number
+from mssim.stopping import NEVER, WindowStop, check_threshold, parse_stop, votes_to_agree
 from mssim.voting import Vote
 
 __all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"]
@@ -207,11 +206,9 @@ class ModelSwitch(Strategy):
         _set_models(self, self.models)
         _set_sizes(self)
         _set_vote(self)
-        if not is_number(self.agreement) or not 0 <= self.agreement < math.inf:
-            raise StrategyError(f"agreement={self.agreement!r}; give a share from 0 to 1, or above 1 to never stop")
-        for name in ("strict", "test_last"):
-            if not isinstance(getattr(self, name), bool):
-                raise StrategyError(f"{name}={getattr(self, name)!r}; give true or false")
+        check_threshold(self.agreement, self.strict)
+        if not isinstance(self.test_last, bool):
+            raise StrategyError(f"test_last={self.test_last!r}; give true or false")
         if self.on_agreement not in ("adopt", "pool"):
             raise StrategyError(
                 f"on_agreement={self.on_agreement!r}; {choose_from(str(self.on_agreement), ['adopt', 'pool'])}"

@@ -10,6 +10,8 @@ import random
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
+
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
@@ -258,23 +260,27 @@ def maj_at_k(counts, k, right, ties="random", no_answer=0):
     for winner in right:
         for votes in range(1, min(k, counts[winner]) + 1):
             rest = k - votes
-            by_tied = {0: [math.comb(no_answer, j) for j in range(rest + 1)]}
+            by_tied = {0: ways_to_draw(no_answer, rest)}
             for other, n in enumerate(counts):
                 if other == winner:
                     continue
-                by_tied_then = {}
+                below, equal = ways_to_draw(n, rest), math.comb(n, votes)
+                below[votes:] = 0
+                then = {}
                 for tied, ways in by_tied.items():
-                    for j in range(min(votes, n, rest) + 1):
-                        if j == votes and ties == "wrong" and other not in right:
-                            continue
-                        to = by_tied_then.setdefault(tied + (j == votes), [0] * (rest + 1))
-                        more = math.comb(n, j)
-                        for i in range(rest + 1 - j):
-                            to[i + j] += ways[i] * more
-                by_tied = by_tied_then
+                    then[tied] = then.get(tied, 0) + np.convolve(ways, below)[: rest + 1]
+                    if equal and votes <= rest and not (ties == "wrong" and other not in right):
+                        shifted = np.concatenate([[0] * votes, ways[: rest + 1 - votes] * equal])
+                        then[tied + 1] = then.get(tied + 1, 0) + shifted
+                by_tied = then
             for tied, ways in by_tied.items():
                 total += Fraction(math.comb(counts[winner], votes) * ways[rest], tied + 1)
     return total / math.comb(sum(counts) + no_answer, k)
+
+
+def ways_to_draw(n, most):
+    """How many sets of 0, 1, ... most samples there are among n, as Python's whole numbers."""
+    return np.array([math.comb(n, j) for j in range(most + 1)], dtype=object)
 
 
 def after_windows(counts, k, right, window):
