@@ -19,10 +19,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mssim.kernels.tally import FIRST, HIGHER, WRONG, inlined
+from mssim.kernels.tally import FIRST, HIGHER, WRONG
 
 _RARE = 46.0  # what has a chance below exp(-46) = 1e-20 is left out
 _UNDERFLOW = -600.0  # logarithm of the smallest chance that may be divided by
+
+# Checks for division by zero would be in the way of vectorised loops.
+compiled = njit(nogil=True, cache=True, error_model="numpy")
 
 
 class Counts(NamedTuple):
@@ -50,7 +53,7 @@ class Grid(NamedTuple):
     prior: NDArray[np.float64]  # [stage]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _log_weight(n, j, rate, replacement):
     """Logarithm of the weight of j draws from n samples."""
     if replacement:
@@ -59,7 +62,7 @@ def _log_weight(n, j, rate, replacement):
     return choose + j * math.log(rate) + (n - j) * math.log1p(-rate)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def ballots(out, n, rate, replacement):
     """Fill out[j] with the weight of j draws from n samples: Binomial(n, rate), with replacement Poisson(n * rate)."""
     out[:] = 0.0
@@ -74,12 +77,12 @@ def ballots(out, n, rate, replacement):
     out[mode] = math.exp(start)
     odds = n * rate if replacement else rate / (1.0 - rate)
     for j in range(mode, most):
-        out[j + 1] = out[j] * (odds if replacement else odds * (n - j)) / (j + 1)
+        out[j + 1] = out[j] * ((odds if replacement else odds * (n - j)) / (j + 1))
     for j in range(mode, 0, -1):
-        out[j - 1] = out[j] * j / (odds if replacement else odds * (n - j + 1))
+        out[j - 1] = out[j] * (j / (odds if replacement else odds * (n - j + 1)))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _rare(votes, draws, share):
     """Whether a class of this share gets so many votes, or so few, in less than one of 10^20 cases.
 
@@ -95,7 +98,7 @@ def _rare(votes, draws, share):
     return draws * divergence > _RARE
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def most_votes(n, total, draws, replacement):
     """The most votes that a class of n among `total` samples may get."""
     if n == 0:
@@ -111,7 +114,7 @@ def most_votes(n, total, draws, replacement):
     return high
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def most_draws(n, total, votes, draws):
     """The most draws, no more than `draws`, in which such a class may get no more than `votes`."""
     low, high = votes, draws
@@ -122,45 +125,6 @@ def most_draws(n, total, votes, draws):
         else:
             low = k
     return high
-
-
-@inlined
-def add(to, what, weight):
-    """Add `weight` times an array to another of its size; over views, so that the loop is vectorised."""
-    for x in range(to.size):
-        to[x] += weight * what[x]
-
-
-@njit(nogil=True, cache=True)
-def _multiply(state, product, partial, outer, inner, fits, strict, power, powers, may_tie, n_nodes, cells):
-    """Multiply the polynomials in `state` by that of one class which stays below a score, or ties with it.
-
-    state, product, partial : float64 [row, draws of the last stage * n_nodes + node]; the result is in `product`
-    outer, inner : weights of the class, [row] and [draws of the last stage]
-    strict : int64 [row], how many numbers of draws of the last stage leave the class below the score
-    power : int64 [row], which row of `powers` a tie carries; -1 = none can be, or none may be
-    """
-    rows = state.shape[0]
-    product[:] = 0.0
-    partial[:] = 0.0
-    for j in range(strict.max()):
-        shift = j * n_nodes
-        if inner[j] > 0.0 and shift < cells:
-            for r in range(rows):
-                add(partial[r, shift:], state[r, : cells - shift], inner[j])
-        for c in range(rows):
-            if strict[c] == j + 1 and outer[c] > 0.0:
-                for r in range(rows - c):
-                    if fits[r, c]:
-                        add(product[r + c], partial[r], outer[c])
-    for c in range(rows):
-        weight, shift = outer[c] * inner[min(strict[c], inner.size - 1)], strict[c] * n_nodes
-        if may_tie and power[c] >= 0 and weight > 0.0 and shift < cells:
-            for r in range(rows - c):
-                if fits[r, c]:
-                    to, what, factors = product[r + c, shift:], state[r, : cells - shift], powers[power[c]]
-                    for x in range(to.size):
-                        to[x] += weight * factors[x] * what[x]
 
 
 class _Question(NamedTuple):
@@ -189,7 +153,7 @@ class Ties(NamedTuple):
     weights: NDArray[np.float64]  # [rule, node]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _question(counts, q, grid, sizes, need, low):
     """Weights and limits of one question, for draws from `low` to `sizes`."""
     first, last = counts.offsets[q], counts.offsets[q + 1]
@@ -223,15 +187,14 @@ def _question(counts, q, grid, sizes, need, low):
     return _Question(sizes, votes, silent, right, rates, reach, held, outer, inner, widths, rivals, counts.replacement)
 
 
-@njit(nogil=True, cache=True)
-def _together(state, question, digits, numbers, n_nodes, width):
+@compiled
+def _together(state, sizes, rates, replacement, digits, numbers, n_nodes):
     """Fill state[row, draws of the last stage * node] with the polynomials of `numbers` samples per stage."""
-    last = numbers.size - 1
-    weights = np.empty(question.sizes.max() + 1)
-    state[:, : width * n_nodes] = 1.0
+    last, width = numbers.size - 1, state.shape[1] // n_nodes
+    weights = np.empty(max(sizes.max() + 1, width))
+    state[:] = 1.0
     for m in range(numbers.size):
-        most = question.sizes[m] + 1 if m < last else width
-        ballots(weights[:most], numbers[m], question.rates[m], question.replacement)
+        ballots(weights[: sizes[m] + 1 if m < last else width], numbers[m], rates[m], replacement)
         for r in range(digits.shape[0]):
             for j in range(width):
                 weight = weights[digits[r, m] if m < last else j]
@@ -239,28 +202,57 @@ def _together(state, question, digits, numbers, n_nodes, width):
                     state[r, j * n_nodes + y] *= weight
 
 
-@njit(nogil=True, cache=True)
-def _rivals(question, grid, winner, score, rule, strict, power, powers, n_nodes, width):
-    """Polynomials of all samples but the winner's where no rival exceeds a score."""
-    n_classes, cells = question.right.size, width * n_nodes
+@compiled
+def _rivals(question, grid, winner, score, rule, strict, power, powers, width):
+    """Polynomials of all samples but the winner's where no rival exceeds a score.
+
+    strict : int64 [row], how many numbers of draws of the last stage leave a rival below the score
+    power : int64 [row], which row of `powers` a tie carries; -1 = none can be, or none may be
+    powers : float64 [power, draws of the last stage * node]
+
+    Returns float64 [row, draws of the last stage * node].
+    """
+    votes, right, reach, held = question.votes, question.right, question.reach, question.held
+    outer, inner, fits = question.outer, question.inner, grid.fits
     numbers = question.silent.copy()
-    for c in range(n_classes):
-        if c != winner and question.reach[c] < score and not question.held[c]:
+    for c in range(right.size):
+        if c != winner and reach[c] < score and not held[c]:
             for m in range(numbers.size):
-                numbers[m] += question.votes[m, c]
-    state = np.empty((grid.digits.shape[0], cells))
-    product, partial = np.empty_like(state), np.empty_like(state)
-    _together(state, question, grid.digits, numbers, n_nodes, width)
-    for c in range(n_classes):
-        if c != winner and (question.reach[c] >= score or question.held[c]):
-            may_tie = rule != WRONG or question.right[c]
-            outer, inner = question.outer[c], question.inner[c]
-            _multiply(state, product, partial, outer, inner, grid.fits, strict, power, powers, may_tie, n_nodes, cells)
-            state, product = product, state
+                numbers[m] += votes[m, c]
+    rows, n_nodes = fits.shape[0], powers.shape[1] // width
+    state, product, partial = np.empty((3, rows, width * n_nodes))
+    _together(state, question.sizes, question.rates, question.replacement, grid.digits, numbers, n_nodes)
+    # Unsigned numbers as indices need no check for being negative, so the loops over x are vectorised. (Views would be
+    # too, but counting the references to them takes longer than such a loop; so would a function for this.)
+    node, cells = np.uint64(n_nodes), np.uint64(width * n_nodes)
+    for c in range(right.size):
+        if c == winner or (reach[c] < score and not held[c]):
+            continue
+        product[:] = 0.0
+        partial[:] = 0.0
+        for j in range(strict.max()):
+            shift, weight = np.uint64(j) * node, inner[c, j]
+            for r in range(rows if weight > 0.0 and shift < cells else 0):
+                for x in range(cells - shift):
+                    partial[r, x + shift] += weight * state[r, x]
+            for o in range(rows):
+                weight = outer[c, o]
+                for r in range(rows - o if strict[o] == j + 1 and weight > 0.0 else 0):
+                    if fits[r, o]:
+                        for x in range(cells):
+                            product[r + o, x] += weight * partial[r, x]
+        for o in range(rows if rule != WRONG or right[c] else 0):
+            if power[o] >= 0:
+                shift, weight = np.uint64(strict[o]) * node, outer[c, o] * inner[c, strict[o]]
+                for r in range(rows - o if weight > 0.0 and shift < cells else 0):
+                    if fits[r, o]:
+                        for x in range(cells - shift):
+                            product[r + o, x + shift] += weight * powers[power[o], x] * state[r, x]
+        state, product = product, state
     return state
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _decided(digits, strict, at_score, stage, nodes, weights, width):
     """What ties carry if the first tied answer is seen in a stage; or, with stage -1, if each has the same chance.
 
@@ -286,24 +278,24 @@ def _decided(digits, strict, at_score, stage, nodes, weights, width):
     return power, powers, shares
 
 
-@njit(nogil=True, cache=True)
-def _collect(table, rivals, outer, inner, fits, strict, at_score, shares, width):
-    """Add the chances that a winner with a certain score draws these samples and its rivals the others."""
+@compiled
+def _collect(table, rivals, outer, inner, winner, grid_levels, fits, first, last, shares, widths):
+    """Add the chances that the winner draws first[row] to last[row] - 1 of the last stage, and its rivals the rest."""
     n_nodes = shares.shape[1]
-    for c in range(strict.size):
-        j = strict[c]
-        if not at_score[c] or outer[c] * inner[j] == 0.0:
-            continue
-        for r in range(rivals.shape[0] - c):
-            if fits[r, c]:
-                for x in range(min(width, table.shape[1] - j)):
-                    chance = 0.0
-                    for y in range(n_nodes):
-                        chance += shares[c, y] * rivals[r, x * n_nodes + y]
-                    table[r + c, x + j] += outer[c] * inner[j] * chance
+    for c in range(first.size):
+        for j in range(first[c], last[c]):
+            weight = outer[winner, c] * inner[winner, j]
+            width = min(widths[grid_levels[c, j]], table.shape[1] - j)
+            for r in range(rivals.shape[0] - c if weight > 0.0 else 0):
+                if fits[r, c]:
+                    for x in range(width):
+                        chance = 0.0
+                        for y in range(n_nodes):
+                            chance += shares[c, y] * rivals[r, x * n_nodes + y]
+                        table[r + c, x + j] += weight * chance
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _degree(question, grid, stage, score, n_tied):
     """The degree in y of what `_decided` describes."""
     if stage == -1 or stage == grid.digits.shape[1]:
@@ -312,50 +304,45 @@ def _degree(question, grid, stage, score, n_tied):
     return min(question.sizes[stage], (n_tied + 1) * most) - 1
 
 
-@njit(nogil=True, cache=True)
-def _n_tied(question, winner, level, score, rule):
-    """How many rivals may tie with a score, as far as it matters whether they do."""
-    others = 0
-    for c in range(question.right.size):
-        others += c != winner and question.reach[c] * HIGHER >= score and (rule != WRONG or question.right[c])
-    return min(others, question.rivals[level])
-
-
-@njit(nogil=True, cache=True)
+@compiled
 def _add_wins(table, question, grid, winner, ties):
     """Add the chances that one class wins to `table`."""
-    rows, cells = grid.digits.shape[0], question.inner.shape[1]
-    outer, inner = question.outer[winner], question.inner[winner]
+    # Each look into a named tuple counts references to an array, which is slower than what these loops do.
+    right, reach, outer, inner = question.right, question.reach, question.outer, question.inner
+    widths, levels, fits = question.widths, grid.levels, grid.fits
+    rows, cells = levels.shape[0], inner.shape[1]
     strict, at_score = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
-    no_tie, even, unlimited = np.full(rows, -1), np.ones((rows, 1)), np.empty((0, 0))
-    for level in range(grid.scores.size):
+    strict[0] = 1  # no draws at all have no score
+    rivalled = question.rivals.size
+    while rivalled > 0 and question.rivals[rivalled - 1] < 1:
+        rivalled -= 1
+    for level in range(rivalled):
         score = grid.scores[level]
-        if score > question.reach[winner] * HIGHER:
-            break
+        if score > reach[winner] * HIGHER:
+            return
+        n_tied = 0
+        for c in range(right.size):
+            n_tied += c != winner and reach[c] * HIGHER >= score and (ties.rule != WRONG or right[c])
+        n_tied = min(n_tied, question.rivals[level])
         for c in range(rows):
-            while strict[c] < cells and grid.levels[c, strict[c]] < level:
-                strict[c] += 1
-            at_score[c] = strict[c] < cells and grid.levels[c, strict[c]] == level
-        width = question.widths[level]
-        if question.rivals[level] < 1:
-            if unlimited.size == 0:
-                every = np.full(rows, cells)
-                unlimited = _rivals(question, grid, winner, np.inf, ties.rule, every, no_tie, even, 1, cells)
-            _collect(table, unlimited, outer, inner, grid.fits, strict, at_score, even, width)
-            continue
-        n_tied = _n_tied(question, winner, level, score, ties.rule)
+            at_score[c] = strict[c] < cells and levels[c, strict[c]] == level
         stages = range(grid.sizes.size) if ties.rule == FIRST and n_tied > 0 else range(-1, 0)
         for stage in stages:
             at = np.searchsorted(ties.orders, _degree(question, grid, stage, score, n_tied) // 2 + 1)
             nodes, weights = ties.nodes[at, : ties.orders[at]], ties.weights[at, : ties.orders[at]]
+            width = widths[level]
             power, powers, shares = _decided(grid.digits, strict, at_score, stage, nodes, weights, width)
-            rivals = _rivals(
-                question, grid, winner, score / HIGHER, ties.rule, strict, power, powers, nodes.size, width
-            )
-            _collect(table, rivals, outer, inner, grid.fits, strict, at_score, shares, width)
+            rivals = _rivals(question, grid, winner, score / HIGHER, ties.rule, strict, power, powers, width)
+            _collect(table, rivals, outer, inner, winner, levels, fits, strict, strict + at_score, shares, widths)
+        strict += at_score
+    # With the other scores no rival has the draws to reach the winner.
+    every, even = np.full(rows, cells), np.ones((rows, 1))
+    no_tie, powers = np.full(rows, -1), np.ones((1, cells))
+    rivals = _rivals(question, grid, winner, np.inf, ties.rule, every, no_tie, powers, cells)
+    _collect(table, rivals, outer, inner, winner, levels, fits, strict, every, even, widths)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _last_of_block(total, low, high, replacement):
     """The largest number of draws for which one rate serves all from `low` on without underflow."""
     while high > low:
@@ -367,7 +354,7 @@ def _last_of_block(total, low, high, replacement):
     return high
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def plurality(counts, grid, need, ties):
     """Chance that the plurality is right and no class has `need` votes in a stage, for all numbers of draws.
 
@@ -394,14 +381,14 @@ def plurality(counts, grid, need, ties):
             for c in np.nonzero(question.right)[0]:
                 _add_wins(table, question, grid, c, ties)
             divisors = np.empty_like(table)
-            _together(divisors, question, grid.digits, totals, 1, table.shape[1])
+            _together(divisors, block, question.rates, counts.replacement, grid.digits, totals, 1)
             first = low if n_stages == 1 else 0
             found[q, :, first : block[-1] + 1] = table[:, first:] / divisors[:, first:]
             low = block[-1] + 1
     return found
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _none_has(weights, need):
     """Coefficients of the product of the polynomials of all classes, each cut off at `need` votes."""
     most = weights.shape[1]
@@ -410,13 +397,13 @@ def _none_has(weights, need):
     for c in range(weights.shape[0]):
         product[:] = 0.0
         for j in range(min(need, most)):
-            if weights[c, j] > 0.0:
-                add(product[j:], state[: most - j], weights[c, j])
+            for x in range(most - j):
+                product[x + j] += weights[c, j] * state[x]
         state, product = product, state
     return state
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def agreement(counts, draws, need):
     """Chance that some class has `need` votes among the draws of a single stage, and that this class is right.
 

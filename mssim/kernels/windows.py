@@ -7,13 +7,12 @@ weight of s w samples in order, over s!, times that of j - s w of the samples it
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from mssim.kernels.exact import add, ballots, most_draws, most_votes
+from mssim.kernels.exact import ballots, compiled, most_draws, most_votes
 from mssim.kernels.tally import WRONG
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _filled(n, total, window, most, replacement):
     """Weights, over s from 0 to `most`, of s windows filled from n samples; those of all samples divide them."""
     weights = np.ones(most + 1)
@@ -24,7 +23,7 @@ def _filled(n, total, window, most, replacement):
     return weights
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _besides(out, filled, n, window, rate, most, replacement):
     """Fill out[s, j] with the weight of j draws of a class, up to `most`, s given windows among them."""
     out[:] = 0.0
@@ -34,25 +33,25 @@ def _besides(out, filled, n, window, rate, most, replacement):
             out[s] *= filled[s]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _join(state, product, terms, below, may_tie, factors, n_nodes):
     """Multiply state[windows, draws * n_nodes + node] by a class with fewer than `below` draws; ties carry factors."""
-    cells = state.shape[1]
+    width, node = np.uint64(state.shape[1]), np.uint64(n_nodes)
     product[:] = 0.0
     for s in range(terms.shape[0]):
         for j in range(min(below + may_tie, terms.shape[1])):
-            weight, shift = terms[s, j], j * n_nodes
-            if weight > 0.0 and shift < cells:
+            weight, shift = terms[s, j], np.uint64(j) * node
+            if weight > 0.0 and shift < width:
                 for r in range(state.shape[0] - s):
-                    to, what = product[r + s, shift:], state[r, : cells - shift]
                     if j < below:
-                        add(to, what, weight)
+                        for x in range(width - shift):
+                            product[r + s, x + shift] += weight * state[r, x]
                     else:
-                        for x in range(to.size):
-                            to[x] += weight * factors[x] * what[x]
+                        for x in range(width - shift):
+                            product[r + s, x + shift] += weight * factors[x] * state[r, x]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
     """Add the weights of one class winning all draws, some given windows agreeing, to table [windows, draws]."""
     n_rows, depth = table.shape[0], table.shape[1] - 1
@@ -90,7 +89,7 @@ def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
                         table[r + s, x + v] += terms[winner, s, v] * chance
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _agreeing(filled, right):
     """Weights, over s, of s given windows agreeing, and of the same times how many of them agree on a right class."""
     every, good = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
@@ -105,7 +104,7 @@ def _agreeing(filled, right):
     return every, good
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def windows(counts, window, depth, ties):
     """Chances about given windows of the first `depth` draws of a single stage.
 
