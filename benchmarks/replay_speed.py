@@ -171,7 +171,7 @@ def row(name: str, pool: Pool, spec: str, least: int, budget: int, smoke: bool) 
     one = ThreadPoolExecutor(1)
 
     def ours(pool: Pool = pool, n: int = n_replays) -> Evaluation:
-        return evaluate(pool, spec, range(least, budget + 1), n_replays=n, executor=one)
+        return evaluate(pool, spec, range(least, budget + 1), method="monte_carlo", n_replays=n, executor=one)
 
     def per_replay(call: Callable[[], object], pool: Pool, n: int, repeats: int) -> float:
         return timed(call, repeats) / (len(pool.questions) * n)
@@ -215,7 +215,8 @@ def rows(smoke: bool) -> list[dict[str, object]]:
 def memory_of_a_long_run(smoke: bool) -> float:
     """Peak memory in MB of this process after a 10,000-replay run (its Python and libraries included)."""
     pool = make_pool(500, 512) if not smoke else make_pool(20, 64)
-    evaluate(pool, ["sc:one", "ms:one+two"], range(2, 65 if not smoke else 33), n_replays=10 if smoke else 10_000)
+    budgets, n_replays = (range(2, 33), 10) if smoke else (range(2, 65), 10_000)
+    evaluate(pool, ["sc:one", "ms:one+two"], budgets, method="monte_carlo", n_replays=n_replays)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

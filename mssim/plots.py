@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from mssim.evaluation import Evaluation
 
-__all__ = ["STYLE", "plot_curves"]
+__all__ = ["COLOURS", "STYLE", "plot_curves"]
 
 # Okabe & Ito's palette without yellow, which is lost on white; neighbours differ in lightness.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
 _MARKERS = "osD^vPX"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
@@ -94,7 +94,7 @@ def plot_curves(
 
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> None:
-    colour = _COLOURS[number % len(_COLOURS)]
+    colour = COLOURS[number % len(COLOURS)]
     line = {"linestyle": _DASHES[number // 2 % len(_DASHES)], "marker": _MARKERS[number % len(_MARKERS)]}
     ax.plot(curve[x], 100 * curve["accuracy"], color=colour, label=label, markersize=4.5, linewidth=1.4, **line)
     ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.12, linewidth=0)

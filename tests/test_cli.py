@@ -97,6 +97,20 @@ def test_options_reach_the_evaluation(run, pool_path):
     pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
+def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
+    def methods(*options):
+        rows = json.loads(run("evaluate", pool_path, *FAST, "--json", *options)[1])
+        return [row["method"] for row in rows]
+
+    assert methods() == methods("--method", "auto") == ["exact", "exact", "exact", "monte_carlo"]
+    assert methods("--method", "monte_carlo") == ["monte_carlo"] * 4
+    says = "ms:x+y: budget 6 has no closed form within reach: an entropy weight depends on all votes"
+    bad(run("evaluate", pool_path, *FAST, "--method", "exact"), says)
+    bad(run("evaluate", pool_path, *FAST, "--method", "mc"), "method='mc'; choose from 'auto', 'exact', 'monte_carlo'")
+    (tmp_path / "e.toml").write_text('method = "monte_carlo"')
+    assert methods("--experiment", tmp_path / "e.toml") == ["monte_carlo"] * 4
+
+
 def test_a_figure_that_cannot_be_written_leaves_no_half(run, pool_path, tmp_path, monkeypatch):
     def full_disk(*_, **__):
         raise OSError(28, "No space left on device")

@@ -1,6 +1,7 @@
 """The pool that ships: made by its script, labelled synthetic wherever it shows."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,12 @@ def test_it_is_labelled_synthetic_wherever_it_shows(tmp_path):
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
 def test_the_example_experiments_run(path):
     assert len(json.loads(output("evaluate", "--experiment", path, "--n-replays", "9", "--json"))) == 12
+
+
+def test_the_picture_of_exact_and_replayed_can_be_drawn(tmp_path):
+    script = [sys.executable, ROOT / "examples" / "exact_and_replayed.py", tmp_path / "exact.png"]
+    text = subprocess.run(script, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert (tmp_path / "exact.png").read_bytes().startswith(b"\x89PNG")
+    share, n = re.match(r"(\d+)% of (\d+) intervals cover the line, the furthest is ", text).groups()
+    assert int(n) == 144
+    assert int(share) > 85  # 95 expected; the seeds are fixed

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from mssim import MssimError, Pool, evaluate
-from mssim.plots import _COLOURS, STYLE, plot_curves
+from mssim.plots import COLOURS, STYLE, plot_curves
 from tests.test_evaluation import result
 from tests.test_evaluator import random_pool
 
@@ -44,7 +44,7 @@ def test_many_strategies_can_be_told_apart_without_colour():
     lines = plot_curves(evaluation).lines
     assert len({(line.get_color()) for line in lines}) == 7
     assert len({(line.get_marker(), str(line.get_linestyle())) for line in lines}) == 7
-    grey = [np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour in _COLOURS]
+    grey = [np.dot(to_rgb(colour), [0.299, 0.587, 0.114]) for colour in COLOURS]
     assert min(abs(np.diff(grey))) > 0.1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote
+from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop
 from tests import naive
 from tests.conftest import make_pool, replay
 
@@ -62,6 +62,7 @@ STRATEGIES = st.one_of(
     switches(2),
     st.builds(Mixture, st.just(XYZ), votes()),
     st.builds(SelfConsistency, st.sampled_from(XYZ), TIES),
+    st.builds(SelfConsistency, st.sampled_from(XYZ), TIES, st.builds(WindowStop, st.integers(1, 4))),
     st.builds(Coverage, st.sampled_from([["x"], ["x", "y"], ["z", "y", "x"]])),
 )
 
@@ -138,6 +139,16 @@ def test_a_model_that_is_never_reached_changes_nothing(pool, strategy):
     two = ModelSwitch(XYZ[:2], sizes=(n, 1), **options)
     three = ModelSwitch(XYZ, sizes=(n, 1, 2), **options)
     assert counts(pool, two, [n + 1, n + 3]) == counts(pool, three, [n + 1, n + 3])
+
+
+@pytest.mark.parametrize("window", [1, 3, 5, 60, 200])
+def test_deep_windows_equal_the_naive_ones(window):
+    strategy = SelfConsistency("x", stop=WindowStop(window))
+    budgets = [1, 3, 4, 59, 60, 128]
+    hits, used = counts(deep_pool(), strategy, budgets, n_replays=40)
+    for i, budget in enumerate(budgets):
+        expected, spent = naive.evaluate(deep_pool(), strategy, budget, n_replays=40)
+        assert (hits[i], used[i]) == (expected, [sum(models) for models in spent])
 
 
 def deep_pool():

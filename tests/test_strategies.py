@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, SelfConsistency, StrategyError, Vote, parse_strategy
+from mssim import Coverage, Mixture, ModelSwitch, SelfConsistency, StrategyError, Vote, WindowStop, parse_strategy
 from tests.test_replays import STRATEGIES
 
 
@@ -23,6 +23,8 @@ def test_any_number_survives_as_text(agreement, sizes):
     [
         ("sc:gpt-4", SelfConsistency("gpt-4")),
         ("sc:qwen2.5:7b,ties=wrong", SelfConsistency("qwen2.5:7b", ties="wrong")),
+        ("sc:a,stop=window:5", SelfConsistency("a", stop=WindowStop(5))),
+        ("sc:a, stop=window: 8, ties=random", SelfConsistency("a", ties="random", stop=WindowStop(8))),
         ("ms:a+b", ModelSwitch(["a", "b"])),
         (
             "ms:a+b,agreement=0.85,strict=true,on_agreement=pool,test_last=false,normaliser=samples,prior=2/1,sizes=6/4",
@@ -63,7 +65,11 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("gpt-4", "write kind:model"),
         ("xs:gpt-4", "choose from 'sc', 'ms', 'mix', 'cov'"),
         ("ms:a+b,agrement=1", "unknown option 'agrement'; did you mean 'agreement'"),
-        ("sc:a,agreement=1", "choose from 'ties'"),
+        ("sc:a,agreement=1", "choose from 'ties', 'stop'"),
+        ("sc:a,stop=5", "stop='5' cannot be read; e.g. stop=window:5"),
+        ("sc:a,stop=window", "stop='window' cannot be read"),
+        ("sc:a,stop=window:0", "WindowStop: window=0; give a whole number from 1 to 32767"),
+        ({"kind": "sc", "models": "a", "stop": 5}, "stop=5; give a rule such as WindowStop(5), or None"),
         ("sc:a+b", "use mix for several"),
         ("sc:", "give one or more names"),
         ("ms:a+a", "name each model once"),
@@ -106,6 +112,13 @@ def test_objects_check_their_types():
             ModelSwitch(["a", "b"], **options)
     with pytest.raises(StrategyError, match="give one or more names"):
         Mixture(7)
+
+
+def test_windows_are_whole_numbers():
+    assert WindowStop(np.int32(4)) == WindowStop(4)
+    for window in (0, 2.0, True, "5", None, 2**15):
+        with pytest.raises(StrategyError, match="give a whole number from 1"):
+            WindowStop(window)
 
 
 def test_numbers_of_numpy_are_numbers():
