@@ -34,6 +34,7 @@ def cases(smoke: bool) -> list[tuple[str, str, range, float | None]]:
         ("the same, ties wrong", "ms:one+two,vote=plurality,ties=wrong", range(1, 17), None),
         ("two-model ModelSwitch, budgets 1..32", "ms:one+two,vote=plurality", range(1, 33), None),
         ("Mixture of two, budgets 1..32", "mix:one+two", range(1, 33), None),
+        ("Coverage of two, budgets 1..64", "cov:one+two", range(1, min(most, 64) + 1), None),
         ("windows of 5, caps 1..64", "sc:one,stop=window:5", range(1, min(most, 64) + 1), None),
     ]
 

@@ -23,7 +23,7 @@ __all__ = ["ExactTask", "exact_tasks", "expected", "obstacles"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_DRAWS = 1024  # of one model
+MOST_DRAWS, MOST_SHARED_DRAWS = 1024, 512  # of one model, alone and where it votes with others
 QUICK_CELLS, MOST_CELLS = 350, 2500  # numbers of draws that the models of one vote can share: 17 each of two, 49 each
 MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
 _CELLS_PER_TASK = 10_000
@@ -34,12 +34,10 @@ _ROUNDING = 1e-12
 
 @lru_cache(maxsize=64)
 def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
+    """What the kernel knows of votes in which stages draw up to these numbers, each vote counting its prior weight."""
     most, weights = np.array(sizes), np.array(prior)
-    digits = (
-        np.stack(np.unravel_index(np.arange(np.prod(most[:-1] + 1)), most[:-1] + 1), axis=1)
-        if most.size > 1
-        else (np.zeros((1, 0), np.int64))
-    )
+    rows = int(np.prod(most[:-1] + 1))
+    digits = np.indices(tuple(most[:-1] + 1)).reshape(most.size - 1, rows).T.copy()
     fits = np.all(digits[:, None] + digits <= most[:-1], axis=2)
     score = (digits @ weights[:-1])[:, None] + weights[-1] * np.arange(most[-1] + 1)
     found = np.unique(score[score > 0])
@@ -64,6 +62,7 @@ def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
 
 
 def tie_rule(rule: int, most_nodes: int) -> kernel.Ties:
+    """A tie rule with the nodes to integrate over what it asks for."""
     return kernel.Ties(rule, *_gauss(most_nodes))
 
 
@@ -155,6 +154,8 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
         return None
     if plan.vote.within != "none" and not (plan.adopt and (plan.need[: sizes.size, 0] > 1).sum() < 2):
         return "an entropy weight depends on all votes of its model at once; vote=plurality, also with prior=, has one"
+    if sizes.max() > MOST_SHARED_DRAWS:
+        return f"{sizes.max()} samples of one model among others; the closed form is precise up to {MOST_SHARED_DRAWS}"
     cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
@@ -184,16 +185,16 @@ def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Ou
         return _windowed(plan, counts, closed)
     drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.silent.shape[1]))
     reached = np.ones_like(drawn)
-    out_of_reach = plan.sizes.max(axis=0) > MOST_DRAWS
+    stops[:, plan.sizes.max(axis=0) > MOST_DRAWS] = np.nan
     for i, (sizes, need) in enumerate(zip(plan.sizes, plan.need, strict=True)):
         if i:
             reached[i] = reached[i - 1] * (1 - stops[i - 1])
         drawn[i] = sizes[:, None] * reached[i]
-        ask = need <= sizes
-        stops[i, ask & out_of_reach] = np.nan
-        if (ask & ~out_of_reach).any():
-            found = agreements(_stages(counts, (i,)), sizes[ask & ~out_of_reach], need[ask & ~out_of_reach])
-            stops[i, ask & ~out_of_reach], stops_right[i, ask & ~out_of_reach] = (chance.T for chance in found)
+        stops[i, need > sizes] = 0.0
+        ask = (need <= sizes) & (plan.sizes.max(axis=0) <= MOST_DRAWS)
+        if ask.any():
+            agreed, right = agreements(_stages(counts, (i,)), sizes[ask], need[ask])
+            stops[i, ask], stops_right[i, ask] = agreed.T, right.T
     right = np.full(drawn.shape[1:], np.nan)
     if plan.vote is None:
         right[:] = _covered(plan, counts)
@@ -215,12 +216,15 @@ def _per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
 
 def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
     """Chance that any of `draws` samples without replacement is right, of `total` of which `right` are: [..., draw]."""
-    missed = np.ones(total.shape)
-    found = np.full((*total.shape, draws.size), np.nan)
-    for j in range(int(min(draws.max(), total.max(initial=0)))):
-        missed *= np.maximum(total - right - j, 0) / np.maximum(total - j, 1)
-        found[..., draws == j + 1] = np.where(j < total, 1 - missed, np.nan)[..., None]
-    return found
+    steps = np.arange(draws.max())
+    n, c = total.reshape(-1, 1), right.reshape(-1, 1)
+    found = np.empty((n.size, draws.size))
+    rows = max(1, 1_000_000 // steps.size)
+    for i in range(0, n.size, rows):
+        part = slice(i, i + rows)
+        missed = np.cumprod(np.maximum(n[part] - c[part] - steps, 0) / np.maximum(n[part] - steps, 1), axis=1)
+        found[part] = np.where(draws <= n[part], 1 - missed[:, draws - 1], np.nan)
+    return found.reshape(*total.shape, draws.size)
 
 
 def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
@@ -237,8 +241,8 @@ def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
     return 1 - missed
 
 
-# A vote: which stages' draws it counts, how many of each, and how many votes no class may have in each.
-_Votes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+# A vote: which stages' draws it counts, how many of each, and as how many votes no class may have in each.
+_Request = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
@@ -248,7 +252,7 @@ def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, st
     votes that stop the stage.
     """
     total = np.zeros((budgets.size, counts.silent.shape[1]))
-    terms: list[tuple[int, float | Floats, _Votes]] = []
+    terms: list[tuple[int, float | Floats, _Request]] = []
     for row, b in enumerate(budgets):
         n = _n_stages(plan.sizes[:, b], plan.need[:, b])
         sizes, need = tuple(plan.sizes[:n, b].tolist()), tuple(plan.need[:n, b].tolist())
@@ -265,33 +269,34 @@ def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, st
                 terms.append((row, reached[i, b], ((i,), (sizes[i],), (NEVER,))))
                 terms.append((row, -reached[i, b], ((i,), (sizes[i],), (need[i],))))
         terms.append((row, 1.0, (tuple(range(n)), sizes, need)))
-    chance_of = _pluralities(plan, counts, {votes for _, _, votes in terms})
-    for row, weight, votes in terms:
-        total[row] += weight * chance_of[votes]
+    chance_of = _pluralities(plan, counts, {request for _, _, request in terms})
+    for row, weight, request in terms:
+        total[row] += weight * chance_of[request]
     return total
 
 
-def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Votes]) -> dict[_Votes, Floats]:
+def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> dict[_Request, Floats]:
     """Chance [question] that each vote is right and no class has the votes it may not have."""
     assert plan.vote is not None
-    found: dict[_Votes, Floats] = {}
-    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Votes]] = {}
-    for votes in wanted:
-        if min(votes[2]) <= 0:
-            found[votes] = np.zeros(counts.silent.shape[1])
+    found: dict[_Request, Floats] = {}
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Request]] = {}
+    for request in wanted:
+        if min(request[2]) <= 0:
+            found[request] = np.zeros(counts.silent.shape[1])
         else:
-            groups.setdefault((votes[0], votes[2]), []).append(votes)
+            groups.setdefault((request[0], request[2]), []).append(request)
     most_classes = int(np.diff(counts.offsets).max(initial=1))
     for (stages, need), group in groups.items():
-        most = np.max([votes[1] for votes in group], axis=0)
+        most = np.max([drawn for _, drawn, _ in group], axis=0)
         prior = plan.vote.weights(len(plan.models))[list(stages)] if len(stages) > 1 else np.ones(1)
         rule = RANDOM if len(stages) == 1 and plan.vote.ties == "first" else TIE_RULES[plan.vote.ties]
         nodes = max(min(most_classes, int(most.sum())), int(most.max())) // 2 + 1
         grid = grid_of(tuple(most.tolist()), tuple(prior.tolist()))
         table = kernel.plurality(_stages(counts, stages), grid, np.array(need), tie_rule(rule, nodes))
-        for votes in group:
-            row = int(np.ravel_multi_index(votes[1][:-1], most[:-1] + 1)) if len(stages) > 1 else 0
-            found[votes] = table[:, row, votes[1][-1]]
+        for request in group:
+            *others, last = request[1]
+            row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
+            found[request] = table[:, row, last]
     return found
 
 
@@ -305,11 +310,12 @@ def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> O
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
     agree, agree_right, plurality_right = windows(counts, w, depth, tie_rule(rule, depth // 2 + 1))
     signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
-    goes_on = agree @ signed.T  # [question, t], none of the first t windows agrees
-    stops_right = agree_right[:, 1:] @ signed[:-1, :-1].T  # [question, t], window t + 1 is the first, and is right
+    # Sums, not matrix products, whose last bits depend on how many questions there are.
+    goes_on = (agree[:, None] * signed).sum(axis=2)  # [question, t], none of the first t windows agrees
+    stops_right = (agree_right[:, None, 1:] * signed[:-1, :-1]).sum(axis=2)  # [question, t], t + 1 is the first; right
     for b in np.nonzero(closed)[0]:
         k, n = int(plan.sizes[0, b]), int(plan.sizes[0, b]) // w
-        right[b] = stops_right[:, :n].sum(axis=1) + plurality_right[:, : n + 1, k] @ signed[n, : n + 1]
+        right[b] = stops_right[:, :n].sum(axis=1) + (plurality_right[:, : n + 1, k] * signed[n, : n + 1]).sum(axis=1)
         drawn[b] = w * goes_on[:, :n].sum(axis=1) + (k - w * n) * goes_on[:, n]
         agreed[b] = 1 - goes_on[:, n]
     return Outcome(chances(right), drawn[None], chances(agreed))

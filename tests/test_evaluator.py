@@ -16,6 +16,7 @@ from mssim import (
     Pool,
     SelfConsistency,
     Vote,
+    WindowStop,
 )
 from mssim import replay as replay_module
 from tests import naive
@@ -27,6 +28,7 @@ RULES = {
     "pool": ModelSwitch(["y", "x"], agreement=0.6, on_agreement="pool"),
     "mix": Mixture(["x", "y", "z"]),
     "cov": Coverage(["z"]),
+    "windows": SelfConsistency("y", stop=WindowStop(3)),
 }
 
 

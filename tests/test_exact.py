@@ -353,6 +353,12 @@ OUT_OF_REACH = [
     (SelfConsistency("x", stop=WindowStop(2)), 34, False, "17 windows in 34 samples"),
     (SelfConsistency("x", stop=WindowStop(200)), 300, True, "1 windows in 300 samples"),
     (SelfConsistency("x"), 1025, True, "1025 samples of one model; the closed form is quick up to 1024"),
+    (
+        Mixture(["x", "y"], sizes=(1, 600)),
+        514,
+        True,
+        "513 samples of one model among others; the closed form is precise",
+    ),
 ]
 
 
@@ -411,7 +417,7 @@ def bits(**options):
 @pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ThreadPoolExecutor(7), Backwards])
 def test_the_same_bits_whatever_the_executor(make, monkeypatch):
     whole = bits()
-    monkeypatch.setattr(exact, "_CELLS_PER_TASK", 100)
+    monkeypatch.setattr(exact, "_CELLS_PER_TASK", 1)
     with make() as executor:
         assert np.array_equal(bits(executor=executor), whole)
 

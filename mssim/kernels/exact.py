@@ -389,18 +389,29 @@ def plurality(counts, grid, need, ties):
 
 
 @compiled
-def _none_has(weights, need):
-    """Coefficients of the product of the polynomials of all classes, each cut off at `need` votes."""
-    most = weights.shape[1]
-    state, product = np.zeros(most), np.zeros(most)
+def _none_agrees(votes, silent, k, need, rate, replacement):
+    """Chance that no class has `need` of k draws."""
+    total, together = votes.sum() + silent, silent
+    width = np.uint64(k + 1)
+    state, product, weights = np.zeros(k + 1), np.zeros(k + 1), np.zeros(k + 1)
     state[0] = 1.0
-    for c in range(weights.shape[0]):
+    for n in votes:
+        if most_votes(n, total, k, replacement) < need:
+            together += n
+            continue
+        ballots(weights, n, rate, replacement)
         product[:] = 0.0
-        for j in range(min(need, most)):
-            for x in range(most - j):
-                product[x + j] += weights[c, j] * state[x]
+        for j in range(need):
+            shift, weight = np.uint64(j), weights[j]
+            for x in range(width - shift):
+                product[x + shift] += weight * state[x]
         state, product = product, state
-    return state
+    chance = 0.0
+    ballots(weights, together, rate, replacement)
+    for j in range(k + 1):
+        chance += state[j] * weights[k - j]
+    ballots(weights, total, rate, replacement)
+    return chance / weights[k]
 
 
 @compiled
@@ -424,24 +435,20 @@ def agreement(counts, draws, need):
             if total == 0 or (k > total and not counts.replacement):
                 continue
             rate = (k + 0.5) / (total + 1.0)
+            if 2 * need[p] <= k:
+                agreed[q, p] = 1.0 - _none_agrees(votes, silent, k, need[p], rate, counts.replacement)
+                continue
             own, others, everything = np.empty(k + 1), np.empty(k + 1), np.empty(k + 1)
             ballots(everything, total, rate, counts.replacement)
-            agreed[q, p] = 0.0
-            if 2 * need[p] > k:
-                right[q, p] = 0.0
-                for c in range(last - first):
-                    ballots(own, votes[c], rate, counts.replacement)
-                    ballots(others, total - votes[c], rate, counts.replacement)
-                    chance = 0.0
-                    for j in range(need[p], k + 1):
-                        chance += own[j] * others[k - j] / everything[k]
-                    agreed[q, p] += chance
-                    right[q, p] += chance * counts.correct[first + c]
-            else:
-                weights = np.zeros((last - first + 1, k + 1))
-                for c in range(last - first):
-                    ballots(weights[c], votes[c], rate, counts.replacement)
-                    weights[c, need[p] :] = 0.0
-                ballots(weights[last - first], silent, rate, counts.replacement)
-                agreed[q, p] = 1.0 - _none_has(weights, k + 1)[k] / everything[k]
+            agreed[q, p] = right[q, p] = 0.0
+            for c in range(last - first):
+                if most_votes(votes[c], total, k, counts.replacement) < need[p]:
+                    continue
+                ballots(own, votes[c], rate, counts.replacement)
+                ballots(others, total - votes[c], rate, counts.replacement)
+                chance = 0.0
+                for j in range(need[p], k + 1):
+                    chance += own[j] * others[k - j] / everything[k]
+                agreed[q, p] += chance
+                right[q, p] += chance * counts.correct[first + c]
     return agreed, right
