@@ -61,8 +61,8 @@ def evaluate(
         Samples allowed per question, from 1; sorted, each once.
     method : {"auto", "exact", "monte_carlo"}, default "auto"
         "exact": closed forms, whatever time they take; where accuracy has none, an error says why. "auto": closed forms
-        that take no longer than replays would, else Monte Carlo; the column `method` of the result says which. Samples
-        used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
+        that are about as quick as replays or quicker, else Monte Carlo; the column `method` of the result says which.
+        Samples used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
 
         Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples),
         for Coverage, and for ModelSwitch and Mixture under a plurality vote, with or without prior weights, while the

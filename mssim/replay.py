@@ -102,8 +102,10 @@ def replay_tasks(
 
 def _rules(plan: Plan) -> staged.Rules:
     """Write a plan in the numbers of the kernels."""
+    # In C order whichever budgets were picked: another layout would have Numba compile the kernel a second time.
+    sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
-        return staged.Rules(plan.sizes, plan.need, np.ones(len(plan.models)), staged.COVERAGE, FIRST, plan.adopt)
+        return staged.Rules(sizes, need, np.ones(len(plan.models)), staged.COVERAGE, FIRST, plan.adopt)
     weights = plan.vote.weights(len(plan.models))
     kind = staged.PLAIN if plan.vote.within == "none" else _ENTROPY[plan.vote.normaliser]
-    return staged.Rules(plan.sizes, plan.need, weights, kind, TIE_RULES[plan.vote.ties], plan.adopt)
+    return staged.Rules(sizes, need, weights, kind, TIE_RULES[plan.vote.ties], plan.adopt)

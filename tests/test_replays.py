@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop
+from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop, evaluate
+from mssim.kernels import sequential, staged
 from tests import naive
 from tests.conftest import make_pool, replay
 
@@ -107,10 +108,10 @@ def test_sizes_per_model_equal_the_naive_ones(pool, sizes, data):
 def test_one_stage_gives_the_same_in_both_kernels(ties):
     rng = random.Random(1)
     pool = make_pool({("x", f"q{q}"): rng.choices(["a", "b", "c", None], k=40) for q in range(6)})
-    staged = ModelSwitch(["x"], agreement=2, test_last=True, vote=Vote.plurality(ties=ties))
+    in_stages = ModelSwitch(["x"], agreement=2, test_last=True, vote=Vote.plurality(ties=ties))
     entropy = Mixture(["x"], vote=Vote.entropy(ties=ties))
     one, two, three = (
-        counts(pool, s, range(1, 41), n_replays=33) for s in (SelfConsistency("x", ties), staged, entropy)
+        counts(pool, s, range(1, 41), n_replays=33) for s in (SelfConsistency("x", ties), in_stages, entropy)
     )
     # agreement above 1 never stops, so the plan is the plain curve; a threshold no share can reach goes the other way
     never = ModelSwitch(["x"], agreement=1.0, strict=True, vote=Vote.plurality(ties=ties))
@@ -243,6 +244,16 @@ def test_selecting_models_and_questions_leaves_their_draws_alone(pool, strategy)
     part = pool.select(models=strategy.models, questions=pool.question_ids[-1:])
     whole, small = counts(pool, strategy, range(1, n + 1)), counts(part, strategy, range(1, n + 1))
     assert [row[-1:] for row in whole[0]] == small[0]
+
+
+def test_one_version_of_a_kernel_serves_all_plans():
+    """Whichever budgets are replayed: a second version, for arrays in another order, costs seconds to compile."""
+    pool = deep_pool()
+    strategies = [ModelSwitch(XYZ), Mixture(XYZ, Vote.entropy()), Coverage(XYZ), SelfConsistency("x")]
+    for budgets in ([2, 5, 70, 128], [1], [1, 2]):
+        evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
+        replay(pool, strategies, budgets, n_replays=2)
+    assert len(staged.staged.signatures) == len(sequential.curve.signatures) == 1
 
 
 def test_permuting_samples_changes_nothing_but_monte_carlo_error():
