@@ -58,7 +58,7 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
         at = np.unravel_index(int(np.argmax(right > total)), right.shape)
         raise MssimError(f"c={right[at]} right samples of n={total[at]}; give at most as many as there are")
     found = covered(total, right, draws)
-    return found if np.ndim(k) else found[..., 0]
+    return _as_asked(found, k)
 
 
 def maj_at_k(
@@ -136,7 +136,7 @@ def maj_at_k(
             with ThreadPoolExecutor(os.cpu_count()) as workers:
                 list(workers.map(solve, parts))
     found = chances(found).reshape(*votes.shape[:-1], draws.size)
-    return found if np.ndim(k) else found[..., 0]
+    return _as_asked(found, k)
 
 
 def agreement_at_k(
@@ -174,7 +174,7 @@ def agreement_at_k(
     rows = votes.reshape(-1, votes.shape[-1])
     block = _block(rows, silent.ravel(), np.zeros(rows.shape, bool), replacement)
     found = agreements(block, draws, need)[0].reshape(*votes.shape[:-1], draws.size)
-    return found if np.ndim(k) else found[..., 0]
+    return _as_asked(found, k)
 
 
 def _whole(name: str, given: ArrayLike) -> Ints:
@@ -192,6 +192,11 @@ def _draws(k: int | ArrayLike) -> Ints:
     if draws.ndim > 1 or not draws.size or draws.min() < 1 or draws.max() > 2**15 - 1:
         raise MssimError(f"k={k!r:.80}; give one whole number from 1 to {2**15 - 1}, or a list of them")
     return draws
+
+
+def _as_asked(found: Floats, k: int | ArrayLike) -> Floats:
+    """Drop the last axis where k is a single number; a single number is then a scalar, as NumPy's own results are."""
+    return found if np.ndim(k) else found[..., 0][()]
 
 
 def _validated(

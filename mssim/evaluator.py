@@ -151,19 +151,7 @@ def evaluate(
         agreed=np.stack([outcome.agreed for outcome in outcomes]),
         cost=np.stack(costs),
         n_replays=np.where(closed, 0, replays),
-        provenance={
-            "mssim": __version__,
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-            "python": platform.python_version(),
-            "method": method,
-            "seed": start,
-            "n_replays": replays,
-            "replacement": replacement,
-            "prices": dict(prices) if prices is not None else None,
-            "strategies": {name: str(strategy) for name, strategy in named.items()},
-            "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **_citation(pool)},
-        },
+        provenance=_provenance(pool, named, method, start, replays, replacement, prices),
     )
 
 
@@ -228,8 +216,30 @@ def _threads() -> Iterator[Executor]:
         workers.shutdown(cancel_futures=True)
 
 
-def _citation(pool: Pool) -> dict[str, Any]:
-    return {name: pool.info[name] for name in ("title", "source", "licence", "synthetic") if name in pool.info}
+def _provenance(
+    pool: Pool,
+    named: Mapping[str, Strategy],
+    method: str,
+    seed: int,
+    n_replays: int,
+    replacement: bool,
+    prices: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    """What it takes to get the same numbers again."""
+    cited = {name: pool.info[name] for name in ("title", "source", "licence", "synthetic") if name in pool.info}
+    return {
+        "mssim": __version__,
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+        "python": platform.python_version(),
+        "method": method,
+        "seed": seed,
+        "n_replays": n_replays,
+        "replacement": replacement,
+        "prices": dict(prices) if prices is not None else None,
+        "strategies": {name: str(strategy) for name, strategy in named.items()},
+        "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **cited},
+    }
 
 
 def _named(strategies: Strategies) -> dict[str, Strategy]:

@@ -77,9 +77,14 @@ def test_maj_at_k_is_precise_in_rational_arithmetic(counts, no_answer, right, ti
     total = sum(counts) + no_answer
     assert total in (512, 1024)
     found = maj_at_k(counts, np.arange(1, total + 1), correct=sorted(right), ties=ties, no_answer=no_answer)
-    for k in (1, 2, 63, 64, 65, 130):
+    for k in (1, 2, 63, 64, 65, 130, 300):
         assert abs(Fraction(found[k - 1]) - naive.maj_at_k(counts, k, right, ties, no_answer)) < 1e-12
     assert found[-1] == pytest.approx(float(right_share(counts, right, ties)), abs=1e-12)
+
+
+@pytest.mark.parametrize(("counts", "k"), [([180, 180, 152], 505), ([340, 342, 342], 520), ([340, 342, 342], 1000)])
+def test_maj_at_k_is_precise_to_the_pool_size(counts, k):
+    assert abs(Fraction(maj_at_k(counts, k)) - naive.maj_at_k(counts, k, {0})) < 1e-12
 
 
 @pytest.mark.parametrize("total", [3, 16, 512, 1024, 5000])
@@ -157,6 +162,8 @@ def test_shapes_follow_counts_and_k():
     assert agreement_at_k(counts, [2, 3]).shape == (2, 3, 2)
     assert pass_at_k([10, 12], [[1], [2], [3]], [1, 2, 3, 4]).shape == (3, 2, 4)
     assert np.shape(pass_at_k(10, 2, 1)) == np.shape(maj_at_k([3, 2], 1)) == np.shape(agreement_at_k([3, 2], 1)) == ()
+    assert isinstance(maj_at_k([3, 2], 1), float)
+    assert isinstance(pass_at_k(10, 2, 1), float)
     assert maj_at_k(np.zeros((0, 3), int), [1, 2]).shape == (0, 2)
     many = np.random.default_rng(0).integers(0, 9, (150, 5))
     many[:, 0] += 1
