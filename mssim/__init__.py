@@ -11,8 +11,19 @@ if TYPE_CHECKING:
     from mssim.evaluation import Comparison, Evaluation
     from mssim.evaluator import evaluate
     from mssim.pool import Pool, load_pool
-    from mssim.stopping import WindowStop
-    from mssim.strategies import Coverage, Mixture, ModelSwitch, SelfConsistency, Strategy, parse_strategy
+    from mssim.stopping import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.strategies import (
+        AdaptiveAllocation,
+        Cascade,
+        Coverage,
+        Mixture,
+        ModelSwitch,
+        OracleRouter,
+        RandomRouter,
+        SelfConsistency,
+        Strategy,
+        parse_strategy,
+    )
     from mssim.voting import Vote
 
 __version__ = "0.1.0"
@@ -23,24 +34,45 @@ _HOMES = {
     "evaluator": ["evaluate"],
     "evaluation": ["Comparison", "Evaluation"],
     "pool": ["Pool", "load_pool"],
-    "stopping": ["WindowStop"],
-    "strategies": ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"],
+    "stopping": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "strategies": [
+        "AdaptiveAllocation",
+        "Cascade",
+        "Coverage",
+        "Mixture",
+        "ModelSwitch",
+        "OracleRouter",
+        "RandomRouter",
+        "SelfConsistency",
+        "Strategy",
+        "parse_strategy",
+    ],
     "voting": ["Vote"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AdaptiveAllocation",
+    "BetaStop",
     "BudgetError",
+    "Cascade",
     "Comparison",
     "Coverage",
+    "EValueStop",
+    "EntropyStop",
     "Evaluation",
+    "MajorityStop",
     "Mixture",
     "ModelSwitch",
     "MssimError",
+    "OracleRouter",
+    "OwnStop",
     "Pool",
     "PoolError",
     "PoolWarning",
+    "RandomRouter",
     "SelfConsistency",
+    "Stop",
     "Strategy",
     "StrategyError",
     "Vote",

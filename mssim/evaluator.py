@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim import __version__
-from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, is_number, whole_number
+from mssim.errors import BudgetError, MssimError, PoolError, StrategyError, choose_from, is_number, whole_number
 from mssim.evaluation import Evaluation
 from mssim.exact import ExactTask, exact_tasks, obstacles
+from mssim.plans import Expected, Outcome, Plan
 from mssim.pool import Pool
 from mssim.replay import ReplayTask, Streams, replay_tasks
-from mssim.strategies import Outcome, Plan, Strategy, parse_strategy
+from mssim.strategies import Strategy, parse_strategy
 
 __all__ = ["evaluate"]
 
@@ -30,6 +31,7 @@ Strategies = (
 
 _METHODS = ("auto", "exact", "monte_carlo")
 _MOST_DRAWS = 2**15 - 1
+_WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
 
 
 def evaluate(
@@ -120,11 +122,14 @@ def evaluate(
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r}; give True or False")
     replacement = bool(replacement)
-    plans = [strategy.plan(grid) for strategy in named.values()]
-    for name, plan in zip(named, plans, strict=True):
+    per_strategy = [strategy.plans(grid) for strategy in named.values()]
+    plans = [plan for group in per_strategy for plan in group]
+    names = [name for name, group in zip(named, per_strategy, strict=True) for _ in group]
+    for name, plan in zip(names, plans, strict=True):
         _check_recorded(pool, name, plan, grid, replacement)
+        _check_column(pool, name, plan)
     unit_cost = _unit_cost(pool, plans, prices)
-    closed = [_closed(name, plan, grid, method) for name, plan in zip(named, plans, strict=True)]
+    closed = [_closed(name, plan, grid, method) for name, plan in zip(names, plans, strict=True)]
 
     tasks: list[ExactTask | ReplayTask] = []
     streams = Streams(pool, start)
@@ -133,26 +138,28 @@ def evaluate(
             tasks += exact_tasks(i, pool, plan, closed[i], replacement=replacement)
         still = np.nonzero(~closed[i])[0]
         if still.size:
-            part = plan._replace(sizes=plan.sizes[:, still], need=plan.need[:, still])
-            tasks += replay_tasks(i, pool, part, still, streams, n_replays=replays, replacement=replacement)
+            tasks += replay_tasks(i, pool, plan, still, streams, n_replays=replays, replacement=replacement)
     with nullcontext(executor) if executor else _threads() as workers:
         outcomes = _collect(plans, len(pool.questions), tasks, workers, replays, progress)
 
-    costs = [
-        np.where(outcome.drawn > 0, outcome.drawn * unit_cost(plan.models), 0).sum(axis=0)
-        for plan, outcome in zip(plans, outcomes, strict=True)
-    ]
+    parts = [_expected(outcome, unit_cost(plan.models)) for plan, outcome in zip(plans, outcomes, strict=True)]
+    results, all_closed = [], []
+    for strategy, group in zip(named.values(), per_strategy, strict=True):
+        results.append(strategy.combine([parts.pop(0) for _ in group]))
+        all_closed.append(np.logical_and.reduce([closed.pop(0) for _ in group]))
     return Evaluation(
         strategies=tuple(named),
         budgets=grid,
         questions=pool.questions.copy(),
-        accuracy=np.stack([outcome.right for outcome in outcomes]),
-        samples_used=np.stack([outcome.drawn.sum(axis=0) for outcome in outcomes]),
-        agreed=np.stack([outcome.agreed for outcome in outcomes]),
-        cost=np.stack(costs),
-        n_replays=np.where(closed, 0, replays),
+        **{name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields},
+        n_replays=np.where(all_closed, 0, replays),
         provenance=_provenance(pool, named, method, start, replays, replacement, prices),
     )
+
+
+def _expected(outcome: Outcome, unit_cost: NDArray[np.float64]) -> Expected:
+    costs = np.where(outcome.drawn > 0, outcome.drawn * unit_cost, 0).sum(axis=0)
+    return Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, costs)
 
 
 def _closed(name: str, plan: Plan, budgets: NDArray[np.int64], method: str) -> NDArray[np.bool_]:
@@ -193,10 +200,10 @@ def _collect(
     )
     for done, (task, outcome) in enumerate(zip(tasks, workers.map(_run, tasks), strict=True), 1):
         if isinstance(task, ExactTask):
-            for whole, part in zip(exact[task.strategy], outcome, strict=True):
+            for whole, part in zip(exact[task.number], outcome, strict=True):
                 whole[..., task.questions] = part
         else:
-            for whole, part in zip(replayed[task.strategy], outcome, strict=True):
+            for whole, part in zip(replayed[task.number], outcome, strict=True):
                 whole[..., task.budgets, task.questions] += part
         if progress:
             progress(done, len(tasks))
@@ -272,7 +279,12 @@ def _budgets(budgets: ArrayLike) -> NDArray[np.int64]:
 
 
 def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    for model, sizes in zip(plan.models, plan.sizes, strict=True):
+    if plan.cap:
+        _check_total(pool, name, plan, budgets)
+        return
+    for model in dict.fromkeys(plan.models):
+        turns = [i for i, other in enumerate(plan.models) if other == model]
+        sizes = plan.sizes[turns].sum(axis=0)
         asked = int(sizes.max())
         if asked == 0:
             continue
@@ -293,6 +305,51 @@ def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64
                 f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
                 f"{lengths.min()} are recorded; {', or '.join(remedies)}"
             )
+
+
+def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+    """Check that the questions can take the budget that they share."""
+    lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
+    if lengths.min() == 0:
+        question = pool.question_ids[int(lengths.argmin())]
+        raise BudgetError(
+            f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
+            "select(min_samples=1) leaves such questions out"
+        )
+    if budgets[-1] * lengths.size > lengths.sum():
+        raise BudgetError(
+            f"{name}: budget {budgets[-1]} is {budgets[-1] * lengths.size} samples for {lengths.size} questions, which "
+            f"can take {lengths.sum()}, {plan.cap} each at most; lower the budget or record more"
+        )
+
+
+def _check_column(pool: Pool, name: str, plan: Plan) -> None:
+    """Check that the pool has what the ballots of a vote are made of, for every sample."""
+    vote = plan.vote
+    if vote is None or vote.column is None:
+        return
+    try:
+        values = pool.number(vote.column)
+    except PoolError as error:
+        raise PoolError(
+            f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
+            "with column="
+        ) from None
+    rows = [pool.model_index(model) for model in plan.models]
+    for m, model in zip(rows, plan.models, strict=True):
+        lacking = np.argwhere(pool.recorded[m] & ~np.isfinite(values[m]))
+        if lacking.size:
+            question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
+            raise PoolError(
+                f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
+                f"sample {sample} of question {question!r}; record it for all, or select other questions"
+            )
+    spread = float(np.ptp(values[rows][pool.recorded[rows]]))
+    if vote.temperature is not None and spread > _WIDEST * vote.temperature:
+        raise StrategyError(
+            f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
+            f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
+        )
 
 
 def _unit_cost(

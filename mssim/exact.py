@@ -14,9 +14,9 @@ from scipy.special import roots_legendre
 from mssim.kernels import exact as kernel
 from mssim.kernels.tally import RANDOM, TIE_RULES, WRONG
 from mssim.kernels.windows import windows
+from mssim.plans import Outcome, Plan
 from mssim.pool import Pool
-from mssim.stopping import NEVER
-from mssim.strategies import Outcome, Plan
+from mssim.stopping import NEVER, WindowStop
 
 __all__ = ["ExactTask", "exact_tasks", "expected", "obstacles"]
 
@@ -91,17 +91,14 @@ def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
 
     With `quick`, only forms that take no longer than replays count as within reach.
     """
-    return [
-        _obstacle(plan._replace(sizes=plan.sizes[:, [b]], need=plan.need[:, [b]]), quick)
-        for b in range(plan.sizes.shape[1])
-    ]
+    return [_obstacle(plan.at([b]), quick) for b in range(plan.sizes.shape[1])]
 
 
 @dataclass(frozen=True)
 class ExactTask:
     """One block of questions of one strategy: all that a worker needs."""
 
-    strategy: int
+    number: int  # of the plan
     questions: slice
     plan: Plan
     counts: kernel.Counts
@@ -113,9 +110,11 @@ class ExactTask:
 
 
 def exact_tasks(
-    strategy: int, pool: Pool, plan: Plan, closed: NDArray[np.bool_], *, replacement: bool
+    number: int, pool: Pool, plan: Plan, closed: NDArray[np.bool_], *, replacement: bool
 ) -> Iterator[ExactTask]:
-    """Split the questions of a plan into blocks."""
+    """Split the questions of a plan into blocks; none if nothing about the plan is known in closed form."""
+    if _nothing_known(plan):
+        return
     rows = [pool.model_index(model) for model in plan.models]
     votes = np.stack([pool.class_counts(model) for model in plan.models])
     silent = pool.lengths[rows] - _per_question(votes, pool.class_offsets)
@@ -133,15 +132,29 @@ def exact_tasks(
             pool.class_correct[classes].copy(),
             replacement,
         )
-        yield ExactTask(strategy, block, plan, counts, closed)
+        yield ExactTask(number, block, plan, counts, closed)
+
+
+def _nothing_known(plan: Plan) -> str | None:
+    """Why not even the samples used have a closed form."""
+    if plan.cap:
+        return "questions share the budget, so each depends on all others"
+    if plan.repeats:
+        return "a model that has several turns makes them depend on each other"
+    if plan.stop is not None and not isinstance(plan.stop, WindowStop):
+        return f"stop={plan.stop} looks after every draw; stop=window has a closed form"
+    return None
 
 
 def _obstacle(plan: Plan, quick: bool) -> str | None:
     sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
-    if plan.vote is None:
-        return None
-    if plan.window and sizes[0] >= plan.window:
-        n_windows = sizes[0] // plan.window
+    unknown = _nothing_known(plan)
+    if unknown or plan.vote is None:
+        return unknown
+    if not plan.vote.counts_only:
+        return "its vote looks at more than how many votes each answer has; vote=plurality has one"
+    if isinstance(plan.stop, WindowStop) and sizes[0] >= plan.stop.window:
+        n_windows = sizes[0] // plan.stop.window
         if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
             return (
                 f"{n_windows} windows in {sizes[0]} samples; the closed form is precise and quick up to {MOST_WINDOWS} "
@@ -152,8 +165,10 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
         return f"{sizes.max()} samples of one model; the closed form is quick up to {MOST_DRAWS}"
     if sizes.size == 1:
         return None
-    if plan.vote.within != "none" and not (plan.adopt and (plan.need[: sizes.size, 0] > 1).sum() < 2):
-        return "an entropy weight depends on all votes of its model at once; vote=plurality, also with prior=, has one"
+    several_vote = not plan.adopt or (plan.need[: sizes.size, 0] > 1).sum() > 1
+    if several_vote and (plan.vote.within, plan.vote.combine) != ("none", "sum"):
+        what = "an entropy weight" if plan.vote.within == "entropy" else "the share of a model's votes"
+        return f"{what} depends on all votes of its model at once; vote=plurality, also with prior=, has one"
     if sizes.max() > MOST_SHARED_DRAWS:
         return f"{sizes.max()} samples of one model among others; the closed form is precise up to {MOST_SHARED_DRAWS}"
     cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
@@ -181,8 +196,8 @@ def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Ou
     closed : ndarray of bool, shape (n_budgets,)
         Budgets at which accuracy is wanted; samples drawn and agreement are computed wherever they can be.
     """
-    if plan.window:
-        return _windowed(plan, counts, closed)
+    if isinstance(plan.stop, WindowStop):
+        return _windowed(plan, counts, closed, plan.stop.window)
     drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.silent.shape[1]))
     reached = np.ones_like(drawn)
     stops[:, plan.sizes.max(axis=0) > MOST_DRAWS] = np.nan
@@ -200,7 +215,8 @@ def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Ou
         right[:] = _covered(plan, counts)
     elif closed.any():
         right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
-    return Outcome(chances(right), drawn, chances((reached * stops).sum(axis=0)))
+    agreed = np.where((plan.need >= 0)[:, :, None], reached * stops, 0.0).sum(axis=0)
+    return Outcome(chances(right), drawn, chances(agreed))
 
 
 def _stages(counts: kernel.Counts, stages: Sequence[int]) -> kernel.Counts:
@@ -300,13 +316,13 @@ def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> di
     return found
 
 
-def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Outcome:
+def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
     """What a strategy that stops within one model is expected to do: inclusion and exclusion over agreeing windows."""
     assert plan.vote is not None
     right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
     if not closed.any():
         return Outcome(right, drawn[None], agreed)
-    depth, w = int(plan.sizes[0, closed].max()), plan.window
+    depth = int(plan.sizes[0, closed].max())
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
     agree, agree_right, plurality_right = windows(counts, w, depth, tie_rule(rule, depth // 2 + 1))
     signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)

@@ -150,6 +150,21 @@ class Pool:
         right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
         return np.asarray(right & (self.codes >= 0) & self.recorded)
 
+    def number(self, column: str) -> NDArray[np.float64]:
+        """Return a number of each sample, in the shape of codes: one of `numbers`, or an extra column of numbers.
+
+        NaN where none was recorded. A column that is not there, or is no number, is a `PoolError`.
+        """
+        if column in self.numbers:
+            return self.numbers[column]
+        found = {f.name for f in self.extra.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)}
+        if column not in found:
+            names = sorted(found | set(self.numbers))
+            raise PoolError(f"the pool has no column {column!r} of numbers; {choose_from(column, names)}")
+        values = np.full(self.codes.shape, np.nan)
+        values[self.recorded] = self.extra[column].cast(pa.float64()).to_numpy()
+        return values
+
     def model_index(self, model: str) -> int:
         """Position of a model; an unknown one is a `PoolError` that names the nearest."""
         if model not in self.models:

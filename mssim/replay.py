@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-from mssim.kernels import sequential, staged
+from mssim.kernels import allocation, ballots, own, sequential, staged, stops
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
+from mssim.plans import Ints, Outcome, Plan
 from mssim.pool import Pool
-from mssim.stopping import NEVER
-from mssim.strategies import Outcome, Plan
+from mssim.stopping import NEVER, OwnStop
+from mssim.voting import Vote
 
 __all__ = ["ReplayTask", "Streams", "replay_tasks"]
 
 _DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
+_WITHIN = {"none": staged.PLAIN, "share": staged.SHARE}
 _ENTROPY = {"distinct": staged.ENTROPY_DISTINCT, "samples": staged.ENTROPY_SAMPLES}
+_BALLOTS = {"exp": ballots.SUM, "shortest": ballots.SHORTEST, "bests": ballots.BESTS}
+_CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
 
 
 class Streams:
@@ -37,52 +43,110 @@ class Streams:
 
 @dataclass(frozen=True)
 class ReplayTask:
-    """One block of questions and replays of one strategy: all that a worker needs."""
+    """One block of questions and replays of one plan: all that a worker needs."""
 
-    strategy: int
-    budgets: NDArray[np.int64]  # which budgets the plan is for
+    number: int  # of the plan
+    budgets: Ints  # which budgets the plan is for
     questions: slice
     recorded: Recorded
-    rules: staged.Rules
-    window: int
+    plan: Plan
+    numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
     replays: Replays
 
     def run(self) -> Outcome:
         """Replay; the numbers are sums over the replays."""
-        sizes, n = self.rules.sizes, self.replays.n
-        if len(sizes) > 1 or self.rules.kind == staged.COVERAGE or (self.rules.need != NEVER).any():
-            right, stopped = staged.staged(self.recorded, self.rules, self.replays)
-            stopped = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
-            agreed = stopped.sum(axis=0)
-            reached = n - np.concatenate([np.zeros_like(stopped[:1]), np.cumsum(stopped, axis=0)[:-1]])
-            return Outcome(right.T.astype(float), sizes[:, :, None] * reached, agreed)
-        hits, stopped = sequential.curve(self.recorded, self.rules.ties, int(sizes.max()), self.window, self.replays)
-        drawn, agreed = np.zeros((2, sizes.shape[1], len(hits)))
-        for b, size in enumerate(sizes[0]):
-            within = stopped[:, : size // self.window if self.window else 0]
-            agreed[b] = within.sum(axis=1)
-            drawn[b] = size * (n - agreed[b]) + within @ (self.window * np.arange(1, within.shape[1] + 1))
-        return Outcome(hits[:, sizes[0] - 1].T.astype(float), drawn[None], agreed)
+        if self.plan.cap:
+            return self._share_budget()
+        vote = self.plan.vote
+        if vote is not None and not vote.counts_only:
+            return self._vote_by_sample(vote)
+        one = len(self.plan.sizes) == 1 and (self.plan.need == NEVER).all()
+        return self._follow_one(vote) if one and vote is not None else self._ask_in_turn()
+
+    def _ends(self) -> NDArray[np.uint16]:
+        """Draws after which the only model stops, [question, replay]; no columns if it never does."""
+        stop, depth = self.plan.stop, int(self.plan.sizes.max())
+        if stop is None:
+            return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
+        if isinstance(stop, OwnStop):
+            return own.ends(self.recorded, depth, stop.function, self.replays)
+        return np.asarray(stops.ends(self.recorded, depth, stop.table(depth), self.replays))
+
+    def _ask_in_turn(self) -> Outcome:
+        rules = _rules(self.plan)
+        right, stopped = staged.staged(self.recorded, rules, self.replays)
+        return self._stage_outcome(right, stopped)
+
+    def _follow_one(self, vote: Vote) -> Outcome:
+        sizes, ends = self.plan.sizes[0], self._ends()
+        hits = sequential.curve(
+            self.recorded, TIE_RULES[vote.ties], int(sizes.max()), ends, self.plan.adopt, self.replays
+        )
+        return self._stopped_outcome(hits[:, sizes - 1], ends)
+
+    def _vote_by_sample(self, vote: Vote) -> Outcome:
+        rules, ends = _rules(self.plan), self._ends()
+        if vote.function is not None:
+            right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
+        else:
+            assert self.numbers is not None
+            kind = _BALLOTS.get(vote.ballots, ballots.MAX if vote.combine == "max" else ballots.SUM)
+            if vote.ballots == "exp" and vote.combine == "max":
+                kind = ballots.MAX
+            given = ballots.Ballots(self.numbers, kind, vote.m or 1, _CLOSE if vote.ballots == "number" else 0.0)
+            right, stopped = ballots.voted(self.recorded, rules, given, ends, self.replays)
+        return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
+
+    def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
+        """Put together what stages led to: right [question, budget], stopped [question, stage, budget]."""
+        stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
+        before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
+        agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
+        return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
+
+    def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
+        """Put together what one model led to: right [question, budget], ends [question, replay]."""
+        sizes, n = self.plan.sizes[0], self.replays.n
+        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
+        for b, size in enumerate(sizes):
+            stopped = ends <= size
+            agreed[b] = stopped.sum(axis=1)
+            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        return Outcome(right.T.astype(float), drawn[None], agreed)
+
+    def _share_budget(self) -> Outcome:
+        assert self.plan.vote is not None
+        caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
+        hits, drawn = allocation.shared(
+            self.recorded,
+            TIE_RULES[self.plan.vote.ties],
+            np.ascontiguousarray(self.plan.sizes[0]),
+            caps,
+            _levels(int(caps.max())),
+            self.replays,
+        )
+        right = hits.T.astype(float)
+        return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
 
 def replay_tasks(
-    strategy: int,
-    pool: Pool,
-    plan: Plan,
-    budgets: NDArray[np.int64],
-    streams: Streams,
-    *,
-    n_replays: int,
-    replacement: bool,
+    number: int, pool: Pool, plan: Plan, budgets: Ints, streams: Streams, *, n_replays: int, replacement: bool
 ) -> Iterator[ReplayTask]:
-    """Split the replays of a plan, made for some of the budgets, into blocks."""
-    rules = _rules(plan)
+    """Split the replays of a plan into blocks; `budgets` are the numbers of those that are replayed."""
+    if plan.repeats and budgets.size > 1:
+        # Where a model's second turn begins depends on the budget, so each budget has replays of its own.
+        for budget in budgets:
+            yield from replay_tasks(
+                number, pool, plan, budgets[budgets == budget], streams, n_replays=n_replays, replacement=replacement
+            )
+        return
+    part = plan.at(budgets)
+    keys, numbers = streams.of(plan.models), _numbers(pool, plan)
     rows = [pool.model_index(model) for model in plan.models]
-    keys = streams.of(plan.models)
-    draws = int(plan.sizes.max(axis=1).sum()) * n_replays  # per question
+    draws = int((part.sizes.max(axis=1) + _skipped(part)).sum()) * n_replays  # per question
     n_questions = len(pool.questions)
-    width = max(1, min(n_questions, _DRAWS_PER_TASK // draws))
-    pieces = max(1, draws // _DRAWS_PER_TASK)
+    width = n_questions if plan.cap else max(1, min(n_questions, _DRAWS_PER_TASK // draws))
+    pieces = max(1, draws * width // _DRAWS_PER_TASK)
     edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int)
     for q in range(0, n_questions, width):
         block = slice(q, min(q + width, n_questions))
@@ -95,9 +159,18 @@ def replay_tasks(
             keys[:, block].copy(),
             streams.ties[block].copy(),
         )
+        given = None if numbers is None else numbers[:, block].copy()
         for first, last in pairwise(edges):
             replays = Replays(int(first), int(last - first), replacement)
-            yield ReplayTask(strategy, budgets, block, recorded, rules, plan.window, replays)
+            yield ReplayTask(number, budgets, block, recorded, part, given, replays)
+
+
+def _skipped(plan: Plan) -> Ints:
+    """Draws of each stage's model that its earlier stages took, at the plan's only budget if a model has several."""
+    skip = np.zeros(len(plan.models), np.int64)
+    for i, model in enumerate(plan.models):
+        skip[i] = sum(plan.sizes[j, 0] for j in range(i) if plan.models[j] == model)
+    return skip
 
 
 def _rules(plan: Plan) -> staged.Rules:
@@ -105,7 +178,44 @@ def _rules(plan: Plan) -> staged.Rules:
     # In C order whichever budgets were picked: another layout would have Numba compile the kernel a second time.
     sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
-        return staged.Rules(sizes, need, np.ones(len(plan.models)), staged.COVERAGE, FIRST, plan.adopt)
-    weights = plan.vote.weights(len(plan.models))
-    kind = staged.PLAIN if plan.vote.within == "none" else _ENTROPY[plan.vote.normaliser]
-    return staged.Rules(sizes, need, weights, kind, TIE_RULES[plan.vote.ties], plan.adopt)
+        prior, kind, highest, ties = np.ones(len(plan.models)), staged.COVERAGE, False, FIRST
+    else:
+        prior = plan.vote.weights(len(plan.models))
+        kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
+        highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
+    return staged.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
+
+
+def _numbers(pool: Pool, plan: Plan) -> NDArray[np.float64] | None:
+    """What the ballots of a plan's vote are made of, scaled per question so that the largest ballot is about 1."""
+    vote = plan.vote
+    if vote is None or vote.column is None:
+        return None
+    rows = [pool.model_index(model) for model in plan.models]
+    recorded = pool.recorded[rows]
+    numbers = np.where(recorded, pool.number(vote.column)[rows], 0.0)
+    if vote.ballots == "exp":
+        assert vote.temperature is not None
+        highest = np.where(recorded, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
+        return np.asarray(np.exp(np.where(recorded, numbers - highest, 0.0) / vote.temperature))
+    if vote.ballots == "number":
+        scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
+        return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
+    return np.asarray(numbers)
+
+
+@lru_cache(maxsize=8)
+def _levels(cap: int) -> Ints:
+    """Levels of certainty that one answer leads, [votes of the second, votes of the first], from the least certain.
+
+    With equal votes it is 1/2 and the level is the number of draws, up to `cap`; all others are above. Equally
+    certain votes have one level each, the fewer votes first.
+    """
+    second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
+    leads = (first > second) & (first + second <= cap)
+    with np.errstate(divide="ignore"):  # no doubt that a double can tell from none
+        doubt = np.log(special.betainc(first[leads] + 1.0, second[leads] + 1.0, 0.5))
+    order = np.lexsort((first[leads] + second[leads], -np.round(doubt, 10)))
+    levels = np.zeros(first.size, np.int64)
+    levels[np.nonzero(leads)[0][order]] = cap + 1 + np.arange(order.size)
+    return levels.reshape(cap + 1, cap + 1)

@@ -2,112 +2,136 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mssim.errors import MssimError, StrategyError, choose_from, whole_number
-from mssim.stopping import NEVER, WindowStop, check_threshold, parse_stop, votes_to_agree
+from mssim.errors import MssimError, StrategyError, choose_from, is_number, whole_number
+from mssim.plans import Expected, Ints, Plan, allocate
+from mssim.specs import read_options, split, write
+from mssim.stopping import FORCED, NEVER, Stop, WindowStop, check_threshold, votes_to_agree
 from mssim.voting import Vote
 
-__all__ = ["Coverage", "Mixture", "ModelSwitch", "SelfConsistency", "Strategy", "parse_strategy"]
+__all__ = [
+    "AdaptiveAllocation",
+    "Cascade",
+    "Coverage",
+    "Mixture",
+    "ModelSwitch",
+    "OracleRouter",
+    "RandomRouter",
+    "SelfConsistency",
+    "Strategy",
+    "parse_strategy",
+]
 
-
-class Plan(NamedTuple):
-    """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn."""
-
-    models: Sequence[str]
-    sizes: NDArray[np.int64]  # samples that a stage draws; 0 = the stage is left out
-    need: NDArray[np.int64]  # votes of the leading answer that stop after this stage
-    vote: Vote | None  # None: right if any draw is right
-    adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
-    window: int = 0  # draws of a window whose agreement stops a strategy of one model; 0 = none does
-
-
-class Outcome(NamedTuple):
-    """What a plan led to, per budget and question: chances and expectations, or sums over replays."""
-
-    right: NDArray[np.float64]  # [budget, question], right answers
-    drawn: NDArray[np.float64]  # [stage, budget, question], samples
-    agreed: NDArray[np.float64]  # [budget, question], stages or windows that agreed, at most one per replay
+MOST_CAP = 1024
 
 
 class Strategy(ABC):
     """Base of the strategies: models in order, and how they share a budget."""
 
+    kind: ClassVar[str]
     models: Sequence[str]
 
     @abstractmethod
-    def plan(self, budgets: NDArray[np.int64]) -> Plan:
-        """Return what the strategy does at these budgets."""
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return what the strategy does at these budgets; most do one thing."""
+
+    def combine(self, parts: Sequence[Expected]) -> Expected:
+        """Make one result of what its plans led to."""
+        return parts[0]
+
+    def __str__(self) -> str:
+        return write(self.kind, self)
 
 
-def allocate(budgets: NDArray[np.int64], n_models: int, sizes: Sequence[int] | None = None) -> NDArray[np.int64]:
-    """Share every budget among the models.
-
-    Without `sizes`, ceil(budget / n) each in order until the budget is spent, as in ModelSwitch: the remainder goes to
-    the last model that gets any. With `sizes`, at most that many from each model in order.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_models, n_budgets)
-
-    Examples
-    --------
-    >>> allocate(np.array([16]), 3).T
-    array([[6, 6, 4]])
-    >>> allocate(np.array([16]), 6).T
-    array([[3, 3, 3, 3, 3, 1]])
-    >>> allocate(np.array([4, 6]), 2, sizes=(1, 5)).T
-    array([[1, 3],
-           [1, 5]])
-    """
-    most = np.array(sizes)[:, None] if sizes is not None else np.tile(-(-budgets // n_models), (n_models, 1))
-    before = np.cumsum(np.broadcast_to(most, (n_models, budgets.size)), axis=0) - most
-    return np.asarray(np.clip(budgets - before, 0, most), dtype=np.int64)
+# One model ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class SelfConsistency(Strategy):
-    """Sample one model B times and take the plurality (arXiv 2203.11171), or stop before that.
+    """Sample one model B times and vote (arXiv 2203.11171), or stop before that.
 
     Parameters
     ----------
     model : str
-    ties : {"first", "random", "wrong"}, default "first"
-        See `Vote`.
-    stop : WindowStop, optional
-        When to stop before the budget is spent; default: never.
+    vote : Vote, default plurality
+    stop : Stop, optional
+        When to stop before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`, `EValueStop`
+        or `OwnStop`; default: never. What was drawn until then votes; the window of a `WindowStop` is adopted.
 
     Examples
     --------
     >>> str(SelfConsistency("gpt-4"))
     'sc:gpt-4'
-    >>> str(SelfConsistency("gpt-4", stop=WindowStop(5)))
-    'sc:gpt-4,stop=window:5'
+    >>> from mssim import BetaStop
+    >>> str(SelfConsistency("gpt-4", Vote.best_of_n(), stop=BetaStop()))
+    'sc:gpt-4,vote=best_of_n,stop=beta:0.95'
     """
 
+    kind: ClassVar[str] = "sc"
     model: str
-    ties: str = "first"
-    stop: WindowStop | None = None
+    vote: Vote = field(default_factory=Vote.plurality)
+    stop: Stop | None = None
 
     def __post_init__(self) -> None:
-        Vote(ties=self.ties)
         _set_models(self, (self.model,))
-        if self.stop is not None and not isinstance(self.stop, WindowStop):
-            raise StrategyError(f"stop={self.stop!r}; give a rule such as WindowStop(5), or None")
+        _set_vote(self)
+        if self.stop is not None and not isinstance(self.stop, Stop):
+            raise StrategyError(f"stop={self.stop!r}; give a rule such as BetaStop() or WindowStop(5), or None")
 
-    def plan(self, budgets: NDArray[np.int64]) -> Plan:
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one stage."""
-        plan = _never_stop(self, allocate(budgets, 1), Vote(ties=self.ties))
-        return plan if self.stop is None else plan._replace(window=self.stop.window, adopt=True)
+        plan = _never_stop(self, allocate(budgets, 1), self.vote)
+        return (plan._replace(stop=self.stop, adopt=isinstance(self.stop, WindowStop)),)
 
-    def __str__(self) -> str:
-        return _spec("sc", self.models, {"ties": (self.ties, "first"), "stop": (self.stop, None)})
+
+@dataclass(frozen=True)
+class AdaptiveAllocation(Strategy):
+    """Share one total budget among all questions: the next sample goes where the leading answer is least certain.
+
+    A budget of B is B times the number of questions in all. Certainty is that of `BetaStop`, P[theta > 1/2] with the
+    votes of the two leading answers; among the equally certain, the question that waits longest, ties of votes by
+    fewest samples. Compare it with `SelfConsistency`, which spreads the same total evenly.
+
+    Questions depend on each other here: the result of one changes with the others that are in the pool, and
+    `replay_sd` and `mc_error`, which take them for independent, are approximate.
+
+    Parameters
+    ----------
+    model : str
+    cap : int, optional
+        Most samples of one question, up to 1024; default: all that were recorded.
+    ties : {"first", "random", "wrong"}, default "first"
+        See `Vote`.
+    """
+
+    kind: ClassVar[str] = "alloc"
+    model: str
+    cap: int | None = None
+    ties: str = "first"
+
+    def __post_init__(self) -> None:
+        _set_models(self, (self.model,))
+        Vote(ties=self.ties)
+        if self.cap is not None:
+            try:
+                object.__setattr__(self, "cap", whole_number("cap", self.cap, 1, MOST_CAP))
+            except MssimError as error:
+                raise StrategyError(f"AdaptiveAllocation: {error}") from None
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return one stage, whose size is a mean over questions."""
+        plan = _never_stop(self, allocate(budgets, 1), Vote.plurality(ties=self.ties))
+        return (plan._replace(cap=self.cap or MOST_CAP),)
+
+
+# Several models -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -119,52 +143,59 @@ class Coverage(Strategy):
     models : sequence of str
         Several models share the budget as in ModelSwitch.
     sizes : sequence of int, optional
-        Most samples per model; default: equal shares.
+        Most samples per model, in order until the budget is spent; default: equal shares.
+    shares : sequence of float, optional
+        Shares of the budget instead.
     """
 
+    kind: ClassVar[str] = "cov"
     models: Sequence[str]
     sizes: Sequence[int] | None = None
+    shares: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         _set_models(self, self.models)
-        _set_sizes(self)
+        _set_split(self)
 
-    def plan(self, budgets: NDArray[np.int64]) -> Plan:
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return stages that never stop and do not vote."""
-        return _never_stop(self, allocate(budgets, len(self.models), self.sizes), None)
-
-    def __str__(self) -> str:
-        return _spec("cov", self.models, {"sizes": (self.sizes, None)})
+        return (_never_stop(self, _allocate(self, budgets), None),)
 
 
 @dataclass(frozen=True)
 class Mixture(Strategy):
     """Draw from all models and vote; never stop early.
 
+    With ``Vote.max_consistency()``, SLM-MUX (arXiv 2510.05077).
+
     Parameters
     ----------
     models : sequence of str
         Their order decides ties under "first".
     vote : Vote, default plurality
-    sizes : sequence of int, optional
-        Most samples per model, in order until the budget is spent; default: equal shares.
+    sizes, shares
+        As in `Coverage`.
+
+    Examples
+    --------
+    >>> str(Mixture(["strong", "weak"], shares=(3, 1)))
+    'mix:strong+weak,shares=3/1'
     """
 
+    kind: ClassVar[str] = "mix"
     models: Sequence[str]
     vote: Vote = field(default_factory=Vote.plurality)
     sizes: Sequence[int] | None = None
+    shares: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         _set_models(self, self.models)
-        _set_sizes(self)
+        _set_split(self)
         _set_vote(self)
 
-    def plan(self, budgets: NDArray[np.int64]) -> Plan:
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return stages that never stop."""
-        return _never_stop(self, allocate(budgets, len(self.models), self.sizes), self.vote)
-
-    def __str__(self) -> str:
-        return _spec("mix", self.models, {**_vote_options(self.vote, "plurality"), "sizes": (self.sizes, None)})
+        return (_never_stop(self, _allocate(self, budgets), self.vote),)
 
 
 @dataclass(frozen=True)
@@ -174,7 +205,8 @@ class ModelSwitch(Strategy):
     Parameters
     ----------
     models : sequence of str
-        In the order in which they are asked; the paper advises the strongest first.
+        In the order in which they are asked; the paper advises the strongest first. A model named again goes on with
+        its draws: ``["strong", "strong"]`` is the control that switches to the same model (ESC as ModelSwitch).
     agreement : float, default 1.0
         Share of the most frequent answer among a model's draws at which it is believed; 1 is unanimity, 0 always stops
         after the first model, above 1 never stops.
@@ -185,8 +217,8 @@ class ModelSwitch(Strategy):
     test_last : bool, default True
         Whether the last model can agree too (article), or its draws always go to the vote (released analysis).
     vote : Vote, default ``Vote.entropy()``
-    sizes : sequence of int, optional
-        Most samples per model, in order until the budget is spent; default: ceil(budget / n) each, the remainder last.
+    sizes, shares
+        As in `Coverage`; default: ceil(budget / n) each, the remainder last.
 
     Examples
     --------
@@ -194,6 +226,7 @@ class ModelSwitch(Strategy):
     'ms:strong+weak,agreement=0.8,vote=plurality'
     """
 
+    kind: ClassVar[str] = "ms"
     models: Sequence[str]
     agreement: float = 1.0
     strict: bool = False
@@ -201,10 +234,11 @@ class ModelSwitch(Strategy):
     test_last: bool = True
     vote: Vote = field(default_factory=Vote.entropy)
     sizes: Sequence[int] | None = None
+    shares: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        _set_models(self, self.models)
-        _set_sizes(self)
+        _set_models(self, self.models, again=True)
+        _set_split(self)
         _set_vote(self)
         check_threshold(self.agreement, self.strict)
         if not isinstance(self.test_last, bool):
@@ -214,47 +248,184 @@ class ModelSwitch(Strategy):
                 f"on_agreement={self.on_agreement!r}; {choose_from(str(self.on_agreement), ['adopt', 'pool'])}"
             )
 
-    def plan(self, budgets: NDArray[np.int64]) -> Plan:
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return stages that stop when they agree."""
-        sizes = allocate(budgets, len(self.models), self.sizes)
+        sizes = _allocate(self, budgets)
         need = votes_to_agree(sizes, self.agreement, strict=self.strict)
         if not self.test_last:
-            final = (sizes > 0).sum(axis=0) - 1
-            need[final, np.arange(budgets.size)] = NEVER
-        return Plan(self.models, sizes, need, self.vote, self.on_agreement == "adopt")
-
-    def __str__(self) -> str:
-        options = {
-            "agreement": (self.agreement, 1.0),
-            "strict": (self.strict, False),
-            "on_agreement": (self.on_agreement, "adopt"),
-            "test_last": (self.test_last, True),
-            **_vote_options(self.vote, "entropy"),
-            "sizes": (self.sizes, None),
-        }
-        return _spec("ms", self.models, options)
+            _set_last(sizes, need, NEVER)
+        return (Plan(self.models, sizes, need, self.vote, self.on_agreement == "adopt"),)
 
 
-def _never_stop(strategy: Strategy, sizes: NDArray[np.int64], vote: Vote | None) -> Plan:
+@dataclass(frozen=True)
+class Cascade(Strategy):
+    """Accept the first model that agrees with itself, else the last model's answer alone (arXiv 2310.03094).
+
+    The consistency cascade: where ModelSwitch lets all draws vote, a cascade discards those of the models it did not
+    accept. Every answer is a plurality of one model's draws.
+
+    Parameters
+    ----------
+    models : sequence of str
+        In the order in which they are asked; the cheap one first.
+    agreement : float, default 1.0
+        Share of the most frequent answer at which a model is accepted.
+    strict : bool, default False
+        Whether the share must exceed `agreement`.
+    ties : {"first", "random", "wrong"}, default "first"
+        See `Vote`.
+    sizes, shares
+        As in `Coverage`.
+
+    Examples
+    --------
+    >>> str(Cascade(["weak", "strong"], agreement=0.6, sizes=(5, 1)))
+    'cascade:weak+strong,agreement=0.6,sizes=5/1'
+    """
+
+    kind: ClassVar[str] = "cascade"
+    models: Sequence[str]
+    agreement: float = 1.0
+    strict: bool = False
+    ties: str = "first"
+    sizes: Sequence[int] | None = None
+    shares: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        _set_models(self, self.models, again=True)
+        _set_split(self)
+        Vote(ties=self.ties)
+        check_threshold(self.agreement, self.strict)
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return stages that stop when they agree, the last of which always stops."""
+        sizes = _allocate(self, budgets)
+        need = votes_to_agree(sizes, self.agreement, strict=self.strict)
+        _set_last(sizes, need, FORCED)
+        return (Plan(self.models, sizes, need, Vote.plurality(ties=self.ties), adopt=True),)
+
+
+# Routers: one model per question, chosen before anything is drawn -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RandomRouter(Strategy):
+    """Send each question to one model, chosen at random, which spends the whole budget.
+
+    The choice is averaged over, not drawn: the result is the mean of the models' `SelfConsistency`.
+
+    Parameters
+    ----------
+    models : sequence of str
+    shares : sequence of float, optional
+        Chances of the models; default: equal.
+    vote, stop
+        As in `SelfConsistency`.
+    """
+
+    kind: ClassVar[str] = "random"
+    models: Sequence[str]
+    shares: Sequence[float] | None = None
+    vote: Vote = field(default_factory=Vote.plurality)
+    stop: Stop | None = None
+
+    def __post_init__(self) -> None:
+        _set_models(self, self.models)
+        _set_shares(self)
+        _alone(self)
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return one plan per model."""
+        return tuple(plan for strategy in _alone(self) for plan in strategy.plans(budgets))
+
+    def combine(self, parts: Sequence[Expected]) -> Expected:
+        """Return the mean over the models."""
+        shares = np.array(self.shares or [1.0] * len(parts))
+        chances = shares / shares.sum()
+        return Expected(
+            *(sum(c * x for c, x in zip(chances, values, strict=True)) for values in zip(*parts, strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class OracleRouter(Strategy):
+    """Send each question to the model that is most often right on it: the ceiling of all routers.
+
+    It knows what no router can: every model's accuracy on the question at this budget (ties: the cheaper model, then
+    the earlier one). That is estimated from the recorded samples it is then scored on, so with few samples the ceiling
+    is too high. A router chooses before anything is drawn; what could be chosen from the draws is `Coverage`.
+
+    Parameters
+    ----------
+    models : sequence of str
+    vote, stop
+        As in `SelfConsistency`.
+    """
+
+    kind: ClassVar[str] = "oracle"
+    models: Sequence[str]
+    vote: Vote = field(default_factory=Vote.plurality)
+    stop: Stop | None = None
+
+    def __post_init__(self) -> None:
+        _set_models(self, self.models)
+        _alone(self)
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return one plan per model."""
+        return tuple(plan for strategy in _alone(self) for plan in strategy.plans(budgets))
+
+    def combine(self, parts: Sequence[Expected]) -> Expected:
+        """Return, per budget and question, the best model's result."""
+        stacked = Expected(*(np.stack(values) for values in zip(*parts, strict=True)))
+        best = stacked.accuracy >= stacked.accuracy.max(axis=0) - 1e-12
+        chosen = np.where(best, np.nan_to_num(stacked.cost), np.inf).argmin(axis=0)
+        return Expected(*(np.take_along_axis(values, chosen[None], axis=0)[0] for values in stacked))
+
+
+def _alone(router: RandomRouter | OracleRouter) -> list[SelfConsistency]:
+    """Each model on its own, as a router asks it."""
+    return [SelfConsistency(model, router.vote, router.stop) for model in router.models]
+
+
+# What the strategies share --------------------------------------------------------------------------------------------
+
+_Split = Coverage | Mixture | ModelSwitch | Cascade
+
+
+def _never_stop(strategy: Strategy, sizes: Ints, vote: Vote | None) -> Plan:
     return Plan(strategy.models, sizes, np.full_like(sizes, NEVER), vote)
 
 
-def _set_vote(strategy: Mixture | ModelSwitch) -> None:
+def _allocate(strategy: _Split, budgets: Ints) -> Ints:
+    return allocate(budgets, len(strategy.models), strategy.sizes, strategy.shares)
+
+
+def _set_last(sizes: Ints, need: Ints, value: int) -> None:
+    """Set what the last stage that draws needs, at every budget."""
+    need[(sizes > 0).sum(axis=0) - 1, np.arange(sizes.shape[1])] = value
+
+
+def _set_vote(strategy: SelfConsistency | Mixture | ModelSwitch) -> None:
     if not isinstance(strategy.vote, Vote):
-        raise StrategyError(f"vote={strategy.vote!r}; give Vote.plurality() or Vote.entropy()")
+        raise StrategyError(f"vote={strategy.vote!r}; give Vote.plurality() or another vote")
     object.__setattr__(strategy, "vote", strategy.vote.ordered(strategy.models))
 
 
-def _set_models(strategy: Strategy, models: Sequence[str]) -> None:
+def _set_models(strategy: Strategy, models: Sequence[str], *, again: bool = False) -> None:
     names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
         raise StrategyError(f"{type(strategy).__name__}: models={models!r}; give one or more names")
-    if len(set(names)) < len(names):
+    if len(set(names)) < len(names) and not again:
         raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r}; name each model once")
     object.__setattr__(strategy, "models", names)
 
 
-def _set_sizes(strategy: Coverage | Mixture | ModelSwitch) -> None:
+def _set_split(strategy: _Split) -> None:
+    """Check how the budget is split."""
+    if strategy.sizes is not None and strategy.shares is not None:
+        raise StrategyError(f"sizes={strategy.sizes!r} and shares={strategy.shares!r}; give one of the two")
+    _set_shares(strategy)
     if strategy.sizes is None:
         return
     message = f"sizes={strategy.sizes!r}; give one whole number from 1 for each of {list(strategy.models)}"
@@ -267,39 +438,30 @@ def _set_sizes(strategy: Coverage | Mixture | ModelSwitch) -> None:
     object.__setattr__(strategy, "sizes", sizes)
 
 
-# Strategies in one line of text: kind:model+model,option=value,...
+def _set_shares(strategy: _Split | RandomRouter) -> None:
+    shares = strategy.shares
+    if shares is None:
+        return
+    given = tuple(shares) if isinstance(shares, Sequence) else ()
+    if len(given) != len(strategy.models) or not all(is_number(s) and 0 < s < math.inf for s in given):
+        raise StrategyError(f"shares={shares!r}; give one number above 0 for each of {list(strategy.models)}")
+    object.__setattr__(strategy, "shares", tuple(float(s) for s in given))
 
 
-def _spec(kind: str, models: Sequence[str], options: Mapping[str, tuple[Any, Any]]) -> str:
-    written = [f"{name}={_write(value)}" for name, (value, default) in options.items() if value != default]
-    return ",".join([f"{kind}:{'+'.join(models)}", *written])
+# From text ------------------------------------------------------------------------------------------------------------
 
-
-def _write(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return "/".join(_write(part) for part in value)
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
-def _vote_options(vote: Vote, default: str) -> dict[str, tuple[Any, Any]]:
-    return {
-        "vote": ("plurality" if vote.within == "none" else vote.within, default),
-        "normaliser": (vote.normaliser if vote.within == "entropy" else "distinct", "distinct"),
-        "prior": (vote.prior, None),
-        "ties": (vote.ties, "first"),
-    }
-
-
-_KINDS: dict[str, tuple[type[Strategy], tuple[str, ...]]] = {
-    "sc": (SelfConsistency, ("ties", "stop")),
-    "ms": (
+_KINDS: dict[str, type[Any]] = {
+    cls.kind: cls
+    for cls in (
+        SelfConsistency,
         ModelSwitch,
-        ("agreement", "strict", "on_agreement", "test_last", "vote", "normaliser", "prior", "ties", "sizes"),
-    ),
-    "mix": (Mixture, ("vote", "normaliser", "prior", "ties", "sizes")),
-    "cov": (Coverage, ("sizes",)),
+        Cascade,
+        Mixture,
+        Coverage,
+        RandomRouter,
+        OracleRouter,
+        AdaptiveAllocation,
+    )
 }
 
 
@@ -309,13 +471,14 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     Parameters
     ----------
     given : str or mapping
-        Text ``kind:model+model,option=value,...`` with kind sc (SelfConsistency), ms (ModelSwitch), mix (Mixture) or
-        cov (Coverage); or a mapping with the keys kind, models and the options. Model names with "+" or "," need the
-        mapping.
+        Text ``kind:model+model,option=value``, or a mapping with the keys kind, models and the options. Model names
+        with "+" or "," need the mapping. Kinds: sc (SelfConsistency), ms (ModelSwitch), cascade (Cascade), mix
+        (Mixture), cov (Coverage), random (RandomRouter), oracle (OracleRouter), alloc (AdaptiveAllocation).
 
-        Options: ties; for sc also stop (window:5); for ms and mix also vote (plurality or entropy), normaliser, prior
-        (2/1 in the order of the models), sizes (6/6/4); for ms also agreement, strict, on_agreement, test_last; for cov
-        sizes.
+        Options are the parameters of these classes: stop (beta:0.95, window:5, majority:0.8, entropy:0.75,
+        evalue:0.05), agreement, strict, on_agreement, test_last, sizes (6/6/4), shares (2/1), cap, ties; and for vote=
+        plurality, entropy, confidence, score_sum, best_of_n, max_consistency, shortest or majority_of_bests:
+        normaliser, temperature, column, m, within, combine, prior (2/1 in the order of the models), ties.
 
     Raises
     ------
@@ -325,88 +488,22 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     --------
     >>> parse_strategy("ms:gpt-35-turbo+gpt-4,agreement=0.8,vote=plurality").agreement
     0.8
-    >>> parse_strategy({"kind": "sc", "models": ["gpt-4"], "ties": "random"})
-    SelfConsistency(model='gpt-4', ties='random', stop=None)
+    >>> str(parse_strategy({"kind": "sc", "models": ["gpt-4"], "vote": "shortest", "m": 3}))
+    'sc:gpt-4,vote=shortest,m=3'
     """
     if isinstance(given, Strategy):
         return given
-    kind, models, options = _split(given)
+    kind, models, options = split(given)
     if kind not in _KINDS:
         raise StrategyError(f"strategy {given!r}: kind {kind!r}; {choose_from(kind, _KINDS)}")
-    cls, allowed = _KINDS[kind]
-    for name in options:
-        if name not in allowed:
-            raise StrategyError(f"strategy {given!r}: unknown option {name!r}; {choose_from(name, allowed)}")
+    cls = _KINDS[kind]
+    one = cls in (SelfConsistency, AdaptiveAllocation)
+    if one and len(models) != 1:
+        raise StrategyError(
+            f"strategy {given!r}: {cls.__name__} samples one model, given {models}; use mix for several"
+        )
     try:
-        return _build(cls, models, {name: _read(name, value) for name, value in options.items()})
+        built: Strategy = cls(models[0] if one else tuple(models), **read_options(cls, options))
     except StrategyError as error:
         raise StrategyError(f"strategy {given!r}: {error}") from None
-
-
-def _split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any]]:
-    if isinstance(given, Mapping):
-        options = dict(given)
-        models = options.pop("models", [])
-        if not isinstance(models, str | list | tuple) or not all(isinstance(name, str) for name in models):
-            raise StrategyError(f"strategy {given!r}: models={models!r}; give a list of names")
-        return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
-    if not isinstance(given, str) or ":" not in given:
-        raise StrategyError(f"strategy {given!r}: write kind:model+model,option=value, e.g. 'sc:gpt-4'")
-    kind, rest = given.split(":", 1)
-    models, *parts = rest.split(",")
-    options = {}
-    for part in parts:
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise StrategyError(f"strategy {given!r}: option {part!r}; write option=value")
-        if name.strip() in options:
-            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} is there twice; give it once")
-        options[name.strip()] = value.strip()
-    return kind.strip(), [name.strip() for name in models.split("+")], options
-
-
-def _read(name: str, value: Any) -> Any:
-    """Read the value of an option that may be text."""
-    if not isinstance(value, str):
-        return tuple(value) if isinstance(value, list) else value
-    if name == "stop":
-        return parse_stop(value)
-    try:
-        match name:
-            case "agreement":
-                return float(value)
-            case "sizes":
-                return tuple(int(part) for part in value.split("/"))
-            case "prior":
-                return tuple(float(part) for part in value.split("/"))
-            case "strict" | "test_last":
-                return {"true": True, "false": False}[value.lower()]
-    except (ValueError, KeyError):
-        raise StrategyError(f"{name}={value!r} cannot be read; e.g. {_EXAMPLES[name]}") from None
-    return value
-
-
-_EXAMPLES = {
-    "agreement": "agreement=0.8",
-    "sizes": "sizes=6/6/4",
-    "prior": "prior=2/1",
-    "strict": "strict=true",
-    "test_last": "test_last=false",
-}
-
-
-def _build(cls: type[Strategy], models: list[str], options: dict[str, Any]) -> Strategy:
-    if cls is SelfConsistency:
-        if len(models) != 1:
-            raise StrategyError(f"Self-Consistency samples one model, given {models}; use mix for several")
-        return SelfConsistency(models[0], **options)
-    if cls is Coverage:
-        return Coverage(tuple(models), **options)
-    within = options.pop("vote", "entropy" if cls is ModelSwitch else "plurality")
-    if within not in ("plurality", "entropy"):
-        raise StrategyError(f"vote={within!r}; {choose_from(str(within), ['plurality', 'entropy'])}")
-    named = {name: options.pop(name) for name in ("normaliser", "prior", "ties") if name in options}
-    if within == "plurality" and "normaliser" in named:
-        raise StrategyError("normaliser belongs to vote=entropy; leave it out or ask for that vote")
-    vote = Vote.plurality(**named) if within == "plurality" else Vote.entropy(**named)
-    return cls(tuple(models), vote=vote, **options)  # type: ignore[call-arg]
+    return built

@@ -12,6 +12,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from mssim import SelfConsistency, Vote
+
+PLAIN = Vote()
+
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
 
@@ -69,18 +73,83 @@ def entropy_weight(answers, normaliser="distinct"):
     return 1 / m + (1 - 1 / m) * (1 - entropy / math.log2(u if normaliser == "distinct" else m))
 
 
-def vote(stages, within="none", normaliser="distinct", prior=None):
-    """Scores of all answers, in the order in which they were seen: models in order, then draws in order."""
+def within_weight(vote, answers):
+    if vote.within == "entropy":
+        return entropy_weight(answers, vote.normaliser)
+    return 1 / len(answers) if vote.within == "share" and answers else 1.0
+
+
+def vote(stages, rule, numbers=None):
+    """Scores of all answers, in the order in which they were seen: models in order, then draws in order.
+
+    stages[i] are the answers that model i gave, numbers[i] the number recorded with each, rule a Vote of the library,
+    read by its documented attributes.
+    """
+    prior = rule.prior or [1.0] * len(stages)
+    weights = [p * within_weight(rule, answers) for p, answers in zip(prior, stages, strict=True)]
+    if rule.function is not None:
+        return own_vote(stages, rule, prior)
+    if rule.ballots == "one" and rule.combine == "max":
+        return most_consistent(stages, weights)
     scores = {}
     for i, answers in enumerate(stages):
-        weight = (prior[i] if prior else 1.0) * (entropy_weight(answers, normaliser) if within == "entropy" else 1.0)
-        for answer in answers:
-            if answer is not None:
-                scores[answer] = scores.get(answer, 0.0) + weight
+        order = range(len(answers))
+        if rule.ballots == "shortest":
+            order = sorted(order, key=lambda j: (numbers[i][j], j))[: rule.m]
+        for j in order:
+            answer = answers[j]
+            if answer is None:
+                continue
+            score = weights[i] * ballot(stages, numbers, rule, i, j)
+            if rule.combine == "max":
+                scores[answer] = max(scores.get(answer, -math.inf), score)
+            else:
+                scores[answer] = scores.get(answer, 0.0) + score
     return scores
 
 
-def is_right(scores, right, ties, rank):
+def ballot(stages, numbers, rule, i, j):
+    """What draw j of stage i counts."""
+    if rule.ballots in ("one", "shortest"):
+        return 1.0
+    if rule.ballots == "number":
+        return numbers[i][j]
+    if rule.ballots == "exp":
+        return math.exp(numbers[i][j] / rule.temperature)
+    valid = [
+        number
+        for a, b in zip(stages, numbers, strict=True)
+        for answer, number in zip(a, b, strict=False)
+        if answer is not None
+    ]
+    below, same = sum(x < numbers[i][j] for x in valid), sum(x == numbers[i][j] for x in valid)
+    # The best of m draws with replacement is among these if none is above and not all are below.
+    best_is_one = Fraction(below + same, len(valid)) ** rule.m - Fraction(below, len(valid)) ** rule.m
+    return float(best_is_one / same)
+
+
+def most_consistent(stages, weights):
+    """Scores of the answers that lead a model, the score of that model; earlier models first."""
+    scores = {}
+    for answers, weight in zip(stages, weights, strict=True):
+        votes = Counter(a for a in answers if a is not None)
+        for answer, n in votes.items():
+            # A later model moves its answer up only if it has a higher score.
+            if n == max(votes.values()) and weight * n > scores.get(answer, 0.0) * (1 + 1e-9):
+                scores.pop(answer, None)
+                scores[answer] = weight * n
+    return scores
+
+
+def own_vote(stages, rule, prior):
+    known = sorted({a for answers in stages for a in answers if a is not None})
+    counts = np.array([[answers.count(a) for a in known] for answers in stages], dtype=np.int64)
+    given = rule.function(counts.reshape(len(stages), len(known)), np.array(prior) / max(prior))
+    seen = dict.fromkeys(a for answers in stages for a in answers if a is not None)
+    return {answer: given[known.index(answer)] for answer in seen}
+
+
+def is_right(scores, right, ties, rank, close=0.0):
     """Whether the answer with the highest score is right; `rank` orders tied answers under "random".
 
     Without a rank, under "random": the share of orders in which it is.
@@ -88,7 +157,7 @@ def is_right(scores, right, ties, rank):
     if not scores:
         return False
     top = max(scores.values())
-    tied = [answer for answer, score in scores.items() if math.isclose(score, top, rel_tol=1e-9)]
+    tied = [answer for answer, score in scores.items() if math.isclose(score, top, rel_tol=1e-9, abs_tol=close)]
     if ties == "first":
         return tied[0] in right
     if ties == "random" and rank is None:
@@ -98,11 +167,62 @@ def is_right(scores, right, ties, rank):
     return all(answer in right for answer in tied)
 
 
+# Stopping within one model --------------------------------------------------------------------------------------------
+
+
+def leads(first, second):
+    """P[theta > 1/2], theta ~ Beta(first + 1, second + 1): a fair coin shows at most `first` heads in one flip more."""
+    n = first + second + 1
+    return Fraction(sum(math.comb(n, k) for k in range(first + 1)), 2**n)
+
+
+def e_value(first, second):
+    """The mean of (2 theta)^first (2 - 2 theta)^second over theta uniform on 1/2..1."""
+    beta = Fraction(math.factorial(first) * math.factorial(second), math.factorial(first + second + 1))
+    return 2 ** (first + second + 1) * beta * leads(first, second)
+
+
+def stops(stop, answers):
+    """Whether a rule stops after these draws."""
+    kind, n = type(stop).__name__, len(answers)
+    votes = Counter(a for a in answers if a is not None)
+    first, second = [*sorted(votes.values(), reverse=True), 0, 0][:2]
+    if kind == "WindowStop":
+        last = answers[-stop.window :]
+        return n % stop.window == 0 and len(set(last)) == 1 and last[0] is not None
+    if kind == "OwnStop":
+        known = sorted(votes)
+        return bool(stop.function(np.array([votes[a] for a in known], dtype=np.int64), n))
+    if first == 0:
+        return False
+    if kind == "BetaStop":
+        return leads(first, second) >= stop.threshold
+    if kind == "EValueStop":
+        return e_value(first, second) * Fraction(stop.alpha) >= 1
+    if n < stop.min_samples:
+        return False
+    if kind == "MajorityStop":
+        return first / n >= stop.share
+    assert kind == "EntropyStop"
+    counts = list(votes.values()) + [1] * (n - votes.total())
+    counts += [1] if len(counts) == 1 else []
+    entropy = -sum(c / sum(counts) * math.log2(c / sum(counts)) for c in counts)
+    return entropy / math.log2(len(counts)) <= stop.threshold + 1e-9
+
+
+def first_stop(stop, answers):
+    """Draws after which the rule first stops, or None."""
+    if stop is None:
+        return None
+    return next((n for n in range(1, len(answers) + 1) if stops(stop, answers[:n])), None)
+
+
 # Strategies -----------------------------------------------------------------------------------------------------------
 
 
-def allocate(budget, n, sizes=None):
-    each = [math.ceil(budget / n)] * n if sizes is None else sizes
+def allocate(budget, n, sizes=None, shares=None):
+    parts = [Fraction(share).limit_denominator(10**6) for share in shares or [1] * n]
+    each = [math.ceil(budget * part / sum(parts)) for part in parts] if sizes is None else sizes
     given = []
     for most in each:
         given.append(min(most, budget - sum(given)))
@@ -115,63 +235,65 @@ def agrees(answers, agreement, strict):
     return share > agreement if strict else share >= agreement
 
 
-def model_switch(draws, right, *, ties, rank, rule, agreement=1.0, strict=False, on_agreement="adopt", test_last=True):
-    """One replay: draws[i] are the answers that model i would give; returns (right, samples used per model)."""
+def model_switch(strategy, draws, right, rank, numbers):
+    """One replay: draws[i] are the answers that model i would give; returns (right, samples used per stage)."""
+    rule = strategy.vote
     asked = [i for i, answers in enumerate(draws) if answers]
     used = [0] * len(draws)
     for i in asked:
         used[i] = len(draws[i])
-        if i == asked[-1] and not test_last:
+        if i == asked[-1] and not strategy.test_last:
             break
-        if agrees(draws[i], agreement, strict):
-            stages = [draws[i]] if on_agreement == "adopt" else draws[: i + 1]
-            rules = {} if on_agreement == "adopt" else rule
-            return is_right(vote(stages, **rules), right, ties, rank), used
-    return is_right(vote(draws, **rule), right, ties, rank), used
+        if agrees(draws[i], strategy.agreement, strategy.strict):
+            if strategy.on_agreement == "adopt":
+                return is_right(vote([draws[i]], PLAIN), right, rule.ties, rank), used
+            reached = [answers if j <= i else [] for j, answers in enumerate(draws)]
+            return is_right(vote(reached, rule, numbers), right, rule.ties, rank, close(rule, numbers)), used
+    return is_right(vote(draws, rule, numbers), right, rule.ties, rank, close(rule, numbers)), used
 
 
-def windowed(draws, right, *, ties, rank, window):
-    """One model, whose first window of equal answers is adopted; else the plurality of all."""
-    for end in range(window, len(draws) + 1, window):
-        answers = set(draws[end - window : end])
-        if len(answers) == 1 and None not in answers:
-            return answers <= right, end
-    return is_right(vote([draws]), right, ties, rank), len(draws)
+def close(rule, numbers):
+    """Scores that differ by less than this are equal: sums of numbers that nearly cancel."""
+    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0) if rule.ballots == "number" else 0.0
 
 
-def mixture(draws, right, *, ties, rank, rule):
-    return is_right(vote(draws, **rule), right, ties, rank), [len(answers) for answers in draws]
+def cascade(strategy, draws, right, rank):
+    asked = [i for i, answers in enumerate(draws) if answers]
+    used = [0] * len(draws)
+    for i in asked:
+        used[i] = len(draws[i])
+        if i == asked[-1] or agrees(draws[i], strategy.agreement, strategy.strict):
+            return is_right(vote([draws[i]], PLAIN), right, strategy.ties, rank), used
+    raise AssertionError
+
+
+def one_model(strategy, answers, right, rank, numbers):
+    """Draws until the rule stops; the window that stops is adopted, else all draws so far vote."""
+    rule, end = strategy.vote, first_stop(strategy.stop, answers)
+    if end is not None and type(strategy.stop).__name__ == "WindowStop":
+        return answers[end - 1] in right, [end]
+    drawn, with_numbers = answers[:end], [given[:end] for given in numbers]
+    return is_right(vote([drawn], rule, with_numbers), right, rule.ties, rank, close(rule, numbers)), [len(drawn)]
 
 
 def coverage(draws, right):
     return any(a in right for answers in draws for a in answers), [len(answers) for answers in draws]
 
 
-def replay(strategy, draws, right, rank):
+def replay(strategy, draws, right, rank, numbers=()):
     """One replay of a strategy of the library, read by its documented attributes."""
     kind = type(strategy).__name__
     if kind == "Coverage":
         return coverage(draws, right)
-    if kind == "SelfConsistency" and strategy.stop is not None:
-        won, used = windowed(draws[0], right, ties=strategy.ties, rank=rank, window=strategy.stop.window)
-        return won, [used]
     if kind == "SelfConsistency":
-        return mixture(draws, right, ties=strategy.ties, rank=rank, rule={})
-    v = strategy.vote
-    rule = {"within": v.within, "normaliser": v.normaliser, "prior": v.prior}
+        return one_model(strategy, draws[0], right, rank, numbers)
+    if kind == "Cascade":
+        return cascade(strategy, draws, right, rank)
     if kind == "Mixture":
-        return mixture(draws, right, ties=v.ties, rank=rank, rule=rule)
-    return model_switch(
-        draws,
-        right,
-        ties=v.ties,
-        rank=rank,
-        rule=rule,
-        agreement=strategy.agreement,
-        strict=strategy.strict,
-        on_agreement=strategy.on_agreement,
-        test_last=strategy.test_last,
-    )
+        rule = strategy.vote
+        won = is_right(vote(draws, rule, numbers), right, rule.ties, rank, close(rule, numbers))
+        return won, [len(answers) for answers in draws]
+    return model_switch(strategy, draws, right, rank, numbers)
 
 
 def recorded(pool):
@@ -187,41 +309,116 @@ def recorded(pool):
     return samples, right
 
 
+def numbers_of(pool, strategy):
+    """numbers[model][question]: what the ballots of the strategy's vote are made of; empty if of nothing."""
+    column = getattr(getattr(strategy, "vote", None), "column", None)
+    if column is None:
+        return {}
+    frame = pool.to_frame().sort_values("sample_index", kind="stable")
+    return {
+        model: {q: rows[column].tolist() for q, rows in of_model.groupby("question_id")}
+        for model, of_model in frame.groupby("model")
+    }
+
+
 def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
-    """Per question: how many replays are right, and samples used per model over all replays.
+    """Per question: how many replays are right, and samples used over all replays.
 
     With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams.
     """
+    kind = type(strategy).__name__
+    if kind in ("RandomRouter", "OracleRouter"):
+        options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+        return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
+    if kind == "AdaptiveAllocation":
+        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement)
     samples, right = recorded(pool)
+    numbers = numbers_of(pool, strategy)
+    sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
         known = sorted({a for model in pool.models for a in samples[model][q] if a is not None})
-        n_right, total = 0, [0] * len(strategy.models)
+        n_right, total = 0, 0
         for r in range(n_replays):
-            draws = []
-            for model, size in zip(
-                strategy.models, allocate(budget, len(strategy.models), sizes_of(strategy)), strict=True
-            ):
-                given = samples[model][q]
+            places = {}
+            for model in dict.fromkeys(strategy.models):
+                n = len(samples[model][q])
+                depth = sum(size for m, size in zip(strategy.models, sizes, strict=True) if m == model)
                 if rng is not None:
-                    draws.append(rng.choices(given, k=size) if replacement else rng.sample(given, size))
+                    places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
-                    draws.append([given[p] for p in positions(seed, model, q, r, len(given), size, replacement)])
+                    places[model] = positions(seed, model, q, r, n, depth, replacement)
+            draws, with_numbers = [], []
+            for model, size in zip(strategy.models, sizes, strict=True):
+                turn, places[model] = places[model][:size], places[model][size:]
+                draws.append([samples[model][q][p] for p in turn])
+                with_numbers.append([numbers[model][q][p] for p in turn] if numbers else [])
             ranks = (
                 random_ranks(known, rng)
                 if rng is not None
                 else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
             )
-            won, spent = replay(strategy, draws, right[q], ranks.get)
+            won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers)
             n_right += won
-            total = [t + s for t, s in zip(total, spent, strict=True)]
+            total += sum(spent)
         hits.append(n_right)
         used.append(total)
     return hits, used
 
 
-def sizes_of(strategy):
-    return getattr(strategy, "sizes", None)
+def routed(strategy, evaluate_one):
+    """The mean of the models each on its own, or per question the one that is most often right."""
+    parts = [evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop)) for model in strategy.models]
+    if type(strategy).__name__ == "RandomRouter":
+        shares = [Fraction(share) for share in strategy.shares or [1] * len(parts)]
+        return [
+            [
+                sum(s * x for s, x in zip(shares, given, strict=True)) / sum(shares)
+                for given in zip(*values, strict=True)
+            ]
+            for values in zip(*parts, strict=True)
+        ]
+    best = [max(range(len(parts)), key=lambda i: parts[i][0][q]) for q in range(len(parts[0][0]))]
+    return [parts[i][0][q] for q, i in enumerate(best)], [parts[i][1][q] for q, i in enumerate(best)]
+
+
+def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
+    """All questions share one budget; the next sample goes to the least certain leader."""
+    samples, right = recorded(pool)
+    (model,) = strategy.models
+    questions = pool.question_ids
+    given = [samples[model][q] for q in questions]
+    caps = [min(strategy.cap or 1024, len(answers)) for answers in given]
+    known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
+    hits, used = [0] * len(questions), [0] * len(questions)
+    for r in range(n_replays):
+        orders = [
+            positions(seed, model, q, r, len(answers), cap, replacement)
+            for q, answers, cap in zip(questions, given, caps, strict=True)
+        ]
+        drawn = [[] for _ in questions]
+        waiting = list(range(len(questions)))  # who waits longest comes first
+        for _ in range(budget * len(questions)):
+            q = min(waiting, key=lambda q: certainty(drawn[q]))
+            waiting.remove(q)
+            drawn[q].append(given[q][orders[q][len(drawn[q])]])
+            if len(drawn[q]) < caps[q]:
+                waiting.append(q)
+        for q, answers in enumerate(drawn):
+            ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
+            hits[q] += is_right(vote([answers], PLAIN), right[questions[q]], strategy.ties, ranks.get)
+            used[q] += len(answers)
+    return hits, used
+
+
+def certainty(answers):
+    votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
+    first, second = [*votes, 0, 0][:2]
+    return leads(first, second), len(answers) if first == second else first + second
+
+
+def split_of(strategy):
+    return getattr(strategy, "sizes", None), getattr(strategy, "shares", None)
 
 
 def random_ranks(known, rng):
@@ -239,8 +436,10 @@ def orders(answers, size, replacement):
 
 def expectation(pool, strategy, budget, *, replacement=False):
     """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
+    if type(strategy).__name__ in ("RandomRouter", "OracleRouter"):
+        return routed(strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
     samples, right = recorded(pool)
-    sizes = allocate(budget, len(strategy.models), sizes_of(strategy))
+    sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     accuracy, used = [], []
     for q in pool.question_ids:
         chances = [orders(samples[m][q], size, replacement) for m, size in zip(strategy.models, sizes, strict=True)]

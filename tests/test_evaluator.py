@@ -2,7 +2,7 @@
 
 import multiprocessing
 import random
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,10 +20,10 @@ from mssim import (
 )
 from mssim import replay as replay_module
 from tests import naive
-from tests.conftest import long_frame, make_pool, replay
+from tests.conftest import Backwards, long_frame, make_pool, replay
 
 RULES = {
-    "sc": SelfConsistency("x", ties="random"),
+    "sc": SelfConsistency("x", Vote.plurality(ties="random")),
     "ms": ModelSwitch(["x", "y"], vote=Vote.entropy(ties="random")),
     "pool": ModelSwitch(["y", "x"], agreement=0.6, on_agreement="pool"),
     "mix": Mixture(["x", "y", "z"]),
@@ -40,19 +40,6 @@ def random_pool(n_questions=12, n_samples=24, seed=0, **columns):
         for model in "xyz":
             answers[model, f"q{q}"] = rng.choices(["a", *tempting, None], k=n_samples)
     return make_pool(answers, **columns)
-
-
-class Backwards(Executor):
-    """Does the last task first, each when it is asked for."""
-
-    def map(self, function, *iterables, **_):
-        tasks = list(zip(*iterables, strict=True))
-        return iter([function(*task) for task in reversed(tasks)][::-1])
-
-    def submit(self, function, *args, **options):
-        future = Future()
-        future.set_result(function(*args, **options))
-        return future
 
 
 def bits(**options):

@@ -16,13 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import (
+    Cascade,
     Coverage,
     Evaluation,
     Mixture,
     ModelSwitch,
     MssimError,
+    OracleRouter,
     Pool,
     PoolWarning,
+    RandomRouter,
     SelfConsistency,
     StrategyError,
     Vote,
@@ -32,8 +35,8 @@ from mssim import (
     load_pool,
 )
 from tests import naive
-from tests.conftest import make_pool, replay
-from tests.test_evaluator import Backwards, random_pool
+from tests.conftest import Backwards, make_pool, replay
+from tests.test_evaluator import random_pool
 from tests.test_replays import XYZ, pools
 
 TIES = st.sampled_from(["first", "random", "wrong"])
@@ -68,12 +71,17 @@ def switches(draw, n):
 
 
 ONE_MODEL = st.one_of(
-    st.builds(SelfConsistency, st.sampled_from(XYZ), TIES),
-    st.builds(SelfConsistency, st.sampled_from(XYZ), TIES, st.builds(WindowStop, st.integers(1, 3))),
+    st.builds(SelfConsistency, st.sampled_from(XYZ), st.builds(Vote, ties=TIES)),
+    st.builds(
+        SelfConsistency, st.sampled_from(XYZ), st.builds(Vote, ties=TIES), st.builds(WindowStop, st.integers(1, 3))
+    ),
     st.builds(Coverage, st.just(["x"])),
+    st.builds(RandomRouter, st.just(XYZ[:2]), st.sampled_from([None, (1, 3)]), st.builds(Vote, ties=TIES)),
+    st.builds(OracleRouter, st.just(XYZ[:2]), st.builds(Vote, ties=TIES), st.just(WindowStop(2))),
     switches(1),
 )
 SEVERAL = st.one_of(
+    st.builds(Cascade, st.sampled_from([XYZ[:2], XYZ]), st.sampled_from([0.0, 0.5, 0.75, 1.0, 2.0]), ties=TIES),
     switches(2),
     switches(2),
     switches(3),
@@ -137,7 +145,7 @@ def test_entropy_weights_need_no_replays_where_at_most_one_model_can_vote(pool, 
 )
 def test_windows_are_precise(counts, right, window, k):
     pool = pool_of_counts([counts], {"abc"[c] for c in right})
-    result = evaluate(pool, SelfConsistency("x", "random", WindowStop(window)), k, method="exact")
+    result = evaluate(pool, SelfConsistency("x", Vote.plurality(ties="random"), WindowStop(window)), k, method="exact")
     accuracy, used = naive.after_windows(counts, k, right, window)
     assert abs(Fraction(result.accuracy.item()) - accuracy) < 1e-9
     assert abs(Fraction(result.samples_used.item()) - used) < 1e-9
@@ -224,7 +232,7 @@ def test_replays_agree_within_their_error():
 
 CLOSED = {
     "sc": SelfConsistency("x"),
-    "sc wrong": SelfConsistency("y", ties="wrong"),
+    "sc wrong": SelfConsistency("y", Vote.plurality(ties="wrong")),
     "windows": SelfConsistency("x", stop=WindowStop(3)),
     "cov": Coverage(["x", "y"]),
     "mix": Mixture(["y", "x"], Vote.plurality(prior=(2, 1.5))),

@@ -62,8 +62,10 @@ STRATEGIES = st.one_of(
     switches(),
     switches(2),
     st.builds(Mixture, st.just(XYZ), votes()),
-    st.builds(SelfConsistency, st.sampled_from(XYZ), TIES),
-    st.builds(SelfConsistency, st.sampled_from(XYZ), TIES, st.builds(WindowStop, st.integers(1, 4))),
+    st.builds(SelfConsistency, st.sampled_from(XYZ), st.builds(Vote, ties=TIES)),
+    st.builds(
+        SelfConsistency, st.sampled_from(XYZ), st.builds(Vote, ties=TIES), st.builds(WindowStop, st.integers(1, 4))
+    ),
     st.builds(Coverage, st.sampled_from([["x"], ["x", "y"], ["z", "y", "x"]])),
 )
 
@@ -85,7 +87,7 @@ def test_every_decision_equals_the_naive_one(pool, strategy, seed, replacement):
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(pool, strategy, budget, n_replays=6, seed=seed, replacement=replacement)
         assert hits[i] == expected
-        assert used[i] == [sum(models) for models in spent]
+        assert used[i] == spent
 
 
 @given(pools(), st.lists(st.integers(1, 5), min_size=3, max_size=3), st.data())
@@ -101,7 +103,7 @@ def test_sizes_per_model_equal_the_naive_ones(pool, sizes, data):
     hits, used = counts(pool, strategy, budgets)
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(pool, strategy, budget, n_replays=6)
-        assert (hits[i], used[i]) == (expected, [sum(models) for models in spent])
+        assert (hits[i], used[i]) == (expected, spent)
 
 
 @pytest.mark.parametrize("ties", ["first", "random", "wrong"])
@@ -111,35 +113,12 @@ def test_one_stage_gives_the_same_in_both_kernels(ties):
     in_stages = ModelSwitch(["x"], agreement=2, test_last=True, vote=Vote.plurality(ties=ties))
     entropy = Mixture(["x"], vote=Vote.entropy(ties=ties))
     one, two, three = (
-        counts(pool, s, range(1, 41), n_replays=33) for s in (SelfConsistency("x", ties), in_stages, entropy)
+        counts(pool, s, range(1, 41), n_replays=33)
+        for s in (SelfConsistency("x", Vote.plurality(ties=ties)), in_stages, entropy)
     )
     # agreement above 1 never stops, so the plan is the plain curve; a threshold no share can reach goes the other way
     never = ModelSwitch(["x"], agreement=1.0, strict=True, vote=Vote.plurality(ties=ties))
     assert one == two == three == counts(pool, never, range(1, 41), n_replays=33)
-
-
-@given(pools(), STRATEGIES)
-def test_relabelling_answers_changes_nothing_but_ties(pool, strategy):
-    if "random" in (getattr(strategy, "ties", None), getattr(getattr(strategy, "vote", None), "ties", None)):
-        return
-    frame = pool.to_frame()
-    renamed = frame.assign(answer=frame["answer"].map({"a": "zeta", "b": "y", "c": "x", "d": "alpha"}))
-    budgets = range(1, pool.codes.shape[2] + 1)
-    assert counts(pool, strategy, budgets) == counts(Pool.from_frame(renamed), strategy, budgets)
-
-
-@given(pools(), switches(2))
-def test_a_model_that_is_never_reached_changes_nothing(pool, strategy):
-    """The first model always stops, so the third, which has its share of the budget, is never asked."""
-    options = {
-        "agreement": 0.0,
-        "on_agreement": strategy.on_agreement,
-        "vote": Vote("entropy", ties=strategy.vote.ties),
-    }
-    n = pool.codes.shape[2]
-    two = ModelSwitch(XYZ[:2], sizes=(n, 1), **options)
-    three = ModelSwitch(XYZ, sizes=(n, 1, 2), **options)
-    assert counts(pool, two, [n + 1, n + 3]) == counts(pool, three, [n + 1, n + 3])
 
 
 @pytest.mark.parametrize("window", [1, 3, 5, 60, 200])
@@ -149,7 +128,7 @@ def test_deep_windows_equal_the_naive_ones(window):
     hits, used = counts(deep_pool(), strategy, budgets, n_replays=40)
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(deep_pool(), strategy, budget, n_replays=40)
-        assert (hits[i], used[i]) == (expected, [sum(models) for models in spent])
+        assert (hits[i], used[i]) == (expected, spent)
 
 
 def deep_pool():
@@ -169,7 +148,7 @@ def test_deep_stages_equal_the_naive_ones(normaliser, on_agreement):
     hits, used = counts(pool, strategy, budgets, n_replays=12)
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(pool, strategy, budget, n_replays=12)
-        assert (hits[i], used[i]) == (expected, [sum(models) for models in spent])
+        assert (hits[i], used[i]) == (expected, spent)
 
 
 @pytest.mark.parametrize(("excess", "accuracy"), [(0.0, 0.0), (1e-12, 0.0), (1e-7, 1.0)])
@@ -178,36 +157,6 @@ def test_scores_tie_up_to_rounding_and_no_further(excess, accuracy):
     pool = make_pool({("x", "q"): ["a"] * 3, ("y", "q"): ["b"] * 3}, truth="b")
     vote = Vote.plurality(prior=(0.1, 0.1 * (1 + excess)))
     assert replay(pool, Mixture(XYZ[:2], vote), 6, n_replays=2).accuracy.item() == accuracy
-
-
-@given(pools(), st.sampled_from(["first", "random", "wrong"]))
-def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(pool, ties):
-    n = pool.codes.shape[2]
-    vote = Vote.entropy(ties=ties)
-    always = ModelSwitch(XYZ, agreement=0, vote=vote)
-    never = ModelSwitch(XYZ, agreement=1.01, vote=vote)
-    budgets = [3 * k for k in range(1, n + 1)]
-    assert counts(pool, always, budgets)[0] == counts(pool, SelfConsistency("x", ties), range(1, n + 1))[0]
-    assert counts(pool, always, budgets)[1] == counts(pool, SelfConsistency("x", ties), range(1, n + 1))[1]
-    assert counts(pool, never, budgets) == counts(pool, Mixture(XYZ, vote), budgets)
-
-
-@given(pools(), switches())
-def test_samples_used_lie_between_the_first_stage_and_the_budget(pool, strategy):
-    n = len(strategy.models)
-    budgets = np.arange(1, n * pool.codes.shape[2] + 1)
-    result = replay(pool, strategy, budgets, n_replays=6)
-    first = np.array([naive.allocate(b, n)[0] for b in budgets])
-    assert (result.samples_used[0] >= first[:, None]).all()
-    assert (result.samples_used[0] <= budgets[:, None]).all()
-
-
-@given(pools(), st.booleans())
-def test_samples_used_grow_with_the_threshold(pool, strict):
-    thresholds = [0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.1]
-    rules = {str(t): ModelSwitch(XYZ, agreement=t, strict=strict) for t in thresholds}
-    used = replay(pool, rules, [pool.codes.shape[2]], n_replays=8).samples_used
-    assert (np.diff(used, axis=0) >= 0).all()
 
 
 @given(pools(), st.sampled_from([XYZ[:1], XYZ[:2], XYZ]))
@@ -219,26 +168,9 @@ def test_coverage_is_monotone_and_the_ceiling(pool, models):
     assert (result.accuracy[1:] <= result.accuracy[0]).all()
 
 
-@given(pools(), votes(), st.sampled_from([1e-3, 0.3, 3.3, 7.0, 1e6]))
-def test_scaling_all_weights_changes_nothing(pool, vote, factor):
-    prior = vote.prior or (1, 1, 1)
-    scaled = Vote(vote.within, vote.normaliser, tuple(w * factor for w in prior), vote.ties)
-    budgets = range(1, 3 * pool.codes.shape[2] + 1)
-    assert counts(pool, ModelSwitch(XYZ, vote=vote), budgets) == counts(pool, ModelSwitch(XYZ, vote=scaled), budgets)
-
-
-@given(pools(), STRATEGIES, st.integers(1, 5))
-def test_a_budget_alone_gives_what_it_gives_among_others(pool, strategy, budget):
-    most = pool.codes.shape[2] * len(strategy.models)
-    budget = min(budget, most)
-    together = counts(pool, strategy, range(1, most + 1))
-    alone = counts(pool, strategy, [budget])
-    assert (alone[0][0], alone[1][0]) == (together[0][budget - 1], together[1][budget - 1])
-
-
 @given(pools(), STRATEGIES)
 def test_selecting_models_and_questions_leaves_their_draws_alone(pool, strategy):
-    if "random" in (getattr(strategy, "ties", None), getattr(getattr(strategy, "vote", None), "ties", None)):
+    if getattr(getattr(strategy, "vote", None), "ties", None) == "random":
         return
     n = pool.codes.shape[2]
     part = pool.select(models=strategy.models, questions=pool.question_ids[-1:])
@@ -254,15 +186,3 @@ def test_one_version_of_a_kernel_serves_all_plans():
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
     assert len(staged.staged.signatures) == len(sequential.curve.signatures) == 1
-
-
-def test_permuting_samples_changes_nothing_but_monte_carlo_error():
-    # z-scores of independent replays of two orders of one pool; fails for one seed in a million.
-    rng = random.Random(5)
-    given_ = {(m, f"q{q}"): rng.choices("aabbc", k=12) for m in "xy" for q in range(20)}
-    shuffled = {key: rng.sample(answers, len(answers)) for key, answers in given_.items()}
-    one, two = (
-        replay(make_pool(p), ModelSwitch(XYZ[:2]), [8], n_replays=4000).to_frame().iloc[0] for p in (given_, shuffled)
-    )
-    assert abs(one.accuracy - two.accuracy) < 5 * np.hypot(one.mc_error, two.mc_error)
-    assert one.mc_error > 0

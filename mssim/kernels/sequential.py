@@ -6,38 +6,24 @@ import numpy as np
 from numba import njit
 
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import LANES, buffers, inlined, lead, load, right_classes, start
-
-
-@inlined
-def _first_agreement(order, row, window, n_windows, nothing):
-    """The first window whose draws all give the same answer; n_windows if none does."""
-    for t in range(n_windows):
-        answer, same = order[row, t * window], 1
-        while same < window and order[row, t * window + same] == answer:
-            same += 1
-        if same == window and answer != nothing:
-            return t
-    return n_windows
+from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
 
 
 @njit(nogil=True, cache=True)
-def curve(recorded, ties, depth, window, replays):
-    """Plurality of one model after every number of draws up to `depth`, unless a window of draws agreed before.
+def curve(recorded, ties, depth, ends, adopt, replays):
+    """Plurality of one model after every number of draws up to `depth`, unless it stopped before.
 
     recorded : Recorded, of which the first stage is used
     ties     : FIRST, RANDOM or WRONG
-    window   : draws of a window; 0 = none stops
+    ends     : uint16 [question, replay], draws after which a replay stops (see stops.ends); no columns: none does
+    adopt    : whether the last draw before a stop is the answer, or the plurality of all until then
     replays  : Replays
 
-    Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right; and stopped
-    [question, window], replays in which a window was the first to agree.
+    Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right.
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
-    n_windows = depth // window if window > 0 else 0
-    stopped = np.zeros((n_questions, n_windows), np.int64)
     samples, scratch, order, targets, tally, best = buffers(1, width, depth, offsets)
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
@@ -49,13 +35,12 @@ def curve(recorded, ties, depth, window, replays):
                 start(tally, order, lane, depth, right, ties, word(tie_keys[q], r + lane))
             lead(0, depth, order, tally, best)
             for lane in range(min(LANES, replays.first + replays.n - r)):
-                agreed = _first_agreement(order, lane, window, n_windows, right.size - 1)
                 end = depth
-                if agreed < n_windows:
-                    stopped[q, agreed] += 1
-                    end = (agreed + 1) * window - 1
+                if ends.shape[1] > 0 and ends[q, r - replays.first + lane] <= depth:
+                    end = np.int64(ends[q, r - replays.first + lane]) - 1
+                    answer = right[order[lane, end]] if adopt else best[lane, end + 1] & 1
                     for j in range(end, depth):
-                        hits[q, j] += right[order[lane, end]]
+                        hits[q, j] += answer
                 for j in range(end):
                     hits[q, j] += best[lane, j + 1] & 1
-    return hits, stopped
+    return hits

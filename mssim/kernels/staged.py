@@ -15,22 +15,25 @@ from mssim.kernels.tally import (
     HIGHER,
     LANES,
     SHIFT,
+    TAG_MASK,
+    UNIT,
     buffers,
     inlined,
     lead,
     load,
+    logarithms,
     right_classes,
     start,
-    tie_rank,
+    wins,
 )
 
-PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, COVERAGE = 0, 1, 2, 3  # what the final vote counts
-# What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see _logarithms), distinct answers,
+# What a stage's votes count in the final vote: 1, an entropy weight, 1 / draws; or whether any draw is right.
+PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, SHARE, COVERAGE = 0, 1, 2, 3, 4
+# What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see logarithms), distinct answers,
 # valid answers.
 AT, ORDERED, DISTINCT, VALID = 0, 1, 2, 3
 
-_SETTLED = -1
-_UNIT = 2.0**-40
+SETTLED = -1
 
 
 class Rules(NamedTuple):
@@ -39,30 +42,15 @@ class Rules(NamedTuple):
     sizes: NDArray[np.int64]  # [stage, budget], samples that a stage draws; 0 = the stage is left out
     need: NDArray[np.int64]  # [stage, budget], votes of the leading answer that stop the replay after this stage
     prior: NDArray[np.float64]  # [stage], positive weight of the stage's model in a vote
-    kind: int  # PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES or COVERAGE
+    kind: int  # PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, SHARE or COVERAGE
+    highest: bool  # whether the stage whose leader scores highest gives the answer; else votes add up
     ties: int  # FIRST, RANDOM or WRONG
     adopt: bool  # whether a stage that stops gives the answer alone; else all drawn so far vote
+    skip: NDArray[np.int64]  # [stage], draws of the stage's model that earlier stages took
 
 
 @njit(nogil=True, cache=True)
-def _logarithms(depth):
-    """Tables over n votes of log2 n, 1 / log2 n, 1 / n, and what vote n + 1 adds to n log2 n.
-
-    The last is in units of 2**-40: whole numbers, whose sum is the same in any order.
-    """
-    logs, inverse_logs, inverses = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
-    steps, before = np.zeros(depth, np.int64), np.int64(0)
-    for n in range(2, depth + 1):
-        logs[n], inverses[n] = np.log2(n), 1.0 / n
-        inverse_logs[n] = 1.0 / logs[n]
-        term = np.int64(np.rint(n * logs[n] / _UNIT))
-        steps[n - 1] = term - before
-        before = term
-    return logs, inverse_logs, inverses, steps
-
-
-@njit(nogil=True, cache=True)
-def _deepest(sizes):
+def deepest(sizes):
     """The most draws of every stage."""
     depths = np.zeros(sizes.shape[0], np.int64)
     for i in range(sizes.shape[0]):
@@ -71,7 +59,7 @@ def _deepest(sizes):
 
 
 @inlined
-def _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
+def settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
     """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
     row, n_open = i * LANES + lane, 0
     for b in range(last.shape[1]):
@@ -79,7 +67,7 @@ def _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
             tally = best[row, sizes[i, b]]
             if tally >> SHIFT >= need[i, b]:
                 stopped[q, i, b] += 1
-                last[lane, b] = _SETTLED if adopt else i
+                last[lane, b] = SETTLED if adopt else i
                 if adopt:
                     hits[q, b] += tally & 1
             else:
@@ -136,20 +124,16 @@ def _forget(counts, members, facts):
 
 
 @inlined
-def _weight(kind, facts, i, logs, inverse_logs, inverses):
-    """The within-model weight: 1, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m bits."""
+def within_weight(kind, facts, i, logs, inverse_logs, inverses):
+    """The within-model weight: 1, 1 / draws, or 1/m + (1 - 1/m)(1 - H / normaliser), H = log2 m - sum(n log2 n) / m."""
     distinct, valid = facts[i, DISTINCT], facts[i, VALID]
+    if kind == SHARE:
+        return inverses[facts[i, AT]]
     if kind == PLAIN or distinct <= 1:
         return 1.0
     share = inverses[valid]
-    entropy = logs[valid] - facts[i, ORDERED] * _UNIT * share
+    entropy = logs[valid] - facts[i, ORDERED] * UNIT * share
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
-
-
-@njit(nogil=True, cache=True)
-def _wins(ties, right, tie_state, c, other):
-    """Whether class c wins a tie against another class."""
-    return tie_rank(ties, right[c], tie_state, c) > tie_rank(ties, right[other], tie_state, other)
 
 
 @inlined
@@ -169,9 +153,23 @@ def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state)
                 score += weights[k] * counts[k, c]
             if score > bar:
                 top, bar, winner = score, score * HIGHER, c
-            elif ties != FIRST and 0.0 < top <= score * HIGHER and _wins(ties, right, tie_state, c, winner):
+            elif ties != FIRST and 0.0 < top <= score * HIGHER and wins(ties, right, tie_state, c, winner):
                 winner = c
     return right[winner]
+
+
+@inlined
+def _highest(best, lane, sizes, b, last, weights, ties):
+    """The tally of the stage whose leader scores highest; of equals the earlier stage's, or by the rule's tags."""
+    top, winner = 0.0, np.int64(0)
+    for i in range(last + 1):
+        other = best[i * LANES + lane, sizes[i, b]]
+        score = weights[i] * (other >> SHIFT)
+        if score > top * HIGHER:
+            top, winner = score, other
+        elif ties != FIRST and 0.0 < top <= score * HIGHER and other & TAG_MASK > winner & TAG_MASK:
+            winner = other
+    return winner
 
 
 @inlined
@@ -197,16 +195,17 @@ def staged(recorded, rules, replays):
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     need, prior, kind, ties, adopt = rules.need, rules.prior, rules.kind, rules.ties, rules.adopt
+    skip, highest = rules.skip, rules.highest
     sizes = rules.sizes.astype(np.uint32)  # as indices, unsigned numbers need no check for being negative
     n_stages, n_budgets = sizes.shape
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths = _deepest(rules.sizes)
+    depths = deepest(rules.sizes)
     depth = depths.max()
-    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth, offsets)
-    logs, inverse_logs, inverses, steps = _logarithms(depth)
-    last = np.empty((LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or _SETTLED
+    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth + skip.max(), offsets)
+    logs, inverse_logs, inverses, steps = logarithms(depth)
+    last = np.empty((LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or SETTLED
     counts, members = np.zeros((n_stages, tally.shape[1])), np.zeros((n_stages, depth + 1), np.uint16)
     facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
@@ -223,16 +222,20 @@ def staged(recorded, rules, replays):
                     break
                 for lane in range(LANES):
                     row, state = i * LANES + lane, word(keys[i, q], r + lane)
-                    draw(order, row, depths[i], targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
+                    to = skip[i] + depths[i]
+                    draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
+                    if skip[i] > 0:
+                        for j in range(depths[i]):
+                            order[row, j] = order[row, skip[i] + j]
                     start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
                 lead(i * LANES, depths[i], order, tally, best)
                 n_open = 0
                 for lane in range(live):
-                    n_open += _stop(q, i, lane, sizes, need, adopt, best, last, hits, stopped)
+                    n_open += settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped)
             for lane in range(live):
                 for b in range(n_budgets):
                     end = min(last[lane, b], n_stages - 1)
-                    if end == _SETTLED:
+                    if end == SETTLED:
                         continue
                     if kind == COVERAGE:
                         hits[q, b] += _covered(order, lane, right, sizes, b)
@@ -244,7 +247,10 @@ def staged(recorded, rules, replays):
                     for i in range(end + 1):
                         if facts[i, AT] != sizes[i, b]:
                             _count(i, i * LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
-                            weights[i] = prior[i] * _weight(kind, facts, i, logs, inverse_logs, inverses)
+                            weights[i] = prior[i] * within_weight(kind, facts, i, logs, inverse_logs, inverses)
+                    if highest:
+                        hits[q, b] += _highest(best, lane, sizes, b, end, weights, ties) & 1
+                        continue
                     leader = (best[end * LANES + lane, sizes[end, b]] & CLASS_BITS) >> 1
                     tie_state = word(tie_keys[q], r + lane)
                     hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)

@@ -21,7 +21,9 @@ TIE_RULES = {"first": FIRST, "random": RANDOM, "wrong": WRONG}
 SHIFT = 47
 LANES = 4
 CLASS_BITS = np.int64(0x1FFFE)
+TAG_MASK = (np.int64(1) << SHIFT) - (np.int64(1) << 17)
 HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
+UNIT = 2.0**-40  # of sums of n log2 n
 _VOTE = np.int64(1) << SHIFT
 _NEVER = -(np.int64(1) << 62)
 _TAG_BITS = np.uint64(64 - 30)
@@ -57,6 +59,12 @@ def tie_rank(ties, right, tie_state, c):
     if ties == RANDOM:
         return np.int64(word(tie_state, c) >> _TAG_BITS)
     return np.int64(1) - right
+
+
+@njit(nogil=True, cache=True)
+def wins(ties, right, tie_state, c, other):
+    """Whether class c wins a tie against another class."""
+    return tie_rank(ties, right[c], tie_state, c) > tie_rank(ties, right[other], tie_state, other)
 
 
 @njit(nogil=True, cache=True)
@@ -110,3 +118,20 @@ def lead(row, depth, order, tally, best):
             c = order[lane, j]
             tally[lane, c] += _VOTE
             best[lane, j + 1] = max(best[lane, j], tally[lane, c])
+
+
+@njit(nogil=True, cache=True)
+def logarithms(depth):
+    """Tables over n votes of log2 n, 1 / log2 n, 1 / n, and what vote n + 1 adds to n log2 n.
+
+    The last is in units of 2**-40: whole numbers, whose sum is the same in any order.
+    """
+    logs, inverse_logs, inverses = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
+    steps, before = np.zeros(depth, np.int64), np.int64(0)
+    for n in range(2, depth + 1):
+        logs[n], inverses[n] = np.log2(n), 1.0 / n
+        inverse_logs[n] = 1.0 / logs[n]
+        term = np.int64(np.rint(n * logs[n] / UNIT))
+        steps[n - 1] = term - before
+        before = term
+    return logs, inverse_logs, inverses, steps

@@ -1,0 +1,157 @@
+"""Replays in which all questions share one budget: the next sample goes where the leading answer is least certain."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from mssim.kernels.streams import GOLDEN, mix, word
+from mssim.kernels.tally import FIRST, SHIFT, inlined, right_classes, tie_rank
+
+_NONE = -1
+_VOTE = np.int64(1) << SHIFT
+_HIGH = np.uint64(32)
+
+
+@inlined
+def _mark(level, words, above, top):
+    """Mark a level as waited at, in three layers of bits."""
+    words[level >> 6] |= np.uint64(1) << np.uint64(level & 63)
+    above[level >> 12] |= np.uint64(1) << np.uint64((level >> 6) & 63)
+    top[level >> 18] |= np.uint64(1) << np.uint64((level >> 12) & 63)
+
+
+@inlined
+def _unmark(level, words, above, top):
+    """Take the mark off again."""
+    words[level >> 6] &= ~(np.uint64(1) << np.uint64(level & 63))
+    if words[level >> 6] == 0:
+        above[level >> 12] &= ~(np.uint64(1) << np.uint64((level >> 6) & 63))
+        if above[level >> 12] == 0:
+            top[level >> 18] &= ~(np.uint64(1) << np.uint64((level >> 12) & 63))
+
+
+@njit(nogil=True, cache=True)
+def _lowest_bit(bits):
+    """Number of the lowest bit that is set."""
+    low = bits & (~bits + np.uint64(1))
+    n = np.int64(0)
+    if low & np.uint64(0xFFFFFFFF00000000):
+        n += 32
+    if low & np.uint64(0xFFFF0000FFFF0000):
+        n += 16
+    if low & np.uint64(0xFF00FF00FF00FF00):
+        n += 8
+    if low & np.uint64(0xF0F0F0F0F0F0F0F0):
+        n += 4
+    if low & np.uint64(0xCCCCCCCCCCCCCCCC):
+        n += 2
+    if low & np.uint64(0xAAAAAAAAAAAAAAAA):
+        n += 1
+    return n
+
+
+@inlined
+def _least(words, above, top):
+    """The lowest level that is marked; there is one."""
+    i = 0
+    while top[i] == 0:
+        i += 1
+    j = (i << 6) + _lowest_bit(top[i])
+    k = (j << 6) + _lowest_bit(above[j])
+    return (k << 6) + _lowest_bit(words[k])
+
+
+@njit(nogil=True, cache=True)
+def shared(recorded, ties, budgets, caps, levels, replays):
+    """Replay one model whose total budget goes to the questions whose leader is least certain.
+
+    recorded : Recorded, of which the first stage is used
+    ties     : FIRST, RANDOM or WRONG
+    budgets  : int64 [budget], ascending: mean samples per question
+    caps     : int64 [question], most samples of a question
+    levels   : int64 [votes of the second, votes of the first], from the least certain; equal votes give a level below
+               the number of draws, which is the level then
+    replays  : Replays
+
+    Returns int64 hits [question, budget] and drawn [question, budget], sums over the replays.
+    """
+    codes, lengths, offsets, correct, keys, tie_keys = recorded
+    _, n_questions, width = codes.shape
+    hits, drawn = np.zeros((2, n_questions, budgets.size), np.int64)
+    most = np.max(offsets[1:] - offsets[:-1]) + 1
+    n_levels = levels.max() + 1
+    words = np.zeros((n_levels >> 6) + 1, np.uint64)
+    above, top = np.zeros((n_levels >> 12) + 1, np.uint64), np.zeros((n_levels >> 18) + 1, np.uint64)
+    head, tail = np.full(n_levels, _NONE, np.int32), np.full(n_levels, _NONE, np.int32)
+    after = np.empty(n_questions, np.int32)
+    pool, left = np.empty((n_questions, width), np.int64), np.empty((n_questions, width), np.int64)
+    tally, best = np.zeros((n_questions, most), np.int64), np.zeros(n_questions, np.int64)
+    n, first, second = np.zeros((3, n_questions), np.int64)
+    states, tie_states = np.empty(n_questions, np.uint64), np.empty(n_questions, np.uint64)
+    rights = np.zeros((n_questions, most), np.int64)
+    for q in range(n_questions):
+        right = right_classes(correct, offsets, q)
+        rights[q, : right.size] = right
+        for s in range(lengths[0, q]):
+            pool[q, s] = codes[0, q, s]
+    for r in range(replays.first, replays.first + replays.n):
+        left[:] = pool
+        tally[:] = 0
+        best[:] = 0
+        n[:] = 0
+        first[:] = 0
+        second[:] = 0
+        head[:] = _NONE
+        words[:] = 0
+        above[:] = 0
+        top[:] = 0
+        for q in range(n_questions):
+            states[q] = word(keys[0, q], r)
+            tie_states[q] = word(tie_keys[q], r)
+            after[q] = q + 1
+        after[n_questions - 1] = _NONE
+        head[0], tail[0] = 0, n_questions - 1
+        _mark(0, words, above, top)
+        spent = 0
+        for b in range(budgets.size):
+            while spent < budgets[b] * n_questions:
+                level = _least(words, above, top)
+                q = head[level]
+                head[level] = after[q]
+                if head[level] == _NONE:
+                    _unmark(level, words, above, top)
+                states[q] += GOLDEN
+                high, j = mix(states[q]) >> _HIGH, n[q]
+                if replays.replacement:
+                    c = left[q, (high * np.uint64(lengths[0, q])) >> _HIGH]
+                else:
+                    t = j + np.int64((high * np.uint64(lengths[0, q] - j)) >> _HIGH)
+                    c = left[q, t]
+                    left[q, t] = left[q, j]
+                n[q] += 1
+                spent += 1
+                if c >= 0:
+                    if tally[q, c] == 0:
+                        tag = caps[q] - j if ties == FIRST else tie_rank(ties, rights[q, c], tie_states[q], c)
+                        tally[q, c] = (tag << 17) + (c << 1) + rights[q, c]
+                    tally[q, c] += _VOTE
+                    votes = tally[q, c] >> SHIFT
+                    best[q] = max(best[q], tally[q, c])
+                    if votes > first[q]:
+                        first[q] = votes
+                    elif votes > second[q]:
+                        second[q] = votes
+                if n[q] < caps[q]:
+                    level = n[q] if first[q] == second[q] else levels[second[q], first[q]]
+                    after[q] = _NONE
+                    if head[level] == _NONE:
+                        head[level] = q
+                        _mark(level, words, above, top)
+                    else:
+                        after[tail[level]] = q
+                    tail[level] = q
+            for q in range(n_questions):
+                hits[q, b] += best[q] & 1
+                drawn[q, b] += n[q]
+    return hits, drawn
