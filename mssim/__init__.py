@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Strategy,
         parse_strategy,
     )
+    from mssim.tuning import Tuning, tune
     from mssim.voting import Vote
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ _HOMES = {
         "Strategy",
         "parse_strategy",
     ],
+    "tuning": ["Tuning", "tune"],
     "voting": ["Vote"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -75,6 +77,7 @@ __all__ = [
     "Stop",
     "Strategy",
     "StrategyError",
+    "Tuning",
     "Vote",
     "WindowStop",
     "agreement_at_k",
@@ -83,6 +86,7 @@ __all__ = [
     "maj_at_k",
     "parse_strategy",
     "pass_at_k",
+    "tune",
 ]
 
 

@@ -99,7 +99,7 @@ class Evaluation:
             (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used, agreed and
             cost (mean per question); method (of accuracy: exact or monte_carlo); n_questions.
         """
-        labels = self._clusters(clusters)
+        labels = self.cluster_labels(clusters)
         low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
         replay_sd, mc_error = self._run_scatter()
         n_strategies, n_budgets, n_questions = self.accuracy.shape
@@ -189,7 +189,7 @@ class Evaluation:
         n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
         seed = whole_number("seed", seed, 0, 2**64 - 1)
         at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
-        labels = self._clusters(clusters)
+        labels = self.cluster_labels(clusters)
         difference = self.accuracy[at_a] - self.accuracy[at_b]
         low, high = mean_interval(difference, confidence_level=confidence_level, clusters=labels, bounded=False)
         noise = sum(self._mc_variance(at) for at in (at_a, at_b))
@@ -221,7 +221,8 @@ class Evaluation:
             raise BudgetError(f"budget {budget} was not evaluated; choose from {self.budgets.tolist()}")
         return self.strategies.index(strategy), int(at[0])
 
-    def _clusters(self, column: str | None) -> NDArray[Any] | None:
+    def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
+        """Label of each question's cluster, read off a column as in `to_frame`; None where each is its own."""
         if column is None:
             column = "cluster" if "cluster" in self.questions.columns else "question_id"
         if column not in self.questions.columns:

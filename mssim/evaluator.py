@@ -113,8 +113,8 @@ def evaluate(
     0     sc:a    0.6667           2.0  exact
     1   ms:a+b    0.6667           1.0  exact
     """
-    named = _named(strategies)
-    grid = _budgets(budgets)
+    named = name_strategies(strategies)
+    grid = read_budgets(budgets)
     if method not in _METHODS:
         raise MssimError(f"method={method!r}; {choose_from(str(method), _METHODS)}")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
@@ -249,7 +249,8 @@ def _provenance(
     }
 
 
-def _named(strategies: Strategies) -> dict[str, Strategy]:
+def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
+    """Read strategies, by the names they have in results."""
     if isinstance(strategies, str | Strategy):
         strategies = [strategies]
     if isinstance(strategies, Mapping):
@@ -266,7 +267,8 @@ def _named(strategies: Strategies) -> dict[str, Strategy]:
     return named
 
 
-def _budgets(budgets: ArrayLike) -> NDArray[np.int64]:
+def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
+    """Read budgets: whole numbers, sorted, each once."""
     try:
         given = np.atleast_1d(np.asarray(budgets))
     except ValueError:  # lists of different lengths

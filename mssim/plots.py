@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mssim.evaluation import Evaluation
+    from mssim.tuning import Tuning
 
-__all__ = ["COLOURS", "STYLE", "plot_curves"]
+__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier"]
 
 # Okabe & Ito's palette without yellow, which is lost on white; neighbours differ in lightness.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
@@ -93,6 +94,76 @@ def plot_curves(
     return ax
 
 
+def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | None = None) -> Axes:
+    """Draw what could be chosen, the frontier it makes up, and what the choices are worth on other questions.
+
+    The frontier was found on the very questions it is drawn for, so it flatters; the points with error bars do not.
+    The accuracy axis begins somewhat below the error bars: much worse candidates are not in view.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        What is drawn is ``tuning.candidates()`` (dots) and ``tuning.frontier()`` (steps), spend and in_sample, and
+        ``tuning.to_frame(confidence_level=...)`` (points), held_out_spend and held_out, control_spend and
+        control_held_out.
+    confidence_level
+        As in `Tuning.to_frame`.
+    ax : Axes, optional
+        Default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    candidates, frontier = tuning.candidates(), tuning.frontier()
+    frame = tuning.to_frame(confidence_level=confidence_level)
+    with mpl.rc_context(STYLE):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+        _draw_choices(ax, frame, f"chosen, on other questions ({confidence_level:.0%} interval)")
+        ax.step(
+            frontier["spend"],
+            100 * frontier["in_sample"],
+            where="post",
+            color=COLOURS[4],
+            linewidth=1.2,
+            label="frontier, in-sample",
+        )
+        _scale_x(ax, candidates["spend"].to_numpy())
+        low, high = ax.get_ylim()
+        dots: dict[str, Any] = {"color": "#999999", "alpha": 0.4, "markersize": 2.5, "markeredgewidth": 0, "zorder": 1}
+        accuracy = 100 * candidates["in_sample"]
+        ax.plot(candidates["spend"], accuracy, "o", label="candidates, in-sample", rasterized=True, **dots)
+        ax.set_ylim(low - 0.4 * (high - low), high)
+        ax.set_xlabel(_AXES[tuning.provenance["spend"]])
+        ax.set_ylabel("accuracy (%)")
+        ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
+        ax.set_title(_title(tuning), fontsize="medium", loc="left")
+    return ax
+
+
+def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:
+    """Draw held-out accuracy at every limit: of what was chosen, and of the best single model."""
+    held = 100 * frame["held_out"]
+    errors = [held - 100 * frame["low"], 100 * frame["high"] - held]
+    bars: dict[str, Any] = {"color": COLOURS[0], "markersize": 4.5, "capsize": 2, "linewidth": 1}
+    ax.errorbar(frame["held_out_spend"], held, yerr=errors, fmt="o", label=label, zorder=3, **bars)
+    known = frame[frame["control_held_out"].notna()]
+    if len(known):
+        square: dict[str, Any] = {
+            "marker": "s",
+            "markersize": 5,
+            "markerfacecolor": "none",
+            "color": COLOURS[6],
+            "linestyle": "none",
+        }
+        accuracy = 100 * known["control_held_out"]
+        ax.plot(known["control_spend"], accuracy, label="best single model, on other questions", zorder=4, **square)
+
+
 def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> None:
     colour = COLOURS[number % len(COLOURS)]
     line = {"linestyle": _DASHES[number // 2 % len(_DASHES)], "marker": _MARKERS[number % len(_MARKERS)]}
@@ -108,7 +179,7 @@ def _scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _title(evaluation: Evaluation) -> str:
+def _title(evaluation: Evaluation | Tuning) -> str:
     pool = evaluation.provenance.get("pool", {})
     n = len(evaluation.questions)
     parts = [str(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]

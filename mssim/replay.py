@@ -93,7 +93,9 @@ class ReplayTask:
             kind = _BALLOTS.get(vote.ballots, ballots.MAX if vote.combine == "max" else ballots.SUM)
             if vote.ballots == "exp" and vote.combine == "max":
                 kind = ballots.MAX
-            given = ballots.Ballots(self.numbers, kind, vote.m or 1, _CLOSE if vote.ballots == "number" else 0.0)
+            ranks = _ranks(self.numbers) if kind == ballots.BESTS else np.empty((0, 0, 0), np.int32)
+            close = _CLOSE if vote.ballots == "number" else 0.0
+            given = ballots.Ballots(self.numbers, ranks, kind, vote.m or 1, close)
             right, stopped = ballots.voted(self.recorded, rules, given, ends, self.replays)
         return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
 
@@ -202,6 +204,14 @@ def _numbers(pool: Pool, plan: Plan) -> NDArray[np.float64] | None:
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
     return np.asarray(numbers)
+
+
+def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Place of every sample among all of its question, the highest number first."""
+    n_stages, n_questions, width = numbers.shape
+    flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
+    places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
+    return np.ascontiguousarray(np.moveaxis(places.reshape(n_questions, n_stages, width), 0, 1), dtype=np.int32)
 
 
 @lru_cache(maxsize=8)

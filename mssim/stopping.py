@@ -153,7 +153,9 @@ class EValueStop(Stop):
 
     def table(self, depth: int) -> StopTable:
         """Return the votes that stop against every number of votes of the next answer."""
-        return StopTable(_votes_against(_log_e_value, -math.log(self.alpha), depth).copy(), np.zeros(depth + 1, np.int64))
+        return StopTable(
+            _votes_against(_log_e_value, -math.log(self.alpha), depth).copy(), np.zeros(depth + 1, np.int64)
+        )
 
 
 @dataclass(frozen=True)

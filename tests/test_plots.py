@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from mssim import MssimError, Pool, evaluate
-from mssim.plots import COLOURS, STYLE, plot_curves
+from mssim import MssimError, Pool, evaluate, tune
+from mssim.plots import COLOURS, STYLE, plot_curves, plot_frontier
 from tests.test_evaluation import result
 from tests.test_evaluator import random_pool
 
@@ -77,4 +77,63 @@ def test_an_unknown_axis_and_an_unknown_cost_are_refused():
 def test_the_style_of_the_user_is_left_alone():
     before = {name: plt.rcParams[name] for name in STYLE}
     plot_curves(result())
+    plot_frontier(tuned())
     assert {name: plt.rcParams[name] for name in STYLE} == before
+
+
+# What tuning found --------------------------------------------
+
+
+def tuned(strategies=("sc:x", "sc:y", "ms:x+y"), budgets=(1, 2, 4, 8, 16), **options):
+    return tune(random_pool(**options), strategies, budgets, n_replays=50)
+
+
+def drawn(ax):
+    """What the legend names, and where it is: {label: [[x, y], ...]}, the line of an error bar for the whole."""
+    return {label: getattr(mark, "lines", [mark])[0].get_xydata() for mark, label in zip(*handles(ax), strict=True)}
+
+
+def handles(ax):
+    return ax.get_legend_handles_labels()
+
+
+def percent(frame, x, y):
+    return np.column_stack([frame[x], 100 * frame[y]])
+
+
+def test_candidates_frontier_and_choices_are_the_frames():
+    tuning = tuned()
+    frame = tuning.to_frame(confidence_level=0.8)
+    ax = plot_frontier(tuning, confidence_level=0.8)
+    marks = drawn(ax)
+    assert len(marks) == len(ax.get_legend().get_texts()) == 4
+    chosen = "chosen, on other questions (80% interval)"
+    assert marks[chosen] == pytest.approx(percent(frame, "held_out_spend", "held_out"))
+    single = "best single model, on other questions"
+    assert marks[single] == pytest.approx(percent(frame, "control_spend", "control_held_out"))
+    assert marks["frontier, in-sample"] == pytest.approx(percent(tuning.frontier(), "spend", "in_sample"))
+    assert marks["candidates, in-sample"] == pytest.approx(percent(tuning.candidates(), "spend", "in_sample"))
+    bars = dict(zip(*reversed(handles(ax)), strict=True))[chosen].lines[2][0]
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    assert ends == pytest.approx(100 * frame[["low", "high"]].to_numpy())
+    assert ax.get_ylim()[0] < ends.min()
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "samples used per question (mean)"
+    assert ax.get_title("left") == "12 questions"
+
+
+def test_without_a_single_model_no_control_is_drawn():
+    _, axes = plt.subplots(1, 2)
+    ax = plot_frontier(tuned("ms:x+y"), ax=axes[1])
+    assert ax is axes[1]
+    assert not axes[0].lines
+    assert "best single model, on other questions" not in drawn(ax)
+
+
+def test_a_frontier_by_cost_of_synthetic_data_says_so():
+    pool = random_pool(cost=0.5)
+    made = Pool.from_frame(pool.to_frame(), info={"synthetic": True, "title": "a toy"})
+    ax = plot_frontier(tune(made, ["sc:x", "sc:y"], [2, 4], spend="cost"))
+    assert ax.get_xlabel() == "cost per question (mean)"
+    assert ax.get_title("left") == "SYNTHETIC DATA: a toy, 12 questions"
+    assert ax.get_xscale() == "linear"

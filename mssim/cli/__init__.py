@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `mssim evaluate`, `mssim compare`."""
+"""The command line: `mssim info`, `mssim evaluate`, `mssim compare`, `mssim tune`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.info import info
+from mssim.cli.tune import tune
 from mssim.errors import MssimError
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, evaluate, compare):
+for _command in (info, evaluate, compare, tune):
     app.command()(_command)
 
 

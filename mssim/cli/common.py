@@ -15,6 +15,7 @@ from mssim.errors import BudgetError, MssimError, PoolWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
@@ -66,6 +67,48 @@ def parse_budgets(given: str) -> list[int]:
             raise BudgetError(f"--budgets {given!r}: {part.strip()!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16")
         budgets += range(first, last + 1)
     return budgets
+
+
+def parse_prices(given: list[str] | None) -> dict[str, float] | None:
+    """Read MODEL=PRICE, repeated."""
+    if not given:
+        return None
+    prices = {}
+    for text in given:
+        model, _, price = text.rpartition("=")
+        try:
+            prices[model] = float(price)
+        except ValueError:
+            raise MssimError(f"--price {text!r}; write MODEL=PRICE, the price of one sample") from None
+    return prices
+
+
+def check_output(path: Path, option: str, *, figure: bool = False) -> None:
+    """Refuse a file that could not be written, before the work and not after it."""
+    if figure and path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise MssimError(f"{option} {path}: end the name in .png, .svg or .pdf")
+    if path.is_dir():
+        raise MssimError(f"{option} {path} is a folder; give the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise MssimError(f"{option} {path}: the folder {path.absolute().parent} does not exist; create it first")
+
+
+def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
+    """Write what `draw` draws, given the module `mssim.plots`; the file appears whole or not at all."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # no screen is needed to write a file
+    import matplotlib.pyplot as plt
+
+    from mssim import plots
+    from mssim.files import whole_file
+
+    try:
+        draw(plots)
+        with whole_file(path) as part:
+            plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
+    finally:
+        plt.close("all")
 
 
 def data_title(pool: Mapping[str, Any]) -> str | None:

@@ -11,12 +11,15 @@ from mssim.cli.common import (
     Clusters,
     Json,
     WhereOption,
+    check_output,
     data_title,
     parse_budgets,
+    parse_prices,
     parse_where,
     pool_warnings,
     print_frame,
     progress_bar,
+    save_figure,
 )
 from mssim.errors import MssimError, choose_from
 
@@ -98,7 +101,7 @@ def evaluate(
         "n_replays": n_replays,
         "seed": seed,
         "replacement": replacement,
-        "prices": _prices(price),
+        "prices": parse_prices(price),
         "clusters": clusters,
         "confidence_level": confidence_level,
         "out": out,
@@ -120,12 +123,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
             raise MssimError(f"no {name} given; e.g. {example}, or put it in the --experiment file")
     outputs = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
-        if not path.absolute().parent.is_dir():
-            raise MssimError(f"--{name} {path}: the folder {path.absolute().parent} does not exist; create it first")
-        if path.is_dir():
-            raise MssimError(f"--{name} {path} is a folder; give the name of a file")
-    if "plot" in outputs and outputs["plot"].suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise MssimError(f"--plot {outputs['plot']}: end the name in .png, .svg or .pdf")
+        check_output(path, f"--{name}", figure=name == "plot")
     budgets, x = settings["budgets"], settings.get("x", "samples_used")
     if x not in _X:
         raise MssimError(f"x={x!r}; {choose_from(str(x), _X)}")
@@ -150,7 +148,7 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     if "out" in outputs:
         evaluation.save(outputs["out"])
     if "plot" in outputs:
-        _plot(evaluation, outputs["plot"], x, statistics)
+        save_figure(outputs["plot"], lambda plots: plots.plot_curves(evaluation, x, **statistics))
     print_frame(frame, as_json=as_json, title=data_title(loaded.info))
 
 
@@ -159,36 +157,6 @@ def _where(given: str | list[str] | dict[str, Any]) -> Any:
     if isinstance(given, dict):
         return given
     return parse_where([given] if isinstance(given, str) else [str(condition) for condition in given])
-
-
-def _plot(evaluation: Any, path: Path, x: str, statistics: dict[str, Any]) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # no screen is needed to write a file
-    import matplotlib.pyplot as plt
-
-    from mssim.files import whole_file
-    from mssim.plots import plot_curves
-
-    try:
-        plot_curves(evaluation, x, **statistics)
-        with whole_file(path) as part:
-            plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
-    finally:
-        plt.close("all")
-
-
-def _prices(given: list[str] | None) -> dict[str, float] | None:
-    if not given:
-        return None
-    prices = {}
-    for text in given:
-        model, _, price = text.rpartition("=")
-        try:
-            prices[model] = float(price)
-        except ValueError:
-            raise MssimError(f"--price {text!r}; write MODEL=PRICE, the price of one sample") from None
-    return prices
 
 
 def _experiment(path: Path) -> dict[str, Any]:

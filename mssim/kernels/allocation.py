@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mssim.kernels.bits import bit, lowest
 from mssim.kernels.streams import GOLDEN, mix, word
 from mssim.kernels.tally import FIRST, SHIFT, inlined, right_classes, tie_rank
 
@@ -16,39 +17,19 @@ _HIGH = np.uint64(32)
 @inlined
 def _mark(level, words, above, top):
     """Mark a level as waited at, in three layers of bits."""
-    words[level >> 6] |= np.uint64(1) << np.uint64(level & 63)
-    above[level >> 12] |= np.uint64(1) << np.uint64((level >> 6) & 63)
-    top[level >> 18] |= np.uint64(1) << np.uint64((level >> 12) & 63)
+    words[level >> 6] |= bit(level)
+    above[level >> 12] |= bit(level >> 6)
+    top[level >> 18] |= bit(level >> 12)
 
 
 @inlined
 def _unmark(level, words, above, top):
     """Take the mark off again."""
-    words[level >> 6] &= ~(np.uint64(1) << np.uint64(level & 63))
+    words[level >> 6] &= ~bit(level)
     if words[level >> 6] == 0:
-        above[level >> 12] &= ~(np.uint64(1) << np.uint64((level >> 6) & 63))
+        above[level >> 12] &= ~bit(level >> 6)
         if above[level >> 12] == 0:
-            top[level >> 18] &= ~(np.uint64(1) << np.uint64((level >> 12) & 63))
-
-
-@njit(nogil=True, cache=True)
-def _lowest_bit(bits):
-    """Number of the lowest bit that is set."""
-    low = bits & (~bits + np.uint64(1))
-    n = np.int64(0)
-    if low & np.uint64(0xFFFFFFFF00000000):
-        n += 32
-    if low & np.uint64(0xFFFF0000FFFF0000):
-        n += 16
-    if low & np.uint64(0xFF00FF00FF00FF00):
-        n += 8
-    if low & np.uint64(0xF0F0F0F0F0F0F0F0):
-        n += 4
-    if low & np.uint64(0xCCCCCCCCCCCCCCCC):
-        n += 2
-    if low & np.uint64(0xAAAAAAAAAAAAAAAA):
-        n += 1
-    return n
+            top[level >> 18] &= ~bit(level >> 12)
 
 
 @inlined
@@ -57,9 +38,9 @@ def _least(words, above, top):
     i = 0
     while top[i] == 0:
         i += 1
-    j = (i << 6) + _lowest_bit(top[i])
-    k = (j << 6) + _lowest_bit(above[j])
-    return (k << 6) + _lowest_bit(words[k])
+    j = (i << 6) + lowest(top[i])
+    k = (j << 6) + lowest(above[j])
+    return (k << 6) + lowest(words[k])
 
 
 @njit(nogil=True, cache=True)

@@ -28,12 +28,12 @@ def _ends(recorded, depth, replays, function):
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
     for q in range(n_questions):
         nothing = recorded.offsets[q + 1] - recorded.offsets[q]
-        length = recorded.lengths[0, q]
+        counts, length = np.zeros(nothing, np.int64), recorded.lengths[0, q]
         load(recorded.codes[0, q], length, nothing, samples, scratch, 0)
         for r in range(replays.n):
             state = np.uint64(word(np.uint64(recorded.keys[0, q]), replays.first + r))
             draw(order, 0, depth, targets, scratch, samples, 0, length, state, replays.replacement)
-            counts = np.zeros(nothing, np.int64)
+            counts[:] = 0
             end = depth + 1
             for j in range(depth):
                 c = order[0, j]
@@ -59,84 +59,116 @@ def _leader(counts, seen, i, right, ties, tie_state):
     return winner, top
 
 
-def _winner(score, counts, seen, last, depth, right, ties, tie_state):
-    """The class with the highest score among those with votes in stages 0..last."""
-    winner, top, first = counts.shape[1], -np.inf, 0
-    for c in range(counts.shape[1]):
-        when = -1
-        for i in range(last, -1, -1):
-            if counts[i, c] > 0:
-                when = i * depth + seen[i, c]
-        if when < 0:
-            continue
-        slack = _CLOSE * max(abs(score[c]), abs(top)) if top > -np.inf else 0.0
-        if score[c] > top + slack:
-            winner, top, first = c, score[c], when
-            continue
-        wins_tie = when < first if ties == FIRST else wins(ties, right, tie_state, c, winner)
-        if score[c] >= top - slack and wins_tie:
-            winner, first = c, when
+def _first_seen(counts, seen, c, depth):
+    """When class c was first seen: stages in order, then draws."""
+    for i in range(counts.shape[0]):
+        if counts[i, c] > 0:
+            return i * depth + seen[i, c]
+    return counts.shape[0] * depth
+
+
+def _winner(score, totals, counts, seen, depth, first_seen, right, ties, tie_state):
+    """The class with the highest score among those with votes; the number after the last class if there is none."""
+    top = -np.inf
+    for c in range(totals.size):
+        top = score[c] if totals[c] > 0 and score[c] > top else top
+    slack, winner = _CLOSE * abs(top) if top > -np.inf else 0.0, totals.size
+    for c in range(totals.size):
+        if totals[c] > 0 and score[c] >= top - slack:
+            if winner == totals.size:
+                winner = c
+            elif ties == FIRST:
+                earlier = first_seen(counts, seen, c, depth) < first_seen(counts, seen, winner, depth)
+                winner = c if earlier else winner
+            else:
+                winner = c if wins(ties, right, tie_state, c, winner) else winner
     return winner
 
 
-def _voted(recorded, rules, ends, replays, function, leader, decide):
+def _count(i, at, to, begin, n_known, order, totals, counts, seen):
+    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns how many classes have votes."""
+    if to < at:
+        for c in range(totals.size):
+            n_known -= counts[i, c] > 0 and counts[i, c] == totals[c]
+            totals[c] -= counts[i, c]
+            counts[i, c] = 0
+        at = 0
+    for j in range(at, to):
+        c = order[i, begin + j]
+        if c < totals.size:
+            if counts[i, c] == 0:
+                seen[i, c] = j
+            n_known += totals[c] == 0
+            counts[i, c] += 1
+            totals[c] += 1
+    return n_known
+
+
+def _voted(recorded, rules, ends, replays, function, count, leader, decide, first_seen):
     """Replay one strategy with the function as its vote, at all budgets; as staged.staged."""
-    sizes, need, ties = rules.sizes, rules.need, rules.ties
+    sizes, need, prior, ties, skip = rules.sizes, rules.need, rules.prior.copy(), rules.ties, rules.skip
     n_stages, n_budgets = sizes.shape
     _, n_questions, width = recorded.codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depth = np.max(sizes)
     samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    order, targets = np.empty((n_stages, depth + np.max(rules.skip)), np.uint16), np.empty(width + depth, np.uint32)
-    drawn = np.empty(n_stages, np.int64)
+    order, targets = np.empty((n_stages, depth + np.max(skip)), np.uint16), np.empty(width + depth, np.uint32)
+    drawn, at = np.empty(n_stages, np.bool_), np.empty(n_stages, np.int64)
     for q in range(n_questions):
         right = right_classes(recorded.correct, recorded.offsets, q)
         nothing = right.size - 1
+        counts, seen = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
+        given, totals = np.zeros((n_stages, nothing), np.int64), np.zeros(nothing, np.int64)
         for i in range(n_stages):
             load(recorded.codes[i, q], recorded.lengths[i, q], nothing, samples, scratch, i)
         for r in range(replays.n):
             tie_state = np.uint64(word(np.uint64(recorded.tie_keys[q]), replays.first + r))
-            drawn[:] = 0
+            drawn[:] = False
+            counts[:] = 0
+            totals[:] = 0
+            at[:] = 0
+            n_known = 0
             for b in range(n_budgets):
-                counts, seen = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
-                last, winner = n_stages - 1, np.int64(-1)
+                last, winner = n_stages, np.int64(-1)
                 for i in range(n_stages):
-                    if drawn[i] == 0:
+                    if last < n_stages:  # no turn any more
+                        n_known = count(i, at[i], 0, 0, n_known, order, totals, counts, seen)
+                        at[i] = 0
+                        continue
+                    if not drawn[i]:
                         state = np.uint64(word(np.uint64(recorded.keys[i, q]), replays.first + r))
-                        to = rules.skip[i] + np.max(sizes[i])
-                        length = recorded.lengths[i, q]
-                        draw(order, i, to, targets, scratch, samples, i, length, state, replays.replacement)
-                        drawn[i] = 1
+                        to, n = skip[i] + np.max(sizes[i]), recorded.lengths[i, q]
+                        draw(order, i, to, targets, scratch, samples, i, n, state, replays.replacement)
+                        drawn[i] = True
                     size = sizes[i, b]
                     stops = ends.shape[1] > 0 and ends[q, r] <= size
                     if stops:
                         size = np.int64(ends[q, r])
-                    for j in range(size - 1, -1, -1):
-                        c = order[i, rules.skip[i] + j]
-                        if c != nothing:
-                            counts[i, c] += 1
-                            seen[i, c] = j
+                    n_known = count(i, at[i], size, skip[i], n_known, order, totals, counts, seen)
+                    at[i] = size
                     if stops and rules.adopt:
                         winner = np.int64(order[i, size - 1])
-                        break
-                    if need[i, b] <= sizes[i, b]:
+                    elif need[i, b] <= sizes[i, b]:
                         first, votes = leader(counts, seen, i, right, ties, tie_state)
                         if votes >= need[i, b]:
                             stopped[q, i, b] += 1
                             last = i
                             if rules.adopt:
-                                winner = first
-                            break
-                if winner < 0:
-                    score = function(counts, rules.prior)
-                    winner = decide(score, counts, seen, last, depth, right, ties, tie_state)
+                                winner = np.int64(first)
+                if winner < 0 and n_known <= 1:
+                    winner = np.int64(totals.argmax()) if n_known else np.int64(nothing)
+                elif winner < 0:
+                    given[:] = counts  # the function may write into it
+                    score = function(given, prior)
+                    winner = np.int64(decide(score, totals, counts, seen, depth, first_seen, right, ties, tie_state))
                 hits[q, b] += right[winner]
     return hits, stopped
 
 
 _compiled_ends, _compiled_voted = njit(nogil=True)(_ends), njit(nogil=True)(_voted)
-_compiled_leader, _compiled_winner = njit(nogil=True)(_leader), njit(nogil=True)(_winner)
+_helpers = (_count, _leader, _winner, _first_seen)
+_compiled_helpers = tuple(njit(nogil=True, forceinline=True)(helper) for helper in _helpers)
 
 
 def ends(recorded: Recorded, depth: int, function: Callable[..., Any], replays: Replays) -> NDArray[np.uint16]:
@@ -150,9 +182,7 @@ def voted(
     recorded: Recorded, rules: Rules, ends: NDArray[np.uint16], function: Callable[..., Any], replays: Replays
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote is a user's function: as ballots.voted."""
-    run, helpers = _voted, (_leader, _winner)
-    if _is_compiled(function):
-        run, helpers = _compiled_voted, (_compiled_leader, _compiled_winner)
+    run, helpers = (_compiled_voted, _compiled_helpers) if _is_compiled(function) else (_voted, _helpers)
     hits, stopped = run(recorded, rules, ends, replays, function, *helpers)
     return hits, stopped
 

@@ -29,11 +29,14 @@ def curve(recorded, ties, depth, ends, adopt, replays):
         right = right_classes(correct, offsets, q)
         load(codes[0, q], lengths[0, q], right.size - 1, samples, scratch, 0)
         for r in range(replays.first, replays.first + replays.n, LANES):
+            until = depth
+            if ends.shape[1] > 0:
+                until = min(depth, np.int64(ends[q, r - replays.first : r - replays.first + LANES].max()))
             for lane in range(LANES):
                 state = word(keys[0, q], r + lane)
-                draw(order, lane, depth, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
-                start(tally, order, lane, depth, right, ties, word(tie_keys[q], r + lane))
-            lead(0, depth, order, tally, best)
+                draw(order, lane, until, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
+                start(tally, order, lane, until, right, ties, word(tie_keys[q], r + lane))
+            lead(0, until, order, tally, best)
             for lane in range(min(LANES, replays.first + replays.n - r)):
                 end = depth
                 if ends.shape[1] > 0 and ends[q, r - replays.first + lane] <= depth:

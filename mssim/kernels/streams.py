@@ -50,19 +50,33 @@ def draw(order, row, depth, targets, scratch, samples, source, n, state, replace
     Without replacement this is a Fisher-Yates shuffle stopped after `depth` steps, so a shorter prefix is the
     beginning of a longer one. (Rows are passed as numbers because a view costs as much as twenty draws.)
     """
+    draw_more(order, row, 0, depth, targets, scratch, source, n, state, replacement)
+    put_back(depth, targets, scratch, samples, source, replacement)
+
+
+@njit(nogil=True, cache=True)
+def draw_more(order, row, begin, depth, targets, scratch, source, n, state, replacement):
+    """Draw numbers begin to depth - 1 of a replay whose earlier draws are not put back yet; see `draw`."""
+    state += np.uint64(begin) * GOLDEN
     if replacement:
-        for j in range(depth):
+        for j in range(begin, depth):
             state += GOLDEN
-            order[row, j] = samples[source, ((mix(state) >> _HIGH) * np.uint64(n)) >> _HIGH]
+            order[row, j] = scratch[source, ((mix(state) >> _HIGH) * np.uint64(n)) >> _HIGH]
         return
-    for j in range(depth):
+    for j in range(begin, depth):
         state += GOLDEN
         t = np.uint32(j) + np.uint32(((mix(state) >> _HIGH) * np.uint64(n - j)) >> _HIGH)
         order[row, j] = scratch[source, t]
         scratch[source, t] = scratch[source, j]
         targets[j] = t
-    for j in range(depth):
-        scratch[source, targets[j]] = samples[source, targets[j]]
+
+
+@njit(nogil=True, cache=True)
+def put_back(depth, targets, scratch, samples, source, replacement):
+    """Undo what `depth` draws did to `scratch`."""
+    if not replacement:
+        for j in range(depth):
+            scratch[source, targets[j]] = samples[source, targets[j]]
 
 
 def hash_names(names: Iterable[str]) -> NDArray[np.uint64]:

@@ -1,0 +1,232 @@
+"""`mssim tune`: choose strategy and budget, and score the choice on other questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mssim.cli.common import (
+    Clusters,
+    Confidence,
+    Json,
+    WhereOption,
+    check_output,
+    data_title,
+    parse_budgets,
+    parse_prices,
+    parse_where,
+    pool_warnings,
+    print_frame,
+    progress_bar,
+    save_figure,
+)
+from mssim.errors import MssimError, choose_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+    from mssim.tuning import Tuning
+
+_SPEND = {"samples_used": "samples used", "budget": "samples allowed", "cost": "cost"}
+_TABLES = ("limits", "choices", "frontier")
+_WORTH = {
+    "held_out": "accuracy on questions that took no part in the choice, {level:.0%} interval: the one to report",
+    "optimism": "in_sample - held_out, what choosing and scoring on the same questions adds",
+    "control": "held-out accuracy of the best single model, chosen likewise; its name in the last column",
+    "gain": "held_out - control, with interval; p_value: of no gain, for this limit alone",
+}
+_NOTES = {
+    "limits": {
+        "limit": "most {spend} per question, on average",
+        "strategy": "the most accurate within the limit on all questions; same: folds in which it is chosen too",
+        "in_sample": "its accuracy on the very questions it was chosen on, which flatters it",
+        **_WORTH,
+    },
+    "runs": {
+        "limit": "most {spend} per question, on average",
+        "strategy": "chosen most often in {runs} runs; same: share of runs and folds that chose it",
+        "in_sample": "accuracy of what was chosen, in the run and on the questions it was chosen on",
+        "fresh": "its accuracy on the same questions with other draws",
+        **_WORTH,
+    },
+    "choices": {
+        "strategy": "what is chosen without the questions of the fold",
+        "training": "its accuracy on the questions it was chosen on",
+        "held_out": "its accuracy on the questions of the fold; spend: {spend} there",
+    },
+    "frontier": {
+        "spend": "{spend} per question, on average",
+        "in_sample": "accuracy on all questions; no other candidate is as good for less, or better for as much",
+        "held_out": "accuracy on other questions of what is chosen for this spend; low, high: {level:.0%} interval",
+        "folds": "in how many of the {folds} folds it is on the frontier without them",
+    },
+}
+
+
+def tune(
+    pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
+    where: WhereOption = None,
+    models: Annotated[str | None, typer.Option(help="Models to take: A,B,C [default: all]")] = None,
+    min_samples: Annotated[
+        int, typer.Option(help="Keep questions with at least this many samples of every model.")
+    ] = 0,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="sc:MODEL, ms:MODEL+MODEL and so on; repeat it [default: every model, every pair in both orders, "
+            "agreement 1, 0.8 and 0.6, plurality and entropy votes, and mixtures]"
+        ),
+    ] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16 [default: steps up to what was recorded]")
+    ] = None,
+    spend: Annotated[str, typer.Option(help="What is limited: samples_used, budget or cost.")] = "samples_used",
+    limits: Annotated[
+        str | None, typer.Option(help="Most to spend per question on average: 2,4.5,8 [default: the budgets]")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Of the cross-validation [default: 10]")] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Choose on single runs, this many, and show what that adds to optimism.")
+    ] = None,
+    n_replays: Annotated[int, typer.Option(help="Replays where there is no closed form.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of replays, runs and folds.")] = 0,
+    replacement: Annotated[
+        bool, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+    ] = False,
+    price: Annotated[list[str] | None, typer.Option(help="MODEL=PRICE of one sample; repeat it.")] = None,
+    clusters: Clusters = None,
+    confidence_level: Confidence = 0.95,
+    table: Annotated[
+        str, typer.Option(help="limits, choices (of every fold) or frontier (cost and accuracy).")
+    ] = "limits",
+    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: .png, .svg or .pdf.")] = None,
+    json: Json = False,
+) -> None:
+    """Choose the most accurate strategy and budget at every limit, and score the choice on questions held out from it.
+
+    Example: mssim tune recorded/demo-synthetic --models strong,weak --limits 4,8,16 --plot frontier.png
+    """
+    if table not in _TABLES:
+        raise MssimError(f"--table {table!r}; {choose_from(table, _TABLES)}")
+    if plot is not None:
+        check_output(plot, "--plot", figure=True)
+    asked = None if budgets is None else parse_budgets(budgets)
+    within = None if limits is None else _numbers(limits)
+
+    from mssim.pool import load_pool
+    from mssim.tuning import tune as run
+
+    with pool_warnings():
+        loaded = load_pool(pool, where=parse_where(where or []))
+    if models or min_samples:
+        names = [name.strip() for name in models.split(",")] if models else None
+        loaded = loaded.select(models=names, min_samples=min_samples)
+    with progress_bar("tuning") as progress:
+        tuning = run(
+            loaded,
+            strategy or None,
+            asked,
+            spend=spend,
+            limits=within,
+            n_folds=folds,
+            n_runs=runs,
+            n_replays=n_replays,
+            seed=seed,
+            replacement=replacement,
+            prices=parse_prices(price),
+            clusters=clusters,
+            progress=progress,
+        )
+    if table == "choices":
+        frame = tuning.choices()
+    else:
+        frame = getattr(tuning, "to_frame" if table == "limits" else table)(confidence_level=confidence_level)
+    if plot is not None:
+        save_figure(plot, lambda plots: plots.plot_frontier(tuning, confidence_level=confidence_level))
+    if json:
+        print_frame(frame, as_json=True)
+        return
+    print(_summary(tuning))
+    # In two tables: names of strategies are long, and terminals narrow.
+    for shown in (_what(frame, tuning), _worth(frame)) if table == "limits" else (_readable(frame),):
+        print_frame(shown, as_json=False, title=data_title(loaded.info))
+    print(_notes(table, tuning, confidence_level))
+
+
+def _summary(tuning: Tuning) -> str:
+    n_folds, n_questions = tuning.chosen.shape[2] - 1, tuning.folds.size
+    whole = "" if tuning.clusters is None else f" ({len(set(tuning.clusters))} clusters, kept whole)"
+    return (
+        f"{tuning.budgets.size} candidates: {len(set(tuning.strategies))} strategies at budgets from "
+        f"{tuning.budgets.min()} to {tuning.budgets.max()}; {n_questions} questions{whole} in {n_folds} folds"
+    )
+
+
+def _notes(table: str, tuning: Tuning, confidence_level: float) -> str:
+    """Say what the columns mean."""
+    notes = _NOTES["runs" if table == "limits" and tuning.n_runs is not None else table]
+    values = {
+        "spend": _SPEND[tuning.provenance["spend"]],
+        "level": confidence_level,
+        "folds": tuning.chosen.shape[2] - 1,
+        "runs": tuning.n_runs,
+    }
+    return "\n".join(f"{name:10} {note.format(**values)}" for name, note in notes.items())
+
+
+def _what(frame: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
+    """What is chosen at every limit."""
+    shown = frame[["limit", "strategy", "budget"]].assign(limit=_short(frame["limit"]))
+    n_folds = tuning.chosen.shape[2] - 1
+    if tuning.n_runs is None:
+        shown["same"] = [f"{share * n_folds:.0f}/{n_folds}" for share in frame["same_choice"]]
+    else:
+        shown["same"] = [f"{share:.0%}" for share in frame["same_choice"]]
+    return shown.assign(spend=_short(frame["spend"]))
+
+
+def _worth(frame: pd.DataFrame) -> pd.DataFrame:
+    """What it is worth, in digits that mean something."""
+    import pandas as pd
+
+    shown = pd.DataFrame({"limit": _short(frame["limit"])})
+    shown["in_sample"] = [f"{value:.3f}" for value in frame["in_sample"]]
+    if (frame["fresh"] != frame["in_sample"]).any():
+        shown["fresh"] = [f"{value:.3f}" for value in frame["fresh"]]
+    shown["held_out"] = _with_interval(frame, ["held_out", "low", "high"], "")
+    shown["optimism"] = [f"{value:+.3f}" for value in frame["optimism"]]
+    if frame["gain"].notna().any():
+        shown["control"] = _where_known(f"{value:.3f}" for value in frame["control_held_out"])
+        shown["gain"] = _with_interval(frame, ["gain", "gain_low", "gain_high"], "+")
+        shown["p_value"] = _where_known(f"{value:.4f}" for value in frame["p_value"])
+        shown["single_model"] = frame["control"].fillna("")
+    return shown
+
+
+def _with_interval(frame: pd.DataFrame, columns: list[str], sign: str) -> list[str]:
+    rows = frame[columns].itertuples(index=False)
+    return _where_known(f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]" for value, low, high in rows)
+
+
+def _where_known(texts: Iterable[str]) -> list[str]:
+    return ["" if "nan" in text else text for text in texts]
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same frame without zeros that mean nothing."""
+    return frame.assign(**{name: _short(frame[name]) for name in ("limit", "spend") if name in frame})
+
+
+def _short(values: pd.Series[float]) -> list[str]:
+    return [f"{value:.4g}" for value in values]
+
+
+def _numbers(given: str) -> list[float]:
+    try:
+        return [float(part) for part in given.split(",")]
+    except ValueError:
+        raise MssimError(f"--limits {given!r}; write positive numbers, e.g. 2,4.5,8") from None

@@ -1,0 +1,32 @@
+"""Sets of small numbers as bits of 64-bit words."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)  # every six bits in a row differ (Leiserson, Prokop & Randall 1998)
+_TOP = np.uint64(58)
+_ONE = np.uint64(1)
+
+
+def _places() -> np.ndarray:
+    places = np.zeros(64, np.int64)
+    for bit in range(64):
+        places[((int(_DE_BRUIJN) << bit) & (2**64 - 1)) >> 58] = bit
+    return places
+
+
+_PLACES = _places()
+
+
+@njit(nogil=True, cache=True)
+def lowest(word):
+    """Number of the lowest bit that is set in a word that is not 0."""
+    return _PLACES[((word & (~word + _ONE)) * _DE_BRUIJN) >> _TOP]
+
+
+@njit(nogil=True, cache=True)
+def bit(number):
+    """The word in which one bit, number & 63, is set."""
+    return _ONE << np.uint64(number & 63)
