@@ -33,7 +33,49 @@ MOST_CAP = 1024
 
 
 class Strategy(ABC):
-    """Base of the strategies: models in order, and how they share a budget."""
+    """Base of the strategies: models in order, and how they share a budget.
+
+    Notes
+    -----
+    Every rule as text (M: a model), its formula, source, the column it needs beyond answers, and whether accuracy is
+    computed in closed form (exact, within the limits that `evaluate` states) or replayed. K are the draws of a model,
+    v1 >= v2 the votes of its two leading answers, n(a) those of answer a.
+
+    ================================ =================================================== ========== ============= ======
+    rule                             formula                                             source     column        method
+    ================================ =================================================== ========== ============= ======
+    sc:M                             argmax n(a) of B draws                              2203.11171 -             exact
+    sc:M,stop=window:5               the first window of 5 draws that agree, else sc     2401.10480 -             exact
+    sc:M,stop=beta:0.95              stop when 1 - I_1/2(v1 + 1, v2 + 1) >= 0.95         2305.11860 -             replay
+    sc:M,stop=majority:0.8           stop when v1 / draws >= 0.8                         2305.11860 -             replay
+    sc:M,stop=entropy:0.75           stop when entropy / log2(answers) <= 0.75           2305.11860 -             replay
+    sc:M,stop=evalue:0.05            stop when the e-value of v1 against v2 >= 1 / 0.05  2605.05873 -             replay
+    ms:M+M,vote=plurality            adopt the first M with v1 / K >= agreement, else    2504.00762 -             exact
+                                     argmax sum n(a)
+    ms:M+M                           the same, else argmax sum prior x entropy weight x  2504.00762 -             replay
+                                     n(a), weight 1/m + (1 - 1/m)(1 - H / log2 u)
+    ms:M+M,normaliser=samples        weight 1/m + (1 - 1/m)(1 - H / log2 m)              2504.00762 -             replay
+    ms:M+M,vote=best_of_n            the same, else the draw with the highest score      2504.00762 score         replay
+    ms:M1+M1                         the same with the next draws of the same model      2401.10480 -             replay
+    cascade:M+M                      the first M with v1 / K >= agreement, else the last 2310.03094 -             exact
+    mix:M+M                          argmax sum n(a) over all models                     2504.00762 -             exact
+    mix:M+M,prior=2/1                argmax sum prior x n(a)                             2504.00762 -             exact
+    mix:M+M,vote=max_consistency     the answer of the model with the highest v1 / K     2510.05077 -             replay
+    random:M+M                       mean of sc over models, by shares                   control    -             exact
+    oracle:M+M                       max of sc over models, per question                 ceiling    -             exact
+    alloc:M                          the next of B x questions draws where               2305.11860 -             replay
+                                     1 - I_1/2(v1 + 1, v2 + 1) is lowest
+    cov:M                            any draw is right: 1 - C(K - c, K) / C(n, K)        2107.03374 -             exact
+    sc:M,vote=confidence             argmax sum exp(confidence / temperature)            2502.06233 confidence    replay
+    sc:M,vote=score_sum              argmax sum score                                    2206.02336 score         replay
+    sc:M,vote=best_of_n              argmax score                                        2110.14168 score         replay
+    sc:M,vote=shortest,m=3           argmax n(a) of the 3 shortest of B draws            2505.17813 output_tokens replay
+    sc:M,vote=majority_of_bests,m=8  argmax chance that a has the highest of 8 scores    2511.18630 score         replay
+                                     drawn again from the B
+    ================================ =================================================== ========== ============= ======
+
+    Sources are numbers of arXiv. `Vote.own` and `OwnStop` take functions of yours.
+    """
 
     kind: ClassVar[str]
     models: Sequence[str]

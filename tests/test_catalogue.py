@@ -35,7 +35,7 @@ from mssim import (
 )
 from mssim.strategies import _KINDS, parse_strategy
 from tests import naive
-from tests.conftest import Backwards, replay
+from tests.conftest import Backwards, make_pool, replay
 
 XYZ = ["x", "y", "z"]
 
@@ -183,16 +183,46 @@ def test_every_decision_equals_the_naive_one(rule, pool, ties, seed, replacement
 
 
 @every_rule
-def test_deep_pools_equal_the_naive_rule(rule):
+@pytest.mark.parametrize("replacement", [False, True])
+def test_deep_pools_equal_the_naive_rule(rule, replacement):
     """Dozens of votes of many answers, and scores that are all different."""
     pool = deep_pool()
     budgets = budgets_for(rule, 60, extra=200)
     budgets = np.unique(budgets[np.linspace(0, budgets.size - 1, 6).astype(int)])
-    hits, used = counts(pool, rule, budgets, n_replays=6)
+    hits, used = counts(pool, rule, budgets, n_replays=5, replacement=replacement)
     for i, budget in enumerate(budgets):
-        expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=6)
+        expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=5, replacement=replacement)
         assert np.allclose(hits[i], np.array(expected, dtype=float)), budget
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("cap", [None, 5])
+def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, replacement):
+    """Many questions wait at the same certainty, some without any answer, and some are full."""
+    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap)
+    frame = pool.to_frame()
+    frame.loc[frame["question_id"] == "q3", "answer"] = None
+    pool = Pool.from_frame(frame.drop(columns=["correct"]))
+    hits, used = counts(pool, rule, [1, 2, 3, 4], n_replays=4, replacement=replacement)
+    for i, budget in enumerate([1, 2, 3, 4]):
+        assert (list(hits[i]), list(used[i])) == naive.evaluate(
+            pool, rule, budget, n_replays=4, replacement=replacement
+        )
+
+
+def test_a_shared_budget_goes_where_it_is_needed():
+    """Half of the questions are certain after a few equal answers: the rest goes to the others, and is worth more."""
+    rng = random.Random(4)
+    easy = {("x", f"easy{q}"): ["a"] * 40 for q in range(6)}
+    hard = {("x", f"hard{q}"): rng.choices("ab", [3, 2], k=40) for q in range(6)}
+    pool = make_pool(easy | hard)
+    result = replay(pool, {"even": SelfConsistency("x"), "shared": AdaptiveAllocation("x")}, [12], n_replays=500)
+    used = result.samples_used[1, 0]
+    assert used.mean() == pytest.approx(12)
+    assert used[:6].max() < 7
+    assert used[6:].mean() > 17
+    assert result.compare("shared", "even", budget=12).difference > 0.02
 
 
 def deep_pool(n_questions=3, n_samples=60):

@@ -1,9 +1,27 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, SelfConsistency, StrategyError, Vote, WindowStop, parse_strategy
+from mssim import (
+    Coverage,
+    Mixture,
+    ModelSwitch,
+    PoolError,
+    SelfConsistency,
+    Strategy,
+    StrategyError,
+    Vote,
+    WindowStop,
+    evaluate,
+    parse_strategy,
+)
+from mssim.specs import VOTE_NAMES
+from mssim.stopping import _STOPS
+from mssim.strategies import _KINDS
+from tests.conftest import make_pool
 from tests.test_replays import STRATEGIES
 
 
@@ -134,3 +152,39 @@ def test_numbers_of_numpy_are_numbers():
 def test_a_prior_by_name_must_name_the_models():
     with pytest.raises(StrategyError, match="name each once"):
         Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
+
+
+def rows_of_the_table():
+    """Text, column and method of every rule in the documentation of Strategy."""
+    lines = [line.strip() for line in Strategy.__doc__.splitlines()]
+    first, second, last = (i for i, line in enumerate(lines) if line.startswith("==="))
+    assert lines[first + 1].split() == ["rule", "formula", "source", "column", "method"]
+    rows = [line.split() for line in lines[second + 1 : last]]
+    return [(row[0], row[-2], row[-1]) for row in rows if row[-1] in ("exact", "replay")]
+
+
+@pytest.mark.parametrize(("text", "column", "method"), rows_of_the_table())
+def test_the_table_of_rules_says_what_is_so(text, column, method):
+    for name in ("x", "y", "z"):
+        text = re.sub(r"\bM\b", name, text, count=1)
+    text = text.replace("M1", "x")
+    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7}
+    answers = {(m, "q"): list("aabcabca") for m in "xy"}
+    without = {name: value for name, value in numbers.items() if name != column}
+    if column == "-":
+        result = evaluate(make_pool(answers), text, 6, n_replays=9)
+    else:
+        with pytest.raises(PoolError, match=f"needs column '{column}'"):
+            evaluate(make_pool(answers, **without), text, 6)
+        result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
+    assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]
+
+
+def test_the_table_of_rules_has_every_kind_vote_and_stop():
+    table = " ".join(text for text, _, _ in rows_of_the_table())
+    for kind in _KINDS:
+        assert f"{kind}:" in table
+    for stop in _STOPS:
+        assert f"stop={stop}:" in table
+    for vote in set(VOTE_NAMES) - {"entropy"}:
+        assert f"vote={vote}" in table
