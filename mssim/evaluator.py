@@ -66,10 +66,10 @@ def evaluate(
         that are about as quick as replays or quicker, else Monte Carlo; the column `method` of the result says which.
         Samples used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
 
-        Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples),
-        for Coverage, and for ModelSwitch and Mixture under a plurality vote, with or without prior weights, while the
-        numbers of draws that the models can share are few: 350 with "auto" (17 draws each of two models, 6 of three),
-        2500 with "exact" (49, 12).
+        Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples)
+        and routers over it, for Coverage, and for ModelSwitch, Cascade and Mixture under a plurality vote, with or
+        without prior weights, while the numbers of draws that the models can share are few: 350 with "auto" (17 draws
+        each of two models, 6 of three), 2500 with "exact" (49, 12).
     n_replays : int, default 10_000
         Of Monte Carlo.
     seed : int, default 0
@@ -92,7 +92,8 @@ def evaluate(
     BudgetError
         If a budget is not a whole number from 1, or asks for more samples than were recorded.
     StrategyError, PoolError
-        If a strategy does not exist, asks a model that the pool lacks or, with "exact", has no closed form.
+        If a strategy does not exist, asks a model or needs a column that the pool lacks or, with "exact", has no closed
+        form.
 
     Notes
     -----

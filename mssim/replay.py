@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mssim.kernels import allocation, ballots, own, sequential, staged, stops
+from mssim.kernels import allocation, ballots, bests, own, sequential, staged, stops
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.plans import Ints, Outcome, Plan
@@ -24,7 +24,6 @@ __all__ = ["ReplayTask", "Streams", "replay_tasks"]
 _DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
 _WITHIN = {"none": staged.PLAIN, "share": staged.SHARE}
 _ENTROPY = {"distinct": staged.ENTROPY_DISTINCT, "samples": staged.ENTROPY_SAMPLES}
-_BALLOTS = {"exp": ballots.SUM, "shortest": ballots.SHORTEST, "bests": ballots.BESTS}
 _CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
 
 
@@ -90,14 +89,23 @@ class ReplayTask:
             right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
         else:
             assert self.numbers is not None
-            kind = _BALLOTS.get(vote.ballots, ballots.MAX if vote.combine == "max" else ballots.SUM)
-            if vote.ballots == "exp" and vote.combine == "max":
-                kind = ballots.MAX
-            ranks = _ranks(self.numbers) if kind == ballots.BESTS else np.empty((0, 0, 0), np.int32)
-            close = _CLOSE if vote.ballots == "number" else 0.0
-            given = ballots.Ballots(self.numbers, ranks, kind, vote.m or 1, close)
-            right, stopped = ballots.voted(self.recorded, rules, given, ends, self.replays)
+            right, stopped = self._count_ballots(vote, self.numbers, rules, ends)
         return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
+
+    def _count_ballots(
+        self, vote: Vote, numbers: NDArray[np.float64], rules: staged.Rules, ends: NDArray[np.uint16]
+    ) -> tuple[Ints, Ints]:
+        """Right answers [question, budget] and stops [question, stage, budget] where ballots differ."""
+        if vote.ballots == "bests":
+            given = bests.Bests(numbers, _ranks(numbers), vote.m or 1)
+            right, stopped = bests.voted(self.recorded, rules, given, ends, self.replays)
+        else:
+            kind = ballots.MAX if vote.combine == "max" else ballots.SUM
+            kind = ballots.SHORTEST if vote.ballots == "shortest" else kind
+            close = _CLOSE if vote.ballots == "number" else 0.0
+            made = ballots.Ballots(numbers, kind, vote.m or 1, close)
+            right, stopped = ballots.voted(self.recorded, rules, made, ends, self.replays)
+        return right, stopped
 
     def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
         """Put together what stages led to: right [question, budget], stopped [question, stage, budget]."""

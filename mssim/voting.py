@@ -192,8 +192,8 @@ class Vote:
             ``function(counts, prior) -> score``: counts is int64 of shape (n_stages, n_classes), the votes of each
             stage (one model's turn) for each of the question's answer classes, prior float64 of shape (n_stages,), the
             prior weights with the largest 1; score is float64 of shape (n_classes,). Answers without a vote do not
-            win. Compile it with ``numba.njit`` for speed; a plain Python function works too and is some hundred times
-            slower.
+            win, and an answer that alone has votes wins unasked. Compile it with ``numba.njit`` for speed; a plain
+            Python function works too and is hundreds of times slower.
         prior, ties
             As in the other votes.
         """

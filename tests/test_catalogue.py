@@ -116,7 +116,7 @@ RULES = {
 }
 TIES = ["first", "random", "wrong"]
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-few = settings(max_examples=10)
+few = settings(max_examples=8)
 
 
 def with_ties(rule, ties):
@@ -189,9 +189,9 @@ def test_deep_pools_equal_the_naive_rule(rule, replacement):
     pool = deep_pool()
     budgets = budgets_for(rule, 60, extra=200)
     budgets = np.unique(budgets[np.linspace(0, budgets.size - 1, 6).astype(int)])
-    hits, used = counts(pool, rule, budgets, n_replays=5, replacement=replacement)
+    hits, used = counts(pool, rule, budgets, n_replays=4, replacement=replacement)
     for i, budget in enumerate(budgets):
-        expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=5, replacement=replacement)
+        expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=4, replacement=replacement)
         assert np.allclose(hits[i], np.array(expected, dtype=float)), budget
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
 

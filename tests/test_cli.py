@@ -316,7 +316,7 @@ def test_compare_needs_a_result(run, pool_path):
 # Help, imports ---------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["info", "evaluate", "compare"])
+@pytest.mark.parametrize("command", ["info", "evaluate", "compare", "tune"])
 def test_every_command_has_help_with_an_example(run, command):
     code, text, _ = run(command, "--help")
     assert code == 0

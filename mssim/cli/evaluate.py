@@ -62,7 +62,10 @@ def evaluate(
     ] = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option(help="sc:MODEL, ms:MODEL+MODEL, mix:MODEL+MODEL or cov:MODEL, then ,option=value; repeat it."),
+        typer.Option(
+            help="sc, ms, cascade, mix, random, oracle, alloc or cov:MODEL+MODEL,option=value, e.g. "
+            "ms:strong+weak,agreement=0.8 or sc:strong,stop=beta; repeat it."
+        ),
     ] = None,
     budgets: Annotated[str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16.")] = None,
     method: Annotated[

@@ -43,6 +43,30 @@ def _least(words, above, top):
     return (k << 6) + lowest(words[k])
 
 
+@inlined
+def _queue(q, level, head, tail, after):
+    """Let a question wait behind those at its level; returns whether it is the only one there."""
+    alone = head[level] == _NONE
+    after[q] = _NONE
+    if alone:
+        head[level] = q
+    else:
+        after[tail[level]] = q
+    tail[level] = q
+    return alone
+
+
+@inlined
+def _next(q, j, high, n, replacement, left):
+    """The class of draw j of a question, of n samples; without replacement as one step of a Fisher-Yates shuffle."""
+    if replacement:
+        return left[q, (high * np.uint64(n)) >> _HIGH]
+    t = j + np.int64((high * np.uint64(n - j)) >> _HIGH)
+    c = left[q, t]
+    left[q, t] = left[q, j]
+    return c
+
+
 @njit(nogil=True, cache=True)
 def shared(recorded, ties, budgets, caps, levels, replays):
     """Replay one model whose total budget goes to the questions whose leader is least certain.
@@ -66,7 +90,7 @@ def shared(recorded, ties, budgets, caps, levels, replays):
     above, top = np.zeros((n_levels >> 12) + 1, np.uint64), np.zeros((n_levels >> 18) + 1, np.uint64)
     head, tail = np.full(n_levels, _NONE, np.int32), np.full(n_levels, _NONE, np.int32)
     after = np.empty(n_questions, np.int32)
-    pool, left = np.empty((n_questions, width), np.int64), np.empty((n_questions, width), np.int64)
+    pool, left = np.empty((n_questions, width), np.int16), np.empty((n_questions, width), np.int16)
     tally, best = np.zeros((n_questions, most), np.int64), np.zeros(n_questions, np.int64)
     n, first, second = np.zeros((3, n_questions), np.int64)
     states, tie_states = np.empty(n_questions, np.uint64), np.empty(n_questions, np.uint64)
@@ -88,11 +112,8 @@ def shared(recorded, ties, budgets, caps, levels, replays):
         above[:] = 0
         top[:] = 0
         for q in range(n_questions):
-            states[q] = word(keys[0, q], r)
-            tie_states[q] = word(tie_keys[q], r)
-            after[q] = q + 1
-        after[n_questions - 1] = _NONE
-        head[0], tail[0] = 0, n_questions - 1
+            states[q], tie_states[q] = word(keys[0, q], r), word(tie_keys[q], r)
+            _queue(q, 0, head, tail, after)
         _mark(0, words, above, top)
         spent = 0
         for b in range(budgets.size):
@@ -103,13 +124,8 @@ def shared(recorded, ties, budgets, caps, levels, replays):
                 if head[level] == _NONE:
                     _unmark(level, words, above, top)
                 states[q] += GOLDEN
-                high, j = mix(states[q]) >> _HIGH, n[q]
-                if replays.replacement:
-                    c = left[q, (high * np.uint64(lengths[0, q])) >> _HIGH]
-                else:
-                    t = j + np.int64((high * np.uint64(lengths[0, q] - j)) >> _HIGH)
-                    c = left[q, t]
-                    left[q, t] = left[q, j]
+                j = n[q]
+                c = np.int64(_next(q, j, mix(states[q]) >> _HIGH, lengths[0, q], replays.replacement, left))
                 n[q] += 1
                 spent += 1
                 if c >= 0:
@@ -125,13 +141,8 @@ def shared(recorded, ties, budgets, caps, levels, replays):
                         second[q] = votes
                 if n[q] < caps[q]:
                     level = n[q] if first[q] == second[q] else levels[second[q], first[q]]
-                    after[q] = _NONE
-                    if head[level] == _NONE:
-                        head[level] = q
+                    if _queue(q, level, head, tail, after):
                         _mark(level, words, above, top)
-                    else:
-                        after[tail[level]] = q
-                    tail[level] = q
             for q in range(n_questions):
                 hits[q, b] += best[q] & 1
                 drawn[q, b] += n[q]
