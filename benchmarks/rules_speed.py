@@ -4,9 +4,9 @@
     python benchmarks/rules_speed.py --smoke    # small sizes, to see that it runs
 
 Whole curves by Monte Carlo, budgets 2 to 64, one core, after compilation, on a SYNTHETIC pool: 200 questions x 512
-samples of two models, 40 % of the questions always answered right, with scores, confidences and lengths that are random.
-A draw is a sample that a replay of the largest budget uses. Rounds of all rules are interleaved and the best of each
-counts, so that the ratios are of the same machine. How long a rule of one's own takes is mostly up to its function.
+samples of two models, 40 % of the questions always answered right, with random scores, confidences and lengths. A draw
+is a sample that a replay of the largest budget uses. Rounds of all rules are interleaved and the best of each counts,
+so that ratios are of the same machine. How long a rule of one's own takes is mostly up to its function.
 """
 
 from __future__ import annotations

@@ -1,20 +1,14 @@
 """Tuning: the choice that the rules demand, scored on questions that took no part in it."""
 
-import json
 import random
 import re
 import warnings
-from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from scipy import stats
 
-import mssim
 from mssim import (
     BudgetError,
     ModelSwitch,
@@ -22,177 +16,23 @@ from mssim import (
     PoolError,
     PoolWarning,
     StrategyError,
-    Tuning,
     Vote,
     evaluate,
     load_pool,
     tune,
 )
-from mssim.choosing import Scores, choose_in_runs, fold_of, training_sets, undominated
 from mssim.intervals import mean_interval, sign_flip_p_value
 from mssim.tuning import grid
-from tests import test_cli
 from tests.conftest import Backwards, make_pool
+from tests.test_choosing import STRATEGIES, best_within, clustered, mean, questions_without
 from tests.test_evaluator import random_pool
 
-STRATEGIES = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x", "mix:y+z,vote=entropy"]
 COLUMNS = [
     *("limit", "strategy", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
     *("optimism", "optimism_low", "optimism_high", "mc_error", "spend", "held_out_spend"),
     *("control", "control_budget", "control_held_out", "control_spend"),
     *("gain", "gain_low", "gain_high", "p_value", "n_folds", "n_questions"),
 ]
-
-
-# The rules, restated with no speed in mind ---------------------
-
-
-def mean(values):
-    values = list(values)
-    return sum(values) / len(values)
-
-
-def best_within(limit, accuracy, spend, questions, tolerance=0):
-    """The most accurate candidate that spends at most the limit on these questions; or None."""
-    rows = []
-    for c in range(len(accuracy)):
-        a, s = mean(accuracy[c][q] for q in questions), mean(spend[c][q] for q in questions)
-        if s <= limit + tolerance:
-            rows.append((a, s, c))
-    if not rows:
-        return None
-    most = max(a for a, _, _ in rows)
-    rows = [row for row in rows if row[0] >= most - tolerance]
-    least = min(s for _, s, _ in rows)
-    return min(c for _, s, c in rows if s <= least + tolerance)
-
-
-def questions_without(folds, fold):
-    return [q for q in range(len(folds)) if folds[q] != fold]
-
-
-@st.composite
-def outcomes(draw):
-    """Accuracy and spend [candidate][question] in quarters, a fold per question, and limits."""
-    n_candidates, n_questions = draw(st.integers(1, 6)), draw(st.integers(2, 9))
-    n_folds = draw(st.integers(2, n_questions))
-    few = st.integers(0, 4).map(lambda n: Fraction(n, 4))
-    table = st.lists(
-        st.lists(few, min_size=n_questions, max_size=n_questions), min_size=n_candidates, max_size=n_candidates
-    )
-    rest = draw(st.lists(st.integers(0, n_folds - 1), min_size=n_questions - n_folds, max_size=n_questions - n_folds))
-    folds = draw(st.permutations([*range(n_folds), *rest]))
-    limits = draw(st.lists(few, min_size=1, max_size=3))
-    return draw(table), draw(table), folds, limits
-
-
-def as_floats(table):
-    return np.array(table, dtype=float)
-
-
-def chosen_of(accuracy, spend, folds, limits, single=()):
-    scores = Scores(as_floats(accuracy), as_floats(spend), np.zeros(len(accuracy), int))
-    return choose_in_runs([scores], np.array(single, dtype=int), training_sets(np.array(folds)), as_floats(limits))
-
-
-@given(outcomes(), st.sets(st.integers(0, 5)))
-def test_choices_are_the_naive_ones(case, single):
-    accuracy, spend, folds, limits = case
-    single = sorted(c for c in single if c < len(accuracy))
-    found = chosen_of(accuracy, spend, folds, limits, single)
-    sets = [*(questions_without(folds, fold) for fold in range(max(folds) + 1)), range(len(folds))]
-    for i, limit in enumerate(limits):
-        for s, questions in enumerate(sets):
-            best = best_within(limit, accuracy, spend, questions)
-            assert found.chosen[0, i, s] == (-1 if best is None else best)
-            alone = best_within(limit, [accuracy[c] for c in single], [spend[c] for c in single], questions)
-            assert found.control[0, i, s] == (-1 if alone is None else single[alone])
-            if best is not None:
-                assert found.training[0, i, s] == pytest.approx(float(mean(accuracy[best][q] for q in questions)))
-        if best is not None:
-            assert found.in_sample[0, i].tolist() == [float(a) for a in accuracy[best]]
-
-
-@given(outcomes(), st.randoms(use_true_random=False))
-def test_a_choice_does_not_depend_on_what_is_held_out(case, rng):
-    accuracy, spend, folds, limits = case
-    before = chosen_of(accuracy, spend, folds, limits)
-    fold = rng.randrange(max(folds) + 1)
-    for table in (accuracy, spend):
-        for row in table:
-            for q in range(len(folds)):
-                if folds[q] == fold:
-                    row[q] = Fraction(rng.randrange(1000), 999)
-    after = chosen_of(accuracy, spend, folds, limits)
-    assert (after.chosen[:, :, fold] == before.chosen[:, :, fold]).all()
-
-
-@given(outcomes())
-def test_the_frontier_is_what_nothing_dominates(case):
-    accuracy, spend, _, _ = case
-    points = [(mean(s), mean(a)) for s, a in zip(spend, accuracy, strict=True)]
-    free = [
-        p for p in points if not any(o[0] <= p[0] and o[1] >= p[1] and o != p for o in points)
-    ]  # fmt: skip
-    expected = sorted(points.index(p) for p in set(free))  # the first of those that are the same
-    found = undominated(*(np.array([float(p[i]) for p in points]) for i in (1, 0)))
-    assert sorted(found) == expected
-    assert all(points[a] < points[b] for a, b in pairwise(found))
-
-
-def test_what_differs_by_rounding_is_a_tie():
-    accuracy = [[0.5], [0.5 + 1e-12], [0.5 + 1e-12]]
-    spend = [[1.0 + 1e-12], [1.0], [2.0]]
-    found = chosen_of(np.repeat(accuracy, 2, axis=1), np.repeat(spend, 2, axis=1), [0, 1], [1.0, 3.0])
-    assert found.chosen.tolist() == [[[0, 0, 0], [0, 0, 0]]]
-
-
-# Folds -----------------------------------------------------
-
-
-@given(st.lists(st.integers(0, 8), min_size=2, max_size=60), st.integers(2, 10), st.integers(0, 99))
-def test_folds_keep_clusters_whole_and_are_balanced(labels, n_folds, seed):
-    clusters = np.unique(labels, return_inverse=True)[1]
-    assume(clusters.max() + 1 >= n_folds)
-    folds = fold_of(clusters, n_folds, seed)
-    assert all(len(set(folds[clusters == c])) == 1 for c in range(clusters.max() + 1))
-    sizes = np.bincount(folds, minlength=n_folds)
-    assert sizes.min() > 0
-    assert sizes.max() - sizes.min() <= np.bincount(clusters).max()
-
-
-def test_large_clusters_are_dealt_first():
-    clusters = np.repeat(np.arange(13), [1] * 6 + [6] + [1] * 6)
-    assert all(np.bincount(fold_of(clusters, 3, seed)).tolist() == [6, 6, 6] for seed in range(20))
-
-
-def test_folds_depend_on_the_seed_alone():
-    first, again, other = (fold_of(np.arange(40), 10, seed) for seed in (3, 3, 4))
-    assert (first == again).all()
-    assert (first != other).any()
-    assert np.bincount(first).tolist() == [4] * 10
-
-
-def clustered(n_questions=12, size=3, **columns):
-    pool = random_pool(n_questions)
-    frame = pool.to_frame()
-    number = frame["question_id"].str[1:].astype(int)
-    return pool.from_frame(frame.assign(cluster=(number // size).map("c{}".format), topic=number % 2, **columns))
-
-
-def test_clusters_are_taken_from_their_column_and_widen_the_interval():
-    default = tune(clustered(), STRATEGIES, [4])
-    assert default.chosen.shape[2] - 1 == 4
-    assert all(len(set(default.folds[default.clusters == f"c{c}"])) == 1 for c in range(4))
-    row = default.to_frame().iloc[0]
-    held = [default.accuracy[default.chosen[0, 0, fold], q] for q, fold in enumerate(default.folds)]
-    assert (row["low"], row["high"]) == pytest.approx(mean_interval(held, clusters=default.clusters))
-    assert (row["low"], row["high"]) != pytest.approx(mean_interval(held))
-    alone = [default.accuracy[default.control[0, 0, fold], q] for q, fold in enumerate(default.folds)]
-    gain = np.subtract(held, alone)
-    assert row["p_value"] == sign_flip_p_value(gain, clusters=default.clusters) != sign_flip_p_value(gain)
-    assert tune(clustered(), STRATEGIES, [4], clusters="question_id").chosen.shape[2] - 1 == 10
-    assert tune(clustered(), STRATEGIES, [4], clusters="topic", n_folds=2).folds.tolist() in ([0, 1] * 6, [1, 0] * 6)
 
 
 # The whole way ----------------------------------------------
@@ -679,127 +519,6 @@ def test_a_confidence_level_is_checked():
     for table in (tuning.to_frame, tuning.frontier):
         with pytest.raises(MssimError, match="confidence_level=95"):
             table(confidence_level=95)
-
-
-# The command line ----------------------------------------------
-
-run, pool_path = test_cli.run, test_cli.pool_path
-FAST = ("--where", "prompt=long", "--models", "x,y", "--budgets", "1,4", "--n-replays", "50")
-
-
-def tuned(path, *strategies, **options):
-    pool = load_pool(path, where={"prompt": "long"}).select(models=["x", "y"])
-    return tune(pool, strategies or None, [1, 4], **{"n_replays": 50, **options})
-
-
-def test_tune_prints_a_table_that_can_be_read(run, pool_path):
-    code, text, err = run("tune", pool_path, *FAST)
-    assert (code, err) == (0, "")
-    row = tuned(pool_path).to_frame().iloc[1]
-    first, *_ = text.splitlines()
-    assert first == "32 candidates: 16 strategies at budgets from 1 to 4; 12 questions in 10 folds"
-    what, worth = [line for line in text.splitlines() if line.split()[:1] == ["4"]]
-    assert what.split()[1:4] == [row["strategy"], str(row["budget"]), f"{10 * row['same_choice']:.0f}/10"]
-    assert f"{row['held_out']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in worth
-    assert f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]" in worth
-    assert f"{row['control_held_out']:.3f} " in worth
-    assert worth.split()[-2:] == [f"{row['p_value']:.4f}", row["control"]]
-    assert "limit      most samples used per question, on average" in text
-    assert "95% interval" in text
-    assert max(map(len, text.splitlines())) <= 120
-
-
-@pytest.mark.parametrize("table", ["limits", "choices", "frontier"])
-def test_json_is_the_whole_frame(run, pool_path, table):
-    code, text, err = run("tune", pool_path, *FAST, "--json", "--table", table)
-    assert (code, err) == (0, "")
-    tuning = tuned(pool_path)
-    expected = {"limits": tuning.to_frame, "choices": tuning.choices, "frontier": tuning.frontier}[table]()
-    found = pd.DataFrame(json.loads(text))
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-14)
-    code, text, _ = run("tune", pool_path, *FAST, "--table", table)
-    assert code == 0
-    assert "held_out   accuracy on" in text or "held_out   its accuracy on" in text
-
-
-def test_options_of_tune_reach_it(run, pool_path):
-    strategies = ("sc:x", "ms:x+y")
-    options = ("--spend", "cost", "--limits", "2.5,9", "--folds", 3, "--runs", 4, "--seed", 5, "--replacement")
-    options += ("--price", "x=2", "--price", "y=1", "--clusters", "truth", "--confidence-level", "0.5")
-    with_strategies = [part for s in strategies for part in ("--strategy", s)]
-    _, text, err = run("tune", pool_path, *FAST, *options, *with_strategies, "--clusters", "question_id", "--json")
-    assert err == ""
-    expected = tuned(
-        *(pool_path, *strategies), spend="cost", limits=[2.5, 9], n_folds=3, n_runs=4, seed=5, replacement=True,
-        prices={"x": 2, "y": 1}, clusters="question_id",
-    ).to_frame(confidence_level=0.5)  # fmt: skip
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
-    code, text, _ = run("tune", pool_path, *FAST, *options[:-4], *with_strategies)
-    assert code == 0
-    assert "fresh      its accuracy on the same questions with other draws" in text
-    assert "chosen most often in 4 runs" in text
-    assert "limit      most cost per question" in text
-
-
-def test_without_a_control_there_are_no_empty_columns(run, pool_path):
-    _, text, _ = run("tune", pool_path, *FAST, "--strategy", "ms:x+y", "--min-samples", 24)
-    assert "optimism" in text
-    assert " gain " not in text.split("limit      most")[0]
-    assert "nan" not in text
-    _, text, _ = run(
-        "tune", pool_path, *FAST, "--strategy", "ms:x+y", "--strategy", "sc:x", "--limits", "3.9,4", "--budgets", "4"
-    )
-    assert "nan" not in text
-    assert " gain " in text
-
-
-def test_synthetic_pools_and_clusters_are_named(run, tmp_path):
-    pool = clustered()
-    pool.from_frame(pool.to_frame(), info={"synthetic": True}).save(tmp_path / "pool")
-    code, text, _ = run("tune", tmp_path / "pool", "--strategy", "sc:x", "--budgets", "2")
-    assert code == 0
-    assert text.count("SYNTHETIC DATA") == 2  # one above each table
-    assert "12 questions (4 clusters, kept whole) in 4 folds" in text
-
-
-@pytest.mark.parametrize("suffix", [".png", ".pdf"])
-def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
-    plot = tmp_path / f"r{suffix}"
-    assert run("tune", pool_path, *FAST, "--plot", plot)[0] == 0
-    assert plot.stat().st_size > 1000
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("nowhere.parquet",), "nowhere.parquet does not exist"),
-        (("POOL", "--models", "x,w"), "no model 'w' in this pool"),
-        (("POOL", "--budgets", "x"), "write whole numbers from 1"),
-        (("POOL", "--limits", "few"), "--limits 'few'; write positive numbers, e.g. 2,4.5,8"),
-        (("POOL", "--limits", "-2"), "give positive numbers"),
-        (("POOL", "--table", "choice"), "--table 'choice'; did you mean 'choices'"),
-        (("POOL", "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
-        (("POOL", "--plot", "folder.png"), "--plot folder.png is a folder; give the name of a file"),
-        (("POOL", "--plot", "no/such/r.png"), "does not exist; create it first"),
-        (("POOL", "--spend", "time"), "spend='time'; choose from"),
-        (("POOL", "--folds", "99"), "n_folds=99, but the questions are 12 clusters"),
-        (("POOL", "--price", "x"), "write MODEL=PRICE"),
-        (("POOL", "--strategy", "xy"), "write kind:model"),
-        (("POOL", "--confidence-level", "95"), "give a number between 0 and 1"),
-    ],
-)
-def test_bad_input_to_tune_is_one_line(run, pool_path, tmp_path, monkeypatch, arguments, says):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.png").mkdir()
-    given = [pool_path if a == "POOL" else a for a in arguments]
-    test_cli.bad(run("tune", *given[:1], *FAST, *given[1:]), says)
-
-
-def test_tune_has_help_with_an_example(run):
-    code, text, _ = run("tune", "--help")
-    assert code == 0
-    assert "Example: mssim tune" in text
-    assert mssim.Tuning is Tuning
 
 
 # Recorded answers of real models -----------------------------------
