@@ -63,8 +63,8 @@ class Evaluation:
     budgets : ndarray of int64, shape (n_budgets,)
     questions : DataFrame, one row per question
     accuracy, samples_used, agreed, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
-        Chance of a right answer; expected samples; chance that a stage or window agreed; expected cost in the unit of
-        the recorded costs or prices, NaN where neither is known.
+        Chance of a right answer; expected samples; chance that a stage or window agreed, or that a rule stopped the
+        sampling; expected cost in the unit of the recorded costs or prices, NaN where neither is known.
     n_replays : ndarray of int64, shape (n_strategies, n_budgets)
         Replays behind the accuracy; 0 where it is exact.
     provenance : mapping

@@ -301,6 +301,16 @@ def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(vote,
     assert same(counts(pool, never, budgets), counts(pool, Mixture(XYZ, vote), budgets))
 
 
+@given(pools(), st.integers(1, 3), st.integers(1, 3), st.sampled_from(TIES))
+def test_switching_to_the_same_model_is_esc(pool, window, n_windows, ties):
+    """The control of ModelSwitch: unanimous windows of one model, else the plurality of all."""
+    n_windows = min(n_windows, pool.codes.shape[2] // window)
+    vote = Vote.plurality(ties=ties)
+    switch = ModelSwitch(["x"] * n_windows, vote=vote, sizes=(window,) * n_windows)
+    budgets = [window * k for k in range(1, n_windows + 1)]
+    assert same(counts(pool, switch, budgets), counts(pool, SelfConsistency("x", vote, WindowStop(window)), budgets))
+
+
 @every_rule
 @few
 @given(pools())
