@@ -224,16 +224,11 @@ def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=8)
 def _levels(cap: int) -> Ints:
-    """Levels of certainty that one answer leads, [votes of the second, votes of the first], from the least certain.
-
-    With equal votes it is 1/2 and the level is the number of draws, up to `cap`; all others are above. Equally
-    certain votes have one level each, the fewer votes first.
-    """
+    """Levels of certainty that one answer leads, [votes of the second, votes of the first], from the least certain."""
     second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
-    leads = (first > second) & (first + second <= cap)
+    possible = (first >= second) & (first + second <= cap)
     with np.errstate(divide="ignore"):  # no doubt that a double can tell from none
-        doubt = np.log(special.betainc(first[leads] + 1.0, second[leads] + 1.0, 0.5))
-    order = np.lexsort((first[leads] + second[leads], -np.round(doubt, 10)))
+        doubt = np.log(special.betainc(first[possible] + 1.0, second[possible] + 1.0, 0.5))
     levels = np.zeros(first.size, np.int64)
-    levels[np.nonzero(leads)[0][order]] = cap + 1 + np.arange(order.size)
+    levels[possible] = np.unique(-np.round(doubt, 10), return_inverse=True)[1]
     return levels.reshape(cap + 1, cap + 1)

@@ -138,8 +138,8 @@ class AdaptiveAllocation(Strategy):
     """Share one total budget among all questions: the next sample goes where the leading answer is least certain.
 
     A budget of B is B times the number of questions in all. Certainty is that of `BetaStop`, P[theta > 1/2] with the
-    votes of the two leading answers; among the equally certain, the question that waits longest, ties of votes by
-    fewest samples. Compare it with `SelfConsistency`, which spreads the same total evenly.
+    votes of the two leading answers; among the equally certain it is the question that waits longest. Compare it with
+    `SelfConsistency`, which spreads the same total evenly.
 
     Questions depend on each other here: the result of one changes with the others that are in the pool, and
     `replay_sd` and `mc_error`, which take them for independent, are approximate.

@@ -9,6 +9,7 @@ import math
 import random
 from collections import Counter
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -296,6 +297,7 @@ def replay(strategy, draws, right, rank, numbers=()):
     return model_switch(strategy, draws, right, rank, numbers)
 
 
+@lru_cache(maxsize=4)
 def recorded(pool):
     """A library pool as plain dicts, by way of its long frame."""
     frame = pool.to_frame().sort_values("sample_index", kind="stable")
@@ -312,13 +314,16 @@ def recorded(pool):
 def numbers_of(pool, strategy):
     """numbers[model][question]: what the ballots of the strategy's vote are made of; empty if of nothing."""
     column = getattr(getattr(strategy, "vote", None), "column", None)
-    if column is None:
-        return {}
+    return column_of(pool, column) if column else {}
+
+
+@lru_cache(maxsize=4)
+def column_of(pool, column):
     frame = pool.to_frame().sort_values("sample_index", kind="stable")
-    return {
-        model: {q: rows[column].tolist() for q, rows in of_model.groupby("question_id")}
-        for model, of_model in frame.groupby("model")
-    }
+    numbers = {model: {q: [] for q in pool.question_ids} for model in pool.models}
+    for row in frame.itertuples():
+        numbers[row.model][row.question_id].append(getattr(row, column))
+    return numbers
 
 
 def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
@@ -414,7 +419,7 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
 def certainty(answers):
     votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
     first, second = [*votes, 0, 0][:2]
-    return leads(first, second), len(answers) if first == second else first + second
+    return leads(first, second)
 
 
 def split_of(strategy):

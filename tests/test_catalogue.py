@@ -409,8 +409,22 @@ def test_what_is_exact_equals_replays(rule):
     spread = np.sqrt((auto.accuracy * (1 - auto.accuracy)).clip(0.01) / n)
     bound = 5.8 * np.sqrt(2) * spread + (0.03 if isinstance(rule, OracleRouter) else 0)  # the best of means is higher
     assert (np.abs(auto.accuracy - drawn.accuracy) < bound).all()
+    assert (np.abs(auto.agreed - drawn.agreed) < 5.8 * np.sqrt(2) * 0.5 / np.sqrt(n)).all()
     used = budgets[:, None] if not isinstance(rule, AdaptiveAllocation) else 12
     assert (np.abs(auto.samples_used - drawn.samples_used) < 5.8 * np.sqrt(2) * used / 2 / np.sqrt(n) + 1e-9).all()
+
+
+@pytest.mark.parametrize("method", ["auto", "monte_carlo"])
+def test_the_last_model_of_a_cascade_answers_without_having_agreed(method):
+    pool = make_pool({("x", "q"): ["a", "b"] * 4, ("y", "q"): ["a"] * 8})
+    result = evaluate(pool, Cascade(["x", "y"]), [16], method=method, n_replays=9)
+    assert (result.accuracy.item(), result.samples_used.item(), result.agreed.item()) == (1, 16, 0)
+
+
+def test_of_equally_good_models_the_oracle_takes_the_cheaper():
+    pool = make_pool({(m, "q"): ["a", "a"] for m in XYZ})
+    routed = evaluate(pool, "oracle:x+y+z", 2, prices={"x": 3, "y": 1, "z": 2})
+    assert (routed.accuracy.item(), routed.cost.item()) == (1, 2)
 
 
 def test_every_kind_is_in_the_list():

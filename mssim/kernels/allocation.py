@@ -75,8 +75,7 @@ def shared(recorded, ties, budgets, caps, levels, replays):
     ties     : FIRST, RANDOM or WRONG
     budgets  : int64 [budget], ascending: mean samples per question
     caps     : int64 [question], most samples of a question
-    levels   : int64 [votes of the second, votes of the first], from the least certain; equal votes give a level below
-               the number of draws, which is the level then
+    levels   : int64 [votes of the second, votes of the first], from 0, the least certain
     replays  : Replays
 
     Returns int64 hits [question, budget] and drawn [question, budget], sums over the replays.
@@ -140,7 +139,7 @@ def shared(recorded, ties, budgets, caps, levels, replays):
                     elif votes > second[q]:
                         second[q] = votes
                 if n[q] < caps[q]:
-                    level = n[q] if first[q] == second[q] else levels[second[q], first[q]]
+                    level = levels[second[q], first[q]]
                     if _queue(q, level, head, tail, after):
                         _mark(level, words, above, top)
             for q in range(n_questions):
