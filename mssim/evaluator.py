@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim import __version__
-from mssim.errors import BudgetError, MssimError, PoolError, StrategyError, choose_from, is_number, whole_number
+from mssim.checks import check_column, check_own, check_recorded
+from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, is_number, whole_number
 from mssim.evaluation import Evaluation
 from mssim.exact import ExactTask, exact_tasks, obstacles
 from mssim.plans import Expected, Outcome, Plan
@@ -30,8 +31,6 @@ Strategies = (
 )
 
 _METHODS = ("auto", "exact", "monte_carlo")
-_MOST_DRAWS = 2**15 - 1
-_WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
 
 
 def evaluate(
@@ -127,8 +126,9 @@ def evaluate(
     plans = [plan for group in per_strategy for plan in group]
     names = [name for name, group in zip(named, per_strategy, strict=True) for _ in group]
     for name, plan in zip(names, plans, strict=True):
-        _check_recorded(pool, name, plan, grid, replacement)
-        _check_column(pool, name, plan)
+        check_recorded(pool, name, plan, grid, replacement)
+        check_column(pool, name, plan)
+        check_own(name, plan)
     unit_cost = _unit_cost(pool, plans, prices)
     closed = [_closed(name, plan, grid, method) for name, plan in zip(names, plans, strict=True)]
 
@@ -279,80 +279,6 @@ def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
     if given.max() > 2**31:
         raise BudgetError(f"budgets: {given.max()} is more than anybody can sample; give at most {2**31}")
     return np.unique(given).astype(np.int64)
-
-
-def _check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    if plan.cap:
-        _check_total(pool, name, plan, budgets)
-        return
-    for model in dict.fromkeys(plan.models):
-        turns = [i for i, other in enumerate(plan.models) if other == model]
-        sizes = plan.sizes[turns].sum(axis=0)
-        asked = int(sizes.max())
-        if asked == 0:
-            continue
-        budget = int(budgets[np.argmax(sizes)])
-        if asked > _MOST_DRAWS:
-            raise BudgetError(f"{name}: budget {budget} asks for {asked} samples of one model; at most {_MOST_DRAWS}")
-        lengths = pool.lengths[pool.model_index(model)]
-        least = 1 if replacement else asked
-        if lengths.min() < least:
-            question = pool.question_ids[int(lengths.argmin())]
-            enough = int((lengths >= least).sum())
-            remedies = ["lower the budget"]
-            if not replacement and lengths.min() > 0:
-                remedies.append("draw with replacement")
-            if enough:
-                remedies.append(f"select(min_samples={least}), which keeps {enough} of {lengths.size} questions")
-            raise BudgetError(
-                f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
-                f"{lengths.min()} are recorded; {', or '.join(remedies)}"
-            )
-
-
-def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
-    """Check that the questions can take the budget that they share."""
-    lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
-    if lengths.min() == 0:
-        question = pool.question_ids[int(lengths.argmin())]
-        raise BudgetError(
-            f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
-            "select(min_samples=1) leaves such questions out"
-        )
-    if budgets[-1] * lengths.size > lengths.sum():
-        raise BudgetError(
-            f"{name}: budget {budgets[-1]} is {budgets[-1] * lengths.size} samples for {lengths.size} questions, which "
-            f"can take {lengths.sum()}, {plan.cap} each at most; lower the budget or record more"
-        )
-
-
-def _check_column(pool: Pool, name: str, plan: Plan) -> None:
-    """Check that the pool has what the ballots of a vote are made of, for every sample."""
-    vote = plan.vote
-    if vote is None or vote.column is None:
-        return
-    try:
-        values = pool.number(vote.column)
-    except PoolError as error:
-        raise PoolError(
-            f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
-            "with column="
-        ) from None
-    rows = [pool.model_index(model) for model in plan.models]
-    for m, model in zip(rows, plan.models, strict=True):
-        lacking = np.argwhere(pool.recorded[m] & ~np.isfinite(values[m]))
-        if lacking.size:
-            question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
-            raise PoolError(
-                f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
-                f"sample {sample} of question {question!r}; record it for all, or select other questions"
-            )
-    spread = float(np.ptp(values[rows][pool.recorded[rows]]))
-    if vote.temperature is not None and spread > _WIDEST * vote.temperature:
-        raise StrategyError(
-            f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
-            f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
-        )
 
 
 def _unit_cost(

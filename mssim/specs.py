@@ -167,6 +167,8 @@ def _read(name: str, value: Any) -> Any:
 
 def _vote(name: Any, options: dict[str, Any]) -> Vote:
     if isinstance(name, Vote):
+        if options:
+            raise StrategyError(f"vote={name!r} says everything about the vote; leave {', '.join(options)} out")
         return name
     if isinstance(name, str) and name.startswith("own:"):
         raise StrategyError(

@@ -232,7 +232,8 @@ class OwnStop(Stop):
     ----------
     function : callable
         ``function(counts, n) -> bool``, asked after each draw: counts is int64 of shape (n_classes,), the votes of the
-        question's answer classes so far, n the draws so far (draws without an answer included). Compile it with
+        question's answer classes so far (at least one class), n the draws so far, those without an answer included.
+        Compile it with
         ``numba.njit`` for speed; a plain Python function works too and is hundreds of times slower.
 
     Examples

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mssim.checks import enough_recorded
 from mssim.choosing import Floats, Ints, Scores, Tuning, choose_in_runs, fold_of, training_sets
 from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, whole_number
 from mssim.evaluation import Evaluation
@@ -116,17 +117,8 @@ def _check_grid(**options: Any) -> None:
 
 
 def _within(pool: Pool, strategy: Strategy, budgets: Ints, replacement: bool) -> NDArray[np.bool_]:
-    """At which budgets a strategy asks for no more samples than every question has, or all share."""
-    enough = np.ones(budgets.size, dtype=bool)
-    for plan in strategy.plans(budgets):
-        for model in dict.fromkeys(plan.models):
-            lengths = pool.lengths[pool.model_index(model)]
-            asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
-            if plan.cap:
-                enough &= asked * lengths.size <= np.minimum(lengths, plan.cap).sum() * (lengths.min() > 0)
-            else:
-                enough &= (np.minimum(asked, 1) if replacement else asked) <= lengths.min()
-    return enough
+    """At which budgets a strategy asks for no more samples than were recorded."""
+    return np.logical_and.reduce([enough_recorded(pool, plan, replacement) for plan in strategy.plans(budgets)])
 
 
 def _ladder(pool: Pool, strategies: Iterable[Strategy], replacement: bool) -> Ints:

@@ -192,8 +192,8 @@ def stops(stop, answers):
         last = answers[-stop.window :]
         return n % stop.window == 0 and len(set(last)) == 1 and last[0] is not None
     if kind == "OwnStop":
-        known = sorted(votes)
-        return bool(stop.function(np.array([votes[a] for a in known], dtype=np.int64), n))
+        counts = [votes[a] for a in sorted(votes)] or [0]
+        return bool(stop.function(np.array(counts, dtype=np.int64), n))
     if first == 0:
         return False
     if kind == "BetaStop":

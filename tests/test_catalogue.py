@@ -49,7 +49,7 @@ def squared(counts, prior):
 @numba.njit
 def three(counts, n):
     """A stop rule of one's own."""
-    return (counts.size > 0 and counts.max() >= 3) or n >= 6
+    return counts.max() >= 3 or n >= 6
 
 
 VOTES = {

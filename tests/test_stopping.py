@@ -4,6 +4,7 @@ import math
 import random
 from fractions import Fraction
 
+import numba
 import numpy as np
 import pytest
 from adaptive_consistency import AC, BetaStoppingCriteria, EntropyStoppingCriteria, MajorityStoppingCriteria
@@ -17,7 +18,6 @@ from mssim import (
     EValueStop,
     MajorityStop,
     OwnStop,
-    Pool,
     SelfConsistency,
     StrategyError,
     WindowStop,
@@ -226,10 +226,31 @@ def test_rules_read_back_from_their_text():
     assert parse_strategy("sc:a,stop=beta").stop == BetaStop()
 
 
-def test_a_rule_that_raises_says_so():
-    def broken(counts, n):
-        return counts[n + 7] > 0
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda counts, n: counts[n + 7] > 0, "fails when tried on votes of shape (3,): IndexError: index 8 is out of"),
+        (
+            lambda counts, n: counts >= n,
+            "the function of OwnStop returned array([ True, False, False]); return True or",
+        ),
+        (lambda counts, n: None if n else counts, "returned array(None, dtype=object); return True or False"),
+        (numba.njit(lambda counts, n: counts.nothing + n), "TypingError"),
+    ],
+)
+def test_a_function_that_is_no_rule_is_refused_at_once(function, says):
+    pool = make_pool({("x", "q"): ["a", "b"]})
+    with pytest.raises(StrategyError) as error:
+        evaluate(pool, {"mine": SelfConsistency("x", stop=OwnStop(function))}, 2, n_replays=2)
+    assert str(error.value).startswith("mine: ")
+    assert says in str(error.value)
 
-    pool = Pool.from_frame(make_pool({("x", "q"): ["a", "b"]}).to_frame())
-    with pytest.raises(IndexError, match="index 8 is out of bounds"):
-        evaluate(pool, SelfConsistency("x", stop=OwnStop(broken)), 2, n_replays=2)
+
+def test_a_rule_of_ones_own_where_nobody_ever_answers():
+    pool = make_pool({("x", "q"): [None, None, None]})
+    for function in (
+        numba.njit(lambda counts, n: counts.max() > 0 or n > 1),
+        lambda counts, n: counts.max() > 0 or n > 1,
+    ):
+        result = evaluate(pool, {"": SelfConsistency("x", stop=OwnStop(function))}, 3, n_replays=2)
+        assert (result.accuracy.item(), result.samples_used.item()) == (0, 2)

@@ -159,6 +159,25 @@ def test_a_function_may_spoil_what_it_is_given():
     assert np.array_equal(own.accuracy, replay(pool, Mixture(["x"]), range(1, 6), n_replays=50).accuracy)
 
 
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda counts, _: counts, "for votes of shape (2, 3) the function of Vote.own returned array([[1, 1, 1]"),
+        (lambda _, prior: prior, "return one number per answer class, an array of shape (3,)"),
+        (lambda _, __: 1.0, "return one number per answer class"),
+        (lambda _, __: ["a", "b", "c"], "return one number per answer class"),
+        (lambda counts: counts, "fails when tried on votes of shape (2, 3): TypeError"),
+        (numba.njit(lambda counts, prior: counts.nothing + prior), "TypingError"),
+    ],
+)
+def test_a_function_that_is_no_vote_is_refused_at_once(function, says):
+    pool = recorded("a", x=[("a", 0)], y=[("b", 0)])
+    with pytest.raises(StrategyError) as error:
+        evaluate(pool, {"mine": Mixture(["x", "y"], Vote.own(function))}, 2, n_replays=2)
+    assert str(error.value).startswith("mine: ")
+    assert says in str(error.value)
+
+
 def test_what_an_answer_without_votes_scores_does_not_matter():
     def contrary(counts, prior):
         return -(prior[:, None] * counts).sum(axis=0)
@@ -239,6 +258,7 @@ def test_confidences_beyond_the_range_of_a_double_are_refused():
         (lambda: parse_strategy("sc:x,m=3"), "m belongs to vote=shortest or vote=majority_of_bests"),
         (lambda: parse_strategy("sc:x,vote=own:borda"), "give Vote.own(function) in Python"),
         (lambda: parse_strategy("sc:x,vote=best_of"), "did you mean 'best_of_n'"),
+        (lambda: parse_strategy({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}), "leave ties out"),
         (lambda: parse_strategy("sc:x,vote=confidence,temperature=x"), "e.g. temperature=0.5"),
         (lambda: Mixture(["x", "y"], shares=(1,)), "shares=(1,); give one number above 0 for each of ['x', 'y']"),
         (lambda: Mixture(["x", "y"], shares=(1, 0)), "shares=(1, 0); give one number above 0"),

@@ -28,7 +28,7 @@ def _ends(recorded, depth, replays, function):
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
     for q in range(n_questions):
         nothing = recorded.offsets[q + 1] - recorded.offsets[q]
-        counts, length = np.zeros(nothing, np.int64), recorded.lengths[0, q]
+        counts, length = np.zeros(max(nothing, 1), np.int64), recorded.lengths[0, q]
         load(recorded.codes[0, q], length, nothing, samples, scratch, 0)
         for r in range(replays.n):
             state = np.uint64(word(np.uint64(recorded.keys[0, q]), replays.first + r))

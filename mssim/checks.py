@@ -1,0 +1,133 @@
+"""What a plan needs of a pool, checked before the work begins: samples, columns, and functions that work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.errors import BudgetError, PoolError, StrategyError
+from mssim.plans import Plan
+from mssim.pool import Pool
+from mssim.stopping import OwnStop
+
+__all__ = ["check_column", "check_own", "check_recorded", "enough_recorded"]
+
+_MOST_DRAWS = 2**15 - 1
+_WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
+
+
+def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
+    """At which budgets a plan asks for no more samples than every question has, or than all can share."""
+    enough = np.ones(plan.sizes.shape[1], dtype=bool)
+    for model in dict.fromkeys(plan.models):
+        lengths = pool.lengths[pool.model_index(model)]
+        asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
+        if plan.cap:
+            enough &= asked * lengths.size <= np.minimum(lengths, plan.cap).sum() * (lengths.min() > 0)
+        else:
+            enough &= (np.minimum(asked, 1) if replacement else asked) <= lengths.min()
+    return enough
+
+
+def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
+    """Check that the samples a plan asks for were recorded, for every question."""
+    if plan.cap:
+        _check_total(pool, name, plan, budgets)
+        return
+    for model in dict.fromkeys(plan.models):
+        turns = [i for i, other in enumerate(plan.models) if other == model]
+        sizes = plan.sizes[turns].sum(axis=0)
+        asked = int(sizes.max())
+        if asked == 0:
+            continue
+        budget = int(budgets[np.argmax(sizes)])
+        if asked > _MOST_DRAWS:
+            raise BudgetError(f"{name}: budget {budget} asks for {asked} samples of one model; at most {_MOST_DRAWS}")
+        lengths = pool.lengths[pool.model_index(model)]
+        least = 1 if replacement else asked
+        if lengths.min() < least:
+            question = pool.question_ids[int(lengths.argmin())]
+            enough = int((lengths >= least).sum())
+            remedies = ["lower the budget"]
+            if not replacement and lengths.min() > 0:
+                remedies.append("draw with replacement")
+            if enough:
+                remedies.append(f"select(min_samples={least}), which keeps {enough} of {lengths.size} questions")
+            raise BudgetError(
+                f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
+                f"{lengths.min()} are recorded; {', or '.join(remedies)}"
+            )
+
+
+def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+    """Check that the questions can take the budget that they share."""
+    lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
+    if lengths.min() == 0:
+        question = pool.question_ids[int(lengths.argmin())]
+        raise BudgetError(
+            f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
+            "select(min_samples=1) leaves such questions out"
+        )
+    if budgets[-1] * lengths.size > lengths.sum():
+        raise BudgetError(
+            f"{name}: budget {budgets[-1]} is {budgets[-1] * lengths.size} samples for {lengths.size} questions, which "
+            f"can take {lengths.sum()}, {plan.cap} each at most; lower the budget or record more"
+        )
+
+
+def check_column(pool: Pool, name: str, plan: Plan) -> None:
+    """Check that the pool has what the ballots of a vote are made of, for every sample."""
+    vote = plan.vote
+    if vote is None or vote.column is None:
+        return
+    try:
+        values = pool.number(vote.column)
+    except PoolError as error:
+        raise PoolError(
+            f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
+            "with column="
+        ) from None
+    rows = [pool.model_index(model) for model in plan.models]
+    for m, model in zip(rows, plan.models, strict=True):
+        lacking = np.argwhere(pool.recorded[m] & ~np.isfinite(values[m]))
+        if lacking.size:
+            question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
+            raise PoolError(
+                f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
+                f"sample {sample} of question {question!r}; record it for all, or select other questions"
+            )
+    spread = float(np.ptp(values[rows][pool.recorded[rows]]))
+    if vote.temperature is not None and spread > _WIDEST * vote.temperature:
+        raise StrategyError(
+            f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
+            f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
+        )
+
+
+def check_own(name: str, plan: Plan) -> None:
+    """Try functions of the user's once: compiled ones could not say later that they return something else."""
+    if plan.vote is not None and plan.vote.function is not None:
+        counts, prior = np.ones((len(plan.models), 3), dtype=np.int64), plan.vote.weights(len(plan.models))
+        score = np.asarray(_tried(name, plan.vote.function, counts, prior))
+        if score.shape != (3,) or score.dtype.kind not in "fiu":
+            raise StrategyError(
+                f"{name}: for votes of shape {counts.shape} the function of Vote.own returned {score!r:.100}; return "
+                "one number per answer class, an array of shape (3,)"
+            )
+    if isinstance(plan.stop, OwnStop):
+        decision = np.asarray(_tried(name, plan.stop.function, np.array([1, 0, 0]), 1))
+        if decision.shape != () or decision.dtype.kind not in "biu":
+            raise StrategyError(f"{name}: the function of OwnStop returned {decision!r:.100}; return True or False")
+
+
+def _tried(name: str, function: Callable[..., Any], counts: NDArray[np.int64], second: Any) -> Any:
+    try:
+        return function(counts, second)
+    except Exception as error:
+        raise StrategyError(
+            f"{name}: {getattr(function, '__name__', function)} fails when tried on votes of shape {counts.shape}: "
+            f"{type(error).__name__}: {str(error).strip():.300}"
+        ) from error
