@@ -74,12 +74,12 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) 
     if budgets[-1] * lengths.size > lengths.sum():
         raise BudgetError(
             f"{name}: budget {budgets[-1]} is {budgets[-1] * lengths.size} samples for {lengths.size} questions, which "
-            f"can take {lengths.sum()}, {plan.cap} each at most; lower the budget or record more"
+            f"can take {lengths.sum()}: what is recorded, at most {plan.cap} each; lower the budget or record more"
         )
 
 
 def check_column(pool: Pool, name: str, plan: Plan) -> None:
-    """Check that the pool has what the ballots of a vote are made of, for every sample."""
+    """Check that the pool has what the ballots of a vote are made of, for every sample with an answer."""
     vote = plan.vote
     if vote is None or vote.column is None:
         return
@@ -90,16 +90,18 @@ def check_column(pool: Pool, name: str, plan: Plan) -> None:
             f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
             "with column="
         ) from None
+    answered = pool.recorded & (pool.codes >= 0)
     rows = [pool.model_index(model) for model in plan.models]
     for m, model in zip(rows, plan.models, strict=True):
-        lacking = np.argwhere(pool.recorded[m] & ~np.isfinite(values[m]))
+        lacking = np.argwhere(answered[m] & ~np.isfinite(values[m]))
         if lacking.size:
             question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
             raise PoolError(
                 f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
                 f"sample {sample} of question {question!r}; record it for all, or select other questions"
             )
-    spread = float(np.ptp(values[rows][pool.recorded[rows]]))
+    given = values[rows][answered[rows]]
+    spread = float(np.ptp(given)) if given.size else 0.0
     if vote.temperature is not None and spread > _WIDEST * vote.temperature:
         raise StrategyError(
             f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "

@@ -197,21 +197,26 @@ def _rules(plan: Plan) -> staged.Rules:
 
 
 def _numbers(pool: Pool, plan: Plan) -> NDArray[np.float64] | None:
-    """What the ballots of a plan's vote are made of, scaled per question so that the largest ballot is about 1."""
+    """What the ballots of a plan's vote are made of, scaled per question so that the largest ballot is about 1.
+
+    Samples without an answer may lack a number: they do not vote, and are not among the shortest then.
+    """
     vote = plan.vote
     if vote is None or vote.column is None:
         return None
     rows = [pool.model_index(model) for model in plan.models]
-    recorded = pool.recorded[rows]
-    numbers = np.where(recorded, pool.number(vote.column)[rows], 0.0)
+    numbers, answered = pool.number(vote.column)[rows], (pool.recorded & (pool.codes >= 0))[rows]
+    if vote.ballots == "shortest":
+        return np.where(np.isfinite(numbers), numbers, np.inf)
     if vote.ballots == "exp":
         assert vote.temperature is not None
-        highest = np.where(recorded, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
-        return np.asarray(np.exp(np.where(recorded, numbers - highest, 0.0) / vote.temperature))
+        highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
+        return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
+    numbers = np.where(answered, numbers, 0.0)
     if vote.ballots == "number":
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
-    return np.asarray(numbers)
+    return numbers
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:

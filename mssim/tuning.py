@@ -118,7 +118,8 @@ def _check_grid(**options: Any) -> None:
 
 def _within(pool: Pool, strategy: Strategy, budgets: Ints, replacement: bool) -> NDArray[np.bool_]:
     """At which budgets a strategy asks for no more samples than were recorded."""
-    return np.logical_and.reduce([enough_recorded(pool, plan, replacement) for plan in strategy.plans(budgets)])
+    enough = [enough_recorded(pool, plan, replacement) for plan in strategy.plans(budgets)]
+    return np.asarray(np.all(enough, axis=0))
 
 
 def _ladder(pool: Pool, strategies: Iterable[Strategy], replacement: bool) -> Ints:

@@ -167,8 +167,8 @@ class Vote:
         """Let the m shortest draws of each model vote: short-m@k (arXiv 2505.17813).
 
         "first" is the shorter one: it is there earlier when all are sampled at once. A short draw without an answer
-        takes one of the m places. Samples used and cost are those of all k draws; that the longer ones could be broken
-        off is not counted.
+        takes one of the m places, unless its length was not recorded. Samples used and cost are those of all k draws;
+        that the longer ones could be broken off is not counted.
         """
         return cls(ballots="shortest", m=m, column=column, prior=_freeze(prior), ties=ties)
 

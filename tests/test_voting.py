@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import numba
 import numpy as np
@@ -231,6 +232,23 @@ def test_a_number_that_is_missing_for_some_samples_is_refused_with_the_first():
     with pytest.raises(PoolError, match=re.escape(says)):
         evaluate(pool, "mix:x+y,vote=best_of_n,column=chars", 2)
     assert evaluate(pool, "sc:x,vote=best_of_n,column=chars", 2).accuracy.item() == 1  # y is not asked
+
+
+@pytest.mark.parametrize("vote", [Vote.best_of_n, Vote.score_sum, Vote.confidence, partial(Vote.majority_of_bests, 2)])
+def test_a_sample_without_an_answer_needs_no_number(vote):
+    frame = recorded("b", x=[("a", 1), ("b", 2), (None, 0)], y=[("b", 3), (None, 0), (None, 0)]).to_frame()
+    with_numbers = Pool.from_frame(frame.assign(chars=[1.0, 2, 900, 3, 900, 900]))
+    without = Pool.from_frame(frame.assign(chars=[1.0, 2, np.nan, 3, np.nan, np.nan]))
+    rules = {"": Mixture(["x", "y"], vote(column="chars"))}
+    one, other = (replay(pool, rules, range(1, 7), n_replays=50) for pool in (with_numbers, without))
+    assert np.array_equal(one.accuracy, other.accuracy)
+    assert 0 < one.accuracy[0, 0].mean() < 1
+
+
+def test_without_a_length_and_an_answer_a_draw_is_not_among_the_shortest():
+    frame = recorded("b", x=[("a", 1), ("b", 2), (None, 0)]).to_frame().assign(chars=[5.0, 4.0, np.nan])
+    pool = Pool.from_frame(frame)
+    assert replay(pool, "sc:x,vote=shortest,m=1,column=chars", 3, n_replays=20).accuracy.item() == 1
 
 
 def test_confidences_beyond_the_range_of_a_double_are_refused():
