@@ -18,6 +18,7 @@ from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, load, right_classes, wins
 
 _CLOSE = 1e-9
+_NEW = -1  # votes of a class that was not seen in this replay
 
 
 def _ends(recorded, depth, replays, function):
@@ -67,17 +68,18 @@ def _first_seen(counts, seen, c, depth):
     return counts.shape[0] * depth
 
 
-def _winner(score, totals, counts, seen, depth, first_seen, right, ties, tie_state):
+def _winner(score, members, n_members, totals, counts, seen, depth, first_seen, right, ties, tie_state):
     """The class with the highest score among those with votes; the number after the last class if there is none."""
-    top = -np.inf
-    for c in range(totals.size):
-        top = score[c] if totals[c] > 0 and score[c] > top else top
-    slack, winner = _CLOSE * abs(top) if top > -np.inf else 0.0, totals.size
-    for c in range(totals.size):
-        if totals[c] > 0 and score[c] >= top - slack:
-            if winner == totals.size:
-                winner = c
-            elif ties == FIRST:
+    top, winner = -np.inf, totals.size
+    for place in range(n_members):
+        c = members[place]
+        if totals[c] > 0 and score[c] > top:
+            top, winner = score[c], c
+    bar = top - _CLOSE * abs(top) if top > -np.inf else top
+    for place in range(n_members):
+        c = members[place]
+        if score[c] >= bar and c != winner and totals[c] > 0:
+            if ties == FIRST:
                 earlier = first_seen(counts, seen, c, depth) < first_seen(counts, seen, winner, depth)
                 winner = c if earlier else winner
             else:
@@ -85,23 +87,26 @@ def _winner(score, totals, counts, seen, depth, first_seen, right, ties, tie_sta
     return winner
 
 
-def _count(i, at, to, begin, n_known, order, totals, counts, seen):
-    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns how many classes have votes."""
+def _count(i, at, to, begin, n_members, order, members, totals, counts, seen):
+    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns how many classes were ever seen."""
     if to < at:
-        for c in range(totals.size):
-            n_known -= counts[i, c] > 0 and counts[i, c] == totals[c]
+        for place in range(n_members):
+            c = members[place]
             totals[c] -= counts[i, c]
             counts[i, c] = 0
         at = 0
     for j in range(at, to):
         c = order[i, begin + j]
         if c < totals.size:
+            if totals[c] == _NEW:
+                totals[c] = 0
+                members[n_members] = c
+                n_members += 1
             if counts[i, c] == 0:
                 seen[i, c] = j
-            n_known += totals[c] == 0
             counts[i, c] += 1
             totals[c] += 1
-    return n_known
+    return n_members
 
 
 def _voted(recorded, rules, ends, replays, function, count, leader, decide, first_seen):
@@ -120,20 +125,21 @@ def _voted(recorded, rules, ends, replays, function, count, leader, decide, firs
         nothing = right.size - 1
         counts, seen = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
         given, totals = np.zeros((n_stages, nothing), np.int64), np.zeros(nothing, np.int64)
+        members = np.zeros(nothing, np.int64)
         for i in range(n_stages):
             load(recorded.codes[i, q], recorded.lengths[i, q], nothing, samples, scratch, i)
         for r in range(replays.n):
             tie_state = np.uint64(word(np.uint64(recorded.tie_keys[q]), replays.first + r))
             drawn[:] = False
             counts[:] = 0
-            totals[:] = 0
+            totals[:] = _NEW
             at[:] = 0
-            n_known = 0
+            n_members = 0
             for b in range(n_budgets):
                 last, winner = n_stages, np.int64(-1)
                 for i in range(n_stages):
                     if last < n_stages:  # no turn any more
-                        n_known = count(i, at[i], 0, 0, n_known, order, totals, counts, seen)
+                        n_members = count(i, at[i], 0, 0, n_members, order, members, totals, counts, seen)
                         at[i] = 0
                         continue
                     if not drawn[i]:
@@ -145,7 +151,7 @@ def _voted(recorded, rules, ends, replays, function, count, leader, decide, firs
                     stops = ends.shape[1] > 0 and ends[q, r] <= size
                     if stops:
                         size = np.int64(ends[q, r])
-                    n_known = count(i, at[i], size, skip[i], n_known, order, totals, counts, seen)
+                    n_members = count(i, at[i], size, skip[i], n_members, order, members, totals, counts, seen)
                     at[i] = size
                     if stops and rules.adopt:
                         winner = np.int64(order[i, size - 1])
@@ -156,12 +162,28 @@ def _voted(recorded, rules, ends, replays, function, count, leader, decide, firs
                             last = i
                             if rules.adopt:
                                 winner = np.int64(first)
-                if winner < 0 and n_known <= 1:
-                    winner = np.int64(totals.argmax()) if n_known else np.int64(nothing)
+                if winner < 0 and n_members <= 1:
+                    winner = np.int64(members[0] if n_members > 0 and totals[members[0]] > 0 else nothing)
                 elif winner < 0:
                     given[:] = counts  # the function may write into it
                     score = function(given, prior)
-                    winner = np.int64(decide(score, totals, counts, seen, depth, first_seen, right, ties, tie_state))
+                    winner = np.int64(
+                        decide(
+                            *(
+                                score,
+                                members,
+                                n_members,
+                                totals,
+                                counts,
+                                seen,
+                                depth,
+                                first_seen,
+                                right,
+                                ties,
+                                tie_state,
+                            )
+                        )
+                    )
                 hits[q, b] += right[winner]
     return hits, stopped
 
