@@ -88,7 +88,7 @@ def _winner(score, members, n_members, totals, counts, seen, depth, first_seen, 
 
 
 def _count(i, at, to, begin, n_members, order, members, totals, counts, seen):
-    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns how many classes were ever seen."""
+    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns the classes seen so far."""
     if to < at:
         for place in range(n_members):
             c = members[place]
