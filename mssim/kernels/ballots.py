@@ -144,13 +144,38 @@ def places(samples, scratch):
             scratch[i, s] = s
 
 
-@inlined
-def look_up(i, q, row, depth, skip, codes, nothing, order, answers):
-    """Drop the draws that earlier stages took, and look up the classes of the others."""
-    for j in range(depth):
-        s = order[row, skip + j]
-        order[row, j] = s
-        answers[row, j] = codes[i, q, s] if codes[i, q, s] >= 0 else nothing
+@njit(nogil=True, cache=True)
+def ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped):
+    """Let the models take their turns in `live` replays from number r, until all budgets are settled.
+
+    Writes the drawn samples into the order of `memory` (see tally.buffers), their classes into `answers`, and for every
+    lane and budget which stage agreed into `last`: n_stages if none did, or SETTLED.
+    """
+    codes, lengths, _, _, keys, tie_keys = recorded
+    sizes, need, skip = rules.sizes, rules.need, rules.skip
+    samples, scratch, order, targets, tally, best = memory
+    n_stages, n_budgets = sizes.shape
+    nothing, tests = right.size - 1, (need <= sizes).any()
+    last[:] = n_stages
+    n_open = live * n_budgets
+    for i in range(n_stages):
+        if n_open == 0:
+            break
+        for lane in range(LANES):
+            row, state = i * LANES + lane, word(keys[i, q], r + lane)
+            to = skip[i] + depths[i]
+            draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
+            for j in range(depths[i]):
+                s = order[row, skip[i] + j]
+                order[row, j] = s
+                answers[row, j] = codes[i, q, s] if codes[i, q, s] >= 0 else nothing
+            if tests:
+                start(tally, answers, row, depths[i], right, rules.ties, word(tie_keys[q], r + lane))
+        if tests:
+            lead(i * LANES, depths[i], answers, tally, best)
+            n_open = 0
+            for lane in range(live):
+                n_open += settle(q, i, lane, sizes, need, rules.adopt, best, last, hits, stopped)
 
 
 @inlined
@@ -199,8 +224,8 @@ def voted(recorded, rules, ballots, ends, replays):
 
     Returns int64 hits [question, budget] and stopped [question, stage, budget], as staged.staged.
     """
-    codes, lengths, offsets, correct, keys, tie_keys = recorded
-    sizes, need, prior, ties, skip = rules.sizes, rules.need, rules.prior, rules.ties, rules.skip
+    codes, _, offsets, correct, _, tie_keys = recorded
+    sizes, prior, ties, skip = rules.sizes, rules.prior, rules.ties, rules.skip
     numbers, kind, close = ballots.numbers, ballots.kind, ballots.close
     n_stages, n_budgets = sizes.shape
     _, n_questions, width = codes.shape
@@ -208,7 +233,8 @@ def voted(recorded, rules, ballots, ends, replays):
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = deepest(sizes)
     depth = depths.max()
-    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth + skip.max(), offsets)
+    memory = buffers(n_stages, width, depth + skip.max(), offsets)
+    samples, scratch, order, _, tally, _ = memory
     places(samples, scratch)
     answers, last = np.empty((order.shape[0], depth), np.uint16), np.empty((LANES, n_budgets), np.int64)
     logs, inverse_logs, inverses, steps = logarithms(depth + 1)
@@ -216,29 +242,13 @@ def voted(recorded, rules, ballots, ends, replays):
     most = min(ballots.m, depth) if kind == SHORTEST else 0
     shortest, labels = np.zeros((n_stages, most + 1)), np.zeros((n_stages, most + 1), np.uint16)
     held, at, weights = np.zeros(n_stages, np.int64), np.zeros(n_stages, np.int64), prior.copy()
-    within, tests = rules.kind != PLAIN, (need <= sizes).any()
+    within = rules.kind != PLAIN
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
         nothing = right.size - 1
         for r in range(replays.first, replays.first + replays.n, LANES):
             live = min(LANES, replays.first + replays.n - r)
-            last[:] = n_stages
-            n_open = live * n_budgets
-            for i in range(n_stages):
-                if n_open == 0:
-                    break
-                for lane in range(LANES):
-                    row, state = i * LANES + lane, word(keys[i, q], r + lane)
-                    to = skip[i] + depths[i]
-                    draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
-                    look_up(i, q, row, depths[i], skip[i], codes, nothing, order, answers)
-                    if tests:
-                        start(tally, answers, row, depths[i], right, ties, word(tie_keys[q], r + lane))
-                if tests:
-                    lead(i * LANES, depths[i], answers, tally, best)
-                    n_open = 0
-                    for lane in range(live):
-                        n_open += settle(q, i, lane, sizes, need, rules.adopt, best, last, hits, stopped)
+            ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped)
             for lane in range(live):
                 tie_state, stops_at = word(tie_keys[q], r + lane), depth + 1
                 if ends.shape[1] > 0:

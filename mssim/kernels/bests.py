@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from mssim.kernels.ballots import (
     CLOSE,
     SUM,
+    ask,
     clear,
     count_within,
     counters,
-    look_up,
     note,
     places,
     steps_back,
@@ -27,9 +27,9 @@ from mssim.kernels.ballots import (
     weigh,
 )
 from mssim.kernels.bits import bit, lowest
-from mssim.kernels.staged import PLAIN, SETTLED, deepest, settle
-from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import LANES, buffers, inlined, lead, logarithms, right_classes, start
+from mssim.kernels.staged import PLAIN, SETTLED, deepest
+from mssim.kernels.streams import word
+from mssim.kernels.tally import LANES, buffers, inlined, logarithms, right_classes
 
 _TINY = 1e-290
 
@@ -142,15 +142,16 @@ def voted(recorded, rules, bests, ends, replays):
 
     Returns int64 hits [question, budget] and stopped [question, stage, budget], as staged.staged.
     """
-    codes, lengths, offsets, correct, keys, tie_keys = recorded
-    sizes, need, prior, ties, skip = rules.sizes, rules.need, rules.prior, rules.ties, rules.skip
+    codes, lengths, offsets, correct, _, tie_keys = recorded
+    sizes, prior, ties, skip = rules.sizes, rules.prior, rules.ties, rules.skip
     n_stages, n_budgets = sizes.shape
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
     depths = deepest(sizes)
     depth, most = depths.max(), depths.sum()
-    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth + skip.max(), offsets)
+    memory = buffers(n_stages, width, depth + skip.max(), offsets)
+    samples, scratch, order, _, tally, _ = memory
     places(samples, scratch)
     answers, last = np.empty((order.shape[0], depth), np.uint16), np.empty((LANES, n_budgets), np.int64)
     logs, inverse_logs, inverses, steps = logarithms(most + 1)
@@ -160,7 +161,7 @@ def voted(recorded, rules, bests, ends, replays):
     times, words = np.zeros(n_ranks, np.int64), np.zeros((n_ranks >> 6) + 1, np.uint64)
     visited, powers = np.zeros(n_ranks, np.int64), (np.arange(most + 1) / max(most, 1)) ** bests.m
     at, weights = np.zeros(n_stages, np.int64), prior.copy()
-    within, tests = rules.kind != PLAIN, (need <= sizes).any()
+    within = rules.kind != PLAIN
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
         nothing = right.size - 1
@@ -168,23 +169,7 @@ def voted(recorded, rules, bests, ends, replays):
         different = different and not replays.replacement
         for r in range(replays.first, replays.first + replays.n, LANES):
             live = min(LANES, replays.first + replays.n - r)
-            last[:] = n_stages
-            n_open = live * n_budgets
-            for i in range(n_stages):
-                if n_open == 0:
-                    break
-                for lane in range(LANES):
-                    row, state = i * LANES + lane, word(keys[i, q], r + lane)
-                    to = skip[i] + depths[i]
-                    draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
-                    look_up(i, q, row, depths[i], skip[i], codes, nothing, order, answers)
-                    if tests:
-                        start(tally, answers, row, depths[i], right, ties, word(tie_keys[q], r + lane))
-                if tests:
-                    lead(i * LANES, depths[i], answers, tally, best)
-                    n_open = 0
-                    for lane in range(live):
-                        n_open += settle(q, i, lane, sizes, need, rules.adopt, best, last, hits, stopped)
+            ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped)
             for lane in range(live):
                 tie_state, stops_at = word(tie_keys[q], r + lane), depth + 1
                 if ends.shape[1] > 0:
