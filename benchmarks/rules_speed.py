@@ -62,6 +62,11 @@ def own_vote(counts: np.ndarray, prior: np.ndarray) -> np.ndarray:
 
 
 @numba.njit
+def own_vote_of_arrays(counts: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    return (prior.reshape(-1, 1) * counts).sum(axis=0)
+
+
+@numba.njit
 def own_stop(counts: np.ndarray, n: int) -> bool:
     return n >= 4 and counts.max() >= 0.8 * n
 
@@ -82,6 +87,7 @@ def with_numbers(pool: Pool) -> Pool:
 def own_rules() -> dict[str, Strategy]:
     return {
         "own vote, compiled": Mixture(["one", "two"], Vote.own(own_vote)),
+        "own vote, compiled, of arrays": Mixture(["one", "two"], Vote.own(own_vote_of_arrays)),
         "own stop, compiled": SelfConsistency("one", stop=OwnStop(own_stop)),
         "own vote, plain Python": Mixture(["one", "two"], Vote.own(own_vote.py_func)),
         "own stop, plain Python": SelfConsistency("one", stop=OwnStop(own_stop.py_func)),

@@ -16,7 +16,7 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.plans import Ints, Outcome, Plan
 from mssim.pool import Pool
-from mssim.stopping import NEVER, OwnStop
+from mssim.stopping import NEVER, OwnStop, StopTable
 from mssim.voting import Vote
 
 __all__ = ["ReplayTask", "Streams", "replay_tasks"]
@@ -50,6 +50,7 @@ class ReplayTask:
     recorded: Recorded
     plan: Plan
     numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
+    table: StopTable | None  # when the only model stops
     replays: Replays
 
     def run(self) -> Outcome:
@@ -69,7 +70,7 @@ class ReplayTask:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
         if isinstance(stop, OwnStop):
             return own.ends(self.recorded, depth, stop.function, self.replays)
-        return np.asarray(stops.ends(self.recorded, depth, stop.table(depth), self.replays))
+        return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
 
     def _ask_in_turn(self) -> Outcome:
         rules = _rules(self.plan)
@@ -152,6 +153,7 @@ def replay_tasks(
         return
     part = plan.at(budgets)
     keys, numbers = streams.of(plan.models), _numbers(pool, plan)
+    table = plan.stop.table(int(part.sizes.max())) if plan.stop else None
     rows = [pool.model_index(model) for model in plan.models]
     draws = int((part.sizes.max(axis=1) + _skipped(part)).sum()) * n_replays  # per question
     n_questions = len(pool.questions)
@@ -172,7 +174,7 @@ def replay_tasks(
         given = None if numbers is None else numbers[:, block].copy()
         for first, last in pairwise(edges):
             replays = Replays(int(first), int(last - first), replacement)
-            yield ReplayTask(number, budgets, block, recorded, part, given, replays)
+            yield ReplayTask(number, budgets, block, recorded, part, given, table, replays)
 
 
 def _skipped(plan: Plan) -> Ints:

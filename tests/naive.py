@@ -1,4 +1,4 @@
-"""Every rule again in plain Python: slow, obvious, and sharing no code with the library.
+"""Every rule again in plain Python: slow, obvious, and sharing no rule with the library, whose strategies it reads.
 
 A pool is a dict samples[model][question] = list of answers (None = no answer) and right[question] = set of answers.
 """

@@ -4,6 +4,7 @@ A new rule is covered by adding it to RULES.
 """
 
 import random
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
@@ -27,6 +28,7 @@ from mssim import (
     OracleRouter,
     OwnStop,
     Pool,
+    PoolWarning,
     RandomRouter,
     SelfConsistency,
     Vote,
@@ -64,6 +66,7 @@ VOTES = {
     "shortest": Vote.shortest(2),
     "majority of bests": Vote.majority_of_bests(3),
     "scores within entropy": replace(Vote.score_sum(), within="entropy"),
+    "best within entropy": replace(Vote.best_of_n(prior=(1, 2, 1)), within="entropy"),
     "bests within entropy": replace(Vote.majority_of_bests(2, prior=(1, 3, 2)), within="entropy"),
     "shortest shares": replace(Vote.shortest(3), within="share"),
     "most confident": replace(Vote.confidence(2.0), combine="max"),
@@ -192,6 +195,22 @@ def test_deep_pools_equal_the_naive_rule(rule, replacement):
     hits, used = counts(pool, rule, budgets, n_replays=4, replacement=replacement)
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=4, replacement=replacement)
+        assert np.allclose(hits[i], np.array(expected, dtype=float)), budget
+        assert np.allclose(used[i], np.array(spent, dtype=float)), budget
+
+
+@every_rule
+def test_pools_with_unequal_numbers_of_samples_equal_the_naive_rule(rule):
+    frame = deep_pool(4, 20).to_frame()
+    keep = frame["sample_index"] < 12 + 2 * frame["question_id"].str[1:].astype(int) + (frame["model"] == "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        pool = Pool.from_frame(frame[keep])
+    assert sorted(set(pool.lengths.ravel())) == [12, 13, 14, 15, 16, 17, 18, 19]
+    budgets = np.unique(budgets_for(rule, 12, extra=30)[[0, 1, -1]])
+    hits, used = counts(pool, rule, budgets, n_replays=5)
+    for i, budget in enumerate(budgets):
+        expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=5)
         assert np.allclose(hits[i], np.array(expected, dtype=float)), budget
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
 

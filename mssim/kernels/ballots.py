@@ -24,7 +24,7 @@ CLOSE = 1e-9  # scores that are relatively closer than this are equal
 class Ballots(NamedTuple):
     """What a draw counts in a vote."""
 
-    numbers: NDArray[np.float64]  # [stage, question, sample], finite
+    numbers: NDArray[np.float64]  # [stage, question, sample]; infinite where a length is not known
     kind: int  # SUM or MAX of the numbers, or one each for the m SHORTEST
     m: int
     close: float  # scores that are absolutely closer than this are equal
