@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `mssim evaluate`, `mssim compare`, `mssim tune`."""
+"""The command line: `mssim info`, `evaluate`, `compare`, `tune`, `simulate` and `report`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.info import info
+from mssim.cli.report import report
+from mssim.cli.simulate import simulate
 from mssim.cli.tune import tune
 from mssim.errors import MssimError
 
@@ -21,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, evaluate, compare, tune):
+for _command in (info, evaluate, compare, tune, simulate, report):
     app.command()(_command)
 
 

@@ -1,0 +1,139 @@
+"""`mssim report`: what theory says about a pool."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mssim.cli.common import (
+    Clusters,
+    Confidence,
+    WhereOption,
+    data_title,
+    parse_budgets,
+    parse_where,
+    pool_warnings,
+    print_frame,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from mssim.pool import Pool
+    from mssim.strategies import ModelSwitch
+
+_MOST_MODELS = 3
+_NOTES = {
+    "limits": "what votes tend to with many draws. wins_alone: questions on which this is above every other model, "
+    "loses_alone: below\nevery other; else against the best single model",
+    "ceiling": "nothing that returns a recorded answer is right on more questions; failed: no sample of any model is",
+    "cost": "samples {switch} uses; independent: by mean agreement alone; bound: budget / (n c); lossless: whether\n"
+    "it always answers as a vote over the whole budget would",
+    "stop_quality": "where runs of {switch} end, and how right they are there",
+    "consistency": "correlation over questions of entropy and accuracy. same half minus split half: the part that is "
+    "mechanical,\nfor both are functions of the same samples",
+}
+_HIDDEN = {  # in tables for people, which terminals must hold
+    "limits": ["n_questions"],
+    "ceiling": ["failed_low", "failed_high", "n_independent"],
+    "cost": ["strategy", "n_questions", "saving_independent"],
+    "stop_quality": ["strategy", "stage", "contribution"],
+}
+
+
+def report(
+    pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
+    where: WhereOption = None,
+    min_samples: Annotated[
+        int, typer.Option(help="Keep questions with at least this many samples of every model.")
+    ] = 0,
+    models: Annotated[
+        str | None,
+        typer.Option(help="MODEL+MODEL in the order in which they are asked [default: the strongest, up to three]"),
+    ] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Samples per question: 2,4,8 [default: 1, 2, 4 and 8 of each model]")
+    ] = None,
+    n_replays: Annotated[int, typer.Option(help="Of the final vote, where it has no closed form.")] = 2000,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap of correlations.")] = 999,
+    seed: Annotated[int, typer.Option(help="Of replays, bootstrap and halves.")] = 0,
+    replacement: Annotated[
+        bool, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+    ] = False,
+    clusters: Clusters = None,
+    confidence_level: Confidence = 0.95,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON object of tables and nothing else.")] = False,
+) -> None:
+    """Say what theory says about a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
+
+    Example: mssim report recorded/demo-synthetic --models strong+weak --budgets 4,8,16
+    """
+    asked = None if budgets is None else parse_budgets(budgets)
+
+    from mssim.pool import load_pool
+    from mssim.strategies import ModelSwitch
+
+    with pool_warnings():
+        loaded = load_pool(pool, where=parse_where(where or []))
+    names = re.split(r"\s*[+,]\s*", models.strip()) if models else _strongest(loaded)
+    loaded = loaded.select(models=names, min_samples=min_samples)
+    switch = ModelSwitch(names)
+    statistics = {"confidence_level": confidence_level, "clusters": clusters}
+    spent = _default_budgets(loaded, replacement) if asked is None else asked
+    with progress_bar("replaying the final vote") as progress:
+        options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
+        tables = _tables(loaded, switch, spent, statistics, options, resamples)
+    if json:
+        print(json_module.dumps({name: _records(frame) for name, frame in tables.items()}, indent=1))
+        return
+    how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
+    print(f"{loaded!r}\n{switch}: models {how}; unanimity, entropy weights")
+    for name, frame in tables.items():
+        print(f"\n{name}: {_NOTES[name].format(switch=switch)}")
+        print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
+
+
+def _strongest(pool: Pool) -> list[str]:
+    """Up to three models, the strongest first, as the paper advises."""
+    described = pool.describe().sort_values("accuracy", ascending=False, kind="stable")
+    return described["model"].tolist()[:_MOST_MODELS]
+
+
+def _default_budgets(pool: Pool, replacement: bool) -> list[int]:
+    """Budgets that give every model 1, 2, 4 and 8 draws, if so many were recorded."""
+    most = max(int(pool.lengths.min()), 1)
+    return [len(pool.models) * draws for draws in (1, 2, 4, 8) if replacement or draws <= most]
+
+
+def _tables(
+    pool: Pool,
+    switch: ModelSwitch,
+    budgets: Sequence[int],
+    statistics: dict[str, Any],
+    options: dict[str, Any],
+    resamples: int,
+) -> dict[str, pd.DataFrame]:
+    """All tables by name; a single sample has no entropy, so consistency may be missing."""
+    from mssim import theory
+
+    cost = theory.cost(pool, switch, budgets, replacement=options["replacement"])
+    tables = {
+        "limits": theory.limits(pool).summary(**statistics),
+        "ceiling": theory.ceiling(pool, **statistics).to_frame(),
+        "cost": cost.assign(lossless=[theory.lossless(switch, budget).holds for budget in cost["budget"]]),
+        "stop_quality": theory.stop_quality(pool, switch, budgets, **options, **statistics),
+    }
+    if pool.lengths.min() > 1:
+        found = theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
+        tables["consistency"] = found.to_frame()
+    return tables
+
+
+def _records(frame: pd.DataFrame) -> object:
+    return json_module.loads(frame.to_json(orient="records", double_precision=15))

@@ -1,0 +1,18 @@
+"""Pools drawn from an answer model: fitted to published curves or to a pool, in closed form where one model is alone.
+
+>>> from mssim.simulate import AnswerModel, expected
+>>> twins = AnswerModel(["x", "y"], sure=0.3, a=0.8, b=1.2, spread=1.5, correlation=0.7, shared_distractors=0.5)
+>>> twins.accuracy_at_k("x", [1, 8]).round(4)
+array([0.58  , 0.6406])
+>>> expected(twins, ["ms:x+y"], [8], n_questions=2**12)[["accuracy", "samples_used"]].round(1)
+   accuracy  samples_used
+0       0.7           6.3
+"""
+
+from mssim.simulate.coupling import Coupling, fit_coupling
+from mssim.simulate.fitting import CurveFit, fit_curves
+from mssim.simulate.model import AnswerModel
+from mssim.simulate.prediction import expected
+from mssim.simulate.recorded import fit_pool
+
+__all__ = ["AnswerModel", "Coupling", "CurveFit", "expected", "fit_coupling", "fit_curves", "fit_pool"]

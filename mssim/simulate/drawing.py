@@ -1,0 +1,149 @@
+"""Drawing questions and samples from an answer model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy import special
+
+from mssim.errors import MssimError
+from mssim.pool import Pool
+from mssim.simulate.curves import Law
+
+Floats = NDArray[np.float64]
+
+_SAMPLES_AT_ONCE = 2**20
+_MOST_CLASSES = 2**15 - 2
+_EDGE = 2.0**-53
+_APART = 800.0  # exp(-800) is 0
+
+
+class Questions(NamedTuple):
+    """What the questions are like for the models."""
+
+    right: Floats  # [question, model], chance of the right answer
+    shared: NDArray[np.bool_]  # [question], whether the models have their wrong answers in common
+
+
+class Samples(NamedTuple):
+    """Samples of some questions; wrong answers are numbered from 1 within a question."""
+
+    answers: NDArray[np.int32]  # [question, model, sample]: 0 right, -1 none
+    scores: Floats | None  # [question, model, sample]
+
+
+def normal(uniform: Floats) -> Floats:
+    """Normal numbers of uniform ones."""
+    return np.asarray(special.ndtri(np.clip(uniform, _EDGE, 1 - _EDGE)))
+
+
+def questions_at(laws: Sequence[Law], correlation: Floats, shared_distractors: float, uniform: Floats) -> Questions:
+    """Make questions of uniform numbers [question, model + 1]: a Gaussian copula on how easy they are.
+
+    The easiest are those of which a model is sure.
+    """
+    # The hair keeps models that are the same up to rounding from being refused.
+    factor = np.linalg.cholesky(correlation + 1e-9 * np.eye(len(laws)))
+    ease = special.ndtr(normal(uniform[:, :-1]) @ factor.T)
+    right = np.ones_like(ease)
+    for m, law in enumerate(laws):
+        unsure = ease[:, m] < 1 - law.sure
+        right[unsure, m] = special.betaincinv(law.a, law.b, ease[unsure, m] / (1 - law.sure))
+    return Questions(right, uniform[:, -1] < shared_distractors)
+
+
+def draw_samples(
+    laws: Sequence[Law], questions: Questions, n_samples: int, separation: float | None, rng: np.random.Generator
+) -> Samples:
+    """Draw samples of every model.
+
+    Stick breaking with parameter theta is a Poisson process of rate 1 cut into intervals: a wrong draw lies at theta x
+    an exponential number, and draws with no point of the process between them give the same answer. So neighbours in
+    order of size differ with chance 1 - exp(-distance), and two models with different theta can share one process.
+    """
+    shape = (*questions.right.shape, n_samples)
+    right = rng.random(shape) < questions.right[:, :, None]
+    silence = np.array([law.silent for law in laws])[:, None]
+    silent = rng.random(shape) < silence if silence.any() else np.zeros(shape, dtype=bool)
+    theta = np.array([law.spread for law in laws])
+    place = -np.log1p(-rng.random(shape)) * theta[:, None]
+    # Models that share nothing lie so far apart that there is a point between them.
+    shift = np.arange(len(laws)) * (40 * theta.max() + _APART)
+    place += np.where(questions.shared[:, None], 0.0, shift)[:, :, None]
+    place[right | silent] = np.inf
+    answers = _numbered(place.reshape(len(place), -1), rng).reshape(shape)
+    answers[right], answers[silent] = 0, -1
+    scores = None if separation is None else normal(rng.random(shape)) + separation * right
+    return Samples(answers, scores)
+
+
+def _numbered(place: Floats, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Number, [question, draw], of the interval in which each draw lies; of no meaning where the place is infinite."""
+    order = np.argsort(place, axis=1)
+    ordered = np.take_along_axis(place, order, axis=1)
+    ordered[np.isinf(ordered)] = 0.0  # those at the end, so that no difference is undefined
+    distance = np.diff(ordered, axis=1, prepend=-np.inf).clip(0)
+    new = rng.random(place.shape) < -np.expm1(-distance)
+    numbers = np.empty(place.shape, np.int32)
+    np.put_along_axis(numbers, order, np.cumsum(new, axis=1, dtype=np.int32), axis=1)
+    return numbers
+
+
+def draw_pool(
+    models: Sequence[str],
+    laws: Sequence[Law],
+    questions: Questions,
+    n_samples: int,
+    separation: float | None,
+    rng: np.random.Generator,
+    info: dict[str, object],
+) -> Pool:
+    """Draw samples, a block of questions at a time, and make a pool of them."""
+    n_questions = len(questions.shared)
+    step = max(1, _SAMPLES_AT_ONCE // (len(laws) * n_samples))
+    parts = []
+    for first, last in pairwise([*range(0, n_questions, step), n_questions]):
+        block = Questions(questions.right[first:last], questions.shared[first:last])
+        parts.append(draw_samples(laws, block, n_samples, separation, rng))
+    answers = np.concatenate([part.answers for part in parts])
+    scores = {} if separation is None else {"score": np.concatenate([p.scores for p in parts if p.scores is not None])}
+    return _as_pool(models, answers, scores, info)
+
+
+def _as_pool(
+    models: Sequence[str], answers: NDArray[np.int32], numbers: dict[str, Floats], info: dict[str, object]
+) -> Pool:
+    """Classes are the answers that were drawn, in the order of their names: just as when the pool is loaded again."""
+    n_questions, n_models, n_samples = answers.shape
+    n_wrong = answers.max(axis=(1, 2)).clip(0)
+    right = (answers == 0).any(axis=(1, 2))
+    counts = right + n_wrong
+    if counts.max() > _MOST_CLASSES:
+        raise MssimError(
+            f"a question has {counts.max()} different answers, a pool holds {_MOST_CLASSES}; "
+            "give a smaller spread or draw fewer samples"
+        )
+    codes = np.where(answers > 0, answers + (right - 1)[:, None, None], answers)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    number = np.arange(offsets[-1]) - np.repeat(offsets[:-1] + right - 1, counts)
+    width, digits = len(str(n_wrong.max())), len(str(n_questions))
+    labels = pa.array(["right", *(f"wrong {i:0{width}}" for i in range(1, n_wrong.max() + 1))], pa.string())
+    names = [f"q{q:0{digits}}" for q in range(1, n_questions + 1)]
+    return Pool(
+        models=tuple(models),
+        questions=pd.DataFrame({"question_id": names, "truth": "right"}),
+        codes=np.ascontiguousarray(np.moveaxis(codes, 1, 0), dtype=np.int16),
+        lengths=np.full((n_models, n_questions), n_samples, np.int32),
+        class_offsets=offsets,
+        class_correct=number == 0,
+        class_labels=labels.take(pa.array(number)),
+        numbers={name: np.ascontiguousarray(np.moveaxis(values, 1, 0)) for name, values in numbers.items()},
+        extra=pa.table({}),
+        info=info,
+    )

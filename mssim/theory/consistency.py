@@ -1,0 +1,299 @@
+"""Consistency and accuracy (T6): how far a model's agreement with itself tells whether it is right."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mssim.errors import MssimError, whole_number
+from mssim.exact import Floats, Ints
+from mssim.pool import Pool
+from mssim.theory.recorded import cluster_labels, over_classes, sampled_models
+
+__all__ = ["Consistency", "consistency"]
+
+Floats32 = NDArray[np.float32]
+
+VERSIONS = ("same samples", "same half", "split half")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Consistency:
+    """What `consistency` found.
+
+    Attributes
+    ----------
+    models : tuple of str
+    questions : DataFrame, one row per question
+    entropy : ndarray of float64, shape (n_models, n_questions)
+        Of the valid answers, in bits; NaN where a model gave none.
+    accuracy : ndarray of float64, same shape
+        Share of right answers among all samples.
+    correlations : DataFrame
+        See `to_frame`.
+    """
+
+    models: tuple[str, ...]
+    questions: pd.DataFrame
+    entropy: Floats
+    accuracy: Floats
+    correlations: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per model, version and statistic.
+
+        Returns
+        -------
+        DataFrame
+            model; version ("same samples", "same half" or "split half"); statistic ("pearson" or "spearman"); r, low,
+            high (correlation of entropy and accuracy with its bootstrap interval over questions, NaN where either does
+            not vary); n_questions (that took part); n_samples (mean number per question behind each of the two).
+        """
+        return self.correlations.copy()
+
+    def per_question(self) -> pd.DataFrame:
+        """One row per model and question: model, question_id, entropy, accuracy."""
+        n_models, n_questions = self.entropy.shape
+        return pd.DataFrame(
+            {
+                "model": np.repeat(self.models, n_questions),
+                "question_id": np.tile(self.questions["question_id"].to_numpy(), n_models),
+                "entropy": self.entropy.ravel(),
+                "accuracy": self.accuracy.ravel(),
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"Consistency({len(self.models)} models, {len(self.questions)} questions)"
+
+
+def consistency(
+    pool: Pool,
+    models: Sequence[str] | None = None,
+    *,
+    confidence_level: float = 0.95,
+    n_resamples: int = 999,
+    n_splits: int = 20,
+    seed: int = 0,
+    clusters: str | None = None,
+) -> Consistency:
+    """Correlate, over questions, the entropy of a model's answers with the share of them that is right.
+
+    Parameters
+    ----------
+    pool : Pool
+    models : sequence of str, optional
+        Default: all.
+    confidence_level : float, default 0.95
+    n_resamples : int, default 999
+        Of the bootstrap.
+    n_splits : int, default 20
+        Random halvings of every question's samples.
+    seed : int, default 0
+        Of bootstrap and halvings. A model's numbers do not depend on which other models are asked for.
+    clusters : str, optional
+        As in `Evaluation.to_frame`; clusters are resampled whole.
+
+    Returns
+    -------
+    Consistency
+
+    Raises
+    ------
+    PoolError
+        If a model has fewer than two samples of a question.
+
+    Notes
+    -----
+    On the same samples the correlation is partly mechanical: both numbers are functions of the same counts, so where
+    the right answer happens to be drawn more often than usual, entropy is low as well. So it is computed three times:
+    "same samples" takes both numbers from all samples; "same half" both from one random half; "split half" entropy from
+    one half and accuracy from the other, which leaves what one set of samples tells about another. "same half" minus
+    "split half" is the mechanical part at that number of samples. The last two are means over both halves of all
+    splits. Fewer samples blur both numbers: "split half" errs towards zero for this reason, but not in sign.
+
+    The entropy is that of the recorded answers, biased low for few samples; samples without an answer are wrong, and
+    count in accuracy alone. Questions for which a model, or any half of any split, has no answer at all are left out of
+    all three versions, which so compare the same questions.
+
+    The interval is the percentile bootstrap (Efron & Tibshirani 1993, chapter 13) over questions, or clusters, with the
+    splits held fixed: it is about other questions, not about other samples. All versions and models are resampled
+    alike. `scipy.stats.bootstrap` gives the same for a single correlation; here resamples are weights, which makes
+    all splits affordable.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import consistency
+    >>> frame = consistency(load_pool("recorded/demo-synthetic"), ["weak"], n_resamples=99).to_frame()
+    >>> frame[["version", "statistic", "r", "n_samples"]].round(2)
+            version statistic     r  n_samples
+    0  same samples   pearson -0.89       64.0
+    1  same samples  spearman -0.89       64.0
+    2     same half   pearson -0.88       32.0
+    3     same half  spearman -0.88       32.0
+    4    split half   pearson -0.85       32.0
+    5    split half  spearman -0.85       32.0
+    """
+    names = sampled_models(pool, models, 2)
+    if not 0 < confidence_level < 1:
+        raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
+    n_resamples = whole_number("n_resamples", n_resamples, 1, 10**5)
+    n_splits = whole_number("n_splits", n_splits, 1, 10**4)
+    seed = whole_number("seed", seed, 0, 2**64 - 1)
+    labels = cluster_labels(pool.questions, clusters)
+    weights = _resamples(len(pool.questions), labels, n_resamples, seed)
+
+    def correlate(model: str) -> tuple[_Both, pd.DataFrame]:
+        rng = np.random.default_rng([seed, zlib.crc32(model.encode())])
+        return _of_model(pool, model, weights, n_splits, rng, confidence_level)
+
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        found = list(workers.map(correlate, names))
+    whole = [both for both, _ in found]
+    return Consistency(
+        names,
+        pool.questions.copy(),
+        np.stack([both.entropy for both in whole]),
+        np.stack([both.accuracy for both in whole]),
+        pd.concat([frame for _, frame in found], ignore_index=True),
+    )
+
+
+class _Both(NamedTuple):
+    """The two numbers of every question."""
+
+    entropy: Floats
+    accuracy: Floats
+
+
+_Pair = tuple[_Both, _Both]
+
+
+def _measure(pool: Pool, votes: Ints, drawn: Ints) -> _Both:
+    """Entropy and accuracy of counts of answers, [class], among so many samples, [question]."""
+    valid = over_classes(pool, votes)
+    several = np.maximum(votes, 1)
+    spread = over_classes(pool, several * np.log2(several))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = np.where(valid > 0, np.log2(valid) - spread / valid, np.nan)
+    # Equal counts in another order differ by rounding, and ranks must not.
+    return _Both(np.abs(entropy.round(12)), over_classes(pool, votes * pool.class_correct) / drawn)
+
+
+def _halves(pool: Pool, model: str, rng: np.random.Generator) -> _Pair:
+    """Both numbers from either random half of each question's samples; one is left over where they are odd."""
+    m = pool.model_index(model)
+    lengths, codes = pool.lengths[m], pool.codes[m].astype(np.int64)
+    for n in np.unique(lengths):
+        rows = lengths == n
+        codes[rows, :n] = rng.permuted(codes[rows, :n], axis=1)
+    flat = np.where(codes >= 0, codes + pool.class_offsets[:-1, None], -1)
+    place, half = np.arange(codes.shape[1]), (lengths // 2)[:, None]
+    first, second = (
+        np.bincount(flat[taken & (flat >= 0)], minlength=pool.class_correct.size)
+        for taken in (place < half, (place >= half) & (place < 2 * half))
+    )
+    return _measure(pool, first, half[:, 0]), _measure(pool, second, half[:, 0])
+
+
+def _of_model(
+    pool: Pool, model: str, weights: Floats32, n_splits: int, rng: np.random.Generator, confidence_level: float
+) -> tuple[_Both, pd.DataFrame]:
+    """All correlations of one model."""
+    lengths = pool.lengths[pool.model_index(model)]
+    whole = _measure(pool, pool.class_counts(model), lengths)
+    splits = [_halves(pool, model, rng) for _ in range(n_splits)]
+    kept = ~np.any([np.isnan(both.entropy) for both in (whole, *(half for split in splits for half in split))], axis=0)
+    rows = []
+    for ranked in (False, True):
+        itself, resampled = (
+            _versions(whole, splits, kept, given, ranked) for given in (np.ones((1, int(kept.sum()))), weights[:, kept])
+        )
+        for version, r, others in zip(VERSIONS, itself[:, 0], resampled, strict=True):
+            n_samples = (lengths if version == VERSIONS[0] else lengths // 2)[kept]
+            low, high = _percentiles(others, confidence_level) if np.isfinite(r) else (np.nan, np.nan)
+            rows.append(
+                {
+                    "model": model,
+                    "version": version,
+                    "statistic": "spearman" if ranked else "pearson",
+                    "r": float(r),
+                    "low": low,
+                    "high": high,
+                    "n_questions": int(kept.sum()),
+                    "n_samples": float(n_samples.mean()) if n_samples.size else np.nan,
+                }
+            )
+    return whole, pd.DataFrame(rows).sort_values("version", key=lambda v: v.map(VERSIONS.index), kind="stable")
+
+
+# Correlations of weighted questions -----------------------------------------------------------------------------------
+
+
+def _resamples(n_questions: int, labels: NDArray[Any] | None, n_resamples: int, seed: int) -> Floats32:
+    """How often each question is drawn, [resample, question]; clusters whole."""
+    codes = np.arange(n_questions) if labels is None else np.unique(labels, return_inverse=True)[1]
+    n = int(codes.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
+    # Half the memory is half the time; intervals need no more digits.
+    return np.asarray(drawn[:, codes], dtype=np.float32)
+
+
+def _versions(whole: _Both, splits: list[_Pair], kept: NDArray[np.bool_], weights: Any, ranked: bool) -> Any:
+    """Correlation in every version, [version, resample]."""
+    roots = np.sqrt(weights)
+
+    def scaled(both: _Both) -> list[Any]:
+        return [_scaled(values[kept], weights, roots, ranked) for values in both]
+
+    same, split = np.zeros((2, len(weights)))
+    for pair in splits:
+        (entropy, accuracy), (other_entropy, other_accuracy) = map(scaled, pair)
+        same += _product(entropy, accuracy) + _product(other_entropy, other_accuracy)
+        split += _product(entropy, other_accuracy) + _product(other_entropy, accuracy)
+    return np.stack([_product(*scaled(whole)), same / (2 * len(splits)), split / (2 * len(splits))])
+
+
+def _scaled(values: Floats, weights: Any, roots: Any, ranked: bool) -> Any:
+    """Values or their ranks, [resample, question], such that a correlation is a sum of products; NaN if constant."""
+    if values.size == 0:
+        return np.full((len(weights), 1), np.nan)
+    x = _midranks(values, weights) if ranked else (values - values.mean()).astype(weights.dtype)
+    total = np.maximum(weights.sum(axis=1), 1)  # a resample may leave out all that have an answer
+    mean = (weights * x).sum(axis=1) / total
+    scaled = roots * (x - mean[:, None])
+    norm = np.sqrt(_product(scaled, scaled))
+    rounding = 1e-5 * np.abs(x).max(axis=-1) * np.sqrt(total)
+    return scaled / np.where(norm > rounding, norm, np.nan)[:, None]
+
+
+def _midranks(values: Floats, weights: Any) -> Any:
+    """Ranks in every resample, [resample, question], around 0; equal values share the middle of theirs."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    last = np.nonzero(np.append(ordered[1:] > ordered[:-1], True))[0]
+    upto = np.cumsum(weights[:, order], axis=1)[:, last]
+    below = np.concatenate([np.zeros_like(upto[:, :1]), upto[:, :-1]], axis=1)
+    return ((below + upto - upto[:, -1:]) / 2)[:, np.searchsorted(ordered[last], values)]
+
+
+def _product(x: Any, y: Any) -> Any:
+    return np.einsum("ij,ij->i", x, y)
+
+
+def _percentiles(r: Any, confidence_level: float) -> tuple[float, float]:
+    """Percentile interval; a resample in which nothing varies has no correlation and is left out."""
+    known = r[np.isfinite(r)]
+    if not known.size:
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,211 @@
+"""Stop quality (T5): how often each stage ends the run, how right it then is, and whether agreement is calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from mssim.checks import check_recorded
+from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.evaluator import Progress, evaluate, read_budgets
+from mssim.exact import MOST_DRAWS, Floats, agreements, chances
+from mssim.kernels.tally import RANDOM
+from mssim.pool import Pool
+from mssim.strategies import ModelSwitch, SelfConsistency
+from mssim.theory.recorded import Stages, cluster_labels, counts_of, ratio, read_switch, right_below, stages_of
+
+__all__ = ["calibration", "stop_quality"]
+
+
+def stop_quality(
+    pool: Pool,
+    strategy: str | ModelSwitch,
+    budgets: ArrayLike,
+    *,
+    method: str = "auto",
+    n_replays: int = 10_000,
+    seed: int = 0,
+    replacement: bool = False,
+    confidence_level: float = 0.95,
+    clusters: str | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Split the accuracy of ModelSwitch by where its runs end: accuracy = sum of coverage x accuracy given that end.
+
+    Parameters
+    ----------
+    pool : Pool
+    strategy : ModelSwitch that adopts the answer of the model that agrees, or its text
+    budgets : int or sequence of int
+    method, n_replays, seed, replacement, executor, progress
+        As in `evaluate`; they matter for the final vote alone.
+    confidence_level, clusters
+        As in `Evaluation.to_frame`.
+
+    Returns
+    -------
+    DataFrame
+        strategy, budget; stage (from 1), model and end ("agreement" of that stage's model, or the final "vote", whose
+        stage comes after all others and has no model); coverage (share of runs that end there; they add up to 1);
+        accuracy, low, high (share of these runs that are right, with its confidence interval over questions; NaN where
+        no run ends there); risk (1 - accuracy); contribution (coverage x accuracy; they add up to the accuracy of the
+        strategy); mc_error (the most that accuracy has of Monte Carlo error, 0 where exact).
+
+    Raises
+    ------
+    StrategyError
+        If it is no ModelSwitch, lets all draws vote on agreement, or asks a model twice without replacement.
+    BudgetError
+        If more is asked for than was recorded, or more than 1024 samples of one model.
+
+    Notes
+    -----
+    Given the question the stages are independent, so that coverage and contribution of every stage are products of
+    closed forms, averaged over questions. The final vote gets what is left of the accuracy that `evaluate` finds on
+    questions that can come to it; where that is replayed, contributions add up to it within its Monte Carlo error, and
+    the accuracy of the vote can leave 0 to 1 by a few mc_error. That earlier stages go on selects the hard questions
+    for the later ones; this is no comparison of models.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import stop_quality
+    >>> pool = load_pool("recorded/demo-synthetic")
+    >>> frame = stop_quality(pool, "ms:strong+weak,vote=plurality", 8)
+    >>> frame[["end", "model", "coverage", "accuracy", "risk", "contribution"]].round(3)
+             end   model  coverage  accuracy   risk  contribution
+    0  agreement  strong     0.433     0.972  0.028         0.420
+    1  agreement    weak     0.116     0.879  0.121         0.102
+    2       vote     NaN     0.451     0.485  0.515         0.219
+    """
+    switch = read_switch(strategy)
+    if switch.on_agreement != "adopt":
+        raise StrategyError(f"{switch}: on agreement all draws vote, so a stop is no answer; give on_agreement=adopt")
+    stages = stages_of(pool, switch, budgets, replacement, right=True)
+    options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
+    result = evaluate(pool, switch, stages.budgets, **options, executor=executor, progress=progress)
+    labels = result.cluster_labels(clusters)
+    mc_error = result.to_frame()["mc_error"]
+    rows = []
+    for b, stage, model, share, right in _ends(stages, result.accuracy[0]):
+        accuracy, low, high = ratio(right, share, confidence_level, labels)
+        coverage = share.mean()
+        noise = mc_error[b] if model is None and coverage > 0 else 0.0
+        rows.append(
+            {
+                "strategy": stages.name,
+                "budget": stages.budgets[b],
+                "stage": stage,
+                "model": model,
+                "end": "vote" if model is None else "agreement",
+                "coverage": coverage,
+                "accuracy": accuracy,
+                "low": low,
+                "high": high,
+                "risk": 1 - accuracy,
+                "contribution": right.mean(),
+                "mc_error": noise / coverage if noise else 0.0,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _ends(stages: Stages, total: Floats) -> Iterator[tuple[int, int, str | None, Floats, Floats]]:
+    """Where runs end: budget, stage, model, and per question the chance to end there, and to be right then."""
+    reached = stages.reached
+    share, right = reached * stages.agreed, reached * stages.right
+    tested = (stages.plan.need <= stages.plan.sizes) & (stages.plan.sizes > 0)
+    for b in range(stages.budgets.size):
+        for i, model in enumerate(stages.plan.models):
+            if tested[i, b]:
+                yield b, i + 1, model, share[i, b], right[i, b]
+        left = chances(np.prod(1 - stages.agreed[:, b], axis=0))
+        yield b, len(stages.plan.models) + 1, None, left, np.where(left > 0, total[b] - right[:, b].sum(axis=0), 0.0)
+
+
+def calibration(
+    pool: Pool,
+    model: str,
+    budgets: ArrayLike,
+    *,
+    replacement: bool = False,
+    confidence_level: float = 0.95,
+    clusters: str | None = None,
+) -> pd.DataFrame:
+    """Say how right a model's plurality is, given how many of its draws agree.
+
+    Parameters
+    ----------
+    pool : Pool
+    model : str
+    budgets : int or sequence of int
+        Draws K, up to 1024.
+    replacement : bool, default False
+        As in `evaluate`.
+    confidence_level, clusters
+        As in `Evaluation.to_frame`.
+
+    Returns
+    -------
+    DataFrame
+        model, budget; votes (of the leading answer, 0 to K); agreement (votes / K); coverage (chance of so many, mean
+        over questions); accuracy, low, high (of the plurality given so many, with confidence interval; NaN where there
+        are never so many); contribution (coverage x accuracy; they add up to the accuracy of Self-Consistency).
+
+    Notes
+    -----
+    A model whose agreement is calibrated has accuracy = agreement. With the frame of one budget, (coverage x |agreement
+    - accuracy|).sum() is the expected calibration error (Naeini et al. 2015) with a bin for every number of votes. All
+    numbers are exact: P[top >= t] and P[right, top < t] are the closed forms of agreement and plurality.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import calibration
+    >>> frame = calibration(load_pool("recorded/demo-synthetic"), "strong", 5)
+    >>> frame[["votes", "agreement", "coverage", "accuracy"]].round(3)
+       votes  agreement  coverage  accuracy
+    0      0        0.0     0.000       NaN
+    1      1        0.2     0.009     0.178
+    2      2        0.4     0.186     0.294
+    3      3        0.6     0.212     0.507
+    4      4        0.8     0.200     0.836
+    5      5        1.0     0.392     0.986
+    """
+    grid = read_budgets(budgets)
+    strategy = SelfConsistency(model)
+    if not isinstance(replacement, bool | np.bool_):
+        raise MssimError(f"replacement={replacement!r}; give True or False")
+    check_recorded(pool, str(strategy), strategy.plans(grid)[0], grid, bool(replacement))
+    if grid.max() > MOST_DRAWS:
+        raise BudgetError(f"{strategy}: {grid.max()} samples of one model; this is precise up to {MOST_DRAWS}")
+    counts, labels = counts_of(pool, model, bool(replacement)), cluster_labels(pool.questions, clusters)
+    below = right_below(counts, np.arange(1, int(grid.max()) + 2), int(grid.max()), RANDOM)
+    rows = []
+    for k in grid.tolist():
+        need = np.arange(1, k + 1)
+        fewer = 1 - agreements(counts, np.full(k, k), need)[0].T  # [need, question], P[top < need]
+        share = np.diff(fewer, axis=0, prepend=0, append=1)
+        right = np.diff(below[: k + 1, :, k], axis=0, prepend=0)
+        for votes, (ends, wins) in enumerate(zip(chances(share), chances(right), strict=True)):
+            accuracy, low, high = ratio(wins, ends, confidence_level, labels)
+            rows.append(
+                {
+                    "model": model,
+                    "budget": k,
+                    "votes": votes,
+                    "agreement": votes / k,
+                    "coverage": ends.mean(),
+                    "accuracy": accuracy,
+                    "low": low,
+                    "high": high,
+                    "contribution": wins.mean(),
+                }
+            )
+    return pd.DataFrame(rows)
