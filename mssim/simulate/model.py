@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
 
 from mssim.errors import MssimError, choose_from, is_number, whole_number
 from mssim.files import whole_file
@@ -149,8 +150,10 @@ class AnswerModel:
         found = curves.agreement(self.law(model), _draws(k), agreement, strict=strict)
         return found if np.ndim(k) else found[0]
 
-    def draw(self, n_questions: int, n_samples: int, *, seed: int = 0, title: str = "pool") -> Pool:
-        """Draw a pool of independent questions.
+    def draw(
+        self, n_questions: int, n_samples: int, *, seed: int = 0, evenly: bool = False, title: str = "pool"
+    ) -> Pool:
+        """Draw a pool.
 
         Parameters
         ----------
@@ -158,6 +161,10 @@ class AnswerModel:
             Questions, and samples of every model for each.
         seed : int, default 0
             Of a PCG64 generator, used for uniform numbers only: the same seed gives the same pool.
+        evenly : bool, default False
+            Spread how hard the questions are evenly, in a scrambled Halton sequence, instead of drawing questions
+            independently of each other. Even a pool of few questions then has nearly the accuracies that are expected
+            of the answer model, while intervals over its questions stay those of independent ones.
         title : str
             The pool is called "simulated" and this.
 
@@ -170,7 +177,9 @@ class AnswerModel:
         asked = whole_number("n_questions", n_questions, 1, 10**7)
         samples = whole_number("n_samples", n_samples, 1, 2**15 - 1)
         rng = np.random.Generator(np.random.PCG64(whole_number("seed", seed, 0, 2**64 - 1)))
-        return self._pool(rng.random((asked, len(self.models) + 1)), samples, rng, title, seed)
+        shape = (asked, len(self.models) + 1)
+        uniform = qmc.Halton(shape[1], rng=rng).random(asked) if evenly else rng.random(shape)
+        return self._pool(uniform, samples, rng, title, seed)
 
     def _pool(
         self, uniform: NDArray[np.float64], n_samples: int, rng: np.random.Generator, title: str, seed: int

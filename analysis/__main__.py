@@ -1,0 +1,53 @@
+"""`python -m analysis NAME`: run one analysis, print its table and write it as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
+from mssim.cli.common import Json, WhereOption, print_frame, progress_bar
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def analyse(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="scaling, equal_budget, number_and_order, weights, reward, consistency, theory, savings, "
+            "predictions or claims."
+        ),
+    ],
+    pool: Pools = None,
+    models: Models = None,
+    where: WhereOption = None,
+    min_samples: MinSamples = 2,
+    out: Annotated[Path, typer.Option(help="Folder for NAME.csv.")] = Path("out/tables"),
+    json: Json = False,
+) -> None:
+    """Run one analysis over pools, print its table and write OUT/NAME.csv.
+
+    Without --pool: over the pools that ship and those simulated from the paper's published numbers.
+
+    Example: python -m analysis savings --pool recorded/demo-synthetic
+    """
+    from analysis.running import find, run
+    from mssim.files import whole_file
+
+    analysis = find(name)
+    sources = chosen_sources(pool, models, where, min_samples)
+    with progress_bar(name) as progress:
+        frame = run(name, sources, progress=progress)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{name}.csv"
+    with whole_file(target) as part:
+        frame.to_csv(part, index=False, float_format="%.6g")
+    print_frame(frame, as_json=json, title=analysis.__doc__.splitlines()[0])
+
+
+if __name__ == "__main__":
+    plain_errors(app, "analysis")

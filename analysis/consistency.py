@@ -1,0 +1,40 @@
+"""Is a model that agrees with itself right?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.sources import Source
+from analysis.tables import of_source
+from mssim.theory import consistency
+
+__all__ = ["points", "run"]
+
+MOST_MODELS = 6
+SAMPLES = 16
+
+
+def run(source: Source, *, seed: int = 0) -> pd.DataFrame:
+    """Correlation of entropy and accuracy over questions, for each of up to six models.
+
+    Of the same samples it is partly mechanical, since both are functions of the same counts; "split half" takes entropy
+    and accuracy from different samples. "same half" has the mechanical part with as few samples as "split half".
+
+    Returns
+    -------
+    DataFrame
+        source, and the columns of `mssim.theory.Consistency.to_frame`.
+    """
+    return of_source(source, consistency(source.pool, source.models[:MOST_MODELS], seed=seed).to_frame())
+
+
+def points(source: Source) -> pd.DataFrame:
+    """Entropy and accuracy of every question, for each of up to six models: what the correlations are of.
+
+    Returns
+    -------
+    DataFrame
+        source, model, question_id, entropy (bits), accuracy (share of right samples).
+    """
+    found = consistency(source.pool, source.models[:MOST_MODELS], n_resamples=1, n_splits=1)
+    return of_source(source, found.per_question())

@@ -1,0 +1,80 @@
+"""At an equal budget: Self-Consistency of one model against ModelSwitch of two, and its controls."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import published
+from analysis.sources import Source
+from analysis.tables import of_source, versus
+from mssim import Mixture, ModelSwitch, SelfConsistency, Vote, evaluate
+from mssim.errors import PoolError
+
+__all__ = ["run", "three_models", "two_models"]
+
+BUDGETS = (1, 2, 4, 8, 12, 16)
+DEBATE_BUDGET = 15
+SELF = "ModelSwitch to itself"
+
+
+def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Accuracy and samples used at the paper's budgets, and the paired difference from the best single model.
+
+    The controls are the same budget on each model alone, ModelSwitch from the strongest model to itself, which saves
+    samples without a second model, and the mix of both models, which never stops.
+
+    Returns
+    -------
+    DataFrame
+        source, the columns of `mssim.Evaluation.to_frame`, and control, difference, difference_low, difference_high,
+        p_value (see `analysis.tables.versus`).
+    """
+    models = two_models(source)
+    strategies = {model: SelfConsistency(model) for model in models} | {
+        "ModelSwitch": ModelSwitch(models),
+        SELF: ModelSwitch([models[0], models[0]]),
+        "mix": Mixture(models),
+    }
+    budgets = source.within(BUDGETS, models)
+    evaluation = evaluate(source.pool, strategies, budgets, n_replays=n_replays, seed=seed)
+    return of_source(source, versus(evaluation, evaluation.to_frame(), models))
+
+
+def two_models(source: Source) -> tuple[str, ...]:
+    """The two strongest models of a source."""
+    if len(source.models) < 2:
+        raise PoolError(f"{source.name}: one model, {source.models[0]!r}; switching needs a pool with two")
+    return source.models[:2]
+
+
+def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Accuracy at budget 15 of ModelSwitch of up to three models, of the best of them alone, and with one sample.
+
+    The prior weights are those released with the paper, where the source stands for a data set that has some.
+
+    Returns
+    -------
+    DataFrame
+        source, n_models, and the columns of `mssim.Evaluation.to_frame`; strategies "one sample" and
+        "Self-Consistency", of the model that is best at it on these very questions, "ModelSwitch" and "mix".
+    """
+    models = source.models[: min(3, len(source.models))]
+    two_models(source)
+    budget = min(DEBATE_BUDGET, source.most(models))
+    alone = evaluate(source.pool, {model: SelfConsistency(model) for model in models}, [1, budget]).to_frame()
+    best = alone.sort_values("accuracy", ascending=False, kind="stable").groupby("budget").head(1)
+    best = best.assign(strategy=best["budget"].map({1: "one sample", budget: "Self-Consistency"}))
+    vote = Vote.entropy(prior=_released(source, models))
+    together = {"ModelSwitch": ModelSwitch(models, vote=vote), "mix": Mixture(models)}
+    found = evaluate(source.pool, together, [budget], n_replays=n_replays, seed=seed).to_frame()
+    frame = pd.concat([best.sort_values("budget"), found], ignore_index=True)
+    frame.insert(0, "n_models", len(models))
+    return of_source(source, frame)
+
+
+def _released(source: Source, models: tuple[str, ...]) -> dict[str, float] | None:
+    """Prior weights released with the paper; None where there are none for these models."""
+    if source.dataset is None:
+        return None
+    weights = published.weights(source.dataset)
+    return {model: weights[model] for model in models} if set(models) <= set(weights) else None

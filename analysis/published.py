@@ -1,0 +1,273 @@
+"""Published numbers, read from published.json: every one with its source, none typed into code."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mssim.errors import MssimError, choose_from
+
+__all__ = [
+    "claims",
+    "consistency_bins",
+    "curves",
+    "dataset",
+    "datasets",
+    "disagreements",
+    "first_agreement",
+    "not_multiples",
+    "pair",
+    "point",
+    "points",
+    "saved",
+    "weights",
+]
+
+_FILE = Path(__file__).with_name("published.json")
+_COLUMNS = (
+    *("figure", "dataset", "strategy", "models", "n_models", "budget", "samples_used", "accuracy", "saved"),
+    *("kind", "n", "note", "source"),
+)
+_PERCENT = ["accuracy", "saved"]
+_NEVER_STOPS = ("SC", "single", "best single", "best of N")
+
+
+@cache
+def _data() -> Mapping[str, Any]:
+    data: Mapping[str, Any] = json.loads(_FILE.read_text(encoding="utf-8"))
+    return data
+
+
+# Points ---------------------------------------------------------------------------------------------------------------
+
+
+def _expanded(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Make one row per point of a record: values that are lists vary along it, together."""
+    varying = {name: values for name, values in record.items() if isinstance(values, list) and name != "models"}
+    lengths = {len(values) for values in varying.values()} or {1}
+    if len(lengths) > 1:
+        raise MssimError(f"{_FILE.name}: lists of different lengths in {json.dumps(record)}; give one value per point")
+    for i in range(lengths.pop()):
+        row = {**record, **{name: values[i] for name, values in varying.items()}}
+        models = row["models"][: row.get("n_models")]
+        row |= {"models": "+".join(models), "n_models": len(models) or None}
+        row.setdefault("source", _data()["figures"][row["figure"]]["source"])
+        if row["strategy"] in _NEVER_STOPS:
+            row.setdefault("samples_used", row.get("budget"))
+        yield row
+
+
+@cache
+def _points() -> pd.DataFrame:
+    rows = (row for record in _data()["points"] for row in _expanded(record))
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    frame[_PERCENT] = (frame[_PERCENT] / 100).round(8)
+    frame["kind"] = frame["kind"].fillna("experiment")
+    return frame
+
+
+def points(**where: Any) -> pd.DataFrame:
+    """Published numbers, one row each, in the order of the file.
+
+    Parameters
+    ----------
+    **where
+        Columns and the value, or list of values, that they must have: ``dataset="MATH", strategy=["SC", "single"]``.
+        Models are one text in the order in which they are asked, "A+B".
+
+    Returns
+    -------
+    DataFrame
+        figure (fig1, fig3, fig4, fig4-open, ..., of the article; "-earlier" and "-draft" are earlier forms), dataset,
+        strategy, models ("" where not stated), n_models, budget, samples_used (per question; the budget where a
+        strategy never stops early), accuracy, saved (shares; saved only where it was printed), kind ("experiment" or
+        "theory"), n (questions, where a result file says so), note, source (key of `sources` in the file).
+
+    Raises
+    ------
+    MssimError
+        If there is no such column, or a value is nowhere in it. A combination that was not published is no row.
+
+    Examples
+    --------
+    >>> points(figure="fig1", dataset="MATH", strategy="ModelSwitch")[["budget", "samples_used", "accuracy"]]
+       budget  samples_used  accuracy
+    18    4.0           2.5     0.766
+    19    8.0           5.5     0.786
+    20   16.0          10.7     0.794
+    21    NaN          35.0     0.810
+    """
+    frame = _points()
+    keep = pd.Series(True, index=frame.index)
+    for column, wanted in where.items():
+        if column not in frame:
+            raise MssimError(f"published numbers have no column {column!r}; {choose_from(column, frame.columns)}")
+        values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+        known = frame[column].dropna().unique()
+        for value in values:
+            if value not in known:
+                raise MssimError(f"no published number has {column}={value!r}; {choose_from(str(value), known)}")
+        keep &= frame[column].isin(values)
+    return frame[keep].copy()
+
+
+def point(**where: Any) -> pd.Series:
+    """The only published number that `points` finds; refused where there are none or several.
+
+    Examples
+    --------
+    >>> float(point(figure="fig7", strategy="ModelSwitch + best of N", samples_used=16)["accuracy"])
+    0.8367
+    """
+    found = points(**where)
+    if len(found) != 1:
+        raise MssimError(f"{len(found)} published numbers have {where}; name the columns that single one out")
+    return found.iloc[0]
+
+
+def curves(figure: str, dataset: str, *, strategy: str = "SC") -> dict[str, dict[int, float]]:
+    """Accuracy per budget of every model of a figure: {models: {budget: accuracy}}; points without budget left out.
+
+    Examples
+    --------
+    >>> curves("fig4", "MATH")["Gemini 1.5 Flash"]
+    {1: 0.696, 4: 0.748, 8: 0.776, 12: 0.78, 16: 0.788}
+    """
+    found = points(figure=figure, dataset=dataset, strategy=strategy, kind="experiment").dropna(
+        subset=["budget", "accuracy"]
+    )
+    return {
+        str(models): {int(b): float(a) for b, a in zip(part["budget"], part["accuracy"], strict=True)}
+        for models, part in found.groupby("models", sort=False)
+    }
+
+
+# What the numbers are about -------------------------------------------------------------------------------------------
+
+
+def datasets() -> list[str]:
+    """Names of the data sets."""
+    return list(_data()["datasets"])
+
+
+def dataset(name: str) -> dict[str, Any]:
+    """What is known of a data set: n (questions, None where not stated), clusters where questions come in such, ...
+
+    Examples
+    --------
+    >>> dataset("MGSM")["n"], dataset("MGSM")["clusters"]
+    (1000, 100)
+    """
+    return copy.deepcopy(_data()["datasets"][_known("data set", name, _data()["datasets"])])
+
+
+def pair(dataset: str, kind: str) -> tuple[str, str]:
+    """The two models of Fig. 4 in the order in which ModelSwitch asks them.
+
+    Parameters
+    ----------
+    dataset : str
+    kind : {"closed", "open"}
+        The order of open pairs is stated for MathBench alone; elsewhere the more accurate model at one sample is first.
+
+    Examples
+    --------
+    >>> pair("MATH", "closed")
+    ('Gemini 1.5 Flash', 'GPT-4o mini')
+    """
+    records = _data()["pairs"]
+    _known("pair", kind, {record["pair"] for record in records})
+    of_kind = {record["dataset"]: record["models"] for record in records if record["pair"] == kind}
+    first, second = of_kind[_known(f"{kind} pair on the data set", dataset, of_kind)]
+    return first, second
+
+
+def weights(dataset: str, *, form: str = "released") -> dict[str, float]:
+    """Prior weights of the three closed models at budget 15, in the order in which they are asked.
+
+    Parameters
+    ----------
+    dataset : str
+    form : {"released", "older full", "older efficient"}
+        The older ones do not name their models: keys are then "1", "2", "3".
+
+    Examples
+    --------
+    >>> weights("MMLU-Pro")
+    {'Gemini 1.5 Flash': 1.5, 'GPT-4o mini': 1, 'Claude 3 Haiku': 1}
+    """
+    records = _data()["weights"]
+    _known("form of weights", form, dict.fromkeys(record["form"] for record in records))
+    found = {record["dataset"]: record for record in records if record["form"] == form}
+    record = found[_known(f"{form} weights for the data set", dataset, found)]
+    return dict(zip(record.get("models", "123"), record["prior"], strict=True))
+
+
+def consistency_bins() -> pd.DataFrame:
+    """Questions of GSM8K by normalised consistency weight, and how many the majority has right (Fig. 3, earlier form).
+
+    Returns
+    -------
+    DataFrame
+        model, weight (an interval, as text), right, questions.
+    """
+    return pd.DataFrame(_data()["consistency_bins"])
+
+
+def claims() -> list[dict[str, Any]]:
+    """The headline claims: claim, text, says (the numbers claimed), source, and a and b, arguments of `point`.
+
+    Claims that are no difference of two accuracies have `figures` instead of a and b. `scanned` marks those whose
+    number of samples was kept because it scored best on the same questions.
+    """
+    return copy.deepcopy(_data()["claims"])
+
+
+def disagreements() -> list[dict[str, Any]]:
+    """Where article and repository, or two forms of a figure, print the same quantity with different values.
+
+    what (in words), quantity (the column that differs), a and b (arguments of `point`).
+    """
+    return copy.deepcopy(_data()["disagreements"])
+
+
+def not_multiples() -> list[dict[str, Any]]:
+    """Printed accuracies that are no rounded share of their data set's questions: why, and arguments of `point`."""
+    return copy.deepcopy(_data()["not_multiples"])
+
+
+def _known(what: str, name: str, names: Iterable[str]) -> str:
+    if name not in names:
+        raise MssimError(f"no {what} {name!r}; {choose_from(str(name), sorted(names))}")
+    return name
+
+
+# What follows from them -----------------------------------------------------------------------------------------------
+
+
+def saved(samples_used: Any, budget: Any) -> Any:
+    """Share of the budget that was not spent, 1 - used / budget; arrays and frames too.
+
+    Examples
+    --------
+    >>> round(saved(35, 512), 3)
+    0.932
+    """
+    return 1 - samples_used / budget
+
+
+def first_agreement(samples_used: Any, budget: Any) -> Any:
+    """How often the first of two models agreed: used = budget / 2 (2 - c) gives c = 2 - 2 used / budget.
+
+    Examples
+    --------
+    >>> first_agreement(10.7, 16)
+    0.6625000000000001
+    """
+    return 2 - 2 * samples_used / budget

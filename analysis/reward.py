@@ -1,0 +1,50 @@
+"""What does choosing by a reward model add: to Self-Consistency, and to ModelSwitch?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.equal_budget import BUDGETS, two_models
+from analysis.sources import Source
+from analysis.tables import of_source
+from mssim import ModelSwitch, SelfConsistency, Vote, evaluate
+from mssim.errors import PoolError
+
+__all__ = ["has_scores", "run"]
+
+BEST, SWITCH_BEST = "best of N", "ModelSwitch + best of N"
+
+
+def has_scores(source: Source) -> bool:
+    """Whether the samples carry the score of a reward model."""
+    return "score" in source.pool.numbers
+
+
+def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Accuracy and samples used of voting and of best-of-N, with the strongest model and with ModelSwitch of two.
+
+    ModelSwitch with best-of-N adopts what a model agrees on; else the answer with the highest score of all drawn wins.
+
+    Returns
+    -------
+    DataFrame
+        source, and the columns of `mssim.Evaluation.to_frame`.
+
+    Raises
+    ------
+    PoolError
+        If the samples have no column `score`.
+    """
+    if not has_scores(source):
+        raise PoolError(
+            f"{source.name}: no column 'score'; best-of-N needs the score of a reward model for each sample"
+        )
+    models = two_models(source)
+    strategies = {
+        models[0]: SelfConsistency(models[0]),
+        BEST: SelfConsistency(models[0], vote=Vote.best_of_n()),
+        "ModelSwitch": ModelSwitch(models),
+        SWITCH_BEST: ModelSwitch(models, vote=Vote.best_of_n()),
+    }
+    evaluation = evaluate(source.pool, strategies, source.within(BUDGETS, models), n_replays=n_replays, seed=seed)
+    return of_source(source, evaluation.to_frame())

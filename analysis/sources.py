@@ -1,0 +1,107 @@
+"""Sources of samples: pools on disk, and what a simulated one has to say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mssim import Pool, load_pool
+from mssim.errors import PoolError
+from mssim.tables import Where
+
+__all__ = ["Source", "embedded", "named"]
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+FEWEST_SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """Samples of models, strongest first, and what to call them.
+
+    Attributes
+    ----------
+    name : str
+        Of files and rows: "demo-synthetic", "MATH-closed".
+    title : str
+        Of panels; says "simulated" or "synthetic" where no language model was asked.
+    models : tuple of str
+        Of the pool, in the order in which ModelSwitch asks them.
+    fingerprint : str
+        Of everything that its tables depend on.
+    make : callable
+        Returns the pool.
+    dataset, pair : str, optional
+        Whose published numbers belong beside it: a data set of the paper, and "closed" or "open".
+    """
+
+    name: str
+    title: str
+    models: tuple[str, ...]
+    fingerprint: str
+    make: Callable[[], Pool]
+    dataset: str | None = None
+    pair: str | None = None
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The samples; simulated ones are drawn now."""
+        return self.make()
+
+    def within(self, budgets: Sequence[int], models: Sequence[str], *, shared: bool = False) -> list[int]:
+        """Budgets that every question has the samples for, spent by each model alone or shared by all."""
+        most = self.most(models) * (len(models) if shared else 1)
+        return [budget for budget in budgets if budget <= most]
+
+    def most(self, models: Sequence[str]) -> int:
+        """How many samples every question has of each of these models."""
+        return int(self.pool.lengths[[self.pool.model_index(model) for model in models]].min())
+
+
+def named(
+    path: str | Path,
+    models: Sequence[str] | None = None,
+    *,
+    where: Where | None = None,
+    min_samples: int = FEWEST_SAMPLES,
+) -> Source:
+    """A pool on disk; questions with fewer samples of some model than `min_samples` are left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `load_pool` reads.
+    models : sequence of str, optional
+        Strongest first; default: all, by the accuracy of a single sample.
+    where
+        As in `load_pool`.
+    min_samples : int, default 2
+
+    Raises
+    ------
+    PoolError
+        If it cannot be read, or no question has the samples.
+    """
+    pool = load_pool(path, where=where)
+    if models is None:
+        described = pool.describe()
+        models = tuple(described["model"].iloc[np.argsort(-described["accuracy"].to_numpy(), kind="stable")])
+    try:
+        pool = pool.select(models=models, min_samples=min_samples)
+    except PoolError as error:
+        raise PoolError(
+            f"{path}: {error}; ask for fewer samples, or name models that answered the same questions"
+        ) from None
+    title = str(pool.info.get("title") or Path(path).stem)
+    if pool.info.get("synthetic") and "synthetic" not in title.lower() and "simulated" not in title.lower():
+        title = f"{title} (synthetic)"
+    return Source(Path(path).stem, title, tuple(pool.models), pool.fingerprint, lambda: pool)
+
+
+def embedded() -> list[Source]:
+    """The pools that ship with the project."""
+    return [named(folder) for folder in sorted(RECORDED.iterdir()) if (folder / "pool.json").is_file()]

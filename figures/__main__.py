@@ -1,0 +1,43 @@
+"""`python -m figures`: draw the paper's figures from pools that are simulated, that ship, or that the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
+from mssim.cli.common import WhereOption, progress_bar
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def figures(
+    only: Annotated[
+        list[str] | None, typer.Option(help="fig1, fig3, fig4, fig5, fig6, fig7 or theory; repeat it [default: all]")
+    ] = None,
+    pool: Pools = None,
+    models: Models = None,
+    where: WhereOption = None,
+    min_samples: MinSamples = 2,
+    out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("out"),
+) -> None:
+    """Draw the figures as PNG and SVG, with a contact sheet and a gallery, OUT/README.md.
+
+    Without --pool: from pools simulated from the paper's published numbers, and from those that ship. Tables are kept
+    in OUT/cache, so that a second run only draws.
+
+    Example: python -m figures --only fig4 --pool recorded/demo-synthetic --out out
+    """
+    from figures.drawing import draw_all, sheets
+
+    sources = chosen_sources(pool, models, where, min_samples)
+    with progress_bar("drawing figures") as progress:
+        files = draw_all(sheets(only, sources), out, progress=progress)
+    print(f"{len(files) - 1} figures, all of them on {files[-1]}")
+
+
+if __name__ == "__main__":
+    plain_errors(app, "figures")

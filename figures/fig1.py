@@ -1,0 +1,50 @@
+"""Figure 1: accuracy against the number of samples, to hundreds of them."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from analysis import published, scaling, simulated
+from analysis.running import Tables
+from analysis.sources import Source
+from figures import style
+
+TITLE = "Scaling to 512 samples"
+READING = (
+    "Where Self-Consistency (circles, squares) has become flat, more samples of the same model are wasted; the stars "
+    "say what a second model still adds, at the number of samples that ModelSwitch really uses."
+)
+
+
+def groups() -> dict[str, list[Source]]:
+    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    return {"": [simulated.pair("MATH", "closed", n_samples=512), simulated.pair("MathBench", "open", n_samples=512)]}
+
+
+def suits(source: Source) -> bool:
+    """Whether a pool has what the figure shows."""
+    return len(source.models) > 1
+
+
+def draw(tables: Tables, sources: list[Source]) -> Figure:
+    """One panel per source."""
+    figure, axes = style.panels(len(sources), height=1.8, extra=0.3)
+    looks = style.looks(3)
+    references = []
+    for ax, source in zip(axes, sources, strict=True):
+        frame = tables(scaling.run, source)
+        names = [*source.models[:2], scaling.STRICT]
+        for name, look in zip(names, looks, strict=True):
+            style.band(ax, frame[frame["strategy"] == name], "samples_used", look, style.short(name))
+        if source.dataset:
+            singles = published.points(figure="fig1", dataset=source.dataset, strategy="single")
+            references += style.reference(ax, singles)
+            given = published.points(figure="fig1", dataset=source.dataset, strategy=["SC", "ModelSwitch"])
+            for models, look in zip([*source.models[:2], "+".join(source.models[:2])], looks, strict=True):
+                style.hollow(ax, given[given["models"] == models], "samples_used", look)
+        style.doublings(ax, frame["samples_used"].max())
+        style.named(ax, source.title, "samples used per question", first=ax is axes[0])
+        ax.legend(handles=ax.get_lines()[:2], loc="lower right")
+    switch = style.key("ModelSwitch, agrees at > 85 %", looks[2])
+    style.legend_below(figure, [switch, *style.published_key(sources), *references])
+    return figure

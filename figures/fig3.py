@@ -1,0 +1,65 @@
+"""Figure 3: a model that agrees with itself tends to be right."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import consistency, simulated
+from analysis.running import Tables
+from analysis.sources import Source
+from figures import style
+from mssim.plots import COLOURS
+
+TITLE = "Consistency and accuracy"
+READING = (
+    "Each dot is a question: the further to the left, the more a model agrees with itself, and the higher, the more "
+    'often it is right; r is computed on the same samples, "split" with entropy and accuracy from different halves '
+    "of them, which removes what is mechanical."
+)
+COLUMNS = 2
+
+
+def groups() -> dict[str, list[Source]]:
+    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    return {"": [simulated.team(dataset, simulated.six_models(), n_samples=16) for dataset in ("MATH", "MathBench")]}
+
+
+def suits(source: Source) -> bool:
+    """Whether a pool has what the figure shows."""
+    return source.most(source.models) > 3
+
+
+def draw(tables: Tables, sources: list[Source]) -> Figure:
+    """Rows of panels, one per model, source after source."""
+    shown = [(source, model) for source in sources for model in source.models[: consistency.MOST_MODELS]]
+    figure, axes = style.panels(len(shown), columns=COLUMNS, height=1.25, extra=0.3, sharey=True)
+    for i, (ax, (source, model)) in enumerate(zip(axes, shown, strict=True)):
+        points, correlations = tables(consistency.points, source), tables(consistency.run, source)
+        _panel(ax, points[points["model"] == model])
+        found = _correlation(correlations[correlations["model"] == model])
+        style.named(
+            ax, f"{source.title}\n{style.short(model)}\n{found}", "entropy (bits)", first=i % COLUMNS == 0, most=34
+        )
+        ax.title.set_fontsize(6)
+    return figure
+
+
+def _panel(ax: Axes, points: pd.DataFrame) -> None:
+    dots = {"markersize": 1.6, "alpha": 0.35, "markeredgewidth": 0}
+    ax.plot(points["entropy"], 100 * points["accuracy"], "o", color=COLOURS[0], rasterized=True, **dots)
+    ax.set_xlim(-0.15, max(2.0, points["entropy"].max()) + 0.15)
+    ax.set_ylim(-4, 104)
+
+
+def _correlation(found: pd.DataFrame) -> str:
+    """Two lines: r on the same samples, and free of the mechanical part, each with its interval."""
+    r = found[found["statistic"] == "pearson"].set_index("version")
+    lines = {"r": r.loc["same samples"], "split": r.loc["split half"]}
+    numbers = {name: [_short(row[column]) for column in ("r", "low", "high")] for name, row in lines.items()}
+    return "\n".join(f"{name} {r} [{low}, {high}]" for name, (r, low, high) in numbers.items())
+
+
+def _short(r: float) -> str:
+    return f"{r:.2f}".replace("0.", ".").replace("-", "\N{MINUS SIGN}")

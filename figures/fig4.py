@@ -1,0 +1,61 @@
+"""Figure 4: ModelSwitch of two models against Self-Consistency of each, at the samples really used."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import equal_budget, published, simulated
+from analysis.running import Tables
+from analysis.sources import Source
+from figures import style
+
+TITLE = "ModelSwitch against Self-Consistency"
+READING = (
+    "A star to the left of a circle at the same height is the same accuracy for fewer samples; a star above the "
+    "circles is accuracy that more samples of one model do not buy. The bands overlap because all share their "
+    "questions: paired differences are in the table."
+)
+DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
+
+
+def groups() -> dict[str, list[Source]]:
+    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    return {
+        "-closed": [simulated.pair(dataset, "closed") for dataset in DATASETS],
+        "-open": [simulated.pair(dataset, "open") for dataset in DATASETS],
+    }
+
+
+def suits(source: Source) -> bool:
+    """Whether a pool has what the figure shows."""
+    return len(source.models) > 1
+
+
+def draw(tables: Tables, sources: list[Source]) -> Figure:
+    """One panel per source."""
+    figure, axes = style.panels(len(sources), height=1.5, extra=0.4)
+    looks = style.looks(3)
+    references: dict[str, Line2D] = {}
+    for i, (ax, source) in enumerate(zip(axes, sources, strict=True)):
+        frame = tables(equal_budget.run, source)
+        for name, look in zip([*source.models[:2], "ModelSwitch"], looks, strict=True):
+            style.band(ax, frame[frame["strategy"] == name], "samples_used", look, style.short(name))
+        if source.dataset:
+            references |= {line.get_label(): line for line in _published(ax, source, looks)}
+        style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
+        style.budgets(ax, frame["samples_used"].max())
+        ax.legend(handles=ax.get_lines()[:2], loc="lower right", fontsize=5.5)
+    style.legend_below(
+        figure, [style.key("ModelSwitch", looks[2]), *style.published_key(sources), *references.values()]
+    )
+    return figure
+
+
+def _published(ax: Axes, source: Source, looks: list[style.Look]) -> list[Line2D]:
+    number = "fig4" if source.pair == "closed" else "fig4-open"
+    given = published.points(figure=number, dataset=source.dataset, strategy=["SC", "ModelSwitch"])
+    for models, look in zip([*source.models[:2], "+".join(source.models[:2])], looks, strict=True):
+        style.hollow(ax, given[given["models"] == models], "samples_used", look)
+    return style.reference(ax, published.points(figure=number, dataset=source.dataset, strategy="single"))

@@ -1,0 +1,65 @@
+"""Figure 6: how many models should share the budget, and in which order."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from analysis import number_and_order, published, simulated
+from analysis.running import Tables
+from analysis.sources import Source
+from figures import style
+
+TITLE = "Number and order of models"
+BAR = "#b9dcf0"
+READING = (
+    "The bars are the models alone with one sample, from left to right in the order in which they join; where the line "
+    "stops rising, another model takes samples from better ones. The axis does not begin at 0."
+)
+
+
+def groups() -> dict[str, list[Source]]:
+    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    return {"": [simulated.team(dataset, simulated.six_models()) for dataset in ("MathBench", "DATE")]}
+
+
+def suits(source: Source) -> bool:
+    """Whether a pool has what the figure shows."""
+    return len(source.models) > 2
+
+
+def draw(tables: Tables, sources: list[Source]) -> Figure:
+    """Two panels per source, one for each order."""
+    shown = [(source, order) for source in sources for order in number_and_order.orders(source)]
+    figure, axes = style.panels(len(shown), height=1.6, extra=0.3)
+    (look,) = style.looks(1)
+    for i, (ax, (source, order)) in enumerate(zip(axes, shown, strict=True)):
+        frame = tables(number_and_order.run, source)
+        _panel(ax, frame[frame["order"] == order], look)
+        if source.dataset:
+            _published(ax, source, order, look)
+        style.named(ax, f"{source.title}\n{order}", "", first=i % 2 == 0)
+    alone = Patch(color=BAR, label="alone, 1 sample")
+    style.legend_below(figure, [style.key("ModelSwitch of the first n", look), alone, *style.published_key(sources)])
+    return figure
+
+
+def _published(ax: Axes, source: Source, order: str, look: style.Look) -> None:
+    listed = number_and_order.orders(source)[order]
+    given = published.points(figure="fig6", dataset=source.dataset).set_index("models")
+    first = ["+".join(listed[:n]) for n in range(1, len(listed) + 1)]
+    together = given[given["strategy"] != "single"].loc[first]
+    style.hollow(ax, together, "n_models", look)
+    alone = given[given["strategy"] == "single"].loc[list(listed)]
+    style.hollow(ax, alone.assign(n_models=range(1, len(listed) + 1)), "n_models", look | {"marker": "s"})
+
+
+def _panel(ax: Axes, frame: pd.DataFrame, look: style.Look) -> None:
+    error = 100 * abs(frame[["alone_low", "alone_high"]].to_numpy().T - frame["alone"].to_numpy())
+    ax.bar(frame["n_models"], 100 * frame["alone"], 0.7, color=BAR)
+    ax.errorbar(frame["n_models"], 100 * frame["alone"], error, fmt="none", color="#777777", linewidth=0.7)
+    style.band(ax, frame, "n_models", look)
+    ax.set_xticks(frame["n_models"], [style.short(model) for model in frame["added"]], rotation=40, ha="right")
+    ax.set_ylim(max(0, 5 * (100 * frame["alone_low"].min() // 5) - 5))

@@ -1,0 +1,52 @@
+"""Figure 7: choosing among the samples by a reward model."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from analysis import published, reward, simulated
+from analysis.running import Tables
+from analysis.sources import Source
+from figures import style
+
+TITLE = "Choosing by a reward model"
+READING = (
+    "The two upper curves take the answer with the highest score where the two lower ones take a vote; the gap between "
+    "a pair is what the reward model adds. Simulated scores are independent between samples, even between samples of "
+    "the same wrong answer: that fits best-of-N of one model, and overrates it with two."
+)
+STRATEGIES = {
+    "SC": None,
+    reward.BEST: reward.BEST,
+    "ModelSwitch": "ModelSwitch",
+    reward.SWITCH_BEST: reward.SWITCH_BEST,
+}
+
+
+def groups() -> dict[str, list[Source]]:
+    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    return {"": [simulated.scored("MathBench")]}
+
+
+def suits(source: Source) -> bool:
+    """Whether a pool has what the figure shows."""
+    return len(source.models) > 1 and reward.has_scores(source)
+
+
+def draw(tables: Tables, sources: list[Source]) -> Figure:
+    """One panel per source."""
+    figure, axes = style.panels(len(sources), height=2.1 if len(sources) == 1 else 1.6, extra=0.45)
+    looks = style.looks(len(STRATEGIES))
+    for i, (ax, source) in enumerate(zip(axes, sources, strict=True)):
+        frame = tables(reward.run, source)
+        for (name, given), look in zip(STRATEGIES.items(), looks, strict=True):
+            style.band(ax, frame[frame["strategy"] == (given or source.models[0])], "samples_used", look, name)
+        if source.dataset:
+            points = published.points(figure="fig7", dataset=source.dataset)
+            for name, look in zip(STRATEGIES, looks, strict=True):
+                style.hollow(ax, points[points["strategy"] == name], "samples_used", look)
+        style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
+        style.budgets(ax, frame["samples_used"].max())
+    keys = [style.key(name, look) for name, look in zip(STRATEGIES, looks, strict=True)]
+    style.legend_below(figure, [*keys, *style.published_key(sources)])
+    return figure

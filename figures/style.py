@@ -1,0 +1,181 @@
+"""What the figures have in common: their width, looks that survive grey print, bands, hollow markers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.sources import Source
+from mssim.plots import COLOURS, STYLE
+
+__all__ = [
+    "COLUMN",
+    "Look",
+    "band",
+    "budgets",
+    "doublings",
+    "hollow",
+    "in_style",
+    "key",
+    "legend_below",
+    "looks",
+    "named",
+    "panels",
+    "published_key",
+    "reference",
+    "short",
+    "shortened",
+]
+
+COLUMN = 3.3  # inches, the width of a column of the paper
+
+PAPER: dict[Any, Any] = STYLE | {
+    "font.size": 7,
+    "axes.titlesize": 6.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.3,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.2,
+    "hatch.linewidth": 0.5,
+    "svg.hashsalt": "mssim",
+}
+
+_REFERENCES: dict[str, Any] = {
+    "GPT-4o": (0, (1, 1.5)),
+    "Gemini 1.5 Pro": (0, (5, 1.5, 1, 1.5)),
+    "Llama-3.1-70B-Instruct": (0, (3, 2)),
+}
+_SHORT = {
+    "GPT-4o mini": "4o mini",
+    "Gemini 1.5 Flash": "Flash",
+    "Claude 3 Haiku": "Haiku",
+    "Gemma-2-9B-it": "Gemma 9B",
+    "Llama-3.1-8B-Instruct": "Llama 8B",
+    "Qwen2.5-7B-Instruct": "Qwen 7B",
+    "Llama-3.1-70B-Instruct": "Llama 70B",
+}
+
+
+Look = dict[str, Any]  # colour, marker and dash of one curve; hollow, the marker is a published number
+
+
+_DASHES: tuple[Any, ...] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)), (0, (2, 1)))
+_MARKERS = ("o", "s", "*", "D", "^", "v")
+
+
+def looks(n: int) -> list[Look]:
+    """Looks of the first n curves of a panel."""
+    return [{"color": COLOURS[i], "marker": _MARKERS[i], "linestyle": _DASHES[i]} for i in range(n)]
+
+
+def short(model: str) -> str:
+    """A model's name for a narrow place."""
+    return _SHORT.get(model, shortened(model, 14))
+
+
+def panels(
+    n: int, *, columns: int = 2, height: float = 1.45, extra: float = 0.45, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of one column's width with n panels, row by row; `extra` inches are left for what stands below."""
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(COLUMN, rows * height + extra), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.03)
+    grid = figure.subplots(rows, columns, squeeze=False, **options).ravel()
+    for empty in grid[n:]:
+        empty.remove()
+    return figure, list(grid[:n])
+
+
+def named(ax: Axes, title: str, x: str, *, first: bool, most: int = 30) -> None:
+    """Title a panel, each line no longer than fits, and name its axes; accuracy is named where a row begins."""
+    ax.set_title("\n".join(shortened(line, most) for line in title.split("\n")), loc="left")
+    ax.set_xlabel(x)
+    if first:
+        ax.set_ylabel("accuracy (%)")
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning if it is too long for its place."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def band(ax: Axes, curve: pd.DataFrame, x: str, look: Look, label: str | None = None, **options: Any) -> None:
+    """Draw a curve of accuracy with its interval over questions."""
+    size = 5.5 if look["marker"] == "*" else None
+    ax.plot(curve[x], 100 * curve["accuracy"], label=label, markersize=size, **look, **options)
+    ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=look["color"], alpha=0.1, linewidth=0)
+
+
+def hollow(ax: Axes, points: pd.DataFrame, x: str, look: Look) -> None:
+    """Draw published accuracies."""
+    size = 6.5 if look["marker"] == "*" else 4.2
+    style = {"marker": look["marker"], "color": look["color"], "markerfacecolor": "white", "markeredgewidth": 0.8}
+    ax.plot(points[x], 100 * points["accuracy"], linestyle="none", markersize=size, zorder=4, **style)
+
+
+def reference(ax: Axes, singles: pd.DataFrame) -> list[Line2D]:
+    """Draw published accuracies of big models with one sample as grey lines; returns what the legend shows."""
+    return [
+        ax.axhline(
+            100 * accuracy,
+            color="#666666",
+            linewidth=0.8,
+            linestyle=_REFERENCES[model],
+            zorder=1,
+            label=f"{short(model)}, 1 sample",
+        )
+        for model, accuracy in zip(singles["models"], singles["accuracy"], strict=True)
+    ]
+
+
+def key(label: str, look: Look) -> Line2D:
+    """Legend entry of a curve."""
+    return Line2D([], [], label=label, **look)
+
+
+def published_key(sources: Sequence[Source]) -> list[Line2D]:
+    """Legend entry of hollow markers, where sources have any."""
+    look: Look = {"marker": "o", "color": "#555555", "markerfacecolor": "white", "linestyle": "none"}
+    return [Line2D([], [], label="published", **look)] if any(source.dataset for source in sources) else []
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], *, columns: int = 2, title: str | None = None) -> None:
+    """One legend for all panels, below them."""
+    figure.legend(
+        handles=list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        handlelength=2.2,
+        columnspacing=1.0,
+        title=title,
+        title_fontsize=6.5,
+    )
+
+
+def budgets(ax: Axes, most: float) -> None:
+    """Mark the paper's numbers of samples."""
+    ax.set_xticks([tick for tick in (1, 4, 8, 12, 16) if tick <= most + 1])
+
+
+def doublings(ax: Axes, most: float) -> None:
+    """Scale x by doublings, with plain numbers."""
+    ax.set_xscale("log", base=2)
+    ticks = [4**power for power in range(int(np.log2(max(most, 2)) / 2) + 1)]
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+
+
+def in_style() -> Any:
+    """Context in which figures are made and written."""
+    return mpl.rc_context(PAPER)
