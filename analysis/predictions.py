@@ -16,7 +16,7 @@ __all__ = ["run", "summary"]
 UNANIMITY, STRICT, EITHER = "unanimity", "> 85 %", "either"
 TOLERANCE = 0.02
 _COLUMNS = ["dataset", "pair", "models", "quantity", "rule", "budget", "role", "published", "ours", "residual", "error"]
-_COLUMNS += ["fits", "note"]
+_COLUMNS += ["fits", "note", "naive"]
 
 
 def run(*, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def run(*, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
         dataset, pair, models, quantity (accuracy, agreement of the first model, samples_used), rule, budget, role,
         published, ours, residual (ours - published), error (standard error of the published number, from its questions
         and its rounding), fits (whether the residual is at most 0.02, or 2 % of the budget), note (where it does not,
-        how far off that is).
+        how far off that is), naive (accuracy guessed from budget 8 and the best single model's published curve).
     """
     asked = [(dataset, kind) for kind in simulated.PAIRS for dataset in simulated.DATASETS]
     frames = []
@@ -51,13 +51,16 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         pair, quantity, role, numbers, mean_residual and largest (of their absolute values, in percentage points, or
-        samples), fits (share of them).
+        samples), fits (share of them), naive (mean residual of a guess without a model: that ModelSwitch gains from
+        more samples what the best single model does).
     """
     released = frame[frame["rule"] != UNANIMITY]
     scale = np.where(released["quantity"] == "samples_used", 1, 100)
-    grouped = released.assign(off=scale * released["residual"].abs()).groupby(["pair", "quantity", "role"])
+    guess = (released["naive"] - released["published"]).where(released["role"] == "predicted")
+    off = released.assign(off=scale * released["residual"].abs(), guess=scale * guess.abs())
     columns = {"numbers": ("off", "size"), "mean_residual": ("off", "mean"), "largest": ("off", "max")}
-    return grouped.agg(**columns, fits=("fits", "mean")).reset_index()
+    grouped = off.groupby(["pair", "quantity", "role"], sort=False)
+    return grouped.agg(**columns, fits=("fits", "mean"), naive=("guess", "mean")).reset_index()
 
 
 def _fitted(dataset: str, kind: str) -> pd.DataFrame:
@@ -89,6 +92,7 @@ def _switched(dataset: str, kind: str) -> pd.DataFrame:
     given = published.points(figure=simulated.PAIRS[kind], dataset=dataset, strategy="ModelSwitch").set_index("budget")
     rules = {UNANIMITY: ModelSwitch(models), STRICT: ModelSwitch(models, agreement=0.85, strict=True)}
     found = expected(coupling.answer_model, rules, given.index.astype(int), n_questions=simulated.QUESTIONS_TO_FIT)
+    naive = _moved(dataset, kind, given["accuracy"])
     rows = []
     for row in found.itertuples():
         point, alike = given.loc[row.budget], row.budget // 2 in simulated.FITTED_RATES
@@ -97,16 +101,25 @@ def _switched(dataset: str, kind: str) -> pd.DataFrame:
         rule = EITHER if alike else row.strategy
         role = "coupling" if row.budget == simulated.COUPLING_BUDGET else "predicted"
         error = simulated.standard_error(point["accuracy"], n)
-        rows.append(("accuracy", rule, row.budget, role, point["accuracy"], row.accuracy, error))
+        rows.append(("accuracy", rule, row.budget, role, point["accuracy"], row.accuracy, error, naive[row.budget]))
         if not alike:  # with fewer samples the fitted agreement says how many are used
             error = _error_of_used(point["samples_used"], row.budget, n)
-            rows.append(("samples_used", rule, row.budget, role, point["samples_used"], row.samples_used, error))
-    columns = ["quantity", "rule", "budget", "role", "published", "ours", "error"]
+            rows.append(
+                ("samples_used", rule, row.budget, role, point["samples_used"], row.samples_used, error, np.nan)
+            )
+    columns = ["quantity", "rule", "budget", "role", "published", "ours", "error", "naive"]
     frame = _judged(pd.DataFrame(rows, columns=columns).assign(models="+".join(models)), dataset, kind)
     if not coupling.within_reach:
         off = frame["quantity"] == "accuracy"
         frame.loc[off, "note"] = "no correlation leads to the published accuracy at the coupling budget"
     return frame
+
+
+def _moved(dataset: str, kind: str, switched: pd.Series) -> pd.Series:
+    """What one would guess without a model: ModelSwitch gains from more samples what the best single model does."""
+    alone = pd.DataFrame(published.curves(simulated.PAIRS[kind], dataset))
+    best = alone[alone.iloc[-1].idxmax()]
+    return switched[simulated.COUPLING_BUDGET] + best - best[simulated.COUPLING_BUDGET]
 
 
 def _error_of_used(samples_used: float, budget: int, n: int) -> float:
@@ -124,4 +137,4 @@ def _judged(frame: pd.DataFrame, dataset: str, kind: str) -> pd.DataFrame:
     note = np.where(
         fits, "", np.where(near, "off, within two standard errors", "off, by more than two standard errors")
     )
-    return frame.assign(dataset=dataset, pair=kind, residual=residual, fits=fits, note=note)[_COLUMNS]
+    return frame.assign(dataset=dataset, pair=kind, residual=residual, fits=fits, note=note).reindex(columns=_COLUMNS)

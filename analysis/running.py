@@ -12,13 +12,13 @@ from types import ModuleType
 import pandas as pd
 
 import mssim
+from analysis import simulated
 from analysis.sources import Source, embedded
 from mssim.errors import MssimError, PoolError, choose_from
 from mssim.files import whole_file
 
-__all__ = ["ANALYSES", "PUBLISHED", "Tables", "find", "run"]
+__all__ = ["ANALYSES", "Tables", "find", "run"]
 
-# Analyses of any source, and those of published numbers alone.
 ANALYSES = (
     "scaling",
     "equal_budget",
@@ -28,15 +28,15 @@ ANALYSES = (
     "consistency",
     "theory",
     "savings",
+    "predictions",
+    "claims",
 )
-PUBLISHED = ("predictions", "claims")
 
 
 def find(name: str) -> ModuleType:
     """Return the module of an analysis."""
-    known = (*ANALYSES, *PUBLISHED)
-    if name not in known:
-        raise MssimError(f"no analysis {name!r}; {choose_from(name, known)}")
+    if name not in ANALYSES:
+        raise MssimError(f"no analysis {name!r}; {choose_from(name, ANALYSES)}")
     return importlib.import_module(f"analysis.{name}")
 
 
@@ -52,7 +52,7 @@ def run(
         Default: those simulated from published numbers and the pools that ship, leaving out what lacks what the
         analysis needs.
     progress : callable, optional
-        Called as progress(done, total) after every source.
+        Called as progress(done, total) as the work proceeds.
 
     Raises
     ------
@@ -60,14 +60,14 @@ def run(
         If there is no such analysis, or a source that was named lacks what it needs.
     """
     module = find(name)
-    if name in PUBLISHED:
+    if name == "claims":
+        return module.run([source.pool for source in sources or simulated.paper(name)])
+    if name == "predictions":
         if sources is not None:
-            raise MssimError(f"{name} is about published numbers, not about a pool; leave --pool out")
-        return module.run()
-    from analysis.simulated import paper
-
+            raise MssimError("predictions are of published numbers, not of a pool; leave --pool out")
+        return module.run(progress=progress)
     frames = []
-    asked = [*paper(), *embedded()] if sources is None else sources
+    asked = [*simulated.paper(name), *embedded()] if sources is None else list(sources)
     for done, source in enumerate(asked, 1):
         try:
             frames.append(module.run(source))
@@ -76,6 +76,8 @@ def run(
                 raise
         if progress:
             progress(done, len(asked))
+    if not frames:
+        raise MssimError(f"{name}: no pool that ships has what it needs; name one with --pool")
     return pd.concat(frames, ignore_index=True)
 
 
@@ -90,16 +92,17 @@ class Tables:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, analysis: Callable[[Source], pd.DataFrame], source: Source) -> pd.DataFrame:
+    def __call__(self, analysis: Callable[..., pd.DataFrame], *sources: Source) -> pd.DataFrame:
         """Return the table of an analysis, `module.run` or another function of a source; made now if it is not kept."""
-        what = f"{analysis.__module__}.{analysis.__qualname__}/{source.fingerprint}/{source.models}/{_code()}"
+        about = [(source.name, source.fingerprint, source.models) for source in sources]
+        what = f"{analysis.__module__}.{analysis.__qualname__}/{about}/{_code()}"
         kept = self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.parquet"
         if kept.is_file():
             try:
                 return pd.read_parquet(kept)
             except (OSError, ValueError):
                 kept.unlink()  # damaged: made again
-        frame = analysis(source)
+        frame = analysis(*sources)
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(kept) as part:
             frame.to_parquet(part, index=False)

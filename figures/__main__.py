@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
-from mssim.cli.common import WhereOption, progress_bar
+from mssim.cli.common import WhereOption, print_frame, progress_bar
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -26,8 +26,8 @@ def figures(
 ) -> None:
     """Draw the figures as PNG and SVG, with a contact sheet and a gallery, OUT/README.md.
 
-    Without --pool: from pools simulated from the paper's published numbers, and from those that ship. Tables are kept
-    in OUT/cache, so that a second run only draws.
+    Without --pool: from pools simulated from the paper's published numbers, and from those that ship; and how far the
+    former are from what was published. Tables are kept in OUT/cache, so that a second run only draws.
 
     Example: python -m figures --only fig4 --pool recorded/demo-synthetic --out out
     """
@@ -36,7 +36,22 @@ def figures(
     sources = chosen_sources(pool, models, where, min_samples)
     with progress_bar("drawing figures") as progress:
         files = draw_all(sheets(only, sources), out, progress=progress)
+    if sources is None and not only:
+        _say_how_near(out)
     print(f"{len(files) - 1} figures, all of them on {files[-1]}")
+
+
+def _say_how_near(out: Path) -> None:
+    """Write predictions.csv and print its summary: how far the simulated pools are from published numbers."""
+    from analysis import predictions
+    from analysis.running import Tables
+    from mssim.files import whole_file
+
+    frame = Tables(out / "cache")(predictions.run)
+    with whole_file(out / "predictions.csv") as part:
+        frame.to_csv(part, index=False, float_format="%.6g")
+    title = "ours - published, in percentage points or samples; each number is in predictions.csv"
+    print_frame(predictions.summary(frame), as_json=False, title=title)
 
 
 if __name__ == "__main__":

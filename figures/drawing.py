@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import quote
 
 import matplotlib.image
 from matplotlib.figure import Figure
@@ -52,9 +53,9 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
         if name not in FIGURES:
             raise MssimError(f"no figure {name!r}; {choose_from(name, FIGURES)}")
     pools = embedded() if sources is None else list(sources)
-    suffix = "-pools" if sources is None else f"-{'+'.join(source.name for source in pools)}"
+    suffix = "-pools" if sources is None else f"-{_joined([source.name for source in pools])}"
     found = []
-    for name in only or FIGURES:
+    for name in dict.fromkeys(only or FIGURES):
         module = importlib.import_module(f"figures.{name}")
         if sources is None:
             found += [Sheet(f"{name}{ending}", module, tuple(some)) for ending, some in module.groups().items()]
@@ -66,7 +67,13 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     return found
 
 
-_NEEDS = "figures need two models, fig6 three, and fig7 a column 'score'"
+def _joined(names: Sequence[str], most: int = 100) -> str:
+    """Names of pools in the name of a file, which must not become too long."""
+    whole = "+".join(names)
+    return whole if len(whole) <= most else f"{names[0][:most]}+{len(names) - 1}-more".removesuffix("+0-more")
+
+
+_NEEDS = "fig3 needs four samples of each model, the others two models, fig6 three, and fig7 also a column 'score'"
 
 
 def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Path]:
@@ -85,7 +92,10 @@ def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int
     list of Path
         The PNG files, the contact sheet last.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MssimError(f"{out}: no folder for figures ({error.strerror}); choose another") from error
     tables = Tables(out / "cache")
     files = []
     for done, sheet in enumerate(wanted, 1):
@@ -138,5 +148,5 @@ def gallery(wanted: Sequence[Sheet]) -> str:
         if sheet.module is not shown:
             shown = sheet.module
             parts.append(f"## {shown.TITLE}\n\n{shown.READING}\n")
-        parts.append(f"![{sheet.name}: {shown.TITLE}]({sheet.name}.png)\n")
+        parts.append(f"![{sheet.name}: {shown.TITLE}]({quote(sheet.name)}.png)\n")
     return "\n".join(parts)

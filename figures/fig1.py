@@ -18,7 +18,7 @@ READING = (
 
 def groups() -> dict[str, list[Source]]:
     """Sources that stand for the paper's data, by what is added to the name of the figure."""
-    return {"": [simulated.pair("MATH", "closed", n_samples=512), simulated.pair("MathBench", "open", n_samples=512)]}
+    return {"": simulated.paper("scaling")}
 
 
 def suits(source: Source) -> bool:

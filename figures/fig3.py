@@ -23,7 +23,7 @@ COLUMNS = 2
 
 def groups() -> dict[str, list[Source]]:
     """Sources that stand for the paper's data, by what is added to the name of the figure."""
-    return {"": [simulated.team(dataset, simulated.six_models(), n_samples=16) for dataset in ("MATH", "MathBench")]}
+    return {"": simulated.paper("consistency")}
 
 
 def suits(source: Source) -> bool:
@@ -39,9 +39,7 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         points, correlations = tables(consistency.points, source), tables(consistency.run, source)
         _panel(ax, points[points["model"] == model])
         found = _correlation(correlations[correlations["model"] == model])
-        style.named(
-            ax, f"{source.title}\n{style.short(model)}\n{found}", "entropy (bits)", first=i % COLUMNS == 0, most=34
-        )
+        style.named(ax, f"{source.title}\n{style.short(model, 90)}\n{found}", "entropy (bits)", first=i % COLUMNS == 0)
         ax.title.set_fontsize(6)
     return figure
 

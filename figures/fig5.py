@@ -66,8 +66,9 @@ def _bars(ax: Axes, sources: Sequence[Source], frames: Sequence[pd.DataFrame]) -
         if error is not None:
             ax.errorbar(at, values, error, fmt="none", color="black", linewidth=0.7, capsize=1.5)
     models = [f"{frame['n_models'].iloc[0]} models, B = {frame['budget'].max()}" for frame in frames]
-    titles = [source.title.replace(" (", "\n(") for source in sources]
-    labels = [f"{title}\n{n}" for title, n in zip(titles, models, strict=True)]
+    titles = [source.title.replace(" (", "\n(").split("\n") for source in sources]
+    place = 180 / (len(sources) + 0.2)
+    labels = ["\n".join(style.fitted(line, place) for line in [*t, n]) for t, n in zip(titles, models, strict=True)]
     ax.set_xticks(range(len(sources)), labels)
     ax.set_xlim(-0.6, len(sources) - 0.4)
     lowest = min((values if error is None else values - error[0]).min() for values, error, _ in series)

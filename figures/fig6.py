@@ -22,7 +22,7 @@ READING = (
 
 def groups() -> dict[str, list[Source]]:
     """Sources that stand for the paper's data, by what is added to the name of the figure."""
-    return {"": [simulated.team(dataset, simulated.six_models()) for dataset in ("MathBench", "DATE")]}
+    return {"": simulated.paper("number_and_order")}
 
 
 def suits(source: Source) -> bool:
@@ -61,5 +61,5 @@ def _panel(ax: Axes, frame: pd.DataFrame, look: style.Look) -> None:
     ax.bar(frame["n_models"], 100 * frame["alone"], 0.7, color=BAR)
     ax.errorbar(frame["n_models"], 100 * frame["alone"], error, fmt="none", color="#777777", linewidth=0.7)
     style.band(ax, frame, "n_models", look)
-    ax.set_xticks(frame["n_models"], [style.short(model) for model in frame["added"]], rotation=40, ha="right")
+    ax.set_xticks(frame["n_models"], [style.short(model, 30) for model in frame["added"]], rotation=40, ha="right")
     ax.set_ylim(max(0, 5 * (100 * frame["alone_low"].min() // 5) - 5))

@@ -25,7 +25,7 @@ STRATEGIES = {
 
 def groups() -> dict[str, list[Source]]:
     """Sources that stand for the paper's data, by what is added to the name of the figure."""
-    return {"": [simulated.scored("MathBench")]}
+    return {"": simulated.paper("reward")}
 
 
 def suits(source: Source) -> bool:

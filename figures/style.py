@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
 
 from analysis.sources import Source
 from mssim.plots import COLOURS, STYLE
@@ -21,6 +23,7 @@ __all__ = [
     "band",
     "budgets",
     "doublings",
+    "fitted",
     "hollow",
     "in_style",
     "key",
@@ -31,15 +34,14 @@ __all__ = [
     "published_key",
     "reference",
     "short",
-    "shortened",
 ]
 
 COLUMN = 3.3  # inches, the width of a column of the paper
 
 PAPER: dict[Any, Any] = STYLE | {
     "font.size": 7,
-    "axes.titlesize": 6.5,
-    "axes.labelsize": 7,
+    "axes.titlesize": 6.2,
+    "axes.labelsize": 6.5,
     "xtick.labelsize": 6.5,
     "ytick.labelsize": 6.5,
     "legend.fontsize": 6.3,
@@ -49,6 +51,7 @@ PAPER: dict[Any, Any] = STYLE | {
     "lines.markersize": 3.2,
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "mssim",
+    "text.parse_math": False,  # a dollar in the name of a pool or model is a dollar
 }
 
 _REFERENCES: dict[str, Any] = {
@@ -72,16 +75,22 @@ Look = dict[str, Any]  # colour, marker and dash of one curve; hollow, the marke
 
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)), (0, (2, 1)))
 _MARKERS = ("o", "s", "*", "D", "^", "v")
+_ORDER = (0, 1, 2, 4, 3, 5)  # of the colours: any two of the first four differ in lightness, too
 
 
 def looks(n: int) -> list[Look]:
     """Looks of the first n curves of a panel."""
-    return [{"color": COLOURS[i], "marker": _MARKERS[i], "linestyle": _DASHES[i]} for i in range(n)]
+    return [{"color": COLOURS[_ORDER[i]], "marker": _MARKERS[i], "linestyle": _DASHES[i]} for i in range(n)]
 
 
-def short(model: str) -> str:
-    """A model's name for a narrow place."""
-    return _SHORT.get(model, shortened(model, 14))
+def short(model: str, width: float = 48) -> str:
+    """A model's name for a place of `width` points: without its organisation, and if need be without its middle."""
+    whole = _SHORT.get(model) or model.rpartition("/")[2] or model
+    shown, kept = whole, len(whole)
+    while kept > 2 and _width(shown) > width:
+        kept -= 1
+        shown = f"{whole[: kept - kept // 2]}…{whole[-(kept // 2) :]}"
+    return shown
 
 
 def panels(
@@ -98,17 +107,30 @@ def panels(
     return figure, list(grid[:n])
 
 
-def named(ax: Axes, title: str, x: str, *, first: bool, most: int = 30) -> None:
+def named(ax: Axes, title: str, x: str, *, first: bool) -> None:
     """Title a panel, each line no longer than fits, and name its axes; accuracy is named where a row begins."""
-    ax.set_title("\n".join(shortened(line, most) for line in title.split("\n")), loc="left")
+    width = 200 if ax.get_subplotspec().get_gridspec().ncols == 1 else 92.5
+    ax.set_title("\n".join(fitted(line, width) for line in title.split("\n")), loc="left")
     ax.set_xlabel(x)
     if first:
         ax.set_ylabel("accuracy (%)")
 
 
-def shortened(text: str, most: int) -> str:
-    """The text, or its beginning if it is too long for its place."""
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+def fitted(text: str, width: float) -> str:
+    """The text, or as much of its beginning as fits `width` points; that it is simulated or synthetic is kept."""
+    said = [word for word in ("simulated", "synthetic") if word in text.lower()][:1]
+    shown, kept = text, len(text)
+    while kept and _width(shown) > width:
+        kept -= 1
+        start = text[:kept].rstrip()
+        shown = f"{start}…" + "".join(f" ({word})" for word in said if word not in start.lower())
+    return shown
+
+
+def _width(text: str) -> float:
+    """Points that a text takes in the size of titles."""
+    font = FontProperties(size=PAPER["axes.titlesize"])
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def band(ax: Axes, curve: pd.DataFrame, x: str, look: Look, label: str | None = None, **options: Any) -> None:

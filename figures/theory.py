@@ -44,9 +44,8 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
             _markers(ax, frame[frame["way"] == way], strategies, number, look)
         if source.dataset:
             _published(ax, source, budget, strategies, looks)
-        ax.set_xticks(
-            range(len(strategies)), [style.short(name).replace("ModelSwitch", "Model-\nSwitch") for name in strategies]
-        )
+        names = ["Model-\nSwitch" if name == "ModelSwitch" else style.short(name, 27) for name in strategies]
+        ax.set_xticks(range(len(strategies)), names)
         ax.set_xlim(-0.5, len(strategies) - 0.5)
         style.named(ax, f"{source.title}\nbudget {budget}", "", first=i % 2 == 0)
     keys = [style.key(way, look | {"linestyle": "none"}) for way, look in zip(WAYS, looks, strict=True)]

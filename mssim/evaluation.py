@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, whole_number
 from mssim.files import whole_file
-from mssim.intervals import mean_interval, sign_flip_p_value
+from mssim.intervals import cluster_labels, mean_interval, sign_flip_p_value
 from mssim.tables import table_from_frame
 
 __all__ = ["Comparison", "Evaluation"]
@@ -223,15 +223,7 @@ class Evaluation:
 
     def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
         """Label of each question's cluster, read off a column as in `to_frame`; None where each is its own."""
-        if column is None:
-            column = "cluster" if "cluster" in self.questions.columns else "question_id"
-        if column not in self.questions.columns:
-            raise MssimError(f"clusters: no column {column!r}; {choose_from(column, self.questions.columns)}")
-        labels = self.questions[column]
-        if labels.isna().any():
-            question = self.questions["question_id"][int(labels.isna().argmax())]
-            raise MssimError(f"clusters: question {question!r} has no {column!r}; every question needs one")
-        return None if column == "question_id" else labels.astype(str).to_numpy()
+        return cluster_labels(self.questions, column)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write per-question results and provenance to one Parquet file; it appears whole or not at all."""

@@ -6,13 +6,18 @@ would move with another such sample (Miller 2024, arXiv 2411.00640). Monte Carlo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mssim.errors import MssimError
+from mssim.errors import MssimError, choose_from
 
-__all__ = ["mean_interval", "sign_flip_p_value", "standard_error"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["cluster_labels", "mean_interval", "sign_flip_p_value", "standard_error"]
 
 Floats = NDArray[np.float64]
 _FEW = 10  # expected right or wrong answers below which a mean is not nearly normal
@@ -155,6 +160,31 @@ def sign_flip_p_value(
         rng=np.random.default_rng(seed),
     )
     return float(result.pvalue)
+
+
+def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArray[Any] | None:
+    """Label of each question's cluster, read off a column; None where every question is its own.
+
+    Parameters
+    ----------
+    questions : DataFrame, one row per question
+    column : str, optional
+        Default: `cluster` if there is such a column. ``"question_id"`` treats all questions as independent.
+
+    Raises
+    ------
+    MssimError
+        If there is no such column, or a question has no value in it.
+    """
+    if column is None:
+        column = "cluster" if "cluster" in questions.columns else "question_id"
+    if column not in questions.columns:
+        raise MssimError(f"clusters: no column {column!r}; {choose_from(column, questions.columns)}")
+    labels = questions[column]
+    if labels.isna().any():
+        question = questions["question_id"][int(labels.isna().argmax())]
+        raise MssimError(f"clusters: question {question!r} has no {column!r}; every question needs one")
+    return None if column == "question_id" else labels.astype(str).to_numpy()
 
 
 def _cluster_sums(values: Floats, clusters: ArrayLike | None) -> Floats:

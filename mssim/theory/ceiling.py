@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mssim.errors import MssimError
-from mssim.intervals import standard_error
+from mssim.intervals import cluster_labels, standard_error
 from mssim.pool import Pool
-from mssim.theory.recorded import cluster_labels, over_classes, sampled_models
+from mssim.theory.recorded import over_classes, sampled_models
 
 __all__ = ["Ceiling", "ceiling"]
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from mssim.errors import MssimError, whole_number
 from mssim.exact import Floats, Ints
+from mssim.intervals import cluster_labels
 from mssim.pool import Pool
-from mssim.theory.recorded import cluster_labels, over_classes, sampled_models
+from mssim.theory.recorded import over_classes, sampled_models
 
 __all__ = ["Consistency", "consistency"]
 

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from mssim.errors import StrategyError, choose_from
 from mssim.evaluator import Progress, evaluate
 from mssim.exact import Floats
-from mssim.intervals import mean_interval
+from mssim.intervals import cluster_labels, mean_interval
 from mssim.kernels.tally import HIGHER
 from mssim.pool import Pool
 from mssim.strategies import Mixture, SelfConsistency
-from mssim.theory.recorded import cluster_labels, over_classes, question_of_class, sampled_models
+from mssim.theory.recorded import over_classes, question_of_class, sampled_models
 from mssim.voting import Vote
 
 __all__ = ["Limits", "finite_budget", "limits"]

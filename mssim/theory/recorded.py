@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mssim.checks import check_recorded
 from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
-from mssim.evaluation import Evaluation
 from mssim.evaluator import read_budgets
 from mssim.exact import MOST_DRAWS, Floats, Ints, agreements, chances, grid_of, tie_rule
 from mssim.intervals import mean_interval
@@ -24,7 +22,6 @@ from mssim.strategies import ModelSwitch, parse_strategy
 
 __all__ = [
     "Stages",
-    "cluster_labels",
     "counts_of",
     "over_classes",
     "question_of_class",
@@ -49,15 +46,6 @@ def sampled_models(pool: Pool, models: Sequence[str] | None, least: int) -> tupl
             f"leave the model out, or select(min_samples={least})"
         )
     return given
-
-
-def cluster_labels(questions: pd.DataFrame, column: str | None) -> NDArray[Any] | None:
-    """Label of each question's cluster, by the rules of `Evaluation.to_frame`."""
-    nothing = np.empty((0, 0, len(questions)))
-    budgets = np.empty(0, dtype=np.int64)
-    return Evaluation(
-        (), budgets, questions, nothing, nothing, nothing, nothing, budgets.reshape(0, 0), {}
-    ).cluster_labels(column)
 
 
 def over_classes(pool: Pool, values: NDArray[Any]) -> Floats:

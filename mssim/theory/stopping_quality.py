@@ -14,10 +14,11 @@ from mssim.checks import check_recorded
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.evaluator import Progress, evaluate, read_budgets
 from mssim.exact import MOST_DRAWS, Floats, agreements, chances
+from mssim.intervals import cluster_labels
 from mssim.kernels.tally import RANDOM
 from mssim.pool import Pool
 from mssim.strategies import ModelSwitch, SelfConsistency
-from mssim.theory.recorded import Stages, cluster_labels, counts_of, ratio, read_switch, right_below, stages_of
+from mssim.theory.recorded import Stages, counts_of, ratio, read_switch, right_below, stages_of
 
 __all__ = ["calibration", "stop_quality"]
 

@@ -1,0 +1,320 @@
+"""Every analysis says what the library says when it is asked directly."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import (
+    consistency,
+    equal_budget,
+    number_and_order,
+    predictions,
+    published,
+    reward,
+    running,
+    savings,
+    scaling,
+    simulated,
+    theory,
+    weights,
+)
+from analysis.sources import Source, embedded
+from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
+from mssim.simulate import AnswerModel
+from mssim.theory import consistency as correlate
+
+
+def drawn(models=("x", "y", "z"), n_questions=60, n_samples=20, **options):
+    model = AnswerModel(models, 0.2, 0.8, 0.9, 1.5, correlation=0.6, shared_distractors=0.5, separation=1.0)
+    pool = model.draw(n_questions, n_samples, seed=5)
+    return Source("drawn", "drawn (simulated)", tuple(models), pool.fingerprint, lambda: pool, **options)
+
+
+SOURCE = drawn()
+DEMO = embedded()[0]
+
+
+def rows(frame, **where):
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def test_scaling_doubles_as_far_as_was_recorded():
+    frame = scaling.run(SOURCE, n_replays=50)
+    assert set(frame["source"]) == {"drawn"}
+    assert rows(frame, strategy="x")["budget"].tolist() == [1, 2, 4, 8, 16]
+    assert rows(frame, strategy="ModelSwitch")["budget"].tolist() == [2, 4, 8, 16, 32]
+    strict = evaluate(SOURCE.pool, "ms:x+y,agreement=0.85,strict=true", [2, 4, 8, 16, 32], n_replays=50).to_frame()
+    found = rows(frame, strategy=scaling.STRICT)
+    assert found["accuracy"].tolist() == strict["accuracy"].tolist()
+    assert found["samples_used"].tolist() == strict["samples_used"].tolist()
+    alone = scaling.run(drawn(["x"]), n_replays=50)
+    assert set(alone["strategy"]) == {"x"}
+
+
+def test_equal_budgets_are_compared_with_the_best_model_alone():
+    frame = equal_budget.run(SOURCE, n_replays=100)
+    strategies = {"x": SelfConsistency("x"), "y": SelfConsistency("y"), "ms": ModelSwitch(["x", "y"])}
+    direct = evaluate(SOURCE.pool, strategies, [8], n_replays=100)
+    best = max("xy", key=lambda name: direct.accuracy[list(strategies).index(name), 0].mean())
+    compared = direct.compare("ms", best, budget=8)
+    row = rows(frame, strategy="ModelSwitch", budget=8).iloc[0]
+    assert row["control"] == best
+    found = row[["difference", "difference_low", "difference_high"]].astype(float).to_numpy()
+    assert found == pytest.approx([compared.difference, compared.low, compared.high])
+    assert rows(frame, strategy=best, budget=8)["difference"].item() == 0
+    itself = rows(frame, strategy=equal_budget.SELF)
+    assert (itself["samples_used"] <= itself["budget"]).all()
+    assert rows(itself, budget=16)["samples_used"].item() < 16
+
+
+def test_three_models_use_the_released_weights():
+    released = published.weights("MMLU-Pro")
+    source = drawn(tuple(released), dataset="MMLU-Pro", pair="closed")
+    frame = equal_budget.three_models(source, n_replays=100)
+    vote = Vote.entropy(prior=tuple(released.values()))
+    direct = evaluate(source.pool, ModelSwitch(source.models, vote=vote), [15], n_replays=100).to_frame()
+    assert rows(frame, strategy="ModelSwitch")["accuracy"].item() == direct["accuracy"].item()
+    single = evaluate(source.pool, [f"sc:{model}" for model in source.models], [1, 15]).to_frame()
+    assert rows(frame, strategy="one sample")["accuracy"].item() == rows(single, budget=1)["accuracy"].max()
+    assert rows(frame, strategy="Self-Consistency")["accuracy"].item() == rows(single, budget=15)["accuracy"].max()
+    plain = equal_budget.three_models(drawn(tuple(released)), n_replays=100)
+    assert rows(plain, strategy="ModelSwitch")["accuracy"].item() != direct["accuracy"].item()
+
+
+def test_models_join_in_both_orders():
+    frame = number_and_order.run(SOURCE, n_replays=100)
+    assert rows(frame, order="strong first")["added"].tolist() == ["x", "y", "z"]
+    assert rows(frame, order="weak first")["added"].tolist() == ["z", "y", "x"]
+    team = evaluate(SOURCE.pool, "ms:z+y,test_last=false", [16], n_replays=100).to_frame()
+    assert rows(frame, order="weak first", n_models=2)["accuracy"].item() == team["accuracy"].item()
+    alone = evaluate(SOURCE.pool, "sc:y", [1]).to_frame()
+    assert set(rows(frame, added="y")["alone"]) == {alone["accuracy"].item()}
+    six = simulated.team("DATE", simulated.six_models())
+    assert list(number_and_order.orders(six)) == ["closed first", "open first"]
+    assert sorted(number_and_order.orders(six)["open first"]) == sorted(six.models)
+
+
+def test_weights_are_compared_and_the_best_are_scored_elsewhere():
+    frame = weights.run(SOURCE, n_replays=100, n_runs=10)
+    default = rows(frame, part="default").iloc[0]
+    assert (default["budget"], default["difference"]) == (15, 0)
+    row = rows(frame, part="prior", setting="2/1/1").iloc[0]
+    direct = evaluate(SOURCE.pool, "ms:x+y+z,prior=2/1/1", [15], n_replays=100).to_frame()
+    assert row["accuracy"] == direct["accuracy"].item()
+    assert row["difference"] == pytest.approx(row["accuracy"] - default["accuracy"])
+    best = rows(frame, setting="best")
+    assert best["part"].tolist() == ["within", "prior", "agreement", "switch"]
+    assert best["optimism"].to_numpy() == pytest.approx((best["in_sample"] - best["held_out"]).to_numpy())
+    some = {"default": ModelSwitch(SOURCE.models)} | {
+        f"a{share}": ModelSwitch(SOURCE.models, agreement=share) for share in weights.AGREEMENT
+    }
+    tuned = tune(SOURCE.pool, some, [15], limits=[15], spend="budget", n_runs=10).to_frame()
+    assert rows(best, part="agreement")["in_sample"].item() == tuned["in_sample"].item()
+    assert weights.run(drawn(("x", "y")), n_replays=20, n_runs=3)["setting"].isin(["2/1"]).any()
+
+
+def test_reward_models_choose_where_there_are_scores():
+    frame = reward.run(SOURCE, n_replays=100)
+    switch = evaluate(SOURCE.pool, "ms:x+y,vote=best_of_n", [8], n_replays=100).to_frame()
+    assert rows(frame, strategy=reward.SWITCH_BEST, budget=8)["accuracy"].item() == switch["accuracy"].item()
+    gain = rows(frame, strategy=reward.BEST, budget=16)["accuracy"].item()
+    assert gain > rows(frame, strategy="x", budget=16)["accuracy"].item() + 0.05
+    with pytest.raises(PoolError, match="no column 'score'; best-of-N needs"):
+        reward.run(DEMO)
+
+
+def test_consistency_is_that_of_theory():
+    frame = consistency.run(SOURCE)
+    direct = correlate(SOURCE.pool, SOURCE.models).to_frame()
+    pd.testing.assert_frame_equal(frame.drop(columns="source"), direct)
+    points = consistency.points(SOURCE)
+    r = rows(direct, model="y", version="same samples", statistic="pearson")["r"].item()
+    some = rows(points, model="y")
+    assert np.corrcoef(some["entropy"], some["accuracy"])[0, 1] == pytest.approx(r)
+
+
+def test_savings_are_those_of_evaluate():
+    frame = savings.run(SOURCE)
+    for n, text in ((2, "ms:x+y"), (3, "ms:x+y+z")):
+        some = rows(frame, n_models=n)
+        direct = evaluate(SOURCE.pool, text, some["budget"].tolist(), n_replays=10).to_frame()
+        assert some["samples_used"].to_numpy() == pytest.approx(direct["samples_used"].to_numpy())
+    assert rows(frame, n_models=3)["budget"].min() == 4
+
+
+# Theory against experiment, on all pools ------------------------------------------------------------------------------
+
+
+def theory_agrees(source, *, replays=1000):
+    frame = theory.run(source, n_replays=replays)
+    keys = ["strategy", "budget"]
+    found = {way: part.set_index(keys) for way, part in frame.groupby("way")}
+    exact = found[theory.EXACT]["accuracy"]
+    # Every interval is 95 %, 1.96 errors: 5.5 errors, beyond which is one case in 26 million, are 2.8 times as wide.
+    for way in (theory.REPLAYS, theory.PASS):
+        half = (found[way]["high"] - found[way]["low"]) / 2
+        off = (found[way]["accuracy"] - exact).abs()
+        clipped = (found[way]["high"] == 1) | (found[way]["low"] == 0)
+        assert (off <= 5.5 / 1.96 * half + 1e-9)[~clipped].all(), (source.name, way)
+    assert (found[theory.EXACT]["low"] == exact).all()
+    budgets = frame["budget"].unique().tolist()
+    infinite = evaluate(
+        source.pool, f"sc:{source.models[0]}", budgets, method="monte_carlo", replacement=True, n_replays=replays
+    ).to_frame()
+    law = found[theory.INFINITE].loc[source.models[0]]["accuracy"].to_numpy()
+    assert (np.abs(infinite["accuracy"] - law) <= 5.5 * infinite["mc_error"] + 1e-9).all()
+
+
+def test_theory_is_replayed_on_the_pools_that_ship():
+    for source in embedded():
+        theory_agrees(source)
+
+
+@pytest.mark.parametrize("kind", list(simulated.PAIRS))
+@pytest.mark.parametrize("dataset", simulated.DATASETS)
+def test_theory_is_replayed_on_simulated_pools(dataset, kind):
+    models = published.pair(dataset, kind)
+    answer_model = simulated.fitted(dataset, kind).answer_model
+    pool = answer_model.draw(100, 20, seed=1)
+    theory_agrees(Source("fitted", "fitted (simulated)", models, pool.fingerprint, lambda: pool), replays=300)
+
+
+def test_theory_is_replayed_on_recorded_pools(shared_pools):
+    from analysis.sources import named
+
+    with pytest.warns(UserWarning, match="no answer"):
+        exam = named(shared_pools / "exam-nine-models" / "samples.parquet", where={"temperature": 1.0})
+    theory_agrees(exam)
+
+
+# Predictions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated, "DATASETS", ("MATH", "MMLU-Pro"))
+        return predictions.run()
+
+
+def test_predictions_stand_beside_published_numbers(predicted):
+    assert (predicted["residual"] == predicted["ours"] - predicted["published"]).all()
+    switched = rows(predicted, dataset="MATH", pair="closed", quantity="accuracy", role="predicted")
+    assert switched[["budget", "rule"]].apply(tuple, axis=1).tolist() == [
+        (4, "either"),
+        (12, "either"),
+        (16, "unanimity"),
+        (16, "> 85 %"),
+    ]
+    given = published.curves("fig4", "MATH", strategy="ModelSwitch")["Gemini 1.5 Flash+GPT-4o mini"]
+    assert [given[budget] for budget in (4, 12, 16, 16)] == switched["published"].tolist()
+    assert rows(predicted, role="coupling")["budget"].unique().tolist() == [simulated.COUPLING_BUDGET]
+    fitted = rows(predicted, role="fitted")
+    assert set(fitted["quantity"]) == {"accuracy", "agreement"}
+    assert set(rows(fitted, quantity="agreement")["budget"]) == {4, 8, 12}
+
+
+def test_predictions_are_near(predicted):
+    within_reach = predicted[~predicted["note"].str.startswith("no correlation")]
+    accuracy = rows(within_reach, quantity="accuracy", role="predicted")
+    assert accuracy["residual"].abs().mean() < 0.015
+    assert accuracy["residual"].abs().max() < 0.03
+    rates = rows(predicted, quantity="agreement")
+    assert rates["residual"].abs().max() < 0.04
+    used = rows(predicted, quantity="samples_used").pivot_table(
+        index=["dataset", "pair"], columns="rule", values="residual"
+    )
+    assert (used["> 85 %"].abs() < used["unanimity"].abs()).all()  # what the released code has explains the published
+
+
+def test_the_table_says_where_the_answer_model_cannot_follow(predicted):
+    out_of_reach = predicted[predicted["note"].str.startswith("no correlation")]
+    found = set(out_of_reach[["dataset", "pair"]].apply(tuple, axis=1))
+    unreached = {
+        (dataset, kind)
+        for dataset in ("MATH", "MMLU-Pro")
+        for kind in simulated.PAIRS
+        if not simulated.coupled(dataset, kind).within_reach
+    }
+    assert found == unreached != set()
+    off = predicted[~predicted["fits"]]
+    assert (off["note"] != "").all()
+    share = rows(off[off["quantity"] != "samples_used"], role="fitted")
+    assert (share["residual"].abs() > predictions.TOLERANCE).all()
+
+
+def test_the_summary_counts_the_rule_of_the_released_code(predicted):
+    table = predictions.summary(predicted).set_index(["pair", "quantity", "role"])
+    some = predicted[(predicted["rule"] != "unanimity") & (predicted["quantity"] == "accuracy")]
+    some = rows(some, pair="closed", role="predicted")
+    row = table.loc["closed", "accuracy", "predicted"]
+    assert row["numbers"] == 6
+    assert row["mean_residual"] == pytest.approx(100 * some["residual"].abs().mean())
+    assert row["fits"] == some["fits"].mean()
+
+
+# Running --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_analysis_runs_by_name():
+    for name in running.ANALYSES:
+        if name not in ("predictions", "claims", "weights"):
+            assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
+    with pytest.raises(MssimError, match="no analysis 'savigs'; did you mean 'savings'"):
+        running.run("savigs")
+    with pytest.raises(MssimError, match="predictions are of published numbers, not of a pool; leave --pool out"):
+        running.run("predictions", [SOURCE])
+    with pytest.raises(PoolError, match="no column 'score'"):
+        running.run("reward", [DEMO])
+
+
+def test_without_sources_an_analysis_runs_over_all_that_suit(monkeypatch):
+    monkeypatch.setattr(simulated, "paper", lambda _: [SOURCE])
+    done = []
+    frame = running.run("reward", progress=lambda *numbers: done.append(numbers))
+    assert set(frame["source"]) == {"drawn"}  # the pool that ships has no scores
+    assert done == [(1, 2), (2, 2)]
+    assert set(running.run("savings")["source"]) == {"drawn", "demo-synthetic"}
+    monkeypatch.setattr(simulated, "paper", lambda _: [])
+    with pytest.raises(MssimError, match="reward: no pool that ships has what it needs; name one with --pool"):
+        running.run("reward")
+
+
+def analysis(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
+    done = analysis(
+        "savings", "--pool", "recorded/demo-synthetic", "--models", "strong,weak", "--out", str(tmp_path / "o")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "samples_used_independent" in done.stdout
+    written = pd.read_csv(tmp_path / "o" / "savings.csv")
+    assert written["samples_used"].to_numpy() == pytest.approx(
+        savings.run(DEMO).query("n_models == 2")["samples_used"].to_numpy(), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["savings", "--models", "a,b"], "--models and --where choose from a pool that you name; add --pool PATH"),
+        (["nothing"], "no analysis 'nothing'; choose from 'scaling'"),
+        (["savings", "--pool", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_ends_with_one_line(arguments, message):
+    done = analysis(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("analysis: error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
