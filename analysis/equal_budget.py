@@ -17,7 +17,7 @@ DEBATE_BUDGET = 15
 SELF = "ModelSwitch to itself"
 
 
-def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
+def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     """Accuracy and samples used at the paper's budgets, and the paired difference from the best single model.
 
     The controls are the same budget on each model alone, ModelSwitch from the strongest model to itself, which saves

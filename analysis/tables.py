@@ -32,15 +32,16 @@ def curves(
 
 
 def versus(evaluation: Evaluation, frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
-    """Add to every row how it compares, question by question, with the best of some strategies at the same budget.
+    """Add how every strategy compares, question by question, with the best of some controls at the same budget.
 
-    The control is the one with the highest accuracy on these very questions, which flatters it.
+    The control is the one with the highest accuracy on these very questions, which flatters it. Rows of the controls
+    themselves are not compared.
     """
-    rows = []
-    at = frame.set_index(["budget", "strategy"])["accuracy"]
-    for strategy, budget in zip(frame["strategy"], frame["budget"], strict=True):
-        control = max(controls, key=lambda name: at[budget, name])
-        found = evaluation.compare(strategy, control, budget=int(budget), n_resamples=_RESAMPLES)
-        rows.append((control, found.difference, found.low, found.high, found.p_value))
     names = ["control", "difference", "difference_low", "difference_high", "p_value"]
-    return pd.concat([frame, pd.DataFrame(rows, columns=names, index=frame.index)], axis="columns")
+    at = frame.set_index(["budget", "strategy"])["accuracy"]
+    rows = {}
+    for row in frame[~frame["strategy"].isin(controls)].itertuples():
+        control = at[row.budget][list(controls)].idxmax()
+        found = evaluation.compare(row.strategy, control, budget=row.budget, n_resamples=_RESAMPLES)
+        rows[row.Index] = (control, found.difference, found.low, found.high, found.p_value)
+    return frame.join(pd.DataFrame.from_dict(rows, orient="index", columns=names))

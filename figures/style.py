@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -127,6 +128,7 @@ def fitted(text: str, width: float) -> str:
     return shown
 
 
+@cache
 def _width(text: str) -> float:
     """Points that a text takes in the size of titles."""
     font = FontProperties(size=PAPER["axes.titlesize"])

@@ -66,7 +66,7 @@ def test_equal_budgets_are_compared_with_the_best_model_alone():
     assert row["control"] == best
     found = row[["difference", "difference_low", "difference_high"]].astype(float).to_numpy()
     assert found == pytest.approx([compared.difference, compared.low, compared.high])
-    assert rows(frame, strategy=best, budget=8)["difference"].item() == 0
+    assert rows(frame, strategy=best)["difference"].isna().all()
     itself = rows(frame, strategy=equal_budget.SELF)
     assert (itself["samples_used"] <= itself["budget"]).all()
     assert rows(itself, budget=16)["samples_used"].item() < 16
@@ -102,7 +102,7 @@ def test_models_join_in_both_orders():
 def test_weights_are_compared_and_the_best_are_scored_elsewhere():
     frame = weights.run(SOURCE, n_replays=100, n_runs=10)
     default = rows(frame, part="default").iloc[0]
-    assert (default["budget"], default["difference"]) == (15, 0)
+    assert default["budget"] == 15
     row = rows(frame, part="prior", setting="2/1/1").iloc[0]
     direct = evaluate(SOURCE.pool, "ms:x+y+z,prior=2/1/1", [15], n_replays=100).to_frame()
     assert row["accuracy"] == direct["accuracy"].item()

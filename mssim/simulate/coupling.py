@@ -16,7 +16,7 @@ from mssim.strategies import Strategy
 
 __all__ = ["Coupling", "fit_coupling"]
 
-_CLOSE = 2e-3
+_CLOSE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def fit_coupling(
     Notes
     -----
     All correlations see the same random numbers, so that the expected accuracy changes smoothly; the root is found by
-    Brent's method to within 0.002. A model that is as good as the best combination leaves accuracy hardly dependent on
+    Brent's method to within 0.005. A model that is as good as the best combination leaves accuracy hardly dependent on
     correlation: a small error of the given accuracy is then a large one of the correlation.
 
     Examples
