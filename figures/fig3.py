@@ -15,8 +15,9 @@ from mssim.plots import COLOURS
 TITLE = "Consistency and accuracy"
 READING = (
     "Each dot is a question: the further to the left, the more a model agrees with itself, and the higher, the more "
-    'often it is right; r is computed on the same samples, "split" with entropy and accuracy from different halves '
-    "of them, which removes what is mechanical."
+    "often "
+    'it is right; r is computed on the same samples, "split" with entropy and accuracy from different halves of them, '
+    "which removes what is mechanical. Models of which no accuracy on a data set was published are left out."
 )
 COLUMNS = 2
 

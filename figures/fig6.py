@@ -16,7 +16,8 @@ TITLE = "Number and order of models"
 BAR = "#b9dcf0"
 READING = (
     "The bars are the models alone with one sample, from left to right in the order in which they join; where the line "
-    "stops rising, another model takes samples from better ones. The axis does not begin at 0."
+    "stops rising, another model takes samples from better ones. In simulated pools all pairs of models have the "
+    "coupling of the closed pair, and no line was fitted to its circles but to the first. The axis does not begin at 0."
 )
 
 
