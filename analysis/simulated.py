@@ -24,6 +24,7 @@ DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
 PAIRS = {"closed": "fig4", "open": "fig4-open"}
 COUPLING_BUDGET = 8
 FITTED_RATES = (2, 4, 6)  # samples of the first model whose agreement is fitted; 8 is left to tell the rules apart
+LONGEST = 128  # samples; the published curves are flat beyond, and longer ones take long to fit
 N_SAMPLES = 64
 QUESTIONS_TO_FIT = 2**13
 SEED = 20250402
@@ -40,11 +41,21 @@ def _given(shares: dict[int, float], n: int) -> dict[int, tuple[float, float]]:
     return {k: (share, standard_error(share, n)) for k, share in shares.items()}
 
 
+def _curves(dataset: str, kind: str) -> dict[str, dict[int, float]]:
+    """Accuracy of each model of a pair alone: of Fig. 4, with the longer curves of Fig. 1 where it has them."""
+    curves = published.curves(PAIRS[kind], dataset)
+    long = published.points(figure="fig1", strategy="SC")
+    for row in long[long["dataset"] == dataset].itertuples():
+        if row.models in curves and row.budget <= LONGEST:
+            curves[row.models].setdefault(int(row.budget), row.accuracy)
+    return curves
+
+
 @cache
 def fitted(dataset: str, kind: str) -> CurveFit:
     """Fit the two models of a pair, each alone."""
     models, n = published.pair(dataset, kind), published.dataset(dataset)["n"]
-    curves = published.curves(PAIRS[kind], dataset)
+    curves = _curves(dataset, kind)
     switch = published.points(figure=PAIRS[kind], dataset=dataset, strategy="ModelSwitch")
     rates = {
         int(budget // 2): float(published.first_agreement(used, budget))

@@ -62,5 +62,5 @@ def _panel(ax: Axes, frame: pd.DataFrame, look: style.Look) -> None:
     ax.bar(frame["n_models"], 100 * frame["alone"], 0.7, color=BAR)
     ax.errorbar(frame["n_models"], 100 * frame["alone"], error, fmt="none", color="#777777", linewidth=0.7)
     style.band(ax, frame, "n_models", look)
-    ax.set_xticks(frame["n_models"], [style.short(model, 34) for model in frame["added"]], rotation=40, ha="right")
+    ax.set_xticks(frame["n_models"], [style.short(model, 35) for model in frame["added"]], rotation=40, ha="right")
     ax.set_ylim(max(0, 5 * (100 * frame["alone_low"].min() // 5) - 5))
