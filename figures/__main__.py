@@ -47,7 +47,8 @@ def _say_how_near(out: Path) -> None:
     from analysis.running import Tables
     from mssim.files import whole_file
 
-    frame = Tables(out / "cache")(predictions.run)
+    with progress_bar("comparing with published numbers"):
+        frame = Tables(out / "cache")(predictions.run)
     with whole_file(out / "predictions.csv") as part:
         frame.to_csv(part, index=False, float_format="%.6g")
     title = "ours - published, in percentage points or samples; each number is in predictions.csv"
