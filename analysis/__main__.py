@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
+from analysis.options import MinSamples, Models, Pools, chosen_sources, make_folder, plain_errors
 from mssim.cli.common import Json, WhereOption, print_frame, progress_bar
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -40,13 +40,15 @@ def analyse(
 
     analysis = find(name)
     sources = chosen_sources(pool, models, where, min_samples)
+    target = make_folder(out) / f"{name}.csv"
     with progress_bar(name) as progress:
         frame = run(name, sources, progress=progress)
-    out.mkdir(parents=True, exist_ok=True)
-    target = out / f"{name}.csv"
     with whole_file(target) as part:
         frame.to_csv(part, index=False, float_format="%.6g")
-    print_frame(frame, as_json=json, title=analysis.__doc__.splitlines()[0])
+    shown = frame if json else frame[[column for column in frame.columns if column not in analysis.IN_FILE]]
+    print_frame(shown, as_json=json, title=analysis.__doc__.splitlines()[0])
+    if not json:
+        print(f"all columns: {target}")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,25 @@ from mssim.errors import PoolError
 
 __all__ = ["mcnemar_p_value", "most_discordant", "newcombe", "run", "unpaired_p_value", "wilson"]
 
+IN_FILE = (
+    "says",
+    "unit",
+    "low_a",
+    "high_a",
+    "low_b",
+    "high_b",
+    "difference_low",
+    "difference_high",
+    "least_discordant",
+    "most_discordant",
+    "times_fewer",
+    "times_fewer_first",
+    "saved",
+    "pool",
+    "added_by_draws",
+    "added_low",
+    "added_high",
+)  # columns that the command line leaves to the CSV file
 ALPHA = 0.05
 BUDGET = 16
 ADDED = ["added_by_draws", "added", "added_low", "added_high"]

@@ -10,6 +10,7 @@ from mssim.theory import consistency
 
 __all__ = ["points", "run"]
 
+IN_FILE = ()  # columns that the command line leaves to the CSV file
 MOST_MODELS = 6
 SAMPLES = 16
 
@@ -23,7 +24,7 @@ def run(source: Source, *, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, and the columns of `mssim.theory.Consistency.to_frame`.
+        source, synthetic, and the columns of `mssim.theory.Consistency.to_frame`.
     """
     return of_source(source, consistency(source.pool, source.models[:MOST_MODELS], seed=seed).to_frame())
 
@@ -34,7 +35,7 @@ def points(source: Source) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, model, question_id, entropy (bits), accuracy (share of right samples).
+        source, synthetic, model, question_id, entropy (bits), accuracy (share of right samples).
     """
     found = consistency(source.pool, source.models[:MOST_MODELS], n_resamples=1, n_splits=1)
     return of_source(source, found.per_question())

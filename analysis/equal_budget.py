@@ -12,6 +12,14 @@ from mssim.errors import PoolError
 
 __all__ = ["run", "three_models", "two_models"]
 
+IN_FILE = (
+    "replay_sd",
+    "mc_error",
+    "agreed",
+    "cost",
+    "method",
+    "n_questions",
+)  # columns that the command line leaves to the CSV file
 BUDGETS = (1, 2, 4, 8, 12, 16)
 DEBATE_BUDGET = 15
 SELF = "ModelSwitch to itself"
@@ -26,8 +34,8 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, the columns of `mssim.Evaluation.to_frame`, and control, difference, difference_low, difference_high,
-        p_value (see `analysis.tables.versus`).
+        source, synthetic, the columns of `mssim.Evaluation.to_frame`, and control, difference, difference_low,
+        difference_high, p_value (see `analysis.tables.versus`).
     """
     models = two_models(source)
     strategies = {model: SelfConsistency(model) for model in models} | {
@@ -55,7 +63,7 @@ def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.
     Returns
     -------
     DataFrame
-        source, n_models, and the columns of `mssim.Evaluation.to_frame`; strategies "one sample" and
+        source, synthetic, n_models, and the columns of `mssim.Evaluation.to_frame`; strategies "one sample" and
         "Self-Consistency", of the model that is best at it on these very questions, "ModelSwitch" and "mix".
     """
     models = source.models[: min(3, len(source.models))]

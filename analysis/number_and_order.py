@@ -11,6 +11,15 @@ from mssim import ModelSwitch, SelfConsistency, evaluate
 
 __all__ = ["orders", "run"]
 
+IN_FILE = (
+    "strategy",
+    "replay_sd",
+    "mc_error",
+    "agreed",
+    "cost",
+    "method",
+    "n_questions",
+)  # columns that the command line leaves to the CSV file
 BUDGET = 16
 MOST_MODELS = 6
 
@@ -25,8 +34,8 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        source, order, n_models, added (the model that joins), alone (its accuracy with one sample), alone_low,
-        alone_high, and the columns of `mssim.Evaluation.to_frame`.
+        source, synthetic, order, n_models, added (the model that joins), alone (its accuracy with one sample),
+        alone_low, alone_high, and the columns of `mssim.Evaluation.to_frame`.
     """
     models = source.models[:MOST_MODELS]
     budget = min(BUDGET, source.most(models))

@@ -10,9 +10,11 @@ import typer
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.sources import Source
 
-__all__ = ["MinSamples", "Models", "Pools", "chosen_sources", "plain_errors"]
+__all__ = ["MinSamples", "Models", "Pools", "chosen_sources", "make_folder", "plain_errors"]
 
 Pools = Annotated[
     list[str] | None,
@@ -41,6 +43,15 @@ def chosen_sources(
     order = tuple(model.strip() for model in models.split(",")) if models else None
     with pool_warnings():
         return [named(path, order, where=parse_where(where or []), min_samples=min_samples) for path in pools]
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder for results, unless it is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MssimError(f"--out {path}: no folder for results ({error.strerror}); choose another") from error
+    return path
 
 
 def plain_errors(app: typer.Typer, name: str) -> None:

@@ -12,6 +12,7 @@ from mssim.errors import PoolError
 
 __all__ = ["has_scores", "run"]
 
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
 BEST, SWITCH_BEST = "best of N", "ModelSwitch + best of N"
 
 
@@ -28,7 +29,7 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        source, and the columns of `mssim.Evaluation.to_frame`.
+        source, synthetic, and the columns of `mssim.Evaluation.to_frame`.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from mssim.theory import cost
 
 __all__ = ["run"]
 
+IN_FILE = ("strategy", "n_questions")  # columns that the command line leaves to the CSV file
 BUDGETS = (2, 4, 8, 12, 16, 32)
 
 
@@ -24,7 +25,7 @@ def run(source: Source) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, n_models, and the columns of `mssim.theory.cost`.
+        source, synthetic, n_models, and the columns of `mssim.theory.cost`.
     """
     two_models(source)
     frames = []

@@ -10,6 +10,7 @@ from mssim import Mixture, ModelSwitch, SelfConsistency
 
 __all__ = ["run"]
 
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
 BUDGETS = tuple(2**step for step in range(11))
 STRICT = "ModelSwitch, > 85 %"
 
@@ -23,7 +24,7 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, and the columns of `mssim.Evaluation.to_frame`.
+        source, synthetic, and the columns of `mssim.Evaluation.to_frame`.
     """
     models = source.models[:2]
     alone = {model: SelfConsistency(model) for model in models}

@@ -175,7 +175,7 @@ def _source(dataset: str, what: str, models: tuple[str, ...], fit: Callable[[], 
         # Evenly spread questions have the answer model's own curve, and still the intervals of a set of this size.
         return fit().draw(n, n_samples, seed=SEED, evenly=True, title=f"simulated {dataset}, {what}")
 
-    name = f"{dataset}-{what}"
+    name = f"simulated-{dataset}-{what}"
     return Source(
         name, f"{dataset} (simulated)", models, f"{name}/{models}/{n}/{n_samples}/{SEED}", make, dataset, what
     )

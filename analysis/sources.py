@@ -26,7 +26,7 @@ class Source:
     Attributes
     ----------
     name : str
-        Of files and rows: "demo-synthetic", "MATH-closed".
+        Of files and rows: "demo-synthetic", "simulated-MATH-closed".
     title : str
         Of panels; says "simulated" or "synthetic" where no language model was asked.
     models : tuple of str
@@ -90,6 +90,8 @@ def named(
     if models is None:
         described = pool.describe()
         models = tuple(described["model"].iloc[np.argsort(-described["accuracy"].to_numpy(), kind="stable")])
+    for model in models:
+        pool.model_index(model)
     try:
         pool = pool.select(models=models, min_samples=min_samples)
     except PoolError as error:

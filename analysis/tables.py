@@ -15,8 +15,11 @@ _RESAMPLES = 1999
 
 
 def of_source(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the name of the source in front of a table's columns."""
-    return pd.concat([pd.Series(source.name, index=frame.index, name="source"), frame], axis="columns")
+    """Put in front of a table's columns the name of the source, and whether no language model was asked."""
+    synthetic = bool(source.pool.info.get("synthetic"))
+    return pd.concat(
+        [pd.DataFrame({"source": source.name, "synthetic": synthetic}, frame.index), frame], axis="columns"
+    )
 
 
 def curves(

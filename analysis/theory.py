@@ -11,6 +11,7 @@ from mssim import ModelSwitch, SelfConsistency, Vote, evaluate
 
 __all__ = ["run"]
 
+IN_FILE = ("n_questions",)  # columns that the command line leaves to the CSV file
 BUDGETS = (10, 16)
 PASS, REPLAYS, EXACT, INFINITE = "one pass", "replays", "exact", "infinite pool"
 _QUANTILE = norm.ppf(0.975)
@@ -27,8 +28,8 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        source, strategy, budget, way, accuracy, low, high (95 % over draws, of these questions), samples_used,
-        n_questions.
+        source, synthetic, strategy, budget, way, accuracy, low, high (95 % over draws, of these questions),
+        samples_used, n_questions.
     """
     models = source.models[:2]
     strategies: dict[str, SelfConsistency | ModelSwitch] = {model: SelfConsistency(model) for model in models}

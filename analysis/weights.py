@@ -13,6 +13,7 @@ from mssim.errors import PoolError
 
 __all__ = ["run"]
 
+IN_FILE = ("low", "high", "control", "n_questions")  # columns that the command line leaves to the CSV file
 BUDGET = 15
 MOST_MODELS = 3
 DEFAULT = "default"
@@ -31,9 +32,9 @@ def run(source: Source, *, n_replays: int = 1000, n_runs: int = 100, seed: int =
     Returns
     -------
     DataFrame
-        source, part (within, prior, agreement, switch), setting, budget, accuracy, low, high, samples_used, control,
-        difference, difference_low, difference_high, p_value; in rows with setting "best" in_sample, fresh, held_out and
-        optimism (in_sample - held_out) instead.
+        source, synthetic, part (within, prior, agreement, switch), setting, budget, accuracy, low, high, samples_used,
+        control, difference, difference_low, difference_high, p_value; in rows with setting "best" in_sample, fresh,
+        held_out and optimism (in_sample - held_out) instead.
     """
     models = source.models[:MOST_MODELS]
     if len(models) < 2:

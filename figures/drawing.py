@@ -12,6 +12,7 @@ from urllib.parse import quote
 import matplotlib.image
 from matplotlib.figure import Figure
 
+from analysis.options import make_folder
 from analysis.running import Tables
 from analysis.sources import Source, embedded
 from figures import style
@@ -92,10 +93,7 @@ def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int
     list of Path
         The PNG files, the contact sheet last.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MssimError(f"{out}: no folder for figures ({error.strerror}); choose another") from error
+    make_folder(out)
     tables = Tables(out / "cache")
     files = []
     for done, sheet in enumerate(wanted, 1):

@@ -15,7 +15,7 @@ TITLE = "ModelSwitch against Self-Consistency"
 READING = (
     "A star to the left of a circle at the same height is the same accuracy for fewer samples; a star above the "
     "circles is accuracy that more samples of one model do not buy. The bands overlap because all share their "
-    "questions: paired differences are in the table."
+    "questions: paired differences are in `python -m analysis equal_budget`."
 )
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
 

@@ -18,7 +18,7 @@ from mssim.plans import Outcome, Plan
 from mssim.pool import Pool
 from mssim.stopping import NEVER, WindowStop
 
-__all__ = ["ExactTask", "exact_tasks", "expected", "obstacles"]
+__all__ = ["ExactTask", "exact_tasks", "expected", "obstacles", "per_question"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,7 +73,7 @@ def chances(values: Floats) -> Floats:
 
 def agreements(counts: kernel.Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
     """Chance [question, pair] that a stage agrees, and that it does on a right answer (NaN where not known here)."""
-    recorded = counts.silent[0] + _per_question(counts.votes[0], counts.offsets)
+    recorded = counts.silent[0] + per_question(counts.votes[0], counts.offsets)
     known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
     agreed, right = np.where(known, 0.0, np.nan), np.where(known, 0.0, np.nan)
     agreed[known & (need <= 0)], right[known & (need <= 0)] = 1.0, np.nan
@@ -117,7 +117,7 @@ def exact_tasks(
         return
     rows = [pool.model_index(model) for model in plan.models]
     votes = np.stack([pool.class_counts(model) for model in plan.models])
-    silent = pool.lengths[rows] - _per_question(votes, pool.class_offsets)
+    silent = pool.lengths[rows] - per_question(votes, pool.class_offsets)
     cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
     width = max(1, min(64, _CELLS_PER_TASK // cells))
     n_questions = len(pool.questions)
@@ -223,7 +223,7 @@ def _stages(counts: kernel.Counts, stages: Sequence[int]) -> kernel.Counts:
     return counts._replace(votes=counts.votes[list(stages)], silent=counts.silent[list(stages)])
 
 
-def _per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
+def per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
     """Sums over each question's classes, the last axis of values."""
     sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), np.int64)
     np.cumsum(values, axis=-1, out=sums[..., 1:])
@@ -245,8 +245,8 @@ def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
 
 def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
     """Chance [budget, question] that any draw is right."""
-    recorded = counts.silent + _per_question(counts.votes, counts.offsets)
-    right = _per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
+    recorded = counts.silent + per_question(counts.votes, counts.offsets)
+    right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
     missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
     for i, sizes in enumerate(plan.sizes):
         drawing = sizes > 0

@@ -46,6 +46,7 @@ def rows(frame, **where):
 def test_scaling_doubles_as_far_as_was_recorded():
     frame = scaling.run(SOURCE, n_replays=50)
     assert set(frame["source"]) == {"drawn"}
+    assert frame["synthetic"].all()
     assert rows(frame, strategy="x")["budget"].tolist() == [1, 2, 4, 8, 16]
     assert rows(frame, strategy="ModelSwitch")["budget"].tolist() == [2, 4, 8, 16, 32]
     strict = evaluate(SOURCE.pool, "ms:x+y,agreement=0.85,strict=true", [2, 4, 8, 16, 32], n_replays=50).to_frame()
@@ -131,7 +132,7 @@ def test_reward_models_choose_where_there_are_scores():
 def test_consistency_is_that_of_theory():
     frame = consistency.run(SOURCE)
     direct = correlate(SOURCE.pool, SOURCE.models).to_frame()
-    pd.testing.assert_frame_equal(frame.drop(columns="source"), direct)
+    pd.testing.assert_frame_equal(frame.drop(columns=["source", "synthetic"]), direct)
     points = consistency.points(SOURCE)
     r = rows(direct, model="y", version="same samples", statistic="pearson")["r"].item()
     some = rows(points, model="y")
@@ -285,6 +286,24 @@ def test_without_sources_an_analysis_runs_over_all_that_suit(monkeypatch):
         running.run("reward")
 
 
+def test_what_the_command_line_leaves_out_is_in_the_table():
+    for name in (
+        "scaling",
+        "equal_budget",
+        "number_and_order",
+        "weights",
+        "reward",
+        "consistency",
+        "theory",
+        "savings",
+    ):
+        module = running.find(name)
+        columns = set(module.run(drawn(("x", "y"))))
+        assert set(module.IN_FILE) < columns, name
+    assert set(predictions.IN_FILE) < set(predictions._COLUMNS)
+    assert set(running.find("claims").IN_FILE) < set(running.find("claims").COLUMNS)
+
+
 def analysis(*arguments, **options):
     return subprocess.run(
         [sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False, **options
@@ -297,6 +316,8 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "samples_used_independent" in done.stdout
+    assert "n_questions" not in done.stdout
+    assert done.stdout.endswith(f"all columns: {tmp_path / 'o' / 'savings.csv'}\n")
     written = pd.read_csv(tmp_path / "o" / "savings.csv")
     assert written["samples_used"].to_numpy() == pytest.approx(
         savings.run(DEMO).query("n_models == 2")["samples_used"].to_numpy(), rel=1e-5
@@ -306,6 +327,11 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ["savings", "--pool", "recorded/demo-synthetic", "--out", "README.md"],
+            "--out README.md: no folder for results",
+        ),
+        (["savings", "--pool", "recorded/demo-synthetic", "--models", "strong,weeak"], "did you mean 'weak'?"),
         (["savings", "--models", "a,b"], "--models and --where choose from a pool that you name; add --pool PATH"),
         (["nothing"], "no analysis 'nothing'; choose from 'scaling'"),
         (["savings", "--pool", "nowhere"], "nowhere"),

@@ -728,7 +728,7 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = run("--only", "fig4", "--pool", DEMO, "--out", tmp_path / "file")
     assert code == 2
-    assert re.fullmatch("figures: error: .*file: no folder for figures .*; choose another\n", err)
+    assert re.fullmatch("figures: error: --out .*file: no folder for results .*; choose another\n", err)
 
 
 def test_help_shows_the_example(run):

@@ -11,6 +11,7 @@ from scipy import optimize, special
 from scipy.stats import qmc
 
 from mssim.errors import PoolError
+from mssim.exact import per_question
 from mssim.pool import Pool
 from mssim.simulate.curves import Law
 from mssim.simulate.drawing import questions_at
@@ -67,8 +68,8 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
     """
     kept = pool if models is None else pool.select(models=models)
     votes = np.stack([kept.class_counts(model) for model in kept.models])
-    right = _per_question(np.where(kept.class_correct, votes, 0), kept.class_offsets)
-    answered = _per_question(votes, kept.class_offsets)
+    right = per_question(np.where(kept.class_correct, votes, 0), kept.class_offsets)
+    answered = per_question(votes, kept.class_offsets)
     for model, given in zip(kept.models, answered, strict=True):
         if not given.any():
             raise PoolError(f"model {model!r} gave no answer to any question; fit the other models")
@@ -88,12 +89,6 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
         shared_distractors=_shared(kept, votes, laws),
         silent=no_answer,
     )
-
-
-def _per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
-    sums = np.zeros((len(values), values.shape[1] + 1), np.int64)
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return np.asarray(np.diff(sums[:, offsets], axis=1))
 
 
 def _right_law(right: Ints, answered: Ints) -> tuple[float, float, float]:
@@ -170,7 +165,7 @@ def _correlation(laws: Sequence[Law], product: float, uniform: Floats) -> float:
 def _shared(pool: Pool, votes: Ints, laws: Sequence[Law]) -> float:
     """Agreements of wrong samples of two models, over those there would be if all wrong answers were shared."""
     wrong = np.where(pool.class_correct, 0, votes)
-    totals = _per_question(wrong, pool.class_offsets)
+    totals = per_question(wrong, pool.class_offsets)
     agreed, possible = 0.0, 0.0
     for i, j in combinations(range(len(laws)), 2):
         agreed += float(wrong[i] @ wrong[j])
