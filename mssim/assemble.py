@@ -88,6 +88,8 @@ def _require_columns(table: pa.Table) -> None:
     if table.num_rows == 0:
         raise PoolError("the pool is empty: no row is there, or none fulfils the conditions; give one row per sample")
     names = table.column_names
+    if "text" in names and "answer" not in names:
+        raise PoolError("these samples are texts that were not graded yet; run `mssim grade POOL --rule RULE` first")
     for name in _REQUIRED:
         if name not in names:
             raise PoolError(f"column {name!r} is missing; rename the column that holds it: {choose_from(name, names)}")

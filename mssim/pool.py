@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +21,11 @@ from numpy.typing import NDArray
 
 from mssim.assemble import assemble
 from mssim.errors import PoolError, PoolWarning, choose_from, whole_number
+from mssim.folder import check_files, current, folder_update, read_info, write_info
 from mssim.tables import Where, conditions, encode, matches, plain, read_table, table_from_frame
 
 __all__ = ["Pool", "load_pool"]
 
-SCHEMA = 1
 _SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
 _MANY_WITHOUT_ANSWER = 0.05
 _LONG_TEXT = 40
@@ -317,52 +316,13 @@ class Pool:
         target = Path(path)
         if target.exists() and not overwrite:
             raise PoolError(f"{target} exists already; choose another path or pass overwrite=True")
-        if target.exists() and not (target / "pool.json").is_file():
+        if target.exists() and not current(target, "pool.json").is_file():
             raise PoolError(f"{target} is not a pool folder, so it is not overwritten; choose another path")
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        old = target.with_name(f".{target.name}.{os.getpid()}.old")
-        try:
-            self._write(part)
-            if target.exists():
-                target.rename(old)
-            part.rename(target)
-        except (OSError, pa.ArrowException) as error:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            raise PoolError(f"{target}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-        if old.exists():
-            for kept in old.iterdir():
-                if not (target / kept.name).exists():
-                    kept.rename(target / kept.name)
-            shutil.rmtree(old)
-
-    def _write(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        tables = {
-            "samples.parquet": self._to_table(questions=False),
-            "questions.parquet": table_from_frame(self.questions),
-        }
-        for name, table in tables.items():
-            pa.parquet.write_table(table, folder / name, compression="zstd")
-        described = {
-            **self.info,
-            "schema": SCHEMA,
-            "counts": {
-                "questions": len(self.questions),
-                "models": len(self.models),
-                "samples": int(self.lengths.sum()),
-            },
-            "files": {name: _sha256(folder / name) for name in tables},
-        }
-        try:
-            text = json.dumps(described, indent=2, ensure_ascii=False)
-        except TypeError as error:
-            raise PoolError(
-                f"info cannot be written to pool.json ({error}); give text, numbers, lists and dicts"
-            ) from error
-        (folder / "pool.json").write_text(text + "\n", encoding="utf-8")
+        with folder_update(target) as part:
+            pa.parquet.write_table(self._to_table(questions=False), part / "samples.parquet", compression="zstd")
+            pa.parquet.write_table(table_from_frame(self.questions), part / "questions.parquet", compression="zstd")
+            counts = {"questions": len(self.questions), "models": len(self.models), "samples": int(self.lengths.sum())}
+            write_info(part, target, {**self.info, "counts": counts})
 
     def warnings(self) -> list[str]:
         """What a reader of results from this pool should know; `load_pool` warns of each."""
@@ -448,9 +408,9 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     source = Path(path)
     if not source.exists():
         raise PoolError(f"{source} does not exist; give a pool folder or a .parquet, .csv or .jsonl table")
-    if source.is_dir() and not (source / "samples.parquet").is_file():
+    if source.is_dir() and not current(source, "samples.parquet").is_file():
         raise PoolError(f"{source} has no samples.parquet; give a pool folder or a .parquet, .csv or .jsonl table")
-    if (source / "pool.json").exists():
+    if current(source, "pool.json").exists():
         pool = _load_folder(source)
         pool = pool if where is None else pool.select(where=where)
     else:
@@ -472,29 +432,13 @@ def _from_table(
 
 
 def _load_folder(folder: Path) -> Pool:
-    info = _read_info(folder / "pool.json")
-    for name, expected in info.pop("files", {}).items():
-        if Path(name).name != name or not (folder / name).is_file():
-            raise PoolError(f"{folder}: {name} is missing, but pool.json lists it; restore it")
-        if _sha256(folder / name) != expected:
-            raise PoolError(f"{folder / name} is not the file that pool.json describes (sha256 differs); restore it")
+    info = read_info(folder)
+    check_files(folder, info.pop("files", {}))
     info.pop("counts", None)
-    questions = folder / "questions.parquet"
+    questions = current(folder, "questions.parquet")
     return _from_table(
-        read_table(folder / "samples.parquet"), None, info, read_table(questions) if questions.exists() else None
+        read_table(current(folder, "samples.parquet")),
+        None,
+        info,
+        read_table(questions) if questions.exists() else None,
     )
-
-
-def _read_info(path: Path) -> dict[str, Any]:
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise PoolError(f"{path}: not JSON ({error})") from error
-    if not isinstance(info, dict) or info.pop("schema", None) != SCHEMA:
-        raise PoolError(f"{path}: unknown schema version; this mssim reads version {SCHEMA}, a newer one may be needed")
-    return info
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
