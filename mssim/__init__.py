@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
-    from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, StrategyError
+    from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, RecordError, StrategyError
     from mssim.evaluation import Comparison, Evaluation
     from mssim.evaluator import evaluate
     from mssim.pool import Pool, load_pool
@@ -31,7 +31,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "at_k": ["agreement_at_k", "maj_at_k", "pass_at_k"],
-    "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"],
+    "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
     "evaluator": ["evaluate"],
     "evaluation": ["Comparison", "Evaluation"],
     "pool": ["Pool", "load_pool"],
@@ -73,6 +73,7 @@ __all__ = [
     "PoolError",
     "PoolWarning",
     "RandomRouter",
+    "RecordError",
     "SelfConsistency",
     "Stop",
     "Strategy",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any, SupportsIndex, TypeGuard
 
-__all__ = ["BudgetError", "MssimError", "PoolError", "PoolWarning", "StrategyError"]
+__all__ = ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"]
 
 
 class MssimError(ValueError):
@@ -24,6 +24,10 @@ class StrategyError(MssimError):
 
 class BudgetError(MssimError):
     """A budget that no strategy can spend, or that asks for more samples than were recorded."""
+
+
+class RecordError(MssimError):
+    """A recording that cannot begin or go on; what was recorded is safe."""
 
 
 class PoolWarning(UserWarning):

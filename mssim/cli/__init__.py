@@ -9,6 +9,7 @@ import typer
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.info import info
+from mssim.cli.record import record
 from mssim.cli.report import report
 from mssim.cli.simulate import simulate
 from mssim.cli.tune import tune
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, evaluate, compare, tune, simulate, report):
+for _command in (info, record, evaluate, compare, tune, simulate, report):
     app.command()(_command)
 
 

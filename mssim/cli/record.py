@@ -1,0 +1,179 @@
+"""`mssim record`: ask servers for samples, once, and keep every one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mssim.cli.common import Json, print_frame
+from mssim.errors import MssimError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mssim.recorder import Progress, Status
+
+_LOG_EVERY = 60.0  # seconds
+
+
+def record(
+    questions: Annotated[
+        Path | None,
+        typer.Argument(help="JSONL, CSV or Parquet: question_id, question, truth, optional choices and cluster."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Pool folder; recording goes on where it stopped.")] = Path("pool"),
+    model: Annotated[
+        list[str] | None, typer.Option(help="NAME in the pool, or NAME=MODEL_ID if the server has another. Repeat it.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Of the server, e.g. http://127.0.0.1:8000/v1.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="TOML file with all of this, for several models and servers.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Per model and question.  [default: 512, or what --plan says]")
+    ] = None,
+    samples_per_request: Annotated[int, typer.Option(help="Ask for so many at once (n), if the server can.")] = 1,
+    template: Annotated[
+        Path | None, typer.Option(help="Prompt: a text file with {{question}}, {{choices}} or any other column.")
+    ] = None,
+    system: Annotated[Path | None, typer.Option(help="System prompt, a text file.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE, sent with each request. Repeat it.  [default: temperature=1.0]"),
+    ] = None,
+    logprobs: Annotated[bool, typer.Option(help="Record the mean log-probability, as confidence.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Base from which every sample gets a seed of its own.")] = None,
+    key_env: Annotated[
+        str | None, typer.Option(help="Environment variable with the key.  [default: OPENAI_API_KEY, if set]")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests at a time.")] = 32,
+    timeout: Annotated[float, typer.Option(help="Seconds for one request.")] = 600.0,
+    prices: Annotated[Path | None, typer.Option(help="TOML file: what tokens cost, and at what date.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop before all runs together cost more.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop before they take more tokens, with prompts.")] = None,
+    max_requests: Annotated[int | None, typer.Option(help="Stop before they make more requests.")] = None,
+    retry_failed: Annotated[bool, typer.Option(help="Ask again for samples that were given up.")] = False,
+    new_server: Annotated[bool, typer.Option(help="Accept that a model is served at another address now.")] = False,
+    status: Annotated[bool, typer.Option(help="Show how far the recording is, and ask for nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Record samples of language models, from any server that speaks OpenAI's protocol, into a pool.
+
+    Every sample is stored before it counts: stop it, kill it, run the same command again, and it asks for what is
+    missing. Exit code 0 means that nothing is missing, 1 that something is.
+
+    Example: mssim record questions.jsonl --model llama=meta-llama/Llama-3.1-8B-Instruct --base-url
+    http://127.0.0.1:8000/v1 --samples 512 --out my-pool
+    """
+    from mssim import recorder
+
+    if status:
+        found = recorder.status(out)
+    else:
+        if questions is None:
+            raise MssimError("give a file of questions, or --status to see how far a recording is")
+        if plan is not None:
+            if model or base_url:
+                raise MssimError("--plan names the models and servers; leave --model and --base-url out")
+            asked = recorder.read_plan(plan, samples=samples)
+        else:
+            if not model or base_url is None:
+                raise MssimError("give --model NAME and --base-url URL, or --plan FILE for several servers")
+            asked = recorder.plan_from_options(
+                model,
+                base_url=base_url,
+                samples=512 if samples is None else samples,
+                samples_per_request=samples_per_request,
+                template=template,
+                system=system,
+                settings=setting or [],
+                logprobs=logprobs,
+                seed=seed,
+                key_env=key_env,
+                concurrency=concurrency,
+                timeout=timeout,
+                prices=prices,
+            )
+        for warning in asked.warnings():
+            print(f"mssim: warning: {warning}", file=sys.stderr)
+        with _reporting() as report:
+            found = recorder.record(
+                questions,
+                asked,
+                out,
+                max_requests=max_requests,
+                max_tokens=max_tokens,
+                max_cost=max_cost,
+                retry_failed=retry_failed,
+                new_server=new_server,
+                report=report,
+            )
+    _show(found, as_json=json)
+    if not found.complete:
+        raise typer.Exit(1)
+
+
+def _show(found: Status, *, as_json: bool) -> None:
+    print_frame(found.to_frame(), as_json=as_json)
+    for row in found.reasons.head(10).itertuples(index=False):
+        print(f"mssim: {row.samples} samples of {row.model} were given up: {row.reason}", file=sys.stderr)
+    if len(found.reasons):
+        print("mssim: run the same command with --retry-failed to ask for them again", file=sys.stderr)
+    for note in found.notes:
+        print(f"mssim: {note}", file=sys.stderr)
+
+
+@contextmanager
+def _reporting() -> Iterator[Callable[[Progress], None]]:
+    """Yield what shows progress: a bar on a terminal, a line a minute elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Log()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda p: bar.update(task, total=p.wanted, completed=p.done + p.failed, description=_line(p))
+
+
+class _Log:
+    """Prints a line a minute."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _LOG_EVERY
+
+    def __call__(self, progress: Progress) -> None:
+        if time.monotonic() >= self._next:
+            self._next += _LOG_EVERY
+            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {_line(progress)}", file=sys.stderr, flush=True)
+
+
+def _line(progress: Progress) -> str:
+    """Say how far it is, in one line.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Progress
+    >>> _line(Progress(1000, 250, 2, arrived=200, seconds=20.0, in_flight=8, cost=1.5, currency="USD"))
+    '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 requests under way, 1.50 USD, 1 min 15 s to go'
+    """
+    parts = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
+    parts += [f"{progress.failed} failed"] if progress.failed else []
+    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} requests under way"]
+    parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
+    parts += [f"{_duration(progress.left / progress.rate)} to go"] if progress.rate else []
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,35 @@
+"""The one-time collector of large pools: asks servers for samples, loses none, and asks for none twice."""
+
+from mssim.recorder.journal import Journal
+from mssim.recorder.openai_sampler import OpenAISampler
+from mssim.recorder.plan import ModelPlan, Plan, Server
+from mssim.recorder.prices import Prices, read_prices
+from mssim.recorder.questions import read_questions
+from mssim.recorder.reading import plan_from_options, read_plan
+from mssim.recorder.record import record
+from mssim.recorder.run import Progress, Retry
+from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed, Sampler
+from mssim.recorder.status import Status, status
+
+__all__ = [
+    "Choice",
+    "Journal",
+    "ModelPlan",
+    "OpenAISampler",
+    "Plan",
+    "Prices",
+    "Progress",
+    "Reply",
+    "Request",
+    "RequestFailed",
+    "Retry",
+    "Sampler",
+    "Server",
+    "Status",
+    "plan_from_options",
+    "read_plan",
+    "read_prices",
+    "read_questions",
+    "record",
+    "status",
+]

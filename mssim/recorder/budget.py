@@ -1,0 +1,122 @@
+"""What a recording may spend, has spent, and has promised to requests that are under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mssim.recorder.plan import ModelPlan
+from mssim.recorder.prices import Prices
+
+_FRAME = 16  # tokens around a message that its text does not show
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The most that a request can take, as far as is known; None where nothing is known."""
+
+    tokens: int | None
+    cost: float | None
+
+
+@dataclass
+class Budget:
+    """Limits over all runs of a recording: a request begins only if what it may need still fits.
+
+    Attributes
+    ----------
+    max_requests, max_tokens, max_cost : optional
+        Tokens are those of prompts and answers together; cost is in the currency of the prices.
+    prices : Prices, optional
+    requests, tokens, cost :
+        Spent so far, as servers reported it.
+    """
+
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+    prices: Prices | None = None
+    requests: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+    in_flight: int = 0
+    _reserved_tokens: int = 0
+    _reserved_cost: float = 0.0
+    _largest: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def need(self, plan: ModelPlan, messages: Sequence[Mapping[str, str]], n: int) -> Need:
+        """Bound a request: a token is at least one byte, an answer at most as long as asked for or as any seen."""
+        seen_input, seen_output = self._largest.get(plan.name, (0, 0))
+        inputs = max(seen_input, sum(len(m["content"].encode()) + _FRAME for m in messages))
+        most = plan.most_tokens() or seen_output
+        if not most:
+            return Need(None, None)
+        cost = self.cost_of(plan, inputs, n * most)
+        return Need(inputs + n * most, cost)
+
+    def cost_of(self, plan: ModelPlan, input_tokens: int | None, output_tokens: int | None) -> float | None:
+        """Cost of a request, None where prices or tokens are unknown."""
+        if self.prices is None or input_tokens is None or output_tokens is None:
+            return None
+        return self.prices.cost((plan.name, plan.model_id), input_tokens, output_tokens)
+
+    def take(self, need: Need) -> bool:
+        """Begin a request, if it fits."""
+        if self.reached() or not self._fits(need):
+            return False
+        self.in_flight += 1
+        self.requests += 1
+        self._reserved_tokens += need.tokens or 0
+        self._reserved_cost += need.cost or 0.0
+        return True
+
+    def _fits(self, need: Need) -> bool:
+        for limit, spent, reserved, wanted in (
+            (self.max_tokens, self.tokens, self._reserved_tokens, need.tokens),
+            (self.max_cost, self.cost, self._reserved_cost, need.cost),
+        ):
+            if limit is None:
+                continue
+            if wanted is None:  # nothing is known of such a request: the first one goes alone
+                if self.in_flight:
+                    return False
+            elif spent + reserved + wanted > limit:
+                return False
+        return True
+
+    def end(self, need: Need, plan: ModelPlan, samples: int, tokens: tuple[int | None, int | None]) -> float | None:
+        """End a request that brought samples (or none) for input and output tokens; returns its cost."""
+        self.in_flight -= 1
+        self._reserved_tokens -= need.tokens or 0
+        self._reserved_cost -= need.cost or 0.0
+        inputs, outputs = tokens
+        cost = self.cost_of(plan, inputs, outputs)
+        if samples and (inputs is None or outputs is None):  # not reported: count what it can have been
+            self.tokens += need.tokens or 0
+            self.cost += need.cost or 0.0
+            return cost
+        self.tokens += (inputs or 0) + (outputs or 0)
+        self.cost += cost or 0.0
+        if samples:
+            seen_input, seen_output = self._largest.get(plan.name, (0, 0))
+            self._largest[plan.name] = (max(seen_input, inputs or 0), max(seen_output, -(-(outputs or 0) // samples)))
+        return cost
+
+    def reached(self) -> str | None:
+        """Which limit is reached, if any."""
+        for name, limit, spent in (
+            ("--max-requests", self.max_requests, self.requests),
+            ("--max-tokens", self.max_tokens, self.tokens),
+            ("--max-cost", self.max_cost, self.cost),
+        ):
+            if limit is not None and spent >= limit:
+                return f"{name} {limit:g} is reached (spent {spent:g} in all runs)"
+        return None
+
+    def why(self) -> str:
+        """Say why nothing more begins although nothing is under way."""
+        return self.reached() or (
+            f"the next request might exceed the limit (spent {self.tokens} tokens"
+            + (f", cost {self.cost:g}" if self.prices else "")
+            + " in all runs)"
+        )

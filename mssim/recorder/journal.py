@@ -1,0 +1,369 @@
+"""The journal of a recording: SQLite in the pool folder, one row per sample, committed before it counts.
+
+Tables, for whoever wants to look: `samples` and `failures`, keyed by (question, model, sample_index, settings);
+`requests`, one row per request that was answered or refused; `cells`, the hash of the settings and the prompt with
+which a question is put to a model; `models`, the settings in full; `questions`, their rows as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mssim.errors import RecordError
+from mssim.recorder.sampler import Reply
+
+NAME = "journal.sqlite"
+_LOCK = "journal.lock"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE models (model TEXT PRIMARY KEY, identity TEXT, server TEXT, samples INTEGER, info TEXT);
+CREATE TABLE questions (place INTEGER PRIMARY KEY, question TEXT UNIQUE, row TEXT);
+CREATE TABLE cells (question TEXT, model TEXT, settings TEXT, PRIMARY KEY (question, model)) WITHOUT ROWID;
+CREATE TABLE requests (
+    request INTEGER PRIMARY KEY, model TEXT, question TEXT, server TEXT, asked INTEGER, choices INTEGER, error TEXT,
+    input_tokens INTEGER, output_tokens INTEGER, cost REAL, latency REAL, served_model TEXT, fingerprint TEXT,
+    request_id TEXT, time REAL);
+CREATE TABLE samples (
+    question TEXT, model TEXT, sample_index INTEGER, settings TEXT, text TEXT NOT NULL, finish_reason TEXT,
+    confidence REAL, output_tokens INTEGER, request INTEGER REFERENCES requests,
+    PRIMARY KEY (question, model, sample_index, settings));
+CREATE TABLE failures (
+    question TEXT, model TEXT, sample_index INTEGER, settings TEXT, reason TEXT, request INTEGER REFERENCES requests,
+    PRIMARY KEY (question, model, sample_index, settings));
+"""
+_OF_SAMPLE = ["sample_index", "text", "finish_reason", "confidence", "output_tokens"]
+_OF_REQUEST = ["output_tokens", "input_tokens", "choices", "cost", "latency"]
+_OF_REQUEST += ["served_model", "fingerprint", "request_id", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A question as it is put to a model: `settings` is the hash of all that changes the answer."""
+
+    question: str
+    model: str
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one request.
+
+    Attributes
+    ----------
+    cell : Cell
+    server : str
+        Its base URL.
+    asked : int
+        Samples asked for.
+    indices : sequence of int
+        Sample indices of the choices that came.
+    reply : Reply, optional
+    error : str, optional
+        Why there is no reply, or no choice in it.
+    failed : sequence of int
+        Sample indices that are given up.
+    latency : float
+        Seconds.
+    time : float
+        When it ended, seconds since 1970 UTC.
+    cost : float, optional
+        In the currency of the prices.
+    """
+
+    cell: Cell
+    server: str
+    asked: int
+    indices: Sequence[int]
+    reply: Reply | None
+    error: str | None
+    failed: Sequence[int]
+    latency: float
+    time: float
+    cost: float | None
+
+
+class Journal:
+    """One open journal. One thread writes; others may read at the same time.
+
+    Parameters
+    ----------
+    folder : path
+    record : bool, default False
+        Open it to record: makes it where there is none, and refuses while another process records.
+    """
+
+    def __init__(self, folder: Path, *, record: bool = False) -> None:
+        self.path = folder / NAME
+        self._lock: sqlite3.Connection | None = None
+        self._reading = threading.Lock()
+        with self._clear_errors():
+            if record:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock = _locked(folder / _LOCK)
+            elif not self.path.is_file():
+                raise RecordError(f"{folder} has no {NAME}: nothing was recorded there; give the folder of a recording")
+            try:
+                self._writer = self._connect("rwc") if record else self._connect_to_read()
+                self._prepare(record)
+                self._reader = self._connect("ro") if record else self._writer
+            except BaseException:
+                self.close()
+                raise
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{'immutable=1' if mode == 'immutable' else f'mode={mode}'}"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=60)
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        connection = self._connect("ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError:  # a folder that cannot be written, where SQLite finds no room for its lock
+            connection.close()
+            if self.path.with_name(f"{NAME}-wal").exists():
+                raise
+            connection = self._connect("immutable")
+        return connection
+
+    def _prepare(self, record: bool) -> None:
+        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if record:
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut too
+        if record and version == 0:
+            self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
+        elif version != _VERSION:
+            raise RecordError(f"{self.path}: journal version {version}; this mssim reads version {_VERSION}")
+
+    def close(self) -> None:
+        """Close it and let others record."""
+        for name in ("_reader", "_writer", "_lock"):
+            connection = getattr(self, name, None)
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise RecordError(
+                f"{self.path}: {reason}; what was committed is safe: make sure that the folder can be written and has "
+                "room, and run the same command again"
+            ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._clear_errors():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def _read(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
+        with self._clear_errors(), self._reading:
+            return self._reader.execute(query, tuple(values)).fetchall()
+
+    # What is asked of whom.
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What each model was last asked: identity, server, samples and further facts."""
+        rows = self._read("SELECT model, identity, server, samples, info FROM models ORDER BY rowid")
+        return {
+            model: {"identity": json.loads(identity), "server": server, "samples": samples, **json.loads(info)}
+            for model, identity, server, samples, info in rows
+        }
+
+    def cells(self) -> Iterator[Cell]:
+        """Every question as it was put to a model; models first, both in the order in which they came."""
+        rows = self._read(
+            "SELECT q.question, m.model, c.settings FROM models m CROSS JOIN questions q "
+            "JOIN cells c ON c.question = q.question AND c.model = m.model ORDER BY m.rowid, q.place"
+        )
+        return (Cell(*row) for row in rows)
+
+    def questions(self) -> list[dict[str, Any]]:
+        """All questions, in the order in which they came."""
+        return [json.loads(row) for (row,) in self._read("SELECT row FROM questions ORDER BY place")]
+
+    def has_samples(self, model: str, question: str | None = None) -> bool:
+        """Whether anything was recorded of a model, or of one question."""
+        condition, values = ("", (model,)) if question is None else (" AND question = ?", (model, question))
+        return bool(self._read(f"SELECT EXISTS (SELECT 1 FROM samples WHERE model = ?{condition})", values)[0][0])
+
+    def write_plan(
+        self,
+        models: Mapping[str, Mapping[str, Any]],
+        questions: Iterable[Mapping[str, Any]],
+        cells: Iterable[Cell],
+    ) -> None:
+        """Note what is asked from now on; each model has identity, server, samples and further facts."""
+        rows = [
+            (name, json.dumps(m["identity"]), m["server"], m["samples"], json.dumps(_others(m)))
+            for name, m in models.items()
+        ]
+        with self._transaction() as writer:
+            writer.executemany(
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET identity = excluded.identity, "
+                "server = excluded.server, samples = excluded.samples, info = excluded.info",
+                rows,
+            )
+            writer.executemany(
+                "INSERT INTO questions (question, row) VALUES (?, ?) "
+                "ON CONFLICT (question) DO UPDATE SET row = excluded.row",
+                ((q["question_id"], json.dumps(q, default=str)) for q in questions),
+            )
+            writer.executemany(
+                "INSERT INTO cells VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET settings = excluded.settings",
+                ((c.question, c.model, c.settings) for c in cells),
+            )
+            writer.execute(  # of settings under which nothing was ever recorded
+                "DELETE FROM failures AS f WHERE NOT EXISTS (SELECT 1 FROM cells c WHERE c.question = f.question "
+                "AND c.model = f.model AND c.settings = f.settings)"
+            )
+
+    # What came.
+
+    def store(self, outcomes: Sequence[Outcome]) -> None:
+        """Commit what became of some requests, all or nothing."""
+        with self._transaction() as writer:
+            for outcome in outcomes:
+                _insert(writer, outcome)
+
+    def missing(self, cell: Cell, start: int, stop: int, *, retry_failed: bool = False) -> list[int]:
+        """Sample indices from `start` to `stop` that are neither recorded nor (unless asked again) given up."""
+        done = set()
+        for table in ("samples",) if retry_failed else ("samples", "failures"):
+            done |= {
+                index
+                for (index,) in self._read(
+                    f"SELECT sample_index FROM {table} WHERE question = ? AND model = ? AND settings = ? "
+                    "AND sample_index >= ? AND sample_index < ?",
+                    (cell.question, cell.model, cell.settings, start, stop),
+                )
+            }
+        return [index for index in range(start, stop) if index not in done]
+
+    def counts(self, table: str, model: str, samples: int) -> dict[str, int]:
+        """How many of the first `samples` of each question are in a table, "samples" or "failures"."""
+        query = f"SELECT question, COUNT(*) FROM {table} WHERE model = ? AND sample_index < ? GROUP BY question"
+        return dict(self._read(query, (model, samples)))
+
+    def spend(self) -> list[dict[str, Any]]:
+        """Requests, tokens, cost and latency of each model that was asked, over all runs."""
+        names = ("model", "requests", "refused", "input_tokens", "output_tokens", "cost", "latency")
+        rows = self._read(
+            "SELECT model, COUNT(*), COUNT(error), SUM(input_tokens), SUM(output_tokens), SUM(cost), AVG(latency) "
+            "FROM requests GROUP BY model"
+        )
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def reasons(self) -> list[tuple[str, str, int]]:
+        """Model, reason and number of the samples that were given up, most frequent first."""
+        return self._read("SELECT model, reason, COUNT(*) FROM failures GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2")
+
+    def period(self) -> tuple[float, float] | None:
+        """When the first and the last request ended, seconds since 1970 UTC."""
+        first, last = self._read("SELECT MIN(time), MAX(time) FROM requests")[0]
+        return None if first is None else (first, last)
+
+    def samples(self, cell: Cell) -> list[dict[str, Any]]:
+        """Every sample of a cell with the facts of its request, in order."""
+        columns = ", ".join([f"s.{name}" for name in _OF_SAMPLE] + [f"r.{name}" for name in _OF_REQUEST])
+        rows = self._read(
+            f"SELECT {columns} FROM samples s JOIN requests r USING (request) "
+            "WHERE s.question = ? AND s.model = ? AND s.settings = ? ORDER BY s.sample_index",
+            (cell.question, cell.model, cell.settings),
+        )
+        names = (*_OF_SAMPLE, "request_output_tokens", *_OF_REQUEST[1:])
+        return [{**dict(zip(names, row, strict=True)), "text": _as_text(row[1])} for row in rows]
+
+    def any_sample(self, condition: str) -> bool:
+        """Whether some sample, joined with its request, fulfils a condition in SQL."""
+        query = f"SELECT EXISTS (SELECT 1 FROM samples s JOIN requests r USING (request) WHERE {condition})"
+        return bool(self._read(query)[0][0])
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    # An exclusive transaction on an empty file: the system lets go of it when the process ends, however it ends.
+    lock = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        raise RecordError(
+            f"{path.parent}: another process is recording into this folder; wait for it, or give another --out"
+        ) from None
+    return lock
+
+
+def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:
+    cell, reply = outcome.cell, outcome.reply or Reply(())
+    request = writer.execute(
+        "INSERT INTO requests (model, question, server, asked, choices, error, input_tokens, output_tokens, cost, "
+        "latency, served_model, fingerprint, request_id, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(cell.model, cell.question, outcome.server, outcome.asked, len(reply.choices), outcome.error),
+            *(reply.input_tokens, reply.output_tokens, outcome.cost, outcome.latency),
+            *(_storable(reply.served_model), _storable(reply.fingerprint), _storable(reply.request_id), outcome.time),
+        ),
+    ).lastrowid
+    key = (cell.question, cell.model, cell.settings)
+    for index, choice in zip(outcome.indices, reply.choices, strict=False):
+        writer.execute(
+            "INSERT INTO samples (question, model, settings, sample_index, text, finish_reason, confidence, "
+            "output_tokens, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(*key, index, _storable(choice.text), _storable(choice.finish_reason)),
+                *(choice.confidence, choice.output_tokens, request),
+            ),
+        )
+        writer.execute(
+            "DELETE FROM failures WHERE question = ? AND model = ? AND settings = ? AND sample_index = ?", (*key, index)
+        )
+    writer.executemany(
+        "INSERT OR REPLACE INTO failures (question, model, settings, sample_index, reason, request) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        ((*key, index, outcome.error, request) for index in outcome.failed),
+    )
+
+
+def _storable(text: str | None) -> str | bytes | None:
+    """Half a surrogate pair, which JSON can hold, is no Unicode text: such a text is kept as bytes."""
+    if text is None:
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _as_text(stored: str | bytes) -> str:
+    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
+
+
+def _others(model: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in model.items() if name not in ("identity", "server", "samples")}

@@ -1,0 +1,160 @@
+"""Price tables: what they cost, keep and refuse."""
+
+import datetime
+import json
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim import MssimError
+from mssim.recorder.prices import Prices, read_prices
+
+DAY = datetime.date(2026, 11, 1)
+TABLE = """
+date = 2026-11-01
+currency = "EUR"
+per_tokens = 1000
+[models."gpt-4o-mini"]
+input = 0.15
+output = 0.60
+[models.free]
+input = 0
+output = 0
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def writes(text):
+        path = tmp_path / "prices.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return writes
+
+
+def test_a_table_is_read_as_written_and_describes_itself_in_json(write):
+    prices = read_prices(str(write(TABLE)))
+    assert prices == Prices(DAY, {"gpt-4o-mini": (0.15, 0.6), "free": (0, 0)}, currency="EUR", per_tokens=1000)
+    assert json.loads(json.dumps(prices.describe())) == {
+        "date": "2026-11-01",
+        "currency": "EUR",
+        "per_tokens": 1000,
+        "models": {"gpt-4o-mini": {"input": 0.15, "output": 0.6}, "free": {"input": 0, "output": 0}},
+    }
+
+
+def test_currency_and_tokens_have_defaults(write):
+    prices = read_prices(write("date = 2026-11-01\n[models.a]\ninput = 1\noutput = 2\n"))
+    assert (prices.currency, prices.per_tokens) == ("USD", 1_000_000)
+
+
+@given(
+    st.tuples(st.integers(0, 10**4), st.integers(0, 10**4)),
+    st.integers(1, 10**6),
+    st.tuples(st.integers(0, 10**8), st.integers(0, 10**8)),
+)
+def test_the_cost_is_tokens_times_price(price, per_tokens, tokens):
+    prices = Prices(DAY, {"m": price}, per_tokens=per_tokens)
+    exact = sum(Fraction(p * t, per_tokens) for p, t in zip(price, tokens, strict=True))
+    assert prices.cost(["m"], *tokens) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_names_are_tried_in_order():
+    prices = Prices(DAY, {"small": (1, 2), "org/Small": (3, 4)})
+    assert prices.price_of(["small", "org/Small"]) == (1, 2)
+    assert prices.price_of(["mine", "org/Small"]) == (3, 4)
+
+
+def test_a_model_without_a_price_is_refused_under_all_its_names():
+    prices = Prices(DAY, {"small": (1, 2)})
+    for ask in (prices.price_of, lambda names: prices.cost(names, 1, 1)):
+        with pytest.raises(MssimError) as error:
+            ask(["smal", "org/Small"])
+        assert str(error.value) == (
+            "no price for model 'smal' or 'org/Small'; add it to the price table, "
+            "or did you mean 'small'? choose from 'small'"
+        )
+
+
+def test_prices_cannot_be_changed():
+    given_ = {"m": (1, 2)}
+    prices = Prices(DAY, given_)
+    given_["m"] = (5, 5)
+    assert prices.models["m"] == (1, 2)
+    with pytest.raises(TypeError):
+        prices.models["m"] = (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("date = 2026-11-01", "", "date is missing; prices change, so say when these were looked up"),
+        ("2026-11-01", '"2026-11-01"', "date='2026-11-01' is text; write it without quotes, e.g. date = 2026-11-01"),
+        ("2026-11-01", "2026-11-01T10:00:00", "give the day on which the prices were looked up"),
+        ("2026-11-01", "2026", "date=2026; give the day on which the prices were looked up"),
+        ('"EUR"', '" "', "currency=' '; give its name"),
+        ('"EUR"', "5", "currency=5; give its name"),
+        ("1000", "0", "per_tokens=0; give a whole number from 1"),
+        ("1000", "1e3", "per_tokens=1000.0; give a whole number from 1"),
+        ("0.15", "-0.15", "price of 'gpt-4o-mini': input=-0.15; give a number from 0"),
+        ("0.60", "inf", "price of 'gpt-4o-mini': output=inf; give a number from 0"),
+        ("0.60", "nan", "price of 'gpt-4o-mini': output=nan; give a number from 0"),
+        ("0.60", '"0.60"', "price of 'gpt-4o-mini': output='0.60'; give a number from 0"),
+        ("0.60", "true", "price of 'gpt-4o-mini': output=True; give a number from 0"),
+        ("output = 0.60", "", "models.gpt-4o-mini: output is missing; give the price of output tokens, 0 if they"),
+        ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'; did you mean 'output'?"),
+        ("currency", "curency", "unknown key 'curency'; did you mean 'currency'? choose from 'date', 'currency'"),
+        (
+            '."gpt-4o-mini"',
+            ".gpt-4.1",
+            "models.gpt-4: unknown key '1'; choose from 'input', 'output'; a name with dots",
+        ),
+        ("[models.free]", "[models]\nx = 3\n[models.free]", "models.x is of type int; write a table: [models.x]"),
+        ("date =", "date", "not TOML ("),
+    ],
+)
+def test_a_bad_table_is_refused_in_one_line_that_names_the_file(write, old, new, says):
+    path = write(TABLE.replace(old, new, 1))
+    with pytest.raises(MssimError) as error:
+        read_prices(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"a = " + b"[" * 100_000])
+def test_a_damaged_file_is_refused(write, text):
+    with pytest.raises(MssimError, match=r"prices\.toml: not TOML"):
+        read_prices(write(text))
+
+
+@pytest.mark.parametrize("text", ["date = 2026-11-01", "date = 2026-11-01\nmodels = {}"])
+def test_a_table_without_models_is_refused(write, text):
+    with pytest.raises(MssimError, match="give the prices of at least one model"):
+        read_prices(write(text))
+
+
+def test_models_must_be_a_table(write):
+    with pytest.raises(MssimError, match=r"models is of type int; write a table: \[models\]"):
+        read_prices(write("date = 2026-11-01\nmodels = 5"))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(MssimError, match=r"no\.toml: cannot be read \(No such file or directory\)"):
+        read_prices(tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize("pair", [1.0, (1.0,), (1, 2, 3), "12", {"input": 1, "output": 2}])
+def test_a_price_is_a_pair(pair):
+    with pytest.raises(MssimError, match="give a pair, for input and for output tokens"):
+        Prices(DAY, {"m": pair})
+
+
+@pytest.mark.parametrize("price", [math.nan, math.inf, -1, None, "1"])
+def test_a_price_is_a_finite_number_from_0(price):
+    with pytest.raises(MssimError, match="give a number from 0"):
+        Prices(DAY, {"m": (1.0, price)})
