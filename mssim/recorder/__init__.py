@@ -4,12 +4,12 @@ from mssim.recorder.journal import Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.prices import Prices, read_prices
+from mssim.recorder.progress import Progress, Status, status
 from mssim.recorder.questions import read_questions
 from mssim.recorder.reading import plan_from_options, read_plan
-from mssim.recorder.record import record
-from mssim.recorder.run import Progress, Retry
+from mssim.recorder.recording import record
+from mssim.recorder.run import Retry
 from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed, Sampler
-from mssim.recorder.status import Status, status
 
 __all__ = [
     "Choice",

@@ -17,6 +17,7 @@ from mssim.recorder.budget import Budget, Need
 from mssim.recorder.commits import Commits
 from mssim.recorder.journal import Cell, Journal, Outcome
 from mssim.recorder.plan import ModelPlan, Server
+from mssim.recorder.progress import Progress
 from mssim.recorder.sampler import Reply, Request, RequestFailed, Sampler
 
 _BLOCK = 16  # samples of a question in a row: a recording that stops early has about as many of every question
@@ -41,42 +42,6 @@ class Retry:
     def wait(self, attempt: int) -> float:
         """Seconds to wait after an attempt, counted from 1."""
         return float(min(self.first * 2.0 ** (attempt - 1), self.most) * random.uniform(0.5, 1))
-
-
-@dataclass
-class Progress:
-    """How far a recording is.
-
-    Attributes
-    ----------
-    wanted, done, failed : int
-        Samples that the plan wants, that are there, and that were given up.
-    arrived, seconds : int, float
-        Samples of this run and how long it has taken.
-    in_flight : int
-        Requests under way.
-    cost : float, optional
-        Over all runs, in `currency`.
-    """
-
-    wanted: int
-    done: int
-    failed: int
-    arrived: int = 0
-    seconds: float = 0.0
-    in_flight: int = 0
-    cost: float | None = None
-    currency: str = ""
-
-    @property
-    def left(self) -> int:
-        """Samples that are neither there nor given up."""
-        return self.wanted - self.done - self.failed
-
-    @property
-    def rate(self) -> float:
-        """Samples per second of this run."""
-        return self.arrived / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass

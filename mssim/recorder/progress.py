@@ -1,4 +1,4 @@
-"""How far a recording is: samples, failures and spend, from its journal."""
+"""How far a recording is: while it runs, and from its journal at any time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,42 @@ from pathlib import Path
 import pandas as pd
 
 from mssim.recorder.journal import Journal
+
+
+@dataclass
+class Progress:
+    """How far a recording is.
+
+    Attributes
+    ----------
+    wanted, done, failed : int
+        Samples that the plan wants, that are there, and that were given up.
+    arrived, seconds : int, float
+        Samples of this run and how long it has taken.
+    in_flight : int
+        Requests under way.
+    cost : float, optional
+        Over all runs, in `currency`.
+    """
+
+    wanted: int
+    done: int
+    failed: int
+    arrived: int = 0
+    seconds: float = 0.0
+    in_flight: int = 0
+    cost: float | None = None
+    currency: str = ""
+
+    @property
+    def left(self) -> int:
+        """Samples that are neither there nor given up."""
+        return self.wanted - self.done - self.failed
+
+    @property
+    def rate(self) -> float:
+        """Samples per second of this run."""
+        return self.arrived / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True)

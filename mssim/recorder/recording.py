@@ -20,10 +20,10 @@ from mssim.recorder.journal import Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.prices import read_prices
+from mssim.recorder.progress import Progress, Status, read_status
 from mssim.recorder.questions import check_questions, messages, read_questions
-from mssim.recorder.run import Progress, Retry, Run, Target
+from mssim.recorder.run import Retry, Run, Target
 from mssim.recorder.sampler import Sampler
-from mssim.recorder.status import Status, read_status
 
 
 def record(

@@ -1,0 +1,180 @@
+import ctypes
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mssim import RecordError
+from mssim.recorder import Choice, Journal, Reply, status
+from mssim.recorder.journal import Cell, Outcome
+from tests.recording import Client, collect, plan, questions, stored
+
+CELL = Cell("q", "a", "hash")
+
+
+def outcome(*texts, index=0, error=None, failed=()):
+    reply = Reply(tuple(Choice(text) for text in texts), 1, 1, "m", "f", "r")
+    return Outcome(CELL, "http://x", len(texts), range(index, index + len(texts)), reply, error, failed, 0.1, 1e9, None)
+
+
+def opened(folder):
+    journal = Journal(folder, record=True)
+    journal.write_plan(
+        {"a": {"identity": {}, "server": "http://x", "samples": 9}},
+        [{"question_id": "q", "question": "?", "truth": "7"}],
+        [CELL],
+    )
+    return journal
+
+
+@given(text=st.text(st.characters(codec=None)))
+@example("\0")
+@example("a\0b")
+@example("\ud800 half a pair")
+@example("\U0001f600\u202e")
+@example("x" * 10**6)
+@example("'); DROP TABLE samples; --")
+def test_texts_come_back_as_they_were(tmp_path_factory, text):
+    with opened(tmp_path_factory.mktemp("pool")) as journal:
+        journal.store([outcome(text)])
+        assert [sample["text"] for sample in journal.samples(CELL)] == [text]
+
+
+def test_a_commit_holds_all_of_its_outcomes_or_none(tmp_path):
+    with opened(tmp_path) as journal:
+        journal.store([outcome("x")])
+        with pytest.raises(RecordError, match="UNIQUE constraint failed"):
+            journal.store([outcome("y", index=1), outcome("z")])
+        assert [sample["text"] for sample in journal.samples(CELL)] == ["x"]
+        assert journal.spend()[0]["requests"] == 1
+
+
+def test_missing_are_those_neither_there_nor_given_up(tmp_path):
+    with opened(tmp_path) as journal:
+        journal.store([outcome("x", "y", index=2), outcome(error="no", failed=[5, 6])])
+        assert journal.missing(CELL, 0, 8) == [0, 1, 4, 7]
+        assert journal.missing(CELL, 0, 8, retry_failed=True) == [0, 1, 4, 5, 6, 7]
+        assert journal.missing(Cell("q", "a", "other"), 0, 3) == [0, 1, 2]
+        journal.store([outcome("z", index=5)])
+        assert journal.reasons() == [("a", "no", 1)]
+
+
+def test_a_second_recorder_is_refused_and_the_first_goes_on(tmp_path):
+    with opened(tmp_path) as journal:
+        with pytest.raises(RecordError, match="another process is recording into this folder; wait for it"):
+            Journal(tmp_path, record=True)
+        journal.store([outcome("x")])
+        assert status(tmp_path).to_frame()["recorded"].tolist() == [1]
+    Journal(tmp_path, record=True).close()
+
+
+def test_a_folder_without_a_journal_is_refused(tmp_path):
+    with pytest.raises(RecordError, match=r"has no journal.sqlite: nothing was recorded there; give the folder of a"):
+        status(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RecordError, match="what was committed is safe: make sure that the folder can be written"):
+        collect(tmp_path / "file" / "pool", Client())
+
+
+def test_a_damaged_or_newer_journal_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "journal.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(RecordError, match="file is not a database"):
+        collect(tmp_path, Client())
+    assert (tmp_path / "journal.sqlite").read_bytes() == b"not a database" * 100
+    (tmp_path / "newer").mkdir()
+    with sqlite3.connect(tmp_path / "newer" / "journal.sqlite") as newer:
+        newer.execute("PRAGMA user_version = 9")
+    newer.close()
+    with pytest.raises(RecordError, match="journal version 9; this mssim reads version 1"):
+        collect(tmp_path / "newer", Client())
+
+
+def test_a_full_disk_ends_it_with_the_journal_intact(tmp_path, monkeypatch):
+    class Kept(Journal):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            journals.append(self)
+
+    class Filling(Client):
+        async def sample(self, request):
+            if len(self.requests) == 10:  # from now on the file may not grow
+                journals[0]._writer.execute("PRAGMA max_page_count = 1")
+            return await super().sample(request)
+
+    journals = []
+    monkeypatch.setattr("mssim.recorder.recording.Journal", Kept)
+    client = Filling(lambda _: Reply((Choice("x" * 3000),)))
+    with pytest.raises(RecordError, match=r"database or disk is full; what was committed is safe.*could not be stored"):
+        collect(tmp_path, client, plan(samples=30, concurrency=4))
+    kept = stored(tmp_path)
+    assert 5 <= len(kept) < 20
+    assert len(client.requests) - len(kept) <= 4
+    with sqlite3.connect(tmp_path / "journal.sqlite") as checked:
+        assert checked.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    checked.close()
+    again = Client()
+    assert collect(tmp_path, again, plan(samples=30)).complete
+    assert len(again.requests) == 90 - len(kept)
+
+
+def without_override():
+    """Make even root obey the permissions of files, in this process and those that it becomes."""
+    ctypes.CDLL(None, use_errno=True).prctl(24, 1, 0, 0, 0)  # drop CAP_DAC_OVERRIDE from the bounding set
+
+
+def in_read_only(folder, command):
+    folder.chmod(0o555)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "mssim", *command],
+            capture_output=True,
+            text=True,
+            preexec_fn=without_override,
+            check=False,
+        )
+    finally:
+        folder.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's way of taking root's rights away")
+def test_a_read_only_folder_is_refused_in_one_line_and_its_status_is_read(tmp_path):
+    table, pool = tmp_path / "questions.csv", tmp_path / "pool"
+    table.write_text("question_id,question,truth\nq0,Ask 0,7\nq1,Ask 1,7\nq2,Ask 2,7\n")
+    collect(pool, Client())
+    before = {path.name: path.read_bytes() for path in pool.iterdir()}
+    asked = [
+        "record",
+        str(table),
+        "--model",
+        "a",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--samples",
+        "5",
+        "--out",
+        str(pool),
+    ]
+    done = in_read_only(pool, asked)
+    if done.returncode != 2 and os.geteuid() == 0:
+        pytest.skip("root cannot give its rights up here")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "what was committed is safe: make sure that the folder can be written" in done.stderr
+    shown = in_read_only(pool, ["record", "--status", "--out", str(pool)])
+    assert (shown.returncode, "12" in shown.stdout) == (0, True)
+    assert {path.name: path.read_bytes() for path in pool.iterdir()} == before
+
+
+def test_it_can_be_read_while_it_is_written(tmp_path):
+    class Looking(Client):
+        async def sample(self, request):
+            seen.append(status(tmp_path).to_frame()["recorded"].item())
+            return await super().sample(request)
+
+    seen = []
+    collect(tmp_path, Looking(), plan(concurrency=1), questions(2))
+    assert seen == list(range(8))
