@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,28 +17,25 @@ from mssim.errors import MssimError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mssim.recorder import Progress, Status
+    from mssim.recorder import Plan, Progress, Status
 
 _LOG_EVERY = 60.0  # seconds
 
 
 def record(
+    out: Annotated[Path, typer.Option(help="Pool folder; recording goes on where it stopped.")],
     questions: Annotated[
         Path | None,
         typer.Argument(help="JSONL, CSV or Parquet: question_id, question, truth, optional choices and cluster."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Pool folder; recording goes on where it stopped.")] = Path("pool"),
     model: Annotated[
         list[str] | None, typer.Option(help="NAME in the pool, or NAME=MODEL_ID if the server has another. Repeat it.")
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Of the server, e.g. http://127.0.0.1:8000/v1.")] = None,
-    plan: Annotated[
-        Path | None, typer.Option(help="TOML file with all of this, for several models and servers.")
+    samples: Annotated[int | None, typer.Option(help="Per model and question.  [default: 512]")] = None,
+    samples_per_request: Annotated[
+        int | None, typer.Option(help="Ask for so many at once (n), if the server can.  [default: 1]")
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Per model and question.  [default: 512, or what --plan says]")
-    ] = None,
-    samples_per_request: Annotated[int, typer.Option(help="Ask for so many at once (n), if the server can.")] = 1,
     template: Annotated[
         Path | None, typer.Option(help="Prompt: a text file with {{question}}, {{choices}} or any other column.")
     ] = None,
@@ -47,20 +44,24 @@ def record(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE, sent with each request. Repeat it.  [default: temperature=1.0]"),
     ] = None,
-    logprobs: Annotated[bool, typer.Option(help="Record the mean log-probability, as confidence.")] = False,
+    logprobs: Annotated[
+        bool | None, typer.Option("--logprobs", help="Record the mean log-probability, as confidence.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Base from which every sample gets a seed of its own.")] = None,
     key_env: Annotated[
         str | None, typer.Option(help="Environment variable with the key.  [default: OPENAI_API_KEY, if set]")
     ] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests at a time.")] = 32,
-    timeout: Annotated[float, typer.Option(help="Seconds for one request.")] = 600.0,
+    concurrency: Annotated[int | None, typer.Option(help="Requests at a time.  [default: 32]")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds for one request.  [default: 600]")] = None,
     prices: Annotated[Path | None, typer.Option(help="TOML file: what tokens cost, and at what date.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="TOML file that says all this for several models, servers.")] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop before all runs together cost more.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop before they take more tokens, with prompts.")] = None,
     max_requests: Annotated[int | None, typer.Option(help="Stop before they make more requests.")] = None,
-    retry_failed: Annotated[bool, typer.Option(help="Ask again for samples that were given up.")] = False,
-    new_server: Annotated[bool, typer.Option(help="Accept that a model is served at another address now.")] = False,
-    status: Annotated[bool, typer.Option(help="Show how far the recording is, and ask for nothing.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again for samples given up.")] = False,
+    new_server: Annotated[bool, typer.Option("--new-server", help="A model has moved to another address.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first prompts and ask for nothing.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Show how far it is and ask for nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Record samples of language models, from any server that speaks OpenAI's protocol, into a pool.
@@ -74,59 +75,78 @@ def record(
     from mssim import recorder
 
     if status:
-        found = recorder.status(out)
-    else:
-        if questions is None:
-            raise MssimError("give a file of questions, or --status to see how far a recording is")
-        if plan is not None:
-            if model or base_url:
-                raise MssimError("--plan names the models and servers; leave --model and --base-url out")
-            asked = recorder.read_plan(plan, samples=samples)
-        else:
-            if not model or base_url is None:
-                raise MssimError("give --model NAME and --base-url URL, or --plan FILE for several servers")
-            asked = recorder.plan_from_options(
-                model,
-                base_url=base_url,
-                samples=512 if samples is None else samples,
-                samples_per_request=samples_per_request,
-                template=template,
-                system=system,
-                settings=setting or [],
-                logprobs=logprobs,
-                seed=seed,
-                key_env=key_env,
-                concurrency=concurrency,
-                timeout=timeout,
-                prices=prices,
-            )
-        for warning in asked.warnings():
-            print(f"mssim: warning: {warning}", file=sys.stderr)
-        with _reporting() as report:
-            found = recorder.record(
-                questions,
-                asked,
-                out,
-                max_requests=max_requests,
-                max_tokens=max_tokens,
-                max_cost=max_cost,
-                retry_failed=retry_failed,
-                new_server=new_server,
-                report=report,
-            )
+        _show(recorder.status(out), as_json=json)
+        return
+    if questions is None:
+        raise MssimError("give a file of questions, or --status to see how far a recording is")
+    options: dict[str, Any] = {"samples_per_request": samples_per_request, "template": template, "system": system}
+    options |= {"settings": setting, "logprobs": logprobs, "seed": seed, "key_env": key_env}
+    options |= {"concurrency": concurrency, "timeout": timeout, "prices": prices}
+    asked = _plan(plan, model, base_url, samples, {k: v for k, v in options.items() if v is not None})
+    for warning in asked.warnings():
+        print(f"mssim: warning: {warning}", file=sys.stderr)
+    if dry_run:
+        _show_prompts(questions, asked)
+        return
+    with _reporting() as report:
+        found = recorder.record(
+            questions,
+            asked,
+            out,
+            max_requests=max_requests,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            retry_failed=retry_failed,
+            new_server=new_server,
+            report=report,
+        )
     _show(found, as_json=json)
-    if not found.complete:
-        raise typer.Exit(1)
+
+
+def _plan(
+    path: Path | None, models: list[str] | None, base_url: str | None, samples: int | None, options: dict[str, Any]
+) -> Plan:
+    from mssim.recorder import plan_from_options, read_plan
+
+    if path is None:
+        if not models or base_url is None:
+            raise MssimError("give --model NAME and --base-url URL, or --plan FILE for several servers")
+        return plan_from_options(models, base_url=base_url, samples=512 if samples is None else samples, **options)
+    if models or base_url is not None:
+        raise MssimError("--plan names the models and servers; leave --model and --base-url out")
+    if options:
+        name = "set" if "settings" in options else next(iter(options)).replace("_", "-")
+        raise MssimError(f"--{name}: write it into {path}; of what --plan says only --samples can be given beside it")
+    return read_plan(path, samples=samples)
+
+
+def _show_prompts(questions: Path, asked: Plan) -> None:
+    from mssim.recorder.questions import messages, read_questions
+
+    table = read_questions(questions)
+    first = table.slice(0, 1).to_pylist()[0]
+    for model in asked.resolve(table).models:
+        wanted = table.num_rows * model.samples
+        print(
+            f"== {model.name}: {table.num_rows} questions x {model.samples} samples = {wanted} samples, "
+            f"{table.num_rows * -(-model.samples // model.samples_per_request)} requests to {model.server.base_url}\n"
+            f"settings: {dict(model.settings)}"
+        )
+        assert model.template is not None
+        for message in messages(model.template, model.system, first):
+            print(f"-- {message['role']}\n{message['content']}")
 
 
 def _show(found: Status, *, as_json: bool) -> None:
     print_frame(found.to_frame(), as_json=as_json)
-    for row in found.reasons.head(10).itertuples(index=False):
-        print(f"mssim: {row.samples} samples of {row.model} were given up: {row.reason}", file=sys.stderr)
+    for model, reason, samples in found.reasons.head(10).itertuples(index=False):
+        print(f"mssim: {samples} samples of {model} were given up: {reason}", file=sys.stderr)
     if len(found.reasons):
         print("mssim: run the same command with --retry-failed to ask for them again", file=sys.stderr)
     for note in found.notes:
         print(f"mssim: {note}", file=sys.stderr)
+    if not found.complete:
+        raise typer.Exit(1)
 
 
 @contextmanager
