@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -631,3 +632,12 @@ def test_a_damaged_file_is_refused(plan_file, text):
 
 def test_a_missing_file_is_refused(tmp_path):
     says(lambda: read_plan(tmp_path / "no.toml"), "no.toml: cannot be read (No such file or directory)")
+
+
+def test_the_example_is_a_plan():
+    plan = read_plan(Path(__file__).parents[1] / "examples" / "record.toml")
+    assert [(model.name, model.samples, model.samples_per_request) for model in plan.models] == [
+        ("llama", 512, 8),
+        ("other", 512, 1),
+    ]
+    assert "{{question}}" in plan.models[0].template

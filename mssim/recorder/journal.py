@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -103,7 +102,6 @@ class Journal:
     def __init__(self, folder: Path, *, record: bool = False) -> None:
         self.path = folder / NAME
         self._lock: sqlite3.Connection | None = None
-        self._reading = threading.Lock()
         with self._clear_errors():
             if record:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +179,7 @@ class Journal:
                 raise
 
     def _read(self, query: str, values: Iterable[Any] = ()) -> list[Any]:
-        with self._clear_errors(), self._reading:
+        with self._clear_errors():
             return self._reader.execute(query, tuple(values)).fetchall()
 
     # What is asked of whom.

@@ -195,7 +195,8 @@ class Run:
             indices = [index for index in indices if index not in {*outcome.indices, *outcome.failed}]
             attempt = 0 if outcome.indices or outcome.failed else attempt + 1
             if failure is not None and indices:
-                alone = alone or not (outcome.failed or self._again(failure, attempt))
+                if not alone and not outcome.failed and not self._again(failure, attempt):
+                    alone, attempt = True, 0
                 if failure.transient:
                     await self._pause(target.plan.server, failure, attempt)
 

@@ -1,0 +1,418 @@
+r"""A chat-completions server on loopback that answers as OpenAI's does, and misbehaves when told to.
+
+It speaks plain asyncio streams, so that it can break the protocol on purpose: FAULTS lists all that a recorder must
+survive. It is a process of its own in every case, so that killing the recorder leaves it alone:
+
+    python -m tests.chat_server --port 8000 '{"faults": {"reset": 0.1, "server_error": 0.2}, "log": "log.jsonl"}'
+
+prints its base URL and ends when its stdin closes, or on SIGTERM. In a test:
+
+    with serving(faults={"reset": 0.1}) as server:
+        record(server.base_url)
+        served = server.log("sent")
+
+Answer j of request r (both from 0, in the order of arrival) is `sample_text(r, j, last message)`, so every text is
+there once. The log has one JSON object a line:
+
+    received  number, time, in_flight (this one too), method, path, model, last (text of the last message), n, seed,
+              keys (of the body), headers (names), authorization (value or null)
+    sent      number, time, kind ("ok", a fault or a refusal), status, texts (what a client can read of it)
+    lost      number, time: the client went away before all of it was sent
+
+`sent` is written just before the bytes leave, so whatever a client holds is in the log already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import itertools
+import json
+import math
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+from typing import Any, NamedTuple
+
+from mssim.errors import MssimError, choose_from, is_number
+
+STATUS_OF = {  # faults that are an error status; all but the last three are worth another try
+    "rate_limit": 429,  # without Retry-After
+    "rate_limit_after": 429,  # Retry-After in seconds
+    "rate_limit_date": 429,  # Retry-After as a date
+    "server_error": 500,
+    "overloaded": 503,
+    "timeout_408": 408,
+    "conflict_409": 409,
+    "forbidden_403": 403,
+    "not_found_404": 404,
+    "teapot_418": 418,
+}
+BROKEN = (  # faults that leave nothing to read
+    "reset",  # the connection is reset before any byte
+    "half_body",  # all headers, half of the body, end of the connection
+    "invalid_json",  # status 200 from here on
+    "html",
+    "empty_choices",
+    "no_choices",
+    "null_choices",
+    "null_content",
+    "wrong_types",
+)
+FAULTS = (*STATUS_OF, *BROKEN, "late", "fewer")  # late: after `late` seconds; fewer: half of the choices asked for
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server does; all of it can be written as JSON."""
+
+    log: str | None = None  # file to append to
+    texts: Sequence[str] = ()  # texts of the choices, in turn; none: `sample_text`
+    say: Mapping[str, str] = field(default_factory=dict)  # model -> the text of its every choice
+    honours_n: bool | str = True  # True, "one" (a single choice whatever n) or "refuse" (status 400 when n > 1)
+    delay: float = 0.0  # seconds before every answer
+    auth: str | None = None  # the key that must be sent
+    context_limit: float = math.inf  # words that a prompt may have
+    faults: Mapping[str, float] = field(default_factory=dict)  # fault -> probability; at most one per request
+    fault_seed: int = 0
+    first: Sequence[str] = ()  # what happens to the first requests, in order: faults or "ok"
+    retry_after: float = 0.0  # seconds
+    late: float = 1.0  # seconds
+
+    def __post_init__(self) -> None:
+        for name in [*self.faults, *(name for name in self.first if name != "ok")]:
+            if name not in FAULTS:
+                raise MssimError(f"unknown fault {name!r}; {choose_from(name, FAULTS)}")
+        shares = list(self.faults.values())
+        if not all(is_number(share) and 0 <= share <= 1 for share in shares) or sum(shares) > 1 + 1e-9:
+            raise MssimError(f"faults={dict(self.faults)!r}; give probabilities that sum to at most 1")
+        if self.honours_n not in (True, "one", "refuse"):
+            raise MssimError(f"honours_n={self.honours_n!r}; give True, 'one' or 'refuse'")
+        for name in ("delay", "retry_after", "late", "context_limit"):
+            if not is_number(value := getattr(self, name)) or not value >= 0:
+                raise MssimError(f"{name}={value!r}; give a number from 0")
+        if isinstance(self.texts, str) or not all(isinstance(text, str) for text in self.texts):
+            raise MssimError("texts: give a list of texts")
+
+
+# What is answered -----------------------------------------------------------------------------------------------------
+
+
+def sample_text(number: int, choice: int, last: str) -> str:
+    """Text of one choice; the answers are the digits, so that a question has several answer classes."""
+    digest = hashlib.sha256(last.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"sample {number}.{choice} of {digest}: the answer is \\boxed{{{(number + choice) % 10}}}"
+
+
+def word_logprob(position: int) -> float:
+    """Log-probability of the word at a position (from 0) of any text: -1/8, -2/8, -3/8, -4/8, -1/8, ..."""
+    return -(position % 4 + 1) / 8
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    asked: dict[str, Any]  # the body; empty if it is no JSON object
+    prompt: list[str]  # text of each message
+
+
+class Reply(NamedTuple):
+    kind: str
+    body: bytes = b""
+    status: int = 200
+    headers: str = ""  # further ones, each with its end of line
+    texts: Sequence[str] = ()
+    content_type: str = "application/json"
+
+
+def words(texts: Sequence[str]) -> int:
+    return sum(len(text.split()) for text in texts)
+
+
+def to_json(value: Any) -> bytes:
+    """JSON in plain UTF-8, as most servers send it; in escapes where a lone surrogate cannot be UTF-8."""
+    try:
+        return json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+def refused(kind: str, status: int, message: str, *, code: str | None = None, headers: str = "") -> Reply:
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
+    return Reply(kind, to_json({"error": error}), status, headers)
+
+
+def status_fault(fault: str, seconds: float) -> Reply:
+    after = {"rate_limit_after": f"{seconds:g}", "rate_limit_date": formatdate(time.time() + seconds, usegmt=True)}
+    headers = f"Retry-After: {after[fault]}\r\n" if fault in after else ""
+    return refused(fault, STATUS_OF[fault], f"told to fail: {fault}", code=fault, headers=headers)
+
+
+def choice_of(index: int, text: str, logprobs: bool) -> dict[str, Any]:
+    tokens = [
+        {"token": word, "logprob": word_logprob(position), "bytes": None, "top_logprobs": []}
+        for position, word in enumerate(text.split() if logprobs else [])
+    ]
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": text, "refusal": None},
+        "logprobs": {"content": tokens, "refusal": None} if logprobs else None,
+        "finish_reason": "stop",
+    }
+
+
+def completion(number: int, request: Request, texts: Sequence[str]) -> dict[str, Any]:
+    words_in, words_out = words(request.prompt), words(texts)
+    logprobs = request.asked.get("logprobs") is True
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": f"{request.asked['model']}-2026",
+        "system_fingerprint": "fp_test",
+        "choices": [choice_of(index, text, logprobs) for index, text in enumerate(texts)],
+        "usage": {"prompt_tokens": words_in, "completion_tokens": words_out, "total_tokens": words_in + words_out},
+    }
+
+
+def broken(fault: str, whole: dict[str, Any]) -> Reply:
+    """What a fault of BROKEN makes of a whole answer; a reset or half a body is left to the sending."""
+    match fault:
+        case "html":
+            return Reply(fault, b"<!doctype html><title>Sign in</title>", content_type="text/html")
+        case "invalid_json":
+            return Reply(fault, to_json(whole)[:-1])
+        case "empty_choices":
+            whole["choices"] = []
+        case "no_choices":
+            del whole["choices"]
+        case "null_choices":
+            whole["choices"] = None
+        case "null_content":
+            for choice in whole["choices"]:
+                choice["message"]["content"] = None
+        case "wrong_types":
+            whole |= {"choices": "abc", "usage": []}
+    return Reply(fault, to_json(whole))
+
+
+# The server -----------------------------------------------------------------------------------------------------------
+
+
+class ChatServer:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.numbers = itertools.count()
+        self.in_flight = 0
+        self.texts = itertools.cycle(options.texts)
+        self.first = iter(options.first)
+        self.random = random.Random(options.fault_seed)
+        self.kinds = [*options.faults, "ok"]
+        self.weights = [*options.faults.values(), max(0.0, 1 - sum(options.faults.values()))]
+        flags = os.O_APPEND | os.O_CREAT | os.O_WRONLY
+        self.log = None if options.log is None else os.open(options.log, flags, 0o600)
+
+    def note(self, event: str, number: int, **what: Any) -> None:
+        """Append one line to the log, in one write."""
+        if self.log is not None:
+            line = json.dumps({"event": event, "number": number, "time": time.time(), **what}) + "\n"
+            os.write(self.log, line.encode())
+
+    def note_received(self, number: int, request: Request) -> None:
+        method, path, headers, asked, prompt = request
+        what = {name: asked.get(name) for name in ("model", "n", "seed")}
+        what |= {"last": prompt[-1] if prompt else None, "keys": sorted(asked), "headers": sorted(headers)}
+        what |= {"authorization": headers.get("authorization"), "in_flight": self.in_flight}
+        self.note("received", number, method=method, path=path, **what)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection, one after the other."""
+        writer.transport.set_write_buffer_limits(0)  # drain() then waits until the kernel has every byte
+        try:
+            while await self.respond(await read_request(reader), reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+    async def respond(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; whether another may follow."""
+        number = next(self.numbers)
+        self.in_flight += 1
+        self.note_received(number, request)
+        try:
+            reply = await self.reply(number, request)
+            if reader.at_eof() or writer.is_closing():
+                raise ConnectionError("the client did not wait")
+            self.note("sent", number, kind=reply.kind, status=reply.status, texts=reply.texts)
+            await send(writer, number, reply)
+        except ConnectionError:
+            self.note("lost", number)
+            raise
+        finally:
+            self.in_flight -= 1
+        return reply.kind not in ("reset", "half_body") and request.headers.get("connection", "").lower() != "close"
+
+    async def reply(self, number: int, request: Request) -> Reply:
+        options = self.options
+        given = request.headers.get("authorization", "")
+        if options.auth is not None and given != f"Bearer {options.auth}":
+            message = f"Incorrect API key provided: {given.removeprefix('Bearer ')}."
+            return refused("unauthorised", 401, message, code="invalid_api_key")
+        if (request.method, request.path) == ("GET", "/v1/models"):
+            models = [{"id": name, "object": "model"} for name in options.say or ["any"]]
+            return Reply("ok", to_json({"object": "list", "data": models}))
+        if (request.method, request.path) != ("POST", "/v1/chat/completions"):
+            return refused("unknown_url", 404, f"Invalid URL ({request.method} {request.path})")
+        if refusal := self.refusal(request):
+            return refusal
+        fault = next(self.first, None) or self.random.choices(self.kinds, self.weights)[0]
+        await asyncio.sleep(options.delay + (options.late if fault == "late" else 0))
+        return self.complete(number, request, fault)
+
+    def refusal(self, request: Request) -> Reply | None:
+        """Say why this request can never be answered, if that is so."""
+        n, limit = request.asked.get("n", 1), self.options.context_limit
+        if not (request.prompt and isinstance(request.asked.get("model"), str) and type(n) is int and n > 0):
+            return refused("bad_request", 400, "give a JSON object with model, messages and a whole number n from 1")
+        if n > 1 and self.options.honours_n == "refuse":
+            return refused("n_refused", 400, "n > 1 is not supported", code="unsupported_value")
+        if words(request.prompt) > limit:
+            return refused("too_long", 400, f"this prompt exceeds {limit} tokens", code="context_length_exceeded")
+        return None
+
+    def complete(self, number: int, request: Request, fault: str) -> Reply:
+        if fault in STATUS_OF:
+            return status_fault(fault, self.options.retry_after)
+        n = 1 if self.options.honours_n == "one" else request.asked.get("n", 1)
+        if fault == "fewer":
+            n, fault = (n // 2, "fewer") if n > 1 else (1, "ok")
+        texts = [self.text(number, choice, request) for choice in range(n)]
+        whole = completion(number, request, texts)
+        return broken(fault, whole) if fault in BROKEN else Reply(fault, to_json(whole), texts=texts)
+
+    def text(self, number: int, choice: int, request: Request) -> str:
+        if (said := self.options.say.get(request.asked["model"])) is not None:
+            return said
+        return next(self.texts) if self.options.texts else sample_text(number, choice, request.prompt[-1])
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.rstrip().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    try:
+        asked = json.loads(body) if body else {}
+        prompt = [
+            text if isinstance(text := message["content"], str) else json.dumps(text)
+            for message in asked.get("messages", [])
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        asked, prompt = {}, []  # the reply says what is wrong
+    return Request(method, path, headers, asked, prompt)
+
+
+async def send(writer: asyncio.StreamWriter, number: int, reply: Reply) -> None:
+    if reply.kind == "reset":
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        return
+    head = (
+        f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\nContent-Type: {reply.content_type}\r\n"
+        f"Content-Length: {len(reply.body)}\r\nx-request-id: req-{number}\r\n{reply.headers}\r\n"
+    )
+    body = reply.body[: len(reply.body) // 2] if reply.kind == "half_body" else reply.body
+    writer.write(head.encode() + body)
+    await writer.drain()
+
+
+# The process ----------------------------------------------------------------------------------------------------------
+
+
+async def run(options: Options, port: int) -> None:
+    """Serve until stdin closes or a signal says so."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (SIGTERM, SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listening = await asyncio.start_server(ChatServer(options).serve, "127.0.0.1", port, backlog=1024)
+    print(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1", flush=True)
+    loop.add_reader(0, lambda: os.read(0, 4096) or stop.set())
+    await stop.wait()
+    listening.close()
+    loop.set_exception_handler(lambda *_: None)  # Python 3.11 complains of the connections that end here
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.chat_server", description="A chat server that can fail.")
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    parser.add_argument("options", nargs="?", default="{}", help="a JSON object, or - to read it from a line of stdin")
+    given = parser.parse_args()
+    try:
+        options = Options(**json.loads(sys.stdin.readline() if given.options == "-" else given.options))
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
+    asyncio.run(run(options, given.port))
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    base_url: str
+    process: subprocess.Popen[str]
+    log_path: str | None
+
+    def log(self, event: str | None = None) -> list[dict[str, Any]]:
+        """What was received, sent and lost so far, in order; or one of these."""
+        if self.log_path is None:
+            raise MssimError("log=None: this server keeps no log")
+        text = Path(self.log_path).read_text(encoding="ascii")
+        entries = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return [entry for entry in entries if event in (None, entry["event"])]
+
+    def close(self) -> None:
+        """End the server; once more does nothing."""
+        with self.process:  # closes its pipes and waits
+            self.process.kill()  # whatever state it is in, so that no test hangs
+
+
+@contextmanager
+def serving(*, port: int = 0, **options: Any) -> Iterator[Served]:
+    """Start a server; the options are those of `Options`, the log a temporary file unless told otherwise."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = options.pop("log", f"{folder}/log.jsonl")
+        chosen = Options(log=None if log is None else str(Path(log).absolute()), **options)
+        command = [sys.executable, "-m", "tests.chat_server", "--port", str(port), "-"]
+        root = Path(__file__).parents[1]
+        with subprocess.Popen(command, cwd=root, stdin=-1, stdout=-1, text=True) as process:
+            process.stdin.write(json.dumps(asdict(chosen)) + "\n")  # an argument could not hold a megabyte
+            process.stdin.flush()
+            base_url = process.stdout.readline().strip()
+            if not base_url:
+                raise RuntimeError("the chat server did not start; its stderr says why")
+            server = Served(base_url, process, chosen.log)
+            try:
+                yield server
+            finally:
+                server.close()
+
+
+if __name__ == "__main__":
+    main()
