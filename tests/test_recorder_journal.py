@@ -3,6 +3,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -119,6 +120,14 @@ def test_a_full_disk_ends_it_with_the_journal_intact(tmp_path, monkeypatch):
     again = Client()
     assert collect(tmp_path, again, plan(samples=30)).complete
     assert len(again.requests) == 90 - len(kept)
+
+
+def test_it_stops_before_the_disk_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10 * 2**20))
+    client = Client()
+    found = collect(tmp_path, client)
+    assert client.requests == []
+    assert found.notes == ("only 10 MB are free on the disk, at least 64 are needed",)
 
 
 def without_override():

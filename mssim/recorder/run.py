@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import shutil
 import signal
 import threading
 import time
@@ -23,6 +24,7 @@ from mssim.recorder.sampler import Reply, Request, RequestFailed, Sampler
 _BLOCK = 16  # samples of a question in a row: a recording that stops early has about as many of every question
 _IN_A_ROW = 20  # failures without a success between them, of as many questions if there are: the model is at fault
 _TICK = 0.5
+_LEAST_FREE = 2**26  # bytes of disk: room for what is under way when it runs low
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -92,6 +94,7 @@ class Run:
         self._not_before = dict.fromkeys(self.samplers, 0.0)
         self._commits = Commits(self.journal)
         started = time.monotonic()
+        self._tell(started)
         workers = [
             asyncio.create_task(self._work(tasks))
             for server in self.samplers
@@ -143,8 +146,8 @@ class Run:
 
     async def _tick(self, started: float) -> None:
         while True:
-            self._tell(started)
             await asyncio.sleep(_TICK)
+            self._tell(started)
 
     def _tell(self, started: float) -> None:
         progress, budget = self.progress, self.budget
@@ -153,6 +156,9 @@ class Run:
         progress.cost = budget.cost if budget.prices else None
         if self.report is not None:
             self.report(progress)
+        free = shutil.disk_usage(self.journal.path.parent).free
+        if free < _LEAST_FREE:
+            self.stop(f"only {free / 2**20:.0f} MB are free on the disk, at least {_LEAST_FREE >> 20} are needed")
 
     def _tasks(self, targets: Sequence[Target]) -> Iterator[tuple[Target, int, list[int]]]:
         """Yield what is missing on one server: some samples of every question, then the next samples of every one."""
