@@ -7,7 +7,7 @@ import pytest
 
 from mssim import PoolError, load_pool
 from mssim.grading import grade
-from mssim.recorder import Choice, Journal, Reply
+from mssim.recorder import Choice, Journal, Reply, export
 from tests.recording import URL, Client, collect, plan, questions
 
 PRICES = """
@@ -124,7 +124,7 @@ def test_code_named_by_a_file_is_not_run(tmp_path):
     assert found.notes[0].startswith("all samples are in the journal, but the pool's files are as before")
     assert found.notes[0].endswith("--rule python=antigravity:fly`")
     assert (tmp_path / "samples.parquet").read_bytes() == before
-    assert grade(tmp_path, "number").to_frame()["samples"].tolist() == [18]
+    assert export(tmp_path, rule="number").to_frame()["samples"].tolist() == [18]
 
 
 def test_nothing_recorded_is_no_pool(tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +34,23 @@ _TOKENS = (
 )
 
 
-def export(journal: Journal, folder: Path, *, rule: str | None = None) -> Grading | None:
-    """Write samples.parquet, questions.parquet and pool.json, all or none; a journal without samples writes nothing.
+def export(
+    folder: str | os.PathLike[str], *, rule: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> Grading | None:
+    """Write samples.parquet, questions.parquet and pool.json from the journal in a folder, all or none.
+
+    Columns that were added to samples.parquet, and what was added to pool.json, stay. A journal without samples writes
+    nothing. Works while another process records.
 
     Parameters
     ----------
-    journal : Journal
-    folder : Path
+    folder : path
+        Folder of a recording.
     rule : str, optional
-        Grade by this rule. Without it a pool that was graded before is graded by the same rule.
+        Grade by this rule, see `mssim.grading.parse_rule`. Without it a pool that was graded before is graded by the
+        same rule.
+    progress : function of (done, total), optional
+        Called while it is graded.
 
     Returns
     -------
@@ -53,6 +62,17 @@ def export(journal: Journal, folder: Path, *, rule: str | None = None) -> Gradin
         If grading fails, or the earlier rule is code of the user's, which is run only where they name it. The files of
         the pool are as they were.
     """
+    with Journal(Path(folder)) as journal:
+        return export_journal(journal, Path(folder), rule, progress)
+
+
+def export_journal(
+    journal: Journal,
+    folder: Path,
+    rule: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Grading | None:
+    """Export from an open journal."""
     if not journal.any_sample("1"):
         return None
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
@@ -69,10 +89,12 @@ def export(journal: Journal, folder: Path, *, rule: str | None = None) -> Gradin
         else:
             from mssim.grading import grade_file, parse_rule
 
-            grading = grade_file(recorded, samples, questions, parse_rule(rule), cache=folder / CACHE)
+            grading = grade_file(
+                recorded, samples, questions, parse_rule(rule), cache=folder / CACHE, progress=progress
+            )
             info["grader"] = grading.describe()
             recorded.unlink()
-        info |= _describe(journal)
+        info = {"source": f"recorded with mssim {mssim.__version__}", **info, **_describe(journal)}
         info["counts"] = {"questions": questions.num_rows, "models": len(info["models"]), "samples": rows}
         write_info(part, folder, info)
     return grading
@@ -103,9 +125,7 @@ def _describe(journal: Journal) -> dict[str, Any]:
     models = journal.models()
     period = journal.period()
     last = list(models.values())[-1]
-    failed = sum(number for _, _, number in journal.reasons())
     described: dict[str, Any] = {
-        "source": f"recorded with mssim {mssim.__version__}",
         **last["pool"],
         "models": {
             name: {
@@ -118,10 +138,9 @@ def _describe(journal: Journal) -> dict[str, Any]:
         "recorded": [
             datetime.datetime.fromtimestamp(t, datetime.UTC).isoformat(timespec="seconds") for t in period or ()
         ],
+        "failed_samples": sum(number for _, _, number in journal.reasons()),
         "tokens": _TOKENS,
     }
-    if failed:
-        described["failed_samples"] = failed
     if last["prices"]:
         described["prices"] = last["prices"]
     return described

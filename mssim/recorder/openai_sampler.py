@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed
 _TRANSIENT = {408, 409, 425, 429}  # and all of 5xx
 _EVERYWHERE = {401, 402}  # the key or the account, not this request
 _LONGEST_REASON = 300
+_LARGEST = 1e300  # such numbers can be summed
 
 
 class OpenAISampler:
@@ -39,7 +41,8 @@ class OpenAISampler:
                 'recording needs the package openai; run `python -m pip install "mssim[record]"`'
             ) from None
         self._openai = openai
-        self._key = key
+        # Where a server shows the JSON that it was sent, there may be backslashes in the key.
+        self._key = re.compile(r"\\*".join(map(re.escape, key))) if key else None
         self._timeout = timeout
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=0)
 
@@ -85,7 +88,7 @@ class OpenAISampler:
 
     def _one_line(self, text: str) -> str:
         if self._key:
-            text = text.replace(self._key, "[key]")
+            text = self._key.sub("[key]", text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= _LONGEST_REASON else text[:_LONGEST_REASON] + "..."
 
@@ -114,6 +117,8 @@ def read_reply(body: Any, request: Request, request_id: str | None = None) -> Re
     """Read the JSON of a chat completion; one that is none is a ValueError."""
     if not isinstance(body, dict) or not isinstance(choices := body.get("choices"), list | None):
         raise ValueError("not a chat completion: no list of choices")
+    if not choices and (error := body.get("error")):
+        raise ValueError(f"no choice but an error: {error}")
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     read = tuple(_choice(choice) for choice in (choices or [])[: request.n])
@@ -131,16 +136,22 @@ def _choice(choice: Any) -> Choice:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict) or not isinstance(text := message.get("content"), str | None):
         raise ValueError("a choice without a message of text")
-    logprobs = choice.get("logprobs")
-    tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
-    values: list[Any] = [t.get("logprob") for t in tokens if isinstance(t, dict)] if isinstance(tokens, list) else []
-    known = bool(values) and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+    logprobs = _logprobs(choice.get("logprobs"))
     return Choice(
         text=text or "",
         finish_reason=_text(choice.get("finish_reason")),
-        confidence=sum(values) / len(values) if known else None,
-        output_tokens=len(values) if known else None,
+        confidence=sum(logprobs) / len(logprobs) if logprobs else None,
+        output_tokens=len(logprobs) or None,
     )
+
+
+def _logprobs(given: Any) -> list[float]:
+    """Log-probability of every token; none if that of one is unknown."""
+    tokens = given.get("content") if isinstance(given, dict) else None
+    values: list[Any] = (
+        [t.get("logprob") if isinstance(t, dict) else None for t in tokens] if isinstance(tokens, list) else []
+    )
+    return values if all(isinstance(v, int | float) and abs(v) < _LARGEST for v in values) else []
 
 
 def _text(value: Any) -> str | None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mssim.errors import MssimError, RecordError, is_number, whole_number
 from mssim.folder import current
 from mssim.recorder.budget import Budget
-from mssim.recorder.export import export
+from mssim.recorder.export import export_journal
 from mssim.recorder.identity import differences, settings_hash
 from mssim.recorder.journal import Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
@@ -115,7 +115,7 @@ def record(
         )
         notes = _ask(journal, targets, budget, sampler or _openai, report, retry or Retry(), retry_failed)
         try:
-            export(journal, folder)
+            export_journal(journal, folder)
         except MssimError as error:
             notes += (f"all samples are in the journal, but the pool's files are as before: {error}",)
         return read_status(journal, notes)
