@@ -8,7 +8,10 @@ import pytest
 from mssim import PoolError, load_pool
 from mssim.grading import grade
 from mssim.recorder import Choice, Journal, Reply, export
+from tests import test_cli
 from tests.recording import URL, Client, collect, plan, questions
+
+run = test_cli.run
 
 PRICES = """
 date = 2026-11-01
@@ -140,3 +143,17 @@ def test_questions_keep_their_columns(tmp_path):
     assert [list(choices) for choices in frame["choices"]] == [["x", "y"], ["z"]]
     grade(tmp_path, "exact")
     assert load_pool(tmp_path).questions["cluster"].tolist() == ["k", "k"]
+
+
+def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, run):
+    with Journal(tmp_path, record=True):
+        pass
+    code, _, err = run("grade", tmp_path, "--rule", "number")
+    assert (code, err) == (2, f"mssim: error: {tmp_path} has no sample yet; record some first\n")
+    collect(tmp_path, answers())
+    (tmp_path / "samples.parquet").unlink()  # as if it had been killed before the export
+    (tmp_path / "pool.json").unlink()
+    code, text, err = run("grade", tmp_path, "--rule", "number")
+    assert (code, err) == (0, "")
+    assert "rule number" in text
+    assert load_pool(tmp_path).describe()["accuracy"].tolist() == [1]

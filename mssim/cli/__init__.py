@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `evaluate`, `compare`, `tune`, `simulate` and `report`."""
+"""The command line: `mssim info`, `record`, `grade`, `evaluate`, `compare`, `tune`, `simulate` and `report`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
+from mssim.cli.grade import grade
 from mssim.cli.info import info
 from mssim.cli.record import record
 from mssim.cli.report import report
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, record, evaluate, compare, tune, simulate, report):
+for _command in (info, record, grade, evaluate, compare, tune, simulate, report):
     app.command()(_command)
 
 

@@ -15,7 +15,7 @@ from mssim.cli.common import Json, print_frame
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mssim.recorder import Plan, Progress, Status
 
@@ -138,7 +138,13 @@ def _show_prompts(questions: Path, asked: Plan) -> None:
 
 
 def _show(found: Status, *, as_json: bool) -> None:
-    print_frame(found.to_frame(), as_json=as_json)
+    frame = found.to_frame()
+    if as_json:
+        print_frame(frame, as_json=True)
+    else:
+        print_frame(frame[["model", "questions", "samples", "wanted", "recorded", "failed", "missing"]], as_json=False)
+        for row in frame.to_dict("records"):
+            print(_spent(row))
     for model, reason, samples in found.reasons.head(10).itertuples(index=False):
         print(f"mssim: {samples} samples of {model} were given up: {reason}", file=sys.stderr)
     if len(found.reasons):
@@ -147,6 +153,15 @@ def _show(found: Status, *, as_json: bool) -> None:
         print(f"mssim: {note}", file=sys.stderr)
     if not found.complete:
         raise typer.Exit(1)
+
+
+def _spent(row: Mapping[Any, Any]) -> str:
+    """Say in one line what a model took so far."""
+    parts = [f"{row['requests']} requests, {row['refused']} of them refused"]
+    parts += [f"{row['input_tokens']} tokens in, {row['output_tokens']} out"]
+    parts += [] if row["cost"] != row["cost"] else [f"cost {row['cost']:.2f}"]
+    parts += [] if row["latency"] != row["latency"] else [f"{row['latency']:.2f} s each"]
+    return f"{row['model']}: {'; '.join(parts)}"
 
 
 @contextmanager

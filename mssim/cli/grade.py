@@ -1,0 +1,96 @@
+"""`mssim grade`: from recorded texts to answers, right or wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mssim.cli.common import Json, data_title, print_frame, progress_bar
+from mssim.errors import MssimError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from mssim.grading import Grading
+
+
+def grade(
+    pool: Annotated[str, typer.Argument(help="Pool folder whose samples.parquet has a column text.")],
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="number, boxed, choice, date, exact, regex=PATTERN, python=module:function, or as the paper grades: "
+            "gsm8k, mgsm, mathbench, math, mmlu-pro, aime24."
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Find the answer in every recorded text, merge equal answers to classes, and compare with the truth.
+
+    The pool keeps its old grade until the new one is whole. Of a recording all samples so far are graded.
+    `boxed` and `math` need the extra mssim[grade].
+
+    Example: mssim grade my-pool --rule number
+    """
+    from mssim.folder import read_info
+
+    with progress_bar("grading") as progress:
+        grading = _grade(Path(pool), rule, progress)
+    for warning in grading.warnings():
+        print(f"mssim: warning: {warning}", file=sys.stderr)
+    if json:
+        _print_json(grading)
+        return
+    print(f"rule {_safe(rule)}")
+    title = data_title(read_info(Path(pool)))
+    frame = grading.to_frame()
+    print_frame(frame.assign(model=[_safe(model) for model in frame["model"]]), as_json=False, title=title)
+    spread = grading.classes_per_question()
+    print(
+        f"answer classes per question, all models: {spread['classes_min']} to {spread['classes_max']}, "
+        f"median {spread['classes_median']:g}\n"
+    )
+    print_frame(grading.examples(), as_json=False, title="examples")
+
+
+def _grade(pool: Path, rule: str, progress: Callable[[int, int], None] | None) -> Grading:
+    from mssim.grading import grade as grade_files
+    from mssim.recorder import export
+    from mssim.recorder.journal import NAME
+
+    if not (pool / NAME).is_file():
+        return grade_files(pool, rule, progress=progress)
+    grading = export(pool, rule=rule, progress=progress)  # what was recorded since the last export comes along
+    if grading is None:
+        raise MssimError(f"{pool} has no sample yet; record some first")
+    return grading
+
+
+def _safe(text: str) -> str:
+    from mssim.grading.report import shown
+
+    return shown(text)
+
+
+def _print_json(grading: Grading) -> None:
+    import json
+
+    def rows(frame: pd.DataFrame) -> Any:
+        return json.loads(frame.to_json(orient="records", double_precision=15))
+
+    report = {
+        "rule": grading.rule,
+        "versions": dict(grading.versions),
+        "models": rows(grading.to_frame()),
+        "classes_per_question": grading.classes_per_question(),
+        "cannot_match": dict(grading.cannot_match),
+        "undecided": grading.undecided,
+        "warnings": grading.warnings(),
+        "examples": rows(grading.examples()),
+    }
+    print(json.dumps(report, indent=1))

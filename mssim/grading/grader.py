@@ -1,0 +1,312 @@
+"""Grading a file of recorded texts: extract the answers, merge them to classes, write both beside the texts."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mssim.errors import PoolError
+from mssim.files import whole_file
+from mssim.folder import check_files, current, folder_update, read_info, write_info
+from mssim.grading.equivalence import Judge
+from mssim.grading.merging import Codes, Spellings, merge, spellings_of
+from mssim.grading.questions import Questions, read_questions
+from mssim.grading.report import Grading, shown
+from mssim.grading.rules import Rule, parse_rule
+from mssim.grading.samples import KEYS, batches, codes_of, count_rows, name_of, text_of, write
+from mssim.tables import read_table
+
+__all__ = ["grade", "grade_file"]
+
+Progress = Callable[[int, int], None]
+
+_EXAMPLES = 3  # of each outcome
+_OUTCOMES = ("right", "wrong", "no answer", "merged")
+
+# The doors ------------------------------------------------------------------------------------------------------------
+
+
+def grade(folder: str | os.PathLike[str], rule: str, *, progress: Progress | None = None) -> Grading:
+    """Grade the texts of a pool folder; it keeps its old grade until the new one is whole.
+
+    Parameters
+    ----------
+    folder : path
+        With samples.parquet, questions.parquet and pool.json, as `mssim record` and `Pool.save` write them.
+    rule : str
+        See `parse_rule`.
+    progress : callable (done, total), optional
+        Called with the number of samples handled; each counts three times: extracted, merged, written.
+
+    Returns
+    -------
+    Grading
+
+    Raises
+    ------
+    MssimError
+        If the rule cannot be had.
+    PoolError
+        If the folder is damaged or has no texts, or a rule's own function fails; the message names the sample.
+
+    Notes
+    -----
+    What math-verify said is kept in equivalence.sqlite in the folder; that file may be deleted at any time.
+    """
+    place, chosen = Path(folder), parse_rule(rule)
+    for name in ("pool.json", "samples.parquet", "questions.parquet"):
+        if not current(place, name).is_file():
+            raise PoolError(f"{place} is no pool folder with {name}; give one that `mssim record` or Pool.save wrote")
+    info = read_info(place)
+    check_files(place, info.pop("files", {}))
+    with folder_update(place) as part:
+        grading = grade_file(
+            current(place, "samples.parquet"),
+            part / "samples.parquet",
+            read_table(current(place, "questions.parquet")),
+            chosen,
+            cache=place / "equivalence.sqlite",
+            progress=progress,
+        )
+        write_info(part, place, {**info, "grader": grading.describe()})
+    return grading
+
+
+def grade_file(
+    samples: Path,
+    target: Path,
+    questions: pa.Table,
+    rule: Rule,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Grading:
+    """Grade the texts of a Parquet file and write it anew.
+
+    Parameters
+    ----------
+    samples : Path
+        One row per sample: question_id, model, sample_index, text. Where a text is missing, the row's earlier
+        `extracted` or `answer` takes its place.
+    target : Path
+        The same rows and columns, with `answer` (the most frequent spelling of the answer class, of several the one
+        seen first; missing = no answer), `correct` and, if it differs from answer in some row, `extracted`.
+    questions : pyarrow.Table
+        question_id, truth and, for rule choice, optional choices: lists of text.
+    rule : Rule
+    cache : Path, optional
+        SQLite file that keeps what math-verify said.
+    progress : callable (done, total), optional
+
+    Returns
+    -------
+    Grading
+
+    Notes
+    -----
+    A class is right if the truth is one of its answers. Memory grows with the number of samples and with the different
+    answers, not with the texts.
+    """
+    asked = read_questions(questions, rule)
+    step = _steps(progress, count_rows(samples))
+    rows = _extract(samples, asked, step)
+    spellings = spellings_of(np.asarray(rows.question, np.int64), np.asarray(rows.answer, np.int64))
+    with Judge(rule.versions["math_verify"], cache) if rule.equivalence else nullcontext() as judge:
+        label, right = merge(spellings, list(rows.answers), asked.truths, rule, judge, partial(step, 1))
+    graded = _Graded(asked, rows, spellings, label, right)
+    examples = _write(samples, target, graded, step)
+    return _grading(graded, rule, judge.undecided if judge else 0, examples)
+
+
+Step = Callable[[int, float], None]
+
+
+def _steps(progress: Progress | None, total: int) -> Step:
+    """Make a function that reports which share of the samples is extracted (0), merged (1) or written (2)."""
+
+    def step(number: int, share: float) -> None:
+        if progress:
+            progress(round((number + share) * total), 3 * total)
+
+    return step
+
+
+# Extracting ---------------------------------------------------------------------------------------------------------
+
+
+class _Codes(dict[str, int]):
+    """Numbers texts in the order in which they are asked for."""
+
+    def __missing__(self, text: str) -> int:
+        self[text] = code = len(self)
+        return code
+
+
+@dataclass
+class _Rows:
+    """One entry per sample, as codes; -1 = no answer."""
+
+    question: array[int] = field(default_factory=lambda: array("i"))
+    model: array[int] = field(default_factory=lambda: array("i"))
+    answer: array[int] = field(default_factory=lambda: array("i"))
+    models: _Codes = field(default_factory=_Codes)
+    answers: _Codes = field(default_factory=_Codes)
+
+
+def _extract(path: Path, asked: Questions, step: Step) -> _Rows:
+    total, rows = count_rows(path), _Rows()
+    for batch in batches(path, (*KEYS, "text", "extracted", "answer")):
+        questions = codes_of(batch, "question_id", asked.place, len(rows.answer))
+        rows.model.extend(codes_of(batch, "model", rows.models, len(rows.answer)))
+        rows.question.extend(questions)
+        for i, (question, text) in enumerate(zip(questions, text_of(batch).to_pylist(), strict=True)):
+            answer = None if text is None else _answer(asked.rules[question], text, batch, i)
+            rows.answer.append(-1 if answer is None else rows.answers[answer])
+        step(0, len(rows.answer) / total)
+    return rows
+
+
+def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | None:
+    try:
+        answer = rule.extract(text)
+    except Exception as error:  # of the user's own function
+        raise PoolError(f"rule {rule.name}: {name_of(batch, row)}: {type(error).__name__}: {error}") from error
+    if answer is not None and not isinstance(answer, str):
+        raise PoolError(
+            f"rule {rule.name}: {name_of(batch, row)}: the answer is {answer!r:.80}, a {type(answer).__name__}; "
+            "return text, or None for no answer"
+        )
+    return (answer or "").strip() or None
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Graded:
+    """Everything known after the first pass; label and right have one entry per spelling."""
+
+    asked: Questions
+    rows: _Rows
+    spellings: Spellings
+    label: Codes
+    right: NDArray[np.bool_]
+
+    def chosen(self) -> dict[int, str]:
+        """Rows to show, evenly over the file, with what each is an example of."""
+        code = self.spellings.of_row
+        silent = code < 0
+        right = np.append(self.right, False)[code] & ~silent
+        merged = np.append(self.label != self.spellings.answer, False)[code] & ~silent
+        kinds = {"merged": merged, "no answer": silent, "wrong": ~right & ~silent, "right": right}
+        chosen: dict[int, str] = {}
+        for name, mask in kinds.items():
+            mask[list(chosen)] = False
+            found = np.nonzero(mask)[0]
+            places = np.linspace(0, found.size - 1, min(_EXAMPLES, found.size)).astype(int)
+            chosen |= dict.fromkeys(found[places].tolist(), name)
+        return chosen
+
+
+def _write(path: Path, target: Path, graded: _Graded, step: Step) -> list[dict[str, Any]]:
+    """Write the graded file; return its examples."""
+    chosen = graded.chosen()
+    examples: list[dict[str, Any]] = []
+
+    def tables() -> Iterator[pa.Table]:
+        total = graded.spellings.of_row.size
+        answers = pa.array(list(graded.rows.answers), pa.string())
+        differs = bool((graded.label != graded.spellings.answer).any())
+        done = 0
+        for batch in batches(path):
+            rows = slice(done, done + batch.num_rows)
+            table = _graded_table(batch, graded, rows, answers)
+            here = [row for row in range(done, rows.stop) if row in chosen]
+            examples.extend(_example(table.slice(row - done, 1), graded, row, chosen[row]) for row in here)
+            yield table if differs else table.drop_columns("extracted")
+            done = rows.stop
+            step(2, done / total)
+
+    with whole_file(target) as part:
+        write(part, tables())
+    return examples
+
+
+def _graded_table(batch: pa.RecordBatch, graded: _Graded, rows: slice, answers: pa.Array) -> pa.Table:
+    spelling = graded.spellings.of_row[rows]
+    silent = spelling < 0
+
+    def answer(codes: Codes) -> pa.Array:
+        return answers.take(pa.array(np.append(codes, 0)[spelling], mask=silent))
+
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns |= {
+        "text": text_of(batch),
+        "answer": answer(graded.label),
+        "correct": pa.array(np.append(graded.right, False)[spelling] & ~silent),
+        "extracted": answer(graded.spellings.answer),
+    }
+    return pa.table(columns)
+
+
+# The report -----------------------------------------------------------------------------------------------------------
+
+
+def _example(sample: pa.Table, graded: _Graded, row: int, outcome: str) -> dict[str, Any]:
+    given = sample.to_pylist()[0]
+    return {
+        "outcome": outcome,
+        "question_id": shown(str(given["question_id"])),
+        "model": shown(str(given["model"])),
+        "sample_index": given["sample_index"],
+        "text": shown(given["text"], end=True),
+        "extracted": shown(given["extracted"]),
+        "answer": shown(given["answer"]),
+        "truth": shown(graded.asked.given[graded.rows.question[row]]),
+    }
+
+
+def _grading(graded: _Graded, rule: Rule, undecided: int, examples: list[dict[str, Any]]) -> Grading:
+    asked, rows, spellings = graded.asked, graded.rows, graded.spellings
+    shape = (len(rows.models), len(asked.place))
+    cell = np.asarray(rows.model, dtype=np.int64) * shape[1] + np.asarray(rows.question)
+    answered = spellings.of_row >= 0
+    correct = answered & np.append(graded.right, False)[spellings.of_row]
+    width = max(len(rows.answers), 1)
+    label = np.append(graded.label, 0)[spellings.of_row][answered]
+    seen = np.unique(cell[answered] * width + label) // width
+    seen_by_any = np.unique(spellings.question * width + graded.label) // width
+
+    def count(cells: Codes) -> Codes:
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+
+    return Grading(
+        rule=rule.name,
+        versions=rule.versions,
+        models=tuple(rows.models),
+        question_ids=tuple(asked.place),
+        samples=count(cell),
+        answered=count(cell[answered]),
+        right=count(cell[correct]),
+        classes=count(seen),
+        classes_of_all=np.bincount(seen_by_any, minlength=shape[1]),
+        cannot_match={
+            question: given
+            for question, given, truth in zip(asked.place, asked.given, asked.truths, strict=True)
+            if truth is None
+        },
+        truths=rule.truths,
+        undecided=undecided,
+        chosen=pd.DataFrame([given for name in _OUTCOMES for given in examples if given["outcome"] == name]),
+    )
