@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,7 @@ def folder_update(folder: Path) -> Iterator[Path]:
     try:
         if not new:
             _put_in_place(folder)
+            _clear_away(folder)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         yield part
@@ -67,6 +69,13 @@ def _put_in_place(folder: Path) -> None:
             path.replace(folder / path.name)
     with suppress(FileNotFoundError):
         changed.rmdir()
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what updates that were killed left behind; none takes a day."""
+    for left in folder.glob(f"{_NEXT}.*.part"):
+        if time.time() - left.stat().st_mtime > 86400:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_info(part: Path, folder: Path, info: Mapping[str, Any]) -> None:

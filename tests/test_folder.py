@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import time
 
 import pandas as pd
 import pytest
@@ -52,6 +54,16 @@ def test_a_new_folder_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(RuntimeError, match="stop"), folder_update(tmp_path / "deep" / "pool"):
         raise RuntimeError("stop")
     assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_what_a_killed_change_left_behind_is_removed_after_a_day(tmp_path):
+    make_pool(OLD).save(tmp_path / "pool")
+    for name, age in (("old", 90_000), ("new", 80_000)):
+        left = tmp_path / "pool" / f".next.{name}.part"
+        left.mkdir()
+        os.utime(left, (time.time() - age,) * 2)
+    make_pool(NEW).save(tmp_path / "pool", overwrite=True)
+    assert [path.name for path in (tmp_path / "pool").glob(".*")] == [".next.new.part"]
 
 
 def test_checksums_cover_the_tables_of_a_pool_alone(tmp_path):

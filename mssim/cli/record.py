@@ -173,8 +173,10 @@ def _reporting() -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    with Bar(BarColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True) as bar:
+    columns = BarColumn(10), TextColumn("{task.description}", table_column=Column())  # which wraps
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda p: bar.update(task, total=p.wanted, completed=p.done + p.failed, description=_line(p))
 
@@ -198,11 +200,11 @@ def _line(progress: Progress) -> str:
     --------
     >>> from mssim.recorder import Progress
     >>> _line(Progress(1000, 250, 2, arrived=200, seconds=20.0, in_flight=8, cost=1.5, currency="USD"))
-    '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 requests under way, 1.50 USD, 1 min 15 s to go'
+    '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 under way, 1.50 USD, 1 min 15 s to go'
     """
     parts = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
     parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} requests under way"]
+    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} under way"]
     parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
     parts += [f"{_duration(progress.left / progress.rate)} to go"] if progress.rate else []
     return ", ".join(parts)

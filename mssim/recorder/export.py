@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mssim.grading import Grading
 
 CACHE = "equivalence.sqlite"
-_MOST_ROWS, _MOST_TEXT = 50_000, 2**26
+_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # of a row group, all of which is in memory while it is written
 _KEY = ("question_id", "model", "sample_index")
 _RECORDED = ["text", "finish_reason", "confidence", "mean_logprob", "input_tokens", "output_tokens", "cost", "latency"]
 _RECORDED += ["request_input_tokens", "request_output_tokens", "request_samples"]

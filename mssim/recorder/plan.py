@@ -67,7 +67,7 @@ class Server:
                 "key_env (not shown, it may be a key) is not the name of an environment variable; give the name, in "
                 "upper-case letters, digits and _, e.g. OPENAI_API_KEY"
             )
-        object.__setattr__(self, "concurrency", whole_number("concurrency", self.concurrency, 1, 10_000))
+        object.__setattr__(self, "concurrency", whole_number("concurrency", self.concurrency, 1, 1000))
         if not is_number(self.timeout) or not 0 < self.timeout < math.inf:
             raise MssimError(f"timeout={self.timeout!r}; give seconds, a number above 0")
 

@@ -1,0 +1,107 @@
+"""What the tests of the recorder over HTTP share: its command as a process, and the server's log put in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow.parquet as pq
+
+from tests.recording import stored
+
+WAIT = 60  # seconds after which a test has failed
+ROOT = Path(__file__).parents[1]
+
+
+def write_questions(folder, n=4):
+    path = folder / "questions.jsonl"
+    rows = [{"question_id": f"q{i}", "question": f"Ask {i}", "truth": "7"} for i in range(n)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def mssim(*arguments):
+    """A command line."""
+    return [sys.executable, "-m", "mssim", *map(str, arguments)]
+
+
+def command(path, server, out, *options):
+    """The command line that records from a server."""
+    return mssim("record", path, "--model", "a", "--base-url", server.base_url, "--out", out, *options)
+
+
+def environment(**more):
+    """This one without keys and proxies, which some machines have."""
+    kept = {name: value for name, value in os.environ.items() if not re.search("openai|proxy", name, re.IGNORECASE)}
+    return kept | {"COLUMNS": "200", **more}
+
+
+def run(arguments, **more):
+    """Code, stdout and stderr of a command."""
+    given = {"capture_output": True, "text": True, "check": False, "timeout": WAIT, "cwd": ROOT}
+    done = subprocess.run(arguments, env=environment(**more), **given)
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def start(arguments, **pipes):
+    """A command under way; it does not outlive a test that fails."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
+    with subprocess.Popen(arguments, cwd=ROOT, env=environment(), text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(condition):
+    """Wait for what another process is about to do."""
+    end = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def log_lines(server):
+    """How many lines the log has, without reading them."""
+    return Path(server.log_path).read_bytes().count(b"\n")
+
+
+def received(server):
+    """All requests for samples that have reached the server; what lay in its sockets is read first."""
+    with closing(HTTPConnection(urlsplit(server.base_url).netloc, timeout=WAIT)) as connection:
+        connection.request("GET", "/v1/models")
+        connection.getresponse().read()
+    return [entry for entry in server.log("received") if entry["method"] == "POST"]
+
+
+def sent_texts(server):
+    """Every text that the server says it sent to a client that was there until its end."""
+    lost = {entry["number"] for entry in server.log("lost")}
+    return [text for entry in server.log("sent") if entry["number"] not in lost for text in entry["texts"]]
+
+
+def in_parquet(out):
+    """{(question, model, sample_index): text} of a pool's table; no key is there twice."""
+    rows = pq.read_table(out / "samples.parquet").select(["question_id", "model", "sample_index", "text"]).to_pylist()
+    texts = {tuple(row.values())[:3]: row["text"] for row in rows}
+    assert len(texts) == len(rows)
+    return texts
+
+
+def check_whole(server, out, wanted):
+    """Every sample is there once, in the journal as in the table, each text as one answer that was sent, used once."""
+    texts = stored(out)
+    assert set(texts) == wanted
+    assert in_parquet(out) == texts
+    assert not Counter(texts.values()) - Counter(sent_texts(server))
+    return texts
