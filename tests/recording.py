@@ -8,6 +8,14 @@ from mssim.recorder import Choice, Journal, Reply, Retry, plan_from_options, rec
 
 URL = "http://127.0.0.1:9/v1"
 AT_ONCE = Retry(attempts=4, first=0.0)
+PRICES = """
+date = 2026-11-01
+currency = "EUR"
+per_tokens = 1000
+[models.a]
+input = 1.0
+output = 2.0
+"""
 
 
 def questions(n=3, **columns):

@@ -9,18 +9,9 @@ from mssim import PoolError, load_pool
 from mssim.grading import grade
 from mssim.recorder import Choice, Journal, Reply, export
 from tests import test_cli
-from tests.recording import URL, Client, collect, plan, questions
+from tests.recording import PRICES, URL, Client, collect, plan, questions
 
 run = test_cli.run
-
-PRICES = """
-date = 2026-11-01
-currency = "EUR"
-per_tokens = 1000
-[models.a]
-input = 1.0
-output = 2.0
-"""
 
 
 def answers(text="the answer is 7", **choice):

@@ -110,7 +110,7 @@ def test_twenty_kills_lose_nothing_and_repeat_only_what_was_under_way(tmp_path):
 
 
 def test_kills_among_faults_and_several_samples_a_request(tmp_path):
-    kills = 6
+    kills = 4
     faults = dict.fromkeys(["rate_limit", "server_error", "reset", "half_body", "empty_choices", "fewer"], 0.03)
     with serving(delay=0.03, faults=faults) as server:
         runs = kill_and_finish(tmp_path, server, kills, 300, "--samples-per-request", 4)

@@ -635,7 +635,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_the_example_is_a_plan():
-    plan = read_plan(Path(__file__).parents[1] / "examples" / "record.toml")
+    plan = read_plan(Path(__file__).parents[1] / "examples" / "record" / "plan.toml")
     assert [(model.name, model.samples, model.samples_per_request) for model in plan.models] == [
         ("llama", 512, 8),
         ("other", 512, 1),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mssim import MssimError, RecordError
 from mssim.recorder import Choice, Journal, Reply, RequestFailed, Retry, read_plan, record, status
-from tests.recording import AT_ONCE, URL, Client, collect, plan, questions, stored
+from tests.recording import AT_ONCE, PRICES, URL, Client, collect, plan, questions, stored
 
 
 def fails(reason="HTTP 500: broken", times=math.inf, **how):
@@ -260,16 +260,6 @@ def test_a_limit_on_tokens_is_not_exceeded_once_something_is_known(tmp_path_fact
         assert spent <= limit
 
 
-PRICES = """
-date = 2026-11-01
-currency = "EUR"
-per_tokens = 1000
-[models.a]
-input = 1.0
-output = 2.0
-"""
-
-
 def test_a_limit_on_cost_needs_prices_and_is_not_exceeded(tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)
@@ -356,6 +346,20 @@ def test_progress_ends_with_everything(tmp_path):
     )
     assert seen[0] == (0, 0, 12)
     assert seen[-1] == (0, 12, 0)
+
+
+def test_progress_names_the_last_trouble_until_it_is_over(tmp_path):
+    seen = []
+
+    class Watching(Client):
+        async def sample(self, request):
+            seen.append(progress[0].trouble)
+            return await super().sample(request)
+
+    progress = []
+    client = Watching(fails("HTTP 429: slow", times=2))
+    collect(tmp_path, client, plan(samples=2, concurrency=1), questions(1), report=progress.append)
+    assert seen == [None, "HTTP 429: slow", "HTTP 429: slow", None]
 
 
 def test_several_servers_in_one_run(tmp_path):

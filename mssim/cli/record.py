@@ -207,6 +207,7 @@ def _line(progress: Progress) -> str:
     parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} under way"]
     parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
     parts += [f"{_duration(progress.left / progress.rate)} to go"] if progress.rate else []
+    parts += [f"trouble: {progress.trouble}"] if progress.trouble else []
     return ", ".join(parts)
 
 

@@ -24,6 +24,8 @@ class Progress:
         Requests under way.
     cost : float, optional
         Over all runs, in `currency`.
+    trouble : str, optional
+        Why the last request failed, if none has succeeded since.
     """
 
     wanted: int
@@ -34,6 +36,7 @@ class Progress:
     in_flight: int = 0
     cost: float | None = None
     currency: str = ""
+    trouble: str | None = None
 
     @property
     def left(self) -> int:

@@ -293,6 +293,7 @@ class Run:
         self.progress.arrived += arrived
         self.progress.done += arrived
         self.progress.failed += failed
+        self.progress.trouble = outcome.error
         if target.stopped is not None and all(t.stopped is not None for t in self.targets):
             self._stop.set()
 
