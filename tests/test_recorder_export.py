@@ -148,3 +148,62 @@ def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, ru
     assert (code, err) == (0, "")
     assert "rule number" in text
     assert load_pool(tmp_path).describe()["accuracy"].tolist() == [1]
+
+
+def test_nothing_new_is_not_written_again(tmp_path, monkeypatch):
+    collect(tmp_path, answers())
+    monkeypatch.setattr("mssim.recorder.recording.export_journal", None)
+    assert collect(tmp_path, answers()).notes == ()
+    (tmp_path / "samples.parquet").unlink()
+    monkeypatch.undo()
+    assert collect(tmp_path, answers()).notes == ()
+    assert len(samples(tmp_path)) == 12
+
+
+def test_pool_json_says_what_the_last_run_said(tmp_path):
+    (tmp_path / "prices.toml").write_text(PRICES.replace("[models.a]", "[models.b]\ninput = 1\noutput = 1\n[models.a]"))
+    collect(tmp_path / "pool", answers(), plan(["a", "b"], 1))
+    collect(tmp_path / "pool", answers(), plan(["a"], 2, prices=tmp_path / "prices.toml"))
+    info = json.loads((tmp_path / "pool" / "pool.json").read_text())
+    assert info["prices"]["currency"] == "EUR"
+    assert list(info["models"]) == ["a", "b"]
+
+
+def damaged(tmp_path, change, says):
+    """The pool's files are as `change` left them, the samples safe, and a note tells what to do."""
+    collect(tmp_path, answers())
+    change()
+    before = (tmp_path / "samples.parquet").read_bytes()
+    found = collect(tmp_path, answers(), plan(samples=5))
+    assert found.complete
+    assert len(found.notes) == 1
+    assert says in found.notes[0]
+    assert "\n" not in found.notes[0]
+    assert (tmp_path / "samples.parquet").read_bytes() == before
+
+
+def test_answers_of_another_hand_are_not_lost(tmp_path):
+    def change():
+        samples(tmp_path).assign(answer="7", correct=True).to_parquet(tmp_path / "samples.parquet")
+
+    damaged(tmp_path, change, "has answers that `mssim grade` did not write, and would lose them")
+
+
+def test_repeated_rows_with_a_column_of_their_own_are_refused(tmp_path):
+    def change():
+        frame = samples(tmp_path).assign(score=1.0)
+        pd.concat([frame, frame]).to_parquet(tmp_path / "samples.parquet")
+
+    damaged(tmp_path, change, "has several rows for one sample; drop the repeated ones, or take it away")
+
+
+def test_a_damaged_table_is_not_blamed_on_writing(tmp_path):
+    damaged(tmp_path, lambda: (tmp_path / "samples.parquet").write_bytes(b"junk"), "cannot be read (")
+
+
+def test_a_grader_that_is_none_is_refused(tmp_path):
+    def change():
+        info = json.loads((tmp_path / "pool.json").read_text())
+        (tmp_path / "pool.json").write_text(json.dumps({**info, "grader": "x"}))
+
+    damaged(tmp_path, change, "grader='x' in pool.json; take it out, and grade again")

@@ -28,6 +28,7 @@ def opened(folder):
         {"a": {"identity": {}, "server": "http://x", "samples": 9}},
         [{"question_id": "q", "question": "?", "truth": "7"}],
         [CELL],
+        {},
     )
     return journal
 
@@ -187,3 +188,16 @@ def test_it_can_be_read_while_it_is_written(tmp_path):
     seen = []
     collect(tmp_path, Looking(), plan(concurrency=1), questions(2))
     assert seen == list(range(8))
+
+
+def test_a_journal_that_was_tampered_with_is_refused(tmp_path):
+    collect(tmp_path, Client())
+    with sqlite3.connect(tmp_path / "journal.sqlite") as journal:
+        journal.execute("UPDATE models SET identity = '{'")
+    journal.close()
+    for act in (lambda: status(tmp_path), lambda: collect(tmp_path, Client())):
+        with pytest.raises(RecordError, match=r"journal.sqlite is damaged \(.*restore it from a copy, or record into"):
+            act()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RecordError, match="file is no folder; give the folder of a recording, or a new one"):
+        collect(tmp_path / "file", Client())

@@ -127,13 +127,16 @@ def test_the_key_is_read_when_it_is_asked_for_and_kept_nowhere(monkeypatch):
     assert "other" not in repr(server) + str(vars(server))
 
 
-def test_without_a_name_the_key_is_that_of_openai_if_there_is_one(monkeypatch):
+def test_without_a_name_only_openai_gets_the_key_that_is_for_it(monkeypatch):
+    theirs = Server("https://api.openai.com/v1")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert SERVER.key() is None
+    assert theirs.key() is None
     monkeypatch.setenv("OPENAI_API_KEY", " ")
-    assert SERVER.key() is None
+    assert theirs.key() is None
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    assert SERVER.key() == SECRET
+    assert theirs.key() == SECRET
+    for url in (URL, "https://openai.com.example.com/v1", "https://notopenai.com/v1"):
+        assert Server(url).key() is None
 
 
 def test_a_named_key_must_be_there(monkeypatch):
@@ -621,7 +624,7 @@ def test_a_file_without_models_is_refused(plan_file, text):
 def test_a_file_without_servers_is_refused(plan_file):
     says(
         lambda: read_plan(plan_file("samples = 1\n[models.a]")),
-        "models.a: server is missing; choose from nothing (there are none); each is a table [servers.NAME] with",
+        "models.a: the plan has no server; write a table [servers.NAME] with base_url",
     )
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import math
+import os
 import signal
 import time
 
@@ -273,7 +274,8 @@ def test_a_limit_on_cost_needs_prices_and_is_not_exceeded(tmp_path):
     found = collect(out, Client(), plan(samples=40, settings=["max_tokens=5"], prices=prices), max_cost=0.1)
     spent = found.to_frame()["cost"].item()  # 0.02 a request, of which the recorder expects at most 0.031
     assert 0.1 - 0.031 < spent <= 0.1
-    assert found.notes[0].startswith("the next request might exceed the limit (spent ")
+    says = "model 'a' is not asked any more: the next request to it might exceed the limit (spent "
+    assert found.notes[0].startswith(says)
     assert found.to_frame()["recorded"].item() * 0.02 == pytest.approx(spent)
 
 
@@ -384,3 +386,130 @@ def test_confidence_and_tokens_of_the_sample(tmp_path):
     with Journal(tmp_path) as journal:
         sample = journal.samples(next(journal.cells()))[0]
     assert (sample["confidence"], sample["finish_reason"], sample["input_tokens"]) == (-0.5, "length", 7)
+
+
+# What a review found --------------------------------------------------------------------------------------------------
+
+
+def test_limits_that_cannot_be_kept_without_token_counts_stop_it(tmp_path):
+    client = Client(lambda _: Reply((Choice("x"),)))
+    for _ in range(2):
+        found = collect(tmp_path, client, max_tokens=1000)
+        assert found.notes[0].startswith(
+            "1 requests came without a number of tokens, so that --max-tokens and --max-co"
+        )
+    assert len(client.requests) == 1
+    assert collect(tmp_path, client, max_requests=100).complete
+
+
+def test_a_first_request_goes_alone_but_no_server_waits_for_another(tmp_path):
+    class Slow(Client):
+        async def sample(self, request):
+            order.append(request.model_id)
+            await asyncio.sleep(0.01)
+            return await super().sample(request)
+
+    order = []
+    (tmp_path / "plan.toml").write_text(
+        f'samples = 8\n[servers.x]\nbase_url = "{URL}"\n[servers.y]\nbase_url = "{URL}/y"\n'
+        '[models.a]\nserver = "x"\n[models.b]\nserver = "y"\n'
+    )
+    asked = read_plan(tmp_path / "plan.toml")
+    assert collect(tmp_path / "pool", Slow(), asked, max_tokens=10**6).complete
+    assert set(order[:2]) == {"a", "b"}
+
+
+def test_a_model_whose_requests_no_longer_fit_does_not_stop_the_others(tmp_path):
+    (tmp_path / "plan.toml").write_text(
+        f'samples = 4\n[servers.x]\nbase_url = "{URL}"\n[models.big]\nsettings = {{max_tokens = 5000}}\n'
+        "[models.small]\nsettings = {max_tokens = 5}\n"
+    )
+    client = Client()
+    found = collect(tmp_path / "pool", client, read_plan(tmp_path / "plan.toml"), max_tokens=4000)
+    assert found.to_frame()["recorded"].tolist() == [0, 12]
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(
+        "model 'big' is not asked any more: the next request to it might exceed the limit ("
+    )
+
+
+def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text(PRICES)
+    collect(tmp_path / "pool", Client(), plan(samples=1))  # 3 requests of 0.02 each
+    found = collect(tmp_path / "pool", Client(), plan(samples=4, prices=prices), max_cost=0.06)
+    assert found.notes == ("--max-cost 0.06 is reached (spent 0.06 in all runs)",)
+
+
+def test_a_server_that_starts_late_still_gives_several_samples_a_request(tmp_path):
+    client = Client(fails("HTTP 503: loading", times=6))
+    collect(tmp_path, client, plan(samples=16, samples_per_request=8, concurrency=1), questions(4))
+    assert {request.n for request in client.requests[-6:]} == {8}
+
+
+def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_path):
+    free = [0.0]
+
+    def says(_):
+        now = time.monotonic()
+        if now < free[0]:
+            raise RequestFailed("HTTP 429: slow down", retry_after=free[0] - now)
+        free[0] = now + 0.01
+
+    assert collect(tmp_path / "busy", Client(says), plan(samples=8, concurrency=24)).complete
+    blocked = Client(fails("HTTP 429: slow down", retry_after=0.0))
+    assert collect(tmp_path / "blocked", blocked, plan(samples=1), questions(1)).to_frame()["failed"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "error", "says"),
+    [
+        (Choice("x", output_tokens=2**70), RecordError, "too large to convert.*; 8 samples .* could not be stored"),
+        (Choice(None), TypeError, "the text of each choice must be str"),
+    ],
+)
+def test_what_a_client_may_not_return_ends_the_run(tmp_path, choice, error, says):
+    with pytest.raises(error, match=says):
+        collect(tmp_path, Client(lambda _: Reply((choice,))))
+    assert collect(tmp_path, Client()).complete
+
+
+def test_reasons_may_hold_any_text(tmp_path):
+    found = collect(tmp_path, Client(fails("bad \ud800 reason", transient=False)), plan(samples=1), questions(1))
+    assert found.reasons["reason"].tolist() == ["bad ? reason"]
+
+
+def test_more_choices_than_asked_for_are_cut(tmp_path):
+    client = Client(lambda _: Reply((Choice("x"), Choice("y")), 10, 10))
+    assert collect(tmp_path, client, plan(samples=1), questions(1)).complete
+    assert stored(tmp_path) == {("q0", "a", 0): "x"}
+
+
+def test_what_is_not_asked_for_now_is_told_and_does_not_count(tmp_path):
+    collect(tmp_path, Client(), max_requests=10)
+    found = collect(tmp_path, Client(), None, questions(1))
+    assert found.complete
+    assert found.notes == ("2 samples of questions or models that are not asked for now are missing too",)
+
+
+def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
+    class Slow(Client):
+        async def sample(self, request):
+            reply = await super().sample(request)
+            if len(self.requests) == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(0.02)
+            return reply
+
+    async def notebook():
+        return collect(tmp_path, client, plan(samples=100))
+
+    client = Slow()
+    loop = asyncio.new_event_loop()
+    try:
+        found = loop.run_until_complete(notebook())
+    finally:
+        loop.close()
+    assert found.notes == ("interrupted",)
+    assert len(client.requests) < 300
+    assert sorted(stored(tmp_path).values()) == sorted(client.texts)

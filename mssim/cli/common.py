@@ -125,7 +125,7 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     from rich.console import Console
     from rich.table import Table
 
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=200)
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
     shown = frame.dropna(axis="columns", how="all")
     for name in shown.columns:

@@ -49,7 +49,7 @@ def record(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Base from which every sample gets a seed of its own.")] = None,
     key_env: Annotated[
-        str | None, typer.Option(help="Environment variable with the key.  [default: OPENAI_API_KEY, if set]")
+        str | None, typer.Option(help="Environment variable with the key.  [default: OPENAI_API_KEY, for openai.com]")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests at a time.  [default: 32]")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds for one request.  [default: 600]")] = None,
@@ -159,7 +159,7 @@ def _spent(row: Mapping[Any, Any]) -> str:
     """Say in one line what a model took so far."""
     parts = [f"{row['requests']} requests, {row['refused']} of them refused"]
     parts += [f"{row['input_tokens']} tokens in, {row['output_tokens']} out"]
-    parts += [] if row["cost"] != row["cost"] else [f"cost {row['cost']:.2f}"]
+    parts += [] if row["cost"] != row["cost"] else [f"cost {row['cost']:.4f}"]
     parts += [] if row["latency"] != row["latency"] else [f"{row['latency']:.2f} s each"]
     return f"{row['model']}: {'; '.join(parts)}"
 
@@ -175,7 +175,7 @@ def _reporting() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar
     from rich.table import Column
 
-    columns = BarColumn(10), TextColumn("{task.description}", table_column=Column())  # which wraps
+    columns = BarColumn(10), TextColumn("{task.description}", markup=False, table_column=Column())  # which wraps
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda p: bar.update(task, total=p.wanted, completed=p.done + p.failed, description=_line(p))
@@ -202,6 +202,8 @@ def _line(progress: Progress) -> str:
     >>> _line(Progress(1000, 250, 2, arrived=200, seconds=20.0, in_flight=8, cost=1.5, currency="USD"))
     '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 under way, 1.50 USD, 1 min 15 s to go'
     """
+    if progress.writing:
+        return f"{progress.done} of {progress.wanted} samples; writing the files of the pool"
     parts = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
     parts += [f"{progress.failed} failed"] if progress.failed else []
     parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} under way"]

@@ -42,6 +42,7 @@ _MINUS = "-\N{MINUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}"
 _SIZE = r"(?:\d+(?:\.\d+)?|(?<![\w.])\.\d+)(?:[eE][-+]?\d{1,9}(?!\w))?"
 _NUMBER = re.compile(rf"(?:(?<![\w)\]}}])([{_MINUS}])(?:\\?\$)?)?({_SIZE})")
 _WHOLE_NUMBER = re.compile(rf"([{_MINUS}]?)\+?({_SIZE})\.?")
+_DIGIT = re.compile(r"\d")
 _COMMAS = re.compile(r"(?<=\d)(?:,(?:\\!)?|\{,\})(?=\d)")
 
 
@@ -58,7 +59,9 @@ def last_number(text: str) -> str | None:
     ('1234.50', None)
     """
     boxed = last_boxed(text)
-    found = _NUMBER.findall(_COMMAS.sub("", text if boxed is None else boxed))
+    # No number goes across white space, so the last word with a digit holds the last one.
+    word = next((word for word in reversed((text if boxed is None else boxed).split()) if _DIGIT.search(word)), "")
+    found = _NUMBER.findall(_COMMAS.sub("", word))
     return _plain(*found[-1]) if found else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Budget:
     tokens: int = 0
     cost: float = 0.0
     in_flight: int = 0
+    unreported: int = 0  # requests that brought samples but no number of tokens
+    _of_model: Counter[str] = field(default_factory=Counter)  # in flight
     _reserved_tokens: int = 0
     _reserved_cost: float = 0.0
     _largest: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -60,25 +63,26 @@ class Budget:
             return None
         return self.prices.cost((plan.name, plan.model_id), input_tokens, output_tokens)
 
-    def take(self, need: Need) -> bool:
+    def take(self, need: Need, model: str) -> bool:
         """Begin a request, if it fits."""
-        if self.reached() or not self._fits(need):
+        if self.reached() or not self._fits(need, model):
             return False
         self.in_flight += 1
+        self._of_model[model] += 1
         self.requests += 1
         self._reserved_tokens += need.tokens or 0
         self._reserved_cost += need.cost or 0.0
         return True
 
-    def _fits(self, need: Need) -> bool:
+    def _fits(self, need: Need, model: str) -> bool:
         for limit, spent, reserved, wanted in (
             (self.max_tokens, self.tokens, self._reserved_tokens, need.tokens),
             (self.max_cost, self.cost, self._reserved_cost, need.cost),
         ):
             if limit is None:
                 continue
-            if wanted is None:  # nothing is known of such a request: the first one goes alone
-                if self.in_flight:
+            if wanted is None:  # nothing is known of requests to this model: the first one goes alone
+                if self._of_model[model]:
                     return False
             elif spent + reserved + wanted > limit:
                 return False
@@ -87,14 +91,12 @@ class Budget:
     def end(self, need: Need, plan: ModelPlan, samples: int, tokens: tuple[int | None, int | None]) -> float | None:
         """End a request that brought samples (or none) for input and output tokens; returns its cost."""
         self.in_flight -= 1
+        self._of_model[plan.name] -= 1
         self._reserved_tokens -= need.tokens or 0
         self._reserved_cost -= need.cost or 0.0
         inputs, outputs = tokens
         cost = self.cost_of(plan, inputs, outputs)
-        if samples and (inputs is None or outputs is None):  # not reported: count what it can have been
-            self.tokens += need.tokens or 0
-            self.cost += need.cost or 0.0
-            return cost
+        self.unreported += bool(samples and (inputs is None or outputs is None))
         self.tokens += (inputs or 0) + (outputs or 0)
         self.cost += cost or 0.0
         if samples:
@@ -111,12 +113,17 @@ class Budget:
         ):
             if limit is not None and spent >= limit:
                 return f"{name} {limit:g} is reached (spent {spent:g} in all runs)"
+        if self.unreported and (self.max_tokens is not None or self.max_cost is not None):
+            return (
+                f"{self.unreported} requests came without a number of tokens, so that --max-tokens and --max-cost "
+                "cannot be kept; use --max-requests"
+            )
         return None
 
     def why(self) -> str:
         """Say why nothing more begins although nothing is under way."""
         return self.reached() or (
-            f"the next request might exceed the limit (spent {self.tokens} tokens"
+            f"the next request to it might exceed the limit (spent {self.tokens} tokens"
             + (f", cost {self.cost:g}" if self.prices else "")
             + " in all runs)"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from mssim.errors import RecordError
 from mssim.recorder.journal import Journal, Outcome
 
 
@@ -31,7 +30,7 @@ class Commits:
             outcomes = [outcome for outcome, _ in batch]
             try:
                 await asyncio.to_thread(self._journal.store, outcomes)
-            except RecordError as error:
+            except Exception as error:  # whatever it is, nobody may wait for ever
                 self._unsaved += outcomes
                 for _, future in batch:
                     if not future.done():
@@ -49,6 +48,6 @@ class Commits:
         try:
             if unsaved:
                 self._journal.store(unsaved)
-        except RecordError:
+        except Exception:
             return sum(len(outcome.indices) for outcome in unsaved)
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 import mssim
-from mssim.errors import RecordError
+from mssim.errors import PoolError, RecordError
 from mssim.folder import current, folder_update, read_info, write_info
 from mssim.recorder.journal import Journal
 from mssim.tables import table_from_frame
@@ -78,10 +79,11 @@ def export_journal(
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
     info.pop("files", None)
     rule = rule or _rule_again(info, folder)
+    carried = _carried(folder)
     grading = None
     with folder_update(folder) as part:
         samples, recorded = part / "samples.parquet", part / "recorded.parquet"
-        rows = _write_samples(journal, recorded, _carried(folder))
+        rows = _write_samples(journal, recorded, carried)
         questions = table_from_frame(pd.DataFrame(journal.questions(), dtype=object))
         pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
         if rule is None:
@@ -100,8 +102,27 @@ def export_journal(
     return grading
 
 
+def is_exported(journal: Journal, folder: Path) -> bool:
+    """Whether the files of the pool hold all that is in the journal."""
+    try:
+        info = read_info(folder)
+    except PoolError:
+        return False
+    failed = sum(number for _, _, number in journal.reasons())
+    known = (info.get("counts", {}).get("samples"), info.get("failed_samples"))
+    return known == (journal.count(), failed) and current(folder, "samples.parquet").exists()
+
+
 def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
-    rule = info.get("grader", {}).get("rule")
+    grader = info.get("grader", {})
+    if not isinstance(grader, dict):
+        raise RecordError(f"{folder}: grader={grader!r:.100} in pool.json; take it out, and grade again")
+    rule = grader.get("rule")
+    if rule is None and "answer" in _columns(folder):
+        raise RecordError(
+            f"{folder}: its samples.parquet has answers that `mssim grade` did not write, and would lose them: run "
+            f"`mssim grade {folder} --rule RULE`, or drop the column"
+        )
     if rule is not None and str(rule).startswith("python="):
         raise RecordError(
             f"{folder} was graded by {rule}, code that is run only where you name it: "
@@ -112,21 +133,35 @@ def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
 
 def _carried(folder: Path) -> pd.DataFrame | None:
     """Columns that were added to samples.parquet since the last export (scores, for instance), by sample."""
-    path = current(folder, "samples.parquet")
-    names = pa.parquet.read_schema(path).names if path.exists() else []
-    added = [name for name in names if name not in (*_KEY, *_RECORDED, "answer", "correct", "extracted")]
+    added = [name for name in _columns(folder) if name not in (*_KEY, *_RECORDED, "answer", "correct", "extracted")]
     if not added:
         return None
-    frame: pd.DataFrame = pa.parquet.read_table(path, columns=[*_KEY, *added]).to_pandas()
-    return frame.set_index(list(_KEY))
+    with _readable(folder) as path:
+        frame: pd.DataFrame = pa.parquet.read_table(path, columns=[*_KEY, *added]).to_pandas().set_index(list(_KEY))
+    if not frame.index.is_unique:
+        raise RecordError(f"{path} has several rows for one sample; drop the repeated ones, or take it away")
+    return frame
+
+
+def _columns(folder: Path) -> list[str]:
+    with _readable(folder) as path:
+        return list(pa.parquet.read_schema(path).names) if path.exists() else []
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[Path]:
+    path = current(folder, "samples.parquet")
+    try:
+        yield path
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecordError(f"{path} cannot be read ({reason}); take it away, and it is written anew") from error
 
 
 def _describe(journal: Journal) -> dict[str, Any]:
-    models = journal.models()
-    period = journal.period()
-    last = list(models.values())[-1]
+    models, period, info = journal.models(), journal.period(), journal.info()
     described: dict[str, Any] = {
-        **last["pool"],
+        **info["pool"],
         "models": {
             name: {
                 **known["identity"],
@@ -141,8 +176,8 @@ def _describe(journal: Journal) -> dict[str, Any]:
         "failed_samples": sum(number for _, _, number in journal.reasons()),
         "tokens": _TOKENS,
     }
-    if last["prices"]:
-        described["prices"] = last["prices"]
+    if info["prices"]:
+        described["prices"] = info["prices"]
     return described
 
 

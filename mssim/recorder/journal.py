@@ -2,7 +2,8 @@
 
 Tables, for whoever wants to look: `samples` and `failures`, keyed by (question, model, sample_index, settings);
 `requests`, one row per request that was answered or refused; `cells`, the hash of the settings and the prompt with
-which a question is put to a model; `models`, the settings in full; `questions`, their rows as JSON.
+which a question is put to a model; `models`, the settings in full; `questions`, their rows as JSON; `run`, what the
+plan of the last run says of the pool.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mssim.errors import RecordError
+from mssim.errors import MssimError, RecordError
 from mssim.recorder.sampler import Reply
 
 NAME = "journal.sqlite"
@@ -23,6 +24,7 @@ _LOCK = "journal.lock"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE models (model TEXT PRIMARY KEY, identity TEXT, server TEXT, samples INTEGER, info TEXT);
+CREATE TABLE run (info TEXT);
 CREATE TABLE questions (place INTEGER PRIMARY KEY, question TEXT UNIQUE, row TEXT);
 CREATE TABLE cells (question TEXT, model TEXT, settings TEXT, PRIMARY KEY (question, model)) WITHOUT ROWID;
 CREATE TABLE requests (
@@ -102,6 +104,8 @@ class Journal:
     def __init__(self, folder: Path, *, record: bool = False) -> None:
         self.path = folder / NAME
         self._lock: sqlite3.Connection | None = None
+        if folder.exists() and not folder.is_dir():
+            raise RecordError(f"{folder} is no folder; give the folder of a recording, or a new one")
         with self._clear_errors():
             if record:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,9 @@ class Journal:
         if record and version == 0:
             self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
         elif version != _VERSION:
-            raise RecordError(f"{self.path}: journal version {version}; this mssim reads version {_VERSION}")
+            raise RecordError(
+                f"{self.path}: journal version {version}; this mssim reads version {_VERSION}, another may be needed"
+            )
 
     def close(self) -> None:
         """Close it and let others record."""
@@ -159,11 +165,17 @@ class Journal:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except MssimError:
+            raise
+        except (sqlite3.OperationalError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RecordError(
                 f"{self.path}: {reason}; what was committed is safe: make sure that the folder can be written and has "
                 "room, and run the same command again"
+            ) from error
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise RecordError(
+                f"{self.path} is damaged ({error}); restore it from a copy, or record into another folder"
             ) from error
 
     @contextmanager
@@ -187,10 +199,16 @@ class Journal:
     def models(self) -> dict[str, dict[str, Any]]:
         """What each model was last asked: identity, server, samples and further facts."""
         rows = self._read("SELECT model, identity, server, samples, info FROM models ORDER BY rowid")
-        return {
-            model: {"identity": json.loads(identity), "server": server, "samples": samples, **json.loads(info)}
-            for model, identity, server, samples, info in rows
-        }
+        with self._clear_errors():
+            return {
+                model: {"identity": json.loads(identity), "server": server, "samples": samples, **json.loads(info)}
+                for model, identity, server, samples, info in rows
+            }
+
+    def info(self) -> dict[str, Any]:
+        """What the plan of the last run says of the pool."""
+        with self._clear_errors():
+            return dict(item for (row,) in self._read("SELECT info FROM run") for item in json.loads(row).items())
 
     def cells(self) -> Iterator[Cell]:
         """Every question as it was put to a model; models first, both in the order in which they came."""
@@ -202,7 +220,8 @@ class Journal:
 
     def questions(self) -> list[dict[str, Any]]:
         """All questions, in the order in which they came."""
-        return [json.loads(row) for (row,) in self._read("SELECT row FROM questions ORDER BY place")]
+        with self._clear_errors():
+            return [json.loads(row) for (row,) in self._read("SELECT row FROM questions ORDER BY place")]
 
     def has_samples(self, model: str, question: str | None = None) -> bool:
         """Whether anything was recorded of a model, or of one question."""
@@ -214,6 +233,7 @@ class Journal:
         models: Mapping[str, Mapping[str, Any]],
         questions: Iterable[Mapping[str, Any]],
         cells: Iterable[Cell],
+        info: Mapping[str, Any],
     ) -> None:
         """Note what is asked from now on; each model has identity, server, samples and further facts."""
         rows = [
@@ -221,6 +241,8 @@ class Journal:
             for name, m in models.items()
         ]
         with self._transaction() as writer:
+            writer.execute("DELETE FROM run")
+            writer.execute("INSERT INTO run VALUES (?)", (json.dumps(info),))
             writer.executemany(
                 "INSERT INTO models VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET identity = excluded.identity, "
                 "server = excluded.server, samples = excluded.samples, info = excluded.info",
@@ -266,6 +288,18 @@ class Journal:
         """How many of the first `samples` of each question are in a table, "samples" or "failures"."""
         query = f"SELECT question, COUNT(*) FROM {table} WHERE model = ? AND sample_index < ? GROUP BY question"
         return dict(self._read(query, (model, samples)))
+
+    def count(self) -> int:
+        """Return the number of samples."""
+        return int(self._read("SELECT COUNT(*) FROM samples")[0][0])
+
+    def unpriced(self) -> list[tuple[str, int, int, int]]:
+        """Model, input and output tokens of requests without a cost, and how many brought samples but no tokens."""
+        return self._read(
+            "SELECT model, IFNULL(SUM(CASE WHEN cost IS NULL THEN input_tokens END), 0), "
+            "IFNULL(SUM(CASE WHEN cost IS NULL THEN output_tokens END), 0), "
+            "SUM(choices > 0 AND (input_tokens IS NULL OR output_tokens IS NULL)) FROM requests GROUP BY model"
+        )
 
     def spend(self) -> list[dict[str, Any]]:
         """Requests, tokens, cost and latency of each model that was asked, over all runs."""
@@ -319,11 +353,12 @@ def _locked(path: Path) -> sqlite3.Connection:
 
 def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:
     cell, reply = outcome.cell, outcome.reply or Reply(())
+    error = outcome.error and outcome.error.encode("utf-8", "replace").decode()
     request = writer.execute(
         "INSERT INTO requests (model, question, server, asked, choices, error, input_tokens, output_tokens, cost, "
         "latency, served_model, fingerprint, request_id, time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(cell.model, cell.question, outcome.server, outcome.asked, len(reply.choices), outcome.error),
+            *(cell.model, cell.question, outcome.server, outcome.asked, len(reply.choices), error),
             *(reply.input_tokens, reply.output_tokens, outcome.cost, outcome.latency),
             *(_storable(reply.served_model), _storable(reply.fingerprint), _storable(reply.request_id), outcome.time),
         ),
@@ -344,7 +379,7 @@ def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:
     writer.executemany(
         "INSERT OR REPLACE INTO failures (question, model, settings, sample_index, reason, request) "
         "VALUES (?, ?, ?, ?, ?, ?)",
-        ((*key, index, outcome.error, request) for index in outcome.failed),
+        ((*key, index, error, request) for index in outcome.failed),
     )
 
 

@@ -45,7 +45,7 @@ class Server:
     base_url : str
         E.g. "http://127.0.0.1:8000/v1", without credentials: nothing that is stored or shown may hold any.
     key_env : str, optional
-        Environment variable with the key; without it OPENAI_API_KEY, if that is set.
+        Environment variable with the key; without it servers of openai.com get that of OPENAI_API_KEY, others none.
     concurrency : int, default 32
         Most requests at a time.
     timeout : float, default 600
@@ -73,6 +73,8 @@ class Server:
 
     def key(self) -> str | None:
         """Read the key from the environment, now; it is kept nowhere."""
+        if self.key_env is None and not f".{urlsplit(self.base_url).hostname}".endswith(".openai.com"):
+            return None  # a key is sent to no server but that which it is for
         name = self.key_env or "OPENAI_API_KEY"
         key = os.environ.get(name, "").strip()
         if not key and self.key_env:

@@ -26,6 +26,8 @@ class Progress:
         Over all runs, in `currency`.
     trouble : str, optional
         Why the last request failed, if none has succeeded since.
+    writing : bool
+        Whether nothing is asked any more and the files of the pool are written.
     """
 
     wanted: int
@@ -37,6 +39,7 @@ class Progress:
     cost: float | None = None
     currency: str = ""
     trouble: str | None = None
+    writing: bool = False
 
     @property
     def left(self) -> int:
@@ -61,18 +64,21 @@ class Status:
         currency of the prices, NaN without prices) and mean latency (seconds).
     reasons : DataFrame
         model, reason, samples: why samples were given up.
+    missing : int
+        Samples that are not there, given up or not; those that `record` was just asked for.
     notes : tuple of str
         Why the run of `record` that returns this ended early, or its pool's files are not up to date.
     """
 
     models: pd.DataFrame
     reasons: pd.DataFrame
+    missing: int
     notes: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether every sample that was asked for is there."""
-        return bool((self.models["recorded"] == self.models["wanted"]).all())
+        return self.missing == 0
 
     def to_frame(self) -> pd.DataFrame:
         """Return `models`."""
@@ -91,7 +97,7 @@ def status(folder: str | Path) -> Status:
         return read_status(journal)
 
 
-def read_status(journal: Journal, notes: tuple[str, ...] = ()) -> Status:
+def read_status(journal: Journal) -> Status:
     """Read the status from an open journal."""
     questions: dict[str, int] = {}
     for cell in journal.cells():
@@ -112,4 +118,5 @@ def read_status(journal: Journal, notes: tuple[str, ...] = ()) -> Status:
     counts = ["requests", "refused", "input_tokens", "output_tokens"]
     frame[counts] = frame[counts].fillna(0).astype("int64")
     frame[["cost", "latency"]] = frame[["cost", "latency"]].astype(float)
-    return Status(frame, pd.DataFrame(journal.reasons(), columns=["model", "reason", "samples"]), notes)
+    reasons = pd.DataFrame(journal.reasons(), columns=["model", "reason", "samples"])
+    return Status(frame, reasons, int((frame["wanted"] - frame["recorded"]).sum()))

@@ -189,6 +189,8 @@ def _model(
 def _chosen_server(name: Any, servers: Mapping[str, Server]) -> Server:
     if name is None and len(servers) == 1:
         return next(iter(servers.values()))
+    if not servers:
+        raise MssimError("the plan has no server; write a table [servers.NAME] with base_url")
     if not isinstance(name, str) or name not in servers:
         said = "server is missing" if name is None else f"server={name!r}"
         raise MssimError(

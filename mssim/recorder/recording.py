@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 from mssim.errors import MssimError, RecordError, is_number, whole_number
 from mssim.folder import current
 from mssim.recorder.budget import Budget
-from mssim.recorder.export import export_journal
+from mssim.recorder.export import export_journal, is_exported
 from mssim.recorder.identity import differences, settings_hash
 from mssim.recorder.journal import Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
@@ -56,7 +57,8 @@ def record(
     max_requests, max_tokens, max_cost : optional
         Stop before a request that may exceed the limit, over all runs of this recording; tokens are those of prompts
         and answers, cost is in the currency of the plan's prices. A request may need what the longest answer so far
-        needed, or max_tokens of the settings if given: then a limit cannot be exceeded.
+        needed, or max_tokens of the settings if given. Counted is what servers report: not what they did for a request
+        that timed out, broke off, or was under way at a kill.
     retry_failed : bool, default False
         Ask again for samples that were given up.
     new_server : bool, default False
@@ -109,63 +111,78 @@ def record(
         rows = table.to_pylist()
         targets = [_target(model, rows) for model in plan.models]
         _check_unchanged(journal, targets, new_server)
+        before = journal.models(), journal.questions(), journal.info()
         info = {"pool": dict(plan.info), "prices": budget.prices.describe() if budget.prices else None}
-        journal.write_plan(
-            {t.plan.name: _known(t.plan, info) for t in targets}, rows, (c for t in targets for c in t.cells)
-        )
-        notes = _ask(journal, targets, budget, sampler or _openai, report, retry or Retry(), retry_failed)
-        try:
-            export_journal(journal, folder)
-        except MssimError as error:
-            notes += (f"all samples are in the journal, but the pool's files are as before: {error}",)
-        return read_status(journal, notes)
+        cells = (cell for target in targets for cell in target.cells)
+        journal.write_plan({t.plan.name: _known(t.plan) for t in targets}, rows, cells, info)
+        progress = _progress(journal, targets, budget, retry_failed)
+        notes: list[str] = []
+        if progress.left:
+            clients = {server: (sampler or _openai)(server) for server in {t.plan.server: None for t in targets}}
+            running = Run(
+                journal,
+                targets,
+                clients,
+                budget=_with_spend(budget, journal, plan),
+                progress=progress,
+                retry=retry or Retry(),
+                retry_failed=retry_failed,
+                report=report,
+            )
+            _run_to_end(running)
+            notes += running.notes()
+        if before != (journal.models(), journal.questions(), journal.info()) or not is_exported(journal, folder):
+            notes += _export(journal, folder, progress, report)
+        return _status(journal, progress, notes)
 
 
-def _ask(
-    journal: Journal,
-    targets: Sequence[Target],
-    budget: Budget,
-    sampler: Callable[[Server], Sampler],
-    report: Callable[[Progress], None] | None,
-    retry: Retry,
-    retry_failed: bool,
-) -> tuple[str, ...]:
-    """Ask for what is missing; returns why it ended early."""
+def _with_spend(budget: Budget, journal: Journal, plan: Plan) -> Budget:
+    """Take what earlier runs spent into account; those without prices at the prices of now."""
     for row in journal.spend():
         budget.requests += row["requests"]
         budget.tokens += (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
         budget.cost += row["cost"] or 0.0
-    progress = _progress(journal, targets, budget, retry_failed)
-    if progress.left == 0:
-        return ()
-
-    async def run() -> Run:
-        samplers = {server: sampler(server) for server in dict.fromkeys(t.plan.server for t in targets)}
-        running = Run(
-            journal,
-            targets,
-            samplers,
-            budget=budget,
-            progress=progress,
-            retry=retry,
-            retry_failed=retry_failed,
-            report=report,
-        )
-        await running.run()
-        return running
-
-    ended = _run_to_end(run())
-    stopped = [f"model {t.plan.name!r} is not asked any more: {t.stopped}" for t in targets if t.stopped]
-    return (*([ended.stopped] if ended.stopped else []), *stopped)
+    plans = {model.name: model for model in plan.models}
+    for name, inputs, outputs, unreported in journal.unpriced():
+        budget.unreported += unreported
+        if name in plans:
+            budget.cost += budget.cost_of(plans[name], inputs, outputs) or 0.0
+    return budget
 
 
-def _run_to_end(coroutine: Coroutine[Any, Any, Run]) -> Run:
+def _run_to_end(running: Run) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
+        asyncio.run(running.run())
+        return
     with ThreadPoolExecutor(1) as notebook:  # where an event loop runs already, in a notebook for instance
-        return notebook.submit(asyncio.run, coroutine).result()
+        ended = notebook.submit(asyncio.run, running.run())
+        try:
+            ended.result()
+        except KeyboardInterrupt:
+            running.interrupt()
+            ended.result()
+
+
+def _export(journal: Journal, folder: Path, progress: Progress, report: Callable[[Progress], None] | None) -> list[str]:
+    progress.writing = True
+    if report is not None:
+        report(progress)
+    try:
+        export_journal(journal, folder)
+    except MssimError as error:
+        return [f"all samples are in the journal, but the pool's files are as before: {error}"]
+    return []
+
+
+def _status(journal: Journal, progress: Progress, notes: list[str]) -> Status:
+    found = read_status(journal)
+    missing = progress.wanted - progress.done
+    elsewhere = found.missing - missing
+    if elsewhere > 0:
+        notes = [*notes, f"{elsewhere} samples of questions or models that are not asked for now are missing too"]
+    return replace(found, missing=missing, notes=tuple(notes))
 
 
 def _openai(server: Server) -> Sampler:
@@ -200,19 +217,19 @@ def _target(plan: ModelPlan, rows: Sequence[Mapping[str, Any]]) -> Target:
     return Target(plan, cells, prompt, plan.samples_per_request)
 
 
-def _known(plan: ModelPlan, info: Mapping[str, Any]) -> dict[str, Any]:
+def _known(plan: ModelPlan) -> dict[str, Any]:
     return {
         "identity": plan.identity(),
         "server": plan.server.base_url,
         "samples": plan.samples,
         "samples_per_request": plan.samples_per_request,
-        **info,
     }
 
 
 def _check_unchanged(journal: Journal, targets: Sequence[Target], new_server: bool) -> None:
     """Refuse to mix samples that were asked for in different ways."""
     recorded = journal.models()
+    before = {(cell.question, cell.model): cell.settings for cell in journal.cells()}
     for target in targets:
         name = target.plan.name
         known = recorded.get(name)
@@ -231,13 +248,13 @@ def _check_unchanged(journal: Journal, targets: Sequence[Target], new_server: bo
                 f"model {name!r} was recorded from {known['server']}, now {server}; if that serves the same model, "
                 "pass --new-server (new_server=True)"
             )
-        _check_prompts(journal, target)
+        _check_prompts(journal, target, before)
 
 
-def _check_prompts(journal: Journal, target: Target) -> None:
-    before = {cell.question: cell.settings for cell in journal.cells() if cell.model == target.plan.name}
+def _check_prompts(journal: Journal, target: Target, before: Mapping[tuple[str, str], str]) -> None:
     for cell in target.cells:
-        if before.get(cell.question, cell.settings) != cell.settings and journal.has_samples(cell.model, cell.question):
+        known = before.get((cell.question, cell.model), cell.settings)
+        if known != cell.settings and journal.has_samples(cell.model, cell.question):
             raise RecordError(
                 f"question {cell.question!r} reads differently than when model {cell.model!r} answered it; restore it, "
                 "give the changed question another question_id, or record into another folder"

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mssim.errors import RecordError
 from mssim.recorder.budget import Budget, Need
@@ -59,6 +59,7 @@ class Target:
     failures: int = 0  # since the last success
     failing: set[str] = field(default_factory=set)  # questions, since then
     stopped: str | None = None
+    successes: int = 0
 
 
 class Run:
@@ -89,6 +90,7 @@ class Run:
 
     async def run(self) -> None:
         """Ask until nothing is missing, a limit is reached, or a signal says stop; then wait for what is under way."""
+        self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ended = asyncio.Condition()
         self._not_before = dict.fromkeys(self.samplers, 0.0)
@@ -120,6 +122,15 @@ class Run:
         """Begin no further request."""
         self.stopped = self.stopped or reason
         self._stop.set()
+
+    def notes(self) -> list[str]:
+        """Why it ended early, if it did."""
+        stopped = [f"model {t.plan.name!r} is not asked any more: {t.stopped}" for t in self.targets if t.stopped]
+        return [*([self.stopped] if self.stopped else []), *stopped]
+
+    def interrupt(self) -> None:
+        """Stop from another thread."""
+        self._loop.call_soon_threadsafe(self.stop, "interrupted")
 
     @contextlib.contextmanager
     def _signals(self, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
@@ -188,21 +199,26 @@ class Run:
 
     async def _fill(self, target: Target, place: int, indices: list[int]) -> None:
         """Ask until the samples are there or given up."""
-        messages, attempt, alone = target.prompt(place), 0, False
+        messages, attempt, alone, seen = target.prompt(place), 0, "", 0
+        failure: RequestFailed | None = None
         while indices and target.stopped is None:
             asked = indices[: 1 if alone else target.per_request]
             if (need := await self._admitted(target, messages, len(asked))) is None:
                 return
+            if failure is not None and failure.retry_after is not None and target.successes > seen:
+                attempt = 0  # a server that says when to come back, and serves others meanwhile, is busy, not broken
             outcome, failure = await self._ask(target, place, messages, asked, need, attempt + 1)
+            seen = target.successes
             await self._commits.store(outcome)
             self._count(target, outcome)
-            if alone and outcome.indices and not target.honours_n:
+            if alone == "refused" and outcome.indices and not target.honours_n:
                 target.per_request = 1
             indices = [index for index in indices if index not in {*outcome.indices, *outcome.failed}]
-            attempt = 0 if outcome.indices or outcome.failed else attempt + 1
+            attempt = 0 if failure is None or outcome.failed else attempt + 1
             if failure is not None and indices:
                 if not alone and not outcome.failed and not self._again(failure, attempt):
-                    alone, attempt = True, 0
+                    # One at a time: is it because several were asked for?
+                    alone, attempt = "given up" if failure.transient else "refused", 0
                 if failure.transient:
                     await self._pause(target.plan.server, failure, attempt)
 
@@ -213,16 +229,18 @@ class Run:
     async def _admitted(self, target: Target, messages: Messages, n: int) -> Need | None:
         """Wait until a request may begin; None if none may any more."""
         while (wait := self._not_before[target.plan.server] - time.monotonic()) > 0 and not self._stop.is_set():
-            await self._sleep(wait)
+            await self._sleep(wait + random.uniform(0, self.retry.first))  # not all at once
         need = self.budget.need(target.plan, messages, n)
         async with self._ended:
-            while not self._stop.is_set():
-                if self.budget.take(need):
+            while not self._stop.is_set() and target.stopped is None:
+                if self.budget.take(need, target.plan.name):
                     return need
-                if self.budget.in_flight == 0:
-                    self.stop(self.budget.why())
-                else:
+                if self.budget.in_flight:
                     await self._ended.wait()
+                elif reached := self.budget.reached():
+                    self.stop(reached)
+                else:
+                    target.stopped = self.budget.why()
         return None
 
     async def _ask(
@@ -234,7 +252,7 @@ class Run:
         reply, failure = Reply(()), None
         started = time.monotonic()
         try:
-            reply = await self.samplers[plan.server].sample(request)
+            reply = _checked(await self.samplers[plan.server].sample(request), len(asked))
             if not reply.choices:
                 failure = RequestFailed("the response holds no choice")
         except RequestFailed as error:
@@ -279,6 +297,7 @@ class Run:
 
     def _learn(self, target: Target, asked: int, got: int) -> None:
         if got:
+            target.successes += 1
             target.failures = 0
             target.failing.clear()
         if asked > 1 and got >= asked:
@@ -306,3 +325,10 @@ class Run:
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _checked(reply: Reply, n: int) -> Reply:
+    """Refuse what a client may not return, and take no more than was asked for."""
+    if not all(isinstance(choice.text, str) for choice in reply.choices):
+        raise TypeError(f"a sampler returned {reply!r:.200}; the text of each choice must be str")
+    return reply if len(reply.choices) <= n else replace(reply, choices=reply.choices[:n])
