@@ -158,6 +158,10 @@ def test_nothing_new_is_not_written_again(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert collect(tmp_path, answers()).notes == ()
     assert len(samples(tmp_path)) == 12
+    (tmp_path / ".next").mkdir()
+    (tmp_path / "samples.parquet").rename(tmp_path / ".next" / "samples.parquet")  # as a kill may leave it
+    assert collect(tmp_path, answers()).notes == ()
+    assert len(samples(tmp_path)) == 12
 
 
 def test_pool_json_says_what_the_last_run_said(tmp_path):

@@ -454,7 +454,10 @@ def test_the_key_of_the_environment_is_sent_and_kept_nowhere(tmp_path):
         code, text, err = run(arguments, TEST_KEY=KEY, OPENAI_API_KEY="sk-another")
         assert (code, err) == (0, "")
         assert {entry["authorization"] for entry in received(server)} == {f"Bearer {KEY}"}
-        assert run([*arguments[:-2], "--samples", "6"], OPENAI_API_KEY=KEY)[0] == 0
+        more = [*arguments[:-2], "--samples", "6"]
+        assert run(more, OPENAI_API_KEY=KEY)[0] == 1  # the key for another server is not sent to this one
+        assert KEY not in received(server)[-1]["authorization"]
+        assert run([*more, "--key-env", "TEST_KEY"], TEST_KEY=KEY)[0] == 0
     found = bytes_of(out) + text.encode() + err.encode()
     assert b"sample 0.0" in found or b"sample 1.0" in found
     assert KEY.encode() not in found

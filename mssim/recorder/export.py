@@ -110,7 +110,9 @@ def is_exported(journal: Journal, folder: Path) -> bool:
         return False
     failed = sum(number for _, _, number in journal.reasons())
     known = (info.get("counts", {}).get("samples"), info.get("failed_samples"))
-    return known == (journal.count(), failed) and current(folder, "samples.parquet").exists()
+    # A change that was cut off before its files were in place lies in a folder inside: it is written again.
+    in_place = all(current(folder, name).parent == folder for name in ("samples.parquet", "pool.json"))
+    return known == (journal.count(), failed) and in_place and (folder / "samples.parquet").exists()
 
 
 def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
