@@ -100,8 +100,9 @@ def grade_file(
         One row per sample: question_id, model, sample_index, text. Where a text is missing, the row's earlier
         `extracted` or `answer` takes its place.
     target : Path
-        The same rows and columns, a missing text replaced by the answer that was kept, with `answer` (the most frequent spelling of the answer class, of several the one
-        seen first; missing = no answer), `correct` and, if it differs from answer in some row, `extracted`.
+        The same rows and columns, a missing text replaced by the answer that was kept, with `answer` (the most
+        frequent spelling of the answer class, of several the one seen first; missing = no answer), `correct` and, if it
+        differs from answer in some row, `extracted`.
     questions : pyarrow.Table
         question_id, truth and, for rule choice, optional choices: lists of text.
     rule : Rule
