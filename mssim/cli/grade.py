@@ -12,7 +12,7 @@ from mssim.cli.common import Json, data_title, print_frame, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -55,7 +55,9 @@ def grade(
         f"answer classes per question, all models: {spread['classes_min']} to {spread['classes_max']}, "
         f"median {spread['classes_median']:g}\n"
     )
-    print_frame(grading.examples(), as_json=False, title="examples")
+    print("examples")
+    for row in grading.examples().to_dict("records"):
+        print(_example(row))
 
 
 def _grade(pool: Path, rule: str, progress: Callable[[int, int], None] | None) -> Grading:
@@ -69,6 +71,14 @@ def _grade(pool: Path, rule: str, progress: Callable[[int, int], None] | None) -
     if grading is None:
         raise MssimError(f"{pool} has no sample yet; record some first")
     return grading
+
+
+def _example(row: Mapping[Any, Any]) -> str:
+    """Show a sample in two lines: what it is an example of, and the end of its text."""
+    sample = f"{row['outcome']:<9}  {row['question_id']}, {row['model']}, sample {row['sample_index']}"
+    spelled = f" (spelled {row['extracted']})" if row["outcome"] == "merged" else ""
+    answer = f"answer {row['answer']}{spelled}" if row["answer"] else "no answer"
+    return f"{sample}: {answer}, truth {row['truth']}\n           {row['text']}"
 
 
 def _safe(text: str) -> str:
