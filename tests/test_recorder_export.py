@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mssim import PoolError, load_pool
+from mssim import MssimError, PoolError, load_pool
 from mssim.grading import grade
 from mssim.recorder import Choice, Journal, Reply, export
 from tests import test_cli
@@ -134,6 +134,13 @@ def test_questions_keep_their_columns(tmp_path):
     assert [list(choices) for choices in frame["choices"]] == [["x", "y"], ["z"]]
     grade(tmp_path, "exact")
     assert load_pool(tmp_path).questions["cluster"].tolist() == ["k", "k"]
+
+
+def test_a_rule_that_is_none_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    collect(tmp_path, answers())
+    monkeypatch.setattr("mssim.recorder.exporting._write_samples", None)
+    with pytest.raises(MssimError, match="rule 'nmber'; did you mean 'number'"):
+        export(tmp_path, rule="nmber")
 
 
 def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, run):

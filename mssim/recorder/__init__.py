@@ -1,6 +1,6 @@
 """The one-time collector of large pools: asks servers for samples, loses none, and asks for none twice."""
 
-from mssim.recorder.export import export
+from mssim.recorder.exporting import export
 from mssim.recorder.journal import Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server

@@ -15,9 +15,9 @@ import pyarrow as pa
 from mssim.errors import MssimError, RecordError, is_number, whole_number
 from mssim.folder import current
 from mssim.recorder.budget import Budget
-from mssim.recorder.export import export_journal, is_exported
+from mssim.recorder.exporting import export_journal, is_exported
 from mssim.recorder.identity import differences, settings_hash
-from mssim.recorder.journal import Cell, Journal
+from mssim.recorder.journal import NAME, Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.prices import read_prices
@@ -105,7 +105,7 @@ def record(
     plan = plan.resolve(table)
     budget = _budget(plan, max_requests, max_tokens, max_cost)
     folder = Path(out)
-    if current(folder, "pool.json").exists() and not (folder / "journal.sqlite").exists():
+    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
         raise RecordError(f"{folder} is a pool that was not recorded there; give another folder")
     with Journal(folder, record=True) as journal:
         rows = table.to_pylist()

@@ -74,11 +74,14 @@ def export_journal(
     progress: Callable[[int, int], None] | None = None,
 ) -> Grading | None:
     """Export from an open journal."""
+    from mssim.grading import grade_file, parse_rule
+
     if not journal.any_sample("1"):
         return None
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
     info.pop("files", None)
     rule = rule or _rule_again(info, folder)
+    chosen = None if rule is None else parse_rule(rule)  # before all texts are written
     carried = _carried(folder)
     grading = None
     with folder_update(folder) as part:
@@ -86,14 +89,10 @@ def export_journal(
         rows = _write_samples(journal, recorded, carried)
         questions = table_from_frame(pd.DataFrame(journal.questions(), dtype=object))
         pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
-        if rule is None:
+        if chosen is None:
             recorded.rename(samples)
         else:
-            from mssim.grading import grade_file, parse_rule
-
-            grading = grade_file(
-                recorded, samples, questions, parse_rule(rule), cache=folder / CACHE, progress=progress
-            )
+            grading = grade_file(recorded, samples, questions, chosen, cache=folder / CACHE, progress=progress)
             info["grader"] = grading.describe()
             recorded.unlink()
         info = {"source": f"recorded with mssim {mssim.__version__}", **info, **_describe(journal)}
