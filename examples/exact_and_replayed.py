@@ -68,7 +68,7 @@ MARKERS = dict(zip(STRATEGIES, "os", strict=True))
 
 def main(path: str = "exact.png") -> None:
     """Evaluate and draw."""
-    pool = load_pool("recorded/demo-synthetic")
+    pool = load_pool("recorded/tiny-arithmetic")
     exact = evaluate(pool, STRATEGIES, BUDGETS, method="exact").to_frame()
     few_and_many = replayed(pool, [FEW, MANY], BUDGETS)
     at_budget = replayed(pool, [10, 30, 100, 300, 1000, 3000, 10_000, 30_000], [BUDGET])
@@ -77,7 +77,7 @@ def main(path: str = "exact.png") -> None:
         draw_curves(left, exact, few_and_many)
         draw_convergence(right, exact, at_budget)
         figure.suptitle(
-            f"SYNTHETIC DATA: {pool.info['title']}; lines exact, points replays with 95 % Monte Carlo intervals",
+            f"{pool.info['title'].capitalize()}: lines exact, points replays with 95 % Monte Carlo intervals",
             fontsize="medium",
         )
         figure.savefig(path, dpi=150)

@@ -21,7 +21,7 @@ from analysis import (
     theory,
     weights,
 )
-from analysis.sources import Source, embedded
+from analysis.sources import Source, embedded, named
 from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
 from mssim.simulate import AnswerModel
 from mssim.theory import consistency as correlate
@@ -34,7 +34,7 @@ def drawn(models=("x", "y", "z"), n_questions=60, n_samples=20, **options):
 
 
 SOURCE = drawn()
-DEMO = embedded()[0]
+DEMO = named("tests/demo-synthetic")
 
 
 def rows(frame, **where):
@@ -276,9 +276,10 @@ def test_every_analysis_runs_by_name():
 
 def test_without_sources_an_analysis_runs_over_all_that_suit(monkeypatch):
     monkeypatch.setattr(simulated, "paper", lambda _: [SOURCE])
+    monkeypatch.setattr(running, "embedded", lambda: [DEMO])
     done = []
     frame = running.run("reward", progress=lambda *numbers: done.append(numbers))
-    assert set(frame["source"]) == {"drawn"}  # the pool that ships has no scores
+    assert set(frame["source"]) == {"drawn"}  # the other has no scores
     assert done == [(1, 2), (2, 2)]
     assert set(running.run("savings")["source"]) == {"drawn", "demo-synthetic"}
     monkeypatch.setattr(simulated, "paper", lambda _: [])
@@ -312,7 +313,7 @@ def analysis(*arguments, **options):
 
 def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
     done = analysis(
-        "savings", "--pool", "recorded/demo-synthetic", "--models", "strong,weak", "--out", str(tmp_path / "o")
+        "savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", str(tmp_path / "o")
     )
     assert done.returncode == 0, done.stderr
     assert "samples_used_independent" in done.stdout
@@ -328,10 +329,10 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
     ("arguments", "message"),
     [
         (
-            ["savings", "--pool", "recorded/demo-synthetic", "--out", "README.md"],
+            ["savings", "--pool", "tests/demo-synthetic", "--out", "README.md"],
             "--out README.md: no folder for results",
         ),
-        (["savings", "--pool", "recorded/demo-synthetic", "--models", "strong,weeak"], "did you mean 'weak'?"),
+        (["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weeak"], "did you mean 'weak'?"),
         (["savings", "--models", "a,b"], "--models and --where choose from a pool that you name; add --pool PATH"),
         (["nothing"], "no analysis 'nothing'; choose from 'scaling'"),
         (["savings", "--pool", "nowhere"], "nowhere"),

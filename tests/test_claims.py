@@ -138,7 +138,7 @@ def test_questions_add_luck_that_other_draws_do_not():
 
 
 def test_numbers_of_samples_are_scanned_as_far_as_they_were_recorded():
-    pool = load_pool("recorded/demo-synthetic").select(models=["strong", "other"])
+    pool = load_pool("tests/demo-synthetic").select(models=["strong", "other"])
     found = best_number_of_samples(pool, ["strong", "other"], n_papers=5, seed=2)
     rule, every = "ms:strong+other,agreement=0.85,strict=true", range(2, 129, 2)
     assert found == best_of_many(pool, rule, every, n_papers=5, seed=2)
@@ -314,7 +314,7 @@ def test_several_pools_speak_for_their_own_claims():
 
 
 def test_any_other_pool_gives_the_order_of_magnitude():
-    pool = load_pool("recorded/demo-synthetic")
+    pool = load_pool("tests/demo-synthetic")
     rows = run(pool, n_papers=4).dropna(subset=["added"])
     assert rows["claim"].tolist() == ["14 times fewer samples", "10 times fewer samples"]
     assert rows["pool"].tolist() == [pool.info["title"]] * 2

@@ -12,11 +12,11 @@ import pytest
 from mssim import load_pool
 
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "recorded" / "demo-synthetic"
+DEMO = ROOT / "tests" / "demo-synthetic"
 
 
 def test_the_script_draws_the_pool_that_ships(tmp_path):
-    subprocess.run([sys.executable, ROOT / "recorded" / "make_demo.py", "--out", tmp_path / "again"], check=True)
+    subprocess.run([sys.executable, ROOT / "tests" / "make_demo.py", "--out", tmp_path / "again"], check=True)
     again, shipped = load_pool(tmp_path / "again"), load_pool(DEMO)
     assert again.fingerprint == shipped.fingerprint
     assert again.info == shipped.info

@@ -285,7 +285,7 @@ def test_no_other_parameters_are_likelier(seed):
 
 def test_the_demonstration_pool_and_its_model_have_like_curves():
     """Within two standard errors of the pool's questions, which were not drawn from an answer model of this kind."""
-    pool = load_pool("recorded/demo-synthetic").select(models=["strong", "weak"])
+    pool = load_pool("tests/demo-synthetic").select(models=["strong", "weak"])
     model, rules, budgets = fit_pool(pool), ["sc:strong", "sc:weak", "ms:strong+weak"], [1, 4, 16]
     recorded = evaluate(pool, rules, budgets, n_replays=1000).to_frame()
     found = expected(model, rules, budgets, n_questions=2**14)

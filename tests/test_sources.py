@@ -39,9 +39,9 @@ def test_budgets_are_those_that_were_recorded(tmp_path):
 
 
 def test_what_is_synthetic_says_so(tmp_path):
-    shipped = embedded()
-    assert [source.name for source in shipped] == ["demo-synthetic"]
-    assert "synthetic" in shipped[0].title
+    assert [source.name for source in embedded()] == ["tiny-arithmetic", "tiny-dates"]
+    assert not any("synthetic" in source.title or "simulated" in source.title for source in embedded())
+    assert named("tests/demo-synthetic").title == "synthetic demonstration pool"
     pool = make_pool({("x", "q"): ["a", "a"]})
     for title in ("numbers", ""):
         path = tmp_path / f"pool-{title}"

@@ -46,7 +46,7 @@ def ragged(n_questions=12, seed=4):
 @pytest.fixture(params=["demo", "random", "ragged", *SHARED])
 def any_pool(request):
     """Every pool at hand; those of real models where they lie beside the checkout."""
-    own = {"demo": lambda: load_pool("recorded/demo-synthetic"), "random": random_pool, "ragged": ragged}
+    own = {"demo": lambda: load_pool("tests/demo-synthetic"), "random": random_pool, "ragged": ragged}
     if request.param in own:
         return own[request.param]()
     with warnings.catch_warnings():

@@ -178,13 +178,14 @@ class ModelPlan:
     def sample_seed(self, question_id: str, sample_index: int) -> int | None:
         """Seed of one sample, from 0 to 2**31 - 1; None without a base.
 
-        It is the first 31 bits of SHA-256 over base, question and sample, so that distinct samples have distinct seeds
-        up to collisions: among 512 samples of a question there is one with chance 6e-5. A request for several samples
-        has one seed, by custom that of its first.
+        It is the first 31 bits of SHA-256 over base, model, question and sample, so that distinct samples have distinct
+        seeds up to collisions: among 512 samples of a question there is one with chance 6e-5. Models have seeds of
+        their own, or those on one server might draw alike. A request for several samples has one seed, by custom that
+        of its first.
         """
         if self.seed is None:
             return None
-        digest = hashlib.sha256(canonical([self.seed, question_id, sample_index]).encode()).digest()
+        digest = hashlib.sha256(canonical([self.seed, self.name, question_id, sample_index]).encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
     def most_tokens(self) -> int | None:

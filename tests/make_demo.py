@@ -1,8 +1,8 @@
 """Draw the demonstration pool: SYNTHETIC answers of three imagined models, made to try the tools on, not to learn from.
 
-    python recorded/make_demo.py
+    python tests/make_demo.py
 
-writes recorded/demo-synthetic from a fixed seed. Every question has a difficulty that all models share, a right answer
+writes tests/demo-synthetic from a fixed seed. Every question has a difficulty that all models share, a right answer
 and a few tempting wrong ones that the models share in part; each model adds its own strengths.
 """
 
@@ -25,7 +25,7 @@ MODELS = {  # ability, share of samples without an answer, cost per sample
 }
 INFO = {
     "title": "synthetic demonstration pool",
-    "source": "drawn by recorded/make_demo.py; no language model was asked",
+    "source": "drawn by tests/make_demo.py; no language model was asked",
     "licence": "MIT",
     "synthetic": True,
     "settings": {"seed": SEED},

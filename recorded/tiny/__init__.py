@@ -1,0 +1,1 @@
+"""Tiny language models, trained here, and the pools that were recorded of them."""

@@ -1,0 +1,41 @@
+"""`python -m recorded.tiny`: train the models, record them, and write the pools that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def main(
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Folder for weights, questions, recordings.  [default: out/tiny, out/tiny-smoke]"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pools.  [default: WORK/pools]")] = None,
+    jobs: Annotated[int, typer.Option(help="Models to train side by side, each on one core.")] = 2,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="All of it in seconds, with models that learn nothing.")
+    ] = False,
+) -> None:
+    """Train the models, record them through `mssim record`, and write the pools.
+
+    Finished models and recorded samples are kept: stop it, and run the same command. With --out recorded it replaces
+    the pools that ship.
+    """
+    try:
+        import openai  # noqa: F401  (the recorder needs it, after an hour)
+
+        from recorded.tiny.steps import run
+    except ModuleNotFoundError as error:
+        raise SystemExit(f'{error}; run `python -m pip install ".[tiny]"` first') from None
+    work = work or Path("out/tiny-smoke" if smoke else "out/tiny")
+    run(work, out or work / "pools", jobs=jobs, smoke=smoke)
+
+
+if __name__ == "__main__":
+    app()

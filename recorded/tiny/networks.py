@@ -1,0 +1,125 @@
+"""Character-level language models: a transformer with a cache, and recurrent networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+LONGEST = 128  # characters of a question and its solution, with the two marks
+PAD, START_OF_ANSWER, END, FIRST = 0, 1, 2, 3  # FIRST: code of the first character
+ALPHABET = " '()*+,-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CODES = {character: code for code, character in enumerate(ALPHABET, start=FIRST)}
+VOCABULARY = len(ALPHABET) + FIRST
+
+
+def encode(text: str) -> list[int]:
+    """Codes of the characters of a text.
+
+    Raises
+    ------
+    ValueError
+        If it has a character that is not in ALPHABET.
+    """
+    unknown = sorted(set(text) - set(ALPHABET))
+    if unknown:
+        raise ValueError(f"{text[:60]!r} has {unknown}; the models know the characters {ALPHABET!r}")
+    return [_CODES[character] for character in text]
+
+
+def make_network(kind: str, **shape: int) -> Transformer | Recurrent:
+    """Make an untrained network: "transformer" of width, layers and heads; "lstm" or "gru" of width and layers."""
+    return Transformer(**shape) if kind == "transformer" else Recurrent(kind, **shape)
+
+
+class Transformer(nn.Module):
+    """Decoder-only, pre-norm, learned positions; its state is the keys and values of every layer."""
+
+    def __init__(self, width: int, layers: int, heads: int) -> None:
+        super().__init__()
+        self.characters = nn.Embedding(VOCABULARY, width)
+        self.positions = nn.Embedding(LONGEST, width)
+        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, VOCABULARY, bias=False)
+        nn.init.normal_(self.positions.weight, std=0.1)
+
+    def forward(self, codes: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Logits [batch, time, code] after every character of codes [batch, time], and the state after the last.
+
+        After a state there is one character at a time.
+        """
+        past = 0 if state is None else state[0][0].shape[2]
+        x = self.characters(codes) + self.positions(torch.arange(past, past + codes.shape[1]))
+        after = []
+        for block, cache in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
+            x, cache = block(x, cache)
+            after.append(cache)
+        return self.head(self.norm(x)), after
+
+    def rows(self, state: Any, kept: Tensor) -> Any:
+        """State of these rows of the batch, which may repeat: `kept` has their numbers."""
+        return [(keys[kept], values[kept]) for keys, values in state]
+
+
+class _Attention(nn.Module):
+    """Causal self-attention, added to its input."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.inward = nn.Linear(width, 3 * width)
+        self.outward = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        batch, time, width = x.shape
+        assert cache is None or time == 1  # the mask is that of a whole text, or of one character that sees all
+        q, k, v = self.inward(self.norm(x)).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
+        mixed = scaled_dot_product_attention(q, k, v, is_causal=time > 1)
+        return x + self.outward(mixed.transpose(1, 2).reshape(batch, time, width)), (k, v)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = _Attention(width, heads)
+        self.dense = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+
+    def forward(self, x: Tensor, cache: Any) -> tuple[Tensor, Any]:
+        x, cache = self.attention(x, cache)
+        return x + self.dense(x), cache
+
+
+class Recurrent(nn.Module):
+    """LSTM or GRU that attends to its own past outputs; its state is that of the cells, and keys and values."""
+
+    def __init__(self, kind: str, width: int, layers: int) -> None:
+        super().__init__()
+        self.characters = nn.Embedding(VOCABULARY, 64)
+        self.cells = {"lstm": nn.LSTM, "gru": nn.GRU}[kind](64, width, layers, batch_first=True)
+        self.attention = _Attention(width, heads=2)
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, VOCABULARY, bias=False)
+
+    def forward(self, codes: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """Logits [batch, time, code] after every character of codes [batch, time], and the state after the last.
+
+        After a state there is one character at a time.
+        """
+        cells, cache = (None, None) if state is None else state
+        x, cells = self.cells(self.characters(codes), cells)
+        x, cache = self.attention(x, cache)
+        return self.head(self.norm(x)), (cells, cache)
+
+    def rows(self, state: Any, kept: Tensor) -> Any:
+        """State of these rows of the batch, which may repeat: `kept` has their numbers."""
+        cells, (keys, values) = state
+        cells = tuple(part[:, kept] for part in cells) if isinstance(cells, tuple) else cells[:, kept]
+        return cells, (keys[kept], values[kept])

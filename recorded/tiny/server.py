@@ -1,0 +1,204 @@
+"""A server for the trained models that speaks OpenAI's protocol, as far as `mssim record` needs it.
+
+    python -m recorded.tiny.server WEIGHTS --port 8000
+
+GET /v1/models lists the models, POST /v1/chat/completions samples from one: n, temperature, max_tokens, seed and
+logprobs are honoured. The question is the one message. A token is a character.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import threading
+import time
+import uuid
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recorded.tiny.networks import LONGEST
+from recorded.tiny.sampling import Sample, draw
+from recorded.tiny.training import load
+
+MOST_CHOICES = 1024
+LARGEST_BODY = 1 << 20  # bytes
+_KEYS = ("model", "messages", "n", "temperature", "max_tokens", "seed", "logprobs")
+_PATHS = "there are /v1/models and /v1/chat/completions"
+
+
+class RefusedError(Exception):
+    """What the client is told instead of an answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Server(ThreadingHTTPServer):
+    """Serves all models whose weights lie in a folder, as many requests side by side as there are cores."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, weights: Path, port: int = 0) -> None:
+        torch.set_num_threads(1)
+        self.models = {path.stem: load(path) for path in sorted(weights.glob("*.pt"))}
+        if not self.models:
+            raise SystemExit(f"{weights}: no weights in it; run `python -m recorded.tiny` first")
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.places = threading.Semaphore(os.cpu_count() or 1)
+        self.started = int(time.time())
+
+    @property
+    def base_url(self) -> str:
+        """What a client is given."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def complete(self, asked: Any) -> dict[str, Any]:
+        """Answer the body of a request."""
+        if not isinstance(asked, dict):
+            raise RefusedError(400, "the body must be a JSON object")
+        unknown = sorted(set(asked).difference(_KEYS))
+        if unknown:
+            raise RefusedError(400, f"{', '.join(unknown)}: not known here; leave it out, there are {', '.join(_KEYS)}")
+        name = asked.get("model")
+        if not isinstance(name, str) or name not in self.models:
+            raise RefusedError(404, f"model {name!r} is not served; there are {', '.join(self.models)}")
+        messages = asked.get("messages")
+        question = messages[0] if isinstance(messages, list) and len(messages) == 1 else None
+        question = question.get("content") if isinstance(question, dict) else None
+        if not isinstance(question, str):
+            raise RefusedError(400, "messages: give a list of one message, whose content is text")
+        n = _number(asked, "n", 1, 1, MOST_CHOICES, whole=True)
+        temperature = _number(asked, "temperature", 1, 0.01, 100)
+        longest = _number(asked, "max_tokens", LONGEST, 1, LONGEST, whole=True)
+        seed = _number(asked, "seed", int(uuid.uuid4().int % 2**63), -(2**63), 2**63 - 1, whole=True)
+        generator = torch.Generator().manual_seed(int(seed))
+        try:
+            with self.places:
+                samples = draw(self.models[name], question, int(n), float(temperature), generator, int(longest))
+        except ValueError as error:
+            raise RefusedError(400, str(error)) from None
+        written = sum(len(sample.text) for sample in samples)
+        return {
+            "id": f"chatcmpl-{uuid.uuid4().hex}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": name,
+            "choices": [_choice(i, sample, asked.get("logprobs") is True) for i, sample in enumerate(samples)],
+            "usage": {
+                "prompt_tokens": len(question),
+                "completion_tokens": written,
+                "total_tokens": len(question) + written,
+            },
+        }
+
+    def listed(self) -> dict[str, Any]:
+        """Answer to GET /v1/models."""
+        owned = {"object": "model", "created": self.started, "owned_by": "mssim"}
+        return {"object": "list", "data": [{"id": name, **owned} for name in self.models]}
+
+
+def _number(asked: dict[str, Any], name: str, default: float, low: float, high: float, whole: bool = False) -> float:
+    value = asked.get(name)
+    if value is None:
+        return default
+    fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and low <= value <= high
+    if not fits:
+        raise RefusedError(400, f"{name}={value!r}; give {'a whole' if whole else 'a'} number from {low} to {high}")
+    return value
+
+
+def _choice(index: int, sample: Sample, logprobs: bool) -> dict[str, Any]:
+    tokens = [
+        {"token": character, "logprob": logprob, "bytes": None, "top_logprobs": []}
+        for character, logprob in zip(sample.text, sample.logprobs, strict=True)
+    ]
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": sample.text},
+        "logprobs": {"content": tokens} if logprobs else None,
+        "finish_reason": "stop" if sample.finished else "length",
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections are kept
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        if self._body() is None:
+            return
+        if self.path == "/v1/models":
+            self._send(200, self.server.listed())
+        else:
+            self._fail(404, f"nothing at {self.path}; {_PATHS}")
+
+    def do_POST(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        if self.path != "/v1/chat/completions":
+            self._fail(404, f"nothing at {self.path}; {_PATHS}")
+            return
+        try:
+            asked = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            self._fail(400, f"the body is no JSON: {error}")
+            return
+        try:
+            answer = self.server.complete(asked)
+        except RefusedError as refusal:
+            self._fail(refusal.status, str(refusal))
+        else:
+            self._send(200, answer)
+
+    def _body(self) -> bytes | None:
+        """The whole body; None if its length is refused, which is said."""
+        length = self.headers.get("Content-Length", "0")
+        if length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY:
+            return self.rfile.read(int(length))
+        self.close_connection = True  # what follows would be read as the next request
+        self._fail(413, f"Content-Length: {length}; give the length of the body, at most {LARGEST_BODY} bytes")
+        return None
+
+    def _fail(self, status: int, message: str) -> None:
+        self._send(
+            status, {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}
+        )
+
+    def _send(self, status: int, answer: dict[str, Any]) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        with suppress(ConnectionError):  # the client went away
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing of every request."""
+
+
+def main() -> None:
+    """Serve until it is interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m recorded.tiny.server", description="Serve the trained models.")
+    parser.add_argument("weights", type=Path, help="folder of the weights")
+    parser.add_argument("--port", type=int, default=8000)
+    given = parser.parse_args()
+    server = Server(given.weights, given.port)
+    print(f"{', '.join(server.models)} at {server.base_url}", flush=True)
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

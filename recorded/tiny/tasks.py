@@ -1,0 +1,325 @@
+"""Questions of two tasks, with worked solutions to train on: arithmetic, and dates.
+
+Arithmetic asks for the four operations in the manner of MathBench's arithmetic set, dates for shifted dates in the
+manner of BIG-bench's date understanding. All questions are made here, from seeds; none is taken from either data set.
+
+A problem has a key: sums and products of two numbers have one in both orders, dates one for a day and a shift in
+whatever words. Problems for training that share the key of a test question are thrown away, and so are those of
+arithmetic with a step in their solutions that does. What this leaves is the `oddity` of the task.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+__all__ = ["ARITHMETIC", "DATES", "TASKS", "TEST_SEED", "Problem", "Task", "questions", "training"]
+
+TEST_SEED = 20261125
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question, its right answer, and texts that arrive at it.
+
+    Attributes
+    ----------
+    family : str
+        Of similar problems.
+    key : str
+        What is asked, whatever the words.
+    question, truth : str
+    solutions : tuple of str
+        Texts to train on: the answer at once, first, then worked solutions.
+    parts : tuple of str
+        Keys of the problems that are solved on the way.
+    """
+
+    family: str
+    key: str
+    question: str
+    truth: str
+    solutions: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Families of problems: what makes one, and how many test questions are of it.
+
+    `rule` is that by which `mssim grade` grades the answers; `about` says what is asked, `oddity` how near training
+    comes to the test.
+    """
+
+    name: str
+    rule: str
+    about: str
+    oddity: str
+    families: Mapping[str, tuple[Callable[[random.Random], Problem], int]]
+
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+
+
+def _split(number: int) -> tuple[int, ...]:
+    """Of 407: 400 and 7; of 47: 40 and 7; nothing of what has but one part."""
+    unit = 100 if number >= 100 else 10
+    parts = number // unit * unit, number % unit
+    return parts if all(parts) else ()
+
+
+def _key(expression: str) -> str:
+    """Sums and products of two numbers in one order; other expressions as they are."""
+    for sign in "+*":
+        first, found, second = expression.partition(sign)
+        if found and first.isdigit() and second.isdigit():
+            return sign.join(sorted([first, second], key=int))
+    return expression
+
+
+def _asked_for(family: str, expression: str, value: int, steps: list[str]) -> Problem:
+    """Make a problem; `steps` are last steps of worked solutions, each of which a sum, difference or product."""
+    worked = (f"{step}={value}" for step in steps)
+    return Problem(
+        family, _key(expression), f"{expression}=", f"{value}", (f"{value}", *worked), tuple(map(_key, steps))
+    )
+
+
+def _some_number(rng: random.Random) -> int:
+    return rng.randrange(10, rng.choice([100, 1000]))
+
+
+def _add(rng: random.Random) -> Problem:
+    a, b = _some_number(rng), _some_number(rng)
+    return _asked_for("add", f"{a}+{b}", a + b, [f"{a + b - last}+{last}" for last in _split(b)])
+
+
+def _subtract(rng: random.Random) -> Problem:
+    a, b = _some_number(rng), _some_number(rng)
+    if rng.random() < 0.7:
+        a, b = max(a, b), min(a, b)
+    return _asked_for("subtract", f"{a}-{b}", a - b, [f"{a - b + last}-{last}" for last in _split(b)])
+
+
+def _multiply(rng: random.Random) -> Problem:
+    a, b = rng.randrange(3, rng.choice([10, 40])), rng.randrange(11, 100)
+    if rng.random() < 0.5:
+        a, b = b, a
+    steps = []
+    for first, second in ((a, b), (b, a)):
+        if products := [str(first * part) for part in _split(second)]:
+            steps += ["+".join(products), "+".join(products[::-1])]
+    return _asked_for("multiply", f"{a}*{b}", a * b, steps)
+
+
+def _divide(rng: random.Random) -> Problem:
+    divisor, quotient = rng.randrange(3, 20), rng.randrange(11, 100)
+    steps = ["+".join(map(str, parts))] if (parts := _split(quotient)) else []
+    return _asked_for("divide", f"{divisor * quotient}/{divisor}", quotient, steps)
+
+
+def _mixed(rng: random.Random) -> Problem:
+    a, b, c, d = rng.randrange(2, 20), rng.randrange(2, 20), rng.randrange(10, 200), rng.randrange(2, 10)
+    expression, first, step, value = rng.choice(
+        [
+            (f"{a}*{b}+{c}", f"{a}*{b}", f"{a * b}+{c}", a * b + c),
+            (f"{c}-{a}*{b}", f"{a}*{b}", f"{c}-{a * b}", c - a * b),
+            (f"({a}+{c})*{d}", f"{a}+{c}", f"{a + c}*{d}", (a + c) * d),
+            (f"{d}*({c}-{a})", f"{c}-{a}", f"{d}*{c - a}", d * (c - a)),
+        ]
+    )
+    problem = _asked_for("mixed", expression, value, [step])
+    return replace(problem, parts=(*problem.parts, _key(first)))
+
+
+ARITHMETIC = Task(
+    "arithmetic",
+    "number",
+    "Sums, differences, products and quotients of whole numbers up to 999, and expressions of two operations with "
+    "brackets, such as `83-19*6=` or `3*(191-9)=`, in the manner of MathBench's arithmetic questions.",
+    "Expressions of two operations count as different when operands have swapped places: 34 of the 60 in family mixed "
+    "have a twin such as `6*19` for `19*6`, which the models may have been trained on.",
+    {
+        "add": (_add, 60),
+        "subtract": (_subtract, 60),
+        "multiply": (_multiply, 60),
+        "divide": (_divide, 60),
+        "mixed": (_mixed, 60),
+    },
+)
+
+# Dates ----------------------------------------------------------------------------------------------------------------
+
+_DAY = datetime.timedelta(days=1)
+_SHIFTS: dict[str, tuple[str, int]] = {  # what is asked -> unit and number
+    "today": ("d", 0),
+    "yesterday": ("d", -1),
+    "tomorrow": ("d", 1),
+    "10 days ago": ("d", -10),
+    "24 hours later": ("d", 1),
+    "one week ago": ("d", -7),
+    "one week from today": ("d", 7),
+    "two weeks from today": ("d", 14),
+    "one month ago": ("m", -1),
+    "a month from today": ("m", 1),
+    "one year ago": ("y", -1),
+    "one year from today": ("y", 1),
+}
+
+
+def _written(date: datetime.date) -> str:
+    return date.strftime("%m/%d/%Y")
+
+
+def _some_day(rng: random.Random) -> datetime.date:
+    return datetime.date(1930, 1, 1) + rng.randrange(365 * 100) * _DAY
+
+
+def _spelled(rng: random.Random, date: datetime.date) -> str:
+    month = date.strftime(rng.choice(["%b", "%B"]))
+    return rng.choice(
+        [
+            _written(date),
+            f"{date.month}/{date.day}/{date.year}",
+            f"{month} {date.day}, {date.year}",
+            f"{date.day} {month} {date.year}",
+        ]
+    )
+
+
+def _shifted(date: datetime.date, unit: str, number: int) -> datetime.date:
+    if unit == "d":
+        return date + number * _DAY
+    months = date.year * 12 + date.month - 1 + number * (12 if unit == "y" else 1)
+    year, month = divmod(months, 12)
+    return datetime.date(year, month + 1, min(date.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _nth_weekday(year: int, month: int, weekday: int, n: int) -> datetime.date:
+    first = datetime.date(year, month, 1)
+    return first + ((weekday - first.weekday()) % 7 + 7 * (n - 1)) * _DAY
+
+
+def _asked(rng: random.Random, family: str, today: datetime.date, said: str) -> Problem:
+    shift = rng.choice(list(_SHIFTS))
+    unit, number = _SHIFTS[shift]
+    answer = _shifted(today, unit, number)
+    direct, worked = _written(answer), f"{_written(today)} {_written(answer)}"
+    question = f"{said} Date {shift}?"
+    key = f"{_written(today)} {number:+d}{unit}"
+    return Problem(family, key, question, direct, (direct, worked))
+
+
+def _stated(rng: random.Random) -> Problem:
+    today = _some_day(rng)
+    said, days = rng.choice(
+        [("Today is", 0), ("Yesterday was", -1), ("Tomorrow is", 1), ("The day before yesterday was", -2)]
+    )
+    return _asked(rng, "stated", today, f"{said} {_spelled(rng, today + days * _DAY)}.")
+
+
+def _british(rng: random.Random) -> Problem:
+    today = _some_day(rng)
+    return _asked(rng, "british", today, f"Today is {today.strftime('%d/%m/%Y')}, day first.")
+
+
+def _feast(rng: random.Random) -> Problem:
+    year = rng.randrange(1930, 2030)
+    name, today = rng.choice(
+        [
+            ("Christmas Eve", datetime.date(year, 12, 24)),
+            ("New Year's Eve", datetime.date(year, 12, 31)),
+            ("Thanksgiving", _nth_weekday(year, 11, 3, 4)),
+            ("Labor Day", _nth_weekday(year, 9, 0, 1)),
+        ]
+    )
+    return _asked(rng, "feast", today, f"Today is {name} of {year}.")
+
+
+def _calendar(rng: random.Random) -> Problem:
+    year, month = rng.randrange(1930, 2030), rng.randrange(1, 13)
+    name = datetime.date(year, month, 1).strftime("%B")
+    last = datetime.date(year, month, calendar.monthrange(year, month)[1])
+    weekday, n = rng.randrange(7), rng.randrange(1, 5)
+    ordinal = ["first", "second", "third", "fourth"][n - 1]
+    said, today = rng.choice(
+        [
+            (f"Today is the last day of {name} {year}.", last),
+            (
+                f"Today is the {ordinal} {calendar.day_name[weekday]} of {name} {year}.",
+                _nth_weekday(year, month, weekday, n),
+            ),
+        ]
+    )
+    return _asked(rng, "calendar", today, said)
+
+
+def _anniversary(rng: random.Random) -> Problem:
+    then, years = _some_day(rng), rng.randrange(2, 51)
+    today = _shifted(then, "y", years)
+    return _asked(rng, "anniversary", today, f"Born {_spelled(rng, then)}, {years} today.")
+
+
+DATES = Task(
+    "dates",
+    "date",
+    "What date it is some days, weeks, months or years from a day that is described, such as `Tomorrow is 06/01/1961. "
+    "Date one week ago?` or `Today is Thanksgiving of 1987. Date 10 days ago?`, in the manner of BIG-bench's date "
+    "understanding; answers are MM/DD/YYYY.",
+    "Worked solutions name the day itself first, so the answers to the 34 questions that ask for the date today may "
+    "have been a step of a solution that the models were trained on.",
+    {
+        "stated": (_stated, 119),
+        "british": (_british, 50),
+        "feast": (_feast, 50),
+        "calendar": (_calendar, 75),
+        "anniversary": (_anniversary, 75),
+    },
+)
+
+TASKS = {task.name: task for task in (ARITHMETIC, DATES)}
+
+# Test and training ----------------------------------------------------------------------------------------------------
+
+
+def questions(task: Task, seed: int = TEST_SEED) -> list[Problem]:
+    """Test questions of a task, no two of which ask the same."""
+    rng = random.Random(f"{task.name} {seed}")
+    found: dict[str, Problem] = {}
+    for make, number in task.families.values():
+        wanted = len(found) + number
+        while len(found) < wanted:
+            problem = make(rng)
+            found.setdefault(problem.key, problem)
+    return list(found.values())
+
+
+def training(
+    task: Task, weights: Mapping[str, float], direct: float, held_out: Collection[str], rng: random.Random
+) -> Iterator[tuple[str, str]]:
+    """Yield questions and solutions without end.
+
+    Parameters
+    ----------
+    task : Task
+    weights : mapping of str to float
+        Family -> how often, relative to the others.
+    direct : float
+        Share of solutions that are the answer alone.
+    held_out : collection of str
+        Keys of problems that must not occur.
+    rng : random.Random
+    """
+    makers = [task.families[family][0] for family in weights]
+    shares = list(weights.values())
+    while True:
+        for make in rng.choices(makers, shares, k=1024):
+            problem: Any = make(rng)
+            if problem.key in held_out or any(part in held_out for part in problem.parts):
+                continue
+            worked = problem.solutions[1:]
+            yield problem.question, rng.choice(worked) if worked and rng.random() >= direct else problem.solutions[0]

@@ -1,0 +1,42 @@
+"""The walk of recorded/README.md, from a file of questions to a first curve, against a server on loopback."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from mssim import load_pool
+from tests.chat_server import serving
+
+TEXT = (Path(__file__).parents[1] / "recorded" / "README.md").read_text(encoding="utf-8")
+
+
+def block(mark, kind="bash"):
+    """The code below a mark such as <!-- grade -->, without its indent."""
+    return re.search(rf"<!-- {mark} -->\n\s*```{kind}\n(.*?)```", TEXT, re.DOTALL)[1]
+
+
+def test_from_questions_to_a_first_curve(tmp_path):
+    lines = [line.strip() for line in block("questions", "json").splitlines() if line.strip()]
+    (tmp_path / "questions.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    said = {}
+    with serving() as server:
+        for step in ("record", "grade", "curves"):
+            commands = block(step).replace("http://127.0.0.1:8000/v1", server.base_url)
+            assert commands.count("mssim ") >= 2
+            commands = commands.replace("mssim ", f"{sys.executable} -m mssim ")
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == 0, done.stderr
+            said[step] = done.stdout
+        asked = len(server.log("received"))
+    assert asked == 2 * 2 * 64 / 8  # the dry run asked for nothing
+    pool = load_pool(tmp_path / "my-pool")
+    assert (pool.models, len(pool.questions)) == (("tf-even", "tf-plus"), 2)
+    assert (pool.lengths == 64).all()
+    assert list(pool.questions["topic"]) == ["sums", "products"]
+    assert "12+30=" in said["record"]
+    assert "no_answer" in said["grade"]
+    assert "ms:tf-even+tf-plus" in said["curves"]
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

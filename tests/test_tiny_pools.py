@@ -1,0 +1,170 @@
+"""The pools that ship: complete, as graded, and what their cards say of them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mssim import evaluate, load_pool
+from mssim.grading import parse_rule
+from recorded.tiny import card
+from recorded.tiny.tasks import TASKS, questions
+
+ROOT = Path(__file__).parents[1]
+RECORDED = ROOT / "recorded"
+MODELS = ("gru-dates", "lstm-times", "tf-even", "tf-plus")
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def task(request):
+    return TASKS[request.param]
+
+
+@pytest.fixture(scope="module")
+def folder(task):
+    return RECORDED / f"tiny-{task.name}"
+
+
+@pytest.fixture(scope="module")
+def pool(folder):
+    return load_pool(folder)  # a warning is an error
+
+
+@pytest.fixture(scope="module")
+def rows(pool):
+    return pool.to_frame()
+
+
+def test_all_was_recorded(pool, task):
+    assert pool.models == MODELS
+    assert (pool.lengths == 512).all()
+    asked = questions(task)
+    wanted = [(p.question, p.truth, p.family) for p in asked]
+    assert list(pool.questions[["question", "truth", "family"]].itertuples(index=False, name=None)) == wanted
+    assert pool.question_ids == [f"{task.name}-{number:03d}" for number in range(len(asked))]
+
+
+def test_where_it_comes_from(pool):
+    info = pool.info
+    assert info["licence"] == "MIT"
+    assert info["failed_samples"] == 0
+    assert "synthetic" not in info
+    for name in MODELS:
+        assert info["models"][name]["settings"] == {"temperature": 1.0}
+        assert info["training"][name]["parameters"] > 0
+    assert set(info["training"]) == {*MODELS, "verifier"}
+    assert {"mssim", "torch", "python"} <= set(info["versions"])
+
+
+def test_answers_are_those_of_the_texts(rows, task):
+    rule = parse_rule(task.rule)
+    texts = rows["text"].fillna(rows["answer"]).fillna("")
+    spelled = {text: rule.extract(text) for text in texts.unique()}
+    extracted = texts.map(spelled)
+    pairs = pd.DataFrame({"extracted": extracted, "answer": rows["answer"]}).dropna().drop_duplicates()
+    assert all(rule.key(one) == rule.key(other) for one, other in pairs.itertuples(index=False))
+    assert (extracted.isna() == rows["answer"].isna()).all()
+    assert (rows["correct"] == (rows["answer"] == rows["truth"])).all()
+    if task.name == "arithmetic":  # by another way: the last number, as Python reads it
+        last = texts.map(
+            {text: (re.findall(r"-?\d+", text.replace("=", " ")) or [None])[-1] for text in texts.unique()}
+        )
+        assert (last.dropna().map(int) == rows.loc[last.notna(), "answer"].map(int)).all()
+    assert not (rows["text"] == rows["answer"]).any()
+
+
+def test_numbers(rows):
+    texts = rows["text"].fillna(rows["answer"]).fillna("")
+    assert (rows["output_tokens"] == texts.str.len()).all()
+    written = texts != ""
+    assert rows.loc[written, "confidence"].notna().all()
+    assert (rows["confidence"].dropna() <= 0).all()
+    assert np.isfinite(rows["confidence"].dropna()).all()
+    answered = rows["answer"].notna()
+    assert (rows["score"].notna() == answered).all()
+    assert (rows.loc[answered, "score"] <= 0).all()
+    assert rows[answered].groupby(["question_id", "answer"])["score"].nunique().max() == 1
+    # Right answers are the likelier ones, or there is nothing to choose by.
+    means = rows[answered].groupby("correct")[["score", "confidence"]].mean()
+    assert (means.loc[True] > means.loc[False]).all()
+
+
+def test_there_is_something_to_vote_on(pool):
+    strategies = [f"sc:{model}" for model in MODELS]
+    accuracy = evaluate(pool, strategies, budgets=[1, 512]).accuracy.mean(axis=2)
+    assert ((accuracy[:, 0] > 0.3) & (accuracy[:, 0] < 0.8)).all()
+    assert (accuracy[:, 1] - accuracy[:, 0] > 0.03).all()
+
+
+@pytest.fixture(scope="module")
+def pairs(pool):
+    return card.switching(pool)
+
+
+def test_the_card_says_what_the_pool_says(pool, task, folder, pairs):
+    text = card.card(folder.name, pool, task, pairs)
+    assert text == (folder / "README.md").read_text(encoding="utf-8")
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert not pool.warnings()
+
+
+def test_numbers_of_the_card_by_other_ways(pool, rows, pairs):
+    shown = card.models(pool).set_index("model")
+    for model in MODELS:
+        own = rows[rows["model"] == model]
+        assert shown.loc[f"`{model}`", "one sample"] == f"{own['correct'].mean():.1%}"
+        counts = own.groupby(["question_id", "answer"])["correct"].agg(["size", "first"]).reset_index()
+        most = counts.groupby("question_id")["size"].transform("max")
+        first = counts[counts["size"] == most].groupby("question_id")["first"].mean()  # ties: each as often
+        assert shown.loc[f"`{model}`", "plurality of 512"] == pytest.approx(f"{first.mean():.1%}")
+        assert shown.loc[f"`{model}`", "agreement"] == f"{most.groupby(counts['question_id']).first().mean() / 512:.1%}"
+    best = card.best_pair(pairs)
+    names = ["ms:{first}+{second}".format(**best), f"sc:{best['first']}", f"sc:{best['second']}"]
+    result = evaluate(pool, names, budgets=[16], method="monte_carlo", n_replays=2_000)
+    each = result.accuracy[:, 0]
+    for place, other in (("first", each[1]), ("second", each[2])):
+        difference = each[0] - other
+        assert best[f"over_{place}"] == pytest.approx(difference.mean(), abs=0.003)
+        # 24 intervals that together hold with 95 %.
+        half = stats.t.ppf(1 - 0.05 / 48, len(difference) - 1) * difference.std(ddof=1) / len(difference) ** 0.5
+        assert best[f"high_{place}"] - best[f"low_{place}"] == pytest.approx(2 * half, rel=0.05)
+
+
+def test_on_a_pool_switching_beats_both_of_its_models():
+    won = {}
+    for name in TASKS:
+        pairs = card.switching(load_pool(RECORDED / f"tiny-{name}"))
+        won[name] = int(((pairs["low_first"] > 0) & (pairs["low_second"] > 0)).sum())
+    assert max(won.values()) > 0
+
+
+def test_the_verdict_of_a_card():
+    won = pd.DataFrame(
+        {
+            "first": ["a", "b"],
+            "second": ["b", "a"],
+            "samples_used": [12.0, 11.0],
+            "over_first": [0.05, 0.01],
+            "low_first": [0.02, -0.02],
+            "high_first": [0.08, 0.03],
+            "over_second": [0.1, 0.02],
+            "low_second": [0.05, -0.01],
+            "high_second": [0.15, 0.04],
+        }
+    )
+    assert card.verdict(won).startswith(
+        "**1 of 2 ordered pairs beat both of their models alone.** The best is `a`, then `b`"
+    )
+    assert "+5.0 points over Self-Consistency of `a`, interval +2.0 to +8.0" in card.verdict(won)
+    assert card.verdict(won[1:]).startswith("**No pair beats both of its models alone by more than chance explains.**")
+    assert "The nearest is `b`, then `a`" in card.verdict(won[1:])
+    assert card.best_pair(won[::-1])["first"] == "a"  # it beats both, though the other came first
+
+
+def test_what_ships_is_small():
+    files = [path for path in RECORDED.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < 15e6
+    assert not [path for path in files if path.suffix in (".pt", ".sqlite")]
