@@ -3,7 +3,7 @@
     python benchmarks/start_and_load.py            # the table, some ten seconds
     python benchmarks/start_and_load.py --smoke    # a small pool, one run of each
 
-The pool is SYNTHETIC. Kernels are compiled and cached before anything is timed.
+The pools are SYNTHETIC but for those in recorded/. Kernels are compiled and cached before anything is timed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import pandas as pd
 
 from mssim import Pool, load_pool
 
+RECORDED = Path(__file__).parents[1] / "recorded"
 FIRST_CALL = """if True:
     import sys, mssim
     pool = mssim.load_pool(sys.argv[1])
@@ -70,8 +72,12 @@ def main() -> None:
         rows = {
             "mssim --help": seconds(lambda: run("-m", "mssim", "--help"), repeats),
             "first call of a new process, kernels cached": seconds(lambda: run("-c", FIRST_CALL, str(small)), repeats),
-            "load {} questions x {} models x {} samples".format(*shape): seconds(lambda: load_pool(large), repeats),
+            "load {} questions x {} models x {} samples, SYNTHETIC".format(*shape): seconds(
+                lambda: load_pool(large), repeats
+            ),
         }
+    for folder in sorted(path.parent for path in RECORDED.glob("*/pool.json")):
+        rows[f"load recorded/{folder.name}"] = seconds(partial(load_pool, folder), repeats)
     print(pd.DataFrame({"what": rows.keys(), "seconds": rows.values()}).to_string(index=False, float_format="%.2f"))
 
 

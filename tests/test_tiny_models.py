@@ -36,8 +36,8 @@ from recorded.tiny.training import IGNORED, Recipe, load, save, tensors, train  
 ROOT = Path(__file__).parents[1]
 SHAPES = {
     "transformer": {"width": 16, "layers": 2, "heads": 2},
-    "lstm": {"width": 16, "layers": 2},
-    "gru": {"width": 16, "layers": 1},
+    "lstm": {"width": 16, "layers": 1, "heads": 2},
+    "gru": {"width": 16, "layers": 2, "heads": 4},
 }
 
 
@@ -147,7 +147,9 @@ def test_the_longest_problem_fits():
 
 def test_training_learns_and_repeats_itself(tmp_path):
     losses = []
-    recipe = Recipe("lstm", {"width": 24, "layers": 1}, steps=150, dates=0.0, weights={"add": 1, "divide": 0}, seed=3)
+    recipe = Recipe(
+        "lstm", {"width": 24, "layers": 1, "heads": 2}, steps=150, dates=0.0, weights={"add": 1, "divide": 0}, seed=3
+    )
     short = train(Recipe("lstm", recipe.shape, steps=3, dates=0.0, seed=3))
     again = train(Recipe("lstm", recipe.shape, steps=3, dates=0.0, seed=3))
     for one, other in zip(short.state_dict().values(), again.state_dict().values(), strict=True):

@@ -20,8 +20,8 @@ from recorded.tiny.tasks import Task
 BUDGET = 16
 _KINDS = {
     "transformer": "decoder-only transformer",
-    "lstm": "LSTM with attention to its own past outputs",
-    "gru": "GRU with attention to its own past outputs",
+    "lstm": "LSTM below transformer blocks",
+    "gru": "GRU below transformer blocks",
 }
 _CARD = Path(__file__).with_name("card.md")
 _CURVES = [1, 2, 4, 8, 16, 32, 64]

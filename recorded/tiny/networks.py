@@ -30,7 +30,7 @@ def encode(text: str) -> list[int]:
 
 
 def make_network(kind: str, **shape: int) -> Transformer | Recurrent:
-    """Make an untrained network: "transformer" of width, layers and heads; "lstm" or "gru" of width and layers."""
+    """Make an untrained network: "transformer", "lstm" or "gru", of width, layers (of blocks) and heads."""
     return Transformer(**shape) if kind == "transformer" else Recurrent(kind, **shape)
 
 
@@ -53,10 +53,7 @@ class Transformer(nn.Module):
         """
         past = 0 if state is None else state[0][0].shape[2]
         x = self.characters(codes) + self.positions(torch.arange(past, past + codes.shape[1]))
-        after = []
-        for block, cache in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
-            x, cache = block(x, cache)
-            after.append(cache)
+        x, after = _through(self.blocks, x, state)
         return self.head(self.norm(x)), after
 
     def rows(self, state: Any, kept: Tensor) -> Any:
@@ -97,14 +94,26 @@ class _Block(nn.Module):
         return x + self.dense(x), cache
 
 
-class Recurrent(nn.Module):
-    """LSTM or GRU that attends to its own past outputs; its state is that of the cells, and keys and values."""
+def _through(blocks: nn.ModuleList, x: Tensor, caches: Any) -> tuple[Tensor, Any]:
+    """Output of the last block, and keys and values of all."""
+    after = []
+    for block, cache in zip(blocks, caches or [None] * len(blocks), strict=True):
+        x, cache = block(x, cache)
+        after.append(cache)
+    return x, after
 
-    def __init__(self, kind: str, width: int, layers: int) -> None:
+
+class Recurrent(nn.Module):
+    """LSTM or GRU below transformer blocks; its state is that of the cells, and the keys and values of every block.
+
+    There are no positions: the cells count.
+    """
+
+    def __init__(self, kind: str, width: int, layers: int, heads: int) -> None:
         super().__init__()
-        self.characters = nn.Embedding(VOCABULARY, 64)
-        self.cells = {"lstm": nn.LSTM, "gru": nn.GRU}[kind](64, width, layers, batch_first=True)
-        self.attention = _Attention(width, heads=2)
+        self.characters = nn.Embedding(VOCABULARY, width)
+        self.cells = {"lstm": nn.LSTM, "gru": nn.GRU}[kind](width, width, batch_first=True)
+        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, VOCABULARY, bias=False)
 
@@ -113,13 +122,13 @@ class Recurrent(nn.Module):
 
         After a state there is one character at a time.
         """
-        cells, cache = (None, None) if state is None else state
+        cells, caches = (None, None) if state is None else state
         x, cells = self.cells(self.characters(codes), cells)
-        x, cache = self.attention(x, cache)
-        return self.head(self.norm(x)), (cells, cache)
+        x, caches = _through(self.blocks, x, caches)
+        return self.head(self.norm(x)), (cells, caches)
 
     def rows(self, state: Any, kept: Tensor) -> Any:
         """State of these rows of the batch, which may repeat: `kept` has their numbers."""
-        cells, (keys, values) = state
+        cells, caches = state
         cells = tuple(part[:, kept] for part in cells) if isinstance(cells, tuple) else cells[:, kept]
-        return cells, (keys[kept], values[kept])
+        return cells, [(keys[kept], values[kept]) for keys, values in caches]

@@ -12,16 +12,14 @@ MODELS = {
         "transformer", {"width": 64, "layers": 4, "heads": 4}, steps=20000, weights=_PLUS, dates=0.2, seed=2
     ),
     "lstm-times": Recipe(
-        "lstm", {"width": 144, "layers": 1}, steps=26000, weights=_TIMES, dates=0.2, rates=(0.006, 0.004), seed=3
+        "lstm", {"width": 96, "layers": 2, "heads": 4}, steps=15000, weights=_TIMES, dates=0.2, seed=3
     ),
-    "gru-dates": Recipe("gru", {"width": 144, "layers": 1}, steps=24000, dates=0.5, rates=(0.006, 0.004), seed=4),
+    "gru-dates": Recipe("gru", {"width": 64, "layers": 3, "heads": 4}, steps=15000, dates=0.5, seed=4),
 }
-VERIFIER = {
-    "verifier": Recipe("lstm", {"width": 128, "layers": 1}, steps=14000, direct=1.0, rates=(0.006, 0.004), seed=5)
-}
+VERIFIER = {"verifier": Recipe("gru", {"width": 64, "layers": 2, "heads": 4}, steps=10000, direct=1.0, seed=5)}
 # To try the whole path in seconds.
 MICRO_MODELS = {
     "tf-micro": Recipe("transformer", {"width": 16, "layers": 1, "heads": 2}, steps=40, seed=1),
-    "gru-micro": Recipe("gru", {"width": 16, "layers": 1}, steps=40, seed=2),
+    "gru-micro": Recipe("gru", {"width": 16, "layers": 1, "heads": 2}, steps=40, seed=2),
 }
-MICRO_VERIFIER = {"verifier": Recipe("lstm", {"width": 16, "layers": 1}, steps=20, direct=1.0, seed=3)}
+MICRO_VERIFIER = {"verifier": Recipe("lstm", {"width": 16, "layers": 1, "heads": 2}, steps=20, direct=1.0, seed=3)}

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from recorded.tiny.networks import ALPHABET, END, FIRST, LONGEST, START_OF_ANSWER, encode
+from recorded.tiny.networks import (
+    ALPHABET,
+    END,
+    FIRST,
+    LONGEST,
+    START_OF_ANSWER,
+    Recurrent,
+    Transformer,
+    encode,
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,12 @@ class Sample:
 
 @torch.inference_mode()
 def draw(
-    network: nn.Module, question: str, n: int, temperature: float, generator: torch.Generator, longest: int = LONGEST
+    network: Transformer | Recurrent,
+    question: str,
+    n: int,
+    temperature: float,
+    generator: torch.Generator,
+    longest: int = LONGEST,
 ) -> list[Sample]:
     """Draw `n` texts that follow a question.
 

@@ -151,9 +151,10 @@ def tensors(pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor]:
 
 
 def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    inner, others = [], []
+    inner: list[Tensor] = []
+    others: list[Tensor] = []
     for name, weight in network.named_parameters():
-        (inner if weight.ndim == 2 and name.startswith(("blocks", "cells", "attention")) else others).append(weight)
+        (inner if weight.ndim == 2 and name.startswith(("blocks", "cells")) else others).append(weight)
     return [
         Muon(inner, recipe.rates[0]),
         torch.optim.AdamW(others, recipe.rates[1], betas=(0.9, 0.98), weight_decay=0.01),
