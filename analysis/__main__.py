@@ -33,7 +33,7 @@ def analyse(
 
     Without --pool: over the pools that ship and those simulated from the paper's published numbers.
 
-    Example: python -m analysis savings --pool recorded/demo-synthetic
+    Example: python -m analysis savings --pool recorded/tiny-arithmetic
     """
     from analysis.running import find, run
     from mssim.files import whole_file

@@ -59,7 +59,7 @@ def best_of_many(
     Examples
     --------
     >>> from mssim import load_pool
-    >>> kept = best_of_many(load_pool("recorded/demo-synthetic"), "sc:weak", range(1, 33), n_papers=50)
+    >>> kept = best_of_many(load_pool("recorded/tiny-arithmetic"), "sc:lstm-times", range(1, 33), n_papers=50)
     >>> round(kept.best, 2), round(kept.added_by_draws, 2), round(kept.added, 2)
     (0.65, 0.01, 0.01)
     """
@@ -80,7 +80,8 @@ def best_number_of_samples(pool: Pool, models: Sequence[str], *, n_papers: int =
     Examples
     --------
     >>> from mssim import load_pool
-    >>> kept = best_number_of_samples(load_pool("recorded/demo-synthetic"), ["strong", "weak"], n_papers=50)
+    >>> few = load_pool("recorded/tiny-arithmetic", where=[("sample_index", "<", 64)])
+    >>> kept = best_number_of_samples(few, ["tf-plus", "lstm-times"], n_papers=50)
     >>> round(kept.best, 2), round(kept.added, 2)
     (0.78, 0.02)
     """

@@ -26,7 +26,7 @@ class Source:
     Attributes
     ----------
     name : str
-        Of files and rows: "demo-synthetic", "simulated-MATH-closed".
+        Of files and rows: "tiny-dates", "simulated-MATH-closed".
     title : str
         Of panels; says "simulated" or "synthetic" where no language model was asked.
     models : tuple of str

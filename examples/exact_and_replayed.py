@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from mssim import Pool, evaluate, load_pool
 from mssim.plots import COLOURS, STYLE
 
-STRATEGIES = {"Self-Consistency": "sc:strong", "ModelSwitch": "ms:strong+weak,vote=plurality"}
+STRATEGIES = {"Self-Consistency": "sc:tf-plus", "ModelSwitch": "ms:tf-plus+lstm-times,vote=plurality"}
 BUDGETS = range(1, 33)
 BUDGET = 16
 FEW, MANY = 20, 2000

@@ -29,7 +29,7 @@ def figures(
     Without --pool: from pools simulated from the paper's published numbers, and from those that ship; and how far the
     former are from what was published. Tables are kept in OUT/cache, so that a second run only draws.
 
-    Example: python -m figures --only fig4 --pool recorded/demo-synthetic --out out
+    Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out
     """
     from figures.drawing import draw_all, sheets
 

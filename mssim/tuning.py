@@ -282,8 +282,8 @@ def tune(
     The practice of reporting the best of 32 numbers of samples of one model, and by how much it flatters:
 
     >>> from mssim import load_pool
-    >>> pool = load_pool("recorded/demo-synthetic")
-    >>> best = tune(pool, "sc:weak", range(1, 33), spend="budget", limits=32, n_runs=50)
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> best = tune(pool, "sc:lstm-times", range(1, 33), spend="budget", limits=32, n_runs=50)
     >>> best.to_frame()[["limit", "in_sample", "fresh", "held_out", "optimism"]].round(2)
        limit  in_sample  fresh  held_out  optimism
     0   32.0       0.65   0.64      0.64      0.02

@@ -734,7 +734,7 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
 def test_help_shows_the_example(run):
     code, text, err = run("--help")
     assert (code, err) == (0, "")
-    assert "Example: python -m figures --only fig4 --pool tests/demo-synthetic --out out" in " ".join(text.split())
+    assert "Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out" in " ".join(text.split())
 
 
 def test_exit_code_of_the_module(tmp_path):

@@ -1,6 +1,7 @@
 """The pools that ship: complete, as graded, and what their cards say of them."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -99,9 +100,14 @@ def test_there_is_something_to_vote_on(pool):
     assert (accuracy[:, 1] - accuracy[:, 0] > 0.03).all()
 
 
+@cache
+def switching(name):
+    return card.switching(load_pool(RECORDED / f"tiny-{name}"))
+
+
 @pytest.fixture(scope="module")
-def pairs(pool):
-    return card.switching(pool)
+def pairs(task):
+    return switching(task.name)
 
 
 def test_the_card_says_what_the_pool_says(pool, task, folder, pairs):
@@ -134,11 +140,8 @@ def test_numbers_of_the_card_by_other_ways(pool, rows, pairs):
 
 
 def test_on_a_pool_switching_beats_both_of_its_models():
-    won = {}
-    for name in TASKS:
-        pairs = card.switching(load_pool(RECORDED / f"tiny-{name}"))
-        won[name] = int(((pairs["low_first"] > 0) & (pairs["low_second"] > 0)).sum())
-    assert max(won.values()) > 0
+    pairs = switching("arithmetic")
+    assert ((pairs["low_first"] > 0) & (pairs["low_second"] > 0)).any()
 
 
 def test_the_verdict_of_a_card():
@@ -146,6 +149,7 @@ def test_the_verdict_of_a_card():
         {
             "first": ["a", "b"],
             "second": ["b", "a"],
+            "accuracy": [0.8, 0.75],
             "samples_used": [12.0, 11.0],
             "over_first": [0.05, 0.01],
             "low_first": [0.02, -0.02],
@@ -159,6 +163,7 @@ def test_the_verdict_of_a_card():
         "**1 of 2 ordered pairs beat both of their models alone.** The best is `a`, then `b`"
     )
     assert "+5.0 points over Self-Consistency of `a`, interval +2.0 to +8.0" in card.verdict(won)
+    assert card.verdict(won).endswith("`a` is the best with 75.0%; of all pairs, `a`, then `b`, with 80.0%.")
     assert card.verdict(won[1:]).startswith("**No pair beats both of its models alone by more than chance explains.**")
     assert "The nearest is `b`, then `a`" in card.verdict(won[1:])
     assert card.best_pair(won[::-1])["first"] == "a"  # it beats both, though the other came first

@@ -22,7 +22,7 @@ def compare(
 ) -> None:
     """Compare two strategies on the same questions: difference, interval, p-value, wins and losses.
 
-    Example: mssim compare curves.parquet ms:strong+weak sc:strong --budget 8
+    Example: mssim compare curves.parquet ms:tf-plus+lstm-times sc:tf-plus --budget 8
     """
     from mssim.evaluation import Evaluation
 

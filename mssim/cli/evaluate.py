@@ -91,7 +91,7 @@ def evaluate(
 ) -> None:
     """Evaluate strategies over a pool and print accuracy, intervals, samples used and cost.
 
-    Example: mssim evaluate recorded/demo-synthetic --strategy sc:strong --strategy ms:strong+weak --budgets 2,4,8
+    Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times --budgets 2,4,8
     --plot curves.png
     """
     given = {
@@ -118,7 +118,7 @@ def evaluate(
 
 def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     for name, example in (
-        ("pool", "recorded/demo-synthetic"),
+        ("pool", "recorded/tiny-arithmetic"),
         ("strategies", "--strategy sc:MODEL"),
         ("budgets", "--budgets 2,4,8"),
     ):

@@ -16,7 +16,7 @@ def info(
 ) -> None:
     """Show the models of a pool, how much was recorded and what is odd about it.
 
-    Example: mssim info recorded/demo-synthetic
+    Example: mssim info recorded/tiny-arithmetic
     """
     from mssim.pool import load_pool
 

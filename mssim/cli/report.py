@@ -72,7 +72,7 @@ def report(
 ) -> None:
     """Say what theory says about a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
-    Example: mssim report recorded/demo-synthetic --models strong+weak --budgets 4,8,16
+    Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
     """
     asked = None if budgets is None else parse_budgets(budgets)
 

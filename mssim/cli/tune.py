@@ -108,7 +108,7 @@ def tune(
 ) -> None:
     """Choose the most accurate strategy and budget at every limit, and score the choice on questions held out from it.
 
-    Example: mssim tune recorded/demo-synthetic --models strong,weak --limits 4,8,16 --plot frontier.png
+    Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
     """
     if table not in _TABLES:
         raise MssimError(f"--table {table!r}; {choose_from(table, _TABLES)}")

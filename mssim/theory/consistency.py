@@ -134,15 +134,15 @@ def consistency(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import consistency
-    >>> frame = consistency(load_pool("recorded/demo-synthetic"), ["weak"], n_resamples=99).to_frame()
+    >>> frame = consistency(load_pool("recorded/tiny-arithmetic"), ["lstm-times"], n_resamples=99).to_frame()
     >>> frame[["version", "statistic", "r", "n_samples"]].round(2)
             version statistic     r  n_samples
-    0  same samples   pearson -0.89       64.0
-    1  same samples  spearman -0.89       64.0
-    2     same half   pearson -0.88       32.0
-    3     same half  spearman -0.88       32.0
-    4    split half   pearson -0.85       32.0
-    5    split half  spearman -0.85       32.0
+    0  same samples   pearson -0.81      512.0
+    1  same samples  spearman -0.81      512.0
+    2     same half   pearson -0.81      256.0
+    3     same half  spearman -0.81      256.0
+    4    split half   pearson -0.81      256.0
+    5    split half  spearman -0.80      256.0
     """
     names = sampled_models(pool, models, 2)
     if not 0 < confidence_level < 1:

@@ -266,15 +266,16 @@ def finite_budget(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import finite_budget
-    >>> pool = load_pool("recorded/demo-synthetic")
-    >>> finite_budget(pool, ["strong", "weak"], [4, 16])[["strategy", "budget", "accuracy", "limit", "gap"]].round(3)
-              strategy  budget  accuracy  limit    gap
-    0        sc:strong       4     0.705  0.765  0.060
-    1        sc:strong      16     0.744  0.765  0.021
-    2          sc:weak       4     0.605  0.648  0.042
-    3          sc:weak      16     0.637  0.648  0.011
-    4  mix:strong+weak       4     0.709  0.773  0.064
-    5  mix:strong+weak      16     0.757  0.773  0.016
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> frame = finite_budget(pool, ["tf-plus", "lstm-times"], [4, 16])
+    >>> frame[["strategy", "budget", "accuracy", "limit", "gap"]].round(3)
+                     strategy  budget  accuracy  limit    gap
+    0              sc:tf-plus       4     0.626  0.717  0.091
+    1              sc:tf-plus      16     0.693  0.717  0.024
+    2           sc:lstm-times       4     0.598  0.760  0.162
+    3           sc:lstm-times      16     0.703  0.760  0.057
+    4  mix:tf-plus+lstm-times       4     0.669  0.835  0.166
+    5  mix:tf-plus+lstm-times      16     0.790  0.835  0.045
     """
     found = limits(pool, models, weights=weights)
     strategies: list[Any] = [SelfConsistency(model) for model in found.models]

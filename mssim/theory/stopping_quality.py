@@ -77,13 +77,13 @@ def stop_quality(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import stop_quality
-    >>> pool = load_pool("recorded/demo-synthetic")
-    >>> frame = stop_quality(pool, "ms:strong+weak,vote=plurality", 8)
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> frame = stop_quality(pool, "ms:tf-plus+lstm-times,vote=plurality", 8)
     >>> frame[["end", "model", "coverage", "accuracy", "risk", "contribution"]].round(3)
-             end   model  coverage  accuracy   risk  contribution
-    0  agreement  strong     0.433     0.972  0.028         0.420
-    1  agreement    weak     0.116     0.879  0.121         0.102
-    2       vote     NaN     0.451     0.485  0.515         0.219
+             end       model  coverage  accuracy   risk  contribution
+    0  agreement     tf-plus     0.358     0.967  0.033         0.346
+    1  agreement  lstm-times     0.157     0.831  0.169         0.130
+    2       vote         NaN     0.486     0.557  0.443         0.271
     """
     switch = read_switch(strategy)
     if switch.on_agreement != "adopt":
@@ -169,15 +169,15 @@ def calibration(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import calibration
-    >>> frame = calibration(load_pool("recorded/demo-synthetic"), "strong", 5)
+    >>> frame = calibration(load_pool("recorded/tiny-arithmetic"), "tf-plus", 5)
     >>> frame[["votes", "agreement", "coverage", "accuracy"]].round(3)
        votes  agreement  coverage  accuracy
-    0      0        0.0     0.000       NaN
-    1      1        0.2     0.009     0.178
-    2      2        0.4     0.186     0.294
-    3      3        0.6     0.212     0.507
-    4      4        0.8     0.200     0.836
-    5      5        1.0     0.392     0.986
+    0      0        0.0     0.000     0.000
+    1      1        0.2     0.167     0.066
+    2      2        0.4     0.184     0.371
+    3      3        0.6     0.164     0.659
+    4      4        0.8     0.159     0.867
+    5      5        1.0     0.326     0.976
     """
     grid = read_budgets(budgets)
     strategy = SelfConsistency(model)

@@ -107,7 +107,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
     """Text of the card."""
     info = pool.info
     recorded = " to ".join(dict.fromkeys(day[:10] for day in info["recorded"]))
-    versions = ", ".join(f"{package} {version}" for package, version in info["versions"].items())
+    versions = ", ".join(f"{what} {version}" for what, version in info["versions"].items() if what != "machine")
     warnings = [f"- `mssim info` warns: {message}." for message in pool.warnings()]
     best = best_pair(pairs)
     command = (
@@ -126,7 +126,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         samples=int(pool.lengths.min()),
         rows=int(pool.lengths.sum()),
         recorded=recorded,
-        versions=versions,
+        versions=f"{versions}, on {info['versions']['machine']}",
         rule=info["grader"]["rule"],
         models=markdown(models(pool)),
         families=markdown(families(pool)),
@@ -159,12 +159,19 @@ def verdict(pairs: pd.DataFrame) -> str:
     )
     pair = f"`{best['first']}`, then `{best['second']}`"
     if won.empty:
-        return (
+        found = (
             f"**No pair beats both of its models alone by more than chance explains.** The nearest is {pair}: {over}."
         )
+    else:
+        found = (
+            f"**{len(won)} of {len(pairs)} ordered pairs beat both of their models alone.** The best is {pair}: "
+            f"{over}; it used {best['samples_used']:.1f} of {BUDGET} samples."
+        )
+    alone = {row["first"]: row["accuracy"] - row["over_first"] for _, row in pairs.iterrows()}
+    strongest, top = max(alone, key=alone.__getitem__), pairs.loc[pairs["accuracy"].idxmax()]
     return (
-        f"**{len(won)} of {len(pairs)} ordered pairs beat both of their models alone.** The best is {pair}: {over}; "
-        f"it used {best['samples_used']:.1f} of {BUDGET} samples."
+        f"{found} Of all models alone, `{strongest}` is the best with {alone[strongest]:.1%}; of all pairs, "
+        f"`{top['first']}`, then `{top['second']}`, with {top['accuracy']:.1%}."
     )
 
 
@@ -200,7 +207,7 @@ def _made_of(name: str, trained: dict[str, Any]) -> str:
         f"{trained['direct']:.0%} answers alone",
         *([f"times as often as other families: {often}"] if often else []),
     ]
-    return f"- `{name}`: {'; '.join(parts)}"
+    return f"  - `{name}`: {'; '.join(parts)}"
 
 
 def _draw(pool: Pool, first: str, second: str, path: Path) -> None:
@@ -210,6 +217,5 @@ def _draw(pool: Pool, first: str, second: str, path: Path) -> None:
     with context(STYLE):
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         FigureCanvasAgg(figure)
-        ax = plot_curves(result, ax=figure.add_subplot())
-        ax.set_title(f"{pool.info['title']}: {len(pool.questions)} questions, {int(pool.lengths.min())} samples each")
+        plot_curves(result, ax=figure.add_subplot())
         figure.savefig(path, metadata={"Software": None})

@@ -54,6 +54,7 @@ def publish(
     info = {
         "title": f"tiny models, {task.name}",
         **{name: value for name, value in pool.info.items() if name not in ("title", "tokens")},
+        "source": f"{pool.info['source']}, of models that recorded/tiny trained",
         "licence": "MIT",
         "made_by": "python -m recorded.tiny",
         "questions": {"made_by": "recorded/tiny/tasks.py", "seed": TEST_SEED},
