@@ -286,7 +286,7 @@ def tune(
     >>> best = tune(pool, "sc:lstm-times", range(1, 33), spend="budget", limits=32, n_runs=50)
     >>> best.to_frame()[["limit", "in_sample", "fresh", "held_out", "optimism"]].round(2)
        limit  in_sample  fresh  held_out  optimism
-    0   32.0       0.65   0.64      0.64      0.02
+    0   32.0       0.74   0.72      0.72      0.01
 
     Likewise the best weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.

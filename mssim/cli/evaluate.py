@@ -91,8 +91,8 @@ def evaluate(
 ) -> None:
     """Evaluate strategies over a pool and print accuracy, intervals, samples used and cost.
 
-    Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times --budgets 2,4,8
-    --plot curves.png
+    Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times
+    --budgets 2,4,8 --plot curves.png
     """
     given = {
         "pool": pool,

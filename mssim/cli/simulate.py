@@ -36,7 +36,8 @@ def simulate(
 ) -> None:
     """Fit an answer model to a pool, show its parameters, and draw a simulated pool of any size from it.
 
-    Example: mssim simulate recorded/tiny-arithmetic --models tf-plus+lstm-times --questions 5000 --samples 128 --out simulated
+    Example: mssim simulate recorded/tiny-arithmetic --models tf-plus+lstm-times --questions 5000
+    --samples 128 --out simulated
     """
     if (pool is None) == (model is None):
         raise MssimError("give a pool to fit an answer model to, or a saved one with --model FILE; one of the two")
