@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -370,7 +371,8 @@ def test_from_training_to_the_card(tmp_path):
     assert done.returncode == 0, done.stderr
     for name, task in TASKS.items():
         folder = tmp_path / "pools" / f"tiny-{name}"
-        pool = load_pool(folder)
+        with warnings.catch_warnings(action="ignore"):  # these models learnt so little that some texts have no answer
+            pool = load_pool(folder)
         assert (pool.models, len(pool.questions)) == (("gru-micro", "tf-micro"), 4 * len(task.families))
         assert (pool.lengths == 32).all()
         raw = pd.read_parquet(tmp_path / name / "samples.parquet")
@@ -392,7 +394,8 @@ def test_from_training_to_the_card(tmp_path):
         # The score is the verifier's of the answer, and there wherever there is one.
         assert (shipped["score"].isna() == shipped["answer"].isna()).all()
         verifier = load(tmp_path / "verifier" / "verifier.pt")
-        for row in shipped.dropna(subset="answer").sample(10, random_state=0).itertuples():
+        answered = shipped.dropna(subset="answer")  # of dates there are none
+        for row in answered.sample(min(10, len(answered)), random_state=0).itertuples():
             wanted = log_likelihoods(verifier, [(asked[row.question_id].question, row.answer)])
             assert row.score == pytest.approx(wanted[0], abs=6e-4)
         result = evaluate(pool, ["sc:tf-micro", "ms:tf-micro+gru-micro,vote=score_sum"], budgets=[4], n_replays=50)

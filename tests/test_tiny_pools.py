@@ -1,6 +1,5 @@
 """The pools that ship: complete, as graded, and what their cards say of them."""
 
-import re
 from functools import cache
 from pathlib import Path
 
@@ -69,10 +68,9 @@ def test_answers_are_those_of_the_texts(rows, task):
     assert all(rule.key(one) == rule.key(other) for one, other in pairs.itertuples(index=False))
     assert (extracted.isna() == rows["answer"].isna()).all()
     assert (rows["correct"] == (rows["answer"] == rows["truth"])).all()
-    if task.name == "arithmetic":  # by another way: the last number, as Python reads it
-        last = texts.map(
-            {text: (re.findall(r"-?\d+", text.replace("=", " ")) or [None])[-1] for text in texts.unique()}
-        )
+    if task.name == "arithmetic":  # by another way: what stands alone or behind the last =, if it is a number
+        last = texts.str.extract(r"(?:^|=)(-?\d+)$")[0]
+        assert last.notna().mean() > 0.99
         assert (last.dropna().map(int) == rows.loc[last.notna(), "answer"].map(int)).all()
     assert not (rows["text"] == rows["answer"]).any()
 
@@ -129,11 +127,11 @@ def test_numbers_of_the_card_by_other_ways(pool, rows, pairs):
         assert shown.loc[f"`{model}`", "agreement"] == f"{most.groupby(counts['question_id']).first().mean() / 512:.1%}"
     best = card.best_pair(pairs)
     names = ["ms:{first}+{second}".format(**best), f"sc:{best['first']}", f"sc:{best['second']}"]
-    result = evaluate(pool, names, budgets=[16], method="monte_carlo", n_replays=2_000)
+    result = evaluate(pool, names, budgets=[16], method="monte_carlo", n_replays=500)
     each = result.accuracy[:, 0]
     for place, other in (("first", each[1]), ("second", each[2])):
         difference = each[0] - other
-        assert best[f"over_{place}"] == pytest.approx(difference.mean(), abs=0.003)
+        assert best[f"over_{place}"] == pytest.approx(difference.mean(), abs=0.005)
         # 24 intervals that together hold with 95 %.
         half = stats.t.ppf(1 - 0.05 / 48, len(difference) - 1) * difference.std(ddof=1) / len(difference) ** 0.5
         assert best[f"high_{place}"] - best[f"low_{place}"] == pytest.approx(2 * half, rel=0.05)
