@@ -1,4 +1,4 @@
-"""The pool that ships: made by its script, labelled synthetic wherever it shows."""
+"""The demonstration pool of the tests: made by its script, labelled synthetic wherever it shows. The examples."""
 
 import json
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "tests" / "demo-synthetic"
 
 
-def test_the_script_draws_the_pool_that_ships(tmp_path):
+def test_the_script_draws_the_pool(tmp_path):
     subprocess.run([sys.executable, ROOT / "tests" / "make_demo.py", "--out", tmp_path / "again"], check=True)
     again, shipped = load_pool(tmp_path / "again"), load_pool(DEMO)
     assert again.fingerprint == shipped.fingerprint
@@ -54,5 +54,5 @@ def test_the_picture_of_exact_and_replayed_can_be_drawn(tmp_path):
     text = subprocess.run(script, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert (tmp_path / "exact.png").read_bytes().startswith(b"\x89PNG")
     share, n = re.match(r"(\d+)% of (\d+) intervals cover the line, the furthest is ", text).groups()
-    assert int(n) == 144
+    assert int(n) == 142
     assert int(share) > 85  # 95 expected; the seeds are fixed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,11 +157,14 @@ def _run_to_end(running: Run) -> None:
         asyncio.run(running.run())
         return
     with ThreadPoolExecutor(1) as notebook:  # where an event loop runs already, in a notebook for instance
-        ended = notebook.submit(asyncio.run, running.run())
+        ended: Future[None] | None = None
         try:
+            ended = notebook.submit(asyncio.run, running.run())
             ended.result()
         except KeyboardInterrupt:
             running.interrupt()
+            if ended is None:  # interrupted while it began: the run still ends in order, then it is told
+                raise
             ended.result()
 
 
