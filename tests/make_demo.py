@@ -1,4 +1,4 @@
-"""Draw the demonstration pool: SYNTHETIC answers of three imagined models, made to try the tools on, not to learn from.
+"""Draw the demonstration pool: SYNTHETIC answers of three imagined models, made to test with, not to learn from.
 
     python tests/make_demo.py
 

@@ -348,9 +348,31 @@ def test_requests_side_by_side_do_not_mix(server):
         assert list(pool.map(texts, range(8))) == alone
 
 
-def test_a_folder_without_weights(tmp_path):
+def test_a_folder_without_weights_or_with_damaged_ones(tmp_path):
     with pytest.raises(SystemExit, match=r"no weights in it; run `python -m recorded.tiny` first"):
         served(tmp_path).__enter__()
+    (tmp_path / "one.pt").write_bytes(b"no weights")
+    with pytest.raises(SystemExit, match=r"one.pt: no weights of these models \(.*\); take it away"):
+        served(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (
+            ["recorded.tiny.server", "{weights}", "--port", "70000"],
+            "--port 70000: .*; give one from 0 to 65535 that is free",
+        ),
+        (["recorded.tiny.server", "{weights}", "--port", "{taken}"], r"--port \d+: .* in use; give one"),
+        (["recorded.tiny", "--smoke", "--out", "{weights}"], "--smoke makes pools of models that learnt nothing"),
+    ],
+)
+def test_bad_input_ends_with_one_line(server, tmp_path, command, message):
+    save(make_network("gru", **SHAPES["gru"]), Recipe("gru", SHAPES["gru"], steps=0), tmp_path / "gru.pt")
+    command = [part.format(weights=tmp_path, taken=server.server_address[1]) for part in command]
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(f"{message}.*\n", done.stderr)
 
 
 # The whole path -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def main(
         typer.Option(help="Folder for weights, questions, recordings.  [default: out/tiny, out/tiny-smoke]"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the pools.  [default: WORK/pools]")] = None,
-    jobs: Annotated[int, typer.Option(help="Models to train side by side, each on one core.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="Models to train side by side, each on one core.")] = 2,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="All of it in seconds, with models that learn nothing.")
     ] = False,
@@ -33,6 +33,8 @@ def main(
         from recorded.tiny.steps import run
     except ModuleNotFoundError as error:
         raise SystemExit(f'{error}; run `python -m pip install ".[tiny]"` first') from None
+    if smoke and out:
+        raise SystemExit("--smoke makes pools of models that learnt nothing, for no other folder; leave --out out")
     work = work or Path("out/tiny-smoke" if smoke else "out/tiny")
     run(work, out or work / "pools", jobs=jobs, smoke=smoke)
 

@@ -37,7 +37,7 @@ def write_card(folder: Path, task: Task) -> None:
 
 
 def models(pool: Pool) -> pd.DataFrame:
-    """One row per model: how it was trained, and accuracy of one sample and of the plurality of all."""
+    """One row per model: its size, and accuracy of one sample and of the plurality of all."""
     described = pool.describe().set_index("model")
     most = int(pool.lengths.min())
     alone = mssim.evaluate(pool, {name: mssim.SelfConsistency(name) for name in pool.models}, budgets=[most])

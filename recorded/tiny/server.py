@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from recorded.tiny.networks import LONGEST
+from recorded.tiny.networks import LONGEST, Recurrent, Transformer
 from recorded.tiny.sampling import Sample, draw
 from recorded.tiny.training import load
 
@@ -47,7 +47,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, weights: Path, port: int = 0) -> None:
         torch.set_num_threads(1)
-        self.models = {path.stem: load(path) for path in sorted(weights.glob("*.pt"))}
+        self.models = {path.stem: _loaded(path) for path in sorted(weights.glob("*.pt"))}
         if not self.models:
             raise SystemExit(f"{weights}: no weights in it; run `python -m recorded.tiny` first")
         super().__init__(("127.0.0.1", port), _Handler)
@@ -102,6 +102,13 @@ class Server(ThreadingHTTPServer):
         """Answer to GET /v1/models."""
         owned = {"object": "model", "created": self.started, "owned_by": "mssim"}
         return {"object": "list", "data": [{"id": name, **owned} for name in self.models]}
+
+
+def _loaded(path: Path) -> Transformer | Recurrent:
+    try:
+        return load(path)
+    except Exception as error:  # PyTorch raises many about a damaged file, one with the advice to run what is in it
+        raise SystemExit(f"{path}: no weights of these models ({type(error).__name__}); take it away") from None
 
 
 def _number(asked: dict[str, Any], name: str, default: float, low: float, high: float, whole: bool = False) -> float:
@@ -194,7 +201,10 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="folder of the weights")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
-    server = Server(given.weights, given.port)
+    try:
+        server = Server(given.weights, given.port)
+    except (OSError, OverflowError) as error:
+        raise SystemExit(f"--port {given.port}: {error}; give one from 0 to 65535 that is free") from None
     print(f"{', '.join(server.models)} at {server.base_url}", flush=True)
     with suppress(KeyboardInterrupt):
         server.serve_forever()
