@@ -119,7 +119,7 @@ class Pool:
         PoolError
             If a column is missing or the rows contradict each other; the message names row and remedy.
         """
-        return _from_table(table_from_frame(frame), where, info or {})
+        return from_table(table_from_frame(frame), where, info or {})
 
     @property
     def question_ids(self) -> list[str]:
@@ -141,7 +141,7 @@ class Pool:
         """Whether a sample was recorded at each place of `codes`."""
         return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
 
-    def _sample_correct(self) -> NDArray[np.bool_]:
+    def sample_correct(self) -> NDArray[np.bool_]:
         """Whether each sample is right, in the shape of codes."""
         if not self.class_correct.size:
             return np.zeros(self.codes.shape, dtype=bool)
@@ -195,7 +195,7 @@ class Pool:
         pool = self
         per_sample = [c for c in conditions(where) if c[0] not in self.questions.columns]
         if per_sample:
-            pool = _from_table(pool._to_table(), per_sample, pool.info)
+            pool = from_table(pool._to_table(), per_sample, pool.info)
         per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
         keep = matches(table_from_frame(pool.questions), per_question)
         if questions is not None:
@@ -244,7 +244,7 @@ class Pool:
             no_answer, share of samples without an answer; distinct_answers, mean number per question; accuracy of a
             single sample; top_share, mean share of the most frequent answer.
         """
-        correct = self._sample_correct()
+        correct = self.sample_correct()
         rows = []
         for m, model in enumerate(self.models):
             asked = self.lengths[m] > 0
@@ -296,7 +296,7 @@ class Pool:
             "model": pa.array(self.models).take(pa.array(model)),
             "sample_index": pa.array(sample),
             "answer": self.class_labels.take(label),
-            "correct": pa.array(self._sample_correct()[model, question, sample]),
+            "correct": pa.array(self.sample_correct()[model, question, sample]),
         }
         columns |= {
             name: pa.array(values[model, question, sample], from_pandas=True) for name, values in self.numbers.items()
@@ -415,13 +415,23 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
         pool = pool if where is None else pool.select(where=where)
     else:
         table = read_table(source / "samples.parquet" if source.is_dir() else source)
-        pool = _from_table(table, where, {})
-    for message in pool.warnings():
+        pool = from_table(table, where, {})
+    for message in [*pool.warnings(), *no_votes(pool)]:
         warnings.warn(message, PoolWarning, stacklevel=2)
     return pool
 
 
-def _from_table(
+def no_votes(pool: Pool) -> list[str]:
+    """Say that samples have no answers to vote on, if it is so: no oddity, but to be known before they are counted."""
+    if pool.info.get("votes") is not False:
+        return []
+    return [
+        "these samples were recorded as right or wrong, without answers: each is an answer of its own, so votes say "
+        "nothing; pass_at_k and best-of-N do"
+    ]
+
+
+def from_table(
     table: pa.Table, where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
 ) -> Pool:
     mask = matches(table, where)
@@ -436,7 +446,7 @@ def _load_folder(folder: Path) -> Pool:
     check_files(folder, info.pop("files", {}))
     info.pop("counts", None)
     questions = current(folder, "questions.parquet")
-    return _from_table(
+    return from_table(
         read_table(current(folder, "samples.parquet")),
         None,
         info,

@@ -188,21 +188,21 @@ def test_many_samples_of_a_pool():
 def test_correlation_is_that_of_a_gaussian_copula(correlation):
     """Uniform chances: their mean product is 1/4 + arcsin(correlation / 2) / 2 pi (Kruskal 1958)."""
     model = AnswerModel(["x", "y"], 0.0, 1.0, 1.0, 1.0, correlation=correlation)
-    x, y = model.draw(6000, 20, seed=3)._sample_correct().mean(axis=2)
+    x, y = model.draw(6000, 20, seed=3).sample_correct().mean(axis=2)
     near(x * y, 1 / 4 + math.asin(correlation / 2) / (2 * math.pi))
 
 
 def test_correlation_is_of_pairs():
     table = [[1, 0.9, 0.0], [0.9, 1, 0.3], [0.0, 0.3, 1]]
     pool = AnswerModel(list("xyz"), 0.0, 1.0, 1.0, 1.0, correlation=table).draw(6000, 20, seed=4)
-    right = pool._sample_correct().mean(axis=2)
+    right = pool.sample_correct().mean(axis=2)
     for i, j in ((0, 1), (1, 2), (0, 2)):
         near(right[i] * right[j], 1 / 4 + math.asin(table[i][j] / 2) / (2 * math.pi))
 
 
 def test_the_easiest_questions_are_the_sure_ones():
     model = AnswerModel(["x", "y"], [0.5, 0.3], 1.0, 3.0, 1.0, correlation=1.0)
-    right = model.draw(3000, 60, seed=5)._sample_correct().mean(axis=2)
+    right = model.draw(3000, 60, seed=5).sample_correct().mean(axis=2)
     both = right[:, right[1] == 1]  # at p < 1 nobody is right sixty times, but for p near 1
     assert (both[0] == 1).mean() > 0.99
     for shares, sure in zip(right, model.sure, strict=True):
@@ -253,7 +253,7 @@ def test_scores_tell_right_from_wrong():
     separation = 1.2
     model = AnswerModel("x", 0.0, 1e6, 1e6, 1.0, separation=separation)
     pool = model.draw(20_000, 2, seed=8)
-    right, score = pool._sample_correct()[0], pool.numbers["score"][0]
+    right, score = pool.sample_correct()[0], pool.numbers["score"][0]
     near(score[~right], 0)
     near(score[right], separation)
     assert score[right].std() == pytest.approx(1, abs=0.05)

@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `record`, `grade`, `evaluate`, `compare`, `tune`, `simulate` and `report`."""
+"""The command line: `mssim info`, `record`, `import`, `grade`, `evaluate`, `compare`, `tune`, `simulate`, `report`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.grade import grade
+from mssim.cli.importing import import_
 from mssim.cli.info import info
 from mssim.cli.record import record
 from mssim.cli.report import report
@@ -25,8 +26,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, record, grade, evaluate, compare, tune, simulate, report):
-    app.command()(_command)
+for _command in (info, record, import_, grade, evaluate, compare, tune, simulate, report):
+    app.command(_command.__name__.rstrip("_"))(_command)
 
 
 def main() -> None:

@@ -1,0 +1,123 @@
+"""`mssim import`: from the files of other tools to a pool."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mssim.cli.common import Json, WhereOption, parse_where, print_frame, progress_bar
+from mssim.errors import MssimError
+
+if TYPE_CHECKING:
+    from mssim.importers import Diagnostics
+
+
+def import_(
+    format_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="inspect, lm-eval, openai-batch, modelswitch, monkeys, human-eval, evalplus, helm or table.",
+        ),
+    ],
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that hold them.")],
+    out: Annotated[Path, typer.Option(help="Pool folder.")],
+    rule: Annotated[str | None, typer.Option(help="Grade the texts by it, see mssim grade --help.")] = None,
+    where: WhereOption = None,
+    model: Annotated[str | None, typer.Option(help="Name of the model, where the files do not say it.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
+    scorer: Annotated[str | None, typer.Option(help="inspect: whose verdict counts.")] = None,
+    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: whose regex finds the answers.")] = None,
+    id_pattern: Annotated[
+        str | None, typer.Option(help="openai-batch: regex with the groups question_id and, if need be, model.")
+    ] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="openai-batch: JSONL, CSV or Parquet with question_id, question, truth.")
+    ] = None,
+    tests: Annotated[str | None, typer.Option(help="evalplus: base or plus.")] = None,
+    map_: Annotated[
+        str | None, typer.Option("--map", help="table: names of columns, question_id=doc_id,answer=pred.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the pool, for tables and figures.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the samples.")] = None,
+    texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of samples.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is odd instead of warning of it.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pool that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Turn recorded samples in the files of other tools into a pool, and say what is odd about them.
+
+    The pool appears whole or not at all.
+
+    Example: mssim import lm-eval samples_gsm8k_*.jsonl --rule number --out my-pool
+    """
+    from mssim.importers.importing import Common, as_paths, import_pool
+    from mssim.importers.registry import find
+    from mssim.importers.sources import expand
+
+    module = find(format_name)
+    given: dict[str, Any] = {
+        "model": model,
+        "dataset": dataset,
+        "scorer": scorer,
+        "filter_name": filter_name,
+        "tests": tests,
+    }
+    given |= {"id_pattern": id_pattern, "questions": questions, "names": map_}
+    options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
+    info = {name: value for name, value in {"title": title, "licence": licence}.items() if value is not None}
+    with progress_bar("importing") as progress:
+        found = import_pool(
+            format_name,
+            partial(module.read, **options),
+            expand(as_paths(sources), *module.PATTERNS),
+            out,
+            Common(rule, parse_where(where) if where else None, texts, strict, info),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _show(found, as_json=json)
+
+
+_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern"}
+
+
+def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Refuse an option that the format does not have."""
+    from mssim.importers.registry import FORMATS, find, options_of
+
+    for name in given:
+        if name not in options_of(find(format_name)):
+            having = [other for other in FORMATS if name in options_of(find(other))]
+            flag = _FLAGS.get(name, f"--{name}")
+            raise MssimError(f"{flag} is for {', '.join(having)}; format {format_name} does not have it, leave it out")
+    return given
+
+
+def _show(found: Diagnostics, *, as_json: bool) -> None:
+    if as_json:
+        report = {
+            "questions": found.questions,
+            "samples": found.samples,
+            "models": json_module.loads(found.to_frame().to_json(orient="records", double_precision=15)),
+            "failed": dict(found.failed),
+            "long_texts": found.long_texts,
+            "identical_texts": found.identical_texts,
+            "warnings": list(found.warnings),
+            "remarks": list(found.remarks),
+        }
+        print(json_module.dumps(report, indent=1))
+        return
+    for warning in [*found.warnings, *found.remarks]:
+        print(f"mssim: warning: {warning}", file=sys.stderr)
+    print(
+        f"{found.questions} questions, {len(found.models)} models, {found.samples} samples; "
+        f"{found.identical_texts} of {found.long_texts} long texts are identical to an earlier one of the same model "
+        "and question"
+    )
+    print_frame(found.to_frame(), as_json=False)

@@ -1,0 +1,12 @@
+"""Importers: recorded samples in the files of other tools, as pools.
+
+All take one path: a reader puts samples into a `Sink`; the long table that they make is checked and, if a rule is
+given, graded; diagnostics say what is odd; and a pool folder appears whole or not at all. A new format is one module
+with a function `read(sources, sink, *, options)`, and one line of `registry.FORMATS`.
+"""
+
+from mssim.importers.diagnostics import Diagnostics, diagnose
+from mssim.importers.importing import Common
+from mssim.importers.monkeys import from_monkeys
+
+__all__ = ["Common", "Diagnostics", "diagnose", "from_monkeys"]

@@ -1,0 +1,156 @@
+"""From what a sink was given to one table of samples and one of questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.dataset
+from numpy.typing import NDArray
+
+from mssim.errors import PoolError
+from mssim.grading.samples import write
+from mssim.importers.sink import Sink
+from mssim.tables import Where, encode_text, matches, table_from_frame
+
+__all__ = ["write_long_table"]
+
+_VOTING = ("score", "confidence")  # a pool needs them of every sample with an answer, or of none
+_COPIED = "text"  # the column that can be large: copied piece by piece, never all in memory
+
+
+def write_long_table(sink: Sink, path: Path, *, where: Where | None = None, graded: bool = False) -> pa.Table:
+    """Write the samples that fulfil all conditions as one file; return their questions.
+
+    Parameters
+    ----------
+    sink : Sink
+    path : Path
+    where
+        As in `load_pool`; conditions on columns of samples or of questions.
+    graded : bool, default False
+        Whether the texts are graded afterwards; else every sample needs an answer, or none has one.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row per question that has a sample.
+    """
+    if not sink.pieces:
+        failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
+        raise PoolError("no sample is in these files" + (f" ({failed})" if failed else ""))
+    data = _joined(sink.pieces)
+    thin = data.to_table(columns=[name for name in data.schema.names if name != _COPIED])
+    questions = _questions(sink, thin)
+    mask = _mask(thin, questions, where)
+    thin = thin.filter(pa.array(mask))
+    columns = {name: thin[name] for name in thin.column_names}
+    _part_of_votes(columns, sink)
+    if graded:
+        if "correct" in columns:  # what the files say stays beside what grading finds
+            columns["correct_in_source"] = columns.pop("correct")
+    else:
+        _answers(columns, sink, has_texts=_COPIED in data.schema.names)
+        _correct(columns, questions)
+    write(path, _pieces(data, mask, pa.table(columns)))
+    asked = set(pa.compute.unique(columns["question_id"]).to_pylist())
+    return questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
+
+
+def _joined(pieces: Sequence[Path]) -> pyarrow.dataset.Dataset:
+    """All pieces as one table with the columns of all."""
+    parts = [pyarrow.dataset.dataset(path) for path in pieces]
+    try:
+        schema = pa.unify_schemas([part.schema for part in parts], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise PoolError(
+            f"a column has values of another kind in another file ({str(error).splitlines()[0]}); import them apart"
+        ) from error
+    return pyarrow.dataset.dataset([str(path) for path in pieces], schema=schema)
+
+
+def _questions(sink: Sink, samples: pa.Table) -> pa.Table:
+    """One row per question, in the order of first appearance."""
+    for question_id in pa.compute.unique(samples["question_id"]).to_pylist():
+        sink.questions.setdefault(question_id, {})
+    rows = [{"question_id": question_id, **known} for question_id, known in sink.questions.items()]
+    return table_from_frame(pd.DataFrame(rows, dtype=object))
+
+
+def _mask(samples: pa.Table, questions: pa.Table, where: Where | None) -> NDArray[np.bool_]:
+    if where is None:
+        return np.ones(samples.num_rows, dtype=bool)
+    of_questions = [name for name in questions.column_names if name not in samples.column_names]
+    place = pa.compute.index_in(samples["question_id"], questions["question_id"].combine_chunks())
+    joined = {name: questions[name].take(place) for name in of_questions}
+    mask = matches(pa.table({**{name: samples[name] for name in samples.column_names}, **joined}), where)
+    if not mask.any():
+        raise PoolError("no sample is left; the conditions exclude all of them")
+    return mask
+
+
+def _part_of_votes(columns: dict[str, pa.ChunkedArray], sink: Sink) -> None:
+    """Give another name to a number for votes that some samples with an answer lack."""
+    for name in [name for name in _VOTING if name in columns]:
+        answered = columns["answer"].is_valid() if "answer" in columns else columns["model"].is_valid()
+        lacking = pa.compute.and_(answered, columns[name].is_null())
+        models = pa.compute.unique(columns["model"].filter(lacking)).to_pylist()
+        if models:
+            columns[f"{name}_of_some"] = columns.pop(name)
+            sink.note(
+                f"samples of {', '.join(map(repr, models[:4]))} have no {name}, which votes need of all: it is kept as "
+                f"{name}_of_some; leave those models out with where, model!=..., to have it as {name}"
+            )
+
+
+def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool) -> None:
+    """Where samples are known to be right or wrong but have no answer, make every one an answer of its own."""
+    if "answer" in columns:
+        return
+    if "correct" not in columns:
+        remedy = "say how to find them with a rule, such as number, boxed or regex=PATTERN" if has_texts else ""
+        raise PoolError(f"these files give no answers; {remedy or 'there is nothing to vote on or to grade'}")
+    models, index = columns["model"].to_pylist(), columns["sample_index"].to_pylist()
+    names = [f"{model} #{number}" for model, number in zip(models, index, strict=True)]
+    known = columns["correct"].is_valid()
+    columns["answer"] = pa.compute.if_else(known, pa.array(names), pa.scalar(None, pa.string()))
+    sink.votes = False
+
+
+def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
+    """Where nobody says what is right, it is the answer that is the truth."""
+    if "correct" in columns:
+        return
+    if "truth" not in questions.column_names:
+        raise PoolError("these files say neither what is right nor the truth; give the questions with their truth")
+    truth = questions["truth"].take(
+        pa.compute.index_in(columns["question_id"], questions["question_id"].combine_chunks())
+    )
+    missing = pa.compute.and_(columns["answer"].is_valid(), truth.is_null())
+    if pa.compute.any(missing).as_py():
+        question = columns["question_id"].filter(missing)[0].as_py()
+        raise PoolError(f"question {question!r} has no truth, and nothing says whether its answers are right")
+    answer, answers = encode_text(columns["answer"])
+    right, truths = encode_text(truth)
+    place = {text: code for code, text in enumerate(truths)}
+    translated = np.array([place.get(text, -2) for text in answers] + [-1])[answer]
+    columns["correct"] = pa.chunked_array([pa.array((translated == right) & (answer >= 0))])
+
+
+def _pieces(data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table) -> Iterator[pa.Table]:
+    """The rows of `columns`, with their texts."""
+    if _COPIED not in data.schema.names:
+        yield columns
+        return
+    seen = done = 0
+    for batch in data.to_batches(columns=[_COPIED], use_threads=False):
+        kept = batch.filter(pa.array(mask[seen : seen + batch.num_rows]))
+        seen += batch.num_rows
+        if kept.num_rows:
+            piece = columns.slice(done, kept.num_rows)
+            yield piece.append_column(_COPIED, kept.column(_COPIED))
+            done += kept.num_rows

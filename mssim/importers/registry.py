@@ -1,0 +1,36 @@
+"""Which formats can be imported: a name, and the module that reads it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from types import ModuleType
+
+from mssim.errors import MssimError, choose_from
+
+__all__ = ["FORMATS", "find", "options_of"]
+
+FORMATS = {
+    "inspect": "inspect_logs",
+    "lm-eval": "lm_eval",
+    "openai-batch": "openai_batch",
+    "modelswitch": "modelswitch",
+    "monkeys": "monkeys",
+    "human-eval": "human_eval",
+    "evalplus": "evalplus",
+    "helm": "helm",
+    "table": "table",
+}
+
+
+def find(name: str) -> ModuleType:
+    """Return the module of a format."""
+    if name not in FORMATS:
+        raise MssimError(f"no format {name!r}; {choose_from(name, FORMATS)}")
+    return importlib.import_module(f"mssim.importers.{FORMATS[name]}")
+
+
+def options_of(module: ModuleType) -> list[str]:
+    """Names of what a format can be told besides what all can."""
+    parameters = inspect.signature(module.read).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
