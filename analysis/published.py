@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,12 @@ __all__ = [
     "datasets",
     "disagreements",
     "first_agreement",
+    "kind_of_pair",
+    "named",
     "not_multiples",
     "pair",
+    "pair_among",
+    "paired",
     "point",
     "points",
     "saved",
@@ -186,6 +190,53 @@ def pair(dataset: str, kind: str) -> tuple[str, str]:
     of_kind = {record["dataset"]: record["models"] for record in records if record["pair"] == kind}
     first, second = of_kind[_known(f"{kind} pair on the data set", dataset, of_kind)]
     return first, second
+
+
+def paired() -> list[str]:
+    """Names of the data sets of which the figures compare a pair of models with each alone."""
+    return list(dict.fromkeys(record["dataset"] for record in _data()["pairs"]))
+
+
+def kind_of_pair(dataset: str, models: Sequence[str]) -> str | None:
+    """Which pair of Fig. 4 two models are, in this order; None where they are none.
+
+    Examples
+    --------
+    >>> kind_of_pair("MATH", ["Gemini 1.5 Flash", "GPT-4o mini"])
+    'closed'
+    """
+    kinds = (
+        record["pair"]
+        for record in _data()["pairs"]
+        if [record["dataset"], record["models"]] == [dataset, list(models)]
+    )
+    return next(kinds, None)
+
+
+def pair_among(dataset: str, models: Sequence[str]) -> tuple[str, ...]:
+    """The pair of Fig. 4, the closed one first, that is among some models; empty where none is.
+
+    Examples
+    --------
+    >>> pair_among("MATH", ["Claude 3 Haiku", "GPT-4o mini", "Gemini 1.5 Flash"])
+    ('Gemini 1.5 Flash', 'GPT-4o mini')
+    """
+    pairs = (tuple(record["models"]) for record in _data()["pairs"] if record["dataset"] == dataset)
+    return next((found for found in pairs if set(found) <= set(models)), ())
+
+
+def named(models: Sequence[str]) -> tuple[str, ...]:
+    """Names that the paper's figures give to models of the released files; of other models their own.
+
+    Examples
+    --------
+    >>> named(["gemini-1.5-flash-latest", "gemma-2-9b-it", "my-model"])
+    ('Gemini 1.5 Flash', 'Gemma-2-9B-it', 'my-model')
+    """
+    known = {model.casefold(): model for text in points()["models"] for model in text.split("+") if model}
+    known |= {name.casefold(): model for model, names in _data()["names"].items() for name in names}
+    found = [known.get(model.casefold(), model) for model in models]
+    return tuple(own if found.count(name) > 1 else name for name, own in zip(found, models, strict=True))
 
 
 def weights(dataset: str, *, form: str = "released") -> dict[str, float]:

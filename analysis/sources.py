@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from analysis import published
 from mssim import Pool, load_pool
 from mssim.errors import PoolError
 from mssim.tables import Where
@@ -71,12 +72,16 @@ def named(
 ) -> Source:
     """A pool on disk; questions with fewer samples of some model than `min_samples` are left out.
 
+    Where pool.json names a data set of the paper, as `mssim import modelswitch` does, published numbers belong beside
+    it, and models that the paper has get the names that they have there.
+
     Parameters
     ----------
     path : str or Path
         What `load_pool` reads.
     models : sequence of str, optional
-        Strongest first; default: all, by the accuracy of a single sample.
+        Strongest first; default: all, by the accuracy of a single sample. Of a data set of the paper: a pair of the
+        paper first, in its order, and none with fewer samples of every question (its big models have one).
     where
         As in `load_pool`.
     min_samples : int, default 2
@@ -87,9 +92,13 @@ def named(
         If it cannot be read, or no question has the samples.
     """
     pool = load_pool(path, where=where)
+    dataset = pool.info.get("dataset") if pool.info.get("dataset") in published.paired() else None
+    if dataset is not None:
+        names = dict(zip(pool.models, published.named(pool.models), strict=True))
+        pool = replace(pool, models=tuple(names.values()))
+        models = None if models is None else [names.get(model, model) for model in models]
     if models is None:
-        described = pool.describe()
-        models = tuple(described["model"].iloc[np.argsort(-described["accuracy"].to_numpy(), kind="stable")])
+        models = _strongest_first(pool) if dataset is None else _as_in_paper(pool, dataset, min_samples)
     for model in models:
         pool.model_index(model)
     try:
@@ -101,7 +110,21 @@ def named(
     title = str(pool.info.get("title") or Path(path).stem)
     if pool.info.get("synthetic") and "synthetic" not in title.lower() and "simulated" not in title.lower():
         title = f"{title} (synthetic)"
-    return Source(Path(path).stem, title, tuple(pool.models), pool.fingerprint, lambda: pool)
+    pair = None if dataset is None else published.kind_of_pair(dataset, pool.models[:2])
+    return Source(Path(path).stem, title, tuple(pool.models), pool.fingerprint, lambda: pool, dataset, pair)
+
+
+def _strongest_first(pool: Pool) -> tuple[str, ...]:
+    described = pool.describe()
+    return tuple(described["model"].iloc[np.argsort(-described["accuracy"].to_numpy(), kind="stable")])
+
+
+def _as_in_paper(pool: Pool, dataset: str, min_samples: int) -> tuple[str, ...]:
+    models = _strongest_first(pool)
+    most = dict(zip(pool.models, pool.lengths.max(axis=1), strict=True))
+    models = tuple(model for model in models if most[model] >= min_samples) or models
+    first = published.pair_among(dataset, models)
+    return (*first, *(model for model in models if model not in first))
 
 
 def embedded() -> list[Source]:

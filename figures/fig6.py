@@ -50,11 +50,12 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
 def _published(ax: Axes, source: Source, order: str, look: style.Look) -> None:
     listed = number_and_order.orders(source)[order]
     given = published.points(figure="fig6", dataset=source.dataset).set_index("models")
-    first = ["+".join(listed[:n]) for n in range(1, len(listed) + 1)]
-    together = given[given["strategy"] != "single"].loc[first]
-    style.hollow(ax, together, "n_models", look)
-    alone = given[given["strategy"] == "single"].loc[list(listed)]
-    style.hollow(ax, alone.assign(n_models=range(1, len(listed) + 1)), "n_models", look | {"marker": "s"})
+    numbers = range(1, len(listed) + 1)
+    first = ["+".join(listed[:n]) for n in numbers]
+    alone = given["strategy"] == "single"
+    for some, models, marker in ((~alone, first, look["marker"]), (alone, list(listed), "s")):
+        found = given[some].reindex(models).assign(n_models=numbers)  # of an order of one's own, few are published
+        style.hollow(ax, found, "n_models", look | {"marker": marker})
 
 
 def _panel(ax: Axes, frame: pd.DataFrame, look: style.Look) -> None:

@@ -28,7 +28,7 @@ __all__ = ["Pool", "load_pool"]
 
 _SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
 _MANY_WITHOUT_ANSWER = 0.05
-_LONG_TEXT = 40
+LONG_TEXT = 40  # characters; shorter ones repeat by chance
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -357,17 +357,11 @@ class Pool:
         if "text" not in self.extra.column_names:
             return []
         codes, texts = encode(self.extra["text"])
-        long = np.array([isinstance(text, str) and len(text) >= _LONG_TEXT for text in texts] + [False])
+        long = np.array([isinstance(text, str) and len(text) >= LONG_TEXT for text in texts] + [False])
         model, question, _ = np.nonzero(self.recorded)
         kept = long[codes]
         group = (model * len(self.questions) + question)[kept] * max(len(texts), 1) + codes[kept]
-        repeats = int(kept.sum()) - len(pd.unique(group))
-        if repeats <= 0.01 * max(int(kept.sum()), 1):
-            return []
-        return [
-            f"{repeats} of {int(kept.sum())} long texts repeat an earlier one of the same model and question: "
-            "a cache or a fixed seed may have collapsed the samples"
-        ]
+        return repeated_texts(int(kept.sum()) - len(pd.unique(group)), int(kept.sum()))
 
     def __repr__(self) -> str:
         low, high = int(self.lengths.min()), int(self.lengths.max())
@@ -419,6 +413,16 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     for message in [*pool.warnings(), *no_votes(pool)]:
         warnings.warn(message, PoolWarning, stacklevel=2)
     return pool
+
+
+def repeated_texts(repeats: int, long: int) -> list[str]:
+    """Say that texts repeat an earlier one of the same model and question, if many do."""
+    if repeats <= 0.01 * long:
+        return []
+    return [
+        f"{repeats} of {long} long texts repeat an earlier one of the same model and question: "
+        "a cache or a fixed seed may have collapsed the samples"
+    ]
 
 
 def no_votes(pool: Pool) -> list[str]:

@@ -7,6 +7,7 @@ with a function `read(sources, sink, *, options)`, and one line of `registry.FOR
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.importing import Common
+from mssim.importers.modelswitch import from_modelswitch
 from mssim.importers.monkeys import from_monkeys
 
-__all__ = ["Common", "Diagnostics", "diagnose", "from_monkeys"]
+__all__ = ["Common", "Diagnostics", "diagnose", "from_modelswitch", "from_monkeys"]

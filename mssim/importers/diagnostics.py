@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mssim.pool import Pool, no_votes
+from mssim.pool import Pool, no_votes, repeated_texts
 
 __all__ = ["Diagnostics", "diagnose"]
 
@@ -63,6 +63,7 @@ def diagnose(pool: Pool) -> Diagnostics:
     frame = pool.describe()
     frame.insert(2, "missing", len(pool.questions) - frame["questions"])
     long, identical = found.get("long_texts", 0), found.get("identical_texts", 0)
+    texts = [] if "text" in pool.extra.column_names else repeated_texts(identical, long)  # else the pool says it
     failed = dict(found.get("failed", {}))
     return Diagnostics(
         questions=len(pool.questions),
@@ -71,7 +72,7 @@ def diagnose(pool: Pool) -> Diagnostics:
         failed=failed,
         identical_texts=identical,
         long_texts=long,
-        warnings=(*pool.warnings(), *_failures(failed), *_verdicts(pool), *found.get("notes", ())),
+        warnings=(*pool.warnings(), *texts, *_failures(failed), *_verdicts(pool), *found.get("notes", ())),
         remarks=tuple(no_votes(pool)),
         _described=frame.drop(columns="top_share"),
     )

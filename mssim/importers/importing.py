@@ -18,7 +18,7 @@ from mssim.folder import current, folder_update, write_info
 from mssim.grading import grade_file, parse_rule
 from mssim.grading.samples import batches, write
 from mssim.importers.diagnostics import Diagnostics, diagnose
-from mssim.importers.long_table import write_long_table
+from mssim.importers.long_table import Written, write_long_table
 from mssim.importers.sink import Sink
 from mssim.importers.sources import Source
 from mssim.pool import Pool, from_table, load_pool
@@ -139,20 +139,21 @@ def import_pool(
         raise PoolError(f"{out}: the folder {place} does not exist; create it first")
     # Beside the pool: what is read may be larger than a folder for temporary files holds.
     with tempfile.TemporaryDirectory(prefix=".mssim-import-", dir=place) as work, folder_update(out) as part:
-        sink = Sink(Path(work), texts=common.texts or rule is not None)
+        sink = Sink(Path(work))
         read(sources, sink)
         sink.close()
         samples = part / "samples.parquet"
         read_samples = samples if rule is None else Path(work) / "read.parquet"
-        questions = write_long_table(sink, read_samples, where=common.where, graded=rule is not None)
-        info = _info(format_name, sources, sink, common)
+        kept = common.texts or rule is not None
+        written = write_long_table(sink, read_samples, where=common.where, graded=rule is not None, texts=kept)
+        info = _info(format_name, sources, sink, written, common)
         if rule is not None:
             graded = samples if common.texts else Path(work) / "graded.parquet"
-            info["grader"] = grade_file(read_samples, graded, questions, rule).describe()
+            info["grader"] = grade_file(read_samples, graded, written.questions, rule).describe()
             if not common.texts:
                 _without_texts(graded, samples)
-        pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
-        pool = _checked(samples, questions, info)
+        pa.parquet.write_table(written.questions, part / "questions.parquet", compression="zstd")
+        pool = _checked(samples, written.questions, info)
         found = diagnose(pool)
         if common.strict and found.warnings:
             raise PoolError(f"{len(found.warnings)} odd, and strict is asked for: {'; '.join(found.warnings)}")
@@ -182,15 +183,14 @@ def _sources(paths: Sequence[Path], progress: Progress | None) -> list[Source]:
     return sources
 
 
-def _info(format_name: str, sources: Sequence[Source], sink: Sink, common: Common) -> dict[str, Any]:
+def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Written, common: Common) -> dict[str, Any]:
     """What pool.json says of an import, without its counts."""
     files = [source.describe() for source in sources if source.path.is_file()]
     repeated = [file["name"] for i, file in enumerate(files) if file["sha256"] in {f["sha256"] for f in files[:i]}]
     if repeated:
         raise PoolError(f"{repeated[0]} has the same content as a file given before it; its samples would count twice")
-    long, identical = sink.long_texts()
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
-    imported |= {"long_texts": long, "identical_texts": identical, "notes": sink.notes}
+    imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
     if not sink.votes:
         info["votes"] = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,16 +17,31 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.grading.samples import write
 from mssim.importers.sink import Sink
+from mssim.pool import LONG_TEXT
 from mssim.tables import Where, encode_text, matches, table_from_frame
 
-__all__ = ["write_long_table"]
+__all__ = ["Written", "write_long_table"]
 
 _VOTING = ("score", "confidence")  # a pool needs them of every sample with an answer, or of none
 _COPIED = "text"  # the column that can be large: copied piece by piece, never all in memory
 
 
-def write_long_table(sink: Sink, path: Path, *, where: Where | None = None, graded: bool = False) -> pa.Table:
-    """Write the samples that fulfil all conditions as one file; return their questions.
+class Written(NamedTuple):
+    """What there is of a long table after it was written.
+
+    questions: one row per question that has a sample. long_texts, identical_texts: how many texts are not short, and
+    how many of those repeat one of the same model and question.
+    """
+
+    questions: pa.Table
+    long_texts: int
+    identical_texts: int
+
+
+def write_long_table(
+    sink: Sink, path: Path, *, where: Where | None = None, graded: bool = False, texts: bool = True
+) -> Written:
+    """Write the samples that fulfil all conditions as one file.
 
     Parameters
     ----------
@@ -34,11 +51,8 @@ def write_long_table(sink: Sink, path: Path, *, where: Where | None = None, grad
         As in `load_pool`; conditions on columns of samples or of questions.
     graded : bool, default False
         Whether the texts are graded afterwards; else every sample needs an answer, or none has one.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row per question that has a sample.
+    texts : bool, default True
+        Whether texts are written.
     """
     if not sink.pieces:
         failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
@@ -56,9 +70,11 @@ def write_long_table(sink: Sink, path: Path, *, where: Where | None = None, grad
     else:
         _answers(columns, sink, has_texts=_COPIED in data.schema.names)
         _correct(columns, questions)
-    write(path, _pieces(data, mask, pa.table(columns)))
+    seen = _Texts()
+    write(path, _pieces(data, mask, pa.table(columns), seen, texts=texts))
     asked = set(pa.compute.unique(columns["question_id"]).to_pylist())
-    return questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
+    kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
+    return Written(kept, len(seen.hashes), seen.repeated())
 
 
 def _joined(pieces: Sequence[Path]) -> pyarrow.dataset.Dataset:
@@ -141,16 +157,36 @@ def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
     columns["correct"] = pa.chunked_array([pa.array((translated == right) & (answer >= 0))])
 
 
-def _pieces(data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table) -> Iterator[pa.Table]:
+class _Texts:
+    """Remembers long texts by their hashes, each with its question and model."""
+
+    def __init__(self) -> None:
+        self.hashes = array("q")
+
+    def add(self, piece: pa.Table) -> None:
+        names = ("question_id", "model", _COPIED)
+        for question, model, text in zip(*(piece[name].to_pylist() for name in names), strict=True):
+            if isinstance(text, str) and len(text) >= LONG_TEXT:
+                self.hashes.append(hash((question, model, text)))
+
+    def repeated(self) -> int:
+        return len(self.hashes) - int(np.unique(np.asarray(self.hashes)).size)
+
+
+def _pieces(
+    data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table, seen: _Texts, *, texts: bool
+) -> Iterator[pa.Table]:
     """The rows of `columns`, with their texts."""
     if _COPIED not in data.schema.names:
         yield columns
         return
-    seen = done = 0
+    read = done = 0
     for batch in data.to_batches(columns=[_COPIED], use_threads=False):
-        kept = batch.filter(pa.array(mask[seen : seen + batch.num_rows]))
-        seen += batch.num_rows
+        kept = batch.filter(pa.array(mask[read : read + batch.num_rows]))
+        read += batch.num_rows
         if kept.num_rows:
             piece = columns.slice(done, kept.num_rows)
-            yield piece.append_column(_COPIED, kept.column(_COPIED))
             done += kept.num_rows
+            whole = piece.append_column(_COPIED, kept.column(_COPIED))
+            seen.add(whole)
+            yield whole if texts else piece

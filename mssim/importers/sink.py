@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
@@ -28,7 +26,6 @@ COLUMNS: dict[str, pa.DataType] = {  # of samples, all but text optional
 }  # fmt: skip
 
 _MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # held before they are written
-_LONG_TEXT = 40  # characters; shorter ones repeat by chance
 
 
 class Sink:
@@ -38,8 +35,6 @@ class Sink:
     ----------
     folder : Path
         Empty; pieces of the long table are written to it.
-    texts : bool
-        Whether texts are kept.
 
     Attributes
     ----------
@@ -56,8 +51,8 @@ class Sink:
         Whether equal answers may be counted together; if not, every sample is an answer of its own.
     """
 
-    def __init__(self, folder: Path, *, texts: bool = True) -> None:
-        self.folder, self.texts = folder, texts
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.questions: dict[str, dict[str, Any]] = {}
         self.failed: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -67,7 +62,6 @@ class Sink:
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self._long = array("q")  # hashes of long texts with their question and model
 
     def add(
         self,
@@ -97,13 +91,8 @@ class Sink:
             if row.get("sample_index") is None:
                 row["sample_index"] = self._next[question_id, model]
             self._next[question_id, model] = int(row["sample_index"]) + 1
-            text = row.get("text")
-            if text is not None and len(text) >= _LONG_TEXT:
-                self._long.append(hash((question_id, model, text)))
-            if not self.texts:
-                row.pop("text", None)
             self._rows.append(row)
-            self._size += len(text or "")
+            self._size += len(row.get("text") or "")
             if len(self._rows) >= _MOST_ROWS or self._size >= _MOST_TEXT:
                 self._write_rows()
 
@@ -123,8 +112,6 @@ class Sink:
     def add_table(self, table: pa.Table) -> None:
         """Add a long table as it is, with the columns question_id and model."""
         self._write_rows()
-        if not self.texts and "text" in table.column_names:
-            table = table.drop_columns("text")
         self._write(table)
 
     def fail(self, reason: str, number: int = 1) -> None:
@@ -139,10 +126,6 @@ class Sink:
     def close(self) -> None:
         """Write what is still held."""
         self._write_rows()
-
-    def long_texts(self) -> tuple[int, int]:
-        """Return how many texts are long, and how many of those repeat one of the same model and question."""
-        return len(self._long), len(self._long) - int(np.unique(np.asarray(self._long)).size)
 
     def _write_rows(self) -> None:
         if not self._rows:

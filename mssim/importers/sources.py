@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import ijson
+from ijson.common import ObjectBuilder
 
 from mssim.errors import PoolError, choose_from
 from mssim.folder import sha256
@@ -19,6 +20,7 @@ __all__ = ["Fields", "Source", "expand"]
 
 _MOST_DOCUMENT = 2**28  # bytes of JSON that is parsed at once
 _MOST_LINE = 2**28
+_DEEPEST = 100  # levels of nesting
 Progress = Callable[[int], None]
 
 
@@ -83,14 +85,14 @@ class Source:
                 self._tell(file)
             self._tell(file)
 
-    def items(self) -> Iterator[Fields]:
-        """Objects of a file that is one JSON list, read one after the other."""
+    def items(self, inside: str | None = None) -> Iterator[Fields]:
+        """Objects of a file that is one JSON list, or of the list `inside` its object, read one after the other."""
         with self._reading() as file:
-            if not _first_bytes(file).startswith(b"["):
-                self.refuse("not a JSON list of objects")
-            for number, value in enumerate(ijson.items(file, "item", use_float=True), 1):
-                place = f"{self.path}, record {number}"
-                yield Fields.of(value, place)
+            if not _first_bytes(file).startswith(b"[" if inside is None else b"{"):
+                what = "list of objects" if inside is None else f"object with {inside!r}"
+                self.refuse(f"not a JSON {what}")
+            for number, value in enumerate(_streamed(file, inside), 1):
+                yield Fields.of(value, f"{self.path}, record {number}")
                 self._tell(file)
             self._tell(file)
 
@@ -123,6 +125,27 @@ class Source:
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:
             self._progress(file.tell())
+
+
+def _streamed(file: IO[bytes], inside: str | None) -> Iterator[Any]:
+    """Values of the outermost list, or of the list that a key of the outermost object has."""
+    base = 1 if inside is None else 2  # depth of the values
+    depth, key, listed, builder = 0, None, False, None
+    for event, value in ijson.basic_parse(file, use_float=True):
+        if event == "map_key" and depth == 1:
+            key = value
+        depth -= event in ("end_map", "end_array")
+        if depth == base - 1 and event in ("start_array", "end_array"):
+            listed = event == "start_array" and key == inside
+        elif listed and depth >= base:
+            builder = builder or ObjectBuilder()
+            builder.event(event, value)
+        depth += event in ("start_map", "start_array")
+        if depth > _DEEPEST:
+            raise ijson.JSONError(f"nested more than {_DEEPEST} deep")
+        if builder and depth == base:
+            yield builder.value
+            builder = None
 
 
 def _first_bytes(file: IO[bytes]) -> bytes:
