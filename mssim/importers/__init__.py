@@ -9,5 +9,15 @@ from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.importing import Common
 from mssim.importers.modelswitch import from_modelswitch
 from mssim.importers.monkeys import from_monkeys
+from mssim.importers.openai_batch import from_openai_batch
+from mssim.importers.vllm_outputs import from_vllm
 
-__all__ = ["Common", "Diagnostics", "diagnose", "from_modelswitch", "from_monkeys"]
+__all__ = [
+    "Common",
+    "Diagnostics",
+    "diagnose",
+    "from_modelswitch",
+    "from_monkeys",
+    "from_openai_batch",
+    "from_vllm",
+]

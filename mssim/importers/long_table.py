@@ -63,7 +63,7 @@ def write_long_table(
     mask = _mask(thin, questions, where)
     thin = thin.filter(pa.array(mask))
     columns = {name: thin[name] for name in thin.column_names}
-    _part_of_votes(columns, sink)
+    _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
     if graded:
         if "correct" in columns:  # what the files say stays beside what grading finds
             columns["correct_in_source"] = columns.pop("correct")
@@ -109,10 +109,27 @@ def _mask(samples: pa.Table, questions: pa.Table, where: Where | None) -> NDArra
     return mask
 
 
-def _part_of_votes(columns: dict[str, pa.ChunkedArray], sink: Sink) -> None:
+def _answered(
+    data: pyarrow.dataset.Dataset, columns: dict[str, pa.ChunkedArray], mask: NDArray[np.bool_], *, graded: bool
+) -> pa.ChunkedArray:
+    """Which samples have an answer; before they are graded, those that have a text."""
+    if "answer" in columns and not graded:
+        return columns["answer"].is_valid()
+    if _COPIED not in data.schema.names:
+        return columns["model"].is_valid()
+    said = [_is_said(batch.column(0)) for batch in data.to_batches(columns=[_COPIED], use_threads=False)]
+    return pa.chunked_array(said, pa.bool_()).filter(pa.array(mask))
+
+
+def _is_said(texts: pa.Array) -> pa.Array:
+    plain = texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts.cast(pa.string())
+    said = pa.compute.not_equal(pa.compute.utf8_trim_whitespace(plain), "")
+    return pa.compute.fill_null(said, False)
+
+
+def _part_of_votes(columns: dict[str, pa.ChunkedArray], answered: pa.ChunkedArray, sink: Sink) -> None:
     """Give another name to a number for votes that some samples with an answer lack."""
     for name in [name for name in _VOTING if name in columns]:
-        answered = columns["answer"].is_valid() if "answer" in columns else columns["model"].is_valid()
         lacking = pa.compute.and_(answered, columns[name].is_null())
         models = pa.compute.unique(columns["model"].filter(lacking)).to_pylist()
         if models:

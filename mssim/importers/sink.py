@@ -97,11 +97,15 @@ class Sink:
                 self._write_rows()
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
-        """Say what is known of a question; two different truths are refused."""
+        """Say what is known of a question; two different truths are refused.
+
+        What is neither text, number nor truth value is kept as text, but for choices, a list of text.
+        """
         known = self.questions.setdefault(question_id, {})
-        for name, value in question.items():
-            if value is None:
+        for name, given in question.items():
+            if given is None or name == "question_id":
                 continue
+            value = given if name == "choices" or isinstance(given, str | int | float) else str(given)
             if name == "truth" and known.get("truth", value) != value:
                 raise PoolError(
                     f"question {question_id!r} has two truths, {known['truth']!r:.80} and {value!r:.80}: "

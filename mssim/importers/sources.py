@@ -273,7 +273,7 @@ class Fields:
 def as_text(value: Any, place: str) -> str:
     """A JSON value as text; half of a surrogate pair, which no file of text can hold, becomes a replacement mark."""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, int | float):
         try:
             return str(value)
