@@ -6,7 +6,9 @@ with a function `read(sources, sink, *, options)`, and one line of `registry.FOR
 """
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
+from mssim.importers.helm import from_helm
 from mssim.importers.importing import Common
+from mssim.importers.lm_eval import from_lm_eval
 from mssim.importers.modelswitch import from_modelswitch
 from mssim.importers.monkeys import from_monkeys
 from mssim.importers.openai_batch import from_openai_batch
@@ -16,6 +18,8 @@ __all__ = [
     "Common",
     "Diagnostics",
     "diagnose",
+    "from_helm",
+    "from_lm_eval",
     "from_modelswitch",
     "from_monkeys",
     "from_openai_batch",

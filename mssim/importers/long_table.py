@@ -65,8 +65,9 @@ def write_long_table(
     columns = {name: thin[name] for name in thin.column_names}
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
     if graded:
-        if "correct" in columns:  # what the files say stays beside what grading finds
-            columns["correct_in_source"] = columns.pop("correct")
+        said = columns.pop("correct", None)
+        if said is not None and sink.verdicts:  # what the files say stays beside what grading finds
+            columns["correct_in_source"] = said
     else:
         _answers(columns, sink, has_texts=_COPIED in data.schema.names)
         _correct(columns, questions)

@@ -49,6 +49,8 @@ class Sink:
     pieces : list of Path
     votes : bool
         Whether equal answers may be counted together; if not, every sample is an answer of its own.
+    verdicts : bool
+        Whether `correct` is what the files say, and worth keeping beside what grading finds; else readers compared.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +60,7 @@ class Sink:
         self.notes: list[str] = []
         self.info: dict[str, Any] = {}
         self.pieces: list[Path] = []
-        self.votes = True
+        self.votes = self.verdicts = True
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)

@@ -96,6 +96,14 @@ class Source:
                 self._tell(file)
             self._tell(file)
 
+    def part(self, name: str) -> Fields:
+        """An object that the file's outermost object has under a name; an empty one where there is none."""
+        with self._reading() as file:
+            if not _first_bytes(file).startswith(b"{"):
+                self.refuse(f"not a JSON object with {name!r}")
+            value = next(_streamed(file, name, listed=False), None)
+        return Fields.of({} if value is None else value, f"{self.path}, {name!r}")
+
     def document(self) -> Any:
         """The whole of a JSON file, for those that are not large."""
         with self._reading() as file:
@@ -127,17 +135,18 @@ class Source:
             self._progress(file.tell())
 
 
-def _streamed(file: IO[bytes], inside: str | None) -> Iterator[Any]:
-    """Values of the outermost list, or of the list that a key of the outermost object has."""
-    base = 1 if inside is None else 2  # depth of the values
-    depth, key, listed, builder = 0, None, False, None
+def _streamed(file: IO[bytes], inside: str | None, *, listed: bool = True) -> Iterator[Any]:
+    """Values of the outermost list, or of the list that the outermost object has under a name; or what it has there."""
+    base = (inside is not None) + listed  # depth of the values
+    depth, key, here, builder = 0, None, False, None
     for event, value in ijson.basic_parse(file, use_float=True):
         if event == "map_key" and depth == 1:
             key = value
+            continue
         depth -= event in ("end_map", "end_array")
-        if depth == base - 1 and event in ("start_array", "end_array"):
-            listed = event == "start_array" and key == inside
-        elif listed and depth >= base:
+        if listed and depth == base - 1 and event in ("start_array", "end_array"):
+            here = event == "start_array" and key == inside
+        elif depth >= base and (here or (not listed and key == inside)):
             builder = builder or ObjectBuilder()
             builder.event(event, value)
         depth += event in ("start_map", "start_array")

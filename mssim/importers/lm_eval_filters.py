@@ -1,0 +1,148 @@
+"""Filters of lm-evaluation-harness: which part of a response is the answer, and what exact_match says of it.
+
+As lm_eval/filters and lm_eval/api/metrics.py of EleutherAI/lm-evaluation-harness do it, for what a results file says
+of the task.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import warnings
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any
+
+from mssim.importers.sink import Sink
+from mssim.importers.sources import Fields
+
+__all__ = ["Filter", "final"]
+
+_Step = Callable[[str], str]
+_CHOOSING = ("take_first", "take_first_k", "majority_vote")  # among repeats; a pool keeps all of them
+_STEPS: dict[str, _Step] = {"lowercase": str.lower, "uppercase": str.upper, "remove_whitespace": str.strip}
+_INVALID = "[invalid]"  # what filters make of a text in which they find nothing, unless the task says otherwise
+_USE_RULE = "grade with a rule instead (--rule), such as number, choice or regex=PATTERN"
+
+
+class Filter:
+    """A filter of a task, and the exact_match that says which of its answers are right."""
+
+    def __init__(self, config: Fields, sink: Sink, name: str) -> None:
+        self.name, self.config, self.sink = name, config, sink
+        self.metric = _metric(config)
+
+    def grades(self, line: Fields, texts: list[str | None], targets: list[str]) -> list[dict[str, Any]]:
+        """Answer to each text, and whether it is right."""
+        logged, whole = self._logged(line, len(texts))
+        found = logged if whole else [self._apply(text or "") for text in texts]
+        if not (set(logged) <= set(found) if self._votes else logged == found[: len(logged)]):
+            line.refuse(
+                f"filter {self.name!r} finds {found[: len(logged)]!r:.80}, the log has {logged!r:.80}; {_USE_RULE}"
+            )
+        said = line.value.get("exact_match")
+        said = bool(said) if isinstance(said, int | float) and said in (0, 1) else None
+        if said is not None and len(found) == 1:
+            right = [said]
+        else:
+            right = self._right(line, found, targets, whole=whole)
+            if said is not None and len(logged) == 1 and self._right(line, logged, targets, whole=whole) != [said]:
+                line.refuse(f"exact_match of {logged[0]!r:.80} is {said:d} in the log and not so here; {_USE_RULE}")
+        answers = [self._answer(answer) for answer in found]
+        return [{"answer": a, "correct": r and a is not None} for a, r in zip(answers, right, strict=True)]
+
+    def _logged(self, line: Fields, number: int) -> tuple[list[str], bool]:
+        """What is logged, and whether it is an answer to each of the texts."""
+        values = line.values("filtered_resps", required=True)
+        each = len(values) == 1 and isinstance(values[0], list)
+        logged = Fields({"filtered_resps": values[0] if each else values}, line.place).texts("filtered_resps")
+        return [text or "" for text in logged], len(logged) == number and (each or number == 1)
+
+    def _apply(self, text: str) -> str:
+        for step in self._steps:
+            text = step(text)
+        return text
+
+    def _right(self, line: Fields, answers: list[str], targets: list[str], *, whole: bool) -> list[bool]:
+        if not targets:
+            line.refuse("no target, so nothing says which answers are right")
+        if self.metric:
+            return [self.metric(answer) in map(self.metric, targets) for answer in answers]
+        if not whole:
+            line.refuse(f"the task has another metric than exact_match, or code that grades; {_USE_RULE}")
+        self.sink.note(f"how the task of filter {self.name!r} compares is not known: only the truth itself is right")
+        return [answer in map(final, targets) for answer in answers]
+
+    def _answer(self, found: str) -> str | None:
+        answer = (self.metric or str)(found)
+        return None if found.strip().lower() == _INVALID or not answer.strip() else answer
+
+    @cached_property
+    def _parts(self) -> list[Fields]:
+        chains = {chain.name("name"): chain for chain in self.config.parts("filter_list")}
+        return chains[self.name].parts("filter") if self.name in chains else []
+
+    @cached_property
+    def _votes(self) -> bool:
+        return any(part.value.get("function") == "majority_vote" for part in self._parts)
+
+    @cached_property
+    def _steps(self) -> list[_Step]:
+        """What the filter does to each response."""
+        if not (self._parts or (self.config.value and self.name == "none")):
+            self.config.refuse(
+                f"no answer to each repeat is logged, nor does a results file say what {self.name!r} does; {_USE_RULE}"
+            )
+        return [_step(part) for part in self._parts if part.value.get("function") not in _CHOOSING]
+
+
+def _step(part: Fields) -> _Step:
+    function = part.name("function")
+    if function in _STEPS:
+        return _STEPS[function]
+    if function != "regex":
+        part.refuse(f"what {function!r} makes of a response is not in the files; {_USE_RULE}")
+    pattern, fallback = _compiled(part.name("regex_pattern"), part), part.text("fallback")
+    return partial(_match, pattern, int(part.number("group_select") or 0), _INVALID if fallback is None else fallback)
+
+
+def _match(pattern: re.Pattern[str], number: int, fallback: str, text: str) -> str:
+    """Take one of all matches, counted from 0 or, if negative, from the end; of groups the first that is not empty."""
+    found = pattern.findall(text)
+    if not -len(found) <= number < len(found):
+        return fallback
+    match: str | tuple[str, ...] = found[number]
+    return (match if isinstance(match, str) else next(filter(None, match), fallback)).strip()
+
+
+def _metric(config: Fields) -> _Step | None:
+    """What exact_match compares of an answer; None = not known, or the task grades in a way of its own."""
+    metrics = {metric.text("metric"): metric for metric in config.parts("metric_list")}
+    if not config.value or "process_results" in config or (metrics and "exact_match" not in metrics):
+        return None
+    options = metrics.get("exact_match", Fields({}, config.place))
+    ignored = [_compiled(pattern or "", options) for pattern in options.texts("regexes_to_ignore")]
+    deleted = string.punctuation * bool(options.flag("ignore_punctuation"))
+    deleted += string.digits * bool(options.flag("ignore_numbers"))
+    return partial(_compared, ignored, bool(options.flag("ignore_case")), str.maketrans("", "", deleted))
+
+
+def _compared(ignored: list[re.Pattern[str]], lower: bool, deleted: dict[int, int | None], text: str) -> str:
+    for pattern in ignored:
+        text = pattern.sub("", text)
+    return (text.lower() if lower else text).translate(deleted)
+
+
+def _compiled(pattern: str, place: Fields) -> re.Pattern[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of patterns that a later Python will read differently
+            return re.compile(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        place.refuse(f"the pattern {pattern!r:.80} does not compile ({str(error).splitlines()[0]})")
+
+
+def final(target: str) -> str:
+    """What a worked solution of GSM8K ends in; other targets as they are."""
+    answer = target.rpartition("#### ")[2].strip()
+    return answer if answer and "\n" not in answer else target.strip()
