@@ -301,6 +301,11 @@ def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, messa
     assert sorted(path.name for path in tmp_path.iterdir()) == [*before, "source.txt"]
 
 
+def test_a_rule_without_texts_is_refused(tmp_path):
+    with pytest.raises(PoolError, match="a rule grades texts, and these files have none; leave it out"):
+        imported(tmp_path, rows({"answer": "1"}), rule="number")
+
+
 # Diagnostics ----------------------------------------------------------------------------------------------------------
 
 LONG = "a text that is long enough not to be the same by chance"

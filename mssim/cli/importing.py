@@ -32,6 +32,9 @@ def import_(
     model: Annotated[str | None, typer.Option(help="Name of the model, where the files do not say it.")] = None,
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
     scorer: Annotated[str | None, typer.Option(help="inspect: whose verdict counts.")] = None,
+    transcripts: Annotated[
+        bool, typer.Option("--transcripts", help="inspect: read the texts too; --rule implies it.")
+    ] = False,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: whose regex finds the answers.")] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the groups question_id and, if need be, model.")
@@ -61,14 +64,10 @@ def import_(
     from mssim.importers.sources import expand
 
     module = find(format_name)
-    given: dict[str, Any] = {
-        "model": model,
-        "dataset": dataset,
-        "scorer": scorer,
-        "filter_name": filter_name,
-        "tests": tests,
-    }
-    given |= {"id_pattern": id_pattern, "questions": questions, "names": map_}
+    given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
+    given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
+    if transcripts or (rule and "transcripts" in options_of(module)):
+        given["transcripts"] = True
     options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
     info = {name: value for name, value in {"title": title, "licence": licence}.items() if value is not None}
     with progress_bar("importing") as progress:

@@ -8,6 +8,7 @@ with a function `read(sources, sink, *, options)`, and one line of `registry.FOR
 from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.helm import from_helm
 from mssim.importers.importing import Common
+from mssim.importers.inspect_logs import from_inspect
 from mssim.importers.lm_eval import from_lm_eval
 from mssim.importers.modelswitch import from_modelswitch
 from mssim.importers.monkeys import from_monkeys
@@ -19,6 +20,7 @@ __all__ = [
     "Diagnostics",
     "diagnose",
     "from_helm",
+    "from_inspect",
     "from_lm_eval",
     "from_modelswitch",
     "from_monkeys",

@@ -64,6 +64,8 @@ def write_long_table(
     thin = thin.filter(pa.array(mask))
     columns = {name: thin[name] for name in thin.column_names}
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
+    if graded and _COPIED not in data.schema.names:
+        raise PoolError("a rule grades texts, and these files have none; leave it out")
     if graded:
         said = columns.pop("correct", None)
         if said is not None and sink.verdicts:  # what the files say stays beside what grading finds
