@@ -550,6 +550,13 @@ def test_the_command_line_takes_a_scorer(tmp_path, run):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("options", [["--rule", "number"], ["--transcripts"]])
+def test_the_command_line_reads_texts_where_they_are_needed(tmp_path, run, options):
+    path = either("json", tmp_path, [logged(sample())])
+    assert run("import", "inspect", path, *options, "--out", tmp_path / "pool")[0] == 0
+    assert load_pool(tmp_path / "pool").extra["text"].to_pylist() == ["I say 4."]
+
+
 # Anything -------------------------------------------------------------------------------------------------------------
 
 SCALARS = st.one_of(

@@ -60,7 +60,7 @@ def import_(
     Example: mssim import lm-eval samples_gsm8k_*.jsonl --rule number --out my-pool
     """
     from mssim.importers.importing import Common, as_paths, import_pool
-    from mssim.importers.registry import find
+    from mssim.importers.registry import find, options_of
     from mssim.importers.sources import expand
 
     module = find(format_name)
