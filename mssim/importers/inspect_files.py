@@ -22,7 +22,8 @@ import ijson
 from ijson import ObjectBuilder
 
 from mssim.errors import MssimError, PoolError
-from mssim.importers.sources import Fields, Source, as_text
+from mssim.importers.fields import Fields, as_text
+from mssim.importers.sources import Source
 
 __all__ = ["EvalLog", "JsonLog", "open_log"]
 

@@ -16,10 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mssim.errors import PoolError, choose_from
+from mssim.importers.fields import Fields, as_text
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.lm_eval_filters import Filter, final
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Fields, Source, as_text, expand
+from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
 
 if TYPE_CHECKING:

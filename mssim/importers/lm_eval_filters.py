@@ -13,8 +13,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
+from mssim.importers.fields import Fields
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Fields
 
 __all__ = ["Filter", "final"]
 

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mssim.errors import MssimError, choose_from
 from mssim.grading.equivalence import Judge, equal_answers
 from mssim.grading.rules import parse_rule
+from mssim.importers.fields import Fields
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Fields, Source, expand
+from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mssim.errors import PoolError, choose_from
+from mssim.importers.fields import Fields
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.openai_bodies import choices, failure, settings, shared
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Fields, Source, expand
+from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mssim.importers.sources import Fields, as_text
+from mssim.importers.fields import Fields, as_text
 
 __all__ = ["choices", "failure", "settings", "shared"]
 

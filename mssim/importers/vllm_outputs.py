@@ -15,9 +15,10 @@ import pandas as pd
 import pyarrow as pa
 
 from mssim.errors import MssimError, PoolError, is_number
+from mssim.importers.fields import as_text
 from mssim.importers.importing import Common, to_pool
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Source, as_text
+from mssim.importers.sources import Source
 from mssim.pool import Pool
 from mssim.tables import encode_text, table_from_frame
 
