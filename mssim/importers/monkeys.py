@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mssim.grading.extract import last_boxed
+from mssim.importers.fields import Fields, as_text
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.sink import Sink
-from mssim.importers.sources import Fields, Source, as_text, expand
+from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
 
 if TYPE_CHECKING:
