@@ -183,6 +183,7 @@ def test_theory_is_replayed_on_simulated_pools(dataset, kind):
     answer_model = simulated.fitted(dataset, kind).answer_model
     pool = answer_model.draw(100, 20, seed=1)
     theory_agrees(Source("fitted", "fitted (simulated)", models, pool.fingerprint, lambda: pool), replays=300)
+    assert_as_shipped(predictions._fitted(dataset, kind))
 
 
 def test_theory_is_replayed_on_recorded_pools(shared_pools):
@@ -201,6 +202,31 @@ def predicted():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulated, "DATASETS", ("MATH", "MMLU-Pro"))
         return predictions.run()
+
+
+def assert_as_shipped(made):
+    """The table that ships has these rows: numbers to its six digits, fits where no machine's rounding decides them."""
+    shipped, keys = pd.read_csv("figures/predictions.csv").fillna({"rule": "", "note": ""}), predictions._COLUMNS[:7]
+    assert shipped.columns.tolist() == predictions._COLUMNS
+    found = made[keys].merge(shipped, "left", keys, validate="one_to_one")
+    numbers = ["published", "ours", "residual", "error", "naive"]
+    np.testing.assert_allclose(found[numbers].astype(float), made[numbers].astype(float), rtol=1e-4, atol=2e-6)
+    for column in ("fits", "note"):
+        assert found[column].tolist() == made[column].tolist()
+
+
+def test_the_table_that_ships_is_what_is_computed(predicted):
+    assert_as_shipped(predicted)
+    shipped = pd.read_csv("figures/predictions.csv")
+    pairs = shipped[["dataset", "pair"]].drop_duplicates().apply(tuple, axis=1).tolist()
+    assert pairs == [(dataset, kind) for kind in simulated.PAIRS for dataset in simulated.DATASETS]
+    switched = shipped[shipped["role"] != "fitted"]
+    for (dataset, kind), part in switched.groupby(["dataset", "pair"]):
+        given = published.points(figure=simulated.PAIRS[kind], dataset=dataset, strategy="ModelSwitch").set_index(
+            "budget"
+        )
+        for quantity, own in part.groupby("quantity"):
+            assert own["published"].tolist() == given.loc[own["budget"], quantity].tolist()
 
 
 def test_predictions_stand_beside_published_numbers(predicted):
