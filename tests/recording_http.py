@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -16,10 +18,15 @@ from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 
+from mssim.cli import main
 from tests.recording import stored
 
 WAIT = 60  # seconds after which a test has failed
 ROOT = Path(__file__).parents[1]
+
+# Processes of the command line begin with what takes it a second to import.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["mssim.cli", "mssim.evaluator", "mssim.recorder.openai_sampler", "openai", "pandas"])
 
 
 def write_questions(folder, n=4):
@@ -46,10 +53,38 @@ def environment(**more):
 
 
 def run(arguments, **more):
-    """Code, stdout and stderr of a command."""
-    given = {"capture_output": True, "text": True, "check": False, "timeout": WAIT, "cwd": ROOT}
-    done = subprocess.run(arguments, env=environment(**more), **given)
-    return done.returncode, done.stdout, done.stderr
+    """Code, stdout and stderr of a command line of mssim."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        with forked(arguments, out, err, **more) as process:
+            process.join(WAIT)
+            code = process.exitcode
+        assert code is not None
+        return code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+
+
+@contextmanager
+def forked(arguments, out=os.devnull, err=os.devnull, **more):
+    """A command line of mssim under way in a process of its own; it does not outlive a test that fails."""
+    assert arguments[:3] == mssim()
+    process = FORKS.Process(target=command_line, args=(arguments[3:], environment(**more), out, err))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(WAIT)
+
+
+def command_line(arguments, variables, out, err):
+    """What `python -m mssim` does, with files for its output."""
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["mssim", *arguments]
+    main()
 
 
 @contextmanager
