@@ -26,7 +26,12 @@ ROOT = Path(__file__).parents[1]
 
 # Processes of the command line begin with what takes it a second to import.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["mssim.cli", "mssim.evaluator", "mssim.recorder.openai_sampler", "openai", "pandas"])
+FORKS.set_forkserver_preload(
+    [
+        *("mssim.cli", "mssim.evaluator", "mssim.grading", "mssim.recorder.openai_sampler"),
+        *("openai.resources.chat.completions", "anyio._backends._asyncio", "pandas"),
+    ]
+)
 
 
 def write_questions(folder, n=4):
@@ -52,11 +57,11 @@ def environment(**more):
     return kept | {"COLUMNS": "200", **more}
 
 
-def run(arguments, **more):
+def run(arguments, cwd=ROOT, **more):
     """Code, stdout and stderr of a command line of mssim."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        with forked(arguments, out, err, **more) as process:
+        with forked(arguments, out, err, cwd, **more) as process:
             process.join(WAIT)
             code = process.exitcode
         assert code is not None
@@ -64,10 +69,10 @@ def run(arguments, **more):
 
 
 @contextmanager
-def forked(arguments, out=os.devnull, err=os.devnull, **more):
+def forked(arguments, out=os.devnull, err=os.devnull, cwd=ROOT, **more):
     """A command line of mssim under way in a process of its own; it does not outlive a test that fails."""
     assert arguments[:3] == mssim()
-    process = FORKS.Process(target=command_line, args=(arguments[3:], environment(**more), out, err))
+    process = FORKS.Process(target=command_line, args=(arguments[3:], environment(**more), out, err, cwd))
     process.start()
     try:
         yield process
@@ -76,11 +81,11 @@ def forked(arguments, out=os.devnull, err=os.devnull, **more):
         process.join(WAIT)
 
 
-def command_line(arguments, variables, out, err):
+def command_line(arguments, variables, out, err, cwd):
     """What `python -m mssim` does, with files for its output."""
     for number, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    os.chdir(ROOT)
+    os.chdir(cwd)
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = ["mssim", *arguments]

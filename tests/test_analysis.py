@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import __main__ as command_line
 from analysis import (
     consistency,
     equal_budget,
@@ -21,6 +22,7 @@ from analysis import (
     theory,
     weights,
 )
+from analysis.options import plain_errors
 from analysis.sources import Source, embedded, named
 from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
 from mssim.simulate import AnswerModel
@@ -331,16 +333,9 @@ def test_what_the_command_line_leaves_out_is_in_the_table():
     assert set(running.find("claims").IN_FILE) < set(running.find("claims").COLUMNS)
 
 
-def analysis(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False, **options
-    )
-
-
 def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
-    done = analysis(
-        "savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", str(tmp_path / "o")
-    )
+    arguments = ["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", tmp_path / "o"]
+    done = subprocess.run([sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "samples_used_independent" in done.stdout
     assert "n_questions" not in done.stdout
@@ -364,10 +359,12 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
         (["savings", "--pool", "nowhere"], "nowhere"),
     ],
 )
-def test_bad_input_ends_with_one_line(arguments, message):
-    done = analysis(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("analysis: error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_bad_input_ends_with_one_line(arguments, message, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["analysis", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        plain_errors(command_line.app, "analysis")
+    out, err = capfd.readouterr()
+    assert (stop.value.code, out) == (2, "")
+    assert err.startswith("analysis: error: ")
+    assert message in err
+    assert err.count("\n") == 1

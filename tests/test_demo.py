@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool
+from tests import test_cli
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "tests" / "demo-synthetic"
+run = test_cli.run
 
 
 def test_the_script_draws_the_pool(tmp_path):
@@ -23,12 +25,7 @@ def test_the_script_draws_the_pool(tmp_path):
     pd.testing.assert_frame_equal(again.to_frame(), shipped.to_frame())
 
 
-def output(*arguments):
-    command = [sys.executable, "-m", "mssim", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def test_it_is_labelled_synthetic_wherever_it_shows(tmp_path):
+def test_it_is_labelled_synthetic_wherever_it_shows(tmp_path, run):
     assert "synthetic" in DEMO.name
     info = json.loads((DEMO / "pool.json").read_text())
     assert info["synthetic"] is True
@@ -41,12 +38,16 @@ def test_it_is_labelled_synthetic_wherever_it_shows(tmp_path):
         ["evaluate", DEMO, *two],
         ["compare", out, "sc:strong", "sc:weak", "--budget", "2"],
     ):
-        assert "SYNTHETIC DATA" in output(*command)
+        code, text, _ = run(*command)
+        assert code == 0
+        assert "SYNTHETIC DATA" in text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.name)
-def test_the_example_experiments_run(path):
-    assert len(json.loads(output("evaluate", "--experiment", path, "--n-replays", "9", "--json"))) == 12
+def test_the_example_experiments_run(path, run):
+    code, text, _ = run("evaluate", "--experiment", path, "--n-replays", "9", "--json")
+    assert code == 0
+    assert len(json.loads(text)) == 12
 
 
 def test_the_picture_of_exact_and_replayed_can_be_drawn(tmp_path):

@@ -1,6 +1,7 @@
 """Results: tables, comparisons, and files."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,13 @@ COLUMNS = [
 ]
 
 
+@cache
+def plain_pool():
+    return random_pool(30, 12, cost=0.5)
+
+
 def result(n_replays=400, seed=0, **columns):
-    pool = random_pool(30, 12, cost=0.5, **columns)
+    pool = random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool()
     return replay(pool, {"SC": "sc:x", "MS": "ms:x+y"}, [2, 6, 12], n_replays=n_replays, seed=seed)
 
 

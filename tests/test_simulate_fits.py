@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -259,6 +259,7 @@ def test_a_pool_gives_back_what_it_was_drawn_from():
 
 
 @given(st.integers(0, 10**6))
+@settings(max_examples=15)
 def test_no_other_parameters_are_likelier(seed):
     true = AnswerModel("x", 0.3, 0.8, 1.1, 2.0)
     pool = true.draw(60, 12, seed=seed)
