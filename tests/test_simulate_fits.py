@@ -73,6 +73,12 @@ def test_one_model_alone_is_exact():
     assert found["agreed"].tolist() == pytest.approx(TWO.agreement_at_k("y", [1, 3, 12], agreement=0.8), abs=1e-9)
 
 
+def test_a_model_that_never_answers_is_never_right():
+    found = expected(replace(TWO, silent=[1.0, 0.0]), ["sc:x", "ms:x+y"], 2, n_questions=512)
+    assert found["accuracy"].tolist() == pytest.approx([0.0, TWO.accuracy_at_k("y", 1)], abs=1e-9)
+    assert expected(replace(TWO, silent=1.0), "ms:x+y", 8, n_questions=512)["accuracy"].tolist() == [0.0]
+
+
 def test_expectations_are_what_drawn_pools_have_on_average():
     """Any strategy; five and a half standard errors of the drawn pool's mean, and six of the expectation."""
     rules = {

@@ -164,5 +164,6 @@ def _alike(pool: Pool, model: str) -> tuple[Ints, NDArray[np.bool_], Ints, Ints]
     split[question, np.arange(votes.size) - offsets[question]] = np.where(votes > 0, 2 * votes + pool.class_correct, 0)
     split.sort(axis=1)
     splits, at = np.unique(split, axis=0, return_inverse=True)
-    splits = splits[:, -max(1, splits.any(axis=0).sum()) :].astype(np.int64)  # the others have no votes anywhere
-    return splits // 2, splits % 2 == 1, pool.codes.shape[2] - (splits // 2).sum(axis=1), at.ravel()
+    kept: Ints = splits[:, -max(1, splits.any(axis=0).sum()) :].astype(np.int64)  # the other classes have no votes
+    silent: Ints = pool.codes.shape[2] - (kept // 2).sum(axis=1)
+    return kept // 2, kept % 2 == 1, silent, at.ravel().astype(np.int64)
