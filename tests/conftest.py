@@ -20,7 +20,8 @@ settings.load_profile("ci")
 # and the third of these, while the other tests what needs none.
 FIRST = [
     *("README.md", "tests/test_recorder_kill.py", "tests/test_catalogue.py", "tests/test_recorder_http.py"),
-    *("tests/test_figures.py", "tests/test_simulate_fits.py", "tests/test_analysis.py", "tests/test_tiny_pools.py"),
+    *("tests/test_tiny_models.py", "tests/test_figures.py", "tests/test_simulate_fits.py", "tests/test_analysis.py"),
+    "tests/test_tiny_pools.py",
 ]
 
 
