@@ -238,4 +238,5 @@ def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]
 def _block(votes: Ints, silent: Ints, right: NDArray[np.bool_], replacement: bool) -> kernel.Counts:
     """Counts of one model from arrays [question, class]."""
     offsets = np.arange(len(votes) + 1) * votes.shape[1]
-    return kernel.Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.ravel(), bool(replacement))
+    # What is read-only is copied, as everywhere: for such arrays Numba would compile the kernels once more.
+    return kernel.Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.flatten(), bool(replacement))

@@ -16,6 +16,21 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
+# Long files first. A worker takes two files if the first has a single test, so one compiles most kernels for the first
+# and the third of these, while the other tests what needs none.
+FIRST = [
+    *("README.md", "tests/test_recorder_kill.py", "tests/test_catalogue.py", "tests/test_recorder_http.py"),
+    *("tests/test_tiny_models.py", "tests/test_figures.py", "tests/test_simulate_fits.py", "tests/test_analysis.py"),
+    "tests/test_tiny_pools.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Order files for workers side by side, each of which takes the next whole file (`--dist loadfile`)."""
+    order = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(FIRST)))
+
+
 replay = partial(evaluate, method="monte_carlo")
 
 SHARED = Path(__file__).parents[2] / "shared"

@@ -464,12 +464,13 @@ def maj_at_k(counts, k, right, ties="random", no_answer=0):
     for winner in right:
         for votes in range(1, min(k, counts[winner]) + 1):
             rest = k - votes
+            if rest > no_answer + sum(min(n, votes) for other, n in enumerate(counts) if other != winner):
+                continue  # so many of the others have more votes for one of them
             by_tied = {0: ways_to_draw(no_answer, rest)}
             for other, n in enumerate(counts):
                 if other == winner:
                     continue
-                below, equal = ways_to_draw(n, rest), math.comb(n, votes)
-                below[votes:] = 0
+                below, equal = ways_to_draw(n, min(n, votes - 1, rest)), math.comb(n, votes)
                 then = {}
                 for tied, ways in by_tied.items():
                     then[tied] = then.get(tied, 0) + np.convolve(ways, below)[: rest + 1]

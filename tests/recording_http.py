@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -16,10 +18,20 @@ from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 
+from mssim.cli import main
 from tests.recording import stored
 
 WAIT = 60  # seconds after which a test has failed
 ROOT = Path(__file__).parents[1]
+
+# Processes of the command line begin with what takes it a second to import.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        *("mssim.cli", "mssim.evaluator", "mssim.grading", "mssim.recorder.openai_sampler"),
+        *("openai.resources.chat.completions", "anyio._backends._asyncio", "pandas"),
+    ]
+)
 
 
 def write_questions(folder, n=4):
@@ -45,11 +57,39 @@ def environment(**more):
     return kept | {"COLUMNS": "200", **more}
 
 
-def run(arguments, **more):
-    """Code, stdout and stderr of a command."""
-    given = {"capture_output": True, "text": True, "check": False, "timeout": WAIT, "cwd": ROOT}
-    done = subprocess.run(arguments, env=environment(**more), **given)
-    return done.returncode, done.stdout, done.stderr
+def run(arguments, cwd=ROOT, **more):
+    """Code, stdout and stderr of a command line of mssim."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        with forked(arguments, out, err, cwd, **more) as process:
+            process.join(WAIT)
+            code = process.exitcode
+        assert code is not None
+        return code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
+
+
+@contextmanager
+def forked(arguments, out=os.devnull, err=os.devnull, cwd=ROOT, **more):
+    """A command line of mssim under way in a process of its own; it does not outlive a test that fails."""
+    assert arguments[:3] == mssim()
+    process = FORKS.Process(target=command_line, args=(arguments[3:], environment(**more), out, err, cwd))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(WAIT)
+
+
+def command_line(arguments, variables, out, err, cwd):
+    """What `python -m mssim` does, with files for its output."""
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = ["mssim", *arguments]
+    main()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import __main__ as command_line
 from analysis import (
     consistency,
     equal_budget,
@@ -21,6 +22,7 @@ from analysis import (
     theory,
     weights,
 )
+from analysis.options import plain_errors
 from analysis.sources import Source, embedded, named
 from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
 from mssim.simulate import AnswerModel
@@ -183,6 +185,7 @@ def test_theory_is_replayed_on_simulated_pools(dataset, kind):
     answer_model = simulated.fitted(dataset, kind).answer_model
     pool = answer_model.draw(100, 20, seed=1)
     theory_agrees(Source("fitted", "fitted (simulated)", models, pool.fingerprint, lambda: pool), replays=300)
+    assert_as_shipped(predictions._fitted(dataset, kind))
 
 
 def test_theory_is_replayed_on_recorded_pools(shared_pools):
@@ -201,6 +204,31 @@ def predicted():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulated, "DATASETS", ("MATH", "MMLU-Pro"))
         return predictions.run()
+
+
+def assert_as_shipped(made):
+    """The table that ships has these rows, to a hundredth of a point."""
+    shipped, keys = pd.read_csv("figures/predictions.csv").fillna({"rule": "", "note": ""}), predictions._COLUMNS[:7]
+    assert shipped.columns.tolist() == predictions._COLUMNS
+    found = made[keys].merge(shipped, "left", keys, validate="one_to_one")
+    numbers = ["published", "ours", "residual", "error", "naive"]
+    np.testing.assert_allclose(found[numbers].astype(float), made[numbers].astype(float), rtol=1e-4, atol=2e-5)
+    for column in ("fits", "note"):
+        assert found[column].tolist() == made[column].tolist()
+
+
+def test_the_table_that_ships_is_what_is_computed(predicted):
+    assert_as_shipped(predicted)
+    shipped = pd.read_csv("figures/predictions.csv")
+    pairs = shipped[["dataset", "pair"]].drop_duplicates().apply(tuple, axis=1).tolist()
+    assert pairs == [(dataset, kind) for kind in simulated.PAIRS for dataset in simulated.DATASETS]
+    switched = shipped[shipped["role"] != "fitted"]
+    for (dataset, kind), part in switched.groupby(["dataset", "pair"]):
+        given = published.points(figure=simulated.PAIRS[kind], dataset=dataset, strategy="ModelSwitch").set_index(
+            "budget"
+        )
+        for quantity, own in part.groupby("quantity"):
+            assert own["published"].tolist() == given.loc[own["budget"], quantity].tolist()
 
 
 def test_predictions_stand_beside_published_numbers(predicted):
@@ -305,16 +333,9 @@ def test_what_the_command_line_leaves_out_is_in_the_table():
     assert set(running.find("claims").IN_FILE) < set(running.find("claims").COLUMNS)
 
 
-def analysis(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False, **options
-    )
-
-
 def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
-    done = analysis(
-        "savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", str(tmp_path / "o")
-    )
+    arguments = ["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", tmp_path / "o"]
+    done = subprocess.run([sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "samples_used_independent" in done.stdout
     assert "n_questions" not in done.stdout
@@ -338,10 +359,12 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
         (["savings", "--pool", "nowhere"], "nowhere"),
     ],
 )
-def test_bad_input_ends_with_one_line(arguments, message):
-    done = analysis(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("analysis: error: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_bad_input_ends_with_one_line(arguments, message, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["analysis", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        plain_errors(command_line.app, "analysis")
+    out, err = capfd.readouterr()
+    assert (stop.value.code, out) == (2, "")
+    assert err.startswith("analysis: error: ")
+    assert message in err
+    assert err.count("\n") == 1

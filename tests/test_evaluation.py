@@ -1,6 +1,7 @@
 """Results: tables, comparisons, and files."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy import stats
 
 from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
 from mssim.intervals import mean_interval, sign_flip_p_value
-from tests.conftest import make_pool, replay
+from tests.conftest import Backwards, make_pool, replay
 from tests.test_evaluator import random_pool
 
 COLUMNS = [
@@ -19,9 +20,15 @@ COLUMNS = [
 ]
 
 
+@cache
+def plain_pool():
+    return random_pool(30, 12, cost=0.5)
+
+
 def result(n_replays=400, seed=0, **columns):
-    pool = random_pool(30, 12, cost=0.5, **columns)
-    return replay(pool, {"SC": "sc:x", "MS": "ms:x+y"}, [2, 6, 12], n_replays=n_replays, seed=seed)
+    pool = random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool()
+    rules = {"SC": "sc:x", "MS": "ms:x+y"}
+    return replay(pool, rules, [2, 6, 12], n_replays=n_replays, seed=seed, executor=Backwards())  # small work
 
 
 def test_the_table_is_tidy():

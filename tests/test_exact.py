@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import math
-import multiprocessing
 import random
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -36,6 +35,7 @@ from mssim import (
 )
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
+from tests.recording_http import FORKS
 from tests.test_evaluator import random_pool
 from tests.test_replays import XYZ, pools
 
@@ -431,7 +431,7 @@ def test_the_same_bits_whatever_the_executor(make, monkeypatch):
 
 
 def test_the_same_bits_from_other_processes():
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+    with ProcessPoolExecutor(2, mp_context=FORKS) as executor:
         assert np.array_equal(bits(executor=executor), bits())
 
 

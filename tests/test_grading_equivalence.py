@@ -1,6 +1,7 @@
 """Equal answers as math-verify sees them: classes, hostile texts, the cache."""
 
 import importlib.metadata
+import shutil
 import sqlite3
 import time
 from itertools import combinations
@@ -150,9 +151,9 @@ def fill(path):
         return found, judge.undecided
 
 
-def test_nothing_is_asked_twice(tmp_path, monkeypatch):
-    path = tmp_path / "e.sqlite"
-    first = fill(path)
+def test_nothing_is_asked_twice(tmp_path, monkeypatch, filled):
+    path, first = tmp_path / "e.sqlite", filled[1]
+    shutil.copy(filled[0], path)
     monkeypatch.setattr(equivalence, "_Process", _NoProcess)
     assert fill(path) == first
     with Judge("another version", path) as judge, pytest.raises(AssertionError, match="was asked"):
@@ -189,10 +190,16 @@ def other_table(path):
     connection.close()
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cache") / "e.sqlite"
+    return path, fill(path)
+
+
 @pytest.mark.parametrize("damage", [damage_header, damage_middle, other_table, lambda path: path.unlink()])
-def test_a_damaged_cache_is_replaced(tmp_path, damage):
-    path = tmp_path / "e.sqlite"
-    first = fill(path)
+def test_a_damaged_cache_is_replaced(tmp_path, damage, filled):
+    path, first = tmp_path / "e.sqlite", filled[1]
+    shutil.copy(filled[0], path)
     damage(path)
     assert fill(path) == first
     connection = sqlite3.connect(path)

@@ -41,9 +41,9 @@ def test_every_decision_equals_the_naive_one(exams, text):
 def test_every_number_agrees_with_random_sample(exams, text):
     """Another generator; the means differ by more than six of their own errors once in 10^8 seeds."""
     n, more = 10, 10_000
-    result = replay(exams, text, BUDGETS, n_replays=more)
-    frame = result.to_frame()
-    for i, budget in enumerate(BUDGETS):
+    budgets = [4, 10]
+    frame = replay(exams, text, budgets, n_replays=more).to_frame()
+    for i, budget in enumerate(budgets):
         hits, used = naive.evaluate(exams, parse_strategy(text), budget, n_replays=n, rng=random.Random(budget))
         error = frame["replay_sd"][i] * np.sqrt(1 / n + 1 / more)
         assert abs(np.mean(hits) / n - frame["accuracy"][i]) < 6 * error + 1e-12

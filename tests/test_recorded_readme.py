@@ -1,12 +1,12 @@
 """The walk of recorded/README.md, from a file of questions to a first curve, against a server on loopback."""
 
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 from mssim import load_pool
 from tests.chat_server import serving
+from tests.recording_http import mssim, run
 
 TEXT = (Path(__file__).parents[1] / "recorded" / "README.md").read_text(encoding="utf-8")
 
@@ -22,14 +22,14 @@ def test_from_questions_to_a_first_curve(tmp_path):
     said = {}
     with serving() as server:
         for step in ("record", "grade", "curves"):
-            commands = block(step).replace("http://127.0.0.1:8000/v1", server.base_url)
-            assert commands.count("mssim ") >= 2
-            commands = commands.replace("mssim ", f"{sys.executable} -m mssim ")
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=300
-            )
-            assert done.returncode == 0, done.stderr
-            said[step] = done.stdout
+            commands = block(step).replace("http://127.0.0.1:8000/v1", server.base_url).replace("\\\n", "")
+            lines = [shlex.split(line) for line in commands.splitlines() if line.strip()]
+            assert len(lines) >= 2
+            for name, *arguments in lines:
+                assert name == "mssim"
+                code, out, err = run(mssim(*arguments), cwd=tmp_path)
+                assert code == 0, err
+                said[step] = said.get(step, "") + out
         asked = len(server.log("received"))
     assert asked == 2 * 2 * 64 / 8  # the dry run asked for nothing
     pool = load_pool(tmp_path / "my-pool")

@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -26,9 +27,11 @@ from mssim.recorder.openai_sampler import OpenAISampler, _seconds, read_reply
 from tests.chat_server import FAULTS, STATUS_OF, sample_text, serving
 from tests.recording import stored
 from tests.recording_http import (
+    ROOT,
     WAIT,
     check_whole,
     command,
+    environment,
     in_parquet,
     log_lines,
     mssim,
@@ -621,14 +624,14 @@ def peak(tmp_path, server, samples):
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    code, text, err = run([sys.executable, "-c", script, *arguments, "--concurrency", "8"])
-    assert (code, err) == (0, "")
-    return int(text) / 1024
+    command_line = [sys.executable, "-c", script, *arguments, "--concurrency", "8"]
+    done = subprocess.run(command_line, env=environment(), cwd=ROOT, stdout=-1, check=True, timeout=WAIT)
+    return int(done.stdout) / 1024
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
 def test_memory_stays_flat(tmp_path):
-    with serving(texts=["x y " * 5000], log=None) as server:  # 20 kB each
-        few, many = (peak(tmp_path, server, samples) for samples in (500, 2300))
-    # 36 MB of text came in addition. One that keeps all replies until it ends was measured to need 39 MB more.
+    with serving(texts=["x y " * 20_000], log=None) as server:  # 80 kB each
+        few, many = (peak(tmp_path, server, samples) for samples in (125, 575))
+    # 36 MB of text came in addition, which one that keeps all replies until it ends needs more; measured were 9 MB.
     assert many - few < 25

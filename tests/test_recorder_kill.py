@@ -19,6 +19,7 @@ from tests.recording_http import (
     WAIT,
     check_whole,
     command,
+    forked,
     in_parquet,
     log_lines,
     received,
@@ -34,16 +35,16 @@ CONCURRENCY = 8
 
 def killed_at(moment, arguments):
     """Kill -9 when `moment()` says so; whether it had not ended before."""
-    with start(arguments) as process:
-        until(lambda: moment() or process.poll() is not None)
+    with forked(arguments) as process:
+        until(lambda: moment() or process.exitcode is not None)
         process.kill()
-        process.communicate(timeout=WAIT)
-    return process.returncode == -signal.SIGKILL
+        process.join(WAIT)
+        return process.exitcode == -signal.SIGKILL
 
 
 def kill_while_it_records(server, arguments, rng):
     """Kill at a random number of lines in the server's log after the first of this run, and some time."""
-    lines = log_lines(server) + rng.randrange(1, 80)
+    lines = log_lines(server) + rng.randrange(1, 40)
     later = rng.uniform(0, 0.03)
 
     def moment():
@@ -87,7 +88,7 @@ def kill_and_finish(tmp_path, server, kills, samples, *options):
 
 
 def test_twenty_kills_lose_nothing_and_repeat_only_what_was_under_way(tmp_path):
-    samples, kills = 280, 20
+    samples, kills = 200, 20
     with serving(delay=0.02) as server:
         runs = kill_and_finish(tmp_path, server, kills, samples)
         sent = {entry["number"]: entry["texts"] for entry in server.log("sent")}
@@ -127,11 +128,11 @@ def test_kills_while_files_are_written_leave_the_old_pool_or_the_new_one(tmp_pat
     with serving() as server:
         first = command(path, server, out, "--samples", 1)
         assert run(first)[0] == 0
-        arguments = command(path, server, out, "--samples", 300)
+        arguments = command(path, server, out, "--samples", 300, "--samples-per-request", 8)
         killed = [kill_while_it_exports(out, arguments, rng) for _ in range(4)]
         assert any(killed)
         assert run(arguments)[::2] == (0, "")
-        assert len(received(server)) == 4 * 300
+        assert sum(entry["n"] or 1 for entry in received(server)) == 4 * 300
     assert len(in_parquet(out)) == 4 * 300
     assert in_parquet(out) == stored(out)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -71,6 +71,12 @@ def test_one_model_alone_is_exact():
         assert found["accuracy"].tolist() == pytest.approx(TWO.accuracy_at_k("y", [1, 3, 12]), abs=1e-9)
         assert (found["accuracy_error"] < 1e-9).all()
     assert found["agreed"].tolist() == pytest.approx(TWO.agreement_at_k("y", [1, 3, 12], agreement=0.8), abs=1e-9)
+
+
+def test_a_model_that_never_answers_is_never_right():
+    found = expected(replace(TWO, silent=[1.0, 0.0]), ["sc:x", "ms:x+y"], 2, n_questions=512)
+    assert found["accuracy"].tolist() == pytest.approx([0.0, TWO.accuracy_at_k("y", 1)], abs=1e-9)
+    assert expected(replace(TWO, silent=1.0), "ms:x+y", 8, n_questions=512)["accuracy"].tolist() == [0.0]
 
 
 def test_expectations_are_what_drawn_pools_have_on_average():
@@ -259,6 +265,7 @@ def test_a_pool_gives_back_what_it_was_drawn_from():
 
 
 @given(st.integers(0, 10**6))
+@settings(max_examples=15)
 def test_no_other_parameters_are_likelier(seed):
     true = AnswerModel("x", 0.3, 0.8, 1.1, 2.0)
     pool = true.draw(60, 12, seed=seed)

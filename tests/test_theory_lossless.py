@@ -26,8 +26,19 @@ def differs(strategy, draws):
 
 
 def every_draw(sizes):
-    """All draws of up to three answers and no answer."""
-    return itertools.product(*(itertools.product("abc-", repeat=size) for size in sizes))
+    """All draws of up to three answers and no answer; of those that differ only in the names of answers, one."""
+    ends = list(itertools.accumulate(sizes))
+    for answers in in_order("", ends[-1]):
+        yield [answers[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+
+
+def in_order(begun, size):
+    """All texts of so many of a, b, c and - that begin like this and in which no letter comes before an earlier one."""
+    if len(begun) == size:
+        yield begun
+        return
+    for letter in "abc-"[: len(set(begun) - {"-"}) + 1] + "-" * (len(set(begun) - {"-"}) < 3):
+        yield from in_order(begun + letter, size)
 
 
 def anywhere(strategy, budget):

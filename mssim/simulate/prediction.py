@@ -7,18 +7,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
+from mssim.at_k import agreement_at_k, maj_at_k
 from mssim.errors import StrategyError, whole_number
 from mssim.evaluation import Evaluation
 from mssim.evaluator import Strategies, evaluate, name_strategies, read_budgets
 from mssim.plans import Plan
 from mssim.pool import Pool
 from mssim.simulate.model import MOST_DRAWS, AnswerModel
-from mssim.strategies import ModelSwitch, Strategy
-from mssim.voting import Vote
+from mssim.strategies import Strategy
 
 __all__ = ["expected"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _BATCHES = 8
 _REPLAYS = 16
@@ -125,7 +126,8 @@ class _Alone:
     """Control variates: accuracy and agreement of each model alone, less what they are expected to be."""
 
     def __init__(self, answer_model: AnswerModel, pool: Pool) -> None:
-        self._answer_model, self._pool = answer_model, pool
+        self._answer_model = answer_model
+        self._alike = {model: _alike(pool, model) for model in answer_model.models}
         self._known: dict[tuple[str, int, float, bool], Floats] = {}
 
     def controls(self, strategy: Strategy, plans: list[Plan]) -> Floats:
@@ -142,9 +144,26 @@ class _Alone:
     def _at(self, model: str, size: int, agreement: float, strict: bool) -> Floats:
         key = (model, size, agreement, strict)
         if key not in self._known:
-            rule = ModelSwitch([model], agreement=agreement, strict=strict, vote=Vote.plurality())
-            found = evaluate(self._pool, {"alone": rule}, size, method="exact")
+            votes, right, silent, at = self._alike[model]
+            found = maj_at_k(votes, size, correct=right, no_answer=silent)
+            agrees = agreement_at_k(votes, size, agreement=agreement, strict=strict, no_answer=silent)
             accuracy = self._answer_model.accuracy_at_k(model, size)
             agreed = self._answer_model.agreement_at_k(model, size, agreement=agreement, strict=strict)
-            self._known[key] = np.stack([found.accuracy[0, 0] - accuracy, found.agreed[0, 0] - agreed])
+            self._known[key] = np.stack([found - accuracy, agrees - agreed])[:, at]
         return self._known[key]
+
+
+def _alike(pool: Pool, model: str) -> tuple[Ints, NDArray[np.bool_], Ints, Ints]:
+    """Put questions together on which a model's votes are split alike; there are far fewer splits than questions.
+
+    Returns votes and whether they are right [split, class], samples without an answer [split], split [question].
+    """
+    offsets, votes = pool.class_offsets, pool.class_counts(model)
+    question = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
+    split = np.zeros((offsets.size - 1, int(np.diff(offsets).max(initial=1))), np.int32)
+    split[question, np.arange(votes.size) - offsets[question]] = np.where(votes > 0, 2 * votes + pool.class_correct, 0)
+    split.sort(axis=1)
+    splits, at = np.unique(split, axis=0, return_inverse=True)
+    kept: Ints = splits[:, -max(1, splits.any(axis=0).sum()) :].astype(np.int64)  # the other classes have no votes
+    silent: Ints = pool.codes.shape[2] - (kept // 2).sum(axis=1)
+    return kept // 2, kept % 2 == 1, silent, at.ravel().astype(np.int64)

@@ -141,7 +141,9 @@ def counts_of(pool: Pool, model: str, replacement: bool) -> kernel.Counts:
     """What was recorded of one model, as the closed forms read it."""
     votes = pool.class_counts(model)
     silent = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
-    return kernel.Counts(votes[None], silent[None], pool.class_offsets, pool.class_correct, replacement)
+    # Copied, because for read-only arrays Numba would compile the kernels once more.
+    offsets, correct = pool.class_offsets.copy(), pool.class_correct.copy()
+    return kernel.Counts(votes[None], silent[None], offsets, correct, replacement)
 
 
 def right_below(counts: kernel.Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:

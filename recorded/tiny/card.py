@@ -76,7 +76,7 @@ def families(pool: Pool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def switching(pool: Pool) -> pd.DataFrame:
+def switching(pool: Pool, n_replays: int = 10_000) -> pd.DataFrame:
     """ModelSwitch of every ordered pair against both of its models alone, at the same budget.
 
     Returns
@@ -89,7 +89,7 @@ def switching(pool: Pool) -> pd.DataFrame:
     ordered = list(permutations(pool.models, 2))
     alone = {name: f"sc:{name}" for name in pool.models}
     switched = {pair: f"ms:{pair[0]}+{pair[1]}" for pair in ordered}
-    result = mssim.evaluate(pool, [*alone.values(), *switched.values()], budgets=[BUDGET])
+    result = mssim.evaluate(pool, [*alone.values(), *switched.values()], budgets=[BUDGET], n_replays=n_replays)
     frame = result.to_frame().set_index("strategy")
     level = 1 - 0.05 / (2 * len(ordered))
     rows = []
