@@ -185,7 +185,9 @@ def _duplicate_message(rows: _Rows, row: int) -> str:
     candidates = [
         name
         for name in given.column_names
-        if name not in (*KEYS, *_PER_SAMPLE, "sample_index", "correct") and len(given[name].unique()) == len(twins)
+        if name not in (*KEYS, *_PER_SAMPLE, "sample_index", "correct")
+        and not pa.types.is_nested(given.schema.field(name).type)
+        and len(given[name].unique()) == len(twins)
     ]
     # A setting of the run has few values over the whole table; a property of the sample has many.
     candidates.sort(key=lambda name: len(rows.table[name].unique()))

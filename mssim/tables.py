@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,13 @@ KEYS = ("question_id", "model", "answer", "truth")
 _FORMATS = (".parquet", ".csv", ".jsonl")
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read one Parquet, CSV or JSONL file as an Arrow table; a damaged file is a `PoolError`."""
-    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl}
+def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
+    """Read one Parquet, CSV or JSONL file as an Arrow table; a damaged file is a `PoolError`.
+
+    Columns of a CSV file that are in `KEYS` or in `text` stay as they are written.
+    """
+    csv = partial(_csv, text=(*KEYS, *text))
+    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".jsonl": _jsonl}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise PoolError(f"{path}: a table is one of {', '.join(_FORMATS)}, or a folder with samples.parquet")
@@ -48,10 +53,10 @@ def _parquet(path: Path) -> pa.Table:
     return table.replace_schema_metadata(None)  # what pandas notes about an index is not to be trusted either
 
 
-def _csv(path: Path) -> pa.Table:
+def _csv(path: Path, text: Sequence[str]) -> pa.Table:
     # Key columns stay text as written: "7" and 7 are one answer, and 007 is not 7.
     convert = pa.csv.ConvertOptions(
-        column_types=dict.fromkeys(KEYS, pa.string()), null_values=[""], strings_can_be_null=True
+        column_types=dict.fromkeys(text, pa.string()), null_values=[""], strings_can_be_null=True
     )
     return pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert)
 

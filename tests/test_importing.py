@@ -274,7 +274,7 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
     found = imported(tmp_path, read)
     with pytest.warns(PoolWarning) as caught:
         pool = load_pool(tmp_path / "pool")
-    assert pool.to_frame()["answer"].tolist() == ["m #0", "m #1", "n #0"]
+    assert pool.to_frame()["answer"].tolist() == ["0 right", "1 wrong", "0 right"]
     assert "votes say nothing" in found.remarks[0]
     assert [("votes say nothing" in str(warning.message)) for warning in caught] == [False, True]
     assert pool.info["votes"] is False

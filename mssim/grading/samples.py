@@ -17,7 +17,7 @@ from mssim.tables import encode_text
 
 KEYS = ("question_id", "model", "sample_index")
 _ROWS = 512  # read at a time, so that even long texts fit in memory
-_GROUP_ROWS, _GROUP_BYTES = 2**17, 2**25  # of what is written
+_GROUP_ROWS, _GROUP_BYTES = 2**17, 2**23  # of what is written
 
 
 def count_rows(path: Path) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.dataset
+import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError
@@ -120,7 +121,7 @@ def _answered(
         return columns["answer"].is_valid()
     if _COPIED not in data.schema.names:
         return columns["model"].is_valid()
-    said = [_is_said(batch.column(0)) for batch in data.to_batches(columns=[_COPIED], use_threads=False)]
+    said = [_is_said(texts) for texts in _copied(data)]
     return pa.chunked_array(said, pa.bool_()).filter(pa.array(mask))
 
 
@@ -144,16 +145,19 @@ def _part_of_votes(columns: dict[str, pa.ChunkedArray], answered: pa.ChunkedArra
 
 
 def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool) -> None:
-    """Where samples are known to be right or wrong but have no answer, make every one an answer of its own."""
+    """Where samples are known to be right or wrong but have no answer, make every one of a model an answer of its own.
+
+    The models are not in the answers' names: a question has room for some 32,000 answers.
+    """
     if "answer" in columns:
         return
     if "correct" not in columns:
         remedy = "say how to find them with a rule, such as number, boxed or regex=PATTERN" if has_texts else ""
         raise PoolError(f"these files give no answers; {remedy or 'there is nothing to vote on or to grade'}")
-    models, index = columns["model"].to_pylist(), columns["sample_index"].to_pylist()
-    names = [f"{model} #{number}" for model, number in zip(models, index, strict=True)]
-    known = columns["correct"].is_valid()
-    columns["answer"] = pa.compute.if_else(known, pa.array(names), pa.scalar(None, pa.string()))
+    index = columns["sample_index"].cast(pa.string())
+    right = pa.compute.if_else(columns["correct"], "right", "wrong")
+    names = pa.compute.binary_join_element_wise(index, right, " ")
+    columns["answer"] = pa.compute.if_else(columns["correct"].is_valid(), names, pa.scalar(None, pa.string()))
     sink.votes = False
 
 
@@ -193,6 +197,18 @@ class _Texts:
         return len(self.hashes) - int(np.unique(np.asarray(self.hashes)).size)
 
 
+def _copied(data: pyarrow.dataset.Dataset) -> Iterator[pa.Array]:
+    """The texts, one piece after the other; a scan of all of them would read far ahead."""
+    kind = data.schema.field(_COPIED).type
+    for path in data.files:
+        with pa.parquet.ParquetFile(path, pre_buffer=False) as piece:
+            if _COPIED not in piece.schema_arrow.names:
+                yield pa.nulls(piece.metadata.num_rows, kind)
+                continue
+            for batch in piece.iter_batches(columns=[_COPIED]):
+                yield batch.column(0).cast(kind)
+
+
 def _pieces(
     data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table, seen: _Texts, *, texts: bool
 ) -> Iterator[pa.Table]:
@@ -201,12 +217,12 @@ def _pieces(
         yield columns
         return
     read = done = 0
-    for batch in data.to_batches(columns=[_COPIED], use_threads=False):
-        kept = batch.filter(pa.array(mask[read : read + batch.num_rows]))
-        read += batch.num_rows
-        if kept.num_rows:
-            piece = columns.slice(done, kept.num_rows)
-            done += kept.num_rows
-            whole = piece.append_column(_COPIED, kept.column(_COPIED))
+    for given in _copied(data):
+        kept = given.filter(pa.array(mask[read : read + len(given)]))
+        read += len(given)
+        if len(kept):
+            piece = columns.slice(done, len(kept))
+            done += len(kept)
+            whole = piece.append_column(_COPIED, kept)
             seen.add(whole)
             yield whole if texts else piece

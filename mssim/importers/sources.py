@@ -13,7 +13,7 @@ from ijson.common import ObjectBuilder
 
 from mssim.errors import PoolError
 from mssim.folder import sha256
-from mssim.importers.fields import Fields
+from mssim.importers.fields import Fields, as_text
 
 __all__ = ["Source", "expand"]
 
@@ -61,7 +61,7 @@ class Source:
 
     def describe(self) -> dict[str, str]:
         """What pool.json keeps of it."""
-        return {"name": self.name, "sha256": sha256(self.path)}
+        return {"name": as_text(self.name, ""), "sha256": sha256(self.path)}
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise the error of a file that cannot be used."""

@@ -138,19 +138,9 @@ def _renamed(table: pa.Table, names: Mapping[str, str], source: Source) -> pa.Ta
 def _read(source: Source, text: Sequence[str]) -> pa.Table:
     """Read a file; these columns of a CSV file stay text as they are written."""
     try:
-        if not text or source.path.suffix.lower() != ".csv":
-            return read_table(source.path)
-        convert = pa.csv.ConvertOptions(
-            column_types=dict.fromkeys((*KEYS, *text), pa.string()), null_values=[""], strings_can_be_null=True
-        )
-        parse = pa.csv.ParseOptions(newlines_in_values=True)
-        table = pa.csv.read_csv(source.path, parse_options=parse, convert_options=convert)
-    except (pa.ArrowException, OSError, UnicodeEncodeError) as error:
-        source.refuse(f"cannot be read, is it damaged or truncated? ({_reason(error)})")
-    for name in table.column_names:
-        if table.column_names.count(name) > 1:
-            source.refuse(f"column {name!r} is there twice; name each column once")
-    return table
+        return read_table(source.path, text=text)
+    except UnicodeEncodeError as error:
+        source.refuse(f"cannot be read, half of a surrogate pair is no text ({_reason(error)})")
 
 
 def _reason(error: Exception) -> str:
@@ -167,36 +157,53 @@ def _require_alike(sources: Sequence[Source], tables: Sequence[pa.Table]) -> Non
 
 
 def _typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give a column the type that a pool needs, or that can be stored."""
+    """Give a column the type that a pool needs, or one that can be stored."""
     kind = column.type
     try:
-        if pa.types.is_dictionary(kind) and name not in KEYS:
+        if isinstance(kind, pa.BaseExtensionType):
+            column = column.cast(kind.storage_type)
+        elif pa.types.is_string_view(kind):
+            column = column.cast(pa.string())
+        elif pa.types.is_dictionary(kind) and name not in KEYS:
             column = column.cast(kind.value_type)
-        elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            column = column.cast(pa.string()) if name in (*KEYS, "text") else column
         if name in KEYS:
             return _key(source, name, column)
         if name == "correct":
-            return _flags(source, column)
+            codes, values = encode(column)
+            flags = [_READINGS.get(str(value).strip().lower()) for value in values]
+            unclear = np.array([flag is None for flag in flags] + [False])[codes]
+            _refuse_first(source, name, column, unclear, "give true or false")
+            return _decoded(codes, flags, pa.bool_())
         if name == "sample_index":
-            return _from_0(source, column)
+            index = column.cast(pa.int64())
+            _refuse_first(source, name, column, index.fill_null(-1).to_numpy() < 0, "number the samples from 0")
+            return index
         return _known(name, column) if name in COLUMNS else _storable(column)
-    except pa.ArrowException as error:
-        source.refuse(f"column {name!r} holds {kind}, not {COLUMNS.get(name, 'text')} ({_reason(error)})")
+    except PoolError:
+        raise
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        source.refuse(f"column {name!r} holds {kind}, not {COLUMNS.get(name, 'what can be read')} ({_reason(error)})")
+
+
+def _refuse_first(source: Source, name: str, column: pa.ChunkedArray, wrong: NDArray[np.bool_], remedy: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        source.refuse(f"row {row + 1}: {name} is {column[row].as_py()!r:.80}; {remedy}")
 
 
 def _key(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_nested(column.type):
         source.refuse(f"column {name!r} holds {column.type}; write its values as text or numbers")
-    column = _texts(column)
-    empty = column.is_null().to_numpy()
-    if name in _NEEDED and empty.any():
-        source.refuse(f"row {int(np.argmax(empty)) + 1}: {name} is empty; every sample needs one")
-    return column
+    texts = _texts(column)
+    if name in _NEEDED:
+        _refuse_first(source, name, column, texts.is_null().to_numpy(), "every sample needs one")
+    return texts
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Write 7, 7.0 and "7" as one text; blank ones are missing."""
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        column = column.cast(pa.string())
     return _decoded(*encode_text(column), pa.string())
 
 
@@ -204,29 +211,11 @@ def _decoded(codes: Codes, values: Sequence[Any], kind: pa.DataType) -> pa.Chunk
     return pa.chunked_array([pa.array(values, kind).take(pa.array(codes, mask=codes < 0))])
 
 
-def _flags(source: Source, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    codes, values = encode(column)
-    flags = [_READINGS.get(str(value).strip().lower()) for value in values]
-    unclear = np.array([flag is None for flag in flags] + [False])[codes]
-    if unclear.any():
-        row = int(np.argmax(unclear))
-        source.refuse(f"row {row + 1}: correct is {str(values[codes[row]])[:80]!r}; give true or false")
-    return _decoded(codes, flags, pa.bool_())
-
-
-def _from_0(source: Source, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    index = column.cast(pa.int64())
-    wrong = index.fill_null(-1).to_numpy() < 0
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        source.refuse(f"row {row + 1}: sample_index is {column[row].as_py()!r:.80}; number the samples from 0")
-    return index
-
-
 def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column that importers know, in its type; a setting may be text instead of a number."""
-    if COLUMNS[name] == pa.string() and not (pa.types.is_large_string(column.type) or pa.types.is_null(column.type)):
-        return column if pa.types.is_string(column.type) else _texts(column)
+    given = column.type
+    if COLUMNS[name] == pa.string() and not (pa.types.is_large_string(given) or pa.types.is_null(given)):
+        return column if pa.types.is_string(given) else _texts(column)
     try:
         return column.cast(COLUMNS[name])
     except pa.ArrowException:
@@ -235,6 +224,8 @@ def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as it is, or as text if Parquet has no such type: objects without fields."""
+    if pa.types.is_temporal(column.type) or pa.types.is_nested(column.type):
+        encode(column)  # Python does not have all dates: refused here
     try:
         pa.parquet.write_table(pa.schema([("column", column.type)]).empty_table(), io.BytesIO())
     except pa.ArrowException:
