@@ -21,11 +21,11 @@ __all__ = [
     "datasets",
     "disagreements",
     "first_agreement",
+    "in_order",
     "kind_of_pair",
     "named",
     "not_multiples",
     "pair",
-    "pair_among",
     "paired",
     "point",
     "points",
@@ -213,16 +213,18 @@ def kind_of_pair(dataset: str, models: Sequence[str]) -> str | None:
     return next(kinds, None)
 
 
-def pair_among(dataset: str, models: Sequence[str]) -> tuple[str, ...]:
-    """The pair of Fig. 4, the closed one first, that is among some models; empty where none is.
+def in_order(dataset: str, models: Sequence[str]) -> tuple[str, ...]:
+    """Those of some models that the paper has, as it asks them: a pair of Fig. 4, the closed one if it is there, first.
 
     Examples
     --------
-    >>> pair_among("MATH", ["Claude 3 Haiku", "GPT-4o mini", "Gemini 1.5 Flash"])
-    ('Gemini 1.5 Flash', 'GPT-4o mini')
+    >>> in_order("MATH", ["Claude 3 Haiku", "my-model", "GPT-4o mini", "Gemini 1.5 Flash"])
+    ('Gemini 1.5 Flash', 'GPT-4o mini', 'Claude 3 Haiku')
     """
-    pairs = (tuple(record["models"]) for record in _data()["pairs"] if record["dataset"] == dataset)
-    return next((found for found in pairs if set(found) <= set(models)), ())
+    pairs = (record["models"] for record in _data()["pairs"] if record["dataset"] == dataset)
+    first = next((found for found in pairs if set(found) <= set(models)), [])
+    six = points(figure="fig6", n_models=6)["models"].iloc[0].split("+")
+    return tuple(dict.fromkeys([*first, *(model for model in six if model in models)]))
 
 
 def named(models: Sequence[str]) -> tuple[str, ...]:

@@ -80,8 +80,8 @@ def named(
     path : str or Path
         What `load_pool` reads.
     models : sequence of str, optional
-        Strongest first; default: all, by the accuracy of a single sample. Of a data set of the paper: a pair of the
-        paper first, in its order, and none with fewer samples of every question (its big models have one).
+        Strongest first; default: all, by the accuracy of a single sample. Of a data set of the paper: those that it
+        has first, in its order, and none with fewer samples of every question (its big models have one).
     where
         As in `load_pool`.
     min_samples : int, default 2
@@ -92,13 +92,13 @@ def named(
         If it cannot be read, or no question has the samples.
     """
     pool = load_pool(path, where=where)
-    dataset = pool.info.get("dataset") if pool.info.get("dataset") in published.paired() else None
-    if dataset is not None:
+    dataset = pool.info.get("dataset")
+    if dataset in published.datasets():
         names = dict(zip(pool.models, published.named(pool.models), strict=True))
         pool = replace(pool, models=tuple(names.values()))
-        models = None if models is None else [names.get(model, model) for model in models]
+        models = _as_in_paper(pool, dataset, min_samples) if models is None else [names.get(m, m) for m in models]
     if models is None:
-        models = _strongest_first(pool) if dataset is None else _as_in_paper(pool, dataset, min_samples)
+        models = _strongest_first(pool)
     for model in models:
         pool.model_index(model)
     try:
@@ -110,6 +110,7 @@ def named(
     title = str(pool.info.get("title") or Path(path).stem)
     if pool.info.get("synthetic") and "synthetic" not in title.lower() and "simulated" not in title.lower():
         title = f"{title} (synthetic)"
+    dataset = dataset if dataset in published.paired() else None
     pair = None if dataset is None else published.kind_of_pair(dataset, pool.models[:2])
     return Source(Path(path).stem, title, tuple(pool.models), pool.fingerprint, lambda: pool, dataset, pair)
 
@@ -123,7 +124,7 @@ def _as_in_paper(pool: Pool, dataset: str, min_samples: int) -> tuple[str, ...]:
     models = _strongest_first(pool)
     most = dict(zip(pool.models, pool.lengths.max(axis=1), strict=True))
     models = tuple(model for model in models if most[model] >= min_samples) or models
-    first = published.pair_among(dataset, models)
+    first = published.in_order(dataset, models)
     return (*first, *(model for model in models if model not in first))
 
 

@@ -83,7 +83,8 @@ _Series = tuple[np.ndarray, np.ndarray | None, dict[str, object]]  # percent, it
 
 def _published(sources: Sequence[Source]) -> list[_Series]:
     datasets = [source.dataset for source in sources]
-    if None in datasets:
+    teams = published.points(figure="fig5", strategy="ModelSwitch").set_index("dataset")["models"]
+    if not all(set(source.models[:3]) <= set(teams.get(source.dataset, "").split("+")) for source in sources):
         return []
     given = published.points(figure="fig5", dataset=datasets).set_index(["strategy", "dataset"])["accuracy"]
     look = {"facecolor": "white", "edgecolor": "#444444", "linewidth": 0.6}

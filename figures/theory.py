@@ -42,7 +42,7 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         strategies = list(dict.fromkeys(frame["strategy"]))
         for number, (way, look) in enumerate(zip(WAYS, looks, strict=True)):
             _markers(ax, frame[frame["way"] == way], strategies, number, look)
-        if source.dataset:
+        if source.pair == "closed":
             _published(ax, source, budget, strategies, looks)
         names = ["Model-\nSwitch" if name == "ModelSwitch" else style.short(name, 27) for name in strategies]
         ax.set_xticks(range(len(strategies)), names)

@@ -6,6 +6,7 @@ valid. Whatever else lies in the folder (a recorder's journal, a data card) is n
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -45,7 +46,7 @@ def folder_update(folder: Path) -> Iterator[Path]:
     try:
         if not new:
             _put_in_place(folder)
-            _clear_away(folder)
+        _clear_away(folder)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         yield part
@@ -73,7 +74,7 @@ def _put_in_place(folder: Path) -> None:
 
 def _clear_away(folder: Path) -> None:
     """Remove what updates that were killed left behind; none takes a day."""
-    for left in folder.glob(f"{_NEXT}.*.part"):
+    for left in [*folder.glob(f"{_NEXT}.*.part"), *folder.parent.glob(f".{glob.escape(folder.name)}.*.part")]:
         if time.time() - left.stat().st_mtime > 86400:
             shutil.rmtree(left, ignore_errors=True)
 
@@ -84,7 +85,8 @@ def write_info(part: Path, folder: Path, info: Mapping[str, Any]) -> None:
     described = {**info, "schema": SCHEMA, "files": {path.name: sha256(path) for path in written if path.exists()}}
     try:
         text = json.dumps(described, indent=2, ensure_ascii=False)
-    except TypeError as error:
+        text.encode()
+    except (TypeError, UnicodeEncodeError) as error:
         raise PoolError(
             f"info cannot be written to pool.json ({error}); give text, numbers, lists and dicts"
         ) from error

@@ -6,10 +6,11 @@ Text is never trusted: nothing here unpickles, evaluates or guesses types of ans
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ Where = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 
 KEYS = ("question_id", "model", "answer", "truth")
 _FORMATS = (".parquet", ".csv", ".jsonl")
+_DEEPEST = 50  # levels of nesting in a value
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
@@ -68,13 +70,29 @@ def _jsonl(path: Path) -> pa.Table:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=_no_number)
             except (ValueError, RecursionError) as error:
                 raise PoolError(f"{path}, line {number}: not JSON ({error}); each line must be one object") from error
             if not isinstance(row, dict):
                 raise PoolError(f"{path}, line {number}: a {type(row).__name__}; each line must be one JSON object")
+            if _is_deep(row):
+                raise PoolError(f"{path}, line {number}: nested more than {_DEEPEST} deep; tables hold plain values")
             rows.append(row)
     return table_from_frame(pd.DataFrame(rows, dtype=object))  # else a missing value turns whole numbers into floats
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON; write null")
+
+
+def _is_deep(row: Any) -> bool:
+    """Whether values are nested so deep that a table of them would take much memory."""
+    level: list[Any] = [row]
+    for _ in range(_DEEPEST + 1):
+        level = [v for o in level if isinstance(o, dict | list) for v in (o.values() if isinstance(o, dict) else o)]
+        if not level:
+            return False
+    return any(isinstance(value, dict | list) for value in level)
 
 
 def table_from_frame(frame: pd.DataFrame) -> pa.Table:
@@ -91,9 +109,10 @@ def table_from_frame(frame: pd.DataFrame) -> pa.Table:
 
 
 def _once(names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    counts = Counter(names)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
     if repeated:
-        raise PoolError(f"column {repeated[0]!r} is there {names.count(repeated[0])} times; name each column once")
+        raise PoolError(f"column {repeated[0]!r} is there {counts[repeated[0]]} times; name each column once")
 
 
 def _missing(value: Any) -> bool:

@@ -233,7 +233,7 @@ GOOD = [state(0, ["red"])]
         ([state(0, ["red"], right=[])], {}, "no reference is tagged correct, so nothing says which answers are right"),
         ([state(0, ["red"], instance={"id": None})], {}, "no 'id'"),
         ([state(0, ["red"], request={"model": None})], {"model": " "}, r"nothing says which model .* \(--model\)"),
-        ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "output_mapping_pattern does not compile"),
+        ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "the pattern .* does not compile"),
         ([state(0, ["red"], train_trial_index=-1)], {}, "'train_trial_index' is -1; a whole number"),
         ([], {}, "no sample is in these files"),
     ],

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from matplotlib.container import BarContainer
 from matplotlib.text import Text
 
 from analysis import equal_budget, number_and_order, published, simulated
 from analysis.running import Tables
 from analysis.sources import named
-from figures import fig4, fig6
+from figures import fig4, fig5, fig6, theory
 from figures.drawing import FIGURES, sheets
 from mssim import MssimError, PoolError, PoolWarning, load_pool
 from mssim.importers import from_modelswitch
@@ -110,6 +111,20 @@ def test_more_files_of_a_model_are_more_samples(tmp_path):
     assert answers_of(pool, "m")[0] == ["1", "2", "3"]
 
 
+def test_samples_that_are_in_two_files_count_once(tmp_path):
+    """In the release single files lie beside the merged one that holds the same samples."""
+    big = {"question": "q?", "solution": "1", "ans_sampling": ["It is \\boxed{1}."], "ans_list": ["1"]}
+    written(tmp_path, "MathBench/results.json", [merged(1, "q?", "1", **{"gpt-4o-mini": ["1", "2"], "gpt-4o": ["1"]})])
+    written(tmp_path, "MathBench/results_gpt-4o.json", [big])
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_modelswitch(tmp_path)
+    assert any("samples of 'gpt-4o' are in several files" in str(warning.message) for warning in caught)
+    assert pool.lengths.tolist() == [[2], [1]]
+    again = big | {"ans_sampling": ["Another way leads to \\boxed{1}."]}  # the same answer, and not the same sample
+    written(tmp_path, "MathBench/results_gpt-4o.json", [again])
+    assert from_modelswitch(tmp_path).lengths.tolist() == [[2], [2]]
+
+
 def test_texts_that_belong_to_no_answer_are_left_out(tmp_path):
     record = merged(1, x=["4", "5"]) | {"x_Sampling": ["only one"]}
     pool = from_modelswitch(written(tmp_path, "DATE.json", [record]))
@@ -205,6 +220,7 @@ def test_a_released_file_has_the_accuracy_that_was_published():
         ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], r"record 1: no 'solution'; did you mean 'question'"),
         ("DATE.json", [{"solution": "1", "a_ans_list": ["1"]}], r"record 1: no 'question'"),
         ("DATE.json", [{"question": "q?", "solution": "1", "a_ans_list": [["1"]]}], r"'a_ans_list', item 1 is a list"),
+        ("DATE.json", [["q"]], r"record 1: a list where an object belongs"),
         ("DATE.json", [merged(x=["1"]) | {"x_score": [1, 2]}], r"2 numbers in 'x_score', but 1 answers"),
         ("DATE.json", [merged(x=["1"]) | {"x_score": [10**400]}], r"(?i)too large|integer|JSON"),
     ],
@@ -212,6 +228,11 @@ def test_a_released_file_has_the_accuracy_that_was_published():
 def test_bad_files_are_refused(tmp_path, name, records, message):
     with pytest.raises(MssimError, match=message):
         from_modelswitch(written(tmp_path, name, records))
+
+
+def test_a_model_is_not_named_where_records_name_theirs(tmp_path):
+    with pytest.raises(PoolError, match=r"model='m', but the record names its models: x; leave model out"):
+        from_modelswitch(written(tmp_path, "DATE.json", [merged(x=["1"])]), model="m")
 
 
 def test_files_of_two_data_sets_are_refused(tmp_path):
@@ -316,6 +337,25 @@ def test_all_figures_of_a_released_data_set(tmp_path):
     for sheet in sheets(["fig1", "fig3", "fig5", "fig7"], [source]):
         texts = [text.get_text() for text in sheet.module.draw(tables, [source]).findobj(Text)]
         assert ("published" in " ".join(texts)) == (sheet.name != "fig3-p")  # its r was not published
+
+
+@pytest.mark.parametrize("models", [["gemma-2-9b-it", "Llama-3.1-8B-Instruct"], ["mine", "yours"]])
+@pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
+def test_what_is_published_of_others_does_not_stand_beside_a_model(tmp_path, models):
+    from_modelswitch(release(tmp_path, "MathBench", models)).save(tmp_path / "p")
+    source, tables = named(tmp_path / "p"), Tables(tmp_path / "cache")
+    assert source.pair == ("open" if "gemma-2-9b-it" in models else None)
+    bars = fig5.draw(tables, [source]).axes[0].containers
+    assert [bar.get_label() for bar in bars if isinstance(bar, BarContainer)] == list(fig5.OURS)
+    for axes in theory.draw(tables, [source]).axes:
+        assert not [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]
+
+
+@pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
+def test_models_with_one_sample_are_left_out_of_any_data_set_of_the_paper(tmp_path):
+    from_modelswitch(release(tmp_path, "AIME24", ["gpt-4o-mini"])).save(tmp_path / "p")
+    source = named(tmp_path / "p")
+    assert (source.models, source.dataset) == (("GPT-4o mini",), None)
 
 
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")

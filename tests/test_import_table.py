@@ -346,6 +346,14 @@ def test_damaged_files(tmp_path, name, content, says):
         from_table(tmp_path / name)
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", '{"a":' * 60 + "1" + "}" * 60, "[" * 900 + "]" * 900])
+def test_lines_that_are_no_table_are_refused(tmp_path, value):
+    path = tmp_path / "table.jsonl"
+    path.write_text(f'{{"question_id": "q", "model": "m", "answer": "1", "truth": "1", "x": {value}}}')
+    with pytest.raises(PoolError, match=r"line 1: (not JSON .* is no JSON; write null|nested more than 50 deep)"):
+        from_table(path)
+
+
 @pytest.mark.parametrize("content", [b"doc,model,model\n", b"doc,model\na,b,c\n"])
 def test_damaged_csv_files_with_other_names(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)

@@ -1,6 +1,8 @@
 """What all imports share: reading files that may be hostile, the long table, diagnostics, and a pool or nothing."""
 
 import json
+import os
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from mssim import MssimError, PoolError, PoolWarning, load_pool
 from mssim.importers import Common, diagnose
 from mssim.importers.fields import Fields
 from mssim.importers.importing import as_paths, import_pool, to_pool
+from mssim.importers.patterns import Pattern
 from mssim.importers.registry import FORMATS, find, options_of
 from mssim.importers.sources import Source, expand
 from tests import test_cli
@@ -175,6 +178,26 @@ def test_folders_are_searched_by_pattern(tmp_path):
         as_paths("nowhere")
     with pytest.raises(PoolError, match="no file is given"):
         as_paths([])
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(PoolError, match="is neither a file nor a folder"):
+        as_paths(tmp_path / "pipe.json")  # reading it would wait for ever
+    with pytest.raises(PoolError, match="cannot be read or written"):
+        as_paths("x" * 5000)
+    with pytest.raises(PoolError, match="cannot be read or written"):
+        import_pool("made up", rows({"answer": "1"}), [], tmp_path / ("x" * 300), Common())
+
+
+def test_a_pattern_of_a_file_does_not_search_for_ever():
+    pattern = Pattern("(a|aa)+$", Fields({}, "here"))
+    assert pattern.findall("caa") == ["a"]
+    assert (pattern.search("caa")[0], pattern.without("caa"), pattern.groups) == ("aa", "c", 1)
+    with pytest.raises(PoolError, match=r"here: the pattern '\(a\|aa\)\+\$' takes more than 1 s for one text"):
+        pattern.search("a" * 60 + "b")
+    with pytest.raises(PoolError, match=r"here: the pattern '\(' does not compile"):
+        Pattern("(", Fields({}, "here"))
 
 
 @pytest.mark.parametrize("same", ["path", "content"])
@@ -377,6 +400,30 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
         import_pool("made up", rows({"answer": "1"}), [path], tmp_path / "nowhere" / "pool", Common())
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_what_is_cut_off_leaves_nothing(tmp_path, error):
+    def read(sources, sink):
+        rows({"answer": "1"})(sources, sink)
+        raise error
+
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises((KeyboardInterrupt, PoolError)):
+        to_out(tmp_path, read)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_killed_import_left_is_cleared_after_a_day(tmp_path):
+    for name, age in ((".pool.1.part", 2 * 86400), (".pool.2.part", 60), (".other.3.part", 2 * 86400)):
+        (tmp_path / name / "work").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    to_out(tmp_path, rows({"answer": "1"}))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.3.part", ".pool.2.part", "pool"]
+
+
+def to_out(tmp_path, read):
+    return import_pool("made up", read, [], tmp_path / "pool", Common())
+
+
 # The registry and the command line ------------------------------------------------------------------------------------
 
 
@@ -425,6 +472,17 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     assert (code, err.count("\n"), Path(tmp_path / "c").exists()) == (2, 1, False)
     code, _, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--overwrite", "--where", "sample_index<1")
     assert code == 0
+
+
+def test_messages_are_one_line_without_control_characters(run, tmp_path):
+    path = written(tmp_path, "no", "new\nline\x1b[31m.json")
+    code, _, err = run("import", "monkeys", path, "--out", tmp_path / "pool")
+    assert (code, err.count("\n")) == (2, 1)
+    assert r"new\nline\x1b[31m.json" in err
+    record = {"question": "1?", "samples": ["a", "b"], "is_corrects": [True, False]}
+    path = written(tmp_path, json.dumps([record]), "GSM8K_red\x1b[31m.json")
+    code, text, err = run("import", "monkeys", path, "--out", tmp_path / "pool")
+    assert (code, "\x1b" in text + err, r"red\x1b[31m" in text) == (0, False, True)
 
 
 def test_help_shows_the_example(run):

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from mssim.cli.common import printable
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.grade import grade
@@ -35,7 +36,7 @@ def main() -> None:
     try:
         app()
     except MssimError as error:
-        print(f"mssim: error: {error}", file=sys.stderr)
+        print(f"mssim: error: {printable(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("mssim: interrupted", file=sys.stderr)

@@ -116,6 +116,11 @@ def data_title(pool: Mapping[str, Any]) -> str | None:
     return "SYNTHETIC DATA" if pool.get("synthetic") else None
 
 
+def printable(text: object) -> str:
+    """Text for a terminal, on one line: characters that are not printed are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
     """Print a frame as a table, or as JSON with null for missing numbers."""
     if as_json:
@@ -144,7 +149,7 @@ def _cell(name: str, value: Any) -> str:
 
     if isinstance(value, float):
         return "" if value != value else f"{value:.{_DIGITS.get(name, 4)}f}"
-    return escape(str(value))
+    return escape(printable(value))
 
 
 @contextmanager
@@ -155,7 +160,7 @@ def pool_warnings() -> Iterator[None]:
         yield
     for warning in caught:
         if issubclass(warning.category, PoolWarning):
-            print(f"mssim: warning: {warning.message}", file=sys.stderr)
+            print(f"mssim: warning: {printable(warning.message)}", file=sys.stderr)
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import Json, WhereOption, parse_where, print_frame, progress_bar
+from mssim.cli.common import Json, WhereOption, parse_where, print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def import_(
             help="inspect, lm-eval, openai-batch, modelswitch, monkeys, human-eval, evalplus, helm or table.",
         ),
     ],
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that hold them.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that hold them.", readable=False)
+    ],
     out: Annotated[Path, typer.Option(help="Pool folder.")],
     rule: Annotated[str | None, typer.Option(help="Grade the texts by it, see mssim grade --help.")] = None,
     where: WhereOption = None,
@@ -113,7 +115,7 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         print(json_module.dumps(report, indent=1))
         return
     for warning in [*found.warnings, *found.remarks]:
-        print(f"mssim: warning: {warning}", file=sys.stderr)
+        print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
     print(
         f"{found.questions} questions, {len(found.models)} models, {found.samples} samples; "
         f"{found.identical_texts} of {found.long_texts} long texts are identical to an earlier one of the same model "

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import string
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
+from mssim.importers.patterns import Pattern
 from mssim.importers.sink import Sink
 from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
@@ -118,7 +118,7 @@ class _Run:
     adapter: Fields
     prefix: str
     model: str | None
-    pattern: re.Pattern[str] | None
+    pattern: Pattern | None
     sink: Sink
     known: _Known
 
@@ -136,14 +136,9 @@ def _scenario(source: Source) -> str:
     return as_text(",".join([spec.name("class_name").rpartition(".")[2], *sorted(arguments)]), "")
 
 
-def _pattern(adapter: Fields) -> re.Pattern[str] | None:
+def _pattern(adapter: Fields) -> Pattern | None:
     pattern = adapter.text("output_mapping_pattern")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of patterns that a later Python will read differently
-            return re.compile(pattern) if pattern else None
-    except (re.error, ValueError, OverflowError, RecursionError) as error:
-        adapter.refuse(f"output_mapping_pattern does not compile ({str(error).splitlines()[0]})")
+    return Pattern(pattern, adapter) if pattern else None
 
 
 def _is_plain(value: Any) -> bool:
@@ -238,7 +233,7 @@ def _text_of(place: Fields, name: str) -> str | None:
     return given.text("text") or told or None
 
 
-def _answer(completion: Fields, mapping: Fields | None, pattern: re.Pattern[str] | None) -> str | None:
+def _answer(completion: Fields, mapping: Fields | None, pattern: Pattern | None) -> str | None:
     """Find the answer as HELM's exact_match does."""
     answer = (completion.text("text") or "").strip()
     if mapping is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -72,9 +74,22 @@ def as_paths(given: Paths) -> list[Path]:
     if not paths:
         raise PoolError("no file is given; name at least one")
     for path in paths:
-        if not path.exists():
-            raise PoolError(f"{path} does not exist")
+        with _readable(path):
+            if not path.exists():
+                raise PoolError(f"{path} does not exist")
+            if not (path.is_file() or path.is_dir()):
+                raise PoolError(f"{path} is neither a file nor a folder")
     return paths
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the path that the system refuses, or whose name is no text."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise PoolError(f"{path}: cannot be read or written ({reason})") from error
 
 
 def to_pool(format_name: str, read: Read, paths: Sequence[Path], common: Common) -> Pool:
@@ -128,6 +143,20 @@ def import_pool(
         If a file is damaged or in another format, rows contradict each other, or `strict` is set and something is odd.
         Nothing is written then.
     """
+    with _readable(out):
+        return _imported(format_name, read, paths, out, common, overwrite=overwrite, progress=progress)
+
+
+def _imported(
+    format_name: str,
+    read: Read,
+    paths: Sequence[Path],
+    out: Path,
+    common: Common,
+    *,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Diagnostics:
     if out.exists() and not overwrite:
         raise PoolError(f"{out} exists already; choose another path, or say that it may be overwritten (--overwrite)")
     if out.exists() and not current(out, "pool.json").is_file():
@@ -137,18 +166,19 @@ def import_pool(
     place = out.absolute().parent
     if not place.is_dir():
         raise PoolError(f"{out}: the folder {place} does not exist; create it first")
-    # Beside the pool: what is read may be larger than a folder for temporary files holds.
-    with tempfile.TemporaryDirectory(prefix=".mssim-import-", dir=place) as work, folder_update(out) as part:
-        sink = Sink(Path(work))
+    with folder_update(out) as part:
+        work = part / "work"  # what is read may be larger than a folder for temporary files holds
+        work.mkdir()
+        sink = Sink(work)
         read(sources, sink)
         sink.close()
         samples = part / "samples.parquet"
-        read_samples = samples if rule is None else Path(work) / "read.parquet"
+        read_samples = samples if rule is None else work / "read.parquet"
         kept = common.texts or rule is not None
         written = write_long_table(sink, read_samples, where=common.where, graded=rule is not None, texts=kept)
         info = _info(format_name, sources, sink, written, common)
         if rule is not None:
-            graded = samples if common.texts else Path(work) / "graded.parquet"
+            graded = samples if common.texts else work / "graded.parquet"
             info["grader"] = grade_file(read_samples, graded, written.questions, rule).describe()
             if not common.texts:
                 _without_texts(graded, samples)
@@ -157,6 +187,7 @@ def import_pool(
         found = diagnose(pool)
         if common.strict and found.warnings:
             raise PoolError(f"{len(found.warnings)} odd, and strict is asked for: {'; '.join(found.warnings)}")
+        shutil.rmtree(work)
         counts = {"questions": found.questions, "models": len(found.models), "samples": found.samples}
         write_info(part, out, {**info, "counts": counts})
     return found

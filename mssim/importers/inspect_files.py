@@ -8,6 +8,7 @@ Members are unpacked here, because `inspect_ai` does it without a limit; what is
 
 from __future__ import annotations
 
+import io
 import json
 import mmap
 import re
@@ -23,12 +24,14 @@ from ijson import ObjectBuilder
 
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields, as_text
-from mssim.importers.sources import Source
+from mssim.importers.sources import Source, streamed
 
 __all__ = ["EvalLog", "JsonLog", "open_log"]
 
 _MOST = 2**29  # bytes of JSON that are parsed at once
+_MOST_WHOLE = 2**26  # bytes of it where each takes many in memory
 _DEEPEST = 100
+_MOST_PACKED = 100  # times; logs are packed some 10 to 30 times
 _STEP = 4096  # bytes that are unpacked at once: of so many, Zstandard makes at most 128 MB
 _FIELDS = {  # of a sample; its transcript is in others
     "id", "epoch", "uuid", "input", "choices", "target", "metadata", "scores", "score", "output", "error", "limit",
@@ -101,7 +104,7 @@ class EvalLog:
             self.summaries = [
                 models.EvalSampleSummary.model_validate(summary, context=_reading())
                 for name in parts
-                for summary in self._member(name, list)
+                for summary in self._list(name)
             ]
 
     def whole(self, summary: Any) -> Any:
@@ -119,15 +122,28 @@ class EvalLog:
         numbers = [int(match[1]) for match in map(_JOURNAL.fullmatch, self._names) if match]
         return [f"_journal/summaries/{number}.json" for number in sorted(numbers)]
 
-    def _member(self, name: str, kind: type = dict) -> Any:
-        info = self._archive.getinfo(name)
-        if info.file_size > _MOST:
-            self.source.refuse(f"{name:.80} in it is {info.file_size >> 20} MB, which is too much to be read at once")
-        with self._archive.open(info) as member:  # which gives no more than the size that it claims
-            value = _parsed(b"".join(iter(partial(member.read, _STEP), b"")))
-        if not isinstance(value, kind):
+    def _list(self, name: str) -> Iterator[Any]:
+        """Values of a member that is a list, one after the other; NaN, which inspect_ai writes, needs it whole."""
+        text = self._unpacked(name)
+        if not text.lstrip().startswith(b"["):
+            self.source.refuse(f"{name:.80} in it is not what it is in a log of Inspect AI")
+        yield from _parsed(text) if _BARE.search(text) and len(text) < _MOST_WHOLE else streamed(io.BytesIO(text))
+
+    def _member(self, name: str) -> Any:
+        value = _parsed(self._unpacked(name))
+        if not isinstance(value, dict):
             self.source.refuse(f"{name:.80} in it is not what it is in a log of Inspect AI")
         return value
+
+    def _unpacked(self, name: str) -> bytes:
+        info = self._archive.getinfo(name)
+        if info.file_size > _MOST or info.file_size > max(_MOST_PACKED * info.compress_size, 2**22):
+            self.source.refuse(
+                f"{name:.80} in it is {info.file_size >> 20} MB, packed to {info.compress_size >> 10} KB: too large "
+                "to be read, or packed as no log is"
+            )
+        with self._archive.open(info) as member:  # which gives no more than the size that it claims
+            return b"".join(iter(partial(member.read, _STEP), b""))
 
 
 class JsonLog:

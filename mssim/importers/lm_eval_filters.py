@@ -6,14 +6,13 @@ of the task.
 
 from __future__ import annotations
 
-import re
 import string
-import warnings
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
 from mssim.importers.fields import Fields
+from mssim.importers.patterns import Pattern
 from mssim.importers.sink import Sink
 
 __all__ = ["Filter", "final"]
@@ -102,11 +101,11 @@ def _step(part: Fields) -> _Step:
         return _STEPS[function]
     if function != "regex":
         part.refuse(f"what {function!r} makes of a response is not in the files; {_USE_RULE}")
-    pattern, fallback = _compiled(part.name("regex_pattern"), part), part.text("fallback")
+    pattern, fallback = Pattern(part.name("regex_pattern"), part), part.text("fallback")
     return partial(_match, pattern, int(part.number("group_select") or 0), _INVALID if fallback is None else fallback)
 
 
-def _match(pattern: re.Pattern[str], number: int, fallback: str, text: str) -> str:
+def _match(pattern: Pattern, number: int, fallback: str, text: str) -> str:
     """Take one of all matches, counted from 0 or, if negative, from the end; of groups the first that is not empty."""
     found = pattern.findall(text)
     if not -len(found) <= number < len(found):
@@ -121,25 +120,16 @@ def _metric(config: Fields) -> _Step | None:
     if not config.value or "process_results" in config or (metrics and "exact_match" not in metrics):
         return None
     options = metrics.get("exact_match", Fields({}, config.place))
-    ignored = [_compiled(pattern or "", options) for pattern in options.texts("regexes_to_ignore")]
+    ignored = [Pattern(pattern or "", options) for pattern in options.texts("regexes_to_ignore")]
     deleted = string.punctuation * bool(options.flag("ignore_punctuation"))
     deleted += string.digits * bool(options.flag("ignore_numbers"))
     return partial(_compared, ignored, bool(options.flag("ignore_case")), str.maketrans("", "", deleted))
 
 
-def _compared(ignored: list[re.Pattern[str]], lower: bool, deleted: dict[int, int | None], text: str) -> str:
+def _compared(ignored: list[Pattern], lower: bool, deleted: dict[int, int | None], text: str) -> str:
     for pattern in ignored:
-        text = pattern.sub("", text)
+        text = pattern.without(text)
     return (text.lower() if lower else text).translate(deleted)
-
-
-def _compiled(pattern: str, place: Fields) -> re.Pattern[str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of patterns that a later Python will read differently
-            return re.compile(pattern)
-    except (re.error, ValueError, OverflowError, RecursionError) as error:
-        place.refuse(f"the pattern {pattern!r:.80} does not compile ({str(error).splitlines()[0]})")
 
 
 def final(target: str) -> str:

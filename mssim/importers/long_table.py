@@ -67,6 +67,8 @@ def write_long_table(
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
     if graded and _COPIED not in data.schema.names:
         raise PoolError("a rule grades texts, and these files have none; leave it out")
+    if graded and "truth" not in questions.column_names:
+        raise PoolError("a rule compares with the truth, and these files do not say it; leave the rule out")
     if graded:
         said = columns.pop("correct", None)
         if said is not None and sink.verdicts:  # what the files say stays beside what grading finds

@@ -3,7 +3,7 @@
 Each is a JSON list with one record per question. A merged record holds several models, `<model>_ans_list` with
 `<model>_Sampling` and the like beside it; a record of a single model holds `ans_list` and `step_sampling`, and the name
 of the file is the model's. Answers are kept as the authors extracted and count them, and are right where their analysis
-script (src/Evaluation.py, compute_correctness) has them right.
+script (src/Evaluation.py, compute_correctness) has them right; `from_modelswitch` says where it differs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mssim.errors import MssimError, choose_from
 from mssim.grading.equivalence import Judge, equal_answers
 from mssim.grading.rules import parse_rule
-from mssim.importers.fields import Fields
+from mssim.importers.fields import Fields, as_text
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.sink import Sink
 from mssim.importers.sources import Source, expand
@@ -52,11 +52,13 @@ def from_modelswitch(
     Parameters
     ----------
     paths : path or sequence of path
-        JSON files, or folders of them. Files of several models are joined by the text of the question.
+        JSON files, or folders of them. Files of several models are joined by the text of the question. Samples
+        that are in two files, text for text, count once: single files lie beside the merged ones.
     dataset : str, optional
         GSM8K, MATH, MathBench, MGSM, DATE, MMLU-Pro or AIME24; default: the one that the path names.
     model : str, optional
-        Name of the model where a file holds one; default: the file's name, without results\_.
+        Name of the model where a file holds one; default: the file's name, without results\_. What ModelSwitch itself
+        wrote as it ran has the answers of several models in one list, which nothing tells apart: leave it out.
     **common
         rule, where, texts, strict, info: see `mssim.importers.Common`. With a rule the texts are graded anew; without,
         answers are those of the files, and two that are spelled differently do not vote together, as in the paper.
@@ -73,10 +75,12 @@ def from_modelswitch(
 
     Notes
     -----
-    Right is, as in src/Evaluation.py of the release: for GSM8K, MGSM and AIME24 a number within 1e-6 of the truth; for
-    MathBench, MMLU-Pro and DATE the same text, in lower case and without spaces, of the first {...} if there is one; of
-    DATE the last MM/DD/YYYY of an answer, if it has one. For MATH the release compares SymPy expressions; here
-    math-verify compares them.
+    Right is, as in src/Evaluation.py of the release: for GSM8K and MGSM a number within 1e-6 of the truth; for
+    MathBench, MMLU-Pro and DATE the same text, in lower case and without spaces, of the first {...} if there is one.
+    Two things differ. For MATH the release compares SymPy expressions; here math-verify compares them. For DATE, where
+    an answer is a whole response, its last MM/DD/YYYY counts; that is how the published 70.46 % of Llama-3.1-70B come
+    about, compute_correctness itself would give 68.29 %. AIME24, which the release does not hold, is compared like
+    GSM8K.
     """
     read_them = partial(read, dataset=dataset, model=model)
     return to_pool("modelswitch", read_them, expand(as_paths(paths), *PATTERNS), Common(**common))
@@ -86,13 +90,18 @@ def read(sources: Sequence[Source], sink: Sink, *, dataset: str | None = None, m
     """Read file after file."""
     name = _dataset(sources, dataset)
     sink.info |= {"title": name, "dataset": name}
-    ids = _Questions()
+    ids, copies = _Questions(), _Copies()
     with _judge(name) as judge:
         for source in sources:
             ids.next_file()
-            single = model or _model_of(source)
             for record in source.items():
-                _read_record(record, ids, single, _Rules(name, judge), sink)
+                found = _models(record, model, _model_of(source))
+                _read_record(record, ids, copies, found, _Rules(name, judge), sink)
+    if copies.found:
+        sink.note(
+            f"samples of {', '.join(map(repr, sorted(copies.found)))} are in several files, text for text: they count "
+            "once; leave out the files that only repeat them"
+        )
 
 
 # What a file is about -------------------------------------------------------------------------------------------------
@@ -127,7 +136,7 @@ def _named(path: Path, known: dict[str, str]) -> str | None:
 
 def _model_of(source: Source) -> str:
     """The model of a file that holds one; blank where its name does not say it."""
-    return re.sub(r"(?i)^results?(?:[-_]|$)", "", source.path.stem)
+    return as_text(re.sub(r"(?i)^results?(?:[-_]|$)", "", source.path.stem), "")
 
 
 # Records --------------------------------------------------------------------------------------------------------------
@@ -167,10 +176,31 @@ class _Given(NamedTuple):
     scores: list[float | None]
 
 
-def _read_record(record: Fields, ids: _Questions, single: str, rules: _Rules, sink: Sink) -> None:
+class _Copies:
+    """Finds samples that are in several files."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._seen: set[int] = set()
+
+    def has(self, question_id: str, given: _Given) -> bool:
+        """Whether these samples, with their texts, came before."""
+        if not any(given.texts):
+            return False
+        key = hash((question_id, given.model, tuple(given.answers), tuple(given.texts)))
+        if key in self._seen:
+            self.found.add(given.model)
+            return True
+        self._seen.add(key)
+        return False
+
+
+def _read_record(
+    record: Fields, ids: _Questions, copies: _Copies, found: list[_Given], rules: _Rules, sink: Sink
+) -> None:
     question_id, truth = ids.id_of(record), record.text("solution", required=True) or ""
     question = {"question": record.text("question"), "truth": truth, "cluster": rules.cluster(question_id)}
-    found = _models(record, single)
+    found = [given for given in found if not copies.has(question_id, given)]
     answers = [[rules.answer(answer) for answer in given.answers] for given in found]
     right = rules.right({answer for some in answers for answer in some if answer is not None}, truth)
     for given, some in zip(found, answers, strict=True):
@@ -181,8 +211,10 @@ def _read_record(record: Fields, ids: _Questions, single: str, rules: _Rules, si
         sink.add(question_id, given.model, rows, question=question)
 
 
-def _models(record: Fields, single: str) -> list[_Given]:
+def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
     names = [key.removesuffix(_ANSWERS) for key in record.value if key.endswith(_ANSWERS) and key != _ANSWERS]
+    if names and named:
+        record.refuse(f"model={named!r}, but the record names its models: {', '.join(names[:5])}; leave model out")
     if names:
         return [
             _given(
@@ -192,7 +224,8 @@ def _models(record: Fields, single: str) -> list[_Given]:
         ]
     if "ans_list" not in record:
         record.refuse("neither 'ans_list' nor '<model>_ans_list'; give files of the ModelSwitch release")
-    if not single:
+    single = named or of_file
+    if not single.strip():
         record.refuse("one model, which the name of the file does not say; name it with model (--model)")
     return [_given(record, single, "ans_list", _TEXTS_OF_ONE, ("reward_score", "score"))]
 

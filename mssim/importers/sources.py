@@ -15,7 +15,7 @@ from mssim.errors import PoolError
 from mssim.folder import sha256
 from mssim.importers.fields import Fields, as_text
 
-__all__ = ["Source", "expand"]
+__all__ = ["Source", "expand", "streamed"]
 
 _MOST_DOCUMENT = 2**28  # bytes of JSON that is parsed at once
 _MOST_LINE = 2**28
@@ -90,7 +90,7 @@ class Source:
             if not _first_bytes(file).startswith(b"[" if inside is None else b"{"):
                 what = "list of objects" if inside is None else f"object with {inside!r}"
                 self.refuse(f"not a JSON {what}")
-            for number, value in enumerate(_streamed(file, inside), 1):
+            for number, value in enumerate(streamed(file, inside), 1):
                 yield Fields.of(value, f"{self.path}, record {number}")
                 self._tell(file)
             self._tell(file)
@@ -100,7 +100,7 @@ class Source:
         with self._reading() as file:
             if not _first_bytes(file).startswith(b"{"):
                 self.refuse(f"not a JSON object with {name!r}")
-            value = next(_streamed(file, name, listed=False), None)
+            value = next(streamed(file, name, listed=False), None)
         return Fields.of({} if value is None else value, f"{self.path}, {name!r}")
 
     def document(self) -> Any:
@@ -134,7 +134,7 @@ class Source:
             self._progress(file.tell())
 
 
-def _streamed(file: IO[bytes], inside: str | None, *, listed: bool = True) -> Iterator[Any]:
+def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True) -> Iterator[Any]:
     """Values of the outermost list, or of the list that the outermost object has under a name; or what it has there."""
     base = (inside is not None) + listed  # depth of the values
     depth, key, here, builder = 0, None, False, None
