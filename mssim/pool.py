@@ -438,6 +438,7 @@ def no_votes(pool: Pool) -> list[str]:
 def from_table(
     table: pa.Table, where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
 ) -> Pool:
+    """Make a pool from a long table, as `Pool.from_frame` does, and a table of questions."""
     mask = matches(table, where)
     numbers = np.nonzero(mask)[0] + 1
     if numbers.size < table.num_rows:
