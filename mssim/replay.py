@@ -78,10 +78,11 @@ class ReplayTask:
         return self._stage_outcome(right, stopped)
 
     def _follow_one(self, vote: Vote) -> Outcome:
-        sizes, ends = self.plan.sizes[0], self._ends()
-        hits = sequential.curve(
-            self.recorded, TIE_RULES[vote.ties], int(sizes.max()), ends, self.plan.adopt, self.replays
-        )
+        sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
+        if self.plan.stop is None:
+            hits = sequential.curve(self.recorded, ties, int(sizes.max()), self.replays)
+        else:
+            hits = sequential.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
     def _vote_by_sample(self, vote: Vote) -> Outcome:

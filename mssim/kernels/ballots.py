@@ -13,12 +13,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mssim.kernels.staged import AT, DISTINCT, ORDERED, PLAIN, SETTLED, VALID, deepest, settle, within_weight
+from mssim.kernels.staged import DISTINCT, ORDERED, PLAIN, VALID, deepest, within_weight
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import FIRST, LANES, buffers, inlined, lead, logarithms, right_classes, start, wins
+from mssim.kernels.tally import FIRST, LANES, SHIFT, buffers, inlined, lead, logarithms, right_classes, start, wins
 
 SUM, MAX, SHORTEST = 0, 1, 2
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
+SETTLED = -1
 
 
 class Ballots(NamedTuple):
@@ -144,6 +145,23 @@ def places(samples, scratch):
             scratch[i, s] = s
 
 
+@inlined
+def settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
+    """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
+    row, n_open = i * LANES + lane, 0
+    for b in range(last.shape[1]):
+        if last[lane, b] == sizes.shape[0]:
+            tally = best[row, sizes[i, b]]
+            if tally >> SHIFT >= need[i, b]:
+                stopped[q, i, b] += 1
+                last[lane, b] = SETTLED if adopt else i
+                if adopt:
+                    hits[q, b] += tally & 1
+            else:
+                n_open += 1
+    return n_open
+
+
 @njit(nogil=True, cache=True)
 def ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped):
     """Let the models take their turns in `live` replays from number r, until all budgets are settled.
@@ -191,8 +209,8 @@ def steps_back(b, final, stops_at, sizes, at):
 def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
     """Bring the weights of the stages up to date."""
     for i in range(final + 1):
-        facts[i, AT] = at[i]
-        weights[i] = prior[i] * within_weight(kind, facts, i, logs, inverse_logs, inverses)
+        ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
+        weights[i] = prior[i] * within_weight(kind, at[i], ordered, distinct, valid, logs, inverse_logs, inverses)
 
 
 @inlined

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.ballots import (
     CLOSE,
+    SETTLED,
     SUM,
     ask,
     clear,
@@ -27,7 +28,7 @@ from mssim.kernels.ballots import (
     weigh,
 )
 from mssim.kernels.bits import bit, lowest
-from mssim.kernels.staged import PLAIN, SETTLED, deepest
+from mssim.kernels.staged import PLAIN, deepest
 from mssim.kernels.streams import word
 from mssim.kernels.tally import LANES, buffers, inlined, logarithms, right_classes
 

@@ -5,21 +5,64 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from mssim.kernels.lanes import LANES, draw_tallies, labels, larger
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
+from mssim.kernels.tally import buffers, lead, load, right_classes, start
+
+_LANES = np.uint32(LANES)
 
 
 @njit(nogil=True, cache=True)
-def curve(recorded, ties, depth, ends, adopt, replays):
-    """Plurality of one model after every number of draws up to `depth`, unless it stopped before.
+def _add_up(seen, depth, live, best, right):
+    """Add to right, [draw, lane], whether the leader after every draw is right; best[0] of every lane is 0."""
+    for k in range(LANES * depth):
+        leads = larger(best[np.uint32(k)], seen[np.uint32(k)])
+        best[np.uint32(k) + _LANES] = leads
+        right[np.uint32(k)] += leads & 1
+    for lane in range(live, LANES):  # replays that nobody asked for
+        for j in range(depth):
+            right[LANES * j + lane] -= best[LANES * (j + 1) + lane] & 1
+
+
+@njit(nogil=True, cache=True)
+def curve(recorded, ties, depth, replays):
+    """Plurality of one model after every number of draws up to `depth`.
 
     recorded : Recorded, of which the first stage is used
     ties     : FIRST, RANDOM or WRONG
-    ends     : uint16 [question, replay], draws after which a replay stops (see stops.ends); no columns: none does
-    adopt    : whether the last draw before a stop is the answer, or the plurality of all until then
     replays  : Replays
 
     Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right.
+    """
+    codes, lengths, offsets, correct, keys, tie_keys = recorded
+    _, n_questions, width = codes.shape
+    hits = np.zeros((n_questions, depth), np.int64)
+    samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
+    seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
+    right = np.zeros(depth * LANES, np.int64)
+    most = 2 * np.max(offsets[1:] - offsets[:-1]) + 1
+    places, tally = np.empty(depth * LANES, np.uint32), np.empty(most * LANES, np.int64)
+    for q in range(n_questions):
+        known = correct[offsets[q] : offsets[q + 1]]
+        labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)
+        for r in range(replays.first, replays.first + replays.n, LANES):
+            draw_tallies(
+                seen, 0, 0, depth, lengths[0, q], known, samples, scratch, 0,
+                places, tally, keys[0, q], tie_keys[q], ties, r, replays.replacement,
+            )  # fmt: skip
+            _add_up(seen, depth, min(LANES, replays.first + replays.n - r), best, right)
+        for j in range(depth):
+            hits[q, j] = right[LANES * j : LANES * (j + 1)].sum()
+        right[:] = 0
+    return hits
+
+
+@njit(nogil=True, cache=True)
+def stopping_curve(recorded, ties, depth, ends, adopt, replays):
+    """The same where a replay stops at some draw, and keeps its answer from there on.
+
+    ends  : uint16 [question, replay], draws after which a replay stops (see stops.ends)
+    adopt : whether the last draw before a stop is the answer, or the plurality of all until then
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     _, n_questions, width = codes.shape
@@ -29,18 +72,17 @@ def curve(recorded, ties, depth, ends, adopt, replays):
         right = right_classes(correct, offsets, q)
         load(codes[0, q], lengths[0, q], right.size - 1, samples, scratch, 0)
         for r in range(replays.first, replays.first + replays.n, LANES):
-            until = depth
-            if ends.shape[1] > 0:
-                until = min(depth, np.int64(ends[q, r - replays.first : r - replays.first + LANES].max()))
+            at = r - replays.first
+            until = min(depth, np.int64(ends[q, at : at + LANES].max()))
             for lane in range(LANES):
                 state = word(keys[0, q], r + lane)
                 draw(order, lane, until, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
                 start(tally, order, lane, until, right, ties, word(tie_keys[q], r + lane))
             lead(0, until, order, tally, best)
-            for lane in range(min(LANES, replays.first + replays.n - r)):
+            for lane in range(min(LANES, replays.n - at)):
                 end = depth
-                if ends.shape[1] > 0 and ends[q, r - replays.first + lane] <= depth:
-                    end = np.int64(ends[q, r - replays.first + lane]) - 1
+                if ends[q, at + lane] <= depth:
+                    end = np.int64(ends[q, at + lane]) - 1
                     answer = right[order[lane, end]] if adopt else best[lane, end + 1] & 1
                     for j in range(end, depth):
                         hits[q, j] += answer

@@ -8,32 +8,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import (
-    CLASS_BITS,
-    FIRST,
-    HIGHER,
-    LANES,
-    SHIFT,
-    TAG_MASK,
-    UNIT,
-    buffers,
-    inlined,
-    lead,
-    load,
-    logarithms,
-    right_classes,
-    start,
-    wins,
-)
+from mssim.kernels.lanes import LANES, draw_tallies, labels, larger
+from mssim.kernels.streams import word
+from mssim.kernels.tally import CLASS_BITS, FIRST, HIGHER, SHIFT, TAG_MASK, UNIT, inlined, logarithms, tie_rank
 
 # What a stage's votes count in the final vote: 1, an entropy weight, 1 / draws; or whether any draw is right.
 PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, SHARE, COVERAGE = 0, 1, 2, 3, 4
 # What a vote knows of a stage: draws counted, sum of n log2 n over its classes (see logarithms), distinct answers,
-# valid answers.
-AT, ORDERED, DISTINCT, VALID = 0, 1, 2, 3
+# valid answers; here also the most votes of a class, those of the second, and the label of the first.
+AT, ORDERED, DISTINCT, VALID, MOST, SECOND, LEADER = 0, 1, 2, 3, 4, 5, 6
+N_FACTS = 7
 
-SETTLED = -1
+_LANES = np.uint32(LANES)
+_LABEL = CLASS_BITS + 1
+_MOST_VOTES = np.int64(1) << 15
 
 
 class Rules(NamedTuple):
@@ -58,112 +46,170 @@ def deepest(sizes):
     return depths
 
 
-@inlined
-def settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
-    """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
-    row, n_open = i * LANES + lane, 0
-    for b in range(last.shape[1]):
-        if last[lane, b] == sizes.shape[0]:
-            tally = best[row, sizes[i, b]]
-            if tally >> SHIFT >= need[i, b]:
-                stopped[q, i, b] += 1
-                last[lane, b] = SETTLED if adopt else i
-                if adopt:
-                    hits[q, b] += tally & 1
-            else:
-                n_open += 1
-    return n_open
-
-
-@inlined
-def _common_leader(best, lane, sizes, b, last):
-    """The tally of the answer that leads every stage with an answer, or 0 if their leaders differ.
-
-    Such an answer wins under any positive weights, and its ties are decided as in the stages.
-    """
-    leader = np.int64(0)
-    for i in range(last + 1):
-        other = best[i * LANES + lane, sizes[i, b]]
-        if other > 0 and leader > 0 and (leader ^ other) & CLASS_BITS:
-            return np.int64(0)
-        leader = leader if leader > 0 else other
-    return leader
-
-
-@inlined
-def _count(i, row, to, order, nothing, counts, members, facts, steps):
-    """Make counts[i], facts[i] and members[i] (distinct classes, as they came) hold the first `to` draws of a row."""
-    ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
-    for j in range(facts[i, AT], to):
-        c = order[row, j]
-        if c != nothing:
-            n = np.int64(counts[i, c])
-            counts[i, c] += 1.0
-            ordered += steps[n]
-            members[i, distinct] = c
-            distinct += n == 0
-            valid += 1
-    for j in range(facts[i, AT] - 1, to - 1, -1):
-        c = order[row, j]
-        if c != nothing:
-            n = np.int64(counts[i, c])
-            counts[i, c] -= 1.0
-            ordered -= steps[n - 1]
-            distinct -= n == 1
-            valid -= 1
-    facts[i, AT], facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID] = to, ordered, distinct, valid
-
-
-@inlined
-def _forget(counts, members, facts):
-    """Undo all counting of a replay."""
-    for i in range(counts.shape[0]):
-        for place in range(facts[i, DISTINCT]):
-            counts[i, members[i, place]] = 0.0
-        facts[i] = 0
-
-
-@inlined
-def within_weight(kind, facts, i, logs, inverse_logs, inverses):
+@njit(nogil=True, cache=True)
+def within_weight(kind, at, ordered, distinct, valid, logs, inverse_logs, inverses):
     """The within-model weight: 1, 1 / draws, or 1/m + (1 - 1/m)(1 - H / normaliser), H = log2 m - sum(n log2 n) / m."""
-    distinct, valid = facts[i, DISTINCT], facts[i, VALID]
     if kind == SHARE:
-        return inverses[facts[i, AT]]
+        return inverses[at]
     if kind == PLAIN or distinct <= 1:
         return 1.0
     share = inverses[valid]
-    entropy = logs[valid] - facts[i, ORDERED] * UNIT * share
+    entropy = logs[valid] - ordered * UNIT * share
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
 
-@inlined
-def _vote(counts, weights, members, facts, last, leader, right, ties, tie_state):
-    """Whether the class with the most weighted votes over stages 0..last is right.
+@njit(nogil=True, cache=True)
+def _lead(seen, begin, depth, covers, best):
+    """Fill best, [draw + 1, lane], with the leading tally of a stage after every draw (0 = no answer yet).
 
-    Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win. Of
-    the classes that only the last stage saw, none can beat that stage's leader.
+    With `covers` only right answers count.
     """
-    top, bar, winner = 0.0, 0.0, np.int64(right.size - 1)
-    for i in range(last + 1):
-        n_places = facts[i, DISTINCT] if i < last else 1
-        for place in range(n_places):
-            c = np.int64(members[i, place]) if i < last else leader
-            score = 0.0
-            for k in range(last + 1):
-                score += weights[k] * counts[k, c]
-            if score > bar:
-                top, bar, winner = score, score * HIGHER, c
-            elif ties != FIRST and 0.0 < top <= score * HIGHER and wins(ties, right, tie_state, c, winner):
-                winner = c
-    return right[winner]
+    if covers:
+        for k in range(LANES * depth):
+            seen[np.uint32(begin + k)] &= -(seen[np.uint32(begin + k)] & 1)
+    for k in range(LANES * depth):
+        best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(begin + k)])
+
+
+@njit(nogil=True, cache=True)
+def _at_budgets(best, sizes, leads, begin):
+    """Look up the leading tallies of a stage at every budget, leads[begin:] [budget, lane]."""
+    for b in range(sizes.size):
+        for lane in range(LANES):
+            leads[np.uint32(begin + LANES * b + lane)] = best[np.uint32(LANES * sizes[b] + lane)]
+
+
+@njit(nogil=True, cache=True)
+def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
+    """Let stage i agree or not, at every budget of every lane; returns whether any goes on.
+
+    leads  : int64 [stage, budget, lane], leading tallies
+    need   : int64 [stage, budget, lane], tallies that stop
+    adopt  : whether a stage that agrees gives the answer
+    still  : int64 [budget, lane], -1 where no stage agreed yet, else 0
+    common : int64 [budget, lane], the leaders' tallies or-ed, of which the class holds if it is the same for all
+    differ : int64 [budget, lane], bits in which the leaders differ
+    last   : int64 [budget, lane], number of stages that vote
+    agreed : int64 [stage, budget, lane], less 1 for each replay in which the stage agreed
+    """
+    left, begin = np.int64(0), np.uint32(i * still.size)
+    adopts = np.int64(-1) if adopt else np.int64(0)
+    if not adopt:
+        for k in range(still.size):
+            at = begin + np.uint32(k)
+            if still[k] and leads[at] >= need[at]:
+                last[k] = i + 1
+    for k in range(still.size):
+        at = begin + np.uint32(k)
+        lead, going, leader = leads[at], still[k], common[k]
+        agrees = going & ~((lead - need[at]) >> 63)
+        keep = ~(agrees & adopts)
+        differ[k] = (differ[k] | (going & (leader ^ lead) & (-leader >> 63))) & keep
+        common[k] = (leader & keep) | (going & lead)
+        still[k] = going & ~agrees
+        agreed[at] += agrees
+        left |= going & ~agrees
+    return left != 0
+
+
+@njit(nogil=True, cache=True)
+def _add_up(common, differ, covers, right):
+    """Count right answers where the leaders do not differ; returns whether they do anywhere. All are [budget, lane].
+
+    A class that leads every stage wins under any positive weights, and its ties are decided as in the stages.
+    """
+    some, relevant = np.int64(0), np.int64(0) if covers else CLASS_BITS
+    for k in range(right.size):
+        differs = differ[k] & relevant
+        right[k] += common[k] & 1 & ~(-differs >> 63)
+        differ[k] = differs
+        some |= differs
+    return some != 0
 
 
 @inlined
-def _highest(best, lane, sizes, b, last, weights, ties):
+def _forget(i, most, depth, counts, members, facts):
+    """Undo the counting of a stage."""
+    for place in range(i * depth, i * depth + facts[i * N_FACTS + DISTINCT]):
+        counts[np.uint32(i * most + members[np.uint32(place)])] = 0.0
+    for k in range(i * N_FACTS, (i + 1) * N_FACTS):
+        facts[k] = 0
+
+
+@inlined
+def _count(i, lane, to, most, depth, seen, counts, members, facts, steps):
+    """Make counts[i * most:], members[i * depth:] (labels, as they came) and facts hold the first draws of a lane."""
+    mine = i * N_FACTS
+    ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
+    first, second, leader = facts[mine + MOST], facts[mine + SECOND], facts[mine + LEADER]
+    begin = i * depth * LANES + lane
+    for j in range(begin + LANES * facts[mine + AT], begin + LANES * to, LANES):
+        tally = seen[np.uint32(j)]
+        if tally > 0:
+            label, n = tally & _LABEL, tally >> SHIFT
+            counts[np.uint32(i * most + label)] = n
+            members[np.uint32(i * depth + distinct)] = label
+            ordered += steps[np.uint32(n - 1)]
+            distinct += n == 1
+            valid += 1
+            if label == leader:
+                first = n
+            elif n > first:
+                first, second, leader = n, first, label
+            else:
+                second = max(second, n)
+    facts[mine + AT], facts[mine + ORDERED], facts[mine + DISTINCT] = to, ordered, distinct
+    facts[mine + VALID], facts[mine + MOST], facts[mine + SECOND] = valid, first, second
+    facts[mine + LEADER] = leader
+
+
+@inlined
+def _vote(end, most, depth, counts, weights, members, facts, ties, tie_state):
+    """The label with the most weighted votes over stages 0..end - 1.
+
+    Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win.
+    """
+    top, bar, winner = 0.0, 0.0, np.int64(0)
+    for i in range(end):
+        for place in range(i * depth, i * depth + facts[i * N_FACTS + DISTINCT]):
+            label, score = members[np.uint32(place)], 0.0
+            for k in range(end):
+                score += weights[k] * counts[np.uint32(k * most + label)]
+            if score > bar:
+                top, bar, winner = score, score * HIGHER, label
+            elif ties != FIRST and 0.0 < top <= score * HIGHER:
+                rank = tie_rank(ties, label & 1, tie_state, label >> 1)
+                if rank > tie_rank(ties, winner & 1, tie_state, winner >> 1):
+                    winner = label
+    return winner
+
+
+@inlined
+def _clear_winner(end, most, counts, weights, facts):
+    """The label that wins a vote beyond doubt, or -1.
+
+    A class that leads no stage has in each at most the votes of the second.
+    """
+    top, other, rest, winner = 0.0, 0.0, 0.0, np.int64(-1)
+    for i in range(end):
+        label, score = facts[i * N_FACTS + LEADER], 0.0
+        for k in range(end):
+            score += weights[k] * counts[np.uint32(k * most + label)]
+        if score > top:
+            top, other, winner = score, max(top, other), label
+        elif label != winner:
+            other = max(other, score)
+        rest += weights[i] * facts[i * N_FACTS + SECOND]
+    return winner if top > max(other, rest) * HIGHER else np.int64(-1)
+
+
+@inlined
+def _highest(end, b, lane, leads, weights, ties):
     """The tally of the stage whose leader scores highest; of equals the earlier stage's, or by the rule's tags."""
     top, winner = 0.0, np.int64(0)
-    for i in range(last + 1):
-        other = best[i * LANES + lane, sizes[i, b]]
+    width = leads.size // weights.size
+    for i in range(end):
+        other = leads[i * width + LANES * b + lane]
         score = weights[i] * (other >> SHIFT)
         if score > top * HIGHER:
             top, winner = score, other
@@ -172,14 +218,46 @@ def _highest(best, lane, sizes, b, last, weights, ties):
     return winner
 
 
-@inlined
-def _covered(order, lane, right, sizes, b):
-    """Whether any draw is right (1) or none (0)."""
-    for i in range(sizes.shape[0]):
-        for j in range(sizes[i, b]):
-            if right[order[i * LANES + lane, j]]:
-                return np.int64(1)
-    return np.int64(0)
+@njit(nogil=True, cache=True)
+def _where(lane, differ, todo):
+    """Write down the budgets at which the leaders of a lane's stages differ; returns how many they are."""
+    n = 0
+    for b in range(todo.size - 1):
+        todo[np.uint32(n)] = b
+        n += differ[np.uint32(LANES * b + lane)] != 0
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _decide(
+    lane, n_todo, todo, sizes, prior, kind, highest, ties, tie_state, leads, seen, last, counts, members, facts,
+    weights, logs, inverse_logs, inverses, steps, right,
+):  # fmt: skip
+    """Let the stages of a lane vote at the budgets `todo`, at which their leaders differ."""
+    n_stages, depth = sizes.shape[0], members.size // sizes.shape[0]
+    most = counts.size // n_stages
+    for place in range(n_todo):
+        b = todo[np.uint32(place)]
+        end = last[np.uint32(LANES * b + lane)]
+        for i in range(end):
+            to, mine = sizes[i, b], i * N_FACTS
+            if to == facts[mine + AT]:
+                continue
+            if to < facts[mine + AT]:
+                _forget(i, most, depth, counts, members, facts)
+            _count(i, lane, to, most, depth, seen, counts, members, facts, steps)
+            ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
+            weights[i] = prior[i] * within_weight(kind, to, ordered, distinct, valid, logs, inverse_logs, inverses)
+        if highest:
+            right[np.uint32(LANES * b + lane)] += _highest(end, b, lane, leads, weights, ties) & 1
+            continue
+        winner = _clear_winner(end, most, counts, weights, facts)
+        if winner < 0:
+            winner = _vote(end, most, depth, counts, weights, members, facts, ties, tie_state)
+        right[np.uint32(LANES * b + lane)] += winner & 1
+    for i in range(n_stages):
+        _forget(i, most, depth, counts, members, facts)
+        weights[i] = prior[i]
 
 
 @njit(nogil=True, cache=True)
@@ -194,65 +272,61 @@ def staged(recorded, rules, replays):
     [question, stage, budget], replays in which the stage agreed.
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    need, prior, kind, ties, adopt = rules.need, rules.prior, rules.kind, rules.ties, rules.adopt
-    skip, highest = rules.skip, rules.highest
-    sizes = rules.sizes.astype(np.uint32)  # as indices, unsigned numbers need no check for being negative
+    sizes, skip, replacement = rules.sizes, rules.skip, replays.replacement
+    prior, kind, highest, ties = rules.prior, rules.kind, rules.highest, rules.ties
     n_stages, n_budgets = sizes.shape
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, n_budgets), np.int64)
     stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths = deepest(rules.sizes)
-    depth = depths.max()
-    samples, scratch, order, targets, tally, best = buffers(n_stages, width, depth + skip.max(), offsets)
+    depths, covers, n_lanes = deepest(sizes), kind == COVERAGE, LANES * n_budgets
+    depth, most = max(depths.max(), 1), 2 * np.max(offsets[1:] - offsets[:-1]) + 1
+    samples, scratch = np.empty(n_stages * width, np.uint16), np.empty(n_stages * width * LANES, np.uint16)
+    places, tally = np.empty((depth + skip.max()) * LANES, np.uint32), np.zeros(most * LANES, np.int64)
+    seen, best = np.empty(n_stages * depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
+    # Each array by itself: what one large array is unpacked into is not known to be contiguous, and not vectorised.
+    leads, need = np.zeros(n_stages * n_lanes, np.int64), np.zeros(n_stages * n_lanes, np.int64)
+    agreed, last = np.zeros(n_stages * n_lanes, np.int64), np.zeros(n_lanes, np.int64)
+    for i in range(n_stages):
+        for b in range(n_budgets):
+            need[i * n_lanes + LANES * b : i * n_lanes + LANES * (b + 1)] = min(rules.need[i, b], _MOST_VOTES) << SHIFT
+    still, common, differ = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)
+    right, todo = np.zeros(n_lanes, np.int64), np.zeros(n_budgets + 1, np.int64)
+    counts, members = np.zeros(n_stages * most), np.zeros(n_stages * depth, np.int64)
+    facts, weights = np.zeros(n_stages * N_FACTS, np.int64), rules.prior.copy()
     logs, inverse_logs, inverses, steps = logarithms(depth)
-    last = np.empty((LANES, n_budgets), np.int64)  # the stage that agreed, n_stages if none did, or SETTLED
-    counts, members = np.zeros((n_stages, tally.shape[1])), np.zeros((n_stages, depth + 1), np.uint16)
-    facts, weights = np.zeros((n_stages, 4), np.int64), np.zeros(n_stages)
     for q in range(n_questions):
-        right = right_classes(correct, offsets, q)
-        nothing = right.size - 1
+        known = correct[offsets[q] : offsets[q + 1]]
         for i in range(n_stages):
-            load(codes[i, q], lengths[i, q], nothing, samples, scratch, i)
+            labels(codes[i, q], lengths[i, q], known, samples, scratch, i * width)
         for r in range(replays.first, replays.first + replays.n, LANES):
             live = min(LANES, replays.first + replays.n - r)
-            last[:] = n_stages
-            n_open = live * n_budgets
-            for i in range(n_stages):
-                if n_open == 0:
-                    break
-                for lane in range(LANES):
-                    row, state = i * LANES + lane, word(keys[i, q], r + lane)
-                    to = skip[i] + depths[i]
-                    draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
-                    if skip[i] > 0:
-                        for j in range(depths[i]):
-                            order[row, j] = order[row, skip[i] + j]
-                    start(tally, order, row, depths[i], right, ties, word(tie_keys[q], r + lane))
-                lead(i * LANES, depths[i], order, tally, best)
-                n_open = 0
+            for k in range(n_lanes):
+                still[k] = -np.int64(k % LANES < live)
+            common[:], differ[:], last[:] = 0, 0, n_stages
+            i, goes_on = 0, True
+            while goes_on and i < n_stages:
+                draw_tallies(
+                    seen, i * depth * LANES, skip[i], depths[i], lengths[i, q], known, samples, scratch, i * width,
+                    places, tally, keys[i, q], tie_keys[q], ties, r, replacement,
+                )  # fmt: skip
+                _lead(seen, i * depth * LANES, depths[i], covers, best)
+                _at_budgets(best, sizes[i], leads, i * n_lanes)
+                goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
+                i += 1
+            if _add_up(common, differ, covers, right):
                 for lane in range(live):
-                    n_open += settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped)
-            for lane in range(live):
-                for b in range(n_budgets):
-                    end = min(last[lane, b], n_stages - 1)
-                    if end == SETTLED:
-                        continue
-                    if kind == COVERAGE:
-                        hits[q, b] += _covered(order, lane, right, sizes, b)
-                        continue
-                    leader = _common_leader(best, lane, sizes, b, end)
-                    if leader > 0:
-                        hits[q, b] += leader & 1
-                        continue
-                    for i in range(end + 1):
-                        if facts[i, AT] != sizes[i, b]:
-                            _count(i, i * LANES + lane, sizes[i, b], order, nothing, counts, members, facts, steps)
-                            weights[i] = prior[i] * within_weight(kind, facts, i, logs, inverse_logs, inverses)
-                    if highest:
-                        hits[q, b] += _highest(best, lane, sizes, b, end, weights, ties) & 1
-                        continue
-                    leader = (best[end * LANES + lane, sizes[end, b]] & CLASS_BITS) >> 1
-                    tie_state = word(tie_keys[q], r + lane)
-                    hits[q, b] += _vote(counts, weights, members, facts, end, leader, right, ties, tie_state)
-                _forget(counts, members, facts)
+                    n_todo = _where(lane, differ, todo)
+                    if n_todo > 0:
+                        tie_state = word(tie_keys[q], r + lane)
+                        _decide(
+                            lane, n_todo, todo, sizes, prior, kind, highest, ties, tie_state, leads, seen, last, counts,
+                            members, facts, weights, logs, inverse_logs, inverses, steps, right,
+                        )  # fmt: skip
+        for b in range(n_budgets):
+            hits[q, b] = right[LANES * b : LANES * (b + 1)].sum()
+            for i in range(n_stages):
+                at = i * n_lanes + LANES * b
+                stopped[q, i, b] = -agreed[at : at + LANES].sum()
+        right[:] = 0
+        agreed[:] = 0
     return hits, stopped

@@ -19,7 +19,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 _SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
-_HIGH = np.uint64(32)
+HIGH = np.uint64(32)
 _ONE = np.uint64(1)
 
 
@@ -57,18 +57,16 @@ def draw(order, row, depth, targets, scratch, samples, source, n, state, replace
 @njit(nogil=True, cache=True)
 def draw_more(order, row, begin, depth, targets, scratch, source, n, state, replacement):
     """Draw numbers begin to depth - 1 of a replay whose earlier draws are not put back yet; see `draw`."""
-    state += np.uint64(begin) * GOLDEN
     if replacement:
         for j in range(begin, depth):
-            state += GOLDEN
-            order[row, j] = scratch[source, ((mix(state) >> _HIGH) * np.uint64(n)) >> _HIGH]
+            order[row, j] = scratch[source, ((word(state, j) >> HIGH) * np.uint64(n)) >> HIGH]
         return
+    for j in range(begin, depth):  # by themselves, because this loop is vectorised and the next is not
+        targets[j] = np.uint32(j) + np.uint32(((word(state, j) >> HIGH) * np.uint64(n - j)) >> HIGH)
     for j in range(begin, depth):
-        state += GOLDEN
-        t = np.uint32(j) + np.uint32(((mix(state) >> _HIGH) * np.uint64(n - j)) >> _HIGH)
+        t = targets[j]
         order[row, j] = scratch[source, t]
         scratch[source, t] = scratch[source, j]
-        targets[j] = t
 
 
 @njit(nogil=True, cache=True)

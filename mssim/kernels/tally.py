@@ -24,8 +24,8 @@ CLASS_BITS = np.int64(0x1FFFE)
 TAG_MASK = (np.int64(1) << SHIFT) - (np.int64(1) << 17)
 HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
 UNIT = 2.0**-40  # of sums of n log2 n
-_VOTE = np.int64(1) << SHIFT
-_NEVER = -(np.int64(1) << 62)
+VOTE = np.int64(1) << SHIFT
+NO_ANSWER = -(np.int64(1) << 62)  # a tally that never leads
 _TAG_BITS = np.uint64(64 - 30)
 
 
@@ -91,7 +91,7 @@ def start(tally, order, row, depth, right, ties, tie_state):
         c = order[row, j]
         tag = depth - j if ties == FIRST else tie_rank(ties, right[c], tie_state, c)
         tally[row, c] = (tag << 17) + (np.int64(c) << 1) + right[c]
-    tally[row, right.size - 1] = _NEVER
+    tally[row, right.size - 1] = NO_ANSWER
 
 
 @njit(nogil=True, cache=True)
@@ -116,7 +116,7 @@ def lead(row, depth, order, tally, best):
     for j in range(depth):
         for lane in range(row, row + LANES):
             c = order[lane, j]
-            tally[lane, c] += _VOTE
+            tally[lane, c] += VOTE
             best[lane, j + 1] = max(best[lane, j], tally[lane, c])
 
 
