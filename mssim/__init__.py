@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mssim.evaluation import Comparison, Evaluation
     from mssim.evaluator import evaluate
     from mssim.pool import Pool, load_pool
+    from mssim.shards import evaluate_shard, merge
     from mssim.stopping import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
     from mssim.strategies import (
         AdaptiveAllocation,
@@ -35,6 +36,7 @@ _HOMES = {
     "evaluator": ["evaluate"],
     "evaluation": ["Comparison", "Evaluation"],
     "pool": ["Pool", "load_pool"],
+    "shards": ["evaluate_shard", "merge"],
     "stopping": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
     "strategies": [
         "AdaptiveAllocation",
@@ -83,8 +85,10 @@ __all__ = [
     "WindowStop",
     "agreement_at_k",
     "evaluate",
+    "evaluate_shard",
     "load_pool",
     "maj_at_k",
+    "merge",
     "parse_strategy",
     "pass_at_k",
     "tune",

@@ -14,11 +14,11 @@ from scipy.special import roots_legendre
 from mssim.kernels import exact as kernel
 from mssim.kernels.tally import RANDOM, TIE_RULES, WRONG
 from mssim.kernels.windows import windows
-from mssim.plans import Outcome, Plan
+from mssim.plans import Block, Outcome, Plan
 from mssim.pool import Pool
 from mssim.stopping import NEVER, WindowStop
 
-__all__ = ["ExactTask", "exact_tasks", "expected", "obstacles", "per_question"]
+__all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "obstacles", "per_question"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -98,41 +98,48 @@ def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
 class ExactTask:
     """One block of questions of one strategy: all that a worker needs."""
 
-    number: int  # of the plan
-    questions: slice
     plan: Plan
     counts: kernel.Counts
     closed: NDArray[np.bool_]  # [budget]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays, about."""
+        return self.counts.votes.nbytes + self.counts.silent.nbytes
 
     def run(self) -> Outcome:
         """Compute; the numbers are expectations."""
         return expected(self.plan, self.counts, self.closed)
 
 
-def exact_tasks(
-    number: int, pool: Pool, plan: Plan, closed: NDArray[np.bool_], *, replacement: bool
-) -> Iterator[ExactTask]:
-    """Split the questions of a plan into blocks; none if nothing about the plan is known in closed form."""
+def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
+    """Split what is known of a plan in closed form into blocks of questions; `closed`: budgets at which accuracy is."""
     if _nothing_known(plan):
         return
-    rows = [pool.model_index(model) for model in plan.models]
-    votes = np.stack([pool.class_counts(model) for model in plan.models])
-    silent = pool.lengths[rows] - per_question(votes, pool.class_offsets)
     cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
     width = max(1, min(64, _CELLS_PER_TASK // cells))
-    n_questions = len(pool.questions)
+    budgets = tuple(range(closed.size))
     for q in range(0, n_questions, width):
-        block = slice(q, min(q + width, n_questions))
-        offsets = pool.class_offsets[block.start : block.stop + 1]
-        classes = slice(int(offsets[0]), int(offsets[-1]))
-        counts = kernel.Counts(
-            votes[:, classes].copy(),
-            silent[:, block].astype(np.int64),
-            offsets - offsets[0],
-            pool.class_correct[classes].copy(),
-            replacement,
-        )
-        yield ExactTask(number, block, plan, counts, closed)
+        yield Block(number, True, budgets, q, min(q + width, n_questions))
+
+
+def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
+    """Count the votes of a block of questions."""
+    rows = [pool.model_index(model) for model in plan.models]
+    offsets = pool.class_offsets[block.first_question : block.end_question + 1]
+    codes, lengths = pool.codes[rows, block.questions], pool.lengths[rows, block.questions]
+    voting = (codes >= 0) & (np.arange(codes.shape[2]) < lengths[:, :, None])
+    places = codes + (offsets[:-1, None] - offsets[0])
+    n_classes = int(offsets[-1] - offsets[0])
+    votes = np.stack([np.bincount(places[i][voting[i]], minlength=n_classes) for i in range(len(rows))])
+    counts = kernel.Counts(
+        votes,
+        lengths - voting.sum(axis=2),
+        offsets - offsets[0],
+        pool.class_correct[offsets[0] : offsets[-1]].copy(),
+        replacement,
+    )
+    return ExactTask(plan, counts, closed)
 
 
 def _nothing_known(plan: Plan) -> str | None:

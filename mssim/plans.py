@@ -1,4 +1,4 @@
-"""Plans: what a strategy does at given budgets, and what came of it."""
+"""Plans: what a strategy does at given budgets, the blocks it is done in, and what came of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mssim.stopping import Stop
 from mssim.voting import Vote
 
-__all__ = ["Expected", "Outcome", "Plan", "allocate"]
+__all__ = ["Block", "Expected", "Outcome", "Plan", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,8 +41,25 @@ class Plan(NamedTuple):
         return self._replace(sizes=self.sizes[:, budgets], need=self.need[:, budgets])
 
 
+class Block(NamedTuple):
+    """A piece of the work on a plan, in numbers alone: a list of all blocks costs little."""
+
+    plan: int  # number of the plan
+    exact: bool  # else replayed
+    budgets: tuple[int, ...]  # numbers of the budgets of the plan it is for
+    first_question: int
+    end_question: int  # the one after the last
+    first_replay: int = 0
+    n_replays: int = 0
+
+    @property
+    def questions(self) -> slice:
+        """The questions of the block."""
+        return slice(self.first_question, self.end_question)
+
+
 class Outcome(NamedTuple):
-    """What a plan led to, per budget and question: chances and expectations, or sums over replays."""
+    """What a plan or a block of it led to, per budget and question: chances and expectations, or sums over replays."""
 
     right: Floats  # [budget, question], right answers
     drawn: Floats  # [stage, budget, question], samples

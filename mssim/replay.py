@@ -14,44 +14,34 @@ from scipy import special
 from mssim.kernels import allocation, ballots, bests, own, sequential, staged, stops
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
-from mssim.plans import Ints, Outcome, Plan
+from mssim.plans import Block, Ints, Outcome, Plan
 from mssim.pool import Pool
 from mssim.stopping import NEVER, OwnStop, StopTable
 from mssim.voting import Vote
 
-__all__ = ["ReplayTask", "Streams", "replay_tasks"]
+__all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
 
 _DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
+_BYTES_PER_TASK = 4_000_000  # few enough to be sent to another machine
 _WITHIN = {"none": staged.PLAIN, "share": staged.SHARE}
 _ENTROPY = {"distinct": staged.ENTROPY_DISTINCT, "samples": staged.ENTROPY_SAMPLES}
 _CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
-
-
-class Streams:
-    """Keys of the random streams of a pool's models and questions."""
-
-    def __init__(self, pool: Pool, seed: int) -> None:
-        self._questions = hash_names(pool.question_ids)
-        self._seed = seed
-        self.ties = stream_keys(seed, [""], self._questions)[0]
-
-    def of(self, models: Sequence[str]) -> NDArray[np.uint64]:
-        """Keys [model, question]."""
-        return stream_keys(self._seed, models, self._questions)
 
 
 @dataclass(frozen=True)
 class ReplayTask:
     """One block of questions and replays of one plan: all that a worker needs."""
 
-    number: int  # of the plan
-    budgets: Ints  # which budgets the plan is for
-    questions: slice
+    plan: Plan  # at the budgets of the block
     recorded: Recorded
-    plan: Plan
     numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
     table: StopTable | None  # when the only model stops
     replays: Replays
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays, about."""
+        return self.recorded.codes.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
 
     def run(self) -> Outcome:
         """Replay; the numbers are sums over the replays."""
@@ -141,41 +131,74 @@ class ReplayTask:
         return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
 
-def replay_tasks(
-    number: int, pool: Pool, plan: Plan, budgets: Ints, streams: Streams, *, n_replays: int, replacement: bool
-) -> Iterator[ReplayTask]:
-    """Split the replays of a plan into blocks; `budgets` are the numbers of those that are replayed."""
-    if plan.repeats and budgets.size > 1:
-        # Where a model's second turn begins depends on the budget, so each budget has replays of its own.
-        for budget in budgets:
-            yield from replay_tasks(
-                number, pool, plan, budgets[budgets == budget], streams, n_replays=n_replays, replacement=replacement
-            )
-        return
-    part = plan.at(budgets)
-    keys, numbers = streams.of(plan.models), _numbers(pool, plan)
-    table = plan.stop.table(int(part.sizes.max())) if plan.stop else None
-    rows = [pool.model_index(model) for model in plan.models]
-    draws = int((part.sizes.max(axis=1) + _skipped(part)).sum()) * n_replays  # per question
-    n_questions = len(pool.questions)
-    width = n_questions if plan.cap else max(1, min(n_questions, _DRAWS_PER_TASK // draws))
-    pieces = max(1, draws * width // _DRAWS_PER_TASK)
-    edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int)
-    for q in range(0, n_questions, width):
-        block = slice(q, min(q + width, n_questions))
-        offsets = pool.class_offsets[block.start : block.stop + 1]
-        recorded = Recorded(
-            pool.codes[rows, block],
-            pool.lengths[rows, block],
+class ReplayTasks:
+    """Makes the tasks of a pool's blocks; what the blocks of a plan share is made once and small."""
+
+    def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
+        self._pool, self._seed, self._replacement = pool, seed, replacement
+        self._questions = hash_names(pool.question_ids)
+        self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
+        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
+
+    def task(self, plan: Plan, block: Block) -> ReplayTask:
+        """Take what the block needs out of the pool."""
+        if (block.plan, block.budgets) not in self._shared:
+            part = plan.at(block.budgets)
+            table = plan.stop.table(int(part.sizes.max())) if plan.stop else None
+            self._shared[block.plan, block.budgets] = part, table
+        part, table = self._shared[block.plan, block.budgets]
+        recorded = self._recorded(plan.models, block)
+        numbers = self._ballots(plan, block, recorded)
+        replays = Replays(block.first_replay, block.n_replays, self._replacement)
+        return ReplayTask(part, recorded, numbers, table, replays)
+
+    def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
+        pool, questions = self._pool, self._questions[block.questions]
+        rows = [pool.model_index(model) for model in models]
+        offsets = pool.class_offsets[block.first_question : block.end_question + 1]
+        return Recorded(
+            pool.codes[rows, block.questions],
+            pool.lengths[rows, block.questions],
             offsets - offsets[0],
             pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            keys[:, block].copy(),
-            streams.ties[block].copy(),
+            stream_keys(self._seed, models, questions),
+            stream_keys(self._seed, [""], questions)[0],
         )
-        given = None if numbers is None else numbers[:, block].copy()
-        for first, last in pairwise(edges):
-            replays = Replays(int(first), int(last - first), replacement)
-            yield ReplayTask(number, budgets, block, recorded, part, given, table, replays)
+
+    def _ballots(self, plan: Plan, block: Block, recorded: Recorded) -> NDArray[np.float64] | None:
+        """What the ballots of the plan's vote are made of, [stage, question, sample]."""
+        if plan.vote is None or plan.vote.column is None:
+            return None
+        column = plan.vote.column
+        if column not in self._numbers:
+            self._numbers[column] = self._pool.number(column)
+        rows = [self._pool.model_index(model) for model in plan.models]
+        return _scaled(self._numbers[column][rows, block.questions], recorded, plan.vote)
+
+
+def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
+    """Split the replays of a plan into blocks; `budgets` are the numbers of those that are replayed."""
+    # Where a model's second turn begins depends on the budget, so each budget has replays of its own.
+    groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
+    n_questions = len(pool.questions)
+    for group in groups:
+        width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)
+        edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int).tolist()
+        for q in range(0, n_questions, width):
+            for first, last in pairwise(edges):
+                yield Block(number, False, group, q, min(q + width, n_questions), first, last - first)
+
+
+def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, int]:
+    """How many questions a block has, and in how many pieces their replays are done."""
+    n_stages, n_budgets = sizes.shape
+    n_questions, n_samples = pool.codes.shape[1:]
+    draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
+    loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers in and out, about as dear as draws
+    size = loaded * (10 if plan.vote is not None and plan.vote.column is not None else 2) + found * 8
+    fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
+    width = n_questions if plan.cap else max(1, min(n_questions, fits))
+    return width, max(1, draws * width // _DRAWS_PER_TASK)
 
 
 def _skipped(plan: Plan) -> Ints:
@@ -199,18 +222,14 @@ def _rules(plan: Plan) -> staged.Rules:
     return staged.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
 
 
-def _numbers(pool: Pool, plan: Plan) -> NDArray[np.float64] | None:
-    """What the ballots of a plan's vote are made of, scaled per question so that the largest ballot is about 1.
+def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
+    """What the ballots of a vote are made of, scaled per question so that the largest ballot is about 1.
 
     Samples without an answer may lack a number: they do not vote, and are not among the shortest then.
     """
-    vote = plan.vote
-    if vote is None or vote.column is None:
-        return None
-    rows = [pool.model_index(model) for model in plan.models]
-    numbers, answered = pool.number(vote.column)[rows], (pool.recorded & (pool.codes >= 0))[rows]
     if vote.ballots == "shortest":
         return np.where(np.isfinite(numbers), numbers, np.inf)
+    answered = (recorded.codes >= 0) & (np.arange(numbers.shape[2]) < recorded.lengths[:, :, None])
     if vote.ballots == "exp":
         assert vote.temperature is not None
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)

@@ -13,7 +13,7 @@ from mssim.errors import StrategyError, choose_from
 from mssim.stopping import parse_stop
 from mssim.voting import Vote
 
-__all__ = ["VOTE_NAMES", "options_of", "read_options", "split", "write"]
+__all__ = ["VOTE_NAMES", "describe", "options_of", "read_options", "split", "write"]
 
 # Every named vote with what it takes besides prior, ties, within and combine, and an example of what it cannot do
 # without.
@@ -48,12 +48,22 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
 
 def write(kind: str, strategy: Any) -> str:
     """Write a strategy as text; what is not said is the default."""
+    written = [f"{name}={value}" for name, value in _written(strategy).items()]
+    return ",".join([f"{kind}:{'+'.join(strategy.models)}", *written])
+
+
+def describe(kind: str, strategy: Any) -> dict[str, Any]:
+    """Write a strategy as a mapping that `parse_strategy` reads, whatever its models are called."""
+    return {"kind": kind, "models": list(strategy.models), **_written(strategy)}
+
+
+def _written(strategy: Any) -> dict[str, str]:
+    """The options that are not at their default, as text."""
     options: dict[str, tuple[Any, Any]] = {}
     for name, default in _options(type(strategy)).items():
         value = getattr(strategy, name)
         options |= _written_vote(value, default) if name == "vote" else {name: (value, default)}
-    written = [f"{name}={_write(value)}" for name, (value, default) in options.items() if value != default]
-    return ",".join([f"{kind}:{'+'.join(strategy.models)}", *written])
+    return {name: _write(value) for name, (value, default) in options.items() if value != default}
 
 
 def _options(cls: type) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from mssim.checks import enough_recorded
 from mssim.choosing import Floats, Ints, Scores, Tuning, choose_in_runs, fold_of, training_sets
 from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, whole_number
 from mssim.evaluation import Evaluation
-from mssim.evaluator import Progress, Strategies, evaluate, name_strategies, read_budgets
+from mssim.evaluator import evaluate
+from mssim.job import Strategies, name_strategies, read_budgets
 from mssim.pool import Pool
+from mssim.run import Progress
 from mssim.strategies import Coverage, Mixture, ModelSwitch, OracleRouter, SelfConsistency, Strategy
 from mssim.voting import Vote
 

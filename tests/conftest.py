@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
@@ -59,13 +60,22 @@ def make_pool(answers, truth="a", **columns):
 
 
 class Backwards(Executor):
-    """Does the last task first, each when it is asked for."""
+    """Does one task at a time, of those that wait the one that came last."""
 
-    def map(self, function, *iterables, **_):
-        tasks = list(zip(*iterables, strict=True))
-        return iter([function(*task) for task in reversed(tasks)][::-1])
+    def __init__(self):
+        self._waiting, self._busy = [], threading.Lock()
 
     def submit(self, function, *args, **options):
         future = Future()
-        future.set_result(function(*args, **options))
+        self._waiting.append((future, function, args, options))
+        threading.Thread(target=self._do_one).start()
         return future
+
+    def _do_one(self):
+        with self._busy:
+            future, function, args, options = self._waiting.pop()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*args, **options))
+                except BaseException as error:
+                    future.set_exception(error)

@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `record`, `import`, `grade`, `evaluate`, `compare`, `tune`, `simulate`, `report`."""
+"""The command line: `mssim info`, `record`, `import`, `grade`, `evaluate`, `merge`, `compare`, `tune` and so on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mssim.cli.evaluate import evaluate
 from mssim.cli.grade import grade
 from mssim.cli.importing import import_
 from mssim.cli.info import info
+from mssim.cli.merge import merge
 from mssim.cli.record import record
 from mssim.cli.report import report
 from mssim.cli.simulate import simulate
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, record, import_, grade, evaluate, compare, tune, simulate, report):
+for _command in (info, record, import_, grade, evaluate, merge, compare, tune, simulate, report):
     app.command(_command.__name__.rstrip("_"))(_command)
 
 

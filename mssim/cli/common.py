@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.errors import BudgetError, MssimError, PoolWarning
+from mssim.errors import BudgetError, MssimError, PoolWarning, choose_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
+
+    from mssim.evaluation import Evaluation
 
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")]
 WhereOption = Annotated[
@@ -33,6 +35,8 @@ Clusters = Annotated[
     typer.Option("--clusters", help="Question column that marks dependent questions [default: cluster, if present]"),
 ]
 
+_SPEED_OVER = 600  # seconds: blocks of work differ, so what is left is estimated from many of them
+_X = ("samples_used", "budget", "cost")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 
 
@@ -91,6 +95,13 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
         raise MssimError(f"{option} {path} is a folder; give the name of a file")
     if not path.absolute().parent.is_dir():
         raise MssimError(f"{option} {path}: the folder {path.absolute().parent} does not exist; create it first")
+
+
+def check_x(x: str) -> str:
+    """Refuse what a plot of curves cannot have on its x-axis."""
+    if x not in _X:
+        raise MssimError(f"x={x!r}; {choose_from(str(x), _X)}")
+    return x
 
 
 def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
@@ -165,6 +176,18 @@ def pool_warnings() -> Iterator[None]:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
+def show_evaluation(
+    evaluation: Evaluation, statistics: Mapping[str, Any], *, out: Path | None, plot: Path | None, x: str, as_json: bool
+) -> None:
+    """Print the table of an evaluation, after writing its files."""
+    frame = evaluation.to_frame(**statistics)
+    if out is not None:
+        evaluation.save(out)
+    if plot is not None:
+        save_figure(plot, lambda plots: plots.plot_curves(evaluation, x, **statistics))
+    print_frame(frame, as_json=as_json, title=data_title(evaluation.provenance["pool"]))
+
+
 @contextmanager
 def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a progress callback that draws a bar on a terminal, and None elsewhere."""
@@ -172,9 +195,21 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = [TextColumn(text), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    columns: list[ProgressColumn] = [TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns += [TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False)]
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=_SPEED_OVER
+    ) as progress:
         task = progress.add_task(text, total=None)
+        # Rich takes the first update as where it began: what was done before this run is not taken for speed.
         yield lambda done, total: progress.update(task, completed=done, total=total)

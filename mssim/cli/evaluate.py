@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,19 +16,23 @@ from mssim.cli.common import (
     Json,
     WhereOption,
     check_output,
-    data_title,
+    check_x,
     parse_budgets,
     parse_prices,
     parse_where,
     pool_warnings,
-    print_frame,
     progress_bar,
-    save_figure,
+    show_evaluation,
 )
 from mssim.errors import MssimError, choose_from
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from mssim.evaluation import Evaluation
+    from mssim.pool import Pool
+
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
-_X = ("samples_used", "budget", "cost")
 
 # Keys of an experiment file, and what TOML may give; what evaluate() checks itself is left to it.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -87,13 +95,34 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .svg or .pdf.")] = None,
     x: Annotated[str | None, typer.Option(help="Of the plot: samples_used, budget or cost.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep finished blocks of work in this file; after an end of any kind the same command goes on."
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Do part I of N only, into the --checkpoint: I/N. `mssim merge` puts the parts together."),
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Work on a Dask cluster: tcp://HOST:8786, or a scheduler file (.json).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Evaluate strategies over a pool and print accuracy, intervals, samples used and cost.
 
     Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times
     --budgets 2,4,8 --plot curves.png
+
+    Example of long work: mssim evaluate recorded/tiny-arithmetic --strategy ms:tf-plus+lstm-times --budgets 1-64
+    --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
     """
+    if shard is not None and (out or plot or json):
+        raise MssimError("--shard does a part, which has no result yet; give --out, --plot and --json to mssim merge")
+    way = _Way(checkpoint, _read_shard(shard), dask)
+    if way.shard and checkpoint is None:
+        raise MssimError(f"--shard {shard} needs --checkpoint FILE for what it does, another one for each part")
     given = {
         "pool": pool,
         "where": where,
@@ -113,10 +142,26 @@ def evaluate(
     }
     settings = _experiment(experiment) if experiment else {}
     settings |= {name: value for name, value in given.items() if value is not None}
-    _run(settings, as_json=json)
+    _run(settings, way, as_json=json)
 
 
-def _run(settings: dict[str, Any], *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class _Way:
+    """How the work is done, which changes no number."""
+
+    checkpoint: Path | None
+    shard: tuple[int, int] | None
+    dask: str | None
+
+    def executor(self) -> AbstractContextManager[Executor | None]:
+        if self.dask is None:
+            return nullcontext()
+        from mssim.clusters import dask_executor
+
+        return dask_executor(self.dask)
+
+
+def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
     for name, example in (
         ("pool", "recorded/tiny-arithmetic"),
         ("strategies", "--strategy sc:MODEL"),
@@ -124,35 +169,66 @@ def _run(settings: dict[str, Any], *, as_json: bool) -> None:
     ):
         if not settings.get(name):
             raise MssimError(f"no {name} given; e.g. {example}, or put it in the --experiment file")
-    outputs = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
+    outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    budgets, x = settings["budgets"], settings.get("x", "samples_used")
-    if x not in _X:
-        raise MssimError(f"x={x!r}; {choose_from(str(x), _X)}")
+    x = check_x(settings.get("x", "samples_used"))
+    if way.checkpoint is not None:
+        check_output(way.checkpoint, "--checkpoint")
+    evaluation = _do(_read_pool(settings), settings, way, outputs)
+    if evaluation is not None:
+        statistics: dict[str, Any] = {
+            name: settings[name] for name in ("confidence_level", "clusters") if name in settings
+        }
+        out, plot = outputs.get("out"), outputs.get("plot")
+        show_evaluation(evaluation, statistics, out=out, plot=plot, x=x, as_json=as_json)
 
-    from mssim.evaluator import evaluate as run
+
+def _read_pool(settings: dict[str, Any]) -> Pool:
     from mssim.pool import load_pool
 
     with pool_warnings():
-        loaded = load_pool(settings["pool"], where=_where(settings.get("where", [])))
-    if "min_samples" in settings:
-        loaded = loaded.select(min_samples=settings["min_samples"])
-    with progress_bar("evaluating") as progress:
-        evaluation = run(
-            loaded,
-            settings["strategies"],
-            parse_budgets(budgets) if isinstance(budgets, str) else budgets,
-            **{name: settings[name] for name in _PASSED_ON if name in settings},
-            progress=progress,
-        )
-    statistics: dict[str, Any] = {name: settings[name] for name in ("confidence_level", "clusters") if name in settings}
-    frame = evaluation.to_frame(**statistics)
-    if "out" in outputs:
-        evaluation.save(outputs["out"])
-    if "plot" in outputs:
-        save_figure(outputs["plot"], lambda plots: plots.plot_curves(evaluation, x, **statistics))
-    print_frame(frame, as_json=as_json, title=data_title(loaded.info))
+        pool = load_pool(settings["pool"], where=_where(settings.get("where", [])))
+    return pool.select(min_samples=settings["min_samples"]) if "min_samples" in settings else pool
+
+
+def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path]) -> Evaluation | None:
+    """Evaluate; of a shard, which has no result, say what is next."""
+    from mssim.evaluator import evaluate as run
+    from mssim.shards import evaluate_shard
+
+    budgets = settings["budgets"]
+    asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
+    options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
+    what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
+    with way.executor() as executor, _going_on(way.checkpoint), progress_bar(what) as progress:
+        options |= {"executor": executor, "progress": progress}
+        if way.shard is None or way.checkpoint is None:
+            return run(*asked, checkpoint=way.checkpoint, **options)
+        blocks = evaluate_shard(*asked, shard=way.shard, checkpoint=way.checkpoint, **options)
+    wanted = "".join(f" --{name} {path}" for name, path in outputs.items())
+    print(f"{what}: all its {blocks} blocks are in {way.checkpoint}; when all are done: mssim merge FILE...{wanted}")
+    return None
+
+
+@contextmanager
+def _going_on(checkpoint: Path | None) -> Iterator[None]:
+    """Say after an interrupt how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            print(f"mssim: what is done is in {checkpoint}; the same command goes on from there", file=sys.stderr)
+        raise
+
+
+def _read_shard(given: str | None) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    i, slash, n = given.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise MssimError(f"--shard {given!r}; write which one of how many, from 1: 1/8")
+    return int(i), int(n)
 
 
 def _where(given: str | list[str] | dict[str, Any]) -> Any:

@@ -10,7 +10,8 @@ from scipy.stats import qmc
 from mssim.at_k import agreement_at_k, maj_at_k
 from mssim.errors import StrategyError, whole_number
 from mssim.evaluation import Evaluation
-from mssim.evaluator import Strategies, evaluate, name_strategies, read_budgets
+from mssim.evaluator import evaluate
+from mssim.job import Strategies, name_strategies, read_budgets
 from mssim.plans import Plan
 from mssim.pool import Pool
 from mssim.simulate.model import MOST_DRAWS, AnswerModel

@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mssim.errors import StrategyError, choose_from
-from mssim.evaluator import Progress, evaluate
+from mssim.evaluator import evaluate
 from mssim.exact import Floats
 from mssim.intervals import cluster_labels, mean_interval
 from mssim.kernels.tally import HIGHER
 from mssim.pool import Pool
+from mssim.run import Progress
 from mssim.strategies import Mixture, SelfConsistency
 from mssim.theory.recorded import over_classes, question_of_class, sampled_models
 from mssim.voting import Vote

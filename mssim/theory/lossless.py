@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from mssim.errors import BudgetError, StrategyError
-from mssim.evaluator import read_budgets
 from mssim.exact import Ints
+from mssim.job import read_budgets
 from mssim.strategies import ModelSwitch
 from mssim.theory.recorded import read_switch
 from mssim.voting import Vote

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mssim.checks import check_recorded
 from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
-from mssim.evaluator import read_budgets
 from mssim.exact import MOST_DRAWS, Floats, Ints, agreements, chances, grid_of, tie_rule
 from mssim.intervals import mean_interval
+from mssim.job import read_budgets
 from mssim.kernels import exact as kernel
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.plans import Plan

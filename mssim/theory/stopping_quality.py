@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike
 
 from mssim.checks import check_recorded
 from mssim.errors import BudgetError, MssimError, StrategyError
-from mssim.evaluator import Progress, evaluate, read_budgets
+from mssim.evaluator import evaluate
 from mssim.exact import MOST_DRAWS, Floats, agreements, chances
 from mssim.intervals import cluster_labels
+from mssim.job import read_budgets
 from mssim.kernels.tally import RANDOM
 from mssim.pool import Pool
+from mssim.run import Progress
 from mssim.strategies import ModelSwitch, SelfConsistency
 from mssim.theory.recorded import Stages, counts_of, ratio, read_switch, right_below, stages_of
 

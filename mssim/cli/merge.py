@@ -1,0 +1,34 @@
+"""`mssim merge`: put together what shards of an evaluation wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mssim.cli.common import Clusters, Confidence, Json, check_output, check_x, show_evaluation
+
+
+def merge(
+    parts: Annotated[list[Path], typer.Argument(help="Files that `mssim evaluate --shard ... --checkpoint` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .svg or .pdf.")] = None,
+    x: Annotated[str, typer.Option(help="Of the plot: samples_used, budget or cost.")] = "samples_used",
+    confidence_level: Confidence = 0.95,
+    clusters: Clusters = None,
+    json: Json = False,
+) -> None:
+    """Put the shards of an evaluation together and print what `mssim evaluate` prints; the pool is not needed.
+
+    Example: mssim merge part1.ckpt part2.ckpt --out results.parquet
+    """
+    for path, option in ((out, "--out"), (plot, "--plot")):
+        if path is not None:
+            check_output(path, option, figure=option == "--plot")
+    check_x(x)
+
+    from mssim.shards import merge as run
+
+    statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters}
+    show_evaluation(run(parts), statistics, out=out, plot=plot, x=x, as_json=json)

@@ -1,0 +1,94 @@
+"""What the tests of long runs share: rules of every kind in many small blocks, results as bits, and executors."""
+
+import random
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import pandas as pd
+
+from mssim import Pool, evaluate
+
+# Closed forms, replays, stop rules, recorded scores, plans of several models, turns of one model, a shared budget.
+RULES = [
+    *("sc:x", "ms:x+y", "sc:x,stop=beta", "sc:x,vote=best_of_n", "mix:x+y,vote=score_sum,column=chars"),
+    *("random:x+y,shares=2/1", "oracle:x+y,stop=window:2", "ms:x+x", "alloc:x,cap=6", "cov:y+x"),
+]
+BUDGETS = [1, 2, 5]
+OPTIONS = {"n_replays": 120, "seed": 7}
+ARRAYS = ("accuracy", "samples_used", "agreed", "cost")
+
+
+def make_pool(n_questions=8, n_samples=10):
+    """A pool with scores, costs and a further column, and questions with columns of several types."""
+    rng = random.Random(1)
+    rows = [
+        {
+            "question_id": f"q{q}",
+            "model": model,
+            "sample_index": i,
+            "answer": rng.choice(["a", "a", "b", "c", None]),
+            "truth": "a",
+            "score": rng.random(),
+            "cost": rng.random(),
+            "chars": rng.randrange(100),
+            "topic": "even" if q % 2 else "odd",
+            "level": q,
+            "share": None if q == 3 else q / 7,
+        }
+        for q in range(n_questions)
+        for model in "xy"
+        for i in range(n_samples)
+    ]
+    return Pool.from_frame(pd.DataFrame(rows), info={"title": "made up", "synthetic": True})
+
+
+def assert_same(result, expected):
+    """The same bits, and the same tables."""
+    for name in (*ARRAYS, "n_replays", "budgets"):
+        one, other = getattr(result, name), getattr(expected, name)
+        assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    assert result.strategies == expected.strategies
+    assert result.provenance == expected.provenance
+    pd.testing.assert_frame_equal(result.questions, expected.questions)
+    pd.testing.assert_frame_equal(result.to_frame(), expected.to_frame(), check_exact=True)
+    pd.testing.assert_frame_equal(result.per_question(), expected.per_question(), check_exact=True)
+
+
+class AtOnce(Executor):
+    """Does every task when it is submitted."""
+
+    def submit(self, function, *args, **options):
+        future = Future()
+        future.set_result(function(*args, **options))
+        return future
+
+
+class Counting(AtOnce):
+    """Counts what it is given."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def submit(self, function, *args, **options):
+        self.tasks.append(args)
+        return super().submit(function, *args, **options)
+
+
+def small_blocks(patch):
+    """Split work on the pool above into some hundred blocks."""
+    patch.setattr("mssim.replay._DRAWS_PER_TASK", 1500)
+    patch.setattr("mssim.exact._CELLS_PER_TASK", 1)
+
+
+def run(pool, executor=None, **options):
+    return evaluate(pool, RULES, BUDGETS, **{**OPTIONS, "executor": executor, **options})
+
+
+def n_blocks(pool):
+    seen = []
+    run(pool, progress=lambda *counts: seen.append(counts))
+    return seen[-1][1]
+
+
+def is_finite(result):
+    return all(np.isfinite(getattr(result, name)).all() for name in ARRAYS)
