@@ -1,8 +1,13 @@
-"""From a long table to the arrays of a pool: every check that recorded samples must pass."""
+"""From checked rows to the arrays of a pool: samples in order, and the answers of each question as its classes.
+
+A range of questions is looked at after the other, so that temporary arrays stay small however large the pool is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,293 +15,226 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mssim.errors import PoolError, choose_from
-from mssim.tables import KEYS, encode, encode_text, plain
+from mssim import tables
+from mssim.codes import Codes, narrow
+from mssim.errors import PoolError
+from mssim.gathering import Rows
+from mssim.row_checks import PER_SAMPLE
+from mssim.tables import KEYS, plain
 
-NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
-_VOTING = ("score", "confidence")  # numbers that can weigh a vote: every sample with an answer needs them
-_PER_SAMPLE = (*NUMBERS, "text", "finish_reason")
-_REQUIRED = ("question_id", "model", "sample_index", "answer")
+__all__ = ["assemble"]
+
 _MOST_CLASSES = 2**15 - 2
 
-Codes = NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of a table in pool order: models first, then questions, then samples."""
-
-    table: pa.Table
-    numbers: Codes  # where each row stood in the file, from 1, for messages
-    model: Codes
-    question: Codes
-    models: list[str]
-    question_ids: list[str]
-
-    def name(self, row: int) -> str:
-        index = self.table["sample_index"][row].as_py()
-        return (
-            f"row {self.numbers[row]} (question {self.question_ids[self.question[row]]!r}, "
-            f"model {self.models[self.model[row]]!r}, sample_index {index})"
-        )
-
-
-def assemble(table: pa.Table, row_numbers: Codes, questions: pa.Table | None = None) -> dict[str, Any]:
-    """Check the rows of a long table and turn them into the fields of a `Pool`.
+def assemble(rows: Rows, questions: pa.Table | None = None) -> dict[str, Any]:
+    """Turn rows into the fields of a `Pool`; samples or answers that contradict each other are refused.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        One row per sample.
-    row_numbers : ndarray of int64, shape (n_rows,)
-        Where each row stands in its file, from 1.
+    rows : Rows
+        What `gather` made of a long table.
     questions : pyarrow.Table, optional
         One row per question; without it, columns of the table that are constant within every question describe them.
     """
-    _require_columns(table)
-    table = _with_text_keys(table)
-    rows = _in_order(table, row_numbers, _question_ids(questions))
+    order = _order(rows)
     shape = (len(rows.models), len(rows.question_ids))
-    group = rows.model * shape[1] + rows.question
-    lengths = np.bincount(group, minlength=shape[0] * shape[1])
-    place = np.arange(group.size) - (np.cumsum(lengths) - lengths)[group]
-    cells = (rows.model, rows.question, place)
-    full_shape = (*shape, int(lengths.max()))
-
-    answer, labels = encode_text(rows.table["answer"])
-    correct = _correct(rows, answer, labels)
-    classes = _classes(rows, answer, labels, correct)
-    codes = np.full(full_shape, -1, np.int16)
-    codes[cells] = classes.pop("codes")
+    samples = _Samples(rows, order, _lengths(rows, shape))
+    full_shape = (*shape, int(samples.lengths.max()))
+    codes, classes = np.full(full_shape, -1, np.int16), _Classes(rows)
+    gaps = False
+    for part in samples.parts():
+        codes.reshape(-1)[part.cells] = classes.of(part)
+        gaps = gaps or not np.array_equal(rows.index[part.rows], part.places)
     numbers = {}
-    for name in [n for n in NUMBERS if n in rows.table.column_names]:
-        numbers[name] = np.full(full_shape, np.nan)
-        numbers[name][cells] = _numbers(rows, name, answer)
-    described, extra = _split_columns(rows, questions)
+    for name in list(rows.numbers):
+        numbers[name], values = np.full(full_shape, np.nan), np.concatenate(rows.numbers.pop(name))
+        for part in samples.parts():
+            numbers[name].reshape(-1)[part.cells] = values[part.rows]
     return {
         "models": tuple(rows.models),
-        "questions": described,
+        "questions": _described(rows, questions),
         "codes": codes,
-        "lengths": lengths.reshape(shape).astype(np.int32),
-        **classes,
+        "lengths": samples.lengths,
+        **classes.fields(),
         "numbers": numbers,
-        "extra": extra,
+        "extra": _extra(rows, order, gaps),
     }
 
 
-def _require_columns(table: pa.Table) -> None:
-    if table.num_rows == 0:
-        raise PoolError("the pool is empty: no row is there, or none fulfils the conditions; give one row per sample")
-    names = table.column_names
-    if "text" in names and "answer" not in names:
-        raise PoolError("these samples are texts that were not graded yet; run `mssim grade POOL --rule RULE` first")
-    for name in _REQUIRED:
-        if name not in names:
-            raise PoolError(f"column {name!r} is missing; rename the column that holds it: {choose_from(name, names)}")
-    if "correct" not in names and "truth" not in names:
-        raise PoolError(f"columns 'correct' and 'truth' are both missing; one is needed, the table has {names}")
+# Order ----------------------------------------------------------------------------------------------------------------
 
 
-def _with_text_keys(table: pa.Table) -> pa.Table:
-    """Read bytes in the key columns as text, and refuse lists and the like."""
-    for name in [name for name in KEYS if name in table.column_names]:
-        kind = table.schema.field(name).type
-        if pa.types.is_nested(kind):
-            raise PoolError(f"column {name!r} holds {kind}; write its values as text or numbers")
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            try:
-                table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
-            except pa.ArrowInvalid as error:
-                raise PoolError(f"column {name!r} holds bytes that are not UTF-8 text ({error})") from error
-    return table
-
-
-def _in_order(table: pa.Table, row_numbers: Codes, known: list[str] | None) -> _Rows:
-    model, models = _names(table, "model", row_numbers)
-    question, question_ids = _names(table, "question_id", row_numbers)
-    if known is not None:
-        question, question_ids = _known_order(question, question_ids, known)
-    index = _sample_index(table, row_numbers)
-    key = (model * len(question_ids) + question) * (int(index.max()) + 1) + index
-    if np.any(key[1:] <= key[:-1]):
-        order = np.argsort(key, kind="stable")
-        key, model, question, row_numbers = key[order], model[order], question[order], row_numbers[order]
-        table = table.take(pa.array(order))
-    rows = _Rows(table, row_numbers, model, question, models, question_ids)
-    repeated = np.nonzero(key[1:] == key[:-1])[0]
-    if repeated.size:
-        raise PoolError(_duplicate_message(rows, int(repeated[0])))
-    return rows
-
-
-def _names(table: pa.Table, column: str, row_numbers: Codes) -> tuple[Codes, list[str]]:
-    """Codes and names in order of first appearance."""
-    codes, labels = encode_text(table[column])
-    if (codes < 0).any():
-        raise PoolError(f"row {row_numbers[np.argmax(codes < 0)]}: {column} is empty; every sample needs one")
-    used = pd.unique(codes)
-    rank = np.zeros(len(labels), np.int64)
-    rank[used] = np.arange(used.size)
-    return rank[codes], [labels[code] for code in used]
-
-
-def _question_ids(questions: pa.Table | None) -> list[str] | None:
-    if questions is None:
+def _order(rows: Rows) -> Codes | None:
+    """Rows in pool order: models first, then questions, then samples; None if they are in that order already."""
+    n, step = rows.model.size, tables.BLOCK_ROWS
+    keys = (rows.model, rows.question, rows.index)
+    if all(_rising(*(key[i : i + step + 1] for key in keys)) for i in range(0, n, step)):
         return None
-    if "question_id" not in questions.column_names:
-        raise PoolError("questions.parquet does not fit: it has no column question_id")
-    return [str(name) for name in questions["question_id"].to_pylist()]
+    order = []
+    for model in range(len(rows.models)):
+        mine = np.nonzero(rows.model == model)[0]
+        question, index = rows.question[mine], rows.index[mine]
+        if not _rising(question, index):
+            by = np.lexsort((index, question))
+            mine, question, index = mine[by], question[by], index[by]
+            repeated = (question[1:] == question[:-1]) & (index[1:] == index[:-1])
+            if repeated.any():
+                first = int(np.argmax(repeated))
+                twins = mine[(question == question[first]) & (index == index[first])]
+                raise PoolError(_duplicate_message(rows, twins))
+        order.append(narrow(mine, n))
+    return np.concatenate(order)
 
 
-def _known_order(question: Codes, question_ids: list[str], known: list[str]) -> tuple[Codes, list[str]]:
-    place = {name: i for i, name in enumerate(known)}
-    unknown = [name for name in question_ids if name not in place]
-    if unknown or len(place) < len(known):
-        reason = f"question {unknown[0]!r} of samples.parquet is not in it" if unknown else "it repeats a question_id"
-        raise PoolError(f"questions.parquet does not fit: {reason}")
-    return np.array([place[name] for name in question_ids])[question], known
+def _rising(*keys: Codes) -> bool:
+    """Whether every row comes after the one before, by the first key, where that is equal by the second, ..."""
+    rising = np.zeros(keys[0].size - 1, dtype=bool)
+    for key in reversed(keys):
+        rising = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & rising)
+    return bool(rising.all())
 
 
-def _sample_index(table: pa.Table, row_numbers: Codes) -> Codes:
-    try:
-        values = table["sample_index"]
-        values = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-        index = values.cast(pa.int64())
-    except pa.ArrowInvalid as error:
-        raise PoolError(f"sample_index must hold whole numbers from 0 ({error})") from error
-    numbers = index.fill_null(-1).to_numpy()
-    if (numbers < 0).any():
-        row = int(np.argmax(numbers < 0))
-        raise PoolError(
-            f"row {row_numbers[row]}: sample_index is {table['sample_index'][row].as_py()}; "
-            "number the samples of a question and model from 0"
-        )
-    if numbers.max() > 2**31:  # huge ids: only their order matters
-        return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
-    return np.asarray(numbers)
-
-
-def _duplicate_message(rows: _Rows, row: int) -> str:
+def _duplicate_message(rows: Rows, twins: Codes) -> str:
     """Say which sample is there twice and which column tells the two apart."""
-    same = np.nonzero((rows.model == rows.model[row]) & (rows.question == rows.question[row]))[0]
-    index = rows.table["sample_index"].take(pa.array(same)).to_pylist()
-    twins = [int(r) for r, i in zip(same, index, strict=True) if i == rows.table["sample_index"][row].as_py()]
-    given = rows.table.take(pa.array(twins))
+    given = rows.extra.take(pa.array(twins)) if rows.extra.num_columns else rows.extra
     candidates = [
         name
         for name in given.column_names
-        if name not in (*KEYS, *_PER_SAMPLE, "sample_index", "correct")
+        if name not in (*KEYS, *PER_SAMPLE)
         and not pa.types.is_nested(given.schema.field(name).type)
         and len(given[name].unique()) == len(twins)
     ]
     # A setting of the run has few values over the whole table; a property of the sample has many.
-    candidates.sort(key=lambda name: len(rows.table[name].unique()))
+    candidates.sort(key=lambda name: len(rows.extra[name].unique()))
     remedy = "drop the repeated rows or number the samples anew"
     if candidates:
         name = candidates[0]
-        values = [str(value) for value in rows.table[name].unique().to_pylist()]
+        values = [str(value) for value in rows.extra[name].unique().to_pylist()]
         remedy = (
             f"column {name!r} separates them: choose one value with where={{{name!r}: ...}} ({', '.join(values[:8])})"
         )
-    return f"{len(twins)} rows for one sample, the second is {rows.name(twins[1])}; {remedy}"
+    return f"{len(twins)} rows for one sample, the second is {rows.name(int(twins[1]))}; {remedy}"
 
 
-def _correct(rows: _Rows, answer: Codes, labels: list[str]) -> NDArray[np.bool_]:
-    """Whether each row is right, from the column, else by comparing with truth."""
-    if "correct" not in rows.table.column_names:
-        truth, truths = encode_text(rows.table["truth"])
-        if (truth < 0).any():
-            row = int(np.argmax(truth < 0))
-            raise PoolError(f"{rows.name(row)}: truth is empty and there is no column 'correct'; give one of them")
-        place = {label: code for code, label in enumerate(labels)}
-        return np.asarray(answer == np.array([place.get(text, -2) for text in truths])[truth])
-    codes, values = encode(rows.table["correct"])
-    readings = {"true": 1, "1": 1, "1.0": 1, "false": 0, "0": 0, "0.0": 0}
-    read = np.array([readings.get(str(value).strip().lower(), -1) for value in values] + [-1])[codes]
-    unclear = (read < 0) & ((answer >= 0) | (codes >= 0))
-    if unclear.any():
-        row = int(np.argmax(unclear))
-        raise PoolError(f"{rows.name(row)}: correct is {rows.table['correct'][row].as_py()!r}; give true or false")
-    contradiction = (read == 1) & (answer < 0)
-    if contradiction.any():
-        row = int(np.argmax(contradiction))
-        raise PoolError(f"{rows.name(row)} is correct but has no answer; give the answer or set correct to false")
-    return np.asarray(read == 1)
+def _lengths(rows: Rows, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """How many samples each model has of each question."""
+    lengths, step = np.zeros(shape[0] * shape[1], np.int64), tables.BLOCK_ROWS
+    for i in range(0, rows.model.size, step):
+        group = rows.model[i : i + step].astype(np.int64) * shape[1] + rows.question[i : i + step]
+        lengths += np.bincount(group, minlength=lengths.size)
+    return lengths.reshape(shape).astype(np.int32)
 
 
-def _classes(rows: _Rows, answer: Codes, labels: list[str], correct: NDArray[np.bool_]) -> dict[str, Any]:
-    """Number the answers of each question; one that is both right and wrong is refused."""
-    n_questions = len(rows.question_ids)
-    voting = np.nonzero(answer >= 0)[0]
-    pair = rows.question[voting] * len(labels) + answer[voting]
-    flat, pairs = pd.factorize(pair, sort=True)
-    right = np.bincount(flat, weights=correct[voting], minlength=pairs.size)
-    total = np.bincount(flat, minlength=pairs.size)
-    mixed = np.nonzero((right > 0) & (right < total))[0]
-    if mixed.size:
-        raise PoolError(_mixed_message(rows, voting[flat == mixed[0]], labels[pairs[mixed[0]] % len(labels)], correct))
-    offsets = (
-        np.searchsorted(pairs, np.arange(n_questions + 1) * len(labels)) if pairs.size else np.zeros(n_questions + 1)
-    )
-    offsets = offsets.astype(np.int64)
-    if np.diff(offsets).max() > _MOST_CLASSES:
-        question = rows.question_ids[int(np.diff(offsets).argmax())]
-        raise PoolError(f"question {question!r} has more than {_MOST_CLASSES} different answers; grade them into fewer")
-    codes = np.full(answer.size, -1, np.int64)
-    codes[voting] = flat - offsets[rows.question[voting]]
-    return {
-        "codes": codes,
-        "class_offsets": offsets,
-        "class_correct": right > 0,
-        "class_labels": pa.array(labels, pa.string()).take(pa.array(pairs % max(len(labels), 1))),
-    }
+@dataclass(frozen=True)
+class _Part:
+    """The samples of some questions, models first, then questions, then samples."""
+
+    n_questions: int
+    rows: Codes
+    question: Codes  # from 0 within the part
+    places: Codes  # among the samples of the same model and question
+    cells: Codes  # in flattened arrays [model, question, sample]
 
 
-def _mixed_message(rows: _Rows, members: Codes, label: str, correct: NDArray[np.bool_]) -> str:
-    yes, no = int(members[correct[members]][0]), int(members[~correct[members]][0])
+@dataclass(frozen=True)
+class _Samples:
+    """All samples, in pool order."""
+
+    rows: Rows
+    order: Codes | None
+    lengths: NDArray[np.int32]
+
+    def parts(self) -> Iterator[_Part]:
+        n_models, n_questions = self.lengths.shape
+        starts = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
+        width = int(self.lengths.max())
+        before = np.cumsum(self.lengths.sum(axis=0)) - self.lengths.sum(axis=0)
+        _, edges = np.unique(before // tables.BLOCK_ROWS, return_index=True)
+        for first, last in pairwise([*edges.tolist(), n_questions]):
+            groups = np.arange(n_models)[:, None] * n_questions + np.arange(first, last)
+            lengths = self.lengths[:, first:last].ravel()
+            group = np.repeat(groups.ravel(), lengths)
+            spans = [np.arange(starts[row[0]], starts[row[-1] + 1]) for row in groups]
+            rows = np.concatenate(spans)
+            places = rows - starts[group]
+            question = np.repeat(np.tile(np.arange(last - first), n_models), lengths)
+            cells = group * width + places
+            yield _Part(last - first, rows if self.order is None else self.order[rows], question, places, cells)
+
+
+# Classes --------------------------------------------------------------------------------------------------------------
+
+
+class _Classes:
+    """Numbers the answers of each question; one that is both right and wrong is refused."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        ranks, self._labels = rows.answers.in_order()
+        self._ranks = np.append(ranks, -1)
+        self._counts: list[Codes] = [np.zeros(1, np.int64)]
+        self._correct: list[NDArray[np.bool_]] = []
+        self._label: list[Codes] = []
+
+    def of(self, part: _Part) -> Codes:
+        """Class of each sample, numbered within its question in the order of the labels; -1 = no answer."""
+        answer, n_labels = self._ranks[self._rows.answer[part.rows]], max(len(self._labels), 1)
+        voting = np.nonzero(answer >= 0)[0]
+        correct, question = self._rows.right[part.rows[voting]], part.question[voting]
+        flat, pairs = pd.factorize(question * n_labels + answer[voting], sort=True)
+        right, total = np.bincount(flat[correct], minlength=pairs.size), np.bincount(flat, minlength=pairs.size)
+        mixed = np.nonzero((right > 0) & (right < total))[0]
+        if mixed.size:
+            members = part.rows[voting[flat == mixed[0]]]
+            raise PoolError(_mixed_message(self._rows, members, self._labels[int(pairs[mixed[0]]) % n_labels].as_py()))
+        counts = np.bincount(pairs // n_labels, minlength=part.n_questions)
+        if counts.max() > _MOST_CLASSES:
+            name = self._rows.question_ids[sum(map(len, self._counts)) - 1 + int(counts.argmax())]
+            raise PoolError(f"question {name!r} has more than {_MOST_CLASSES} different answers; grade them into fewer")
+        self._counts.append(counts)
+        self._correct.append(right > 0)
+        self._label.append(narrow(pairs % n_labels, n_labels))
+        codes = np.full(answer.size, -1, np.int16)
+        codes[voting] = flat - (np.cumsum(counts) - counts)[question]
+        return codes
+
+    def fields(self) -> dict[str, Any]:
+        """Classes of all questions, as a pool has them."""
+        return {
+            "class_offsets": np.cumsum(np.concatenate(self._counts)),
+            "class_correct": np.concatenate(self._correct),
+            "class_labels": self._labels.take(pa.array(np.concatenate(self._label))),
+        }
+
+
+def _mixed_message(rows: Rows, members: Codes, label: str) -> str:
+    right = rows.right[members]
+    yes, no = int(members[right][0]), int(members[~right][0])
     return (
         f"answer {label!r} is right in {rows.name(yes)} and wrong in {rows.name(no)}; "
         "one answer to a question is right or wrong: grade again, or give different answers different names"
     )
 
 
-def _numbers(rows: _Rows, name: str, answer: Codes) -> NDArray[np.float64]:
-    try:
-        values = rows.table[name].cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise PoolError(f"column {name!r} must hold numbers ({error})") from error
-    empty = values.is_null().to_numpy()
-    numbers = values.fill_null(np.nan).to_numpy()
-    bad = ~np.isfinite(numbers) & ~empty
-    if name in _VOTING:
-        bad |= empty & (answer >= 0)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise PoolError(f"{rows.name(row)}: {name} is {values[row].as_py()}; give a finite number or drop the column")
-    return np.asarray(numbers)
+# Columns --------------------------------------------------------------------------------------------------------------
 
 
-def _split_columns(rows: _Rows, questions: pa.Table | None) -> tuple[pd.DataFrame, pa.Table]:
-    """Columns that describe questions, and those that describe samples."""
-    others = [n for n in rows.table.column_names if n not in (*_REQUIRED, *NUMBERS, "correct")]
-    _, first = np.unique(rows.question, return_index=True)
+def _described(rows: Rows, questions: pa.Table | None) -> pd.DataFrame:
     if questions is not None:
-        constant = [name for name in others if name in questions.column_names]
-        described = questions.to_pandas()
+        described: pd.DataFrame = questions.to_pandas()
     else:
-        constant = [n for n in others if n not in _PER_SAMPLE and _is_constant(rows.table[n], rows.question, first)]
-        described = rows.table.select(constant).take(pa.array(first)).to_pandas()
+        described = rows.questions.to_pandas()
         described.insert(0, "question_id", rows.question_ids)
-    extra = rows.table.select([name for name in others if name not in constant])
-    dense = np.concatenate([[0], np.cumsum(np.diff(rows.model * len(rows.question_ids) + rows.question) != 0)])
-    index = rows.table["sample_index"].cast(pa.int64()).to_numpy()
-    place = np.arange(index.size) - np.nonzero(np.diff(dense, prepend=-1))[0][dense]
-    if not np.array_equal(index, place):  # gaps: the numbers themselves are recorded facts
-        extra = extra.append_column("sample_index", pa.array(index))
     described["question_id"] = described["question_id"].astype(str)
-    return described.apply(plain), extra
+    plainly: pd.DataFrame = described.apply(plain)
+    return plainly
 
 
-def _is_constant(column: pa.ChunkedArray, question: Codes, first: Codes) -> bool:
-    codes = encode(column)[0]
-    return bool(np.array_equal(codes, codes[first][question]))
+def _extra(rows: Rows, order: Codes | None, gaps: bool) -> pa.Table:
+    """Columns per sample, in pool order."""
+    columns = {name: rows.extra[name] for name in rows.extra.column_names}
+    if gaps:  # the numbers themselves are recorded facts
+        columns["sample_index"] = pa.chunked_array([pa.array(rows.index.astype(np.int64))])
+    extra = pa.table(columns)
+    return extra if order is None or not columns else extra.take(pa.array(order))

@@ -1,5 +1,7 @@
 """The files of a pool folder: samples.parquet, questions.parquet and pool.json, which names their checksums.
 
+Samples may be split over several files, samples-*.parquet, which are one table in the order of their names.
+
 Changed files appear together or not at all: they are written to a folder inside the pool folder, which one rename makes
 valid. Whatever else lies in the folder (a recorder's journal, a data card) is never touched.
 """
@@ -14,6 +16,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,8 @@ from mssim.errors import PoolError
 
 SCHEMA = 1
 _NEXT = ".next"
-_TABLES = ("samples.parquet", "questions.parquet")
+_SAMPLES, _SPLIT = "samples.parquet", "samples-*.parquet"
+_TABLES = (_SAMPLES, "questions.parquet")
 
 
 def current(folder: Path, name: str) -> Path:
@@ -33,6 +37,16 @@ def current(folder: Path, name: str) -> Path:
     """
     changed = folder / _NEXT / name
     return changed if changed.exists() else folder / name
+
+
+def sample_files(folder: Path) -> list[Path]:
+    """Files with the samples of a folder, in order: one, several if they are split, or none."""
+    whole, split = current(folder, _SAMPLES), sorted(folder.glob(_SPLIT))
+    if whole != folder / _SAMPLES:  # valid already; what it replaces may still be there
+        return [whole]
+    if split and whole.is_file():
+        raise PoolError(f"{folder} has {_SAMPLES} and {split[0].name}; take away which of them is not the pool")
+    return split or [whole] * whole.is_file()
 
 
 @contextmanager
@@ -65,6 +79,9 @@ def _put_in_place(folder: Path) -> None:
     changed = folder / _NEXT
     if not changed.is_dir():
         return
+    if (changed / _SAMPLES).exists():
+        for path in folder.glob(_SPLIT):
+            path.unlink(missing_ok=True)  # the new file replaces them all
     for path in sorted(changed.iterdir()):
         with suppress(FileNotFoundError):  # another process does the same
             path.replace(folder / path.name)
@@ -81,7 +98,8 @@ def _clear_away(folder: Path) -> None:
 
 def write_info(part: Path, folder: Path, info: Mapping[str, Any]) -> None:
     """Write pool.json to `part`, with the schema version and the checksum of every table there or left in `folder`."""
-    written = [part / name if (part / name).exists() else folder / name for name in _TABLES]
+    split = [] if (part / _SAMPLES).exists() else sorted({p.name for at in (part, folder) for p in at.glob(_SPLIT)})
+    written = [part / name if (part / name).exists() else folder / name for name in (*_TABLES, *split)]
     described = {**info, "schema": SCHEMA, "files": {path.name: sha256(path) for path in written if path.exists()}}
     try:
         text = json.dumps(described, indent=2, ensure_ascii=False)
@@ -113,6 +131,10 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
             raise PoolError(f"{folder}: {name} is missing, but pool.json lists it; restore it")
         if sha256(path) != expected:
             raise PoolError(f"{path} is not the file that pool.json describes (sha256 differs); restore it")
+    if any(fnmatch(name, pattern) for name in files for pattern in (_SAMPLES, _SPLIT)):
+        for path in sample_files(folder):
+            if path.name not in files:
+                raise PoolError(f"{path} is not listed in pool.json; take it away, or list it there with its sha256")
 
 
 def sha256(path: Path) -> str:

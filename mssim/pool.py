@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,16 +20,17 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mssim import tables
 from mssim.assemble import assemble
 from mssim.errors import PoolError, PoolWarning, choose_from, whole_number
-from mssim.folder import check_files, current, folder_update, read_info, write_info
-from mssim.tables import Where, conditions, encode, matches, plain, read_table, table_from_frame
+from mssim.folder import check_files, current, folder_update, read_info, sample_files, write_info
+from mssim.gathering import gather
+from mssim.oddities import no_votes, oddities
+from mssim.row_blocks import RowBlock, blocks_of, read_files
+from mssim.tables import Where, conditions, matches, plain, read_table, table_from_frame
+from mssim.unfolding import long_tables, write_samples
 
 __all__ = ["Pool", "load_pool"]
-
-_SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
-_MANY_WITHOUT_ANSWER = 0.05
-LONG_TEXT = 40  # characters; shorter ones repeat by chance
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,10 +132,14 @@ class Pool:
     def fingerprint(self) -> str:
         """SHA-256 of everything that a replay can depend on, as hexadecimal text."""
         digest = hashlib.sha256(json.dumps([self.models, self.question_ids]).encode())
-        for array in (np.where(self.recorded, self.codes, -2), self.lengths, self.class_offsets, self.class_correct):
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for m in range(len(self.models)):
+            digest.update(np.ascontiguousarray(np.where(self.recorded_of(m), self.codes[m], -2)).data)
+        for array in (self.lengths, self.class_offsets, self.class_correct):
+            digest.update(np.ascontiguousarray(array).data)
         for name in sorted(self.numbers):
-            digest.update(name.encode() + np.ascontiguousarray(self.numbers[name]).tobytes())
+            digest.update(name.encode())
+            for values in self.numbers[name]:
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
     @property
@@ -141,13 +147,27 @@ class Pool:
         """Whether a sample was recorded at each place of `codes`."""
         return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
 
+    def recorded_of(self, model: int) -> NDArray[np.bool_]:
+        """Whether a sample was recorded at each place of `codes` of a model, given its position."""
+        return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[model][:, None])
+
+    def _parts(self) -> Iterator[slice]:
+        """Questions, so many at a time that temporary arrays of one model stay small."""
+        step = max(1, tables.BLOCK_ROWS // max(self.codes.shape[2], 1))
+        return (slice(q, q + step) for q in range(0, len(self.questions), step))
+
     def sample_correct(self) -> NDArray[np.bool_]:
         """Whether each sample is right, in the shape of codes."""
+        correct = np.zeros(self.codes.shape, dtype=bool)
         if not self.class_correct.size:
-            return np.zeros(self.codes.shape, dtype=bool)
-        index = np.clip(self.codes, 0, None) + self.class_offsets[:-1, None]
-        right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
-        return np.asarray(right & (self.codes >= 0) & self.recorded)
+            return correct
+        for m, part in product(range(len(self.models)), self._parts()):
+            codes = self.codes[m, part]
+            index = np.clip(codes, 0, None) + self.class_offsets[:-1][part, None]
+            right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
+            recorded = np.arange(self.codes.shape[2]) < self.lengths[m, part, None]
+            correct[m, part] = right & (codes >= 0) & recorded
+        return correct
 
     def number(self, column: str) -> NDArray[np.float64]:
         """Return a number of each sample, in the shape of codes: one of `numbers`, or an extra column of numbers.
@@ -195,7 +215,7 @@ class Pool:
         pool = self
         per_sample = [c for c in conditions(where) if c[0] not in self.questions.columns]
         if per_sample:
-            pool = from_table(pool._to_table(), per_sample, pool.info)
+            pool = from_blocks(blocks_of(long_tables(pool)), per_sample, pool.info)
         per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
         keep = matches(table_from_frame(pool.questions), per_question)
         if questions is not None:
@@ -213,26 +233,31 @@ class Pool:
         return pool._take(rows, np.nonzero(keep)[0])
 
     def _take(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> Pool:
-        lengths = self.lengths[np.ix_(models, questions)]
+        chosen = np.ix_(models, questions)
+        lengths = self.lengths[chosen]
         width = int(lengths.max(initial=0))
         counts = np.diff(self.class_offsets)[questions]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         classes = np.repeat(self.class_offsets[questions] - offsets[:-1], counts) + np.arange(offsets[-1])
-        cells = np.ix_(models, questions, np.arange(width))
-        row_of = np.cumsum(self.recorded).reshape(self.codes.shape) - 1  # row of a sample in `extra`
-        samples = row_of[cells][np.arange(width) < lengths[:, :, None]]
         return replace(
             self,
             models=tuple(self.models[i] for i in models),
             questions=self.questions.iloc[questions].reset_index(drop=True),
-            codes=self.codes[cells],
+            codes=np.ascontiguousarray(self.codes[:, :, :width][chosen]),
             lengths=lengths,
             class_offsets=offsets,
             class_correct=self.class_correct[classes],
             class_labels=self.class_labels.take(pa.array(classes)),
-            numbers={name: values[cells] for name, values in self.numbers.items()},
-            extra=self.extra.take(pa.array(samples)) if self.extra.num_columns else self.extra,
+            numbers={n: np.ascontiguousarray(values[:, :, :width][chosen]) for n, values in self.numbers.items()},
+            extra=self.extra.take(pa.array(self._rows(*chosen))) if self.extra.num_columns else self.extra,
         )
+
+    def _rows(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> NDArray[np.int64]:
+        """Rows of `extra` that belong to models and questions, given as an open mesh."""
+        flat = self.lengths.ravel().astype(np.int64)
+        starts = (np.cumsum(flat) - flat).reshape(self.lengths.shape)[models, questions].ravel()
+        lengths = self.lengths[models, questions].ravel().astype(np.int64)
+        return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
 
     def describe(self) -> pd.DataFrame:
         """One row per model: questions, samples per question, and what the samples are like.
@@ -244,14 +269,15 @@ class Pool:
             no_answer, share of samples without an answer; distinct_answers, mean number per question; accuracy of a
             single sample; top_share, mean share of the most frequent answer.
         """
-        correct = self.sample_correct()
         rows = []
         for m, model in enumerate(self.models):
             asked = self.lengths[m] > 0
             lengths = self.lengths[m][asked]
             counts = self.class_counts(model)
-            classes = np.split(counts, self.class_offsets[1:-1])
-            silent = int(self.lengths[m].sum()) - int(counts.sum())
+            right = self._sums(np.where(self.class_correct, counts, 0))[asked]
+            several = np.diff(self.class_offsets) > 0
+            top = np.zeros(asked.size, np.int64)
+            top[several] = np.maximum.reduceat(counts, self.class_offsets[:-1][several]) if several.any() else 0
             rows.append(
                 {
                     "model": model,
@@ -259,15 +285,17 @@ class Pool:
                     "samples_min": int(lengths.min()),
                     "samples_median": float(np.median(lengths)),
                     "samples_max": int(lengths.max()),
-                    "no_answer": silent / int(lengths.sum()),
-                    "distinct_answers": np.mean([(c > 0).sum() for c, a in zip(classes, asked, strict=True) if a]),
-                    "accuracy": float(np.mean(correct[m][asked].sum(axis=1) / lengths)),
-                    "top_share": float(
-                        np.mean([c.max(initial=0) for c, a in zip(classes, asked, strict=True) if a] / lengths)
-                    ),
+                    "no_answer": (int(self.lengths[m].sum()) - int(counts.sum())) / int(self.lengths[m].sum()),
+                    "distinct_answers": np.mean(self._sums(counts > 0)[asked]),
+                    "accuracy": float(np.mean(right / lengths)),
+                    "top_share": float(np.mean(top[asked] / lengths)),
                 }
             )
         return pd.DataFrame(rows)
+
+    def _sums(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Sum of what the classes of each question have."""
+        return np.diff(np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[self.class_offsets])
 
     def class_counts(self, model: str) -> NDArray[np.int64]:
         """How many samples of a model fall in each answer class.
@@ -278,34 +306,19 @@ class Pool:
             In the order of `class_labels`; question q has rows class_offsets[q] to class_offsets[q + 1].
         """
         m = self.model_index(model)
-        voting = (self.codes[m] >= 0) & self.recorded[m]
-        flat = (self.codes[m] + self.class_offsets[:-1, None])[voting]
-        return np.bincount(flat, minlength=len(self.class_correct))
+        counts = np.zeros(len(self.class_correct), np.int64)
+        for part in self._parts():
+            offsets = self.class_offsets[:-1][part, None]
+            voting = (self.codes[m, part] >= 0) & (np.arange(self.codes.shape[2]) < self.lengths[m, part, None])
+            first, last = offsets[0, 0], self.class_offsets[1:][part][-1]
+            flat = (self.codes[m, part] + (offsets - first))[voting]
+            counts[first:last] = np.bincount(flat, minlength=last - first)
+        return counts
 
     def to_frame(self) -> pd.DataFrame:
         """Return the long frame, one row per sample, that `from_frame` reads."""
-        frame: pd.DataFrame = self._to_table().to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(long_tables(self)).to_pandas()
         return frame.apply(plain)
-
-    def _to_table(self, *, questions: bool = True) -> pa.Table:
-        model, question, sample = np.nonzero(self.recorded)
-        codes = self.codes[model, question, sample]
-        label = pa.array(codes + self.class_offsets[question], mask=codes < 0)
-        columns = {
-            "question_id": pa.array(self.question_ids).take(pa.array(question)),
-            "model": pa.array(self.models).take(pa.array(model)),
-            "sample_index": pa.array(sample),
-            "answer": self.class_labels.take(label),
-            "correct": pa.array(self.sample_correct()[model, question, sample]),
-        }
-        columns |= {
-            name: pa.array(values[model, question, sample], from_pandas=True) for name, values in self.numbers.items()
-        }
-        columns |= {name: self.extra[name] for name in self.extra.column_names}
-        if questions:
-            described = table_from_frame(self.questions.drop(columns="question_id")).take(pa.array(question))
-            columns |= {name: described[name] for name in described.column_names}
-        return pa.table(columns)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the pool folder: samples.parquet, questions.parquet, pool.json.
@@ -319,49 +332,14 @@ class Pool:
         if target.exists() and not current(target, "pool.json").is_file():
             raise PoolError(f"{target} is not a pool folder, so it is not overwritten; choose another path")
         with folder_update(target) as part:
-            pa.parquet.write_table(self._to_table(questions=False), part / "samples.parquet", compression="zstd")
+            write_samples(self, part / "samples.parquet")
             pa.parquet.write_table(table_from_frame(self.questions), part / "questions.parquet", compression="zstd")
             counts = {"questions": len(self.questions), "models": len(self.models), "samples": int(self.lengths.sum())}
             write_info(part, target, {**self.info, "counts": counts})
 
     def warnings(self) -> list[str]:
         """What a reader of results from this pool should know; `load_pool` warns of each."""
-        found = []
-        recorded = self.lengths[self.lengths > 0]
-        if recorded.size and recorded.min() < recorded.max():
-            found.append(
-                f"samples per question and model range from {recorded.min()} to {recorded.max()}; "
-                "budgets are limited by the fewest (select with min_samples=)"
-            )
-        for model, lengths in zip(self.models, self.lengths, strict=True):
-            missing = int((lengths == 0).sum())
-            if missing:
-                found.append(
-                    f"model {model!r} has no sample for {missing} of {lengths.size} questions (select min_samples=1)"
-                )
-        silent = (self.codes < 0) & self.recorded
-        for m, model in enumerate(self.models):
-            share = silent[m].sum() / max(int(self.lengths[m].sum()), 1)
-            if share > _MANY_WITHOUT_ANSWER:
-                found.append(f"model {model!r} gives no answer in {share:.1%} of its samples; they cost but never vote")
-        row_model, _, _ = np.nonzero(self.recorded)
-        for name in sorted(_SETTINGS.intersection(self.extra.column_names)):
-            codes, values = encode(self.extra[name])
-            # A setting may belong to a model; within one it is a mixture.
-            if len(pd.unique(row_model * (len(values) + 1) + codes)) > len(self.models):
-                shown = ", ".join(map(str, values[:5])) + (", ..." if len(values) > 5 else "")
-                found.append(f"mixed settings: column {name!r} varies within a model ({shown}); choose one with where=")
-        return found + self._repeated_texts()
-
-    def _repeated_texts(self) -> list[str]:
-        if "text" not in self.extra.column_names:
-            return []
-        codes, texts = encode(self.extra["text"])
-        long = np.array([isinstance(text, str) and len(text) >= LONG_TEXT for text in texts] + [False])
-        model, question, _ = np.nonzero(self.recorded)
-        kept = long[codes]
-        group = (model * len(self.questions) + question)[kept] * max(len(texts), 1) + codes[kept]
-        return repeated_texts(int(kept.sum()) - len(pd.unique(group)), int(kept.sum()))
+        return oddities(self)
 
     def __repr__(self) -> str:
         low, high = int(self.lengths.min()), int(self.lengths.max())
@@ -379,8 +357,9 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     Parameters
     ----------
     path : path
-        A folder written by `Pool.save`, a folder with a samples.parquet, or one Parquet, CSV or JSONL file with the
-        columns that `Pool.from_frame` asks for.
+        A folder written by `Pool.save`, a folder with samples.parquet or several samples-*.parquet (one table, in the
+        order of their names), or one Parquet, CSV or JSONL file with the columns that `Pool.from_frame` asks for.
+        Parquet is read by block, so that no more than one is in memory beside the pool.
     where : mapping or sequence of (column, operator, value), optional
         Rows to take, e.g. ``{"prompt": "concise"}``, ``{"topic": ["Math", "Law"]}`` or ``[("topic", "!=", "Math")]``.
 
@@ -402,48 +381,31 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     source = Path(path)
     if not source.exists():
         raise PoolError(f"{source} does not exist; give a pool folder or a .parquet, .csv or .jsonl table")
-    if source.is_dir() and not current(source, "samples.parquet").is_file():
+    files = sample_files(source) if source.is_dir() else [source]
+    if not files:
         raise PoolError(f"{source} has no samples.parquet; give a pool folder or a .parquet, .csv or .jsonl table")
     if current(source, "pool.json").exists():
         pool = _load_folder(source)
         pool = pool if where is None else pool.select(where=where)
     else:
-        table = read_table(source / "samples.parquet" if source.is_dir() else source)
-        pool = from_table(table, where, {})
+        pool = from_blocks(read_files(files), where, {})
     for message in [*pool.warnings(), *no_votes(pool)]:
         warnings.warn(message, PoolWarning, stacklevel=2)
     return pool
 
 
-def repeated_texts(repeats: int, long: int) -> list[str]:
-    """Say that texts repeat an earlier one of the same model and question, if many do."""
-    if repeats <= 0.01 * long:
-        return []
-    return [
-        f"{repeats} of {long} long texts repeat an earlier one of the same model and question: "
-        "a cache or a fixed seed may have collapsed the samples"
-    ]
-
-
-def no_votes(pool: Pool) -> list[str]:
-    """Say that samples have no answers to vote on, if it is so: no oddity, but to be known before they are counted."""
-    if pool.info.get("votes") is not False:
-        return []
-    return [
-        "these samples were recorded as right or wrong, without answers: each is an answer of its own, so votes say "
-        "nothing; pass_at_k and best-of-N do"
-    ]
+def from_blocks(
+    blocks: Iterable[RowBlock], where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
+) -> Pool:
+    """Make a pool from blocks of a long table, as `Pool.from_frame` does, and a table of questions."""
+    return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))
 
 
 def from_table(
     table: pa.Table, where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
 ) -> Pool:
-    """Make a pool from a long table, as `Pool.from_frame` does, and a table of questions."""
-    mask = matches(table, where)
-    numbers = np.nonzero(mask)[0] + 1
-    if numbers.size < table.num_rows:
-        table = table.filter(pa.array(mask))
-    return Pool(**assemble(table, numbers, questions), info=dict(info))
+    """Make a pool from a long table that is in memory."""
+    return from_blocks(blocks_of([table]), where, info, questions)
 
 
 def _load_folder(folder: Path) -> Pool:
@@ -451,8 +413,8 @@ def _load_folder(folder: Path) -> Pool:
     check_files(folder, info.pop("files", {}))
     info.pop("counts", None)
     questions = current(folder, "questions.parquet")
-    return from_table(
-        read_table(current(folder, "samples.parquet")),
+    return from_blocks(
+        read_files(sample_files(folder)),
         None,
         info,
         read_table(questions) if questions.exists() else None,

@@ -1,4 +1,4 @@
-"""Long tables in any of the accepted formats: reading, choosing rows, and text columns as codes.
+"""Long tables in any of the accepted formats: reading them whole or block by block, and choosing rows.
 
 Text is never trusted: nothing here unpickles, evaluates or guesses types of answers.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,13 +20,31 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mssim.codes import as_text, encode, encode_text, is_missing
 from mssim.errors import PoolError, choose_from
+
+__all__ = [
+    "BLOCK_ROWS",
+    "KEYS",
+    "Conditions",
+    "Where",
+    "conditions",
+    "cut",
+    "encode",
+    "encode_text",
+    "matches",
+    "plain",
+    "read_blocks",
+    "read_table",
+    "table_from_frame",
+]
 
 Where = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 
 KEYS = ("question_id", "model", "answer", "truth")
 _FORMATS = (".parquet", ".csv", ".jsonl")
 _DEEPEST = 50  # levels of nesting in a value
+BLOCK_ROWS = 2**20  # few enough that temporary arrays of a block are small, enough that blocks are few
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
@@ -38,21 +57,63 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise PoolError(f"{path}: a table is one of {', '.join(_FORMATS)}, or a folder with samples.parquet")
-    try:
+    with _sound(path):
         table = reader(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PoolError(f"{path}: cannot be read, is it damaged or truncated? ({reason})") from error
     _once(table.column_names)
     return table
 
 
+def read_blocks(path: Path, *, without: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """Read a file as tables of some `BLOCK_ROWS` rows: of a Parquet file no more is in memory; at least one."""
+    if path.suffix.lower() == ".parquet":
+        with _sound(path):
+            yield from _parquet_blocks(path, without)
+    else:
+        yield from cut(read_table(path).drop_columns(without))
+
+
+def cut(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into blocks, at least one."""
+    for start in range(0, max(table.num_rows, 1), BLOCK_ROWS):
+        yield table.slice(start, BLOCK_ROWS)
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PoolError(f"{path}: cannot be read, is it damaged or truncated? ({reason})") from error
+
+
 def _parquet(path: Path) -> pa.Table:
-    present = pa.parquet.read_schema(path)
-    text = [field.name for field in present if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    table = pa.parquet.read_table(path, read_dictionary=[name for name in text if name in (*KEYS, "text")])
-    table.validate(full=True)  # text that is not UTF-8 and codes beyond a dictionary: no format check sees them
-    return table.replace_schema_metadata(None)  # what pandas notes about an index is not to be trusted either
+    return pa.concat_tables(_parquet_blocks(path))
+
+
+def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Table]:
+    schema = pa.parquet.read_schema(path)
+    _once(schema.names)
+    text = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    coded = [name for name in text if name in (*KEYS, "text")]
+    with pa.parquet.ParquetFile(path, read_dictionary=coded) as file:
+        names = [name for name in schema.names if name not in without]
+        batches: list[pa.RecordBatch] = []
+        rows, nothing = 0, True
+        for batch in file.iter_batches(BLOCK_ROWS, columns=names):
+            batch.validate(full=True)  # text that is not UTF-8, codes beyond a dictionary: no format check sees them
+            batches, rows, nothing = [*batches, batch], rows + batch.num_rows, False
+            if rows >= BLOCK_ROWS:
+                yield _joined(batches)
+                batches, rows = [], 0
+        if batches or nothing:
+            yield _joined(batches, pa.schema([file.schema_arrow.field(name) for name in names]))
+
+
+def _joined(batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> pa.Table:
+    # What pandas notes about an index is not to be trusted either.
+    return pa.Table.from_batches(batches, None if batches else schema).replace_schema_metadata(None)
 
 
 def _csv(path: Path, text: Sequence[str]) -> pa.Table:
@@ -104,7 +165,7 @@ def table_from_frame(frame: pd.DataFrame) -> pa.Table:
         try:
             columns[str(name)] = pa.array(values, from_pandas=True)
         except (pa.ArrowException, OverflowError):
-            columns[str(name)] = pa.array([None if _missing(v) else _as_text(v) for v in values], pa.string())
+            columns[str(name)] = pa.array([None if is_missing(v) else as_text(v) for v in values], pa.string())
     return pa.table(columns)
 
 
@@ -115,46 +176,9 @@ def _once(names: list[str]) -> None:
         raise PoolError(f"column {repeated[0]!r} is there {counts[repeated[0]]} times; name each column once")
 
 
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
-
-
-def _as_text(value: Any) -> str:
-    """Write a value so that 7, 7.0 and "7" are the same text."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        value = int(value)
-    return value if isinstance(value, str) else str(value)
-
-
 def plain(column: pd.Series[Any]) -> pd.Series[Any]:
     """Undo dictionary encoding, so that frames hold plain values."""
     return column.astype(column.cat.categories.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else column
-
-
-def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
-    """Return a code per row (-1 = missing) and the distinct values."""
-    if pa.types.is_nested(column.type):  # lists and the like: compared as they are written
-        rows = column.to_pylist()
-        _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
-        missing = np.array([row is None for row in rows], dtype=bool)
-        return np.where(missing, -1, place).astype(np.int64), [rows[i] for i in first]
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    chunks = column.unify_dictionaries().chunks
-    if not chunks:
-        return np.zeros(0, np.int64), []
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks]
-    return np.concatenate(codes).astype(np.int64), chunks[0].dictionary.to_pylist()
-
-
-def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
-    """Return a code per row and the sorted distinct texts; missing, empty and blank values have code -1."""
-    codes, values = encode(column)
-    texts = ["" if _missing(value) else _as_text(value) for value in values]
-    labels = sorted({text for text in texts if text.strip()})
-    place = {label: code for code, label in enumerate(labels)}
-    translate = np.array([place.get(text, -1) for text in texts] + [-1], dtype=np.int64)
-    return translate[codes], labels
 
 
 def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
@@ -174,17 +198,44 @@ def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
 
 def matches(table: pa.Table, where: Where | None) -> NDArray[np.bool_]:
     """Return a mask of the rows that fulfil all conditions."""
-    mask = np.ones(table.num_rows, dtype=bool)
-    for column, operator, wanted in conditions(where):
-        if column not in table.column_names:
-            raise PoolError(f"where: no column {column!r}; {choose_from(column, table.column_names)}")
-        codes, values = encode(table[column])
-        for one in {"==": [wanted], "in": wanted}.get(operator, []):
-            if not any(_fulfils(column, value, "==", one) for value in values):
-                raise PoolError(f"where: {column}={one!r} fits no row; {choose_from(str(one), map(str, values))}")
-        chosen = [_fulfils(column, value, operator, wanted) for value in values]
-        mask &= np.array([*chosen, operator in ("!=", "not in")])[codes]  # the last is for rows without a value
+    chosen = Conditions(where)
+    mask = chosen.mask(table)
+    chosen.require_use()
     return mask
+
+
+class Conditions:
+    """Conditions on rows that come block by block."""
+
+    def __init__(self, where: Where | None) -> None:
+        self._all = conditions(where)
+        self._values: list[dict[str, None]] = [{} for _ in self._all]  # seen so far, for messages
+        self._unused = [list({"==": [wanted], "in": wanted}.get(operator, [])) for _, operator, wanted in self._all]
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def mask(self, table: pa.Table) -> NDArray[np.bool_]:
+        """Return a mask of the rows that fulfil all conditions."""
+        mask = np.ones(table.num_rows, dtype=bool)
+        for i, (column, operator, wanted) in enumerate(self._all):
+            if column not in table.column_names:
+                raise PoolError(f"where: no column {column!r}; {choose_from(column, table.column_names)}")
+            codes, values = encode(table[column])
+            if self._unused[i]:
+                self._values[i].update(dict.fromkeys(map(str, values)))
+                self._unused[i] = [
+                    one for one in self._unused[i] if not any(_fulfils(column, value, "==", one) for value in values)
+                ]
+            chosen = [_fulfils(column, value, operator, wanted) for value in values]
+            mask &= np.array([*chosen, operator in ("!=", "not in")])[codes]  # the last is for rows without a value
+        return mask
+
+    def require_use(self) -> None:
+        """Refuse what no row of all blocks fulfils: it is misspelt."""
+        for (column, _, _), values, unused in zip(self._all, self._values, self._unused, strict=True):
+            for one in unused:
+                raise PoolError(f"where: {column}={one!r} fits no row; {choose_from(str(one), values)}")
 
 
 def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
@@ -206,7 +257,7 @@ def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
 def _like(column: str, value: Any, wanted: Any) -> Any:
     """Read `wanted`, which may be text from a command line, as the type of the column's values."""
     if isinstance(value, str):
-        return _as_text(wanted)
+        return as_text(wanted)
     if isinstance(wanted, str):
         if isinstance(value, bool) and wanted.lower() in ("true", "false"):
             return wanted.lower() == "true"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mssim.pool import Pool, no_votes, repeated_texts
+from mssim.oddities import no_votes, repeated_texts
+from mssim.pool import Pool
 
 __all__ = ["Diagnostics", "diagnose"]
 

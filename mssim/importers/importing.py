@@ -23,7 +23,8 @@ from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.long_table import Written, write_long_table
 from mssim.importers.sink import Sink
 from mssim.importers.sources import Source
-from mssim.pool import Pool, from_table, load_pool
+from mssim.pool import Pool, from_blocks, load_pool
+from mssim.row_blocks import read_files
 from mssim.tables import Where
 
 __all__ = ["Common", "CommonOptions", "Paths", "Read", "as_paths", "import_pool", "to_pool"]
@@ -235,6 +236,4 @@ def _without_texts(graded: Path, samples: Path) -> None:
 
 def _checked(samples: Path, questions: pa.Table, info: Mapping[str, Any]) -> Pool:
     """The pool without its texts, which need not be in memory for it to be checked."""
-    names = [name for name in pa.parquet.read_schema(samples).names if name != "text"]
-    table = pa.parquet.read_table(samples, columns=names)
-    return from_table(table, None, info, questions)
+    return from_blocks(read_files([samples], without=["text"]), None, info, questions)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.grading.samples import write
 from mssim.importers.sink import Sink
-from mssim.pool import LONG_TEXT
+from mssim.oddities import LONG_TEXT
 from mssim.tables import Where, encode_text, matches, table_from_frame
 
 __all__ = ["Written", "write_long_table"]

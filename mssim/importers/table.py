@@ -15,12 +15,12 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim.assemble import NUMBERS
 from mssim.errors import MssimError, PoolError, choose_from
 from mssim.importers.importing import Common, Paths, as_paths, to_pool
 from mssim.importers.sink import COLUMNS, Sink
 from mssim.importers.sources import Source, expand
 from mssim.pool import Pool
+from mssim.row_checks import NUMBERS
 from mssim.tables import KEYS, encode, encode_text, read_table
 
 if TYPE_CHECKING:

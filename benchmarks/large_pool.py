@@ -1,0 +1,202 @@
+"""A pool of 82 million answers: how long it takes to open, describe and evaluate it, and how much memory.
+
+    python benchmarks/large_pool.py                  # 20,000 questions x 8 models x 512 samples, some ten minutes
+    python benchmarks/large_pool.py --smoke          # a tiny pool, in seconds
+    python benchmarks/large_pool.py --folder DIR     # keep the pool there, or take the one that is there
+
+The pool is SYNTHETIC: per question 10 to 30 different answers, most of them rare, and models of different skill. It is
+written block by block, as 16 Parquet files with several row groups each. All steps run in one new process, one after
+the other, with kernels compiled and cached; peak memory is that of this process so far. The program fails if they take
+more than ten minutes or 8 GB together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import mssim
+from mssim.folder import write_info
+
+MOST_SECONDS, MOST_MB = 600, 8000
+N_REPLAYS = 1000
+BLOCK = 1_000_000  # rows
+
+
+class Size(NamedTuple):
+    """How large a pool is, and in how many files."""
+
+    questions: int
+    models: int
+    samples: int
+    files: int
+
+    @property
+    def width(self) -> int:
+        """Questions in a block."""
+        return max(1, min(BLOCK // self.samples, self.questions // 4))
+
+
+FULL = Size(20_000, 8, 512, 16)
+SMOKE = Size(40, 8, 64, 3)
+BUDGETS = range(4, 65, 4)
+
+
+def strategies(size: Size) -> dict[str, list[str]]:
+    models = [f"m{m}" for m in range(size.models)]
+    return {
+        "Self-Consistency of every model": [f"sc:{model}" for model in models],
+        "ModelSwitch of two, entropy": ["ms:m0+m1"],
+        "ModelSwitch of all, entropy": ["ms:" + "+".join(models)],
+        "ModelSwitch of two, plurality": ["ms:m0+m1,vote=plurality"],
+    }
+
+
+# The pool -------------------------------------------------------------------------------------------------------------
+
+
+def blocks(size: Size) -> Iterator[pa.Table]:
+    """Samples, model by model, of some questions at a time."""
+    for model in range(size.models):
+        for first in range(0, size.questions, size.width):
+            yield block(size, model, np.arange(first, min(first + size.width, size.questions)))
+
+
+def block(size: Size, model: int, questions: np.ndarray) -> pa.Table:
+    """Samples of a model: the right answer with a chance of its own per question, wrong ones by Zipf's law."""
+    hard = np.random.default_rng([0, questions[0]])  # the same questions are hard for all models
+    ease, n_wrong = hard.normal(0, 1.5, questions.size), hard.integers(9, 30, questions.size)
+    rng = np.random.default_rng([1, model, questions[0]])
+    chance = 1 / (1 + np.exp(-ease - 0.1 * model - rng.normal(0, 0.7, questions.size)))
+    place = np.arange(n_wrong.max())
+    wrong = np.where(place < n_wrong[:, None], (place + 1.0) ** -1.5, 0)
+    shares = np.column_stack([chance, (1 - chance)[:, None] * wrong / wrong.sum(axis=1, keepdims=True)])
+    row = np.repeat(np.arange(questions.size), size.samples)
+    edges = shares.cumsum(axis=1) + np.arange(questions.size)[:, None]  # rising: one search finds all answers
+    drawn = np.searchsorted(edges.ravel(), rng.random(row.size) + row) - row * edges.shape[1]
+    answer = np.minimum(drawn, n_wrong[row])
+    silent = rng.random(row.size) < 0.01
+    texts = pa.array([str(number) for number in range(10_000 + edges.shape[1])])
+    return pa.table(
+        {
+            "question_id": names(size).take(pa.array(questions[row])),
+            "model": pa.repeat(f"m{model}", row.size),
+            "sample_index": pa.array(np.tile(np.arange(size.samples, dtype=np.int32), questions.size)),
+            "answer": texts.take(pa.array(truths(questions)[row] + answer, mask=silent)),
+            "correct": pa.array((answer == 0) & ~silent),
+        }
+    )
+
+
+def names(size: Size) -> pa.Array:
+    return pa.array([f"q{q:05}" for q in range(size.questions)])
+
+
+def truths(questions: np.ndarray) -> np.ndarray:
+    return 37 * questions % 10_000
+
+
+def write_pool(folder: Path, size: Size) -> None:
+    """Write the pool, one row group after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    n_blocks = size.models * -(-size.questions // size.width)
+    last = {part[-1] for part in np.array_split(np.arange(n_blocks), size.files)}
+    writer, number = None, 0
+    for i, table in enumerate(blocks(size)):
+        path = folder / f"samples-{number:05}-of-{size.files:05}.parquet"
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+        if i in last:
+            writer.close()
+            writer, number = None, number + 1
+    questions = pa.table({"question_id": names(size), "truth": [str(t) for t in truths(np.arange(size.questions))]})
+    pq.write_table(questions, folder / "questions.parquet")
+    write_info(folder, folder, {"title": "large", "synthetic": True})
+
+
+# What is measured -----------------------------------------------------------------------------------------------------
+
+
+def peak_mb() -> float:
+    """Peak memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def timed(step: str, call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+    start = time.perf_counter()
+    found = call()
+    return found, {"step": step, "seconds": time.perf_counter() - start, "peak_mb": peak_mb(), "methods": ""}
+
+
+def steps(folder: Path, size: Size) -> Iterator[dict[str, Any]]:
+    """Do what a user does, one row per step."""
+    shape = f"{size.questions} questions x {size.models} models x {size.samples} samples"
+    pool, row = timed(f"open {shape}, SYNTHETIC", partial(mssim.load_pool, folder))
+    yield row
+    yield timed("describe", pool.describe)[1]
+    for what, named in strategies(size).items():
+        call = partial(mssim.evaluate, pool, named, list(BUDGETS), n_replays=N_REPLAYS)
+        result, row = timed(f"evaluate: {what}", call)
+        used = result.to_frame()["method"].value_counts()
+        yield row | {"methods": ", ".join(f"{name} {n}" for name, n in used.items())}
+
+
+def measure(smoke: bool, folder: Path | None = None) -> pd.DataFrame:
+    """Make the pool and measure; one row per step and the total."""
+    with tempfile.TemporaryDirectory() as temporary:
+        place = folder or Path(temporary) / "pool"
+        if not (place / "pool.json").exists():
+            child("--write", place, smoke)
+        if not smoke:  # compiles the kernels and keeps them, as a second call of any user finds them
+            child("--write", Path(temporary) / "small", True)
+            child("--steps", Path(temporary) / "small", True)
+        rows = [json.loads(line) for line in child("--steps", place, smoke).splitlines()]
+    frame = pd.DataFrame(rows)
+    total = {"step": "all", "seconds": frame["seconds"].sum(), "peak_mb": frame["peak_mb"].max(), "methods": ""}
+    return pd.concat([frame, pd.DataFrame([total])], ignore_index=True)
+
+
+def child(do: str, folder: Path, smoke: bool) -> str:
+    """Do it in a new process, which owes its peak memory to nothing else."""
+    command = [sys.executable, __file__, do, str(folder), *(["--smoke"] if smoke else [])]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="a tiny pool")
+    parser.add_argument("--folder", type=Path, help="keep the pool there, or take the one that is there")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    size = SMOKE if given.smoke else FULL
+    if given.write:
+        return write_pool(given.write, size)
+    if given.steps:
+        for row in steps(given.steps, size):
+            print(json.dumps(row), flush=True)
+        return None
+    frame = measure(given.smoke, given.folder)
+    print(frame.to_string(index=False, float_format="%.1f"))
+    total = frame.iloc[-1]
+    if not given.smoke and (total["seconds"] > MOST_SECONDS or total["peak_mb"] > MOST_MB):
+        raise SystemExit(f"more than {MOST_SECONDS} seconds or {MOST_MB} MB")
+    return None
+
+
+if __name__ == "__main__":
+    main()
