@@ -101,9 +101,12 @@ class Job:
             return np.array([np.full(shape[1], float(self.prices[model])) for model in self.models])
         if "cost" not in pool.numbers:
             return np.full(shape, np.nan)
-        rows = [pool.model_index(model) for model in self.models]
-        recorded = np.where(pool.recorded[rows], pool.numbers["cost"][rows], 0).sum(axis=2)
-        return np.asarray(recorded / np.maximum(pool.lengths[rows], 1))
+        costs = np.empty(shape)
+        for i, model in enumerate(self.models):
+            row = pool.model_index(model)
+            recorded = np.where(pool.recorded_of(model), pool.numbers["cost"][row], 0)
+            costs[i] = recorded.sum(axis=1) / np.maximum(pool.lengths[row], 1)
+        return costs
 
     def provenance(self, pool: Pool) -> dict[str, Any]:
         """What it takes to get the same numbers again."""
