@@ -104,7 +104,7 @@ class Job:
         costs = np.empty(shape)
         for i, model in enumerate(self.models):
             row = pool.model_index(model)
-            recorded = np.where(pool.recorded_of(model), pool.numbers["cost"][row], 0)
+            recorded = np.where(pool.recorded_of(row), pool.numbers["cost"][row], 0)
             costs[i] = recorded.sum(axis=1) / np.maximum(pool.lengths[row], 1)
         return costs
 
