@@ -1,7 +1,9 @@
 """Long work from the command line: checkpoints, shards and merge, and a bar whose guess is honest."""
 
 import re
+import shlex
 import sqlite3
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -179,3 +181,17 @@ def test_the_guess_is_made_of_many_blocks(bar):
 def test_elsewhere_there_is_no_bar():
     with progress_bar("evaluating") as progress:
         assert progress is None
+
+
+def test_the_commands_of_the_readme(run, tmp_path, monkeypatch):
+    root = Path(__file__).parents[1]
+    block = (root / "README.md").read_text().split("<!-- long commands -->\n```bash\n")[1].split("```")[0]
+    commands = [shlex.split(line, comments=True)[1:] for line in block.replace("\\\n", "").splitlines()]
+    (tmp_path / "recorded").symlink_to(root / "recorded")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mssim.replay._DRAWS_PER_TASK", 1_000_000)
+    (code, table, err), *parts, merged = [run(*command) for command in commands]
+    assert (code, err) == (0, "")
+    assert [part[0] for part in parts] == [0, 0]
+    assert merged == (0, table, "")
+    assert len(Evaluation.load("results.parquet").budgets) == 63
