@@ -99,7 +99,6 @@ def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
     executor = client.get_executor(workers=[victim[0], other[0]], allow_other_workers=True)
     assert_same(run(pool, executor, progress=kill), whole)
     assert killed[0] > 0  # blocks were there when it ended
-    assert not client.run(os.getpid).items() & {victim}
 
 
 def test_other_versions_are_named_before_the_work_begins(cluster, monkeypatch):
