@@ -10,9 +10,8 @@ import numpy as np
 from numba import njit
 
 from mssim.kernels.streams import GOLDEN, HIGH, mix, word
-from mssim.kernels.tally import FIRST, NO_ANSWER, VOTE, inlined, tie_rank
+from mssim.kernels.tally import FIRST, LABEL, LANES, NO_ANSWER, VOTE, inlined, tie_rank
 
-LANES = 4
 _LANES = np.uint32(LANES)  # unsigned numbers need no check for being negative when they are indices
 
 
@@ -52,13 +51,16 @@ def _places(places, depth, n, key, r, replacement):
 
 
 @njit(nogil=True, cache=True)
-def _ranked(tally, correct, ties, tie_key, r):
-    """Give every class the rank that the tie rule gives it in each lane."""
-    for c in range(correct.size):
-        label = (c << 1) + correct[c]
+def _clear(tally, n_labels, seen, at, depth):
+    """Make a tally 0 again: all of it, or what was drawn if that is less."""
+    if n_labels < 4 * depth:
+        tally[: n_labels * LANES] = 0
+        return
+    for j in range(depth):
         for lane in range(LANES):
-            rank = tie_rank(ties, np.int64(correct[c]), word(tie_key, r + lane), c)
-            tally[label * LANES + lane] = (rank << 17) + label
+            label = seen[at + LANES * j + lane] & LABEL
+            tally[label * LANES + lane] = 0
+    tally[(n_labels - 1) * LANES : n_labels * LANES] = 0
 
 
 @njit(nogil=True, cache=True)
@@ -68,13 +70,10 @@ def draw_tallies(
     """Fill seen[at:], [draw, lane], with the tally of the class of every draw after it; negative for no answer.
 
     Draws skip to skip + depth - 1 of replays r to r + LANES - 1, of the n samples at samples[begin:] whose copies in
-    `scratch` are swapped and put back (see streams.draw).
+    `scratch` are swapped and put back (see streams.draw). `tally` is 0 on entry and on return.
     """
     total, nothing = skip + depth, 2 * correct.size
     _places(places, total, n, key, r, replacement)
-    tally[: nothing * LANES] = 0
-    if ties != FIRST:
-        _ranked(tally, correct, ties, tie_key, r)
     tally[nothing * LANES : (nothing + 1) * LANES] = NO_ANSWER
     first = np.uint32(begin)
     for j in range(skip if not replacement else 0):
@@ -88,11 +87,14 @@ def draw_tallies(
             label = scratch[here]
             scratch[here] = scratch[here if replacement else (first + place) * _LANES + np.uint32(lane)]
             mine = np.uint32(label) * _LANES + np.uint32(lane)
-            votes = tally[mine]
-            votes = (earliest + np.int64(label) if votes == 0 else votes) + VOTE
+            votes, tag = tally[mine], earliest
+            if ties != FIRST and votes == 0:
+                tag = tie_rank(ties, np.int64(label) & 1, word(tie_key, r + lane), label >> 1) << 17
+            votes = (tag + np.int64(label) if votes == 0 else votes) + VOTE
             tally[mine] = votes
             seen[np.uint32(at + LANES * j + lane)] = votes
     for j in range(total):
         for lane in range(LANES):
             place = first + places[np.uint32(j) * _LANES + np.uint32(lane)]
             scratch[place * _LANES + np.uint32(lane)] = samples[place]
+    _clear(tally, nothing + 1, seen, at, depth)

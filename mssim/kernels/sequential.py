@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mssim.kernels.lanes import LANES, draw_tallies, labels, larger
+from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import buffers, lead, load, right_classes, start
+from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
 
 _LANES = np.uint32(LANES)
 
@@ -41,7 +41,7 @@ def curve(recorded, ties, depth, replays):
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     right = np.zeros(depth * LANES, np.int64)
     most = 2 * np.max(offsets[1:] - offsets[:-1]) + 1
-    places, tally = np.empty(depth * LANES, np.uint32), np.empty(most * LANES, np.int64)
+    places, tally = np.empty(depth * LANES, np.uint32), np.zeros(most * LANES, np.int64)
     for q in range(n_questions):
         known = correct[offsets[q] : offsets[q + 1]]
         labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)

@@ -8,9 +8,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mssim.kernels.lanes import LANES, draw_tallies, labels, larger
+from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.streams import word
-from mssim.kernels.tally import CLASS_BITS, FIRST, HIGHER, SHIFT, TAG_MASK, UNIT, inlined, logarithms, tie_rank
+from mssim.kernels.tally import (
+    CLASS_BITS,
+    FIRST,
+    HIGHER,
+    LABEL,
+    LANES,
+    SHIFT,
+    TAG_MASK,
+    UNIT,
+    inlined,
+    logarithms,
+    tie_rank,
+)
 
 # What a stage's votes count in the final vote: 1, an entropy weight, 1 / draws; or whether any draw is right.
 PLAIN, ENTROPY_DISTINCT, ENTROPY_SAMPLES, SHARE, COVERAGE = 0, 1, 2, 3, 4
@@ -20,7 +32,6 @@ AT, ORDERED, DISTINCT, VALID, MOST, SECOND, LEADER = 0, 1, 2, 3, 4, 5, 6
 N_FACTS = 7
 
 _LANES = np.uint32(LANES)
-_LABEL = CLASS_BITS + 1
 _MOST_VOTES = np.int64(1) << 15
 
 
@@ -146,7 +157,7 @@ def _count(i, lane, to, most, depth, seen, counts, members, facts, steps):
     for j in range(begin + LANES * facts[mine + AT], begin + LANES * to, LANES):
         tally = seen[np.uint32(j)]
         if tally > 0:
-            label, n = tally & _LABEL, tally >> SHIFT
+            label, n = tally & LABEL, tally >> SHIFT
             counts[np.uint32(i * most + label)] = n
             members[np.uint32(i * depth + distinct)] = label
             ordered += steps[np.uint32(n - 1)]

@@ -21,6 +21,7 @@ TIE_RULES = {"first": FIRST, "random": RANDOM, "wrong": WRONG}
 SHIFT = 47
 LANES = 4
 CLASS_BITS = np.int64(0x1FFFE)
+LABEL = CLASS_BITS + 1
 TAG_MASK = (np.int64(1) << SHIFT) - (np.int64(1) << 17)
 HIGHER = 1.0 + 1e-9  # scores closer than this are equal: only the order of floating-point sums tells them apart
 UNIT = 2.0**-40  # of sums of n log2 n
