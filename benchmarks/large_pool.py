@@ -1,26 +1,20 @@
-"""A pool of 82 million answers: how long it takes to open, describe and evaluate it, and how much memory.
+"""A pool of 82 million answers.
 
-    python benchmarks/large_pool.py                  # 20,000 questions x 8 models x 512 samples, some ten minutes
-    python benchmarks/large_pool.py --smoke          # a tiny pool, in seconds
-    python benchmarks/large_pool.py --folder DIR     # keep the pool there, or take the one that is there
-
-The pool is SYNTHETIC: per question 10 to 30 different answers, most of them rare, and models of different skill. It is
-written block by block, as 16 Parquet files with several row groups each. All steps run in one new process, one after
-the other, with kernels compiled and cached; peak memory is that of this process so far. The program fails if they take
-more than ten minutes or 8 GB together.
+How long 20,000 questions x 8 models x 512 samples take to open, describe and evaluate at 16 budgets, 4, 8, .., 64, with
+1,000 replays where there is no closed form, and how much memory. The pool is SYNTHETIC: per question 10 to 30 different
+answers, most of them rare, and models of different skill; it is written block by block, as 16 Parquet files with several
+row groups each. All steps run in one new process, one after the other, on all cores, with kernels compiled and cached;
+"MB" is the peak of that process so far. More than ten minutes or 8 GB together is a failure.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import mssim
+from benchmarks.measuring import peak_memory
 from mssim.folder import write_info
 
 MOST_SECONDS, MOST_MB = 600, 8000
@@ -131,72 +126,42 @@ def write_pool(folder: Path, size: Size) -> None:
 # What is measured -----------------------------------------------------------------------------------------------------
 
 
-def peak_mb() -> float:
-    """Peak memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
 def timed(step: str, call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     start = time.perf_counter()
     found = call()
-    return found, {"step": step, "seconds": time.perf_counter() - start, "peak_mb": peak_mb(), "methods": ""}
+    return found, {"step": step, "seconds": time.perf_counter() - start, "MB": peak_memory(), "methods": ""}
 
 
-def steps(folder: Path, size: Size) -> Iterator[dict[str, Any]]:
+def steps(folder: Path, size: Size) -> list[dict[str, Any]]:
     """Do what a user does, one row per step."""
     shape = f"{size.questions} questions x {size.models} models x {size.samples} samples"
-    pool, row = timed(f"open {shape}, SYNTHETIC", partial(mssim.load_pool, folder))
-    yield row
-    yield timed("describe", pool.describe)[1]
+    pool, opened = timed(f"open {shape}", partial(mssim.load_pool, folder))
+    rows = [opened, timed("describe", pool.describe)[1]]
     for what, named in strategies(size).items():
         call = partial(mssim.evaluate, pool, named, list(BUDGETS), n_replays=N_REPLAYS)
         result, row = timed(f"evaluate: {what}", call)
         used = result.to_frame()["method"].value_counts()
-        yield row | {"methods": ", ".join(f"{name} {n}" for name, n in used.items())}
+        rows.append(row | {"methods": ", ".join(f"{name} {n}" for name, n in used.items())})
+    return rows
 
 
-def measure(smoke: bool, folder: Path | None = None) -> pd.DataFrame:
+def measure(smoke: bool) -> pd.DataFrame:
     """Make the pool and measure; one row per step and the total."""
     with tempfile.TemporaryDirectory() as temporary:
-        place = folder or Path(temporary) / "pool"
-        if not (place / "pool.json").exists():
-            child("--write", place, smoke)
-        if not smoke:  # compiles the kernels and keeps them, as a second call of any user finds them
-            child("--write", Path(temporary) / "small", True)
-            child("--steps", Path(temporary) / "small", True)
-        rows = [json.loads(line) for line in child("--steps", place, smoke).splitlines()]
+        small, large = Path(temporary) / "small", Path(temporary) / "large"
+        alone(write_pool, small, SMOKE)
+        rows = alone(steps, small, SMOKE)  # compiles the kernels and keeps them, as a user's second call finds them
+        if not smoke:
+            alone(write_pool, large, FULL)
+            rows = alone(steps, large, FULL)
     frame = pd.DataFrame(rows)
-    total = {"step": "all", "seconds": frame["seconds"].sum(), "peak_mb": frame["peak_mb"].max(), "methods": ""}
-    return pd.concat([frame, pd.DataFrame([total])], ignore_index=True)
+    seconds, mb = frame["seconds"].sum(), frame["MB"].max()
+    if not smoke and (seconds > MOST_SECONDS or mb > MOST_MB):
+        raise SystemExit(f"{seconds:.0f} seconds and {mb:.0f} MB, more than {MOST_SECONDS} or {MOST_MB}")
+    return pd.concat([frame, pd.DataFrame([{"step": "all", "seconds": seconds, "MB": mb, "methods": ""}])])
 
 
-def child(do: str, folder: Path, smoke: bool) -> str:
-    """Do it in a new process, which owes its peak memory to nothing else."""
-    command = [sys.executable, __file__, do, str(folder), *(["--smoke"] if smoke else [])]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="a tiny pool")
-    parser.add_argument("--folder", type=Path, help="keep the pool there, or take the one that is there")
-    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--steps", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    size = SMOKE if given.smoke else FULL
-    if given.write:
-        return write_pool(given.write, size)
-    if given.steps:
-        for row in steps(given.steps, size):
-            print(json.dumps(row), flush=True)
-        return None
-    frame = measure(given.smoke, given.folder)
-    print(frame.to_string(index=False, float_format="%.1f"))
-    total = frame.iloc[-1]
-    if not given.smoke and (total["seconds"] > MOST_SECONDS or total["peak_mb"] > MOST_MB):
-        raise SystemExit(f"more than {MOST_SECONDS} seconds or {MOST_MB} MB")
-    return None
-
-
-if __name__ == "__main__":
-    main()
+def alone(function: Callable[[Path, Size], Any], folder: Path, size: Size) -> Any:
+    """Call it in a new process, which owes its peak memory to nothing else."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
+        return worker.submit(function, folder, size).result()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from mssim.errors import MssimError, choose_from
 
@@ -98,7 +98,7 @@ def mean_interval(
     x = np.asarray(values, dtype=float)
     mean, error = x.mean(axis=-1), standard_error(x, clusters)
     n_clusters = x.shape[-1] if clusters is None else len(np.unique(np.asarray(clusters)))
-    quantile = float(stats.t.ppf((1 + confidence_level) / 2, max(n_clusters - 1, 1)))
+    quantile = float(special.stdtrit(max(n_clusters - 1, 1), (1 + confidence_level) / 2))  # of Student's t
     low, high = mean - quantile * error, mean + quantile * error
     if not bounded:
         return low, high
@@ -150,6 +150,8 @@ def sign_flip_p_value(
     sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
     if sums.size == 1 or not np.any(sums):
         return 1.0
+    from scipy import stats  # takes a second, which an evaluation need not wait for
+
     result = stats.permutation_test(
         (sums, np.zeros_like(sums)),
         lambda a, b, axis: (a - b).sum(axis=axis),

@@ -1,0 +1,80 @@
+"""Imports.
+
+How much memory `mssim import` needs: SYNTHETIC files of Large Language Monkeys of growing size, 128 questions with
+samples of some 550 characters as in those that were released, each imported in a process of its own, whose peak memory
+is shown. The slope is fitted over all sizes but the smallest, which does not fill the buffers; what a file of 700 MB
+needs is read off that line.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measuring import run_command
+
+N_QUESTIONS, LARGE = 128, 700
+WORDS = ("so", "then", "each", "of", "them", "has", "three", "more", "which", "makes", "twelve", "in", "all", "half is")
+WAYS = {"as it is": [], "--rule number": ["--rule", "number"], "--no-texts": ["--no-texts"]}
+WAYS["--rule number --no-texts"] = [*WAYS["--rule number"], *WAYS["--no-texts"]]
+
+
+def sample_texts(rng: random.Random, right: list[bool], answer: int) -> Iterator[str]:
+    """Worked solutions; a wrong one ends in one of twenty other numbers."""
+    words = " ".join(rng.choices(WORDS, k=2000))
+    for correct in right:
+        start = rng.randrange(len(words) - 650)
+        said = answer if correct else answer + rng.randint(1, 20)
+        yield f"{words[start : start + rng.randrange(400, 650)]}\n#### {said}"
+
+
+def write_file(path: Path, megabytes: float) -> None:
+    """Write a file of about this size, record by record."""
+    rng = random.Random(0)
+    n_samples = round(megabytes * 1e6 / N_QUESTIONS / 556)
+    with path.open("w") as file:
+        for number in range(N_QUESTIONS):
+            right = [rng.random() < 0.6 for _ in range(n_samples)]
+            record = {
+                "question": f"What is {number} x 7?",
+                "gt_answer": f"Seven times {number} is {7 * number}.\n#### {7 * number}",
+                "samples": list(sample_texts(rng, right, 7 * number)),
+                "is_corrects": right,
+                "orig_dset_split": "test",
+                "orig_dset_idx": number,
+            }
+            file.write(("," if number else "[") + json.dumps(record))
+        file.write("]")
+
+
+def importing(path: Path, out: Path, options: list[str]) -> dict[str, float]:
+    """Import a file, and say what it took."""
+    used = run_command(["import", "monkeys", path, "--out", out, "--json", *options])
+    return {"file MB": path.stat().st_size / 1e6, "peak MB": used.peak_mb, "seconds": used.seconds}
+
+
+def slopes(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for way, part in frame.groupby("import", sort=False):
+        slope, start = np.polyfit(part["file MB"][1:], part["peak MB"][1:], 1)
+        rows.append({"import": way, "MB per MB of file": slope, f"MB for a file of {LARGE} MB": start + slope * LARGE})
+    return pd.DataFrame(rows)
+
+
+def measure(smoke: bool) -> dict[str, pd.DataFrame]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        ways = dict(list(WAYS.items())[-1:]) if smoke else WAYS
+        for size in [2] if smoke else [12, 25, 50, 100]:
+            path = Path(folder) / "GSM8K_synthetic.json"
+            write_file(path, size)
+            for number, (way, options) in enumerate(ways.items()):
+                rows.append({"import": way, **importing(path, Path(folder) / f"pool-{size}-{number}", options)})
+    frame = pd.DataFrame(rows).sort_values("import", kind="stable", ignore_index=True)
+    return {"Imports": frame} if smoke else {"Slopes": slopes(frame), "Imports": frame}

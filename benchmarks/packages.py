@@ -1,0 +1,70 @@
+"""What other packages answer, called as their documentation says; those that are not installed are left out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.plain import questions
+from benchmarks.vectorised import outcomes
+from mssim import Pool
+
+Curve = NDArray[np.float64]
+MODULES = {"scorio": "scorio", "AdaptiveConsistency": "adaptive_consistency"}
+
+
+def installed(name: str) -> bool:
+    return find_spec(MODULES[name]) is not None
+
+
+def scorio_self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
+    """scorio.aggregate.majority_vote over the first draws of random orders, budget by budget.
+
+    It sees whole batches of questions, and breaks ties by first appearance, as mssim does.
+    """
+    from scorio.aggregate import majority_vote
+
+    rng, codes, hits = np.random.default_rng(seed), pool.codes[0], np.zeros(len(budgets))
+    for _ in range(n_replays):
+        drawn = rng.permuted(codes, axis=1)[:, : max(budgets)]
+        for b, budget in enumerate(budgets):
+            leaders = majority_vote(drawn[:, :budget]).astype(np.int64)
+            hits[b] += pool.class_correct[pool.class_offsets[:-1] + leaders].mean()
+    return hits / n_replays
+
+
+def scorio_pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
+    """scorio.eval.pass_at_k, k by k."""
+    from scorio.eval import pass_at_k
+
+    right = outcomes(pool).astype(int)
+    return np.array([pass_at_k(right, k) for k in ks])
+
+
+def scorio_maj_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
+    """scorio.eval.maj_at_k, k by k: whether more than half of the samples are right, whatever the wrong ones say."""
+    from scorio.eval import maj_at_k
+
+    right = outcomes(pool).astype(int)
+    return np.array([maj_at_k(right, k) for k in ks])
+
+
+def package_adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Curve:
+    """Ask AdaptiveConsistency's AC.should_stop after every draw; the answer is the leader when it says so."""
+    from adaptive_consistency import AC, BetaStoppingCriteria
+
+    rule, rng, hits = AC(max_gens=most, stop_criteria=BetaStoppingCriteria(0.95)), random.Random(seed), 0
+    for right, [codes] in questions(pool, "one"):
+        for _ in range(n_replays):
+            drawn = rng.sample(codes, most)
+            said = {}
+            for n in range(1, most + 1):
+                said = rule.should_stop(drawn[:n], return_dict=True)
+                if said["stop"]:
+                    break
+            hits += right[said["most_common"]]
+    return np.array([hits / len(pool.questions) / n_replays])

@@ -1,0 +1,151 @@
+"""What the benchmarks compare does the same work, and what they print is right; how fast it is they say themselves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import floor, packages, plain, vectorised
+from benchmarks.engines import Engine, Task, check
+from benchmarks.measuring import Timed, interleaved, slope
+from benchmarks.pools import make_pool
+from benchmarks.report import cell, header, table
+from benchmarks.sections import Section, exceeded, measured
+from mssim import evaluate, pass_at_k
+from mssim.kernels.streams import draw, word
+from tests.conftest import make_pool as make_recorded
+
+N_SAMPLES, MOST = 12, 8
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return make_pool(8, N_SAMPLES, easy_share=0.0)
+
+
+def drawn(samples, key, depth, replay):
+    """The classes that the replays' own function draws."""
+    order, scratch = np.zeros((1, depth), np.uint16), samples[None].copy()
+    state = np.uint64(word(np.uint64(key), replay))
+    draw(order, 0, depth, np.zeros(depth, np.uint32), scratch, samples[None], 0, samples.size, state, False)
+    return order[0].astype(int)
+
+
+@pytest.mark.parametrize("name", floor.FLOORS)
+@pytest.mark.parametrize("n_replays", [1, 4, 7])
+def test_floors_make_the_draws_of_replays(name, n_replays):
+    """The sum over more and more draws tells each of them; samples are all different."""
+    samples = np.arange(1, 2 * 10 + 1, dtype=np.uint16).reshape(2, 1, 10) ** 2
+    keys = np.array([[3], [2**64 - 5]], np.uint64)
+    orders = [[drawn(samples[m, 0], keys[m, 0], 10, r) for r in range(n_replays)] for m in (0, 1)]
+    for first, second in ((depth, 10 - depth) for depth in range(11)):
+        expected = sum(order[:first].sum() for order in orders[0]) + sum(order[:second].sum() for order in orders[1])
+        depths, replays = np.array([[first], [second]]), np.full((2, 1), n_replays)
+        assert floor.FLOORS[name](samples, keys, depths, replays) == expected
+
+
+def test_the_floor_of_a_strategy_has_the_draws_that_it_used(pool):
+    result = evaluate(pool, "ms:one+two", [6], method="monte_carlo", n_replays=400)
+    draws = floor.draws_as_used(pool, ["one", "two"], [3, 3], result, 400)
+    assert draws.total == pytest.approx(400 * result.samples_used[0, -1].sum())
+    assert np.array_equal(draws.samples, pool.codes)
+    result = evaluate(pool, "sc:one,stop=beta", [8], method="monte_carlo", n_replays=400)
+    draws = floor.draws_as_used(pool, ["one"], [8], result, 400)
+    assert np.abs(draws.depths - result.samples_used[0, -1]).max() <= 0.5
+
+
+@pytest.mark.parametrize("module", [plain, vectorised])
+@pytest.mark.parametrize(
+    ("function", "spec", "budgets"),
+    [
+        ("self_consistency", "sc:one", range(1, MOST + 1)),
+        ("model_switch", "ms:one+two", range(2, MOST + 1)),
+        ("model_switch", "ms:one+two", range(3, MOST + 1, 2)),
+        ("adaptive_consistency", "sc:one,stop=beta", [MOST]),
+    ],
+)
+def test_the_loops_find_what_mssim_finds(pool, module, function, spec, budgets):
+    """Six standard errors of the difference, at each of at most eight budgets: fails once in ten million."""
+    n, n_ours = 300, 20_000
+    given = budgets[0] if function == "adaptive_consistency" else budgets
+    found = getattr(module, function)(pool, given, n, 0)
+    expected = evaluate(pool, spec, budgets, method="monte_carlo", n_replays=n_ours).to_frame()
+    error = expected["replay_sd"] * np.sqrt(1 / n + 1 / n_ours)
+    assert (np.abs(found - expected["accuracy"]) < 6 * error + 1e-9).all()
+
+
+def test_the_released_analysis_counts_the_first_recorded_answers():
+    recorded = make_recorded({("one", "q"): list("bcaaaa"), ("two", "q"): list("bbcccc")})
+    assert plain.released_self_consistency(recorded, [1, 4, 5]).tolist() == [0, 1, 1]
+    assert plain.released_self_consistency(recorded, [2, 3]).tolist() == [0, 0]  # ties: the answer seen first
+    # b alone; b with 3 votes; b with 3 of 6; then b and c have 0.79 each and b was seen first
+    assert plain.released_model_switch(recorded, [2, 4, 6, 8]).tolist() == [0, 0, 0, 0]
+    agreed = make_recorded({("one", "q"): list("aab"), ("two", "q"): list("bbb")})
+    assert plain.released_model_switch(agreed, [4, 6]).tolist() == [1, 0]
+
+
+def test_closed_forms_agree(pool):
+    ks, c = range(1, N_SAMPLES + 1), vectorised.right_samples(pool)
+    expected = pass_at_k(N_SAMPLES, c, ks).mean(axis=0)
+    found = [plain.pass_at_k(pool, ks), vectorised.pass_at_k(pool, ks)]
+    if packages.installed("scorio"):
+        found.append(packages.scorio_pass_at_k(pool, ks))
+        assert packages.scorio_maj_at_k(pool, ks) == pytest.approx(vectorised.strict_majority(pool, ks))
+    for curve in found:
+        assert curve == pytest.approx(expected)
+
+
+def test_engines_that_disagree_are_refused():
+    task = Task("a task", [1, 2], 2, [], None, 0.1)
+    engine = Engine("odd", lambda _: None, 100)
+    check(task, engine, Timed(1.0, [[0.9, 0.55]]), 0.5, 100, 1000)
+    with pytest.raises(SystemExit, match=r"a task: odd finds 0.65000, mssim 0.50000"):
+        check(task, engine, Timed(1.0, [[0.5, 0.65]]), 0.5, 100, 1000)
+
+
+def test_the_best_of_all_rounds_counts():
+    clock = iter([0.0, 5.0, 5.0, 6.0, 6.0, 8.0, 8.0, 9.0]).__next__
+    timed = interleaved({"a": lambda turn: turn, "b": lambda turn: -turn}, 2, clock)
+    assert timed == {"a": Timed(2.0, [0, 1]), "b": Timed(1.0, [0, -1])}
+
+
+@pytest.mark.parametrize("exponent", [-1.0, 0.0, 0.5, 2.0])
+def test_the_exponent_of_a_power_law(exponent):
+    sizes = np.array([1, 2, 8, 30])
+    assert slope(sizes, 7 * sizes**exponent) == pytest.approx(exponent, abs=1e-12)
+
+
+def test_tables_are_markdown():
+    frame = pd.DataFrame({"what": ["a|b", "a|b", "c"], "n": [1000.0, np.nan, 2], "x": [0.01234, 1234.5, 9.999]})
+    assert table(frame).splitlines() == [
+        "| what | n | x |",
+        "| --- | ---: | ---: |",
+        "| a\\|b | 1,000 | 0.0123 |",
+        "|  |  | 1,234 |",
+        "| c | 2 | 10 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(np.nan, ""), (None, ""), (0.0, "0"), (1e-5, "0.00001"), (99.96, "100"), (np.int64(7), "7")]
+)
+def test_cells(value, text):
+    assert cell(value) == text
+
+
+def test_the_header_names_versions_but_no_place():
+    text = header(smoke=True)
+    assert f"numpy {np.__version__}" in text
+    assert "SYNTHETIC" in text
+    assert "/home" not in text
+
+
+def test_what_takes_more_than_allowed_is_a_failure():
+    frame = pd.DataFrame({"what": ["a", "b", "c"], "s": [1.0, 3.0, 9.0], "allowed": [2.0, 2.0, np.nan], "n": 1})
+    assert exceeded(frame) == ["b: s 3, allowed 2"]
+    assert exceeded(frame[["s"]]) == []
+
+
+def test_a_section_that_ends_is_a_failure_of_its_own():
+    assert measured("no_section", smoke=True) == Section(
+        "no_section", "no_section", failures=["no_section: No module named 'benchmarks.no_section'"]
+    )
