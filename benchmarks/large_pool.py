@@ -2,8 +2,8 @@
 
 How long 20,000 questions x 8 models x 512 samples take to open, describe and evaluate at 16 budgets, 4, 8, .., 64, with
 1,000 replays where there is no closed form, and how much memory. The pool is SYNTHETIC: per question 10 to 30 different
-answers, most of them rare, and models of different skill; it is written block by block, as 16 Parquet files with several
-row groups each. All steps run in one new process, one after the other, on all cores, with kernels compiled and cached;
+answers, most of them rare, and models of different skill; it is written block by block, as 16 Parquet files with many
+row groups. All steps run in one new process, one after the other, on all cores, with kernels compiled and cached;
 "MB" is the peak of that process so far. More than ten minutes or 8 GB together is a failure.
 """
 
