@@ -115,7 +115,8 @@ def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
         lead, going, leader = leads[at], still[k], common[k]
         agrees = going & ~((lead - need[at]) >> 63)
         keep = ~(agrees & adopts)
-        differ[k] = (differ[k] | (going & (leader ^ lead) & (-leader >> 63))) & keep
+        both = (-leader >> 63) & (-lead >> 63)  # stages without an answer agree with any
+        differ[k] = (differ[k] | (going & (leader ^ lead) & both)) & keep
         common[k] = (leader & keep) | (going & lead)
         still[k] = going & ~agrees
         agreed[at] += agrees
@@ -230,45 +231,41 @@ def _highest(end, b, lane, leads, weights, ties):
 
 
 @njit(nogil=True, cache=True)
-def _where(lane, differ, todo):
-    """Write down the budgets at which the leaders of a lane's stages differ; returns how many they are."""
-    n = 0
-    for b in range(todo.size - 1):
-        todo[np.uint32(n)] = b
-        n += differ[np.uint32(LANES * b + lane)] != 0
-    return n
-
-
-@njit(nogil=True, cache=True)
 def _decide(
-    lane, n_todo, todo, sizes, prior, kind, highest, ties, tie_state, leads, seen, last, counts, members, facts,
-    weights, logs, inverse_logs, inverses, steps, right,
+    live, sizes, prior, kind, highest, ties, tie_key, r, leads, seen, differ, last, counts, members, facts,
+    weights, logs, inverse_logs, inverses, steps, todo, right,
 ):  # fmt: skip
-    """Let the stages of a lane vote at the budgets `todo`, at which their leaders differ."""
+    """Let the stages of each lane vote at the budgets at which their leaders differ."""
     n_stages, depth = sizes.shape[0], members.size // sizes.shape[0]
     most = counts.size // n_stages
-    for place in range(n_todo):
-        b = todo[np.uint32(place)]
-        end = last[np.uint32(LANES * b + lane)]
-        for i in range(end):
-            to, mine = sizes[i, b], i * N_FACTS
-            if to == facts[mine + AT]:
-                continue
-            if to < facts[mine + AT]:
-                _forget(i, most, depth, counts, members, facts)
-            _count(i, lane, to, most, depth, seen, counts, members, facts, steps)
-            ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
-            weights[i] = prior[i] * within_weight(kind, to, ordered, distinct, valid, logs, inverse_logs, inverses)
-        if highest:
-            right[np.uint32(LANES * b + lane)] += _highest(end, b, lane, leads, weights, ties) & 1
-            continue
-        winner = _clear_winner(end, most, counts, weights, facts)
-        if winner < 0:
-            winner = _vote(end, most, depth, counts, weights, members, facts, ties, tie_state)
-        right[np.uint32(LANES * b + lane)] += winner & 1
-    for i in range(n_stages):
-        _forget(i, most, depth, counts, members, facts)
-        weights[i] = prior[i]
+    for lane in range(live):
+        n_todo = 0
+        for b in range(sizes.shape[1]):
+            todo[np.uint32(n_todo)] = b
+            n_todo += differ[np.uint32(LANES * b + lane)] != 0
+        for place in range(n_todo):
+            b = todo[np.uint32(place)]
+            end = last[np.uint32(LANES * b + lane)]
+            for i in range(end):
+                to, mine = sizes[i, b], i * N_FACTS
+                if to == facts[mine + AT]:
+                    continue
+                if to < facts[mine + AT]:
+                    _forget(i, most, depth, counts, members, facts)
+                _count(i, lane, to, most, depth, seen, counts, members, facts, steps)
+                ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
+                weights[i] = prior[i] * within_weight(kind, to, ordered, distinct, valid, logs, inverse_logs, inverses)
+            if highest:
+                winner = _highest(end, b, lane, leads, weights, ties)
+            else:
+                winner = _clear_winner(end, most, counts, weights, facts)
+                if winner < 0:
+                    tie_state = word(tie_key, r + lane)
+                    winner = _vote(end, most, depth, counts, weights, members, facts, ties, tie_state)
+            right[np.uint32(LANES * b + lane)] += winner & 1
+        for i in range(n_stages if n_todo > 0 else 0):
+            _forget(i, most, depth, counts, members, facts)
+            weights[i] = prior[i]
 
 
 @njit(nogil=True, cache=True)
@@ -325,14 +322,10 @@ def staged(recorded, rules, replays):
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
                 i += 1
             if _add_up(common, differ, covers, right):
-                for lane in range(live):
-                    n_todo = _where(lane, differ, todo)
-                    if n_todo > 0:
-                        tie_state = word(tie_keys[q], r + lane)
-                        _decide(
-                            lane, n_todo, todo, sizes, prior, kind, highest, ties, tie_state, leads, seen, last, counts,
-                            members, facts, weights, logs, inverse_logs, inverses, steps, right,
-                        )  # fmt: skip
+                _decide(
+                    live, sizes, prior, kind, highest, ties, tie_keys[q], r, leads, seen, differ, last, counts, members,
+                    facts, weights, logs, inverse_logs, inverses, steps, todo, right,
+                )  # fmt: skip
         for b in range(n_budgets):
             hits[q, b] = right[LANES * b : LANES * (b + 1)].sum()
             for i in range(n_stages):
