@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.exact import ExactTask, exact_blocks, exact_task
 from mssim.job import Job
@@ -49,8 +50,9 @@ class Work:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the list of blocks."""
-        return hashlib.sha256(repr([tuple(block) for block in self.blocks]).encode()).hexdigest()[:16]
+        """A hash of the list of blocks and of the plans that they name by number."""
+        plans = [(*plan.models, plan.sizes.tolist(), plan.need.tolist()) for plan in self.job.plans]
+        return hashlib.sha256(repr((plans, [tuple(block) for block in self.blocks])).encode()).hexdigest()[:16]
 
 
 class Totals:
@@ -65,6 +67,7 @@ class Totals:
             [Outcome(*(np.full(shape, fill) for shape in _shapes(plan, n_questions))) for plan in plans]
             for fill in (np.nan, 0.0)
         )
+        self._n_replays = [np.zeros(_shapes(plan, n_questions)[0], np.int64) for plan in plans]
 
     def add(self, block: Block, outcome: Outcome) -> None:
         """Take in what a block led to; each block once."""
@@ -75,6 +78,14 @@ class Totals:
             budgets = np.array(block.budgets)
             for whole, part in zip(self._replayed[block.plan], outcome, strict=True):
                 whole[..., budgets, block.questions] += part
+            self._n_replays[block.plan][budgets, block.questions] += block.n_replays
+
+    def complete(self, closed: Sequence[NDArray[np.bool_]], n_replays: int) -> bool:
+        """Whether every question has, at every budget, its closed form or all its replays."""
+        return all(
+            not np.isnan(exact.right[known]).any() and (done == np.where(known, 0, n_replays)[:, None]).all()
+            for exact, done, known in zip(self._exact, self._n_replays, closed, strict=True)
+        )
 
     def outcomes(self, n_replays: int) -> list[Outcome]:
         """What each plan led to: exact where that is known, else means of replays."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim.errors import MssimError
@@ -84,7 +85,7 @@ class Checkpoint:
             raise MssimError(f"{self.path} does not exist; give files that --checkpoint wrote")
         if not self.path.absolute().parent.is_dir():
             raise MssimError(f"{self.path}: the folder {self.path.absolute().parent} does not exist; create it first")
-        with self._clear_errors():
+        with self.clear_errors():
             self._file = self._connect("rw" if header is None else "rwc")
             try:
                 self._lock(header)
@@ -96,7 +97,7 @@ class Checkpoint:
         self._committed = time.monotonic()
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        # With its default journal, which is removed at every commit, SQLite works on network file systems too.
+        # With its default journal, which lies beside the file while that is open, SQLite works on network file systems.
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0.2)
 
@@ -171,10 +172,12 @@ class Checkpoint:
             return False
         text = json.dumps(block)
         data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in outcome)
-        with self._clear_errors():
+        with self.clear_errors():
             if not self._file.in_transaction:
                 self._file.execute("BEGIN")
-            self._file.execute("INSERT INTO blocks VALUES (?, ?, ?, ?)", (number, text, data, _crc(number, text, data)))
+            # An interrupt may come before the number is noted, and then the block comes again.
+            row = (number, text, data, _crc(number, text, data))
+            self._file.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)", row)
         self._held.add(number)
         return True
 
@@ -185,14 +188,14 @@ class Checkpoint:
 
     def commit(self) -> None:
         """Make sure that what was added survives whatever comes."""
-        with self._clear_errors():
+        with self.clear_errors():
             if self._file.in_transaction:
                 self._file.execute("COMMIT")
         self._committed = time.monotonic()
 
     def blocks(self) -> Iterator[tuple[int, Block, bytes]]:
         """Every block that is done: its number, what it is for, and its arrays as `outcome_of` reads them."""
-        with self._clear_errors():
+        with self.clear_errors():
             for number, text, data, crc in self._file.execute("SELECT number, block, data, crc FROM blocks"):
                 if _crc(number, text, data) != crc:
                     raise ValueError(f"block {number} is not as it was written")
@@ -203,7 +206,7 @@ class Checkpoint:
         """Read the arrays of a block."""
         shape = (len(block.budgets), block.end_question - block.first_question)
         each = shape[0] * shape[1]
-        with self._clear_errors():
+        with self.clear_errors():
             values = np.frombuffer(data, "<f8").astype(float)
             right, drawn, agreed = np.split(values, [each, each * (1 + n_stages)])
             return Outcome(right.reshape(shape), drawn.reshape(n_stages, *shape), agreed.reshape(shape))
@@ -212,12 +215,12 @@ class Checkpoint:
 
     def note_shard(self, i: int, n: int) -> None:
         """Note that the file is made for a shard."""
-        with self._clear_errors():
+        with self.clear_errors():
             self._file.execute("INSERT OR IGNORE INTO shards VALUES (?, ?)", (i, n))
 
     def shards(self) -> list[tuple[int, int]]:
         """Shards that the file was made for."""
-        with self._clear_errors():
+        with self.clear_errors():
             return list(self._file.execute("SELECT i, n FROM shards"))
 
     # Closing, and what can go wrong ---------------------------------------------------------------------------------
@@ -237,7 +240,8 @@ class Checkpoint:
         self.close()
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def clear_errors(self) -> Iterator[None]:
+        """Say which file it is that cannot be written, or that is not as it was written."""
         try:
             yield
         except MssimError:
@@ -249,7 +253,7 @@ class Checkpoint:
                 f"{self.path}: {error}; make sure that the file and its folder can be written and have room. What was "
                 "committed is safe: the same call goes on with it"
             ) from error
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+        except (sqlite3.Error, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> MssimError:

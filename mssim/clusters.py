@@ -104,7 +104,9 @@ def _read_scheduler_file(path: Path) -> str:
 def _check_fitness(client: Any) -> None:
     """Refuse a cluster that could give other bits, naming the machine."""
     here = versions()
-    found: dict[str, Any] = {f"the worker at {at}": said for at, said in _ask_workers(client).items()}
+    found: dict[str, Any] = {
+        f"the worker at {at}": said for at, said in client.run(versions, on_error="return").items()
+    }
     try:
         found["the scheduler"] = client.run_on_scheduler(versions)
     except Exception as error:  # whatever it cannot import
@@ -115,8 +117,3 @@ def _check_fitness(client: Any) -> None:
         differs = mismatch(said, here)
         if differs:
             raise MssimError(f"{who} has {differs}; install the same there: numbers could differ in their last bits")
-
-
-def _ask_workers(client: Any) -> dict[str, Any]:
-    answers: dict[str, Any] = client.run(versions, on_error="return")
-    return answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -116,7 +116,10 @@ class _Flight:
         return len(self._blocks) >= self._most or self._nbytes >= _MOST_BYTES
 
     def start(self, number: int, task: Task) -> None:
-        future = self._workers.submit(_run, task, versions())
+        try:
+            future = self._workers.submit(_run, task, versions())
+        except BrokenExecutor:
+            raise _dropped() from None
         self._blocks[future] = number, task.nbytes
         self._nbytes += task.nbytes
         future.add_done_callback(self._done.put)
@@ -130,11 +133,8 @@ class _Flight:
         number, nbytes = self._blocks[future]
         try:
             outcome = future.result()
-        except CancelledError:
-            raise MssimError(
-                "the executor dropped blocks of work: was it shut down, or did the scheduler that it stands for end? "
-                "Start it again; with a checkpoint, the same call goes on where it stopped"
-            ) from None
+        except (CancelledError, BrokenExecutor):
+            raise _dropped() from None
         self._take(number, outcome)
         del self._blocks[future]
         self._nbytes -= nbytes
@@ -147,6 +147,13 @@ class _Flight:
         for future, (number, _) in self._blocks.items():
             if not future.cancelled() and future.exception() is None:
                 self._take(number, future.result())
+
+
+def _dropped() -> MssimError:
+    return MssimError(
+        "the executor dropped blocks of work: was it shut down, did one of its processes end, or the scheduler that it "
+        "stands for? Start it again; with a checkpoint, the same call goes on where it stopped"
+    )
 
 
 def _n_processors() -> int:

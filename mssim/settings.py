@@ -16,7 +16,7 @@ import pyarrow.parquet
 from mssim.blocks import Work
 from mssim.checkpoints import Header
 from mssim.errors import MssimError, StrategyError
-from mssim.job import Job
+from mssim.job import Job, read_job
 from mssim.pool import Pool
 from mssim.specs import describe
 from mssim.strategies import Strategy, parse_strategy
@@ -34,6 +34,7 @@ def header_of(work: Work) -> Header:
     settings = {
         "pool": {"answers": pool.fingerprint, **_columns(job, pool), "questions": _digest(questions)},
         "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
+        "order of strategies": list(job.strategies),  # blocks know them by number
         "budgets": job.budgets.tolist(),
         **{name: provenance[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
         "models": job.models,
@@ -75,11 +76,9 @@ def _digest(table: pa.Table) -> str:
 
 def job_of(settings: Mapping[str, Any]) -> Job:
     """Make the job again that settings describe."""
-    return Job(
-        {name: parse_strategy(described) for name, described in settings["strategies"].items()},
-        np.array(settings["budgets"], dtype=np.int64),
-        **{name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
-    )
+    strategies = {name: settings["strategies"][name] for name in settings["order of strategies"]}
+    options = {name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")}
+    return read_job(strategies, settings["budgets"], **options)
 
 
 def questions_of(header: Header) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from mssim.checkpoints import Checkpoint, differences
 from mssim.errors import MssimError, whole_number
 from mssim.evaluation import Evaluation
 from mssim.job import Strategies, read_job
-from mssim.plans import Outcome
+from mssim.plans import Block, Outcome
 from mssim.pool import Pool
 from mssim.run import Progress, run_blocks
 from mssim.settings import header_of, job_of, questions_of
@@ -110,7 +110,10 @@ def run_into(
         if shard:
             file.note_shard(*shard)
         if totals:
-            for _, block, data in file.blocks():
+            for number, block, data in file.blocks():
+                with file.clear_errors():
+                    if block != work.blocks[number]:
+                        raise ValueError(f"block {number} is another one")
                 totals.add(block, file.outcome_of(block, len(work.job.plans[block.plan].models), data))
         held = file.held
         missing = [number for number in numbers if number not in held]
@@ -168,13 +171,19 @@ class _Merged:
 
     def __init__(self, first: Checkpoint) -> None:
         self._path, self._header = first.path, first.header
-        code, here = first.header.settings["versions"]["code of mssim"], versions()["code of mssim"]
+        with first.clear_errors():
+            self._read()
+
+    def _read(self) -> None:
+        settings = self._header.settings
+        code, here = settings["versions"]["code of mssim"], versions()["code of mssim"]
         if code != here:
             raise MssimError(
-                f"{first.path}: written by another version of mssim (code {code}, here {here}); merge with that one"
+                f"{self._path}: written by another version of mssim (code {code}, here {here}); merge with that one"
             )
-        self._job = job_of(first.header.settings)
-        self._questions = questions_of(first.header)
+        self._job = job_of(settings)
+        self._questions = questions_of(self._header)
+        self._n_blocks = int(settings["blocks"]["number"])
         self._totals = Totals(self._job.plans, len(self._questions))
         self._checksums: dict[int, int] = {}  # of every block
         self._shards: set[tuple[int, int]] = set()
@@ -189,6 +198,8 @@ class _Merged:
             )
         self._shards.update(part.shards())
         for number, block, data in part.blocks():
+            with part.clear_errors():
+                self._check(number, block)
             checksum = zlib.crc32(data)
             if number not in self._checksums:
                 self._totals.add(block, part.outcome_of(block, len(self._job.plans[block.plan].models), data))
@@ -199,15 +210,25 @@ class _Merged:
                 )
             self._checksums[number] = checksum
 
+    def _check(self, number: int, block: Block) -> None:
+        """Refuse a block that no run of these settings has."""
+        n_budgets = self._job.budgets.size
+        inside = 0 <= number < self._n_blocks and 0 <= block.plan < len(self._job.plans)
+        inside &= 0 <= block.first_question < block.end_question <= len(self._questions)
+        if not inside or any(not 0 <= budget < n_budgets for budget in block.budgets):
+            raise ValueError(f"block {number} is of another run")
+
     def evaluation(self) -> Evaluation:
         """Make the result, if nothing is missing."""
-        total = self._header.settings["blocks"]["number"]
-        missing = [number for number in range(total) if number not in self._checksums]
-        if missing:
+        total = self._n_blocks
+        if len(self._checksums) < total:
+            missing = [number for number in range(total) if number not in self._checksums]
             raise MssimError(
                 f"{len(missing)} of {total} blocks are missing{self._whose(missing)}; run what is missing, with the "
                 "same settings and files it goes on where it stopped, and merge again"
             )
+        if not self._totals.complete(self._job.closed, self._job.n_replays):
+            raise MssimError(f"{self._path} is damaged: its blocks are not all of the work; compute it again")
         outcomes = self._totals.outcomes(self._job.n_replays)
         header = self._header
         return self._job.evaluation(outcomes, header.unit_costs, self._questions, header.provenance)

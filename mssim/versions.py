@@ -14,7 +14,7 @@ from mssim.errors import MssimError
 
 __all__ = ["check_versions", "mismatch", "versions"]
 
-_DECIDING = ("blocks", "exact", "plans", "replay", "stopping", "strategies", "voting")
+_DECIDING = ("blocks", "exact", "job", "plans", "replay", "specs", "stopping", "strategies", "voting")
 
 
 @lru_cache(maxsize=1)

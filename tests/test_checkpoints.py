@@ -334,7 +334,7 @@ def test_a_disk_that_is_full(pool, path, whole, total, monkeypatch):
     add = Checkpoint.add
 
     def full(file, *block):
-        with file._clear_errors():
+        with file.clear_errors():
             if len(file.held) == 9:
                 raise sqlite3.OperationalError("database or disk is full")
         return add(file, *block)

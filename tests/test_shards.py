@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from queue import SimpleQueue
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim import MssimError, OwnStop, SelfConsistency, StrategyError, Vote, evaluate, evaluate_shard, merge
-from mssim.checkpoints import _crc
+from mssim.checkpoints import Checkpoint, _crc
 from mssim.versions import versions
 from tests.conftest import Backwards
 from tests.long_runs import (
@@ -326,3 +326,89 @@ def test_the_file_can_be_read_without_mssim(pool, tmp_path):
     assert replay <= 120
     assert file.execute("SELECT i, n FROM shards").fetchall() == [(1, 2)]
     file.close()
+
+
+SWAPPED = ["ms:x+y,agreement=0.6", "mix:x+y"]  # plans of equal sizes
+
+
+def test_rules_in_another_order_are_another_run(pool, tmp_path):
+    part(pool, tmp_path / "1", 1, 2, SWAPPED)
+    part(pool, tmp_path / "2", 2, 2, SWAPPED[::-1])
+    with pytest.raises(MssimError, match=r"are of different runs .*order of strategies"):
+        merge([tmp_path / "1", tmp_path / "2"])
+    with pytest.raises(MssimError, match=r"belongs to another run .*order of strategies"):
+        part(pool, tmp_path / "1", 1, 2, SWAPPED[::-1])
+
+
+def forged(path, columns):
+    """Change the block that comes first, with a checksum that fits."""
+    file = sqlite3.connect(path)
+    number, text, data = file.execute("SELECT number, block, data FROM blocks ORDER BY number").fetchone()
+    fields = ["plan", "exact", "budgets", "first_question", "end_question", "first_replay", "n_replays"]
+    values = dict(zip(fields, json.loads(text), strict=True)) | columns
+    other = values.pop("number", number)
+    row = (other, json.dumps([values[name] for name in fields]), data)
+    file.execute("UPDATE blocks SET number = ?, block = ?, crc = ? WHERE number = ?", (*row[:2], _crc(*row), number))
+    file.commit()
+    file.close()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"number": 10**12},
+        {"number": -1},
+        {"plan": 99},
+        {"plan": -1},
+        {"plan": "x"},
+        {"budgets": [0, 7]},
+        {"budgets": [-1]},
+        {"first_question": -2},
+        {"end_question": 10**9},
+        {"n_replays": 10**6},
+    ],
+)
+def test_blocks_that_no_run_has_are_damage(pool, tmp_path, columns):
+    path = tmp_path / "run"
+    part(pool, path, 1, 1, SWAPPED, method="monte_carlo")
+    forged(path, columns)
+    with pytest.raises(MssimError, match="is damaged"):
+        merge(path)
+    with pytest.raises(MssimError, match="is damaged"):
+        run_whole(pool, path)
+
+
+def run_whole(pool, path):
+    """Go on with a file, which reads all of its blocks."""
+    return evaluate(pool, SWAPPED, BUDGETS, **OPTIONS, method="monte_carlo", checkpoint=path, executor=AtOnce())
+
+
+def test_an_interrupt_between_writing_and_noting_a_block(pool, tmp_path, monkeypatch):
+    class Once(set):
+        def add(self, number):
+            if len(self) == 3:
+                raise KeyboardInterrupt
+            super().add(number)
+
+    made = Checkpoint.__init__
+
+    def with_interrupt(file, *asked):
+        made(file, *asked)
+        file._held = Once(file._held)
+
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "__init__", with_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_whole(pool, path)
+    result = run_whole(pool, path)
+    assert_same(result, evaluate(pool, SWAPPED, BUDGETS, **OPTIONS, method="monte_carlo", executor=AtOnce()))
+
+
+def test_a_pool_of_processes_that_breaks_is_named(pool):
+    class Broken(AtOnce):
+        def submit(self, *_):
+            raise BrokenExecutor("a process ended")
+
+    with pytest.raises(MssimError, match="did one of its processes end"):
+        run(pool, Broken())

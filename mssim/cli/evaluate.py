@@ -195,7 +195,6 @@ def _read_pool(settings: dict[str, Any]) -> Pool:
 def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path]) -> Evaluation | None:
     """Evaluate; of a shard, which has no result, say what is next."""
     from mssim.evaluator import evaluate as run
-    from mssim.shards import evaluate_shard
 
     budgets = settings["budgets"]
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
@@ -205,6 +204,8 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
         options |= {"executor": executor, "progress": progress}
         if way.shard is None or way.checkpoint is None:
             return run(*asked, checkpoint=way.checkpoint, **options)
+        from mssim.shards import evaluate_shard
+
         blocks = evaluate_shard(*asked, shard=way.shard, checkpoint=way.checkpoint, **options)
     wanted = "".join(f" --{name} {path}" for name, path in outputs.items())
     print(f"{what}: all its {blocks} blocks are in {way.checkpoint}; when all are done: mssim merge FILE...{wanted}")
