@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim import tables
-from mssim.codes import Codes, narrow
+from mssim.codes import Codes, in_order, narrow
 from mssim.errors import PoolError
 from mssim.gathering import Rows
 from mssim.row_checks import PER_SAMPLE
@@ -171,7 +171,7 @@ class _Classes:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        ranks, self._labels = rows.answers.in_order()
+        ranks, self._labels = in_order(rows.answers)
         self._ranks = np.append(ranks, -1)
         self._counts: list[Codes] = [np.zeros(1, np.int64)]
         self._correct: list[NDArray[np.bool_]] = []

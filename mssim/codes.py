@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,19 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-__all__ = ["Texts", "as_text", "codes_of", "encode", "encode_text", "is_missing", "narrow"]
+__all__ = [
+    "Names",
+    "Texts",
+    "as_text",
+    "codes_of",
+    "encode",
+    "encode_text",
+    "in_order",
+    "is_missing",
+    "large",
+    "narrow",
+    "text_codes",
+]
 
 Codes = NDArray[np.signedinteger[Any]]
 
@@ -30,11 +42,34 @@ def as_text(value: Any) -> str:
 
 def narrow(codes: Codes, most: int) -> Codes:
     """Store codes up to `most` in as few bytes as they need."""
-    return codes.astype(np.int16 if most < 2**15 else np.int32 if most < 2**31 else np.int64, copy=False)
+    return codes.astype(_narrowest(most), copy=False)
+
+
+def _narrowest(most: int) -> type[np.signedinteger[Any]]:
+    return np.int16 if most < 2**15 else np.int32 if most < 2**31 else np.int64
+
+
+def large(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Store text and bytes in types that hold more than 2 GB and that Arrow computes with: views are not."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        wide = _wide(kind.value_type)
+        if wide == kind.value_type:
+            return column
+        chunks = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(wide)) for c in column.chunks]
+        return pa.chunked_array(chunks, pa.dictionary(kind.index_type, wide))
+    return column.cast(_wide(kind))
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary(kind) or pa.types.is_binary_view(kind) else kind
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Return a code per row (-1 = missing) and the distinct values; not for lists and the like."""
+    column = large(column)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     if pa.types.is_null(column.type.value_type):  # nothing is there, which Arrow does not unify
@@ -74,69 +109,120 @@ def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
 
 def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
     """Return a code per row and the sorted distinct texts; missing, empty and blank values have code -1."""
-    texts = Texts()
-    codes = texts.codes(column)
-    ranks, labels = texts.in_order()
+    codes, texts = text_codes(column)
+    ranks, labels = in_order(texts)
     return np.append(ranks, -1)[codes], labels.to_pylist()
 
 
-class Texts:
-    """Numbers distinct texts in the order in which rows name them, over any number of blocks.
+def text_codes(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """Return a code per row and the distinct texts in the order in which rows name them.
 
-    The texts are kept by Arrow, not as Python objects: millions of different answers fit.
+    Missing, empty and blank values have code -1.
+    """
+    if pa.types.is_nested(column.type):
+        rows, values = _written(column)
+        texts = _as_texts(values)
+    else:
+        rows, dictionary = _dictionary(column)
+        texts = _texts(dictionary)
+    named = pd.unique(rows)
+    named = named[named >= 0]
+    place, distinct = _distinct([_not_blank(texts.take(pa.array(named)))])
+    places = np.full(len(texts) + 1, -1)
+    places[named] = place
+    return narrow(places, len(distinct))[rows], distinct
+
+
+def in_order(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the rank of every text and the sorted texts."""
+    order = pa.compute.sort_indices(texts).to_numpy()
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
+    return ranks, texts.take(pa.array(order))
+
+
+class Names:
+    """Numbers names in the order in which rows name them, over any number of blocks.
+
+    Parameters
+    ----------
+    known : iterable of str, optional
+        Names that come first.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known = pa.array(list(known), pa.string())
+        self._places = {name: place for place, name in enumerate(known)}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._places)
 
     def to_list(self) -> list[str]:
-        """All texts; the place of each is its code."""
-        found: list[str] = self._known.to_pylist()
-        return found
+        """All names; the place of each is its code."""
+        return list(self._places)
 
     def codes(self, column: pa.ChunkedArray) -> Codes:
         """Return a code per row; missing, empty and blank values have code -1."""
-        if pa.types.is_nested(column.type):
-            rows, values = _written(column)
-            texts = _not_blank(_as_texts(values))
-        else:
-            rows, dictionary = _dictionary(column)
-            texts = _not_blank(_texts(dictionary))
-        place = self._places(texts)
-        new = (place < 0) & texts.is_valid().to_numpy(zero_copy_only=False)
-        if new.any():
-            named = pd.unique(rows)
-            named = named[named >= 0]
-            self._known = pa.concat_arrays([self._known, texts.take(pa.array(named[new[named]])).unique()])
-            place = self._places(texts)
-        return narrow(np.append(place, -1), len(self))[rows]
+        codes, texts = text_codes(column)
+        places = [self._places.setdefault(text, len(self)) for text in texts.to_pylist()]
+        return narrow(np.array([*places, -1]), len(self))[codes]
 
-    def _places(self, texts: pa.Array) -> Codes:
-        found = pa.compute.index_in(texts, value_set=self._known)
-        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False))
 
-    def in_order(self) -> tuple[NDArray[np.int64], pa.Array]:
-        """Return the rank of every text and the sorted texts."""
-        order = pa.compute.sort_indices(self._known).to_numpy()
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = np.arange(len(order))
-        return ranks, self._known.take(pa.array(order))
+class Texts:
+    """Numbers the distinct texts of blocks in the order in which they come.
+
+    The texts are kept by Arrow, not as Python objects: millions of different answers fit. To look for one among all
+    means to hash them all, so new ones wait until they are as many as those before: the work per text stays the same.
+    """
+
+    def __init__(self) -> None:
+        self._known = pa.array([], pa.large_string())
+        self._waiting: list[pa.Array] = []
+        self._places: list[Codes] = []  # of the texts of each block
+
+    def add(self, texts: pa.Array) -> None:
+        """Take in the distinct texts of a block."""
+        self._waiting.append(texts)
+        if sum(map(len, self._waiting)) >= len(self._known):
+            self._join()
+
+    def _join(self) -> None:
+        if not self._waiting:
+            return
+        places, self._known = _distinct([self._known, *self._waiting])
+        ends = np.cumsum([len(places) - sum(map(len, self._waiting)), *map(len, self._waiting)])
+        self._places += np.split(places, ends)[1:-1]
+        self._waiting = []
+
+    def joined(self, blocks: Sequence[Codes]) -> tuple[Codes, pa.Array]:
+        """Return the codes of all rows and all texts, given codes within each block."""
+        self._join()
+        ends = np.cumsum([0, *map(len, blocks)])
+        codes = np.empty(ends[-1], _narrowest(len(self._known)))
+        for start, block, places in zip(ends[:-1], blocks, self._places, strict=True):
+            codes[start : start + len(block)] = np.append(places, -1)[block]
+        return codes, self._known
+
+
+def _distinct(texts: Sequence[pa.Array]) -> tuple[Codes, pa.Array]:
+    """Return a code per text (-1 = missing) and the distinct ones as they come."""
+    chunks = pa.chunked_array(texts, pa.large_string()).dictionary_encode().chunks  # all have the same dictionary
+    if not chunks:
+        return np.zeros(0, np.int32), pa.array([], pa.large_string())
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks]
+    return np.concatenate(codes), chunks[0].dictionary
 
 
 def _texts(values: pa.Array) -> pa.Array:
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
-        return values.cast(pa.string())
+        return values.cast(pa.large_string())
     return _as_texts(values.to_pylist())
 
 
 def _as_texts(values: list[Any]) -> pa.Array:
-    return pa.array([None if is_missing(value) else as_text(value) for value in values], pa.string())
+    return pa.array([None if is_missing(value) else as_text(value) for value in values], pa.large_string())
 
 
 def _not_blank(texts: pa.Array) -> pa.Array:
     blank = pa.compute.equal(pa.compute.utf8_trim_whitespace(texts), "")
-    return pa.compute.if_else(blank, pa.scalar(None, pa.string()), texts)
+    return pa.compute.if_else(blank, pa.scalar(None, pa.large_string()), texts)

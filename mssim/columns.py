@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from mssim.codes import Codes, codes_of
@@ -30,67 +31,112 @@ class Columns:
     def __init__(self, known: Collection[str] | None, per_sample: Collection[str]) -> None:
         self._known, self._per_sample = known, per_sample
         self._names: list[str] = []
-        self._values: dict[str, pa.ChunkedArray] = {}  # of questions, of columns that are constant so far
+        self._values: dict[str, _Values] = {}  # of questions, of columns that are constant so far
         self._parts: dict[str, list[pa.ChunkedArray]] = {}  # of samples
         self._questions: list[Codes] = []
         self._n_questions = 0
 
-    def add(self, table: pa.Table, question: Codes, n_questions: int) -> None:
+    def add(self, table: pa.Table, question: Codes) -> None:
         """Take in a block, given the question of each row; questions are numbered as they appear."""
         if not self._questions:
             self._names = [name for name in table.column_names if self._known is None or name not in self._known]
-        first = np.full(n_questions, -1)
-        first[question[::-1]] = np.arange(question.size)[::-1]  # the last one written stays
+        asked = _Asked(question, self._n_questions)
         for name in self._names:
             column = table[name]
             if name not in self._parts and self._known is None and name not in self._per_sample:
-                if self._is_constant(name, column, question, first):
-                    self._extend(name, column, first)
+                values = self._values.setdefault(name, _Values(name))
+                if asked.is_constant(column) and values.fit(asked.known, column.take(asked.first_of_known)):
+                    values.add(column.take(asked.first_of_new))
                     continue
                 self._write_out(name, column.type)
             self._parts.setdefault(name, []).append(column)
         self._questions.append(question)
-        self._n_questions = n_questions
-
-    def _is_constant(self, name: str, column: pa.ChunkedArray, question: Codes, first: Codes) -> bool:
-        codes = codes_of(column)
-        if not np.array_equal(codes, codes[first[question]]):
-            return False
-        again = np.nonzero(first[: self._n_questions] >= 0)[0]
-        if not again.size:
-            return True
-        known, given = self._values[name].take(pa.array(again)), _plain(column.take(pa.array(first[again])))
-        before, now = np.split(codes_of(_chained(name, [known, given])), 2)
-        return np.array_equal(before, now)
-
-    def _extend(self, name: str, column: pa.ChunkedArray, first: Codes) -> None:
-        new = _plain(column.take(pa.array(first[self._n_questions :])))
-        if name not in self._values:
-            self._values[name] = new
-        elif len(new):
-            self._values[name] = _chained(name, [self._values[name], new])
+        self._n_questions += len(asked.first_of_new)
 
     def _write_out(self, name: str, kind: pa.DataType) -> None:
         """Give every earlier row the value of its question."""
         self._parts[name] = []
-        values = self._values.pop(name, None)
+        values = self._values.pop(name)
+        if not self._questions:
+            return
+        whole = values.whole()
         for question in self._questions:
-            part = values.take(pa.array(question))
+            part = whole.take(pa.array(question))
             self._parts[name].append(_coded(part, kind) if pa.types.is_dictionary(kind) else part)
 
     def split(self) -> tuple[pa.Table, pa.Table]:
         """Return the columns that describe questions, in the order of their codes, and those that describe samples."""
-        described = {name: self._values[name] for name in self._names if name in self._values}
+        described = {name: self._values[name].whole() for name in self._names if name in self._values}
         extra = {name: _chained(name, self._parts.pop(name)) for name in self._names if name in self._parts}
         return pa.table(described), pa.table(extra)
 
 
+class _Asked:
+    """The questions of a block: those of earlier blocks, and new ones."""
+
+    def __init__(self, question: Codes, n_known: int) -> None:
+        self._within, asked = pd.factorize(question)
+        self._first = np.empty(asked.size, np.int64)
+        self._first[self._within[::-1]] = np.arange(question.size)[::-1]  # the last one written stays
+        known = asked < n_known
+        self.known = asked[known]
+        self.first_of_known, self.first_of_new = pa.array(self._first[known]), pa.array(self._first[~known])
+
+    def is_constant(self, column: pa.ChunkedArray) -> bool:
+        """Whether all rows of a question have one value."""
+        codes = codes_of(column)
+        return np.array_equal(codes, codes[self._first][self._within])
+
+
+class _Values:
+    """A value of a column per question.
+
+    They lie in few pieces, each longer than the next, so that to add some costs little however many are there.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._pieces: list[pa.ChunkedArray] = []
+
+    def add(self, values: pa.ChunkedArray) -> None:
+        """Take in the values of the next questions."""
+        if self._pieces and not len(values):
+            return
+        self._pieces.append(_plain(values))
+        while len(self._pieces) > 1 and len(self._pieces[-2]) <= len(self._pieces[-1]):
+            self._pieces[-2:] = [_one_chunk(_chained(self._name, self._pieces[-2:]))]
+
+    def fit(self, questions: Codes, values: pa.ChunkedArray) -> bool:
+        """Whether questions that are there have these values."""
+        ends = np.cumsum([len(piece) for piece in self._pieces])
+        pieces = np.searchsorted(ends, questions, side="right")
+        for number in np.unique(pieces):
+            mine, piece = np.nonzero(pieces == number)[0], self._pieces[number]
+            known = piece.take(pa.array(questions[mine] - (ends[number] - len(piece))))
+            given = _plain(values.take(pa.array(mine)))
+            before, now = np.split(codes_of(_chained(self._name, [known, given])), 2)
+            if not np.array_equal(before, now):
+                return False
+        return True
+
+    def whole(self) -> pa.ChunkedArray:
+        """All values, in the order of the questions."""
+        return _one_chunk(_chained(self._name, self._pieces))
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Join chunks, as far as their type can hold all."""
+    return pa.table([column], ["values"]).combine_chunks()["values"]
+
+
 def _coded(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Encode as the rest of the column is: other codes could not follow."""
+    """Encode as the rest of the column is, if its values can be: other codes could not follow."""
+    try:
+        column = column.cast(kind.value_type)
+    except pa.ArrowException:
+        return column
     chunks = [
-        pa.DictionaryArray.from_arrays(
-            chunk.indices.cast(kind.index_type), chunk.dictionary.cast(kind.value_type), ordered=kind.ordered
-        )
+        pa.DictionaryArray.from_arrays(chunk.indices.cast(kind.index_type), chunk.dictionary, ordered=kind.ordered)
         for chunk in column.dictionary_encode().chunks
     ]
     return pa.chunked_array(chunks, kind)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mssim.codes import Codes, Texts
+from mssim.codes import Codes, Names, Texts, text_codes
 from mssim.columns import Columns
 from mssim.errors import PoolError
 from mssim.row_blocks import Origin, RowBlock
@@ -42,7 +42,7 @@ class Rows:
 
     models: list[str]
     question_ids: list[str]
-    answers: Texts
+    answers: pa.Array
     model: Codes
     question: Codes
     index: Codes
@@ -55,7 +55,7 @@ class Rows:
 
     def name(self, row: int) -> str:
         """Say which row of which file it is, and whose sample."""
-        starts = np.cumsum([0, *(len(origin.rows) for origin in self.origins)])
+        starts = np.cumsum([0, *(origin.n_rows for origin in self.origins)])
         block = bisect_right(starts.tolist(), row) - 1
         where = self.origins[block].name(row - int(starts[block]))
         return _named(where, self.question_ids[self.question[row]], self.models[self.model[row]], int(self.index[row]))
@@ -81,11 +81,7 @@ def gather(blocks: Iterable[RowBlock], where: Where | None, questions: pa.Table 
     conditions = Conditions(where)
     for block in blocks:
         gathering.require_columns(block)
-        chosen = block
-        if conditions:
-            mask = conditions.mask(block.table)
-            rows = block.origin.rows[0] + np.nonzero(mask)[0] if mask.any() else np.zeros(0, np.int64)
-            chosen = RowBlock(block.table.filter(pa.array(mask)), Origin(block.origin.file, rows))
+        chosen = block.choose(conditions.mask(block.table)) if conditions else block
         if chosen.table.num_rows:
             gathering.add(chosen)
     conditions.require_use()
@@ -98,7 +94,7 @@ class _Gathering:
     def __init__(self, questions: pa.Table | None) -> None:
         known = None if questions is None else question_ids_of(questions)
         self.known = known
-        self.models, self.questions, self.answers = Texts(), Texts(known or ()), Texts()
+        self.models, self.questions, self.answers = Names(), Names(known or ()), Texts()
         self.columns = Columns(None if questions is None else questions.column_names, PER_SAMPLE)
         self.parts: dict[str, list[Any]] = {name: [] for name in ("model", "question", "index", "answer", "right")}
         self.numbers: dict[str, list[NDArray[np.float64]]] = {}
@@ -125,20 +121,21 @@ class _Gathering:
         question = names_of(table, "question_id", self.questions, block.origin)
         self._require_known()
         index = sample_indices(table, block.origin)
-        answer = self.answers.codes(table["answer"])
+        answer, texts = text_codes(table["answer"])
+        self.answers.add(texts)
 
         def name(row: int) -> str:
             ids, models = self.questions.to_list(), self.models.to_list()
             return _named(block.origin.name(row), ids[question[row]], models[model[row]], int(index[row]))
 
-        right = right_of(table, answer, self.answers, name)
+        right = right_of(table, answer, texts, name)
         for number in [n for n in NUMBERS if n in table.column_names]:
             self.numbers.setdefault(number, []).append(numbers_of(table, number, answer, name))
         given = {"model": model, "question": question, "index": index, "answer": answer, "right": right}
         for key, values in given.items():
             self.parts[key].append(values)
         others = [n for n in table.column_names if n not in (*REQUIRED, *NUMBERS, "correct")]
-        self.columns.add(table.select(others), question, len(self.questions))
+        self.columns.add(table.select(others), question)
         self.origins.append(block.origin)
 
     def _require_known(self) -> None:
@@ -153,11 +150,13 @@ class _Gathering:
                 "the pool is empty: no row is there, or none fulfils the conditions; give one row per sample"
             )
         questions, extra = self.columns.split()
+        answer, answers = self.answers.joined(self.parts.pop("answer"))
         whole = {key: np.concatenate(self.parts.pop(key)) for key in list(self.parts)}
         return Rows(
             models=self.models.to_list(),
             question_ids=self.questions.to_list(),
-            answers=self.answers,
+            answers=answers,
+            answer=answer,
             numbers=self.numbers,
             questions=questions,
             extra=extra,

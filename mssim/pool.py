@@ -121,7 +121,7 @@ class Pool:
         PoolError
             If a column is missing or the rows contradict each other; the message names row and remedy.
         """
-        return from_table(table_from_frame(frame), where, info or {})
+        return from_blocks(blocks_of([table_from_frame(frame)]), where, info or {})
 
     @property
     def question_ids(self) -> list[str]:
@@ -399,13 +399,6 @@ def from_blocks(
 ) -> Pool:
     """Make a pool from blocks of a long table, as `Pool.from_frame` does, and a table of questions."""
     return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))
-
-
-def from_table(
-    table: pa.Table, where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
-) -> Pool:
-    """Make a pool from a long table that is in memory."""
-    return from_blocks(blocks_of([table]), where, info, questions)
 
 
 def _load_folder(folder: Path) -> Pool:

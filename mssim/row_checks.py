@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
-from mssim.codes import Codes, Texts, encode, narrow
+from mssim.codes import Codes, Names, encode, narrow, text_codes
 from mssim.errors import PoolError, choose_from
 from mssim.row_blocks import Origin
 from mssim.tables import KEYS
@@ -56,9 +57,9 @@ def with_text_keys(table: pa.Table) -> pa.Table:
     return table
 
 
-def names_of(table: pa.Table, column: str, texts: Texts, origin: Origin) -> Codes:
+def names_of(table: pa.Table, column: str, names: Names, origin: Origin) -> Codes:
     """Codes of models or questions; none may be missing."""
-    codes = texts.codes(table[column])
+    codes = names.codes(table[column])
     if codes.min() < 0:
         raise PoolError(f"{origin.name(int(np.argmax(codes < 0)))}: {column} is empty; every sample needs one")
     return codes
@@ -82,14 +83,15 @@ def sample_indices(table: pa.Table, origin: Origin) -> Codes:
     return narrow(numbers, int(numbers.max()))
 
 
-def right_of(table: pa.Table, answer: Codes, answers: Texts, name: Name) -> NDArray[np.bool_]:
-    """Whether each row is right, from the column, else by comparing with truth."""
+def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDArray[np.bool_]:
+    """Whether each row is right, from the column, else by comparing with truth; `texts` are those of the answers."""
     if "correct" not in table.column_names:
-        truth = answers.codes(table["truth"])
+        truth, truths = text_codes(table["truth"])
         if truth.min() < 0:
             row = int(np.argmax(truth < 0))
             raise PoolError(f"{name(row)}: truth is empty and there is no column 'correct'; give one of them")
-        return np.asarray(answer == truth)
+        same = pa.compute.index_in(truths, value_set=texts).fill_null(-2).to_numpy(zero_copy_only=False)
+        return np.asarray(answer == same[truth])
     codes, values = encode(table["correct"])
     readings = {"true": 1, "1": 1, "1.0": 1, "false": 0, "0": 0, "0.0": 0}
     read = np.array([readings.get(str(value).strip().lower(), -1) for value in values] + [-1], np.int8)[codes]

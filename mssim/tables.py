@@ -44,6 +44,7 @@ Where = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 KEYS = ("question_id", "model", "answer", "truth")
 _FORMATS = (".parquet", ".csv", ".jsonl")
 _DEEPEST = 50  # levels of nesting in a value
+_MOST_BYTES = 2**30  # of a file, to be read at once
 BLOCK_ROWS = 2**20  # few enough that temporary arrays of a block are small, enough that blocks are few
 
 
@@ -96,12 +97,13 @@ def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Tabl
     schema = pa.parquet.read_schema(path)
     _once(schema.names)
     text = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-    coded = [name for name in text if name in (*KEYS, "text")]
+    metadata = pa.parquet.read_metadata(path)
+    coded = [name for name in text if name in (*KEYS, "text") and name not in _long_columns(metadata)]
     with pa.parquet.ParquetFile(path, read_dictionary=coded) as file:
         names = [name for name in schema.names if name not in without]
         batches: list[pa.RecordBatch] = []
         rows, nothing = 0, True
-        for batch in file.iter_batches(BLOCK_ROWS, columns=names):
+        for batch in file.iter_batches(_batch_rows(metadata), columns=names):
             batch.validate(full=True)  # text that is not UTF-8, codes beyond a dictionary: no format check sees them
             batches, rows, nothing = [*batches, batch], rows + batch.num_rows, False
             if rows >= BLOCK_ROWS:
@@ -109,6 +111,24 @@ def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Tabl
                 batches, rows = [], 0
         if batches or nothing:
             yield _joined(batches, pa.schema([file.schema_arrow.field(name) for name in names]))
+
+
+def _batch_rows(metadata: pa.parquet.FileMetaData) -> int:
+    """Rows to read at once: of long texts fewer than a block, since one array of codes holds up to 2 GB of them."""
+    longest = max((_bytes_per_row(metadata.row_group(i)) for i in range(metadata.num_row_groups)), default=1)
+    return min(BLOCK_ROWS, max(1, _MOST_BYTES // longest))
+
+
+def _bytes_per_row(group: pa.parquet.RowGroupMetaData) -> int:
+    size, rows = int(group.total_byte_size), int(group.num_rows)
+    return max(1, size // max(1, rows))
+
+
+def _long_columns(metadata: pa.parquet.FileMetaData) -> set[str]:
+    """Columns of which a row group is so long that its texts may be too many for one dictionary."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
+    return {chunk.path_in_schema for chunk in chunks if chunk.total_uncompressed_size > _MOST_BYTES}
 
 
 def _joined(batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> pa.Table:

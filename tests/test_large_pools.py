@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import Pool, PoolError, load_pool
+from mssim import Pool, PoolError, codes, columns, load_pool
 from mssim.folder import read_info, write_info
 from tests.conftest import long_frame, make_pool
 from tests.test_pool import GOOD, change_json, full_pool
@@ -131,6 +131,42 @@ def test_a_column_of_nulls_in_one_file_and_of_text_in_another(tmp_path):
     frame.iloc[:6].assign(note=1).to_parquet(part(folder, 0))
     with pytest.raises(PoolError, match=r"column 'note' holds int64 and \w*string, which are no one type"):
         load_pool(folder)
+
+
+@QUIET
+@pytest.mark.parametrize("first", ["nulls", "codes", "view"])
+@pytest.mark.parametrize("second", ["nulls", "codes", "view", "view of one"])
+def test_nulls_codes_and_views_in_two_files_are_one_column(tmp_path, first, second):
+    notes = {
+        "nulls": pa.nulls(6),
+        "codes": pa.array(["s", "t", None] * 2).dictionary_encode(),
+        "view": pa.array(["s", "t", None] * 2, pa.string_view()),
+        "view of one": pa.array(["s"] * 6, pa.string_view()),
+    }
+    rows = pa.Table.from_pandas(long_frame(GOOD))
+    (tmp_path / "pool").mkdir()
+    for number, note in enumerate([first, second]):
+        pq.write_table(rows.slice(6 * number, 6).append_column("note", notes[note]), part(tmp_path / "pool", number))
+    pool = load_pool(tmp_path / "pool")
+    given = dict(zip(range(12), [*notes[first].to_pylist(), *notes[second].to_pylist()], strict=True))
+    expected = Pool.from_frame(long_frame(GOOD).assign(note=pd.Series(given, dtype=object)))
+    for found, wanted in [(pool, expected), (pool.select(models=["y"]), expected.select(models=["y"]))]:
+        frames = [one.to_frame().astype(object) for one in (found, wanted)]
+        pd.testing.assert_frame_equal(*[frame.where(frame.notna(), None) for frame in frames])
+    pool.save(tmp_path / "saved")
+    assert load_pool(tmp_path / "saved").fingerprint == pool.fingerprint
+    if "s" in given.values():
+        some = load_pool(tmp_path / "pool", where={"note": "s"})
+        assert some.lengths.sum() == list(given.values()).count("s")
+
+
+def test_views_of_text_in_the_columns_that_all_pools_have(tmp_path):
+    table = pa.Table.from_pandas(long_frame(GOOD))
+    for place, name in enumerate(table.column_names):
+        if name != "sample_index":
+            table = table.set_column(place, name, table[name].cast(pa.string_view()))
+    pq.write_table(table, tmp_path / "views.parquet")
+    assert_same(load_pool(tmp_path / "views.parquet"), make_pool(GOOD))
 
 
 def test_seven_as_number_in_one_file_and_as_text_in_another(tmp_path):
@@ -320,7 +356,51 @@ def test_an_empty_selection_is_saved_as_an_empty_table(tmp_path):
     refused(tmp_path / "pool", "the pool is empty")
 
 
-# Memory ---------------------------------------------------------------------------------------------------------------
+# Work and memory ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", ["new in each", "the same in all"])
+def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch, answers):
+    n_files, n_rows = 64, 16
+    for number in range(n_files):
+        ids = [number * n_rows + row for row in range(n_rows)]
+        texts = [f"a{i}" for i in (ids if answers == "new in each" else range(n_rows))]
+        frame = pd.DataFrame({"question_id": [f"q{i // 2}" for i in ids], "model": "x", "sample_index": ids})
+        frame.assign(answer=texts, correct=False, topic=frame["question_id"]).to_parquet(part(tmp_path, number))
+    looked_at = {"texts": 0, "values": 0}
+    distinct, chained = codes._distinct, columns._chained
+
+    def counted_distinct(texts):
+        looked_at["texts"] += sum(map(len, texts))
+        return distinct(texts)
+
+    def counted_chained(name, parts):
+        looked_at["values"] += sum(map(len, parts))
+        return chained(name, parts)
+
+    monkeypatch.setattr(codes, "_distinct", counted_distinct)
+    monkeypatch.setattr(columns, "_chained", counted_chained)
+    pool = load_pool(tmp_path)
+    assert len(pool.questions) == n_files * n_rows // 2
+    assert len(pool.class_labels) == n_files * n_rows
+    rows = n_files * n_rows
+    assert looked_at["texts"] <= 5 * rows  # to look at all before with every file: 32 * rows
+    assert looked_at["values"] <= rows // 2 * (np.log2(n_files) + 2)
+
+
+@pytest.mark.parametrize("most", [1, 2**10, 2**12])
+def test_long_texts_are_read_few_at_a_time(tmp_path, monkeypatch, most):
+    frame = long_frame(GOOD, text=[f"{number}" * 500 for number in range(12)])
+    frame.to_parquet(tmp_path / "long.parquet")
+    monkeypatch.setattr("mssim.tables._MOST_BYTES", most)
+    assert_same(load_pool(tmp_path / "long.parquet"), Pool.from_frame(frame))
+
+
+def test_texts_are_kept_in_types_that_hold_more_than_two_gigabytes(tmp_path):
+    table = pa.Table.from_pandas(long_frame(GOOD), preserve_index=False)
+    table = table.set_column(table.column_names.index("answer"), "answer", table["answer"].cast(pa.string()))
+    write_split(table, tmp_path / "pool", [5])
+    assert load_pool(tmp_path / "pool").class_labels.type == pa.large_string()
 
 
 MEASURED = []  # memory pools of Arrow: one must outlive all that was allocated from it
