@@ -122,8 +122,8 @@ def maj_at_k(
     found = np.full((len(rows), draws.size), np.nan)
     within = draws <= most
     if most and within.any():
-        grid, gauss = grid_of((most,), (1.0,)), tie_rule(rule, min(most, n_classes) // 2 + 1)
-        never = np.array([NEVER])
+        grid, never = grid_of((most,), (1.0,)), np.array([NEVER])
+        gauss = tie_rule(rule, grid, n_classes)
 
         def solve(part: slice) -> None:
             block = _block(rows[part], silent.ravel()[part], right.reshape(-1, n_classes)[part], replacement)

@@ -12,13 +12,13 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.kernels import exact as kernel
-from mssim.kernels.tally import RANDOM, TIE_RULES, WRONG
+from mssim.kernels.tally import HIGHER, RANDOM, TIE_RULES, WRONG
 from mssim.kernels.windows import windows
 from mssim.plans import Block, Outcome, Plan
 from mssim.pool import Pool
 from mssim.stopping import NEVER, WindowStop
 
-__all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "obstacles", "per_question"]
+__all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "nothing_known", "obstacles", "per_question"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,42 +28,61 @@ QUICK_CELLS, MOST_CELLS = 350, 2500  # numbers of draws that the models of one v
 MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
 _CELLS_PER_TASK = 10_000
 _ROUNDING = 1e-12
+_SAME = HIGHER - 1.0  # scores that are relatively closer are equal
 
 # What the kernels need ------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=64)
 def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
-    """What the kernel knows of votes in which stages draw up to these numbers, each vote counting its prior weight."""
+    """Describe votes in which stages draw up to these numbers of samples, each vote counting its prior weight."""
     most, weights = np.array(sizes), np.array(prior)
-    rows = int(np.prod(most[:-1] + 1))
-    digits = np.indices(tuple(most[:-1] + 1)).reshape(most.size - 1, rows).T.copy()
+    cells = _cells(most)
+    digits = cells[:, 0, :-1].copy()
     fits = np.all(digits[:, None] + digits <= most[:-1], axis=2)
-    score = (digits @ weights[:-1])[:, None] + weights[-1] * np.arange(most[-1] + 1)
-    found = np.unique(score[score > 0])
-    # Scores that differ by rounding only are the same.
-    levels = found[np.concatenate([[True], np.diff(found) > 1e-9 * found[1:]])]
-    rank = np.searchsorted(levels * (1 + 1e-9), score)
-    rivals = np.floor((weights @ most - levels) / levels + 1e-9).astype(np.int64)
-    return kernel.Grid(most, digits, fits, np.where(score > 0, rank, -1), rivals, levels, weights)
+    score = _scores(cells, weights)
+    found, place = np.unique(score, return_inverse=True)
+    group = _levels(found)
+    rank = group[place.reshape(score.shape)]
+    levels = found[1:][np.diff(group) > 0]
+    # The winner and so many rivals, each with at least its score, together have no more than the score of all draws.
+    rivals = np.floor(weights @ most / levels + 1e-9).astype(np.int64) - 1
+    return kernel.Grid(most, digits, fits, rank, rivals, levels, weights)
 
 
-@lru_cache(maxsize=16)
+def _cells(most: Ints) -> Ints:
+    """All votes that a class can have: [draws of all stages but the last, draws of the last, stage]."""
+    return np.moveaxis(np.indices(tuple(most + 1)), 0, -1).reshape(-1, int(most[-1]) + 1, most.size)
+
+
+def _scores(cells: Ints, weights: Floats) -> Floats:
+    return np.asarray(cells[..., :-1] @ weights[:-1] + weights[-1] * cells[..., -1])
+
+
+def _levels(scores: Floats) -> Ints:
+    """Number the different ones among increasing scores, of which the first is 0 and gets the number -1."""
+    return np.concatenate([[-1], np.cumsum(np.diff(scores) > _SAME * scores[1:]) - 1])
+
+
+@lru_cache(maxsize=64)
 def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
-    """Gauss-Legendre rules on 0..1 with up to `most` nodes; not all numbers of nodes, for larger ones do as well."""
+    """Gauss-Legendre rules on 0..1 with up to `most` nodes or a few more.
+
+    Not every number of nodes has a rule, for a larger one does as well. Which one serves does not depend on `most`.
+    """
     orders = [1]
     while orders[-1] < most:
-        orders.append(min(max(orders[-1] + 1, orders[-1] * 5 // 4), most))
-    nodes, weights = np.zeros((2, len(orders), most))
+        orders.append(max(orders[-1] + 1, orders[-1] * 5 // 4))
+    nodes, weights = np.zeros((2, len(orders), orders[-1]))
     for i, order in enumerate(orders):
         x, w = roots_legendre(order)
         nodes[i, :order], weights[i, :order] = (x + 1) / 2, w / 2
     return np.array(orders), nodes, weights
 
 
-def tie_rule(rule: int, most_nodes: int) -> kernel.Ties:
-    """A tie rule with the nodes to integrate over what it asks for."""
-    return kernel.Ties(rule, *_gauss(most_nodes))
+def tie_rule(rule: int, grid: kernel.Grid, n_classes: int) -> kernel.Ties:
+    """Return a tie rule with the nodes that votes of a grid over at most so many classes integrate with."""
+    return kernel.Ties(rule, *_gauss(kernel.most_nodes(grid, rule, n_classes)))
 
 
 def chances(values: Floats) -> Floats:
@@ -114,7 +133,7 @@ class ExactTask:
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
     """Split what is known of a plan in closed form into blocks of questions; `closed`: budgets at which accuracy is."""
-    if _nothing_known(plan):
+    if nothing_known(plan):
         return
     cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
     width = max(1, min(64, _CELLS_PER_TASK // cells))
@@ -142,7 +161,7 @@ def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], 
     return ExactTask(plan, counts, closed)
 
 
-def _nothing_known(plan: Plan) -> str | None:
+def nothing_known(plan: Plan) -> str | None:
     """Why not even the samples used have a closed form."""
     if plan.cap:
         return "questions share the budget, so each depends on all others"
@@ -155,7 +174,7 @@ def _nothing_known(plan: Plan) -> str | None:
 
 def _obstacle(plan: Plan, quick: bool) -> str | None:
     sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
-    unknown = _nothing_known(plan)
+    unknown = nothing_known(plan)
     if unknown or plan.vote is None:
         return unknown
     if not plan.vote.counts_only:
@@ -182,7 +201,22 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
         return f"{'+'.join(map(str, sizes))} samples can be drawn in {shared} = {cells} ways, more than {most}"
-    return None
+    return _nearly_equal(tuple(sizes.tolist()), plan.vote.prior) if several_vote and plan.vote.prior else None
+
+
+@lru_cache(maxsize=64)
+def _nearly_equal(sizes: tuple[int, ...], prior: tuple[float, ...]) -> str | None:
+    """Why scores cannot be ranked: being equal up to rounding does not carry over from neighbour to neighbour."""
+    scores = np.unique(_scores(_cells(np.array(sizes)), np.array(prior[: len(sizes)])))
+    group, scores = _levels(scores)[1:], scores[1:]
+    spread = scores / scores[np.searchsorted(group, group)]  # over the lowest of those that count as the same
+    if spread.max() <= HIGHER:
+        return None
+    high, low = float(scores[spread.argmax()]), float(scores[spread.argmax()] / spread.max())
+    return (
+        f"with prior={'/'.join(f'{weight:.12g}' for weight in prior)} scores such as {low:.12g} and {high:.12g} are "
+        "equal, up to rounding, to scores between them but not to each other"
+    )
 
 
 def _n_stages(sizes: Ints, need: Ints) -> int:
@@ -313,9 +347,9 @@ def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> di
         most = np.max([drawn for _, drawn, _ in group], axis=0)
         prior = plan.vote.weights(len(plan.models))[list(stages)] if len(stages) > 1 else np.ones(1)
         rule = RANDOM if len(stages) == 1 and plan.vote.ties == "first" else TIE_RULES[plan.vote.ties]
-        nodes = max(min(most_classes, int(most.sum())), int(most.max())) // 2 + 1
         grid = grid_of(tuple(most.tolist()), tuple(prior.tolist()))
-        table = kernel.plurality(_stages(counts, stages), grid, np.array(need), tie_rule(rule, nodes))
+        ties = tie_rule(rule, grid, most_classes)
+        table = kernel.plurality(_stages(counts, stages), grid, np.array(need), ties)
         for request in group:
             *others, last = request[1]
             row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
@@ -331,7 +365,8 @@ def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: i
         return Outcome(right, drawn[None], agreed)
     depth = int(plan.sizes[0, closed].max())
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
-    agree, agree_right, plurality_right = windows(counts, w, depth, tie_rule(rule, depth // 2 + 1))
+    ties = tie_rule(rule, grid_of((depth,), (1.0,)), int(np.diff(counts.offsets).max(initial=1)))
+    agree, agree_right, plurality_right = windows(counts, w, depth, ties)
     signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
     # Sums, not matrix products, whose last bits depend on how many questions there are.
     goes_on = (agree[:, None] * signed).sum(axis=2)  # [question, t], none of the first t windows agrees

@@ -77,7 +77,7 @@ def entropy_weight(answers, normaliser="distinct"):
 def within_weight(vote, answers):
     if vote.within == "entropy":
         return entropy_weight(answers, vote.normaliser)
-    return 1 / len(answers) if vote.within == "share" and answers else 1.0
+    return 1 / len(answers) if vote.within == "share" and answers else 1
 
 
 def vote(stages, rule, numbers=None):
@@ -86,10 +86,10 @@ def vote(stages, rule, numbers=None):
     stages[i] are the answers that model i gave, numbers[i] the number recorded with each, rule a Vote of the library,
     read by its documented attributes.
     """
-    prior = rule.prior or [1.0] * len(stages)
-    weights = [p * within_weight(rule, answers) for p, answers in zip(prior, stages, strict=True)]
     if rule.function is not None:
-        return own_vote(stages, rule, prior)
+        return own_vote(stages, rule, rule.prior or [1.0] * len(stages))
+    prior = [Fraction(str(weight)) for weight in rule.prior] if rule.prior else [1] * len(stages)  # 0.1 is a tenth
+    weights = [p * within_weight(rule, answers) for p, answers in zip(prior, stages, strict=True)]
     if rule.ballots == "one" and rule.combine == "max":
         return most_consistent(stages, weights)
     scores = {}
@@ -105,14 +105,14 @@ def vote(stages, rule, numbers=None):
             if rule.combine == "max":
                 scores[answer] = max(scores.get(answer, -math.inf), score)
             else:
-                scores[answer] = scores.get(answer, 0.0) + score
+                scores[answer] = scores.get(answer, 0) + score
     return scores
 
 
 def ballot(stages, numbers, rule, i, j):
     """What draw j of stage i counts."""
     if rule.ballots in ("one", "shortest"):
-        return 1.0
+        return 1
     if rule.ballots == "number":
         return numbers[i][j]
     if rule.ballots == "exp":
@@ -153,12 +153,13 @@ def own_vote(stages, rule, prior):
 def is_right(scores, right, ties, rank, close=0.0):
     """Whether the answer with the highest score is right; `rank` orders tied answers under "random".
 
-    Without a rank, under "random": the share of orders in which it is.
+    Without a rank, under "random": the share of orders in which it is. Rational scores are compared as they are.
     """
     if not scores:
         return False
     top = max(scores.values())
-    tied = [answer for answer, score in scores.items() if math.isclose(score, top, rel_tol=1e-9, abs_tol=close)]
+    exact = all(isinstance(score, int | Fraction) for score in scores.values())
+    tied = [a for a, s in scores.items() if (s == top if exact else math.isclose(s, top, rel_tol=1e-9, abs_tol=close))]
     if ties == "first":
         return tied[0] in right
     if ties == "random" and rank is None:

@@ -165,7 +165,8 @@ def _question(counts, q, grid, sizes, need, low):
     reach, held = np.zeros(known.size), np.zeros(known.size, np.bool_)
     outer, inner = np.ones((known.size, rows)), np.zeros((known.size, sizes[-1] + 1))
     for m in range(n_stages):
-        draws = np.zeros(sizes[m] + 1)
+        # As long as `digits` are large, whatever was recorded: draws beyond that have the weight 0.
+        draws = np.zeros((sizes if m == n_stages - 1 else grid.sizes)[m] + 1)
         for c in range(known.size):
             most = most_votes(votes[m, c], totals[m], sizes[m], counts.replacement)
             reach[c] += grid.prior[m] * most
@@ -188,13 +189,13 @@ def _question(counts, q, grid, sizes, need, low):
 
 
 @compiled
-def _together(state, sizes, rates, replacement, digits, numbers, n_nodes):
+def _together(state, grid, rates, replacement, numbers, n_nodes):
     """Fill state[row, draws of the last stage * node] with the polynomials of `numbers` samples per stage."""
     last, width = numbers.size - 1, state.shape[1] // n_nodes
-    weights = np.empty(max(sizes.max() + 1, width))
+    digits, weights = grid.digits, np.empty(max(grid.sizes.max() + 1, width))
     state[:] = 1.0
     for m in range(numbers.size):
-        ballots(weights[: sizes[m] + 1 if m < last else width], numbers[m], rates[m], replacement)
+        ballots(weights[: grid.sizes[m] + 1 if m < last else width], numbers[m], rates[m], replacement)
         for r in range(digits.shape[0]):
             for j in range(width):
                 weight = weights[digits[r, m] if m < last else j]
@@ -221,7 +222,7 @@ def _rivals(question, grid, winner, score, rule, strict, power, powers, width):
                 numbers[m] += votes[m, c]
     rows, n_nodes = fits.shape[0], powers.shape[1] // width
     state, product, partial = np.empty((3, rows, width * n_nodes))
-    _together(state, question.sizes, question.rates, question.replacement, grid.digits, numbers, n_nodes)
+    _together(state, grid, question.rates, question.replacement, numbers, n_nodes)
     # Unsigned numbers as indices need no check for being negative, so the loops over x are vectorised. (Views would be
     # too, but counting the references to them takes longer than such a loop; so would a function for this.)
     node, cells = np.uint64(n_nodes), np.uint64(width * n_nodes)
@@ -296,12 +297,41 @@ def _collect(table, rivals, outer, inner, winner, grid_levels, fits, first, last
 
 
 @compiled
-def _degree(question, grid, stage, score, n_tied):
-    """The degree in y of what `_decided` describes."""
-    if stage == -1 or stage == grid.digits.shape[1]:
-        return n_tied
-    most = int(score / grid.prior[stage] * HIGHER)  # votes of one answer
-    return min(question.sizes[stage], (n_tied + 1) * most) - 1
+def _n_nodes(sizes, prior, stage, score, n_tied):
+    """Count the Gauss-Legendre nodes that integrate exactly over what `_decided` describes, n_tied rivals at a score.
+
+    n nodes are exact to degree 2 n - 1. Where all tied answers have the same chance each rival carries y, so the degree
+    is n_tied; in the last stage all have equally many votes, of which there are no more than draws. Where the first of
+    them is seen in an earlier stage, a rival with j votes there carries y^j and the winner with i carries y^(i - 1):
+    the degree is one less than all their votes in the stage, of which each has no more than make up the score.
+    """
+    if stage == -1:
+        return n_tied // 2 + 1
+    votes = int(score / prior[stage] * HIGHER)
+    if stage == sizes.size - 1:
+        degree = min(n_tied, sizes[stage] // max(votes, 1) - 1)
+    else:
+        degree = min(sizes[stage], (n_tied + 1) * votes) - 1
+    return max(degree, 0) // 2 + 1
+
+
+def most_nodes(grid: Grid, rule: int, n_classes: int) -> int:
+    """Bound the nodes that a question of up to n_classes classes needs at any score: `_n_nodes` at its largest.
+
+    It grows with sizes and n_tied; draws of a question are no more than grid.sizes, and its tied rivals no more than
+    grid.rivals nor than its other classes.
+    """
+    needed, stages = [1], range(*_stages(grid, rule, 1))
+    for score, rivals in zip(grid.scores, np.minimum(grid.rivals, n_classes - 1), strict=True):
+        if rivals > 0:
+            needed += [_n_nodes(grid.sizes, grid.prior, stage, score, rivals) for stage in stages]
+    return max(needed)
+
+
+@compiled
+def _stages(grid, rule, n_tied):
+    """First and end of the stages that can decide a tie by what is seen first; -1 alone where nothing is decided so."""
+    return (0, grid.sizes.size) if rule == FIRST and n_tied > 0 else (-1, 0)
 
 
 @compiled
@@ -326,9 +356,9 @@ def _add_wins(table, question, grid, winner, ties):
         n_tied = min(n_tied, question.rivals[level])
         for c in range(rows):
             at_score[c] = strict[c] < cells and levels[c, strict[c]] == level
-        stages = range(grid.sizes.size) if ties.rule == FIRST and n_tied > 0 else range(-1, 0)
-        for stage in stages:
-            at = np.searchsorted(ties.orders, _degree(question, grid, stage, score, n_tied) // 2 + 1)
+        first, end = _stages(grid, ties.rule, n_tied)
+        for stage in range(first, end):
+            at = np.searchsorted(ties.orders, _n_nodes(question.sizes, grid.prior, stage, score, n_tied))
             nodes, weights = ties.nodes[at, : ties.orders[at]], ties.weights[at, : ties.orders[at]]
             width = widths[level]
             power, powers, shares = _decided(grid.digits, strict, at_score, stage, nodes, weights, width)
@@ -381,7 +411,7 @@ def plurality(counts, grid, need, ties):
             for c in np.nonzero(question.right)[0]:
                 _add_wins(table, question, grid, c, ties)
             divisors = np.empty_like(table)
-            _together(divisors, block, question.rates, counts.replacement, grid.digits, totals, 1)
+            _together(divisors, grid, question.rates, counts.replacement, totals, 1)
             first = low if n_stages == 1 else 0
             found[q, :, first : block[-1] + 1] = table[:, first:] / divisors[:, first:]
             low = block[-1] + 1

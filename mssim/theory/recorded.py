@@ -148,8 +148,8 @@ def counts_of(pool: Pool, model: str, replacement: bool) -> kernel.Counts:
 
 def right_below(counts: kernel.Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:
     """Chance [need, question, draws] that the plurality is right and no answer has `need` votes, to `most` draws."""
-    nodes = min(int(most), int(np.diff(counts.offsets).max(initial=1))) // 2 + 1
-    grid, ties = grid_of((int(most),), (1.0,)), tie_rule(rule, nodes)
+    grid = grid_of((int(most),), (1.0,))
+    ties = tie_rule(rule, grid, int(np.diff(counts.offsets).max(initial=1)))
     found = np.zeros((len(need), counts.silent.shape[1], int(most) + 1))
     for row, n in enumerate(need):
         if n > 0:
