@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.errors import BudgetError, PoolError, StrategyError
+from mssim.kernels.tally import HIGHER
 from mssim.plans import Plan
 from mssim.pool import Pool
-from mssim.stopping import OwnStop
+from mssim.stopping import OwnStop, Stop, StopTable
+from mssim.voting import Vote
 
-__all__ = ["check_column", "check_own", "check_recorded", "enough_recorded"]
+__all__ = ["check_column", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
 
 _MOST_DRAWS = 2**15 - 1
 _WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
+_LEAST_SHARE = 2 * (HIGHER - 1)  # of a vote in all: scores that differ by half of that are equal
 
 
 def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
@@ -107,6 +110,52 @@ def check_column(pool: Pool, name: str, plan: Plan) -> None:
             f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
             f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
         )
+
+
+def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+    """Check what kernels take for granted of a plan, which a strategy class of the user's may have made."""
+    shape = (len(plan.models), budgets.size)
+    for what in ("sizes", "need"):
+        array = getattr(plan, what)
+        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != shape:
+            raise StrategyError(f"{name}: {what} of its plan must be an int64 array [stage, budget] of shape {shape}")
+    drawing = plan.sizes > 0
+    if plan.sizes.min() < 0 or not drawing[0].all() or (drawing[1:] & ~drawing[:-1]).any():
+        raise StrategyError(f"{name}: sizes of its plan must be 0 or more; stages without samples come last")
+    if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
+        raise StrategyError(f"{name}: its plan asks {len(plan.models)} models; stop and cap are for one")
+    if plan.vote is not None and plan.vote.prior is not None:
+        _check_prior(name, plan, plan.vote, budgets)
+
+
+def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) -> None:
+    """Refuse weights so unequal that votes of the lightest model would be lost among those of the others."""
+    assert vote.prior is not None
+    if len(vote.prior) != len(plan.models) or isinstance(vote.prior[0], tuple):
+        raise StrategyError(f"{name}: prior of its plan must be one weight per stage, as Vote.ordered(models) makes it")
+    weights = vote.weights(len(plan.models))
+    drawing = np.where(plan.sizes > 0, weights[:, None], np.inf)
+    share = drawing.min(axis=0) / (weights @ plan.sizes)
+    if (share <= _LEAST_SHARE).any():
+        b = int(np.argmax(share <= _LEAST_SHARE))
+        ratio = 1 / (_LEAST_SHARE * plan.sizes[:, b].sum())
+        raise StrategyError(
+            f"{name}: prior: at budget {budgets[b]} one vote of model {plan.models[int(drawing[:, b].argmin())]!r} is "
+            f"{share[b]:.1g} of all votes together, too little to be told from rounding; give weights of which the "
+            f"largest is at most {ratio:.2g} times the smallest, or lower the budget"
+        )
+
+
+def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
+    """Check the table of a stop rule, which a class of the user's may have made, for up to `depth` draws."""
+    if table.window > 0 or isinstance(stop, OwnStop):
+        return
+    for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
+        array = getattr(table, what)
+        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.size < n:
+            raise StrategyError(
+                f"{type(stop).__name__}: {what} of its table for {depth} draws must be an int64 array of {n} or more"
+            )
 
 
 def check_own(name: str, plan: Plan) -> None:

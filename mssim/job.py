@@ -15,7 +15,7 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from mssim import __version__
-from mssim.checks import check_column, check_own, check_recorded
+from mssim.checks import check_column, check_own, check_plan, check_recorded
 from mssim.errors import BudgetError, MssimError, StrategyError, choose_from, is_number, whole_number
 from mssim.evaluation import Evaluation
 from mssim.exact import obstacles
@@ -84,6 +84,7 @@ class Job:
     def check(self, pool: Pool) -> None:
         """Refuse a pool that lacks what the strategies need."""
         for name, plan in zip(self.names, self.plans, strict=True):
+            check_plan(name, plan, self.budgets)
             check_recorded(pool, name, plan, self.budgets, self.replacement)
             check_column(pool, name, plan)
             check_own(name, plan)

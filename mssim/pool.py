@@ -87,11 +87,29 @@ class Pool:
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_arrays()
         arrays: list[NDArray[Any]] = [self.codes, self.lengths, self.class_offsets, self.class_correct]
         for array in (*arrays, *self.numbers.values()):
             array.flags.writeable = False
         object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
         object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    def _check_arrays(self) -> None:
+        """Check that codes are classes of their questions: compiled code would read elsewhere without a word."""
+        shape, offsets = (len(self.models), len(self.questions)), self.class_offsets
+        if not (
+            self.codes.ndim == 3
+            and self.codes.shape[:2] == shape
+            and self.lengths.shape == shape
+            and offsets.shape == (shape[1] + 1,)
+            and offsets[0] == 0
+            and offsets[-1] == self.class_correct.size
+            and self.lengths.min(initial=0) >= 0
+            and self.lengths.max(initial=0) <= self.codes.shape[2]
+            and self.codes.min(initial=-1) >= -1
+            and (self.codes.max(axis=2, initial=-1) < np.diff(offsets)).all()
+        ):
+            raise PoolError("the arrays of a pool do not fit each other; make it with load_pool, from_frame or select")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "numbers": dict(self.numbers), "info": dict(self.info)}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mssim.checks import check_stop_table
 from mssim.kernels import allocation, ballots, bests, own, sequential, staged, stops
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
@@ -144,7 +145,10 @@ class ReplayTasks:
         """Take what the block needs out of the pool."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
-            table = plan.stop.table(int(part.sizes.max())) if plan.stop else None
+            depth = int(part.sizes.max())
+            table = plan.stop.table(depth) if plan.stop else None
+            if plan.stop and table:
+                check_stop_table(plan.stop, table, depth)
             self._shared[block.plan, block.budgets] = part, table
         part, table = self._shared[block.plan, block.budgets]
         recorded = self._recorded(plan.models, block)

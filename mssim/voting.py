@@ -47,7 +47,8 @@ class Vote:
         What the entropy is divided by: log2 of the distinct answers (the released code of ModelSwitch) or of the valid
         draws.
     prior : mapping of model to weight, or sequence in the order of the models, optional
-        Positive weights; default 1 each. Only their ratios matter.
+        Positive weights; default 1 each. Only their ratios matter. A single vote of any model must be more than 2e-9
+        of all votes together at the budget: scores that differ by less than 1e-9 of their size are equal.
     ties : {"first", "random", "wrong"}
         "first": the answer seen first wins, models in order, then draws in order (as the authors do). "random": each
         tied answer with the same chance. "wrong": a tie is right only if every tied answer is, a lower bound.

@@ -61,11 +61,11 @@ def _leader(counts, seen, i, right, ties, tie_state):
 
 
 def _first_seen(counts, seen, c, depth):
-    """When class c was first seen: stages in order, then draws."""
-    for i in range(counts.shape[0]):
-        if counts[i, c] > 0:
-            return i * depth + seen[i, c]
-    return counts.shape[0] * depth
+    """When class c, which has votes, was first seen: stages in order, then draws."""
+    i = 0
+    while counts[i, c] == 0:
+        i += 1
+    return i * depth + seen[i, c]
 
 
 def _winner(score, members, n_members, totals, counts, seen, depth, first_seen, right, ties, tie_state):
@@ -167,6 +167,8 @@ def _voted(recorded, rules, ends, replays, function, count, leader, decide, firs
                 elif winner < 0:
                     given[:] = counts  # the function may write into it
                     score = function(given, prior)
+                    if len(score) != nothing:
+                        raise ValueError("a function of Vote.own returned fewer or more numbers than answer classes")
                     winner = np.int64(
                         decide(
                             *(
