@@ -1,3 +1,4 @@
+import os
 import threading
 from concurrent.futures import Executor, Future
 from functools import partial
@@ -9,8 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mssim import Pool, evaluate
+from tests import strict_arrays
 
 mpl.use("Agg")
+if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    strict_arrays.install()
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]

@@ -73,7 +73,7 @@ VOTES = {
     "most confident": replace(Vote.confidence(2.0), combine="max"),
     "shares": Vote(within="share"),
     "own": Vote.own(squared, prior=(1, 2, 1)),
-    "own in Python": Vote.own(squared.py_func),
+    "own in Python": Vote.own(getattr(squared, "py_func", squared)),
 }
 STOPS = {
     "beta": BetaStop(0.9),
@@ -82,8 +82,12 @@ STOPS = {
     "entropy": EntropyStop(0.8),
     "evalue": EValueStop(0.3),
     "own": OwnStop(three),
-    "own in Python": OwnStop(three.py_func),
+    "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
+STOPS_WITH_VOTES = [
+    *(("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")),
+    *(("window", "own"), ("beta", "majority of bests"), ("window", "majority of bests")),
+]
 
 
 def one_model(vote):
@@ -96,7 +100,7 @@ RULES = {
     **{f"stop {name}": SelfConsistency("y", stop=stop) for name, stop in STOPS.items()},
     **{
         f"stop {stop}, {vote}": SelfConsistency("z", one_model(VOTES[vote]), STOPS[stop])
-        for stop, vote in [("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")]
+        for stop, vote in STOPS_WITH_VOTES
     },
     **{f"mixture, {name}": Mixture(XYZ, vote) for name, vote in VOTES.items()},
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
@@ -172,6 +176,7 @@ def same(one, other):
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.kernels
 @every_rule
 @few
 @given(pools(), st.sampled_from(TIES), st.integers(0, 2**64 - 1), st.booleans())
@@ -199,6 +204,7 @@ def test_deep_pools_equal_the_naive_rule(rule, replacement):
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
 
 
+@pytest.mark.kernels
 @every_rule
 def test_pools_with_unequal_numbers_of_samples_equal_the_naive_rule(rule):
     frame = deep_pool(4, 20).to_frame()

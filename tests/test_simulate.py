@@ -61,6 +61,7 @@ shares = st.fractions(0, 1, max_denominator=6)
 positive = st.fractions(Fraction(1, 4), 5, max_denominator=4)
 
 
+@pytest.mark.kernels
 @given(st.integers(1, 7), shares, positive, positive, positive, shares)
 def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, silent):
     found = list(outcomes(k, sure, a, b, theta, silent))
@@ -79,6 +80,7 @@ def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, silen
         )
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("theta", [0.03, 1.0, 7.5, 300.0])
 def test_chances_of_the_largest_class_by_size(theta):
     exact = Fraction(theta)
@@ -89,6 +91,7 @@ def test_chances_of_the_largest_class_by_size(theta):
             assert partitions.all_below(theta, limit, 9)[m] == pytest.approx(float(below), rel=1e-12)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(("a", "b"), [(0.2, 0.3), (1.0, 1.0), (0.5, 40.0), (40.0, 0.5), (3.0, 5.0), (5e5, 2e5), (1, 9)])
 @pytest.mark.parametrize("k", [1, 7, 512])
 def test_right_draws_are_beta_binomial(k, a, b):

@@ -1,0 +1,110 @@
+"""Kernels in plain Python over arrays that forgive nothing, for NUMBA_DISABLE_JIT=1.
+
+NUMBA_BOUNDSCHECK=1 finds indices beyond the end of an array. Two faults are as bad and look like nothing to it: a
+computed index of -1, which is the last element, and memory that is read before it is written. Here every index that is
+not written as a literal must be from 0 to below the length, and `empty` arrays hold what no result can survive.
+"""
+
+import functools
+import importlib
+import linecache
+import pkgutil
+import re
+import sys
+from inspect import signature
+from types import FunctionType
+
+import numpy as np
+
+from mssim import kernels
+
+_FIRST = ("recorded", "counts")  # parameters of kernels that other packages call
+_LITERAL = re.compile(r"(\[|:|, )-1\b")  # x[-1], x[:-1], x[0, -1]
+
+
+class StrictArray(np.ndarray):
+    """An array whose elements have one index each."""
+
+    def __getitem__(self, key):
+        _check(self.shape, key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key, value):
+        _check(self.shape, key)
+        self.view(np.ndarray)[key] = value
+
+
+def _check(shape, key):
+    for part, size in zip(key if isinstance(key, tuple) else (key,), shape, strict=False):
+        if isinstance(part, slice):
+            ends = [end for end in (part.start, part.stop) if end is not None]
+            outside = any(end < 0 for end in ends) or (part.start or 0) > size
+        elif isinstance(part, np.ndarray):
+            outside = part.size > 0 and part.dtype != np.bool_ and (part.min() < 0 or part.max() >= size)
+        else:
+            outside = not 0 <= part < size
+        if outside and not _is_literal(sys._getframe(2)):
+            raise IndexError(f"index {part} of an array of shape {shape}")
+
+
+def _is_literal(frame):
+    return _LITERAL.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)) is not None
+
+
+class _StrictNumpy:
+    """NumPy for the kernels: what it makes is strict."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+def _maker(name):
+    def make(*args, **options):
+        array = getattr(np, name)(*args, **options)
+        if name.startswith("empty"):
+            array.reshape(-1).view(np.uint8)[:] = 0xEE  # huge numbers, true
+        return strict(array)
+
+    return staticmethod(make)
+
+
+for _name in ("arange", "empty", "empty_like", "full", "ones", "zeros", "zeros_like"):
+    setattr(_StrictNumpy, _name, _maker(_name))
+
+
+def strict(value):
+    """The same value, with strict arrays for arrays, also within named tuples."""
+    if isinstance(value, np.ndarray):
+        return value.view(StrictArray)
+    return type(value)(*map(strict, value)) if hasattr(value, "_fields") else value
+
+
+def _over_strict_arrays(kernel):
+    @functools.wraps(kernel)
+    def run(*args):
+        with np.errstate(all="ignore"):  # as compiled; random words wrap around
+            found = kernel(*map(strict, args))
+        return tuple(map(np.asarray, found)) if isinstance(found, tuple) else np.asarray(found)
+
+    return run
+
+
+def install():
+    """Let all kernels run over strict arrays."""
+    np.seterr(over="ignore")  # in this thread
+    for info in pkgutil.iter_modules(kernels.__path__):
+        module = importlib.import_module(f"mssim.kernels.{info.name}")
+        module.np = _StrictNumpy()
+        for name, kernel in list(vars(module).items()):
+            own = isinstance(kernel, FunctionType) and kernel.__module__ == module.__name__
+            if own and not name.startswith("_") and next(iter(signature(kernel).parameters), "") in _FIRST:
+                _replace(kernel, _over_strict_arrays(kernel))
+
+
+def _replace(old, new):
+    """Put one function in the place of another wherever the library has imported it."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mssim"):
+            for attribute, value in list(vars(module).items()):
+                if value is old:
+                    setattr(module, attribute, new)
