@@ -1,0 +1,123 @@
+"""Closed forms and replays agree.
+
+Every rule of the table in the documentation of `Strategy`, and unequal prior weights, under all tie rules, on the pools
+in recorded/: closed forms against replays. "z, mean" is the mean accuracy over questions, in standard errors of the
+replays; "z, spread" the sum over questions of squared differences, each over its variance, less what it is on average,
+in its standard deviations: small errors on many questions; "z, samples" the mean of samples used, whose error is that
+of many runs, empty where they never vary. Each is about normal where both methods are right; shown is the largest in
+size over the budgets. (Of routers, whose replays are means or maxima of those of single models, "z, mean" is too small
+or slightly off zero, and there is no "z, spread".) "budgets" counts those at which accuracy has a closed form; where it
+has none, samples used have one. Rules that are only replayed are left out, and so are those that need a column that
+these pools lack.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from mssim import Pool, Strategy, StrategyError, evaluate, load_pool
+from mssim.exact import nothing_known, obstacles
+from mssim.strategies import parse_strategy
+
+FURTHEST, FEW = 5.0, 5.0
+POOLS = {"tiny-arithmetic": ["tf-plus", "lstm-times"], "tiny-dates": ["gru-dates", "tf-even"]}
+ROUTERS = ("random:", "oracle:")
+BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+PRIORS = ("2/1", "1/2", "5/1", "0.5/3", "1e6/1")
+
+
+def catalogue() -> list[str]:
+    """Rules of the table in the documentation of Strategy that need answers alone; a model is M1, another M2."""
+    lines = [line.split() for line in (Strategy.__doc__ or "").splitlines()]
+    rows = [words[0] for words in lines if len(words) > 3 and words[-1] in ("exact", "replay") and words[-2] == "-"]
+    return [re.sub(r"\bM\b", "M1", re.sub(r"\bM\+M\b", "M1+M2", row)) for row in rows]
+
+
+def rules() -> list[list[str]]:
+    """Rules that differ in how ties are broken, together."""
+    given = [f"{kind}:M1+M2,vote=plurality,prior={prior}" for kind, prior in product(("mix", "ms"), PRIORS)]
+    return [_with_ties(rule) for rule in dict.fromkeys([*catalogue(), *given])]
+
+
+def _with_ties(rule: str) -> list[str]:
+    every = [f"{rule},ties={ties}" for ties in ("first", "random", "wrong")]
+    try:
+        parse_strategy(every[0])
+    except StrategyError:  # no vote
+        return [rule]
+    return every
+
+
+def furthest(off: np.ndarray, error: np.ndarray) -> float:
+    """The largest |off| / error; where there is no error there must be no difference."""
+    varies = error > 1e-12
+    if np.abs(off[~varies]).max(initial=0) > 1e-12:
+        return np.inf
+    return float(np.abs(off[varies] / error[varies]).max()) if varies.any() else np.nan
+
+
+def accuracies(pool: Pool, rule: str, budgets: list[int], n_replays: int) -> dict[str, float]:
+    """How far closed forms and replays are apart in accuracy."""
+    exact = evaluate(pool, rule, budgets, method="exact")
+    replayed = evaluate(pool, rule, budgets, method="monte_carlo", n_replays=n_replays)
+    p, off = exact.accuracy[0], replayed.accuracy[0] - exact.accuracy[0]
+    found = {"z, mean": furthest(off.mean(axis=1), exact.to_frame()["replay_sd"].to_numpy() / np.sqrt(n_replays))}
+    if not rule.startswith(ROUTERS):  # whose replays are not right or wrong
+        varies = n_replays * p * (1 - p) > FEW  # rarer ones are not nearly normal
+        variance = np.where(varies, p * (1 - p), 1.0)
+        squares = np.where(varies, off**2 * n_replays / variance - 1, 0.0)
+        of_squares = np.where(varies, 2 + (1 - 6 * variance) / (n_replays * variance), 0.0)  # binomial fourth moment
+        found["z, spread"] = furthest(squares.sum(axis=1), np.sqrt(of_squares.sum(axis=1)))
+    return found
+
+
+def samples_used(pool: Pool, rule: str, n_seeds: int, n_replays: int) -> dict[str, float]:
+    """How far closed forms and replays are apart in samples used."""
+    expected = evaluate(pool, rule, BUDGETS, n_replays=2).samples_used[0].mean(axis=1)
+    runs = [
+        evaluate(pool, rule, BUDGETS, method="monte_carlo", n_replays=n_replays, seed=seed).samples_used[0]
+        for seed in range(n_seeds)
+    ]
+    means = np.array([run.mean(axis=1) for run in runs])
+    return {"z, samples": furthest(means.mean(axis=0) - expected, means.std(axis=0, ddof=1) / np.sqrt(n_seeds))}
+
+
+def compared(name: str, pool: Pool, alike: list[str], n_seeds: int, n_replays: int) -> list[dict[str, object]]:
+    """Rows of rules that differ in how ties are broken, which has nothing to do with samples used."""
+    rows: list[dict[str, object]] = []
+    for rule in alike:
+        text = rule.replace("M1", POOLS[name][0]).replace("M2", POOLS[name][1])
+        plans = parse_strategy(text).plans(np.array(BUDGETS))
+        if any(nothing_known(plan) for plan in plans):
+            continue
+        known = np.all([[reason is None for reason in obstacles(plan, quick=False)] for plan in plans], axis=0)
+        budgets = np.array(BUDGETS)[known].tolist()
+        row: dict[str, object] = {"rule": rule, "pool": name, "budgets": len(budgets)}
+        if not rows:
+            row |= samples_used(pool, text, n_seeds, n_replays // n_seeds)
+        if budgets:
+            row |= accuracies(pool, text, budgets, n_replays)
+        rows.append(row)
+    return rows
+
+
+def measure(smoke: bool) -> pd.DataFrame:
+    n_seeds, n_replays, rows = (10, 200, []) if smoke else (64, 12_800, [])
+    for name in POOLS:
+        pool = load_pool(f"recorded/{name}")
+        if smoke:
+            pool = pool.select(questions=pool.question_ids[:20])
+        for alike in rules():
+            rows += compared(name, pool, alike[:1] if smoke else alike, n_seeds, n_replays)
+    columns = ["z, mean", "z, spread", "z, samples"]
+    frame = pd.DataFrame(rows, columns=["rule", "pool", "budgets", *columns])
+    if not smoke and frame[columns].max(axis=None) > FURTHEST:
+        raise SystemExit(
+            f"closed forms and replays are more than {FURTHEST:g} standard errors apart:\n"
+            + frame[frame[columns].max(axis=1) > FURTHEST].to_string()
+        )
+    return frame.sort_values(["rule", "pool"], kind="stable", ignore_index=True)
