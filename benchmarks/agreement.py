@@ -3,12 +3,12 @@
 Every rule of the table in the documentation of `Strategy`, and unequal prior weights, under all tie rules, on the pools
 in recorded/: closed forms against replays. "z, mean" is the mean accuracy over questions, in standard errors of the
 replays; "z, spread" the sum over questions of squared differences, each over its variance, less what it is on average,
-in its standard deviations: small errors on many questions; "z, samples" the mean of samples used, whose error is that
-of many runs, empty where they never vary. Each is about normal where both methods are right; shown is the largest in
-size over the budgets. (Of routers, whose replays are means or maxima of those of single models, "z, mean" is too small
-or slightly off zero, and there is no "z, spread".) "budgets" counts those at which accuracy has a closed form; where it
-has none, samples used have one. Rules that are only replayed are left out, and so are those that need a column that
-these pools lack.
+in its standard deviations: small errors on many questions. It is infinite if the replays of any one question have a
+chance below 1e-10. "z, samples" is the mean of samples used, whose error is that of 64 runs; it is empty where they
+never vary. Each z is about normal where both methods are right; the table shows the largest |z| over the budgets.
+Replays of routers are means or maxima of those of single models, so their "z, mean" is too small or slightly off zero,
+and they have no "z, spread". "budgets" counts those at which accuracy has a closed form; where it has none, samples
+used have one. Rules that are only replayed are left out, as are those that need a column that these pools lack.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from mssim import Pool, Strategy, StrategyError, evaluate, load_pool
 from mssim.exact import nothing_known, obstacles
 from mssim.strategies import parse_strategy
 
-FURTHEST, FEW = 5.0, 5.0
+FURTHEST, FEW, IMPOSSIBLE = 5.0, 5.0, 1e-10
 POOLS = {"tiny-arithmetic": ["tf-plus", "lstm-times"], "tiny-dates": ["gru-dates", "tf-even"]}
 ROUTERS = ("random:", "oracle:")
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -67,11 +68,15 @@ def accuracies(pool: Pool, rule: str, budgets: list[int], n_replays: int) -> dic
     p, off = exact.accuracy[0], replayed.accuracy[0] - exact.accuracy[0]
     found = {"z, mean": furthest(off.mean(axis=1), exact.to_frame()["replay_sd"].to_numpy() / np.sqrt(n_replays))}
     if not rule.startswith(ROUTERS):  # whose replays are not right or wrong
+        right = np.rint(replayed.accuracy[0] * n_replays)
+        tail = np.minimum(binom.cdf(right, n_replays, p), binom.sf(right - 1, n_replays, p))
         varies = n_replays * p * (1 - p) > FEW  # rarer ones are not nearly normal
         variance = np.where(varies, p * (1 - p), 1.0)
         squares = np.where(varies, off**2 * n_replays / variance - 1, 0.0)
         of_squares = np.where(varies, 2 + (1 - 6 * variance) / (n_replays * variance), 0.0)  # binomial fourth moment
         found["z, spread"] = furthest(squares.sum(axis=1), np.sqrt(of_squares.sum(axis=1)))
+        if tail.min() < IMPOSSIBLE:  # of some question by itself, also where it is always right or wrong
+            found["z, spread"] = np.inf
     return found
 
 
@@ -106,7 +111,8 @@ def compared(name: str, pool: Pool, alike: list[str], n_seeds: int, n_replays: i
 
 
 def measure(smoke: bool) -> pd.DataFrame:
-    n_seeds, n_replays, rows = (10, 200, []) if smoke else (64, 12_800, [])
+    n_seeds, n_replays = (10, 200) if smoke else (64, 12_800)
+    rows: list[dict[str, object]] = []
     for name in POOLS:
         pool = load_pool(f"recorded/{name}")
         if smoke:

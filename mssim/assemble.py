@@ -24,7 +24,7 @@ from mssim.tables import KEYS, plain
 
 __all__ = ["assemble"]
 
-_MOST_CLASSES = 2**15 - 2
+MOST_CLASSES = 2**15 - 2
 
 
 def assemble(rows: Rows, questions: pa.Table | None = None) -> dict[str, Any]:
@@ -189,9 +189,9 @@ class _Classes:
             members = part.rows[voting[flat == mixed[0]]]
             raise PoolError(_mixed_message(self._rows, members, self._labels[int(pairs[mixed[0]]) % n_labels].as_py()))
         counts = np.bincount(pairs // n_labels, minlength=part.n_questions)
-        if counts.max() > _MOST_CLASSES:
+        if counts.max() > MOST_CLASSES:
             name = self._rows.question_ids[sum(map(len, self._counts)) - 1 + int(counts.argmax())]
-            raise PoolError(f"question {name!r} has more than {_MOST_CLASSES} different answers; grade them into fewer")
+            raise PoolError(f"question {name!r} has more than {MOST_CLASSES} different answers; grade them into fewer")
         self._counts.append(counts)
         self._correct.append(right > 0)
         self._label.append(narrow(pairs % n_labels, n_labels))

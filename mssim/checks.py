@@ -74,9 +74,10 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) 
             f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
             "select(min_samples=1) leaves such questions out"
         )
-    if budgets[-1] * lengths.size > lengths.sum():
+    most = int(plan.sizes.max())
+    if most * lengths.size > lengths.sum():
         raise BudgetError(
-            f"{name}: budget {budgets[-1]} is {budgets[-1] * lengths.size} samples for {lengths.size} questions, which "
+            f"{name}: budget {budgets[-1]} is {most * lengths.size} samples for {lengths.size} questions, which "
             f"can take {lengths.sum()}: what is recorded, at most {plan.cap} each; lower the budget or record more"
         )
 
@@ -115,30 +116,39 @@ def check_column(pool: Pool, name: str, plan: Plan) -> None:
 def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
     """Check what kernels take for granted of a plan, which a strategy class of the user's may have made."""
     shape = (len(plan.models), budgets.size)
+    if not plan.models:
+        raise StrategyError(f"{name}: its plan names no models; give one or more")
     for what in ("sizes", "need"):
         array = getattr(plan, what)
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != shape:
-            raise StrategyError(f"{name}: {what} of its plan must be an int64 array [stage, budget] of shape {shape}")
+            given = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
+            raise StrategyError(f"{name}: {what} of its plan is {given}; give int64 [stage, budget] of shape {shape}")
     drawing = plan.sizes > 0
     if plan.sizes.min() < 0 or not drawing[0].all() or (drawing[1:] & ~drawing[:-1]).any():
-        raise StrategyError(f"{name}: sizes of its plan must be 0 or more; stages without samples come last")
+        raise StrategyError(
+            f"{name}: sizes of its plan are {plan.sizes.tolist()}; give numbers from 0, and 0 to the last stages alone"
+        )
     if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
         raise StrategyError(f"{name}: its plan asks {len(plan.models)} models; stop and cap are for one")
+    if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
+        raise StrategyError(f"{name}: its plan has a cap; give it a vote, and sizes that do not fall with the budget")
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 
 
 def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) -> None:
-    """Refuse weights so unequal that votes of the lightest model would be lost among those of the others."""
+    """Refuse weights so unequal that votes of the lightest model would be lost in a sum with those of the others."""
     assert vote.prior is not None
     if len(vote.prior) != len(plan.models) or isinstance(vote.prior[0], tuple):
         raise StrategyError(f"{name}: prior of its plan must be one weight per stage, as Vote.ordered(models) makes it")
+    if not vote.counts_only or vote.combine != "sum":
+        return
     weights = vote.weights(len(plan.models))
     drawing = np.where(plan.sizes > 0, weights[:, None], np.inf)
     share = drawing.min(axis=0) / (weights @ plan.sizes)
     if (share <= _LEAST_SHARE).any():
         b = int(np.argmax(share <= _LEAST_SHARE))
-        ratio = 1 / (_LEAST_SHARE * plan.sizes[:, b].sum())
+        ratio = 1 / (_LEAST_SHARE * plan.sizes[:, b].sum()) / 1.06  # two digits are up to 5 % more
         raise StrategyError(
             f"{name}: prior: at budget {budgets[b]} one vote of model {plan.models[int(drawing[:, b].argmin())]!r} is "
             f"{share[b]:.1g} of all votes together, too little to be told from rounding; give weights of which the "

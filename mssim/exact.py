@@ -12,7 +12,7 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.kernels import exact as kernel
-from mssim.kernels.tally import HIGHER, RANDOM, TIE_RULES, WRONG
+from mssim.kernels.tally import FIRST, HIGHER, RANDOM, TIE_RULES, WRONG
 from mssim.kernels.windows import windows
 from mssim.plans import Block, Outcome, Plan
 from mssim.pool import Pool
@@ -201,22 +201,29 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
         return f"{'+'.join(map(str, sizes))} samples can be drawn in {shared} = {cells} ways, more than {most}"
-    return _nearly_equal(tuple(sizes.tolist()), plan.vote.prior) if several_vote and plan.vote.prior else None
+    nearly = _nearly_equal(tuple(sizes.tolist()), _weights(plan, range(sizes.size))) if several_vote else None
+    if nearly:
+        return (
+            f"with these prior weights scores such as {nearly[0]:.12g} and {nearly[1]:.12g} are equal, up to rounding, "
+            "to scores between them but not to each other"
+        )
+    return None
+
+
+def _weights(plan: Plan, stages: Sequence[int]) -> tuple[float, ...]:
+    """Prior weights of some stages; of one alone there is nothing to weigh."""
+    assert plan.vote is not None
+    return tuple(plan.vote.weights(len(plan.models))[list(stages)].tolist()) if len(stages) > 1 else (1.0,)
 
 
 @lru_cache(maxsize=64)
-def _nearly_equal(sizes: tuple[int, ...], prior: tuple[float, ...]) -> str | None:
-    """Why scores cannot be ranked: being equal up to rounding does not carry over from neighbour to neighbour."""
-    scores = np.unique(_scores(_cells(np.array(sizes)), np.array(prior[: len(sizes)])))
+def _nearly_equal(sizes: tuple[int, ...], weights: tuple[float, ...]) -> tuple[float, float] | None:
+    """Two scores that cannot be ranked: equality up to rounding does not carry over from neighbour to neighbour."""
+    scores = np.unique(_scores(_cells(np.array(sizes)), np.array(weights)))
     group, scores = _levels(scores)[1:], scores[1:]
     spread = scores / scores[np.searchsorted(group, group)]  # over the lowest of those that count as the same
-    if spread.max() <= HIGHER:
-        return None
-    high, low = float(scores[spread.argmax()]), float(scores[spread.argmax()] / spread.max())
-    return (
-        f"with prior={'/'.join(f'{weight:.12g}' for weight in prior)} scores such as {low:.12g} and {high:.12g} are "
-        "equal, up to rounding, to scores between them but not to each other"
-    )
+    furthest = int(spread.argmax())
+    return None if spread[furthest] <= HIGHER else (scores[furthest] / spread[furthest], scores[furthest])
 
 
 def _n_stages(sizes: Ints, need: Ints) -> int:
@@ -344,17 +351,24 @@ def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> di
             groups.setdefault((request[0], request[2]), []).append(request)
     most_classes = int(np.diff(counts.offsets).max(initial=1))
     for (stages, need), group in groups.items():
-        most = np.max([drawn for _, drawn, _ in group], axis=0)
-        prior = plan.vote.weights(len(plan.models))[list(stages)] if len(stages) > 1 else np.ones(1)
-        rule = RANDOM if len(stages) == 1 and plan.vote.ties == "first" else TIE_RULES[plan.vote.ties]
-        grid = grid_of(tuple(most.tolist()), tuple(prior.tolist()))
-        ties = tie_rule(rule, grid, most_classes)
-        table = kernel.plurality(_stages(counts, stages), grid, np.array(need), ties)
-        for request in group:
-            *others, last = request[1]
-            row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
-            found[request] = table[:, row, last]
+        weights, rule = _weights(plan, stages), TIE_RULES[plan.vote.ties]
+        rule = RANDOM if len(stages) == 1 and rule == FIRST else rule
+        for together in _on_one_grid(group, weights):
+            most = np.max([drawn for _, drawn, _ in together], axis=0)
+            grid = grid_of(tuple(most.tolist()), weights)
+            ties = tie_rule(rule, grid, most_classes)
+            table = kernel.plurality(_stages(counts, stages), grid, np.array(need), ties)
+            for request in together:
+                *others, last = request[1]
+                row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
+                found[request] = table[:, row, last]
     return found
+
+
+def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list[_Request]]:
+    """All in one, unless the sizes that they have between them make scores that no budget has alone."""
+    most = np.max([drawn for _, drawn, _ in group], axis=0)
+    return [group] if _nearly_equal(tuple(most.tolist()), weights) is None else [[request] for request in group]
 
 
 def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: int) -> Outcome:

@@ -24,7 +24,7 @@ class Plan(NamedTuple):
     """
 
     models: Sequence[str]
-    sizes: Ints  # samples that a stage draws; 0 = the stage is left out
+    sizes: Ints  # samples that a stage draws; 0 = left out, as no stage before one that draws can be
     need: Ints  # votes of the leading answer that stop after this stage
     vote: Vote | None  # None: right if any draw is right
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote

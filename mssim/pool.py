@@ -21,7 +21,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim import tables
-from mssim.assemble import assemble
+from mssim.assemble import MOST_CLASSES, assemble
 from mssim.errors import PoolError, PoolWarning, choose_from, whole_number
 from mssim.folder import check_files, current, folder_update, read_info, sample_files, write_info
 from mssim.gathering import gather
@@ -98,16 +98,18 @@ class Pool:
         """Check that codes are classes of their questions: compiled code would read elsewhere without a word."""
         shape, offsets = (len(self.models), len(self.questions)), self.class_offsets
         if not (
-            self.codes.ndim == 3
+            self.codes.dtype == np.int16
+            and self.codes.ndim == 3
             and self.codes.shape[:2] == shape
+            and all(values.shape == self.codes.shape for values in self.numbers.values())
             and self.lengths.shape == shape
             and offsets.shape == (shape[1] + 1,)
             and offsets[0] == 0
             and offsets[-1] == self.class_correct.size
             and self.lengths.min(initial=0) >= 0
             and self.lengths.max(initial=0) <= self.codes.shape[2]
-            and self.codes.min(initial=-1) >= -1
-            and (self.codes.max(axis=2, initial=-1) < np.diff(offsets)).all()
+            and np.diff(offsets).max(initial=0) <= MOST_CLASSES
+            and (_fit(self.codes, offsets) or _fit(np.where(self.recorded, self.codes, -1), offsets))
         ):
             raise PoolError("the arrays of a pool do not fit each other; make it with load_pool, from_frame or select")
 
@@ -417,6 +419,11 @@ def from_blocks(
 ) -> Pool:
     """Make a pool from blocks of a long table, as `Pool.from_frame` does, and a table of questions."""
     return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))
+
+
+def _fit(codes: NDArray[np.int16], offsets: NDArray[np.int64]) -> bool:
+    """Whether all codes are classes of their questions, or -1."""
+    return bool(codes.min(initial=-1) >= -1 and (codes.max(axis=2, initial=-1) < np.diff(offsets)).all())
 
 
 def _load_folder(folder: Path) -> Pool:

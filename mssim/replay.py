@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mssim.checks import check_stop_table
+from mssim.errors import StrategyError
 from mssim.kernels import allocation, ballots, bests, own, sequential, staged, stops
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
@@ -79,7 +80,10 @@ class ReplayTask:
     def _vote_by_sample(self, vote: Vote) -> Outcome:
         rules, ends = _rules(self.plan), self._ends()
         if vote.function is not None:
-            right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
+            try:
+                right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
+            except ValueError as error:
+                raise StrategyError(f"Vote.own: its function fails: {error}") from error
         else:
             assert self.numbers is not None
             right, stopped = self._count_ballots(vote, self.numbers, rules, ends)

@@ -1,12 +1,13 @@
-"""Kernels in plain Python over arrays that forgive nothing, for NUMBA_DISABLE_JIT=1.
+"""Kernels in plain Python over arrays that check more than the end of an array, for NUMBA_DISABLE_JIT=1.
 
-NUMBA_BOUNDSCHECK=1 finds indices beyond the end of an array. Two faults are as bad and look like nothing to it: a
-computed index of -1, which is the last element, and memory that is read before it is written. Here every index that is
-not written as a literal must be from 0 to below the length, and `empty` arrays hold what no result can survive.
+NUMBA_BOUNDSCHECK=1 finds indices beyond the end of an array. It finds neither a computed index of -1, which is the last
+element, nor memory that is read before it is written. Here every index other than a literal -1 must be from 0 to below
+the length, and `empty` arrays are filled with numbers that are huge, or hugely negative, in turn.
 """
 
 import functools
 import importlib
+import itertools
 import linecache
 import pkgutil
 import re
@@ -19,6 +20,7 @@ import numpy as np
 from mssim import kernels
 
 _FIRST = ("recorded", "counts")  # parameters of kernels that other packages call
+_JUNK = itertools.cycle([0x6E, 0xEE])  # as bytes of any type: huge, hugely negative or, unsigned, huge again
 _LITERAL = re.compile(r"(\[|:|, )-1\b")  # x[-1], x[:-1], x[0, -1]
 
 
@@ -37,17 +39,17 @@ class StrictArray(np.ndarray):
 def _check(shape, key):
     for part, size in zip(key if isinstance(key, tuple) else (key,), shape, strict=False):
         if isinstance(part, slice):
-            ends = [end for end in (part.start, part.stop) if end is not None]
-            outside = any(end < 0 for end in ends) or (part.start or 0) > size
+            wrong = [end for end in (part.start, part.stop) if end is not None and end < 0]
+            wrong += [part.start] if (part.start or 0) > size else []
         elif isinstance(part, np.ndarray):
-            outside = part.size > 0 and part.dtype != np.bool_ and (part.min() < 0 or part.max() >= size)
+            wrong = [] if part.dtype == np.bool_ else part[(part < 0) | (part >= size)].tolist()
         else:
-            outside = not 0 <= part < size
-        if outside and not _is_literal(sys._getframe(2)):
+            wrong = [] if 0 <= part < size else [part]
+        if wrong and not (wrong == [-1] and _has_literal(sys._getframe(2))):
             raise IndexError(f"index {part} of an array of shape {shape}")
 
 
-def _is_literal(frame):
+def _has_literal(frame):
     return _LITERAL.search(linecache.getline(frame.f_code.co_filename, frame.f_lineno)) is not None
 
 
@@ -62,7 +64,7 @@ def _maker(name):
     def make(*args, **options):
         array = getattr(np, name)(*args, **options)
         if name.startswith("empty"):
-            array.reshape(-1).view(np.uint8)[:] = 0xEE  # huge numbers, true
+            array.reshape(-1).view(np.uint8)[:] = next(_JUNK)
         return strict(array)
 
     return staticmethod(make)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from mssim import Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
+from mssim import BudgetError, Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
 from mssim.plans import Plan
 from mssim.stopping import NEVER, StopTable
 from tests.conftest import make_pool, replay
@@ -31,7 +31,7 @@ def test_weights_that_rounding_would_hide_are_refused_whatever_the_method(pool, 
     light = models[int(np.argmin(prior))]
     assert str(error.value) == (
         f"mix: prior: at budget 7 one vote of model {light!r} is {share} of all votes together, "
-        "too little to be told from rounding; give weights of which the largest is at most 7.1e+07 times the smallest, "
+        "too little to be told from rounding; give weights of which the largest is at most 6.7e+07 times the smallest, "
         "or lower the budget"
     )
 
@@ -44,6 +44,19 @@ def test_votes_of_a_weight_that_is_small_enough_decide_ties(rule, method):
     """x is always divided two by two; most of three draws of y say a."""
     pool = make_pool({("x", "q"): list("abab"), ("y", "q"): list("aaab")})
     assert evaluate(pool, f"mix:{rule},ties=wrong", [7], method=method, n_replays=99).accuracy.item() == 1
+
+
+@pytest.mark.parametrize("vote", ["max_consistency", "best_of_n", "score_sum"])
+def test_weights_that_are_not_added_up_may_be_as_unequal_as_you_like(vote):
+    pool = make_pool({(m, "q"): list("abab") for m in "xy"}, score=1.0)
+    assert evaluate(pool, f"mix:x+y,vote={vote},prior=1/1e-12", 4, n_replays=9).accuracy.shape == (1, 1, 1)
+    own = Mixture(["x", "y"], Vote.own(lambda counts, prior: counts.sum(axis=0) + prior[1], prior=(1, 1e-300)))
+    assert evaluate(pool, {"own": own}, 4, n_replays=9).accuracy.shape == (1, 1, 1)
+
+
+def test_the_size_of_all_weights_is_of_no_consequence(pool):
+    one, other = (evaluate(pool, f"mix:x+y,prior={prior}", 6, method="exact") for prior in ("1/1", "1e308/1e308"))
+    assert np.array_equal(one.accuracy, other.accuracy)
 
 
 NEARLY = ["0.333333333/0.666666667", "1/1.000000002"]
@@ -76,6 +89,8 @@ def test_scores_that_are_equal_or_not_beyond_doubt_are_ranked(pool, prior):
         lambda p: {"codes": np.where(p.codes == p.codes.max(), p.codes + 1, p.codes)},
         lambda p: {"codes": p.codes - 1},
         lambda p: {"codes": p.codes[:2]},
+        lambda p: {"codes": p.codes.astype(np.int32)},
+        lambda p: {"numbers": {"score": np.zeros(p.lengths.shape)}},
         lambda p: {"codes": p.codes[:, :, 0]},
         lambda p: {"lengths": p.lengths + 1},
         lambda p: {"lengths": -p.lengths},
@@ -109,6 +124,15 @@ class Own(Strategy):
         return "own"
 
 
+def test_places_of_a_pool_without_a_sample_may_hold_anything():
+    ragged = make_pool({("x", "q1"): list("ab"), ("x", "q2"): list("aba")})
+    junk = replace(ragged, codes=np.where(ragged.recorded, ragged.codes, 99).astype(np.int16))
+    assert not np.array_equal(junk.codes, ragged.codes)
+    for method in ("exact", "monte_carlo"):
+        one, other = (evaluate(given, "sc:x", [1, 2], method=method, n_replays=50) for given in (ragged, junk))
+        assert np.array_equal(one.accuracy, other.accuracy)
+
+
 def plan(sizes, *, need=None, dtype=np.int64, **options):
     sizes = np.array(sizes, dtype=dtype)
     given = {"vote": Vote.plurality(), **options}
@@ -119,12 +143,15 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
     ("made", "says"),
     [
         (plan([[1, 2], [1, 2], [1, 2]]), None),
-        (plan([[1, 2, 3], [1, 2, 3]]), r"sizes of its plan must be an int64 array \[stage, budget\] of shape \(2, 2\)"),
-        (plan([[1.0, 2.0]], dtype=float), "sizes of its plan must be an int64 array"),
-        (plan([[1, 2]], need=np.full((2, 2), NEVER)), r"need of its plan must be .* of shape \(1, 2\)"),
-        (plan([[1, 2], [-1, 2]]), "sizes of its plan must be 0 or more; stages without samples come last"),
-        (plan([[0, 0], [1, 2]]), "stages without samples come last"),
-        (plan([[1, 2], [0, 2], [1, 2]]), "stages without samples come last"),
+        (plan([]), "its plan names no models"),
+        (plan([[1, 2, 3], [1, 2, 3]]), r"sizes of its plan is int64 of shape \(2, 3\); give .* of shape \(2, 2\)"),
+        (plan([[1.0, 2.0]], dtype=float), r"sizes of its plan is float64 of shape \(1, 2\); give int64"),
+        (plan([[1, 2]], need=np.full((2, 2), NEVER)), r"need of its plan is int64 of shape \(2, 2\); give"),
+        (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]; give numbers from 0"),
+        (plan([[0, 0], [1, 2]]), "and 0 to the last stages alone"),
+        (plan([[1, 2], [0, 2], [1, 2]]), "and 0 to the last stages alone"),
+        (plan([[2, 1]], cap=3), "its plan has a cap; give it a vote, and sizes that do not fall with the budget"),
+        (plan([[1, 2]], cap=3, vote=None), "its plan has a cap; give it a vote"),
         (plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3), "asks 2 models; stop and cap are for one"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "must be one weight per stage"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"as Vote.ordered\(models\) makes it"),
@@ -136,6 +163,11 @@ def test_plans_that_kernels_could_not_follow_are_refused(pool, made, says):
     else:
         with pytest.raises(StrategyError, match=f"own: .*{says}"):
             evaluate(pool, Own(made), [1, 2], n_replays=3)
+
+
+def test_what_a_plan_with_a_cap_asks_for_must_be_recorded(pool):
+    with pytest.raises(BudgetError, match="own: budget 2 is 39 samples for 3 questions, which can take 36"):
+        evaluate(pool, Own(plan([[1, 13]], cap=12)), [1, 2], n_replays=3)
 
 
 @dataclass(frozen=True)

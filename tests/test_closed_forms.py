@@ -7,6 +7,7 @@ samples.
 import itertools
 import math
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -33,12 +34,13 @@ from mssim.kernels import exact as kernel
 from mssim.kernels.tally import FIRST, HIGHER, RANDOM
 from mssim.strategies import _KINDS, parse_strategy
 from tests import naive
+from tests.conftest import make_pool
 
 pytestmark = pytest.mark.kernels
 
 XYZ = ["x", "y", "z"]
 TIES = st.sampled_from(["first", "random", "wrong"])
-PRIORS = [None, (1, 1, 1), (2, 1, 1), (1, 2, 1), (5, 1, 1), (0.5, 3, 1), (1e6, 1, 1e3)]
+PRIORS = [None, (2, 1, 1), (1, 2, 1), (5, 1, 1), (0.5, 3, 1), (1e6, 1, 1e3), (0.1, 0.2, 0.3), (0.3, 0.7, 0.1)]
 AGREEMENTS = st.sampled_from([0.0, 0.4, 0.5, 2 / 3, 0.75, 1.0, 1.5])
 MODELS = st.integers(1, 3).map(lambda n: XYZ[:n])
 MOST_ORDERS = 1500  # of draws, which are enumerated
@@ -140,14 +142,27 @@ def test_closed_forms_equal_the_mean_over_all_draws(kind, pool, data, replacemen
         assert result.samples_used[0, i] == pytest.approx([float(n) for n in used], abs=1e-11)
 
 
+@pytest.mark.parametrize("ties", ["first", "random", "wrong"])
+def test_sizes_that_only_two_budgets_together_have_change_nothing(ties):
+    """2+2+2 and 3+3+1 draws are ranked; with 3+3+2 draws some scores are nearly equal, and others lie between them."""
+    answers = {("x", "q"): list("aab"), ("y", "q"): list("abb"), ("z", "q"): list("bbc")}
+    rule = Mixture(XYZ, Vote.plurality(prior=(0.200000000462, 1, 0.399999999384), ties=ties))
+    together = evaluate(make_pool(answers), rule, [6, 7], method="exact").accuracy[0, :, 0]
+    for budget, found in zip([6, 7], together, strict=True):
+        assert found == evaluate(make_pool(answers), rule, budget, method="exact").accuracy.item()
+        (accuracy,), _ = naive.expectation(make_pool(answers), rule, budget)
+        assert found == pytest.approx(float(accuracy), abs=1e-12)
+
+
 # How many nodes integrate over ties exactly ---------------
 
 SIZES = [(1,), (5,), (1, 1), (2, 3), (4, 1), (1, 1, 1), (2, 1, 2)]
-WEIGHTS = [(1, 1, 1), (2, 1, 1), (5, 1, 1), (1, 2, 1), (1, 5, 3), (0.5, 3, 1), (1e6, 1, 1e3)]
+WEIGHTS = [(1, 1, 1), (2, 1, 1), (5, 1, 1), (1, 5, 3), (0.5, 3, 1), (1e6, 1, 1e3), (0.1, 0.2, 0.3), (0.3, 0.7, 0.1)]
 
 
 def ties_of(sizes, weights):
     """By score: all lists of votes [class][stage] that tie at this score, within the draws that there are."""
+    weights = [Fraction(str(weight)) for weight in weights]
     cells = [cell for cell in itertools.product(*(range(size + 1) for size in sizes)) if any(cell)]
     found = {}
 
@@ -181,7 +196,7 @@ def test_the_nodes_suffice_for_every_tie_there_is(sizes, weights):
     grid = grid_of(sizes, tuple(w / max(weights) for w in weights))
     equal, needed = len(set(weights)) == 1, {FIRST: 1, RANDOM: 1}
     for score, ties in ties_of(sizes, weights).items():
-        level = int(np.searchsorted(grid.scores * HIGHER, score / max(weights)))
+        level = int(np.searchsorted(grid.scores * HIGHER, float(score) / max(weights)))
         most = max(len(tied) for tied in ties) - 1
         assert grid.rivals[level] == most if equal else grid.rivals[level] >= most
         for rule, stages in ((RANDOM, [-1]), (FIRST, range(len(sizes)))):

@@ -1,12 +1,13 @@
 """Corners of the kernels that few pools reach."""
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mssim import Mixture, Pool, SelfConsistency, Vote, agreement_at_k, evaluate
+from mssim import Mixture, Pool, SelfConsistency, StrategyError, Vote, agreement_at_k, evaluate
 from mssim.exact import grid_of, tie_rule
 from mssim.kernels import allocation
 from mssim.kernels import exact as kernel
@@ -106,5 +107,21 @@ def test_a_function_that_scores_other_answers_than_there_are_is_refused():
         return np.ones(3)
 
     pool = make_pool({("x", "q"): list("aabb")})
-    with pytest.raises(ValueError, match="fewer or more numbers than answer classes"):
+    with pytest.raises(StrategyError, match=r"Vote\.own: its function fails: it must return one number per"):
         evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
+
+
+@numba.njit
+def likelihood(counts, prior):
+    """The logarithm of a product of votes: minus infinity for an answer that some model never gave."""
+    return (prior.reshape(-1, 1) * np.where(counts > 0, np.log(np.maximum(counts, 1)), -np.inf)).sum(axis=0)
+
+
+@pytest.mark.parametrize("ties", ["first", "random", "wrong"])
+@pytest.mark.parametrize("function", [likelihood, getattr(likelihood, "py_func", likelihood)])
+def test_scores_that_are_all_minus_infinity_tie(function, ties):
+    pool, rule = deep_pool(2, 6), Mixture(["x", "y"], Vote.own(function, ties=ties))
+    for budget in (2, 3, 6):
+        result = replay(pool, rule, budget, n_replays=20)
+        hits, _ = naive.evaluate(pool, rule, budget, n_replays=20)
+        assert (np.rint(result.accuracy[0, 0] * 20) == hits).all()

@@ -37,11 +37,14 @@ def test_what_compiled_code_would_read_elsewhere_is_refused(grid, index):
 
 def test_memory_that_was_not_written_shows():
     numpy = _StrictNumpy()
-    for dtype in (np.int64, np.uint16, np.float64):
-        values = numpy.empty((2, 3), dtype)
-        assert isinstance(values, StrictArray)
-        assert (np.abs(values.astype(float)) > 60_000).all()
-    assert numpy.empty(2, bool).all()
+    for dtype in (np.int64, np.float64):
+        signs = set()
+        for values in (numpy.empty((2, 3), dtype), numpy.empty((2, 3), dtype)):
+            assert isinstance(values, StrictArray)
+            assert (np.abs(values.astype(float)) > 1e18).all()
+            signs |= set(np.sign(values).ravel())
+        assert signs == {-1, 1}
+    assert (numpy.empty(3, np.uint16) > 2**14).all()
     assert isinstance(numpy.zeros(3), StrictArray)
     assert numpy.sqrt(4) == 2
 

@@ -79,7 +79,9 @@ def _winner(score, members, n_members, totals, counts, seen, depth, first_seen, 
     for place in range(n_members):
         c = members[place]
         if score[c] >= bar and c != winner and totals[c] > 0:
-            if ties == FIRST:
+            if winner == totals.size:  # all scores are -inf
+                winner = c
+            elif ties == FIRST:
                 earlier = first_seen(counts, seen, c, depth) < first_seen(counts, seen, winner, depth)
                 winner = c if earlier else winner
             else:
@@ -168,7 +170,7 @@ def _voted(recorded, rules, ends, replays, function, count, leader, decide, firs
                     given[:] = counts  # the function may write into it
                     score = function(given, prior)
                     if len(score) != nothing:
-                        raise ValueError("a function of Vote.own returned fewer or more numbers than answer classes")
+                        raise ValueError("it must return one number per answer class, and returned fewer or more")
                     winner = np.int64(
                         decide(
                             *(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import special
 
+from mssim.assemble import MOST_CLASSES
 from mssim.errors import MssimError
 from mssim.pool import Pool
 from mssim.simulate.curves import Law
@@ -19,7 +20,6 @@ from mssim.simulate.curves import Law
 Floats = NDArray[np.float64]
 
 _SAMPLES_AT_ONCE = 2**20
-_MOST_CLASSES = 2**15 - 2
 _EDGE = 2.0**-53
 _APART = 800.0  # exp(-800) is 0
 
@@ -124,9 +124,9 @@ def _as_pool(
     n_wrong = answers.max(axis=(1, 2)).clip(0)
     right = (answers == 0).any(axis=(1, 2))
     counts = right + n_wrong
-    if counts.max() > _MOST_CLASSES:
+    if counts.max() > MOST_CLASSES:
         raise MssimError(
-            f"a question has {counts.max()} different answers, a pool holds {_MOST_CLASSES}; "
+            f"a question has {counts.max()} different answers, a pool holds {MOST_CLASSES}; "
             "give a smaller spread or draw fewer samples"
         )
     codes = np.where(answers > 0, answers + (right - 1)[:, None, None], answers)
