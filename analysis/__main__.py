@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from analysis.options import MinSamples, Models, Pools, chosen_sources, make_folder, plain_errors
-from mssim.cli.common import Json, WhereOption, print_frame, progress_bar
+from mssim.cli.options import Json, WhereOption
+from mssim.cli.output import print_frame, progress_bar
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,7 +37,7 @@ def analyse(
     Example: python -m analysis savings --pool recorded/tiny-arithmetic
     """
     from analysis.running import find, run
-    from mssim.files import whole_file
+    from mssim._files import whole_file
 
     analysis = find(name)
     sources = chosen_sources(pool, models, where, min_samples)

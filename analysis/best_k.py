@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mssim import ModelSwitch, Pool, tune
-from mssim.job import Strategies
+from mssim.engine.job import Strategies
 
 __all__ = ["BestKept", "best_number_of_samples", "best_of_many"]
 

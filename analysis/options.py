@@ -34,7 +34,8 @@ def chosen_sources(
 ) -> list[Source] | None:
     """The pools that the user names; None if none."""
     from analysis.sources import named
-    from mssim.cli.common import parse_where, pool_warnings
+    from mssim.cli.options import parse_where
+    from mssim.cli.output import pool_warnings
 
     if not pools:
         if models or where:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from mssim.errors import MssimError, choose_from
+from mssim._validation import choose_from
+from mssim.errors import MssimError
 
 __all__ = [
     "claims",

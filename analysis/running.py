@@ -14,8 +14,9 @@ import pandas as pd
 import mssim
 from analysis import simulated
 from analysis.sources import Source, embedded
-from mssim.errors import MssimError, PoolError, choose_from
-from mssim.files import whole_file
+from mssim._files import whole_file
+from mssim._validation import choose_from
+from mssim.errors import MssimError, PoolError
 
 __all__ = ["ANALYSES", "Tables", "find", "run"]
 

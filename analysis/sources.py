@@ -12,7 +12,7 @@ import numpy as np
 from analysis import published
 from mssim import Pool, load_pool
 from mssim.errors import PoolError
-from mssim.tables import Where
+from mssim.pools.conditions import Where
 
 __all__ = ["Source", "embedded", "named"]
 

@@ -21,8 +21,8 @@ import pandas as pd
 from scipy.stats import binom
 
 from mssim import Pool, Strategy, StrategyError, evaluate, load_pool
-from mssim.exact import nothing_known, obstacles
-from mssim.strategies import parse_strategy
+from mssim.engine.exact import nothing_known, obstacles
+from mssim.rules.strategies import parse_strategy
 
 FURTHEST, FEW, IMPOSSIBLE = 5.0, 5.0, 1e-10
 POOLS = {"tiny-arithmetic": ["tf-plus", "lstm-times"], "tiny-dates": ["gru-dates", "tf-even"]}

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 import mssim
 from benchmarks.measuring import peak_memory
-from mssim.folder import write_info
+from mssim.pools.folder import write_info
 
 MOST_SECONDS, MOST_MB = 600, 8000
 N_REPLAYS = 1000

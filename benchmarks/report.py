@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.sections import Section
-from mssim import __version__
+from mssim._version import __version__
 
 PACKAGES = ("numpy", "numba", "scipy", "pandas", "pyarrow", "scorio", "AdaptiveConsistency")
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
-from mssim.cli.common import WhereOption, print_frame, progress_bar
+from mssim.cli.options import WhereOption
+from mssim.cli.output import print_frame, progress_bar
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,7 +46,7 @@ def _say_how_near(out: Path) -> None:
     """Write predictions.csv and print its summary: how far the simulated pools are from published numbers."""
     from analysis import predictions
     from analysis.running import Tables
-    from mssim.files import whole_file
+    from mssim._files import whole_file
 
     with progress_bar("comparing with published numbers"):
         frame = Tables(out / "cache")(predictions.run)

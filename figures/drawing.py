@@ -16,8 +16,9 @@ from analysis.options import make_folder
 from analysis.running import Tables
 from analysis.sources import Source, embedded
 from figures import style
-from mssim.errors import MssimError, choose_from
-from mssim.files import whole_file
+from mssim._files import whole_file
+from mssim._validation import choose_from
+from mssim.errors import MssimError
 
 __all__ = ["FIGURES", "Sheet", "draw_all", "gallery", "sheets"]
 

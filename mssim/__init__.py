@@ -5,15 +5,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from mssim._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
+    from mssim.engine.evaluate import evaluate
+    from mssim.engine.merge import merge
+    from mssim.engine.shards import evaluate_shard
     from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, RecordError, StrategyError
-    from mssim.evaluation import Comparison, Evaluation
-    from mssim.evaluator import evaluate
-    from mssim.pool import Pool, load_pool
-    from mssim.shards import evaluate_shard, merge
-    from mssim.stopping import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
-    from mssim.strategies import (
+    from mssim.pools.loading import load_pool
+    from mssim.pools.pool import Pool
+    from mssim.results.comparison import Comparison
+    from mssim.results.evaluation import Evaluation
+    from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.rules.strategies import (
         AdaptiveAllocation,
         Cascade,
         Coverage,
@@ -25,20 +30,22 @@ if TYPE_CHECKING:
         Strategy,
         parse_strategy,
     )
-    from mssim.tuning import Tuning, tune
-    from mssim.voting import Vote
+    from mssim.rules.votes import Vote
+    from mssim.tuning._tune import Tuning, tune
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "at_k": ["agreement_at_k", "maj_at_k", "pass_at_k"],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
-    "evaluator": ["evaluate"],
-    "evaluation": ["Comparison", "Evaluation"],
-    "pool": ["Pool", "load_pool"],
-    "shards": ["evaluate_shard", "merge"],
-    "stopping": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
-    "strategies": [
+    "engine.evaluate": ["evaluate"],
+    "results.comparison": ["Comparison"],
+    "results.evaluation": ["Evaluation"],
+    "pools.pool": ["Pool"],
+    "pools.loading": ["load_pool"],
+    "engine.shards": ["evaluate_shard"],
+    "engine.merge": ["merge"],
+    "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "rules.strategies": [
         "AdaptiveAllocation",
         "Cascade",
         "Coverage",
@@ -51,7 +58,7 @@ _HOMES = {
         "parse_strategy",
     ],
     "tuning": ["Tuning", "tune"],
-    "voting": ["Vote"],
+    "rules.votes": ["Vote"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

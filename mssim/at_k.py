@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mssim.errors import MssimError, choose_from
-from mssim.exact import Floats, Ints, agreements, chances, covered, grid_of, tie_rule
-from mssim.kernels import exact as kernel
+from mssim._validation import choose_from
+from mssim.engine.exact import Floats, Ints, agreements, chances, covered, grid_of, tie_rule
+from mssim.errors import MssimError
+from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import RANDOM, WRONG
-from mssim.stopping import NEVER, check_threshold, votes_to_agree
-from mssim.voting import TIES
+from mssim.rules.stops import NEVER, check_threshold, votes_to_agree
+from mssim.rules.votes import TIES
 
 __all__ = ["agreement_at_k", "maj_at_k", "pass_at_k"]
 
@@ -103,7 +104,7 @@ def maj_at_k(
     Notes
     -----
     Counts of k draws are multivariate hypergeometric, multinomial with replacement. The chance is a sum over winners
-    and their votes of coefficients of a product of polynomials, one per answer; see `mssim.kernels.exact`.
+    and their votes of coefficients of a product of polynomials, one per answer; see `mssim.kernels.exact_plurality`.
 
     Examples
     --------

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from numbers import Real
-from typing import Any, SupportsIndex, TypeGuard
-
 __all__ = ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"]
 
 
@@ -32,24 +27,3 @@ class RecordError(MssimError):
 
 class PoolWarning(UserWarning):
     """Recorded samples that can be used, but whose oddity a reader of the results should know."""
-
-
-def choose_from(given: str, allowed: Iterable[str]) -> str:
-    """Say which names would have been right: the nearest ones first, then all of them if they are few."""
-    names = [str(name) for name in allowed]
-    near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
-    listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    hint = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
-    return f"{hint}choose from {listed or 'nothing (there are none)'}"
-
-
-def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number (NumPy's too) as int, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not low <= value.__index__() <= high:
-        raise MssimError(f"{name}={value!r}; give a whole number from {low} to {high}")
-    return value.__index__()
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a real number; true and false are not."""
-    return isinstance(value, Real) and not isinstance(value, bool)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mssim.errors import MssimError, choose_from
+from mssim._validation import choose_from
+from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from mssim.evaluation import Evaluation
-    from mssim.tuning import Tuning
+    from mssim.results.evaluation import Evaluation
+    from mssim.tuning._tune import Tuning
 
 __all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier"]
 

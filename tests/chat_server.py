@@ -47,7 +47,8 @@ from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any, NamedTuple
 
-from mssim.errors import MssimError, choose_from, is_number
+from mssim._validation import choose_from, is_number
+from mssim.errors import MssimError
 
 STATUS_OF = {  # faults that are an error status; all but the last three are worth another try
     "rate_limit": 429,  # without Retry-After

@@ -76,8 +76,8 @@ class Counting(AtOnce):
 
 def small_blocks(patch):
     """Split work on the pool above into some hundred blocks."""
-    patch.setattr("mssim.replay._DRAWS_PER_TASK", 1500)
-    patch.setattr("mssim.exact._CELLS_PER_TASK", 1)
+    patch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 1500)
+    patch.setattr("mssim.engine.exact._CELLS_PER_TASK", 1)
 
 
 def run(pool, executor=None, **options):

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
-        *("mssim.cli", "mssim.evaluator", "mssim.grading", "mssim.recorder.openai_sampler"),
+        *("mssim.cli", "mssim.engine.evaluate", "mssim.grading", "mssim.recorder.openai_sampler"),
         *("openai.resources.chat.completions", "anyio._backends._asyncio", "pandas"),
     ]
 )

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from mssim import MssimError, Pool, evaluate
-from mssim.checkpoints import Checkpoint
-from mssim.run import run_blocks
-from mssim.versions import versions
+from mssim.engine.checkpoint import Checkpoint
+from mssim.engine.scheduler import run_blocks
+from mssim.engine.versions import versions
 from tests.conftest import Backwards, long_frame
 from tests.long_runs import BUDGETS, OPTIONS, AtOnce, Counting, assert_same, make_pool, small_blocks
 from tests.recording_http import FORKS
@@ -135,7 +135,7 @@ def killed(path, k):
     """Run until k blocks are done and committed, and then no further."""
     with pytest.MonkeyPatch.context() as patch:
         small_blocks(patch)
-        patch.setattr("mssim.checkpoints._COMMIT_EVERY", 0.0)
+        patch.setattr("mssim.engine.checkpoint._COMMIT_EVERY", 0.0)
 
         def progress(done, _):
             if done == k:
@@ -155,7 +155,7 @@ def test_a_kill_loses_nothing_that_was_committed(pool, tmp_path, whole, total):
 
 def test_blocks_are_committed_once_a_second(pool, tmp_path, monkeypatch):
     now, commits, commit = [0.0], [], Checkpoint.commit
-    monkeypatch.setattr("mssim.checkpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mssim.engine.checkpoint.time.monotonic", lambda: now[0])
     monkeypatch.setattr(Checkpoint, "commit", lambda file: (commits.append(now[0]), commit(file)))
 
     def progress(*_):
@@ -176,7 +176,7 @@ def test_while_a_slow_block_is_under_way_others_are_committed(monkeypatch):
                 raise Empty
             return super().get(timeout=timeout)
 
-    monkeypatch.setattr("mssim.run.SimpleQueue", Waits)
+    monkeypatch.setattr("mssim.engine.scheduler.SimpleQueue", Waits)
     task = SimpleNamespace(nbytes=0, run=lambda: "done")
     take = lambda number, outcome: calls.append((number, outcome))  # noqa: E731
     run_blocks([0, 1], lambda _: task, take, AtOnce(), pause=lambda: calls.append("pause"))
@@ -232,13 +232,13 @@ def test_other_answers_questions_and_columns_are_refused(pool, tmp_path):
 
 def test_other_versions_are_refused(pool, path, monkeypatch):
     other = {**versions(), "numba": "9.9"}
-    monkeypatch.setattr("mssim.settings.versions", lambda: other)
+    monkeypatch.setattr("mssim.engine.header.versions", lambda: other)
     with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" there, "9\.9" here\)'):
         run(pool, path)
 
 
 def test_other_blocks_are_refused(pool, path, monkeypatch):
-    monkeypatch.setattr("mssim.replay._DRAWS_PER_TASK", 700)
+    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 700)
     with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ there, \d+ here; blocks digest"):
         run(pool, path)
 
@@ -299,7 +299,7 @@ def test_damage_is_told_and_the_file_left_alone(pool, path, damage, says):
 
 
 def test_arrays_of_another_shape_are_damage(pool, path, monkeypatch):
-    monkeypatch.setattr("mssim.checkpoints._crc", lambda *_: 0)
+    monkeypatch.setattr("mssim.engine.checkpoint._crc", lambda *_: 0)
     changed("UPDATE blocks SET data = substr(data, 9), crc = 0")(path)
     changed("UPDATE run SET crc = 0")(path)
     with pytest.raises(MssimError, match="is damaged"):

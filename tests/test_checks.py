@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mssim import BudgetError, Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
-from mssim.plans import Plan
-from mssim.stopping import NEVER, StopTable
+from mssim.rules.plan import Plan
+from mssim.rules.stops import NEVER, StopTable
 from tests.conftest import make_pool, replay
 from tests.test_evaluator import random_pool
 

@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mssim import tune
-from mssim.choosing import Scores, choose_in_runs, fold_of, training_sets, undominated
-from mssim.intervals import mean_interval, sign_flip_p_value
+from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.tuning.choice import Scores, choose_in_runs, fold_of, training_sets, undominated
 from tests.test_evaluator import random_pool
 
 STRATEGIES = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x", "mix:y+z,vote=entropy"]

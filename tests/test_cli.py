@@ -11,7 +11,7 @@ import pytest
 import mssim
 from mssim import Evaluation, MssimError
 from mssim.cli import main
-from mssim.cli.common import parse_budgets, parse_where
+from mssim.cli.options import parse_budgets, parse_where
 from tests.test_evaluation import COLUMNS
 from tests.test_evaluator import random_pool
 

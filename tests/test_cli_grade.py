@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from mssim.folder import folder_update, read_info, write_info
+from mssim.pools.folder import folder_update, read_info, write_info
 from tests import test_cli, test_grading_grader
 
 run, folder = test_cli.run, test_grading_grader.folder

@@ -11,8 +11,8 @@ import rich.progress
 
 import mssim
 from mssim import Evaluation
-from mssim.checkpoints import Checkpoint
-from mssim.cli.common import progress_bar
+from mssim.cli.output import progress_bar
+from mssim.engine.checkpoint import Checkpoint
 from tests import test_cli
 from tests.test_cli import FAST, bad
 
@@ -21,7 +21,7 @@ run, pool_path = test_cli.run, test_cli.pool_path
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr("mssim.replay._DRAWS_PER_TASK", 500)
+    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 500)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mssim.blocks.Totals.add", interrupt)
+    monkeypatch.setattr("mssim.engine.work.Totals.add", interrupt)
     assert run("evaluate", pool_path, *FAST) == (130, "", "")
 
 
@@ -189,7 +189,7 @@ def test_the_commands_of_the_readme(run, tmp_path, monkeypatch):
     commands = [shlex.split(line, comments=True)[1:] for line in block.replace("\\\n", "").splitlines()]
     (tmp_path / "recorded").symlink_to(root / "recorded")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mssim.replay._DRAWS_PER_TASK", 1_000_000)
+    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 1_000_000)
     (code, table, err), *parts, merged = [run(*command) for command in commands]
     assert (code, err) == (0, "")
     assert [part[0] for part in parts] == [0, 0]

@@ -19,7 +19,7 @@ def asked(tmp_path, monkeypatch):
     table = tmp_path / "questions.csv"
     table.write_text("question_id,question,truth,topic\nq0,1 + 6?,7,sums\nq1,[red]7 x 1?[/red],7,products\n")
     client = Client(lambda request: Reply((Choice("it is 7", "stop"),) * request.n, 10, 5 * request.n))
-    monkeypatch.setattr("mssim.recorder.recording._openai", lambda _: client)
+    monkeypatch.setattr("mssim.recorder._record._openai", lambda _: client)
     return ["record", table, "--out", tmp_path / "pool", "--model", "a", "--base-url", URL, "--samples", 3]
 
 
@@ -47,7 +47,7 @@ def test_failures_are_told_with_their_reason(run, asked, monkeypatch):
         if "7 x 1" in request.messages[-1]["content"]:
             raise RequestFailed("HTTP 400: no [bold]products[/bold]", transient=False)
 
-    monkeypatch.setattr("mssim.recorder.recording._openai", lambda _: Client(says))
+    monkeypatch.setattr("mssim.recorder._record._openai", lambda _: Client(says))
     code, _, err = run(*asked)
     assert code == 1
     assert "mssim: 3 samples of a were given up: HTTP 400: no [bold]products[/bold]\n" in err

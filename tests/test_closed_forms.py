@@ -29,10 +29,10 @@ from mssim import (
     WindowStop,
     evaluate,
 )
-from mssim.exact import grid_of, obstacles, tie_rule
-from mssim.kernels import exact as kernel
+from mssim.engine.exact import grid_of, obstacles, tie_rule
+from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import FIRST, HIGHER, RANDOM
-from mssim.strategies import _KINDS, parse_strategy
+from mssim.rules.strategies import _KINDS, parse_strategy
 from tests import naive
 from tests.conftest import make_pool
 

@@ -10,9 +10,9 @@ import sys
 import distributed
 import pytest
 
-import mssim.versions
+import mssim.engine.versions
 from mssim import MssimError, merge
-from mssim.clusters import dask_executor
+from mssim.engine.dask_cluster import dask_executor
 from tests import test_cli
 from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
 
@@ -102,8 +102,8 @@ def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
 
 
 def test_other_versions_are_named_before_the_work_begins(cluster, monkeypatch):
-    other = {**mssim.versions.versions(), "numpy": "1.0", "python": "2.7"}
-    monkeypatch.setattr("mssim.clusters.versions", FromElsewhere(other))
+    other = {**mssim.engine.versions.versions(), "numpy": "1.0", "python": "2.7"}
+    monkeypatch.setattr("mssim.engine.dask_cluster.versions", FromElsewhere(other))
     numbers = r"numpy \d+\.\d+\.\d+, here 1\.0, python 3\.\d+, here 2\.7; install the same there"
     with pytest.raises(MssimError, match=rf"the worker at tcp://[\d.:]+ has {numbers}"):
         dask_executor(cluster.scheduler_address).__enter__()
@@ -119,7 +119,7 @@ class FromElsewhere:
         return self.answer
 
     def __reduce__(self):
-        return getattr, (mssim.versions, "versions")
+        return getattr, (mssim.engine.versions, "versions")
 
 
 def test_nothing_listens():

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
-from mssim.intervals import mean_interval, sign_flip_p_value
+from mssim.results.intervals import mean_interval, sign_flip_p_value
 from tests.conftest import Backwards, make_pool, replay
 from tests.test_evaluator import random_pool
 

@@ -6,18 +6,8 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mssim import (
-    BudgetError,
-    Coverage,
-    Mixture,
-    ModelSwitch,
-    MssimError,
-    Pool,
-    SelfConsistency,
-    Vote,
-    WindowStop,
-)
-from mssim import replay as replay_module
+from mssim import BudgetError, Coverage, Mixture, ModelSwitch, MssimError, Pool, SelfConsistency, Vote, WindowStop
+from mssim.engine import monte_carlo as replay_module
 from tests import naive
 from tests.conftest import Backwards, long_frame, make_pool, replay
 from tests.recording_http import FORKS

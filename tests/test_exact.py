@@ -28,9 +28,9 @@ from mssim import (
     Vote,
     WindowStop,
     evaluate,
-    exact,
     load_pool,
 )
+from mssim.engine import exact
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
 from tests.recording_http import FORKS

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mssim import PoolError, load_pool
-from mssim.folder import current, folder_update, read_info, write_info
+from mssim.pools.folder import current, folder_update, read_info, write_info
 from tests.conftest import make_pool
 
 OLD = {("x", "q"): ["a", "b"]}

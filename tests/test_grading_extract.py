@@ -20,7 +20,7 @@ from mssim.grading.extract import (
     read_date,
     read_number,
 )
-from mssim.grading.normal import normal_form
+from mssim.grading.latex import normal_form
 
 # Boxes ----------------------------------------------------------------------------------------------------------------
 

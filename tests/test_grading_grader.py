@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, __version__, load_pool
-from mssim.folder import folder_update, read_info, write_info
 from mssim.grading import grade, grade_file, parse_rule
 from mssim.grading.report import shown
+from mssim.pools.folder import folder_update, read_info, write_info
 
 TEXTS = {
     ("q1", "a"): ["It is 7.0", "so 7", "7.00, I think", "seven"],

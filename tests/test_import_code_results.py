@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import mssim
 from mssim import MssimError, PoolError, PoolWarning, SelfConsistency, Vote, load_pool
-from mssim.importers import evalplus, human_eval
-from mssim.importers.evalplus import from_evalplus, named
-from mssim.importers.human_eval import from_human_eval
-from mssim.importers.importing import Common, import_pool
-from mssim.importers.sources import Source
+from mssim.importers.formats import evalplus, human_eval
+from mssim.importers.formats.evalplus import from_evalplus, named
+from mssim.importers.formats.human_eval import from_human_eval
+from mssim.importers.pipeline import Common, import_pool
+from mssim.importers.safe_files import Source
 from tests import test_cli
 from tests.conftest import replay
 

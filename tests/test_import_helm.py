@@ -7,8 +7,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers.helm import from_helm, read
-from mssim.importers.importing import Common, import_pool
+from mssim.importers.formats.helm import from_helm, read
+from mssim.importers.pipeline import Common, import_pool
 from tests import test_cli
 
 run, bad = test_cli.run, test_cli.bad

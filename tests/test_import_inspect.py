@@ -11,8 +11,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers import inspect_files
-from mssim.importers.inspect_logs import from_inspect
+from mssim.importers.formats import inspect_files
+from mssim.importers.formats.inspect import from_inspect
 from tests import test_cli
 from tests.conftest import SHARED
 

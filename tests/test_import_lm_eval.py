@@ -8,9 +8,9 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers.importing import Common, import_pool
-from mssim.importers.lm_eval import from_lm_eval, read
-from mssim.importers.lm_eval_filters import _match
+from mssim.importers.formats.lm_eval import from_lm_eval, read
+from mssim.importers.formats.lm_eval_filters import _match
+from mssim.importers.pipeline import Common, import_pool
 from tests import test_cli
 from tests.conftest import SHARED
 

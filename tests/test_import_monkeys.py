@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import mssim
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers import monkeys
-from mssim.importers.importing import Common, import_pool
-from mssim.importers.monkeys import from_monkeys
+from mssim.importers.formats import monkeys
+from mssim.importers.formats.monkeys import from_monkeys
+from mssim.importers.pipeline import Common, import_pool
 from tests import test_cli
 
 run = test_cli.run

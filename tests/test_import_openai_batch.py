@@ -9,7 +9,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers.openai_batch import from_openai_batch
+from mssim.importers.formats.openai_batch import from_openai_batch
 from tests import test_cli
 
 run = test_cli.run

@@ -11,10 +11,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers import table
-from mssim.importers.importing import Common, import_pool
-from mssim.importers.table import from_table
-from mssim.tables import table_from_frame
+from mssim.importers.formats import table
+from mssim.importers.formats.table import from_table
+from mssim.importers.pipeline import Common, import_pool
+from mssim.pools.arrow import table_from_frame
 from tests import test_cli
 from tests.conftest import long_frame
 

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from mssim import MssimError, PoolError, PoolWarning, load_pool
-from mssim.importers.vllm_outputs import from_vllm
+from mssim.importers.formats.vllm import from_vllm
 
 QUESTIONS = [{"question": "2 + 2?", "truth": "4"}, {"question": "3 * 3?", "truth": "9"}]
 

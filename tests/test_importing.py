@@ -13,10 +13,10 @@ import pytest
 from mssim import MssimError, PoolError, PoolWarning, load_pool
 from mssim.importers import Common, diagnose
 from mssim.importers.fields import Fields
-from mssim.importers.importing import as_paths, import_pool, to_pool
 from mssim.importers.patterns import Pattern
+from mssim.importers.pipeline import as_paths, import_pool, to_pool
 from mssim.importers.registry import FORMATS, find, options_of
-from mssim.importers.sources import Source, expand
+from mssim.importers.safe_files import Source, expand
 from tests import test_cli
 
 run = test_cli.run

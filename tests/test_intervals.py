@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mssim import MssimError
-from mssim.intervals import mean_interval, sign_flip_p_value, standard_error
+from mssim.results.intervals import mean_interval, sign_flip_p_value, standard_error
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 

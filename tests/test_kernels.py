@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mssim import Mixture, Pool, SelfConsistency, StrategyError, Vote, agreement_at_k, evaluate
-from mssim.exact import grid_of, tie_rule
+from mssim.engine.exact import grid_of, tie_rule
 from mssim.kernels import allocation
-from mssim.kernels import exact as kernel
+from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import RANDOM
-from mssim.stopping import NEVER
+from mssim.rules.stops import NEVER
 from tests import naive
 from tests.conftest import make_pool, replay
 from tests.test_catalogue import deep_pool

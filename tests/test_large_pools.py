@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import Pool, PoolError, codes, columns, load_pool
-from mssim.folder import read_info, write_info
+from mssim import Pool, PoolError, load_pool
+from mssim.pools import arrow as codes
+from mssim.pools import column_roles as columns
+from mssim.pools.folder import read_info, write_info
 from tests.conftest import long_frame, make_pool
 from tests.test_pool import GOOD, change_json, full_pool
 
@@ -23,7 +25,7 @@ QUIET = pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 
 @pytest.fixture
 def blocks_of_four(monkeypatch):
-    monkeypatch.setattr("mssim.tables.BLOCK_ROWS", 4)
+    monkeypatch.setattr("mssim.pools.reading.BLOCK_ROWS", 4)
 
 
 def part(folder, number):
@@ -85,7 +87,7 @@ def test_files_row_groups_and_blocks_change_nothing(tmp_path_factory, frame, row
     edges = data.draw(st.sets(st.integers(1, len(frame)), max_size=2))
     folder = write_split(frame, tmp_path_factory.mktemp("split") / "pool", edges, groups)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mssim.tables.BLOCK_ROWS", rows)
+        patch.setattr("mssim.pools.reading.BLOCK_ROWS", rows)
         assert_same(load_pool(folder), pool)
         cut = Pool.from_frame(frame)
         assert_same(cut, pool)
@@ -392,7 +394,7 @@ def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch
 def test_long_texts_are_read_few_at_a_time(tmp_path, monkeypatch, most):
     frame = long_frame(GOOD, text=[f"{number}" * 500 for number in range(12)])
     frame.to_parquet(tmp_path / "long.parquet")
-    monkeypatch.setattr("mssim.tables._MOST_BYTES", most)
+    monkeypatch.setattr("mssim.pools.reading._MOST_BYTES", most)
     assert_same(load_pool(tmp_path / "long.parquet"), Pool.from_frame(frame))
 
 
@@ -421,7 +423,7 @@ def peak_bytes(call):
 
 
 def test_reading_and_writing_hold_no_long_table(tmp_path, monkeypatch):
-    monkeypatch.setattr("mssim.tables.BLOCK_ROWS", 2**14)
+    monkeypatch.setattr("mssim.pools.reading.BLOCK_ROWS", 2**14)
     shape = (4, 500, 256)
     model, question, sample = (index.ravel() for index in np.indices(shape))
     answer = np.random.default_rng(0).geometric(0.4, model.size)

@@ -138,7 +138,7 @@ def test_questions_keep_their_columns(tmp_path):
 
 def test_a_rule_that_is_none_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     collect(tmp_path, answers())
-    monkeypatch.setattr("mssim.recorder.exporting._write_samples", None)
+    monkeypatch.setattr("mssim.recorder._export._write_samples", None)
     with pytest.raises(MssimError, match="rule 'nmber'; did you mean 'number'"):
         export(tmp_path, rule="nmber")
 
@@ -159,7 +159,7 @@ def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, ru
 
 def test_nothing_new_is_not_written_again(tmp_path, monkeypatch):
     collect(tmp_path, answers())
-    monkeypatch.setattr("mssim.recorder.recording.export_journal", None)
+    monkeypatch.setattr("mssim.recorder._record.export_journal", None)
     assert collect(tmp_path, answers()).notes == ()
     (tmp_path / "samples.parquet").unlink()
     monkeypatch.undo()

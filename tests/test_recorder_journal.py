@@ -108,7 +108,7 @@ def test_a_full_disk_ends_it_with_the_journal_intact(tmp_path, monkeypatch):
             return await super().sample(request)
 
     journals = []
-    monkeypatch.setattr("mssim.recorder.recording.Journal", Kept)
+    monkeypatch.setattr("mssim.recorder._record.Journal", Kept)
     client = Filling(lambda _: Reply((Choice("x" * 3000),)))
     with pytest.raises(RecordError, match=r"database or disk is full; what was committed is safe.*could not be stored"):
         collect(tmp_path, client, plan(samples=30, concurrency=4))

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from mssim.folder import check_files, read_info
+from mssim.pools.folder import check_files, read_info
 from mssim.recorder import plan_from_options
 from tests.chat_server import serving
 from tests.recording import stored

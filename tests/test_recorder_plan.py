@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mssim import MssimError
 from mssim.recorder import ModelPlan, Plan, Server, plan_from_options, read_plan
-from mssim.recorder.identity import differences, settings_hash
+from mssim.recorder.settings_hash import differences, settings_hash
 
 URL = "http://127.0.0.1:8000/v1"
 SERVER = Server(URL)

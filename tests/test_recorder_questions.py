@@ -11,15 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError
-from mssim.recorder.questions import (
-    check_prompts,
-    check_questions,
-    check_template,
-    default_template,
-    messages,
-    read_questions,
-    render,
-)
+from mssim.questions import check_questions, read_questions
+from mssim.recorder.prompts import check_prompts, check_template, default_template, messages, render
 
 ROWS = [
     {"question_id": "q1", "question": "Is 007 a number?", "truth": "007", "choices": ["yes", "no"], "cluster": 3},

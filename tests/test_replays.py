@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop, evaluate
-from mssim.kernels import sequential, staged
+from mssim.kernels import one_model as sequential
+from mssim.kernels import stages as staged
 from tests import naive
 from tests.conftest import make_pool, replay
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim import MssimError, OwnStop, SelfConsistency, StrategyError, Vote, evaluate, evaluate_shard, merge
-from mssim.checkpoints import Checkpoint, _crc
-from mssim.versions import versions
+from mssim.engine.checkpoint import Checkpoint, _crc
+from mssim.engine.versions import versions
 from tests.conftest import Backwards
 from tests.long_runs import (
     BUDGETS,
@@ -147,7 +147,7 @@ class OnDemand(AtOnce):
 
 @pytest.mark.parametrize(("limit", "value", "most"), [("_MOST_UNDER_WAY", 5, 5), ("_MOST_BYTES", 1, 1)])
 def test_tasks_are_made_when_there_is_room_for_them(pool, whole, monkeypatch, limit, value, most):
-    monkeypatch.setattr(f"mssim.run.{limit}", value)
+    monkeypatch.setattr(f"mssim.engine.scheduler.{limit}", value)
     executor = OnDemand()
 
     class Asks(SimpleQueue):
@@ -156,7 +156,7 @@ def test_tasks_are_made_when_there_is_room_for_them(pool, whole, monkeypatch, li
                 executor.let_one_go()
             return super().get(timeout=timeout)
 
-    monkeypatch.setattr("mssim.run.SimpleQueue", Asks)
+    monkeypatch.setattr("mssim.engine.scheduler.SimpleQueue", Asks)
     assert_same(run(pool, executor), whole)
     assert executor.most == most
 
@@ -270,7 +270,7 @@ def test_blocks_with_other_bits_are_refused(pool, tmp_path):
 def test_another_mssim_does_not_merge(pool, tmp_path, monkeypatch):
     part(pool, tmp_path / "1.ckpt", 1, 1, FEW)
     other = {**versions(), "code of mssim": "0123456789ab"}
-    monkeypatch.setattr("mssim.shards.versions", lambda: other)
+    monkeypatch.setattr("mssim.engine.merge.versions", lambda: other)
     with pytest.raises(MssimError, match=r"written by another version of mssim .*, here 0123456789ab\); merge with"):
         merge(tmp_path / "1.ckpt")
 

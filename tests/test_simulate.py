@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from mssim import ModelSwitch, MssimError, StrategyError, Vote, evaluate, load_pool
-from mssim.kernels import partitions
+from mssim.kernels import stick_breaking as partitions
 from mssim.simulate import AnswerModel, drawing
-from mssim.simulate.recorded import agreeing
+from mssim.simulate.pool_fit import agreeing
 
 # Five and a half standard errors: missed by one comparison in 26 million, so about once in a million runs of this file.
 SURE = 5.5

@@ -24,7 +24,8 @@ from mssim import (
     evaluate,
     parse_strategy,
 )
-from mssim.kernels import own, stops
+from mssim.kernels import stops
+from mssim.kernels import user_functions as own
 from mssim.kernels.tally import Recorded, Replays
 from tests import naive
 from tests.conftest import make_pool

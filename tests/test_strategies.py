@@ -18,9 +18,9 @@ from mssim import (
     evaluate,
     parse_strategy,
 )
-from mssim.specs import VOTE_NAMES
-from mssim.stopping import _STOPS
-from mssim.strategies import _KINDS
+from mssim.rules.stops import _STOPS
+from mssim.rules.strategies import _KINDS
+from mssim.rules.text import VOTE_NAMES
 from tests.conftest import make_pool
 from tests.test_replays import STRATEGIES
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Pool, PoolError, load_pool
-from mssim.tables import conditions, encode_text, matches
+from mssim.pools.conditions import conditions, matches
+from mssim.pools.reading import encode_text
 from tests.conftest import long_frame
 
 MIXED = [7, "7", 7.0, "8", None, ""]

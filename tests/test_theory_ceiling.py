@@ -25,7 +25,7 @@ from mssim import (
     WindowStop,
     evaluate,
 )
-from mssim.intervals import standard_error
+from mssim.results.intervals import standard_error
 from mssim.theory import ceiling
 from tests import naive, test_theory_limits
 from tests.conftest import make_pool

@@ -21,7 +21,7 @@ from mssim import (
     evaluate,
     load_pool,
 )
-from mssim.intervals import mean_interval
+from mssim.results.intervals import mean_interval
 from mssim.theory import finite_budget, limits
 from mssim.theory.limits import _certainty
 from tests import naive

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError, Vote, evaluate
-from mssim.intervals import standard_error
+from mssim.results.intervals import standard_error
 from mssim.theory import calibration, stop_quality
 from tests import naive, test_theory_limits
 from tests.conftest import make_pool, replay

@@ -21,8 +21,8 @@ from mssim import (
     load_pool,
     tune,
 )
-from mssim.intervals import mean_interval, sign_flip_p_value
-from mssim.tuning import grid
+from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.tuning.grid import grid
 from tests.conftest import Backwards, make_pool
 from tests.test_choosing import STRATEGIES, best_within, clustered, mean, questions_without
 from tests.test_evaluator import random_pool

@@ -9,17 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mssim import (
-    Mixture,
-    ModelSwitch,
-    Pool,
-    PoolError,
-    SelfConsistency,
-    StrategyError,
-    Vote,
-    evaluate,
-    parse_strategy,
-)
+from mssim import Mixture, ModelSwitch, Pool, PoolError, SelfConsistency, StrategyError, Vote, evaluate, parse_strategy
 from tests import naive
 from tests.conftest import replay
 

@@ -6,13 +6,13 @@ import sys
 
 import typer
 
-from mssim.cli.common import printable
 from mssim.cli.compare import compare
 from mssim.cli.evaluate import evaluate
 from mssim.cli.grade import grade
 from mssim.cli.importing import import_
 from mssim.cli.info import info
 from mssim.cli.merge import merge
+from mssim.cli.output import printable
 from mssim.cli.record import record
 from mssim.cli.report import report
 from mssim.cli.simulate import simulate

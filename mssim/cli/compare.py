@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mssim.cli.common import Clusters, Confidence, Json, data_title, parse_budgets, print_frame
+from mssim.cli.options import Clusters, Confidence, Json, parse_budgets
+from mssim.cli.output import data_title, print_frame
 from mssim.errors import BudgetError
 
 
@@ -24,7 +25,7 @@ def compare(
 
     Example: mssim compare curves.parquet ms:tf-plus+lstm-times sc:tf-plus --budget 8
     """
-    from mssim.evaluation import Evaluation
+    from mssim.results.evaluation import Evaluation
 
     budgets = [number for part in budget.split(",") for number in parse_budgets(part)]
     if len(budgets) > 2 or "-" in budget:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import (
+from mssim._validation import choose_from
+from mssim.cli.options import (
     Clusters,
     Json,
     WhereOption,
@@ -20,17 +21,15 @@ from mssim.cli.common import (
     parse_budgets,
     parse_prices,
     parse_where,
-    pool_warnings,
-    progress_bar,
-    show_evaluation,
 )
-from mssim.errors import MssimError, choose_from
+from mssim.cli.output import pool_warnings, progress_bar, show_evaluation
+from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from mssim.evaluation import Evaluation
-    from mssim.pool import Pool
+    from mssim.pools.pool import Pool
+    from mssim.results.evaluation import Evaluation
 
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
 
@@ -156,7 +155,7 @@ class _Way:
     def executor(self) -> AbstractContextManager[Executor | None]:
         if self.dask is None:
             return nullcontext()
-        from mssim.clusters import dask_executor
+        from mssim.engine.dask_cluster import dask_executor
 
         return dask_executor(self.dask)
 
@@ -185,7 +184,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
 
 
 def _read_pool(settings: dict[str, Any]) -> Pool:
-    from mssim.pool import load_pool
+    from mssim.pools.loading import load_pool
 
     with pool_warnings():
         pool = load_pool(settings["pool"], where=_where(settings.get("where", [])))
@@ -194,7 +193,7 @@ def _read_pool(settings: dict[str, Any]) -> Pool:
 
 def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path]) -> Evaluation | None:
     """Evaluate; of a shard, which has no result, say what is next."""
-    from mssim.evaluator import evaluate as run
+    from mssim.engine.evaluate import evaluate as run
 
     budgets = settings["budgets"]
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
@@ -204,7 +203,7 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
         options |= {"executor": executor, "progress": progress}
         if way.shard is None or way.checkpoint is None:
             return run(*asked, checkpoint=way.checkpoint, **options)
-        from mssim.shards import evaluate_shard
+        from mssim.engine.shards import evaluate_shard
 
         blocks = evaluate_shard(*asked, shard=way.shard, checkpoint=way.checkpoint, **options)
     wanted = "".join(f" --{name} {path}" for name, path in outputs.items())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import Json, data_title, print_frame, progress_bar
+from mssim.cli.options import Json
+from mssim.cli.output import data_title, print_frame, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def grade(
 
     Example: mssim grade my-pool --rule number
     """
-    from mssim.folder import read_info
+    from mssim.pools.folder import read_info
 
     with progress_bar("grading") as progress:
         grading = _grade(Path(pool), rule, progress)

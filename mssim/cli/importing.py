@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import Json, WhereOption, parse_where, print_frame, printable, progress_bar
+from mssim.cli.options import Json, WhereOption, parse_where
+from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def import_(
 
     Example: mssim import lm-eval samples_gsm8k_*.jsonl --rule number --out my-pool
     """
-    from mssim.importers.importing import Common, as_paths, import_pool
+    from mssim.importers.pipeline import Common, as_paths, import_pool
     from mssim.importers.registry import find, options_of
-    from mssim.importers.sources import expand
+    from mssim.importers.safe_files import expand
 
     module = find(format_name)
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mssim.cli.common import Json, WhereOption, data_title, parse_where, pool_warnings, print_frame
+from mssim.cli.options import Json, WhereOption, parse_where
+from mssim.cli.output import data_title, pool_warnings, print_frame
 
 
 def info(
@@ -18,7 +19,7 @@ def info(
 
     Example: mssim info recorded/tiny-arithmetic
     """
-    from mssim.pool import load_pool
+    from mssim.pools.loading import load_pool
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))

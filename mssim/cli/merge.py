@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mssim.cli.common import Clusters, Confidence, Json, check_output, check_x, show_evaluation
+from mssim.cli.options import Clusters, Confidence, Json, check_output, check_x
+from mssim.cli.output import show_evaluation
 
 
 def merge(
@@ -28,7 +29,7 @@ def merge(
             check_output(path, option, figure=option == "--plot")
     check_x(x)
 
-    from mssim.shards import merge as run
+    from mssim.engine.merge import merge as run
 
     statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters}
     show_evaluation(run(parts), statistics, out=out, plot=plot, x=x, as_json=json)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import Json, print_frame
+from mssim.cli.options import Json
+from mssim.cli.output import print_frame
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _plan(
 
 
 def _show_prompts(questions: Path, asked: Plan) -> None:
-    from mssim.recorder.questions import messages, read_questions
+    from mssim.questions import read_questions
+    from mssim.recorder.prompts import messages
 
     table = read_questions(questions)
     first = table.slice(0, 1).to_pylist()[0]

@@ -8,25 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.common import (
-    Clusters,
-    Confidence,
-    WhereOption,
-    data_title,
-    parse_budgets,
-    parse_where,
-    pool_warnings,
-    print_frame,
-    progress_bar,
-)
+from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_where
+from mssim.cli.output import data_title, pool_warnings, print_frame, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from mssim.pool import Pool
-    from mssim.strategies import ModelSwitch
+    from mssim.pools.pool import Pool
+    from mssim.rules.strategies import ModelSwitch
 
 _MOST_MODELS = 3
 _NOTES = {
@@ -76,8 +67,8 @@ def report(
     """
     asked = None if budgets is None else parse_budgets(budgets)
 
-    from mssim.pool import load_pool
-    from mssim.strategies import ModelSwitch
+    from mssim.pools.loading import load_pool
+    from mssim.rules.strategies import ModelSwitch
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssim.cli.common import Json, WhereOption, check_output, data_title, parse_where, pool_warnings, print_frame
+from mssim.cli.options import Json, WhereOption, check_output, parse_where
+from mssim.cli.output import data_title, pool_warnings, print_frame
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def simulate(
 
 
 def _fitted(pool: str, where: list[str] | None, models: str | None) -> tuple[AnswerModel, str | None]:
-    from mssim.pool import load_pool
+    from mssim.pools.loading import load_pool
     from mssim.simulate import fit_pool
 
     with pool_warnings():

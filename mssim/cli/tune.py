@@ -7,29 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssim.cli.common import (
+from mssim._validation import choose_from
+from mssim.cli.options import (
     Clusters,
     Confidence,
     Json,
     WhereOption,
     check_output,
-    data_title,
     parse_budgets,
     parse_prices,
     parse_where,
-    pool_warnings,
-    print_frame,
-    progress_bar,
-    save_figure,
 )
-from mssim.errors import MssimError, choose_from
+from mssim.cli.output import data_title, pool_warnings, print_frame, progress_bar, save_figure
+from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
 
-    from mssim.tuning import Tuning
+    from mssim.tuning._tune import Tuning
 
 _SPEND = {"samples_used": "samples used", "budget": "samples allowed", "cost": "cost"}
 _TABLES = ("limits", "choices", "frontier")
@@ -117,8 +114,8 @@ def tune(
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
 
-    from mssim.pool import load_pool
-    from mssim.tuning import tune as run
+    from mssim.pools.loading import load_pool
+    from mssim.tuning._tune import tune as run
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from mssim.errors import MssimError
-from mssim.grading import worker
-from mssim.grading.normal import normal_form
+from mssim.grading import math_verify_worker as worker
+from mssim.grading.latex import normal_form
 
 __all__ = ["Judge", "equal_answers"]
 

@@ -16,16 +16,16 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mssim._files import whole_file
 from mssim.errors import PoolError
-from mssim.files import whole_file
-from mssim.folder import check_files, current, folder_update, read_info, write_info
+from mssim.grading.classes import Codes, Spellings, merge, spellings_of
 from mssim.grading.equivalence import Judge
-from mssim.grading.merging import Codes, Spellings, merge, spellings_of
-from mssim.grading.questions import Questions, read_questions
 from mssim.grading.report import Grading, shown
 from mssim.grading.rules import Rule, parse_rule
-from mssim.grading.samples import KEYS, batches, codes_of, count_rows, name_of, text_of, write
-from mssim.tables import read_table
+from mssim.grading.sample_files import KEYS, batches, codes_of, count_rows, name_of, text_of, write
+from mssim.grading.truths import Questions, read_questions
+from mssim.pools.folder import check_files, current, folder_update, read_info, write_info
+from mssim.pools.reading import read_table
 
 __all__ = ["grade", "grade_file"]
 

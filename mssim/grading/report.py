@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mssim import __version__
+from mssim._version import __version__
 
 __all__ = ["Grading", "shown"]
 

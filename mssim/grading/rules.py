@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mssim.errors import MssimError, choose_from
+from mssim._validation import choose_from
+from mssim.errors import MssimError
 from mssim.grading.extract import (
     choice_in,
     exact_value,
@@ -23,7 +24,7 @@ from mssim.grading.extract import (
     read_date,
     read_number,
 )
-from mssim.grading.normal import normal_form
+from mssim.grading.latex import normal_form
 
 __all__ = ["Rule", "parse_rule"]
 

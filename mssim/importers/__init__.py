@@ -6,17 +6,17 @@ with a function `read(sources, sink, *, options)`, and one line of `registry.FOR
 """
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
-from mssim.importers.evalplus import from_evalplus
-from mssim.importers.helm import from_helm
-from mssim.importers.human_eval import from_human_eval
-from mssim.importers.importing import Common
-from mssim.importers.inspect_logs import from_inspect
-from mssim.importers.lm_eval import from_lm_eval
-from mssim.importers.modelswitch import from_modelswitch
-from mssim.importers.monkeys import from_monkeys
-from mssim.importers.openai_batch import from_openai_batch
-from mssim.importers.table import from_table
-from mssim.importers.vllm_outputs import from_vllm
+from mssim.importers.formats.evalplus import from_evalplus
+from mssim.importers.formats.helm import from_helm
+from mssim.importers.formats.human_eval import from_human_eval
+from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.lm_eval import from_lm_eval
+from mssim.importers.formats.modelswitch import from_modelswitch
+from mssim.importers.formats.monkeys import from_monkeys
+from mssim.importers.formats.openai_batch import from_openai_batch
+from mssim.importers.formats.table import from_table
+from mssim.importers.formats.vllm import from_vllm
+from mssim.importers.pipeline import Common
 
 __all__ = [
     "Common",

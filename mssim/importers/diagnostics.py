@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from mssim.oddities import no_votes, repeated_texts
-from mssim.pool import Pool
+from mssim.pools.pool import Pool
+from mssim.pools.quality import no_votes, repeated_texts
 
 __all__ = ["Diagnostics", "diagnose"]
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mssim.errors import PoolError, choose_from
+from mssim._validation import choose_from
+from mssim.errors import PoolError
 
 __all__ = ["Fields", "as_flag", "as_number", "as_text"]
 

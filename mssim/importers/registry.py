@@ -6,12 +6,13 @@ import importlib
 import inspect
 from types import ModuleType
 
-from mssim.errors import MssimError, choose_from
+from mssim._validation import choose_from
+from mssim.errors import MssimError
 
 __all__ = ["FORMATS", "find", "options_of"]
 
 FORMATS = {
-    "inspect": "inspect_logs",
+    "inspect": "inspect",
     "lm-eval": "lm_eval",
     "openai-batch": "openai_batch",
     "modelswitch": "modelswitch",
@@ -27,7 +28,7 @@ def find(name: str) -> ModuleType:
     """Return the module of a format."""
     if name not in FORMATS:
         raise MssimError(f"no format {name!r}; {choose_from(name, FORMATS)}")
-    return importlib.import_module(f"mssim.importers.{FORMATS[name]}")
+    return importlib.import_module(f"mssim.importers.formats.{FORMATS[name]}")
 
 
 def options_of(module: ModuleType) -> list[str]:

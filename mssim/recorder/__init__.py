@@ -1,15 +1,15 @@
 """The one-time collector of large pools: asks servers for samples, loses none, and asks for none twice."""
 
-from mssim.recorder.exporting import export
+from mssim.questions import read_questions
+from mssim.recorder._export import export
+from mssim.recorder._record import record
+from mssim.recorder.dispatch import Retry
 from mssim.recorder.journal import Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
+from mssim.recorder.plan_files import plan_from_options, read_plan
 from mssim.recorder.prices import Prices, read_prices
 from mssim.recorder.progress import Progress, Status, status
-from mssim.recorder.questions import read_questions
-from mssim.recorder.reading import plan_from_options, read_plan
-from mssim.recorder.recording import record
-from mssim.recorder.run import Retry
 from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed, Sampler
 
 __all__ = [

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from mssim.errors import MssimError, is_number, whole_number
-from mssim.recorder.identity import canonical
-from mssim.recorder.questions import check_prompts, default_template
+from mssim._validation import is_number, whole_number
+from mssim.errors import MssimError
+from mssim.recorder.prompts import check_prompts, default_template
+from mssim.recorder.settings_hash import canonical
 
 __all__ = ["ModelPlan", "Plan", "Server"]
 

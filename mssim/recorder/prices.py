@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mssim.errors import MssimError, choose_from, is_number, whole_number
+from mssim._validation import choose_from, is_number, whole_number
+from mssim.errors import MssimError
 
 __all__ = ["Prices", "read_prices"]
 

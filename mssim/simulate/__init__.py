@@ -9,10 +9,10 @@ array([0.58  , 0.6406])
 0       0.7           6.3
 """
 
+from mssim.simulate._expected import expected
 from mssim.simulate.coupling import Coupling, fit_coupling
-from mssim.simulate.fitting import CurveFit, fit_curves
+from mssim.simulate.curve_fit import CurveFit, fit_curves
 from mssim.simulate.model import AnswerModel
-from mssim.simulate.prediction import expected
-from mssim.simulate.recorded import fit_pool
+from mssim.simulate.pool_fit import fit_pool
 
 __all__ = ["AnswerModel", "Coupling", "CurveFit", "expected", "fit_coupling", "fit_curves", "fit_pool"]

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from mssim.errors import MssimError, is_number, whole_number
+from mssim._validation import is_number, whole_number
+from mssim.errors import MssimError
+from mssim.rules.strategies import Strategy
+from mssim.simulate._expected import expected
 from mssim.simulate.model import AnswerModel
-from mssim.simulate.prediction import expected
-from mssim.strategies import Strategy
 
 __all__ = ["Coupling", "fit_coupling"]
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import special
 
-from mssim.assemble import MOST_CLASSES
 from mssim.errors import MssimError
-from mssim.pool import Pool
-from mssim.simulate.curves import Law
+from mssim.pools.assemble import MOST_CLASSES
+from mssim.pools.pool import Pool
+from mssim.simulate.one_model import Law
 
 Floats = NDArray[np.float64]
 

@@ -14,13 +14,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
-from mssim.errors import MssimError, choose_from, is_number, whole_number
-from mssim.files import whole_file
-from mssim.pool import Pool
-from mssim.simulate import curves
-from mssim.simulate.curves import Law
+from mssim._files import whole_file
+from mssim._validation import choose_from, is_number, whole_number
+from mssim.errors import MssimError
+from mssim.pools.pool import Pool
+from mssim.rules.stops import check_threshold
+from mssim.simulate import one_model as curves
 from mssim.simulate.drawing import draw_pool, questions_at
-from mssim.stopping import check_threshold
+from mssim.simulate.one_model import Law
 
 __all__ = ["AnswerModel"]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mssim.errors import MssimError
-from mssim.intervals import cluster_labels, standard_error
-from mssim.pool import Pool
-from mssim.theory.recorded import over_classes, sampled_models
+from mssim.pools.pool import Pool
+from mssim.results.intervals import cluster_labels, standard_error
+from mssim.theory.pool_facts import over_classes, sampled_models
 
 __all__ = ["Ceiling", "ceiling"]
 

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mssim.errors import MssimError, whole_number
-from mssim.exact import Floats, Ints
-from mssim.intervals import cluster_labels
-from mssim.pool import Pool
-from mssim.theory.recorded import over_classes, sampled_models
+from mssim._validation import whole_number
+from mssim.engine.exact import Floats, Ints
+from mssim.errors import MssimError
+from mssim.pools.pool import Pool
+from mssim.results.intervals import cluster_labels
+from mssim.theory.pool_facts import over_classes, sampled_models
 
 __all__ = ["Consistency", "consistency"]
 

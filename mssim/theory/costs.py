@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from mssim.engine.exact import Floats
 from mssim.errors import MssimError
-from mssim.exact import Floats
-from mssim.pool import Pool
-from mssim.strategies import ModelSwitch
-from mssim.theory.recorded import stages_of
+from mssim.pools.pool import Pool
+from mssim.rules.strategies import ModelSwitch
+from mssim.theory.pool_facts import stages_of
 
 __all__ = ["cost", "expected_samples"]
 

@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mssim.errors import StrategyError, choose_from
-from mssim.evaluator import evaluate
-from mssim.exact import Floats
-from mssim.intervals import cluster_labels, mean_interval
+from mssim._validation import choose_from
+from mssim.engine.evaluate import evaluate
+from mssim.engine.exact import Floats
+from mssim.engine.scheduler import Progress
+from mssim.errors import StrategyError
 from mssim.kernels.tally import HIGHER
-from mssim.pool import Pool
-from mssim.run import Progress
-from mssim.strategies import Mixture, SelfConsistency
-from mssim.theory.recorded import over_classes, question_of_class, sampled_models
-from mssim.voting import Vote
+from mssim.pools.pool import Pool
+from mssim.results.intervals import cluster_labels, mean_interval
+from mssim.rules.strategies import Mixture, SelfConsistency
+from mssim.rules.votes import Vote
+from mssim.theory.pool_facts import over_classes, question_of_class, sampled_models
 
 __all__ = ["Limits", "finite_budget", "limits"]
 

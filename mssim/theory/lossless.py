@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
+from mssim.engine.exact import Ints
+from mssim.engine.job import read_budgets
 from mssim.errors import BudgetError, StrategyError
-from mssim.exact import Ints
-from mssim.job import read_budgets
-from mssim.strategies import ModelSwitch
-from mssim.theory.recorded import read_switch
-from mssim.voting import Vote
+from mssim.rules.strategies import ModelSwitch
+from mssim.rules.votes import Vote
+from mssim.theory.pool_facts import read_switch
 
 __all__ = ["Lossless", "lossless"]
 

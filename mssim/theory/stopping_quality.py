@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from mssim.checks import check_recorded
+from mssim.engine.evaluate import evaluate
+from mssim.engine.exact import MOST_DRAWS, Floats, agreements, chances
+from mssim.engine.job import read_budgets
+from mssim.engine.requirements import check_recorded
+from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError, MssimError, StrategyError
-from mssim.evaluator import evaluate
-from mssim.exact import MOST_DRAWS, Floats, agreements, chances
-from mssim.intervals import cluster_labels
-from mssim.job import read_budgets
 from mssim.kernels.tally import RANDOM
-from mssim.pool import Pool
-from mssim.run import Progress
-from mssim.strategies import ModelSwitch, SelfConsistency
-from mssim.theory.recorded import Stages, counts_of, ratio, read_switch, right_below, stages_of
+from mssim.pools.pool import Pool
+from mssim.results.intervals import cluster_labels
+from mssim.rules.strategies import ModelSwitch, SelfConsistency
+from mssim.theory.pool_facts import Stages, counts_of, ratio, read_switch, right_below, stages_of
 
 __all__ = ["calibration", "stop_quality"]
 

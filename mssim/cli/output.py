@@ -1,0 +1,133 @@
+"""Output of the subcommands: tables, figures, warnings and progress bars."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mssim.errors import PoolWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mssim.results.evaluation import Evaluation
+
+_SPEED_OVER = 600  # seconds: blocks of work differ, so what is left is estimated from many of them
+
+
+def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
+    """Write what `draw` draws, given the module `mssim.plots`; the file appears whole or not at all."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")  # no screen is needed to write a file
+    import matplotlib.pyplot as plt
+
+    from mssim import plots
+    from mssim._files import whole_file
+
+    try:
+        draw(plots)
+        with whole_file(path) as part:
+            plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
+    finally:
+        plt.close("all")
+
+
+def data_title(pool: Mapping[str, Any]) -> str | None:
+    """What must stand above every table made from this pool."""
+    return "SYNTHETIC DATA" if pool.get("synthetic") else None
+
+
+def printable(text: object) -> str:
+    """Text for a terminal, on one line: characters that are not printed are written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
+    """Print a frame as a table, or as JSON with null for missing numbers."""
+    if as_json:
+        print(json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=200)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+    shown = frame.dropna(axis="columns", how="all")
+    for name in shown.columns:
+        numeric = shown[name].dtype.kind in "ifu"
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in shown.itertuples(index=False):
+        table.add_row(*(_cell(name, value) for name, value in zip(shown.columns, row, strict=True)))
+    console.print(table)
+
+
+_DIGITS = {"samples_used": 2, "samples_median": 1, "distinct_answers": 2, "cost": 6, "mc_error": 5, "replay_sd": 5}
+
+
+def _cell(name: str, value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.{_DIGITS.get(name, 4)}f}"
+    return escape(printable(value))
+
+
+@contextmanager
+def pool_warnings() -> Iterator[None]:
+    """Print each warning about a pool as one line on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, PoolWarning):
+            print(f"mssim: warning: {printable(warning.message)}", file=sys.stderr)
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def show_evaluation(
+    evaluation: Evaluation, statistics: Mapping[str, Any], *, out: Path | None, plot: Path | None, x: str, as_json: bool
+) -> None:
+    """Print the table of an evaluation, after writing its files."""
+    frame = evaluation.to_frame(**statistics)
+    if out is not None:
+        evaluation.save(out)
+    if plot is not None:
+        save_figure(plot, lambda plots: plots.plot_curves(evaluation, x, **statistics))
+    print_frame(frame, as_json=as_json, title=data_title(evaluation.provenance["pool"]))
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a progress callback that draws a bar on a terminal, and None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns: list[ProgressColumn] = [TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns += [TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False)]
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=_SPEED_OVER
+    ) as progress:
+        task = progress.add_task(text, total=None)
+        # Rich takes the first update as where it began: what was done before this run is not taken for speed.
+        yield lambda done, total: progress.update(task, completed=done, total=total)

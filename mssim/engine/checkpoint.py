@@ -1,0 +1,292 @@
+"""Checkpoints: the finished blocks of a job in one SQLite file, with all that is needed to go on or to merge them.
+
+Tables, for whoever wants to look: `run` has one row, JSON of what decides the numbers (`settings`) and of where they
+come from (`provenance`), the questions as Parquet and the mean cost of a sample as float64 [model, question]; `blocks`
+has one row per finished block: its number, what it is for as JSON (the fields of `Block`), and its right, drawn and
+agreed one after the other as little-endian float64; `shards` says which shards the file was made for. `crc` are
+CRC-32 of the rest of a row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mssim.engine.blocks import Block, Outcome
+from mssim.errors import MssimError
+
+__all__ = ["Checkpoint", "Header", "differences"]
+
+_APPLICATION = int.from_bytes(b"mssm")
+_VERSION = 1
+_COMMIT_EVERY = 1.0  # seconds: what a crash can cost
+_SCHEMA = """
+CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, unit_costs BLOB NOT NULL,
+    crc INTEGER NOT NULL);
+CREATE TABLE shards (i INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (i, n)) WITHOUT ROWID;
+CREATE TABLE blocks (number INTEGER PRIMARY KEY, block TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a run before its first block.
+
+    Attributes
+    ----------
+    settings : mapping
+        Everything that decides the numbers; two files with equal settings belong to one run.
+    provenance : mapping
+        As in `Evaluation`.
+    questions : bytes
+        The questions as Parquet.
+    unit_costs : ndarray of float64, shape (n_models, n_questions)
+        Mean cost of one sample.
+    """
+
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    questions: bytes
+    unit_costs: NDArray[np.float64]
+
+
+class Checkpoint:
+    """An open checkpoint; no other process can open it meanwhile.
+
+    Parameters
+    ----------
+    path : path
+    header : Header, optional
+        To write: the file is made if there is none, and must be of this run. Else it is only read.
+
+    Raises
+    ------
+    MssimError
+        If the file is in use, damaged, something else, of another run or cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], header: Header | None = None) -> None:
+        self.path = Path(path)
+        if self.path.is_dir():
+            raise MssimError(f"{self.path} is a folder; give the name of a file")
+        if header is None and not self.path.is_file():
+            raise MssimError(f"{self.path} does not exist; give files that --checkpoint wrote")
+        if not self.path.absolute().parent.is_dir():
+            raise MssimError(f"{self.path}: the folder {self.path.absolute().parent} does not exist; create it first")
+        with self.clear_errors():
+            self._file = self._connect("rw" if header is None else "rwc")
+            try:
+                self._lock(header)
+                self.header = self._read_header() if header is None else self._continue(header)
+                self._held = {number for (number,) in self._file.execute("SELECT number FROM blocks")}
+            except BaseException:
+                self._file.close()
+                raise
+        self._committed = time.monotonic()
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        # With its default journal, which lies beside the file while that is open, SQLite works on network file systems.
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0.2)
+
+    def _lock(self, header: Header | None) -> None:
+        """Keep others out until it is closed, or this process ends however it may."""
+        try:
+            if header is not None:
+                self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._file.execute("BEGIN" if header is None else "BEGIN EXCLUSIVE")
+            tables = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise MssimError(
+                f"{self.path} is in use by another process; wait until it ends, or give another file"
+            ) from None
+        application = self._file.execute("PRAGMA application_id").fetchone()[0]
+        version = self._file.execute("PRAGMA user_version").fetchone()[0]
+        if header is not None and not tables:
+            for statement in _SCHEMA.split(";"):
+                self._file.execute(statement)
+            self._file.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._file.execute(f"PRAGMA user_version = {_VERSION}")
+            self._write_header(header)
+        elif application != _APPLICATION:
+            raise MssimError(f"{self.path} is no checkpoint of mssim; give another file, it is left as it is")
+        elif version != _VERSION:
+            raise MssimError(f"{self.path}: checkpoint of version {version}; this mssim reads version {_VERSION}")
+        if header is not None:
+            self._file.execute("COMMIT")
+
+    # What is known before the first block ---------------------------------------------------------------------------
+
+    def _write_header(self, header: Header) -> None:
+        row = (json.dumps(header.settings), json.dumps(header.provenance, default=str), header.questions)
+        costs = np.ascontiguousarray(header.unit_costs, dtype="<f8").tobytes()
+        self._file.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?)", (*row, costs, _crc(*row, costs)))
+
+    def _read_header(self) -> Header:
+        found = self._file.execute("SELECT settings, provenance, questions, unit_costs, crc FROM run").fetchall()
+        if len(found) != 1:
+            raise ValueError(f"it has {len(found)} headers")
+        *row, crc = found[0]
+        if _crc(*row) != crc:
+            raise ValueError("the header is not as it was written")
+        settings, provenance, questions, costs = row
+        read: dict[str, Any] = json.loads(settings)
+        shape = (len(read["models"]), -1)
+        return Header(read, json.loads(provenance), questions, np.frombuffer(costs, "<f8").reshape(shape).astype(float))
+
+    def _continue(self, header: Header) -> Header:
+        found = self._read_header()
+        differs = differences(found.settings, json.loads(json.dumps(header.settings)))
+        if differs:
+            said = "; ".join(f"{name}: {there} there, {here} here" for name, there, here in differs[:3])
+            raise MssimError(
+                f"{self.path} belongs to another run ({said}); give the settings of that run to go on with it, or "
+                "another file to begin anew"
+            )
+        return header
+
+    # Blocks ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> frozenset[int]:
+        """Numbers of the blocks that are done."""
+        return frozenset(self._held)
+
+    def add(self, number: int, block: Block, outcome: Outcome) -> bool:
+        """Write a block that is done, unless it is there; returns whether it was not. See `commit_in_time`."""
+        if number in self._held:
+            return False
+        text = json.dumps(block)
+        data = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in outcome)
+        with self.clear_errors():
+            if not self._file.in_transaction:
+                self._file.execute("BEGIN")
+            # An interrupt may come before the number is noted, and then the block comes again.
+            row = (number, text, data, _crc(number, text, data))
+            self._file.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)", row)
+        self._held.add(number)
+        return True
+
+    def commit_in_time(self) -> None:
+        """Commit if the last time was a second ago."""
+        if time.monotonic() - self._committed >= _COMMIT_EVERY:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make sure that what was added survives whatever comes."""
+        with self.clear_errors():
+            if self._file.in_transaction:
+                self._file.execute("COMMIT")
+        self._committed = time.monotonic()
+
+    def blocks(self) -> Iterator[tuple[int, Block, bytes]]:
+        """Every block that is done: its number, what it is for, and its arrays as `outcome_of` reads them."""
+        with self.clear_errors():
+            for number, text, data, crc in self._file.execute("SELECT number, block, data, crc FROM blocks"):
+                if _crc(number, text, data) != crc:
+                    raise ValueError(f"block {number} is not as it was written")
+                plan, exact, budgets, *rest = json.loads(text)
+                yield number, Block(plan, exact, tuple(budgets), *rest), data
+
+    def outcome_of(self, block: Block, n_stages: int, data: bytes) -> Outcome:
+        """Read the arrays of a block."""
+        shape = (len(block.budgets), block.end_question - block.first_question)
+        each = shape[0] * shape[1]
+        with self.clear_errors():
+            values = np.frombuffer(data, "<f8").astype(float)
+            right, drawn, agreed = np.split(values, [each, each * (1 + n_stages)])
+            return Outcome(right.reshape(shape), drawn.reshape(n_stages, *shape), agreed.reshape(shape))
+
+    # Shards ---------------------------------------------------------------------------------------------------------
+
+    def note_shard(self, i: int, n: int) -> None:
+        """Note that the file is made for a shard."""
+        with self.clear_errors():
+            self._file.execute("INSERT OR IGNORE INTO shards VALUES (?, ?)", (i, n))
+
+    def shards(self) -> list[tuple[int, int]]:
+        """Shards that the file was made for."""
+        with self.clear_errors():
+            return list(self._file.execute("SELECT i, n FROM shards"))
+
+    # Closing, and what can go wrong ---------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Commit, and let others open it."""
+        try:
+            self.commit()
+        finally:
+            with suppress(sqlite3.Error):
+                self._file.close()
+
+    def __enter__(self) -> Checkpoint:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def clear_errors(self) -> Iterator[None]:
+        """Say which file it is that cannot be written, or that is not as it was written."""
+        try:
+            yield
+        except MssimError:
+            raise
+        except sqlite3.OperationalError as error:
+            if str(error).startswith("no such"):  # table or column
+                raise self._damaged(error) from error
+            raise MssimError(
+                f"{self.path}: {error}; make sure that the file and its folder can be written and have room. What was "
+                "committed is safe: the same call goes on with it"
+            ) from error
+        except (sqlite3.Error, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> MssimError:
+        return MssimError(
+            f"{self.path} is damaged, or no checkpoint of mssim ({error}); give another file, it is left as it is"
+        )
+
+
+def _crc(*parts: str | bytes | int) -> int:
+    crc = 0
+    for part in parts:
+        crc = zlib.crc32(part if isinstance(part, bytes) else str(part).encode(), crc)
+    return crc
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Names of the settings in which two runs differ, and what each has; of blocks only if there is nothing else."""
+    found = _differences(one, other)
+    return [one_of_them for one_of_them in found if not one_of_them[0].startswith("blocks ")] or found
+
+
+def _differences(one: Any, other: Any, name: str = "") -> list[tuple[str, str, str]]:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [(name, _short(one), _short(other))]
+    keys = [*one, *(key for key in other if key not in one)]
+    return [
+        found for key in keys for found in _differences(one.get(key), other.get(key), f"{name} {key}" if name else key)
+    ]
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:40]} ... {text[-15:]}"
+
+
+FilePath = str | os.PathLike[str]

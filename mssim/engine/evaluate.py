@@ -1,0 +1,135 @@
+"""The one door: evaluate strategies over a pool at many budgets, in closed form or by Monte Carlo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import Executor
+
+from numpy.typing import ArrayLike
+
+from mssim.engine.job import Strategies, read_job
+from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.work import Totals, Work
+from mssim.pools.pool import Pool
+from mssim.results.evaluation import Evaluation
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    pool: Pool,
+    strategies: Strategies,
+    budgets: ArrayLike,
+    *,
+    method: str = "auto",
+    n_replays: int = 10_000,
+    seed: int = 0,
+    replacement: bool = False,
+    prices: Mapping[str, float] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Evaluation:
+    """Say how right strategies are, and what they use, at every budget: exactly where a closed form is known.
+
+    Elsewhere strategies are replayed, all budgets in one pass. Every replay draws, for each model and question, the
+    recorded samples in a random order that depends on the seed, the model, the question and the replay alone; a
+    strategy takes a prefix of it. So all strategies and budgets see the same draws. Either way the result is the same
+    to the last bit for any executor, number of workers and order of work.
+
+    Parameters
+    ----------
+    pool : Pool
+    strategies : strategy, or sequence of them, or mapping of name to strategy
+        `Strategy` objects or what `parse_strategy` reads.
+    budgets : int or sequence of int
+        Samples allowed per question, from 1; sorted, each once.
+    method : {"auto", "exact", "monte_carlo"}, default "auto"
+        "exact": closed forms, whatever time they take; where accuracy has none, an error says why. "auto": closed forms
+        that are about as quick as replays or quicker, else Monte Carlo; the column `method` of the result says which.
+        Samples used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
+
+        Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples)
+        and routers over it, for Coverage, and for ModelSwitch, Cascade and Mixture under a plurality vote, with or
+        without prior weights, while the numbers of draws that the models can share are few: 350 with "auto" (17 draws
+        each of two models, 6 of three), 2500 with "exact" (49, 12).
+    n_replays : int, default 10_000
+        Of Monte Carlo.
+    seed : int, default 0
+        Of Monte Carlo, from 0 to 2**64 - 1.
+    replacement : bool, default False
+        Draw independently, as from an infinite pool, instead of without replacement.
+    prices : mapping of model to price per sample, optional
+        Used for `cost` instead of the recorded costs.
+    executor : concurrent.futures.Executor, optional
+        Runs the blocks of work: threads, processes, or the machines of a Dask cluster, ``client.get_executor()``, where
+        workers and scheduler need the same versions as this process. It is left open; what has not begun is cancelled
+        after an error or interrupt. Default: one thread per processor.
+    progress : callable, optional
+        Called as progress(done, total) after every block. Blocks are done in a mixed order, so that the time they took
+        says how long the rest will take. Those that a checkpoint held already are counted before the first.
+    checkpoint : path, optional
+        A file that keeps every finished block, committed once a second and whenever this function ends, however it
+        does. The same call goes on with what is missing; with other settings the file is refused. Not for functions of
+        your own (`Vote.own`, `OwnStop`): nothing could tell whether they were changed in between.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    BudgetError
+        If a budget is not a whole number from 1, or asks for more samples than were recorded.
+    StrategyError, PoolError
+        If a strategy does not exist, asks a model or needs a column that the pool lacks or, with "exact", has no closed
+        form.
+    MssimError
+        If another option is wrong, a worker has other versions, or the checkpoint is in use, damaged, of another run or
+        cannot be written.
+
+    See Also
+    --------
+    evaluate_shard, merge : for machines that share nothing but a folder.
+
+    Notes
+    -----
+    The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
+    holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mssim import Pool, evaluate
+    >>> pool = Pool.from_frame(pd.DataFrame({
+    ...     "question_id": "q", "model": ["a"] * 3 + ["b"] * 3, "sample_index": [0, 1, 2] * 2,
+    ...     "answer": ["7", "7", "8", "7", "7", "7"], "truth": "7",
+    ... }))
+    >>> result = evaluate(pool, ["sc:a", "ms:a+b"], budgets=[2])
+    >>> result.to_frame()[["strategy", "accuracy", "samples_used", "method"]].round(4)
+      strategy  accuracy  samples_used method
+    0     sc:a    0.6667           2.0  exact
+    1   ms:a+b    0.6667           1.0  exact
+    """
+    job = read_job(
+        strategies,
+        budgets,
+        method=method,
+        n_replays=n_replays,
+        seed=seed,
+        replacement=replacement,
+        prices=prices,
+    )
+    job.check(pool)
+    work = Work(job, pool)
+    totals = Totals(job.plans, len(pool.questions))
+    every = range(len(work.blocks))
+    if checkpoint is None:
+        run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=progress)
+    else:
+        from mssim.engine.resume import run_into  # SQLite is imported by those who need it
+
+        run_into(checkpoint, work, every, totals, executor=executor, progress=progress)
+    outcomes = totals.outcomes(job.n_replays)
+    return job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))

@@ -1,0 +1,394 @@
+"""Closed forms of strategies: what replays approximate, computed per question without a single draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import pascal
+from scipy.special import roots_legendre
+
+from mssim.engine.blocks import Block, Outcome
+from mssim.kernels import exact_plurality as kernel
+from mssim.kernels.exact_windows import windows
+from mssim.kernels.tally import FIRST, HIGHER, RANDOM, TIE_RULES, WRONG
+from mssim.pools.pool import Pool
+from mssim.rules.plan import Plan
+from mssim.rules.stops import NEVER, WindowStop
+
+__all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "nothing_known", "obstacles", "per_question"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MOST_DRAWS, MOST_SHARED_DRAWS = 1024, 512  # of one model, alone and where it votes with others
+QUICK_CELLS, MOST_CELLS = 350, 2500  # numbers of draws that the models of one vote can share: 17 each of two, 49 each
+MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
+_CELLS_PER_TASK = 10_000
+_ROUNDING = 1e-12
+_SAME = HIGHER - 1.0  # scores that are relatively closer are equal
+
+# What the kernels need ------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
+    """Describe votes in which stages draw up to these numbers of samples, each vote counting its prior weight."""
+    most, weights = np.array(sizes), np.array(prior)
+    cells = _cells(most)
+    digits = cells[:, 0, :-1].copy()
+    fits = np.all(digits[:, None] + digits <= most[:-1], axis=2)
+    score = _scores(cells, weights)
+    found, place = np.unique(score, return_inverse=True)
+    group = _levels(found)
+    rank = group[place.reshape(score.shape)]
+    levels = found[1:][np.diff(group) > 0]
+    # The winner and so many rivals, each with at least its score, together have no more than the score of all draws.
+    rivals = np.floor(weights @ most / levels + 1e-9).astype(np.int64) - 1
+    return kernel.Grid(most, digits, fits, rank, rivals, levels, weights)
+
+
+def _cells(most: Ints) -> Ints:
+    """All votes that a class can have: [draws of all stages but the last, draws of the last, stage]."""
+    return np.moveaxis(np.indices(tuple(most + 1)), 0, -1).reshape(-1, int(most[-1]) + 1, most.size)
+
+
+def _scores(cells: Ints, weights: Floats) -> Floats:
+    return np.asarray(cells[..., :-1] @ weights[:-1] + weights[-1] * cells[..., -1])
+
+
+def _levels(scores: Floats) -> Ints:
+    """Number the different ones among increasing scores, of which the first is 0 and gets the number -1."""
+    return np.concatenate([[-1], np.cumsum(np.diff(scores) > _SAME * scores[1:]) - 1])
+
+
+@lru_cache(maxsize=64)
+def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
+    """Gauss-Legendre rules on 0..1 with up to `most` nodes or a few more.
+
+    Not every number of nodes has a rule, for a larger one does as well. Which one serves does not depend on `most`.
+    """
+    orders = [1]
+    while orders[-1] < most:
+        orders.append(max(orders[-1] + 1, orders[-1] * 5 // 4))
+    nodes, weights = np.zeros((2, len(orders), orders[-1]))
+    for i, order in enumerate(orders):
+        x, w = roots_legendre(order)
+        nodes[i, :order], weights[i, :order] = (x + 1) / 2, w / 2
+    return np.array(orders), nodes, weights
+
+
+def tie_rule(rule: int, grid: kernel.Grid, n_classes: int) -> kernel.Ties:
+    """Return a tie rule with the nodes that votes of a grid over at most so many classes integrate with."""
+    return kernel.Ties(rule, *_gauss(kernel.most_nodes(grid, rule, n_classes)))
+
+
+def chances(values: Floats) -> Floats:
+    """Make 0 and 1 of what is that up to rounding."""
+    return np.where(values < _ROUNDING, 0.0, np.where(values > 1 - _ROUNDING, 1.0, values))
+
+
+def agreements(counts: kernel.Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
+    """Chance [question, pair] that a stage agrees, and that it does on a right answer (NaN where not known here)."""
+    recorded = counts.silent[0] + per_question(counts.votes[0], counts.offsets)
+    known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
+    agreed, right = np.where(known, 0.0, np.nan), np.where(known, 0.0, np.nan)
+    agreed[known & (need <= 0)], right[known & (need <= 0)] = 1.0, np.nan
+    ask = (need > 0) & (need <= draws)
+    if ask.any():
+        agreed[:, ask], right[:, ask] = kernel.agreement(counts, draws[ask], need[ask])
+    return chances(agreed), right
+
+
+# Strategies -----------------------------------------------------------------------------------------------------------
+
+
+def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
+    """Why the accuracy of a plan has no closed form within reach, for every budget; None where it has one.
+
+    With `quick`, only forms that take no longer than replays count as within reach.
+    """
+    return [_obstacle(plan.at([b]), quick) for b in range(plan.sizes.shape[1])]
+
+
+@dataclass(frozen=True)
+class ExactTask:
+    """One block of questions of one strategy: all that a worker needs."""
+
+    plan: Plan
+    counts: kernel.Counts
+    closed: NDArray[np.bool_]  # [budget]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays, about."""
+        return self.counts.votes.nbytes + self.counts.silent.nbytes
+
+    def run(self) -> Outcome:
+        """Compute; the numbers are expectations."""
+        return expected(self.plan, self.counts, self.closed)
+
+
+def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
+    """Split what is known of a plan in closed form into blocks of questions; `closed`: budgets at which accuracy is."""
+    if nothing_known(plan):
+        return
+    cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
+    width = max(1, min(64, _CELLS_PER_TASK // cells))
+    budgets = tuple(range(closed.size))
+    for q in range(0, n_questions, width):
+        yield Block(number, True, budgets, q, min(q + width, n_questions))
+
+
+def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
+    """Count the votes of a block of questions."""
+    rows = [pool.model_index(model) for model in plan.models]
+    offsets = pool.class_offsets[block.first_question : block.end_question + 1]
+    codes, lengths = pool.codes[rows, block.questions], pool.lengths[rows, block.questions]
+    voting = (codes >= 0) & (np.arange(codes.shape[2]) < lengths[:, :, None])
+    places = codes + (offsets[:-1, None] - offsets[0])
+    n_classes = int(offsets[-1] - offsets[0])
+    votes = np.stack([np.bincount(places[i][voting[i]], minlength=n_classes) for i in range(len(rows))])
+    counts = kernel.Counts(
+        votes,
+        lengths - voting.sum(axis=2),
+        offsets - offsets[0],
+        pool.class_correct[offsets[0] : offsets[-1]].copy(),
+        replacement,
+    )
+    return ExactTask(plan, counts, closed)
+
+
+def nothing_known(plan: Plan) -> str | None:
+    """Why not even the samples used have a closed form."""
+    if plan.cap:
+        return "questions share the budget, so each depends on all others"
+    if plan.repeats:
+        return "a model that has several turns makes them depend on each other"
+    if plan.stop is not None and not isinstance(plan.stop, WindowStop):
+        return f"stop={plan.stop} looks after every draw; stop=window has a closed form"
+    return None
+
+
+def _obstacle(plan: Plan, quick: bool) -> str | None:
+    sizes = plan.sizes[: _n_stages(plan.sizes[:, 0], plan.need[:, 0]), 0]
+    unknown = nothing_known(plan)
+    if unknown or plan.vote is None:
+        return unknown
+    if not plan.vote.counts_only:
+        return "its vote looks at more than how many votes each answer has; vote=plurality has one"
+    if isinstance(plan.stop, WindowStop) and sizes[0] >= plan.stop.window:
+        n_windows = sizes[0] // plan.stop.window
+        if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
+            return (
+                f"{n_windows} windows in {sizes[0]} samples; the closed form is precise and quick up to {MOST_WINDOWS} "
+                f"windows and {MOST_WINDOWED_DRAWS} samples"
+            )
+        return None
+    if sizes.max() > MOST_DRAWS:
+        return f"{sizes.max()} samples of one model; the closed form is quick up to {MOST_DRAWS}"
+    if sizes.size == 1:
+        return None
+    several_vote = not plan.adopt or (plan.need[: sizes.size, 0] > 1).sum() > 1
+    if several_vote and (plan.vote.within, plan.vote.combine) != ("none", "sum"):
+        what = "an entropy weight" if plan.vote.within == "entropy" else "the share of a model's votes"
+        return f"{what} depends on all votes of its model at once; vote=plurality, also with prior=, has one"
+    if sizes.max() > MOST_SHARED_DRAWS:
+        return f"{sizes.max()} samples of one model among others; the closed form is precise up to {MOST_SHARED_DRAWS}"
+    cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
+    if cells > most:
+        shared = " x ".join(str(size + 1) for size in sizes)
+        return f"{'+'.join(map(str, sizes))} samples can be drawn in {shared} = {cells} ways, more than {most}"
+    nearly = _nearly_equal(tuple(sizes.tolist()), _weights(plan, range(sizes.size))) if several_vote else None
+    if nearly:
+        return (
+            f"with these prior weights scores such as {nearly[0]:.12g} and {nearly[1]:.12g} are equal, up to rounding, "
+            "to scores between them but not to each other"
+        )
+    return None
+
+
+def _weights(plan: Plan, stages: Sequence[int]) -> tuple[float, ...]:
+    """Prior weights of some stages; of one alone there is nothing to weigh."""
+    assert plan.vote is not None
+    return tuple(plan.vote.weights(len(plan.models))[list(stages)].tolist()) if len(stages) > 1 else (1.0,)
+
+
+@lru_cache(maxsize=64)
+def _nearly_equal(sizes: tuple[int, ...], weights: tuple[float, ...]) -> tuple[float, float] | None:
+    """Two scores that cannot be ranked: equality up to rounding does not carry over from neighbour to neighbour."""
+    scores = np.unique(_scores(_cells(np.array(sizes)), np.array(weights)))
+    group, scores = _levels(scores)[1:], scores[1:]
+    spread = scores / scores[np.searchsorted(group, group)]  # over the lowest of those that count as the same
+    furthest = int(spread.argmax())
+    return None if spread[furthest] <= HIGHER else (scores[furthest] / spread[furthest], scores[furthest])
+
+
+def _n_stages(sizes: Ints, need: Ints) -> int:
+    """How many stages may draw: those with samples, up to one that always stops."""
+    drawing = int((sizes > 0).sum())
+    always = np.nonzero(need[:drawing] <= 0)[0]
+    return int(always[0]) + 1 if always.size else drawing
+
+
+def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Outcome:
+    """Compute what a strategy is expected to do.
+
+    Parameters
+    ----------
+    plan : Plan
+    counts : Counts
+        One stage per model of the plan.
+    closed : ndarray of bool, shape (n_budgets,)
+        Budgets at which accuracy is wanted; samples drawn and agreement are computed wherever they can be.
+    """
+    if isinstance(plan.stop, WindowStop):
+        return _windowed(plan, counts, closed, plan.stop.window)
+    drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.silent.shape[1]))
+    reached = np.ones_like(drawn)
+    stops[:, plan.sizes.max(axis=0) > MOST_DRAWS] = np.nan
+    for i, (sizes, need) in enumerate(zip(plan.sizes, plan.need, strict=True)):
+        if i:
+            reached[i] = reached[i - 1] * (1 - stops[i - 1])
+        drawn[i] = sizes[:, None] * reached[i]
+        stops[i, need > sizes] = 0.0
+        ask = (need <= sizes) & (plan.sizes.max(axis=0) <= MOST_DRAWS)
+        if ask.any():
+            agreed, right = agreements(_stages(counts, (i,)), sizes[ask], need[ask])
+            stops[i, ask], stops_right[i, ask] = agreed.T, right.T
+    right = np.full(drawn.shape[1:], np.nan)
+    if plan.vote is None:
+        right[:] = _covered(plan, counts)
+    elif closed.any():
+        right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
+    agreed = np.where((plan.need >= 0)[:, :, None], reached * stops, 0.0).sum(axis=0)
+    return Outcome(chances(right), drawn, chances(agreed))
+
+
+def _stages(counts: kernel.Counts, stages: Sequence[int]) -> kernel.Counts:
+    return counts._replace(votes=counts.votes[list(stages)], silent=counts.silent[list(stages)])
+
+
+def per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
+    """Sums over each question's classes, the last axis of values."""
+    sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), np.int64)
+    np.cumsum(values, axis=-1, out=sums[..., 1:])
+    return np.asarray(np.diff(sums[..., offsets], axis=-1))
+
+
+def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
+    """Chance that any of `draws` samples without replacement is right, of `total` of which `right` are: [..., draw]."""
+    steps = np.arange(draws.max())
+    n, c = total.reshape(-1, 1), right.reshape(-1, 1)
+    found = np.empty((n.size, draws.size))
+    rows = max(1, 1_000_000 // steps.size)
+    for i in range(0, n.size, rows):
+        part = slice(i, i + rows)
+        missed = np.cumprod(np.maximum(n[part] - c[part] - steps, 0) / np.maximum(n[part] - steps, 1), axis=1)
+        found[part] = np.where(draws <= n[part], 1 - missed[:, draws - 1], np.nan)
+    return found.reshape(*total.shape, draws.size)
+
+
+def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
+    """Chance [budget, question] that any draw is right."""
+    recorded = counts.silent + per_question(counts.votes, counts.offsets)
+    right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
+    missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
+    for i, sizes in enumerate(plan.sizes):
+        drawing = sizes > 0
+        if counts.replacement:
+            missed[drawing] *= (1 - right[i] / recorded[i]) ** sizes[drawing, None]
+        elif drawing.any():
+            missed[drawing] *= 1 - covered(recorded[i], right[i], sizes[drawing]).T
+    return 1 - missed
+
+
+# A vote: which stages' draws it counts, how many of each, and as how many votes no class may have in each.
+_Request = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
+    """Chance [budget, question] of a right answer: a stage that stops is right, or none stops and the vote is right.
+
+    That a stage stops and a vote is right has the chance that the vote is right, less that it is and no class has the
+    votes that stop the stage.
+    """
+    total = np.zeros((budgets.size, counts.silent.shape[1]))
+    terms: list[tuple[int, float | Floats, _Request]] = []
+    for row, b in enumerate(budgets):
+        n = _n_stages(plan.sizes[:, b], plan.need[:, b])
+        sizes, need = tuple(plan.sizes[:n, b].tolist()), tuple(plan.need[:n, b].tolist())
+        for i in range(n):
+            if need[i] > sizes[i]:
+                continue
+            if not plan.adopt and i > 0:
+                drawn, before = tuple(range(i + 1)), need[:i]
+                terms.append((row, 1.0, (drawn, sizes[: i + 1], (*before, NEVER))))
+                terms.append((row, -1.0, (drawn, sizes[: i + 1], need[: i + 1])))
+            elif 2 * need[i] > sizes[i]:
+                total[row] += stops_right[i, b]
+            else:
+                terms.append((row, reached[i, b], ((i,), (sizes[i],), (NEVER,))))
+                terms.append((row, -reached[i, b], ((i,), (sizes[i],), (need[i],))))
+        terms.append((row, 1.0, (tuple(range(n)), sizes, need)))
+    chance_of = _pluralities(plan, counts, {request for _, _, request in terms})
+    for row, weight, request in terms:
+        total[row] += weight * chance_of[request]
+    return total
+
+
+def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> dict[_Request, Floats]:
+    """Chance [question] that each vote is right and no class has the votes it may not have."""
+    assert plan.vote is not None
+    found: dict[_Request, Floats] = {}
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Request]] = {}
+    for request in wanted:
+        if min(request[2]) <= 0:
+            found[request] = np.zeros(counts.silent.shape[1])
+        else:
+            groups.setdefault((request[0], request[2]), []).append(request)
+    most_classes = int(np.diff(counts.offsets).max(initial=1))
+    for (stages, need), group in groups.items():
+        weights, rule = _weights(plan, stages), TIE_RULES[plan.vote.ties]
+        rule = RANDOM if len(stages) == 1 and rule == FIRST else rule
+        for together in _on_one_grid(group, weights):
+            most = np.max([drawn for _, drawn, _ in together], axis=0)
+            grid = grid_of(tuple(most.tolist()), weights)
+            ties = tie_rule(rule, grid, most_classes)
+            table = kernel.plurality(_stages(counts, stages), grid, np.array(need), ties)
+            for request in together:
+                *others, last = request[1]
+                row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
+                found[request] = table[:, row, last]
+    return found
+
+
+def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list[_Request]]:
+    """All in one, unless the sizes that they have between them make scores that no budget has alone."""
+    most = np.max([drawn for _, drawn, _ in group], axis=0)
+    return [group] if _nearly_equal(tuple(most.tolist()), weights) is None else [[request] for request in group]
+
+
+def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
+    """What a strategy that stops within one model is expected to do: inclusion and exclusion over agreeing windows."""
+    assert plan.vote is not None
+    right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
+    if not closed.any():
+        return Outcome(right, drawn[None], agreed)
+    depth = int(plan.sizes[0, closed].max())
+    rule = WRONG if plan.vote.ties == "wrong" else RANDOM
+    ties = tie_rule(rule, grid_of((depth,), (1.0,)), int(np.diff(counts.offsets).max(initial=1)))
+    agree, agree_right, plurality_right = windows(counts, w, depth, ties)
+    signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
+    # Sums, not matrix products, whose last bits depend on how many questions there are.
+    goes_on = (agree[:, None] * signed).sum(axis=2)  # [question, t], none of the first t windows agrees
+    stops_right = (agree_right[:, None, 1:] * signed[:-1, :-1]).sum(axis=2)  # [question, t], t + 1 is the first; right
+    for b in np.nonzero(closed)[0]:
+        k, n = int(plan.sizes[0, b]), int(plan.sizes[0, b]) // w
+        right[b] = stops_right[:, :n].sum(axis=1) + (plurality_right[:, : n + 1, k] * signed[n, : n + 1]).sum(axis=1)
+        drawn[b] = w * goes_on[:, :n].sum(axis=1) + (k - w * n) * goes_on[:, n]
+        agreed[b] = 1 - goes_on[:, n]
+    return Outcome(chances(right), drawn[None], chances(agreed))

@@ -1,0 +1,87 @@
+"""What decides the numbers of a run, as JSON: to tell whether two runs are one, and to finish one without its pool."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+from mssim.engine.checkpoint import Header
+from mssim.engine.job import Job, read_job
+from mssim.engine.versions import versions
+from mssim.engine.work import Work
+from mssim.errors import MssimError, StrategyError
+from mssim.pools.arrow import table_from_frame
+from mssim.pools.pool import Pool
+from mssim.rules.strategies import Strategy, parse_strategy
+from mssim.rules.text import describe
+
+__all__ = ["header_of", "job_of", "questions_of"]
+
+
+def header_of(work: Work) -> Header:
+    """What a checkpoint begins with."""
+    job, pool = work.job, work.pool
+    questions = table_from_frame(pool.questions)
+    provenance = job.provenance(pool)
+    settings = {
+        "pool": {"answers": pool.fingerprint, **_columns(job, pool), "questions": _digest(questions)},
+        "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
+        "order of strategies": list(job.strategies),  # blocks know them by number
+        "budgets": job.budgets.tolist(),
+        **{name: provenance[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
+        "models": job.models,
+        "versions": dict(versions()),
+        "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
+    }
+    file = io.BytesIO()
+    pa.parquet.write_table(questions, file, compression="zstd")
+    return Header(settings, provenance, file.getvalue(), job.unit_costs(pool))
+
+
+def _described(name: str, strategy: Strategy) -> dict[str, Any]:
+    described = describe(strategy.kind, strategy)
+    try:
+        same = parse_strategy(described) == strategy
+    except StrategyError:
+        same = False
+    if not same:
+        raise MssimError(
+            f"{name}: a checkpoint cannot tell whether this is the same rule when a run goes on, since functions and "
+            "classes of your own have no text that says what they do; evaluate it apart, without checkpoint"
+        )
+    return described
+
+
+def _columns(job: Job, pool: Pool) -> dict[str, str]:
+    """Hashes of the further columns that votes look at, which the fingerprint of a pool leaves out."""
+    asked = sorted({plan.vote.column for plan in job.plans if plan.vote and plan.vote.column})
+    return {
+        f"column {column!r}": hashlib.sha256(np.ascontiguousarray(pool.number(column)).tobytes()).hexdigest()[:16]
+        for column in asked
+        if column not in pool.numbers
+    }
+
+
+def _digest(table: pa.Table) -> str:
+    return hashlib.sha256(json.dumps([table.column_names, table.to_pylist()], default=str).encode()).hexdigest()[:16]
+
+
+def job_of(settings: Mapping[str, Any]) -> Job:
+    """Make the job again that settings describe."""
+    strategies = {name: settings["strategies"][name] for name in settings["order of strategies"]}
+    options = {name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")}
+    return read_job(strategies, settings["budgets"], **options)
+
+
+def questions_of(header: Header) -> pd.DataFrame:
+    """Read the questions."""
+    frame: pd.DataFrame = pa.parquet.read_table(io.BytesIO(header.questions)).to_pandas()
+    return frame

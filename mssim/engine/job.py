@@ -1,0 +1,226 @@
+"""What `evaluate` was asked for, read and checked, and how the result is put together; no pool is needed for that."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numba
+import numpy as np
+import pandas as pd
+import scipy
+from numpy.typing import ArrayLike, NDArray
+
+from mssim._validation import choose_from, is_number, whole_number
+from mssim._version import __version__
+from mssim.engine.blocks import Outcome
+from mssim.engine.exact import obstacles
+from mssim.engine.requirements import check_column, check_own, check_plan, check_recorded
+from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.pools.pool import Pool
+from mssim.results.evaluation import Evaluation
+from mssim.rules.plan import Expected, Plan
+from mssim.rules.strategies import Strategy, parse_strategy
+
+__all__ = ["Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
+
+Strategies = (
+    str | Strategy | Sequence[str | Strategy | Mapping[str, Any]] | Mapping[str, str | Strategy | Mapping[str, Any]]
+)
+
+_METHODS = ("auto", "exact", "monte_carlo")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Settings of an evaluation; see `evaluate`."""
+
+    strategies: Mapping[str, Strategy]  # by the names they have in results
+    budgets: NDArray[np.int64]
+    method: str
+    n_replays: int
+    seed: int
+    replacement: bool
+    prices: Mapping[str, float] | None
+
+    @cached_property
+    def _per_strategy(self) -> list[tuple[Plan, ...]]:
+        return [strategy.plans(self.budgets) for strategy in self.strategies.values()]
+
+    @cached_property
+    def plans(self) -> list[Plan]:
+        """Plans of all strategies, in order."""
+        return [plan for group in self._per_strategy for plan in group]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of the strategy of each plan."""
+        return [name for name, group in zip(self.strategies, self._per_strategy, strict=True) for _ in group]
+
+    @cached_property
+    def closed(self) -> list[NDArray[np.bool_]]:
+        """At which budgets the accuracy of each plan is computed in closed form."""
+        return [self._closed(name, plan) for name, plan in zip(self.names, self.plans, strict=True)]
+
+    def _closed(self, name: str, plan: Plan) -> NDArray[np.bool_]:
+        if self.method == "monte_carlo":
+            return np.zeros(self.budgets.size, dtype=bool)
+        reasons = obstacles(plan, quick=self.method == "auto")
+        if self.method == "exact":
+            for budget, reason in zip(self.budgets, reasons, strict=True):
+                if reason is not None:
+                    raise StrategyError(
+                        f"{name}: budget {budget} has no closed form within reach: {reason}; "
+                        "use method='auto' or 'monte_carlo'"
+                    )
+        return np.array([reason is None for reason in reasons])
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Models that are asked."""
+        return list(dict.fromkeys(model for plan in self.plans for model in plan.models))
+
+    def check(self, pool: Pool) -> None:
+        """Refuse a pool that lacks what the strategies need."""
+        for name, plan in zip(self.names, self.plans, strict=True):
+            check_plan(name, plan, self.budgets)
+            check_recorded(pool, name, plan, self.budgets, self.replacement)
+            check_column(pool, name, plan)
+            check_own(name, plan)
+        _check_prices(self.prices, self.models)
+        _ = self.closed  # of method "exact", which refuses what has no closed form
+
+    def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
+        """Expected cost of one sample, [model, question], in the order of `models`.
+
+        A stage draws a number of samples that its own draws do not influence, so its expected cost is that number times
+        the mean recorded cost.
+        """
+        shape = (len(self.models), len(pool.questions))
+        if self.prices is not None:
+            return np.array([np.full(shape[1], float(self.prices[model])) for model in self.models])
+        if "cost" not in pool.numbers:
+            return np.full(shape, np.nan)
+        costs = np.empty(shape)
+        for i, model in enumerate(self.models):
+            row = pool.model_index(model)
+            recorded = np.where(pool.recorded_of(row), pool.numbers["cost"][row], 0)
+            costs[i] = recorded.sum(axis=1) / np.maximum(pool.lengths[row], 1)
+        return costs
+
+    def provenance(self, pool: Pool) -> dict[str, Any]:
+        """What it takes to get the same numbers again."""
+        cited = {name: pool.info[name] for name in ("title", "source", "licence", "synthetic") if name in pool.info}
+        return {
+            "mssim": __version__,
+            "numpy": np.__version__,
+            "numba": numba.__version__,
+            "scipy": scipy.__version__,
+            "python": platform.python_version(),
+            "method": self.method,
+            "seed": self.seed,
+            "n_replays": self.n_replays,
+            "replacement": self.replacement,
+            "prices": None if self.prices is None else {model: float(price) for model, price in self.prices.items()},
+            "strategies": {name: str(strategy) for name, strategy in self.strategies.items()},
+            "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **cited},
+        }
+
+    def evaluation(
+        self,
+        outcomes: Sequence[Outcome],
+        unit_costs: NDArray[np.float64],
+        questions: pd.DataFrame,
+        provenance: Mapping[str, Any],
+    ) -> Evaluation:
+        """Make the result of what came of every plan."""
+        place = {model: i for i, model in enumerate(self.models)}
+        expected = []
+        for plan, outcome in zip(self.plans, outcomes, strict=True):
+            unit_cost = unit_costs[[place[model] for model in plan.models]][:, None]
+            costs = np.where(outcome.drawn > 0, outcome.drawn * unit_cost, 0).sum(axis=0)
+            expected.append(Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, costs))
+        parts, closed = iter(expected), iter(self.closed)
+        results, all_closed = [], []
+        for strategy, group in zip(self.strategies.values(), self._per_strategy, strict=True):
+            results.append(strategy.combine([next(parts) for _ in group]))
+            all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
+        return Evaluation(
+            strategies=tuple(self.strategies),
+            budgets=self.budgets,
+            questions=questions,
+            **{name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields},
+            n_replays=np.where(all_closed, 0, self.n_replays),
+            provenance=provenance,
+        )
+
+
+# Reading settings -----------------------------------------------------------------------------------------------------
+
+
+def read_job(
+    strategies: Strategies,
+    budgets: ArrayLike,
+    *,
+    method: str,
+    n_replays: int,
+    seed: int,
+    replacement: bool,
+    prices: Mapping[str, float] | None,
+) -> Job:
+    """Read the settings of `evaluate`."""
+    named = name_strategies(strategies)
+    grid = read_budgets(budgets)
+    if method not in _METHODS:
+        raise MssimError(f"method={method!r}; {choose_from(str(method), _METHODS)}")
+    replays = whole_number("n_replays", n_replays, 1, 2**31)
+    start = whole_number("seed", seed, 0, 2**64 - 1)
+    if not isinstance(replacement, bool | np.bool_):
+        raise MssimError(f"replacement={replacement!r}; give True or False")
+    return Job(named, grid, method, replays, start, bool(replacement), None if prices is None else dict(prices))
+
+
+def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
+    """Read strategies, by the names they have in results."""
+    if isinstance(strategies, str | Strategy):
+        strategies = [strategies]
+    if isinstance(strategies, Mapping):
+        named = {str(name): parse_strategy(given) for name, given in strategies.items()}
+        if len(named) < len(strategies):
+            raise StrategyError(f"strategies: {list(strategies)} are not different as text; give each another name")
+    else:
+        parsed = [parse_strategy(given) for given in strategies]
+        named = {str(strategy): strategy for strategy in parsed}
+        if len(named) < len(parsed):
+            raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats one; give each once")
+    if not named:
+        raise StrategyError("strategies: none given; e.g. ['sc:gpt-4']")
+    return named
+
+
+def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
+    """Read budgets: whole numbers, sorted, each once."""
+    try:
+        given = np.atleast_1d(np.asarray(budgets))
+    except ValueError:  # lists of different lengths
+        given = np.empty(0)
+    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
+        raise BudgetError(f"budgets={budgets!r}; give whole numbers from 1, the samples allowed per question")
+    if given.max() > 2**31:
+        raise BudgetError(f"budgets: {given.max()} is more than anybody can sample; give at most {2**31}")
+    return np.unique(given).astype(np.int64)
+
+
+def _check_prices(prices: Mapping[str, float] | None, models: Sequence[str]) -> None:
+    if prices is None:
+        return
+    wanted = sorted(models)
+    lacking = sorted(set(wanted) - set(prices))
+    if lacking:
+        raise MssimError(f"prices: no price for model {lacking[0]!r}; give one per sample for each of {wanted}")
+    for model, price in prices.items():
+        if not is_number(price) or not 0 <= price < np.inf:
+            raise MssimError(f"prices: {model!r} costs {price!r}; give a number from 0, the price of one sample")

@@ -1,0 +1,126 @@
+"""Merge the checkpoints of shards into one evaluation."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+
+from mssim.engine.blocks import Block
+from mssim.engine.checkpoint import Checkpoint, FilePath, differences
+from mssim.engine.header import job_of, questions_of
+from mssim.engine.versions import versions
+from mssim.engine.work import Totals
+from mssim.errors import MssimError
+from mssim.results.evaluation import Evaluation
+
+
+def merge(paths: FilePath | Iterable[FilePath]) -> Evaluation:
+    """Put together what shards wrote; the pool is not needed.
+
+    The result is that of `evaluate`, to the last bit. Shards may overlap, and one complete checkpoint will do.
+
+    Parameters
+    ----------
+    paths : path, or several
+        Files that `evaluate_shard`, or `evaluate` with ``checkpoint=``, wrote with the same settings.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    MssimError
+        If blocks are missing, files are of different runs, in use, damaged or something else, or this is not the
+        version of mssim that wrote them.
+    """
+    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not files:
+        raise MssimError("merge: no files given; give those that the shards wrote")
+    merged: _Merged | None = None
+    for path in files:
+        with Checkpoint(path) as part:
+            merged = merged or _Merged(part)
+            merged.add(part)
+    assert merged is not None
+    return merged.evaluation()
+
+
+class _Merged:
+    """What the files so far hold."""
+
+    def __init__(self, first: Checkpoint) -> None:
+        self._path, self._header = first.path, first.header
+        with first.clear_errors():
+            self._read()
+
+    def _read(self) -> None:
+        settings = self._header.settings
+        code, here = settings["versions"]["code of mssim"], versions()["code of mssim"]
+        if code != here:
+            raise MssimError(
+                f"{self._path}: written by another version of mssim (code {code}, here {here}); merge with that one"
+            )
+        self._job = job_of(settings)
+        self._questions = questions_of(self._header)
+        self._n_blocks = int(settings["blocks"]["number"])
+        self._totals = Totals(self._job.plans, len(self._questions))
+        self._checksums: dict[int, int] = {}  # of every block
+        self._shards: set[tuple[int, int]] = set()
+
+    def add(self, part: Checkpoint) -> None:
+        """Take in the blocks of a file that are not there yet."""
+        differs = differences(self._header.settings, part.header.settings)
+        if differs:
+            said = "; ".join(f"{name}: {one} and {other}" for name, one, other in differs[:3])
+            raise MssimError(
+                f"{self._path} and {part.path} are of different runs ({said}); merge files made with the same settings"
+            )
+        self._shards.update(part.shards())
+        for number, block, data in part.blocks():
+            with part.clear_errors():
+                self._check(number, block)
+            checksum = zlib.crc32(data)
+            if number not in self._checksums:
+                self._totals.add(block, part.outcome_of(block, len(self._job.plans[block.plan].models), data))
+            elif self._checksums[number] != checksum:
+                raise MssimError(
+                    f"{part.path}: block {number} is not what another file has; were they computed on processors of "
+                    "different kinds? Compute all shards on the same kind"
+                )
+            self._checksums[number] = checksum
+
+    def _check(self, number: int, block: Block) -> None:
+        """Refuse a block that no run of these settings has."""
+        n_budgets = self._job.budgets.size
+        inside = 0 <= number < self._n_blocks and 0 <= block.plan < len(self._job.plans)
+        inside &= 0 <= block.first_question < block.end_question <= len(self._questions)
+        if not inside or any(not 0 <= budget < n_budgets for budget in block.budgets):
+            raise ValueError(f"block {number} is of another run")
+
+    def evaluation(self) -> Evaluation:
+        """Make the result, if nothing is missing."""
+        total = self._n_blocks
+        if len(self._checksums) < total:
+            missing = [number for number in range(total) if number not in self._checksums]
+            raise MssimError(
+                f"{len(missing)} of {total} blocks are missing{self._whose(missing)}; run what is missing, with the "
+                "same settings and files it goes on where it stopped, and merge again"
+            )
+        if not self._totals.complete(self._job.closed, self._job.n_replays):
+            raise MssimError(f"{self._path} is damaged: its blocks are not all of the work; compute it again")
+        outcomes = self._totals.outcomes(self._job.n_replays)
+        header = self._header
+        return self._job.evaluation(outcomes, header.unit_costs, self._questions, header.provenance)
+
+    def _whose(self, missing: Sequence[int]) -> str:
+        """Say which shards the missing blocks are of, if all files are of shards of one number."""
+        if len({n for _, n in self._shards}) != 1:
+            return ""
+        n = next(iter(self._shards))[1]
+        lacking = sorted({number % n + 1 for number in missing})
+        given = {i for i, _ in self._shards}
+        said = [f"{i}/{n} {'is not finished' if i in given else 'is not among the files'}" for i in lacking]
+        more = f" and {len(said) - 8} more" if len(said) > 8 else ""
+        return f": shard {', '.join(said[:8])}{more}"

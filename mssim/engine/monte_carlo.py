@@ -1,0 +1,275 @@
+"""Monte Carlo: the blocks of work that replay a plan over recorded samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from mssim.engine.blocks import Block, Outcome
+from mssim.engine.requirements import check_stop_table
+from mssim.errors import StrategyError
+from mssim.kernels import allocation, stops
+from mssim.kernels import majority_of_bests as bests
+from mssim.kernels import one_model as sequential
+from mssim.kernels import stages as staged
+from mssim.kernels import user_functions as own
+from mssim.kernels import weighted_votes as ballots
+from mssim.kernels.streams import hash_names, stream_keys
+from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
+from mssim.pools.pool import Pool
+from mssim.rules.plan import Ints, Plan
+from mssim.rules.stops import NEVER, OwnStop, StopTable
+from mssim.rules.votes import Vote
+
+__all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
+
+_DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
+_BYTES_PER_TASK = 4_000_000  # few enough to be sent to another machine
+_WITHIN = {"none": staged.PLAIN, "share": staged.SHARE}
+_ENTROPY = {"distinct": staged.ENTROPY_DISTINCT, "samples": staged.ENTROPY_SAMPLES}
+_CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
+
+
+@dataclass(frozen=True)
+class ReplayTask:
+    """One block of questions and replays of one plan: all that a worker needs."""
+
+    plan: Plan  # at the budgets of the block
+    recorded: Recorded
+    numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
+    table: StopTable | None  # when the only model stops
+    replays: Replays
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays, about."""
+        return self.recorded.codes.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
+
+    def run(self) -> Outcome:
+        """Replay; the numbers are sums over the replays."""
+        if self.plan.cap:
+            return self._share_budget()
+        vote = self.plan.vote
+        if vote is not None and not vote.counts_only:
+            return self._vote_by_sample(vote)
+        one = len(self.plan.sizes) == 1 and (self.plan.need == NEVER).all()
+        return self._follow_one(vote) if one and vote is not None else self._ask_in_turn()
+
+    def _ends(self) -> NDArray[np.uint16]:
+        """Draws after which the only model stops, [question, replay]; no columns if it never does."""
+        stop, depth = self.plan.stop, int(self.plan.sizes.max())
+        if stop is None:
+            return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
+        if isinstance(stop, OwnStop):
+            return own.ends(self.recorded, depth, stop.function, self.replays)
+        return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
+
+    def _ask_in_turn(self) -> Outcome:
+        rules = _rules(self.plan)
+        right, stopped = staged.staged(self.recorded, rules, self.replays)
+        return self._stage_outcome(right, stopped)
+
+    def _follow_one(self, vote: Vote) -> Outcome:
+        sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
+        if self.plan.stop is None:
+            hits = sequential.curve(self.recorded, ties, int(sizes.max()), self.replays)
+        else:
+            hits = sequential.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
+        return self._stopped_outcome(hits[:, sizes - 1], ends)
+
+    def _vote_by_sample(self, vote: Vote) -> Outcome:
+        rules, ends = _rules(self.plan), self._ends()
+        if vote.function is not None:
+            try:
+                right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
+            except ValueError as error:
+                raise StrategyError(f"Vote.own: its function fails: {error}") from error
+        else:
+            assert self.numbers is not None
+            right, stopped = self._count_ballots(vote, self.numbers, rules, ends)
+        return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
+
+    def _count_ballots(
+        self, vote: Vote, numbers: NDArray[np.float64], rules: staged.Rules, ends: NDArray[np.uint16]
+    ) -> tuple[Ints, Ints]:
+        """Right answers [question, budget] and stops [question, stage, budget] where ballots differ."""
+        if vote.ballots == "bests":
+            given = bests.Bests(numbers, _ranks(numbers), vote.m or 1)
+            right, stopped = bests.voted(self.recorded, rules, given, ends, self.replays)
+        else:
+            kind = ballots.MAX if vote.combine == "max" else ballots.SUM
+            kind = ballots.SHORTEST if vote.ballots == "shortest" else kind
+            close = _CLOSE if vote.ballots == "number" else 0.0
+            made = ballots.Ballots(numbers, kind, vote.m or 1, close)
+            right, stopped = ballots.voted(self.recorded, rules, made, ends, self.replays)
+        return right, stopped
+
+    def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
+        """Put together what stages led to: right [question, budget], stopped [question, stage, budget]."""
+        stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
+        before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
+        agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
+        return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
+
+    def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
+        """Put together what one model led to: right [question, budget], ends [question, replay]."""
+        sizes, n = self.plan.sizes[0], self.replays.n
+        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
+        for b, size in enumerate(sizes):
+            stopped = ends <= size
+            agreed[b] = stopped.sum(axis=1)
+            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        return Outcome(right.T.astype(float), drawn[None], agreed)
+
+    def _share_budget(self) -> Outcome:
+        assert self.plan.vote is not None
+        caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
+        hits, drawn = allocation.shared(
+            self.recorded,
+            TIE_RULES[self.plan.vote.ties],
+            np.ascontiguousarray(self.plan.sizes[0]),
+            caps,
+            _levels(int(caps.max())),
+            self.replays,
+        )
+        right = hits.T.astype(float)
+        return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
+
+
+class ReplayTasks:
+    """Makes the tasks of a pool's blocks; what the blocks of a plan share is made once and small."""
+
+    def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
+        self._pool, self._seed, self._replacement = pool, seed, replacement
+        self._questions = hash_names(pool.question_ids)
+        self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
+        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
+
+    def task(self, plan: Plan, block: Block) -> ReplayTask:
+        """Take what the block needs out of the pool."""
+        if (block.plan, block.budgets) not in self._shared:
+            part = plan.at(block.budgets)
+            depth = int(part.sizes.max())
+            table = plan.stop.table(depth) if plan.stop else None
+            if plan.stop and table:
+                check_stop_table(plan.stop, table, depth)
+            self._shared[block.plan, block.budgets] = part, table
+        part, table = self._shared[block.plan, block.budgets]
+        recorded = self._recorded(plan.models, block)
+        numbers = self._ballots(plan, block, recorded)
+        replays = Replays(block.first_replay, block.n_replays, self._replacement)
+        return ReplayTask(part, recorded, numbers, table, replays)
+
+    def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
+        pool, questions = self._pool, self._questions[block.questions]
+        rows = [pool.model_index(model) for model in models]
+        offsets = pool.class_offsets[block.first_question : block.end_question + 1]
+        return Recorded(
+            pool.codes[rows, block.questions],
+            pool.lengths[rows, block.questions],
+            offsets - offsets[0],
+            pool.class_correct[offsets[0] : offsets[-1]].copy(),
+            stream_keys(self._seed, models, questions),
+            stream_keys(self._seed, [""], questions)[0],
+        )
+
+    def _ballots(self, plan: Plan, block: Block, recorded: Recorded) -> NDArray[np.float64] | None:
+        """What the ballots of the plan's vote are made of, [stage, question, sample]."""
+        if plan.vote is None or plan.vote.column is None:
+            return None
+        column = plan.vote.column
+        if column not in self._numbers:
+            self._numbers[column] = self._pool.number(column)
+        rows = [self._pool.model_index(model) for model in plan.models]
+        return _scaled(self._numbers[column][rows, block.questions], recorded, plan.vote)
+
+
+def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
+    """Split the replays of a plan into blocks; `budgets` are the numbers of those that are replayed."""
+    # Where a model's second turn begins depends on the budget, so each budget has replays of its own.
+    groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
+    n_questions = len(pool.questions)
+    for group in groups:
+        width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)
+        edges = np.linspace(0, n_replays, min(pieces, n_replays) + 1).astype(int).tolist()
+        for q in range(0, n_questions, width):
+            for first, last in pairwise(edges):
+                yield Block(number, False, group, q, min(q + width, n_questions), first, last - first)
+
+
+def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, int]:
+    """How many questions a block has, and in how many pieces their replays are done."""
+    n_stages, n_budgets = sizes.shape
+    n_questions, n_samples = pool.codes.shape[1:]
+    draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
+    loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers in and out, about as dear as draws
+    size = loaded * (10 if plan.vote is not None and plan.vote.column is not None else 2) + found * 8
+    fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
+    width = n_questions if plan.cap else max(1, min(n_questions, fits))
+    return width, max(1, draws * width // _DRAWS_PER_TASK)
+
+
+def _skipped(plan: Plan) -> Ints:
+    """Draws of each stage's model that its earlier stages took, at the plan's only budget if a model has several."""
+    skip = np.zeros(len(plan.models), np.int64)
+    for i, model in enumerate(plan.models):
+        skip[i] = sum(plan.sizes[j, 0] for j in range(i) if plan.models[j] == model)
+    return skip
+
+
+def _rules(plan: Plan) -> staged.Rules:
+    """Write a plan in the numbers of the kernels."""
+    # In C order whichever budgets were picked: another layout would have Numba compile the kernel a second time.
+    sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
+    if plan.vote is None:
+        prior, kind, highest, ties = np.ones(len(plan.models)), staged.COVERAGE, False, FIRST
+    else:
+        prior = plan.vote.weights(len(plan.models))
+        kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
+        highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
+    return staged.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
+
+
+def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
+    """What the ballots of a vote are made of, scaled per question so that the largest ballot is about 1.
+
+    Samples without an answer may lack a number: they do not vote, and are not among the shortest then.
+    """
+    if vote.ballots == "shortest":
+        return np.where(np.isfinite(numbers), numbers, np.inf)
+    answered = (recorded.codes >= 0) & (np.arange(numbers.shape[2]) < recorded.lengths[:, :, None])
+    if vote.ballots == "exp":
+        assert vote.temperature is not None
+        highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
+        return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
+    numbers = np.where(answered, numbers, 0.0)
+    if vote.ballots == "number":
+        scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
+        return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
+    return numbers
+
+
+def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Place of every sample among all of its question, the highest number first."""
+    n_stages, n_questions, width = numbers.shape
+    flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
+    places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
+    return np.ascontiguousarray(np.moveaxis(places.reshape(n_questions, n_stages, width), 0, 1), dtype=np.int32)
+
+
+@lru_cache(maxsize=8)
+def _levels(cap: int) -> Ints:
+    """Levels of certainty that one answer leads, [votes of the second, votes of the first], from the least certain."""
+    second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
+    possible = (first >= second) & (first + second <= cap)
+    with np.errstate(divide="ignore"):  # no doubt that a double can tell from none
+        doubt = np.log(special.betainc(first[possible] + 1.0, second[possible] + 1.0, 0.5))
+    levels = np.zeros(first.size, np.int64)
+    levels[possible] = np.unique(-np.round(doubt, 10), return_inverse=True)[1]
+    return levels.reshape(cap + 1, cap + 1)

@@ -1,0 +1,194 @@
+"""What a plan needs of a pool, checked before the work begins: samples, columns, and functions that work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.errors import BudgetError, PoolError, StrategyError
+from mssim.kernels.tally import HIGHER
+from mssim.pools.pool import Pool
+from mssim.rules.plan import Plan
+from mssim.rules.stops import OwnStop, Stop, StopTable
+from mssim.rules.votes import Vote
+
+__all__ = ["check_column", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
+
+_MOST_DRAWS = 2**15 - 1
+_WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
+_LEAST_SHARE = 2 * (HIGHER - 1)  # of a vote in all: scores that differ by half of that are equal
+
+
+def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
+    """At which budgets a plan asks for no more samples than every question has, or than all can share."""
+    enough = np.ones(plan.sizes.shape[1], dtype=bool)
+    for model in dict.fromkeys(plan.models):
+        lengths = pool.lengths[pool.model_index(model)]
+        asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
+        if plan.cap:
+            enough &= asked * lengths.size <= np.minimum(lengths, plan.cap).sum() * (lengths.min() > 0)
+        else:
+            enough &= (np.minimum(asked, 1) if replacement else asked) <= lengths.min()
+    return enough
+
+
+def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
+    """Check that the samples a plan asks for were recorded, for every question."""
+    if plan.cap:
+        _check_total(pool, name, plan, budgets)
+        return
+    for model in dict.fromkeys(plan.models):
+        turns = [i for i, other in enumerate(plan.models) if other == model]
+        sizes = plan.sizes[turns].sum(axis=0)
+        asked = int(sizes.max())
+        if asked == 0:
+            continue
+        budget = int(budgets[np.argmax(sizes)])
+        if asked > _MOST_DRAWS:
+            raise BudgetError(f"{name}: budget {budget} asks for {asked} samples of one model; at most {_MOST_DRAWS}")
+        lengths = pool.lengths[pool.model_index(model)]
+        least = 1 if replacement else asked
+        if lengths.min() < least:
+            question = pool.question_ids[int(lengths.argmin())]
+            enough = int((lengths >= least).sum())
+            remedies = ["lower the budget"]
+            if not replacement and lengths.min() > 0:
+                remedies.append("draw with replacement")
+            if enough:
+                remedies.append(f"select(min_samples={least}), which keeps {enough} of {lengths.size} questions")
+            raise BudgetError(
+                f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
+                f"{lengths.min()} are recorded; {', or '.join(remedies)}"
+            )
+
+
+def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+    """Check that the questions can take the budget that they share."""
+    lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
+    if lengths.min() == 0:
+        question = pool.question_ids[int(lengths.argmin())]
+        raise BudgetError(
+            f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
+            "select(min_samples=1) leaves such questions out"
+        )
+    most = int(plan.sizes.max())
+    if most * lengths.size > lengths.sum():
+        raise BudgetError(
+            f"{name}: budget {budgets[-1]} is {most * lengths.size} samples for {lengths.size} questions, which "
+            f"can take {lengths.sum()}: what is recorded, at most {plan.cap} each; lower the budget or record more"
+        )
+
+
+def check_column(pool: Pool, name: str, plan: Plan) -> None:
+    """Check that the pool has what the ballots of a vote are made of, for every sample with an answer."""
+    vote = plan.vote
+    if vote is None or vote.column is None:
+        return
+    try:
+        values = pool.number(vote.column)
+    except PoolError as error:
+        raise PoolError(
+            f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
+            "with column="
+        ) from None
+    answered = pool.recorded & (pool.codes >= 0)
+    rows = [pool.model_index(model) for model in plan.models]
+    for m, model in zip(rows, plan.models, strict=True):
+        lacking = np.argwhere(answered[m] & ~np.isfinite(values[m]))
+        if lacking.size:
+            question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
+            raise PoolError(
+                f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
+                f"sample {sample} of question {question!r}; record it for all, or select other questions"
+            )
+    given = values[rows][answered[rows]]
+    spread = float(np.ptp(given)) if given.size else 0.0
+    if vote.temperature is not None and spread > _WIDEST * vote.temperature:
+        raise StrategyError(
+            f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
+            f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
+        )
+
+
+def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+    """Check what kernels take for granted of a plan, which a strategy class of the user's may have made."""
+    shape = (len(plan.models), budgets.size)
+    if not plan.models:
+        raise StrategyError(f"{name}: its plan names no models; give one or more")
+    for what in ("sizes", "need"):
+        array = getattr(plan, what)
+        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != shape:
+            given = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
+            raise StrategyError(f"{name}: {what} of its plan is {given}; give int64 [stage, budget] of shape {shape}")
+    drawing = plan.sizes > 0
+    if plan.sizes.min() < 0 or not drawing[0].all() or (drawing[1:] & ~drawing[:-1]).any():
+        raise StrategyError(
+            f"{name}: sizes of its plan are {plan.sizes.tolist()}; give numbers from 0, and 0 to the last stages alone"
+        )
+    if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
+        raise StrategyError(f"{name}: its plan asks {len(plan.models)} models; stop and cap are for one")
+    if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
+        raise StrategyError(f"{name}: its plan has a cap; give it a vote, and sizes that do not fall with the budget")
+    if plan.vote is not None and plan.vote.prior is not None:
+        _check_prior(name, plan, plan.vote, budgets)
+
+
+def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) -> None:
+    """Refuse weights so unequal that votes of the lightest model would be lost in a sum with those of the others."""
+    assert vote.prior is not None
+    if len(vote.prior) != len(plan.models) or isinstance(vote.prior[0], tuple):
+        raise StrategyError(f"{name}: prior of its plan must be one weight per stage, as Vote.ordered(models) makes it")
+    if not vote.counts_only or vote.combine != "sum":
+        return
+    weights = vote.weights(len(plan.models))
+    drawing = np.where(plan.sizes > 0, weights[:, None], np.inf)
+    share = drawing.min(axis=0) / (weights @ plan.sizes)
+    if (share <= _LEAST_SHARE).any():
+        b = int(np.argmax(share <= _LEAST_SHARE))
+        ratio = 1 / (_LEAST_SHARE * plan.sizes[:, b].sum()) / 1.06  # two digits are up to 5 % more
+        raise StrategyError(
+            f"{name}: prior: at budget {budgets[b]} one vote of model {plan.models[int(drawing[:, b].argmin())]!r} is "
+            f"{share[b]:.1g} of all votes together, too little to be told from rounding; give weights of which the "
+            f"largest is at most {ratio:.2g} times the smallest, or lower the budget"
+        )
+
+
+def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
+    """Check the table of a stop rule, which a class of the user's may have made, for up to `depth` draws."""
+    if table.window > 0 or isinstance(stop, OwnStop):
+        return
+    for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
+        array = getattr(table, what)
+        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.size < n:
+            raise StrategyError(
+                f"{type(stop).__name__}: {what} of its table for {depth} draws must be an int64 array of {n} or more"
+            )
+
+
+def check_own(name: str, plan: Plan) -> None:
+    """Try functions of the user's once: compiled ones could not say later that they return something else."""
+    if plan.vote is not None and plan.vote.function is not None:
+        counts, prior = np.ones((len(plan.models), 3), dtype=np.int64), plan.vote.weights(len(plan.models))
+        score = np.asarray(_tried(name, plan.vote.function, counts, prior))
+        if score.shape != (3,) or score.dtype.kind not in "fiu":
+            raise StrategyError(
+                f"{name}: for votes of shape {counts.shape} the function of Vote.own returned {score!r:.100}; return "
+                "one number per answer class, an array of shape (3,)"
+            )
+    if isinstance(plan.stop, OwnStop):
+        decision = np.asarray(_tried(name, plan.stop.function, np.array([1, 0, 0]), 1))
+        if decision.shape != () or decision.dtype.kind not in "biu":
+            raise StrategyError(f"{name}: the function of OwnStop returned {decision!r:.100}; return True or False")
+
+
+def _tried(name: str, function: Callable[..., Any], counts: NDArray[np.int64], second: Any) -> Any:
+    try:
+        return function(counts, second)
+    except Exception as error:
+        raise StrategyError(
+            f"{name}: {getattr(function, '__name__', function)} fails when tried on votes of shape {counts.shape}: "
+            f"{type(error).__name__}: {str(error).strip():.300}"
+        ) from error

@@ -1,0 +1,51 @@
+"""Runs that keep finished blocks in a checkpoint and continue from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from mssim.engine.blocks import Outcome
+from mssim.engine.checkpoint import Checkpoint, FilePath
+from mssim.engine.header import header_of
+from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.work import Totals, Work
+
+
+def run_into(
+    path: FilePath,
+    work: Work,
+    numbers: Sequence[int],
+    totals: Totals | None = None,
+    *,
+    shard: tuple[int, int] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Do blocks by their numbers, except those that a checkpoint has; `totals` adds up those and these."""
+    with Checkpoint(path, header_of(work)) as file:
+        if shard:
+            file.note_shard(*shard)
+        if totals:
+            for number, block, data in file.blocks():
+                with file.clear_errors():
+                    if block != work.blocks[number]:
+                        raise ValueError(f"block {number} is another one")
+                totals.add(block, file.outcome_of(block, len(work.job.plans[block.plan].models), data))
+        held = file.held
+        missing = [number for number in numbers if number not in held]
+
+        def take(number: int, outcome: Outcome) -> None:
+            block = work.blocks[number]
+            if file.add(number, block, outcome) and totals:
+                totals.add(block, outcome)
+
+        run_blocks(
+            missing,
+            work.task,
+            take,
+            executor,
+            progress=progress,
+            done=len(numbers) - len(missing),
+            pause=file.commit_in_time,
+        )

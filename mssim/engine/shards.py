@@ -1,0 +1,98 @@
+"""Runs that outlive their process, and runs shared among processes that have nothing but a folder in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from mssim._validation import whole_number
+from mssim.engine.checkpoint import FilePath
+from mssim.engine.job import Strategies, read_job
+from mssim.engine.resume import run_into
+from mssim.engine.scheduler import Progress
+from mssim.engine.work import Work
+from mssim.errors import MssimError
+from mssim.pools.pool import Pool
+
+__all__ = [
+    "evaluate_shard",
+]
+
+
+def evaluate_shard(
+    pool: Pool,
+    strategies: Strategies,
+    budgets: ArrayLike,
+    *,
+    shard: tuple[int, int],
+    checkpoint: FilePath,
+    method: str = "auto",
+    n_replays: int = 10_000,
+    seed: int = 0,
+    replacement: bool = False,
+    prices: Mapping[str, float] | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Do one part of what `evaluate` does, for `merge` to put together with the others; needs no scheduler.
+
+    Parameters
+    ----------
+    pool, strategies, budgets
+        As in `evaluate`, the same for every shard.
+    shard : (int, int)
+        Which one, from 1, of how many. Every shard has its share of quick and slow work.
+    checkpoint : path
+        File of this shard; the same call goes on with what is missing in it.
+    method, n_replays, seed, replacement, prices, executor, progress
+        As in `evaluate`.
+
+    Returns
+    -------
+    int
+        Blocks of the shard, all of which are now in the file.
+
+    Raises
+    ------
+    MssimError
+        Like `evaluate`; or if `shard` is not such a pair.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mssim import evaluate, load_pool, merge
+    >>> pool, folder = load_pool("recorded/tiny-arithmetic"), tempfile.mkdtemp()
+    >>> for i in (1, 2):
+    ...     blocks = evaluate_shard(
+    ...         pool, ["sc:tf-plus", "mix:tf-plus+lstm-times"], [4, 8], shard=(i, 2), checkpoint=f"{folder}/{i}.ckpt"
+    ...     )
+    >>> merged = merge([f"{folder}/1.ckpt", f"{folder}/2.ckpt"])
+    >>> whole = evaluate(pool, ["sc:tf-plus", "mix:tf-plus+lstm-times"], [4, 8])
+    >>> bool((merged.accuracy == whole.accuracy).all())
+    True
+    """
+    i, n = _read_shard(shard)
+    job = read_job(
+        strategies,
+        budgets,
+        method=method,
+        n_replays=n_replays,
+        seed=seed,
+        replacement=replacement,
+        prices=prices,
+    )
+    job.check(pool)
+    work = Work(job, pool)
+    mine = range(i - 1, len(work.blocks), n)
+    run_into(checkpoint, work, mine, shard=(i, n), executor=executor, progress=progress)
+    return len(mine)
+
+
+def _read_shard(shard: Any) -> tuple[int, int]:
+    if not isinstance(shard, Sequence) or len(shard) != 2:
+        raise MssimError(f"shard={shard!r}; give which one of how many, e.g. (1, 8)")
+    n = whole_number("shards", shard[1], 1, 10**6)
+    return whole_number(f"shard of {n}", shard[0], 1, n), n

@@ -1,0 +1,271 @@
+"""Inspect AI: logs of evaluations with epochs, `.eval` and `.json` (https://inspect.aisi.org.uk/eval-logs.html)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mssim._validation import choose_from
+from mssim.errors import PoolError
+from mssim.importers.formats.inspect_files import EvalLog, JsonLog, open_log
+from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
+from mssim.importers.safe_files import Source, expand
+from mssim.importers.sink import COLUMNS, Sink
+from mssim.pools.pool import Pool
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from mssim.importers.pipeline import CommonOptions
+
+__all__ = ["from_inspect"]
+
+PATTERNS = ("*.eval", "[0-9]*_*.json")  # logs begin with their time; other JSON files lie beside them
+
+_CREDIT = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+_SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
+_TAKEN = {*COLUMNS, "question", "truth", "choices", "cluster"}
+
+
+def from_inspect(
+    paths: Paths, *, scorer: str | None = None, transcripts: bool = False, **common: Unpack[CommonOptions]
+) -> Pool:
+    """Import logs of Inspect AI; every epoch of a sample is a sample of its question.
+
+    Right is what the scorer gives C, true or 1; other credit, P or a number below 1, counts as wrong, and a warning
+    says so. Samples without a score, be it for an error, a limit or the scorer itself, have failed.
+
+    Parameters
+    ----------
+    paths : path or sequence of path
+        Logs, or folders of them: of several models, or more epochs of one.
+    scorer : str, optional
+        Whose verdict counts; needed where a log has several. One value of a scorer that gives many is SCORER.VALUE.
+    transcripts : bool, default False
+        Read the texts too, from the samples themselves, which takes longer; with a rule, which needs them, it is done.
+    **common
+        rule, where, texts, strict, info: see `mssim.importers.Common`.
+
+    Raises
+    ------
+    PoolError
+        If a file is damaged or no log, logs share samples or are about different questions, a log has several scorers
+        and none is chosen, or one answer is both right and wrong.
+    MssimError
+        If `inspect_ai` is not installed.
+    """
+    reader = partial(read, scorer=scorer, transcripts=transcripts or common.get("rule") is not None)
+    return to_pool("inspect", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool = False) -> None:
+    """Read logs one after the other."""
+    into = _Importing(sink, scorer, transcripts)
+    for source in sources:
+        with open_log(source) as log:
+            into.add(log)
+    into.close()
+
+
+# From logs to samples -------------------------------------------------------------------------------------------------
+
+
+class _Importing:
+    """Puts logs into a sink and keeps what is known across them."""
+
+    def __init__(self, sink: Sink, scorer: str | None, transcripts: bool) -> None:
+        self._sink, self._scorer, self._transcripts = sink, scorer, transcripts
+        self._tasks: dict[str, None] = {}
+        self._scorers: set[str | None] = set()
+        self._owners: dict[str, Source] = {}  # of samples, by uuid
+        self._verdicts: dict[tuple[str, str], bool] = {}  # by question and answer
+        self._unnamed: str | None = None  # a right sample without an answer
+        self._facts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self._known: set[str] | None = None  # names of the facts that are the same in all samples of a question
+
+    def add(self, log: EvalLog | JsonLog) -> None:
+        header, source = log.header, log.source
+        latest = {(str(summary.id), summary.epoch): summary for summary in log.summaries}
+        self._tasks[header.eval.task] = None
+        self._note(log, len(latest))
+        scorer = self._choose(source, latest.values())
+        place = {str(name): i for i, name in enumerate(header.eval.dataset.sample_ids or [])}
+        questions: defaultdict[str, list[Any]] = defaultdict(list)
+        for key in sorted(latest, key=lambda key: (place.get(key[0], len(place)), key[1])):
+            questions[key[0]].append(latest[key])
+        settings, partly = _settings(header), 0
+        for question_id, summaries in questions.items():
+            self._describe(source, question_id, summaries)
+            rows = []
+            for summary in summaries:
+                self._once(source, header, summary)
+                credit = self._credit(source, summary, scorer)
+                if credit is not None:
+                    partly += 0 < credit < 1
+                    rows.append(self._row(log, summary, scorer or "", credit))
+            self._sink.add(question_id, header.eval.model, rows, settings=settings)
+        if partly:
+            self._sink.note(f"{source.name}: {partly} samples have partial credit of {scorer!r} and count as wrong")
+
+    def close(self) -> None:
+        """Say of questions what all logs agree on, and refuse what votes cannot make sense of."""
+        if self._unnamed and self._verdicts and not self._transcripts:
+            raise PoolError(
+                f"{self._unnamed} is right but the scorer gives it no answer, as it does to others: choose a scorer "
+                "that gives all or none, or grade the texts by a rule"
+            )
+        self._sink.info["dataset"] = ", ".join(self._tasks)
+        for question_id, facts in self._facts.items():
+            self._sink.describe(question_id, {name: facts.get(name) for name in sorted(self._known or ())})
+
+    def _note(self, log: EvalLog | JsonLog, samples: int) -> None:
+        header, name = log.header, log.source.name
+        asked = len(header.eval.dataset.sample_ids or ()) * (header.eval.config.epochs or 1) or "an unknown number of"
+        if header.status != "success":
+            self._sink.note(f"{name} is not finished (status {header.status}): {samples} of {asked} samples are there")
+        if header.invalidated:
+            self._sink.note(f"{name} is marked as invalid")
+        if len(log.summaries) > samples:
+            self._sink.note(f"{name}: {len(log.summaries) - samples} samples were run again; the last run counts")
+
+    def _choose(self, source: Source, summaries: Iterable[Any]) -> str | None:
+        """Name of the scorer that counts; None where nothing is scored."""
+        names = sorted({name for summary in summaries for name in _values(summary)})
+        scorer = self._scorer or (names[0] if len(names) == 1 else None)
+        if names and scorer is None:
+            source.refuse(f"{len(names)} scorers give verdicts, say whose count (scorer); {choose_from('', names)}")
+        if names and scorer not in names:
+            source.refuse(f"no scorer {scorer!r}; {choose_from(str(scorer), names)}")
+        self._scorers |= {scorer} & set(names)
+        if len(self._scorers) > 1:
+            self._sink.note(f"the verdicts are of different scorers: {', '.join(sorted(map(repr, self._scorers)))}")
+        return scorer
+
+    def _describe(self, source: Source, question_id: str, summaries: Sequence[Any]) -> None:
+        first = summaries[0]
+        text = first.input if isinstance(first.input, str) else "\n\n".join(message.text for message in first.input)
+        known = self._sink.questions.get(question_id, {}).get("question", text)
+        if known[:1000] != text[:1000]:
+            source.refuse(
+                f"question {question_id!r} is {text!r:.80} and in an earlier log {known!r:.80}: these logs are not "
+                "about the same questions; import them apart"
+            )
+        truth = first.target if isinstance(first.target, str) else " | ".join(first.target)
+        self._sink.describe(question_id, {"question": text, "truth": truth or None, "choices": first.choices or None})
+        facts = self._facts[question_id]
+        for summary in (summary for summary in summaries if summary.scores):  # a failed one may not know them
+            found = {name: value for name, value in summary.metadata.items() if _is_fact(name, value)}
+            facts |= {name: value for name, value in found.items() if name not in facts}
+            same = {name for name, value in found.items() if facts[name] == value}
+            self._known = same if self._known is None else self._known & same
+
+    def _once(self, source: Source, header: Any, summary: Any) -> None:
+        uuid = summary.uuid or f"{header.eval.run_id} {header.eval.created} {summary.id} {summary.epoch}"
+        if self._owners.setdefault(uuid, source) is not source:
+            source.refuse(
+                f"its sample {summary.id!r}, epoch {summary.epoch}, is also in {self._owners[uuid].name}: one is a "
+                "copy of the other, or its retry, which takes over what was done; leave one out"
+            )
+
+    def _credit(self, source: Source, summary: Any, scorer: str | None) -> float | None:
+        """How right a sample is, from 0 to 1; None, counted as failed, where that is not known."""
+        value = _values(summary).get(scorer or "")
+        if value is not None:
+            credit = _credit(value, f"{source}: sample {summary.id!r}, epoch {summary.epoch}: its score {scorer!r}")
+            if not math.isnan(credit):
+                return credit
+        reason = f"not scored by {scorer!r}" if summary.scores else "not scored"
+        if summary.error and not summary.scores:
+            reason = f"error: {' '.join(summary.error.split())[:60].strip()}"
+        elif summary.limit and not summary.scores:
+            reason = f"stopped by the limit {summary.limit!r:.40}"
+        self._sink.fail(reason)
+        return None
+
+    def _row(self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float) -> dict[str, Any]:
+        name = scorer if scorer in summary.scores else scorer.rpartition(".")[0]
+        score, text = summary.scores[name], None
+        cut = score.answer is not None and score.answer.endswith("...")
+        if cut or self._transcripts:
+            whole = log.whole(summary)
+            score, text = (whole.scores or {}).get(name, score), whole.output.completion
+        answer = " ".join((score.answer or "").split()) if score.value != "N" else ""
+        row = {"correct": credit == 1, "latency": summary.working_time or summary.total_time, **_usage(log, summary)}
+        if self._transcripts:
+            row["text"] = text
+        if answer:  # else it is left out: then, if no sample has one, each is an answer of its own
+            row["answer"] = answer
+            self._check(log.source, str(summary.id), answer, credit == 1, name)
+        elif credit == 1:
+            self._unnamed = self._unnamed or f"{log.source}: sample {summary.id!r}, epoch {summary.epoch},"
+        return row
+
+    def _check(self, source: Source, question_id: str, answer: str, correct: bool, scorer: str) -> None:
+        if self._verdicts.setdefault((question_id, answer), correct) != correct and not self._transcripts:
+            source.refuse(
+                f"scorer {scorer!r} finds answer {answer!r:.60} to question {question_id!r} right in one sample and "
+                "wrong in another; one answer is right or wrong: choose another scorer, or grade the texts by a rule"
+            )
+
+
+def _values(summary: Any) -> dict[str, Any]:
+    """Values of all scorers; those of one that gives many have its name and theirs."""
+    values: dict[str, Any] = {}
+    for name, score in (summary.scores or {}).items():
+        if isinstance(score.value, Mapping):
+            values |= {f"{name}.{key}": value for key, value in score.value.items()}
+        else:
+            values[name] = score.value
+    return values
+
+
+def _credit(value: Any, place: str) -> float:
+    """From 0 to 1; NaN, as inspect_ai writes it, where the scorer came to no verdict."""
+    if isinstance(value, str):
+        value = _CREDIT.get(value, _CREDIT.get(value.lower(), value))
+    try:
+        credit = float(value)
+    except (TypeError, ValueError, OverflowError):
+        credit = math.inf
+    if not (0 <= credit <= 1 or math.isnan(credit)):
+        raise PoolError(
+            f"{place} is {value!r:.60}, which says neither right nor wrong; C, I, P, N, true, false or a number from 0 "
+            "to 1 does: choose another scorer"
+        )
+    return credit
+
+
+def _settings(header: Any) -> dict[str, Any]:
+    """How the model was asked; what is set for it goes before what is set for the task."""
+    asked = [header.eval.model_generate_config, header.plan.config]
+    names = {name: name for name in _SETTINGS} | {"system_message": "system_prompt"}
+    values = {column: [getattr(config, name) for config in asked] for name, column in names.items()}
+    return {column: next((value for value in given if value is not None), None) for column, given in values.items()}
+
+
+def _usage(log: EvalLog | JsonLog, summary: Any) -> dict[str, Any]:
+    """Tokens and cost of the model, not of a model that grades it; of all models where it is not named."""
+    own = summary.model_usage.get(log.header.eval.model)
+    used = [own] if own else list(summary.model_usage.values())
+    if not used:
+        return {}
+    costs = [getattr(usage, "total_cost", None) for usage in used]
+    return {
+        "input_tokens": sum(map(_input_tokens, used)),
+        "output_tokens": sum(usage.output_tokens for usage in used),
+        "cost": None if None in costs else sum(costs),
+    }
+
+
+def _input_tokens(usage: Any) -> int:
+    """With those of a cache, which older versions count in already."""
+    cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
+    within = usage.input_tokens + cached + usage.output_tokens > usage.total_tokens
+    return int(usage.input_tokens + (0 if within else cached))
+
+
+def _is_fact(name: str, value: Any) -> bool:
+    return isinstance(value, str | int | float) and name.isprintable() and name not in _TAKEN

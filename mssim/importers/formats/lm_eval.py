@@ -1,0 +1,233 @@
+"""lm-evaluation-harness: samples_<task>_<date>.jsonl, as `lm_eval --log_samples` (versions 0.4) writes them.
+
+Each line is one document under one of the task's filters, so a document with two filters is there twice, with the same
+responses (`resps`). What a filter made of them (`filtered_resps`) is mostly one answer, the first or the most frequent:
+the answer to each repeat is not in the file. results_<date>.json beside it names the model and says what the task's
+filters and metric are. Documented in docs/interface.md and docs/task_guide.md of EleutherAI/lm-evaluation-harness; what
+they do is in its lm_eval/filters and, for exact_match, in lm_eval/api/metrics.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from mssim._validation import choose_from
+from mssim.errors import PoolError
+from mssim.importers.fields import Fields, as_text
+from mssim.importers.formats.lm_eval_filters import Filter, final
+from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
+from mssim.importers.safe_files import Source, expand
+from mssim.importers.sink import Sink
+from mssim.pools.pool import Pool
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from mssim.importers.pipeline import CommonOptions
+
+__all__ = ["from_lm_eval"]
+
+PATTERNS = ("samples_*.jsonl",)
+
+_NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
+_QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Question", "Problem")
+_SEVERAL = (
+    "some documents have several right answers: a rule knows only the first, and none where the list is written as text"
+)
+_LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+
+
+def from_lm_eval(
+    paths: Paths, *, model: str | None = None, filter_name: str | None = None, **common: Unpack[CommonOptions]
+) -> Pool:
+    r"""Import logged samples of lm-evaluation-harness.
+
+    Give a `rule` or a `filter_name`, since the answers to the repeats are not logged. Several files of one model and
+    task are runs, which add samples. With several tasks a question is named task/doc_id.
+
+    Parameters
+    ----------
+    paths : path or sequence of path
+        Files of samples, or folders in which samples_*.jsonl are looked for; only tasks that generate text.
+    model : str, optional
+        Name of the model of all files; default: what results_<date>.json beside a file says, or else its folder.
+    filter_name : str, optional
+        Answers are what this filter of the task finds, such as strict-match: what is logged, if there is an answer to
+        each repeat, else what the filter's functions, as the results file gives them, make of each text. They differ
+        from rule regex=PATTERN: the rule takes the last match, a filter the one that its group_select says, mostly the
+        first. Right is what the task's exact_match says; answers that it cannot tell apart are one answer.
+    **common
+        rule, where, texts, strict, info: see `mssim.importers.Common`. For a rule, the truth of a target that ends in
+        "#### 7", a worked solution of GSM8K, is 7.
+
+    Raises
+    ------
+    PoolError
+        If a file is damaged, empty or in another format, or holds log-likelihoods; if the lines of a document differ in
+        their responses, files in their documents, or a filter and the log in their answers.
+    """
+    reader = partial(read, model=model, filter_name=filter_name)
+    return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, filter_name: str | None = None) -> None:
+    """Read runs one after the other."""
+    runs = [_run(source, sink, model) for source in sources]
+    several = len({run.task for run in runs}) > 1
+    hashes: dict[str, str] = {}
+    for run in runs:
+        prefix = f"{run.task}/" if several and run.task else ""
+        _read_run(run, sink, prefix, None if filter_name is None else Filter(run.config, sink, filter_name), hashes)
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A file of samples, and what its name and the results file say of it."""
+
+    source: Source
+    task: str  # "" = not known
+    model: str
+    config: Fields  # of the task
+    settings: dict[str, Any]
+
+
+def _run(source: Source, sink: Sink, model: str | None) -> _Run:
+    name = _NAME.fullmatch(source.path.stem)
+    task, date = (as_text(name["task"], ""), name["date"]) if name else ("", None)
+    results = _results(source, date, sink)
+    config = results.part("configs").part(task)
+    model = model or results.text("model_name") or (source.path.absolute().parent.name if name else "")
+    if not model.strip():
+        source.refuse("neither its name nor a results file says of which model it is; give model (--model)")
+    shots, chat = config.count("num_fewshot"), " chat" if "chat_template" in results else ""
+    prompt = None if shots is None else f"{shots}-shot{chat}"
+    settings = {"prompt": prompt, "system_prompt": results.text("system_instruction")}
+    return _Run(source, task, as_text(model, ""), config, settings)
+
+
+def _results(source: Source, date: str | None, sink: Sink) -> Fields:
+    """Find what lm-eval says of a run; an output path that is a file gives its own name to the results."""
+    if date is None:
+        return Fields({}, str(source))
+    own = source.path.with_name(f"results_{date}.json")
+    found = [own] if own.is_file() else sorted(source.path.parent.glob(f"*_{date}.json"))
+    try:
+        return Fields.of(Source(found[0]).document(), str(found[0])) if found else Fields({}, str(source))
+    except PoolError as error:  # NaN is there where a metric has no value; the samples can be used all the same
+        sink.note(f"{error}: what it says of model, settings and filters is not used")
+        return Fields({}, str(source))
+
+
+# Lines ----------------------------------------------------------------------------------------------------------------
+
+
+def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> None:
+    responses: dict[str, int] = {}  # their hash, by document
+    done, filters = set(), set()
+    for line in run.source.items() if run.source.starts_with(b"[") else run.source.lines():  # a list before 0.4.3
+        doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
+        if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
+            line.refuse(f"document {doc!r} had other responses before; give each run as a file of its own")
+        filters.add(name)
+        if doc in done or (chosen and name != chosen.name):
+            continue
+        done.add(doc)
+        same = line.text("doc_hash")
+        if same and hashes.setdefault(prefix + doc, same) != same:
+            line.refuse(
+                f"document {prefix + doc!r} is another one in an earlier file (doc_hash differs): the data or the task "
+                "changed; import the files apart"
+            )
+        _add(line, texts, run, sink, prefix + doc, chosen)
+    if chosen and chosen.name not in filters:
+        run.source.refuse(f"no line of filter {chosen.name!r}; {choose_from(chosen.name, sorted(filters))}")
+    if missing := [doc for doc in responses if doc not in done]:
+        run.source.refuse(f"document {missing[0]!r} has no line of the chosen filter; the file is not whole")
+
+
+def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_id: str, chosen: Filter | None) -> None:
+    prompt, asked = _arguments(line)
+    targets = _targets(line, run.config)
+    if len(targets) > 1 or any(target.startswith(("['", '["')) for target in targets):
+        sink.note(_SEVERAL)
+    lost = texts.count(None) if texts else 1
+    if lost:
+        sink.fail("no response", lost)
+    grades: list[dict[str, Any]] = chosen.grades(line, texts, targets) if chosen and texts else [{} for _ in texts]
+    samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
+    question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
+    sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+
+
+def _responses(line: Fields) -> list[str | None]:
+    requests = line.values("resps", required=True)
+    if len(requests) != 1 or not isinstance(requests[0], list):
+        _no_texts(line)
+    if not all(text is None or isinstance(text, str) for text in requests[0]):
+        _no_texts(line)
+    return Fields({"resps": requests[0]}, line.place).texts("resps")
+
+
+def _no_texts(line: Fields) -> NoReturn:
+    line.refuse(
+        "its responses are not texts that were generated once or several times but likelihoods, of choices or of whole "
+        "texts; give files of tasks that generate (output_type generate_until)"
+    )
+
+
+def _arguments(line: Fields) -> tuple[str | None, Fields]:
+    """Prompt and settings of the request; in older files both are lists."""
+    value = line.value.get("arguments")
+    if not value:
+        return None, Fields({}, line.place)
+    if isinstance(value, list):
+        pair = value[0] if isinstance(value[0], list) else []
+        value = {"gen_args_0": {f"arg_{i}": argument for i, argument in enumerate(pair)}}
+    request = Fields.of(value, f"{line.place}, 'arguments'").part("gen_args_0")
+    if not isinstance(request.value.get("arg_1"), dict):
+        _no_texts(line)
+    prompt = request.value.get("arg_0")
+    if isinstance(prompt, list) and len(prompt) == 1:  # a chat, as JSON
+        prompt = prompt[0]
+    return as_text(prompt, "") if isinstance(prompt, str) else None, request.part("arg_1")
+
+
+def _settings(asked: Fields) -> dict[str, Any]:
+    greedy = asked.value.get("do_sample") is False and "temperature" not in asked
+    top_k = asked.number("top_k") or 0.0
+    return {
+        "temperature": 0.0 if greedy else asked.number("temperature"),
+        "top_p": asked.number("top_p"),
+        "top_k": asked.count("top_k") if top_k > 0 else None,  # -1 and 0: no limit
+        "max_tokens": next((asked.count(name) for name in _LIMITS if name in asked), None),
+        "reasoning_effort": asked.text("reasoning_effort"),
+    }
+
+
+def _question(line: Fields, prompt: str | None) -> dict[str, Any]:
+    doc = line.value.get("doc")
+    doc = doc if isinstance(doc, dict) else {}
+    texts = (doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip())
+    lists = [doc[name] for name in ("choices", "options") if isinstance(doc.get(name), list) and doc[name]]
+    choices = next((names for names in lists if all(isinstance(name, str) for name in names)), None)
+    return {
+        "question": as_text(next(texts, prompt or ""), "") or None,
+        "choices": choices and [as_text(name, "") for name in choices],
+    }
+
+
+def _targets(line: Fields, config: Fields) -> list[str]:
+    """Texts that are right; where the task names its choices, the target is the number of one."""
+    given = line.texts("target") if isinstance(line.value.get("target"), list) else [line.text("target")]
+    targets = [target for target in given if target is not None]
+    if isinstance(config.value.get("doc_to_choice"), list):
+        numbered = {str(i): choice for i, choice in enumerate(config.texts("doc_to_choice")) if choice is not None}
+        targets = [numbered.get(target, target) for target in targets]
+    return targets

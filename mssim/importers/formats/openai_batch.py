@@ -1,0 +1,271 @@
+"""Batches of the OpenAI API and of all that write as it does (Azure, Together, vLLM run-batch): JSON lines.
+
+A line of an output file has custom_id, response {status_code, request_id, body} and error; its body is what
+/v1/chat/completions, /v1/completions or /v1/responses answer. Lines come in any order: custom_id alone says what a line
+is about. See https://platform.openai.com/docs/guides/batch, https://docs.together.ai/docs/batch-inference and
+https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mssim._validation import choose_from
+from mssim.errors import PoolError
+from mssim.importers.fields import Fields
+from mssim.importers.formats.openai_bodies import choices, failure, settings, shared
+from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
+from mssim.importers.safe_files import Source, expand
+from mssim.importers.sink import Sink
+from mssim.pools.pool import Pool
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from mssim.importers.pipeline import CommonOptions
+
+__all__ = ["from_openai_batch"]
+
+PATTERNS = ("*.jsonl",)
+
+_ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
+_GROUPS = ("question_id", "model", "sample")
+_LONGEST_ID = 1000
+_LARGEST_NUMBER = 2**40  # larger ones are ids of another kind, which order nothing
+
+Place = tuple[str, str]  # question_id and model
+
+
+def from_openai_batch(
+    paths: Paths,
+    *,
+    questions: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    id_pattern: str | None = None,
+    **common: Unpack[CommonOptions],
+) -> Pool:
+    r"""Import the files of batches: outputs, errors and, if at hand, requests.
+
+    Parameters
+    ----------
+    paths : path or sequence of path
+        JSONL files, or folders of them; they are streamed. Files of requests add the settings of samples, and tell what
+        was asked and has no response; give those of all batches, or none.
+    questions : path
+        JSONL, CSV or Parquet file with question_id, question and truth, see `mssim.recorder.read_questions`.
+    model : str, optional
+        Name of the model; default: the group model of the pattern, else what the response says.
+    id_pattern : str, optional
+        Regular expression for whole custom_ids, with the group question_id and, if need be, model and sample, a number
+        that orders the samples: ``request-(?P<question_id>\d+)-of-(?P<model>.+)``. By default a custom_id is a
+        question_id, or one that is followed by the number of the sample, with one or two of ``-_#:/.@|`` and spaces
+        between them and perhaps sample, repeat, run, epoch, attempt, seed, s or r: q17-3, q17_sample_3, gsm8k-12#4.
+    **common
+        rule, where, texts, strict, info: see `mssim.importers.Common`. Batches hold texts only, so a rule is needed.
+
+    Notes
+    -----
+    A request that failed and was asked again counts as failed if it has no response in the end. Several responses to
+    one custom_id, as where one file of requests was run repeatedly, are several samples.
+
+    Raises
+    ------
+    PoolError
+        If a file is damaged, empty or in another format, a custom_id belongs to no question, or a response is there
+        twice.
+    """
+    chosen = partial(read, questions=None if questions is None else Path(questions), model=model, id_pattern=id_pattern)
+    return to_pool("openai-batch", chosen, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def read(
+    sources: Sequence[Source],
+    sink: Sink,
+    *,
+    questions: Path | None = None,
+    model: str | None = None,
+    id_pattern: str | None = None,
+) -> None:
+    """Read the questions, then files of requests, then the others, line by line."""
+    from mssim.questions import read_questions
+
+    if questions is None:
+        raise PoolError(
+            "batches do not say the truth; give the questions as a JSONL, CSV or Parquet file with question_id, "
+            "question and truth: --questions FILE, in Python questions="
+        )
+    for row in read_questions(questions).to_pylist():
+        sink.describe(row["question_id"], row)
+    reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name), model)
+    files = [source for source in sources if source.path.resolve() != questions.resolve()]  # it may lie among them
+    asking = [source for source in files if _asks(source)]
+    for source in [*asking, *(source for source in files if source not in asking)]:
+        for line in source.lines():
+            if _is_request(line) != (source in asking):
+                line.refuse("requests and responses are in one file; give them as two")
+            (reader.request if source in asking else reader.response)(line)
+    reader.close()
+
+
+def _asks(source: Source) -> bool:
+    """Whether a file begins with a request."""
+    first = next(source.lines(), None)
+    return first is not None and _is_request(first)
+
+
+def _is_request(line: Fields) -> bool:
+    if "response" in line.value or "error" in line.value:
+        return False
+    if "body" not in line:
+        line.refuse("neither a response (custom_id, response, error) nor a request (custom_id, body) of a batch")
+    return True
+
+
+# What custom_ids say --------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a custom_id says; its requests (number of choices and settings) by model, failures, and who responded."""
+
+    question_id: str
+    model: str | None = None
+    number: int | None = None
+    requests: dict[str | None, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    def request(self, served: str | None) -> tuple[int, dict[str, Any]]:
+        """The request to a model, whose name may be longer in the response; else the only one."""
+        if len(self.requests) == 1:
+            return next(iter(self.requests.values()))
+        fitting = [name for name in self.requests if name and (served or "").startswith(name)]
+        return self.requests[max(fitting, key=len)] if fitting else (1, {})
+
+
+class _Ids:
+    """Reads custom_ids; without a pattern, one that is a question_id stands for itself."""
+
+    def __init__(self, pattern: str | None, questions: Collection[str], file: str) -> None:
+        self._questions, self._file, self._whole = questions, file, pattern is None
+        try:
+            self._pattern = re.compile(_ID if pattern is None else pattern, re.DOTALL)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise PoolError(f"id_pattern {pattern!r} does not compile ({error}); correct it") from error
+        self.groups = self._pattern.groupindex
+        if "question_id" not in self.groups or not set(self.groups) <= set(_GROUPS):
+            named = ", ".join(self.groups) or "none"
+            raise PoolError(f"id_pattern {pattern!r} has the groups {named}; question_id, model and sample are known")
+
+    def read(self, line: Fields, custom_id: str) -> _Known:
+        if len(custom_id) > _LONGEST_ID:
+            line.refuse(f"a custom_id of {len(custom_id)} characters; at most {_LONGEST_ID} are read")
+        if self._whole and custom_id in self._questions:
+            return _Known(custom_id)
+        match = self._pattern.fullmatch(custom_id)
+        said = match.groupdict() if match else {}
+        question, number = said.get("question_id") or "", said.get("sample")
+        if question not in self._questions:
+            read_as = f"question {question!r:.80}, which is not in {self._file}" if match else "nothing by this pattern"
+            line.refuse(
+                f"custom_id {custom_id!r:.80} is {read_as}; say which part is the question_id by --id-pattern, in "
+                "Python id_pattern=, such as 'task-(?P<question_id>.+)-(?P<sample>[0-9]+)', or complete "
+                f"{self._file}: {choose_from(question, self._questions)}"
+            )
+        if number and not number.isdecimal():
+            line.refuse(f"custom_id {custom_id!r:.80}: its sample is {number!r:.40}; let this group hold digits only")
+        return _Known(question, said.get("model") or None, int(number) if number else None)
+
+
+# Lines ----------------------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    """Puts samples into a sink; keeps what is known of each custom_id, but no text."""
+
+    def __init__(self, sink: Sink, ids: _Ids, model: str | None) -> None:
+        if model is not None and "model" in ids.groups:
+            raise PoolError(f"model={model!r}, but id_pattern has a group model too; give one of them")
+        self._sink, self._ids, self._model = sink, ids, model or None
+        self._known: dict[str, _Known] = {}
+        self._settings: dict[tuple[Any, ...], dict[str, Any]] = {}  # few differ: each is held once
+        self._responses: set[int] = set()  # as hashes
+        self._numbers: defaultdict[Place, set[int]] = defaultdict(set)
+        self._last: defaultdict[Place, int] = defaultdict(lambda: -1)
+        self._again = 0
+
+    def request(self, line: Fields) -> None:
+        body = line.part("body")
+        asked = settings(body)
+        asked = self._settings.setdefault(tuple(asked.items()), asked)
+        self._of(line).requests.setdefault(body.text("model"), (body.count("n") or 1, asked))
+
+    def response(self, line: Fields) -> None:
+        known, response = self._of(line), line.part("response")
+        body = response.part("body")
+        reason = failure(line, response, body)
+        if reason:
+            known.failures += (reason,)
+            return
+        served = body.text("model")
+        model = self._model or known.model or served
+        if not model:
+            line.refuse("the response does not say its model; name it with --model, in Python model=")
+        key = hash((line.text("custom_id"), model, line.text("id"), response.text("request_id"), body.text("id")))
+        if key in self._responses:
+            line.refuse("this response came before, and would count twice; leave out one, or give each an id")
+        self._responses.add(key)
+        if model in known.models:
+            self._again += 1
+        else:
+            known.models += (model,)
+        n, asked = known.request(served)
+        samples = choices(body)
+        if n > len(samples):
+            self._sink.fail("choice missing", n - len(samples))
+        common = shared(response, body, len(samples))
+        for i, sample in enumerate(samples):
+            index = self._number((known.question_id, model), known.number, max(n, len(samples)), i)
+            sample.update(common, sample_index=index)
+        self._sink.add(known.question_id, model, samples, settings=asked)
+
+    def close(self) -> None:
+        """Count what failed in the end, and note what is odd."""
+        one = self._model is not None or "model" in self._ids.groups  # else models may share a custom_id
+        models = {model for known in self._known.values() for model in known.models}
+        for known in self._known.values():
+            expected = 1 if one else len(known.requests) or len(models) or 1
+            lacking = max(expected - len(known.models), 0)
+            failures = known.failures[-lacking:] if lacking else ()
+            silent = lacking - len(failures) if known.requests else 0
+            n = max((n for n, _ in known.requests.values()), default=1)
+            for reason in [*failures, *["no response"] * silent]:
+                self._sink.fail(reason, n)
+        if self._again:
+            self._sink.note(f"{self._again} responses are not the first to their custom_id, but further samples")
+        questions = self._sink.questions
+        without = len(questions.keys() - {known.question_id for known in self._known.values() if known.models})
+        if without:
+            self._sink.note(f"{without} of {len(questions)} questions have no sample")
+
+    def _of(self, line: Fields) -> _Known:
+        custom_id = line.name("custom_id")
+        if custom_id not in self._known:
+            self._known[custom_id] = self._ids.read(line, custom_id)
+        return self._known[custom_id]
+
+    def _number(self, place: Place, number: int | None, n: int, choice: int) -> int:
+        """What the custom_id says of the sample's place in the order, or the next number where this one is taken."""
+        index = self._last[place] + 1 if number is None else number * n + choice
+        if index > _LARGEST_NUMBER or index in self._numbers[place]:
+            index = self._last[place] + 1
+        self._numbers[place].add(index)
+        self._last[place] = max(self._last[place], index)
+        return index

@@ -1,0 +1,240 @@
+"""The one path of all imports: read -> long table -> grade -> diagnostics -> pool."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from mssim.errors import PoolError, PoolWarning
+from mssim.grading import grade_file, parse_rule
+from mssim.grading.sample_files import batches, write
+from mssim.importers.diagnostics import Diagnostics, diagnose
+from mssim.importers.safe_files import Source
+from mssim.importers.samples_table import Written, write_long_table
+from mssim.importers.sink import Sink
+from mssim.pools.conditions import Where
+from mssim.pools.folder import current, folder_update, write_info
+from mssim.pools.loading import load_pool
+from mssim.pools.pool import Pool, from_blocks
+from mssim.pools.row_blocks import read_files
+
+__all__ = ["Common", "CommonOptions", "Paths", "Read", "as_paths", "import_pool", "to_pool"]
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Read = Callable[[Sequence[Source], Sink], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every import can be told.
+
+    Attributes
+    ----------
+    rule : str, optional
+        Grade the texts by it, see `mssim.grading.parse_rule`.
+    where : optional
+        Samples to take, as in `mssim.load_pool`.
+    texts : bool
+        Keep the texts of samples, which most of a pool's size is; without them it cannot be graded again.
+    strict : bool
+        Refuse what is odd.
+    info : mapping, optional
+        Title, source, licence and the like, kept in pool.json.
+    """
+
+    rule: str | None = None
+    where: Where | None = None
+    texts: bool = True
+    strict: bool = False
+    info: Mapping[str, Any] | None = None
+
+
+class CommonOptions(TypedDict, total=False):
+    """The fields of `Common`, as keyword arguments."""
+
+    rule: str | None
+    where: Where | None
+    texts: bool
+    strict: bool
+    info: Mapping[str, Any] | None
+
+
+def as_paths(given: Paths) -> list[Path]:
+    """One path or several, as a list."""
+    paths = [Path(given)] if isinstance(given, str | os.PathLike) else [Path(path) for path in given]
+    if not paths:
+        raise PoolError("no file is given; name at least one")
+    for path in paths:
+        with _readable(path):
+            if not path.exists():
+                raise PoolError(f"{path} does not exist")
+            if not (path.is_file() or path.is_dir()):
+                raise PoolError(f"{path} is neither a file nor a folder")
+    return paths
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the path that the system refuses, or whose name is no text."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise PoolError(f"{path}: cannot be read or written ({reason})") from error
+
+
+def to_pool(format_name: str, read: Read, paths: Sequence[Path], common: Common) -> Pool:
+    """Import into memory.
+
+    Warns
+    -----
+    PoolWarning
+        Of everything that the diagnostics find odd.
+    """
+    with tempfile.TemporaryDirectory(prefix="mssim-") as folder:
+        found = import_pool(format_name, read, paths, Path(folder) / "pool", common)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PoolWarning)  # they are given below, with what only the import saw
+            pool = load_pool(Path(folder) / "pool")
+    for message in found.warnings:
+        warnings.warn(message, PoolWarning, stacklevel=3)
+    return pool
+
+
+def import_pool(
+    format_name: str,
+    read: Read,
+    paths: Sequence[Path],
+    out: Path,
+    common: Common,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Diagnostics:
+    """Import files as a pool folder, which appears whole or not at all.
+
+    Parameters
+    ----------
+    format_name : str
+        Kept in pool.json.
+    read : callable (sources, sink)
+        Reads the format.
+    paths : sequence of Path
+    out : Path
+        Pool folder.
+    common : Common
+    overwrite : bool, default False
+        Replace the pool that is there.
+    progress : callable (done, total), optional
+        In bytes read.
+
+    Raises
+    ------
+    PoolError
+        If a file is damaged or in another format, rows contradict each other, or `strict` is set and something is odd.
+        Nothing is written then.
+    """
+    with _readable(out):
+        return _imported(format_name, read, paths, out, common, overwrite=overwrite, progress=progress)
+
+
+def _imported(
+    format_name: str,
+    read: Read,
+    paths: Sequence[Path],
+    out: Path,
+    common: Common,
+    *,
+    overwrite: bool,
+    progress: Progress | None,
+) -> Diagnostics:
+    if out.exists() and not overwrite:
+        raise PoolError(f"{out} exists already; choose another path, or say that it may be overwritten (--overwrite)")
+    if out.exists() and not current(out, "pool.json").is_file():
+        raise PoolError(f"{out} is not a pool folder, so it is not overwritten; choose another path")
+    rule = None if common.rule is None else parse_rule(common.rule)
+    sources = _sources(paths, progress)
+    place = out.absolute().parent
+    if not place.is_dir():
+        raise PoolError(f"{out}: the folder {place} does not exist; create it first")
+    with folder_update(out) as part:
+        work = part / "work"  # what is read may be larger than a folder for temporary files holds
+        work.mkdir()
+        sink = Sink(work)
+        read(sources, sink)
+        sink.close()
+        samples = part / "samples.parquet"
+        read_samples = samples if rule is None else work / "read.parquet"
+        kept = common.texts or rule is not None
+        written = write_long_table(sink, read_samples, where=common.where, graded=rule is not None, texts=kept)
+        info = _info(format_name, sources, sink, written, common)
+        if rule is not None:
+            graded = samples if common.texts else work / "graded.parquet"
+            info["grader"] = grade_file(read_samples, graded, written.questions, rule).describe()
+            if not common.texts:
+                _without_texts(graded, samples)
+        pa.parquet.write_table(written.questions, part / "questions.parquet", compression="zstd")
+        pool = _checked(samples, written.questions, info)
+        found = diagnose(pool)
+        if common.strict and found.warnings:
+            raise PoolError(f"{len(found.warnings)} odd, and strict is asked for: {'; '.join(found.warnings)}")
+        shutil.rmtree(work)
+        counts = {"questions": found.questions, "models": len(found.models), "samples": found.samples}
+        write_info(part, out, {**info, "counts": counts})
+    return found
+
+
+def _sources(paths: Sequence[Path], progress: Progress | None) -> list[Source]:
+    """Files to read; one that is given twice would count its samples twice."""
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    total, before = sum(sizes), 0
+    sources = []
+    for path, size in zip(paths, sizes, strict=True):
+        start = before
+
+        def report(done: int, start: int = start) -> None:
+            if progress:
+                progress(start + done, max(total, 1))
+
+        sources.append(Source(path, report if progress else None))
+        before += size
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        if seen.setdefault(path.resolve(), path) is not path:
+            raise PoolError(f"{path} is given twice; its samples would count twice")
+    return sources
+
+
+def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Written, common: Common) -> dict[str, Any]:
+    """What pool.json says of an import, without its counts."""
+    files = [source.describe() for source in sources if source.path.is_file()]
+    repeated = [file["name"] for i, file in enumerate(files) if file["sha256"] in {f["sha256"] for f in files[:i]}]
+    if repeated:
+        raise PoolError(f"{repeated[0]} has the same content as a file given before it; its samples would count twice")
+    imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
+    imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
+    info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
+    if not sink.votes:
+        info["votes"] = False
+    return info
+
+
+def _without_texts(graded: Path, samples: Path) -> None:
+    names = tuple(name for name in pa.parquet.read_schema(graded).names if name != "text")
+    write(samples, (pa.Table.from_batches([batch]) for batch in batches(graded, names)))
+
+
+def _checked(samples: Path, questions: pa.Table, info: Mapping[str, Any]) -> Pool:
+    """The pool without its texts, which need not be in memory for it to be checked."""
+    return from_blocks(read_files([samples], without=["text"]), None, info, questions)

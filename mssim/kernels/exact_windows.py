@@ -1,0 +1,148 @@
+"""Windows of one model's draws, in closed form: what inclusion and exclusion over agreeing windows needs.
+
+The weights are those of `exact`. A class that fills s given windows of w draws and j - s w places besides has the
+weight of s w samples in order, over s!, times that of j - s w of the samples it has left.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mssim.kernels.exact_plurality import ballots, compiled, most_draws, most_votes
+from mssim.kernels.tally import WRONG
+
+
+@compiled
+def _filled(n, total, window, most, replacement):
+    """Weights, over s from 0 to `most`, of s windows filled from n samples; those of all samples divide them."""
+    weights = np.ones(most + 1)
+    for s in range(1, most + 1):
+        weights[s] = weights[s - 1] / s
+        for i in range((s - 1) * window, s * window):
+            weights[s] *= (n if replacement else max(n - i, 0)) / total
+    return weights
+
+
+@compiled
+def _besides(out, filled, n, window, rate, most, replacement):
+    """Fill out[s, j] with the weight of j draws of a class, up to `most`, s given windows among them."""
+    out[:] = 0.0
+    for s in range(out.shape[0]):
+        if s * window <= most and filled[s] > 0.0:
+            ballots(out[s, s * window : most + 1], n if replacement else n - s * window, rate, replacement)
+            out[s] *= filled[s]
+
+
+@compiled
+def _join(state, product, terms, below, may_tie, factors, n_nodes):
+    """Multiply state[windows, draws * n_nodes + node] by a class with fewer than `below` draws; ties carry factors."""
+    width, node = np.uint64(state.shape[1]), np.uint64(n_nodes)
+    product[:] = 0.0
+    for s in range(terms.shape[0]):
+        for j in range(min(below + may_tie, terms.shape[1])):
+            weight, shift = terms[s, j], np.uint64(j) * node
+            if weight > 0.0 and shift < width:
+                for r in range(state.shape[0] - s):
+                    if j < below:
+                        for x in range(width - shift):
+                            product[r + s, x + shift] += weight * state[r, x]
+                    else:
+                        for x in range(width - shift):
+                            product[r + s, x + shift] += weight * factors[x] * state[r, x]
+
+
+@compiled
+def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
+    """Add the weights of one class winning all draws, some given windows agreeing, to table [windows, draws]."""
+    n_rows, depth = table.shape[0], table.shape[1] - 1
+    settled = np.zeros(right.size, np.bool_)
+    base, spare, none = np.zeros_like(table), np.zeros_like(table), np.zeros(0)
+    base[0] = silent
+    for v in range(1, reach[winner] + 1):
+        n_tied = 0
+        for c in range(right.size):
+            if c == winner or settled[c]:
+                continue
+            settled[c] = reach[c] < v or 2 * v > depth  # from here on it cannot reach the winner
+            if settled[c]:
+                _join(base, spare, terms[c], depth + 1, False, none, 1)
+                base, spare = spare, base
+            n_tied += not settled[c] and (ties.rule != WRONG or right[c])
+        n_tied = max(min(n_tied, limits[v] // v - 1), 0)
+        at = np.searchsorted(ties.orders, n_tied // 2 + 1)
+        n_nodes, width = ties.orders[at], limits[v] - v + 1
+        state, factors = np.empty((n_rows, width * n_nodes)), np.empty(width * n_nodes)
+        for x in range(width):
+            for y in range(n_nodes):
+                state[:, x * n_nodes + y] = base[:, x]
+                factors[x * n_nodes + y] = ties.nodes[at, y]
+        product = np.empty_like(state)
+        for c in range(right.size):
+            if c != winner and not settled[c]:
+                _join(state, product, terms[c], v, ties.rule != WRONG or right[c], factors, n_nodes)
+                state, product = product, state
+        for s in range(n_rows):
+            for r in range(n_rows - s if terms[winner, s, v] > 0.0 else 0):
+                for x in range(width):
+                    for y in range(n_nodes):
+                        chance = ties.weights[at, y] * state[r, x * n_nodes + y]
+                        table[r + s, x + v] += terms[winner, s, v] * chance
+
+
+@compiled
+def _agreeing(filled, right):
+    """Weights, over s, of s given windows agreeing, and of the same times how many of them agree on a right class."""
+    every, good = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
+    every[0] = 1.0
+    for c in range(right.size):
+        more, better = np.zeros_like(every), np.zeros_like(good)
+        for s in range(every.size):
+            for r in range(every.size - s):
+                more[r + s] += filled[c, s] * every[r]
+                better[r + s] += filled[c, s] * (good[r] + (s * every[r] if right[c] else 0.0))
+        every, good = more, better
+    return every, good
+
+
+@compiled
+def windows(counts, window, depth, ties):
+    """Chances about given windows of the first `depth` draws of a single stage.
+
+    counts : Counts of one stage
+    window : draws of a window
+    ties   : Ties, RANDOM or WRONG
+
+    Returns float64 agree [question, windows], that so many given windows agree; agree_right [question, windows], that
+    they agree and one given among them is right; and plurality_right [question, windows, draws], that they agree and
+    the plurality of all draws is right. Impossible ones are 0.
+    """
+    n_questions, most = counts.offsets.size - 1, int(depth // window)
+    agree, agree_right = np.zeros((n_questions, most + 1)), np.zeros((n_questions, most + 1))
+    plurality_right = np.zeros((n_questions, most + 1, depth + 1))
+    for q in range(n_questions):
+        first, last = counts.offsets[q], counts.offsets[q + 1]
+        known = first + np.nonzero(counts.votes[0, first:last])[0]
+        votes, right, replacement = counts.votes[0, known], counts.correct[known], counts.replacement
+        total = votes.sum() + counts.silent[0, q]
+        rate = (depth + 2.0) / (2.0 * (total + 1.0))
+        limits, reach = np.zeros(depth + 1, np.int64), np.zeros(votes.size, np.int64)
+        for v in range(depth + 1 if votes.size else 0):
+            limits[v] = most_draws(votes.max(), total, v, depth)
+        filled, terms = np.zeros((votes.size, most + 1)), np.zeros((votes.size, most + 1, depth + 1))
+        for c in range(votes.size):
+            reach[c] = most_votes(votes[c], total, depth, replacement)
+            filled[c] = _filled(votes[c], total, window, most, replacement)
+            _besides(terms[c], filled[c], votes[c], window, rate, reach[c], replacement)
+        silent, table, all_terms = np.zeros(depth + 1), np.zeros((most + 1, depth + 1)), np.zeros((most + 1, depth + 1))
+        ballots(silent, counts.silent[0, q], rate, replacement)
+        for winner in np.nonzero(right)[0]:
+            _add_wins(table, terms, silent, right, reach, winner, limits, ties)
+        all_filled = _filled(total, total, window, most, replacement)
+        _besides(all_terms, all_filled, total, window, rate, depth, replacement)
+        every, good = _agreeing(filled, right)
+        for s in range(most + 1):
+            agree[q, s] = every[s] / all_filled[s]
+            agree_right[q, s] = good[s] / (max(s, 1) * all_filled[s])
+            for k in range(s * window, depth + 1):
+                plurality_right[q, s, k] = table[s, k] / all_terms[s, k]
+    return agree, agree_right, plurality_right

@@ -1,0 +1,1 @@
+"""Pools: recorded samples, how they are read, checked, kept in memory and written."""

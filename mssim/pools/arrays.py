@@ -1,0 +1,169 @@
+"""The arrays of a pool, and what can be read off them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim._validation import choose_from
+from mssim.errors import PoolError
+from mssim.pools import reading
+from mssim.pools.assemble import MOST_CLASSES
+
+__all__ = ["PoolArrays"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PoolArrays:
+    """Recorded samples as arrays; see `Pool`, which adds how they are made, selected and written."""
+
+    models: tuple[str, ...]
+    questions: pd.DataFrame
+    codes: NDArray[np.int16]
+    lengths: NDArray[np.int32]
+    class_offsets: NDArray[np.int64]
+    class_correct: NDArray[np.bool_]
+    class_labels: pa.Array
+    numbers: Mapping[str, NDArray[np.float64]]
+    extra: pa.Table
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._check_arrays()
+        arrays: list[NDArray[Any]] = [self.codes, self.lengths, self.class_offsets, self.class_correct]
+        for array in (*arrays, *self.numbers.values()):
+            array.flags.writeable = False
+        object.__setattr__(self, "numbers", MappingProxyType(dict(self.numbers)))
+        object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
+
+    def _check_arrays(self) -> None:
+        """Check that codes are classes of their questions: compiled code would read elsewhere without a word."""
+        shape, offsets = (len(self.models), len(self.questions)), self.class_offsets
+        if not (
+            self.codes.dtype == np.int16
+            and self.codes.ndim == 3
+            and self.codes.shape[:2] == shape
+            and all(values.shape == self.codes.shape for values in self.numbers.values())
+            and self.lengths.shape == shape
+            and offsets.shape == (shape[1] + 1,)
+            and offsets[0] == 0
+            and offsets[-1] == self.class_correct.size
+            and self.lengths.min(initial=0) >= 0
+            and self.lengths.max(initial=0) <= self.codes.shape[2]
+            and np.diff(offsets).max(initial=0) <= MOST_CLASSES
+            and (_fit(self.codes, offsets) or _fit(np.where(self.recorded, self.codes, -1), offsets))
+        ):
+            raise PoolError("the arrays of a pool do not fit each other; make it with load_pool, from_frame or select")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "numbers": dict(self.numbers), "info": dict(self.info)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
+    @property
+    def question_ids(self) -> list[str]:
+        """Ids of the questions, in order."""
+        return list(self.questions["question_id"])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that a replay can depend on, as hexadecimal text."""
+        digest = hashlib.sha256(json.dumps([self.models, self.question_ids]).encode())
+        for m in range(len(self.models)):
+            digest.update(np.ascontiguousarray(np.where(self.recorded_of(m), self.codes[m], -2)).data)
+        for array in (self.lengths, self.class_offsets, self.class_correct):
+            digest.update(np.ascontiguousarray(array).data)
+        for name in sorted(self.numbers):
+            digest.update(name.encode())
+            for values in self.numbers[name]:
+                digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()
+
+    @property
+    def recorded(self) -> NDArray[np.bool_]:
+        """Whether a sample was recorded at each place of `codes`."""
+        return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
+
+    def recorded_of(self, model: int) -> NDArray[np.bool_]:
+        """Whether a sample was recorded at each place of `codes` of a model, given its position."""
+        return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[model][:, None])
+
+    def _parts(self) -> Iterator[slice]:
+        """Questions, so many at a time that temporary arrays of one model stay small."""
+        step = max(1, reading.BLOCK_ROWS // max(self.codes.shape[2], 1))
+        return (slice(q, q + step) for q in range(0, len(self.questions), step))
+
+    def sample_correct(self) -> NDArray[np.bool_]:
+        """Whether each sample is right, in the shape of codes."""
+        correct = np.zeros(self.codes.shape, dtype=bool)
+        if not self.class_correct.size:
+            return correct
+        for m, part in product(range(len(self.models)), self._parts()):
+            codes = self.codes[m, part]
+            index = np.clip(codes, 0, None) + self.class_offsets[:-1][part, None]
+            right = self.class_correct[np.minimum(index, self.class_correct.size - 1)]
+            recorded = np.arange(self.codes.shape[2]) < self.lengths[m, part, None]
+            correct[m, part] = right & (codes >= 0) & recorded
+        return correct
+
+    def number(self, column: str) -> NDArray[np.float64]:
+        """Return a number of each sample, in the shape of codes: one of `numbers`, or an extra column of numbers.
+
+        NaN where none was recorded. A column that is not there, or is no number, is a `PoolError`.
+        """
+        if column in self.numbers:
+            return self.numbers[column]
+        found = {f.name for f in self.extra.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)}
+        if column not in found:
+            names = sorted(found | set(self.numbers))
+            raise PoolError(f"the pool has no column {column!r} of numbers; {choose_from(column, names)}")
+        values = np.full(self.codes.shape, np.nan)
+        values[self.recorded] = self.extra[column].cast(pa.float64()).to_numpy()
+        return values
+
+    def model_index(self, model: str) -> int:
+        """Position of a model; an unknown one is a `PoolError` that names the nearest."""
+        if model not in self.models:
+            raise PoolError(f"no model {model!r} in this pool; {choose_from(model, self.models)}")
+        return self.models.index(model)
+
+    def _sums(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Sum of what the classes of each question have."""
+        return np.diff(np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[self.class_offsets])
+
+    def class_counts(self, model: str) -> NDArray[np.int64]:
+        """How many samples of a model fall in each answer class.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_classes,)
+            In the order of `class_labels`; question q has rows class_offsets[q] to class_offsets[q + 1].
+        """
+        m = self.model_index(model)
+        counts = np.zeros(len(self.class_correct), np.int64)
+        for part in self._parts():
+            offsets = self.class_offsets[:-1][part, None]
+            voting = (self.codes[m, part] >= 0) & (np.arange(self.codes.shape[2]) < self.lengths[m, part, None])
+            first, last = offsets[0, 0], self.class_offsets[1:][part][-1]
+            flat = (self.codes[m, part] + (offsets - first))[voting]
+            counts[first:last] = np.bincount(flat, minlength=last - first)
+        return counts
+
+
+def _fit(codes: NDArray[np.int16], offsets: NDArray[np.int64]) -> bool:
+    """Whether all codes are classes of their questions, or -1."""
+    return bool(codes.min(initial=-1) >= -1 and (codes.max(axis=2, initial=-1) < np.diff(offsets)).all())

@@ -1,0 +1,258 @@
+"""Columns as small whole numbers: a code per row, and what the codes stand for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim.errors import PoolError
+
+__all__ = [
+    "Names",
+    "Texts",
+    "as_text",
+    "codes_of",
+    "encode",
+    "encode_text",
+    "in_order",
+    "is_missing",
+    "large",
+    "narrow",
+    "text_codes",
+]
+
+Codes = NDArray[np.signedinteger[Any]]
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for none."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def as_text(value: Any) -> str:
+    """Write a value so that 7, 7.0 and "7" are the same text."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        value = int(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def narrow(codes: Codes, most: int) -> Codes:
+    """Store codes up to `most` in as few bytes as they need."""
+    return codes.astype(_narrowest(most), copy=False)
+
+
+def _narrowest(most: int) -> type[np.signedinteger[Any]]:
+    return np.int16 if most < 2**15 else np.int32 if most < 2**31 else np.int64
+
+
+def large(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Store text and bytes in types that hold more than 2 GB and that Arrow computes with: views are not."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        wide = _wide(kind.value_type)
+        if wide == kind.value_type:
+            return column
+        chunks = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(wide)) for c in column.chunks]
+        return pa.chunked_array(chunks, pa.dictionary(kind.index_type, wide))
+    return column.cast(_wide(kind))
+
+
+def _wide(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pa.types.is_binary(kind) or pa.types.is_binary_view(kind) else kind
+
+
+def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """Return a code per row (-1 = missing) and the distinct values; not for lists and the like."""
+    column = large(column)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    if pa.types.is_null(column.type.value_type):  # nothing is there, which Arrow does not unify
+        return np.full(len(column), -1, np.int32), pa.array([], pa.null())
+    chunks = column.unify_dictionaries().chunks
+    if not chunks:
+        return np.zeros(0, np.int32), pa.array([], column.type.value_type)
+    if not pa.types.is_signed_integer(column.type.index_type):
+        codes = [chunk.indices.cast(pa.int64()) for chunk in chunks]
+    else:
+        codes = [chunk.indices for chunk in chunks]
+    return np.concatenate([c.fill_null(-1).to_numpy(zero_copy_only=False) for c in codes]), chunks[0].dictionary
+
+
+def _written(column: pa.ChunkedArray) -> tuple[Codes, list[Any]]:
+    """Lists and the like: compared as they are written."""
+    rows = column.to_pylist()
+    _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
+    missing = np.array([row is None for row in rows], dtype=bool)
+    return np.where(missing, -1, place), [rows[i] for i in first]
+
+
+def codes_of(column: pa.ChunkedArray) -> Codes:
+    """Return a code per row (-1 = missing)."""
+    return _written(column)[0] if pa.types.is_nested(column.type) else _dictionary(column)[0]
+
+
+def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
+    """Return a code per row (-1 = missing) and the distinct values."""
+    if pa.types.is_nested(column.type):
+        codes, values = _written(column)
+    else:
+        codes, dictionary = _dictionary(column)
+        values = dictionary.to_pylist()
+    return codes.astype(np.int64), values
+
+
+def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
+    """Return a code per row and the sorted distinct texts; missing, empty and blank values have code -1."""
+    codes, texts = text_codes(column)
+    ranks, labels = in_order(texts)
+    return np.append(ranks, -1)[codes], labels.to_pylist()
+
+
+def text_codes(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """Return a code per row and the distinct texts in the order in which rows name them.
+
+    Missing, empty and blank values have code -1.
+    """
+    if pa.types.is_nested(column.type):
+        rows, values = _written(column)
+        texts = _as_texts(values)
+    else:
+        rows, dictionary = _dictionary(column)
+        texts = _texts(dictionary)
+    named = pd.unique(rows)
+    named = named[named >= 0]
+    place, distinct = _distinct([_not_blank(texts.take(pa.array(named)))])
+    places = np.full(len(texts) + 1, -1)
+    places[named] = place
+    return narrow(places, len(distinct))[rows], distinct
+
+
+def in_order(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the rank of every text and the sorted texts."""
+    order = pa.compute.sort_indices(texts).to_numpy()
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order))
+    return ranks, texts.take(pa.array(order))
+
+
+class Names:
+    """Numbers names in the order in which rows name them, over any number of blocks.
+
+    Parameters
+    ----------
+    known : iterable of str, optional
+        Names that come first.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._places = {name: place for place, name in enumerate(known)}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def to_list(self) -> list[str]:
+        """All names; the place of each is its code."""
+        return list(self._places)
+
+    def codes(self, column: pa.ChunkedArray) -> Codes:
+        """Return a code per row; missing, empty and blank values have code -1."""
+        codes, texts = text_codes(column)
+        places = [self._places.setdefault(text, len(self)) for text in texts.to_pylist()]
+        return narrow(np.array([*places, -1]), len(self))[codes]
+
+
+class Texts:
+    """Numbers the distinct texts of blocks in the order in which they come.
+
+    The texts are kept by Arrow, not as Python objects: millions of different answers fit. To look for one among all
+    means to hash them all, so new ones wait until they are as many as those before: the work per text stays the same.
+    """
+
+    def __init__(self) -> None:
+        self._known = pa.array([], pa.large_string())
+        self._waiting: list[pa.Array] = []
+        self._places: list[Codes] = []  # of the texts of each block
+
+    def add(self, texts: pa.Array) -> None:
+        """Take in the distinct texts of a block."""
+        self._waiting.append(texts)
+        if sum(map(len, self._waiting)) >= len(self._known):
+            self._join()
+
+    def _join(self) -> None:
+        if not self._waiting:
+            return
+        places, self._known = _distinct([self._known, *self._waiting])
+        ends = np.cumsum([len(places) - sum(map(len, self._waiting)), *map(len, self._waiting)])
+        self._places += np.split(places, ends)[1:-1]
+        self._waiting = []
+
+    def joined(self, blocks: Sequence[Codes]) -> tuple[Codes, pa.Array]:
+        """Return the codes of all rows and all texts, given codes within each block."""
+        self._join()
+        ends = np.cumsum([0, *map(len, blocks)])
+        codes = np.empty(ends[-1], _narrowest(len(self._known)))
+        for start, block, places in zip(ends[:-1], blocks, self._places, strict=True):
+            codes[start : start + len(block)] = np.append(places, -1)[block]
+        return codes, self._known
+
+
+def _distinct(texts: Sequence[pa.Array]) -> tuple[Codes, pa.Array]:
+    """Return a code per text (-1 = missing) and the distinct ones as they come."""
+    chunks = pa.chunked_array(texts, pa.large_string()).dictionary_encode().chunks  # all have the same dictionary
+    if not chunks:
+        return np.zeros(0, np.int32), pa.array([], pa.large_string())
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks]
+    return np.concatenate(codes), chunks[0].dictionary
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
+        return values.cast(pa.large_string())
+    return _as_texts(values.to_pylist())
+
+
+def _as_texts(values: list[Any]) -> pa.Array:
+    return pa.array([None if is_missing(value) else as_text(value) for value in values], pa.large_string())
+
+
+def _not_blank(texts: pa.Array) -> pa.Array:
+    blank = pa.compute.equal(pa.compute.utf8_trim_whitespace(texts), "")
+    return pa.compute.if_else(blank, pa.scalar(None, pa.large_string()), texts)
+
+
+def table_from_frame(frame: pd.DataFrame) -> pa.Table:
+    """Convert a frame column by column; a column of mixed types becomes text."""
+    _once([str(name) for name in frame.columns])
+    columns: dict[str, pa.Array] = {}
+    for name in frame.columns:
+        values = frame[name]
+        try:
+            columns[str(name)] = pa.array(values, from_pandas=True)
+        except (pa.ArrowException, OverflowError):
+            columns[str(name)] = pa.array([None if is_missing(v) else as_text(v) for v in values], pa.string())
+    return pa.table(columns)
+
+
+def _once(names: list[str]) -> None:
+    counts = Counter(names)
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    if repeated:
+        raise PoolError(f"column {repeated[0]!r} is there {counts[repeated[0]]} times; name each column once")
+
+
+def plain(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Undo dictionary encoding, so that frames hold plain values."""
+    return column.astype(column.cat.categories.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else column

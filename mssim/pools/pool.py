@@ -1,0 +1,242 @@
+"""Pools: recorded answers of several models to the same questions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim._validation import choose_from, whole_number
+from mssim.errors import PoolError
+from mssim.pools.arrays import PoolArrays
+from mssim.pools.arrow import plain, table_from_frame
+from mssim.pools.assemble import assemble
+from mssim.pools.conditions import Where, conditions, matches
+from mssim.pools.folder import current, folder_update, write_info
+from mssim.pools.long_table import long_tables, write_samples
+from mssim.pools.quality import oddities
+from mssim.pools.row_blocks import RowBlock, blocks_of
+from mssim.pools.rows import gather
+
+__all__ = [
+    "Pool",
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pool(PoolArrays):
+    """Recorded answers, as arrays; immutable.
+
+    Make one with `load_pool` or `Pool.from_frame`.
+
+    Attributes
+    ----------
+    models : tuple of str
+        In the order in which the table names them.
+    questions : DataFrame, one row per question; take a copy to change it
+        `question_id` and every column that is constant within a question (truth, cluster, topic, ...).
+    codes : ndarray of int16, shape (n_models, n_questions, n_samples)
+        Answer class of each sample, numbered within its question; -1 = no answer.
+    lengths : ndarray of int32, shape (n_models, n_questions)
+        Recorded samples; codes beyond them mean nothing.
+    class_offsets : ndarray of int64, shape (n_questions + 1,)
+        Classes of question q are rows class_offsets[q] to class_offsets[q + 1] of the next two.
+    class_correct : ndarray of bool, shape (n_classes,)
+    class_labels : pyarrow.Array of text, shape (n_classes,)
+    numbers : mapping of str to ndarray of float64, each of the shape of codes
+        Recorded numbers per sample: score, confidence, cost, latency, input_tokens, output_tokens.
+    extra : pyarrow.Table
+        All other columns per sample, models first, then questions, then samples.
+    info : mapping
+        What pool.json says: title, source, licence, settings, grader, synthetic, ...
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mssim import Pool
+    >>> frame = pd.DataFrame({
+    ...     "question_id": ["q1"] * 4, "model": ["a", "a", "b", "b"], "sample_index": [0, 1, 0, 1],
+    ...     "answer": ["7", "8", "7", None], "truth": "7",
+    ... })
+    >>> pool = Pool.from_frame(frame)
+    >>> pool
+    Pool(1 question, 2 models, 2 samples each: a, b)
+    >>> pool.codes[1, 0].tolist()
+    [0, -1]
+    """
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, *, where: Where | None = None, info: Mapping[str, Any] | None = None
+    ) -> Pool:
+        """Make a pool from a long frame, one row per sample.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns question_id, model, sample_index, answer and one of correct and truth; further columns are kept.
+            A missing or blank answer is "no answer".
+        where : mapping or sequence of (column, operator, value), optional
+            Rows to take, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
+        info : mapping, optional
+            Title, source, licence and the like, kept in pool.json.
+
+        Raises
+        ------
+        PoolError
+            If a column is missing or the rows contradict each other; the message names row and remedy.
+        """
+        return from_blocks(blocks_of([table_from_frame(frame)]), where, info or {})
+
+    def select(
+        self,
+        *,
+        models: Sequence[str] | None = None,
+        questions: Iterable[str] | None = None,
+        where: Where | None = None,
+        min_samples: int = 0,
+    ) -> Pool:
+        """Take part of the pool; draws of what stays are the same as before.
+
+        Parameters
+        ----------
+        models : sequence of str, optional
+            Models to keep, in this order.
+        questions : iterable of str, optional
+            Ids of the questions to keep.
+        where : mapping or sequence of (column, operator, value), optional
+            Conditions on columns of questions or of samples.
+        min_samples : int, default 0
+            Keep the questions for which every kept model has at least this many samples.
+        """
+        min_samples = whole_number("min_samples", min_samples, 0, 2**31)
+        pool = self
+        per_sample = [c for c in conditions(where) if c[0] not in self.questions.columns]
+        if per_sample:
+            pool = from_blocks(blocks_of(long_tables(pool)), per_sample, pool.info)
+        per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
+        keep = matches(table_from_frame(pool.questions), per_question)
+        if questions is not None:
+            wanted = {str(question) for question in questions}
+            unknown = sorted(wanted - set(pool.question_ids))
+            if unknown:
+                raise PoolError(f"no question {unknown[0]!r}; {choose_from(unknown[0], pool.question_ids)}")
+            keep &= pool.questions["question_id"].isin(wanted).to_numpy()
+        rows = np.array([pool.model_index(model) for model in (pool.models if models is None else models)], dtype=int)
+        if rows.size == 0 or np.unique(rows).size < rows.size:
+            raise PoolError(f"models={list(models or [])!r}: name each model to keep once")
+        keep &= (pool.lengths[rows] >= min_samples).all(axis=0)
+        if not keep.any():
+            raise PoolError(f"no question is left; the pool has {len(keep)}, the conditions exclude all of them")
+        return pool._take(rows, np.nonzero(keep)[0])
+
+    def _take(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> Pool:
+        chosen = np.ix_(models, questions)
+        lengths = self.lengths[chosen]
+        width = int(lengths.max(initial=0))
+        counts = np.diff(self.class_offsets)[questions]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        classes = np.repeat(self.class_offsets[questions] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return replace(
+            self,
+            models=tuple(self.models[i] for i in models),
+            questions=self.questions.iloc[questions].reset_index(drop=True),
+            codes=np.ascontiguousarray(self.codes[:, :, :width][chosen]),
+            lengths=lengths,
+            class_offsets=offsets,
+            class_correct=self.class_correct[classes],
+            class_labels=self.class_labels.take(pa.array(classes)),
+            numbers={n: np.ascontiguousarray(values[:, :, :width][chosen]) for n, values in self.numbers.items()},
+            extra=self.extra.take(pa.array(self._rows(*chosen))) if self.extra.num_columns else self.extra,
+        )
+
+    def _rows(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> NDArray[np.int64]:
+        """Rows of `extra` that belong to models and questions, given as an open mesh."""
+        flat = self.lengths.ravel().astype(np.int64)
+        starts = (np.cumsum(flat) - flat).reshape(self.lengths.shape)[models, questions].ravel()
+        lengths = self.lengths[models, questions].ravel().astype(np.int64)
+        return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+
+    def describe(self) -> pd.DataFrame:
+        """One row per model: questions, samples per question, and what the samples are like.
+
+        Returns
+        -------
+        DataFrame
+            model; questions (with at least one sample); samples_min, samples_median, samples_max per such question;
+            no_answer, share of samples without an answer; distinct_answers, mean number per question; accuracy of a
+            single sample; top_share, mean share of the most frequent answer.
+        """
+        rows = []
+        for m, model in enumerate(self.models):
+            asked = self.lengths[m] > 0
+            lengths = self.lengths[m][asked]
+            counts = self.class_counts(model)
+            right = self._sums(np.where(self.class_correct, counts, 0))[asked]
+            several = np.diff(self.class_offsets) > 0
+            top = np.zeros(asked.size, np.int64)
+            top[several] = np.maximum.reduceat(counts, self.class_offsets[:-1][several]) if several.any() else 0
+            rows.append(
+                {
+                    "model": model,
+                    "questions": int(asked.sum()),
+                    "samples_min": int(lengths.min()),
+                    "samples_median": float(np.median(lengths)),
+                    "samples_max": int(lengths.max()),
+                    "no_answer": (int(self.lengths[m].sum()) - int(counts.sum())) / int(self.lengths[m].sum()),
+                    "distinct_answers": np.mean(self._sums(counts > 0)[asked]),
+                    "accuracy": float(np.mean(right / lengths)),
+                    "top_share": float(np.mean(top[asked] / lengths)),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the long frame, one row per sample, that `from_frame` reads."""
+        frame: pd.DataFrame = pa.concat_tables(long_tables(self)).to_pandas()
+        return frame.apply(plain)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the pool folder: samples.parquet, questions.parquet, pool.json.
+
+        The folder appears whole or not at all. With `overwrite` it replaces an existing pool; other files in the folder
+        stay.
+        """
+        target = Path(path)
+        if target.exists() and not overwrite:
+            raise PoolError(f"{target} exists already; choose another path or pass overwrite=True")
+        if target.exists() and not current(target, "pool.json").is_file():
+            raise PoolError(f"{target} is not a pool folder, so it is not overwritten; choose another path")
+        with folder_update(target) as part:
+            write_samples(self, part / "samples.parquet")
+            pa.parquet.write_table(table_from_frame(self.questions), part / "questions.parquet", compression="zstd")
+            counts = {"questions": len(self.questions), "models": len(self.models), "samples": int(self.lengths.sum())}
+            write_info(part, target, {**self.info, "counts": counts})
+
+    def warnings(self) -> list[str]:
+        """What a reader of results from this pool should know; `load_pool` warns of each."""
+        return oddities(self)
+
+    def __repr__(self) -> str:
+        low, high = int(self.lengths.min()), int(self.lengths.max())
+        n = len(self.questions)
+        each = f"{high}" if low == high else f"{low} to {high}"
+        plural = "" if n == 1 else "s"
+        models = "" if len(self.models) == 1 else "s"
+        shown = ", ".join(self.models[:4]) + (", ..." if len(self.models) > 4 else "")
+        return f"Pool({n} question{plural}, {len(self.models)} model{models}, {each} samples each: {shown})"
+
+
+def from_blocks(
+    blocks: Iterable[RowBlock], where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
+) -> Pool:
+    """Make a pool from blocks of a long table, as `Pool.from_frame` does, and a table of questions."""
+    return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))

@@ -1,0 +1,165 @@
+"""From blocks of a long table to arrays with an entry per row.
+
+A block is forgotten once its rows are checked and are a few small numbers each: codes of model, question and answer,
+the index of the sample, and whether it is right.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mssim.errors import PoolError
+from mssim.pools.arrow import Codes, Names, Texts, text_codes
+from mssim.pools.column_roles import Columns
+from mssim.pools.conditions import Conditions, Where
+from mssim.pools.row_blocks import Origin, RowBlock
+from mssim.pools.row_checks import (
+    NUMBERS,
+    PER_SAMPLE,
+    REQUIRED,
+    names_of,
+    numbers_of,
+    question_ids_of,
+    require_columns,
+    right_of,
+    sample_indices,
+    with_text_keys,
+)
+
+__all__ = ["Rows", "gather"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of all blocks, in the order in which they stand in the files."""
+
+    models: list[str]
+    question_ids: list[str]
+    answers: pa.Array
+    model: Codes
+    question: Codes
+    index: Codes
+    answer: Codes  # -1 = none
+    right: NDArray[np.bool_]
+    numbers: dict[str, list[NDArray[np.float64]]]  # per block
+    questions: pa.Table  # columns that describe questions
+    extra: pa.Table
+    origins: list[Origin]
+
+    def name(self, row: int) -> str:
+        """Say which row of which file it is, and whose sample."""
+        starts = np.cumsum([0, *(origin.n_rows for origin in self.origins)])
+        block = bisect_right(starts.tolist(), row) - 1
+        where = self.origins[block].name(row - int(starts[block]))
+        return _named(where, self.question_ids[self.question[row]], self.models[self.model[row]], int(self.index[row]))
+
+
+def _named(where: str, question: str, model: str, index: int) -> str:
+    return f"{where} (question {question!r}, model {model!r}, sample_index {index})"
+
+
+def gather(blocks: Iterable[RowBlock], where: Where | None, questions: pa.Table | None) -> Rows:
+    """Take the rows of all blocks that fulfil the conditions, and check each.
+
+    Parameters
+    ----------
+    blocks : iterable of RowBlock
+    where : optional
+        Conditions on rows.
+    questions : pyarrow.Table, optional
+        One row per question, in the order of the pool; without it, columns that are constant within every question
+        describe them.
+    """
+    gathering = _Gathering(questions)
+    conditions = Conditions(where)
+    for block in blocks:
+        gathering.require_columns(block)
+        chosen = block.choose(conditions.mask(block.table)) if conditions else block
+        if chosen.table.num_rows:
+            gathering.add(chosen)
+    conditions.require_use()
+    return gathering.rows()
+
+
+class _Gathering:
+    """What is known after some blocks."""
+
+    def __init__(self, questions: pa.Table | None) -> None:
+        known = None if questions is None else question_ids_of(questions)
+        self.known = known
+        self.models, self.questions, self.answers = Names(), Names(known or ()), Texts()
+        self.columns = Columns(None if questions is None else questions.column_names, PER_SAMPLE)
+        self.parts: dict[str, list[Any]] = {name: [] for name in ("model", "question", "index", "answer", "right")}
+        self.numbers: dict[str, list[NDArray[np.float64]]] = {}
+        self.origins: list[Origin] = []
+        self.names: list[str] | None = None
+        self.first_file = ""
+
+    def require_columns(self, block: RowBlock) -> None:
+        """Refuse a block without the columns that a pool needs, or with others than the first."""
+        names = block.table.column_names
+        if self.names is None:
+            require_columns(names)
+            self.names, self.first_file = names, block.origin.file
+        for one in sorted(set(names) ^ set(self.names)):
+            having, lacking = self.first_file, block.origin.file
+            if one in names:
+                having, lacking = lacking, having
+            raise PoolError(f"{having} has a column {one!r} and {lacking} has none; give all files the same columns")
+
+    def add(self, block: RowBlock) -> None:
+        """Check the rows of a block and keep what a pool needs of them."""
+        table = with_text_keys(block.table)
+        model = names_of(table, "model", self.models, block.origin)
+        question = names_of(table, "question_id", self.questions, block.origin)
+        self._require_known()
+        index = sample_indices(table, block.origin)
+        answer, texts = text_codes(table["answer"])
+        self.answers.add(texts)
+
+        def name(row: int) -> str:
+            ids, models = self.questions.to_list(), self.models.to_list()
+            return _named(block.origin.name(row), ids[question[row]], models[model[row]], int(index[row]))
+
+        right = right_of(table, answer, texts, name)
+        for number in [n for n in NUMBERS if n in table.column_names]:
+            self.numbers.setdefault(number, []).append(numbers_of(table, number, answer, name))
+        given = {"model": model, "question": question, "index": index, "answer": answer, "right": right}
+        for key, values in given.items():
+            self.parts[key].append(values)
+        others = [n for n in table.column_names if n not in (*REQUIRED, *NUMBERS, "correct")]
+        self.columns.add(table.select(others), question)
+        self.origins.append(block.origin)
+
+    def _require_known(self) -> None:
+        if self.known is not None and len(self.questions) > len(self.known):
+            unknown = self.questions.to_list()[len(self.known)]
+            raise PoolError(f"questions.parquet does not fit: question {unknown!r} of samples.parquet is not in it")
+
+    def rows(self) -> Rows:
+        """Put the blocks together."""
+        if not self.origins:
+            raise PoolError(
+                "the pool is empty: no row is there, or none fulfils the conditions; give one row per sample"
+            )
+        questions, extra = self.columns.split()
+        answer, answers = self.answers.joined(self.parts.pop("answer"))
+        whole = {key: np.concatenate(self.parts.pop(key)) for key in list(self.parts)}
+        return Rows(
+            models=self.models.to_list(),
+            question_ids=self.questions.to_list(),
+            answers=answers,
+            answer=answer,
+            numbers=self.numbers,
+            questions=questions,
+            extra=extra,
+            origins=self.origins,
+            **whole,
+        )

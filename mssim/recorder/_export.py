@@ -1,0 +1,248 @@
+"""From the journal of a recording to the files of its pool; can be repeated at any time."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+
+import mssim
+from mssim.errors import PoolError, RecordError
+from mssim.pools.arrow import table_from_frame
+from mssim.pools.folder import current, folder_update, read_info, write_info
+from mssim.recorder.journal import Journal
+
+if TYPE_CHECKING:
+    from mssim.grading import Grading
+
+CACHE = "equivalence.sqlite"
+_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # of a row group, all of which is in memory while it is written
+_KEY = ("question_id", "model", "sample_index")
+_RECORDED = ["text", "finish_reason", "confidence", "mean_logprob", "input_tokens", "output_tokens", "cost", "latency"]
+_RECORDED += ["request_input_tokens", "request_output_tokens", "request_samples"]
+_RECORDED += ["served_model", "fingerprint", "request_id", "time"]
+_TOKENS = (
+    "input_tokens and output_tokens are those of the sample's own request. Where a request asked for several samples "
+    "they are not known per sample: request_input_tokens and request_output_tokens are those of the whole request, "
+    "which brought request_samples samples, and cost is shared evenly among these"
+)
+
+
+def export(
+    folder: str | os.PathLike[str], *, rule: str | None = None, progress: Callable[[int, int], None] | None = None
+) -> Grading | None:
+    """Write samples.parquet, questions.parquet and pool.json from the journal in a folder, all or none.
+
+    Columns that were added to samples.parquet, and what was added to pool.json, stay. A journal without samples writes
+    nothing. Works while another process records.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of a recording.
+    rule : str, optional
+        Grade by this rule, see `mssim.grading.parse_rule`. Without it a pool that was graded before is graded by the
+        same rule.
+    progress : function of (done, total), optional
+        Called while it is graded.
+
+    Returns
+    -------
+    Grading, optional
+
+    Raises
+    ------
+    MssimError
+        If grading fails, or the earlier rule is code of the user's, which is run only where they name it. The files of
+        the pool are as they were.
+    """
+    with Journal(Path(folder)) as journal:
+        return export_journal(journal, Path(folder), rule, progress)
+
+
+def export_journal(
+    journal: Journal,
+    folder: Path,
+    rule: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Grading | None:
+    """Export from an open journal."""
+    from mssim.grading import grade_file, parse_rule
+
+    if not journal.any_sample("1"):
+        return None
+    info = read_info(folder) if current(folder, "pool.json").exists() else {}
+    info.pop("files", None)
+    rule = rule or _rule_again(info, folder)
+    chosen = None if rule is None else parse_rule(rule)  # before all texts are written
+    carried = _carried(folder)
+    grading = None
+    with folder_update(folder) as part:
+        samples, recorded = part / "samples.parquet", part / "recorded.parquet"
+        rows = _write_samples(journal, recorded, carried)
+        questions = table_from_frame(pd.DataFrame(journal.questions(), dtype=object))
+        pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
+        if chosen is None:
+            recorded.rename(samples)
+        else:
+            grading = grade_file(recorded, samples, questions, chosen, cache=folder / CACHE, progress=progress)
+            info["grader"] = grading.describe()
+            recorded.unlink()
+        info = {"source": f"recorded with mssim {mssim.__version__}", **info, **_describe(journal)}
+        info["counts"] = {"questions": questions.num_rows, "models": len(info["models"]), "samples": rows}
+        write_info(part, folder, info)
+    return grading
+
+
+def is_exported(journal: Journal, folder: Path) -> bool:
+    """Whether the files of the pool hold all that is in the journal."""
+    try:
+        info = read_info(folder)
+    except PoolError:
+        return False
+    failed = sum(number for _, _, number in journal.reasons())
+    known = (info.get("counts", {}).get("samples"), info.get("failed_samples"))
+    # A change that was cut off before its files were in place lies in a folder inside: it is written again.
+    in_place = all(current(folder, name).parent == folder for name in ("samples.parquet", "pool.json"))
+    return known == (journal.count(), failed) and in_place and (folder / "samples.parquet").exists()
+
+
+def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
+    grader = info.get("grader", {})
+    if not isinstance(grader, dict):
+        raise RecordError(f"{folder}: grader={grader!r:.100} in pool.json; take it out, and grade again")
+    rule = grader.get("rule")
+    if rule is None and "answer" in _columns(folder):
+        raise RecordError(
+            f"{folder}: its samples.parquet has answers that `mssim grade` did not write, and would lose them: run "
+            f"`mssim grade {folder} --rule RULE`, or drop the column"
+        )
+    if rule is not None and str(rule).startswith("python="):
+        raise RecordError(
+            f"{folder} was graded by {rule}, code that is run only where you name it: "
+            f"run `mssim grade {folder} --rule {rule}`"
+        )
+    return None if rule is None else str(rule)
+
+
+def _carried(folder: Path) -> pd.DataFrame | None:
+    """Columns that were added to samples.parquet since the last export (scores, for instance), by sample."""
+    added = [name for name in _columns(folder) if name not in (*_KEY, *_RECORDED, "answer", "correct", "extracted")]
+    if not added:
+        return None
+    with _readable(folder) as path:
+        frame: pd.DataFrame = pa.parquet.read_table(path, columns=[*_KEY, *added]).to_pandas().set_index(list(_KEY))
+    if not frame.index.is_unique:
+        raise RecordError(f"{path} has several rows for one sample; drop the repeated ones, or take it away")
+    return frame
+
+
+def _columns(folder: Path) -> list[str]:
+    with _readable(folder) as path:
+        return list(pa.parquet.read_schema(path).names) if path.exists() else []
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[Path]:
+    path = current(folder, "samples.parquet")
+    try:
+        yield path
+    except (pa.ArrowException, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecordError(f"{path} cannot be read ({reason}); take it away, and it is written anew") from error
+
+
+def _describe(journal: Journal) -> dict[str, Any]:
+    models, period, info = journal.models(), journal.period(), journal.info()
+    described: dict[str, Any] = {
+        **info["pool"],
+        "models": {
+            name: {
+                **known["identity"],
+                "server": known["server"],
+                "samples_per_request": known["samples_per_request"],
+            }
+            for name, known in models.items()
+        },
+        "recorded": [
+            datetime.datetime.fromtimestamp(t, datetime.UTC).isoformat(timespec="seconds") for t in period or ()
+        ],
+        "failed_samples": sum(number for _, _, number in journal.reasons()),
+        "tokens": _TOKENS,
+    }
+    if info["prices"]:
+        described["prices"] = info["prices"]
+    return described
+
+
+def _write_samples(journal: Journal, path: Path, carried: pd.DataFrame | None) -> int:
+    recorded = _schema(journal)
+    added = pa.schema([]) if carried is None else pa.Schema.from_pandas(carried, preserve_index=False)
+    schema = pa.unify_schemas([recorded, added.remove_metadata()])
+    rows = 0
+    with pa.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in _batches(journal):
+            table = pa.Table.from_pylist(batch, recorded)
+            if carried is not None:
+                keys = pd.MultiIndex.from_arrays([table[name].to_pandas() for name in _KEY])
+                columns = pa.Table.from_pandas(carried.reindex(keys), added, preserve_index=False)
+                table = pa.table([*table.columns, *columns.columns], schema)
+            writer.write_table(table)
+            rows += len(batch)
+    return rows
+
+
+def _schema(journal: Journal) -> pa.Schema:
+    several = journal.any_sample("r.choices > 1")
+    # Votes need the confidence of every sample: where some lack it, it goes by another name.
+    confidence = "confidence" if not journal.any_sample("s.confidence IS NULL AND s.text <> ''") else "mean_logprob"
+    asked = journal.any_sample("s.confidence IS NOT NULL")
+    fields: dict[str, pa.DataType] = {"question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64()}
+    fields["text"] = pa.string()
+    fields |= {"finish_reason": pa.string(), **({confidence: pa.float64()} if asked else {})}
+    fields |= {"input_tokens": pa.int64(), "output_tokens": pa.int64()}
+    if several:
+        fields |= dict.fromkeys(("request_input_tokens", "request_output_tokens", "request_samples"), pa.int64())
+    if journal.any_sample("r.cost IS NOT NULL"):
+        fields["cost"] = pa.float64()
+    fields |= {"latency": pa.float64(), "served_model": pa.string(), "fingerprint": pa.string()}
+    fields |= {"request_id": pa.string(), "time": pa.timestamp("ms", "UTC")}
+    return pa.schema(list(fields.items()))
+
+
+def _batches(journal: Journal) -> Iterator[list[dict[str, Any]]]:
+    """Yield rows in the order of a pool, so many at a time that neither their number nor their text grows large."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for cell in journal.cells():
+        for sample in journal.samples(cell):
+            batch.append({"question_id": cell.question, "model": cell.model, **_row(sample)})
+            size += len(sample["text"])
+            if len(batch) >= _MOST_ROWS or size >= _MOST_TEXT:
+                yield batch
+                batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _row(sample: dict[str, Any]) -> dict[str, Any]:
+    alone = sample["choices"] == 1
+    row = {name: sample[name] for name in ("sample_index", "finish_reason", "latency", "request_id")}
+    row |= {name: sample[name] for name in ("served_model", "fingerprint")}
+    # Half a surrogate pair, which the journal keeps, has no place in a file of Unicode text.
+    row["text"] = sample["text"].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    row["confidence"] = row["mean_logprob"] = sample["confidence"]
+    row["input_tokens"] = sample["input_tokens"] if alone else None
+    row["output_tokens"] = sample["request_output_tokens"] if alone else sample["output_tokens"]
+    row["request_input_tokens"], row["request_output_tokens"] = sample["input_tokens"], sample["request_output_tokens"]
+    row["request_samples"] = sample["choices"]
+    row["cost"] = None if sample["cost"] is None else sample["cost"] / sample["choices"]
+    row["time"] = datetime.datetime.fromtimestamp(sample["time"], datetime.UTC)
+    return row

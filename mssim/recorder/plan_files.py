@@ -1,0 +1,222 @@
+"""Plans from a command line or a TOML file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mssim._validation import choose_from
+from mssim.errors import MssimError
+from mssim.recorder.plan import ModelPlan, Plan, Server, check_text
+from mssim.recorder.prices import check_keys, check_table, read_toml
+
+__all__ = ["plan_from_options", "read_plan"]
+
+_PER_MODEL = ("samples", "samples_per_request", "template", "system", "logprobs", "seed")
+_INFO = ("title", "source", "licence")
+
+
+def plan_from_options(
+    models: Sequence[str],
+    *,
+    base_url: str,
+    samples: int,
+    samples_per_request: int = 1,
+    template: Path | None = None,
+    system: Path | None = None,
+    settings: Sequence[str] = (),
+    logprobs: bool = False,
+    seed: int | None = None,
+    key_env: str | None = None,
+    concurrency: int = 32,
+    timeout: float = 600.0,
+    prices: Path | None = None,
+) -> Plan:
+    """Make the plan that a command line says: models of one server, all asked alike.
+
+    Parameters
+    ----------
+    models : sequence of str
+        NAME or NAME=MODEL_ID.
+    settings : sequence of str
+        KEY=VALUE, where VALUE is JSON or else text: ``temperature=0.7``, ``stop=["END"]``, ``reasoning_effort=low``;
+        ``top_p=null`` is not sent.
+    template, system : Path, optional
+        Text files; one line break at the end of the file is not sent.
+    others
+        See `Server`, `ModelPlan` and `Plan`.
+
+    Examples
+    --------
+    >>> plan = plan_from_options(["small=org/Small-7B"], base_url="http://127.0.0.1:8000/v1", samples=512)
+    >>> plan.models[0].model_id, dict(plan.models[0].settings)
+    ('org/Small-7B', {'temperature': 1.0})
+    """
+    server = Server(base_url, key_env=key_env, concurrency=concurrency, timeout=timeout)
+    asked: dict[str, Any] = {
+        "samples": samples,
+        "samples_per_request": samples_per_request,
+        "settings": _settings_from_options(settings),
+        "template": None if template is None else _read_text("template", template),
+        "system": None if system is None else _read_text("system", system),
+        "logprobs": logprobs,
+        "seed": seed,
+    }
+    named = [_name_and_id(text) for text in models]
+    plans = tuple(ModelPlan(name, model_id, server, **asked) for name, model_id in named)
+    return Plan(plans, prices=None if prices is None else _present("prices", prices))
+
+
+def _name_and_id(text: str) -> tuple[str, str]:
+    name, equals, model_id = (part.strip() for part in text.partition("="))
+    if not name or (equals and not model_id):
+        raise MssimError(f"model {text!r}; write NAME or NAME=MODEL_ID")
+    return name, model_id or name
+
+
+def _settings_from_options(given: Sequence[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not name or not equals:
+            raise MssimError(f"setting {text!r}; write KEY=VALUE, e.g. temperature=0.7")
+        if name in settings:
+            raise MssimError(f"setting {name!r} is there twice; give it once")
+        settings[name] = _json_or_text(name, value)
+    return settings
+
+
+def _json_or_text(name: str, text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=float)  # NaN and Infinity: numbers, which are refused later
+    except (ValueError, RecursionError):
+        if text.lstrip().startswith(("[", "{", '"')):  # a shell that took the quotes away
+            raise MssimError(f"setting {name}={text!r} is not whole JSON; put it in single quotes") from None
+        return text
+
+
+def read_plan(path: str | os.PathLike[str], *, samples: int | None = None) -> Plan:
+    """Read a plan for several models and servers.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file::
+
+            samples = 512                # for all models; what a model says itself goes first
+            samples_per_request = 8
+            template = "prompt.txt"      # paths are relative to this file
+            system = "system.txt"
+            logprobs = true
+            seed = 7
+            prices = "prices.toml"
+            [pool]                       # for pool.json
+            title = "..."
+            [settings]                   # for all models; "null" stands for a setting that is not sent
+            temperature = 1.0
+            [servers.local]
+            base_url = "http://127.0.0.1:8000/v1"
+            key_env = "MY_KEY"
+            [models.llama]
+            server = "local"             # may be left out if there is one server
+            model_id = "meta-llama/Llama-3.1-8B-Instruct"    # default: the name
+            settings = {max_tokens = 512}
+
+        A template or system text of "" is that of no file: the default template, no system message.
+    samples : int, optional
+        Goes before all that the file says.
+
+    Raises
+    ------
+    MssimError
+        If a file is missing or damaged, a key is unknown or a value is none; the message names file and key.
+    """
+    given = read_toml(Path(path))
+    try:
+        return _plan_of(given, Path(path).parent, samples)
+    except MssimError as error:
+        raise MssimError(f"{path}: {error}") from error
+
+
+def _plan_of(given: Mapping[str, Any], folder: Path, samples: int | None) -> Plan:
+    tables = ("pool", "settings", "servers", "models")
+    check_keys("", given, (*_PER_MODEL, "prices", *tables))
+    pool, settings, servers, models = (check_table(name, given.get(name, {})) for name in tables)
+    check_keys("pool", pool, _INFO)
+    for name, value in pool.items():
+        check_text(f"pool.{name}", value)
+    known = {name: _server(f"servers.{name}", one) for name, one in servers.items()}
+    shared = {name: given[name] for name in _PER_MODEL if name in given}
+    shared["settings"] = settings
+    plans = tuple(_model(name, one, shared, known, folder, samples) for name, one in models.items())
+    prices = given.get("prices")
+    return Plan(plans, pool, None if prices is None else _present("prices", folder / _file_name("prices", prices)))
+
+
+def _server(where: str, given: Any) -> Server:
+    check_keys(where, check_table(where, given), ("base_url", "key_env", "concurrency", "timeout"))
+    try:
+        return Server(**{"base_url": None, **given})
+    except MssimError as error:
+        raise MssimError(f"{where}: {error}") from error
+
+
+def _model(
+    name: str, given: Any, shared: Mapping[str, Any], servers: Mapping[str, Server], folder: Path, samples: int | None
+) -> ModelPlan:
+    where = f"models.{name}"
+    check_keys(where, check_table(where, given), ("server", "model_id", "settings", *_PER_MODEL))
+    settings = shared["settings"] | check_table(f"{where}.settings", given.get("settings", {}))
+    options = {"model_id": name, **shared, **given}
+    options["settings"] = {key: None if value == "null" else value for key, value in settings.items()}
+    try:
+        options["server"] = _chosen_server(options.get("server"), servers)
+        if samples is not None:
+            options["samples"] = samples
+        if "samples" not in options:
+            raise MssimError("samples is missing; say how many per question, here, for all models or with --samples")
+        for key in ("template", "system"):
+            file = _file_name(key, options.get(key, ""))
+            options[key] = _read_text(key, folder / file) if file else None
+        return ModelPlan(name=name, **options)
+    except MssimError as error:
+        raise MssimError(f"{where}: {error}") from error
+
+
+def _chosen_server(name: Any, servers: Mapping[str, Server]) -> Server:
+    if name is None and len(servers) == 1:
+        return next(iter(servers.values()))
+    if not servers:
+        raise MssimError("the plan has no server; write a table [servers.NAME] with base_url")
+    if not isinstance(name, str) or name not in servers:
+        said = "server is missing" if name is None else f"server={name!r}"
+        raise MssimError(
+            f"{said}; {choose_from(str(name or ''), servers)}; each is a table [servers.NAME] with base_url"
+        )
+    return servers[name]
+
+
+def _file_name(key: str, given: Any) -> str:
+    if not isinstance(given, str) or "\0" in given:
+        raise MssimError(f"{key}={given!r}; give the name of a file, relative to the plan")
+    return given
+
+
+def _present(key: str, path: Path) -> Path:
+    if not path.is_file():
+        raise MssimError(f"{key}: {path} is no file; give the path of one")
+    return path
+
+
+def _read_text(key: str, path: Path) -> str:
+    try:
+        text = _present(key, path).read_text(encoding="utf-8-sig").removesuffix("\n")  # which editors put there
+    except (OSError, UnicodeDecodeError) as error:
+        raise MssimError(f"{key}: {path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not text.strip():
+        raise MssimError(f"{key}: {path} is empty; write the text or leave it out")
+    return text

@@ -1,0 +1,144 @@
+"""Prompts: templates that are filled with the columns of a question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from mssim._validation import choose_from
+from mssim.errors import MssimError
+from mssim.questions import _missing, _text
+
+# A placeholder is a name in double braces; \boxed{}, {x} and {{x + y}} are text.
+_PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
+
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def default_template(columns: Iterable[str]) -> str:
+    """Return what is asked where no template is given: the question, and its choices where there are any.
+
+    Examples
+    --------
+    >>> default_template(["question_id", "question", "truth"])
+    '{{question}}'
+    """
+    return "{{question}}\n\n{{choices}}" if "choices" in columns else "{{question}}"
+
+
+def check_template(template: str, columns: Sequence[str]) -> None:
+    """Refuse a template without a placeholder, or with one that is no column of the questions or is their truth.
+
+    Examples
+    --------
+    >>> check_template("{{topics}}", ["question", "truth", "topic"])
+    Traceback (most recent call last):
+    ...
+    mssim.errors.MssimError: {{topics}}: no such column; did you mean 'topic'? choose from 'question', 'topic'
+    """
+    names = _parts(template)[1::2]
+    if not names:
+        raise MssimError(
+            "the template has no placeholder, so all questions would read alike; write {{question}} where it belongs"
+        )
+    _check_names(names, columns)
+
+
+def _check_names(names: Iterable[str], columns: Sequence[str]) -> None:
+    for name in names:
+        if name == "truth":
+            raise MssimError("{{truth}} would tell the model the right answer; take it out of the template")
+        if name not in columns:
+            allowed = choose_from(name, [column for column in columns if column != "truth"])
+            raise MssimError(f"{{{{{name}}}}}: no such column; {allowed}")
+
+
+def check_prompts(template: str, system: str | None, questions: pa.Table) -> None:
+    """Check before anything is asked that `messages` can be made of every question.
+
+    Raises
+    ------
+    MssimError
+        What `check_template` refuses, a question without a value that a placeholder needs, or with too many choices.
+    """
+    columns = questions.column_names
+    check_template(template, columns)
+    names = [*_parts(template)[1::2], *_parts(system or "")[1::2]]
+    _check_names(names, columns)
+    needed = questions.select(list(dict.fromkeys(["question_id", *names])))
+    for row in needed.to_pylist():
+        for name in needed.column_names:
+            _value(name, row)
+
+
+def render(template: str, row: Mapping[str, Any]) -> str:
+    r"""Put the values of one question in the placeholders of a template that `check_template` accepts.
+
+    Parameters
+    ----------
+    template : str
+        ``{{column}}`` stands for the value of a column, ``{{choices}}`` for lines "A. ...", "B. ..."; single braces and
+        all else stay as they are.
+    row : mapping
+        One row of `read_questions`.
+
+    Returns
+    -------
+    str
+        Values are put in as they are: a placeholder within one is text.
+
+    Raises
+    ------
+    MssimError
+        If the question lacks a value, or has more choices than there are letters.
+
+    Examples
+    --------
+    >>> row = {"question": "Is {{truth}} a word?", "choices": ["yes", "no"]}
+    >>> print(render("{{question}}\n{{choices}}\nPut the letter in \\boxed{}.", row))
+    Is {{truth}} a word?
+    A. yes
+    B. no
+    Put the letter in \boxed{}.
+    """
+    parts = _parts(template)
+    return "".join(part if i % 2 == 0 else _value(part, row) for i, part in enumerate(parts))
+
+
+@lru_cache(maxsize=64)
+def _parts(template: str) -> tuple[str, ...]:
+    """Text, name, text, name, ..., text."""
+    return tuple(_PLACEHOLDER.split(template))
+
+
+def _value(name: str, row: Mapping[str, Any]) -> str:
+    value = row[name]
+    if _missing(value):
+        question = row.get("question_id")
+        raise MssimError(f"question {question!r} has no {name}, but the template puts it in; fill it in or drop it")
+    if name != "choices":
+        return _text(value)
+    if len(value) > len(_LETTERS):
+        raise MssimError(
+            f"question {row.get('question_id')!r} has {len(value)} choices, but there are {len(_LETTERS)} letters; "
+            "write the choices into the question"
+        )
+    return "\n".join(f"{letter}. {choice}" for letter, choice in zip(_LETTERS, value, strict=False))
+
+
+def messages(template: str, system: str | None, row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the messages that ask one question; `system`, if any, comes first and may have placeholders.
+
+    Examples
+    --------
+    >>> messages("{{question}}", None, {"question": "1 + 1 = ?"})
+    [{'role': 'user', 'content': '1 + 1 = ?'}]
+    """
+    asked = [{"role": "user", "content": render(template, row)}]
+    return asked if system is None else [{"role": "system", "content": render(system, row)}, *asked]

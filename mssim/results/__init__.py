@@ -1,0 +1,1 @@
+"""Results: evaluations, comparisons of strategies, and intervals over questions."""

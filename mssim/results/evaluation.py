@@ -1,0 +1,245 @@
+"""Results: per-question expectations of every strategy and budget, and the tables one makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from mssim._files import whole_file
+from mssim._validation import choose_from, whole_number
+from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.pools.arrow import table_from_frame
+from mssim.results.comparison import Comparison
+from mssim.results.intervals import cluster_labels, mean_interval, sign_flip_p_value
+
+__all__ = ["Evaluation"]
+
+SCHEMA = 2
+_PER_QUESTION = ("accuracy", "samples_used", "agreed", "cost")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What `evaluate` found: the expectation over draws, per strategy, budget and question.
+
+    Attributes
+    ----------
+    strategies : tuple of str
+    budgets : ndarray of int64, shape (n_budgets,)
+    questions : DataFrame, one row per question
+    accuracy, samples_used, agreed, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Chance of a right answer; expected samples; chance that a stage or window agreed, or that a rule stopped the
+        sampling; expected cost in the unit of the recorded costs or prices, NaN where neither is known.
+    n_replays : ndarray of int64, shape (n_strategies, n_budgets)
+        Replays behind the accuracy; 0 where it is exact.
+    provenance : mapping
+        Versions, seed, pool fingerprint and settings.
+    """
+
+    strategies: tuple[str, ...]
+    budgets: NDArray[np.int64]
+    questions: pd.DataFrame
+    accuracy: Floats
+    samples_used: Floats
+    agreed: Floats
+    cost: Floats
+    n_replays: NDArray[np.int64]
+    provenance: Mapping[str, Any]
+
+    def to_frame(self, *, confidence_level: float = 0.95, clusters: str | None = None) -> pd.DataFrame:
+        """One row per strategy and budget.
+
+        Parameters
+        ----------
+        confidence_level : float, default 0.95
+        clusters : str, optional
+            Column of the questions whose equal values mark questions that depend on each other; default: the column
+            `cluster` if there is one. ``"question_id"`` treats all questions as independent.
+
+        Returns
+        -------
+        DataFrame
+            strategy, budget (samples allowed per question); accuracy, low, high (mean over questions and its
+            confidence interval); replay_sd (standard deviation of one run's accuracy on these questions); mc_error
+            (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used, agreed and
+            cost (mean per question); method (of accuracy: exact or monte_carlo); n_questions.
+        """
+        labels = self.cluster_labels(clusters)
+        low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
+        replay_sd, mc_error = self._run_scatter()
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        columns = {
+            "strategy": np.repeat(self.strategies, n_budgets),
+            "budget": np.tile(self.budgets, n_strategies),
+            "accuracy": self.accuracy.mean(axis=2).ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "replay_sd": replay_sd.ravel(),
+            "mc_error": mc_error.ravel(),
+            "samples_used": self.samples_used.mean(axis=2).ravel(),
+            "agreed": self.agreed.mean(axis=2).ravel(),
+            "cost": self.cost.mean(axis=2).ravel(),
+            "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
+            "n_questions": n_questions,
+        }
+        return pd.DataFrame(columns)
+
+    def _run_scatter(self) -> tuple[Floats, Floats]:
+        """Standard deviation of one run's accuracy, and of the mean over replays.
+
+        Questions are drawn independently and each outcome is right or wrong, so the variance of a run's accuracy is
+        sum p (1 - p) / Q^2; R / (R - 1) undoes that p is itself a mean over R replays.
+        """
+        exact, replays = self.n_replays == 0, np.maximum(self.n_replays, 1)
+        # A single replay does not tell how far replays scatter.
+        correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
+        variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
+        replay_sd = np.sqrt(correction * variance)
+        return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
+
+    def per_question(self) -> pd.DataFrame:
+        """One row per strategy, budget and question: accuracy, samples_used, agreed, cost, with the questions' columns.
+
+        A column of the questions that has one of these names is called question_accuracy and so on.
+        """
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        frame = pd.DataFrame(
+            {
+                "strategy": np.repeat(self.strategies, n_budgets * n_questions),
+                "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
+                "accuracy": self.accuracy.ravel(),
+                "samples_used": self.samples_used.ravel(),
+                "agreed": self.agreed.ravel(),
+                "cost": self.cost.ravel(),
+            }
+        )
+        described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
+        described = described.rename(columns={name: f"question_{name}" for name in frame.columns})
+        frame.insert(2, "question_id", described.pop("question_id").to_numpy())
+        return frame.join(described.reset_index(drop=True))
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        *,
+        budget: int | tuple[int, int],
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        n_resamples: int = 9999,
+        seed: int = 0,
+    ) -> Comparison:
+        """Compare two strategies question by question; they were given the same draws.
+
+        Parameters
+        ----------
+        a, b : str
+            Names as in `strategies`.
+        budget : int or (int, int)
+            Budget of both, or of a and of b.
+        confidence_level, clusters
+            As in `to_frame`.
+        n_resamples : int, default 9999
+            Sign patterns of the permutation test.
+        seed : int, default 0
+
+        Returns
+        -------
+        Comparison
+        """
+        budgets = budget if isinstance(budget, tuple) else (budget, budget)
+        if len(budgets) != 2:
+            raise BudgetError(f"budget={budget!r}; give one for both strategies, or a pair")
+        budget_a, budget_b = budgets
+        n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
+        seed = whole_number("seed", seed, 0, 2**64 - 1)
+        at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
+        labels = self.cluster_labels(clusters)
+        difference = self.accuracy[at_a] - self.accuracy[at_b]
+        low, high = mean_interval(difference, confidence_level=confidence_level, clusters=labels, bounded=False)
+        noise = sum(self._mc_variance(at) for at in (at_a, at_b))
+        tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
+        return Comparison(
+            a,
+            b,
+            int(budget_a),
+            int(budget_b),
+            float(difference.mean()),
+            float(low),
+            float(high),
+            sign_flip_p_value(difference, clusters=labels, n_resamples=n_resamples, seed=seed),
+            int((~tie & (difference > 0)).sum()),
+            int(tie.sum()),
+            int((~tie & (difference < 0)).sum()),
+            difference.size,
+        )
+
+    def _mc_variance(self, at: tuple[int, int]) -> Floats:
+        accuracy, replays = self.accuracy[at], self.n_replays[at]
+        return accuracy * (1 - accuracy) / replays if replays else np.zeros_like(accuracy)
+
+    def _index(self, strategy: str, budget: int) -> tuple[int, int]:
+        if strategy not in self.strategies:
+            raise StrategyError(f"no strategy {strategy!r} was evaluated; {choose_from(strategy, self.strategies)}")
+        at = np.nonzero(self.budgets == budget)[0]
+        if not at.size:
+            raise BudgetError(f"budget {budget} was not evaluated; choose from {self.budgets.tolist()}")
+        return self.strategies.index(strategy), int(at[0])
+
+    def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
+        """Label of each question's cluster, read off a column as in `to_frame`; None where each is its own."""
+        return cluster_labels(self.questions, column)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write per-question results and provenance to one Parquet file; it appears whole or not at all."""
+        header = {
+            "schema": SCHEMA,
+            "strategies": list(self.strategies),
+            "budgets": self.budgets.tolist(),
+            "n_replays": self.n_replays.tolist(),
+            "provenance": dict(self.provenance),
+        }
+        table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
+        with whole_file(path) as part:
+            pa.parquet.write_table(table, part, compression="zstd", write_page_checksum=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Evaluation:
+        """Read what `save` wrote."""
+        try:
+            table = pa.parquet.read_table(path, page_checksum_verification=True)
+            header = json.loads((table.schema.metadata or {})[b"mssim"])
+            if header["schema"] == SCHEMA:
+                return cls._from_table(table, header)
+        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+            raise MssimError(f"{path}: not a result that mssim saved, or damaged ({error!r:.200})") from error
+        raise MssimError(f"{path}: schema version {header['schema']}; this mssim reads version {SCHEMA}")
+
+    @classmethod
+    def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
+        frame = table.to_pandas()
+        shape = (len(header["strategies"]), len(header["budgets"]), -1)
+        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
+        questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
+        return cls(
+            strategies=tuple(header["strategies"]),
+            budgets=np.array(header["budgets"], dtype=np.int64),
+            questions=questions.reset_index(drop=True),
+            **values,
+            n_replays=np.array(header["n_replays"], dtype=np.int64),
+            provenance=header["provenance"],
+        )
+
+    def __repr__(self) -> str:
+        n_strategies, n_budgets, n_questions = self.accuracy.shape
+        return f"Evaluation({n_strategies} strategies, {n_budgets} budgets, {n_questions} questions)"

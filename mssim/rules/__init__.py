@@ -1,0 +1,1 @@
+"""Rules: strategies, stop rules and votes, independent of any pool."""

@@ -1,0 +1,86 @@
+"""Plans: what a strategy does at given budgets, the blocks it is done in, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.rules.stops import Stop
+from mssim.rules.votes import Vote
+
+__all__ = ["Expected", "Plan", "allocate"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Plan(NamedTuple):
+    """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
+
+    A model that has several turns goes on with its draws where it left off.
+    """
+
+    models: Sequence[str]
+    sizes: Ints  # samples that a stage draws; 0 = left out, as no stage before one that draws can be
+    need: Ints  # votes of the leading answer that stop after this stage
+    vote: Vote | None  # None: right if any draw is right
+    adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
+    stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
+    cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a model has several turns."""
+        return len(set(self.models)) < len(self.models)
+
+    def at(self, budgets: Sequence[int] | Ints) -> Plan:
+        """Return the plan at some of its budgets, given by their numbers."""
+        return self._replace(sizes=self.sizes[:, budgets], need=self.need[:, budgets])
+
+
+class Expected(NamedTuple):
+    """What is expected of a strategy, each [budget, question]."""
+
+    accuracy: Floats
+    samples_used: Floats
+    agreed: Floats
+    cost: Floats
+
+
+def allocate(
+    budgets: Ints, n_models: int, sizes: Sequence[int] | None = None, shares: Sequence[float] | None = None
+) -> Ints:
+    """Share every budget among the models.
+
+    By default ceil(budget / n) each in order until the budget is spent, as in ModelSwitch: the remainder goes to the
+    last model that gets any. With `shares`, ceil(budget x share / sum of shares) each; with `sizes`, at most that many
+    each.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_models, n_budgets)
+
+    Examples
+    --------
+    >>> allocate(np.array([16]), 3).T
+    array([[6, 6, 4]])
+    >>> allocate(np.array([16]), 6).T
+    array([[3, 3, 3, 3, 3, 1]])
+    >>> allocate(np.array([4, 6]), 2, sizes=(1, 5)).T
+    array([[1, 3],
+           [1, 5]])
+    >>> allocate(np.array([3, 9]), 2, shares=(2, 1)).T
+    array([[2, 1],
+           [6, 3]])
+    """
+    if sizes is not None:
+        most = np.array(sizes, dtype=np.int64)[:, None]
+    else:
+        parts = np.ones(n_models) if shares is None else np.array(shares, dtype=float)
+        # Shares such as 0.7 are not what they seem in binary: a hair above a whole number is that number.
+        most = np.ceil(budgets * (parts / parts.sum())[:, None] * (1 - 1e-12)).astype(np.int64)
+    before = np.cumsum(np.broadcast_to(most, (n_models, budgets.size)), axis=0) - most
+    return np.asarray(np.clip(budgets - before, 0, most), dtype=np.int64)

@@ -1,0 +1,72 @@
+"""What is expected of one model alone, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from mssim.kernels import stick_breaking as partitions
+from mssim.rules.stops import votes_to_agree
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_RARE = 1e-18
+
+
+class Law(NamedTuple):
+    """How one model answers."""
+
+    sure: float
+    a: float
+    b: float
+    spread: float
+    silent: float = 0.0
+
+
+def accuracy(law: Law, draws: Ints) -> Floats:
+    """Chance [draw] that the plurality of some draws is right; among tied answers each has the same chance.
+
+    Right draws are beta-binomial, and wrong ones, an Ewens partition, must not outvote them.
+    """
+    return np.array([_accuracy(law, int(k)) for k in draws])
+
+
+def agreement(law: Law, draws: Ints, threshold: float, *, strict: bool) -> Floats:
+    """Chance [draw] that the share of the most frequent answer reaches a threshold."""
+    need = votes_to_agree(draws, threshold, strict=strict)
+    return np.array([_agreement(law, int(k), int(n)) for k, n in zip(draws, need, strict=True)])
+
+
+def _answers(law: Law, k: int) -> Iterator[tuple[int, float]]:
+    """How many of k draws give an answer, and the chance of that."""
+    if law.silent == 0:
+        yield k, 1.0
+        return
+    chances = stats.binom.pmf(np.arange(k + 1), k, 1 - law.silent)
+    yield from ((int(n), float(chances[n])) for n in np.nonzero(chances > _RARE)[0])
+
+
+def _accuracy(law: Law, k: int) -> float:
+    total = 0.0
+    for n, chance in _answers(law, k):
+        if n:
+            unsure = partitions.right_draws(n, law.a, law.b) @ partitions.wins(law.spread, n)
+            total += chance * (law.sure + (1 - law.sure) * unsure)
+    return min(float(total), 1.0)
+
+
+def _agreement(law: Law, k: int, need: int) -> float:
+    if need <= 0 or need > k:
+        return float(need <= 0)
+    total = 0.0
+    for n, chance in _answers(law, k):
+        if n >= need:
+            below = partitions.all_below(law.spread, need, n)
+            split = partitions.right_draws(n, law.a, law.b)[:need] @ below[: n - need : -1]
+            total += chance * (law.sure + (1 - law.sure) * (1 - split))
+    return min(max(float(total), 0.0), 1.0)

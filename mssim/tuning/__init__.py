@@ -1,0 +1,11 @@
+"""Choose strategies on some questions and score the choice on others.
+
+`tune` compares candidates by cross-validation over questions, `grid` lists strategies to compare, and `Tuning` is the
+result.
+"""
+
+from mssim.tuning._tune import tune
+from mssim.tuning.grid import grid
+from mssim.tuning.result import Tuning
+
+__all__ = ["Tuning", "grid", "tune"]

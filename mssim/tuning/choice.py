@@ -1,0 +1,90 @@
+"""Choosing by accuracy: the best candidate within a limit, folds of questions, and what a choice is worth on others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = []
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_SAME = 1e-9  # accuracies, and relative spends, that differ by less differ by rounding
+
+
+class Scores(NamedTuple):
+    """What an evaluation says of the candidates."""
+
+    accuracy: Floats  # [candidate, question]
+    spend: Floats  # [candidate, question]
+    n_replays: Ints  # [candidate]
+
+
+class Choices(NamedTuple):
+    """What was chosen on the outcomes of each run; without runs, on the expectations, as if in one."""
+
+    chosen: Ints  # [run, limit, set], a candidate; -1 where none is within the limit
+    control: Ints  # the same among single models
+    training: Floats  # accuracy of `chosen` on the set it was chosen on
+    in_sample: Floats  # [run, limit, question], outcomes of what was chosen on all questions
+
+
+def fold_of(clusters: Ints, n_folds: int, seed: int) -> Ints:
+    """Fold of every question: clusters in random order, the largest first, each to the fold with fewest questions."""
+    sizes = np.bincount(clusters)
+    order = np.random.default_rng(seed).permutation(sizes.size)
+    fold, filled = np.zeros(sizes.size, dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
+    for cluster in order[np.argsort(-sizes[order], kind="stable")]:
+        fold[cluster] = filled.argmin()
+        filled[fold[cluster]] += sizes[cluster]
+    return fold[clusters]
+
+
+def training_sets(folds: Ints) -> Floats:
+    """Weights of the questions, [set, question], that average over all but one fold, and last over all questions."""
+    among = np.vstack([*(folds != fold for fold in range(folds.max() + 1)), np.ones(folds.size, dtype=bool)])
+    return np.asarray(among / among.sum(axis=1, keepdims=True))
+
+
+def choose(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
+    """Most accurate candidate within each limit; ties go to the lower spend, then to the earlier. -1: none fits."""
+    chosen = np.full(limits.size, -1)
+    for i, limit in enumerate(limits):
+        fit = np.nonzero(spend <= limit * (1 + _SAME))[0]
+        if fit.size:
+            best = fit[accuracy[fit] >= accuracy[fit].max() - _SAME]
+            chosen[i] = best[spend[best] <= spend[best].min() * (1 + _SAME)][0]
+    return chosen
+
+
+def choose_on_sets(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
+    """Choose on every set of questions, given the means of the candidates there, [candidate, set]: [limit, set]."""
+    return np.stack([choose(a, s, limits) for a, s in zip(accuracy.T, spend.T, strict=True)], axis=1)
+
+
+def choose_in_runs(outcomes: Iterable[Scores], single: Ints, sets: Floats, limits: Floats) -> Choices:
+    """Choose on every set of questions by the outcomes of every run; `single` are the candidates of the control."""
+    found = []
+    for scores in outcomes:
+        accuracy, spend = scores.accuracy @ sets.T, scores.spend @ sets.T
+        chosen = choose_on_sets(accuracy, spend, limits)
+        control = np.append(single, -1)[choose_on_sets(accuracy[single], spend[single], limits)]
+        found.append(Choices(chosen, control, accuracy[chosen, np.arange(len(sets))], scores.accuracy[chosen[:, -1]]))
+    return Choices(*(np.stack(runs) for runs in zip(*found, strict=True)))
+
+
+def undominated(accuracy: Floats, spend: Floats) -> Ints:
+    """Candidates, cheapest first, such that no other is at least as good in both and better in one."""
+    accuracy, spend = np.round(accuracy, 9), np.round(spend / max(spend.max(), 1e-300), 9)
+    order = np.lexsort((-accuracy, spend))
+    best = np.maximum.accumulate(accuracy[order])
+    return np.asarray(order[np.concatenate([[True], best[1:] > best[:-1]])])
+
+
+def _usual(chosen: Ints) -> Ints:
+    """What was chosen on all questions in most runs, per limit; -1 where in some run nothing could be."""
+    return np.array([-1 if on_all.min() < 0 else np.bincount(on_all).argmax() for on_all in chosen[:, :, -1].T])
