@@ -24,8 +24,14 @@ settings.load_profile("ci")
 # Long files first. A worker takes two files if the first has a single test, so one compiles most kernels for the first
 # and the third of these, while the other tests what needs none.
 FIRST = [
-    *("README.md", "tests/test_recorder_kill.py", "tests/test_catalogue.py", "tests/test_recorder_http.py"),
-    *("tests/test_tiny_models.py", "tests/test_figures.py", "tests/test_simulate_fits.py", "tests/test_analysis.py"),
+    "README.md",
+    "tests/recorder/test_kill.py",
+    "tests/rules/test_catalogue.py",
+    "tests/recorder/test_http.py",
+    "tests/test_tiny_models.py",
+    "tests/figures/test_figures.py",
+    "tests/simulate/test_curve_fit.py",
+    "tests/analysis/test_analysis.py",
     "tests/test_tiny_pools.py",
 ]
 

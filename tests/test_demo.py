@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool
-from tests import test_cli
+from tests.cli import test_cli
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "tests" / "demo-synthetic"

@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgb
 
 from mssim import MssimError, Pool, evaluate, tune
 from mssim.plots import COLOURS, STYLE, plot_curves, plot_frontier
-from tests.test_evaluation import result
-from tests.test_evaluator import random_pool
+from tests.engine.test_evaluate import random_pool
+from tests.results.test_evaluation import result
 
 
 @pytest.fixture(autouse=True)

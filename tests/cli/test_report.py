@@ -1,0 +1,126 @@
+"""`mssim report`: its tables, options and bad input."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mssim import load_pool, theory
+from tests.cli import test_cli
+from tests.conftest import make_pool
+from tests.tuning.test_choice import clustered
+
+run, pool_path = test_cli.run, test_cli.pool_path
+FAST = ("--where", "prompt=long", "--n-replays", "50", "--resamples", "20")
+TABLES = ["limits", "ceiling", "cost", "stop_quality", "consistency"]
+
+
+def expected(pool, switch, budgets, statistics=None, **options):
+    """All tables by the functions of mssim.theory."""
+    statistics, seed = statistics or {}, options.get("seed", 0)
+    cost = theory.cost(pool, switch, budgets, replacement=options.get("replacement", False))
+    return {
+        "limits": theory.limits(pool).summary(**statistics),
+        "ceiling": theory.ceiling(pool, **statistics).to_frame(),
+        "cost": cost.assign(lossless=[theory.lossless(switch, b).holds for b in budgets]),
+        "stop_quality": theory.stop_quality(pool, switch, budgets, n_replays=50, **options, **statistics),
+        "consistency": theory.consistency(pool, n_resamples=20, seed=seed, **statistics).to_frame(),
+    }
+
+
+def assert_same(text, tables):
+    found = json.loads(text)
+    assert list(found) == list(tables)
+    for name, frame in tables.items():
+        read = pd.DataFrame(found[name])
+        assert list(read.columns) == list(frame.columns)
+        pd.testing.assert_frame_equal(read, frame, check_dtype=False, rtol=1e-12)
+
+
+def test_report_prints_tables_that_can_be_read(run, pool_path):
+    code, text, err = run("report", pool_path, *FAST)
+    assert (code, err) == (0, "")
+    pool = load_pool(pool_path, where={"prompt": "long"})
+    order = pool.describe().sort_values("accuracy", ascending=False)["model"].tolist()
+    switch = f"ms:{'+'.join(order)}"
+    assert f"{switch}: models strongest first, by accuracy of a single sample on these questions" in text
+    tables = expected(pool.select(models=order), switch, [3, 6, 12, 24])
+    assert [line.split(":")[0] for line in text.splitlines() if line.split(":")[0] in TABLES] == TABLES
+    mix = tables["limits"].iloc[-1]
+    (row,) = [line for line in text.splitlines() if mix["strategy"] in line]
+    assert row.split()[:4] == [mix["strategy"], *(f"{mix[name]:.4f}" for name in ("accuracy", "low", "high"))]
+    used = tables["cost"].set_index("budget").loc[24]
+    rows = [line.split() for line in text.splitlines() if line.split()[:1] == ["24"]]
+    assert rows[0][1] == f"{used['samples_used']:.2f}"
+    assert rows[0][-1] == "False"
+    assert rows[1][1:4] == [order[0], "agreement", f"{tables['stop_quality']['coverage'].iloc[-4]:.4f}"]
+    assert max(map(len, text.splitlines())) <= 130
+
+
+@pytest.mark.parametrize("models", ["y+x", "y, x"])
+def test_json_is_one_object_of_whole_tables(run, pool_path, models):
+    code, text, err = run("report", pool_path, *FAST, "--models", models, "--budgets", "2,6", "--json")
+    assert (code, err) == (0, "")
+    pool = load_pool(pool_path, where={"prompt": "long"}).select(models=["y", "x"])
+    assert_same(text, expected(pool, "ms:y+x", [2, 6]))
+
+
+def test_options_reach_the_tables(run, pool_path):
+    options = ("--models", "x+y", "--budgets", "2-4", "--seed", 7, "--replacement", "--confidence-level", "0.5")
+    options += ("--clusters", "topic", "--min-samples", 24, "--json")
+    _, text, err = run("report", pool_path, *FAST, *options)
+    assert err == ""
+    pool = load_pool(pool_path, where={"prompt": "long"}).select(models=["x", "y"])
+    statistics = {"confidence_level": 0.5, "clusters": "topic"}
+    assert_same(text, expected(pool, "ms:x+y", [2, 3, 4], statistics, seed=7, replacement=True))
+    _, text, _ = run("report", pool_path, *FAST, "--models", "x+y")
+    assert "ms:x+y: models as given" in text
+
+
+def test_default_budgets_are_what_was_recorded(run, tmp_path):
+    """Four models with five samples each: the three strongest, and no budget beyond their samples."""
+    given = {"w": "abbbb", "x": "aabbb", "y": "aaabb", "z": "aaaab"}
+    answers = {(m, f"q{q}"): list(a) for q in range(6) for m, a in given.items()}
+    make_pool(answers).save(tmp_path / "pool")
+    _, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
+    assert err == ""
+    tables = json.loads(text)
+    assert [row["strategy"] for row in tables["limits"]] == ["sc:z", "sc:y", "sc:x", "mix:z+y+x"]
+    assert [row["budget"] for row in tables["cost"]] == [3, 6, 12]
+    _, text, _ = run("report", tmp_path / "pool", *FAST[2:], "--json", "--replacement")
+    assert [row["budget"] for row in json.loads(text)["cost"]] == [3, 6, 12, 24]
+
+
+def test_a_single_sample_has_no_consistency(run, tmp_path):
+    make_pool({(m, f"q{q}"): ["ab"[q % 2]] for q in range(6) for m in "xy"}).save(tmp_path / "pool")
+    code, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
+    assert (code, err) == (0, "")
+    assert list(json.loads(text)) == TABLES[:-1]
+
+
+def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
+    pool = clustered()
+    pool.from_frame(pool.to_frame(), info={"synthetic": True}).save(tmp_path / "pool")
+    code, text, _ = run("report", tmp_path / "pool", *FAST[2:], "--budgets", "2")
+    assert code == 0
+    assert text.count("SYNTHETIC DATA") == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.parquet",), "nowhere.parquet does not exist"),
+        (("POOL", "--models", "x+w"), "no model 'w' in this pool"),
+        (("POOL", "--models", "x+x"), "name each model to keep once"),
+        (("POOL", "--budgets", "x"), "write whole numbers from 1"),
+        (("POOL", "--budgets", "200"), "asks for 67 samples of model"),
+        (("POOL", "--n-replays", "0"), "n_replays=0; give a whole number from 1"),
+        (("POOL", "--resamples", "0"), "n_resamples=0; give a whole number from 1"),
+        (("POOL", "--clusters", "topics"), "clusters: no column 'topics'; did you mean 'topic'"),
+        (("POOL", "--confidence-level", "95"), "give a number between 0 and 1"),
+        (("POOL", "--min-samples", "99"), "no question is left"),
+    ],
+)
+def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):
+    given = [pool_path if a == "POOL" else a for a in arguments]
+    test_cli.bad(run("report", *given[:1], *FAST, *given[1:]), says)

@@ -1,0 +1,121 @@
+"""`mssim tune`: its tables, figure and options, and bad input."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mssim import load_pool, tune
+from tests.cli import test_cli
+from tests.tuning.test_choice import clustered
+
+run, pool_path = test_cli.run, test_cli.pool_path
+FAST = ("--where", "prompt=long", "--models", "x,y", "--budgets", "1,4", "--n-replays", "50")
+
+
+def tuned(path, *strategies, **options):
+    pool = load_pool(path, where={"prompt": "long"}).select(models=["x", "y"])
+    return tune(pool, strategies or None, [1, 4], **{"n_replays": 50, **options})
+
+
+def test_tune_prints_a_table_that_can_be_read(run, pool_path):
+    code, text, err = run("tune", pool_path, *FAST)
+    assert (code, err) == (0, "")
+    row = tuned(pool_path).to_frame().iloc[1]
+    first, *_ = text.splitlines()
+    assert first == "32 candidates: 16 strategies at budgets from 1 to 4; 12 questions in 10 folds"
+    what, worth = [line for line in text.splitlines() if line.split()[:1] == ["4"]]
+    assert what.split()[1:4] == [row["strategy"], str(row["budget"]), f"{10 * row['same_choice']:.0f}/10"]
+    assert f"{row['held_out']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in worth
+    assert f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]" in worth
+    assert f"{row['control_held_out']:.3f} " in worth
+    assert worth.split()[-2:] == [f"{row['p_value']:.4f}", row["control"]]
+    assert "limit      most samples used per question, on average" in text
+    assert "95% interval" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("table", ["limits", "choices", "frontier"])
+def test_json_is_the_whole_frame(run, pool_path, table):
+    code, text, err = run("tune", pool_path, *FAST, "--json", "--table", table)
+    assert (code, err) == (0, "")
+    tuning = tuned(pool_path)
+    expected = {"limits": tuning.to_frame, "choices": tuning.choices, "frontier": tuning.frontier}[table]()
+    found = pd.DataFrame(json.loads(text))
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-14)
+    code, text, _ = run("tune", pool_path, *FAST, "--table", table)
+    assert code == 0
+    assert "held_out   accuracy on" in text or "held_out   its accuracy on" in text
+
+
+def test_options_of_tune_reach_it(run, pool_path):
+    strategies = ("sc:x", "ms:x+y")
+    options = ("--spend", "cost", "--limits", "2.5,9", "--folds", 3, "--runs", 4, "--seed", 5, "--replacement")
+    options += ("--price", "x=2", "--price", "y=1", "--clusters", "truth", "--confidence-level", "0.5")
+    with_strategies = [part for s in strategies for part in ("--strategy", s)]
+    _, text, err = run("tune", pool_path, *FAST, *options, *with_strategies, "--clusters", "question_id", "--json")
+    assert err == ""
+    expected = tuned(
+        *(pool_path, *strategies), spend="cost", limits=[2.5, 9], n_folds=3, n_runs=4, seed=5, replacement=True,
+        prices={"x": 2, "y": 1}, clusters="question_id",
+    ).to_frame(confidence_level=0.5)  # fmt: skip
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    code, text, _ = run("tune", pool_path, *FAST, *options[:-4], *with_strategies)
+    assert code == 0
+    assert "fresh      its accuracy on the same questions with other draws" in text
+    assert "chosen most often in 4 runs" in text
+    assert "limit      most cost per question" in text
+
+
+def test_without_a_control_there_are_no_empty_columns(run, pool_path):
+    _, text, _ = run("tune", pool_path, *FAST, "--strategy", "ms:x+y", "--min-samples", 24)
+    assert "optimism" in text
+    assert " gain " not in text.split("limit      most")[0]
+    assert "nan" not in text
+    _, text, _ = run(
+        "tune", pool_path, *FAST, "--strategy", "ms:x+y", "--strategy", "sc:x", "--limits", "3.9,4", "--budgets", "4"
+    )
+    assert "nan" not in text
+    assert " gain " in text
+
+
+def test_synthetic_pools_and_clusters_are_named(run, tmp_path):
+    pool = clustered()
+    pool.from_frame(pool.to_frame(), info={"synthetic": True}).save(tmp_path / "pool")
+    code, text, _ = run("tune", tmp_path / "pool", "--strategy", "sc:x", "--budgets", "2")
+    assert code == 0
+    assert text.count("SYNTHETIC DATA") == 2  # one above each table
+    assert "12 questions (4 clusters, kept whole) in 4 folds" in text
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
+    plot = tmp_path / f"r{suffix}"
+    assert run("tune", pool_path, *FAST, "--plot", plot)[0] == 0
+    assert plot.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.parquet",), "nowhere.parquet does not exist"),
+        (("POOL", "--models", "x,w"), "no model 'w' in this pool"),
+        (("POOL", "--budgets", "x"), "write whole numbers from 1"),
+        (("POOL", "--limits", "few"), "--limits 'few'; write positive numbers, e.g. 2,4.5,8"),
+        (("POOL", "--limits", "-2"), "give positive numbers"),
+        (("POOL", "--table", "choice"), "--table 'choice'; did you mean 'choices'"),
+        (("POOL", "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
+        (("POOL", "--plot", "folder.png"), "--plot folder.png is a folder; give the name of a file"),
+        (("POOL", "--plot", "no/such/r.png"), "does not exist; create it first"),
+        (("POOL", "--spend", "time"), "spend='time'; choose from"),
+        (("POOL", "--folds", "99"), "n_folds=99, but the questions are 12 clusters"),
+        (("POOL", "--price", "x"), "write MODEL=PRICE"),
+        (("POOL", "--strategy", "xy"), "write kind:model"),
+        (("POOL", "--confidence-level", "95"), "give a number between 0 and 1"),
+    ],
+)
+def test_bad_input_to_tune_is_one_line(run, pool_path, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    given = [pool_path if a == "POOL" else a for a in arguments]
+    test_cli.bad(run("tune", *given[:1], *FAST, *given[1:]), says)

@@ -1,0 +1,188 @@
+"""A real Dask scheduler with two worker processes: the same bits, also when a worker is killed in mid-run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import distributed
+import pytest
+
+import mssim.engine.versions
+from mssim import MssimError, merge
+from mssim.engine.dask_cluster import dask_executor
+from tests.cli import test_cli
+from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
+
+command, pool_path = test_cli.run, test_cli.pool_path
+
+ANY_PORT = {"dashboard_address": ":0", "worker_dashboard_address": ":0"}
+
+# Started by hand, as on a cluster: a worker without mssim must not have what the others inherit.
+WITHOUT_MSSIM = """if True:
+    import sys
+    sys.modules["mssim"] = None
+    from distributed.cli.dask_worker import main
+    main()
+    """
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **ANY_PORT) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    with distributed.Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    with pytest.MonkeyPatch.context() as patch:
+        small_blocks(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return make_pool()
+
+
+@pytest.fixture(scope="module")
+def whole(pool):
+    return run(pool, AtOnce())
+
+
+def test_the_same_bits_on_a_cluster(pool, whole, client):
+    assert_same(run(pool, client.get_executor()), whole)
+
+
+def test_a_cluster_by_its_address(pool, whole, cluster, tmp_path):
+    with dask_executor(cluster.scheduler_address) as executor:
+        assert_same(run(pool, executor), whole)
+    (tmp_path / "scheduler.json").write_text(json.dumps({"address": cluster.scheduler_address}))
+    with dask_executor(str(tmp_path / "scheduler.json")) as executor:
+        assert_same(run(pool, executor, checkpoint=tmp_path / "run.ckpt"), whole)
+    assert_same(merge(tmp_path / "run.ckpt"), whole)
+
+
+def test_an_interrupt_on_a_cluster_and_going_on_without_it(pool, whole, client, tmp_path):
+    def interrupt(done, _):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(pool, client.get_executor(), checkpoint=tmp_path / "run.ckpt", progress=interrupt)
+    seen = []
+    progress = lambda *counts: seen.append(counts)  # noqa: E731
+    assert_same(run(pool, AtOnce(), checkpoint=tmp_path / "run.ckpt", progress=progress), whole)
+    assert seen[0][0] >= 5
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
+    client.wait_for_workers(2)
+    victim, other = client.run(os.getpid).items()
+    killed = []
+
+    def kill(done, total):
+        assert total > 100
+        if done == 3:
+            held = client.run(lambda dask_worker: len(dask_worker.state.tasks), workers=[victim[0]])
+            killed.extend(held.values())
+            os.kill(victim[1], signal.SIGKILL)
+
+    executor = client.get_executor(workers=[victim[0], other[0]], allow_other_workers=True)
+    assert_same(run(pool, executor, progress=kill), whole)
+    assert killed[0] > 0  # blocks were there when it ended
+
+
+def test_other_versions_are_named_before_the_work_begins(cluster, monkeypatch):
+    other = {**mssim.engine.versions.versions(), "numpy": "1.0", "python": "2.7"}
+    monkeypatch.setattr("mssim.engine.dask_cluster.versions", FromElsewhere(other))
+    numbers = r"numpy \d+\.\d+\.\d+, here 1\.0, python 3\.\d+, here 2\.7; install the same there"
+    with pytest.raises(MssimError, match=rf"the worker at tcp://[\d.:]+ has {numbers}"):
+        dask_executor(cluster.scheduler_address).__enter__()
+
+
+class FromElsewhere:
+    """Answers here with versions of its own; workers are asked for theirs."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __call__(self):
+        return self.answer
+
+    def __reduce__(self):
+        return getattr, (mssim.engine.versions, "versions")
+
+
+def test_nothing_listens():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(MssimError, match=rf"--dask {address}: no scheduler answers \(Connection refused\)"):
+            dask_executor(address).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("localhost", r"--dask localhost: no address \(missing port.*\); write tcp://HOST:8786"),
+        ("http://localhost:80", r"no address \(unknown address scheme 'http'"),
+        ("nowhere/scheduler.json", "cannot be read as the file that `dask scheduler --scheduler-file` writes"),
+    ],
+)
+def test_addresses_that_are_none(address, says):
+    with pytest.raises(MssimError, match=says):
+        dask_executor(address).__enter__()
+
+
+def test_dask_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MssimError, match=r'Dask needs a further package: pip install "mssim\[dask\]"'):
+        dask_executor("tcp://localhost:8786").__enter__()
+
+
+# Workers that do not come, or cannot work ------------------
+
+
+@pytest.fixture(scope="module")
+def lonely():
+    """A scheduler without workers."""
+    with distributed.LocalCluster(n_workers=0, processes=True, **ANY_PORT) as cluster:
+        yield cluster
+
+
+def test_no_workers_come(lonely):
+    with pytest.raises(MssimError, match=r"has no workers after 0\.1 seconds; start some: dask worker tcp://"):
+        dask_executor(lonely.scheduler_address, patience=0.1).__enter__()
+
+
+def test_a_worker_without_mssim_is_named(lonely):
+    options = ("--no-nanny", "--no-dashboard", "--nthreads", "1")
+    command = [sys.executable, "-c", WITHOUT_MSSIM, lonely.scheduler_address, *options]
+    worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with pytest.raises(MssimError, match=r"the worker at tcp://[\d.:]+ cannot run mssim \(.*mssim.*\); install"):
+            dask_executor(lonely.scheduler_address).__enter__()
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+# The command line ------------------------------------------
+
+
+def test_the_command_line_on_a_cluster(cluster, command, pool_path):
+    options = (pool_path, "--where", "prompt=long", "--strategy", "ms:x+y", "--budgets", "2,6", "--n-replays", "50")
+    alone = command("evaluate", *options, "--json")
+    assert alone[0] == 0
+    code, out, _ = command("evaluate", *options, "--json", "--dask", cluster.scheduler_address)
+    assert (code, out) == alone[:2]
+    test_cli.bad(command("evaluate", *options, "--dask", "localhost"), "--dask localhost: no address")

@@ -1,0 +1,197 @@
+"""What kernels take for granted is checked where somebody else's code could break it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from mssim import BudgetError, Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
+from mssim.rules.plan import Plan
+from mssim.rules.stops import NEVER, StopTable
+from tests.conftest import make_pool, replay
+from tests.engine.test_evaluate import random_pool
+
+
+@pytest.fixture(scope="module")
+def pool():
+    return random_pool(3, 12)
+
+
+# Prior weights --------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["auto", "exact", "monte_carlo"])
+@pytest.mark.parametrize(
+    ("prior", "share"), [((5e8, 1), "5e-10"), ((1, 1e9), "3e-10"), ((1e308, 1e-16), "0"), ((1e9, 1e9, 1), "2e-10")]
+)
+def test_weights_that_rounding_would_hide_are_refused_whatever_the_method(pool, prior, share, method):
+    models = ["x", "y", "z"][: len(prior)]
+    with pytest.raises(StrategyError) as error:
+        evaluate(pool, {"mix": Mixture(models, Vote.plurality(prior=prior))}, [1, 7], method=method)
+    light = models[int(np.argmin(prior))]
+    assert str(error.value) == (
+        f"mix: prior: at budget 7 one vote of model {light!r} is {share} of all votes together, "
+        "too little to be told from rounding; give weights of which the largest is at most 6.7e+07 times the smallest, "
+        "or lower the budget"
+    )
+
+
+@pytest.mark.parametrize("method", ["exact", "monte_carlo"])
+@pytest.mark.parametrize(
+    "rule", ["x+y,prior=1e8/1,sizes=4/3", "y+x,prior=1/1e8,sizes=3/4", "x+y,prior=1e-92/1e-100,sizes=4/3"]
+)
+def test_votes_of_a_weight_that_is_small_enough_decide_ties(rule, method):
+    """x is always divided two by two; most of three draws of y say a."""
+    pool = make_pool({("x", "q"): list("abab"), ("y", "q"): list("aaab")})
+    assert evaluate(pool, f"mix:{rule},ties=wrong", [7], method=method, n_replays=99).accuracy.item() == 1
+
+
+@pytest.mark.parametrize("vote", ["max_consistency", "best_of_n", "score_sum"])
+def test_weights_that_are_not_added_up_may_be_as_unequal_as_you_like(vote):
+    pool = make_pool({(m, "q"): list("abab") for m in "xy"}, score=1.0)
+    assert evaluate(pool, f"mix:x+y,vote={vote},prior=1/1e-12", 4, n_replays=9).accuracy.shape == (1, 1, 1)
+    own = Mixture(["x", "y"], Vote.own(lambda counts, prior: counts.sum(axis=0) + prior[1], prior=(1, 1e-300)))
+    assert evaluate(pool, {"own": own}, 4, n_replays=9).accuracy.shape == (1, 1, 1)
+
+
+def test_the_size_of_all_weights_is_of_no_consequence(pool):
+    one, other = (evaluate(pool, f"mix:x+y,prior={prior}", 6, method="exact") for prior in ("1/1", "1e308/1e308"))
+    assert np.array_equal(one.accuracy, other.accuracy)
+
+
+NEARLY = ["0.333333333/0.666666667", "1/1.000000002"]
+
+
+@pytest.mark.parametrize("prior", NEARLY)
+@pytest.mark.parametrize("kind", ["mix:x+y,", "ms:x+y,vote=plurality,"])
+def test_where_scores_cannot_be_ranked_there_is_no_closed_form(pool, prior, kind):
+    """Twice a third with nine digits is nearly two thirds with nine digits, four times it is not nearly twice that."""
+    rule = f"{kind}prior={prior}"
+    with pytest.raises(StrategyError, match="are equal, up to rounding, to scores between them but not to each other"):
+        evaluate(pool, rule, [16], method="exact")
+    assert evaluate(pool, rule, [2, 16], n_replays=5).to_frame()["method"].tolist() == ["exact", "monte_carlo"]
+
+
+@pytest.mark.parametrize("prior", ["0.3333333333333/0.6666666666667", "0.333333/0.666667", "0.1/0.3"])
+def test_scores_that_are_equal_or_not_beyond_doubt_are_ranked(pool, prior):
+    exact = evaluate(pool, f"mix:x+y,prior={prior}", [3, 6, 16], method="exact")
+    drawn = replay(pool, f"mix:x+y,prior={prior}", [3, 6, 16], n_replays=20_000)
+    # Nine comparisons within 5.5 standard errors: one seed in a million fails.
+    assert np.abs(exact.accuracy - drawn.accuracy).max() < 5.5 * 0.5 / np.sqrt(20_000)
+
+
+# Pools and classes of one's own ---------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: {"codes": np.where(p.codes == p.codes.max(), p.codes + 1, p.codes)},
+        lambda p: {"codes": p.codes - 1},
+        lambda p: {"codes": p.codes[:2]},
+        lambda p: {"codes": p.codes.astype(np.int32)},
+        lambda p: {"numbers": {"score": np.zeros(p.lengths.shape)}},
+        lambda p: {"codes": p.codes[:, :, 0]},
+        lambda p: {"lengths": p.lengths + 1},
+        lambda p: {"lengths": -p.lengths},
+        lambda p: {"lengths": p.lengths[:, :2]},
+        lambda p: {"class_offsets": p.class_offsets + 1},
+        lambda p: {"class_offsets": p.class_offsets[:-1]},
+        lambda p: {"class_correct": p.class_correct[1:]},
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_refused(pool, change):
+    assert replace(pool).fingerprint == pool.fingerprint
+    with pytest.raises(PoolError, match="the arrays of a pool do not fit each other"):
+        replace(pool, **change(pool))
+
+
+@dataclass(frozen=True)
+class Own(Strategy):
+    """A strategy whose plan is given."""
+
+    plan: Plan
+    kind = "own"
+
+    @property
+    def models(self):
+        return self.plan.models
+
+    def plans(self, budgets):  # noqa: ARG002
+        return (self.plan,)
+
+    def __str__(self):
+        return "own"
+
+
+def test_places_of_a_pool_without_a_sample_may_hold_anything():
+    ragged = make_pool({("x", "q1"): list("ab"), ("x", "q2"): list("aba")})
+    junk = replace(ragged, codes=np.where(ragged.recorded, ragged.codes, 99).astype(np.int16))
+    assert not np.array_equal(junk.codes, ragged.codes)
+    for method in ("exact", "monte_carlo"):
+        one, other = (evaluate(given, "sc:x", [1, 2], method=method, n_replays=50) for given in (ragged, junk))
+        assert np.array_equal(one.accuracy, other.accuracy)
+
+
+def plan(sizes, *, need=None, dtype=np.int64, **options):
+    sizes = np.array(sizes, dtype=dtype)
+    given = {"vote": Vote.plurality(), **options}
+    return Plan(["x", "y", "z"][: len(sizes)], sizes, np.full_like(sizes, NEVER) if need is None else need, **given)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (plan([[1, 2], [1, 2], [1, 2]]), None),
+        (plan([]), "its plan names no models"),
+        (plan([[1, 2, 3], [1, 2, 3]]), r"sizes of its plan is int64 of shape \(2, 3\); give .* of shape \(2, 2\)"),
+        (plan([[1.0, 2.0]], dtype=float), r"sizes of its plan is float64 of shape \(1, 2\); give int64"),
+        (plan([[1, 2]], need=np.full((2, 2), NEVER)), r"need of its plan is int64 of shape \(2, 2\); give"),
+        (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]; give numbers from 0"),
+        (plan([[0, 0], [1, 2]]), "and 0 to the last stages alone"),
+        (plan([[1, 2], [0, 2], [1, 2]]), "and 0 to the last stages alone"),
+        (plan([[2, 1]], cap=3), "its plan has a cap; give it a vote, and sizes that do not fall with the budget"),
+        (plan([[1, 2]], cap=3, vote=None), "its plan has a cap; give it a vote"),
+        (plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3), "asks 2 models; stop and cap are for one"),
+        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "must be one weight per stage"),
+        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"as Vote.ordered\(models\) makes it"),
+    ],
+)
+def test_plans_that_kernels_could_not_follow_are_refused(pool, made, says):
+    if says is None:
+        assert evaluate(pool, Own(made), [1, 2], n_replays=3).accuracy.shape == (1, 2, 3)
+    else:
+        with pytest.raises(StrategyError, match=f"own: .*{says}"):
+            evaluate(pool, Own(made), [1, 2], n_replays=3)
+
+
+def test_what_a_plan_with_a_cap_asks_for_must_be_recorded(pool):
+    with pytest.raises(BudgetError, match="own: budget 2 is 39 samples for 3 questions, which can take 36"):
+        evaluate(pool, Own(plan([[1, 13]], cap=12)), [1, 2], n_replays=3)
+
+
+@dataclass(frozen=True)
+class TableStop(Stop):
+    """A stop rule whose table is as long as it says."""
+
+    short: int = 0
+    dtype: type = np.int64
+
+    def table(self, depth):
+        return StopTable(np.full(depth // 2 + 1, 2, self.dtype), np.full(depth + 1 - self.short, 2, self.dtype))
+
+    def __str__(self):
+        return "table"
+
+
+@pytest.mark.parametrize(
+    ("stop", "says"),
+    [
+        (TableStop(1), "by_draws of its table for 8 draws must be an int64 array of 9 or more"),
+        (TableStop(dtype=float), "by_second of its table for 8 draws must be an int64 array of 5 or more"),
+    ],
+)
+def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, stop, says):
+    assert evaluate(pool, SelfConsistency("x", stop=TableStop()), 8, n_replays=5).samples_used.max() < 8
+    with pytest.raises(StrategyError, match=f"TableStop: {says}"):
+        evaluate(pool, SelfConsistency("x", stop=stop), 8, n_replays=5)

@@ -1,0 +1,648 @@
+"""Logs of Inspect AI in both formats: made up here, by inspect_ai itself and by hand, and damaged or hostile."""
+
+import asyncio
+import json
+import sys
+import tracemalloc
+import zipfile
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from mssim import MssimError, PoolError, PoolWarning, load_pool
+from mssim.importers.formats import inspect_files
+from mssim.importers.formats.inspect import from_inspect
+from tests.cli import test_cli
+from tests.conftest import SHARED
+
+models = pytest.importorskip("inspect_ai.log")
+scorers, outputs = pytest.importorskip("inspect_ai.scorer"), pytest.importorskip("inspect_ai.model")
+
+run = test_cli.run
+ZSTANDARD = 93
+
+
+def header(status="success", model="openai/m", epochs=2, samples=1, config=None, plan=None, **spec):
+    dataset = {"samples": samples, "sample_ids": spec.pop("sample_ids", None)}
+    spec = {"created": "2026-01-01T00:00:00+00:00", "task": "sums", "run_id": "r", "eval_id": model, **spec}
+    spec |= {"dataset": dataset, "model": model, "config": {"epochs": epochs}, "model_generate_config": config or {}}
+    return {"version": 2, "status": status, "eval": spec, "plan": {"config": plan or {}}, "stats": {}}
+
+
+def sample(answer="4", value="C", *, name="q", epoch=1, scorer="match", **more):
+    score = {"value": value, "answer": answer, "explanation": "so it is"}
+    told = {"id": name, "epoch": epoch, "input": "2+2?", "target": "4", "scores": {scorer: score}}
+    return told | {"uuid": f"{name} {epoch} {answer} {scorer}"} | more
+
+
+def logged(told, text="I say 4."):
+    """A whole sample of what its summary tells."""
+    output = {"model": "m", "choices": [{"message": {"role": "assistant", "content": text}}]}
+    return told | {"messages": [{"role": "user", "content": "2+2?"}], "output": output}
+
+
+def eval_log(path, summaries, head=None, *, whole=(), compression=zipfile.ZIP_DEFLATED, chunked=False):
+    """An .eval log; a `whole` sample is one member, or if chunked the first of several."""
+    head = header() if head is None else head
+    members = {"header.json": head, "summaries.json": summaries, "_journal/start.json": head}
+    for one in whole:
+        folder = f"samples/{one['id']}_epoch_{one['epoch']}"
+        members[f"{folder}/sample.json" if chunked else f"{folder}.json"] = one
+    return archived(path, members, compression)
+
+
+def archived(path, members, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, value in members.items():
+            archive.writestr(name, value if isinstance(value, bytes) else json.dumps(value))
+    return path
+
+
+def json_log(path, samples, head=None):
+    path.write_text(json.dumps((header() if head is None else head) | {"samples": samples}))
+    return path
+
+
+def either(kind, folder, samples, head=None, name="log"):
+    make = {"eval": eval_log, "json": json_log}[kind]
+    return make(folder / f"{name}.{kind}", samples, head)
+
+
+kinds = pytest.mark.parametrize("kind", ["eval", "json"])
+
+
+def answers_of(pool, model="openai/m", question=0):
+    """Labels of the samples of a model, and whether each is right."""
+    m, first = pool.model_index(model), pool.class_offsets[question]
+    codes = pool.codes[m, question, : pool.lengths[m, question]]
+    labels = [None if code < 0 else pool.class_labels[int(first + code)].as_py() for code in codes]
+    return labels, [bool(code >= 0 and pool.class_correct[first + code]) for code in codes]
+
+
+# What inspect_ai writes -----------------------------------------------------------------------------------------------
+
+
+def test_the_fixture_imports():
+    path = SHARED / "fixtures" / "mockllm_epochs4_zstd.eval"
+    if not path.is_file():
+        pytest.skip("the log of others, which is not part of the project, is not beside the checkout")
+    pool = from_inspect(path)
+    assert (pool.models, pool.question_ids) == (("mockllm/model",), ["q0", "q1", "q2"])
+    assert pool.lengths.tolist() == [[4, 4, 4]]
+    assert [answers_of(pool, "mockllm/model", q) for q in range(3)] == [([a] * 4, [True] * 4) for a in "123"]
+    assert pool.questions["topic"].tolist() == ["add"] * 3
+    assert from_inspect(path, transcripts=True, rule="number").extra["text"][0].as_py() == "ANSWER: 1"
+
+
+def written_by_inspect(path, status="success"):
+    """Two questions, three epochs: right, wrong, and an error of the API; with the scores of two scorers."""
+    samples = []
+    for name in ("b", "a"):
+        for epoch, answer in enumerate(["4", "5"], 1):
+            value = "C" if answer == "4" else "I"
+            scores = {"match": scorers.Score(value=value, answer=answer), "length": scorers.Score(value=0.25 * epoch)}
+            usage = outputs.ModelUsage(
+                input_tokens=7, output_tokens=epoch, total_tokens=10 + epoch, input_tokens_cache_read=3
+            )
+            output = outputs.ModelOutput.from_content("openai/m", f"I say {answer}.")
+            samples.append(
+                models.EvalSample(
+                    id=name, epoch=epoch, input=[outputs.ChatMessageUser(content="2+2?")], target=["4", "four"],
+                    choices=["4", "5"], output=output, scores=scores, metadata={"topic": "sums", "luck": epoch},
+                    model_usage={"openai/m": usage, "openai/judge": usage + usage}, working_time=0.5 * epoch,
+                    total_time=9.0, uuid=f"{name}{epoch}",
+                )
+            )  # fmt: skip
+        error = models.EvalError(message="RateLimitError('slow down')", traceback="", traceback_ansi="")
+        samples.append(models.EvalSample(id=name, epoch=3, input="2+2?", target=["4", "four"], error=error))
+    spec = header(epochs=3, samples=2, sample_ids=["a", "b"], config={"temperature": 0.5}, plan={"max_tokens": 9})
+    log = models.EvalLog.model_validate(spec | {"status": status, "samples": samples})
+    models.write_eval_log(log, path)
+    return path
+
+
+@kinds
+def test_logs_written_by_inspect_are_read(tmp_path, kind):
+    path = written_by_inspect(tmp_path / f"log.{kind}")
+    with pytest.warns(PoolWarning, match=r"2 samples failed .*: 2 error: RateLimitError\('slow down'\)"):
+        pool = from_inspect(path, scorer="match")
+    assert (pool.question_ids, pool.lengths.tolist()) == (["a", "b"], [[2, 2]])
+    assert answers_of(pool) == answers_of(pool, question=1) == (["4", "5"], [True, False])
+    questions = pool.questions.astype(object).to_dict("records")[0]
+    assert list(questions.pop("choices")) == ["4", "5"]
+    assert questions == {"question_id": "a", "question": "2+2?", "truth": "4 | four", "topic": "sums"}
+    assert pool.numbers["input_tokens"][0, 0].tolist() == [10, 10]
+    assert pool.numbers["output_tokens"][0, 0].tolist() == [1, 2]
+    assert pool.numbers["latency"][0, 0].tolist() == [0.5, 1.0]
+    assert pool.info["dataset"] == "sums"
+    settings = {name: set(pool.extra[name].to_pylist()) for name in ("temperature", "max_tokens")}
+    assert settings == {"temperature": {0.5}, "max_tokens": {9}}
+    assert "text" not in pool.extra.column_names
+
+
+@kinds
+def test_texts_are_read_from_the_samples_where_asked_for(tmp_path, kind):
+    path = written_by_inspect(tmp_path / f"log.{kind}")
+    with pytest.warns(PoolWarning, match="2 samples failed"):
+        pool = from_inspect(path, scorer="match", transcripts=True)
+    assert pool.extra["text"].to_pylist() == ["I say 4.", "I say 5."] * 2
+
+
+@kinds
+@pytest.mark.parametrize("status", ["started", "cancelled", "error"])
+def test_what_is_there_of_an_unfinished_log_is_read(tmp_path, kind, status):
+    path = written_by_inspect(tmp_path / f"log.{kind}", status)
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(path, scorer="match")
+    assert pool.lengths.tolist() == [[2, 2]]
+    assert f"log.{kind} is not finished (status {status}): 6 of 6 samples are there" in [str(w.message) for w in caught]
+
+
+def test_a_run_that_was_killed_leaves_its_journal(tmp_path):
+    start = {name: header(epochs=4, sample_ids=["q"])[name] for name in ("version", "eval", "plan")}
+    again = sample("4", epoch=2)
+    journal = {f"_journal/summaries/{n}.json": [sample(str(n), "I", epoch=n)] for n in (10, 9)}
+    journal |= {"_journal/summaries/2.json": [sample("5", "I", epoch=2)], "_journal/summaries/11.json": [again]}
+    path = archived(tmp_path / "log.eval", {"_journal/start.json": start, **journal}, ZSTANDARD)
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(path)
+    assert answers_of(pool) == (["4", "9", "10"], [True, False, False])
+    assert [str(warning.message) for warning in caught] == [
+        "log.eval is not finished (status started): 3 of 4 samples are there",
+        "log.eval: 1 samples were run again; the last run counts",
+    ]
+
+
+def test_it_reads_within_a_running_loop_and_says_nothing(tmp_path, capfd, caplog):
+    path = eval_log(tmp_path / "log.eval", [sample()])
+
+    async def within():
+        return from_inspect(path)
+
+    assert answers_of(asyncio.run(within())) == (["4"], [True])
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+# Samples --------------------------------------------------------------------------------------------------------------
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("value", "right"), [("C", 1), ("I", 0), (1, 1), (0.0, 0), (True, 1), ("yes", 1), ("No", 0), ("1", 1), ("0.0", 0)]
+)
+def test_values_that_are_verdicts(tmp_path, kind, value, right):
+    pool = from_inspect(either(kind, tmp_path, [sample(value=value), sample("5", 0.0, epoch=2)]))
+    assert pool.sample_correct()[pool.recorded].tolist() == [right, False]
+
+
+@kinds
+@pytest.mark.parametrize("value", [7, -1, "B", ["C"], 10**400, "1e999"], ids=lambda value: str(value)[:5])
+def test_values_that_are_no_verdicts_are_refused(tmp_path, kind, value):
+    path = either(kind, tmp_path, [sample(value=value)])
+    with pytest.raises(
+        PoolError,
+        match=r"log\.\w+: (sample 'q', epoch 1: its score 'match' is .* 1 does|not JSON|not a log .*overflow)",
+    ):
+        from_inspect(path)
+
+
+@kinds
+def test_partial_credit_counts_as_wrong_and_is_noted(tmp_path, kind):
+    path = either(kind, tmp_path, [sample(), sample("5", "P", epoch=2), sample("6", 0.9, epoch=3)])
+    with pytest.warns(PoolWarning, match=rf"log.{kind}: 2 samples have partial credit of 'match' and count as wrong"):
+        pool = from_inspect(path)
+    assert answers_of(pool) == (["4", "5", "6"], [True, False, False])
+    assert "score" not in pool.numbers
+
+
+@kinds
+def test_samples_without_a_verdict_are_counted_as_failed(tmp_path, kind):
+    limit = {"type": "token", "limit": 9} if kind == "json" else "token"
+    error = {"message": "boom\n" * 50, "traceback": "", "traceback_ansi": ""} if kind == "json" else "boom\n" * 50
+    path = either(
+        kind,
+        tmp_path,
+        [
+            sample(metadata={"topic": "sums"}),
+            sample(epoch=2, metadata={"topic": "sums"}, limit=limit, error=error),  # it has a score
+            sample(epoch=3, scores=None, error=error),
+            sample(epoch=4, scores={}, limit=limit),
+            sample(epoch=5, scores=None),
+            sample(epoch=6, value=float("nan")),
+            sample(epoch=7, scorer="other"),
+            sample(name="r", scores=None),
+        ],
+    )
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(path, scorer="match")
+    assert answers_of(pool) == (["4", "4"], [True, True])
+    boom = f"error: {' '.join(['boom'] * 12)}"
+    assert pool.info["import"]["failed"] == {
+        boom: 1, "stopped by the limit 'token'": 1, "not scored": 2, "not scored by 'match'": 2
+    }  # fmt: skip
+    assert str(caught[-1].message).startswith("6 samples failed and are not in the pool: 1 error: boom")
+
+
+@kinds
+def test_a_log_without_any_score_has_no_samples(tmp_path, kind):
+    path = either(kind, tmp_path, [sample(scores=None)])
+    with pytest.raises(PoolError, match=r"no sample is in these files \(1 failed: not scored\)"):
+        from_inspect(path)
+
+
+@kinds
+def test_the_scorer_is_chosen(tmp_path, kind):
+    both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
+    path = either(kind, tmp_path, [sample(scores=both)])
+    listed = "choose from 'judge.style', 'judge.truth', 'match'"
+    with pytest.raises(PoolError, match=rf"3 scorers give verdicts, say whose count \(scorer\); {listed}"):
+        from_inspect(path)
+    with pytest.raises(PoolError, match=rf"no scorer 'mach'; did you mean 'match'\? {listed}"):
+        from_inspect(path, scorer="mach")
+    assert answers_of(from_inspect(path, scorer="match")) == (["4"], [True])
+    assert answers_of(from_inspect(path, scorer="judge.style")) == (["four"], [False])
+    other = either(kind, tmp_path, [sample(scorer="exact")], header(model="openai/n"), "other")
+    with pytest.warns(PoolWarning, match="the verdicts are of different scorers: 'exact', 'includes'"):
+        from_inspect([either(kind, tmp_path, [sample(scorer="includes")]), other])
+
+
+@kinds
+def test_blank_answers_are_no_answer(tmp_path, kind):
+    samples = [sample(epoch=1), sample("?", "N", epoch=2), sample(" ", "I", epoch=3), sample(None, "I", epoch=4)]
+    with pytest.warns(PoolWarning, match="gives no answer in 75.0%"):
+        pool = from_inspect(either(kind, tmp_path, samples))
+    assert answers_of(pool) == (["4", None, None, None], [True, False, False, False])
+
+
+@kinds
+def test_where_the_scorer_gives_no_answer_each_sample_is_one_of_its_own(tmp_path, kind):
+    samples = [sample(None, value, epoch=epoch) for epoch, value in enumerate("CIC", 1)]
+    pool = from_inspect(either(kind, tmp_path, samples))
+    assert pool.sample_correct()[pool.recorded].tolist() == [True, False, True]
+    assert pool.info["votes"] is False
+
+
+@kinds
+def test_a_right_sample_without_an_answer_among_others_with_one_is_refused(tmp_path, kind):
+    path = either(kind, tmp_path, [sample(), sample(None, epoch=2)])
+    with pytest.raises(
+        PoolError, match=r"log\.\w+: sample 'q', epoch 2, is right but .*choose a scorer that gives all"
+    ):
+        from_inspect(path)
+
+
+@kinds
+def test_a_scorer_that_wavers_is_refused_unless_the_texts_are_graded(tmp_path, kind):
+    samples = [logged(sample()), logged(sample(value="I", epoch=2), "I say 5.")]
+    path = either(kind, tmp_path, samples)
+    if kind == "eval":
+        path = eval_log(path, [sample(), sample(value="I", epoch=2)], whole=samples)
+    with pytest.raises(
+        PoolError, match="scorer 'match' finds answer '4' to question 'q' right in one sample and wrong"
+    ):
+        from_inspect(path)
+    pool = from_inspect(path, rule="number")
+    assert answers_of(pool) == (["4", "5"], [True, False])
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_answers_that_a_summary_cuts_are_read_from_the_sample(tmp_path, chunked):
+    """Equal in their first 1024 characters, they would be one answer."""
+    long = "so " * 400
+    whole = [logged(sample(long + "4")), logged(sample(long + "5", "I", epoch=2))]
+    summaries = [models.EvalSample.model_validate(one).summary().model_dump(mode="json") for one in whole]
+    assert summaries[0]["scores"]["match"]["answer"] == summaries[1]["scores"]["match"]["answer"]
+    pool = from_inspect(eval_log(tmp_path / "log.eval", summaries, whole=whole, chunked=chunked))
+    assert answers_of(pool) == ([long + "4", long + "5"], [True, False])
+    assert answers_of(from_inspect(json_log(tmp_path / "log.json", whole))) == answers_of(pool)
+    with pytest.raises(PoolError, match=r"'samples/q_epoch_1.json' is not in it, and the summary .* does not tell all"):
+        from_inspect(eval_log(tmp_path / "log.eval", summaries))
+
+
+@kinds
+def test_tokens_are_those_of_the_model_and_count_a_cache_once(tmp_path, kind):
+    """Older versions count cached tokens in; a model that grades is named beside."""
+    old = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15, "input_tokens_cache_read": 8}
+    new = {"input_tokens": 2, "output_tokens": 5, "total_tokens": 15, "input_tokens_cache_read": 8, "total_cost": 0.5}
+    usages = [{"openai/m": old, "judge": new}, {"openai/m": new}, {"x": new, "y": new}, {}]
+    samples = [sample(epoch=n, model_usage=usage, total_time=n, working_time=0) for n, usage in enumerate(usages, 1)]
+    pool = from_inspect(either(kind, tmp_path, samples))
+    assert [str(number) for number in pool.numbers["input_tokens"][0, 0]] == ["10.0", "10.0", "20.0", "nan"]
+    assert [str(number) for number in pool.numbers["output_tokens"][0, 0]] == ["5.0", "5.0", "10.0", "nan"]
+    assert [str(number) for number in pool.numbers["cost"][0, 0]] == ["nan", "0.5", "1.0", "nan"]
+    assert pool.numbers["latency"][0, 0].tolist() == [1, 2, 3, 4]
+
+
+# Several logs ---------------------------------------------------------------------------------------------------------
+
+
+@kinds
+def test_logs_of_one_model_are_joined_and_those_of_others_stand_beside(tmp_path, kind):
+    first = either(kind, tmp_path, [sample(epoch=2), sample("5", "I", epoch=1)], name="1_a")
+    more = either(kind, tmp_path, [sample("6", "I", uuid="x")], header(run_id="s"), name="2_b")
+    other = either(kind, tmp_path, [sample("7", "I", uuid="y")], header(model="openai/n"), name="3_c")
+    with pytest.warns(PoolWarning, match="samples per question and model range from"):
+        pool = from_inspect([first, more, other])
+    assert answers_of(pool) == (["5", "4", "6"], [False, True, False])
+    assert answers_of(pool, "openai/n") == (["7"], [False])
+    (tmp_path / "logs.json").write_text("{}")
+    (tmp_path / "eval-set.json").write_text("{}")
+    with pytest.warns(PoolWarning, match="samples per question and model range from"):
+        assert from_inspect(tmp_path).fingerprint == pool.fingerprint
+
+
+@kinds
+def test_other_settings_of_one_model_are_noticed(tmp_path, kind):
+    warm = either(kind, tmp_path, [sample()], header(config={"temperature": 1.0}), name="warm")
+    cold = either(kind, tmp_path, [sample(uuid="x")], header(plan={"temperature": 0.0}, run_id="s"), name="cold")
+    with pytest.warns(PoolWarning, match="temperature"):
+        from_inspect([warm, cold])
+
+
+@pytest.mark.parametrize("uuid", ["u", None])
+def test_a_log_and_its_copy_are_refused(tmp_path, uuid):
+    """The same samples in another format, or taken over by a retry, which is another run but for samples without id."""
+    one = eval_log(tmp_path / "one.eval", [sample(uuid=uuid)])
+    other = json_log(tmp_path / "other.json", [sample(uuid=uuid)], header(run_id="s" if uuid else "r"))
+    with pytest.raises(PoolError, match=r"other.json: its sample 'q', epoch 1, is also in one.eval: one is a copy of"):
+        from_inspect([one, other])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"target": "5"}, "question 'q' has two truths"), ({"input": "3+1?"}, "question 'q' is '3.1.' and in an earlier")],
+)
+def test_logs_about_other_questions_are_refused(tmp_path, change, says):
+    one = eval_log(tmp_path / "one.eval", [sample()])
+    other = eval_log(tmp_path / "other.eval", [sample(uuid="x", **change)], header(model="openai/n"))
+    with pytest.raises(PoolError, match=rf"{says}.*not about the same questions; import them apart"):
+        from_inspect([one, other])
+
+
+def test_what_all_samples_of_a_question_share_describes_it(tmp_path):
+    shared = {"topic": "sums", "level": 2, "model": "taken", "parts": [1], "half": "\ud800"}
+    one = eval_log(
+        tmp_path / "one.eval",
+        [sample(metadata=shared | {"luck": 1}), sample(epoch=2, metadata=shared | {"luck": 2})],
+    )
+    other = eval_log(
+        tmp_path / "other.eval", [sample(uuid="x", metadata=shared | {"luck": 1})], header(model="openai/n")
+    )
+    with pytest.warns(PoolWarning, match="samples per question and model range from"):
+        questions = from_inspect([one, other]).questions
+    assert list(questions) == ["question_id", "question", "truth", "half", "level", "topic"]
+    assert questions[["level", "topic"]].values.tolist() == [[2, "sums"]]
+    with pytest.warns(PoolWarning, match="samples per question and model range from"):
+        assert from_inspect([one, other], where={"level": 2}).question_ids == ["q"]
+
+
+def test_an_invalid_log_is_noted(tmp_path):
+    path = eval_log(tmp_path / "log.eval", [sample()], header() | {"invalidated": True})
+    with pytest.warns(PoolWarning, match="log.eval is marked as invalid"):
+        from_inspect(path)
+
+
+# Damaged and hostile files --------------------------------------------------------------------------------------------
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+FAULTS = {
+    "cut off": (b'[{"id": "q"', "not a log"),
+    "not JSON": (b"hello", "not what it is in a log"),
+    "not UTF-8": (b'["\xe9\xff"]', "not a log"),
+    "an object": (b"{}", "summaries.json in it is not what it is in a log"),
+    "other objects": (b'[{"a": 1}]', "not a log .*EvalSampleSummary id Field required"),
+    "no objects": (b"[1]", "not a log .*EvalSampleSummary"),
+    "deep": (b'[{"id": "q", "metadata": {"a": ' + DEEP + b"}}]", "not a log .*nested more than"),
+    "huge integer": (b'[{"id": 1' + b"0" * 5000 + b"}]", "not a log .*overflow"),
+}
+
+
+def refused(path, says, **options):
+    """One line of error, and nothing is written."""
+    before = sorted(path.parent.iterdir())
+    with pytest.raises(PoolError, match=says) as caught:
+        from_inspect(path, **options)
+    assert str(caught.value).count("\n") == 0
+    assert len(str(caught.value)) < 600
+    assert sorted(path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_archives_with_damaged_members_are_refused(tmp_path, fault):
+    content, says = FAULTS[fault]
+    refused(archived(tmp_path / "log.eval", {"header.json": header(), "summaries.json": content}), says)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_damaged_json_logs_are_refused(tmp_path, fault):
+    path = tmp_path / "log.json"
+    path.write_bytes(json.dumps(header()).encode()[:-1] + b', "samples": ' + FAULTS[fault][0] + b"}")
+    says = {"an object": "no sample is in these files", "other objects": "EvalSample id Field required"}
+    refused(path, says.get(fault, "not a log|not JSON|where an object belongs"))
+    path.write_bytes(FAULTS[fault][0])
+    refused(path, "not a log|nested more than 100 deep")
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e999"])
+def test_numbers_that_are_none_do_not_hurt(tmp_path, value):
+    """inspect_ai writes NaN where nothing was measured."""
+    text = json.dumps(header() | {"results": {"metadata": {"a": "?"}}, "samples": [sample(metadata={"a": "?"})]})
+    path = tmp_path / "log.json"
+    path.write_bytes(text.encode().replace(b'"?"', value))
+    if value == b"1e999":
+        refused(path, "not (a log|JSON).*overflow")
+    else:
+        assert answers_of(from_inspect(path)) == (["4"], [True])
+    path.write_bytes(json.dumps(header() | {"samples": [sample(total_time="?")]}).encode().replace(b'"?"', value))
+    refused(path, "not (a log|JSON).*overflow" if value == b"1e999" else "latency is (nan|-inf)")
+
+
+def test_a_large_json_log_with_nan_is_to_be_converted(tmp_path, monkeypatch):
+    path = json_log(tmp_path / "log.json", [sample(), sample(epoch=2, value=float("nan"))])
+    monkeypatch.setattr(inspect_files, "_MOST", 100)
+    refused(path, "holds NaN or Infinity.*: inspect log convert --to eval --output-dir FOLDER log.json")
+
+
+def test_a_large_json_log_without_nan_is_streamed(tmp_path, monkeypatch):
+    path = json_log(tmp_path / "log.json", [sample()])
+    monkeypatch.setattr(inspect_files, "_MOST", 100)
+    assert answers_of(from_inspect(path)) == (["4"], [True])
+
+
+@pytest.mark.parametrize("size", [30, 200, -1, -100])
+def test_archives_that_are_cut_off_are_refused(tmp_path, size):
+    path = eval_log(tmp_path / "log.eval", [sample()], whole=[logged(sample())])
+    path.write_bytes(path.read_bytes()[:size])
+    refused(path, "not a log of Inspect AI, or damaged .*(zip|Truncated|central)")
+
+
+def test_members_that_are_damaged_are_noticed(tmp_path):
+    path = eval_log(tmp_path / "log.eval", [sample(), sample("5", "I", epoch=2)], compression=zipfile.ZIP_STORED)
+    path.write_bytes(path.read_bytes().replace(b'"answer": "5"', b'"answer": "6"'))
+    refused(path, "not a log of Inspect AI, or damaged .Bad CRC-32 for file 'summaries.json'")
+
+
+@pytest.mark.parametrize("name", ["/etc/cron.d/x", "../../x", "samples/../../x_epoch_1.json"])
+def test_names_that_lead_out_of_the_archive_are_refused(tmp_path, name):
+    members = {"header.json": header(), "summaries.json": [sample()], name: {}}
+    refused(archived(tmp_path / "log.eval", members), "a member is named '.*', which leads out of the archive")
+
+
+@pytest.mark.parametrize("members", [{}, {"summaries.json": []}, {"junk/a.zip": b"PK"}])
+def test_archives_of_others_are_refused(tmp_path, members):
+    refused(archived(tmp_path / "log.eval", {"a": 1, **members}), "without header.json and _journal/start.json")
+
+
+def test_a_log_without_samples_is_refused(tmp_path):
+    refused(archived(tmp_path / "log.eval", {"header.json": header()}), "no sample is in these files")
+    refused(json_log(tmp_path / "log.json", None), "no sample is in these files")
+
+
+def test_members_that_are_packed_as_no_log_is_are_not_unpacked(tmp_path):
+    path = archived(
+        tmp_path / "log.eval",
+        {"header.json": header(), "summaries.json": b"[" + b"{}," * 3_000_000 + b"{}]"},
+    )
+    assert path.stat().st_size < 100_000
+    refused(path, "summaries.json in it is 8 MB, packed to .* as no log is")
+
+
+@pytest.mark.parametrize("name", ["summaries.json", "header.json"])
+def test_members_that_claim_much_are_not_unpacked(tmp_path, name):
+    path = tmp_path / "log.eval"
+    with zipfile.ZipFile(eval_log(path, [sample()]), "a") as archive:
+        archive.writestr("more", "x")
+        archive.getinfo(name).file_size = 2**31
+    refused(path, "2048 MB, (more than the 512 MB|packed to .* too large to be read)")
+
+
+def test_many_members_that_are_much_together_are_not_unpacked(tmp_path, monkeypatch):
+    journal = {f"_journal/summaries/{n}.json": [sample(epoch=n)] for n in range(1, 9)}
+    path = archived(tmp_path / "log.eval", {"header.json": header(), **journal})
+    assert from_inspect(path).lengths.tolist() == [[8]]
+    monkeypatch.setattr(inspect_files, "_MOST", 1000)
+    refused(path, "its summaries are 0 MB, more than the 0 MB")
+
+
+def test_a_bomb_that_claims_little_is_not_unpacked_either(tmp_path):
+    path = tmp_path / "log.eval"
+    members = {"header.json": header(), "summaries.json": b"[" + b" " * 50_000_000 + b"]"}
+    with zipfile.ZipFile(archived(path, members), "a") as archive:
+        archive.writestr("more", "x")
+        archive.getinfo("summaries.json").file_size = 100
+    from_inspect(eval_log(tmp_path / "other.eval", [sample()]))  # what else takes memory is there already
+    tracemalloc.start()
+    refused(path, "not a log of Inspect AI, or damaged")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_a_missing_inspect_ai_names_the_extra(tmp_path, monkeypatch):
+    path = eval_log(tmp_path / "log.eval", [sample()])
+    monkeypatch.setitem(sys.modules, "inspect_ai.log", None)
+    with pytest.raises(MssimError, match=r'not installed: python -m pip install "mssim\[inspect\]"'):
+        from_inspect(path)
+
+
+# The command line -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_takes_a_scorer(tmp_path, run):
+    both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": "I", "answer": "four"}}
+    path = eval_log(tmp_path / "log.eval", [sample(scores=both)])
+    code, out, err = run("import", "inspect", path, "--scorer", "judge", "--out", tmp_path / "pool")
+    assert (code, err) == (0, "")
+    assert out.startswith("1 questions, 1 models, 1 samples")
+    assert answers_of(load_pool(tmp_path / "pool")) == (["four"], [False])
+    result = run("import", "inspect", path, "--out", tmp_path / "other")
+    test_cli.bad(result, "2 scorers give verdicts, say whose count (scorer); choose from 'judge', 'match'")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("options", [["--rule", "number"], ["--transcripts"]])
+def test_the_command_line_reads_texts_where_they_are_needed(tmp_path, run, options):
+    path = either("json", tmp_path, [logged(sample())])
+    assert run("import", "inspect", path, *options, "--out", tmp_path / "pool")[0] == 0
+    assert load_pool(tmp_path / "pool").extra["text"].to_pylist() == ["I say 4."]
+
+
+# Anything -------------------------------------------------------------------------------------------------------------
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 3), st.just(10**30), st.floats(), st.just("\ud800"), st.text(max_size=3)
+)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+NAMES = ["id", "epoch", "uuid", "input", "choices", "target", "metadata", "scores", "error", "limit", "model_usage"]
+NAMES += ["total_time", "working_time", "output", "messages"]
+GOOD = st.builds(
+    sample,
+    st.sampled_from(["4", "5", None, "4..."]),
+    st.sampled_from(["C", "I", 1, 0, 0.5]),
+    name=st.sampled_from(["q", "r", 3]),
+    epoch=st.integers(1, 4),
+    metadata=st.dictionaries(st.sampled_from(["topic", "é", "model"]), JSON, max_size=2),
+    choices=st.none() | st.just(["4", "5"]),
+)
+
+
+@st.composite
+def broken(draw, good, names):
+    """Mostly as it should be, else with other values in a few places."""
+    value = draw(good)
+    for name in draw(st.just([]) | st.just([]) | st.lists(st.sampled_from(names), max_size=2)):
+        value = value | {name: draw(JSON)}
+    return value
+
+
+SCORED = broken(GOOD, NAMES) | st.builds(
+    lambda told, score: told | {"scores": {"match": score}},
+    GOOD,
+    broken(st.just({"value": "C", "answer": "4"}), ["value", "answer", "metadata"]),
+)
+HEADERS = st.builds(
+    lambda head, spec: head | {"eval": spec},
+    broken(st.just(header()), ["version", "status", "plan", "stats", "results", "invalidated", "error"]),
+    broken(st.just(header()["eval"]), ["model", "dataset", "config", "model_generate_config", "task", "run_id"]),
+)
+
+
+@given(
+    head=HEADERS, samples=st.lists(SCORED, min_size=1, max_size=4), kind=st.sampled_from(["eval", "json"]),
+    transcripts=st.booleans(),
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore::mssim.errors.PoolWarning")
+def test_anything_gives_a_pool_or_an_error_of_ours(tmp_path_factory, head, samples, kind, transcripts):
+    folder = tmp_path_factory.mktemp("fuzz")
+    if kind == "eval":
+        whole = [one for one in map(logged, samples) if all(isinstance(one[n], str | int) for n in ("id", "epoch"))]
+        path = eval_log(
+            folder / "log.eval", samples, head, whole=[one for one in whole if "\ud800" not in str(one["id"])]
+        )
+    else:
+        path = json_log(folder / "log.json", [logged(one) for one in samples], head)
+    try:
+        pool = from_inspect(path, transcripts=transcripts)
+    except MssimError:
+        event("refused")
+    else:
+        assert pool.lengths.sum() >= 1
+        event("a pool")
+
+
+@kinds
+def test_half_a_surrogate_pair_becomes_a_mark(tmp_path, kind):
+    half = "\ud800"
+    told = sample(half, name=half, scorer="m" + half, input=half, target=half, choices=[half], metadata={"topic": half})
+    failed = sample(epoch=2, name=half, scores=None, **{n: told[n] for n in ("input", "target", "choices", "metadata")})
+    path = either(kind, tmp_path, [told, failed], header(model="a" + half, task=half))
+    with pytest.warns(PoolWarning, match="1 not scored"):
+        pool = from_inspect(path)
+    model = (
+        "a" + {"eval": "\N{REPLACEMENT CHARACTER}", "json": "?"}[kind]
+    )  # the one is parsed whole, the other streamed
+    assert (pool.question_ids, pool.models, answers_of(pool, model)) == (["?"], (model,), (["?"], [True]))

@@ -1,0 +1,539 @@
+"""Files of batches, made up here: outputs, errors and requests of servers that speak OpenAI's protocol."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from mssim import MssimError, PoolError, PoolWarning, load_pool
+from mssim.importers.formats.openai_batch import from_openai_batch
+from tests.cli import test_cli
+
+run = test_cli.run
+
+QUESTIONS = [
+    {"question_id": "q1", "question": "2 + 2?", "truth": "4"},
+    {"question_id": "q2", "question": "3 * 3?", "truth": "9"},
+]
+
+
+def chat(custom_id, *texts, model="gpt", id_="", usage=(10, 5), **body):
+    """A line of an output file; each text is a choice."""
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text, "refusal": None}, "finish_reason": "stop"}
+        for i, text in enumerate(texts)
+    ]
+    usage = None if usage is None else {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
+    body = {"id": f"chatcmpl-{custom_id}{id_}", "model": model, "choices": choices, "usage": usage, **body}
+    response = {"status_code": 200, "request_id": f"r-{custom_id}{id_}", "body": body}
+    return {"id": f"batch_req_{custom_id}{id_}", "custom_id": custom_id, "response": response, "error": None}
+
+
+def refused(custom_id, status=400, code="context_length_exceeded"):
+    """A line of OpenAI's error file: the error is in the body."""
+    body = {"error": {"message": f"no {custom_id}", "type": "invalid_request_error", "code": code}}
+    return {"custom_id": custom_id, "response": {"status_code": status, "body": body}, "error": None}
+
+
+def asked(custom_id, model="gpt", **body):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}]
+    body = {"model": model, "messages": messages, **body}
+    return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
+
+
+def written(folder, *lines, name="output.jsonl"):
+    path = folder / name
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def questions(tmp_path):
+    (tmp_path / "asked").mkdir()
+    return written(tmp_path / "asked", *QUESTIONS, name="questions.jsonl")
+
+
+@pytest.fixture
+def imported(tmp_path, questions):
+    def imported(*lines, warns=None, more=(), **options):
+        paths = [written(tmp_path, *lines), *more] if lines else [*more]
+        options = {"rule": "number", "questions": questions, **options}
+        if warns is None:
+            return from_openai_batch(paths, **options)
+        with pytest.warns(PoolWarning) as caught:
+            pool = from_openai_batch(paths, **options)
+        messages = [str(one.message) for one in caught]
+        for says in [warns] if isinstance(warns, str) else warns:
+            assert any(re.search(says, message) for message in messages), messages
+        return pool
+
+    return imported
+
+
+def failed(pool):
+    return dict(pool.info["import"]["failed"])
+
+
+def texts(pool, **where):
+    frame = pool.to_frame()
+    for name, value in where.items():
+        frame = frame[frame[name] == value]
+    return frame["text"].tolist()
+
+
+# Samples --------------------------------------------------------------------------------------------------------------
+
+
+def test_lines_in_any_order_become_samples_in_the_order_of_their_ids(imported):
+    lines = [chat("q2-1", "9"), chat("q1-2", "4"), chat("q1-0", "5"), chat("q2-0", "9."), chat("q1-1", "4.0")]
+    pool = imported(*lines, chat("q2-2", "So 8"))
+    assert pool.models == ("gpt",)
+    assert pool.question_ids == ["q1", "q2"]
+    assert pool.sample_correct()[0].tolist() == [[False, True, True], [True, True, False]]
+    assert texts(pool) == ["5", "4.0", "4", "9.", "9", "So 8"]
+    assert pool.questions.to_dict("list") == {
+        "question_id": ["q1", "q2"], "question": ["2 + 2?", "3 * 3?"], "truth": ["4", "9"]
+    }  # fmt: skip
+    assert pool.numbers["input_tokens"].tolist() == [[[10.0] * 3] * 2]
+    assert pool.numbers["output_tokens"].tolist() == [[[5.0] * 3] * 2]
+    frame = pool.to_frame()
+    assert frame["request_id"].tolist() == ["r-q1-0", "r-q1-1", "r-q1-2", "r-q2-0", "r-q2-1", "r-q2-2"]
+    assert set(frame["served_model"]) == {"gpt"}
+    assert set(frame["finish_reason"]) == {"stop"}
+    assert failed(pool) == {}
+
+
+@pytest.mark.parametrize(
+    ("custom_id", "question", "number"),
+    [
+        ("q17-3", "q17", 3),
+        ("q17_sample_3", "q17", 3),
+        ("gsm8k-12#4", "gsm8k-12", 4),
+        ("q17__run2", "q17", 2),
+        ("gsm8k/test/5/s0", "gsm8k/test/5", 0),
+        ("a-12", "a-12", None),  # a question as it is, though it ends in a number
+        ("a-12-7", "a-12", 7),
+        ("7-10", "7", 10),
+        ("7", "7", None),
+    ],
+)
+def test_a_custom_id_is_a_question_or_one_and_a_number(tmp_path, custom_id, question, number):
+    ids = ["q17", "gsm8k-12", "gsm8k/test/5", "a-12", "a", "7"]
+    table = written(tmp_path, *({"question_id": i, "question": "?", "truth": "4"} for i in ids), name="q.jsonl")
+    path = written(tmp_path, chat(custom_id, "4"))
+    with pytest.warns(PoolWarning, match="5 of 6 questions have no sample"):
+        pool = from_openai_batch(path, questions=table, rule="number")
+    assert pool.question_ids == [question]
+    index = pool.to_frame()["sample_index"].tolist()
+    assert index == [number or 0]
+
+
+def test_a_pattern_finds_question_model_and_sample(imported):
+    lines = [chat(f"{m}|{s}|of q{q}", "4", model="x") for s in (11, 3) for m in ("big", "small") for q in (1, 2)]
+    pool = imported(*lines, id_pattern=r"(?P<model>\w+)\|(?P<sample>\d*)\|of (?P<question_id>.*)")
+    assert pool.models == ("big", "small")
+    assert pool.lengths.tolist() == [[2, 2], [2, 2]]
+    assert pool.to_frame()["sample_index"].tolist() == [3, 11] * 4
+    assert set(pool.to_frame()["served_model"]) == {"x"}
+
+
+def test_a_pattern_without_a_number_takes_samples_as_they_come(imported):
+    lines = [chat(f"{letter}.q{q}", letter) for letter in "ba" for q in (1, 2)]
+    pool = imported(*lines, id_pattern=r"(?P<sample>\d*)\w\.(?P<question_id>.*)", warns="no answer in 100.0%")
+    assert texts(pool) == ["b", "a", "b", "a"]
+    assert "sample_index" not in pool.extra.column_names
+
+
+def test_huge_numbers_in_ids_only_keep_their_samples_apart(imported):
+    lines = [chat(f"q{q}-{number}", "4") for q in (1, 2) for number in (10**30, 10**300, 7)]
+    pool = imported(*lines)
+    assert pool.lengths.tolist() == [[3, 3]]
+    assert pool.to_frame()["sample_index"].tolist() == [0, 1, 7] * 2
+
+
+def test_choices_of_one_request_share_its_tokens(imported):
+    lines = [chat(f"q{q}-{s}", "4", "5", "6", usage=(20, 60)) for s in (1, 0) for q in (1, 2)]
+    frame = imported(*lines).to_frame()
+    assert frame["request_id"].tolist()[:6] == ["r-q1-0"] * 3 + ["r-q1-1"] * 3
+    assert frame["text"].tolist() == ["4", "5", "6"] * 4
+    assert set(frame["request_input_tokens"]) == {20}
+    assert set(frame["request_output_tokens"]) == {60}
+    assert set(frame["request_samples"]) == {3}
+    assert not {"input_tokens", "output_tokens"} & set(frame)
+
+
+def test_numbers_of_samples_do_not_collide_where_requests_have_several_choices_and_one(imported):
+    lines = [chat(f"q{q}-{s}", *["4"] * n) for q in (1, 2) for s, n in ((1, 4), (2, 2), (4, 1), (5, 1))]
+    pool = imported(*lines)
+    assert pool.lengths.tolist() == [[8, 8]]
+    assert pool.to_frame()["sample_index"].tolist()[:8] == [4, 5, 6, 7, 8, 9, 10, 11]
+
+
+def test_confidence_is_the_mean_log_probability_of_the_tokens(imported):
+    def line(custom_id, *values):
+        given = chat(custom_id, "4", "4")
+        for choice in given["response"]["body"]["choices"]:
+            choice["logprobs"] = {"content": [{"token": "a", "logprob": v} for v in values], "refusal": None}
+        return given
+
+    pool = imported(line("q1", -1.0, -2.0), line("q2", -0.5, -0.5, 0.0, -3))
+    np.testing.assert_allclose(pool.numbers["confidence"], [[[-1.5, -1.5], [-1.0, -1.0]]])
+    assert pool.numbers["output_tokens"].tolist() == [[[2.0, 2.0], [4.0, 4.0]]]
+    pool = imported(line("q1", -1.0, -2.0), line("q2", -1.0, None), warns="have no confidence, which votes need")
+    assert "confidence" not in pool.numbers
+    np.testing.assert_allclose(pool.number("confidence_of_some"), [[[-1.5, -1.5], [np.nan, np.nan]]])
+
+
+def test_a_response_without_text_is_a_sample_without_an_answer(imported):
+    silent = chat("q1-1", None, system_fingerprint="fp")
+    silent["response"]["body"]["choices"][0]["message"] |= {"refusal": "I can not give 4.", "reasoning": "It is 4"}
+    parts = chat("q2-1", [{"type": "thinking", "thinking": []}, {"type": "text", "text": "It is "}, {"text": "9"}])
+    pool = imported(chat("q1-0", "4"), silent, chat("q2-0", "9"), parts, warns="no answer in 25.0%")
+    assert texts(pool) == ["4", "", "9", "It is 9"]
+    assert pool.codes.tolist() == [[[0, -1], [0, 0]]]
+    assert pool.to_frame()["fingerprint"].tolist()[1] == "fp"
+
+
+def test_completions_and_responses_are_read_too(imported):
+    completion = chat("q1-0")
+    logprobs = {"tokens": ["4", "."], "token_logprobs": [-0.5, -1.5]}
+    completion["response"]["body"]["choices"] = [{"text": "4.", "finish_reason": "length", "logprobs": logprobs}]
+    responses = {
+        "id": "resp_1", "object": "response", "status": "incomplete", "model": "gpt", "error": None,
+        "incomplete_details": {"reason": "max_output_tokens"}, "usage": {"input_tokens": 8, "output_tokens": 9},
+        "output": [
+            {"type": "reasoning", "summary": []},
+            {"type": "message", "content": [
+                {"type": "output_text", "text": "It is", "logprobs": [{"token": "It", "logprob": -3}]},
+                {"type": "output_text", "text": " 9", "logprobs": [{"token": "9", "logprob": -1}]},
+            ]},
+        ],
+    }  # fmt: skip
+    done = {**responses, "id": "resp_2", "status": "completed", "incomplete_details": None, "output": [{"type": "x"}]}
+    lines = [{"custom_id": f"q2-{i}", "response": {"body": body}} for i, body in enumerate([responses, done])]
+    warns = ["range from 1 to 2", "no answer in 33"]
+    frame = imported(completion, *lines, warns=warns).to_frame()
+    assert frame["text"].tolist() == ["4.", "It is 9", ""]
+    assert frame["finish_reason"].tolist() == ["length", "max_output_tokens", "completed"]
+    assert frame["confidence"].tolist()[:2] == [-1.0, -2.0]
+    assert frame["input_tokens"].tolist() == [10, 8, 8]
+    assert frame["output_tokens"].tolist() == [5, 9, 9]
+    assert frame["request_id"].tolist() == ["r-q1-0", "resp_1", "resp_2"]
+
+
+def test_models_may_share_their_ids(imported):
+    lines = [chat(f"q{q}-{s}", "4", model=model) for model in ("b", "a") for q in (1, 2) for s in (0, 1)]
+    pool = imported(*lines)
+    assert pool.models == ("b", "a")
+    assert pool.lengths.tolist() == [[2, 2], [2, 2]]
+
+
+def test_the_model_can_be_named(imported):
+    assert imported(chat("q1", "4", model="gpt-4o-2024-08-06"), chat("q2", "9", model=None), model="gpt").models == (
+        "gpt",
+    )
+
+
+# Failures -------------------------------------------------------------------------------------------------------------
+
+
+def test_failures_are_counted_by_kind(imported):
+    nothing = chat("q1-7")
+    empty = {"custom_id": "q1-8", "response": {"status_code": 200, "body": None}, "error": None}
+    vllm_error = {"error": {"message": "too long", "type": "BadRequestError", "code": 400}}
+    vllm = {"custom_id": "q1-1", "response": {"status_code": 400, "body": None}, "error": vllm_error}
+    wrapped = {"custom_id": "q1-9", "response": {"status_code": 200, "body": {"error": "overloaded"}}}
+    lines = [
+        refused("q1-2"), refused("q1-3"), refused("q1-4", 429, None), nothing, empty, vllm, wrapped,
+        {"custom_id": "q1-5", "response": None, "error": {"code": "batch_expired", "message": "This request ..."}},
+        {"custom_id": "q1-6", "error": "no worker"},
+        {"custom_id": "q2-6", "response": None, "error": None},
+    ]  # fmt: skip
+    pool = imported(chat("q1-0", "4"), chat("q2-0", "9"), *lines, warns="10 samples failed and are not in the pool")
+    assert failed(pool) == {
+        "HTTP 400 (context_length_exceeded)": 2, "HTTP 429 (invalid_request_error)": 1, "no choice": 2,
+        "HTTP 400 (BadRequestError)": 1, "error (batch_expired)": 1, "error": 2, "no response": 1,
+    }  # fmt: skip
+
+
+def test_what_was_asked_again_and_answered_did_not_fail(imported, tmp_path):
+    error = written(tmp_path, refused("q1"), refused("q1"), refused("q2", 500), name="errors.jsonl")
+    again = written(tmp_path, refused("q2", 503, "busy"), chat("q1", "4"), name="again.jsonl")
+    more = written(tmp_path, chat("q1-1", "4"), chat("q2-1", "9"), name="more.jsonl")
+    for paths in ([error, again, more], [again, error, more]):
+        pool = imported(more=paths, warns=["range from 1 to 2", "1 samples failed"])
+        assert pool.lengths.tolist() == [[2, 1]]
+        assert sum(failed(pool).values()) == 1
+
+
+def test_a_failure_of_one_of_two_models_is_counted(imported):
+    lines = [chat(f"q{q}-{s}", "4", model=m) for m in "ab" for q in (1, 2) for s in (0, 1) if (m, q, s) != ("b", 1, 1)]
+    pool = imported(*lines, refused("q1-1"), warns=["1 samples failed", "range from 1 to 2"])
+    assert failed(pool) == {"HTTP 400 (context_length_exceeded)": 1}
+
+
+def test_only_failures_are_no_pool(imported):
+    with pytest.raises(PoolError, match=r"no sample is in these files \(2 failed: HTTP 400 \(context_length_exceeded"):
+        imported(refused("q1"), refused("q2"))
+
+
+# Requests -------------------------------------------------------------------------------------------------------------
+
+
+def test_requests_tell_settings_and_what_has_no_response(imported, tmp_path):
+    settings = {"temperature": 0.7, "top_p": 0.9, "max_completion_tokens": 99, "n": 2, "reasoning_effort": "low"}
+    lines = [asked(f"q{q}-{s}", top_k=-1, **settings) for q in (1, 2) for s in range(3)]
+    requests = written(tmp_path, *lines, name="z-requests.jsonl")
+    output = [chat(f"q{q}-0", "4", "9", model="gpt-2024-08-06") for q in (1, 2)]
+    output += [chat("q1-1", "4", model="gpt-2024-08-06"), refused("q2-1")]
+    warns = ["range from 2 to 3", "7 samples failed", "4 no response"]
+    pool = imported(*output, more=[requests], warns=warns)
+    assert failed(pool) == {"no response": 4, "HTTP 400 (context_length_exceeded)": 2, "choice missing": 1}
+    frame = pool.to_frame()
+    assert frame["sample_index"].tolist() == [0, 1, 2, 0, 1]
+    expected = {
+        "temperature": 0.7, "top_p": 0.9, "max_tokens": 99, "reasoning_effort": "low", "system_prompt": "Be brief."
+    }  # fmt: skip
+    for name, value in expected.items():
+        assert set(frame[name]) == {value}
+    assert "top_k" not in frame
+    assert pool.models == ("gpt-2024-08-06",)
+
+
+def test_mixed_settings_are_seen(imported, tmp_path):
+    lines = [asked(f"q{q}-{s}", temperature=s / 2, top_k=20) for q in (1, 2) for s in (0, 1)]
+    requests = written(tmp_path, *lines, name="requests.jsonl")
+    output = [chat(f"q{q}-{s}", "4") for q in (1, 2) for s in (0, 1)]
+    pool = imported(*output, more=[requests], warns="column 'temperature' varies within a model")
+    assert pool.to_frame()["top_k"].tolist() == [20] * 4
+    only = imported(*output, more=[requests], where={"temperature": 0.5})
+    assert only.to_frame()["sample_index"].tolist() == [1, 1]
+
+
+def test_requests_of_other_endpoints(imported, tmp_path):
+    body = {"model": "gpt", "instructions": "Think.", "input": "2 + 2?", "reasoning": {"effort": "high"}}
+    lines = [{"custom_id": "q1", "body": {**body, "max_output_tokens": 50}}]
+    system = [{"role": "developer", "content": [{"type": "input_text", "text": "Think."}]}]
+    lines += [{"custom_id": "q2", "body": {"input": system, "reasoning_effort": "high", "max_tokens": 50}}]
+    frame = imported(
+        chat("q1", "4"), chat("q2", "9"), more=[written(tmp_path, *lines, name="requests.jsonl")]
+    ).to_frame()
+    assert frame["system_prompt"].tolist() == ["Think."] * 2
+    assert frame["reasoning_effort"].tolist() == ["high"] * 2
+    assert frame["max_tokens"].tolist() == [50] * 2
+
+
+def test_each_model_has_the_settings_of_its_own_request(imported, tmp_path):
+    lines = [asked(f"q{q}", m, temperature=t) for q in (1, 2) for m, t in (("gpt-4o", 0), ("gpt-4o-mini", 1))]
+    requests = written(tmp_path, *lines, name="requests.jsonl")
+    output = [chat(f"q{q}", "4", model=m) for q in (1, 2) for m in ("gpt-4o-2024", "gpt-4o-mini-2024", "other")]
+    frame = imported(*output, more=[requests], warns=None).to_frame().set_index("model")["temperature"]
+    assert frame["gpt-4o-2024"].tolist() == [0, 0]
+    assert frame["gpt-4o-mini-2024"].tolist() == [1, 1]
+    assert frame["other"].isna().all()
+    pool = imported(*output[:1], *output[3:4], more=[requests], warns="2 samples failed")
+    assert failed(pool) == {"no response": 2}
+    assert failed(imported(*output[:1], *output[3:4], more=[requests], model="gpt")) == {}
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_holds_all(imported, questions):
+    folder = questions.parent
+    written(folder, asked("q1"), asked("q2"), name="requests.jsonl")
+    written(folder, chat("q1", "4"), name="output.jsonl")
+    written(folder, refused("q2"), name="errors.jsonl")
+    (folder / "notes.txt").write_text("not read")
+    pool = imported(more=[folder], warns=["1 samples failed", "1 of 2 questions have no sample"])
+    assert pool.question_ids == ["q1"]
+    assert sorted(file["name"] for file in pool.info["import"]["files"]) == [
+        "errors.jsonl", "output.jsonl", "questions.jsonl", "requests.jsonl"
+    ]  # fmt: skip
+
+
+def test_several_runs_of_one_file_are_further_samples(imported, tmp_path):
+    again = written(tmp_path, chat("q2", "8", id_="b"), chat("q1", "5", id_="b"), name="again.jsonl")
+    pool = imported(
+        chat("q1", "4"), chat("q2", "9"), more=[again], warns="2 responses are not the first to their custom_id"
+    )
+    assert texts(pool) == ["4", "5", "9", "8"]
+    assert "sample_index" not in pool.extra.column_names
+
+
+def test_a_response_that_is_there_twice_is_refused(imported, tmp_path):
+    again = written(tmp_path, chat("q2", "9"), name="again.jsonl")
+    with pytest.raises(PoolError, match=r"again.jsonl, line 1: this response came before, .*; leave out one, or give"):
+        imported(chat("q1", "4"), chat("q2", "9"), more=[again])
+
+
+def test_questions_come_from_csv_and_keep_their_columns(imported, tmp_path):
+    table = tmp_path / "questions.csv"
+    table.write_text(
+        'question_id,question,truth,choices,topic\nq1,"2 + 2?",A,"[""4"",""5""]",sum\nq2,"3 * 3?",B,"[""8"",""9""]",\n'
+    )
+    pool = imported(chat("q1-0", "(A)"), chat("q2-0", "The answer is 8"), questions=str(table), rule="choice")
+    assert pool.sample_correct().tolist() == [[[True], [False]]]
+    assert pool.questions["topic"].tolist()[0] == "sum"
+    assert [list(choices) for choices in pool.questions["choices"]] == [["4", "5"], ["8", "9"]]
+
+
+def test_further_columns_of_questions_may_hold_anything(imported, tmp_path):
+    rows = [{**row, "more": more, "n": 3} for row, more in zip(QUESTIONS, [{}, {}], strict=True)]
+    pool = imported(chat("q1", "4"), chat("q2", "9"), questions=written(tmp_path, *rows, name="nested.jsonl"))
+    assert pool.questions["more"].tolist() == ["{}", "{}"]
+    assert pool.questions["n"].tolist() == [3, 3]
+
+
+def test_the_command_line(run, tmp_path, questions):
+    path = written(tmp_path, *(chat(f"s{s}-of-q{q}", "4", model="x") for s in (0, 1) for q in (1, 2)))
+    arguments = ("import", "openai-batch", path, "--questions", questions, "--rule", "number", "--model", "y")
+    pattern = ("--id-pattern", r"s(?P<sample>\d)-of-(?P<question_id>q\d)")
+    code, out, err = run(*arguments, *pattern, "--out", tmp_path / "pool")
+    assert (code, err) == (0, "")
+    assert "2 questions, 1 models, 4 samples" in out
+    pool = load_pool(tmp_path / "pool")
+    assert pool.models == ("y",)
+    assert pool.sample_correct().tolist() == [[[True, True], [False, False]]]
+    test_cli.bad(run(*arguments, "--out", tmp_path / "other"), "custom_id 's0-of-q1' is question 's0-of-q1', which")
+    assert not (tmp_path / "other").exists()
+
+
+# Bad input ------------------------------------------------------------------------------------------------------------
+
+
+def test_without_questions_there_is_no_truth(tmp_path):
+    with pytest.raises(PoolError, match=r"batches do not say the truth; give the questions .* --questions FILE"):
+        from_openai_batch(written(tmp_path, chat("q1", "4")), rule="number")
+
+
+def test_without_a_rule_there_is_no_answer(imported):
+    with pytest.raises(PoolError, match="these files give no answers; say how to find them with a rule"):
+        imported(chat("q1", "4"), rule=None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "says"),
+    [
+        ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' is question 'q3', which is not in questions.jsonl; say .*"
+                                  r"--id-pattern, in Python id_pattern=, .*: choose from 'q1', 'q2'"),
+        ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' is question 'request', which"),
+        ([asked("nope")], {}, "custom_id 'nope' is question 'nope', which is not in"),
+        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "custom_id 'q1' is nothing by this pattern; say"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' is question '', which"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern '\(.*' does not compile"),
+        ([chat("q1", "4")], {"id_pattern": "(.*)"}, r"id_pattern '.*' has the groups none; question_id, model and"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.)(?P<run>.)"}, "has the groups question_id, run; ques"),
+        ([chat("q1b", "4")], {"id_pattern": "(?P<question_id>..)(?P<sample>.)"}, "its sample is 'b'; let this group"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.+)(?P<model>)", "model": "m"}, "model='m', but id"),
+        ([chat("q1", "4", model=None)], {}, "line 1: the response does not say its model; name it with --model"),
+        ([chat("q" * 1001, "4")], {}, "a custom_id of 1001 characters; at most 1000"),
+        ([chat("", "4")], {}, "'custom_id' is blank"),
+        ([{"response": {}}], {}, "no 'custom_id'; choose from 'response'"),
+        ([{"custom_id": "q1", "params": {}}], {}, "line 1: neither a response .* nor a request"),
+        ([chat("q1", "4"), asked("q2")], {}, "line 2: requests and responses are in one file; give them as two"),
+        ([asked("q2"), chat("q1", "4")], {}, "line 2: requests and responses are in one file"),
+        ([[]], {}, "line 1: a list where an object belongs"),
+        ([{"custom_id": "q1", "response": "ok"}], {}, "'response': text where an object belongs"),
+        ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: a number where an object belongs"),
+        ([chat("q1", "4", choices=[{"index": 0}])], {}, "'choices', item 1: no 'text'; choose from 'index'"),
+        ([chat("q1", "4", choices={"a": 1})], {}, "'choices' is an object; a list belongs there"),
+        ([chat("q1", "4", usage=(-1, 2))], {}, "'prompt_tokens' is -1; a whole number from 0 belongs there"),
+        ([chat("q1", {})], {}, "'content' is an object; text belongs there"),
+        ([chat("q1", "4")], {"rule": "numbr"}, "did you mean 'number'"),
+        ([chat("q1", "4")], {"strict": True}, "1 of 2 questions have no sample"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_line(imported, lines, options, says):
+    with pytest.raises(MssimError, match=says) as caught:
+        imported(*lines, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "output.jsonl is empty"),
+        (b"\n\n", "no sample is in these files"),
+        (json.dumps(chat("q1", "4")).encode()[:-20], "line 1: not JSON, or cut off"),
+        (b'{"custom_id": "q1", "response": null, "error": NaN}', "NaN is no JSON; write null"),
+        (b"custom_id,response\nq1,4\n", "line 1: not JSON"),
+        (json.dumps(chat("q1", "\u00e9"), ensure_ascii=False).encode("latin-1"), "line 1: not UTF-8"),
+        (b'{"custom_id": "q1", "error": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 1: not JSON"),
+    ],
+)
+def test_damaged_files_are_refused(imported, tmp_path, content, says):
+    path = tmp_path / "output.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(PoolError, match=says):
+        imported(more=[path])
+
+
+def test_bad_questions_are_refused(imported, tmp_path):
+    with pytest.raises(MssimError, match="column 'truth' is missing"):
+        imported(chat("q1", "4"), questions=written(tmp_path, {"question_id": 1, "question": "?"}, name="q.jsonl"))
+    with pytest.raises(MssimError, match="is no file; give the questions as one"):
+        imported(chat("q1", "4"), questions=tmp_path / "none.csv")
+
+
+# Fuzz -----------------------------------------------------------------------------------------------------------------
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**25), 10**25) | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["\ud800", 10**400, "4", "q1", "message", -1]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["content", "error", "text"]), inner),
+    max_leaves=5,
+)  # fmt: skip
+BODY, CHOICE = ("response", "body"), ("response", "body", "choices", 0)
+PATHS = [
+    ("custom_id",), ("id",), ("error",), ("response",), ("response", "status_code"), ("response", "request_id"), BODY,
+    *((*BODY, name) for name in ("id", "model", "usage", "choices", "error", "output", "system_fingerprint")),
+    *((*BODY, "usage", name) for name in ("prompt_tokens", "completion_tokens", "input_tokens")), CHOICE,
+    *((*CHOICE, name) for name in ("message", "text", "finish_reason", "logprobs")), (*CHOICE, "message", "content"),
+    ("body",), *(("body", name) for name in ("model", "messages", "n", "temperature", "top_k", "max_tokens", "input")),
+    ("body", "reasoning"), ("body", "messages", 0), ("body", "messages", 0, "content"), ("body", "messages", 0, "role"),
+]  # fmt: skip
+CHANGE = st.tuples(st.integers(0, 7), st.sampled_from(PATHS), ANYTHING)
+IDS = st.text("abc", min_size=1, max_size=4)  # few are the same
+LINE = st.one_of(
+    st.builds(
+        chat, st.sampled_from(["q1", "q2", "q1-1", "q2_3", "q1-99999999999999999999"]), st.sampled_from("49 "), id_=IDS
+    ),
+    st.builds(chat, st.sampled_from(["q1", "q2-7"]), st.just("4"), st.text(max_size=3), id_=IDS),
+    st.builds(refused, st.sampled_from(["q1", "q2"])),
+    st.builds(asked, st.sampled_from(["q1", "q2", "q2-7"]), n=st.integers(0, 3)),
+)
+
+
+def replaced(line, path, value):
+    """The line with another value at a path, if its steps are there."""
+    line = json.loads(json.dumps(line))
+    inner = line
+    try:
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = value
+    except (TypeError, KeyError, IndexError):
+        pass
+    return line
+
+
+@pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
+@given(st.lists(LINE, min_size=1, max_size=8), st.lists(CHANGE, max_size=2))
+def test_arbitrary_json_is_a_pool_or_an_error(tmp_path_factory, lines, changes):
+    folder = tmp_path_factory.mktemp("fuzz")
+    for number, path, value in changes:
+        lines[number % len(lines)] = replaced(lines[number % len(lines)], path, value)
+    kinds = [[line for line in lines if ("body" in line) == asks] for asks in (True, False)]
+    paths = [written(folder, *kind, name=f"{number}.jsonl") for number, kind in enumerate(kinds) if kind]
+    questions = written(folder, *QUESTIONS, name="questions.jsonl")
+    try:
+        pool = from_openai_batch(paths, questions=questions, rule="number")
+    except MssimError:
+        event("refused")
+    else:
+        event("pool")
+        assert pool.lengths.sum() > 0

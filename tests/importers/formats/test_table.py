@@ -1,0 +1,481 @@
+"""Long tables with columns of any names: what load_pool reads is imported to the same pool."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from mssim import MssimError, PoolError, PoolWarning, load_pool
+from mssim.importers.formats import table
+from mssim.importers.formats.table import from_table
+from mssim.importers.pipeline import Common, import_pool
+from mssim.pools.arrow import table_from_frame
+from tests.cli import test_cli
+from tests.conftest import long_frame
+
+run, bad = test_cli.run, test_cli.bad
+
+TENSOR = pa.fixed_shape_tensor(pa.int32(), [1])
+ANSWERS = {("x", "q1"): ["a", "b", None], ("x", "q2"): ["c", "a", "a"], ("y", "q1"): ["b"] * 3, ("y", "q2"): ["a"] * 3}
+
+
+def write(frame, path):
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".parquet":
+        pa.parquet.write_table(table_from_frame(frame), path)
+    elif path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def same(pool, other):
+    assert pool.models == other.models
+    assert pool.question_ids == other.question_ids
+    np.testing.assert_array_equal(pool.lengths, other.lengths)
+    np.testing.assert_array_equal(pool.codes[pool.recorded], other.codes[other.recorded])
+    np.testing.assert_array_equal(pool.class_correct, other.class_correct)
+    assert pool.class_labels.to_pylist() == other.class_labels.to_pylist()
+    assert pool.fingerprint == other.fingerprint
+
+
+def told(says):
+    return pytest.warns(PoolWarning, match=says)
+
+
+SILENT = pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
+
+
+# What load_pool reads -------------------------------------------------------------------------------------------------
+
+
+@SILENT
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_table_that_load_pool_reads(tmp_path, ending):
+    frame = long_frame(ANSWERS, topic="Math", text="x" * 50, score=0.5, chars=range(12))
+    path = write(frame, tmp_path / f"table.{ending}")
+    pool = from_table(path)
+    same(pool, load_pool(path))
+    assert pool.questions.to_dict("list") == {"question_id": ["q1", "q2"], "truth": ["a", "a"], "topic": ["Math"] * 2}
+    assert set(pool.extra.column_names) == {"text", "chars"}
+    assert pool.extra["text"].to_pylist() == ["x" * 50] * 12
+    assert pool.info["import"]["format"] == "table"
+    assert pool.info["import"]["identical_texts"] == 8  # 12 samples of 4 pairs of model and question
+    assert "text" not in from_table(path, texts=False).extra.column_names
+
+
+@SILENT
+def test_two_models_of_others(shared_pools):
+    path = shared_pools / "exams-two-models"
+    with pytest.raises(PoolError, match=r"4 rows for one sample, .* column 'prompt' separates them: choose one"):
+        from_table(path)
+    where = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
+    pool = from_table(path, where=where)
+    same(pool, load_pool(path / "samples.parquet", where=where))
+    assert pool.lengths.tolist() == [[10] * 1000] * 2
+
+
+@SILENT
+def test_nine_models_of_others(shared_pools):
+    path = shared_pools / "exam-nine-models" / "samples.parquet"
+    with pytest.raises(PoolError, match=r"11 rows for one sample, .* column 'temperature' separates them: choose one"):
+        from_table(path)
+    same(from_table(path, where={"temperature": 1.0}), load_pool(path, where={"temperature": 1.0}))
+
+
+@pytest.mark.parametrize("column", ["prompt", "temperature"])
+def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, column):
+    values = {"prompt": ["long", "short"], "temperature": [0.5, 1.0]}[column]
+    frame = pd.concat([long_frame(ANSWERS, **{column: value, "chars": range(12)}) for value in values])
+    path = write(frame, tmp_path / "table.parquet")
+    with pytest.raises(PoolError, match=f"2 rows for one sample, .*; column '{column}' separates them: .*where="):
+        from_table(path)
+    with told("gives no answer"):
+        pool = from_table(path, where={column: values[1]})
+    with told("gives no answer"):
+        same(pool, load_pool(path, where={column: values[1]}))
+    assert pool.extra[column].to_pylist() == [values[1]] * 12
+
+
+@SILENT
+def test_a_truth_that_differs_between_rows_judges_each_by_its_own(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"])
+    path = write(frame, tmp_path / "table.parquet")
+    pool = from_table(path)
+    same(pool, load_pool(path))
+    assert pool.sample_correct().tolist() == [[[True, True, False, False]]]
+    assert pool.extra["truth"].to_pylist() == ["a", "b", "d", "d"]
+
+
+@SILENT
+def test_a_constant_column_can_be_asked_for(tmp_path):
+    frame = long_frame(ANSWERS).assign(topic=lambda f: f["question_id"].map({"q1": "Law", "q2": "Art"}), level=3)
+    path = write(frame, tmp_path / "table.csv")
+    pool = from_table(path, where={"topic": "Art", "level": 3})
+    assert pool.question_ids == ["q2"]
+    assert pool.questions.loc[0].to_dict() == {"question_id": "q2", "truth": "a", "topic": "Art", "level": 3}
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+FOREIGN = pd.DataFrame(
+    {
+        "doc_id": ["007", "007", "8", "8"],
+        "pred": ["1.10", "1.1", "2", None],
+        "gold": ["1.10", "1.10", "2", "2"],
+        "answer": ["said: 1.10", "said: 1.1", "said: 2", ""],
+    }
+)
+NAMES = "question_id=doc_id, answer=pred,truth=gold,whole=answer"
+
+
+@SILENT
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_columns_of_other_names(tmp_path, ending, as_text):
+    path = write(FOREIGN, tmp_path / f"table.{ending}")
+    names = NAMES if as_text else dict(pair.strip().split("=") for pair in NAMES.split(","))
+    pool = from_table(path, names=names, model="m")
+    assert pool.question_ids == ["007", "8"]  # as written, in CSV too
+    assert pool.class_labels.to_pylist() == ["1.1", "1.10", "2"]
+    assert pool.class_correct.tolist() == [False, True, True]
+    assert pool.codes[0].tolist() == [[1, 0], [0, -1]]
+    assert pool.extra["whole"].to_pylist()[:3] == ["said: 1.10", "said: 1.1", "said: 2"]
+    assert pool.models == ("m",)
+
+
+def test_names_can_be_swapped(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "a"]}, truth="b")
+    path = write(frame, tmp_path / "table.parquet")
+    pool = from_table(path, names="truth=answer,answer=truth")
+    assert pool.class_labels.to_pylist() == ["b"]
+    assert pool.questions["truth"].tolist() == ["a"]
+    assert not pool.class_correct.any()
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ("question_id=docid", "no column 'docid' to be called 'question_id'; did you mean 'doc_id'"),
+        ("question_id=doc_id,answer=pred", "column 'answer' is there already; .* e.g. answer_before=answer"),
+        ("question_id", "write NEW=OLD, e.g. question_id=doc_id,answer=pred"),
+        ("question_id=,answer=pred", "write NEW=OLD"),
+        ("", "write NEW=OLD"),
+        ({"question_id": 7}, "write NEW=OLD"),
+        (["question_id=doc_id"], "write NEW=OLD"),
+        ("answer=pred,answer=gold", "'answer' is there twice; give each column one name"),
+        ("answer=pred,truth=pred", "'pred' is there twice; give each column one name"),
+        (None, "no column 'question_id'; name the one that holds it, with names or --map question_id=...: choose from"),
+        ("question_id=doc_id", "no column 'model'; name the one that holds it"),
+        ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'; .* --map answer="),
+        ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'; .* --map correct="),
+    ],
+)
+def test_names_that_do_not_fit(tmp_path, names, says):
+    path = write(FOREIGN, tmp_path / "table.parquet")
+    with pytest.raises(MssimError, match=says):
+        from_table(path, names=names)
+
+
+def test_a_model_that_the_table_names_already(tmp_path):
+    path = write(long_frame(ANSWERS), tmp_path / "table.csv")
+    with pytest.raises(PoolError, match="there is a column 'model' already; leave the option out"):
+        from_table(path, model="m")
+    with told("gives no answer"):
+        assert from_table(path, model="m", names="run=model,sample=sample_index").lengths.tolist() == [[6, 6]]
+
+
+# Samples --------------------------------------------------------------------------------------------------------------
+
+
+def test_samples_without_a_number_are_numbered_in_the_order_of_the_files(tmp_path):
+    frame = long_frame({("x", "q1"): ["a", "b"], ("x", "q2"): ["c"]}).drop(columns="sample_index")
+    paths = [write(frame.iloc[[2, 0, 1]], tmp_path / "b.csv"), write(frame.iloc[[1]], tmp_path / "a.parquet")]
+    with told("range from 1 to 3"):
+        pool = from_table(paths)
+    given = pool.to_frame()[["question_id", "sample_index", "answer"]]
+    assert given.to_numpy().tolist() == [["q2", 0, "c"], ["q1", 0, "a"], ["q1", 1, "b"], ["q1", 2, "b"]]
+
+
+def test_several_files_are_one_table(tmp_path):
+    first, second = (long_frame({(model, "q"): ["a", "b"]}, topic="t", lang=model) for model in "xy")
+    write(first, tmp_path / "pool" / "1.parquet")
+    write(second.assign(chars=[3, 4]), tmp_path / "pool" / "2.jsonl")
+    pool = from_table(tmp_path / "pool")
+    assert pool.models == ("x", "y")
+    assert list(pool.questions.columns) == ["question_id", "truth", "topic"]  # lang is not the same in both
+    assert pool.extra["lang"].to_pylist() == ["x", "x", "y", "y"]
+    assert pool.extra["chars"].to_pylist() == [None, None, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"truth": "b"}, "question 'q' has two truths, 'a' and 'b': .* import them apart"),
+        ({"topic": 1.5}, "a column has values of another kind in another file .*; import them apart"),
+        ({"sample_index": None}, r"1.parquet has a column 'sample_index' and .*2.parquet has none; import them apart"),
+        ({"answer": None, "text": "a"}, "1.parquet has a column 'answer' and"),
+    ],
+)
+def test_files_that_do_not_fit_together(tmp_path, change, says):
+    frame = long_frame({("x", "q"): ["a", "b"]}, topic="t")
+    other = frame.assign(model="y", **change)
+    paths = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    write(frame, paths[0])
+    write(other.drop(columns=[name for name, value in change.items() if value is None]), paths[1])
+    with pytest.raises(PoolError, match=says):
+        from_table(paths)
+
+
+def test_samples_that_are_right_or_wrong_without_answers(tmp_path):
+    frame = long_frame({("x", "q"): [None] * 3}).drop(columns=["answer", "truth"]).assign(correct=[1, 0, 1])
+    pool = from_table(write(frame, tmp_path / "table.csv"))
+    assert pool.info["votes"] is False
+    assert pool.sample_correct().tolist() == [[[True, False, True]]]
+
+
+def test_texts_are_graded(tmp_path):
+    frame = long_frame({("x", "q"): [None] * 2}, truth=7).drop(columns="answer")
+    path = write(frame.assign(text=["It is 7.0.", "or 8"], correct=[True, True]), tmp_path / "table.jsonl")
+    with told("do not agree on 1 of 2 samples"):
+        pool = from_table(path, rule="number")
+    assert pool.class_labels.to_pylist() == ["7.0", "8"]
+    assert pool.sample_correct().tolist() == [[[True, False]]]
+    assert pool.extra["correct_in_source"].to_pylist() == [True, True]
+
+
+# Types ----------------------------------------------------------------------------------------------------------------
+
+
+@SILENT
+def test_known_columns_get_their_types(tmp_path):
+    given = {
+        "score": ["0.5", "1"], "input_tokens": [10.0, 11.0], "output_tokens": [2.5, 3.0], "finish_reason": [1, 2],
+        "temperature": ["default", "1.0"], "top_p": ["0.5", "0.9"], "correct": ["TRUE", " 0"],
+        "sample_index": ["0", "1"], "text": [1.0, "b"], "detail": [{}, {}], "tags": [["a"], []],
+    }  # fmt: skip
+    path = write(long_frame({("x", "q"): ["7", 7.5]}).assign(**given), tmp_path / "table.jsonl")
+    pool = from_table(path)
+    assert {name: values[0, 0].tolist() for name, values in pool.numbers.items()} == {
+        "score": [0.5, 1.0], "input_tokens": [10.0, 11.0], "output_tokens": [2.5, 3.0]
+    }  # fmt: skip
+    extra = {name: pool.extra[name].to_pylist() for name in pool.extra.column_names}
+    assert extra == {
+        "finish_reason": ["1", "2"], "temperature": ["default", "1.0"], "top_p": [0.5, 0.9], "text": ["1", "b"],
+        "tags": [["a"], []],
+    }  # fmt: skip
+    assert pool.questions["detail"].tolist() == ["{}"]
+    assert pool.sample_correct().tolist() == [[[True, False]]]
+
+
+@SILENT
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array(["a", "b"], pa.string_view()), ["a", "b"]),
+        (pa.array(["a", "b"]).dictionary_encode(), ["a", "b"]),
+        (pa.ExtensionArray.from_storage(TENSOR, pa.array([[1], [2]], TENSOR.storage_type)), [[1], [2]]),
+        (pa.array([[("a", 1)], []], pa.map_(pa.string(), pa.int64())), [[("a", 1)], []]),
+    ],
+    ids=lambda values: str(values.type) if isinstance(values, pa.Array) else "",
+)
+def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
+    given = table_from_frame(long_frame({("x", "q"): ["a", "b"]})).append_column("more", values)
+    pa.parquet.write_table(given, tmp_path / "table.parquet")
+    assert from_table(tmp_path / "table.parquet").extra["more"].to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"question_id": ["q", " "]}, "row 2: question_id is ' '; every sample needs one"),
+        ({"model": [None, "m"]}, "row 1: model is None; every sample needs one"),
+        ({"answer": [["a"], ["b"]]}, "column 'answer' holds list<.*>; write its values as text or numbers"),
+        ({"answer": [b"\xff", b"a"]}, "column 'answer' holds binary, not string"),
+        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'; give true or false"),
+        ({"correct": [True, None]}, "correct is None; give true or false"),
+        ({"sample_index": [0, None]}, "row 2: sample_index is None; number the samples from 0"),
+        ({"sample_index": [-1, 0]}, "row 1: sample_index is -1; number the samples from 0"),
+        ({"sample_index": [0.5, 1]}, "column 'sample_index' holds double, not int64"),
+        ({"sample_index": ["first", "second"]}, "column 'sample_index' holds (large_)?string, not int64"),
+        ({"score": ["high", "low"]}, "column 'score' holds (large_)?string, not double"),
+        ({"cost": [[1], [2]]}, "column 'cost' holds list<.*>, not double"),
+        ({"text": [b"\xff", b"a"]}, "column 'text' holds binary, not string"),
+        ({"day": pa.array([2**31 - 1, 0], pa.date32())}, r"column 'day' holds date32\[day\], not what can be read"),
+        ({"days": pa.array([[2**62]] * 2, pa.list_(pa.duration("s")))}, "column 'days' holds list<.*>, not what"),
+    ],
+)
+def test_values_that_do_not_fit(tmp_path, change, says):
+    given = table_from_frame(long_frame({("x", "q"): ["a", "b"]}).drop(columns=list(change), errors="ignore"))
+    for name, values in change.items():
+        given = given.append_column(
+            name, values if isinstance(values, pa.Array) else table_from_frame(pd.DataFrame({name: values}))[name]
+        )
+    path = tmp_path / "table.parquet"
+    pa.parquet.write_table(given, path)
+    with pytest.raises(PoolError, match=says):
+        import_pool("table", table.read, [path], tmp_path / "pool", Common())
+    assert not (tmp_path / "pool").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.parquet", b"PAR1 and no more", "cannot be read, is it damaged or truncated"),
+        ("a.csv", b"question_id,model\na,b,c\n", "cannot be read, is it damaged or truncated"),
+        ("a.csv", b"question_id,model,truth,answer\n", "no sample is in these files"),
+        ("a.csv", b"doc,model,doc\n", "column 'doc' is there 2 times"),
+        ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not JSON"),
+        ("a.jsonl", b"[1]\n", "each line must be one JSON object"),
+        ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
+        ("a.jsonl", b"\n", "no column 'question_id'; .*nothing"),
+        ("a.txt", b"a", "a table is one of .parquet, .csv, .jsonl"),
+        ("a.csv", b"", "is empty"),
+    ],
+)
+def test_damaged_files(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PoolError, match=says):
+        from_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", '{"a":' * 60 + "1" + "}" * 60, "[" * 900 + "]" * 900])
+def test_lines_that_are_no_table_are_refused(tmp_path, value):
+    path = tmp_path / "table.jsonl"
+    path.write_text(f'{{"question_id": "q", "model": "m", "answer": "1", "truth": "1", "x": {value}}}')
+    with pytest.raises(PoolError, match=r"line 1: (not JSON .* is no JSON; write null|nested more than 50 deep)"):
+        from_table(path)
+
+
+@pytest.mark.parametrize("content", [b"doc,model,model\n", b"doc,model\na,b,c\n"])
+def test_damaged_csv_files_with_other_names(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(PoolError, match=r"(column 'model' is there 2 times|is it damaged or truncated)"):
+        from_table(tmp_path / "a.csv", names="question_id=doc")
+
+
+def test_the_command_line(run, tmp_path):
+    path, out = write(FOREIGN, tmp_path / "table.csv"), tmp_path / "pool"
+    code, _, err = run("import", "table", path, "--map", NAMES, "--model", "m", "--out", out)
+    assert code == 0
+    assert "model 'm' gives no answer in 25.0% of its samples" in err
+    with told("gives no answer"):
+        pool = load_pool(out)
+    with told("gives no answer"):
+        same(pool, from_table(path, names=NAMES, model="m"))
+    bad(run("import", "table", path, "--map", "answer=said", "--out", tmp_path / "other"), "no column 'said'")
+    duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
+    bad(run("import", "table", duplicates, "--out", tmp_path / "other"), "column 'prompt' separates them")
+    assert run("import", "table", duplicates, "--where", "prompt=a", "--out", tmp_path / "other")[0] == 0
+
+
+# Fuzz -----------------------------------------------------------------------------------------------------------------
+
+ENDINGS = st.sampled_from(["parquet", "csv", "jsonl"])
+TEXTS = st.sampled_from(["a", "b", " b", "7", 7, 7.0, 7.5, None, "", " ", "007", True, "x" * 60])
+
+
+@st.composite
+def frames(draw):
+    """Frames that load_pool mostly accepts."""
+    n = draw(st.integers(1, 12))
+    ids = st.sampled_from(draw(st.sampled_from([["q1", "q2", "q3"], [1, 2], [1.5, 2.0], ["1", 1, 1.0]])))
+    frame = pd.DataFrame({"question_id": draw(st.lists(ids, min_size=n, max_size=n))}, dtype=object)
+    frame["model"] = draw(st.lists(st.sampled_from(["m", "n"]), min_size=n, max_size=n))
+    frame["sample_index"] = frame.astype(str).groupby(["question_id", "model"]).cumcount()
+    frame["answer"] = pd.Series(draw(st.lists(TEXTS, min_size=n, max_size=n)), dtype=object)
+    truth = draw(st.sampled_from(["a", 7, "7", 7.0]))
+    is_right = frame["answer"].map(lambda answer: str(answer).removesuffix(".0") == str(truth).removesuffix(".0"))
+    if draw(st.booleans()):
+        frame["truth"] = truth
+    if "truth" not in frame or draw(st.booleans()):
+        frame["correct"] = draw(st.sampled_from([is_right, is_right.astype(int), is_right.astype(str)]))
+    columns = {
+        "topic": frame["question_id"].astype(str), "lang": "en", "chars": range(n), "score": np.arange(n) / 2,
+        "temperature": 1, "output_tokens": np.arange(n) + 0.5, "text": "some text",
+    }  # fmt: skip
+    return frame.assign(**{name: columns[name] for name in draw(st.sets(st.sampled_from(sorted(columns)), max_size=3))})
+
+
+@st.composite
+def shuffled(draw):
+    frame = draw(frames())
+    return frame.sample(frac=1, random_state=draw(st.integers(0, 9))) if draw(st.booleans()) else frame
+
+
+@SILENT
+@settings(max_examples=30)
+@given(frame=shuffled(), ending=ENDINGS)
+def test_what_load_pool_accepts_is_imported_to_an_equal_pool(tmp_path_factory, frame, ending):
+    path = write(frame, tmp_path_factory.mktemp("fuzz") / f"table.{ending}")
+    try:
+        pool = load_pool(path)
+    except PoolError:
+        event("refused")
+        with pytest.raises(PoolError):
+            from_table(path)
+        return
+    event("a pool")
+    same(from_table(path), pool)
+
+
+ODD = st.sampled_from(
+    [
+        None,
+        True,
+        -1,
+        1.5,
+        float("nan"),
+        2**70,
+        10**400,
+        "",
+        " ",
+        "\ud800",
+        {},
+        {"a": 1},
+        {"a": {}},
+        [],
+        [[]],
+        ["a"],
+        [{}],
+    ]
+)
+USUAL = {
+    "question_id": st.sampled_from(["q", "r"]), "model": st.just("m"), "sample_index": st.integers(0, 9),
+    "answer": st.sampled_from(["a", "b", 7]), "truth": st.just("a"), "correct": st.booleans(), "score": st.floats(0, 1),
+    "text": st.just("text"), "temperature": st.just(1.0), "top_k": st.just(5), "detail": st.just({"a": [1]}),
+}  # fmt: skip
+
+
+def or_odd(usual):
+    return st.integers(0, 40).flatmap(lambda n: usual if n else ODD)
+
+
+ROWS = st.sets(st.sampled_from(sorted({*USUAL} - {"question_id", "model"}))).flatmap(
+    lambda names: st.lists(
+        st.fixed_dictionaries({name: or_odd(USUAL[name]) for name in sorted({*names, "question_id", "model"})}),
+        min_size=1,
+        max_size=4,
+    )
+)
+
+
+@given(rows=ROWS, rule=st.sampled_from([None, None, None, "number"]))
+def test_any_rows_give_a_pool_or_an_error(tmp_path_factory, rows, rule):
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = ""
+    try:
+        import_pool("table", table.read, [folder / "table.jsonl"], folder / "pool", Common(rule=rule))
+    except MssimError as error:
+        said = str(error)
+    event("refused" if said else "a pool")
+    assert "\n" not in said
+    assert (folder / "pool").exists() == (not said)

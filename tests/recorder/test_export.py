@@ -1,0 +1,220 @@
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mssim import MssimError, PoolError, load_pool
+from mssim.grading import grade
+from mssim.recorder import Choice, Journal, Reply, export
+from tests.cli import test_cli
+from tests.recording import PRICES, URL, Client, collect, plan, questions
+
+run = test_cli.run
+
+
+def answers(text="the answer is 7", **choice):
+    return Client(lambda request: Reply((Choice(text, **choice),) * request.n, 10, 5 * request.n))
+
+
+def samples(folder):
+    return pq.read_table(folder / "samples.parquet").to_pandas()
+
+
+def test_a_recording_is_a_pool_once_it_is_graded(tmp_path):
+    collect(tmp_path, answers(), plan(["a", "b"]))
+    with pytest.raises(PoolError, match="not graded yet; run `mssim grade POOL --rule RULE`"):
+        load_pool(tmp_path)
+    grade(tmp_path, "number")
+    pool = load_pool(tmp_path)
+    assert pool.models == ("a", "b")
+    assert pool.describe()["accuracy"].tolist() == [1, 1]
+    assert pool.info["models"]["a"]["settings"] == {"temperature": 1.0}
+    assert pool.info["models"]["a"]["server"] == URL
+    assert pool.info["grader"]["rule"] == "number"
+
+
+def test_the_files_are_the_same_however_often_they_are_written(tmp_path):
+    collect(tmp_path, Client())
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "journal.sqlite"}
+    collect(tmp_path, Client())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "journal.sqlite"} == before
+
+
+def test_columns_of_a_sample(tmp_path):
+    (tmp_path / "prices.toml").write_text(PRICES)
+    client = Client(lambda _: Reply((Choice("7", "stop", -0.25, 4),), 10, 5, "a-2026", "fp", "r1"))
+    collect(tmp_path / "pool", client, plan(samples=1, prices=tmp_path / "prices.toml", logprobs=True), questions(1))
+    row = samples(tmp_path / "pool").iloc[0]
+    assert row["time"].tzinfo is not None
+    assert row["latency"] >= 0
+    expected = {"question_id": "q0", "model": "a", "sample_index": 0, "text": "7", "finish_reason": "stop"}
+    expected |= {"confidence": -0.25, "input_tokens": 10, "output_tokens": 5, "cost": 0.02}
+    expected |= {"served_model": "a-2026", "fingerprint": "fp", "request_id": "r1"}
+    assert row.drop(["time", "latency"]).to_dict() == expected
+    assert json.loads((tmp_path / "pool" / "pool.json").read_text())["prices"]["date"] == "2026-11-01"
+
+
+def test_tokens_of_several_samples_a_request_are_those_of_the_request(tmp_path):
+    (tmp_path / "prices.toml").write_text(PRICES)
+    asked = plan(samples=4, samples_per_request=4, prices=tmp_path / "prices.toml")
+    collect(tmp_path / "pool", answers(), asked, questions(1))
+    frame = samples(tmp_path / "pool")
+    assert frame[["input_tokens", "output_tokens"]].isna().all(axis=None)
+    columns = ["request_input_tokens", "request_output_tokens", "request_samples"]
+    assert frame[columns].drop_duplicates().to_numpy().tolist() == [[10, 20, 4]]
+    assert frame["cost"].tolist() == pytest.approx([0.05 / 4] * 4)
+    assert "those of the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
+
+
+def test_confidence_that_some_samples_lack_has_another_name(tmp_path):
+    replies = iter([Reply((Choice("7", confidence=-0.5),)), Reply((Choice("7"),))])
+    collect(tmp_path, Client(lambda _: next(replies)), plan(samples=2, concurrency=1), questions(1))
+    frame = samples(tmp_path)
+    assert "confidence" not in frame
+    assert frame["mean_logprob"].tolist()[0] == -0.5
+    grade(tmp_path, "number")
+    assert load_pool(tmp_path).number("mean_logprob")[0, 0, 0] == -0.5
+
+
+def test_half_a_surrogate_pair_is_kept_in_the_journal_and_replaced_in_the_pool(tmp_path):
+    collect(tmp_path, answers("a\ud800b\0"), plan(samples=1), questions(1))
+    with Journal(tmp_path) as journal:
+        assert journal.samples(next(journal.cells()))[0]["text"] == "a\ud800b\0"
+    text = samples(tmp_path)["text"].item()
+    assert text.startswith("a\ufffd")
+    assert text.endswith("b\0")
+
+
+def test_recording_more_keeps_grade_scores_and_what_was_written_by_hand(tmp_path):
+    collect(tmp_path, answers())
+    grade(tmp_path, "number")
+    table = pq.read_table(tmp_path / "samples.parquet")
+    scored = table.append_column("score", pa.array(range(table.num_rows), pa.float64()))
+    pq.write_table(scored, tmp_path / "samples.parquet")
+    info = json.loads((tmp_path / "pool.json").read_text())
+    (tmp_path / "pool.json").write_text(json.dumps({**info, "licence": "CC0"}))
+    collect(tmp_path, answers("9"), plan(samples=6))
+    frame = samples(tmp_path)
+    old = frame[frame["sample_index"] < 4]
+    assert old["score"].tolist() == list(range(12))
+    assert old["correct"].all()
+    assert frame.loc[frame["sample_index"] >= 4, "score"].isna().all()
+    assert frame.loc[frame["sample_index"] >= 4, "answer"].tolist() == ["9"] * 6
+    assert json.loads((tmp_path / "pool.json").read_text())["licence"] == "CC0"
+
+
+def test_code_named_by_a_file_is_not_run(tmp_path):
+    collect(tmp_path, answers())
+    grade(tmp_path, "number")
+    info = json.loads((tmp_path / "pool.json").read_text())
+    info["grader"]["rule"] = "python=antigravity:fly"
+    (tmp_path / "pool.json").write_text(json.dumps(info))
+    before = (tmp_path / "samples.parquet").read_bytes()
+    found = collect(tmp_path, answers(), plan(samples=6))
+    assert found.complete
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("all samples are in the journal, but the pool's files are as before")
+    assert found.notes[0].endswith("--rule python=antigravity:fly`")
+    assert (tmp_path / "samples.parquet").read_bytes() == before
+    assert export(tmp_path, rule="number").to_frame()["samples"].tolist() == [18]
+
+
+def test_nothing_recorded_is_no_pool(tmp_path):
+    collect(tmp_path, Client(), max_requests=0)
+    assert not (tmp_path / "pool.json").exists()
+
+
+def test_questions_keep_their_columns(tmp_path):
+    asked = questions(2, choices=[["x", "y"], ["z"]], cluster=["k", "k"], level=[1, 2])
+    collect(tmp_path, Client(), None, asked)
+    frame = pd.read_parquet(tmp_path / "questions.parquet")
+    assert frame.columns.tolist() == ["question_id", "question", "truth", "choices", "cluster", "level"]
+    assert [list(choices) for choices in frame["choices"]] == [["x", "y"], ["z"]]
+    grade(tmp_path, "exact")
+    assert load_pool(tmp_path).questions["cluster"].tolist() == ["k", "k"]
+
+
+def test_a_rule_that_is_none_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    collect(tmp_path, answers())
+    monkeypatch.setattr("mssim.recorder._export._write_samples", None)
+    with pytest.raises(MssimError, match="rule 'nmber'; did you mean 'number'"):
+        export(tmp_path, rule="nmber")
+
+
+def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, run):
+    with Journal(tmp_path, record=True):
+        pass
+    code, _, err = run("grade", tmp_path, "--rule", "number")
+    assert (code, err) == (2, f"mssim: error: {tmp_path} has no sample yet; record some first\n")
+    collect(tmp_path, answers())
+    (tmp_path / "samples.parquet").unlink()  # as if it had been killed before the export
+    (tmp_path / "pool.json").unlink()
+    code, text, err = run("grade", tmp_path, "--rule", "number")
+    assert (code, err) == (0, "")
+    assert "rule number" in text
+    assert load_pool(tmp_path).describe()["accuracy"].tolist() == [1]
+
+
+def test_nothing_new_is_not_written_again(tmp_path, monkeypatch):
+    collect(tmp_path, answers())
+    monkeypatch.setattr("mssim.recorder._record.export_journal", None)
+    assert collect(tmp_path, answers()).notes == ()
+    (tmp_path / "samples.parquet").unlink()
+    monkeypatch.undo()
+    assert collect(tmp_path, answers()).notes == ()
+    assert len(samples(tmp_path)) == 12
+    (tmp_path / ".next").mkdir()
+    (tmp_path / "samples.parquet").rename(tmp_path / ".next" / "samples.parquet")  # as a kill may leave it
+    assert collect(tmp_path, answers()).notes == ()
+    assert len(samples(tmp_path)) == 12
+
+
+def test_pool_json_says_what_the_last_run_said(tmp_path):
+    (tmp_path / "prices.toml").write_text(PRICES.replace("[models.a]", "[models.b]\ninput = 1\noutput = 1\n[models.a]"))
+    collect(tmp_path / "pool", answers(), plan(["a", "b"], 1))
+    collect(tmp_path / "pool", answers(), plan(["a"], 2, prices=tmp_path / "prices.toml"))
+    info = json.loads((tmp_path / "pool" / "pool.json").read_text())
+    assert info["prices"]["currency"] == "EUR"
+    assert list(info["models"]) == ["a", "b"]
+
+
+def damaged(tmp_path, change, says):
+    """The pool's files are as `change` left them, the samples safe, and a note tells what to do."""
+    collect(tmp_path, answers())
+    change()
+    before = (tmp_path / "samples.parquet").read_bytes()
+    found = collect(tmp_path, answers(), plan(samples=5))
+    assert found.complete
+    assert len(found.notes) == 1
+    assert says in found.notes[0]
+    assert "\n" not in found.notes[0]
+    assert (tmp_path / "samples.parquet").read_bytes() == before
+
+
+def test_answers_of_another_hand_are_not_lost(tmp_path):
+    def change():
+        samples(tmp_path).assign(answer="7", correct=True).to_parquet(tmp_path / "samples.parquet")
+
+    damaged(tmp_path, change, "has answers that `mssim grade` did not write, and would lose them")
+
+
+def test_repeated_rows_with_a_column_of_their_own_are_refused(tmp_path):
+    def change():
+        frame = samples(tmp_path).assign(score=1.0)
+        pd.concat([frame, frame]).to_parquet(tmp_path / "samples.parquet")
+
+    damaged(tmp_path, change, "has several rows for one sample; drop the repeated ones, or take it away")
+
+
+def test_a_damaged_table_is_not_blamed_on_writing(tmp_path):
+    damaged(tmp_path, lambda: (tmp_path / "samples.parquet").write_bytes(b"junk"), "cannot be read (")
+
+
+def test_a_grader_that_is_none_is_refused(tmp_path):
+    def change():
+        info = json.loads((tmp_path / "pool.json").read_text())
+        (tmp_path / "pool.json").write_text(json.dumps({**info, "grader": "x"}))
+
+    damaged(tmp_path, change, "grader='x' in pool.json; take it out, and grade again")

@@ -1,0 +1,262 @@
+"""Results: tables, comparisons, and files."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
+from mssim.results.intervals import mean_interval, sign_flip_p_value
+from tests.conftest import Backwards, make_pool, replay
+from tests.engine.test_evaluate import random_pool
+
+COLUMNS = [
+    *("strategy", "budget", "accuracy", "low", "high", "replay_sd", "mc_error"),
+    *("samples_used", "agreed", "cost", "method", "n_questions"),
+]
+
+
+@cache
+def plain_pool():
+    return random_pool(30, 12, cost=0.5)
+
+
+def result(n_replays=400, seed=0, **columns):
+    pool = random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool()
+    rules = {"SC": "sc:x", "MS": "ms:x+y"}
+    return replay(pool, rules, [2, 6, 12], n_replays=n_replays, seed=seed, executor=Backwards())  # small work
+
+
+def test_the_table_is_tidy():
+    evaluation = result()
+    frame = evaluation.to_frame()
+    assert frame.columns.tolist() == COLUMNS
+    assert frame["strategy"].tolist() == ["SC"] * 3 + ["MS"] * 3
+    assert frame["budget"].tolist() == [2, 6, 12] * 2
+    assert frame["accuracy"].tolist() == pytest.approx(evaluation.accuracy.mean(axis=2).ravel().tolist())
+    assert frame["samples_used"].tolist()[:3] == [2, 6, 12]
+    assert frame["cost"].tolist() == pytest.approx((0.5 * frame["samples_used"]).tolist())
+    assert set(frame["method"]) == {"monte_carlo"}
+    assert set(frame["n_questions"]) == {30}
+    low, high = mean_interval(evaluation.accuracy[1, 2], confidence_level=0.8)
+    row = evaluation.to_frame(confidence_level=0.8).iloc[5]
+    assert (row["low"], row["high"]) == pytest.approx((low, high))
+
+
+def test_per_question_has_what_describes_the_questions():
+    evaluation = result(topic="t")
+    frame = evaluation.per_question()
+    assert frame.columns.tolist() == [
+        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed", "cost", "truth", "topic")
+    ]
+    assert len(frame) == 2 * 3 * 30
+    mean = frame.groupby(["strategy", "budget"], sort=False)["accuracy"].mean()
+    assert mean.tolist() == pytest.approx(evaluation.to_frame()["accuracy"].tolist())
+    assert frame["question_id"].tolist()[30:60] == evaluation.questions["question_id"].tolist()
+
+
+def test_columns_of_questions_with_the_names_of_results_are_kept():
+    evaluation = result(accuracy=1, budget="large")
+    frame = evaluation.per_question()
+    assert frame["question_accuracy"].tolist() == [1] * 180
+    assert set(frame["question_budget"]) == {"large"}
+
+
+def test_replay_sd_is_the_scatter_of_single_runs():
+    """Chi-square interval of 300 runs' variance, missed by one seed in a million."""
+    runs = np.array([result(1, seed).accuracy.mean(axis=2) for seed in range(300)])
+    ratio = 299 * runs.var(axis=0, ddof=1).ravel() / result(20_000, 1).to_frame()["replay_sd"] ** 2
+    assert (ratio > stats.chi2.ppf(5e-7, 299)).all()
+    assert (ratio < stats.chi2.isf(5e-7, 299)).all()
+
+
+def test_mc_error_is_the_scatter_of_means():
+    means = np.array([result(50, seed).accuracy.mean(axis=2) for seed in range(200)])
+    ratio = 199 * means.var(axis=0, ddof=1).ravel() / result(20_000, 1).to_frame()["mc_error"] ** 2 / (20_000 / 50)
+    assert (ratio > stats.chi2.ppf(5e-7, 199)).all()
+    assert (ratio < stats.chi2.isf(5e-7, 199)).all()
+
+
+def test_two_replays_estimate_the_scatter_without_bias():
+    # Mean of 4000 estimates of the variance; five standard errors.
+    found = np.array([result(2, seed).to_frame()["replay_sd"].to_numpy()[:2] ** 2 for seed in range(1000)])
+    expected = result(20_000, 1).to_frame()["replay_sd"].to_numpy()[:2] ** 2
+    assert (np.abs(found.mean(axis=0) - expected) < 5 * found.std(axis=0) / np.sqrt(len(found))).all()
+
+
+def test_a_single_replay_claims_no_error():
+    frame = result(1).to_frame()
+    assert frame[["replay_sd", "mc_error"]].isna().all(axis=None)
+
+
+def test_where_every_draw_decides_alike_nothing_scatters():
+    frame = evaluate(make_pool({("x", "q1"): ["a"] * 4, ("x", "q2"): ["b"] * 4}), "sc:x", 2, n_replays=10).to_frame()
+    assert frame[["accuracy", "replay_sd", "mc_error"]].iloc[0].tolist() == [0.5, 0, 0]
+
+
+# Clusters -------------------------------------------------
+
+
+def test_clusters_widen_the_interval_and_are_taken_from_their_column_by_default():
+    answers = {("x", f"q{i}"): ["a" if i < 15 else "b"] * 4 for i in range(30)}
+    pool = make_pool(answers)
+    frame = pool.to_frame()
+    group = [f"g{int(q[1:]) // 5}" for q in frame["question_id"]]
+    plain = evaluate(pool, "sc:x", 1, n_replays=5).to_frame().iloc[0]
+    named = evaluate(pool.from_frame(frame.assign(problem=group)), "sc:x", 1, n_replays=5)
+    default = evaluate(pool.from_frame(frame.assign(cluster=group)), "sc:x", 1, n_replays=5)
+    assert named.to_frame()["low"].item() == plain["low"]
+    assert named.to_frame(clusters="problem")["low"].item() < plain["low"] - 0.1
+    assert default.to_frame()["low"].item() == named.to_frame(clusters="problem")["low"].item()
+    assert default.to_frame(clusters="question_id")["low"].item() == plain["low"]
+    with pytest.raises(MssimError, match="clusters: no column 'problm'; did you mean 'problem'"):
+        named.to_frame(clusters="problm")
+
+
+def test_clusters_with_missing_labels_are_refused():
+    frame = make_pool({("x", "q1"): ["a"] * 2, ("x", "q2"): ["b"] * 2}).to_frame()
+    frame["problem"] = frame["question_id"].map({"q1": "p"})
+    evaluation = evaluate(random_pool().from_frame(frame), "sc:x", 1, n_replays=5)
+    with pytest.raises(MssimError, match="clusters: question 'q2' has no 'problem'"):
+        evaluation.to_frame(clusters="problem")
+
+
+# Comparisons ----------------------------------------------
+
+
+def test_a_comparison_is_paired():
+    evaluation = result()
+    found = evaluation.compare("MS", "SC", budget=12, seed=4, n_resamples=999)
+    difference = evaluation.accuracy[1, 2] - evaluation.accuracy[0, 2]
+    assert found.difference == pytest.approx(difference.mean())
+    assert (found.low, found.high) == pytest.approx(mean_interval(difference, bounded=False))
+    assert found.p_value == sign_flip_p_value(difference, seed=4, n_resamples=999)
+    assert found.wins + found.ties + found.losses == found.n_questions == 30
+    assert found.to_frame().columns.tolist()[:5] == ["a", "b", "budget_a", "budget_b", "difference"]
+
+
+def test_a_comparison_is_antisymmetric():
+    there, back = result().compare("MS", "SC", budget=6), result().compare("SC", "MS", budget=6)
+    assert there.difference == -back.difference
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+    assert (there.wins, there.ties, there.losses) == (back.losses, back.ties, back.wins)
+
+
+def test_equal_draws_make_the_paired_interval_narrow():
+    frame = result().to_frame()
+    found = result().compare("MS", "SC", budget=12)
+    width = frame.query("budget == 12").eval("high - low").sum()
+    assert found.high - found.low < width / 2
+
+
+def test_two_budgets_of_one_strategy_are_compared():
+    found = result().compare("SC", "SC", budget=(12, 2))
+    assert (found.budget_a, found.budget_b) == (12, 2)
+    assert found.difference == pytest.approx(np.diff(result().to_frame()["accuracy"][[0, 2]]).item())
+
+
+def test_wins_ties_and_losses_by_hand():
+    answers = {("x", "q1"): "aa", ("y", "q1"): "bb", ("x", "q2"): "bb", ("y", "q2"): "aa"}
+    answers |= {("x", "q3"): "ab", ("y", "q3"): "ba", ("x", "q4"): "aa", ("y", "q4"): "bb"}
+    pool = make_pool({key: list(value) for key, value in answers.items()})
+    found = evaluate(pool, ["sc:x", "sc:y"], 1, n_replays=999).compare("sc:x", "sc:y", budget=1)
+    assert (found.wins, found.ties, found.losses) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(("standard_errors", "ties"), [(2.9, 1), (3.1, 0)])
+def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors, ties):
+    n, p = 10_000, 0.5
+    gap = standard_errors * np.sqrt(2 * p * (1 - p) / n)
+    accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
+    nothing = np.zeros_like(accuracy)
+    question = pd.DataFrame({"question_id": ["q"]})
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, nothing, np.full((2, 1), n), {})
+    found = made.compare("a", "b", budget=1)
+    assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
+
+
+@pytest.mark.parametrize("options", [{"seed": -1}, {"n_resamples": 0}, {"budget": (2, 6, 12)}])
+def test_options_of_a_comparison_are_checked(options):
+    with pytest.raises(MssimError, match="give"):
+        result().compare("SC", "MS", **{"budget": 6, **options})
+
+
+def test_what_was_not_evaluated_cannot_be_compared():
+    with pytest.raises(StrategyError, match="no strategy 'SCC' was evaluated; did you mean 'SC'"):
+        result().compare("SCC", "MS", budget=6)
+    with pytest.raises(BudgetError, match=r"budget 7 was not evaluated; choose from \[2, 6, 12\]"):
+        result().compare("SC", "MS", budget=7)
+
+
+# Files ----------------------------------------------------
+
+
+def test_a_saved_evaluation_comes_back(tmp_path):
+    evaluation = result(topic="t", cluster=[f"c{i // 72}" for i in range(30 * 36)])
+    evaluation.save(tmp_path / "r.parquet")
+    back = Evaluation.load(tmp_path / "r.parquet")
+    pd.testing.assert_frame_equal(back.to_frame(), evaluation.to_frame())
+    pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
+    assert back.provenance == evaluation.provenance
+    assert back.compare("MS", "SC", budget=6) == evaluation.compare("MS", "SC", budget=6)
+    assert [p.name for p in tmp_path.iterdir()] == ["r.parquet"]
+
+
+def test_the_file_is_a_plain_table_with_its_provenance(tmp_path):
+    evaluation = result(seed=9)
+    evaluation.save(tmp_path / "r.parquet")
+    table = pq.read_table(tmp_path / "r.parquet")
+    assert table.column_names[:3] == ["strategy", "budget", "question_id"]
+    assert table.num_rows == 2 * 3 * 30
+    provenance = json.loads(table.schema.metadata[b"mssim"])["provenance"]
+    assert provenance["seed"] == 9
+    assert provenance["pool"]["fingerprint"] == random_pool(30, 12, cost=0.5).fingerprint
+    assert provenance["strategies"] == {"SC": "sc:x", "MS": "ms:x+y"}
+    assert {"mssim", "numpy", "numba", "n_replays", "replacement", "prices"} <= set(provenance)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", None])
+def test_a_file_that_is_no_result_is_refused(tmp_path, content):
+    path = tmp_path / "r.parquet"
+    if content is None:
+        result().to_frame().to_parquet(path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(MssimError, match="not a result that mssim saved, or damaged"):
+        Evaluation.load(path)
+    with pytest.raises(MssimError, match="not a result that mssim saved, or damaged"):
+        Evaluation.load(tmp_path / "nothing.parquet")
+
+
+def test_a_damaged_result_is_refused(tmp_path):
+    evaluation = result()
+    evaluation.save(tmp_path / "r.parquet")
+    whole = (tmp_path / "r.parquet").read_bytes()
+    for place in range(4, len(whole) - 8, len(whole) // 40):
+        (tmp_path / "r.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            back = Evaluation.load(tmp_path / "r.parquet")
+        except MssimError:
+            continue
+        assert np.array_equal(back.accuracy, evaluation.accuracy)  # the byte was one that nobody reads
+
+
+def test_an_unknown_schema_is_refused(tmp_path):
+    result().save(tmp_path / "r.parquet")
+    table = pq.read_table(tmp_path / "r.parquet")
+    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 3}
+    pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
+    with pytest.raises(MssimError, match="schema version 3; this mssim reads version 2"):
+        Evaluation.load(tmp_path / "r.parquet")
+
+
+def test_a_save_that_fails_leaves_nothing_half_written(tmp_path):
+    result().save(tmp_path / "r.parquet")
+    before = (tmp_path / "r.parquet").read_bytes()
+    with pytest.raises(MssimError, match="cannot be written"):
+        result().save(tmp_path / "missing" / "r.parquet")
+    assert (tmp_path / "r.parquet").read_bytes() == before

@@ -1,0 +1,167 @@
+"""Choosing: the best candidate within a limit, and folds of questions, against a restatement in plain Python."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mssim import tune
+from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.tuning.choice import Scores, choose_in_runs, fold_of, training_sets, undominated
+from tests.engine.test_evaluate import random_pool
+
+STRATEGIES = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x", "mix:y+z,vote=entropy"]
+
+
+# The rules, restated with no speed in mind ---------------------
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def best_within(limit, accuracy, spend, questions, tolerance=0):
+    """The most accurate candidate that spends at most the limit on these questions; or None."""
+    rows = []
+    for c in range(len(accuracy)):
+        a, s = mean(accuracy[c][q] for q in questions), mean(spend[c][q] for q in questions)
+        if s <= limit + tolerance:
+            rows.append((a, s, c))
+    if not rows:
+        return None
+    most = max(a for a, _, _ in rows)
+    rows = [row for row in rows if row[0] >= most - tolerance]
+    least = min(s for _, s, _ in rows)
+    return min(c for _, s, c in rows if s <= least + tolerance)
+
+
+def questions_without(folds, fold):
+    return [q for q in range(len(folds)) if folds[q] != fold]
+
+
+@st.composite
+def outcomes(draw):
+    """Accuracy and spend [candidate][question] in quarters, a fold per question, and limits."""
+    n_candidates, n_questions = draw(st.integers(1, 6)), draw(st.integers(2, 9))
+    n_folds = draw(st.integers(2, n_questions))
+    few = st.integers(0, 4).map(lambda n: Fraction(n, 4))
+    table = st.lists(
+        st.lists(few, min_size=n_questions, max_size=n_questions), min_size=n_candidates, max_size=n_candidates
+    )
+    rest = draw(st.lists(st.integers(0, n_folds - 1), min_size=n_questions - n_folds, max_size=n_questions - n_folds))
+    folds = draw(st.permutations([*range(n_folds), *rest]))
+    limits = draw(st.lists(few, min_size=1, max_size=3))
+    return draw(table), draw(table), folds, limits
+
+
+def as_floats(table):
+    return np.array(table, dtype=float)
+
+
+def chosen_of(accuracy, spend, folds, limits, single=()):
+    scores = Scores(as_floats(accuracy), as_floats(spend), np.zeros(len(accuracy), int))
+    return choose_in_runs([scores], np.array(single, dtype=int), training_sets(np.array(folds)), as_floats(limits))
+
+
+@given(outcomes(), st.sets(st.integers(0, 5)))
+def test_choices_are_the_naive_ones(case, single):
+    accuracy, spend, folds, limits = case
+    single = sorted(c for c in single if c < len(accuracy))
+    found = chosen_of(accuracy, spend, folds, limits, single)
+    sets = [*(questions_without(folds, fold) for fold in range(max(folds) + 1)), range(len(folds))]
+    for i, limit in enumerate(limits):
+        for s, questions in enumerate(sets):
+            best = best_within(limit, accuracy, spend, questions)
+            assert found.chosen[0, i, s] == (-1 if best is None else best)
+            alone = best_within(limit, [accuracy[c] for c in single], [spend[c] for c in single], questions)
+            assert found.control[0, i, s] == (-1 if alone is None else single[alone])
+            if best is not None:
+                assert found.training[0, i, s] == pytest.approx(float(mean(accuracy[best][q] for q in questions)))
+        if best is not None:
+            assert found.in_sample[0, i].tolist() == [float(a) for a in accuracy[best]]
+
+
+@given(outcomes(), st.randoms(use_true_random=False))
+def test_a_choice_does_not_depend_on_what_is_held_out(case, rng):
+    accuracy, spend, folds, limits = case
+    before = chosen_of(accuracy, spend, folds, limits)
+    fold = rng.randrange(max(folds) + 1)
+    for table in (accuracy, spend):
+        for row in table:
+            for q in range(len(folds)):
+                if folds[q] == fold:
+                    row[q] = Fraction(rng.randrange(1000), 999)
+    after = chosen_of(accuracy, spend, folds, limits)
+    assert (after.chosen[:, :, fold] == before.chosen[:, :, fold]).all()
+
+
+@given(outcomes())
+def test_the_frontier_is_what_nothing_dominates(case):
+    accuracy, spend, _, _ = case
+    points = [(mean(s), mean(a)) for s, a in zip(spend, accuracy, strict=True)]
+    free = [
+        p for p in points if not any(o[0] <= p[0] and o[1] >= p[1] and o != p for o in points)
+    ]  # fmt: skip
+    expected = sorted(points.index(p) for p in set(free))  # the first of those that are the same
+    found = undominated(*(np.array([float(p[i]) for p in points]) for i in (1, 0)))
+    assert sorted(found) == expected
+    assert all(points[a] < points[b] for a, b in pairwise(found))
+
+
+def test_what_differs_by_rounding_is_a_tie():
+    accuracy = [[0.5], [0.5 + 1e-12], [0.5 + 1e-12]]
+    spend = [[1.0 + 1e-12], [1.0], [2.0]]
+    found = chosen_of(np.repeat(accuracy, 2, axis=1), np.repeat(spend, 2, axis=1), [0, 1], [1.0, 3.0])
+    assert found.chosen.tolist() == [[[0, 0, 0], [0, 0, 0]]]
+
+
+# Folds -----------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 8), min_size=2, max_size=60), st.integers(2, 10), st.integers(0, 99))
+def test_folds_keep_clusters_whole_and_are_balanced(labels, n_folds, seed):
+    clusters = np.unique(labels, return_inverse=True)[1]
+    assume(clusters.max() + 1 >= n_folds)
+    folds = fold_of(clusters, n_folds, seed)
+    assert all(len(set(folds[clusters == c])) == 1 for c in range(clusters.max() + 1))
+    sizes = np.bincount(folds, minlength=n_folds)
+    assert sizes.min() > 0
+    assert sizes.max() - sizes.min() <= np.bincount(clusters).max()
+
+
+def test_large_clusters_are_dealt_first():
+    clusters = np.repeat(np.arange(13), [1] * 6 + [6] + [1] * 6)
+    assert all(np.bincount(fold_of(clusters, 3, seed)).tolist() == [6, 6, 6] for seed in range(20))
+
+
+def test_folds_depend_on_the_seed_alone():
+    first, again, other = (fold_of(np.arange(40), 10, seed) for seed in (3, 3, 4))
+    assert (first == again).all()
+    assert (first != other).any()
+    assert np.bincount(first).tolist() == [4] * 10
+
+
+def clustered(n_questions=12, size=3, **columns):
+    pool = random_pool(n_questions)
+    frame = pool.to_frame()
+    number = frame["question_id"].str[1:].astype(int)
+    return pool.from_frame(frame.assign(cluster=(number // size).map("c{}".format), topic=number % 2, **columns))
+
+
+def test_clusters_are_taken_from_their_column_and_widen_the_interval():
+    default = tune(clustered(), STRATEGIES, [4])
+    assert default.chosen.shape[2] - 1 == 4
+    assert all(len(set(default.folds[default.clusters == f"c{c}"])) == 1 for c in range(4))
+    row = default.to_frame().iloc[0]
+    held = [default.accuracy[default.chosen[0, 0, fold], q] for q, fold in enumerate(default.folds)]
+    assert (row["low"], row["high"]) == pytest.approx(mean_interval(held, clusters=default.clusters))
+    assert (row["low"], row["high"]) != pytest.approx(mean_interval(held))
+    alone = [default.accuracy[default.control[0, 0, fold], q] for q, fold in enumerate(default.folds)]
+    gain = np.subtract(held, alone)
+    assert row["p_value"] == sign_flip_p_value(gain, clusters=default.clusters) != sign_flip_p_value(gain)
+    assert tune(clustered(), STRATEGIES, [4], clusters="question_id").chosen.shape[2] - 1 == 10
+    assert tune(clustered(), STRATEGIES, [4], clusters="topic", n_folds=2).folds.tolist() in ([0, 1] * 6, [1, 0] * 6)

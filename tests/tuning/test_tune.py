@@ -1,0 +1,544 @@
+"""Tuning: the choice that the rules demand, scored on questions that took no part in it."""
+
+import random
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mssim import (
+    BudgetError,
+    ModelSwitch,
+    MssimError,
+    PoolError,
+    PoolWarning,
+    StrategyError,
+    Vote,
+    evaluate,
+    load_pool,
+    tune,
+)
+from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.tuning.grid import grid
+from tests.conftest import Backwards, make_pool
+from tests.engine.test_evaluate import random_pool
+from tests.tuning.test_choice import STRATEGIES, best_within, clustered, mean, questions_without
+
+COLUMNS = [
+    *("limit", "strategy", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
+    *("optimism", "optimism_low", "optimism_high", "mc_error", "spend", "held_out_spend"),
+    *("control", "control_budget", "control_held_out", "control_spend"),
+    *("gain", "gain_low", "gain_high", "p_value", "n_folds", "n_questions"),
+]
+
+
+# The whole way ----------------------------------------------
+
+
+def ragged_pool():
+    """Models x, y, z with 9, 6 and 4 samples on twenty questions."""
+    frame = random_pool(20, 9, seed=4).to_frame()
+    most = frame["model"].map({"x": 9, "y": 6, "z": 4})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        return random_pool().from_frame(frame[frame["sample_index"] < most])
+
+
+def one_by_one(pool, candidates, **options):
+    """Every candidate in an evaluation of its own: accuracy, samples used [candidate][question]."""
+    results = [evaluate(pool, strategy, budget, **options) for strategy, budget in candidates]
+    return [r.accuracy[0, 0].tolist() for r in results], [r.samples_used[0, 0].tolist() for r in results]
+
+
+def fits(strategy, budget):
+    half = -(-budget // 2)
+    most = {"x": 9, "y": 6, "z": 4}
+    kind, models = strategy.split(",")[0].split(":")
+    sizes = [budget] if kind == "sc" else [half, budget - half]
+    return all(size <= most[model] for model, size in zip(models.split("+"), sizes, strict=True))
+
+
+@pytest.mark.parametrize("n_runs", [None, 3])
+def test_everything_follows_from_evaluations_one_by_one(n_runs):
+    pool, budgets, limits = ragged_pool(), [1, 2, 4, 7, 9, 12], [1.5, 4, 9]
+    tuning = tune(pool, STRATEGIES, budgets, limits=limits, n_folds=4, n_runs=n_runs, n_replays=200, seed=7)
+    candidates = [(s, b) for s in STRATEGIES for b in budgets if fits(s, b)]
+    assert 9 < len(candidates) < 5 * 6
+    assert list(zip(tuning.strategies, tuning.budgets.tolist(), strict=True)) == candidates
+    accuracy, spend = one_by_one(pool, candidates, n_replays=200, seed=7)
+    assert tuning.accuracy == pytest.approx(np.array(accuracy), abs=1e-12)
+    assert tuning.spend == pytest.approx(np.array(spend), abs=1e-12)
+
+    seeds = np.random.SeedSequence(7).generate_state(n_runs or 0, np.uint64).tolist()
+    runs = [one_by_one(pool, candidates, n_replays=1, method="monte_carlo", seed=s) for s in seeds]
+    runs = runs or [(accuracy, spend)]
+    folds, everything, frame = tuning.folds, range(20), tuning.to_frame()
+    single = [c for c, (s, _) in enumerate(candidates) if s.startswith("sc:")]
+    for i, limit in enumerate(limits):
+        in_sample, fresh, held, control, used, training = [], [], [], [], [], []
+        for right, paid in runs:
+            on_all = best_within(limit, right, paid, everything, 1e-9)
+            in_sample.append(right[on_all])
+            fresh.append(mean(accuracy[on_all]))
+            without = [best_within(limit, right, paid, questions_without(folds, f), 1e-9) for f in range(4)]
+            alone = [
+                single[best_within(limit, [right[c] for c in single], [paid[c] for c in single], rest, 1e-9)]
+                for rest in (questions_without(folds, f) for f in range(4))
+            ]
+            held.append([accuracy[without[folds[q]]][q] for q in everything])
+            control.append([accuracy[alone[folds[q]]][q] for q in everything])
+            used.append([spend[without[folds[q]]][q] for q in everything])
+            training.append([mean(right[without[f]][q] for q in questions_without(folds, f)) for f in range(4)])
+        row = frame.iloc[i]
+        assert row["limit"] == limit
+        assert row["in_sample"] == pytest.approx(np.mean(in_sample))
+        assert row["fresh"] == pytest.approx(np.mean(fresh))
+        assert row["held_out"] == pytest.approx(np.mean(held))
+        assert row["held_out_spend"] == pytest.approx(np.mean(used))
+        assert row["optimism"] == pytest.approx(np.mean(in_sample) - np.mean(held))
+        assert row["control_held_out"] == pytest.approx(np.mean(control))
+        gain = np.mean(held, axis=0) - np.mean(control, axis=0)
+        assert row["gain"] == pytest.approx(gain.mean())
+        assert row[["gain_low", "gain_high"]].tolist() == pytest.approx(mean_interval(gain, bounded=False))
+        assert row["p_value"] == sign_flip_p_value(gain, seed=7)
+        assert row[["low", "high"]].tolist() == pytest.approx(mean_interval(np.mean(held, axis=0)))
+        difference = np.mean(in_sample, axis=0) - np.mean(held, axis=0)
+        expected = mean_interval(difference, bounded=False)
+        assert row[["optimism_low", "optimism_high"]].tolist() == pytest.approx(expected)
+        if n_runs:
+            per_run = np.mean(in_sample, axis=1) - np.mean(held, axis=1)
+            assert row["mc_error"] == pytest.approx(per_run.std(ddof=1) / np.sqrt(n_runs))
+        assert tuning.training[:, i, :4] == pytest.approx(np.array(training))
+    assert frame.columns.tolist() == COLUMNS
+    assert frame["n_folds"].tolist() == [4] * 3
+    assert frame["n_questions"].tolist() == [20] * 3
+
+
+def test_answers_to_held_out_questions_do_not_move_the_choice():
+    """The pool is tuned again after all that a fold holds out was answered wrongly."""
+    pool = random_pool(16, 8, seed=2)
+    options = {"n_folds": 4, "n_replays": 100}
+    before = tune(pool, STRATEGIES, [1, 2, 3, 6], **options)
+    frame = pool.to_frame()
+    changed = 0
+    for fold in range(4):
+        out = frame["question_id"].isin(pool.questions["question_id"][before.folds == fold])
+        altered = frame.assign(answer=frame["answer"].mask(out, "wrong"), correct=frame["correct"] & ~out)
+        after = tune(pool.from_frame(altered), STRATEGIES, [1, 2, 3, 6], **options)
+        assert (after.chosen[:, :, fold] == before.chosen[:, :, fold]).all()
+        changed += (after.chosen != before.chosen).any()
+    assert changed > 0
+
+
+def test_any_executor_gives_the_same_result_and_progress_is_reported():
+    pool, seen = random_pool(), []
+    progress = lambda done, total: seen.append((done, total))  # noqa: E731
+    first = tune(pool, STRATEGIES, [2, 5, 30], n_runs=2, n_replays=50, progress=progress)
+    second = tune(pool, STRATEGIES, [2, 5, 30], n_runs=2, n_replays=50, executor=Backwards())
+    pd.testing.assert_frame_equal(first.to_frame(), second.to_frame())
+    done, totals = zip(*seen, strict=True)
+    assert list(done) == sorted(done)
+    assert done[-1] == totals[-1]
+    assert set(totals) == {totals[0]}
+    assert first.provenance["strategies"] == {s: s for s in STRATEGIES}
+    assert repr(first) == f"Tuning({first.budgets.size} candidates, 3 limits, 12 questions in 10 folds)"
+
+
+# What choosing does ------------------------------------------
+
+
+def coin_pool(rng, n_models, n_questions):
+    """Models that know nothing: each is always right or always wrong on a question, by the toss of a coin."""
+    return make_pool({(f"m{m}", f"q{q}"): [rng.choice("ab")] for m in range(n_models) for q in range(n_questions)})
+
+
+def test_choosing_among_equals_flatters_in_sample_and_not_held_out():
+    """Eighty pools of fair coins; each bound is missed by one seed in a million (five standard errors)."""
+    rng = random.Random(5)
+    rows = [tune(coin_pool(rng, 6, 30), grid([f"m{m}" for m in range(6)], n_models=[1])).to_frame() for _ in range(80)]
+    frame = pd.concat(rows)
+    error = frame[["held_out", "optimism"]].std() / np.sqrt(len(frame))
+    assert frame["optimism"].mean() > 5 * error["optimism"]
+    assert abs(frame["held_out"].mean() - 0.5) < 5 * error["held_out"]
+    # The best of six binomial shares of thirty questions.
+    at_most = stats.binom.cdf(np.arange(30), 30, 0.5) ** 6
+    spread = frame["in_sample"].std() / np.sqrt(len(frame))
+    assert abs(frame["in_sample"].mean() - (1 - at_most).sum() / 30) < 5 * spread
+
+
+def test_choosing_on_one_run_flatters_by_the_luck_of_the_draw():
+    """Six equal models that toss a coin per draw: in_sample is the best of six binomials (five errors)."""
+    pool = make_pool({(f"m{m}", f"q{q}"): ["a", "b"] for m in range(6) for q in range(20)})
+    tuning = tune(pool, grid(pool.models, n_models=[1]), 1, n_runs=300, seed=3)
+    row = tuning.to_frame().iloc[0]
+    luck = (1 - stats.binom.cdf(np.arange(20), 20, 0.5) ** 6).sum() / 20 - 0.5
+    assert row["fresh"] == row["held_out"] == 0.5
+    assert row["mc_error"] < luck / 20
+    assert abs(row["in_sample"] - row["fresh"] - luck) < 5 * row["mc_error"]
+    assert row["optimism"] == pytest.approx(row["in_sample"] - 0.5)
+    assert row["gain"] == 0
+
+
+def test_a_choice_that_all_folds_make_is_compared_as_an_evaluation_is():
+    pool = make_pool(
+        {("x", f"q{q}"): list("ab" * 3) for q in range(12)} | {("y", f"q{q}"): list("aab" * 2) for q in range(12)}
+        | {("x", "r"): list("a" * 6), ("y", "r"): list("b" * 6)}
+    )  # fmt: skip
+    rules = {"MS": ModelSwitch(["y", "x"], vote=Vote.plurality()), "SC": "sc:x"}
+    row = tune(pool, rules, 4, seed=2).to_frame().iloc[0]
+    found = evaluate(pool, rules, 4).compare("MS", "SC", budget=4, seed=2)
+    assert (row["strategy"], row["same_choice"], row["control"], row["control_budget"]) == ("MS", 1, "SC", 4)
+    assert row[["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([found.difference, found.low, found.high])
+    assert row["p_value"] == found.p_value
+    assert row[["optimism", "optimism_low", "optimism_high", "mc_error"]].tolist() == [0, 0, 0, 0]
+
+
+def test_monte_carlo_error_of_the_optimism():
+    options = {"n_folds": 3, "method": "monte_carlo"}
+    tuning = tune(random_pool(seed=1), STRATEGIES, [3, 8], n_replays=40, **options)
+    everywhere, without = tuning.chosen[0, :, -1], tuning.chosen[0][:, tuning.folds]
+    variance = tuning.accuracy * (1 - tuning.accuracy) / 39
+    expected = [
+        np.sqrt(sum(variance[a, q] + variance[b, q] for q, b in enumerate(row) if a != b)) / 12
+        for a, row in zip(everywhere, without, strict=True)
+    ]
+    assert max(expected) > 0
+    assert tuning.to_frame()["mc_error"].tolist() == pytest.approx(expected)
+    once = tune(random_pool(seed=1), STRATEGIES, [3, 8], n_replays=1, **options).to_frame()
+    assert once["mc_error"].isna().any()
+    assert tune(random_pool(), STRATEGIES, [3, 8], n_runs=1, n_replays=9).to_frame()["mc_error"].isna().all()
+    exact = tune(random_pool(), ["sc:x", "sc:y"], [3, 8]).to_frame()
+    assert exact["mc_error"].tolist() == [0, 0]
+
+
+# Candidates, spend and limits ---------------------------------
+
+
+def test_the_default_tries_every_model_and_pair_up_to_what_was_recorded():
+    pool = random_pool(10, 4)
+    tuning = tune(pool, n_replays=20)
+    tried = tuning.candidates()
+    assert tried.columns.tolist() == ["strategy", "budget", "spend", "in_sample"]
+    assert list(dict.fromkeys(tried["strategy"])) == [str(s) for s in grid(pool.models)]
+    assert tried.groupby("strategy")["budget"].agg(list)["sc:x"] == [1, 2, 3, 4]
+    assert tried.groupby("strategy")["budget"].agg(list)["ms:x+y"] == [1, 2, 3, 4, 5, 6, 8]
+    assert tuning.limits.tolist() == [1, 2, 3, 4, 5, 6, 8]
+
+
+def test_default_budgets_end_with_the_most_that_one_and_two_models_can_spend():
+    pool = random_pool(10, 7)
+    assert np.unique(tune(pool, ["sc:x", "mix:x+y"]).budgets).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]
+    assert tune(pool, "sc:x", replacement=True).budgets.max() == 128
+
+
+def uneven_pool():
+    """As `ragged_pool`, and a question with but three samples of y."""
+    frame = ragged_pool().to_frame()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        few = (frame["question_id"] == "q3") & (frame["model"] == "y") & (frame["sample_index"] > 2)
+        return random_pool().from_frame(frame[~few])
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize(
+    "strategy",
+    ["sc:y", "mix:x+z", "mix:z+x,sizes=3/9", "ms:x+y+x", "cascade:y+x+y", "random:x+z", "alloc:y", "alloc:x,cap=3"],
+)
+def test_candidates_are_what_can_be_evaluated(strategy, replacement):
+    pool, budgets = uneven_pool(), range(1, 31)
+    can = []
+    for budget in budgets:
+        try:
+            evaluate(pool, strategy, budget, method="monte_carlo", n_replays=1, replacement=replacement)
+            can.append(budget)
+        except BudgetError:
+            pass
+    found = tune(pool, strategy, budgets, method="monte_carlo", n_replays=1, replacement=replacement, limits=30)
+    assert found.budgets.tolist() == can
+    assert 1 in can
+
+
+@pytest.mark.parametrize("strategy", ["sc:y", "alloc:y", "mix:x+y"])
+def test_a_question_without_samples_of_a_model_has_no_candidate_of_it(strategy):
+    frame = random_pool().to_frame()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        pool = random_pool().from_frame(frame[(frame["model"] != "y") | (frame["question_id"] != "q3")])
+    with pytest.raises(BudgetError, match=f"{re.escape(strategy)}: at none of the budgets"):
+        tune(pool, strategy, [2, 4], replacement=True)
+
+
+@pytest.mark.parametrize("strategy", ["cov:x+y", "oracle:x+y"])
+def test_ceilings_are_no_candidates(strategy):
+    with pytest.raises(StrategyError, match=re.escape(f"{strategy}: a ceiling that nobody can run")):
+        tune(random_pool(), ["sc:x", strategy], [2, 4])
+
+
+@pytest.mark.parametrize("spend", ["budget", "samples_used", "cost"])
+def test_what_is_limited(spend):
+    pool = random_pool(cost=0.5)
+    tuning = tune(pool, "ms:x+y", 4, spend=spend, limits=[10], n_replays=50)
+    used = evaluate(pool, "ms:x+y", 4, n_replays=50).samples_used.mean()
+    assert 2 < used < 4
+    expected = {"budget": 4, "samples_used": used, "cost": used / 2}[spend]
+    assert tuning.candidates()["spend"].item() == pytest.approx(expected)
+    assert tuning.to_frame()["spend"].item() == pytest.approx(expected)
+
+
+def test_prices_decide_what_is_affordable():
+    pool = make_pool({("good", f"q{q}"): ["a"] * 4 for q in range(9)} | {("bad", f"q{q}"): ["b"] * 4 for q in range(9)})
+    options = {"spend": "cost", "prices": {"good": 2, "bad": 0.5}}
+    frame = tune(pool, ["sc:good", "sc:bad"], [1, 2, 4], limits=[0.5, 1.9, 2, 100], **options).to_frame()
+    assert frame["strategy"].tolist() == ["sc:bad", "sc:bad", "sc:good", "sc:good"]
+    assert frame["spend"].tolist() == frame["held_out_spend"].tolist() == [0.5, 0.5, 2, 2]
+    assert frame["held_out"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("prices", "first", "last"), [((2, 1 / 3), 0.334, 8), ((2, 0), 2, 8), ((0.0012345, 1), 0.00124, 4)]
+)
+def test_default_limits_of_cost_go_from_the_cheapest_to_the_dearest(prices, first, last):
+    pool = make_pool({(model, f"q{q}"): ["a"] * 4 for model in "xy" for q in range(9)})
+    steps = tune(pool, ["sc:x", "sc:y"], [1, 2, 4], spend="cost", prices=dict(zip("xy", prices, strict=True))).limits
+    assert steps.size == 8
+    assert (steps[0], steps[-1]) == pytest.approx((first, last))
+    assert steps[1:] / steps[:-1] == pytest.approx((last / first) ** (1 / 7), rel=0.01)
+
+
+def test_default_limits_that_a_fold_cannot_keep_are_dropped_and_given_ones_refused():
+    answers = {("x", f"q{q}"): ["a"] for q in range(8)}
+    pool = make_pool(answers)
+    frame = pool.to_frame()
+    pool = pool.from_frame(frame.assign(cost=np.where(frame["question_id"] == "q0", 0.08, 1.0)))
+    pool = pool.from_frame(pd.concat([pool.to_frame(), pool.to_frame().assign(model="y", cost=3.0)]))
+    tuning = tune(pool, ["sc:x", "sc:y"], 1, spend="cost")
+    assert tuning.limits.size == 7
+    assert tuning.limits[0] > 1  # 0.885 is the mean cost of x, 1 without the question that is cheap
+    says = (
+        r"limits: no candidate spends at most 0\.9 on all training questions; the cheapest spends 0\.885 per question"
+    )
+    with pytest.raises(MssimError, match=says):
+        tune(pool, ["sc:x", "sc:y"], 1, spend="cost", limits=[0.9, 2])
+    first = tuning.frontier().iloc[0]
+    assert (first["strategy"], first["in_sample"]) == ("sc:x", 1)
+    assert np.isnan(first["held_out"])
+
+
+def test_without_a_single_model_there_is_no_control():
+    frame = tune(random_pool(), ["ms:x+y", "sc:x,stop=window:2"], [4], n_replays=50).to_frame()
+    nothing = [
+        "control",
+        "control_budget",
+        "control_held_out",
+        "control_spend",
+        "gain",
+        "gain_low",
+        "gain_high",
+        "p_value",
+    ]
+    assert frame[nothing].isna().all(axis=None)
+    assert frame["held_out"].notna().all()
+
+
+def test_a_control_beyond_the_limit_is_missing_there_alone():
+    frame = tune(random_pool(), ["ms:x+y", "sc:x"], [6], limits=[5.9, 6], n_replays=50).to_frame()
+    assert frame["control"].fillna("none").tolist() == ["none", "sc:x"]
+    assert frame["gain"].isna().tolist() == [True, False]
+
+
+# Tables ------------------------------------------------------
+
+
+def test_choices_say_what_each_fold_chose():
+    tuning = tune(random_pool(20, 8), STRATEGIES, [1, 4, 8], n_folds=4, n_runs=6, n_replays=50)
+    frame = tuning.choices()
+    assert frame.groupby(["limit", "fold"])["share"].sum().tolist() == pytest.approx([1] * 12)
+    assert frame.drop_duplicates(["limit", "fold"])["n_questions"].tolist() == [5] * 12
+    assert (frame.groupby(["limit", "fold"]).size() > 1).any()
+    assert frame.groupby(["limit", "fold"])["share"].apply(lambda share: share.is_monotonic_decreasing).all()
+    candidates = list(zip(tuning.strategies, tuning.budgets, strict=True))
+    for row in frame.itertuples():
+        c, i, out = (
+            candidates.index((row.strategy, row.budget)),
+            [1, 4, 8].index(row.limit),
+            tuning.folds == row.fold - 1,
+        )
+        runs = np.nonzero(tuning.chosen[:, i, row.fold - 1] == c)[0]
+        assert row.share == pytest.approx(len(runs) / 6)
+        assert row.training == pytest.approx(tuning.training[runs, i, row.fold - 1].mean())
+        assert (row.held_out, row.spend) == (tuning.accuracy[c, out].mean(), tuning.spend[c, out].mean())
+    usual = tuning.to_frame()[["limit", "strategy", "budget", "same_choice"]].merge(frame)
+    assert usual.groupby("limit")["share"].sum().to_numpy() / 4 == pytest.approx(
+        usual.groupby("limit")["same_choice"].first()
+    )
+
+
+def test_the_choice_of_most_runs_is_named():
+    tuning = tune(random_pool(20, 8), ["sc:x", "sc:y", "sc:z"], [1, 3], limits=3, n_runs=7, seed=2)
+    names = [(tuning.strategies[c], tuning.budgets[c]) for c in tuning.chosen[:, 0, -1]]
+    row = tuning.to_frame().iloc[0]
+    assert len(set(names)) > 1
+    assert names[0] != (row["strategy"], row["budget"])
+    assert names.count((row["strategy"], row["budget"])) == max(names.count(name) for name in names)
+
+
+def test_the_frontier_is_scored_on_other_questions():
+    pool, budgets = random_pool(20, 8, seed=3), [1, 2, 4, 8]
+    tuning = tune(pool, STRATEGIES, budgets, n_folds=5, n_replays=200)
+    frame = tuning.frontier(confidence_level=0.8)
+    assert frame.columns.tolist() == ["strategy", "budget", "spend", "in_sample", "held_out", "low", "high", "folds"]
+    assert len(frame) > 3
+    assert (np.diff(frame["spend"]) > 0).all()
+    assert (np.diff(frame["in_sample"]) > 0).all()
+    # Every row says what is found with its spend as the limit.
+    again = tune(pool, STRATEGIES, budgets, limits=frame["spend"], n_folds=5, n_replays=200)
+    same = again.to_frame(confidence_level=0.8)
+    for name in ("strategy", "budget"):
+        assert frame[name].tolist() == same[name].tolist()
+    for name in ("spend", "in_sample", "held_out", "low", "high"):
+        assert frame[name].tolist() == pytest.approx(same[name].tolist())
+
+
+def test_the_frontier_counts_the_folds_that_have_it_too():
+    tuning = tune(random_pool(20, 8, seed=3), STRATEGIES, [1, 2, 4, 8], n_folds=5, n_replays=200)
+    frame, candidates = tuning.frontier(), list(zip(tuning.strategies, tuning.budgets, strict=True))
+    for row in frame.itertuples():
+        me, among = candidates.index((row.strategy, row.budget)), 0
+        for fold in range(5):
+            rest = tuning.folds != fold
+            points = list(zip(tuning.spend[:, rest].mean(axis=1), tuning.accuracy[:, rest].mean(axis=1), strict=True))
+            s, a = points[me]
+            better = [t <= s + 1e-9 and b >= a - 1e-9 and (t < s - 1e-9 or b > a + 1e-9) for t, b in points]
+            among += not any(better)
+        assert row.folds == among
+    assert 0 < frame["folds"].min() < 5
+
+
+# The grid ----------------------------------------------------
+
+
+def test_a_grid_lists_every_combination_once():
+    names = [str(strategy) for strategy in grid("abc", n_models=[1, 2, 3], agreement=[1, 0.7], vote=["plurality"])]
+    assert len(set(names)) == len(names) == 3 + 2 * (6 + 6) + 3 + 1
+    assert "ms:c+a+b,agreement=0.7,vote=plurality" in names
+    assert "mix:b+c" in names
+    assert "mix:c+b" not in names
+    once = [str(s) for s in grid("abc", n_models=[2], agreement=[1], vote=["entropy"], ordered=False)]
+    assert once == [
+        "ms:a+b",
+        "ms:a+c",
+        "ms:b+c",
+        "mix:a+b,vote=entropy",
+        "mix:a+c,vote=entropy",
+        "mix:b+c,vote=entropy",
+    ]
+
+
+def test_a_grid_takes_votes_of_any_kind():
+    vote = Vote.entropy(normaliser="samples", ties="random")
+    names = [str(s) for s in grid("ab", n_models=[2], agreement=[1], vote=[vote, "plurality"], prior=[None, (2, 1)])]
+    assert len(set(names)) == len(names) == 8 + 6
+    assert "ms:b+a,normaliser=samples,prior=2/1,ties=random" in names
+
+
+def test_prior_and_sizes_go_with_their_number_of_models():
+    options = {"agreement": [1], "vote": ["plurality"], "prior": [None, (2, 1), (3, 2, 1)], "sizes": [None, (1, 5)]}
+    names = [str(s) for s in grid("abc", n_models=[2, 3], ordered=False, **options)]
+    assert len(set(names)) == len(names) == 2 * (3 * 4 + 2)
+    assert "ms:a+c,vote=plurality,prior=2/1,sizes=1/5" in names
+    assert "mix:a+b+c,prior=3/2/1" in names
+    # A weight belongs to a place, so the order of a weighted mixture matters.
+    assert {"mix:a+b,prior=2/1", "mix:b+a,prior=2/1"} <= {str(s) for s in grid("ab", prior=[(2, 1)])}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"vote": ["pluralty"]}, r"grid: vote='pluralty'; did you mean 'plurality'"),
+        ({"vote": "plurality"}, "grid: vote='plurality'; give a list of the values to try"),
+        ({"agreement": 0.8}, "grid: agreement=0.8; give a list of the values to try"),
+        ({"n_models": 2}, "grid: n_models=2; give a list"),
+        ({"n_models": [0]}, "n_models=0; give a whole number from 1"),
+        ({"n_models": [4]}, r"no strategy asks n_models=\(4,\) of 3 models; ask fewer"),
+        ({"prior": (2, 1)}, r"grid: prior to try 2; give None or one number for each of n_models=\[2\] models"),
+        ({"sizes": [(2, 1, 1)]}, r"grid: sizes to try \(2, 1, 1\); give None or one number for each of n_models=\[2\]"),
+        ({"agreement": [-1]}, "agreement"),
+    ],
+)
+def test_a_grid_that_makes_no_sense(options, says):
+    with pytest.raises(MssimError, match=says):
+        grid("abc", **options)
+
+
+# Refusals ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"spend": "samples"}, MssimError, "spend='samples'; did you mean 'samples_used'"),
+        ({"spend": "cost"}, MssimError, "no cost is known; record a column 'cost' or pass prices="),
+        ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate is free; limit samples_used"),
+        ({"prices": {"x": 1}}, MssimError, "no price for model 'y'"),
+        ({"limits": []}, MssimError, r"limits=\[\]; give positive numbers"),
+        ({"limits": [0, 2]}, MssimError, r"limits=\[0, 2\]; give positive numbers"),
+        ({"limits": [float("nan")]}, MssimError, r"limits=\[nan\]; give positive numbers"),
+        ({"limits": "8"}, MssimError, "limits='8'; give positive numbers"),
+        ({"limits": [[1], [1, 2]]}, MssimError, "give positive numbers"),
+        ({"limits": [0.5, 2]}, MssimError, "no candidate spends at most 0.5 on all training questions; the cheapest"),
+        ({"n_folds": 1}, MssimError, "n_folds=1; give a whole number from 2"),
+        ({"n_folds": 13}, MssimError, "n_folds=13, but the questions are 12 clusters that stay whole; give fewer"),
+        ({"n_runs": 0}, MssimError, "n_runs=0; give a whole number from 1"),
+        ({"n_replays": 0}, MssimError, "n_replays=0; give a whole number from 1"),
+        ({"seed": -1}, MssimError, "seed=-1; give a whole number from 0"),
+        ({"method": "best"}, MssimError, "method='best'"),
+        ({"clusters": "topic"}, MssimError, "clusters: no column 'topic'"),
+        ({"budgets": [25, 30]}, BudgetError, r"sc:x: at none of the budgets \[25, 30\] has every question the samples"),
+        ({"budgets": [0]}, BudgetError, "give whole numbers from 1"),
+        ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
+        ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats one"),
+        ({"strategies": []}, StrategyError, "none given"),
+    ],
+)
+def test_refusals(options, error, says):
+    with pytest.raises(error, match=says):
+        tune(random_pool(), **{"strategies": ["sc:x", "sc:y"], "budgets": [2, 4], **options})
+
+
+def test_one_cluster_cannot_be_split():
+    with pytest.raises(MssimError, match="the questions are a single cluster; to choose on some and score on others"):
+        tune(clustered(size=12), "sc:x", 2)
+
+
+def test_a_confidence_level_is_checked():
+    tuning = tune(random_pool(), "sc:x", 2)
+    for table in (tuning.to_frame, tuning.frontier):
+        with pytest.raises(MssimError, match="confidence_level=95"):
+            table(confidence_level=95)
+
+
+# Recorded answers of real models -----------------------------------
+
+
+def test_all_pairs_of_nine_models(shared_pools):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        pool = load_pool(shared_pools / "exam-nine-models" / "samples.parquet", where={"temperature": 1.0})
+    strategies = grid(pool.models, agreement=[1.0], vote=["plurality"])
+    tuning = tune(pool, strategies, [1, 4, 8, 12], seed=1)
+    assert len(strategies) == 9 + 72 + 36
+    assert tuning.budgets.size == 9 * 3 + 108 * 4
+    frame = tuning.to_frame()
+    assert np.bincount(tuning.folds).tolist() == [10] * 10
+    assert (frame["held_out_spend"] <= frame["limit"] * 1.1).all()
+    assert (np.diff(frame["in_sample"]) >= 0).all()
+    best = evaluate(pool, strategies, [1]).to_frame().sort_values("accuracy").iloc[-1]
+    assert frame["in_sample"][0] == pytest.approx(best["accuracy"])
+    # Where folds disagree, choosing on the same questions flatters.
+    unsure = frame[frame["same_choice"] < 1]
+    assert len(unsure) > 0
+    assert (unsure["optimism"] > 0).all()
