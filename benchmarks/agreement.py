@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from mssim import Pool, Strategy, StrategyError, evaluate, load_pool
+from mssim import Pool, StrategyError, catalogue, evaluate, load_pool
 from mssim.engine.exact import nothing_known, obstacles
-from mssim.rules.strategies import parse_strategy
+from mssim.rules.parsing import parse_strategy
 
 FURTHEST, FEW, IMPOSSIBLE = 5.0, 5.0, 1e-10
 POOLS = {"tiny-arithmetic": ["tf-plus", "lstm-times"], "tiny-dates": ["gru-dates", "tf-even"]}
@@ -31,17 +31,16 @@ BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 PRIORS = ("2/1", "1/2", "5/1", "0.5/3", "1e6/1")
 
 
-def catalogue() -> list[str]:
-    """Rules of the table in the documentation of Strategy that need answers alone; a model is M1, another M2."""
-    lines = [line.split() for line in (Strategy.__doc__ or "").splitlines()]
-    rows = [words[0] for words in lines if len(words) > 3 and words[-1] in ("exact", "replay") and words[-2] == "-"]
+def examples() -> list[str]:
+    """Rules of the catalogue that need answers alone; a model is M1, another M2."""
+    rows = [row.rule for row in catalogue() if row.column == "-"]
     return [re.sub(r"\bM\b", "M1", re.sub(r"\bM\+M\b", "M1+M2", row)) for row in rows]
 
 
 def rules() -> list[list[str]]:
     """Rules that differ in how ties are broken, together."""
     given = [f"{kind}:M1+M2,vote=plurality,prior={prior}" for kind, prior in product(("mix", "ms"), PRIORS)]
-    return [_with_ties(rule) for rule in dict.fromkeys([*catalogue(), *given])]
+    return [_with_ties(rule) for rule in dict.fromkeys([*examples(), *given])]
 
 
 def _with_ties(rule: str) -> list[str]:

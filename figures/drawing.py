@@ -133,10 +133,10 @@ def _contact_sheet(files: Sequence[Path], path: Path, *, columns: int = 5) -> Pa
 
 _INTRODUCTION = """# Figures
 
-Hollow markers and white bars are numbers that the ModelSwitch paper or its authors' code published; all else is
+Hollow markers and white bars are numbers published by the ModelSwitch paper or its authors' code. All other numbers are
 computed here. Bands and bars are 95 % confidence intervals over questions. "simulated" means that no language model was
-asked: the pool was drawn from an answer model fitted to published numbers (`mssim.simulate`), with as many questions as
-the data set has.
+queried. A simulated pool is drawn from an answer model fitted to published numbers (`mssim.simulate`) and has as many
+questions as the data set.
 """
 
 

@@ -11,8 +11,8 @@ from figures import style
 
 TITLE = "Scaling to 512 samples"
 READING = (
-    "Where Self-Consistency (circles, squares) has become flat, more samples of the same model are wasted; the stars "
-    "say what a second model still adds, at the number of samples that ModelSwitch really uses."
+    "Where the Self-Consistency curves (circles, squares) are flat, more samples of the same model add no accuracy. "
+    "The stars show what a second model adds, drawn at the number of samples that ModelSwitch uses."
 )
 
 

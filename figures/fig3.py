@@ -14,10 +14,9 @@ from mssim.plots import COLOURS
 
 TITLE = "Consistency and accuracy"
 READING = (
-    "Each dot is a question: the further to the left, the more a model agrees with itself, and the higher, the more "
-    "often "
-    'it is right; r is computed on the same samples, "split" with entropy and accuracy from different halves of them, '
-    "which removes what is mechanical. Models of which no accuracy on a data set was published are left out."
+    "Each dot is a question. Questions to the left have higher agreement, and higher dots have higher accuracy. r is "
+    'computed on the same samples; "split" takes entropy and accuracy from different halves of them, which removes the '
+    "mechanical part of the correlation. Models without a published accuracy on a data set are omitted."
 )
 COLUMNS = 2
 

@@ -13,9 +13,9 @@ from figures import style
 
 TITLE = "ModelSwitch against Self-Consistency"
 READING = (
-    "A star to the left of a circle at the same height is the same accuracy for fewer samples; a star above the "
-    "circles is accuracy that more samples of one model do not buy. The bands overlap because all share their "
-    "questions: paired differences are in `python -m analysis equal_budget`."
+    "A star to the left of a circle at the same height reaches the same accuracy with fewer samples. A star above the "
+    "circles reaches an accuracy that more samples of one model do not reach. The bands overlap because all strategies "
+    "share their questions; `python -m analysis equal_budget` prints the paired differences."
 )
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
 

@@ -18,9 +18,10 @@ from mssim.plots import COLOURS
 
 TITLE = "Budget 15: ModelSwitch and multi-agent debate"
 READING = (
-    "White bars are published, filled ones ours, with the interval over questions; compare the filled ModelSwitch bar "
-    "with the filled Self-Consistency bar, the same budget on the best single model, before comparing it with debate. "
-    "Where nothing is published of the third model, two are simulated. The axis does not begin at 0."
+    "White bars are published; filled bars are computed here, with the interval over questions. Compare the filled "
+    "ModelSwitch bar with the filled Self-Consistency bar first: it spends the same budget on the best single model. "
+    "Then compare with debate. Two models are simulated where no accuracy of the third was published. The axis does "
+    "not begin at 0."
 )
 PER_ROW = 3
 PUBLISHED = {

@@ -15,9 +15,10 @@ from figures import style
 TITLE = "Number and order of models"
 BAR = "#b9dcf0"
 READING = (
-    "The bars are the models alone with one sample, from left to right in the order in which they join; where the line "
-    "stops rising, another model takes samples from better ones. In simulated pools all pairs of models have the "
-    "coupling of the closed pair, and no line was fitted to its circles but to the first. The axis does not begin at 0."
+    "The bars show each model alone with one sample, from left to right in the order in which the models join. Where "
+    "the line stops rising, an additional model takes samples from better models. In simulated pools all pairs of "
+    "models have the coupling of the closed pair, and only the first circle of each line was fitted. The axis does "
+    "not begin at 0."
 )
 
 

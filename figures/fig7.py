@@ -11,9 +11,9 @@ from figures import style
 
 TITLE = "Choosing by a reward model"
 READING = (
-    "The two upper curves take the answer with the highest score where the two lower ones take a vote; the gap between "
-    "a pair is what the reward model adds. Simulated scores are independent between samples, even between samples of "
-    "the same wrong answer: that fits best-of-N of one model, and overrates it with two."
+    "The two upper curves take the answer with the highest score; the two lower curves take a vote. The gap within a "
+    "pair is the contribution of the reward model. Simulated scores are independent between samples, even between "
+    "samples of the same wrong answer. This assumption fits best-of-N of one model and overestimates it for two models."
 )
 STRATEGIES = {
     "SC": None,

@@ -13,9 +13,9 @@ from figures import style
 
 TITLE = "Theory against experiment"
 READING = (
-    "Within each group, the markers should agree up to their error bars: one pass over the questions scatters as a "
-    "paper's experiment does, a thousand replays meet the exact value, and the infinite pool is what the paper's "
-    "theory computes. The accuracy axis does not begin at 0."
+    "Within each group, the markers should agree up to their error bars. One pass over the questions varies as a "
+    "published experiment does, the mean of a thousand replays agrees with the exact value, and the infinite pool is "
+    "the quantity of the paper's theory. The accuracy axis does not begin at 0."
 )
 WAYS = (theory.PASS, theory.REPLAYS, theory.EXACT, theory.INFINITE)
 

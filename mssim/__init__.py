@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mssim.pools.pool import Pool
     from mssim.results.comparison import Comparison
     from mssim.results.evaluation import Evaluation
+    from mssim.rules.base import Strategy
+    from mssim.rules.parsing import catalogue, parse_strategy
     from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
     from mssim.rules.strategies import (
         AdaptiveAllocation,
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
         OracleRouter,
         RandomRouter,
         SelfConsistency,
-        Strategy,
-        parse_strategy,
     )
     from mssim.rules.votes import Vote
     from mssim.tuning._tune import Tuning, tune
@@ -54,10 +54,10 @@ _HOMES = {
         "OracleRouter",
         "RandomRouter",
         "SelfConsistency",
-        "Strategy",
-        "parse_strategy",
     ],
     "tuning": ["Tuning", "tune"],
+    "rules.base": ["Strategy"],
+    "rules.parsing": ["catalogue", "parse_strategy"],
     "rules.votes": ["Vote"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -91,6 +91,7 @@ __all__ = [
     "Vote",
     "WindowStop",
     "agreement_at_k",
+    "catalogue",
     "evaluate",
     "evaluate_shard",
     "load_pool",

@@ -1,4 +1,4 @@
-"""Checks of arguments that several packages share."""
+"""Validation of arguments, shared by several packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mssim.errors import MssimError
 
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
-    """Say which names would have been right: the nearest ones first, then all of them if they are few."""
+    """Return a hint with the closest allowed names, followed by at most twelve of all allowed names."""
     names = [str(name) for name in allowed]
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
     listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -20,12 +20,12 @@ def choose_from(given: str, allowed: Iterable[str]) -> str:
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number (NumPy's too) as int, or refuse it."""
+    """Return an integer, possibly of NumPy, as int; raise if it is out of range."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not low <= value.__index__() <= high:
         raise MssimError(f"{name}={value!r}; give a whole number from {low} to {high}")
     return value.__index__()
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether a value is a real number; true and false are not."""
+    """Return whether a value is a real number other than a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)

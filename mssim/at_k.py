@@ -14,8 +14,8 @@ from mssim.engine.exact import Floats, Ints, agreements, chances, covered, grid_
 from mssim.errors import MssimError
 from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import RANDOM, WRONG
-from mssim.rules.stops import NEVER, check_threshold, votes_to_agree
-from mssim.rules.votes import TIES
+from mssim.rules.agreement import NEVER, check_threshold, votes_to_agree
+from mssim.rules.votes.base import TIES
 
 __all__ = ["agreement_at_k", "maj_at_k", "pass_at_k"]
 

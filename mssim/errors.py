@@ -1,4 +1,4 @@
-"""The errors and warnings that mssim raises; each message says what was given, what is allowed and what to do."""
+"""Exceptions and warnings of mssim."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ __all__ = ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError
 
 
 class MssimError(ValueError):
-    """Base of every error that bad input can cause; the command line turns it into one line and exit code 2."""
+    """Base class of all errors caused by invalid input; the command line prints it and exits with code 2."""
 
 
 class PoolError(MssimError):
-    """Recorded samples that cannot be read or that contradict themselves."""
+    """Recorded samples are unreadable or inconsistent."""
 
 
 class StrategyError(MssimError):
-    """A strategy, vote or option that does not exist or does not make sense."""
+    """A strategy, vote or option is unknown or invalid."""
 
 
 class BudgetError(MssimError):
-    """A budget that no strategy can spend, or that asks for more samples than were recorded."""
+    """A budget is invalid or requires more samples than were recorded."""
 
 
 class RecordError(MssimError):
-    """A recording that cannot begin or go on; what was recorded is safe."""
+    """A recording cannot start or continue; samples recorded so far are kept."""
 
 
 class PoolWarning(UserWarning):
-    """Recorded samples that can be used, but whose oddity a reader of the results should know."""
+    """Recorded samples are usable, but have a property that can affect the results."""

@@ -1,4 +1,4 @@
-"""Figures in one house style: colour-blind-safe colours, and markers and line styles that survive grey print."""
+"""Plots of results in a common style, legible for colour-blind readers and in greyscale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier"]
 
-# Okabe & Ito's palette without yellow, which is lost on white; neighbours differ in lightness.
+# Okabe & Ito's palette without yellow, which is hard to see on white; neighbours differ in lightness.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
 _MARKERS = "osD^vPX"
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
@@ -50,24 +50,36 @@ def plot_curves(
     clusters: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw accuracy against what it costs, one line per strategy, with its interval over questions as a band.
-
-    The bands are for each strategy alone. Strategies share their questions, so overlapping bands do not mean that a
-    difference is noise: ask `Evaluation.compare`.
+    """Plot accuracy against spend, with one line and confidence band per strategy.
 
     Parameters
     ----------
     evaluation : Evaluation
-        What is drawn is exactly ``evaluation.to_frame(confidence_level=..., clusters=...)``.
-    x : {"samples_used", "budget", "cost"}
+        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=...)``.
+    x : {"samples_used", "budget", "cost"}, default "samples_used"
+        Quantity on the x-axis.
     confidence_level, clusters
         As in `Evaluation.to_frame`.
     ax : Axes, optional
-        Default: a new figure.
+        Axes to draw on. By default a new figure is created.
 
     Returns
     -------
     Axes
+        The axes.
+
+    Notes
+    -----
+    Strategies share their questions, so overlapping bands do not imply that a difference is insignificant. Use
+    `Evaluation.compare` for paired comparisons.
+
+    Examples
+    --------
+    >>> from mssim import evaluate, load_pool
+    >>> from mssim.plots import plot_curves
+    >>> evaluation = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [1, 2, 4])
+    >>> plot_curves(evaluation).get_ylabel()
+    'accuracy (%)'
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -76,7 +88,7 @@ def plot_curves(
         raise MssimError(f"x={x!r}; {choose_from(str(x), _AXES)}")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
     if frame[x].isna().any():
-        raise MssimError("x='cost', but no cost is known; record a column 'cost' or pass prices= to evaluate")
+        raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
     with mpl.rc_context(STYLE):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
@@ -96,25 +108,28 @@ def plot_curves(
 
 
 def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | None = None) -> Axes:
-    """Draw what could be chosen, the frontier it makes up, and what the choices are worth on other questions.
-
-    The frontier was found on the very questions it is drawn for, so it flatters; the points with error bars do not.
-    The accuracy axis begins somewhat below the error bars: much worse candidates are not in view.
+    """Plot the candidates, their frontier and the held-out accuracy of the choices.
 
     Parameters
     ----------
     tuning : Tuning
-        What is drawn is ``tuning.candidates()`` (dots) and ``tuning.frontier()`` (steps), spend and in_sample, and
-        ``tuning.to_frame(confidence_level=...)`` (points), held_out_spend and held_out, control_spend and
-        control_held_out.
-    confidence_level
-        As in `Tuning.to_frame`.
+        Results to plot. Dots show ``tuning.candidates()`` and steps ``tuning.frontier()`` (spend and in_sample).
+        Points show ``tuning.to_frame(confidence_level=...)`` (held_out_spend and held_out, control_spend and
+        control_held_out).
+    confidence_level : float, default 0.95
+        Level of the error bars.
     ax : Axes, optional
-        Default: a new figure.
+        Axes to draw on. By default a new figure is created.
 
     Returns
     -------
     Axes
+        The axes.
+
+    Notes
+    -----
+    The frontier is in-sample and biased upwards; the points with error bars are held-out. The accuracy axis begins
+    slightly below the error bars, so much worse candidates are not visible.
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -124,7 +139,7 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
     with mpl.rc_context(STYLE):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-        _draw_choices(ax, frame, f"chosen, on other questions ({confidence_level:.0%} interval)")
+        _draw_choices(ax, frame, f"choice, held-out ({confidence_level:.0%} interval)")
         ax.step(
             frontier["spend"],
             100 * frontier["in_sample"],
@@ -147,7 +162,7 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
 
 
 def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:
-    """Draw held-out accuracy at every limit: of what was chosen, and of the best single model."""
+    """Draw the held-out accuracy of the choice and of the best single model at every limit."""
     held = 100 * frame["held_out"]
     errors = [held - 100 * frame["low"], 100 * frame["high"] - held]
     bars: dict[str, Any] = {"color": COLOURS[0], "markersize": 4.5, "capsize": 2, "linewidth": 1}
@@ -162,7 +177,7 @@ def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:
             "linestyle": "none",
         }
         accuracy = 100 * known["control_held_out"]
-        ax.plot(known["control_spend"], accuracy, label="best single model, on other questions", zorder=4, **square)
+        ax.plot(known["control_spend"], accuracy, label="best single model, held-out", zorder=4, **square)
 
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> None:
@@ -173,7 +188,7 @@ def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) 
 
 
 def _scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
-    """Use doublings where the curve spans many, with plain numbers as labels."""
+    """Use a logarithmic x-axis with plain numbers as labels if the values span a wide range."""
     if values.min() <= 0 or values.max() < 12 * values.min():
         return
     ax.set_xscale("log", base=2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mssim import Mixture, ModelSwitch, SelfConsistency, Vote
-from mssim.rules.strategies import allocate
+from mssim.rules.plan import allocate
 from tests import naive
 from tests.conftest import make_pool, replay
 

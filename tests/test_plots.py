@@ -69,7 +69,7 @@ def test_synthetic_pools_are_labelled():
 def test_an_unknown_axis_and_an_unknown_cost_are_refused():
     with pytest.raises(MssimError, match="x='samples'; did you mean 'samples_used'"):
         plot_curves(result(), "samples")
-    with pytest.raises(MssimError, match="no cost is known; record a column 'cost' or pass prices="):
+    with pytest.raises(MssimError, match=r"the results have no costs\. Record a column 'cost' or pass prices="):
         plot_curves(evaluate(random_pool(), "sc:x", 2, n_replays=5), "cost")
     assert not plt.get_fignums()
 
@@ -107,9 +107,9 @@ def test_candidates_frontier_and_choices_are_the_frames():
     ax = plot_frontier(tuning, confidence_level=0.8)
     marks = drawn(ax)
     assert len(marks) == len(ax.get_legend().get_texts()) == 4
-    chosen = "chosen, on other questions (80% interval)"
+    chosen = "choice, held-out (80% interval)"
     assert marks[chosen] == pytest.approx(percent(frame, "held_out_spend", "held_out"))
-    single = "best single model, on other questions"
+    single = "best single model, held-out"
     assert marks[single] == pytest.approx(percent(frame, "control_spend", "control_held_out"))
     assert marks["frontier, in-sample"] == pytest.approx(percent(tuning.frontier(), "spend", "in_sample"))
     assert marks["candidates, in-sample"] == pytest.approx(percent(tuning.candidates(), "spend", "in_sample"))
@@ -127,7 +127,7 @@ def test_without_a_single_model_no_control_is_drawn():
     ax = plot_frontier(tuned("ms:x+y"), ax=axes[1])
     assert ax is axes[1]
     assert not axes[0].lines
-    assert "best single model, on other questions" not in drawn(ax)
+    assert "best single model, held-out" not in drawn(ax)
 
 
 def test_a_frontier_by_cost_of_synthetic_data_says_so():

@@ -173,7 +173,7 @@ def test_an_empty_value_is_named(tmp_path, name, value):
 
 
 def test_nan_is_no_json(tmp_path):
-    refused(jsonl(tmp_path, changed(truth=float("nan"))), "line 2: not JSON (NaN is no JSON; write null)")
+    refused(jsonl(tmp_path, changed(truth=float("nan"))), "line 2: not valid JSON (NaN is not valid JSON, use null)")
 
 
 def test_an_empty_cell_is_named(tmp_path):
@@ -268,7 +268,7 @@ def test_files_without_questions_are_refused(tmp_path, ending):
 def test_a_damaged_file_is_refused(tmp_path):
     path = parquet(tmp_path, ROWS)
     path.write_bytes(path.read_bytes()[:-20])
-    refused(path, "cannot be read, is it damaged or truncated?")
+    refused(path, "Check whether the file is damaged or truncated.")
 
 
 def test_what_is_no_file_of_questions_is_refused(tmp_path):

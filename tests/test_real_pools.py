@@ -53,7 +53,7 @@ def test_every_number_agrees_with_random_sample(exams, text):
 
 
 def test_repeats_at_several_temperatures_are_told_apart(shared_pools):
-    with pytest.raises(PoolError, match="column 'temperature' separates them: choose one value with where="):
+    with pytest.raises(PoolError, match="Column 'temperature' distinguishes them: select one value with where="):
         load_pool(shared_pools / "exam-nine-models")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)

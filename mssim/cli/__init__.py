@@ -1,4 +1,4 @@
-"""The command line: `mssim info`, `record`, `import`, `grade`, `evaluate`, `merge`, `compare`, `tune` and so on."""
+"""The command-line interface `mssim`, with one module per command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mssim.errors import MssimError
 
 app = typer.Typer(
     name="mssim",
-    help="Replay ModelSwitch, Self-Consistency and voting rules over recorded samples of language models.",
+    help="Replay ModelSwitch, Self-Consistency and voting rules on recorded samples of language models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,7 +33,7 @@ for _command in (info, record, import_, grade, evaluate, merge, compare, tune, s
 
 
 def main() -> None:
-    """Run the command line; bad input ends with one line and exit code 2."""
+    """Run the command-line interface; invalid input prints one line and exits with code 2."""
     try:
         app()
     except MssimError as error:

@@ -1,4 +1,4 @@
-"""`mssim compare`: two strategies, question by question."""
+"""`mssim compare`: paired comparison of two strategies."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mssim.errors import BudgetError
 
 
 def compare(
-    results: Annotated[str, typer.Argument(help="File that `mssim evaluate --out` wrote.")],
-    a: Annotated[str, typer.Argument(help="Strategy, as the table names it.")],
-    b: Annotated[str, typer.Argument(help="Strategy to compare it with.")],
-    budget: Annotated[str, typer.Option("--budget", help="Budget of both, or of A and of B: 16 or 8,16.")],
+    results: Annotated[str, typer.Argument(help="Results file written by `mssim evaluate --out`.")],
+    a: Annotated[str, typer.Argument(help="Name of the first strategy, as in the results table.")],
+    b: Annotated[str, typer.Argument(help="Name of the second strategy.")],
+    budget: Annotated[str, typer.Option("--budget", help="Budget of both strategies (16), or of A and B (8,16).")],
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the permutation test.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the permutation test.")] = 0,
     json: Json = False,
 ) -> None:
-    """Compare two strategies on the same questions: difference, interval, p-value, wins and losses.
+    """Compare two strategies question by question: difference, interval, p-value, wins, ties and losses.
 
     Example: mssim compare curves.parquet ms:tf-plus+lstm-times sc:tf-plus --budget 8
     """
@@ -29,7 +29,10 @@ def compare(
 
     budgets = [number for part in budget.split(",") for number in parse_budgets(part)]
     if len(budgets) > 2 or "-" in budget:
-        raise BudgetError(f"--budget {budget!r}; give one for both strategies, or one each: 8,16")
+        raise BudgetError(
+            f"--budget: {budget!r} is not one or two budgets. Use --budget 16 for both strategies, or --budget 8,16 "
+            "for one budget each."
+        )
     evaluation = Evaluation.load(results)
     found = evaluation.compare(
         a, b, budget=(budgets[0], budgets[-1]), confidence_level=confidence_level, clusters=clusters, seed=seed

@@ -1,4 +1,4 @@
-"""`mssim evaluate`: evaluate strategies over a pool."""
+"""`mssim evaluate`: evaluate strategies on a pool."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import choose_from
+from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import (
     Clusters,
     Json,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
 
-# Keys of an experiment file, and what TOML may give; what evaluate() checks itself is left to it.
+# Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
     "pool": (str,),
     "where": (str, list, dict),
@@ -52,8 +53,8 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "x": (str,),
 }
 _TOML_NAMES = {
-    str: "text",
-    int: "a whole number",
+    str: "a string",
+    int: "an integer",
     float: "a number",
     bool: "true or false",
     list: "a list",
@@ -70,58 +71,58 @@ def evaluate(
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="sc, ms, cascade, mix, random, oracle, alloc or cov:MODEL+MODEL,option=value, e.g. "
-            "ms:strong+weak,agreement=0.8 or sc:strong,stop=beta; repeat it."
+            help="KIND:MODEL+MODEL,OPTION=VALUE with KIND sc, ms, cascade, mix, random, oracle, alloc or cov; e.g. "
+            "ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. Repeatable."
         ),
     ] = None,
-    budgets: Annotated[str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16.")] = None,
+    budgets: Annotated[str | None, typer.Option(help="Samples allowed per question: 2,4,8 or 1-16.")] = None,
     method: Annotated[
-        str | None, typer.Option(help="auto, exact (closed forms or an error) or monte_carlo [default: auto]")
+        str | None, typer.Option(help="auto, exact (closed forms only) or monte_carlo. [default: auto]")
     ] = None,
-    n_replays: Annotated[
-        int | None, typer.Option(help="Replays where there is no closed form [default: 10000]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same bits [default: 0]")] = None,
+    n_replays: Annotated[int | None, typer.Option(help="Number of Monte Carlo replays. [default: 10000]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the replays. [default: 0]")] = None,
     replacement: Annotated[
-        bool | None, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+        bool | None,
+        typer.Option("--replacement/--no-replacement", help="Draw samples with replacement. [default: off]"),
     ] = None,
-    price: Annotated[list[str] | None, typer.Option(help="MODEL=PRICE of one sample; repeat it.")] = None,
+    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
     clusters: Clusters = None,
-    confidence_level: Annotated[float | None, typer.Option(help="Of the intervals [default: 0.95]")] = None,
+    confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
     experiment: Annotated[
-        Path | None, typer.Option(help="TOML file with these settings; options given here replace it.")
+        Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .svg or .pdf.")] = None,
-    x: Annotated[str | None, typer.Option(help="Of the plot: samples_used, budget or cost.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a plot of the curves: .png, .svg or .pdf.")] = None,
+    x: Annotated[str | None, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(
-            help="Keep finished blocks of work in this file; after an end of any kind the same command goes on."
-        ),
+        typer.Option(help="Save finished blocks of work to this file. Rerun the same command to resume."),
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(help="Do part I of N only, into the --checkpoint: I/N. `mssim merge` puts the parts together."),
+        typer.Option(help="Evaluate only part I of N (I/N) and write it to --checkpoint. Combine with `mssim merge`."),
     ] = None,
     dask: Annotated[
-        str | None, typer.Option(help="Work on a Dask cluster: tcp://HOST:8786, or a scheduler file (.json).")
+        str | None, typer.Option(help="Run on a Dask cluster: tcp://HOST:8786, or a scheduler file (.json).")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Evaluate strategies over a pool and print accuracy, intervals, samples used and cost.
+    """Estimate accuracy and cost of strategies at every budget.
 
     Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times
     --budgets 2,4,8 --plot curves.png
 
-    Example of long work: mssim evaluate recorded/tiny-arithmetic --strategy ms:tf-plus+lstm-times --budgets 1-64
-    --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
+    Example with a checkpoint on a cluster: mssim evaluate recorded/tiny-arithmetic --strategy ms:tf-plus+lstm-times
+    --budgets 1-64 --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
     """
     if shard is not None and (out or plot or json):
-        raise MssimError("--shard does a part, which has no result yet; give --out, --plot and --json to mssim merge")
+        raise MssimError(
+            "--shard: one part of an evaluation has no results to write. Drop --out, --plot and --json here and pass "
+            "them to `mssim merge`."
+        )
     way = _Way(checkpoint, _read_shard(shard), dask)
     if way.shard and checkpoint is None:
-        raise MssimError(f"--shard {shard} needs --checkpoint FILE for what it does, another one for each part")
+        raise MssimError(f"--shard: {shard} needs a file to write to. Add --checkpoint FILE, a different one per part.")
     given = {
         "pool": pool,
         "where": where,
@@ -146,7 +147,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Way:
-    """How the work is done, which changes no number."""
+    """How the work is run; these settings do not affect the results."""
 
     checkpoint: Path | None
     shard: tuple[int, int] | None
@@ -167,7 +168,9 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
         ("budgets", "--budgets 2,4,8"),
     ):
         if not settings.get(name):
-            raise MssimError(f"no {name} given; e.g. {example}, or put it in the --experiment file")
+            raise MssimError(
+                f"{name}: missing. Give it on the command line, e.g. {example}, or in the --experiment file."
+            )
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
@@ -192,14 +195,14 @@ def _read_pool(settings: dict[str, Any]) -> Pool:
 
 
 def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path]) -> Evaluation | None:
-    """Evaluate; of a shard, which has no result, say what is next."""
+    """Return the evaluation, or run one shard, print how to merge it and return None."""
     from mssim.engine.evaluate import evaluate as run
 
     budgets = settings["budgets"]
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
     what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
-    with way.executor() as executor, _going_on(way.checkpoint), progress_bar(what) as progress:
+    with way.executor() as executor, _going_on(way.checkpoint), compiling_notice(), progress_bar(what) as progress:
         options |= {"executor": executor, "progress": progress}
         if way.shard is None or way.checkpoint is None:
             return run(*asked, checkpoint=way.checkpoint, **options)
@@ -207,18 +210,18 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
 
         blocks = evaluate_shard(*asked, shard=way.shard, checkpoint=way.checkpoint, **options)
     wanted = "".join(f" --{name} {path}" for name, path in outputs.items())
-    print(f"{what}: all its {blocks} blocks are in {way.checkpoint}; when all are done: mssim merge FILE...{wanted}")
+    print(f"{what}: {blocks} blocks written to {way.checkpoint}. Combine all shards with: mssim merge FILE...{wanted}")
     return None
 
 
 @contextmanager
 def _going_on(checkpoint: Path | None) -> Iterator[None]:
-    """Say after an interrupt how to go on."""
+    """Print how to resume after an interrupt."""
     try:
         yield
     except KeyboardInterrupt:
         if checkpoint is not None:
-            print(f"mssim: what is done is in {checkpoint}; the same command goes on from there", file=sys.stderr)
+            print(f"mssim: finished blocks are in {checkpoint}. Rerun the same command to resume.", file=sys.stderr)
         raise
 
 
@@ -227,19 +230,19 @@ def _read_shard(given: str | None) -> tuple[int, int] | None:
         return None
     i, slash, n = given.partition("/")
     if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
-        raise MssimError(f"--shard {given!r}; write which one of how many, from 1: 1/8")
+        raise MssimError(f"--shard: {given!r} is not I/N with 1 <= I <= N. Use e.g. --shard 1/8.")
     return int(i), int(n)
 
 
 def _where(given: str | list[str] | dict[str, Any]) -> Any:
-    """Read conditions as the command line writes them, or a TOML table of column = value."""
+    """Parse conditions written as on the command line; pass on a TOML table of column = value."""
     if isinstance(given, dict):
         return given
     return parse_where([given] if isinstance(given, str) else [str(condition) for condition in given])
 
 
 def _experiment(path: Path) -> dict[str, Any]:
-    """Read a TOML file; its pool is looked for beside it."""
+    """Read an experiment file; its paths are relative to its folder."""
     import tomllib
 
     try:
@@ -251,7 +254,7 @@ def _experiment(path: Path) -> dict[str, Any]:
             raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
-            raise MssimError(f"--experiment {path}: {name} = {value!r}; give {allowed}")
+            raise MssimError(f"--experiment {path}: {name} = {value!r} has the wrong type. It must be {allowed}.")
     for name in ("pool", "out", "plot"):
         if name in settings:
             settings[name] = str(path.parent / settings[name])

@@ -1,4 +1,4 @@
-"""`mssim grade`: from recorded texts to answers, right or wrong."""
+"""`mssim grade`: extract answers from recorded texts and grade them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 def grade(
-    pool: Annotated[str, typer.Argument(help="Pool folder whose samples.parquet has a column text.")],
+    pool: Annotated[str, typer.Argument(help="Pool folder; its samples.parquet has a column `text`.")],
     rule: Annotated[
         str,
         typer.Option(
-            help="number, boxed, choice, date, exact, regex=PATTERN, python=module:function, or as the paper grades: "
-            "gsm8k, mgsm, mathbench, math, mmlu-pro, aime24."
+            help="number, boxed, choice, date, exact, regex=PATTERN, python=module:function, or a rule of the "
+            "ModelSwitch paper: gsm8k, mgsm, mathbench, math, mmlu-pro, aime24."
         ),
     ],
     json: Json = False,
 ) -> None:
-    """Find the answer in every recorded text, merge equal answers to classes, and compare with the truth.
+    """Extract the answer from every recorded text, merge equal answers into classes and compare with the truth.
 
-    The pool keeps its old grade until the new one is whole. Of a recording all samples so far are graded.
-    `boxed` and `math` need the extra mssim[grade].
+    The previous grading stays in place until the new one is complete. For a recording in progress, all samples
+    recorded so far are graded. The rules `boxed` and `math` need the extra mssim[grade].
 
     Example: mssim grade my-pool --rule number
     """
@@ -68,14 +68,14 @@ def _grade(pool: Path, rule: str, progress: Callable[[int, int], None] | None) -
 
     if not (pool / NAME).is_file():
         return grade_files(pool, rule, progress=progress)
-    grading = export(pool, rule=rule, progress=progress)  # what was recorded since the last export comes along
+    grading = export(pool, rule=rule, progress=progress)  # includes samples recorded since the last export
     if grading is None:
-        raise MssimError(f"{pool} has no sample yet; record some first")
+        raise MssimError(f"{pool}: no samples were recorded yet. Run `mssim record` first.")
     return grading
 
 
 def _example(row: Mapping[Any, Any]) -> str:
-    """Show a sample in two lines: what it is an example of, and the end of its text."""
+    """Format a sample in two lines: its outcome and answer, and the end of its text."""
     sample = f"{row['outcome']:<9}  {row['question_id']}, {row['model']}, sample {row['sample_index']}"
     spelled = f" (spelled {row['extracted']})" if row["outcome"] == "merged" else ""
     answer = f"answer {row['answer']}{spelled}" if row["answer"] else "no answer"

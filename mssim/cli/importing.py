@@ -1,4 +1,4 @@
-"""`mssim import`: from the files of other tools to a pool."""
+"""`mssim import`: convert files of other tools to a pool."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ def import_(
         ),
     ],
     sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that hold them.", readable=False)
+        list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that contain them.", readable=False)
     ],
-    out: Annotated[Path, typer.Option(help="Pool folder.")],
-    rule: Annotated[str | None, typer.Option(help="Grade the texts by it, see mssim grade --help.")] = None,
+    out: Annotated[Path, typer.Option(help="Pool folder to write.")],
+    rule: Annotated[str | None, typer.Option(help="Grade the texts with this rule; see mssim grade --help.")] = None,
     where: WhereOption = None,
-    model: Annotated[str | None, typer.Option(help="Name of the model, where the files do not say it.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model name, if the files do not contain one.")] = None,
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
-    scorer: Annotated[str | None, typer.Option(help="inspect: whose verdict counts.")] = None,
+    scorer: Annotated[str | None, typer.Option(help="inspect: scorer whose verdicts to use.")] = None,
     transcripts: Annotated[
-        bool, typer.Option("--transcripts", help="inspect: read the texts too; --rule implies it.")
+        bool, typer.Option("--transcripts", help="inspect: also read the texts; implied by --rule.")
     ] = False,
-    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: whose regex finds the answers.")] = None,
+    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
     id_pattern: Annotated[
-        str | None, typer.Option(help="openai-batch: regex with the groups question_id and, if need be, model.")
+        str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,
     questions: Annotated[
-        Path | None, typer.Option(help="openai-batch: JSONL, CSV or Parquet with question_id, question, truth.")
+        Path | None, typer.Option(help="openai-batch: JSONL, CSV or Parquet file with question_id, question, truth.")
     ] = None,
-    tests: Annotated[str | None, typer.Option(help="evalplus: base or plus.")] = None,
+    tests: Annotated[str | None, typer.Option(help="evalplus: test suite, base or plus.")] = None,
     map_: Annotated[
-        str | None, typer.Option("--map", help="table: names of columns, question_id=doc_id,answer=pred.")
+        str | None, typer.Option("--map", help="table: columns to rename, e.g. question_id=doc_id,answer=pred.")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Of the pool, for tables and figures.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Of the samples.")] = None,
-    texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of samples.")] = True,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is odd instead of warning of it.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pool that is there.")] = False,
+    title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
+    texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
     json: Json = False,
 ) -> None:
-    """Turn recorded samples in the files of other tools into a pool, and say what is odd about them.
+    """Convert recorded samples from other tools to a pool, and print warnings about them.
 
-    The pool appears whole or not at all.
+    The pool is written atomically: an import that fails leaves no partial pool behind.
 
     Example: mssim import lm-eval samples_gsm8k_*.jsonl --rule number --out my-pool
     """
@@ -90,14 +90,16 @@ _FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-patte
 
 
 def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Refuse an option that the format does not have."""
+    """Raise if an option does not belong to the format."""
     from mssim.importers.registry import FORMATS, find, options_of
 
     for name in given:
         if name not in options_of(find(format_name)):
             having = [other for other in FORMATS if name in options_of(find(other))]
             flag = _FLAGS.get(name, f"--{name}")
-            raise MssimError(f"{flag} is for {', '.join(having)}; format {format_name} does not have it, leave it out")
+            raise MssimError(
+                f"{flag}: not an option of format {format_name}, only of {', '.join(having)}. Remove {flag}."
+            )
     return given
 
 
@@ -119,7 +121,6 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
     print(
         f"{found.questions} questions, {len(found.models)} models, {found.samples} samples; "
-        f"{found.identical_texts} of {found.long_texts} long texts are identical to an earlier one of the same model "
-        "and question"
+        f"{found.identical_texts} of {found.long_texts} long texts repeat an earlier one of the same model and question"
     )
     print_frame(found.to_frame(), as_json=False)

@@ -1,4 +1,4 @@
-"""`mssim info`: what a pool holds."""
+"""`mssim info`: summary of a pool."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def info(
     where: WhereOption = None,
     json: Json = False,
 ) -> None:
-    """Show the models of a pool, how much was recorded and what is odd about it.
+    """Print the models of a pool, the number of samples and warnings about them.
 
     Example: mssim info recorded/tiny-arithmetic
     """

@@ -1,4 +1,4 @@
-"""`mssim merge`: put together what shards of an evaluation wrote."""
+"""`mssim merge`: combine the shards of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from mssim.cli.output import show_evaluation
 
 
 def merge(
-    parts: Annotated[list[Path], typer.Argument(help="Files that `mssim evaluate --shard ... --checkpoint` wrote.")],
+    parts: Annotated[list[Path], typer.Argument(help="Files written by `mssim evaluate --shard ... --checkpoint`.")],
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curves: .png, .svg or .pdf.")] = None,
-    x: Annotated[str, typer.Option(help="Of the plot: samples_used, budget or cost.")] = "samples_used",
+    plot: Annotated[Path | None, typer.Option(help="Write a plot of the curves: .png, .svg or .pdf.")] = None,
+    x: Annotated[str, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = "samples_used",
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
     json: Json = False,
 ) -> None:
-    """Put the shards of an evaluation together and print what `mssim evaluate` prints; the pool is not needed.
+    """Combine the shards of an evaluation and print the results table. The pool is not needed.
 
     Example: mssim merge part1.ckpt part2.ckpt --out results.parquet
     """

@@ -1,4 +1,4 @@
-"""What the commands share: options, tables, warnings and progress."""
+"""Options shared by the commands, and their parsers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print a JSON list of objects and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only a JSON list of objects.")]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
-        help="Rows to take: COLUMN=VALUE, also !=, <, <=, >, >=. Repeat it; several = on one column mean any of them.",
+        help="Select rows: COLUMN=VALUE, also !=, <, <=, >, >=. Repeatable; several = on one column mean any of them.",
     ),
 ]
-Confidence = Annotated[float, typer.Option("--confidence-level", help="Of the intervals over questions.")]
+Confidence = Annotated[
+    float, typer.Option("--confidence-level", help="Level of the confidence intervals over questions.")
+]
 Clusters = Annotated[
     str | None,
-    typer.Option("--clusters", help="Question column that marks dependent questions [default: cluster, if present]"),
+    typer.Option("--clusters", help="Question column that marks dependent questions. [default: cluster, if present]"),
 ]
 
 _X = ("samples_used", "budget", "cost")
@@ -33,13 +35,13 @@ _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 
 
 def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
-    """Read COLUMN=VALUE and the like."""
+    """Parse conditions such as COLUMN=VALUE; several = on one column become one membership test."""
     equal: dict[str, list[str]] = {}
     others: list[tuple[str, str, Any]] = []
     for text in given:
         found = [(text.find(op), -len(op), op) for op in _OPERATORS if op in text]
         if not found or min(found)[0] == 0:
-            raise MssimError(f"--where {text!r}; write COLUMN=VALUE, or !=, <, <=, >, >= for =")
+            raise MssimError(f"--where: {text!r} is not a condition. Use COLUMN=VALUE, or !=, <, <=, >, >= for =.")
         operator = min(found)[2]
         column, value = (part.strip() for part in text.split(operator, 1))
         if operator == "=":
@@ -50,7 +52,7 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 
 def parse_budgets(given: str) -> list[int]:
-    """Read 2,4,8 or 1-16 or a mixture."""
+    """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
     budgets: list[int] = []
     for part in given.split(","):
         low, dash, high = part.strip().partition("-")
@@ -58,15 +60,19 @@ def parse_budgets(given: str) -> list[int]:
             first = int(low)
             last = int(high) if dash else first
         except ValueError:
-            raise BudgetError(f"--budgets {given!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16") from None
+            raise BudgetError(
+                f"--budgets: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
+            ) from None
         if first < 1 or last < first or last > 100_000:
-            raise BudgetError(f"--budgets {given!r}: {part.strip()!r}; write whole numbers from 1, e.g. 2,4,8 or 1-16")
+            raise BudgetError(
+                f"--budgets: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
+            )
         budgets += range(first, last + 1)
     return budgets
 
 
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:
-    """Read MODEL=PRICE, repeated."""
+    """Parse repeated MODEL=PRICE."""
     if not given:
         return None
     prices = {}
@@ -75,22 +81,22 @@ def parse_prices(given: list[str] | None) -> dict[str, float] | None:
         try:
             prices[model] = float(price)
         except ValueError:
-            raise MssimError(f"--price {text!r}; write MODEL=PRICE, the price of one sample") from None
+            raise MssimError(f"--price: {text!r} is not MODEL=PRICE. Use e.g. --price gpt-4o=0.002.") from None
     return prices
 
 
 def check_output(path: Path, option: str, *, figure: bool = False) -> None:
-    """Refuse a file that could not be written, before the work and not after it."""
+    """Raise if an output file cannot be written, before any work starts."""
     if figure and path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise MssimError(f"{option} {path}: end the name in .png, .svg or .pdf")
+        raise MssimError(f"{option}: {path} has no supported image format. Use a name that ends in .png, .svg or .pdf.")
     if path.is_dir():
-        raise MssimError(f"{option} {path} is a folder; give the name of a file")
+        raise MssimError(f"{option}: {path} is a folder. Use the name of a file.")
     if not path.absolute().parent.is_dir():
-        raise MssimError(f"{option} {path}: the folder {path.absolute().parent} does not exist; create it first")
+        raise MssimError(f"{option}: the folder {path.absolute().parent} does not exist. Create it first.")
 
 
 def check_x(x: str) -> str:
-    """Refuse what a plot of curves cannot have on its x-axis."""
+    """Return the column for the x-axis; raise if a plot cannot show it."""
     if x not in _X:
         raise MssimError(f"x={x!r}; {choose_from(str(x), _X)}")
     return x

@@ -1,4 +1,4 @@
-"""Output of the subcommands: tables, figures, warnings and progress bars."""
+"""Output of the commands: tables, figures, warnings and progress bars."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from mssim.results.evaluation import Evaluation
 
-_SPEED_OVER = 600  # seconds: blocks of work differ, so what is left is estimated from many of them
+_SPEED_OVER = 600  # seconds; blocks of work vary in size, so the remaining time is estimated from many of them
 
 
 def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
-    """Write what `draw` draws, given the module `mssim.plots`; the file appears whole or not at all."""
+    """Call `draw` with the module `mssim.plots` and write the current figure atomically to `path`."""
     import matplotlib as mpl
 
-    mpl.use("Agg")  # no screen is needed to write a file
+    mpl.use("Agg")  # works without a display
     import matplotlib.pyplot as plt
 
     from mssim import plots
@@ -41,17 +41,17 @@ def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
 
 
 def data_title(pool: Mapping[str, Any]) -> str | None:
-    """What must stand above every table made from this pool."""
+    """Return the title required above every table of a synthetic pool, else None."""
     return "SYNTHETIC DATA" if pool.get("synthetic") else None
 
 
 def printable(text: object) -> str:
-    """Text for a terminal, on one line: characters that are not printed are written as escapes."""
+    """Return one line for a terminal, with non-printable characters as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
-    """Print a frame as a table, or as JSON with null for missing numbers."""
+    """Print a frame as a table, or as JSON with null for missing values."""
     if as_json:
         print(json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1))
         return
@@ -83,7 +83,7 @@ def _cell(name: str, value: Any) -> str:
 
 @contextmanager
 def pool_warnings() -> Iterator[None]:
-    """Print each warning about a pool as one line on stderr."""
+    """Print each `PoolWarning` as one line on stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -97,7 +97,7 @@ def pool_warnings() -> Iterator[None]:
 def show_evaluation(
     evaluation: Evaluation, statistics: Mapping[str, Any], *, out: Path | None, plot: Path | None, x: str, as_json: bool
 ) -> None:
-    """Print the table of an evaluation, after writing its files."""
+    """Write the requested files of an evaluation, then print its table."""
     frame = evaluation.to_frame(**statistics)
     if out is not None:
         evaluation.save(out)
@@ -108,7 +108,7 @@ def show_evaluation(
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a progress callback that draws a bar on a terminal, and None elsewhere."""
+    """Yield a progress callback that draws a bar, or None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -129,5 +129,5 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None] | None]:
         *columns, console=Console(stderr=True), transient=True, speed_estimate_period=_SPEED_OVER
     ) as progress:
         task = progress.add_task(text, total=None)
-        # Rich takes the first update as where it began: what was done before this run is not taken for speed.
+        # Rich measures speed from the first update, so blocks restored from a checkpoint do not distort the estimate.
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""`mssim record`: ask servers for samples, once, and keep every one."""
+"""`mssim record`: record samples of language models into a pool."""
 
 from __future__ import annotations
 
@@ -24,51 +24,54 @@ _LOG_EVERY = 60.0  # seconds
 
 
 def record(
-    out: Annotated[Path, typer.Option(help="Pool folder; recording goes on where it stopped.")],
+    out: Annotated[Path, typer.Option(help="Pool folder. An interrupted recording resumes there.")],
     questions: Annotated[
         Path | None,
-        typer.Argument(help="JSONL, CSV or Parquet: question_id, question, truth, optional choices and cluster."),
+        typer.Argument(
+            help="JSONL, CSV or Parquet file with question_id, question, truth; optionally choices, cluster."
+        ),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="NAME in the pool, or NAME=MODEL_ID if the server has another. Repeat it.")
+        list[str] | None, typer.Option(help="NAME in the pool, or NAME=MODEL_ID if the server's differs. Repeatable.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Of the server, e.g. http://127.0.0.1:8000/v1.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Per model and question.  [default: 512]")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL of the server, e.g. http://127.0.0.1:8000/v1.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples per model and question. [default: 512]")] = None,
     samples_per_request: Annotated[
-        int | None, typer.Option(help="Ask for so many at once (n), if the server can.  [default: 1]")
+        int | None, typer.Option(help="Samples per request (n), if the server supports it. [default: 1]")
     ] = None,
     template: Annotated[
-        Path | None, typer.Option(help="Prompt: a text file with {{question}}, {{choices}} or any other column.")
+        Path | None,
+        typer.Option(help="Prompt template: a text file with {{question}}, {{choices}} or any other column."),
     ] = None,
-    system: Annotated[Path | None, typer.Option(help="System prompt, a text file.")] = None,
+    system: Annotated[Path | None, typer.Option(help="Text file with the system prompt.")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="KEY=VALUE, sent with each request. Repeat it.  [default: temperature=1.0]"),
+        typer.Option("--set", help="KEY=VALUE to send with each request. Repeatable. [default: temperature=1.0]"),
     ] = None,
     logprobs: Annotated[
-        bool | None, typer.Option("--logprobs", help="Record the mean log-probability, as confidence.")
+        bool | None, typer.Option("--logprobs", help="Record the mean log-probability as confidence.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Base from which every sample gets a seed of its own.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Base seed; every sample gets its own seed derived from it.")] = None,
     key_env: Annotated[
-        str | None, typer.Option(help="Environment variable with the key.  [default: OPENAI_API_KEY, for openai.com]")
+        str | None, typer.Option(help="Environment variable with the API key. [default for openai.com: OPENAI_API_KEY]")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Requests at a time.  [default: 32]")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds for one request.  [default: 600]")] = None,
-    prices: Annotated[Path | None, typer.Option(help="TOML file: what tokens cost, and at what date.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="TOML file that says all this for several models, servers.")] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Stop before all runs together cost more.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Stop before they take more tokens, with prompts.")] = None,
-    max_requests: Annotated[int | None, typer.Option(help="Stop before they make more requests.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again for samples given up.")] = False,
-    new_server: Annotated[bool, typer.Option("--new-server", help="A model has moved to another address.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first prompts and ask for nothing.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Show how far it is and ask for nothing.")] = False,
+    concurrency: Annotated[int | None, typer.Option(help="Concurrent requests. [default: 32]")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Timeout of one request in seconds. [default: 600]")] = None,
+    prices: Annotated[Path | None, typer.Option(help="TOML file with dated prices of tokens.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="TOML file with these settings for several models.")] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Cost limit over all runs of this pool.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Token limit over all runs, prompts included.")] = None,
+    max_requests: Annotated[int | None, typer.Option(help="Request limit over all runs.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry samples that were given up.")] = False,
+    new_server: Annotated[bool, typer.Option("--new-server", help="Accept a changed server address.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the first prompts; send no request.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Print the progress; send no request.")] = False,
     json: Json = False,
 ) -> None:
-    """Record samples of language models, from any server that speaks OpenAI's protocol, into a pool.
+    """Record samples of language models from OpenAI-compatible servers into a pool.
 
-    Every sample is stored before it counts: stop it, kill it, run the same command again, and it asks for what is
-    missing. Exit code 0 means that nothing is missing, 1 that something is.
+    Every sample is written to disk as it arrives. After an interruption, rerun the same command to record the
+    missing samples. The exit code is 0 if the recording is complete and 1 if samples are missing.
 
     Example: mssim record questions.jsonl --model llama=meta-llama/Llama-3.1-8B-Instruct --base-url
     http://127.0.0.1:8000/v1 --samples 512 --out my-pool
@@ -79,7 +82,9 @@ def record(
         _show(recorder.status(out), as_json=json)
         return
     if questions is None:
-        raise MssimError("give a file of questions, or --status to see how far a recording is")
+        raise MssimError(
+            "QUESTIONS: missing. Give a JSONL, CSV or Parquet file of questions, or --status to print the progress."
+        )
     options: dict[str, Any] = {"samples_per_request": samples_per_request, "template": template, "system": system}
     options |= {"settings": setting, "logprobs": logprobs, "seed": seed, "key_env": key_env}
     options |= {"concurrency": concurrency, "timeout": timeout, "prices": prices}
@@ -111,13 +116,18 @@ def _plan(
 
     if path is None:
         if not models or base_url is None:
-            raise MssimError("give --model NAME and --base-url URL, or --plan FILE for several servers")
+            raise MssimError(
+                "--model, --base-url: both are required without --plan. Add --model NAME and --base-url URL, or use "
+                "--plan FILE for several servers."
+            )
         return plan_from_options(models, base_url=base_url, samples=512 if samples is None else samples, **options)
     if models or base_url is not None:
-        raise MssimError("--plan names the models and servers; leave --model and --base-url out")
+        raise MssimError(f"--plan: {path} already names models and servers. Remove --model and --base-url.")
     if options:
         name = "set" if "settings" in options else next(iter(options)).replace("_", "-")
-        raise MssimError(f"--{name}: write it into {path}; of what --plan says only --samples can be given beside it")
+        raise MssimError(
+            f"--{name}: not allowed with --plan. Set it in {path}; only --samples can be combined with --plan."
+        )
     return read_plan(path, samples=samples)
 
 
@@ -148,9 +158,9 @@ def _show(found: Status, *, as_json: bool) -> None:
         for row in frame.to_dict("records"):
             print(_spent(row))
     for model, reason, samples in found.reasons.head(10).itertuples(index=False):
-        print(f"mssim: {samples} samples of {model} were given up: {reason}", file=sys.stderr)
+        print(f"mssim: {samples} samples of {model} failed: {reason}", file=sys.stderr)
     if len(found.reasons):
-        print("mssim: run the same command with --retry-failed to ask for them again", file=sys.stderr)
+        print("mssim: rerun the same command with --retry-failed to retry them", file=sys.stderr)
     for note in found.notes:
         print(f"mssim: {note}", file=sys.stderr)
     if not found.complete:
@@ -158,17 +168,17 @@ def _show(found: Status, *, as_json: bool) -> None:
 
 
 def _spent(row: Mapping[Any, Any]) -> str:
-    """Say in one line what a model took so far."""
-    parts = [f"{row['requests']} requests, {row['refused']} of them refused"]
-    parts += [f"{row['input_tokens']} tokens in, {row['output_tokens']} out"]
+    """Summarise requests, tokens, cost and latency of a model in one line."""
+    parts = [f"{row['requests']} requests, {row['refused']} refused"]
+    parts += [f"{row['input_tokens']} input tokens, {row['output_tokens']} output tokens"]
     parts += [] if row["cost"] != row["cost"] else [f"cost {row['cost']:.4f}"]
-    parts += [] if row["latency"] != row["latency"] else [f"{row['latency']:.2f} s each"]
+    parts += [] if row["latency"] != row["latency"] else [f"{row['latency']:.2f} s per request"]
     return f"{row['model']}: {'; '.join(parts)}"
 
 
 @contextmanager
 def _reporting() -> Iterator[Callable[[Progress], None]]:
-    """Yield what shows progress: a bar on a terminal, a line a minute elsewhere."""
+    """Yield a progress callback: a bar on a terminal, else one log line per minute."""
     if not sys.stderr.isatty():
         yield _Log()
         return
@@ -177,14 +187,15 @@ def _reporting() -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar
     from rich.table import Column
 
-    columns = BarColumn(10), TextColumn("{task.description}", markup=False, table_column=Column())  # which wraps
+    # A plain Column wraps; the default of TextColumn would cut the line off.
+    columns = BarColumn(10), TextColumn("{task.description}", markup=False, table_column=Column())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda p: bar.update(task, total=p.wanted, completed=p.done + p.failed, description=_line(p))
 
 
 class _Log:
-    """Prints a line a minute."""
+    """Progress callback that prints one line per minute."""
 
     def __init__(self) -> None:
         self._next = time.monotonic() + _LOG_EVERY
@@ -196,22 +207,22 @@ class _Log:
 
 
 def _line(progress: Progress) -> str:
-    """Say how far it is, in one line.
+    """Format the progress in one line.
 
     Examples
     --------
     >>> from mssim.recorder import Progress
     >>> _line(Progress(1000, 250, 2, arrived=200, seconds=20.0, in_flight=8, cost=1.5, currency="USD"))
-    '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 under way, 1.50 USD, 1 min 15 s to go'
+    '250 of 1000 samples, 748 left, 2 failed, 10.0/s, 8 in flight, 1.50 USD, 1 min 15 s remaining'
     """
     if progress.writing:
-        return f"{progress.done} of {progress.wanted} samples; writing the files of the pool"
+        return f"{progress.done} of {progress.wanted} samples; writing the pool"
     parts = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
     parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} under way"]
+    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
     parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
-    parts += [f"{_duration(progress.left / progress.rate)} to go"] if progress.rate else []
-    parts += [f"trouble: {progress.trouble}"] if progress.trouble else []
+    parts += [f"{_duration(progress.left / progress.rate)} remaining"] if progress.rate else []
+    parts += [f"last error: {progress.trouble}"] if progress.trouble else []
     return ", ".join(parts)
 
 

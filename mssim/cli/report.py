@@ -1,4 +1,4 @@
-"""`mssim report`: what theory says about a pool."""
+"""`mssim report`: theoretical limits, costs and stopping quality on a pool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_where
 from mssim.cli.output import data_title, pool_warnings, print_frame, progress_bar
 
@@ -21,16 +22,17 @@ if TYPE_CHECKING:
 
 _MOST_MODELS = 3
 _NOTES = {
-    "limits": "what votes tend to with many draws. wins_alone: questions on which this is above every other model, "
-    "loses_alone: below\nevery other; else against the best single model",
-    "ceiling": "nothing that returns a recorded answer is right on more questions; failed: no sample of any model is",
-    "cost": "samples {switch} uses; independent: by mean agreement alone; bound: budget / (n c); lossless: whether\n"
-    "it always answers as a vote over the whole budget would",
-    "stop_quality": "where runs of {switch} end, and how right they are there",
-    "consistency": "correlation over questions of entropy and accuracy. same half minus split half: the part that is "
-    "mechanical,\nfor both are functions of the same samples",
+    "limits": "accuracy of votes as the number of draws grows. For a single model, wins_alone and loses_alone count\n"
+    "questions above or below every other model; for a vote of several, above or below the best single model",
+    "ceiling": "upper bound for every strategy that returns a recorded answer; failed: share of questions without a\n"
+    "correct sample of any model",
+    "cost": "expected samples used by {switch}; independent: from mean agreement alone; bound: budget / (n c);\n"
+    "lossless: whether the answer always equals that of a vote over the whole budget",
+    "stop_quality": "share of replays of {switch} that end at each stage, and their accuracy there",
+    "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
+    "part:\nboth are functions of the same samples",
 }
-_HIDDEN = {  # in tables for people, which terminals must hold
+_HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "limits": ["n_questions"],
     "ceiling": ["failed_low", "failed_high", "n_independent"],
     "cost": ["strategy", "n_questions", "saving_independent"],
@@ -46,22 +48,22 @@ def report(
     ] = 0,
     models: Annotated[
         str | None,
-        typer.Option(help="MODEL+MODEL in the order in which they are asked [default: the strongest, up to three]"),
+        typer.Option(help="MODEL+MODEL in the order of the stages. [default: the strongest, up to three]"),
     ] = None,
     budgets: Annotated[
-        str | None, typer.Option(help="Samples per question: 2,4,8 [default: 1, 2, 4 and 8 of each model]")
+        str | None, typer.Option(help="Samples allowed per question: 2,4,8. [default: 1, 2, 4 and 8 per model]")
     ] = None,
-    n_replays: Annotated[int, typer.Option(help="Of the final vote, where it has no closed form.")] = 2000,
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap of correlations.")] = 999,
-    seed: Annotated[int, typer.Option(help="Of replays, bootstrap and halves.")] = 0,
+    n_replays: Annotated[int, typer.Option(help="Monte Carlo replays of votes without a closed form.")] = 2000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the correlations.")] = 999,
+    seed: Annotated[int, typer.Option(help="Seed of replays, bootstrap and split halves.")] = 0,
     replacement: Annotated[
-        bool, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+        bool, typer.Option("--replacement/--no-replacement", help="Draw samples with replacement.")
     ] = False,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
-    json: Annotated[bool, typer.Option("--json", help="Print a JSON object of tables and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print only a JSON object of tables.")] = False,
 ) -> None:
-    """Say what theory says about a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
+    """Print theoretical results for a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
     Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
     """
@@ -77,27 +79,27 @@ def report(
     switch = ModelSwitch(names)
     statistics = {"confidence_level": confidence_level, "clusters": clusters}
     spent = _default_budgets(loaded, replacement) if asked is None else asked
-    with progress_bar("replaying the final vote") as progress:
+    with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
         tables = _tables(loaded, switch, spent, statistics, options, resamples)
     if json:
         print(json_module.dumps({name: _records(frame) for name, frame in tables.items()}, indent=1))
         return
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
-    print(f"{loaded!r}\n{switch}: models {how}; unanimity, entropy weights")
+    print(f"{loaded!r}\n{switch}: models {how}; agreement 1, entropy weights")
     for name, frame in tables.items():
         print(f"\n{name}: {_NOTES[name].format(switch=switch)}")
         print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
 
 
 def _strongest(pool: Pool) -> list[str]:
-    """Up to three models, the strongest first, as the paper advises."""
+    """Return up to three models, the strongest first, as the ModelSwitch paper recommends."""
     described = pool.describe().sort_values("accuracy", ascending=False, kind="stable")
     return described["model"].tolist()[:_MOST_MODELS]
 
 
 def _default_budgets(pool: Pool, replacement: bool) -> list[int]:
-    """Budgets that give every model 1, 2, 4 and 8 draws, if so many were recorded."""
+    """Return the budgets with 1, 2, 4 and 8 draws per model, as far as recorded."""
     most = max(int(pool.lengths.min()), 1)
     return [len(pool.models) * draws for draws in (1, 2, 4, 8) if replacement or draws <= most]
 
@@ -110,7 +112,7 @@ def _tables(
     options: dict[str, Any],
     resamples: int,
 ) -> dict[str, pd.DataFrame]:
-    """All tables by name; a single sample has no entropy, so consistency may be missing."""
+    """Return all tables by name; consistency needs at least two samples per question."""
     from mssim import theory
 
     cost = theory.cost(pool, switch, budgets, replacement=options["replacement"])

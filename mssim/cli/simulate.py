@@ -1,4 +1,4 @@
-"""`mssim simulate`: fit an answer model to a pool, and draw a pool of any size from it."""
+"""`mssim simulate`: fit an answer model to a pool and draw simulated pools from it."""
 
 from __future__ import annotations
 
@@ -15,37 +15,43 @@ if TYPE_CHECKING:
     from mssim.simulate import AnswerModel
 
 _NOTES = """\
-sure        share of questions on which the model is always right; on the others its chance is Beta(a, b)
-spread      two wrong answers agree with chance 1 / (1 + spread); silent: share of samples without an answer
-accuracy    of one sample; correlation: of how easy the questions are for two models
-shared_distractors: share of questions on which the models err alike"""
+sure        share of questions the model always answers correctly; elsewhere its accuracy is Beta(a, b) distributed
+spread      two wrong answers agree with probability 1 / (1 + spread)
+silent      share of samples without an answer
+accuracy    accuracy of one sample
+correlation correlation of question difficulty between two models
+shared_distractors: share of questions on which the models share their wrong answers"""
 
 
 def simulate(
     pool: Annotated[str | None, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")] = None,
     where: WhereOption = None,
-    models: Annotated[str | None, typer.Option(help="Models to take: A+B [default: all]")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to use: A+B. [default: all]")] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Take the answer model from this file, which --save-model wrote.")
+        Path | None, typer.Option(help="Load the answer model from a file written by --save-model.")
     ] = None,
-    save_model: Annotated[Path | None, typer.Option(help="Write the fitted answer model: a .json file.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Draw a pool and save it here, a new folder.")] = None,
-    questions: Annotated[int, typer.Option(help="Questions to draw.")] = 1000,
-    samples: Annotated[int, typer.Option(help="Samples to draw of every model for each question.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    save_model: Annotated[Path | None, typer.Option(help="Write the fitted answer model to this .json file.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw a pool and save it to this new folder.")] = None,
+    questions: Annotated[int, typer.Option(help="Number of questions to draw.")] = 1000,
+    samples: Annotated[int, typer.Option(help="Number of samples per model and question.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of the drawn pool.")] = 0,
     json: Json = False,
 ) -> None:
-    """Fit an answer model to a pool, show its parameters, and draw a simulated pool of any size from it.
+    """Fit an answer model to a pool, print its parameters and draw a simulated pool of any size.
 
     Example: mssim simulate recorded/tiny-arithmetic --models tf-plus+lstm-times --questions 5000
     --samples 128 --out simulated
     """
     if (pool is None) == (model is None):
-        raise MssimError("give a pool to fit an answer model to, or a saved one with --model FILE; one of the two")
+        raise MssimError(
+            "POOL, --model: exactly one is required. Give a pool to fit an answer model, or --model FILE to load one."
+        )
     if model is not None and (where or models):
-        raise MssimError("--where and --models choose from a pool; with --model the models are those of the file")
+        raise MssimError(
+            "--where, --models: these select from a pool and do not apply to --model. Remove them, or give a pool."
+        )
     if out is not None and out.exists():
-        raise MssimError(f"--out {out} exists already; give the name of a new folder")
+        raise MssimError(f"--out: {out} already exists. Use the name of a new folder.")
     if save_model is not None:
         check_output(save_model, "--save-model")
 
@@ -67,7 +73,7 @@ def simulate(
     if not json:
         print(_NOTES)
         if drawn is not None:
-            print(f"{out}: {drawn!r}, simulated; no language model was asked")
+            print(f"{out}: {drawn!r}, simulated; no language model was queried")
 
 
 def _fitted(pool: str, where: list[str] | None, models: str | None) -> tuple[AnswerModel, str | None]:

@@ -1,4 +1,4 @@
-"""`mssim tune`: choose strategy and budget, and score the choice on other questions."""
+"""`mssim tune`: choose strategy and budget by cross-validation over questions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mssim._validation import choose_from
+from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import (
     Clusters,
     Confidence,
@@ -28,38 +29,38 @@ if TYPE_CHECKING:
 
     from mssim.tuning._tune import Tuning
 
-_SPEND = {"samples_used": "samples used", "budget": "samples allowed", "cost": "cost"}
+_SPEND = {"samples_used": "samples used", "budget": "budget", "cost": "cost"}
 _TABLES = ("limits", "choices", "frontier")
 _WORTH = {
-    "held_out": "accuracy on questions that took no part in the choice, {level:.0%} interval: the one to report",
-    "optimism": "in_sample - held_out, what choosing and scoring on the same questions adds",
-    "control": "held-out accuracy of the best single model, chosen likewise; its name in the last column",
-    "gain": "held_out - control, with interval; p_value: of no gain, for this limit alone",
+    "held_out": "accuracy on questions not used for the choice, {level:.0%} interval: report this one",
+    "optimism": "in_sample - held_out, the bias from choosing and scoring on the same questions",
+    "control": "held-out accuracy of the best single model (last column), chosen in the same way",
+    "gain": "held_out - control, with interval; p_value: test of zero gain at this limit",
 }
 _NOTES = {
     "limits": {
         "limit": "most {spend} per question, on average",
-        "strategy": "the most accurate within the limit on all questions; same: folds in which it is chosen too",
-        "in_sample": "its accuracy on the very questions it was chosen on, which flatters it",
+        "strategy": "most accurate candidate within the limit on all questions; same: folds with the same choice",
+        "in_sample": "its accuracy on the questions it was chosen on, biased upwards",
         **_WORTH,
     },
     "runs": {
         "limit": "most {spend} per question, on average",
-        "strategy": "chosen most often in {runs} runs; same: share of runs and folds that chose it",
-        "in_sample": "accuracy of what was chosen, in the run and on the questions it was chosen on",
+        "strategy": "most frequent choice in {runs} runs; same: share of runs and folds with this choice",
+        "in_sample": "accuracy of the choice in the run and on the questions it was made on",
         "fresh": "its accuracy on the same questions with other draws",
         **_WORTH,
     },
     "choices": {
-        "strategy": "what is chosen without the questions of the fold",
+        "strategy": "choice made without the questions of the fold",
         "training": "its accuracy on the questions it was chosen on",
-        "held_out": "its accuracy on the questions of the fold; spend: {spend} there",
+        "held_out": "its accuracy on the questions of the fold; spend: {spend} on those questions",
     },
     "frontier": {
         "spend": "{spend} per question, on average",
-        "in_sample": "accuracy on all questions; no other candidate is as good for less, or better for as much",
-        "held_out": "accuracy on other questions of what is chosen for this spend; low, high: {level:.0%} interval",
-        "folds": "in how many of the {folds} folds it is on the frontier without them",
+        "in_sample": "accuracy on all questions; no other candidate is at least as accurate for less spend",
+        "held_out": "accuracy on held-out questions of the choice within this spend; low, high: {level:.0%} interval",
+        "folds": "number of folds (of {folds}) whose training questions also put it on the frontier",
     },
 }
 
@@ -67,43 +68,42 @@ _NOTES = {
 def tune(
     pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
     where: WhereOption = None,
-    models: Annotated[str | None, typer.Option(help="Models to take: A,B,C [default: all]")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to use: A,B,C. [default: all]")] = None,
     min_samples: Annotated[
         int, typer.Option(help="Keep questions with at least this many samples of every model.")
     ] = 0,
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="sc:MODEL, ms:MODEL+MODEL and so on; repeat it [default: every model, every pair in both orders, "
-            "agreement 1, 0.8 and 0.6, plurality and entropy votes, and mixtures]"
+            help="Strategy to try, e.g. sc:MODEL or ms:MODEL+MODEL. Repeatable. [default: every model, every pair in "
+            "both orders with agreement 1, 0.8 and 0.6 and plurality and entropy votes, and mixtures]"
         ),
     ] = None,
     budgets: Annotated[
-        str | None, typer.Option(help="Samples per question: 2,4,8 or 1-16 [default: steps up to what was recorded]")
+        str | None,
+        typer.Option(help="Samples allowed per question: 2,4,8 or 1-16. [default: steps up to the recorded number]"),
     ] = None,
-    spend: Annotated[str, typer.Option(help="What is limited: samples_used, budget or cost.")] = "samples_used",
+    spend: Annotated[str, typer.Option(help="Limited quantity: samples_used, budget or cost.")] = "samples_used",
     limits: Annotated[
-        str | None, typer.Option(help="Most to spend per question on average: 2,4.5,8 [default: the budgets]")
+        str | None, typer.Option(help="Limits of the mean spend per question: 2,4.5,8. [default: the budgets]")
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Of the cross-validation [default: 10]")] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 10]")] = None,
     runs: Annotated[
-        int | None, typer.Option(help="Choose on single runs, this many, and show what that adds to optimism.")
+        int | None, typer.Option(help="Choose on this many single runs, and report the optimism they add.")
     ] = None,
-    n_replays: Annotated[int, typer.Option(help="Replays where there is no closed form.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of replays, runs and folds.")] = 0,
+    n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of replays, runs and folds.")] = 0,
     replacement: Annotated[
-        bool, typer.Option("--replacement/--no-replacement", help="Draw as from an infinite pool.")
+        bool, typer.Option("--replacement/--no-replacement", help="Draw samples with replacement.")
     ] = False,
-    price: Annotated[list[str] | None, typer.Option(help="MODEL=PRICE of one sample; repeat it.")] = None,
+    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
-    table: Annotated[
-        str, typer.Option(help="limits, choices (of every fold) or frontier (cost and accuracy).")
-    ] = "limits",
-    plot: Annotated[Path | None, typer.Option(help="Draw the frontier: .png, .svg or .pdf.")] = None,
+    table: Annotated[str, typer.Option(help="Table to print: limits, choices (of every fold) or frontier.")] = "limits",
+    plot: Annotated[Path | None, typer.Option(help="Write a plot of the frontier: .png, .svg or .pdf.")] = None,
     json: Json = False,
 ) -> None:
-    """Choose the most accurate strategy and budget at every limit, and score the choice on questions held out from it.
+    """Choose the most accurate strategy and budget within every limit, and score the choice on held-out questions.
 
     Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
     """
@@ -122,7 +122,7 @@ def tune(
     if models or min_samples:
         names = [name.strip() for name in models.split(",")] if models else None
         loaded = loaded.select(models=names, min_samples=min_samples)
-    with progress_bar("tuning") as progress:
+    with compiling_notice(), progress_bar("tuning") as progress:
         tuning = run(
             loaded,
             strategy or None,
@@ -148,7 +148,7 @@ def tune(
         print_frame(frame, as_json=True)
         return
     print(_summary(tuning))
-    # In two tables: names of strategies are long, and terminals narrow.
+    # Two tables, because the names of strategies are too long for one.
     for shown in (_what(frame, tuning), _worth(frame)) if table == "limits" else (_readable(frame),):
         print_frame(shown, as_json=False, title=data_title(loaded.info))
     print(_notes(table, tuning, confidence_level))
@@ -164,7 +164,7 @@ def _summary(tuning: Tuning) -> str:
 
 
 def _notes(table: str, tuning: Tuning, confidence_level: float) -> str:
-    """Say what the columns mean."""
+    """Return the explanations of the columns."""
     notes = _NOTES["runs" if table == "limits" and tuning.n_runs is not None else table]
     values = {
         "spend": _SPEND[tuning.provenance["spend"]],
@@ -176,7 +176,7 @@ def _notes(table: str, tuning: Tuning, confidence_level: float) -> str:
 
 
 def _what(frame: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
-    """What is chosen at every limit."""
+    """Return the choice at every limit."""
     shown = frame[["limit", "strategy", "budget"]].assign(limit=_short(frame["limit"]))
     n_folds = tuning.chosen.shape[2] - 1
     if tuning.n_runs is None:
@@ -187,7 +187,7 @@ def _what(frame: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
 
 
 def _worth(frame: pd.DataFrame) -> pd.DataFrame:
-    """What it is worth, in digits that mean something."""
+    """Return the scores of the choices, rounded for display."""
     import pandas as pd
 
     shown = pd.DataFrame({"limit": _short(frame["limit"])})
@@ -214,7 +214,7 @@ def _where_known(texts: Iterable[str]) -> list[str]:
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame without zeros that mean nothing."""
+    """Return the frame with limits and spends in four significant digits."""
     return frame.assign(**{name: _short(frame[name]) for name in ("limit", "spend") if name in frame})
 
 
@@ -226,4 +226,4 @@ def _numbers(given: str) -> list[float]:
     try:
         return [float(part) for part in given.split(",")]
     except ValueError:
-        raise MssimError(f"--limits {given!r}; write positive numbers, e.g. 2,4.5,8") from None
+        raise MssimError(f"--limits: {given!r} is not a list of numbers. Use positive numbers, e.g. 2,4.5,8.") from None

@@ -16,8 +16,9 @@ from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.exact_windows import windows
 from mssim.kernels.tally import FIRST, HIGHER, RANDOM, TIE_RULES, WRONG
 from mssim.pools.pool import Pool
+from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
-from mssim.rules.stops import NEVER, WindowStop
+from mssim.rules.stops import WindowStop
 
 __all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "nothing_known", "obstacles", "per_question"]
 

@@ -20,7 +20,8 @@ from mssim.engine.work import Work
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.pool import Pool
-from mssim.rules.strategies import Strategy, parse_strategy
+from mssim.rules.base import Strategy
+from mssim.rules.parsing import parse_strategy
 from mssim.rules.text import describe
 
 __all__ = ["header_of", "job_of", "questions_of"]
@@ -62,7 +63,7 @@ def _described(name: str, strategy: Strategy) -> dict[str, Any]:
 
 def _columns(job: Job, pool: Pool) -> dict[str, str]:
     """Hashes of the further columns that votes look at, which the fingerprint of a pool leaves out."""
-    asked = sorted({plan.vote.column for plan in job.plans if plan.vote and plan.vote.column})
+    asked = sorted({column for plan in job.plans for column in plan.columns})
     return {
         f"column {column!r}": hashlib.sha256(np.ascontiguousarray(pool.number(column)).tobytes()).hexdigest()[:16]
         for column in asked

@@ -18,12 +18,13 @@ from mssim._validation import choose_from, is_number, whole_number
 from mssim._version import __version__
 from mssim.engine.blocks import Outcome
 from mssim.engine.exact import obstacles
-from mssim.engine.requirements import check_column, check_own, check_plan, check_recorded
+from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
+from mssim.rules.base import Strategy
+from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import Expected, Plan
-from mssim.rules.strategies import Strategy, parse_strategy
 
 __all__ = ["Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
 
@@ -88,7 +89,7 @@ class Job:
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
             check_recorded(pool, name, plan, self.budgets, self.replacement)
-            check_column(pool, name, plan)
+            check_columns(pool, name, plan)
             check_own(name, plan)
         _check_prices(self.prices, self.models)
         _ = self.closed  # of method "exact", which refuses what has no closed form

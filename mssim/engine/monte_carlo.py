@@ -23,8 +23,9 @@ from mssim.kernels import weighted_votes as ballots
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
+from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Ints, Plan
-from mssim.rules.stops import NEVER, OwnStop, StopTable
+from mssim.rules.stops import OwnStop, StopTable
 from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
@@ -43,13 +44,16 @@ class ReplayTask:
     plan: Plan  # at the budgets of the block
     recorded: Recorded
     numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
-    table: StopTable | None  # when the only model stops
+    table: StopTable | None  # when the only model stops, if that can be looked up
     replays: Replays
+    stop_numbers: NDArray[np.float64] | None = None  # [column, stage, question, sample], what the stop rule reads
+    vote_numbers: NDArray[np.float64] | None = None  # the same of a vote of the user's
 
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays, about."""
-        return self.recorded.codes.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
+        given = (self.recorded.codes, self.numbers, self.stop_numbers, self.vote_numbers)
+        return sum(array.nbytes for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Replay; the numbers are sums over the replays."""
@@ -66,9 +70,12 @@ class ReplayTask:
         stop, depth = self.plan.stop, int(self.plan.sizes.max())
         if stop is None:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
+        if self.table is not None:
+            return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
+        seen = _columns(self.stop_numbers, self.recorded)
         if isinstance(stop, OwnStop):
-            return own.ends(self.recorded, depth, stop.function, self.replays)
-        return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
+            return own.ends(self.recorded, depth, stop.function, seen, self.replays)
+        return own.rule_ends(self.recorded, depth, stop.stops, seen, self.replays)
 
     def _ask_in_turn(self) -> Outcome:
         rules = _rules(self.plan)
@@ -87,7 +94,9 @@ class ReplayTask:
         rules, ends = _rules(self.plan), self._ends()
         if vote.function is not None:
             try:
-                right, stopped = own.voted(self.recorded, rules, ends, vote.function, self.replays)
+                right, stopped = own.voted(
+                    self.recorded, rules, ends, vote.function, _columns(self.vote_numbers, self.recorded), self.replays
+                )
             except ValueError as error:
                 raise StrategyError(f"Vote.own: its function fails: {error}") from error
         else:
@@ -164,7 +173,9 @@ class ReplayTasks:
         recorded = self._recorded(plan.models, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
-        return ReplayTask(part, recorded, numbers, table, replays)
+        stop = self._seen(plan.stop.columns if plan.stop else (), plan, block)
+        vote = self._seen(plan.vote.columns if plan.vote else (), plan, block)
+        return ReplayTask(part, recorded, numbers, table, replays, stop, vote)
 
     def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]
@@ -183,11 +194,18 @@ class ReplayTasks:
         """What the ballots of the plan's vote are made of, [stage, question, sample]."""
         if plan.vote is None or plan.vote.column is None:
             return None
-        column = plan.vote.column
+        return _scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)
+
+    def _seen(self, columns: Sequence[str], plan: Plan, block: Block) -> NDArray[np.float64] | None:
+        """What a rule reads of each sample, [column, stage, question, sample]; None if nothing."""
+        return np.stack([self._number(column, plan, block) for column in columns]) if columns else None
+
+    def _number(self, column: str, plan: Plan, block: Block) -> NDArray[np.float64]:
+        """A recorded number, [stage, question, sample]."""
         if column not in self._numbers:
             self._numbers[column] = self._pool.number(column)
         rows = [self._pool.model_index(model) for model in plan.models]
-        return _scaled(self._numbers[column][rows, block.questions], recorded, plan.vote)
+        return self._numbers[column][rows, block.questions]
 
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
@@ -209,7 +227,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
     n_questions, n_samples = pool.codes.shape[1:]
     draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers in and out, about as dear as draws
-    size = loaded * (10 if plan.vote is not None and plan.vote.column is not None else 2) + found * 8
+    size = loaded * (2 + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
     width = n_questions if plan.cap else max(1, min(n_questions, fits))
     return width, max(1, draws * width // _DRAWS_PER_TASK)
@@ -253,6 +271,10 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
     return numbers
+
+
+def _columns(seen: NDArray[np.float64] | None, recorded: Recorded) -> NDArray[np.float64]:
+    return np.zeros((0, *recorded.codes.shape)) if seen is None else seen
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:

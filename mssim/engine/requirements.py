@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from mssim.rules.plan import Plan
 from mssim.rules.stops import OwnStop, Stop, StopTable
 from mssim.rules.votes import Vote
 
-__all__ = ["check_column", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
+__all__ = ["check_columns", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
 
 _MOST_DRAWS = 2**15 - 1
 _WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
@@ -82,17 +83,19 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) 
         )
 
 
-def check_column(pool: Pool, name: str, plan: Plan) -> None:
-    """Check that the pool has what the ballots of a vote are made of, for every sample with an answer."""
-    vote = plan.vote
-    if vote is None or vote.column is None:
-        return
+def check_columns(pool: Pool, name: str, plan: Plan) -> None:
+    """Check that the pool has the numbers which vote and stop rule read, for every sample with an answer."""
+    for column in dict.fromkeys(plan.columns):
+        needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
+        _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
+
+
+def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) -> None:
     try:
-        values = pool.number(vote.column)
+        values = pool.number(column)
     except PoolError as error:
         raise PoolError(
-            f"{name} needs {vote.needs}: {error}; record it as a further column of samples.parquet, or name another "
-            "with column="
+            f"{name} needs {needs}: {error}. Record it as a further column of samples.parquet, or name another column."
         ) from None
     answered = pool.recorded & (pool.codes >= 0)
     rows = [pool.model_index(model) for model in plan.models]
@@ -101,15 +104,15 @@ def check_column(pool: Pool, name: str, plan: Plan) -> None:
         if lacking.size:
             question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
             raise PoolError(
-                f"{name} needs {vote.needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
-                f"sample {sample} of question {question!r}; record it for all, or select other questions"
+                f"{name} needs {needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
+                f"sample {sample} of question {question!r}. Record it for all, or select other questions."
             )
-    given = values[rows][answered[rows]]
+    vote, given = plan.vote, values[rows][answered[rows]]
     spread = float(np.ptp(given)) if given.size else 0.0
-    if vote.temperature is not None and spread > _WIDEST * vote.temperature:
+    if vote is not None and vote.column == column and spread > _WIDEST * (vote.temperature or math.inf):
         raise StrategyError(
-            f"{name}: temperature={vote.temperature:g}, but {vote.column} ranges over {spread:g}; the most "
-            f"confident draw alone would count, ask for vote=best_of_n,column={vote.column}"
+            f"{name}: temperature={vote.temperature:g}, but {column} ranges over {spread:g}: the most confident draw "
+            f"alone would count. Use vote=best_of_n,column={column} for that."
         )
 
 
@@ -158,7 +161,7 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
 
 def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
     """Check the table of a stop rule, which a class of the user's may have made, for up to `depth` draws."""
-    if table.window > 0 or isinstance(stop, OwnStop):
+    if table.window > 0:
         return
     for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
         array = getattr(table, what)
@@ -170,25 +173,37 @@ def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
 
 def check_own(name: str, plan: Plan) -> None:
     """Try functions of the user's once: compiled ones could not say later that they return something else."""
-    if plan.vote is not None and plan.vote.function is not None:
-        counts, prior = np.ones((len(plan.models), 3), dtype=np.int64), plan.vote.weights(len(plan.models))
-        score = np.asarray(_tried(name, plan.vote.function, counts, prior))
+    vote, stop = plan.vote, plan.stop
+    if vote is not None and vote.function is not None:
+        counts, prior = np.ones((len(plan.models), 3), dtype=np.int64), vote.weights(len(plan.models))
+        arguments: tuple[Any, ...] = (counts, prior)
+        if vote.columns:
+            stages, answers = np.divmod(np.arange(counts.size), 3)
+            arguments = (counts, prior, stages, answers, np.ones((len(vote.columns), counts.size)))
+        score = np.asarray(_tried(name, vote.function, *arguments))
         if score.shape != (3,) or score.dtype.kind not in "fiu":
             raise StrategyError(
                 f"{name}: for votes of shape {counts.shape} the function of Vote.own returned {score!r:.100}; return "
                 "one number per answer class, an array of shape (3,)"
             )
-    if isinstance(plan.stop, OwnStop):
-        decision = np.asarray(_tried(name, plan.stop.function, np.array([1, 0, 0]), 1))
-        if decision.shape != () or decision.dtype.kind not in "biu":
-            raise StrategyError(f"{name}: the function of OwnStop returned {decision!r:.100}; return True or False")
+    if stop is None or stop.table(1) is not None:
+        return
+    one = (np.array([0]), np.ones((len(stop.columns), 1)))
+    if isinstance(stop, OwnStop):
+        counts = np.array([1, 0, 0])
+        decision = _tried(name, stop.function, counts, *(one if stop.columns else (1,)))
+    else:
+        decision = _tried(name, stop.stops, *one)
+    if np.shape(decision) != () or np.asarray(decision).dtype.kind not in "biu":
+        what = "the function of OwnStop" if isinstance(stop, OwnStop) else f"{type(stop).__name__}.stops"
+        raise StrategyError(f"{name}: {what} returned {decision!r:.100}; return True or False")
 
 
-def _tried(name: str, function: Callable[..., Any], counts: NDArray[np.int64], second: Any) -> Any:
+def _tried(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
-        return function(counts, second)
+        return function(*arguments)
     except Exception as error:
         raise StrategyError(
-            f"{name}: {getattr(function, '__name__', function)} fails when tried on votes of shape {counts.shape}: "
-            f"{type(error).__name__}: {str(error).strip():.300}"
+            f"{name}: {getattr(function, '__name__', function)} fails when tried on votes of shape "
+            f"{arguments[0].shape}: {type(error).__name__}: {str(error).strip():.300}"
         ) from error

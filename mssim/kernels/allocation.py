@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from mssim.kernels.bits import bit, lowest
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import GOLDEN, mix, word
-from mssim.kernels.tally import FIRST, SHIFT, inlined, right_classes, tie_rank
+from mssim.kernels.tally import FIRST, SHIFT, right_classes, tie_rank
 
 _NONE = -1
 _VOTE = np.int64(1) << SHIFT
@@ -67,7 +67,7 @@ def _next(q, j, high, n, replacement, left):
     return c
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def shared(recorded, ties, budgets, caps, levels, replays):
     """Replay one model whose total budget goes to the questions whose leader is least certain.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from mssim.kernels.compiling import compiled
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)  # every six bits in a row differ (Leiserson, Prokop & Randall 1998)
 _TOP = np.uint64(58)
@@ -20,13 +21,13 @@ def _places() -> np.ndarray:
 _PLACES = _places()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def lowest(word):
     """Number of the lowest bit that is set in a word that is not 0."""
     return _PLACES[((word & (~word + _ONE)) * _DE_BRUIJN) >> _TOP]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def bit(number):
     """The word in which one bit, number & 63, is set."""
     return _ONE << np.uint64(number & 63)

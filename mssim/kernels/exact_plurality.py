@@ -16,18 +16,16 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mssim.kernels.compiling import compiled_like_numpy
 from mssim.kernels.tally import FIRST, HIGHER, WRONG
 
 _RARE = 46.0  # what has a chance below exp(-46) = 1e-20 is left out
 _UNDERFLOW = -600.0  # logarithm of the smallest chance that may be divided by
 
+
 # Checks for division by zero would be in the way of vectorised loops.
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-
-
 class Counts(NamedTuple):
     """What was recorded of a block of questions, by the models of a strategy."""
 
@@ -53,7 +51,7 @@ class Grid(NamedTuple):
     prior: NDArray[np.float64]  # [stage]
 
 
-@compiled
+@compiled_like_numpy
 def _log_weight(n, j, rate, replacement):
     """Logarithm of the weight of j draws from n samples."""
     if replacement:
@@ -62,7 +60,7 @@ def _log_weight(n, j, rate, replacement):
     return choose + j * math.log(rate) + (n - j) * math.log1p(-rate)
 
 
-@compiled
+@compiled_like_numpy
 def ballots(out, n, rate, replacement):
     """Fill out[j] with the weight of j draws from n samples: Binomial(n, rate), with replacement Poisson(n * rate)."""
     out[:] = 0.0
@@ -82,7 +80,7 @@ def ballots(out, n, rate, replacement):
         out[j - 1] = out[j] * (j / (odds if replacement else odds * (n - j + 1)))
 
 
-@compiled
+@compiled_like_numpy
 def _rare(votes, draws, share):
     """Whether a class of this share gets so many votes, or so few, in less than one of 10^20 cases.
 
@@ -98,7 +96,7 @@ def _rare(votes, draws, share):
     return draws * divergence > _RARE
 
 
-@compiled
+@compiled_like_numpy
 def most_votes(n, total, draws, replacement):
     """The most votes that a class of n among `total` samples may get."""
     if n == 0:
@@ -114,7 +112,7 @@ def most_votes(n, total, draws, replacement):
     return high
 
 
-@compiled
+@compiled_like_numpy
 def most_draws(n, total, votes, draws):
     """The most draws, no more than `draws`, in which such a class may get no more than `votes`."""
     low, high = votes, draws
@@ -153,7 +151,7 @@ class Ties(NamedTuple):
     weights: NDArray[np.float64]  # [rule, node]
 
 
-@compiled
+@compiled_like_numpy
 def _question(counts, q, grid, sizes, need, low):
     """Weights and limits of one question, for draws from `low` to `sizes`."""
     first, last = counts.offsets[q], counts.offsets[q + 1]
@@ -188,7 +186,7 @@ def _question(counts, q, grid, sizes, need, low):
     return _Question(sizes, votes, silent, right, rates, reach, held, outer, inner, widths, rivals, counts.replacement)
 
 
-@compiled
+@compiled_like_numpy
 def _together(state, grid, rates, replacement, numbers, n_nodes):
     """Fill state[row, draws of the last stage * node] with the polynomials of `numbers` samples per stage."""
     last, width = numbers.size - 1, state.shape[1] // n_nodes
@@ -203,7 +201,7 @@ def _together(state, grid, rates, replacement, numbers, n_nodes):
                     state[r, j * n_nodes + y] *= weight
 
 
-@compiled
+@compiled_like_numpy
 def _rivals(question, grid, winner, score, rule, strict, power, powers, width):
     """Polynomials of all samples but the winner's where no rival exceeds a score.
 
@@ -253,7 +251,7 @@ def _rivals(question, grid, winner, score, rule, strict, power, powers, width):
     return state
 
 
-@compiled
+@compiled_like_numpy
 def _decided(digits, strict, at_score, stage, nodes, weights, width):
     """What ties carry if the first tied answer is seen in a stage; or, with stage -1, if each has the same chance.
 
@@ -279,7 +277,7 @@ def _decided(digits, strict, at_score, stage, nodes, weights, width):
     return power, powers, shares
 
 
-@compiled
+@compiled_like_numpy
 def _collect(table, rivals, outer, inner, winner, grid_levels, fits, first, last, shares, widths):
     """Add the chances that the winner draws first[row] to last[row] - 1 of the last stage, and its rivals the rest."""
     n_nodes = shares.shape[1]
@@ -296,7 +294,7 @@ def _collect(table, rivals, outer, inner, winner, grid_levels, fits, first, last
                         table[r + c, x + j] += weight * chance
 
 
-@compiled
+@compiled_like_numpy
 def _n_nodes(sizes, prior, stage, score, n_tied):
     """Count the Gauss-Legendre nodes that integrate exactly over what `_decided` describes, n_tied rivals at a score.
 
@@ -328,13 +326,13 @@ def most_nodes(grid: Grid, rule: int, n_classes: int) -> int:
     return max(needed)
 
 
-@compiled
+@compiled_like_numpy
 def _stages(grid, rule, n_tied):
     """First and end of the stages that can decide a tie by what is seen first; -1 alone where nothing is decided so."""
     return (0, grid.sizes.size) if rule == FIRST and n_tied > 0 else (-1, 0)
 
 
-@compiled
+@compiled_like_numpy
 def _add_wins(table, question, grid, winner, ties):
     """Add the chances that one class wins to `table`."""
     # Each look into a named tuple counts references to an array, which is slower than what these loops do.
@@ -372,7 +370,7 @@ def _add_wins(table, question, grid, winner, ties):
     _collect(table, rivals, outer, inner, winner, levels, fits, strict, every, even, widths)
 
 
-@compiled
+@compiled_like_numpy
 def _last_of_block(total, low, high, replacement):
     """The largest number of draws for which one rate serves all from `low` on without underflow."""
     while high > low:
@@ -384,7 +382,7 @@ def _last_of_block(total, low, high, replacement):
     return high
 
 
-@compiled
+@compiled_like_numpy
 def plurality(counts, grid, need, ties):
     """Chance that the plurality is right and no class has `need` votes in a stage, for all numbers of draws.
 
@@ -418,7 +416,7 @@ def plurality(counts, grid, need, ties):
     return found
 
 
-@compiled
+@compiled_like_numpy
 def _none_agrees(votes, silent, k, need, rate, replacement):
     """Chance that no class has `need` of k draws."""
     total, together = votes.sum() + silent, silent
@@ -444,7 +442,7 @@ def _none_agrees(votes, silent, k, need, rate, replacement):
     return chance / weights[k]
 
 
-@compiled
+@compiled_like_numpy
 def agreement(counts, draws, need):
     """Chance that some class has `need` votes among the draws of a single stage, and that this class is right.
 

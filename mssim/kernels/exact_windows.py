@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mssim.kernels.exact_plurality import ballots, compiled, most_draws, most_votes
+from mssim.kernels.compiling import compiled_like_numpy
+from mssim.kernels.exact_plurality import ballots, most_draws, most_votes
 from mssim.kernels.tally import WRONG
 
 
-@compiled
+@compiled_like_numpy
 def _filled(n, total, window, most, replacement):
     """Weights, over s from 0 to `most`, of s windows filled from n samples; those of all samples divide them."""
     weights = np.ones(most + 1)
@@ -23,7 +24,7 @@ def _filled(n, total, window, most, replacement):
     return weights
 
 
-@compiled
+@compiled_like_numpy
 def _besides(out, filled, n, window, rate, most, replacement):
     """Fill out[s, j] with the weight of j draws of a class, up to `most`, s given windows among them."""
     out[:] = 0.0
@@ -33,7 +34,7 @@ def _besides(out, filled, n, window, rate, most, replacement):
             out[s] *= filled[s]
 
 
-@compiled
+@compiled_like_numpy
 def _join(state, product, terms, below, may_tie, factors, n_nodes):
     """Multiply state[windows, draws * n_nodes + node] by a class with fewer than `below` draws; ties carry factors."""
     width, node = np.uint64(state.shape[1]), np.uint64(n_nodes)
@@ -51,7 +52,7 @@ def _join(state, product, terms, below, may_tie, factors, n_nodes):
                             product[r + s, x + shift] += weight * factors[x] * state[r, x]
 
 
-@compiled
+@compiled_like_numpy
 def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
     """Add the weights of one class winning all draws, some given windows agreeing, to table [windows, draws]."""
     n_rows, depth = table.shape[0], table.shape[1] - 1
@@ -89,7 +90,7 @@ def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
                         table[r + s, x + v] += terms[winner, s, v] * chance
 
 
-@compiled
+@compiled_like_numpy
 def _agreeing(filled, right):
     """Weights, over s, of s given windows agreeing, and of the same times how many of them agree on a right class."""
     every, good = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
@@ -104,7 +105,7 @@ def _agreeing(filled, right):
     return every, good
 
 
-@compiled
+@compiled_like_numpy
 def windows(counts, window, depth, ties):
     """Chances about given windows of the first `depth` draws of a single stage.
 

@@ -7,10 +7,10 @@ A sample is known by its label, class << 1 | right; the last label, 2 x classes,
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import GOLDEN, HIGH, mix, word
-from mssim.kernels.tally import FIRST, LABEL, LANES, NO_ANSWER, VOTE, inlined, tie_rank
+from mssim.kernels.tally import FIRST, LABEL, LANES, NO_ANSWER, VOTE, tie_rank
 
 _LANES = np.uint32(LANES)  # unsigned numbers need no check for being negative when they are indices
 
@@ -22,7 +22,7 @@ def larger(a, b):
     return a + (more & ~(more >> 63))
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def labels(codes, n, correct, samples, scratch, begin):
     """Write the labels of a question's n samples into samples[begin:], and into scratch for every lane."""
     nothing = 2 * correct.size
@@ -34,7 +34,7 @@ def labels(codes, n, correct, samples, scratch, begin):
             scratch[(begin + s) * LANES + lane] = label
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _places(places, depth, n, key, r, replacement):
     """Where replays r to r + LANES - 1 draw among n samples: places [draw, lane], as streams.draw_more."""
     state0, state1, state2, state3 = word(key, r), word(key, r + 1), word(key, r + 2), word(key, r + 3)
@@ -50,7 +50,7 @@ def _places(places, depth, n, key, r, replacement):
         places[LANES * j + 3] = begin + np.uint32(((mix(state3) >> HIGH) * among) >> HIGH)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _clear(tally, n_labels, seen, at, depth):
     """Make a tally 0 again: all of it, or what was drawn if that is less."""
     if n_labels < 4 * depth:
@@ -63,7 +63,7 @@ def _clear(tally, n_labels, seen, at, depth):
     tally[(n_labels - 1) * LANES : n_labels * LANES] = 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def draw_tallies(
     seen, at, skip, depth, n, correct, samples, scratch, begin, places, tally, key, tie_key, ties, r, replacement
 ):

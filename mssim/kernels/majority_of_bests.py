@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.stages import PLAIN, deepest
 from mssim.kernels.streams import word
-from mssim.kernels.tally import LANES, buffers, inlined, logarithms, right_classes
+from mssim.kernels.tally import LANES, buffers, logarithms, right_classes
 from mssim.kernels.weighted_votes import (
     CLOSE,
     SETTLED,
@@ -43,7 +43,7 @@ class Bests(NamedTuple):
     m: int
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _from_logs(n, m, logs):
     """(x / n)^m for x = 0..n where (x / most draws)^m is beyond the range of a double."""
     powers = 2.0 ** (m * (logs[: n + 1] - logs[n]))
@@ -118,7 +118,7 @@ def _likeliest_of_different(n, powers, weights, scores, label_of, stage_of, word
     return np.int64(-1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_of):
     """Look up the samples of a question by rank; returns whether all their numbers are different."""
     for i in range(codes.shape[0]):
@@ -131,7 +131,7 @@ def _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_
     return n == number_of.size and (number_of[1:] != number_of[:-1]).all()
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def voted(recorded, rules, bests, ends, replays):
     """Replay one strategy that takes the likeliest best of m, at all budgets.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
@@ -12,7 +12,7 @@ from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
 _LANES = np.uint32(LANES)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_up(seen, depth, live, best, right):
     """Add to right, [draw, lane], whether the leader after every draw is right; best[0] of every lane is 0."""
     for k in range(LANES * depth):
@@ -24,7 +24,7 @@ def _add_up(seen, depth, live, best, right):
             right[LANES * j + lane] -= best[LANES * (j + 1) + lane] & 1
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def curve(recorded, ties, depth, replays):
     """Plurality of one model after every number of draws up to `depth`.
 
@@ -57,7 +57,7 @@ def curve(recorded, ties, depth, replays):
     return hits
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def stopping_curve(recorded, ties, depth, ends, adopt, replays):
     """The same where a replay stops at some draw, and keeps its answer from there on.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import draw_tallies, labels, larger
 from mssim.kernels.streams import word
 from mssim.kernels.tally import (
@@ -19,7 +19,6 @@ from mssim.kernels.tally import (
     SHIFT,
     TAG_MASK,
     UNIT,
-    inlined,
     logarithms,
     tie_rank,
 )
@@ -48,7 +47,7 @@ class Rules(NamedTuple):
     skip: NDArray[np.int64]  # [stage], draws of the stage's model that earlier stages took
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def deepest(sizes):
     """The most draws of every stage."""
     depths = np.zeros(sizes.shape[0], np.int64)
@@ -57,7 +56,7 @@ def deepest(sizes):
     return depths
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def within_weight(kind, at, ordered, distinct, valid, logs, inverse_logs, inverses):
     """The within-model weight: 1, 1 / draws, or 1/m + (1 - 1/m)(1 - H / normaliser), H = log2 m - sum(n log2 n) / m."""
     if kind == SHARE:
@@ -69,7 +68,7 @@ def within_weight(kind, at, ordered, distinct, valid, logs, inverse_logs, invers
     return share + (1.0 - share) * (1.0 - entropy * inverse_logs[distinct if kind == ENTROPY_DISTINCT else valid])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _lead(seen, begin, depth, covers, best):
     """Fill best, [draw + 1, lane], with the leading tally of a stage after every draw (0 = no answer yet).
 
@@ -82,7 +81,7 @@ def _lead(seen, begin, depth, covers, best):
         best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(begin + k)])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _at_budgets(best, sizes, leads, begin):
     """Look up the leading tallies of a stage at every budget, leads[begin:] [budget, lane]."""
     for b in range(sizes.size):
@@ -90,7 +89,7 @@ def _at_budgets(best, sizes, leads, begin):
             leads[np.uint32(begin + LANES * b + lane)] = best[np.uint32(LANES * sizes[b] + lane)]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
     """Let stage i agree or not, at every budget of every lane; returns whether any goes on.
 
@@ -124,7 +123,7 @@ def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
     return left != 0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _add_up(common, differ, covers, right):
     """Count right answers where the leaders do not differ; returns whether they do anywhere. All are [budget, lane].
 
@@ -230,7 +229,7 @@ def _highest(end, b, lane, leads, weights, ties):
     return winner
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _decide(
     live, sizes, prior, kind, highest, ties, tie_key, r, leads, seen, differ, last, counts, members, facts,
     weights, logs, inverse_logs, inverses, steps, todo, right,
@@ -268,7 +267,7 @@ def _decide(
             weights[i] = prior[i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def staged(recorded, rules, replays):
     """Replay one strategy that asks its models in turn, at all budgets.
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-compiled = njit(nogil=True, cache=True, error_model="numpy")
+from mssim.kernels.compiling import compiled_like_numpy
 
 
-@compiled
+@compiled_like_numpy
 def _weights(theta, n):
     """Weights theta x^j / j of a class of j draws, x = n / (n + theta); and the value to start from."""
     x = n / (n + theta)
@@ -29,7 +28,7 @@ def _weights(theta, n):
     return weights, math.exp(-0.5 * theta * math.log1p(n / theta))
 
 
-@compiled
+@compiled_like_numpy
 def _exponential(weights, start, limit, out):
     """Fill out[m] with coefficients of start x exp(sum of weights[j] x^j over 0 < j < limit)."""
     out[0] = start
@@ -40,7 +39,7 @@ def _exponential(weights, start, limit, out):
         out[m] = total / m
 
 
-@compiled
+@compiled_like_numpy
 def all_below(theta, limit, n):
     """Chances [m] for 0 <= m <= n that m wrong draws have no class of `limit` or more."""
     weights, start = _weights(theta, max(n, 1))
@@ -50,7 +49,7 @@ def all_below(theta, limit, n):
     return below / all_ways
 
 
-@compiled
+@compiled_like_numpy
 def wins(theta, k):
     """Chances [c] that c right draws outvote k - c wrong ones; among tied classes each has the same chance."""
     weights, start = _weights(theta, max(k, 1))
@@ -69,7 +68,7 @@ def wins(theta, k):
     return won
 
 
-@compiled
+@compiled_like_numpy
 def right_draws(k, a, b):
     """Chances [c] of c right draws among k: beta-binomial, each the last times a ratio, from the mode on."""
     out = np.empty(k + 1)

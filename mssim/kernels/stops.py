@@ -6,10 +6,10 @@ The replays proper draw the same samples again, which costs less than carrying t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import draw_more, put_back, word
-from mssim.kernels.tally import UNIT, inlined, load, logarithms
+from mssim.kernels.tally import UNIT, load, logarithms
 
 _SLACK = 1e-9  # entropies closer than this are equal
 _AT_ONCE = 8  # draws taken together: most replays stop early
@@ -34,7 +34,7 @@ def _scatters_little(n, ordered, distinct, threshold, logs, inverse_logs):
     return scatter <= threshold + _SLACK
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def ends(recorded, depth, table, replays):
     """Draws after which one model stops.
 

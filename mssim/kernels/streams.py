@@ -12,8 +12,9 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from mssim.kernels.compiling import compiled
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -23,7 +24,7 @@ HIGH = np.uint64(32)
 _ONE = np.uint64(1)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def mix(z):
     """Scramble 64 bits one to one: the output function of SplitMix64."""
     z = (z ^ (z >> _SHIFT_1)) * _MULTIPLIER_1
@@ -31,13 +32,13 @@ def mix(z):
     return z ^ (z >> _SHIFT_3)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def word(state, index):
     """Word number `index` (from 0) of the SplitMix64 sequence that starts at `state`."""
     return mix(state + (np.uint64(index) + _ONE) * GOLDEN)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def draw(order, row, depth, targets, scratch, samples, source, n, state, replacement):
     """Fill order[row, :depth] with the classes of the first `depth` draws of one replay.
 
@@ -54,7 +55,7 @@ def draw(order, row, depth, targets, scratch, samples, source, n, state, replace
     put_back(depth, targets, scratch, samples, source, replacement)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def draw_more(order, row, begin, depth, targets, scratch, source, n, state, replacement):
     """Draw numbers begin to depth - 1 of a replay whose earlier draws are not put back yet; see `draw`."""
     if replacement:
@@ -69,7 +70,7 @@ def draw_more(order, row, begin, depth, targets, scratch, source, n, state, repl
         scratch[source, t] = scratch[source, j]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def put_back(depth, targets, scratch, samples, source, replacement):
     """Undo what `depth` draws did to `scratch`."""
     if not replacement:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import word
 
 FIRST, RANDOM, WRONG = 0, 1, 2
@@ -49,12 +49,7 @@ class Replays(NamedTuple):
     replacement: bool
 
 
-# Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
-# The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
-inlined = njit(nogil=True, forceinline=True)
-
-
-@njit(nogil=True, cache=True)
+@compiled
 def tie_rank(ties, right, tie_state, c):
     """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" wrong ones first."""
     if ties == RANDOM:
@@ -62,13 +57,13 @@ def tie_rank(ties, right, tie_state, c):
     return np.int64(1) - right
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def wins(ties, right, tie_state, c, other):
     """Whether class c wins a tie against another class."""
     return tie_rank(ties, right[c], tie_state, c) > tie_rank(ties, right[other], tie_state, other)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def right_classes(correct, offsets, q):
     """Whether each class of question q is right, and a last, wrong one for "no answer"."""
     right = np.zeros(offsets[q + 1] - offsets[q] + 1, np.int64)
@@ -76,7 +71,7 @@ def right_classes(correct, offsets, q):
     return right
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def load(codes, n, nothing, samples, scratch, source):
     """Copy the recorded classes of one question, giving "no answer" its number."""
     for s in range(n):
@@ -95,7 +90,7 @@ def start(tally, order, row, depth, right, ties, tie_state):
     tally[row, right.size - 1] = NO_ANSWER
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def buffers(n_stages, width, depth, offsets):
     """Memory for one question's samples and LANES replays; row i * LANES + lane belongs to stage i of a lane."""
     rows, most = n_stages * LANES, np.max(offsets[1:] - offsets[:-1]) + 1
@@ -121,7 +116,7 @@ def lead(row, depth, order, tally, best):
             best[lane, j + 1] = max(best[lane, j], tally[lane, c])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def logarithms(depth):
     """Tables over n votes of log2 n, 1 / log2 n, 1 / n, and what vote n + 1 adds to n log2 n.
 

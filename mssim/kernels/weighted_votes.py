@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, deepest, within_weight
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import FIRST, LANES, SHIFT, buffers, inlined, lead, logarithms, right_classes, start, wins
+from mssim.kernels.tally import FIRST, LANES, SHIFT, buffers, lead, logarithms, right_classes, start, wins
 
 SUM, MAX, SHORTEST = 0, 1, 2
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
@@ -31,7 +31,7 @@ class Ballots(NamedTuple):
     close: float  # scores that are absolutely closer than this are equal
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _shorten(i, number, label, most, keys, labels, held):
     """Put a draw among the `most` smallest numbers of stage i, in order, after equal ones; whether it found a place."""
     n = held[i]
@@ -98,7 +98,7 @@ def beats(c, other, scores, seen, close, right, ties, tie_state):
     return seen[c] < seen[other] if ties == FIRST else wins(ties, right, tie_state, c, other)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def top(n_members, members, scores, seen, close, right, ties, tie_state):
     """The class with the highest score; the number after the last class if none has votes."""
     winner = np.int64(right.size - 1)
@@ -109,7 +109,7 @@ def top(n_members, members, scores, seen, close, right, ties, tie_state):
     return winner
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def total(n_members, members, weights, final, best_of, counts, sums, scores):
     """Score every class over stages 0..final, each with its weight."""
     for place in range(n_members):
@@ -122,7 +122,7 @@ def total(n_members, members, weights, final, best_of, counts, sums, scores):
         scores[c] = score
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def counters(n_stages, n_classes):
     """Memory for the votes of one replay, empty: scores, seen, members and known; counts, sums and facts of stages."""
     return (
@@ -136,7 +136,7 @@ def counters(n_stages, n_classes):
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def places(samples, scratch):
     """Make samples their own places, so that a draw is a sample and not its class."""
     for i in range(samples.shape[0]):
@@ -162,7 +162,7 @@ def settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
     return n_open
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped):
     """Let the models take their turns in `live` replays from number r, until all budgets are settled.
 
@@ -230,7 +230,7 @@ def _count_shortest(
     return n_members
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def voted(recorded, rules, ballots, ends, replays):
     """Replay one strategy whose vote looks at each sample, at all budgets.
 

@@ -1,1 +1,1 @@
-"""Pools: recorded samples, how they are read, checked, kept in memory and written."""
+"""Pools of recorded samples: reading, validation, in-memory arrays and writing."""

@@ -1,4 +1,4 @@
-"""The arrays of a pool, and what can be read off them."""
+"""Arrays of a pool and statistics derived from them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["PoolArrays"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PoolArrays:
-    """Recorded samples as arrays; see `Pool`, which adds how they are made, selected and written."""
+    """Recorded samples as arrays; the base class of `Pool`, which documents the fields."""
 
     models: tuple[str, ...]
     questions: pd.DataFrame
@@ -49,7 +49,7 @@ class PoolArrays:
         object.__setattr__(self, "info", MappingProxyType(dict(self.info)))
 
     def _check_arrays(self) -> None:
-        """Check that codes are classes of their questions: compiled code would read elsewhere without a word."""
+        """Check shapes and that codes are valid classes, because compiled kernels index without bounds checks."""
         shape, offsets = (len(self.models), len(self.questions)), self.class_offsets
         if not (
             self.codes.dtype == np.int16
@@ -65,7 +65,9 @@ class PoolArrays:
             and np.diff(offsets).max(initial=0) <= MOST_CLASSES
             and (_fit(self.codes, offsets) or _fit(np.where(self.recorded, self.codes, -1), offsets))
         ):
-            raise PoolError("the arrays of a pool do not fit each other; make it with load_pool, from_frame or select")
+            raise PoolError(
+                "pool: the arrays are inconsistent. Create pools with load_pool, Pool.from_frame or Pool.select."
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "numbers": dict(self.numbers), "info": dict(self.info)}
@@ -76,12 +78,12 @@ class PoolArrays:
 
     @property
     def question_ids(self) -> list[str]:
-        """Ids of the questions, in order."""
+        """Question ids in the order of the question axis."""
         return list(self.questions["question_id"])
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that a replay can depend on, as hexadecimal text."""
+        """Hexadecimal SHA-256 digest of everything that affects a replay."""
         digest = hashlib.sha256(json.dumps([self.models, self.question_ids]).encode())
         for m in range(len(self.models)):
             digest.update(np.ascontiguousarray(np.where(self.recorded_of(m), self.codes[m], -2)).data)
@@ -95,20 +97,20 @@ class PoolArrays:
 
     @property
     def recorded(self) -> NDArray[np.bool_]:
-        """Whether a sample was recorded at each place of `codes`."""
+        """Mask of the recorded samples, with the shape of `codes`."""
         return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[:, :, None])
 
     def recorded_of(self, model: int) -> NDArray[np.bool_]:
-        """Whether a sample was recorded at each place of `codes` of a model, given its position."""
+        """Return the mask of the recorded samples of one model, given its position."""
         return np.asarray(np.arange(self.codes.shape[2]) < self.lengths[model][:, None])
 
     def _parts(self) -> Iterator[slice]:
-        """Questions, so many at a time that temporary arrays of one model stay small."""
+        """Yield slices of questions small enough to bound temporary arrays of one model."""
         step = max(1, reading.BLOCK_ROWS // max(self.codes.shape[2], 1))
         return (slice(q, q + step) for q in range(0, len(self.questions), step))
 
     def sample_correct(self) -> NDArray[np.bool_]:
-        """Whether each sample is right, in the shape of codes."""
+        """Return whether each sample is correct, with the shape of `codes`."""
         correct = np.zeros(self.codes.shape, dtype=bool)
         if not self.class_correct.size:
             return correct
@@ -121,9 +123,22 @@ class PoolArrays:
         return correct
 
     def number(self, column: str) -> NDArray[np.float64]:
-        """Return a number of each sample, in the shape of codes: one of `numbers`, or an extra column of numbers.
+        """Return a numeric column with the shape of `codes`.
 
-        NaN where none was recorded. A column that is not there, or is no number, is a `PoolError`.
+        Parameters
+        ----------
+        column : str
+            Name of one of `numbers`, or of a numeric column of `extra`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_models, n_questions, n_samples)
+            The values; NaN where no value was recorded.
+
+        Raises
+        ------
+        PoolError
+            If the pool has no numeric column of this name.
         """
         if column in self.numbers:
             return self.numbers[column]
@@ -136,22 +151,27 @@ class PoolArrays:
         return values
 
     def model_index(self, model: str) -> int:
-        """Position of a model; an unknown one is a `PoolError` that names the nearest."""
+        """Return the position of a model; raise `PoolError` if it is unknown."""
         if model not in self.models:
             raise PoolError(f"no model {model!r} in this pool; {choose_from(model, self.models)}")
         return self.models.index(model)
 
     def _sums(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Sum of what the classes of each question have."""
+        """Sum values over the answer classes of each question."""
         return np.diff(np.concatenate([[0], np.cumsum(values, dtype=np.int64)])[self.class_offsets])
 
     def class_counts(self, model: str) -> NDArray[np.int64]:
-        """How many samples of a model fall in each answer class.
+        """Count the samples of a model in each answer class.
+
+        Parameters
+        ----------
+        model : str
+            Name of the model.
 
         Returns
         -------
         ndarray of int64, shape (n_classes,)
-            In the order of `class_labels`; question q has rows class_offsets[q] to class_offsets[q + 1].
+            Counts in the order of `class_labels`; question q has rows class_offsets[q] to class_offsets[q + 1].
         """
         m = self.model_index(model)
         counts = np.zeros(len(self.class_correct), np.int64)
@@ -165,5 +185,5 @@ class PoolArrays:
 
 
 def _fit(codes: NDArray[np.int16], offsets: NDArray[np.int64]) -> bool:
-    """Whether all codes are classes of their questions, or -1."""
+    """Return whether every code is -1 or a class of its question."""
     return bool(codes.min(initial=-1) >= -1 and (codes.max(axis=2, initial=-1) < np.diff(offsets)).all())

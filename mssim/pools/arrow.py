@@ -1,4 +1,4 @@
-"""Columns as small whole numbers: a code per row, and what the codes stand for."""
+"""Dictionary encoding of Arrow columns: one integer code per row, and the values of the codes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ Codes = NDArray[np.signedinteger[Any]]
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for none."""
+    """Return whether a value represents a missing value."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 def as_text(value: Any) -> str:
-    """Write a value so that 7, 7.0 and "7" are the same text."""
+    """Convert a value to text such that 7, 7.0 and "7" are equal."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         value = int(value)
     return value if isinstance(value, str) else str(value)
 
 
 def narrow(codes: Codes, most: int) -> Codes:
-    """Store codes up to `most` in as few bytes as they need."""
+    """Cast codes up to `most` to the smallest sufficient integer type."""
     return codes.astype(_narrowest(most), copy=False)
 
 
@@ -55,7 +55,7 @@ def _narrowest(most: int) -> type[np.signedinteger[Any]]:
 
 
 def large(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Store text and bytes in types that hold more than 2 GB and that Arrow computes with: views are not."""
+    """Cast text and bytes to large types, because views lack compute kernels and small types end at 2 GB."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         wide = _wide(kind.value_type)
@@ -73,11 +73,11 @@ def _wide(kind: pa.DataType) -> pa.DataType:
 
 
 def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
-    """Return a code per row (-1 = missing) and the distinct values; not for lists and the like."""
+    """Return a code per row (-1 = missing) and the distinct values of a column that is not nested."""
     column = large(column)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    if pa.types.is_null(column.type.value_type):  # nothing is there, which Arrow does not unify
+    if pa.types.is_null(column.type.value_type):  # Arrow cannot unify dictionaries of type null
         return np.full(len(column), -1, np.int32), pa.array([], pa.null())
     chunks = column.unify_dictionaries().chunks
     if not chunks:
@@ -90,7 +90,7 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
 
 
 def _written(column: pa.ChunkedArray) -> tuple[Codes, list[Any]]:
-    """Lists and the like: compared as they are written."""
+    """Return codes and distinct values of a nested column, compared by their repr."""
     rows = column.to_pylist()
     _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
     missing = np.array([row is None for row in rows], dtype=bool)
@@ -120,7 +120,7 @@ def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def text_codes(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
-    """Return a code per row and the distinct texts in the order in which rows name them.
+    """Return a code per row and the distinct texts in order of first appearance.
 
     Missing, empty and blank values have code -1.
     """
@@ -147,12 +147,12 @@ def in_order(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
 
 
 class Names:
-    """Numbers names in the order in which rows name them, over any number of blocks.
+    """Encoder of names over several blocks, with codes in order of first appearance.
 
     Parameters
     ----------
     known : iterable of str, optional
-        Names that come first.
+        Names that receive the first codes.
     """
 
     def __init__(self, known: Iterable[str] = ()) -> None:
@@ -162,7 +162,7 @@ class Names:
         return len(self._places)
 
     def to_list(self) -> list[str]:
-        """All names; the place of each is its code."""
+        """Return all names in the order of their codes."""
         return list(self._places)
 
     def codes(self, column: pa.ChunkedArray) -> Codes:
@@ -173,19 +173,19 @@ class Names:
 
 
 class Texts:
-    """Numbers the distinct texts of blocks in the order in which they come.
+    """Encoder of distinct texts over several blocks, with codes in order of first appearance.
 
-    The texts are kept by Arrow, not as Python objects: millions of different answers fit. To look for one among all
-    means to hash them all, so new ones wait until they are as many as those before: the work per text stays the same.
+    Arrow stores the texts, so that millions of distinct answers fit in memory. Merging hashes all texts. New texts are
+    therefore buffered until they are as many as the known ones, which bounds the amortized work per text.
     """
 
     def __init__(self) -> None:
         self._known = pa.array([], pa.large_string())
         self._waiting: list[pa.Array] = []
-        self._places: list[Codes] = []  # of the texts of each block
+        self._places: list[Codes] = []  # codes of the texts of each block
 
     def add(self, texts: pa.Array) -> None:
-        """Take in the distinct texts of a block."""
+        """Add the distinct texts of a block."""
         self._waiting.append(texts)
         if sum(map(len, self._waiting)) >= len(self._known):
             self._join()
@@ -199,7 +199,7 @@ class Texts:
         self._waiting = []
 
     def joined(self, blocks: Sequence[Codes]) -> tuple[Codes, pa.Array]:
-        """Return the codes of all rows and all texts, given codes within each block."""
+        """Return the codes of all rows and all distinct texts, given the codes within each block."""
         self._join()
         ends = np.cumsum([0, *map(len, blocks)])
         codes = np.empty(ends[-1], _narrowest(len(self._known)))
@@ -209,7 +209,7 @@ class Texts:
 
 
 def _distinct(texts: Sequence[pa.Array]) -> tuple[Codes, pa.Array]:
-    """Return a code per text (-1 = missing) and the distinct ones as they come."""
+    """Return a code per text (-1 = missing) and the distinct texts in order of first appearance."""
     chunks = pa.chunked_array(texts, pa.large_string()).dictionary_encode().chunks  # all have the same dictionary
     if not chunks:
         return np.zeros(0, np.int32), pa.array([], pa.large_string())
@@ -250,9 +250,11 @@ def _once(names: list[str]) -> None:
     counts = Counter(names)
     repeated = sorted(name for name, count in counts.items() if count > 1)
     if repeated:
-        raise PoolError(f"column {repeated[0]!r} is there {counts[repeated[0]]} times; name each column once")
+        raise PoolError(
+            f"column {repeated[0]!r}: the name appears {counts[repeated[0]]} times. Rename or drop the duplicates."
+        )
 
 
 def plain(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Undo dictionary encoding, so that frames hold plain values."""
+    """Undo the dictionary encoding of a frame column."""
     return column.astype(column.cat.categories.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else column

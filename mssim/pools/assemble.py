@@ -1,6 +1,6 @@
-"""From checked rows to the arrays of a pool: samples in order, and the answers of each question as its classes.
+"""Conversion of validated rows to the arrays of a pool: ordered samples and answer classes per question.
 
-A range of questions is looked at after the other, so that temporary arrays stay small however large the pool is.
+Questions are processed in ranges, which bounds the size of temporary arrays for large pools.
 """
 
 from __future__ import annotations
@@ -28,14 +28,25 @@ MOST_CLASSES = 2**15 - 2
 
 
 def assemble(rows: Rows, questions: pa.Table | None = None) -> dict[str, Any]:
-    """Turn rows into the fields of a `Pool`; samples or answers that contradict each other are refused.
+    """Convert rows to the fields of a `Pool`.
 
     Parameters
     ----------
     rows : Rows
-        What `gather` made of a long table.
+        Result of `gather`.
     questions : pyarrow.Table, optional
-        One row per question; without it, columns of the table that are constant within every question describe them.
+        Table with one row per question. By default, the columns that are constant within every question describe the
+        questions.
+
+    Returns
+    -------
+    dict
+        The fields of `PoolArrays` except `info`.
+
+    Raises
+    ------
+    PoolError
+        If samples are duplicated, or one answer to a question is both correct and wrong.
     """
     order = _order(rows)
     shape = (len(rows.models), len(rows.question_ids))
@@ -66,7 +77,7 @@ def assemble(rows: Rows, questions: pa.Table | None = None) -> dict[str, Any]:
 
 
 def _order(rows: Rows) -> Codes | None:
-    """Rows in pool order: models first, then questions, then samples; None if they are in that order already."""
+    """Return the row order by model, question and sample, or None if the rows are already in that order."""
     n, step = rows.model.size, reading.BLOCK_ROWS
     keys = (rows.model, rows.question, rows.index)
     if all(_rising(*(key[i : i + step + 1] for key in keys)) for i in range(0, n, step)):
@@ -88,7 +99,7 @@ def _order(rows: Rows) -> Codes | None:
 
 
 def _rising(*keys: Codes) -> bool:
-    """Whether every row comes after the one before, by the first key, where that is equal by the second, ..."""
+    """Return whether the rows are in strictly increasing lexicographic order of the keys."""
     rising = np.zeros(keys[0].size - 1, dtype=bool)
     for key in reversed(keys):
         rising = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & rising)
@@ -96,7 +107,7 @@ def _rising(*keys: Codes) -> bool:
 
 
 def _duplicate_message(rows: Rows, twins: Codes) -> str:
-    """Say which sample is there twice and which column tells the two apart."""
+    """Return the error message for a duplicate sample; it names a column that distinguishes the rows, if any."""
     given = rows.extra.take(pa.array(twins)) if rows.extra.num_columns else rows.extra
     candidates = [
         name
@@ -107,18 +118,19 @@ def _duplicate_message(rows: Rows, twins: Codes) -> str:
     ]
     # A setting of the run has few values over the whole table; a property of the sample has many.
     candidates.sort(key=lambda name: len(rows.extra[name].unique()))
-    remedy = "drop the repeated rows or number the samples anew"
+    remedy = "Drop the duplicate rows or renumber the samples."
     if candidates:
         name = candidates[0]
         values = [str(value) for value in rows.extra[name].unique().to_pylist()]
         remedy = (
-            f"column {name!r} separates them: choose one value with where={{{name!r}: ...}} ({', '.join(values[:8])})"
+            f"Column {name!r} distinguishes them: select one value with where={{{name!r}: ...}} "
+            f"({', '.join(values[:8])})."
         )
-    return f"{len(twins)} rows for one sample, the second is {rows.name(int(twins[1]))}; {remedy}"
+    return f"sample_index: {len(twins)} rows hold the same sample, the second is {rows.name(int(twins[1]))}. {remedy}"
 
 
 def _lengths(rows: Rows, shape: tuple[int, int]) -> NDArray[np.int32]:
-    """How many samples each model has of each question."""
+    """Count the samples of each model and question."""
     lengths, step = np.zeros(shape[0] * shape[1], np.int64), reading.BLOCK_ROWS
     for i in range(0, rows.model.size, step):
         group = rows.model[i : i + step].astype(np.int64) * shape[1] + rows.question[i : i + step]
@@ -128,13 +140,13 @@ def _lengths(rows: Rows, shape: tuple[int, int]) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class _Part:
-    """The samples of some questions, models first, then questions, then samples."""
+    """The samples of a range of questions, ordered by model, question and sample."""
 
     n_questions: int
     rows: Codes
-    question: Codes  # from 0 within the part
-    places: Codes  # among the samples of the same model and question
-    cells: Codes  # in flattened arrays [model, question, sample]
+    question: Codes  # relative to the first question of the part
+    places: Codes  # positions among the samples of the same model and question
+    cells: Codes  # positions in flattened arrays [model, question, sample]
 
 
 @dataclass(frozen=True)
@@ -167,7 +179,7 @@ class _Samples:
 
 
 class _Classes:
-    """Numbers the answers of each question; one that is both right and wrong is refused."""
+    """Builder of the answer classes of each question."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
@@ -178,7 +190,7 @@ class _Classes:
         self._label: list[Codes] = []
 
     def of(self, part: _Part) -> Codes:
-        """Class of each sample, numbered within its question in the order of the labels; -1 = no answer."""
+        """Return the class of each sample within its question, in the order of the labels; -1 = no answer."""
         answer, n_labels = self._ranks[self._rows.answer[part.rows]], max(len(self._labels), 1)
         voting = np.nonzero(answer >= 0)[0]
         correct, question = self._rows.right[part.rows[voting]], part.question[voting]
@@ -191,7 +203,10 @@ class _Classes:
         counts = np.bincount(pairs // n_labels, minlength=part.n_questions)
         if counts.max() > MOST_CLASSES:
             name = self._rows.question_ids[sum(map(len, self._counts)) - 1 + int(counts.argmax())]
-            raise PoolError(f"question {name!r} has more than {MOST_CLASSES} different answers; grade them into fewer")
+            raise PoolError(
+                f"answer: question {name!r} has more than {MOST_CLASSES} distinct answers. Use a grading rule that "
+                "merges equivalent answers."
+            )
         self._counts.append(counts)
         self._correct.append(right > 0)
         self._label.append(narrow(pairs % n_labels, n_labels))
@@ -200,7 +215,7 @@ class _Classes:
         return codes
 
     def fields(self) -> dict[str, Any]:
-        """Classes of all questions, as a pool has them."""
+        """Return the class fields of a pool."""
         return {
             "class_offsets": np.cumsum(np.concatenate(self._counts)),
             "class_correct": np.concatenate(self._correct),
@@ -212,8 +227,8 @@ def _mixed_message(rows: Rows, members: Codes, label: str) -> str:
     right = rows.right[members]
     yes, no = int(members[right][0]), int(members[~right][0])
     return (
-        f"answer {label!r} is right in {rows.name(yes)} and wrong in {rows.name(no)}; "
-        "one answer to a question is right or wrong: grade again, or give different answers different names"
+        f"answer: {label!r} is correct in {rows.name(yes)} and wrong in {rows.name(no)}. Grade the samples again, or "
+        "use distinct labels for distinct answers."
     )
 
 
@@ -232,9 +247,9 @@ def _described(rows: Rows, questions: pa.Table | None) -> pd.DataFrame:
 
 
 def _extra(rows: Rows, order: Codes | None, gaps: bool) -> pa.Table:
-    """Columns per sample, in pool order."""
+    """Return the columns per sample, in pool order."""
     columns = {name: rows.extra[name] for name in rows.extra.column_names}
-    if gaps:  # the numbers themselves are recorded facts
+    if gaps:  # positions no longer equal the recorded indices, so keep those as a column
         columns["sample_index"] = pa.chunked_array([pa.array(rows.index.astype(np.int64))])
     extra = pa.table(columns)
     return extra if order is None or not columns else extra.take(pa.array(order))

@@ -1,4 +1,4 @@
-"""Which columns of a long table describe questions and which describe samples."""
+"""Classification of the columns of a long table into question columns and sample columns."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ __all__ = ["Columns"]
 
 
 class Columns:
-    """Columns that come block by block.
+    """Accumulator that classifies columns block by block.
 
-    A column describes questions if it is constant within every one. As long as it is, one value per question is kept:
-    if a later block breaks that, the earlier rows are written out again.
+    A column describes questions if it is constant within every question. Such a column is stored as one value per
+    question. If a later block violates this, the values of the earlier rows are restored.
 
     Parameters
     ----------
     known : collection of str or None
-        Names of the columns that a table of questions has: those of samples are dropped, all others describe samples.
+        Column names of a separate table of questions. Columns with these names are dropped, and all other columns
+        describe samples.
     per_sample : collection of str
         Columns that describe samples even if they are constant.
     """
@@ -31,13 +32,13 @@ class Columns:
     def __init__(self, known: Collection[str] | None, per_sample: Collection[str]) -> None:
         self._known, self._per_sample = known, per_sample
         self._names: list[str] = []
-        self._values: dict[str, _Values] = {}  # of questions, of columns that are constant so far
-        self._parts: dict[str, list[pa.ChunkedArray]] = {}  # of samples
+        self._values: dict[str, _Values] = {}  # columns that are constant so far
+        self._parts: dict[str, list[pa.ChunkedArray]] = {}  # columns that describe samples
         self._questions: list[Codes] = []
         self._n_questions = 0
 
     def add(self, table: pa.Table, question: Codes) -> None:
-        """Take in a block, given the question of each row; questions are numbered as they appear."""
+        """Add a block, given the question of each row; questions are numbered in order of appearance."""
         if not self._questions:
             self._names = [name for name in table.column_names if self._known is None or name not in self._known]
         asked = _Asked(question, self._n_questions)
@@ -54,7 +55,7 @@ class Columns:
         self._n_questions += len(asked.first_of_new)
 
     def _write_out(self, name: str, kind: pa.DataType) -> None:
-        """Give every earlier row the value of its question."""
+        """Expand a column from one value per question to one value per earlier row."""
         self._parts[name] = []
         values = self._values.pop(name)
         if not self._questions:
@@ -65,33 +66,35 @@ class Columns:
             self._parts[name].append(_coded(part, kind) if pa.types.is_dictionary(kind) else part)
 
     def split(self) -> tuple[pa.Table, pa.Table]:
-        """Return the columns that describe questions, in the order of their codes, and those that describe samples."""
+        """Return the table of question columns, in the order of the question codes, and that of sample columns."""
         described = {name: self._values[name].whole() for name in self._names if name in self._values}
         extra = {name: _chained(name, self._parts.pop(name)) for name in self._names if name in self._parts}
         return pa.table(described), pa.table(extra)
 
 
 class _Asked:
-    """The questions of a block: those of earlier blocks, and new ones."""
+    """The questions of a block, divided into known and new ones."""
 
     def __init__(self, question: Codes, n_known: int) -> None:
         self._within, asked = pd.factorize(question)
         self._first = np.empty(asked.size, np.int64)
-        self._first[self._within[::-1]] = np.arange(question.size)[::-1]  # the last one written stays
+        self._first[self._within[::-1]] = np.arange(question.size)[
+            ::-1
+        ]  # reversed, so that the first row of a question is written last
         known = asked < n_known
         self.known = asked[known]
         self.first_of_known, self.first_of_new = pa.array(self._first[known]), pa.array(self._first[~known])
 
     def is_constant(self, column: pa.ChunkedArray) -> bool:
-        """Whether all rows of a question have one value."""
+        """Return whether the column is constant within every question."""
         codes = codes_of(column)
         return np.array_equal(codes, codes[self._first][self._within])
 
 
 class _Values:
-    """A value of a column per question.
+    """Values of a column, one per question.
 
-    They lie in few pieces, each longer than the next, so that to add some costs little however many are there.
+    The values are stored in few pieces of decreasing length, which bounds the amortized cost of adding some.
     """
 
     def __init__(self, name: str) -> None:
@@ -99,7 +102,7 @@ class _Values:
         self._pieces: list[pa.ChunkedArray] = []
 
     def add(self, values: pa.ChunkedArray) -> None:
-        """Take in the values of the next questions."""
+        """Append the values of the next questions."""
         if self._pieces and not len(values):
             return
         self._pieces.append(_plain(values))
@@ -107,7 +110,7 @@ class _Values:
             self._pieces[-2:] = [_one_chunk(_chained(self._name, self._pieces[-2:]))]
 
     def fit(self, questions: Codes, values: pa.ChunkedArray) -> bool:
-        """Whether questions that are there have these values."""
+        """Return whether known questions have the given values."""
         ends = np.cumsum([len(piece) for piece in self._pieces])
         pieces = np.searchsorted(ends, questions, side="right")
         for number in np.unique(pieces):
@@ -120,17 +123,17 @@ class _Values:
         return True
 
     def whole(self) -> pa.ChunkedArray:
-        """All values, in the order of the questions."""
+        """Return all values in the order of the questions."""
         return _one_chunk(_chained(self._name, self._pieces))
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Join chunks, as far as their type can hold all."""
+    """Join chunks as far as the capacity of their type allows."""
     return pa.table([column], ["values"]).combine_chunks()["values"]
 
 
 def _coded(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Encode as the rest of the column is, if its values can be: other codes could not follow."""
+    """Dictionary-encode a column like the rest of it, if its values can be cast."""
     try:
         column = column.cast(kind.value_type)
     except pa.ArrowException:
@@ -147,11 +150,13 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _chained(name: str, parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    """One column after the other; types that differ between files become one that holds both."""
+    """Concatenate columns; types that differ between files are promoted to a common type."""
     if len({part.type for part in parts}) > 1:
         parts = [_plain(part) for part in parts]
     try:
         return pa.concat_tables([pa.table({name: part}) for part in parts], promote_options="permissive")[name]
     except pa.ArrowException as error:
         kinds = " and ".join(dict.fromkeys(str(part.type) for part in parts))
-        raise PoolError(f"column {name!r} holds {kinds}, which are no one type; write one in all files") from error
+        raise PoolError(
+            f"column {name!r}: the types {kinds} have no common type. Store the column with one type in all files."
+        ) from error

@@ -1,4 +1,4 @@
-"""Conditions on columns that select rows or questions."""
+"""Conditions on columns for selecting rows or questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Where = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 
 
 def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
-    """Write `where` as (column, operator, value) triples."""
+    """Convert `where` to a list of (column, operator, value) triples."""
     if where is None:
         return []
     if isinstance(where, Mapping):
@@ -28,13 +28,13 @@ def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
     for triple in triples:
         if not (isinstance(triple, tuple | list) and len(triple) == 3):
             raise PoolError(
-                f"where: {triple!r} is not a (column, operator, value) triple, e.g. ('topic', '!=', 'Math')"
+                f"where: {triple!r} is not a (column, operator, value) triple. Use e.g. ('topic', '!=', 'Math')."
             )
     return [(c, "==" if op == "=" else op, v) for c, op, v in triples]
 
 
 def matches(table: pa.Table, where: Where | None) -> NDArray[np.bool_]:
-    """Return a mask of the rows that fulfil all conditions."""
+    """Return a mask of the rows that satisfy all conditions."""
     chosen = Conditions(where)
     mask = chosen.mask(table)
     chosen.require_use()
@@ -42,7 +42,7 @@ def matches(table: pa.Table, where: Where | None) -> NDArray[np.bool_]:
 
 
 class Conditions:
-    """Conditions on rows that come block by block."""
+    """Conditions that are applied to a table block by block."""
 
     def __init__(self, where: Where | None) -> None:
         self._all = conditions(where)
@@ -53,7 +53,7 @@ class Conditions:
         return bool(self._all)
 
     def mask(self, table: pa.Table) -> NDArray[np.bool_]:
-        """Return a mask of the rows that fulfil all conditions."""
+        """Return a mask of the rows that satisfy all conditions."""
         mask = np.ones(table.num_rows, dtype=bool)
         for i, (column, operator, wanted) in enumerate(self._all):
             if column not in table.column_names:
@@ -65,14 +65,16 @@ class Conditions:
                     one for one in self._unused[i] if not any(_fulfils(column, value, "==", one) for value in values)
                 ]
             chosen = [_fulfils(column, value, operator, wanted) for value in values]
-            mask &= np.array([*chosen, operator in ("!=", "not in")])[codes]  # the last is for rows without a value
+            mask &= np.array([*chosen, operator in ("!=", "not in")])[
+                codes
+            ]  # the last entry is for missing values (code -1)
         return mask
 
     def require_use(self) -> None:
-        """Refuse what no row of all blocks fulfils: it is misspelt."""
+        """Raise if a requested value matches no rows of any block, since it is probably misspelt."""
         for (column, _, _), values, unused in zip(self._all, self._values, self._unused, strict=True):
             for one in unused:
-                raise PoolError(f"where: {column}={one!r} fits no row; {choose_from(str(one), values)}")
+                raise PoolError(f"where: {column}={one!r} matches no rows; {choose_from(str(one), values)}")
 
 
 def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
@@ -92,7 +94,7 @@ def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
 
 
 def _like(column: str, value: Any, wanted: Any) -> Any:
-    """Read `wanted`, which may be text from a command line, as the type of the column's values."""
+    """Convert `wanted`, possibly text from the command line, to the type of the column values."""
     if isinstance(value, str):
         return as_text(wanted)
     if isinstance(wanted, str):
@@ -101,5 +103,8 @@ def _like(column: str, value: Any, wanted: Any) -> Any:
         try:
             return float(wanted)
         except ValueError:
-            raise PoolError(f"where: column {column!r} holds {type(value).__name__}s, given {wanted!r}") from None
+            raise PoolError(
+                f"where: {wanted!r} cannot be compared with column {column!r} of type {type(value).__name__}. "
+                "Use a value of that type."
+            ) from None
     return wanted

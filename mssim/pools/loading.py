@@ -1,4 +1,4 @@
-"""Load a pool from a folder or from a long table."""
+"""Loading of pools from folders and long tables."""
 
 from __future__ import annotations
 
@@ -20,34 +20,44 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
 
     Parameters
     ----------
-    path : path
-        A folder written by `Pool.save`, a folder with samples.parquet or several samples-*.parquet (one table, in the
-        order of their names), or one Parquet, CSV or JSONL file with the columns that `Pool.from_frame` asks for.
-        Parquet is read by block, so that no more than one is in memory beside the pool.
+    path : str or path-like
+        A folder written by `Pool.save`; a folder with samples.parquet or several samples-*.parquet, which form one
+        table in the order of their names; or a Parquet, CSV or JSONL file with the columns of `Pool.from_frame`.
+        Parquet files are read block by block, so that only one block is in memory in addition to the pool.
     where : mapping or sequence of (column, operator, value), optional
-        Rows to take, e.g. ``{"prompt": "concise"}``, ``{"topic": ["Math", "Law"]}`` or ``[("topic", "!=", "Math")]``.
+        Conditions that rows must satisfy, e.g. ``{"prompt": "concise"}``, ``{"topic": ["Math", "Law"]}`` or
+        ``[("topic", "!=", "Math")]``. By default all rows are used.
 
     Returns
     -------
     Pool
+        The loaded pool.
 
     Raises
     ------
     PoolError
-        If the file is damaged or its rows contradict each other; the message names row and remedy.
+        If a file is damaged or its rows are inconsistent. The message names the row and a remedy.
 
     Warns
     -----
     PoolWarning
-        Of ragged lengths, models without some questions, many samples without an answer, identical response texts
-        and mixed settings.
+        For unequal numbers of samples, models without samples for some questions, many samples without an answer,
+        repeated response texts and mixed settings.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> load_pool("recorded/tiny-arithmetic")
+    Pool(300 questions, 4 models, 512 samples each: gru-dates, lstm-times, tf-even, tf-plus)
     """
     source = Path(path)
     if not source.exists():
-        raise PoolError(f"{source} does not exist; give a pool folder or a .parquet, .csv or .jsonl table")
+        raise PoolError(f"{source} does not exist. Use the path of a pool folder or a .parquet, .csv or .jsonl table.")
     files = sample_files(source) if source.is_dir() else [source]
     if not files:
-        raise PoolError(f"{source} has no samples.parquet; give a pool folder or a .parquet, .csv or .jsonl table")
+        raise PoolError(
+            f"{source} contains no samples.parquet. Use the path of a pool folder or a .parquet, .csv or .jsonl table."
+        )
     if current(source, "pool.json").exists():
         pool = _load_folder(source)
         pool = pool if where is None else pool.select(where=where)

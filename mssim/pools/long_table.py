@@ -1,4 +1,4 @@
-"""A pool as a long table again, one row per sample, block by block."""
+"""Conversion of a pool to a long table with one row per sample, block by block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["long_tables", "write_samples"]
 
 
 def long_tables(pool: PoolArrays, *, questions: bool = True) -> Iterator[pa.Table]:
-    """Rows in pool order, some `BLOCK_ROWS` in a table, at least one table."""
+    """Yield tables of about `BLOCK_ROWS` rows in pool order; at least one table."""
     described = table_from_frame(pool.questions.drop(columns="question_id"))
     ids, models = pa.array(pool.question_ids), pa.array(pool.models)
     lengths = pool.lengths.ravel().astype(np.int64)

@@ -1,4 +1,4 @@
-"""Pools: recorded answers of several models to the same questions."""
+"""Pools of recorded samples of several models for the same questions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mssim.pools.assemble import assemble
 from mssim.pools.conditions import Where, conditions, matches
 from mssim.pools.folder import current, folder_update, write_info
 from mssim.pools.long_table import long_tables, write_samples
-from mssim.pools.quality import oddities
+from mssim.pools.quality import pool_warnings
 from mssim.pools.row_blocks import RowBlock, blocks_of
 from mssim.pools.rows import gather
 
@@ -33,30 +33,33 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pool(PoolArrays):
-    """Recorded answers, as arrays; immutable.
+    """Immutable pool of recorded samples.
 
-    Make one with `load_pool` or `Pool.from_frame`.
+    Create pools with `load_pool` or `Pool.from_frame`.
 
     Attributes
     ----------
     models : tuple of str
-        In the order in which the table names them.
-    questions : DataFrame, one row per question; take a copy to change it
-        `question_id` and every column that is constant within a question (truth, cluster, topic, ...).
+        Model names, in order of first appearance in the table.
+    questions : DataFrame, shape (n_questions, n_columns)
+        `question_id` and all columns that are constant within every question (truth, cluster, topic, ...). Copy the
+        frame before you modify it.
     codes : ndarray of int16, shape (n_models, n_questions, n_samples)
         Answer class of each sample, numbered within its question; -1 = no answer.
     lengths : ndarray of int32, shape (n_models, n_questions)
-        Recorded samples; codes beyond them mean nothing.
+        Number of recorded samples; codes beyond it are undefined.
     class_offsets : ndarray of int64, shape (n_questions + 1,)
-        Classes of question q are rows class_offsets[q] to class_offsets[q + 1] of the next two.
+        Question q has the classes class_offsets[q] to class_offsets[q + 1] of `class_correct` and `class_labels`.
     class_correct : ndarray of bool, shape (n_classes,)
+        Whether each answer class is correct.
     class_labels : pyarrow.Array of text, shape (n_classes,)
-    numbers : mapping of str to ndarray of float64, each of the shape of codes
+        Text of each answer class.
+    numbers : mapping of str to ndarray of float64, shape of `codes`
         Recorded numbers per sample: score, confidence, cost, latency, input_tokens, output_tokens.
     extra : pyarrow.Table
-        All other columns per sample, models first, then questions, then samples.
+        All other columns per sample, ordered by model, question and sample.
     info : mapping
-        What pool.json says: title, source, licence, settings, grader, synthetic, ...
+        Content of pool.json: title, source, licence, settings, grader, synthetic, ...
 
     Examples
     --------
@@ -77,22 +80,28 @@ class Pool(PoolArrays):
     def from_frame(
         cls, frame: pd.DataFrame, *, where: Where | None = None, info: Mapping[str, Any] | None = None
     ) -> Pool:
-        """Make a pool from a long frame, one row per sample.
+        """Create a pool from a long frame with one row per sample.
 
         Parameters
         ----------
         frame : DataFrame
-            Columns question_id, model, sample_index, answer and one of correct and truth; further columns are kept.
-            A missing or blank answer is "no answer".
+            Table with the columns question_id, model, sample_index, answer and either correct or truth. Further
+            columns are kept. A missing or blank answer means "no answer".
         where : mapping or sequence of (column, operator, value), optional
-            Rows to take, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
+            Conditions that rows must satisfy, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
+            By default all rows are used.
         info : mapping, optional
-            Title, source, licence and the like, kept in pool.json.
+            Title, source, licence and other metadata to store in pool.json.
+
+        Returns
+        -------
+        Pool
+            The pool.
 
         Raises
         ------
         PoolError
-            If a column is missing or the rows contradict each other; the message names row and remedy.
+            If a column is missing or rows are inconsistent. The message names the row and a remedy.
         """
         return from_blocks(blocks_of([table_from_frame(frame)]), where, info or {})
 
@@ -104,7 +113,7 @@ class Pool(PoolArrays):
         where: Where | None = None,
         min_samples: int = 0,
     ) -> Pool:
-        """Take part of the pool; draws of what stays are the same as before.
+        """Select models and questions; the draws of the remaining ones do not change.
 
         Parameters
         ----------
@@ -115,7 +124,12 @@ class Pool(PoolArrays):
         where : mapping or sequence of (column, operator, value), optional
             Conditions on columns of questions or of samples.
         min_samples : int, default 0
-            Keep the questions for which every kept model has at least this many samples.
+            Keep only questions for which every selected model has at least this many samples.
+
+        Returns
+        -------
+        Pool
+            The selected part of the pool.
         """
         min_samples = whole_number("min_samples", min_samples, 0, 2**31)
         pool = self
@@ -132,10 +146,13 @@ class Pool(PoolArrays):
             keep &= pool.questions["question_id"].isin(wanted).to_numpy()
         rows = np.array([pool.model_index(model) for model in (pool.models if models is None else models)], dtype=int)
         if rows.size == 0 or np.unique(rows).size < rows.size:
-            raise PoolError(f"models={list(models or [])!r}: name each model to keep once")
+            raise PoolError(f"models: {list(models or [])!r} is empty or repeats a model. Name each model once.")
         keep &= (pool.lengths[rows] >= min_samples).all(axis=0)
         if not keep.any():
-            raise PoolError(f"no question is left; the pool has {len(keep)}, the conditions exclude all of them")
+            raise PoolError(
+                f"select: no questions remain, the conditions exclude all {len(keep)} questions of the pool. "
+                "Relax where, questions or min_samples."
+            )
         return pool._take(rows, np.nonzero(keep)[0])
 
     def _take(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> Pool:
@@ -159,21 +176,21 @@ class Pool(PoolArrays):
         )
 
     def _rows(self, models: NDArray[np.int_], questions: NDArray[np.int_]) -> NDArray[np.int64]:
-        """Rows of `extra` that belong to models and questions, given as an open mesh."""
+        """Return the rows of `extra` that belong to models and questions, given as an open mesh."""
         flat = self.lengths.ravel().astype(np.int64)
         starts = (np.cumsum(flat) - flat).reshape(self.lengths.shape)[models, questions].ravel()
         lengths = self.lengths[models, questions].ravel().astype(np.int64)
         return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
 
     def describe(self) -> pd.DataFrame:
-        """One row per model: questions, samples per question, and what the samples are like.
+        """Summarise the samples of each model.
 
         Returns
         -------
-        DataFrame
-            model; questions (with at least one sample); samples_min, samples_median, samples_max per such question;
-            no_answer, share of samples without an answer; distinct_answers, mean number per question; accuracy of a
-            single sample; top_share, mean share of the most frequent answer.
+        DataFrame, one row per model
+            Columns: model; questions (number with at least one sample); samples_min, samples_median, samples_max
+            (samples per such question); no_answer (share of samples without an answer); distinct_answers (mean number
+            per question); accuracy (of a single sample); top_share (mean share of the most frequent answer).
         """
         rows = []
         for m, model in enumerate(self.models):
@@ -200,21 +217,25 @@ class Pool(PoolArrays):
         return pd.DataFrame(rows)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the long frame, one row per sample, that `from_frame` reads."""
+        """Return the pool as a long frame with one row per sample, as accepted by `from_frame`."""
         frame: pd.DataFrame = pa.concat_tables(long_tables(self)).to_pandas()
         return frame.apply(plain)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the pool folder: samples.parquet, questions.parquet, pool.json.
+        """Write the pool folder with samples.parquet, questions.parquet and pool.json atomically.
 
-        The folder appears whole or not at all. With `overwrite` it replaces an existing pool; other files in the folder
-        stay.
+        Parameters
+        ----------
+        path : str or path-like
+            Folder to write.
+        overwrite : bool, default False
+            Whether to replace an existing pool. Other files in the folder are kept.
         """
         target = Path(path)
         if target.exists() and not overwrite:
-            raise PoolError(f"{target} exists already; choose another path or pass overwrite=True")
+            raise PoolError(f"{target} already exists. Choose another path or pass overwrite=True.")
         if target.exists() and not current(target, "pool.json").is_file():
-            raise PoolError(f"{target} is not a pool folder, so it is not overwritten; choose another path")
+            raise PoolError(f"{target} is not a pool folder and is not overwritten. Choose another path.")
         with folder_update(target) as part:
             write_samples(self, part / "samples.parquet")
             pa.parquet.write_table(table_from_frame(self.questions), part / "questions.parquet", compression="zstd")
@@ -222,8 +243,8 @@ class Pool(PoolArrays):
             write_info(part, target, {**self.info, "counts": counts})
 
     def warnings(self) -> list[str]:
-        """What a reader of results from this pool should know; `load_pool` warns of each."""
-        return oddities(self)
+        """Return warnings about the quality of the pool; `load_pool` emits each as a `PoolWarning`."""
+        return pool_warnings(self)
 
     def __repr__(self) -> str:
         low, high = int(self.lengths.min()), int(self.lengths.max())
@@ -238,5 +259,5 @@ class Pool(PoolArrays):
 def from_blocks(
     blocks: Iterable[RowBlock], where: Where | None, info: Mapping[str, Any], questions: pa.Table | None = None
 ) -> Pool:
-    """Make a pool from blocks of a long table, as `Pool.from_frame` does, and a table of questions."""
+    """Create a pool from blocks of a long table and, optionally, a table of questions."""
     return Pool(**assemble(gather(blocks, where, questions), questions), info=dict(info))

@@ -1,6 +1,6 @@
-"""Long tables in any of the accepted formats: reading them whole or block by block, and choosing rows.
+"""Readers of long tables in Parquet, CSV and JSONL format.
 
-Text is never trusted: nothing here unpickles, evaluates or guesses types of answers.
+Input is untrusted: nothing is unpickled or evaluated, and the types of answers are not guessed.
 """
 
 from __future__ import annotations
@@ -34,20 +34,22 @@ __all__ = [
 KEYS = ("question_id", "model", "answer", "truth")
 _FORMATS = (".parquet", ".csv", ".jsonl")
 _DEEPEST = 50  # levels of nesting in a value
-_MOST_BYTES = 2**30  # of a file, to be read at once
-BLOCK_ROWS = 2**20  # few enough that temporary arrays of a block are small, enough that blocks are few
+_MOST_BYTES = 2**30  # bytes of a Parquet file to read at once
+BLOCK_ROWS = 2**20  # balances the size of temporary arrays and the number of blocks
 
 
 def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
-    """Read one Parquet, CSV or JSONL file as an Arrow table; a damaged file is a `PoolError`.
+    """Read a Parquet, CSV or JSONL file as an Arrow table.
 
-    Columns of a CSV file that are in `KEYS` or in `text` stay as they are written.
+    Columns of a CSV file that are in `KEYS` or in `text` are read as text. A damaged file raises `PoolError`.
     """
     csv = partial(_csv, text=(*KEYS, *text))
     readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".jsonl": _jsonl}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise PoolError(f"{path}: a table is one of {', '.join(_FORMATS)}, or a folder with samples.parquet")
+        raise PoolError(
+            f"{path}: unknown file format. Supported are {', '.join(_FORMATS)} files and folders with samples.parquet."
+        )
     with _sound(path):
         table = reader(path)
     _once(table.column_names)
@@ -55,7 +57,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
 
 
 def read_blocks(path: Path, *, without: Sequence[str] = ()) -> Iterator[pa.Table]:
-    """Read a file as tables of some `BLOCK_ROWS` rows: of a Parquet file no more is in memory; at least one."""
+    """Yield tables of about `BLOCK_ROWS` rows, at least one; Parquet files are read block by block."""
     if path.suffix.lower() == ".parquet":
         with _sound(path):
             yield from _parquet_blocks(path, without)
@@ -71,12 +73,14 @@ def cut(table: pa.Table) -> Iterator[pa.Table]:
 
 @contextmanager
 def _sound(path: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
+    """Convert read errors to a `PoolError` that names the file."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PoolError(f"{path}: cannot be read, is it damaged or truncated? ({reason})") from error
+        raise PoolError(
+            f"{path}: cannot be read ({reason}). Check whether the file is damaged or truncated."
+        ) from error
 
 
 def _parquet(path: Path) -> pa.Table:
@@ -94,7 +98,7 @@ def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Tabl
         batches: list[pa.RecordBatch] = []
         rows, nothing = 0, True
         for batch in file.iter_batches(_batch_rows(metadata), columns=names):
-            batch.validate(full=True)  # text that is not UTF-8, codes beyond a dictionary: no format check sees them
+            batch.validate(full=True)  # finds invalid UTF-8 and codes out of range, which the reader accepts
             batches, rows, nothing = [*batches, batch], rows + batch.num_rows, False
             if rows >= BLOCK_ROWS:
                 yield _joined(batches)
@@ -104,7 +108,7 @@ def _parquet_blocks(path: Path, without: Sequence[str] = ()) -> Iterator[pa.Tabl
 
 
 def _batch_rows(metadata: pa.parquet.FileMetaData) -> int:
-    """Rows to read at once: of long texts fewer than a block, since one array of codes holds up to 2 GB of them."""
+    """Return the number of rows to read at once; long texts need smaller batches because an array holds 2 GB."""
     longest = max((_bytes_per_row(metadata.row_group(i)) for i in range(metadata.num_row_groups)), default=1)
     return min(BLOCK_ROWS, max(1, _MOST_BYTES // longest))
 
@@ -115,19 +119,19 @@ def _bytes_per_row(group: pa.parquet.RowGroupMetaData) -> int:
 
 
 def _long_columns(metadata: pa.parquet.FileMetaData) -> set[str]:
-    """Columns of which a row group is so long that its texts may be too many for one dictionary."""
+    """Return the columns with row groups too large for one dictionary of texts."""
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     chunks = [group.column(j) for group in groups for j in range(group.num_columns)]
     return {chunk.path_in_schema for chunk in chunks if chunk.total_uncompressed_size > _MOST_BYTES}
 
 
 def _joined(batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> pa.Table:
-    # What pandas notes about an index is not to be trusted either.
+    # Metadata about a pandas index is untrusted input as well.
     return pa.Table.from_batches(batches, None if batches else schema).replace_schema_metadata(None)
 
 
 def _csv(path: Path, text: Sequence[str]) -> pa.Table:
-    # Key columns stay text as written: "7" and 7 are one answer, and 007 is not 7.
+    # Key columns are read as text: "7" and 7 are one answer, and 007 differs from 7.
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(text, pa.string()), null_values=[""], strings_can_be_null=True
     )
@@ -143,21 +147,27 @@ def _jsonl(path: Path) -> pa.Table:
             try:
                 row = json.loads(line, parse_constant=_no_number)
             except (ValueError, RecursionError) as error:
-                raise PoolError(f"{path}, line {number}: not JSON ({error}); each line must be one object") from error
+                raise PoolError(
+                    f"{path}, line {number}: not valid JSON ({error}). Write one JSON object per line."
+                ) from error
             if not isinstance(row, dict):
-                raise PoolError(f"{path}, line {number}: a {type(row).__name__}; each line must be one JSON object")
+                raise PoolError(
+                    f"{path}, line {number}: a {type(row).__name__}, not an object. Write one JSON object per line."
+                )
             if _is_deep(row):
-                raise PoolError(f"{path}, line {number}: nested more than {_DEEPEST} deep; tables hold plain values")
+                raise PoolError(
+                    f"{path}, line {number}: nested more than {_DEEPEST} levels deep. Store plain values only."
+                )
             rows.append(row)
-    return table_from_frame(pd.DataFrame(rows, dtype=object))  # else a missing value turns whole numbers into floats
+    return table_from_frame(pd.DataFrame(rows, dtype=object))  # dtype=object keeps integers beside missing values
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON; write null")
+    raise ValueError(f"{name} is not valid JSON, use null")
 
 
 def _is_deep(row: Any) -> bool:
-    """Whether values are nested so deep that a table of them would take much memory."""
+    """Return whether values are nested too deeply for a table of moderate size."""
     level: list[Any] = [row]
     for _ in range(_DEEPEST + 1):
         level = [v for o in level if isinstance(o, dict | list) for v in (o.values() if isinstance(o, dict) else o)]

@@ -1,4 +1,4 @@
-"""Long tables as blocks of rows that know where they stood."""
+"""Blocks of rows of long tables, with their position in the source files."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ __all__ = ["Origin", "RowBlock", "blocks_of", "read_files"]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the rows of a block stood."""
+    """Position of the rows of a block in its source file."""
 
-    file: str  # empty if there is only one
-    first: int  # row of the file, from 1
+    file: str  # empty if there is a single file
+    first: int  # 1-based row number in the file
     n_rows: int
-    chosen: NDArray[np.uint32] | None = None  # places from the first, if not all rows that follow
+    chosen: NDArray[np.uint32] | None = None  # offsets of the selected rows; None = consecutive rows
 
     def name(self, row: int) -> str:
-        """Say which row of which file it is, given its place in the block."""
+        """Return the row number and file of a row, given its position in the block."""
         place = row if self.chosen is None else int(self.chosen[row])
         return f"row {self.first + place}" + (f" of {self.file}" if self.file else "")
 
 
 @dataclass(frozen=True)
 class RowBlock:
-    """Some rows of a long table."""
+    """A block of rows of a long table."""
 
     table: pa.Table
     origin: Origin
 
     def choose(self, mask: NDArray[np.bool_]) -> RowBlock:
-        """Take the rows that a mask has; they know where they stood."""
+        """Select rows by a mask, keeping track of their origin."""
         chosen = np.nonzero(mask)[0].astype(np.uint32)
         origin = Origin(self.origin.file, self.origin.first, chosen.size, chosen)
         return RowBlock(self.table.filter(pa.array(mask)), origin)
 
 
 def read_files(paths: Sequence[Path], *, without: Sequence[str] = ()) -> Iterator[RowBlock]:
-    """Read files that are one table together, block by block."""
+    """Yield the blocks of files that together form one table."""
     for path in paths:
         yield from blocks_of(read_blocks(path, without=without), path.name if len(paths) > 1 else "")
 
 
 def blocks_of(tables: Iterable[pa.Table], file: str = "") -> Iterator[RowBlock]:
-    """Tables that follow one another, as blocks."""
+    """Yield the blocks of consecutive tables."""
     start = 1
     for table in tables:
         for piece in cut(table):
@@ -61,7 +61,7 @@ def blocks_of(tables: Iterable[pa.Table], file: str = "") -> Iterator[RowBlock]:
 
 
 def _without_views(table: pa.Table) -> pa.Table:
-    """Store views of text and bytes as such: Arrow cannot join views."""
+    """Cast views of text and bytes to plain types, because Arrow cannot join views."""
     for place, field in enumerate(table.schema):
         if pa.types.is_string_view(field.type) or pa.types.is_binary_view(field.type):
             table = table.set_column(place, field.name, large(table.column(place)))

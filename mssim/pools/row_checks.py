@@ -1,4 +1,4 @@
-"""Checks that look at one row of a long table alone; each reads a column and says in which row it is wrong."""
+"""Validation of single columns of a long table; errors name the first invalid row."""
 
 from __future__ import annotations
 
@@ -18,79 +18,89 @@ from mssim.pools.row_blocks import Origin
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
 REQUIRED = ("question_id", "model", "sample_index", "answer")
 PER_SAMPLE = (*NUMBERS, "text", "finish_reason")
-_VOTING = ("score", "confidence")  # numbers that can weigh a vote: every sample with an answer needs them
+_VOTING = ("score", "confidence")  # can weight a vote, so every sample with an answer needs them
 
-Name = Callable[[int], str]  # of a row, for messages
+Name = Callable[[int], str]  # description of a row, for messages
 
 
 def require_columns(names: Sequence[str]) -> None:
-    """Refuse a table that lacks a column which every pool needs."""
+    """Raise if a required column is missing."""
     if "text" in names and "answer" not in names:
-        raise PoolError("these samples are texts that were not graded yet; run `mssim grade POOL --rule RULE` first")
+        raise PoolError("answer: the samples have not been graded yet. Run `mssim grade POOL --rule RULE` first.")
     for name in REQUIRED:
         if name not in names:
-            raise PoolError(f"column {name!r} is missing; rename the column that holds it: {choose_from(name, names)}")
+            raise PoolError(
+                f"column {name!r} is missing. Rename the column that contains it: {choose_from(name, names)}"
+            )
     if "correct" not in names and "truth" not in names:
-        raise PoolError(f"columns 'correct' and 'truth' are both missing; one is needed, the table has {names}")
+        raise PoolError(
+            f"columns 'correct' and 'truth' are both missing, the table has {names}. Add or rename one of them."
+        )
 
 
 def question_ids_of(questions: pa.Table) -> list[str]:
-    """Ids that a table of questions lists, each once."""
+    """Return the ids of a table of questions; raise if they are missing or repeated."""
     if "question_id" not in questions.column_names:
-        raise PoolError("questions.parquet does not fit: it has no column question_id")
+        raise PoolError("questions.parquet: the column question_id is missing. Save the pool again.")
     names = [str(name) for name in questions["question_id"].to_pylist()]
     if len(set(names)) < len(names):
-        raise PoolError("questions.parquet does not fit: it repeats a question_id")
+        raise PoolError("questions.parquet: a question_id is repeated. Write one row per question.")
     return names
 
 
 def with_text_keys(table: pa.Table) -> pa.Table:
-    """Read bytes in the key columns as text, and refuse lists and the like."""
+    """Convert bytes in the key columns to text; raise for nested types."""
     for name in [name for name in KEYS if name in table.column_names]:
         kind = table.schema.field(name).type
         if pa.types.is_nested(kind):
-            raise PoolError(f"column {name!r} holds {kind}; write its values as text or numbers")
+            raise PoolError(f"column {name!r} has the nested type {kind}. Store its values as text or numbers.")
         if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             try:
                 table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
             except pa.ArrowInvalid as error:
-                raise PoolError(f"column {name!r} holds bytes that are not UTF-8 text ({error})") from error
+                raise PoolError(
+                    f"column {name!r} contains bytes that are not UTF-8 ({error}). Store its values as UTF-8 text."
+                ) from error
     return table
 
 
 def names_of(table: pa.Table, column: str, names: Names, origin: Origin) -> Codes:
-    """Codes of models or questions; none may be missing."""
+    """Return the codes of models or questions; raise if one is missing."""
     codes = names.codes(table[column])
     if codes.min() < 0:
-        raise PoolError(f"{origin.name(int(np.argmax(codes < 0)))}: {column} is empty; every sample needs one")
+        raise PoolError(
+            f"{origin.name(int(np.argmax(codes < 0)))}: {column} is empty. Fill in the value or drop the row."
+        )
     return codes
 
 
 def sample_indices(table: pa.Table, origin: Origin) -> Codes:
-    """Whole numbers from 0, of which huge ones (ids of samples) give no more than an order."""
+    """Return the non-negative sample indices; large values such as sample ids only define an order."""
     try:
         values = table["sample_index"]
         values = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
         index = values.cast(pa.int64())
     except pa.ArrowInvalid as error:
-        raise PoolError(f"sample_index must hold whole numbers from 0 ({error})") from error
+        raise PoolError(
+            f"sample_index: not an integer column ({error}). Number the samples of a question and model from 0."
+        ) from error
     numbers = index.fill_null(-1).to_numpy()
     if numbers.min() < 0:
         row = int(np.argmax(numbers < 0))
         raise PoolError(
-            f"{origin.name(row)}: sample_index is {table['sample_index'][row].as_py()}; "
-            "number the samples of a question and model from 0"
+            f"{origin.name(row)}: sample_index is {table['sample_index'][row].as_py()}. "
+            "Number the samples of a question and model from 0."
         )
     return narrow(numbers, int(numbers.max()))
 
 
 def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDArray[np.bool_]:
-    """Whether each row is right, from the column, else by comparing with truth; `texts` are those of the answers."""
+    """Return whether each row is correct, from `correct` or by comparing answers (`texts`) with `truth`."""
     if "correct" not in table.column_names:
         truth, truths = text_codes(table["truth"])
         if truth.min() < 0:
             row = int(np.argmax(truth < 0))
-            raise PoolError(f"{name(row)}: truth is empty and there is no column 'correct'; give one of them")
+            raise PoolError(f"{name(row)}: truth is empty and the table has no column 'correct'. Fill in the truth.")
         same = pa.compute.index_in(truths, value_set=texts).fill_null(-2).to_numpy(zero_copy_only=False)
         return np.asarray(answer == same[truth])
     codes, values = encode(table["correct"])
@@ -99,20 +109,22 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
     unclear = (read < 0) & ((answer >= 0) | (codes >= 0))
     if unclear.any():
         row = int(np.argmax(unclear))
-        raise PoolError(f"{name(row)}: correct is {table['correct'][row].as_py()!r}; give true or false")
+        raise PoolError(f"{name(row)}: correct is {table['correct'][row].as_py()!r}. Use true or false.")
     contradiction = (read == 1) & (answer < 0)
     if contradiction.any():
         row = int(np.argmax(contradiction))
-        raise PoolError(f"{name(row)} is correct but has no answer; give the answer or set correct to false")
+        raise PoolError(
+            f"{name(row)}: correct is true, but the answer is empty. Add the answer or set correct to false."
+        )
     return np.asarray(read == 1)
 
 
 def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArray[np.float64]:
-    """Finite numbers, NaN where none was recorded; what votes are weighed by is there for every answer."""
+    """Return a numeric column, NaN where missing; vote weights are required for every sample with an answer."""
     try:
         values = table[column].cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise PoolError(f"column {column!r} must hold numbers ({error})") from error
+        raise PoolError(f"column {column!r} is not numeric ({error}). Store numbers or rename the column.") from error
     empty = values.is_null().to_numpy()
     numbers = values.fill_null(np.nan).to_numpy()
     bad = ~np.isfinite(numbers) & ~empty
@@ -120,5 +132,5 @@ def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArr
         bad |= empty & (answer >= 0)
     if bad.any():
         row = int(np.argmax(bad))
-        raise PoolError(f"{name(row)}: {column} is {values[row].as_py()}; give a finite number or drop the column")
+        raise PoolError(f"{name(row)}: {column} is {values[row].as_py()}. Use a finite number or drop the column.")
     return np.asarray(numbers)

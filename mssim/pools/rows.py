@@ -1,7 +1,7 @@
-"""From blocks of a long table to arrays with an entry per row.
+"""Conversion of the blocks of a long table to arrays with one entry per row.
 
-A block is forgotten once its rows are checked and are a few small numbers each: codes of model, question and answer,
-the index of the sample, and whether it is right.
+Each block is validated and reduced to a few integers per row (codes of model, question and answer, sample index and
+correctness), then released.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["Rows", "gather"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all blocks, in the order in which they stand in the files."""
+    """The rows of all blocks, in the order of the files."""
 
     models: list[str]
     question_ids: list[str]
@@ -46,15 +46,15 @@ class Rows:
     model: Codes
     question: Codes
     index: Codes
-    answer: Codes  # -1 = none
+    answer: Codes  # -1 = no answer
     right: NDArray[np.bool_]
-    numbers: dict[str, list[NDArray[np.float64]]]  # per block
+    numbers: dict[str, list[NDArray[np.float64]]]  # one array per block
     questions: pa.Table  # columns that describe questions
     extra: pa.Table
     origins: list[Origin]
 
     def name(self, row: int) -> str:
-        """Say which row of which file it is, and whose sample."""
+        """Return row number, file, question, model and sample index of a row."""
         starts = np.cumsum([0, *(origin.n_rows for origin in self.origins)])
         block = bisect_right(starts.tolist(), row) - 1
         where = self.origins[block].name(row - int(starts[block]))
@@ -66,16 +66,22 @@ def _named(where: str, question: str, model: str, index: int) -> str:
 
 
 def gather(blocks: Iterable[RowBlock], where: Where | None, questions: pa.Table | None) -> Rows:
-    """Take the rows of all blocks that fulfil the conditions, and check each.
+    """Collect and validate the rows of all blocks that satisfy the conditions.
 
     Parameters
     ----------
     blocks : iterable of RowBlock
-    where : optional
+        Blocks of a long table.
+    where : mapping or sequence of (column, operator, value), optional
         Conditions on rows.
     questions : pyarrow.Table, optional
-        One row per question, in the order of the pool; without it, columns that are constant within every question
-        describe them.
+        Table with one row per question, in the order of the pool. By default, the columns that are constant within
+        every question describe the questions.
+
+    Returns
+    -------
+    Rows
+        The validated rows.
     """
     gathering = _Gathering(questions)
     conditions = Conditions(where)
@@ -89,7 +95,7 @@ def gather(blocks: Iterable[RowBlock], where: Where | None, questions: pa.Table 
 
 
 class _Gathering:
-    """What is known after some blocks."""
+    """Accumulator of the rows of blocks."""
 
     def __init__(self, questions: pa.Table | None) -> None:
         known = None if questions is None else question_ids_of(questions)
@@ -103,7 +109,7 @@ class _Gathering:
         self.first_file = ""
 
     def require_columns(self, block: RowBlock) -> None:
-        """Refuse a block without the columns that a pool needs, or with others than the first."""
+        """Raise if a block lacks required columns, or has other columns than the first block."""
         names = block.table.column_names
         if self.names is None:
             require_columns(names)
@@ -112,10 +118,12 @@ class _Gathering:
             having, lacking = self.first_file, block.origin.file
             if one in names:
                 having, lacking = lacking, having
-            raise PoolError(f"{having} has a column {one!r} and {lacking} has none; give all files the same columns")
+            raise PoolError(
+                f"column {one!r}: present in {having} but missing in {lacking}. Write the same columns to all files."
+            )
 
     def add(self, block: RowBlock) -> None:
-        """Check the rows of a block and keep what a pool needs of them."""
+        """Validate the rows of a block and store their codes and values."""
         table = with_text_keys(block.table)
         model = names_of(table, "model", self.models, block.origin)
         question = names_of(table, "question_id", self.questions, block.origin)
@@ -141,13 +149,15 @@ class _Gathering:
     def _require_known(self) -> None:
         if self.known is not None and len(self.questions) > len(self.known):
             unknown = self.questions.to_list()[len(self.known)]
-            raise PoolError(f"questions.parquet does not fit: question {unknown!r} of samples.parquet is not in it")
+            raise PoolError(
+                f"questions.parquet: question {unknown!r} of samples.parquet is missing. Save the pool again."
+            )
 
     def rows(self) -> Rows:
-        """Put the blocks together."""
+        """Concatenate the blocks."""
         if not self.origins:
             raise PoolError(
-                "the pool is empty: no row is there, or none fulfils the conditions; give one row per sample"
+                "the pool is empty: the table has no rows, or none satisfy the conditions. Check the table and where."
             )
         questions, extra = self.columns.split()
         answer, answers = self.answers.joined(self.parts.pop("answer"))

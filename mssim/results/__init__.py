@@ -1,1 +1,1 @@
-"""Results: evaluations, comparisons of strategies, and intervals over questions."""
+"""Results of evaluations, comparisons of strategies and confidence intervals over questions."""

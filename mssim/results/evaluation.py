@@ -1,4 +1,4 @@
-"""Results: per-question expectations of every strategy and budget, and the tables one makes of them."""
+"""Results of an evaluation: expectations per strategy, budget and question, and summary tables."""
 
 from __future__ import annotations
 
@@ -30,20 +30,38 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What `evaluate` found: the expectation over draws, per strategy, budget and question.
+    """Result of `evaluate`: expectations over draws per strategy, budget and question.
 
     Attributes
     ----------
     strategies : tuple of str
+        Names of the strategies.
     budgets : ndarray of int64, shape (n_budgets,)
+        Samples allowed per question.
     questions : DataFrame, one row per question
-    accuracy, samples_used, agreed, cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
-        Chance of a right answer; expected samples; chance that a stage or window agreed, or that a rule stopped the
-        sampling; expected cost in the unit of the recorded costs or prices, NaN where neither is known.
+        The questions of the pool.
+    accuracy : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Probability of a correct answer.
+    samples_used : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Expected number of samples.
+    agreed : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Probability that a stage or window reached agreement or that a stopping rule ended the sampling.
+    cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Expected cost in the unit of the recorded costs or prices; NaN if neither is known.
     n_replays : ndarray of int64, shape (n_strategies, n_budgets)
-        Replays behind the accuracy; 0 where it is exact.
+        Number of replays behind the accuracy; 0 if it is exact.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
+
+    Examples
+    --------
+    >>> from mssim import evaluate, load_pool
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> evaluation = evaluate(pool, "sc:tf-plus", [1, 4])
+    >>> evaluation
+    Evaluation(1 strategies, 2 budgets, 300 questions)
+    >>> evaluation.accuracy.shape
+    (1, 2, 300)
     """
 
     strategies: tuple[str, ...]
@@ -57,22 +75,23 @@ class Evaluation:
     provenance: Mapping[str, Any]
 
     def to_frame(self, *, confidence_level: float = 0.95, clusters: str | None = None) -> pd.DataFrame:
-        """One row per strategy and budget.
+        """Return the means over questions of every strategy and budget.
 
         Parameters
         ----------
         confidence_level : float, default 0.95
+            Level of the confidence intervals, between 0 and 1.
         clusters : str, optional
-            Column of the questions whose equal values mark questions that depend on each other; default: the column
-            `cluster` if there is one. ``"question_id"`` treats all questions as independent.
+            Question column whose equal values mark dependent questions. The default is the column `cluster`, if
+            present. ``"question_id"`` treats all questions as independent.
 
         Returns
         -------
-        DataFrame
-            strategy, budget (samples allowed per question); accuracy, low, high (mean over questions and its
-            confidence interval); replay_sd (standard deviation of one run's accuracy on these questions); mc_error
-            (Monte Carlo error of accuracy, 0 where exact), both NaN after a single replay; samples_used, agreed and
-            cost (mean per question); method (of accuracy: exact or monte_carlo); n_questions.
+        DataFrame, one row per strategy and budget
+            Columns: strategy; budget (samples allowed per question); accuracy, low, high (mean over questions and its
+            confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
+            mc_error (Monte Carlo error of accuracy, 0 if exact; NaN, like replay_sd, after a single replay);
+            samples_used, agreed, cost (means over questions); method (exact or monte_carlo); n_questions.
         """
         labels = self.cluster_labels(clusters)
         low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
@@ -95,22 +114,26 @@ class Evaluation:
         return pd.DataFrame(columns)
 
     def _run_scatter(self) -> tuple[Floats, Floats]:
-        """Standard deviation of one run's accuracy, and of the mean over replays.
+        """Return the standard deviations of the accuracy of a single run and of the mean over replays.
 
-        Questions are drawn independently and each outcome is right or wrong, so the variance of a run's accuracy is
-        sum p (1 - p) / Q^2; R / (R - 1) undoes that p is itself a mean over R replays.
+        Draws of questions are independent and outcomes are binary, so the variance of the accuracy of a run is
+        sum p (1 - p) / Q^2. The factor R / (R - 1) corrects for estimating p from R replays.
         """
         exact, replays = self.n_replays == 0, np.maximum(self.n_replays, 1)
-        # A single replay does not tell how far replays scatter.
+        # A single replay does not determine the variance between replays.
         correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
         variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
         replay_sd = np.sqrt(correction * variance)
         return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
 
     def per_question(self) -> pd.DataFrame:
-        """One row per strategy, budget and question: accuracy, samples_used, agreed, cost, with the questions' columns.
+        """Return the expectations of every strategy, budget and question.
 
-        A column of the questions that has one of these names is called question_accuracy and so on.
+        Returns
+        -------
+        DataFrame, one row per strategy, budget and question
+            Columns: strategy, budget, question_id, accuracy, samples_used, agreed, cost and the other columns of
+            `questions`. Question columns with a conflicting name receive the prefix ``question_``.
         """
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         frame = pd.DataFrame(
@@ -139,27 +162,29 @@ class Evaluation:
         n_resamples: int = 9999,
         seed: int = 0,
     ) -> Comparison:
-        """Compare two strategies question by question; they were given the same draws.
+        """Compare two strategies question by question; both used the same draws.
 
         Parameters
         ----------
         a, b : str
-            Names as in `strategies`.
+            Names of the strategies, as in `strategies`.
         budget : int or (int, int)
-            Budget of both, or of a and of b.
+            Budget of both strategies, or the budgets of a and b.
         confidence_level, clusters
             As in `to_frame`.
         n_resamples : int, default 9999
-            Sign patterns of the permutation test.
+            Number of random sign patterns of the permutation test.
         seed : int, default 0
+            Seed of the permutation test.
 
         Returns
         -------
         Comparison
+            Difference of the accuracies with interval and p-value, and numbers of wins, ties and losses.
         """
         budgets = budget if isinstance(budget, tuple) else (budget, budget)
         if len(budgets) != 2:
-            raise BudgetError(f"budget={budget!r}; give one for both strategies, or a pair")
+            raise BudgetError(f"budget: {budget!r} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
         budget_a, budget_b = budgets
         n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
         seed = whole_number("seed", seed, 0, 2**64 - 1)
@@ -197,11 +222,11 @@ class Evaluation:
         return self.strategies.index(strategy), int(at[0])
 
     def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
-        """Label of each question's cluster, read off a column as in `to_frame`; None where each is its own."""
+        """Return the cluster label of each question as in `to_frame`, or None if all are independent."""
         return cluster_labels(self.questions, column)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write per-question results and provenance to one Parquet file; it appears whole or not at all."""
+        """Write the per-question results and provenance atomically to a Parquet file."""
         header = {
             "schema": SCHEMA,
             "strategies": list(self.strategies),
@@ -215,15 +240,20 @@ class Evaluation:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Evaluation:
-        """Read what `save` wrote."""
+        """Load an evaluation written by `save`."""
         try:
             table = pa.parquet.read_table(path, page_checksum_verification=True)
             header = json.loads((table.schema.metadata or {})[b"mssim"])
             if header["schema"] == SCHEMA:
                 return cls._from_table(table, header)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-            raise MssimError(f"{path}: not a result that mssim saved, or damaged ({error!r:.200})") from error
-        raise MssimError(f"{path}: schema version {header['schema']}; this mssim reads version {SCHEMA}")
+            raise MssimError(
+                f"{path}: not a results file of mssim, or damaged ({error!r:.200}). Use a file written by "
+                "Evaluation.save or `mssim evaluate --out`."
+            ) from error
+        raise MssimError(
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}; evaluate again."
+        )
 
     @classmethod
     def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:

@@ -1,7 +1,7 @@
-"""Uncertainty over questions: standard errors, intervals and tests that know about clusters.
+"""Cluster-robust standard errors, confidence intervals and tests over questions.
 
-The questions of a benchmark are a sample of the questions one could ask; these functions say how far a mean over them
-would move with another such sample (Miller 2024, arXiv 2411.00640). Monte Carlo error is a separate matter.
+The questions of a benchmark are a sample of a larger population. These functions quantify the uncertainty of means over
+questions that is due to this sampling (Miller 2024, arXiv 2411.00640). Monte Carlo error is reported separately.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["cluster_labels", "mean_interval", "sign_flip_p_value", "standard_error"]
 
 Floats = NDArray[np.float64]
-_FEW = 10  # expected right or wrong answers below which a mean is not nearly normal
+_FEW = 10  # expected correct or wrong answers below which the normal approximation is poor
 
 
 def standard_error(values: ArrayLike, clusters: ArrayLike | None = None) -> Floats:
-    """Standard error of the mean over the last axis; questions of one cluster may depend on each other.
+    """Cluster-robust standard error of the mean over the last axis.
 
     Parameters
     ----------
     values : array_like, shape (..., n_questions)
+        One number per question.
     clusters : array_like, shape (n_questions,), optional
-        Label of each question's cluster; default: every question its own.
+        Cluster label of each question. By default all questions are independent.
 
     Returns
     -------
     ndarray, shape (...)
-        NaN with fewer than two clusters.
+        Standard error; NaN with fewer than two clusters.
 
     Notes
     -----
-    sqrt(C / (C - 1) sum over clusters of (sum of deviations)^2) / Q; with clusters of one question each this is the
-    standard deviation over the square root of Q.
+    The standard error is sqrt(C / (C - 1) sum_c (sum of deviations in cluster c)^2) / Q for C clusters and Q questions.
+    For clusters of one question it equals the standard deviation divided by sqrt(Q).
 
     Examples
     --------
@@ -70,23 +71,25 @@ def mean_interval(
     Parameters
     ----------
     values : array_like, shape (..., n_questions)
-        One number per question: the expected accuracy, or a difference of two.
+        One number per question: an accuracy, or a difference of two.
     confidence_level : float, default 0.95
+        Level of the interval, between 0 and 1.
     clusters : array_like, shape (n_questions,), optional
-        Label of each question's cluster.
+        Cluster label of each question. By default all questions are independent.
     bounded : bool, default True
-        Whether the values are shares from 0 to 1.
+        Whether the values are proportions from 0 to 1.
 
     Returns
     -------
     low, high : ndarray, shape (...)
+        Limits of the interval.
 
     Notes
     -----
-    Student's t with C - 1 degrees of freedom for C clusters. For shares this fails when all outcomes are 0 or 1 and
-    few, or when the mean is so near 0 or 1 that fewer than ten right or wrong answers are expected; there it is
-    Wilson's interval with the same quantile and the number of independent questions that would have the same standard
-    error, mean (1 - mean) / se^2; C where all outcomes are right or all are wrong.
+    The interval uses Student's t with C - 1 degrees of freedom for C clusters. For proportions this is inaccurate if
+    all outcomes are 0 or 1, or if fewer than ten correct or wrong answers are expected. In these cases the function
+    returns Wilson's interval with the same quantile. Its sample size is the number of independent questions with the
+    same standard error, mean (1 - mean) / se^2, or C if all outcomes are equal.
 
     Examples
     --------
@@ -115,7 +118,7 @@ def mean_interval(
 
 def _wilson(mean: Floats, error: Floats, n_clusters: int, quantile: float) -> tuple[Floats, Floats]:
     spread = mean * (1 - mean)
-    # One over the number of independent questions; a standard error needs two clusters and two different outcomes.
+    # The inverse number of independent questions. Without two clusters and two outcomes there is no standard error.
     known = (error > 0) | ((error == 0) & (spread > 0))
     inverse = np.where(known, error**2 / np.where(spread > 0, spread, 1), 1 / n_clusters)
     shrink = 1 + quantile**2 * inverse
@@ -127,21 +130,27 @@ def _wilson(mean: Floats, error: Floats, n_clusters: int, quantile: float) -> tu
 def sign_flip_p_value(
     differences: ArrayLike, *, clusters: ArrayLike | None = None, n_resamples: int = 9999, seed: int = 0
 ) -> float:
-    """Two-sided p-value of a mean difference of zero: signs of whole clusters are flipped at random.
+    """Two-sided p-value of a sign-flip permutation test for a mean difference of zero.
+
+    The test flips the signs of whole clusters.
 
     Parameters
     ----------
     differences : array_like, shape (n_questions,)
+        One difference per question.
     clusters : array_like, shape (n_questions,), optional
+        Cluster label of each question. By default all questions are independent.
     n_resamples : int, default 9999
-        With few clusters all sign patterns are tried instead.
+        Number of random sign patterns. With few clusters, all sign patterns are enumerated instead.
     seed : int, default 0
+        Seed of the sign patterns.
 
     Returns
     -------
     float
-        Twice that of the smaller tail, so at least 2 / (n_resamples + 1): the observed signs count as one of the
-        patterns (Phipson & Smyth 2010, doi:10.2202/1544-6115.1585). 1 where there is a single cluster.
+        Twice the smaller one-sided p-value, and 1 for a single cluster. The observed signs count as one of the
+        patterns, so the p-value is at least 2 / (n_resamples + 1) (Phipson & Smyth 2010,
+        doi:10.2202/1544-6115.1585).
 
     Examples
     --------
@@ -151,7 +160,7 @@ def sign_flip_p_value(
     sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
     if sums.size == 1 or not np.any(sums):
         return 1.0
-    from scipy import stats  # takes a second, which an evaluation need not wait for
+    from scipy import stats  # imported here because the import takes a second
 
     result = stats.permutation_test(
         (sums, np.zeros_like(sums)),
@@ -166,18 +175,25 @@ def sign_flip_p_value(
 
 
 def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArray[Any] | None:
-    """Label of each question's cluster, read off a column; None where every question is its own.
+    """Return the cluster label of each question, or None if all questions are independent.
 
     Parameters
     ----------
     questions : DataFrame, one row per question
+        Questions with a column `question_id`.
     column : str, optional
-        Default: `cluster` if there is such a column. ``"question_id"`` treats all questions as independent.
+        Column with the labels. The default is `cluster`, if present. ``"question_id"`` treats all questions as
+        independent.
+
+    Returns
+    -------
+    ndarray of str, shape (n_questions,), or None
+        The labels.
 
     Raises
     ------
     MssimError
-        If there is no such column, or a question has no value in it.
+        If the column does not exist or has missing values.
     """
     if column is None:
         column = "cluster" if "cluster" in questions.columns else "question_id"
@@ -186,7 +202,7 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
     labels = questions[column]
     if labels.isna().any():
         question = questions["question_id"][int(labels.isna().argmax())]
-        raise MssimError(f"clusters: question {question!r} has no {column!r}; every question needs one")
+        raise MssimError(f"clusters: question {question!r} has no value in column {column!r}. Fill in a label.")
     return None if column == "question_id" else labels.astype(str).to_numpy()
 
 

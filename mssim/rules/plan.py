@@ -36,6 +36,12 @@ class Plan(NamedTuple):
         """Whether a model has several turns."""
         return len(set(self.models)) < len(self.models)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Recorded numbers that vote and stop rule read, each as often as it is read."""
+        of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
+        return (*of_vote, *(self.stop.columns if self.stop else ()))
+
     def at(self, budgets: Sequence[int] | Ints) -> Plan:
         """Return the plan at some of its budgets, given by their numbers."""
         return self._replace(sizes=self.sizes[:, budgets], need=self.need[:, budgets])

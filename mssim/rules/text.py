@@ -1,46 +1,43 @@
-"""Strategies in one line of text: kind:model+model,option=value,...
+"""Rules as text: kind:model+model,option=value,...
 
-Everything is read off the fields of the strategy classes, so that a new strategy has its text at once.
+All is read off the fields of the strategy classes and off the registries of stop rules and votes, so that a new rule
+has its text at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, Field, fields, replace
 from typing import Any
 
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
-from mssim.rules.stops import parse_stop
+from mssim.rules.registry import STOPS, VOTES
+from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
+from mssim.rules.votes.base import NamedVote
 
-__all__ = ["VOTE_NAMES", "describe", "options_of", "read_options", "split", "write"]
+__all__ = ["describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
-# Every named vote with what it takes besides prior, ties, within and combine, and an example of what it cannot do
-# without.
-_VOTES: dict[str, tuple[Callable[..., Vote], tuple[str, ...], dict[str, Any]]] = {
-    "plurality": (Vote.plurality, (), {}),
-    "entropy": (Vote.entropy, ("normaliser",), {}),
-    "confidence": (Vote.confidence, ("temperature", "column"), {}),
-    "score_sum": (Vote.score_sum, ("column",), {}),
-    "best_of_n": (Vote.best_of_n, ("column",), {}),
-    "max_consistency": (Vote.max_consistency, (), {}),
-    "shortest": (Vote.shortest, ("m", "column"), {"m": 3}),
-    "majority_of_bests": (Vote.majority_of_bests, ("m", "column"), {"m": 4}),
-}
-VOTE_NAMES = tuple(_VOTES)
 _VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties")
 
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _numbers(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    return lambda text: tuple(kind(part) for part in text.split("/"))
+
+
+# How an option is read by the type of its field, and an example of it.
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
-    "agreement": (float, "agreement=0.8"),
-    "temperature": (float, "temperature=0.5"),
-    "m": (int, "m=3"),
-    "cap": (int, "cap=40"),
-    "sizes": (lambda text: tuple(int(part) for part in text.split("/")), "sizes=6/6/4"),
-    "shares": (lambda text: tuple(float(part) for part in text.split("/")), "shares=2/1"),
-    "prior": (lambda text: tuple(float(part) for part in text.split("/")), "prior=2/1"),
-    "strict": (lambda text: {"true": True, "false": False}[text.lower()], "strict=true"),
-    "test_last": (lambda text: {"true": True, "false": False}[text.lower()], "test_last=false"),
+    "float": (float, "0.8"),
+    "int": (int, "3"),
+    "bool": (_truth, "true"),
+    "str": (str, ""),
+    "Sequence[int]": (_numbers(int), "6/6/4"),
+    "Sequence[float]": (_numbers(float), "2/1"),
 }
 
 
@@ -48,7 +45,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
 
 
 def write(kind: str, strategy: Any) -> str:
-    """Write a strategy as text; what is not said is the default."""
+    """Write a strategy as text; options at their defaults are left out."""
     written = [f"{name}={value}" for name, value in _written(strategy).items()]
     return ",".join([f"{kind}:{'+'.join(strategy.models)}", *written])
 
@@ -61,23 +58,23 @@ def describe(kind: str, strategy: Any) -> dict[str, Any]:
 def _written(strategy: Any) -> dict[str, str]:
     """The options that are not at their default, as text."""
     options: dict[str, tuple[Any, Any]] = {}
-    for name, default in _options(type(strategy)).items():
-        value = getattr(strategy, name)
+    for name, field in _options(type(strategy)).items():
+        value, default = getattr(strategy, name), _default(field)
         options |= _written_vote(value, default) if name == "vote" else {name: (value, default)}
     return {name: _write(value) for name, (value, default) in options.items() if value != default}
 
 
-def _options(cls: type) -> dict[str, Any]:
-    """The options of a strategy with their defaults."""
-    return {
-        f.name: f.default if f.default_factory is MISSING else f.default_factory()
-        for f in fields(cls)
-        if f.name not in ("model", "models")
-    }
+def _options(cls: type) -> dict[str, Field[Any]]:
+    """The fields of a strategy that are options."""
+    return {f.name: f for f in fields(cls) if f.name not in ("model", "models")}
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def options_of(cls: type) -> list[str]:
-    """Names of the options that the text of a strategy may have."""
+    """Return the names of the options that the text of a strategy may have."""
     return [name for field in _options(cls) for name in (_VOTE_OPTIONS if field == "vote" else (field,))]
 
 
@@ -95,7 +92,7 @@ def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
         name, named = f"own:{getattr(vote.function, '__name__', 'function')}", Vote()
     else:
         name = _name(vote)
-        named = _VOTES[name][0](**_VOTES[name][2])
+        named = _make(VOTES[name], dict(VOTES[name].example))
     return {
         "vote": (name, _name(default)),
         **{
@@ -108,30 +105,24 @@ def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
 
 
 def _name(vote: Vote) -> str:
-    match vote.ballots, vote.combine:
-        case "one", "sum":
-            return "entropy" if vote.within == "entropy" else "plurality"
-        case "one", _:
-            return "max_consistency"
-        case "number", combine:
-            return "score_sum" if combine == "sum" else "best_of_n"
-        case "exp", _:
-            return "confidence"
-        case "shortest", _:
-            return "shortest"
-    return "majority_of_bests"
+    return next(name for name, named in VOTES.items() if named.matches(vote))
+
+
+def _make(named: NamedVote, options: Mapping[str, Any]) -> Vote:
+    made: Vote = getattr(Vote, named.make)(**options)
+    return made
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
 def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any]]:
-    """Take text or a mapping apart: kind, models, options."""
+    """Split text or a mapping into kind, models and options."""
     if isinstance(given, Mapping):
         options = dict(given)
         models = options.pop("models", [])
         if not isinstance(models, str | list | tuple) or not all(isinstance(name, str) for name in models):
-            raise StrategyError(f"strategy {given!r}: models={models!r}; give a list of names")
+            raise StrategyError(f"strategy {given!r}: models={models!r} is not a list of names")
         return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
     if not isinstance(given, str) or ":" not in given:
         raise StrategyError(f"strategy {given!r}: write kind:model+model,option=value, e.g. 'sc:gpt-4'")
@@ -141,61 +132,86 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
     for part in parts:
         name, equals, value = part.partition("=")
         if not equals:
-            raise StrategyError(f"strategy {given!r}: option {part!r}; write option=value")
+            raise StrategyError(f"strategy {given!r}: option {part!r} has no value. Write option=value.")
         if name.strip() in options:
-            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} is there twice; give it once")
+            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} appears twice")
         options[name.strip()] = value.strip()
     return kind.strip(), [name.strip() for name in names.split("+")], options
 
 
 def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the arguments of a strategy class of its options as text."""
-    allowed = options_of(cls)
+    """Read the arguments of a strategy class from its options as text."""
+    known, allowed = _options(cls), options_of(cls)
+    of_vote = {f.name: f for f in fields(Vote)}
     for name in given:
         if name not in allowed:
             raise StrategyError(f"unknown option {name!r}; {choose_from(name, allowed)}")
-    options = {name: _read(name, value) for name, value in given.items()}
-    default = _options(cls).get("vote")
-    if default is not None:
-        of_vote = {name: options.pop(name) for name in _VOTE_OPTIONS if name in options and name not in _options(cls)}
-        vote = _vote(options.pop("vote", _name(default)), of_vote)
-        options["vote"] = vote
+    options = {name: _read(name, (known | {"vote": None} if name in known else of_vote).get(name), value)
+               for name, value in given.items()}  # fmt: skip
+    if "vote" in known:
+        parts = {name: options.pop(name) for name in _VOTE_OPTIONS if name in options and name not in known}
+        options["vote"] = _vote(options.pop("vote", _name(_default(known["vote"]))), parts)
     return options
 
 
-def _read(name: str, value: Any) -> Any:
+def _read(name: str, field: Field[Any] | None, value: Any) -> Any:
     """Read the value of an option that may be text."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
-    if name == "stop":
+    kind = "str" if field is None else str(field.type).removesuffix(" | None")
+    if kind == "Stop":
         return parse_stop(value)
-    read, example = _READ.get(name, (str, ""))
+    read, example = _READ["Sequence[float]" if name == "prior" else kind]
     try:
         return read(value)
     except (ValueError, KeyError):
-        raise StrategyError(f"{name}={value!r} cannot be read; e.g. {example}") from None
+        raise StrategyError(f"{name}={value!r} cannot be read. Example: {name}={example}.") from None
 
 
 def _vote(name: Any, options: dict[str, Any]) -> Vote:
     if isinstance(name, Vote):
         if options:
-            raise StrategyError(f"vote={name!r} says everything about the vote; leave {', '.join(options)} out")
+            raise StrategyError(f"vote={name!r} is complete; leave out {', '.join(options)}")
         return name
     if isinstance(name, str) and name.startswith("own:"):
-        raise StrategyError(
-            f"vote={name!r}: a vote of your own is a Python function; give Vote.own(function) in Python"
-        )
-    if name not in _VOTES:
-        raise StrategyError(f"vote={name!r}; {choose_from(str(name), _VOTES)}")
-    make, own, example = _VOTES[name]
+        raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
+    if name not in VOTES:
+        raise StrategyError(f"vote={name!r}; {choose_from(str(name), VOTES)}")
+    named = VOTES[name]
     overrides: dict[str, Any] = {option: options.pop(option) for option in ("within", "combine") if option in options}
+    with_entropy = ("normaliser",) if overrides.get("within") == "entropy" else ()
     for option in options:
-        if option not in (*own, "prior", "ties", *(("normaliser",) if overrides.get("within") == "entropy" else ())):
-            owners = " or ".join(f"vote={other}" for other, (_, takes, _) in _VOTES.items() if option in takes)
-            raise StrategyError(f"{option} belongs to {owners}; leave it out or ask for that vote")
-    for option, value in example.items():
+        if option not in (*named.options, "prior", "ties", *with_entropy):
+            owners = " or ".join(f"vote={other}" for other, vote in VOTES.items() if option in vote.options)
+            raise StrategyError(f"{option} is an option of {owners}, not of vote={name}")
+    for option, value in named.example.items():
         if option not in options:
-            raise StrategyError(f"vote={name} needs {option}; e.g. vote={name},{option}={value}")
-    if "normaliser" not in own and "normaliser" in options:
+            raise StrategyError(f"vote={name} needs {option}, e.g. vote={name},{option}={value}")
+    if "normaliser" not in named.options and "normaliser" in options:
         overrides["normaliser"] = options.pop("normaliser")
-    return replace(make(**options), **overrides)
+    return replace(_make(named, options), **overrides)
+
+
+def parse_stop(given: str) -> Stop:
+    """Read a stop rule from text: its name and the values of its fields, name:value/value.
+
+    Examples
+    --------
+    >>> parse_stop("majority:0.9/4")
+    MajorityStop(share=0.9, min_samples=4)
+    """
+    name, _, rest = (part.strip() for part in given.partition(":"))
+    if name not in STOPS:
+        raise StrategyError(f"stop={given!r}: rule {name!r}; {choose_from(name, STOPS)}, e.g. stop=beta:0.95")
+    cls: Any = STOPS[name]
+    options = fields(cls)
+    texts = rest.split("/") if rest else []
+    try:
+        values = [_READ[str(f.type)][0](text) for f, text in zip(options, texts, strict=False)]
+        if len(texts) > len(options) or any(_default(f) is MISSING for f in options[len(texts) :]):
+            raise ValueError
+    except ValueError:
+        example = "/".join(_READ[str(f.type)][1] if f.default is MISSING else str(f.default) for f in options)
+        raise StrategyError(f"stop={given!r} cannot be read. Example: stop={name}:{example}.") from None
+    made: Stop = cls(*values)
+    return made

@@ -14,8 +14,8 @@ from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.errors import StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
+from mssim.rules.base import Strategy
 from mssim.rules.plan import Plan
-from mssim.rules.strategies import Strategy
 from mssim.simulate.model import MOST_DRAWS, AnswerModel
 
 __all__ = ["expected"]

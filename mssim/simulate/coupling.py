@@ -11,7 +11,7 @@ from scipy import optimize
 
 from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError
-from mssim.rules.strategies import Strategy
+from mssim.rules.base import Strategy
 from mssim.simulate._expected import expected
 from mssim.simulate.model import AnswerModel
 

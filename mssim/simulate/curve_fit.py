@@ -13,7 +13,7 @@ from scipy import optimize, special
 
 from mssim._validation import choose_from, is_number, whole_number
 from mssim.errors import MssimError
-from mssim.rules.stops import check_threshold
+from mssim.rules.agreement import check_threshold
 from mssim.simulate import one_model as alone
 from mssim.simulate.model import MOST_DRAWS, AnswerModel
 from mssim.simulate.one_model import Law

@@ -18,7 +18,7 @@ from mssim._files import whole_file
 from mssim._validation import choose_from, is_number, whole_number
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
-from mssim.rules.stops import check_threshold
+from mssim.rules.agreement import check_threshold
 from mssim.simulate import one_model as curves
 from mssim.simulate.drawing import draw_pool, questions_at
 from mssim.simulate.one_model import Law

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mssim.kernels import stick_breaking as partitions
-from mssim.rules.stops import votes_to_agree
+from mssim.rules.agreement import votes_to_agree
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

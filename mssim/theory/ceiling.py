@@ -1,4 +1,4 @@
-"""The ceiling (T7): on how many questions any rule that returns a drawn answer can be right."""
+"""Ceiling (T7): upper bound on the accuracy of strategies that return a drawn answer."""
 
 from __future__ import annotations
 
@@ -21,10 +21,20 @@ __all__ = ["Ceiling", "ceiling"]
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The share of questions on which no model ever gave the right answer, and what that leaves.
+    """Upper bound on accuracy: the share of questions with at least one correct sample.
 
-    failed is that share, with its interval failed_low to failed_high; ceiling = 1 - failed, low to high. n_failed of
-    n_questions questions failed; n_independent is the number of independent questions that would be as informative.
+    Attributes
+    ----------
+    models : tuple of str
+        Models whose samples count.
+    ceiling, low, high : float
+        Share of questions with a correct sample, and its confidence interval.
+    failed, failed_low, failed_high : float
+        1 - ceiling, and its confidence interval.
+    n_failed, n_questions : int
+        Number of questions without a correct sample, and number of all questions.
+    n_independent : float
+        Effective number of independent questions.
     """
 
     models: tuple[str, ...]
@@ -39,44 +49,46 @@ class Ceiling:
     n_independent: float
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row with the fields as columns, the models joined by "+"."""
+        """Return a frame with one row and the attributes as columns; models are joined by "+"."""
         return pd.DataFrame([{**asdict(self), "models": "+".join(self.models)}])
 
 
 def ceiling(
     pool: Pool, models: Sequence[str] | None = None, *, confidence_level: float = 0.95, clusters: str | None = None
 ) -> Ceiling:
-    """Bound the accuracy of every policy that returns one of the drawn answers.
+    """Bound the accuracy of every strategy that returns one of the drawn answers.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     models : sequence of str, optional
-        Default: all.
+        Models whose samples count. By default all.
     confidence_level : float, default 0.95
+        Level of the intervals, between 0 and 1.
     clusters : str, optional
         As in `Evaluation.to_frame`.
 
     Returns
     -------
     Ceiling
+        The bound with its interval.
 
     Raises
     ------
     PoolError
-        If a model has no sample of a question.
+        If a model has no samples of a question.
 
     Notes
     -----
-    Such a policy is right on at most 1 - beta of the questions, beta the share on which no draw of any model is right.
-    Samples are finite: more of them would find right answers to some of these questions, so beta errs on the high side
-    as an estimate for the models, and is exact as a bound on what can be replayed from this pool.
+    Such a strategy is right on at most 1 - beta of the questions, where beta is the share of questions without a
+    correct sample. The bound is exact for replays of this pool. As an estimate for the models, beta is biased upwards,
+    because more samples would contain correct answers to some of these questions.
 
-    The interval is that of Clopper & Pearson (1934), which needs independent questions. With clusters it is that of
-    Korn & Graubard (1998, Survey Methodology 24, 193-201): the same formula with the number of independent questions
-    that would have the same standard error, beta (1 - beta) / se^2 (the number of clusters where beta is 0 or 1), times
-    the squared ratio of the t quantiles with Q - 1 and C - 1 degrees of freedom; at most Q. A single cluster says
-    nothing: 0 to 1.
+    For independent questions the interval is that of Clopper & Pearson (1934). With clusters it is that of Korn &
+    Graubard (1998, Survey Methodology 24, 193-201). It uses the same formula with the effective number of questions
+    beta (1 - beta) / se^2 (the number of clusters if beta is 0 or 1), times the squared ratio of the t quantiles with
+    Q - 1 and C - 1 degrees of freedom, at most Q. For a single cluster the interval is [0, 1].
 
     Examples
     --------
@@ -99,7 +111,7 @@ def ceiling(
 
 
 def _independent(failed: NDArray[np.bool_], labels: NDArray[Any] | None, confidence_level: float) -> float:
-    """How many independent questions are as informative as these, 0 if nothing can be said."""
+    """Return the effective number of independent questions; 0 for a single cluster."""
     if labels is None:
         return float(failed.size)
     n_clusters = np.unique(labels).size
@@ -112,7 +124,7 @@ def _independent(failed: NDArray[np.bool_], labels: NDArray[Any] | None, confide
 
 
 def _clopper_pearson(n_failed: float, n: float, confidence_level: float) -> tuple[float, float]:
-    """Exact interval of a share, for numbers that need not be whole."""
+    """Return the Clopper-Pearson interval, also for non-integer counts."""
     tail, rest = (1 - confidence_level) / 2, n - n_failed
     low = stats.beta.ppf(tail, n_failed, rest + 1) if n_failed > 0 else 0.0
     high = stats.beta.ppf(1 - tail, n_failed + 1, rest) if rest > 0 else 1.0

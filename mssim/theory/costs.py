@@ -1,4 +1,4 @@
-"""Cost (T4): how many samples switching uses, with models that agree independently and with the true joint."""
+"""Cost (T4): expected samples used by ModelSwitch."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ __all__ = ["cost", "expected_samples"]
 
 
 def expected_samples(agreement: ArrayLike, sizes: ArrayLike) -> Floats:
-    """Samples that switching uses if models agree independently of each other.
+    """Compute the expected samples used by ModelSwitch for independent agreement of the models.
 
     Parameters
     ----------
     agreement : array_like, shape (..., n_models)
-        Chance that each model agrees with itself, in the order in which they are asked. That of the last model plays no
-        part.
-    sizes : array_like of int, broadcast to the same shape
-        Draws of each model.
+        Probability that each stage reaches agreement, in the order of the stages. The last one has no effect.
+    sizes : array_like of int, broadcastable to the shape of `agreement`
+        Draws of each stage.
 
     Returns
     -------
     ndarray of float64, shape (...)
-        sum_i K_i prod_{j<i} (1 - c_j).
+        Expected samples used, sum_i K_i prod_{j<i} (1 - c_j).
 
     Raises
     ------
     MssimError
-        If shapes do not broadcast, or a chance is not between 0 and 1.
+        If shapes do not broadcast, or a probability is not between 0 and 1.
 
     Notes
     -----
-    Given the question models do draw independently, so this is exact question by question. Of mean rates over
-    questions it is exact for two models only: with more, questions that are hard for all models make it too small.
-    For n equal models it is B (1 - (1 - c)^n) / (n c), at most B / (n c), the bound of arXiv 2504.00762; for two models
-    B (1 - c_1 / 2), so that switching never saves more than half.
+    Models draw independently given the question, so the formula is exact per question. With mean rates over questions
+    it is exact for two models only; for more models it is too small, because some questions are hard for all models.
+    For n equal models it is B (1 - (1 - c)^n) / (n c), at most B / (n c), the bound of arXiv 2504.00762. For two models
+    it is B (1 - c_1 / 2), so switching saves at most half.
 
     Examples
     --------
@@ -50,46 +49,52 @@ def expected_samples(agreement: ArrayLike, sizes: ArrayLike) -> Floats:
     """
     rates, draws = np.asarray(agreement, dtype=float), np.asarray(sizes, dtype=float)
     if rates.ndim == 0 or not ((rates >= 0) & (rates <= 1)).all():
-        raise MssimError(f"agreement={agreement!r:.80}; give chances from 0 to 1, one per model on the last axis")
+        raise MssimError(
+            f"agreement={agreement!r:.80} is not valid. Use probabilities from 0 to 1, one per model on the last axis."
+        )
     try:
         rates, draws = np.broadcast_arrays(rates, draws)
     except ValueError:
         raise MssimError(
-            f"agreement has shape {rates.shape}, sizes has shape {draws.shape}; give one size per model"
+            f"sizes: shape {draws.shape} does not broadcast to the shape {rates.shape} of agreement. Use one "
+            f"size per model."
         ) from None
     reached = np.concatenate([np.ones_like(rates[..., :1]), np.cumprod(1 - rates[..., :-1], axis=-1)], axis=-1)
     return np.asarray((draws * reached).sum(axis=-1))[()]
 
 
 def cost(pool: Pool, strategy: str | ModelSwitch, budgets: ArrayLike, *, replacement: bool = False) -> pd.DataFrame:
-    """Say what ModelSwitch saves, and what one would expect from agreement rates alone.
+    """Compute samples used and saving of ModelSwitch, exactly and from mean agreement rates.
 
     Parameters
     ----------
     pool : Pool
-    strategy : ModelSwitch, or its text
+        Recorded samples.
+    strategy : str or ModelSwitch
+        The strategy.
     budgets : int or sequence of int
+        Samples allowed per question.
     replacement : bool, default False
         As in `evaluate`.
 
     Returns
     -------
-    DataFrame
-        strategy, budget; samples_used (mean over questions of the product of chances, exact); samples_used_independent
-        (the same formula of the mean rates); bound (the paper's B / (n c), c the mean rate of the models that are
-        tested; NaN where models draw unequally); saving, saving_independent (1 - samples used / samples drawn without
-        stopping); agreement (mean rate of the first model); n_questions.
+    DataFrame, one row per budget
+        Columns: strategy, budget; samples_used (exact mean over questions); samples_used_independent (the same formula
+        with mean rates); bound (B / (n c) of the ModelSwitch paper, with the mean rate c of the tested models; NaN if
+        stages draw unequally); saving, saving_independent (1 - samples used / samples drawn without stopping);
+        agreement (mean rate of the first model); n_questions.
 
     Raises
     ------
     StrategyError
-        If it is no ModelSwitch, or a model has several turns without replacement.
+        If the strategy is not a ModelSwitch, or a model has several stages without replacement.
     BudgetError
-        If more is asked for than was recorded, or more than 1024 samples of one model.
+        If a budget needs more samples than were recorded, or more than 1024 samples of one model.
 
     Notes
     -----
-    The bound holds for equal rates that are independent over questions; neither is so in general, see
+    The bound assumes equal rates that are independent over questions. Both assumptions fail in general; see
     `expected_samples`.
 
     Examples

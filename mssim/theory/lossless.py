@@ -1,4 +1,4 @@
-"""The lossless lemma (T3): whether switching gives the same answer as always drawing everything."""
+"""Lossless lemma (T3): whether ModelSwitch returns the answer of a vote over the whole budget."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ from mssim.theory.pool_facts import read_switch
 __all__ = ["Lossless", "lossless"]
 
 Draws = tuple[tuple[str | None, ...], ...]
-_SAME = 1e-9  # scores closer than this, relatively, are equal, as in every vote
+_SAME = 1e-9  # relative tolerance of equal scores, as in every vote
 
 
 @dataclass(frozen=True)
 class Lossless:
-    """Whether switching is lossless; if not, why, and draws that show it.
+    """Result of `lossless`.
 
-    holds : whether switching and always drawing everything are equally right on every draw, whatever is right.
-    reasons : one sentence for each stage at which they may differ.
-    example : draws of each stage (None: no answer) on which they differ, "c" being what the first of these stages
-        agrees on and "a" what all draws together vote for; None if it holds.
+    Attributes
+    ----------
+    holds : bool
+        Whether ModelSwitch and the vote over the whole budget are equally correct for all draws.
+    reasons : tuple of str
+        One sentence for each stage at which they can differ.
+    example : tuple of tuple of (str or None), or None
+        Draws of each stage (None = no answer) for which they differ: the first such stage agrees on "c", and the vote
+        over all draws is "a". None if ModelSwitch is lossless.
     """
 
     holds: bool
@@ -38,37 +43,39 @@ class _Stage(NamedTuple):
     model: str
     size: int
     need: int  # votes that stop after this stage
-    beta: float  # what a vote counts where all votes of the stage agree
+    beta: float  # weight of a vote if all votes of the stage agree
 
     @property
     def rival_before(self) -> int:
-        """The most votes of one answer if the stage does not agree."""
+        """Maximum votes of one answer if the stage does not agree."""
         return min(self.need - 1, self.size)
 
     @property
     def rival_within(self) -> int:
-        """The most votes of another answer if the stage agrees with no more votes than it needs."""
+        """Maximum votes of another answer if the stage agrees with the minimum number of votes."""
         return min(self.need, self.size - self.need)
 
 
 def lossless(strategy: str | ModelSwitch, budget: int) -> Lossless:
-    """Say whether switching always gives the answer of a vote over everything that could have been drawn.
+    """Return whether ModelSwitch always gives the answer of a vote over the whole budget.
 
     Parameters
     ----------
-    strategy : ModelSwitch, or its text
-        Votes by plurality, shares or entropy weights, with or without prior weights, that adopt on agreement; with
-        ``on_agreement="pool"``, up to two models.
+    strategy : str or ModelSwitch
+        A ModelSwitch with plurality, share or entropy votes, optionally with prior weights. With
+        ``on_agreement="pool"``, at most two models.
     budget : int
+        Samples allowed per question.
 
     Returns
     -------
     Lossless
+        Whether it holds, with reasons and an example if it does not.
 
     Raises
     ------
     StrategyError
-        If it is no ModelSwitch, or one whose vote is not covered.
+        If the strategy is not a ModelSwitch, or its vote is not supported.
 
     Notes
     -----
@@ -109,18 +116,18 @@ other stages"
     switch = read_switch(strategy)
     budgets = read_budgets(budget)
     if budgets.size > 1:
-        raise BudgetError(f"budget={budget!r}; give one")
+        raise BudgetError(f"budget={budget!r}: exactly one budget is supported. Pass an integer.")
     vote = switch.vote
     if not vote.counts_only or vote.combine != "sum":
         raise StrategyError(
-            f"{switch}: only votes that add up counts are covered (plurality, shares, entropy weights, with any prior "
-            "weights); give vote=plurality or vote=entropy"
+            f"vote: {switch} has an unsupported vote. Supported are plurality, share and entropy votes with any prior "
+            "weights; use vote=plurality or vote=entropy."
         )
     stages = _stages(switch, budgets)
     pooled = switch.on_agreement == "pool"
     if pooled and len(stages) > 2:
         raise StrategyError(
-            f"{switch}: on_agreement=pool is covered for two models, here {len(stages)} draw; give on_agreement=adopt"
+            f"on_agreement: pool supports at most two stages, but {switch} has {len(stages)}. Use on_agreement=adopt."
         )
     failing = [i for i in _agreeing(stages[:-1] if pooled else stages) if not _holds_at(stages, i, vote)]
     reasons = tuple(_reason(stages, i, vote) for i in failing)
@@ -128,7 +135,7 @@ other stages"
 
 
 def _stages(switch: ModelSwitch, budgets: Ints) -> list[_Stage]:
-    """The stages that draw."""
+    """Return the stages with at least one draw."""
     (plan,) = switch.plans(budgets)
     prior = cast("tuple[float, ...]", switch.vote.prior) or (1.0,) * len(plan.models)
     numbers = zip(plan.models, plan.sizes[:, 0].tolist(), plan.need[:, 0].tolist(), prior, strict=True)
@@ -137,14 +144,14 @@ def _stages(switch: ModelSwitch, budgets: Ints) -> list[_Stage]:
 
 
 def _agreeing(stages: list[_Stage]) -> list[int]:
-    """Stages that can agree, up to one that always does."""
+    """Return the stages that can agree, up to the first that always agrees."""
     always = [i for i, stage in enumerate(stages) if stage.need <= 0]
     reached = stages[: always[0] + 1] if always else stages
     return [i for i, stage in enumerate(reached) if stage.need <= stage.size]
 
 
 def _lead(stage: _Stage, vote: Vote) -> float:
-    """The least by which the answer that a stage agrees on leads any other there, in weighted votes."""
+    """Return the minimum lead, in weighted votes, of the answer on which a stage agrees."""
     rival = stage.rival_within
     lead = float(stage.need - rival)
     if vote.within == "entropy" and 0 < rival < stage.need:
@@ -156,7 +163,7 @@ def _lead(stage: _Stage, vote: Vote) -> float:
 
 
 def _elsewhere(stages: list[_Stage], i: int) -> tuple[float, float]:
-    """The most weighted votes of another answer before stage i, where no stage agreed, and after it."""
+    """Return the maximum weighted votes of another answer before stage i, without agreement, and after it."""
     before = sum(stage.beta * stage.rival_before for stage in stages[:i])
     return before, sum(stage.beta * stage.size for stage in stages[i + 1 :])
 
@@ -180,12 +187,12 @@ def _reason(stages: list[_Stage], i: int, vote: Vote) -> str:
 
 
 def _example(switch: ModelSwitch, stages: list[_Stage], i: int) -> Draws:
-    """Draws with which stage i agrees on "c" as narrowly as it can, while "a" has all the votes it can have."""
+    """Return draws for which stage i agrees on "c" by the minimum lead, and "a" has the maximum other votes."""
     draws = []
     for j, stage in enumerate(stages):
         if j == i:
             agreed, rival = ["c"] * stage.need, ["a"] * stage.rival_within
-            # The answer that leads must be "c" itself; of equals it is the one seen first, else it does not matter.
+            # With equal votes the answer seen first leads, so "c" must come first.
             drawn = agreed + rival if stage.need == stage.rival_within else rival + agreed
         else:
             drawn = ["a"] * (stage.rival_before if j < i else stage.size)

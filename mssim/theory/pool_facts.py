@@ -1,4 +1,4 @@
-"""What the modules of theory ask of a pool: models that were sampled everywhere, clusters, and chances of a stage."""
+"""Quantities of a pool shared by the modules of theory: sampled models, sums over classes and stages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.pools.pool import Pool
 from mssim.results.intervals import mean_interval
+from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import Plan
-from mssim.rules.strategies import ModelSwitch, parse_strategy
+from mssim.rules.strategies import ModelSwitch
 
 __all__ = [
     "Stages",
@@ -34,23 +35,23 @@ __all__ = [
 
 
 def sampled_models(pool: Pool, models: Sequence[str] | None, least: int) -> tuple[str, ...]:
-    """Models by name, default all, each of which must have `least` samples of every question."""
+    """Return model names, by default all; raise unless each has `least` samples of every question."""
     given = (models,) if isinstance(models, str) else tuple(pool.models if models is None else models)
     lengths = pool.lengths[[pool.model_index(model) for model in given]]
     if not given or len(set(given)) < len(given):
-        raise PoolError(f"models={list(given)!r}: name one model or more, each once")
+        raise PoolError(f"models={list(given)!r} is empty or repeats a model. Name each model once.")
     if lengths.min() < least:
         m, q = np.argwhere(lengths < least)[0]
         raise PoolError(
-            f"model {given[m]!r} has {lengths[m, q]} samples of question {pool.question_ids[q]!r}, this takes {least}; "
-            f"leave the model out, or select(min_samples={least})"
+            f"models: {given[m]!r} has {lengths[m, q]} samples of question {pool.question_ids[q]!r}, but {least} are "
+            f"required. Drop the model, or use pool.select(min_samples={least})."
         )
     return given
 
 
 def over_classes(pool: Pool, values: NDArray[Any]) -> Floats:
-    """Sum over each question's answer classes, the last axis: [..., class] to [..., question]."""
-    # Question by question: differences of one long running sum would lose digits, and with them ties.
+    """Sum over the answer classes of each question, from [..., class] to [..., question]."""
+    # Differences of one cumulative sum would lose digits, and thereby ties.
     question, n = question_of_class(pool), len(pool.questions)
     rows = values.reshape(math.prod(values.shape[:-1]), question.size)
     sums = [np.bincount(question, weights=row, minlength=n) for row in rows]
@@ -58,15 +59,15 @@ def over_classes(pool: Pool, values: NDArray[Any]) -> Floats:
 
 
 def question_of_class(pool: Pool) -> Ints:
-    """Question to which every answer class belongs, [class]."""
+    """Return the question of every answer class, [class]."""
     return np.repeat(np.arange(len(pool.questions)), np.diff(pool.class_offsets))
 
 
 def ratio(right: Floats, share: Floats, confidence_level: float, labels: NDArray[Any] | None) -> tuple[float, ...]:
-    """Accuracy where a share of the draws of each question counts, with interval: sum of right / sum of share.
+    """Return the ratio of the means of `right` and `share`, with its confidence interval.
 
-    The interval is that of a mean of the linearised ratio, right - accuracy x share (Cochran 1977, section 6.4), over
-    the questions that count at all.
+    The interval is that of the mean of the linearised ratio, right - accuracy x share (Cochran 1977, section 6.4), over
+    the questions with a positive share.
     """
     counts = share > 1e-12
     if not counts.any():
@@ -83,43 +84,45 @@ def ratio(right: Floats, share: Floats, confidence_level: float, labels: NDArray
 
 
 class Stages(NamedTuple):
-    """What the models of a ModelSwitch do, each on its own; arrays are [stage, budget, question]."""
+    """Agreement of the stages of a ModelSwitch, each considered alone; arrays are [stage, budget, question]."""
 
     name: str
     budgets: Ints
     plan: Plan
-    agreed: Floats  # chance that the stage agrees
-    right: Floats  # chance that it agrees and its leading answer is right; zeros unless asked for
+    agreed: Floats  # probability that the stage reaches agreement
+    right: Floats  # probability of agreement on a correct answer; zeros unless requested
 
     @property
     def reached(self) -> Floats:
-        """Chance that no earlier stage agreed: a product, for given the question models draw independently."""
+        """Probability that no earlier stage agrees; a product, since draws are independent given the question."""
         passed = np.cumprod(1 - self.agreed, axis=0)
         return np.concatenate([np.ones_like(passed[:1]), passed[:-1]])
 
 
 def read_switch(strategy: str | ModelSwitch) -> ModelSwitch:
-    """Read a ModelSwitch from text too."""
+    """Return a ModelSwitch, parsing text; raise for other strategies."""
     switch = parse_strategy(strategy)
     if not isinstance(switch, ModelSwitch):
-        raise StrategyError(f"{switch}: this is about ModelSwitch; give e.g. 'ms:strong+weak'")
+        raise StrategyError(f"strategy: {switch} is not a ModelSwitch. Use e.g. 'ms:strong+weak'.")
     return switch
 
 
 def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement: bool, *, right: bool) -> Stages:
-    """Compute the chances of every stage in closed form; those of a right answer only if asked."""
+    """Compute the probabilities of every stage in closed form; `right` also requests those of correct answers."""
     switch, grid = read_switch(strategy), read_budgets(budgets)
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r}; give True or False")
     (plan,) = switch.plans(grid)
     if plan.repeats and not replacement:
         raise StrategyError(
-            f"{switch}: a model that has several turns makes them depend on each other; name each model once, or draw "
-            "with replacement"
+            f"{switch}: stages of the same model are dependent without replacement. Name each model once, or use "
+            "replacement=True."
         )
     check_recorded(pool, str(switch), plan, grid, bool(replacement))
     if plan.sizes.max() > MOST_DRAWS:
-        raise BudgetError(f"{switch}: {plan.sizes.max()} samples of one model; this is precise up to {MOST_DRAWS}")
+        raise BudgetError(
+            f"{switch}: {plan.sizes.max()} samples of one model exceed the limit of {MOST_DRAWS}. Use a lower budget."
+        )
     found = np.zeros((2, *plan.sizes.shape, len(pool.questions)))
     for i, model in enumerate(plan.models):
         counts = counts_of(pool, model, bool(replacement))
@@ -138,16 +141,16 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
 
 
 def counts_of(pool: Pool, model: str, replacement: bool) -> kernel.Counts:
-    """What was recorded of one model, as the closed forms read it."""
+    """Return the recorded counts of one model in the form required by the closed forms."""
     votes = pool.class_counts(model)
     silent = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
-    # Copied, because for read-only arrays Numba would compile the kernels once more.
+    # Copied, because Numba compiles the kernels again for read-only arrays.
     offsets, correct = pool.class_offsets.copy(), pool.class_correct.copy()
     return kernel.Counts(votes[None], silent[None], offsets, correct, replacement)
 
 
 def right_below(counts: kernel.Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:
-    """Chance [need, question, draws] that the plurality is right and no answer has `need` votes, to `most` draws."""
+    """Return P[plurality correct and no answer has `need` votes], [need, question, draws], up to `most` draws."""
     grid = grid_of((int(most),), (1.0,))
     ties = tie_rule(rule, grid, int(np.diff(counts.offsets).max(initial=1)))
     found = np.zeros((len(need), counts.silent.shape[1], int(most) + 1))

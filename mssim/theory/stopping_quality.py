@@ -187,7 +187,9 @@ def calibration(
         raise MssimError(f"replacement={replacement!r}; give True or False")
     check_recorded(pool, str(strategy), strategy.plans(grid)[0], grid, bool(replacement))
     if grid.max() > MOST_DRAWS:
-        raise BudgetError(f"{strategy}: {grid.max()} samples of one model; this is precise up to {MOST_DRAWS}")
+        raise BudgetError(
+            f"{strategy}: {grid.max()} samples of one model exceed the limit of {MOST_DRAWS}. Use a lower budget."
+        )
     counts, labels = counts_of(pool, model, bool(replacement)), cluster_labels(pool.questions, clusters)
     below = right_below(counts, np.arange(1, int(grid.max()) + 2), int(grid.max()), RANDOM)
     rows = []

@@ -1,7 +1,6 @@
-"""Choose strategies on some questions and score the choice on others.
+"""Selection of strategies by cross-validation over questions.
 
-`tune` compares candidates by cross-validation over questions, `grid` lists strategies to compare, and `Tuning` is the
-result.
+`tune` compares candidates, `grid` lists strategies to compare, and `Tuning` is the result.
 """
 
 from mssim.tuning._tune import tune

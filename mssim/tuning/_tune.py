@@ -1,4 +1,4 @@
-"""Tuning: choose strategy and budget by accuracy, score the choice on other questions, say by how much it flattered."""
+"""Tuning of strategy and budget by cross-validation over questions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from mssim.engine.scheduler import Progress
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
-from mssim.rules.strategies import Coverage, OracleRouter, Strategy
+from mssim.rules.base import Strategy
+from mssim.rules.strategies import Coverage, OracleRouter
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
 from mssim.tuning.grid import grid
@@ -25,11 +26,6 @@ from mssim.tuning.result import Tuning
 __all__ = ["Tuning", "tune"]
 
 _SPEND = ("budget", "samples_used", "cost")
-
-# What can be chosen ---------------------------------------------------------------------------------------------------
-
-
-# The one door ---------------------------------------------------------------------------------------------------------
 
 
 def tune(
@@ -50,66 +46,69 @@ def tune(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Tuning:
-    """Choose the most accurate strategy and budget within a limit, and score the choice on other questions.
+    """Choose the most accurate strategy and budget within each limit, and score the choice on held-out questions.
 
-    A candidate is a strategy at a budget. At each limit the candidate with the highest mean accuracy is chosen among
-    those whose mean spend is within it; ties go to the lower spend, then to the earlier candidate. This is done on all
-    questions, which gives the choice and its in-sample accuracy, and again without each fold, which scores the
-    questions of that fold. The best single model is chosen in the same way as a control.
+    A candidate is a strategy at a budget. At each limit, the candidate with the highest mean accuracy is chosen among
+    those whose mean spend is within the limit. Ties go to the lower spend, then to the earlier candidate. The choice on
+    all questions has the in-sample accuracy. The choice without each fold is scored on the questions of that fold. The
+    best single model is chosen in the same way as a control.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     strategies : as in `evaluate`, optional
-        Default: ``grid(pool.models)``.
+        Strategies to compare. The default is ``grid(pool.models)``.
     budgets : int or sequence of int, optional
-        Those that a strategy cannot spend on what was recorded are left out for it. Default: growing steps up to the
-        most that any strategy can spend, at most 128.
+        Samples allowed per question. Budgets that need more samples than were recorded are skipped for a strategy. By
+        default, increasing steps up to the largest feasible budget, at most 128.
     spend : {"samples_used", "budget", "cost"}, default "samples_used"
-        What is limited, on average per question.
+        Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
-        Default: the budgets; for cost, eight steps from the cheapest candidate to the dearest.
+        Limits of the spend. By default the budgets; for cost, eight steps from the cheapest to the most expensive
+        candidate.
     n_folds : int, optional
-        Default: 10, or as many as there are clusters.
+        Number of folds, at least 2. The default is 10, or the number of clusters if that is smaller.
     n_runs : int, optional
-        Replay the practice of choosing on one run: every run draws once for each question, the choice is made by what
-        was right in it, and scored by the expectation over all draws. Default: choose by that expectation.
+        Number of single runs to choose on. Each run draws once per question, the choice is made on its outcomes and
+        scored by the expectation over all draws. By default, the choice is made on this expectation.
     method, n_replays, seed, replacement, prices, executor, progress
-        As in `evaluate`. The seed also decides the folds and the runs.
+        As in `evaluate`. The seed also determines the folds and the runs.
     clusters : str, optional
-        Column of the questions whose equal values mark questions that stay in one fold, as in `Evaluation.to_frame`.
+        Question column whose equal values mark questions that stay in one fold, as in `Evaluation.to_frame`.
 
     Returns
     -------
     Tuning
+        Choices and scores.
 
     Raises
     ------
     BudgetError
-        If a strategy can spend none of the budgets on what was recorded.
+        If all budgets need more samples of a strategy than were recorded.
     MssimError
-        If nothing can be chosen within a limit, there are more folds than clusters, a cost is not known, or `evaluate`
-        refuses an option.
+        If no candidate is within a limit, there are more folds than clusters, a cost is unknown, or an option of
+        `evaluate` is invalid.
 
     Notes
     -----
-    The intervals and p-values take the choices of the folds as given: they say how far a mean would move with other
-    questions of the same folds. That other training questions would have led to other choices is not in them, and
-    cannot be had without bias from one cross-validation (Bengio & Grandvalet 2004, JMLR 5, 1089-1105). Where all folds
-    choose alike, optimism is 0 with an interval of no width: the choice is stable, which is no proof that the in-sample
-    accuracy is right. A choice from all questions is a little better than one without a fold, so held-out accuracy errs
-    on the low side. P-values at several limits are several tests.
+    The intervals and p-values are conditional on the choices of the folds. They do not include the variance due to
+    other training questions, which has no unbiased estimate from one cross-validation (Bengio & Grandvalet 2004,
+    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 with an interval of zero width. The choice is
+    then stable, but this does not prove the in-sample accuracy. A choice on all questions is slightly better than one
+    without a fold, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
+    testing.
 
-    With runs, optimism has two parts: in_sample - fresh is the luck of the draws that were chosen on, fresh - held_out
-    that of the questions. Runs without replacement share recorded samples: near the recorded number all are nearly the
-    same run, and `replacement=True` is the better model of sampling again.
+    With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
+    without replacement share recorded samples and become nearly identical for budgets near the recorded number;
+    `replacement=True` then models new samples better.
 
-    `AdaptiveAllocation` shares its samples among all questions, so its draws on training questions depend on the
-    answers to those held out, though not on which of them are right.
+    `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
+    held-out answers, but not on their correctness.
 
     Examples
     --------
-    The practice of reporting the best of 32 numbers of samples of one model, and by how much it flatters:
+    Optimism of reporting the best of 32 budgets of one model:
 
     >>> from mssim import load_pool
     >>> pool = load_pool("recorded/tiny-arithmetic")
@@ -118,13 +117,15 @@ def tune(
        limit  in_sample  fresh  held_out  optimism
     0   32.0       0.74   0.72      0.72      0.01
 
-    Likewise the best weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
+    The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
     named = name_strategies(grid(pool.models) if strategies is None else strategies)
     for name, strategy in named.items():
         if isinstance(strategy, Coverage | OracleRouter):
-            raise StrategyError(f"{name}: a ceiling that nobody can run would always be chosen; leave it out")
+            raise StrategyError(
+                f"strategies: {name} is an upper bound that cannot be run and would always be chosen. Remove it."
+            )
     if spend not in _SPEND:
         raise MssimError(f"spend={spend!r}; {choose_from(str(spend), _SPEND)}")
     if n_runs is not None:
@@ -172,11 +173,11 @@ def tune(
 def _probe(
     pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
 ) -> Evaluation:
-    """Evaluate the first candidate alone: what is wrong with an option shows before the long work."""
+    """Evaluate the first candidate alone, so that invalid options raise before the long computation."""
     first = candidates.strategies[0]
     probe = evaluate(pool, {first: named[first]}, candidates.budgets[0], **options)
     if spend == "cost" and np.isnan(probe.cost).any():
-        raise MssimError("spend='cost', but no cost is known; record a column 'cost' or pass prices=")
+        raise MssimError("spend='cost': the pool has no costs. Record a column 'cost' or pass prices=.")
     return probe
 
 
@@ -188,10 +189,10 @@ def _passes(
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> Iterator[Scores]:
-    """Evaluate the candidates: first the expectation over draws, then run after run."""
+    """Yield the scores of the candidates: first the expectation over draws, then those of each run."""
     total = 1000 * (1 + (n_runs or 0))
     yield _scores(pool, candidates, spend, _part(progress, 0, 1000, total), **options)
-    # Seeds of their own, so that the runs of neighbouring seeds are not the same.
+    # Derived seeds, so that runs with neighbouring seeds do not overlap.
     for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
         part = _part(progress, 1000 * run, 1000, total)
         single = {"method": "monte_carlo", "n_replays": 1, "seed": int(seed)}
@@ -199,24 +200,28 @@ def _passes(
 
 
 def _affordable(chosen: Ints, limits: Floats, expected: Scores, *, every: bool) -> NDArray[np.bool_]:
-    """Limits within which every run and set of questions has a choice; refused if `every` one must, or if none has."""
+    """Return a mask of the limits with a choice in every run and set; raise if none, or not `every` one, has it."""
     kept = np.asarray((chosen >= 0).all(axis=(0, 2)))
     if kept.all() or (kept.any() and not every):
         return kept
     raise MssimError(
-        f"limits: no candidate spends at most {limits[~kept][0]:g} on all training questions; the cheapest spends "
-        f"{expected.spend.mean(axis=1).min():g} per question on average, give more than that"
+        f"limits: no candidate is within {limits[~kept][0]:g} on all training questions. Use limits above "
+        f"{expected.spend.mean(axis=1).min():g}, the mean spend per question of the cheapest candidate."
     )
 
 
 def _n_folds(given: int | None, n_clusters: int) -> int:
     if n_clusters < 2:
-        raise MssimError("the questions are a single cluster; to choose on some and score on others takes two")
+        raise MssimError(
+            "clusters: the questions form a single cluster, but at least 2 are needed. Use another column."
+        )
     if given is None:
         return min(10, n_clusters)
     n_folds = whole_number("n_folds", given, 2, 10**6)
     if n_folds > n_clusters:
-        raise MssimError(f"n_folds={n_folds}, but the questions are {n_clusters} clusters that stay whole; give fewer")
+        raise MssimError(
+            f"n_folds={n_folds}: more folds than the {n_clusters} clusters of questions. Use at most {n_clusters}."
+        )
     return n_folds
 
 
@@ -228,7 +233,7 @@ def _given_limits(given: ArrayLike) -> Floats:
     numbers = limits.ndim == 1 and limits.size > 0 and limits.dtype.kind in "iuf"
     if numbers and np.all((limits > 0) & (limits < np.inf)):
         return np.unique(limits).astype(float)
-    raise MssimError(f"limits={given!r}; give positive numbers, the most to spend per question on average")
+    raise MssimError(f"limits={given!r} is not valid. Use positive numbers, the limits of the mean spend per question.")
 
 
 def _default_limits(spend: str, expected: Scores, candidates: _Candidates) -> Floats:
@@ -236,7 +241,9 @@ def _default_limits(spend: str, expected: Scores, candidates: _Candidates) -> Fl
         return np.unique(candidates.budgets).astype(float)
     costs = expected.spend.mean(axis=1)
     if not costs.any():
-        raise MssimError("spend='cost', but every candidate is free; limit samples_used or budget instead")
+        raise MssimError("spend='cost': every candidate has cost 0. Limit samples_used or budget instead.")
     steps = np.geomspace(costs[costs > 0].min(), costs.max(), 8)
     digit = 10.0 ** (np.floor(np.log10(steps)) - 2)
-    return np.unique(np.ceil(steps / digit) * digit)  # three digits, rounded up so that the cheapest and all others fit
+    return np.unique(
+        np.ceil(steps / digit) * digit
+    )  # three digits, rounded up so that every candidate is within a limit

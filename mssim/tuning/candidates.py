@@ -1,4 +1,4 @@
-"""Candidates: strategies at the budgets that they can spend, and their scores."""
+"""Candidates, that is, pairs of a strategy and a feasible budget, and their scores."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from mssim.engine.requirements import enough_recorded
 from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError
 from mssim.pools.pool import Pool
-from mssim.rules.strategies import SelfConsistency, Strategy
+from mssim.rules.base import Strategy
+from mssim.rules.strategies import SelfConsistency
 from mssim.tuning.choice import Ints, Scores
 
 _LADDER = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128)
 
 
 def _within(pool: Pool, strategy: Strategy, budgets: Ints, replacement: bool) -> NDArray[np.bool_]:
-    """At which budgets a strategy asks for no more samples than were recorded."""
+    """Return a mask of the budgets at which a strategy needs no more samples than were recorded."""
     enough = [enough_recorded(pool, plan, replacement) for plan in strategy.plans(budgets)]
     return np.asarray(np.all(enough, axis=0))
 
 
 def _ladder(pool: Pool, strategies: Iterable[Strategy], replacement: bool) -> Ints:
-    """Budgets in growing steps, up to the most that strategies of each number of models can spend."""
+    """Return budgets in increasing steps, up to the largest feasible one for each number of models."""
     every = np.arange(1, _LADDER[-1] + 1)
     most: dict[int, int] = {}
     for strategy in strategies:
@@ -37,7 +38,7 @@ def _ladder(pool: Pool, strategies: Iterable[Strategy], replacement: bool) -> In
 
 
 class _Group(NamedTuple):
-    """Strategies that share their budgets, and where their candidates are: [strategy, budget] in one row."""
+    """Strategies with the same budgets, and the rows of their candidates in order [strategy, budget]."""
 
     strategies: dict[str, Strategy]
     budgets: Ints
@@ -45,11 +46,11 @@ class _Group(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """All that can be chosen: pairs of a strategy and a budget, by strategy as given, then by budget."""
+    """All pairs of a strategy and a budget, ordered by strategy as given, then by budget."""
 
     strategies: tuple[str, ...]
     budgets: Ints
-    single: NDArray[np.bool_]  # whether it is plain Self-Consistency, the control
+    single: NDArray[np.bool_]  # whether the strategy is Self-Consistency without a stopping rule, the control
     groups: list[_Group]
 
 
@@ -59,8 +60,9 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
     some = within.any(axis=1)
     if not some.all():
         raise BudgetError(
-            f"{names[int(some.argmin())]}: at none of the budgets {budgets.tolist()} has every question the samples it "
-            "asks for; give lower ones, draw with replacement, select(min_samples=...) or leave the strategy out"
+            f"budgets: {names[int(some.argmin())]} needs more samples than were recorded at each of the budgets "
+            f"{budgets.tolist()}. Use lower budgets, replacement=True or pool.select(min_samples=...), or drop the "
+            "strategy."
         )
     which, at = np.nonzero(within)
     members: dict[bytes, list[int]] = {}
@@ -82,7 +84,7 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
 
 
 def _scores(pool: Pool, candidates: _Candidates, spend: str, progress: Progress | None, **options: Any) -> Scores:
-    """Evaluate the candidates, strategies with the same budgets together."""
+    """Evaluate the candidates; strategies with the same budgets are evaluated together."""
     shape = (candidates.budgets.size, len(pool.questions))
     scores = Scores(np.empty(shape), np.empty(shape), np.empty(shape[0], dtype=np.int64))
     done = 0
@@ -98,5 +100,5 @@ def _scores(pool: Pool, candidates: _Candidates, spend: str, progress: Progress 
 
 
 def _part(progress: Progress | None, before: float, size: float, total: int) -> Progress | None:
-    """Report the progress of one piece of work among several."""
+    """Return a progress callback for one of several pieces of work."""
     return progress and (lambda done, pieces: progress(int(before + size * done / pieces), total))

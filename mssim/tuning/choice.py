@@ -1,4 +1,4 @@
-"""Choosing by accuracy: the best candidate within a limit, folds of questions, and what a choice is worth on others."""
+"""Selection of the most accurate candidate within a limit, and folds of questions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = []
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SAME = 1e-9  # accuracies, and relative spends, that differ by less differ by rounding
+_SAME = 1e-9  # accuracies and relative spends within this tolerance are considered equal
 
 
 class Scores(NamedTuple):
-    """What an evaluation says of the candidates."""
+    """Scores of the candidates from an evaluation."""
 
     accuracy: Floats  # [candidate, question]
     spend: Floats  # [candidate, question]
@@ -25,16 +25,16 @@ class Scores(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """What was chosen on the outcomes of each run; without runs, on the expectations, as if in one."""
+    """Choices made on the outcomes of each run; without runs, on the expectations, as a single run."""
 
-    chosen: Ints  # [run, limit, set], a candidate; -1 where none is within the limit
-    control: Ints  # the same among single models
-    training: Floats  # accuracy of `chosen` on the set it was chosen on
-    in_sample: Floats  # [run, limit, question], outcomes of what was chosen on all questions
+    chosen: Ints  # [run, limit, set], a candidate; -1 if none is within the limit
+    control: Ints  # same shape, among single models
+    training: Floats  # accuracy of `chosen` on the set of the choice
+    in_sample: Floats  # [run, limit, question], outcomes of the choice on all questions
 
 
 def fold_of(clusters: Ints, n_folds: int, seed: int) -> Ints:
-    """Fold of every question: clusters in random order, the largest first, each to the fold with fewest questions."""
+    """Assign questions to folds: clusters by decreasing size, each to the fold with the fewest questions."""
     sizes = np.bincount(clusters)
     order = np.random.default_rng(seed).permutation(sizes.size)
     fold, filled = np.zeros(sizes.size, dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
@@ -45,13 +45,13 @@ def fold_of(clusters: Ints, n_folds: int, seed: int) -> Ints:
 
 
 def training_sets(folds: Ints) -> Floats:
-    """Weights of the questions, [set, question], that average over all but one fold, and last over all questions."""
+    """Return weights [set, question] that average over all but one fold and, in the last row, over all questions."""
     among = np.vstack([*(folds != fold for fold in range(folds.max() + 1)), np.ones(folds.size, dtype=bool)])
     return np.asarray(among / among.sum(axis=1, keepdims=True))
 
 
 def choose(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
-    """Most accurate candidate within each limit; ties go to the lower spend, then to the earlier. -1: none fits."""
+    """Return the most accurate candidate within each limit, or -1; ties go to the lower spend, then the earlier."""
     chosen = np.full(limits.size, -1)
     for i, limit in enumerate(limits):
         fit = np.nonzero(spend <= limit * (1 + _SAME))[0]
@@ -62,12 +62,12 @@ def choose(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
 
 
 def choose_on_sets(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
-    """Choose on every set of questions, given the means of the candidates there, [candidate, set]: [limit, set]."""
+    """Choose on every set of questions, given means [candidate, set]; returns candidates [limit, set]."""
     return np.stack([choose(a, s, limits) for a, s in zip(accuracy.T, spend.T, strict=True)], axis=1)
 
 
 def choose_in_runs(outcomes: Iterable[Scores], single: Ints, sets: Floats, limits: Floats) -> Choices:
-    """Choose on every set of questions by the outcomes of every run; `single` are the candidates of the control."""
+    """Choose on every set of questions in every run; `single` lists the candidates of the control."""
     found = []
     for scores in outcomes:
         accuracy, spend = scores.accuracy @ sets.T, scores.spend @ sets.T
@@ -78,7 +78,7 @@ def choose_in_runs(outcomes: Iterable[Scores], single: Ints, sets: Floats, limit
 
 
 def undominated(accuracy: Floats, spend: Floats) -> Ints:
-    """Candidates, cheapest first, such that no other is at least as good in both and better in one."""
+    """Return the Pareto-optimal candidates in spend and accuracy, cheapest first."""
     accuracy, spend = np.round(accuracy, 9), np.round(spend / max(spend.max(), 1e-300), 9)
     order = np.lexsort((-accuracy, spend))
     best = np.maximum.accumulate(accuracy[order])
@@ -86,5 +86,5 @@ def undominated(accuracy: Floats, spend: Floats) -> Ints:
 
 
 def _usual(chosen: Ints) -> Ints:
-    """What was chosen on all questions in most runs, per limit; -1 where in some run nothing could be."""
+    """Return the most frequent choice on all questions per limit; -1 if any run has no choice."""
     return np.array([-1 if on_all.min() < 0 else np.bincount(on_all).argmax() for on_all in chosen[:, :, -1].T])

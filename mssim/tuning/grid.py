@@ -9,7 +9,8 @@ from typing import Any
 
 from mssim._validation import choose_from, whole_number
 from mssim.errors import StrategyError
-from mssim.rules.strategies import Mixture, ModelSwitch, SelfConsistency, Strategy
+from mssim.rules.base import Strategy
+from mssim.rules.strategies import Mixture, ModelSwitch, SelfConsistency
 from mssim.rules.votes import Vote
 
 _VOTES = {"plurality": Vote.plurality(), "entropy": Vote.entropy()}
@@ -25,27 +26,30 @@ def grid(
     sizes: Sequence[Sequence[int] | None] = (None,),
     ordered: bool = True,
 ) -> list[Strategy]:
-    """List strategies to choose from: Self-Consistency of one model, ModelSwitch and Mixture of several.
+    """List strategies to tune over: Self-Consistency of one model, ModelSwitch and Mixture of several.
 
     Parameters
     ----------
     models : sequence of str
+        Models to combine.
     n_models : sequence of int, default (1, 2)
-        How many models a strategy asks.
+        Numbers of models per strategy.
     agreement : sequence of float, default (1.0, 0.8, 0.6)
-        Thresholds of ModelSwitch.
-    vote : sequence of {"plurality", "entropy"} or Vote
-    prior : sequence of (sequence of float, or None)
-        Weights per model in the order in which they are asked; those for another number of models are left out.
-    sizes : sequence of (sequence of int, or None)
-        Most samples per model, likewise.
+        Agreement thresholds of ModelSwitch.
+    vote : sequence of {"plurality", "entropy"} or Vote, default ("plurality", "entropy")
+        Votes of ModelSwitch and Mixture.
+    prior : sequence of (sequence of float, or None), default (None,)
+        Prior weights, one per model in the order of the stages. Weights for another number of models are ignored.
+    sizes : sequence of (sequence of int, or None), default (None,)
+        Maximum numbers of samples, one per model in the order of the stages, with the same rule.
     ordered : bool, default True
-        Whether ModelSwitch asks the models in every order, or only as listed. For a Mixture without prior and sizes the
-        order decides nothing but ties, so it always has one.
+        Whether to include ModelSwitch with every order of the models, or only with the listed order. A Mixture
+        without prior and sizes is included once, because the order affects only ties.
 
     Returns
     -------
     list of Strategy
+        The strategies.
 
     Examples
     --------
@@ -75,7 +79,9 @@ def grid(
             weighted = _weighted(rule, weights)
             found += [Mixture(order, vote=weighted, sizes=most) for order in (listed if alike else orders)]
     if not found:
-        raise StrategyError(f"grid: no strategy asks n_models={tuple(n_models)} of {len(models)} models; ask fewer")
+        raise StrategyError(
+            f"grid: n_models={tuple(n_models)} yields no strategy for {len(models)} models. Use at most {len(models)}."
+        )
     return found
 
 
@@ -85,10 +91,10 @@ def _weighted(rule: str | Vote, weights: Sequence[float] | None) -> Vote:
 
 
 def _check_grid(**options: Any) -> None:
-    """Refuse what is not a list of values, and values that no strategy would use."""
+    """Raise for options that are not sequences, and for values that no strategy would use."""
     for option, given in options.items():
         if isinstance(given, str) or not isinstance(given, Iterable):
-            raise StrategyError(f"grid: {option}={given!r}; give a list of the values to try")
+            raise StrategyError(f"grid: {option}={given!r} is not a list. Pass a list of values to try.")
     numbers = [whole_number("n_models", n, 1, 100) for n in options["n_models"]]
     for name in options["vote"]:
         if not isinstance(name, Vote) and name not in _VOTES:
@@ -98,5 +104,6 @@ def _check_grid(**options: Any) -> None:
         for values in options[option]:
             if values is not None and (not isinstance(values, Sequence) or len(values) not in several):
                 raise StrategyError(
-                    f"grid: {option} to try {values!r}; give None or one number for each of n_models={several} models"
+                    f"grid: {option} contains {values!r}. Each entry must be None or have one number per model, for "
+                    f"n_models={several}."
                 )

@@ -16,31 +16,45 @@ from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, training_s
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning:
-    """What `tune` found: the choice at every limit, made on all questions and without each fold, and how good it is.
+    """Result of `tune`: the choices at every limit, on all questions and without each fold, and their scores.
 
     Attributes
     ----------
-    strategies : tuple of str, budgets : ndarray of int64, shape (n_candidates,)
-        What could be chosen.
+    strategies : tuple of str, length n_candidates
+        Strategy of each candidate.
+    budgets : ndarray of int64, shape (n_candidates,)
+        Budget of each candidate.
     questions : DataFrame, one row per question
+        The questions of the pool.
     accuracy, spend : ndarray of float64, shape (n_candidates, n_questions)
         Expectations over draws.
     n_replays : ndarray of int64, shape (n_candidates,)
-        Replays behind the accuracy; 0 where it is exact.
+        Number of replays behind the accuracy; 0 if it is exact.
     limits : ndarray of float64, shape (n_limits,)
+        Limits of the mean spend per question.
     folds : ndarray of int64, shape (n_questions,)
-        The fold in which a question is held out.
+        Fold in which each question is held out.
     chosen, control : ndarray of int64, shape (n_runs or 1, n_limits, n_folds + 1)
-        Row of the candidate, and of the best single model (-1: none within the limit), chosen without each fold and,
-        last, on all questions.
-    training : ndarray of float64, same shape
-        Accuracy of `chosen` on the questions, and in the run, it was chosen on.
+        Chosen candidate, and chosen single model (-1 if none is within the limit). The last axis contains the choices
+        without each fold, then the choice on all questions.
+    training : ndarray of float64, shape (n_runs or 1, n_limits, n_folds + 1)
+        Accuracy of `chosen` on the questions and in the run of the choice.
     in_sample : ndarray of float64, shape (n_runs or 1, n_limits, n_questions)
-        Of the choice on all questions: expectation, or right (1) and wrong (0) in the run it was chosen on.
-    clusters : ndarray of str, shape (n_questions,), or None where every question is its own
+        Accuracy of the choice on all questions: the expectation or, with runs, the outcome (0 or 1) in the run of the
+        choice.
+    clusters : ndarray of str, shape (n_questions,), or None
+        Cluster label of each question; None if all questions are independent.
     n_runs : int or None
+        Number of runs.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.tuning import tune
+    >>> tune(load_pool("recorded/tiny-arithmetic"), ["sc:tf-plus", "sc:lstm-times"], [1, 4])
+    Tuning(4 candidates, 2 limits, 300 questions in 10 folds)
     """
 
     strategies: tuple[str, ...]
@@ -60,23 +74,24 @@ class Tuning:
     provenance: Mapping[str, Any]
 
     def to_frame(self, *, confidence_level: float = 0.95) -> pd.DataFrame:
-        """One row per limit; with runs, every number is a mean over them.
+        """Return the choices and their scores; with runs, all scores are means over runs.
 
         Parameters
         ----------
         confidence_level : float, default 0.95
+            Level of the confidence intervals, between 0 and 1.
 
         Returns
         -------
-        DataFrame
-            limit; strategy, budget (chosen on all questions, in most runs); same_choice (share of folds that chose the
-            same); in_sample (accuracy of the choice on the questions, and in the run, that it was chosen on); fresh (on
-            the same questions, expected of other draws); held_out, low, high (each question scored by the choice made
+        DataFrame, one row per limit
+            Columns: limit; strategy, budget (most frequent choice on all questions); same_choice (share of folds with
+            this choice); in_sample (accuracy on the questions and in the run of the choice); fresh (expected accuracy
+            on the same questions with other draws); held_out, low, high (accuracy of each question under the choice
             without its fold, with confidence interval); optimism (in_sample - held_out), optimism_low, optimism_high,
-            mc_error (Monte Carlo error of optimism; 0 where exact); spend, held_out_spend (mean per question);
-            control, control_budget, control_held_out, control_spend (the best single model, chosen likewise, NaN where
-            none is among the candidates within the limit); gain (held_out - control_held_out), gain_low, gain_high,
-            p_value (sign-flip permutation); n_folds, n_questions.
+            mc_error (Monte Carlo error of optimism, 0 if exact); spend, held_out_spend (means per question); control,
+            control_budget, control_held_out, control_spend (the best single model, chosen in the same way; NaN if no
+            single model is within the limit); gain (held_out - control_held_out), gain_low, gain_high, p_value
+            (sign-flip permutation test); n_folds, n_questions.
         """
         held, control = (self._held_out(self.accuracy, chosen) for chosen in (self.chosen, self.control))
         optimism, gain = self.in_sample.mean(axis=0) - held, held - control
@@ -114,14 +129,14 @@ class Tuning:
         return pd.DataFrame(columns)
 
     def choices(self) -> pd.DataFrame:
-        """One row per limit, fold and choice made without that fold.
+        """Return the choices made without each fold.
 
         Returns
         -------
-        DataFrame
-            limit; fold (from 1); n_questions (held out); strategy, budget; share (of the runs that chose it, 1 without
-            runs); training (accuracy on the questions, and in the runs, it was chosen on), held_out, spend (expected
-            accuracy and spend on the questions held out).
+        DataFrame, one row per limit, fold and choice
+            Columns: limit; fold (from 1); n_questions (held out); strategy, budget; share (of runs with this choice, 1
+            without runs); training (accuracy on the questions and in the runs of the choice); held_out, spend
+            (expected accuracy and spend on the held-out questions).
         """
         rows = []
         for i, fold in np.ndindex(self.limits.size, self.chosen.shape[2] - 1):
@@ -145,26 +160,29 @@ class Tuning:
         return pd.DataFrame(rows)
 
     def candidates(self) -> pd.DataFrame:
-        """One row per candidate: strategy, budget, and its expected spend and accuracy (in_sample) on all questions."""
+        """Return strategy, budget, expected spend and accuracy (in_sample) of each candidate on all questions."""
         means = {"spend": self.spend.mean(axis=1), "in_sample": self.accuracy.mean(axis=1)}
         return pd.DataFrame({"strategy": self.strategies, "budget": self.budgets, **means})
 
     def frontier(self, *, confidence_level: float = 0.95) -> pd.DataFrame:
-        """One row per candidate, cheapest first, that no other beats in both spend and accuracy on all questions.
-
-        A frontier is chosen by its scores. So `held_out`, with its confidence interval low to high, is the accuracy on
-        other questions of what one chooses for the spend of that row (NaN where without some fold nothing is that
-        cheap), and `folds` in how many of the training sets the candidate is on the frontier too. Expectations only:
-        runs play no part.
+        """Return the Pareto frontier of spend and accuracy on all questions.
 
         Parameters
         ----------
         confidence_level : float, default 0.95
+            Level of the confidence intervals, between 0 and 1.
 
         Returns
         -------
-        DataFrame
-            strategy, budget, spend, in_sample, held_out, low, high, folds.
+        DataFrame, one row per candidate on the frontier, cheapest first
+            Columns: strategy, budget, spend, in_sample; held_out, low, high (accuracy on held-out questions of the
+            choice within the spend of this row, with confidence interval; NaN if some training set has no candidate
+            within it); folds (number of training sets whose frontier contains the candidate).
+
+        Notes
+        -----
+        The frontier is selected by its own scores, so in_sample is biased upwards. All columns are expectations and do
+        not depend on runs.
         """
         sets = training_sets(self.folds)
         accuracy, spend = self.accuracy @ sets.T, self.spend @ sets.T
@@ -176,7 +194,7 @@ class Tuning:
         return frame.assign(held_out=held.mean(axis=1), low=low, high=high, folds=np.sum(again, axis=0))
 
     def _held_out(self, values: Floats, chosen: Ints) -> Floats:
-        """Mean over runs of what was chosen without each question's fold, [limit, question]; NaN where nothing was."""
+        """Return the mean over runs of the choices without each question's fold, [limit, question]; NaN if missing."""
         picked = chosen[:, :, self.folds]
         return np.asarray(np.where(picked >= 0, values[picked, np.arange(self.folds.size)], np.nan).mean(axis=0))
 
@@ -189,7 +207,7 @@ class Tuning:
         return sign_flip_p_value(differences, clusters=self.clusters, seed=self.provenance["seed"])
 
     def _mc_error(self) -> Floats:
-        """Scatter of optimism over runs; without runs, of the replays behind its two accuracies, as if independent."""
+        """Return the Monte Carlo error of optimism over runs or, without runs, over the replays of both accuracies."""
         questions = np.arange(self.folds.size)
         everywhere, without = self.chosen[:, :, -1:], self.chosen[:, :, self.folds]
         if self.n_runs == 1:
@@ -197,7 +215,7 @@ class Tuning:
         if self.n_runs:
             optimism = (self.in_sample - self.accuracy[without, questions]).mean(axis=2)
             return np.asarray(optimism.std(axis=0, ddof=1) / np.sqrt(self.n_runs))
-        # The mean over R replays has variance p (1 - p) / R, for which p itself gives R / (R - 1) too little.
+        # The plug-in estimate of p (1 - p) / R is too small by the factor (R - 1) / R.
         others = np.select([self.n_replays == 0, self.n_replays == 1], [np.inf, np.nan], self.n_replays - 1.0)
         noise = self.accuracy * (1 - self.accuracy) / others[:, None]
         both = np.where(everywhere == without, 0, noise[everywhere, questions] + noise[without, questions])

@@ -173,21 +173,21 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
     [
         ("budget = 3", "unknown key 'budget'; did you mean 'budgets'"),
         ("budgets = ", "cannot be read"),
-        ("strategies = ['sc:x']", "no pool given"),
-        ("pool = 'pool.parquet'\nbudgets = 2", "no strategies given"),
-        ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "no budgets given"),
+        ("strategies = ['sc:x']", "pool: missing. Give it on the command line"),
+        ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
+        ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
         ("pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2", "samples one model, given []"),
         ("pool = 'pool.parquet'\nstrategies = [3]\nbudgets = 2", "write kind:model"),
         (
             "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2.5",
-            "budgets = 2.5; give a whole number or a list or text",
+            "budgets = 2.5 has the wrong type. It must be an integer or a list or a string",
         ),
-        (SOUND + "seed = 'x'", "seed = 'x'; give a whole number"),
+        (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
         (SOUND.replace("2", "[[1], [1, 2]]"), "give whole numbers from 1"),
-        (SOUND + "prices = 3", "prices = 3; give a table"),
+        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
         (
             SOUND + "where = 3",
-            "where = 3; give text or a list or a table",
+            "where = 3 has the wrong type. It must be a string or a list or a table",
         ),
         (
             SOUND + "where = {topic = ['Math', 'Lw']}",
@@ -197,10 +197,10 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
             SOUND + "prices = {x = 'cheap'}",
             "prices: 'x' costs 'cheap'",
         ),
-        ("pool = 3\nstrategies = 'sc:x'\nbudgets = 2", "pool = 3; give text"),
+        ("pool = 3\nstrategies = 'sc:x'\nbudgets = 2", "pool = 3 has the wrong type. It must be a string"),
         (
             SOUND + "min_samples = true",
-            "min_samples = True; give a whole number",
+            "min_samples = True has the wrong type. It must be an integer",
         ),
     ],
 )
@@ -217,34 +217,34 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "no pool given"),
-        (("POOL",), "no strategies given"),
-        (("POOL", "--strategy", "sc:x"), "no budgets given"),
+        ((), "pool: missing. Give it on the command line"),
+        (("POOL",), "strategies: missing. Give it on the command line"),
+        (("POOL", "--strategy", "sc:x"), "budgets: missing. Give it on the command line"),
         (("nowhere.parquet", *EVALUATE), "nowhere.parquet does not exist"),
         (("POOL", *EVALUATE, "--strategy", "sc:gpt"), "no model 'gpt' in this pool; choose from 'x', 'y', 'z'"),
         (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'; did you mean 'agreement'"),
-        (("POOL", *EVALUATE, "--budgets", "0"), "write whole numbers from 1"),
-        (("POOL", *EVALUATE, "--budgets", "2,x"), "write whole numbers from 1"),
-        (("POOL", *EVALUATE, "--budgets", "8-2"), "write whole numbers from 1"),
-        (("POOL", *EVALUATE, "--budgets", "1-99999999"), "write whole numbers from 1"),
+        (("POOL", *EVALUATE, "--budgets", "0"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "2,x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "8-2"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "1-99999999"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "25"), "asks for 25 samples of model 'x' for question 'q0', 24 are recorded"),
-        (("POOL", *EVALUATE, "--where", "topic"), "write COLUMN=VALUE"),
-        (("POOL", *EVALUATE, "--where", "topic=Mat"), "fits no row; did you mean 'Math'"),
-        (("POOL", "--strategy", "sc:x", "--budgets", "2"), "column 'prompt' separates them"),
-        (("POOL", *EVALUATE, "--price", "x"), "write MODEL=PRICE"),
-        (("POOL", *EVALUATE, "--price", "x=cheap"), "write MODEL=PRICE"),
-        (("POOL", *EVALUATE, "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
+        (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Use COLUMN=VALUE"),
+        (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows; did you mean 'Math'"),
+        (("POOL", "--strategy", "sc:x", "--budgets", "2"), "Column 'prompt' distinguishes them"),
+        (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
+        (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
+        (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", *EVALUATE, "--x", "samples"), "x='samples'; did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3; give a whole number from 0"),
-        (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot folder.png is a folder; give the name of a file"),
-        (("POOL", *EVALUATE, "--out", "folder.png"), "--out folder.png is a folder; give the name of a file"),
-        (("folder.png", *EVALUATE), "folder.png has no samples.parquet; give a pool folder or"),
+        (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
+        (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
+        (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
         (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "did you mean 'samples_used'"),
-        (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist; create it first"),
+        (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'; did you mean 'topic'"),
         (("POOL", *EVALUATE, "--confidence-level", "95"), "give a number between 0 and 1"),
         (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
-        (("POOL", *EVALUATE, "--min-samples", "99"), "no question is left"),
+        (("POOL", *EVALUATE, "--min-samples", "99"), "no questions remain"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, pool_path, tmp_path, monkeypatch, arguments, says):
@@ -277,7 +277,7 @@ def test_info_describes_the_pool(run, pool_path):
 
 def test_info_on_a_damaged_file(run, tmp_path):
     (tmp_path / "p.parquet").write_bytes(b"PAR1 and no more")
-    bad(run("info", tmp_path / "p.parquet"), "is it damaged or truncated")
+    bad(run("info", tmp_path / "p.parquet"), "Check whether the file is damaged or truncated")
 
 
 def test_compare(run, pool_path, tmp_path):
@@ -297,10 +297,10 @@ def test_compare(run, pool_path, tmp_path):
     [
         (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated; did you mean 'sc:x'"),
         (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated; choose from [2, 6]"),
-        (("sc:x", "ms:x+y", "--budget", "six"), "write whole numbers"),
+        (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
         (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1; give a whole number from 0"),
-        (("sc:x", "ms:x+y", "--budget", "2-6"), "give one for both strategies, or one each"),
-        (("sc:x", "ms:x+y", "--budget", "2,6,8"), "give one for both strategies, or one each"),
+        (("sc:x", "ms:x+y", "--budget", "2-6"), "is not one or two budgets. Use --budget 16 for both"),
+        (("sc:x", "ms:x+y", "--budget", "2,6,8"), "is not one or two budgets. Use --budget 16 for both"),
     ],
 )
 def test_compare_refuses(run, pool_path, tmp_path, arguments, says):
@@ -310,7 +310,7 @@ def test_compare_refuses(run, pool_path, tmp_path, arguments, says):
 
 
 def test_compare_needs_a_result(run, pool_path):
-    bad(run("compare", pool_path, "sc:x", "ms:x+y", "--budget", 6), "not a result that mssim saved")
+    bad(run("compare", pool_path, "sc:x", "ms:x+y", "--budget", 6), "not a results file of mssim")
 
 
 # Help, imports ---------------------------------------------
@@ -367,5 +367,5 @@ def test_conditions_as_text():
         ("c", "<=", "3"),
         ("d", ">", "4"),
     ]
-    with pytest.raises(MssimError, match="write COLUMN=VALUE"):
+    with pytest.raises(MssimError, match=r"is not a condition\. Use COLUMN=VALUE"):
         parse_where(["=1"])

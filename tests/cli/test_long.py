@@ -49,7 +49,7 @@ def test_a_checkpoint_changes_nothing_and_goes_on(run, pool_path, tmp_path, tabl
     monkeypatch.setattr(Checkpoint, "add", interrupted)
     code, out, err = run("evaluate", pool_path, *FAST, "--checkpoint", path)
     assert (code, out) == (130, "")
-    assert err == f"mssim: what is done is in {path}; the same command goes on from there\n"
+    assert err == f"mssim: finished blocks are in {path}. Rerun the same command to resume.\n"
     assert held(path) == 3
     monkeypatch.setattr(Checkpoint, "add", add)
     assert run("evaluate", pool_path, *FAST, "--checkpoint", path) == (0, table, "")
@@ -69,7 +69,7 @@ def test_shards_and_merge(run, pool_path, tmp_path, table):
     one, two, out, plot = (tmp_path / name for name in ("1.ckpt", "2.ckpt", "r.parquet", "r.png"))
     code, text, err = run("evaluate", pool_path, *FAST, "--shard", "1/2", "--checkpoint", one)
     assert (code, err) == (0, "")
-    says = rf"shard 1/2: all its {held(one)} blocks are in .*1\.ckpt; when all are done: mssim merge FILE\.\.\.\n"
+    says = rf"shard 1/2: {held(one)} blocks written to .*1\.ckpt. Combine all shards with: mssim merge FILE\.\.\.\n"
     assert re.fullmatch(says, text)
     bad(run("merge", one), "blocks are missing: shard 2/2 is not among the files")
     run("evaluate", pool_path, *FAST, "--shard", "2/2", "--checkpoint", two)
@@ -96,15 +96,24 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--shard", "1/2"), "--shard 1/2 needs --checkpoint FILE"),
-        (("--shard", "3/2", "--checkpoint", "f"), "--shard '3/2'; write which one of how many, from 1: 1/8"),
-        (("--shard", "0/2", "--checkpoint", "f"), "--shard '0/2'; write"),
-        (("--shard", "2", "--checkpoint", "f"), "--shard '2'; write"),
-        (("--shard", "a/b", "--checkpoint", "f"), "--shard 'a/b'; write"),
-        (("--shard", "1/2", "--checkpoint", "f", "--json"), "give --out, --plot and --json to mssim merge"),
-        (("--shard", "1/2", "--checkpoint", "f", "--out", "r.parquet"), "give --out, --plot and --json to mssim merge"),
-        (("--shard", "1/2", "--checkpoint", "f", "--plot", "r.png"), "give --out, --plot and --json to mssim merge"),
-        (("--checkpoint", "no/such/folder/f"), "does not exist; create it first"),
+        (("--shard", "1/2"), "--shard: 1/2 needs a file to write to. Add --checkpoint FILE"),
+        (("--shard", "3/2", "--checkpoint", "f"), "--shard: '3/2' is not I/N with 1 <= I <= N. Use e.g. --shard 1/8."),
+        (("--shard", "0/2", "--checkpoint", "f"), "--shard: '0/2' is not I/N"),
+        (("--shard", "2", "--checkpoint", "f"), "--shard: '2' is not I/N"),
+        (("--shard", "a/b", "--checkpoint", "f"), "--shard: 'a/b' is not I/N"),
+        (
+            ("--shard", "1/2", "--checkpoint", "f", "--json"),
+            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+        ),
+        (
+            ("--shard", "1/2", "--checkpoint", "f", "--out", "r.parquet"),
+            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+        ),
+        (
+            ("--shard", "1/2", "--checkpoint", "f", "--plot", "r.png"),
+            "Drop --out, --plot and --json here and pass them to `mssim merge`",
+        ),
+        (("--checkpoint", "no/such/folder/f"), "does not exist. Create it first."),
         (("--checkpoint", "POOL"), "is damaged, or no checkpoint of mssim"),
         (("--checkpoint", "f", "--strategy", "sc:w"), "no model 'w' in this pool"),
     ],
@@ -121,8 +130,8 @@ def test_what_makes_no_sense_is_one_line(run, pool_path, tmp_path, monkeypatch, 
     [
         (("POOL",), "is damaged, or no checkpoint of mssim"),
         (("no.ckpt",), "no.ckpt does not exist; give files that --checkpoint wrote"),
-        (("POOL", "--out", "no/such/r.parquet"), "does not exist; create it first"),
-        (("POOL", "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
+        (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
+        (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", "--x", "budgets"), "x='budgets'; did you mean 'budget'"),
     ],
 )

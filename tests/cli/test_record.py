@@ -28,7 +28,7 @@ def test_record_shows_what_is_there_and_the_same_again_asks_for_nothing(run, ask
     assert (code, err) == (0, "")
     row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["a"])
     assert row == ["a", "2", "3", "6", "6", "0", "0"]
-    assert "a: 6 requests, 0 of them refused; 60 tokens in, 30 out; 0.00 s each\n" in text
+    assert "a: 6 requests, 0 refused; 60 input tokens, 30 output tokens; 0.00 s per request\n" in text
     assert run(*asked) == (0, text, "")
 
 
@@ -50,8 +50,8 @@ def test_failures_are_told_with_their_reason(run, asked, monkeypatch):
     monkeypatch.setattr("mssim.recorder._record._openai", lambda _: Client(says))
     code, _, err = run(*asked)
     assert code == 1
-    assert "mssim: 3 samples of a were given up: HTTP 400: no [bold]products[/bold]\n" in err
-    assert "run the same command with --retry-failed" in err
+    assert "mssim: 3 samples of a failed: HTTP 400: no [bold]products[/bold]\n" in err
+    assert "rerun the same command with --retry-failed" in err
 
 
 def test_a_dry_run_shows_the_prompts(run, asked, tmp_path):
@@ -82,17 +82,17 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
     assert [row["recorded"] for row in json.loads(text)] == [8, 8]
     code, _, err = run(*bare, "--set", "top_p=0.5")
     assert code == 2
-    assert "error: --set: write it into" in err
-    assert "only --samples can be given beside it" in err
-    assert "--samples-per-request: write it into" in run(*bare, "--samples-per-request", 2)[2]
-    assert "--plan names the models and servers; leave --model" in run(*asked, "--plan", plan)[2]
+    assert "error: --set: not allowed with --plan. Set it in" in err
+    assert "only --samples can be combined with --plan" in err
+    assert "--samples-per-request: not allowed with --plan. Set it in" in run(*bare, "--samples-per-request", 2)[2]
+    assert "plan.toml already names models and servers. Remove --model" in run(*asked, "--plan", plan)[2]
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda a: a[:1] + a[2:], "give a file of questions, or --status"),
-        (lambda a: a[:4], "give --model NAME and --base-url URL, or --plan FILE"),
+        (lambda a: a[:1] + a[2:], "QUESTIONS: missing. Give a JSONL, CSV or Parquet file of questions, or --status"),
+        (lambda a: a[:4], "Add --model NAME and --base-url URL, or use --plan FILE"),
         (lambda a: [*a, "--set", "seed=1"], "a constant seed would give one sample over and over; give --seed BASE"),
         (
             lambda a: [*a, "--max-cost", 5],
@@ -126,8 +126,8 @@ def test_the_log_has_a_line_a_minute(capsys, monkeypatch):
         log(Progress(1000, second, 0, arrived=second, seconds=float(second)))
     lines = capsys.readouterr().err.splitlines()
     assert [re.sub(r"^\S+ \S+ ", "", line) for line in lines] == [
-        "60 of 1000 samples, 940 left, 1.0/s, 0 under way, 15 min 40 s to go",
-        "120 of 1000 samples, 880 left, 1.0/s, 0 under way, 14 min 40 s to go",
+        "60 of 1000 samples, 940 left, 1.0/s, 0 in flight, 15 min 40 s remaining",
+        "120 of 1000 samples, 880 left, 1.0/s, 0 in flight, 14 min 40 s remaining",
     ]
 
 

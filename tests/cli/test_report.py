@@ -111,14 +111,14 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
     [
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", "--models", "x+w"), "no model 'w' in this pool"),
-        (("POOL", "--models", "x+x"), "name each model to keep once"),
-        (("POOL", "--budgets", "x"), "write whole numbers from 1"),
+        (("POOL", "--models", "x+x"), "is empty or repeats a model. Name each model once."),
+        (("POOL", "--budgets", "x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", "--budgets", "200"), "asks for 67 samples of model"),
         (("POOL", "--n-replays", "0"), "n_replays=0; give a whole number from 1"),
         (("POOL", "--resamples", "0"), "n_resamples=0; give a whole number from 1"),
         (("POOL", "--clusters", "topics"), "clusters: no column 'topics'; did you mean 'topic'"),
         (("POOL", "--confidence-level", "95"), "give a number between 0 and 1"),
-        (("POOL", "--min-samples", "99"), "no question is left"),
+        (("POOL", "--min-samples", "99"), "no questions remain"),
     ],
 )
 def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):

@@ -29,7 +29,7 @@ def test_simulate_prints_the_fitted_parameters(run, pool_path):
     row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["y"])
     model = fitted(pool_path, ("x", "y"))
     assert row[1:5] == [f"{values[1]:.4f}" for values in (model.sure, model.a, model.b, model.spread)]
-    assert "spread      two wrong answers agree with chance 1 / (1 + spread)" in text
+    assert "spread      two wrong answers agree with probability 1 / (1 + spread)" in text
     assert "SYNTHETIC" not in text
 
 
@@ -81,16 +81,19 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "give a pool to fit an answer model to, or a saved one with --model FILE; one of the two"),
-        (("POOL", "--model", "m.json"), "one of the two"),
-        (("--model", "m.json", "--models", "x"), "--where and --models choose from a pool"),
-        (("--model", "m.json", *LONG), "--where and --models choose from a pool"),
+        ((), "exactly one is required. Give a pool to fit an answer model, or --model FILE"),
+        (("POOL", "--model", "m.json"), "POOL, --model: exactly one is required"),
+        (
+            ("--model", "m.json", "--models", "x"),
+            "--where, --models: these select from a pool and do not apply to --model",
+        ),
+        (("--model", "m.json", *LONG), "--where, --models: these select from a pool and do not apply to --model"),
         (("--model", "m.json"), "m.json: not an answer model that mssim saved"),
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", *LONG, "--models", "x+w"), "no model 'w' in this pool"),
-        (("POOL", *LONG, "--out", "folder"), "--out folder exists already; give the name of a new folder"),
-        (("POOL", *LONG, "--save-model", "folder"), "--save-model folder is a folder"),
-        (("POOL", *LONG, "--save-model", "no/such/m.json"), "does not exist; create it first"),
+        (("POOL", *LONG, "--out", "folder"), "--out: folder already exists. Use the name of a new folder."),
+        (("POOL", *LONG, "--save-model", "folder"), "--save-model: folder is a folder"),
+        (("POOL", *LONG, "--save-model", "no/such/m.json"), "does not exist. Create it first."),
         (
             ("POOL", *LONG, "--models", "x", "--out", "new", "--questions", 0),
             "n_questions=0; give a whole number from 1",
@@ -109,5 +112,5 @@ def test_bad_input_to_simulate_is_one_line(run, pool_path, tmp_path, monkeypatch
 def test_an_existing_folder_stays_as_it_is(run, pool_path, tmp_path):
     AnswerModel("x", 0.2, 1, 1, 1).draw(3, 4).save(tmp_path / "pool")
     before = load_pool(tmp_path / "pool").fingerprint
-    test_cli.bad(run("simulate", pool_path, *LONG, "--out", tmp_path / "pool"), "exists already")
+    test_cli.bad(run("simulate", pool_path, *LONG, "--out", tmp_path / "pool"), "already exists")
     assert load_pool(tmp_path / "pool").fingerprint == before

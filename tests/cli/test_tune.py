@@ -63,7 +63,7 @@ def test_options_of_tune_reach_it(run, pool_path):
     code, text, _ = run("tune", pool_path, *FAST, *options[:-4], *with_strategies)
     assert code == 0
     assert "fresh      its accuracy on the same questions with other draws" in text
-    assert "chosen most often in 4 runs" in text
+    assert "most frequent choice in 4 runs" in text
     assert "limit      most cost per question" in text
 
 
@@ -100,16 +100,16 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
     [
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", "--models", "x,w"), "no model 'w' in this pool"),
-        (("POOL", "--budgets", "x"), "write whole numbers from 1"),
-        (("POOL", "--limits", "few"), "--limits 'few'; write positive numbers, e.g. 2,4.5,8"),
-        (("POOL", "--limits", "-2"), "give positive numbers"),
+        (("POOL", "--budgets", "x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", "--limits", "few"), "--limits: 'few' is not a list of numbers. Use positive numbers, e.g. 2,4.5,8."),
+        (("POOL", "--limits", "-2"), "is not valid. Use positive numbers"),
         (("POOL", "--table", "choice"), "--table 'choice'; did you mean 'choices'"),
-        (("POOL", "--plot", "r.jpeg"), "end the name in .png, .svg or .pdf"),
-        (("POOL", "--plot", "folder.png"), "--plot folder.png is a folder; give the name of a file"),
-        (("POOL", "--plot", "no/such/r.png"), "does not exist; create it first"),
+        (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
+        (("POOL", "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
+        (("POOL", "--plot", "no/such/r.png"), "does not exist. Create it first."),
         (("POOL", "--spend", "time"), "spend='time'; choose from"),
-        (("POOL", "--folds", "99"), "n_folds=99, but the questions are 12 clusters"),
-        (("POOL", "--price", "x"), "write MODEL=PRICE"),
+        (("POOL", "--folds", "99"), "n_folds=99: more folds than the 12 clusters of questions"),
+        (("POOL", "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", "--strategy", "xy"), "write kind:model"),
         (("POOL", "--confidence-level", "95"), "give a number between 0 and 1"),
     ],

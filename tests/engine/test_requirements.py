@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mssim import BudgetError, Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
+from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
-from mssim.rules.stops import NEVER, StopTable
+from mssim.rules.stops import StopTable
 from tests.conftest import make_pool, replay
 from tests.engine.test_evaluate import random_pool
 
@@ -179,6 +180,9 @@ class TableStop(Stop):
 
     def table(self, depth):
         return StopTable(np.full(depth // 2 + 1, 2, self.dtype), np.full(depth + 1 - self.short, 2, self.dtype))
+
+    def stops(self, answers, numbers):
+        return answers.size > numbers.shape[1]
 
     def __str__(self):
         return "table"

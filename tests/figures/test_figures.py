@@ -712,9 +712,9 @@ def test_command_line(run, tmp_path):
         (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'; did you mean .*choose from 'fig1'"),
         (("--models", "a,b"), "--models and --where choose from a pool that you name; add --pool PATH"),
         (("--only", "fig7", "--pool", DEMO), "fig7: nothing to draw of these pools; .*column 'score'"),
-        (("--pool", "nowhere"), "nowhere does not exist; give a pool folder or"),
+        (("--pool", "nowhere"), "nowhere does not exist. Use the path of a pool folder or"),
         (("--pool", DEMO, "--models", "strog,weak"), "no model 'strog' in this pool; did you mean 'strong'"),
-        (("--pool", DEMO, "--min-samples", "65"), "no question is left.*ask for fewer samples"),
+        (("--pool", DEMO, "--min-samples", "65"), "no questions remain.*ask for fewer samples"),
     ],
 )
 def test_bad_input_ends_with_one_line(run, tmp_path, args, message):

@@ -12,7 +12,7 @@ from mssim.engine.exact import grid_of, tie_rule
 from mssim.kernels import allocation
 from mssim.kernels import exact_plurality as kernel
 from mssim.kernels.tally import RANDOM
-from mssim.rules.stops import NEVER
+from mssim.rules.agreement import NEVER
 from tests import naive
 from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import deep_pool

@@ -131,7 +131,7 @@ def test_a_column_of_nulls_in_one_file_and_of_text_in_another(tmp_path):
     frame.iloc[:6].assign(note=None).to_parquet(part(folder, 0))
     assert load_pool(folder).extra["note"].to_pylist() == [None] * 3 + list("abc") + [None] * 3 + list("def")
     frame.iloc[:6].assign(note=1).to_parquet(part(folder, 0))
-    with pytest.raises(PoolError, match=r"column 'note' holds int64 and \w*string, which are no one type"):
+    with pytest.raises(PoolError, match=r"column 'note': the types int64 and \w*string have no common type"):
         load_pool(folder)
 
 
@@ -197,8 +197,8 @@ def test_an_answer_that_is_right_in_one_file_and_wrong_in_another(tmp_path):
     frame.loc[10, "correct"] = False
     refused(
         write_split(frame, tmp_path / "pool", [7]),
-        "answer 'a' is right in row 7 of samples-00000.parquet (question 'q2', model 'x', sample_index 0) and wrong in "
-        "row 4 of samples-00001.parquet (question 'q2', model 'y', sample_index 1)",
+        "answer: 'a' is correct in row 7 of samples-00000.parquet (question 'q2', model 'x', sample_index 0) and wrong "
+        "in row 4 of samples-00001.parquet (question 'q2', model 'y', sample_index 1)",
     )
 
 
@@ -208,8 +208,8 @@ def test_one_sample_in_two_files(tmp_path):
     twice = pd.concat([frame, frame.iloc[[4]].assign(run=2)], ignore_index=True)
     refused(
         write_split(twice, tmp_path / "pool", [9]),
-        "2 rows for one sample, the second is row 4 of samples-00001.parquet (question 'q1', model 'y', "
-        "sample_index 1); column 'run' separates them: choose one value with where={'run': ...} (1, 2)",
+        "2 rows hold the same sample, the second is row 4 of samples-00001.parquet (question 'q1', model 'y', "
+        "sample_index 1). Column 'run' distinguishes them: select one value with where={'run': ...} (1, 2)",
     )
     assert load_pool(tmp_path / "pool", where={"run": 1}).fingerprint == make_pool(GOOD).fingerprint
 
@@ -242,7 +242,7 @@ def test_rows_are_counted_in_the_file_whatever_was_left_out(tmp_path):
 def test_a_condition_may_be_met_in_a_later_block_but_must_be_met(tmp_path):
     folder = write_split(long_frame(GOOD, run=[1] * 9 + [2] * 3), tmp_path / "pool", [5])
     assert load_pool(folder, where={"run": 2}).models == ("y",)
-    refused(folder, "where: run=3 fits no row; choose from '1', '2'", where={"run": [1, 3]})
+    refused(folder, "where: run=3 matches no rows; choose from '1', '2'", where={"run": [1, 3]})
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -280,26 +280,29 @@ def cut(path):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda p: cut(part(p, 1)), "samples-00001.parquet is not the file that pool.json describes (sha256 differs)"),
-        (lambda p: part(p, 1).unlink(), "samples-00001.parquet is missing, but pool.json lists it; restore it"),
-        (lambda p: part(p, 2).rename(part(p, 3)), "samples-00002.parquet is missing, but pool.json lists it"),
+        (lambda p: cut(part(p, 1)), "samples-00001.parquet: the SHA-256 checksum differs from pool.json"),
+        (lambda p: part(p, 1).unlink(), "samples-00001.parquet is listed in pool.json but missing. Restore the file."),
+        (lambda p: part(p, 2).rename(part(p, 3)), "samples-00002.parquet is listed in pool.json but missing"),
         (
             lambda p: part(p, 3).write_bytes(part(p, 2).read_bytes()),
-            "samples-00003.parquet is not listed in pool.json; take it away",
+            "samples-00003.parquet: not listed in pool.json. Remove the file",
         ),
         (
             lambda p: (p / "samples.parquet").write_bytes(part(p, 2).read_bytes()),
-            "has samples.parquet and samples-00000.parquet; take away which of them is not the pool",
+            "contains both samples.parquet and samples-00000.parquet. Remove the one that does not belong",
         ),
         (
             lambda p: [cut(part(p, 1)), change_json(p, files={})],
-            "samples-00001.parquet: cannot be read, is it damaged or truncated?",
+            "samples-00001.parquet: cannot be read (P",
         ),
         (
             lambda p: [pq.write_table(pq.read_table(part(p, 1)).drop(["truth"]), part(p, 1)), change_json(p, files={})],
-            "samples-00000.parquet has a column 'truth' and samples-00001.parquet has none; give all files the same",
+            "column 'truth': present in samples-00000.parquet but missing in samples-00001.parquet. Write the same",
         ),
-        (lambda p: [part(p, n).unlink() for n in range(3)], "has no samples.parquet; give a pool folder"),
+        (
+            lambda p: [part(p, n).unlink() for n in range(3)],
+            "contains no samples.parquet. Use the path of a pool folder",
+        ),
     ],
 )
 def test_a_damaged_pool_of_several_files_is_refused(split, damage, says):

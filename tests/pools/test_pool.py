@@ -30,7 +30,7 @@ def refused(frame, says, **options):
 
 @pytest.mark.parametrize("column", ["question_id", "model", "sample_index", "answer"])
 def test_a_missing_column_is_named(column):
-    refused(long_frame(GOOD).drop(columns=column), f"column {column!r} is missing; rename the column that holds it")
+    refused(long_frame(GOOD).drop(columns=column), f"column {column!r} is missing. Rename the column that contains it")
 
 
 def test_the_nearest_column_is_offered():
@@ -45,13 +45,13 @@ def test_a_duplicate_names_row_sample_and_remedy():
     frame = long_frame(GOOD)
     refused(
         pd.concat([frame, frame.iloc[[4]]], ignore_index=True),
-        "2 rows for one sample, the second is row 13 (question 'q1', model 'y', sample_index 1); drop the repeated",
+        "2 rows hold the same sample, the second is row 13 (question 'q1', model 'y', sample_index 1). Drop the dupl",
     )
 
 
 def test_a_duplicate_names_the_column_that_separates_the_rows():
     twice = pd.concat([long_frame(GOOD, prompt="short"), long_frame(GOOD, prompt="long")], ignore_index=True)
-    refused(twice, "column 'prompt' separates them: choose one value with where={'prompt': ...} (short, long)")
+    refused(twice, "Column 'prompt' distinguishes them: select one value with where={'prompt': ...} (short, long)")
     assert Pool.from_frame(twice, where={"prompt": "long"}).fingerprint == make_pool(GOOD).fingerprint
 
 
@@ -60,7 +60,7 @@ def test_an_answer_that_is_right_and_wrong_is_refused():
     frame.loc[2, "correct"] = False
     refused(
         frame,
-        "answer 'a' is right in row 1 (question 'q1', model 'x', sample_index 0) and wrong in row 3 (question 'q1'",
+        "answer: 'a' is correct in row 1 (question 'q1', model 'x', sample_index 0) and wrong in row 3 (question 'q1'",
     )
 
 
@@ -88,7 +88,7 @@ def test_a_cost_may_be_unknown_but_not_infinite():
     frame.loc[3, "cost"] = np.nan
     assert np.isnan(Pool.from_frame(frame).numbers["cost"][1, 0, 0])
     frame.loc[3, "cost"] = np.inf
-    refused(frame, "cost is inf; give a finite number")
+    refused(frame, "cost is inf. Use a finite number")
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,17 @@ def test_a_cost_may_be_unknown_but_not_infinite():
         (lambda f: f.iloc[:0], "the pool is empty"),
         (lambda f: f.assign(model=["x", None] * 6), "row 2: model is empty"),
         (lambda f: f.assign(question_id=""), "row 1: question_id is empty"),
-        (lambda f: f.assign(sample_index=0.5), "sample_index must hold whole numbers"),
-        (lambda f: f.assign(sample_index="first"), "sample_index must hold whole numbers"),
-        (lambda f: f.assign(sample_index=-1), "number the samples of a question and model from 0"),
-        (lambda f: f.assign(score="high"), "column 'score' must hold numbers"),
-        (lambda f: f.assign(truth=[None] * 12), "truth is empty and there is no column 'correct'"),
-        (lambda f: f.assign(correct="perhaps"), "correct is 'perhaps'; give true or false"),
-        (lambda f: f.assign(correct=[None] * 12), "correct is None; give true or false"),
-        (lambda f: f.assign(answer=[None] * 12, correct=True), "is correct but has no answer"),
+        (lambda f: f.assign(sample_index=0.5), "sample_index: not an integer column"),
+        (lambda f: f.assign(sample_index="first"), "sample_index: not an integer column"),
+        (lambda f: f.assign(sample_index=-1), "Number the samples of a question and model from 0"),
+        (lambda f: f.assign(score="high"), "column 'score' is not numeric"),
+        (lambda f: f.assign(truth=[None] * 12), "truth is empty and the table has no column 'correct'"),
+        (lambda f: f.assign(correct="perhaps"), "correct is 'perhaps'. Use true or false."),
+        (lambda f: f.assign(correct=[None] * 12), "correct is None. Use true or false."),
+        (
+            lambda f: f.assign(answer=[None] * 12, correct=True),
+            "correct is true, but the answer is empty. Add the answer",
+        ),
     ],
 )
 def test_bad_rows_are_refused(change, says):
@@ -178,11 +181,11 @@ def test_select_models_questions_and_columns():
     ("options", "says"),
     [
         ({"models": ["xx"]}, "no model 'xx' in this pool; did you mean 'x'? choose from 'x', 'y'"),
-        ({"models": ["x", "x"]}, "name each model to keep once"),
-        ({"models": []}, "name each model to keep once"),
+        ({"models": ["x", "x"]}, "is empty or repeats a model. Name each model once."),
+        ({"models": []}, "is empty or repeats a model. Name each model once."),
         ({"questions": ["q3"]}, "no question 'q3'; choose from 'q1', 'q2'"),
         ({"min_samples": -1}, "min_samples=-1; give a whole number from 0"),
-        ({"min_samples": 4}, "no question is left; the pool has 2"),
+        ({"min_samples": 4}, "select: no questions remain, the conditions exclude all 2 questions"),
         ({"where": {"topic": "t"}}, "no column 'topic'"),
     ],
 )
@@ -255,7 +258,7 @@ def test_questions_without_samples_survive(tmp_path):
 def test_saving_never_overwrites_unasked(tmp_path):
     pool = full_pool()
     pool.save(tmp_path / "pool")
-    with pytest.raises(PoolError, match="exists already; choose another path or pass overwrite=True"):
+    with pytest.raises(PoolError, match=r"already exists\. Choose another path or pass overwrite=True"):
         make_pool(GOOD).save(tmp_path / "pool")
     assert load_pool(tmp_path / "pool").fingerprint == pool.fingerprint
     pool.select(models=["x"]).save(tmp_path / "pool", overwrite=True)
@@ -275,7 +278,7 @@ def test_info_cannot_break_the_folder(tmp_path):
     pool = Pool.from_frame(long_frame(GOOD), info={"schema": 9, "files": {"x": "y"}, "title": "t"})
     pool.save(tmp_path / "pool")
     assert dict(load_pool(tmp_path / "pool").info) == {"title": "t"}
-    with pytest.raises(PoolError, match="info cannot be written to"):
+    with pytest.raises(PoolError, match="info: cannot be written to"):
         Pool.from_frame(long_frame(GOOD), info={"made": pd.Timestamp(0)}).save(tmp_path / "other")
     assert [p.name for p in tmp_path.iterdir()] == ["pool"]
 
@@ -287,7 +290,7 @@ def test_overwriting_replaces_a_pool_alone(tmp_path):
     pool.save(tmp_path / "pool", overwrite=True)
     assert (tmp_path / "pool" / "README.md").read_text() == "the data card"
     (tmp_path / "pool" / "pool.json").unlink()
-    with pytest.raises(PoolError, match="is not a pool folder, so it is not overwritten"):
+    with pytest.raises(PoolError, match="is not a pool folder and is not overwritten"):
         pool.save(tmp_path / "pool", overwrite=True)
     assert len(list((tmp_path / "pool").iterdir())) == 3
 
@@ -319,16 +322,16 @@ def change_json(folder, **change):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda p: change_json(p, schema=2), "unknown schema version; this mssim reads version 1"),
-        (lambda p: (p / "pool.json").write_text("{"), "pool.json: not JSON"),
+        (lambda p: change_json(p, schema=2), "unknown schema version. This mssim reads version 1"),
+        (lambda p: (p / "pool.json").write_text("{"), "pool.json: not valid JSON"),
         (lambda p: (p / "pool.json").write_text("[]"), "unknown schema version"),
-        (lambda p: (p / "pool.json").write_text("[" * 100_000), "pool.json: not JSON"),
-        (lambda p: (p / "samples.parquet").unlink(), "has no samples.parquet"),
-        (lambda p: (p / "questions.parquet").unlink(), "questions.parquet is missing, but pool.json lists it"),
-        (lambda p: change_json(p, files={"../x": "0"}), "is missing, but pool.json lists it"),
+        (lambda p: (p / "pool.json").write_text("[" * 100_000), "pool.json: not valid JSON"),
+        (lambda p: (p / "samples.parquet").unlink(), "contains no samples.parquet"),
+        (lambda p: (p / "questions.parquet").unlink(), "questions.parquet is listed in pool.json but missing"),
+        (lambda p: change_json(p, files={"../x": "0"}), "is listed in pool.json but missing"),
         (
             lambda p: (p / "samples.parquet").write_bytes((p / "samples.parquet").read_bytes()[:-1]),
-            "is not the file that pool.json describes (sha256 differs)",
+            "the SHA-256 checksum differs from pool.json",
         ),
     ],
 )
@@ -343,9 +346,9 @@ def test_a_damaged_folder_is_refused(tmp_path, damage, says):
 @pytest.mark.parametrize(
     ("questions", "says"),
     [
-        (pd.DataFrame({"question_id": ["q1"], "truth": ["a"]}), "question 'q2' of samples.parquet is not in it"),
-        (pd.DataFrame({"question_id": ["q1", "q2", "q2"], "truth": ["a"] * 3}), "it repeats a question_id"),
-        (pd.DataFrame({"truth": ["a"] * 2}), "it has no column question_id"),
+        (pd.DataFrame({"question_id": ["q1"], "truth": ["a"]}), "question 'q2' of samples.parquet is missing"),
+        (pd.DataFrame({"question_id": ["q1", "q2", "q2"], "truth": ["a"] * 3}), "a question_id is repeated"),
+        (pd.DataFrame({"truth": ["a"] * 2}), "the column question_id is missing"),
     ],
 )
 def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):
@@ -354,7 +357,7 @@ def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):
     questions.to_parquet(tmp_path / "pool" / "questions.parquet")
     with pytest.raises(PoolError) as error:
         load_pool(tmp_path / "pool")
-    assert f"questions.parquet does not fit: {says}" in str(error.value)
+    assert f"questions.parquet: {says}" in str(error.value)
 
 
 # Warnings -------------------------------------------------
@@ -379,13 +382,13 @@ def test_a_sound_pool_is_loaded_in_silence(tmp_path):
     ("answers", "columns", "says"),
     [
         (GOOD | {("y", "q2"): ["c"]}, {}, "samples per question and model range from 1 to 3"),
-        ({k: v for k, v in GOOD.items() if k != ("y", "q2")}, {}, "model 'y' has no sample for 1 of 2 questions"),
+        ({k: v for k, v in GOOD.items() if k != ("y", "q2")}, {}, "model 'y' has no samples for 1 of 2 questions"),
         (GOOD | {("y", "q2"): ["c", None, "a"]}, {}, "model 'y' gives no answer in 16.7% of its samples"),
         (GOOD, {"text": "the very same response, forty characters long"}, "8 of 12 long texts repeat an earlier one"),
         (GOOD, {"temperature": [0.5, 1.0, 1.0] * 4}, "mixed settings: column 'temperature' varies within a model"),
     ],
 )
-def test_oddities_are_warned_of(tmp_path, answers, columns, says):
+def test_pool_warnings_are_emitted(tmp_path, answers, columns, says):
     message = warned(answers, tmp_path, **columns)
     assert says in message
     assert message.count("|") == 0
@@ -398,7 +401,7 @@ def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path,
 
 
 def test_more_answers_than_codes_are_refused():
-    refused(long_frame({("x", "q"): [str(i) for i in range(2**15 - 1)]}), "has more than 32766 different answers")
+    refused(long_frame({("x", "q"): [str(i) for i in range(2**15 - 1)]}), "has more than 32766 distinct answers")
 
 
 def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):

@@ -95,16 +95,20 @@ def test_large_whole_numbers_beside_a_missing_answer_stay_apart(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.jsonl", b'{"question_id": 1}\nnot json\n', "line 2: not JSON"),
-        ("a.jsonl", b"[1, 2]\n", "line 1: a list; each line must be one JSON object"),
-        ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
-        ("a.jsonl", b"\xff\xfe\x00", "cannot be read, is it damaged"),
-        ("a.csv", b"a,b\n1,2,3\n", "cannot be read, is it damaged"),
-        ("a.csv", b"model,answer,answer\nx,1,2\n", "column 'answer' is there 2 times; name each column once"),
-        ("a.csv", b"", "cannot be read, is it damaged"),
-        ("a.parquet", b"PAR1 but no more", "cannot be read, is it damaged"),
-        ("a.parquet", b"", "cannot be read, is it damaged"),
-        ("a.xlsx", b"", "a table is one of .parquet, .csv, .jsonl"),
+        ("a.jsonl", b'{"question_id": 1}\nnot json\n', "line 2: not valid JSON"),
+        ("a.jsonl", b"[1, 2]\n", "line 1: a list, not an object. Write one JSON object per line."),
+        ("a.jsonl", b"[" * 100_000, "line 1: not valid JSON"),
+        ("a.jsonl", b"\xff\xfe\x00", "Check whether the file is damaged"),
+        ("a.csv", b"a,b\n1,2,3\n", "Check whether the file is damaged"),
+        (
+            "a.csv",
+            b"model,answer,answer\nx,1,2\n",
+            "column 'answer': the name appears 2 times. Rename or drop the duplicates.",
+        ),
+        ("a.csv", b"", "Check whether the file is damaged"),
+        ("a.parquet", b"PAR1 but no more", "Check whether the file is damaged"),
+        ("a.parquet", b"", "Check whether the file is damaged"),
+        ("a.xlsx", b"", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.jsonl", b"", "the pool is empty|is missing"),
     ],
 )
@@ -118,12 +122,14 @@ def test_damaged_files_are_refused(tmp_path, name, content, says):
 def test_a_truncated_parquet_is_refused(tmp_path, keep):
     whole = write(long_frame({("x", "q"): list("ab") * 50}), tmp_path / "whole.parquet").read_bytes()
     (tmp_path / "cut.parquet").write_bytes(whole[:keep])
-    with pytest.raises(PoolError, match=r"cut\.parquet: cannot be read, is it damaged or truncated"):
+    with pytest.raises(
+        PoolError, match=r"cut\.parquet: cannot be read .*Check whether the file is damaged or truncated"
+    ):
         load_pool(tmp_path / "cut.parquet")
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(PoolError, match="does not exist; give a pool folder"):
+    with pytest.raises(PoolError, match=r"does not exist\. Use the path of a pool folder"):
         load_pool(tmp_path / "nothing")
 
 
@@ -156,11 +162,11 @@ def test_where(where, rows):
     ("where", "says"),
     [
         ({"topc": "Math"}, "no column 'topc'; did you mean 'topic'"),
-        ({"topic": "Mathh"}, "topic='Mathh' fits no row; did you mean 'Math'"),
-        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' fits no row; did you mean 'Law'"),
+        ({"topic": "Mathh"}, "topic='Mathh' matches no rows; did you mean 'Math'"),
+        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' matches no rows; did you mean 'Law'"),
         ([("topic", "like", "M")], "operator 'like'"),
         ([("topic", "Math")], "is not a .column, operator, value. triple"),
-        ({"year": "soon"}, "column 'year' holds ints, given 'soon'"),
+        ({"year": "soon"}, "'soon' cannot be compared with column 'year' of type int"),
     ],
 )
 def test_where_refuses(where, says):
@@ -207,8 +213,10 @@ def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
     pq.write_table(pa.table(columns | {"answer": [b"a", "é".encode()]}), tmp_path / "bytes.parquet")
     assert load_pool(tmp_path / "bytes.parquet").to_frame()["answer"].tolist() == ["a", "é"]
     pq.write_table(pa.table(columns | {"answer": [b"a", b"\xff"]}), tmp_path / "bytes.parquet")
-    with pytest.raises(PoolError, match="column 'answer' holds bytes that are not UTF-8"):
+    with pytest.raises(PoolError, match="column 'answer' contains bytes that are not UTF-8"):
         load_pool(tmp_path / "bytes.parquet")
     pq.write_table(pa.table(columns | {"answer": [["a"], ["b"]]}), tmp_path / "lists.parquet")
-    with pytest.raises(PoolError, match=r"column 'answer' holds list.*; write its values as text or numbers"):
+    with pytest.raises(
+        PoolError, match=r"column 'answer' has the nested type list.*\. Store its values as text or numbers"
+    ):
         load_pool(tmp_path / "lists.parquet")

@@ -121,7 +121,7 @@ def test_clusters_with_missing_labels_are_refused():
     frame = make_pool({("x", "q1"): ["a"] * 2, ("x", "q2"): ["b"] * 2}).to_frame()
     frame["problem"] = frame["question_id"].map({"q1": "p"})
     evaluation = evaluate(random_pool().from_frame(frame), "sc:x", 1, n_replays=5)
-    with pytest.raises(MssimError, match="clusters: question 'q2' has no 'problem'"):
+    with pytest.raises(MssimError, match="clusters: question 'q2' has no value in column 'problem'"):
         evaluation.to_frame(clusters="problem")
 
 
@@ -181,7 +181,7 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
 
 @pytest.mark.parametrize("options", [{"seed": -1}, {"n_resamples": 0}, {"budget": (2, 6, 12)}])
 def test_options_of_a_comparison_are_checked(options):
-    with pytest.raises(MssimError, match="give"):
+    with pytest.raises(MssimError, match=r"give a whole number from|is neither an int nor a pair"):
         result().compare("SC", "MS", **{"budget": 6, **options})
 
 
@@ -226,9 +226,9 @@ def test_a_file_that_is_no_result_is_refused(tmp_path, content):
         result().to_frame().to_parquet(path)
     else:
         path.write_bytes(content)
-    with pytest.raises(MssimError, match="not a result that mssim saved, or damaged"):
+    with pytest.raises(MssimError, match="not a results file of mssim, or damaged"):
         Evaluation.load(path)
-    with pytest.raises(MssimError, match="not a result that mssim saved, or damaged"):
+    with pytest.raises(MssimError, match="not a results file of mssim, or damaged"):
         Evaluation.load(tmp_path / "nothing.parquet")
 
 
@@ -250,7 +250,7 @@ def test_an_unknown_schema_is_refused(tmp_path):
     table = pq.read_table(tmp_path / "r.parquet")
     header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 3}
     pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
-    with pytest.raises(MssimError, match="schema version 3; this mssim reads version 2"):
+    with pytest.raises(MssimError, match=r"unsupported schema version 3\. This mssim reads version 2"):
         Evaluation.load(tmp_path / "r.parquet")
 
 

@@ -1,10 +1,11 @@
 """Every rule there is: equal to tests/naive.py decision for decision, and the invariants that all of them keep.
 
-A new rule is covered by adding it to RULES.
+RULES has rules with unusual options; every rule of the catalogue that is of another kind than these is added to them.
 """
 
 import itertools
 import random
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -34,9 +35,13 @@ from mssim import (
     SelfConsistency,
     Vote,
     WindowStop,
+    catalogue,
     evaluate,
 )
-from mssim.rules.strategies import _KINDS, parse_strategy
+from mssim.rules.parsing import parse_strategy
+from mssim.rules.registry import STOPS as STOPS_BY_NAME
+from mssim.rules.registry import STRATEGIES
+from mssim.rules.registry import VOTES as VOTES_BY_NAME
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
 
@@ -122,6 +127,24 @@ RULES = {
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }
+
+
+def kind_of(rule):
+    """Class of the strategy, of its stop rule, and name of its vote."""
+    vote = getattr(rule, "vote", None)
+    name = next((n for n, named in VOTES_BY_NAME.items() if vote is not None and named.matches(vote)), None)
+    return type(rule), type(getattr(rule, "stop", None)), name
+
+
+def example(text):
+    """A rule of the catalogue, with models for M."""
+    for name in XYZ:
+        text = re.sub(r"\bM\b", name, text, count=1)
+    return parse_strategy(text.replace("M1", "x"))
+
+
+COVERED = {kind_of(rule) for rule in RULES.values()}
+RULES |= {row.rule: rule for row in catalogue() if kind_of(rule := example(row.rule)) not in COVERED}
 TIES = ["first", "random", "wrong"]
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 few = settings(max_examples=8)
@@ -452,8 +475,11 @@ def test_of_equally_good_models_the_oracle_takes_the_cheaper():
     assert (routed.accuracy.item(), routed.cost.item()) == (1, 2)
 
 
-def test_every_kind_is_in_the_list():
-    assert {rule.kind for rule in RULES.values()} == set(_KINDS)
+def test_every_registered_rule_is_in_the_list():
+    strategies, stops, votes = (set(column) for column in zip(*map(kind_of, RULES.values()), strict=True))
+    assert {cls for cls in STRATEGIES.values() if cls.__module__.startswith("mssim.")} <= strategies
+    assert {cls for cls in STOPS_BY_NAME.values() if cls.__module__.startswith("mssim.")} <= stops
+    assert set(VOTES_BY_NAME) <= votes
 
 
 @every_rule

@@ -49,7 +49,7 @@ def decisions(rule, answers):
         keys[0],
     )
     if isinstance(rule, OwnStop):
-        end = own.ends(recorded, depth, rule.function, Replays(0, 1, False))
+        end = own.ends(recorded, depth, rule.function, np.zeros((0, 1, 1, depth)), Replays(0, 1, False))
     else:
         end = stops.ends(recorded, depth, rule.table(depth), Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
@@ -193,18 +193,21 @@ def test_when_rules_stop(rule, answers, end):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: BetaStop(0.5), "BetaStop: threshold=0.5; give a certainty between 0.5 and 1, e.g. 0.95"),
-        (lambda: BetaStop(1.0), "threshold=1.0; give"),
-        (lambda: BetaStop("0.9"), "threshold='0.9'; give"),
-        (lambda: EValueStop(0), "EValueStop: alpha=0; give an error rate between 0 and 1, e.g. 0.05"),
-        (lambda: MajorityStop(0), "MajorityStop: share=0; give a share from above 0 to 1"),
+        (
+            lambda: BetaStop(0.5),
+            "BetaStop: threshold=0.5 is out of range. Give a certainty between 0.5 and 1, e.g. 0.95",
+        ),
+        (lambda: BetaStop(1.0), "threshold=1.0 is out of range. Give"),
+        (lambda: BetaStop("0.9"), "threshold='0.9' is out of range. Give"),
+        (lambda: EValueStop(0), "EValueStop: alpha=0 is out of range. Give an error rate between 0 and 1, e.g. 0.05"),
+        (lambda: MajorityStop(0), "MajorityStop: share=0 is out of range. Give a share from above 0 to 1"),
         (lambda: MajorityStop(1.1), "share=1.1"),
         (lambda: MajorityStop(0.8, min_samples=0), "min_samples=0; give a whole number from 1 to 32767"),
-        (lambda: EntropyStop(math.nan), "EntropyStop: threshold=nan; give a number from above 0 to 1"),
-        (lambda: OwnStop("three"), "OwnStop: function='three'; give a function of (counts, n)"),
-        (lambda: parse_strategy("sc:a,stop=majority:0.8/2/3"), "cannot be read; e.g. stop=majority:0.8/2"),
-        (lambda: parse_strategy("sc:a,stop=evalue:x"), "stop='evalue:x' cannot be read; e.g. stop=evalue:0.05"),
-        (lambda: parse_strategy("sc:a,stop=beta:2"), "threshold=2.0; give a certainty"),
+        (lambda: EntropyStop(math.nan), "EntropyStop: threshold=nan is out of range. Give a number from above 0 to 1"),
+        (lambda: OwnStop("three"), "OwnStop: function='three' is not callable. Give a function of (counts, n)."),
+        (lambda: parse_strategy("sc:a,stop=majority:0.8/2/3"), "cannot be read. Example: stop=majority:0.8/2."),
+        (lambda: parse_strategy("sc:a,stop=evalue:x"), "stop='evalue:x' cannot be read. Example: stop=evalue:0.05."),
+        (lambda: parse_strategy("sc:a,stop=beta:2"), "threshold=2.0 is out of range. Give a certainty"),
         (lambda: parse_strategy("sc:a,stop=own:f"), "rule 'own'; choose from"),
     ],
 )
@@ -235,7 +238,7 @@ def test_rules_read_back_from_their_text():
             lambda counts, n: counts >= n,
             "the function of OwnStop returned array([ True, False, False]); return True or",
         ),
-        (lambda counts, n: None if n else counts, "returned array(None, dtype=object); return True or False"),
+        (lambda counts, n: None if n else counts, "returned None; return True or False"),
         (numba.njit(lambda counts, n: counts.nothing + n), "TypingError"),
     ],
 )

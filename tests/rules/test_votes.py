@@ -200,7 +200,7 @@ def test_a_missing_column_is_named_with_how_to_record_it(text, column, what):
     assert f"{text} needs column {column!r} ({what}" in message
     assert f"no column {column!r} of numbers" in message
     assert "'chars'" in message  # what there is instead
-    assert "record it as a further column of samples.parquet, or name another with column=" in message
+    assert "Record it as a further column of samples.parquet, or name another column." in message
 
 
 def test_any_column_of_numbers_will_do():
@@ -218,7 +218,7 @@ def test_a_number_that_is_missing_for_some_samples_is_refused_with_the_first():
     frame = recorded("a", x=[("a", 1), ("b", 2)], y=[("a", 1), ("b", 2)]).to_frame()
     frame["chars"] = [30.0, 10.0, 20.0, np.nan]
     pool = Pool.from_frame(frame)
-    says = "missing for 1 samples of model 'y', the first sample 1 of question 'q'; record it for all"
+    says = "missing for 1 samples of model 'y', the first sample 1 of question 'q'. Record it for all"
     with pytest.raises(PoolError, match=re.escape(says)):
         evaluate(pool, "mix:x+y,vote=best_of_n,column=chars", 2)
     assert evaluate(pool, "sc:x,vote=best_of_n,column=chars", 2).accuracy.item() == 1  # y is not asked
@@ -243,7 +243,7 @@ def test_without_a_length_and_an_answer_a_draw_is_not_among_the_shortest():
 
 def test_confidences_beyond_the_range_of_a_double_are_refused():
     pool = recorded("a", x=[("a", 0), ("b", 700)])
-    with pytest.raises(StrategyError, match="temperature=1, but confidence ranges over 700; the most confident draw"):
+    with pytest.raises(StrategyError, match="temperature=1, but confidence ranges over 700: the most confident draw"):
         evaluate(pool, "sc:x,vote=confidence", 2)
     assert evaluate(pool, "sc:x,vote=confidence,temperature=2", 2).accuracy.item() == 0
 
@@ -260,14 +260,17 @@ def test_confidences_beyond_the_range_of_a_double_are_refused():
         (lambda: Vote(column="score"), "vote: ballots='one', column='score'; leave it out"),
         (lambda: Vote(ballots="vote"), "vote: ballots='vote'; choose from 'one', 'number', 'exp'"),
         (lambda: replace(Vote.shortest(2), combine="max"), "these ballots add up, give 'sum'"),
-        (lambda: Vote.own("borda"), "vote: function='borda'; give a function of (counts, prior)"),
+        (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
         (lambda: SelfConsistency("x", "plurality"), "vote='plurality'; give Vote.plurality() or another vote"),
-        (lambda: parse_strategy("sc:x,vote=shortest"), "vote=shortest needs m; e.g. vote=shortest,m=3"),
-        (lambda: parse_strategy("sc:x,m=3"), "m belongs to vote=shortest or vote=majority_of_bests"),
-        (lambda: parse_strategy("sc:x,vote=own:borda"), "give Vote.own(function) in Python"),
+        (lambda: parse_strategy("sc:x,vote=shortest"), "vote=shortest needs m, e.g. vote=shortest,m=3"),
+        (
+            lambda: parse_strategy("sc:x,m=3"),
+            "m is an option of vote=majority_of_bests or vote=shortest, not of vote=plurality",
+        ),
+        (lambda: parse_strategy("sc:x,vote=own:borda"), "Use Vote.own(function)."),
         (lambda: parse_strategy("sc:x,vote=best_of"), "did you mean 'best_of_n'"),
-        (lambda: parse_strategy({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}), "leave ties out"),
-        (lambda: parse_strategy("sc:x,vote=confidence,temperature=x"), "e.g. temperature=0.5"),
+        (lambda: parse_strategy({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}), "leave out ties"),
+        (lambda: parse_strategy("sc:x,vote=confidence,temperature=x"), "Example: temperature=0.8."),
         (lambda: Mixture(["x", "y"], shares=(1,)), "shares=(1,); give one number above 0 for each of ['x', 'y']"),
         (lambda: Mixture(["x", "y"], shares=(1, 0)), "shares=(1, 0); give one number above 0"),
         (lambda: Mixture(["x", "y"], shares=(1, 1), sizes=(1, 1)), "give one of the two"),

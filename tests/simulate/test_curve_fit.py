@@ -237,7 +237,7 @@ def test_the_spread_follows_rates_of_agreement():
         ({"curves": {"x": {1: (0.5, 0.1, 0.1)}}}, "a pair of it and its standard error"),
         ({"agreement": {"y": {2: 0.5}}}, "agreement: no curve for model 'y'; choose from 'x'"),
         ({"agreement": {"x": {2: 1.5}}}, "agreement: 'x' has 1.5 at 2 samples"),
-        ({"threshold": -1}, "agreement=-1; give a share"),
+        ({"threshold": -1}, "agreement=-1 is not a share"),
         ({"error": 0}, "error=0; give a share between 0 and 1"),
         ({"tolerance": "2"}, "tolerance='2'; give a share between 0 and 1"),
         ({"n_starts": 0}, "n_starts=0; give a whole number from 1"),

@@ -268,5 +268,6 @@ def test_one_sample_has_no_halves():
     with pytest.raises(PoolError) as caught:
         consistency(make_pool({("x", "q"): ["a"], ("x", "r"): ["a", "b"]}))
     assert str(caught.value) == (
-        "model 'x' has 1 samples of question 'q', this takes 2; leave the model out, or select(min_samples=2)"
+        "models: 'x' has 1 samples of question 'q', but 2 are required. "
+        "Drop the model, or use pool.select(min_samples=2)."
     )

@@ -122,7 +122,9 @@ def test_a_model_with_several_turns_is_exact_with_replacement():
     found = cost(pool, "ms:x+x+x", 6, replacement=True)["samples_used"].item()
     replayed = replay(pool, "ms:x+x+x", 6, n_replays=4000, replacement=True).samples_used.mean()
     assert abs(found - replayed) < 6 * 2 / np.sqrt(12 * 4000)
-    with pytest.raises(StrategyError, match="several turns makes them depend on each other; name each model once, or"):
+    with pytest.raises(
+        StrategyError, match=r"stages of the same model are dependent without replacement. Name each model once, or"
+    ):
         cost(pool, "ms:x+x", 4)
 
 
@@ -142,15 +144,27 @@ def test_cost_on_every_pool(any_pool):
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda: expected_samples([0.5, 1.2], 2), MssimError, "agreement=[0.5, 1.2]; give chances from 0 to 1"),
-        (lambda: expected_samples(0.5, 2), MssimError, "agreement=0.5; give chances from 0 to 1, one per model"),
-        (lambda: expected_samples([0.5, 0.5], [1, 2, 3]), MssimError, "sizes has shape (3,); give one size per model"),
-        (lambda: cost(random_pool(), "mix:x+y", 2), StrategyError, "mix:x+y: this is about ModelSwitch"),
+        (
+            lambda: expected_samples([0.5, 1.2], 2),
+            MssimError,
+            "agreement=[0.5, 1.2] is not valid. Use probabilities from 0 to 1",
+        ),
+        (
+            lambda: expected_samples(0.5, 2),
+            MssimError,
+            "agreement=0.5 is not valid. Use probabilities from 0 to 1, one per model",
+        ),
+        (
+            lambda: expected_samples([0.5, 0.5], [1, 2, 3]),
+            MssimError,
+            "sizes: shape (3,) does not broadcast to the shape (2,) of agreement. Use one size per model",
+        ),
+        (lambda: cost(random_pool(), "mix:x+y", 2), StrategyError, "mix:x+y is not a ModelSwitch. Use e.g."),
         (lambda: cost(random_pool(), "ms:x+y", 100), BudgetError, "asks for 50 samples of model 'x'"),
         (
             lambda: cost(random_pool(), "ms:x", 1025, replacement=True),
             BudgetError,
-            "ms:x: 1025 samples of one model; this is precise up to 1024",
+            "ms:x: 1025 samples of one model exceed the limit of 1024",
         ),
         (lambda: cost(random_pool(), "ms:x", 2, replacement=1), MssimError, "replacement=1; give True or False"),
     ],

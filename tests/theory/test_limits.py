@@ -397,6 +397,7 @@ def test_a_model_without_samples_is_named():
     with pytest.raises(PoolError) as caught:
         limits(pool)
     assert str(caught.value) == (
-        "model 'y' has 0 samples of question 'r', this takes 1; leave the model out, or select(min_samples=1)"
+        "models: 'y' has 0 samples of question 'r', but 1 are required. "
+        "Drop the model, or use pool.select(min_samples=1)."
     )
     assert limits(pool, ["x"]).pooled.tolist() == [1, 1]

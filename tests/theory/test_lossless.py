@@ -238,11 +238,16 @@ def test_pooling_on_agreement_matters_at_the_first_of_two_models_only():
 @pytest.mark.parametrize(
     ("strategy", "budget", "error", "says"),
     [
-        ("sc:x", 2, StrategyError, "sc:x: this is about ModelSwitch; give e.g. 'ms:strong+weak'"),
-        ("ms:x+y,vote=best_of_n", 2, StrategyError, "only votes that add up counts are covered (plurality, shares"),
-        ("ms:x+y,vote=max_consistency", 2, StrategyError, "give vote=plurality or vote=entropy"),
-        ("ms:x+y+z,on_agreement=pool", 3, StrategyError, "on_agreement=pool is covered for two models, here 3 draw"),
-        ("ms:x+y", [2, 4], BudgetError, "budget=[2, 4]; give one"),
+        ("sc:x", 2, StrategyError, "strategy: sc:x is not a ModelSwitch. Use e.g. 'ms:strong+weak'."),
+        ("ms:x+y,vote=best_of_n", 2, StrategyError, "has an unsupported vote. Supported are plurality, share"),
+        ("ms:x+y,vote=max_consistency", 2, StrategyError, "use vote=plurality or vote=entropy"),
+        (
+            "ms:x+y+z,on_agreement=pool",
+            3,
+            StrategyError,
+            "on_agreement: pool supports at most two stages, but ms:x+y+z,on_agreement=pool has 3",
+        ),
+        ("ms:x+y", [2, 4], BudgetError, "budget=[2, 4]: exactly one budget is supported"),
         ("ms:x+y", 0, BudgetError, "budgets=0; give whole numbers from 1"),
     ],
 )

@@ -222,8 +222,12 @@ def test_agreement_need_not_be_calibrated():
     ("call", "error", "says"),
     [
         (lambda p: stop_quality(p, "ms:x+y,on_agreement=pool", 4), StrategyError, "give on_agreement=adopt"),
-        (lambda p: stop_quality(p, "cascade:x+y", 4), StrategyError, "this is about ModelSwitch"),
-        (lambda p: stop_quality(p, "ms:x+x", 4), StrategyError, "several turns makes them depend on each other"),
+        (lambda p: stop_quality(p, "cascade:x+y", 4), StrategyError, "is not a ModelSwitch. Use e.g."),
+        (
+            lambda p: stop_quality(p, "ms:x+x", 4),
+            StrategyError,
+            "stages of the same model are dependent without replacement",
+        ),
         (lambda p: stop_quality(p, "ms:x+y", 4, method="mc"), MssimError, "method='mc'; choose from"),
         (lambda p: calibration(p, "w", 4), PoolError, "no model 'w' in this pool"),
         (lambda p: calibration(p, "x", 25), BudgetError, "asks for 25 samples of model 'x'"),

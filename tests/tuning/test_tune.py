@@ -268,13 +268,16 @@ def test_a_question_without_samples_of_a_model_has_no_candidate_of_it(strategy):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)
         pool = random_pool().from_frame(frame[(frame["model"] != "y") | (frame["question_id"] != "q3")])
-    with pytest.raises(BudgetError, match=f"{re.escape(strategy)}: at none of the budgets"):
+    with pytest.raises(
+        BudgetError,
+        match=f"budgets: {re.escape(strategy)} needs more samples than were recorded at each of the budgets",
+    ):
         tune(pool, strategy, [2, 4], replacement=True)
 
 
 @pytest.mark.parametrize("strategy", ["cov:x+y", "oracle:x+y"])
 def test_ceilings_are_no_candidates(strategy):
-    with pytest.raises(StrategyError, match=re.escape(f"{strategy}: a ceiling that nobody can run")):
+    with pytest.raises(StrategyError, match=re.escape(f"strategies: {strategy} is an upper bound that cannot be run")):
         tune(random_pool(), ["sc:x", strategy], [2, 4])
 
 
@@ -318,9 +321,7 @@ def test_default_limits_that_a_fold_cannot_keep_are_dropped_and_given_ones_refus
     tuning = tune(pool, ["sc:x", "sc:y"], 1, spend="cost")
     assert tuning.limits.size == 7
     assert tuning.limits[0] > 1  # 0.885 is the mean cost of x, 1 without the question that is cheap
-    says = (
-        r"limits: no candidate spends at most 0\.9 on all training questions; the cheapest spends 0\.885 per question"
-    )
+    says = r"limits: no candidate is within 0\.9 on all training questions. Use limits above 0\.885, the mean spend"
     with pytest.raises(MssimError, match=says):
         tune(pool, ["sc:x", "sc:y"], 1, spend="cost", limits=[0.9, 2])
     first = tuning.frontier().iloc[0]
@@ -459,13 +460,16 @@ def test_prior_and_sizes_go_with_their_number_of_models():
     ("options", "says"),
     [
         ({"vote": ["pluralty"]}, r"grid: vote='pluralty'; did you mean 'plurality'"),
-        ({"vote": "plurality"}, "grid: vote='plurality'; give a list of the values to try"),
-        ({"agreement": 0.8}, "grid: agreement=0.8; give a list of the values to try"),
-        ({"n_models": 2}, "grid: n_models=2; give a list"),
+        ({"vote": "plurality"}, "grid: vote='plurality' is not a list. Pass a list of values to try"),
+        ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
+        ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),
         ({"n_models": [0]}, "n_models=0; give a whole number from 1"),
-        ({"n_models": [4]}, r"no strategy asks n_models=\(4,\) of 3 models; ask fewer"),
-        ({"prior": (2, 1)}, r"grid: prior to try 2; give None or one number for each of n_models=\[2\] models"),
-        ({"sizes": [(2, 1, 1)]}, r"grid: sizes to try \(2, 1, 1\); give None or one number for each of n_models=\[2\]"),
+        ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use at most 3"),
+        (
+            {"prior": (2, 1)},
+            r"grid: prior contains 2. Each entry must be None or .* one number per model, for n_models=\[2\]",
+        ),
+        ({"sizes": [(2, 1, 1)]}, r"grid: sizes contains \(2, 1, 1\). Each entry must be None .* for n_models=\[2\]"),
         ({"agreement": [-1]}, "agreement"),
     ],
 )
@@ -481,23 +485,27 @@ def test_a_grid_that_makes_no_sense(options, says):
     ("options", "error", "says"),
     [
         ({"spend": "samples"}, MssimError, "spend='samples'; did you mean 'samples_used'"),
-        ({"spend": "cost"}, MssimError, "no cost is known; record a column 'cost' or pass prices="),
-        ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate is free; limit samples_used"),
+        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
+        ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "no price for model 'y'"),
-        ({"limits": []}, MssimError, r"limits=\[\]; give positive numbers"),
-        ({"limits": [0, 2]}, MssimError, r"limits=\[0, 2\]; give positive numbers"),
-        ({"limits": [float("nan")]}, MssimError, r"limits=\[nan\]; give positive numbers"),
-        ({"limits": "8"}, MssimError, "limits='8'; give positive numbers"),
-        ({"limits": [[1], [1, 2]]}, MssimError, "give positive numbers"),
-        ({"limits": [0.5, 2]}, MssimError, "no candidate spends at most 0.5 on all training questions; the cheapest"),
+        ({"limits": []}, MssimError, r"limits=\[\] is not valid. Use positive numbers"),
+        ({"limits": [0, 2]}, MssimError, r"limits=\[0, 2\] is not valid. Use positive numbers"),
+        ({"limits": [float("nan")]}, MssimError, r"limits=\[nan\] is not valid. Use positive numbers"),
+        ({"limits": "8"}, MssimError, "limits='8' is not valid. Use positive numbers"),
+        ({"limits": [[1], [1, 2]]}, MssimError, "is not valid. Use positive numbers"),
+        ({"limits": [0.5, 2]}, MssimError, "no candidate is within 0.5 on all training questions. Use limits above 2"),
         ({"n_folds": 1}, MssimError, "n_folds=1; give a whole number from 2"),
-        ({"n_folds": 13}, MssimError, "n_folds=13, but the questions are 12 clusters that stay whole; give fewer"),
+        ({"n_folds": 13}, MssimError, "n_folds=13: more folds than the 12 clusters of questions. Use at most 12"),
         ({"n_runs": 0}, MssimError, "n_runs=0; give a whole number from 1"),
         ({"n_replays": 0}, MssimError, "n_replays=0; give a whole number from 1"),
         ({"seed": -1}, MssimError, "seed=-1; give a whole number from 0"),
         ({"method": "best"}, MssimError, "method='best'"),
         ({"clusters": "topic"}, MssimError, "clusters: no column 'topic'"),
-        ({"budgets": [25, 30]}, BudgetError, r"sc:x: at none of the budgets \[25, 30\] has every question the samples"),
+        (
+            {"budgets": [25, 30]},
+            BudgetError,
+            r"budgets: sc:x needs more samples than were recorded at each of the budgets \[25, 30\]",
+        ),
         ({"budgets": [0]}, BudgetError, "give whole numbers from 1"),
         ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
         ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats one"),
@@ -510,7 +518,7 @@ def test_refusals(options, error, says):
 
 
 def test_one_cluster_cannot_be_split():
-    with pytest.raises(MssimError, match="the questions are a single cluster; to choose on some and score on others"):
+    with pytest.raises(MssimError, match="the questions form a single cluster, but at least 2 are needed"):
         tune(clustered(size=12), "sc:x", 2)
 
 

@@ -1,0 +1,30 @@
+"""A line for the first run, which waits for compilation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["compiling_notice"]
+
+
+@contextmanager
+def compiling_notice() -> Iterator[None]:
+    """Print one line on stderr when kernels are compiled, and nothing when they come from the cache."""
+    from numba.core import event
+
+    class Notice(event.Listener):
+        told = False
+
+        def on_start(self, event: Any) -> None:  # noqa: ARG002
+            if not self.told:
+                self.told = True
+                print("mssim: compiling, once; later runs start at once", file=sys.stderr)
+
+        def on_end(self, event: Any) -> None:
+            """Say nothing."""
+
+    with event.install_listener("numba:compile", Notice()):
+        yield

@@ -1,0 +1,30 @@
+"""How kernels are compiled: without holding the interpreter's lock, and kept in Numba's cache if there is a place."""
+
+from __future__ import annotations
+
+from numba import njit
+
+__all__ = ["compiled", "compiled_like_numpy", "inlined"]
+
+
+def _probe(x):
+    return x
+
+
+def _cache_has_a_place():
+    """Whether Numba finds a folder that it may write to: beside the package, or in the user's cache directory."""
+    try:
+        njit(cache=True)(_probe)
+    except RuntimeError:
+        return False
+    return True
+
+
+_CACHE = _cache_has_a_place()
+
+compiled = njit(nogil=True, cache=_CACHE)
+compiled_like_numpy = njit(nogil=True, cache=_CACHE, error_model="numpy")  # a division by 0 is no error
+
+# Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
+# The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
+inlined = njit(nogil=True, forceinline=True)

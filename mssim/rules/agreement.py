@@ -1,0 +1,64 @@
+"""Agreement: how many votes for one answer let a stage stop."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim._validation import is_number
+from mssim.errors import StrategyError
+
+__all__ = ["FORCED", "NEVER", "check_threshold", "votes_to_agree"]
+
+NEVER = np.iinfo(np.int64).max
+FORCED = -1  # a stage that needs these votes always stops, without having agreed
+
+
+def check_threshold(agreement: float, strict: bool) -> None:
+    """Raise if a threshold of agreement is invalid."""
+    if not is_number(agreement) or not 0 <= agreement < math.inf:
+        raise StrategyError(
+            f"agreement={agreement!r} is not a share. Give a number from 0 (always stop) to 1 (unanimity), or above 1 "
+            "to never stop."
+        )
+    if not isinstance(strict, bool):
+        raise StrategyError(f"strict={strict!r} is not true or false")
+
+
+def votes_to_agree(sizes: NDArray[np.int64], agreement: float, *, strict: bool = False) -> NDArray[np.int64]:
+    """Compute the fewest votes for one answer with which a stage of each size agrees.
+
+    A stage of K draws agrees when the share of its most frequent answer reaches `agreement` (or exceeds it, if
+    strict). Draws without an answer count in K and for no answer, so they break unanimity.
+
+    Parameters
+    ----------
+    sizes : ndarray of int64, any shape
+        Draws of the stage. A stage of size 0 never agrees.
+    agreement : float
+        Share from 0 (always) to 1 (unanimity). Above 1 no stage agrees.
+    strict : bool, default False
+        Whether the share must exceed the threshold; the released curves of ModelSwitch use "> 0.85".
+
+    Returns
+    -------
+    ndarray of int64, the shape of sizes
+
+    Examples
+    --------
+    >>> votes_to_agree(np.array([2, 5, 10]), 0.8)
+    array([2, 4, 8])
+    >>> votes_to_agree(np.array([2, 5, 10]), 0.8, strict=True)
+    array([2, 5, 9])
+    """
+    # A share votes / size and a threshold like 0.8 are both the double nearest to the rational they stand for, so the
+    # comparison of shares is exact where a product size * 0.8 would not be.
+    needed = np.full(sizes.shape, NEVER, dtype=np.int64)
+    for size in np.unique(sizes[sizes > 0]):
+        shares = np.arange(size + 1) / size
+        enough = shares > agreement if strict else shares >= agreement
+        if enough.any():
+            needed[sizes == size] = int(np.argmax(enough))
+    return needed

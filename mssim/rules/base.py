@@ -1,0 +1,49 @@
+"""Base of the strategies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from mssim.rules.plan import Expected, Ints, Plan
+from mssim.rules.registry import STRATEGIES, Row
+from mssim.rules.text import write
+
+__all__ = ["Strategy"]
+
+
+class Strategy(ABC):
+    """Base of the strategies: models in order, and how they share a budget.
+
+    Subclass it as a frozen dataclass with the field `models` and the options of the strategy, and define `plans`. A
+    strategy with a `kind` can be written as text, ``kind:model+model,option=value``.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the strategy in text; empty if it has none.
+    rows : tuple of Row
+        Rows of the catalogue, see `mssim.rules.catalogue`.
+    models : sequence of str
+        Models in the order in which they are asked.
+    """
+
+    kind: ClassVar[str] = ""
+    rows: ClassVar[tuple[Row, ...]] = ()
+    models: Sequence[str]
+
+    def __init_subclass__(cls) -> None:
+        if cls.__dict__.get("kind"):
+            STRATEGIES.add(cls.kind, cls)
+
+    @abstractmethod
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return what the strategy does at these budgets; most do one thing."""
+
+    def combine(self, parts: Sequence[Expected]) -> Expected:
+        """Make one result of what its plans led to."""
+        return parts[0]
+
+    def __str__(self) -> str:
+        return write(self.kind or type(self).__name__, self)

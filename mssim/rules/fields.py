@@ -1,0 +1,97 @@
+"""Fields that several strategies have: models, votes and the split of the budget; each is checked here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from mssim._validation import is_number, whole_number
+from mssim.errors import MssimError, StrategyError
+from mssim.rules.agreement import NEVER
+from mssim.rules.plan import Ints, Plan, allocate
+from mssim.rules.votes import Vote
+
+__all__ = ["allocated", "never_stop", "set_last", "set_models", "set_shares", "set_split", "set_vote"]
+
+
+class _OfModels(Protocol):
+    @property
+    def models(self) -> Sequence[str]: ...
+
+
+class _Voting(_OfModels, Protocol):
+    @property
+    def vote(self) -> Vote: ...
+
+
+class _Shared(_OfModels, Protocol):
+    @property
+    def shares(self) -> Sequence[float] | None: ...
+
+
+class _Split(_Shared, Protocol):
+    @property
+    def sizes(self) -> Sequence[int] | None: ...
+
+
+def set_models(strategy: _OfModels, models: Sequence[str], *, again: bool = False) -> None:
+    """Check and set the models; `again` allows a model to have several turns."""
+    names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise StrategyError(f"{type(strategy).__name__}: models={models!r}; give one or more names")
+    if len(set(names)) < len(names) and not again:
+        raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r}; name each model once")
+    object.__setattr__(strategy, "models", names)
+
+
+def set_vote(strategy: _Voting) -> None:
+    """Check the vote, and set its prior in the order of the models."""
+    if not isinstance(strategy.vote, Vote):
+        raise StrategyError(f"vote={strategy.vote!r}; give Vote.plurality() or another vote")
+    object.__setattr__(strategy, "vote", strategy.vote.ordered(strategy.models))
+
+
+def set_split(strategy: _Split) -> None:
+    """Check and set how the budget is split: by sizes or by shares."""
+    if strategy.sizes is not None and strategy.shares is not None:
+        raise StrategyError(f"sizes={strategy.sizes!r} and shares={strategy.shares!r}; give one of the two")
+    set_shares(strategy)
+    if strategy.sizes is None:
+        return
+    message = f"sizes={strategy.sizes!r}; give one whole number from 1 for each of {list(strategy.models)}"
+    if not isinstance(strategy.sizes, Sequence) or len(strategy.sizes) != len(strategy.models):
+        raise StrategyError(message)
+    try:
+        sizes = tuple(whole_number("sizes", size, 1, 2**31) for size in strategy.sizes)
+    except MssimError:
+        raise StrategyError(message) from None
+    object.__setattr__(strategy, "sizes", sizes)
+
+
+def set_shares(strategy: _Shared) -> None:
+    """Check and set shares of the budget."""
+    shares = strategy.shares
+    if shares is None:
+        return
+    given = tuple(shares) if isinstance(shares, Sequence) else ()
+    if len(given) != len(strategy.models) or not all(is_number(s) and 0 < s < math.inf for s in given):
+        raise StrategyError(f"shares={shares!r}; give one number above 0 for each of {list(strategy.models)}")
+    object.__setattr__(strategy, "shares", tuple(float(s) for s in given))
+
+
+def allocated(strategy: _Split, budgets: Ints) -> Ints:
+    """Share budgets among the models, [model, budget]."""
+    return allocate(budgets, len(strategy.models), strategy.sizes, strategy.shares)
+
+
+def never_stop(strategy: _OfModels, sizes: Ints, vote: Vote | None) -> Plan:
+    """Make the plan whose stages never stop."""
+    return Plan(strategy.models, sizes, np.full_like(sizes, NEVER), vote)
+
+
+def set_last(sizes: Ints, need: Ints, value: int) -> None:
+    """Set the votes that the last stage which draws needs, at every budget."""
+    need[(sizes > 0).sum(axis=0) - 1, np.arange(sizes.shape[1])] = value

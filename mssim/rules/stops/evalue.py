@@ -1,0 +1,68 @@
+"""Stop when an anytime-valid test rejects that the leader is no likelier than the next answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import special
+
+from mssim.rules.registry import Row
+from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes, votes_against
+from mssim.rules.stops.beta import chance_to_lead
+
+__all__ = ["EValueStop"]
+
+
+def log_e_value(first: Ints, second: Ints) -> Floats:
+    """Compute the logarithm of the mean of (2 theta)^first (2 - 2 theta)^second over theta uniform on 1/2..1."""
+    likelihood = special.betaln(first + 1.0, second + 1.0) + np.log(chance_to_lead(first, second))
+    return np.asarray((first + second + 1) * math.log(2) + likelihood)
+
+
+@dataclass(frozen=True)
+class EValueStop(Stop):
+    """Stop when a test of "the leader is no likelier than the next answer" rejects, however often it was made.
+
+    The e-value of the leader's v1 votes against the next answer's v2 is that of a fair coin against a uniform mixture
+    of coins that favour the leader, E = 2^(v1 + v2 + 1) B(v1 + 1, v2 + 1) (1 - I_{1/2}(v1 + 1, v2 + 1)), a test
+    martingale; stop when E >= 1 / alpha. By Ville's inequality the chance that this ever happens to an answer named
+    beforehand that is not the likeliest is at most alpha, whichever competitor is ahead (an intersection-union test,
+    arXiv 2605.05873). With K possible answers the leader is wrongly taken for the likeliest with a chance of at most
+    (K - 1) alpha; K - 1 = 1 where two answers compete. Draws are taken to be independent (``replacement=True``). The
+    likeliest answer need not be right.
+
+    Parameters
+    ----------
+    alpha : float, default 0.05
+        Between 0 and 1; 0.05 stops after seven equal answers.
+
+    Examples
+    --------
+    >>> str(EValueStop(0.1))
+    'evalue:0.1'
+    >>> EValueStop().table(12).by_second.tolist()
+    [7, 10, 12, 13, 13, 13, 13]
+    """
+
+    name: ClassVar[str] = "evalue"
+    rows: ClassVar[tuple[Row, ...]] = (
+        Row("sc:M,stop=evalue:0.05", "stop when the e-value of v1 against v2 >= 1 / 0.05", "2605.05873"),
+    )
+
+    alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        self._set_number("alpha", 0, 1, "an error rate between 0 and 1, e.g. 0.05")
+
+    def stops(self, answers: Ints, numbers: Floats) -> bool:  # noqa: ARG002
+        """Return whether the e-value reaches 1 / alpha."""
+        first, second = leading_votes(answers)
+        return bool(first and log_e_value(np.array(first), np.array(second)) >= -math.log(self.alpha) - 1e-12)
+
+    def table(self, depth: int) -> StopTable:
+        """Return the votes that stop against every number of votes of the next answer."""
+        enough = votes_against(log_e_value, -math.log(self.alpha), depth)
+        return StopTable(enough.copy(), np.zeros(depth + 1, np.int64))

@@ -1,0 +1,21 @@
+"""Strategies, one module each; a new strategy is a module and a line here."""
+
+from mssim.rules.strategies.adaptive_allocation import AdaptiveAllocation
+from mssim.rules.strategies.cascade import Cascade
+from mssim.rules.strategies.coverage import Coverage
+from mssim.rules.strategies.mixture import Mixture
+from mssim.rules.strategies.model_switch import ModelSwitch
+from mssim.rules.strategies.oracle_router import OracleRouter
+from mssim.rules.strategies.random_router import RandomRouter
+from mssim.rules.strategies.self_consistency import SelfConsistency
+
+__all__ = [
+    "AdaptiveAllocation",
+    "Cascade",
+    "Coverage",
+    "Mixture",
+    "ModelSwitch",
+    "OracleRouter",
+    "RandomRouter",
+    "SelfConsistency",
+]

@@ -1,0 +1,45 @@
+"""Any draw is right: pass@k."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from mssim.rules.base import Strategy
+from mssim.rules.fields import allocated, never_stop, set_models, set_split
+from mssim.rules.plan import Ints, Plan
+from mssim.rules.registry import Row
+
+__all__ = ["Coverage"]
+
+
+@dataclass(frozen=True)
+class Coverage(Strategy):
+    """Right if any draw is right: pass@k. The ceiling of every rule that returns one of the drawn answers.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Several models share the budget as in ModelSwitch.
+    sizes : sequence of int, optional
+        Most samples per model, in order until the budget is spent; default: equal shares.
+    shares : sequence of float, optional
+        Shares of the budget instead.
+    """
+
+    kind: ClassVar[str] = "cov"
+    rows: ClassVar[tuple[Row, ...]] = (
+        Row("cov:M", "any draw is right: 1 - C(K - c, K) / C(n, K)", "2107.03374", method="exact"),
+    )
+    models: Sequence[str]
+    sizes: Sequence[int] | None = None
+    shares: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        set_models(self, self.models)
+        set_split(self)
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return stages that never stop and do not vote."""
+        return (never_stop(self, allocated(self, budgets), None),)

@@ -1,0 +1,65 @@
+"""One model per question, chosen at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from mssim.rules.base import Strategy
+from mssim.rules.fields import set_models, set_shares
+from mssim.rules.plan import Expected, Ints, Plan
+from mssim.rules.registry import Row
+from mssim.rules.stops import Stop
+from mssim.rules.strategies.self_consistency import SelfConsistency
+from mssim.rules.votes import Vote
+
+__all__ = ["RandomRouter"]
+
+
+@dataclass(frozen=True)
+class RandomRouter(Strategy):
+    """Send each question to one model, chosen at random, which spends the whole budget.
+
+    The choice is averaged over, not drawn: the result is the mean of the models' `SelfConsistency`.
+
+    Parameters
+    ----------
+    models : sequence of str
+    shares : sequence of float, optional
+        Chances of the models; default: equal.
+    vote, stop
+        As in `SelfConsistency`.
+    """
+
+    kind: ClassVar[str] = "random"
+    rows: ClassVar[tuple[Row, ...]] = (
+        Row("random:M+M", "mean of sc over models, by shares", "control", method="exact"),
+    )
+    models: Sequence[str]
+    shares: Sequence[float] | None = None
+    vote: Vote = field(default_factory=Vote.plurality)
+    stop: Stop | None = None
+
+    def __post_init__(self) -> None:
+        set_models(self, self.models)
+        set_shares(self)
+        self._alone()
+
+    def plans(self, budgets: Ints) -> tuple[Plan, ...]:
+        """Return one plan per model."""
+        return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
+
+    def combine(self, parts: Sequence[Expected]) -> Expected:
+        """Return the mean over the models."""
+        shares = np.array(self.shares or [1.0] * len(parts))
+        chances = shares / shares.sum()
+        return Expected(
+            *(sum(c * x for c, x in zip(chances, values, strict=True)) for values in zip(*parts, strict=True))
+        )
+
+    def _alone(self) -> list[SelfConsistency]:
+        """Each model on its own, as the router asks it."""
+        return [SelfConsistency(model, self.vote, self.stop) for model in self.models]

@@ -1,0 +1,156 @@
+"""Base of the votes: the general formula, of which the named votes are forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim._validation import choose_from, is_number, whole_number
+from mssim.errors import MssimError, StrategyError
+from mssim.rules.registry import Row
+
+__all__ = ["TIES", "Function", "NamedVote", "Prior", "WeightedVote", "frozen"]
+
+TIES = ("first", "random", "wrong")
+_ALLOWED = {
+    "within": ("none", "entropy", "share"),
+    "normaliser": ("distinct", "samples"),
+    "ballots": ("one", "number", "exp", "shortest", "bests"),
+    "combine": ("sum", "max"),
+    "ties": TIES,
+}
+_WHAT_FOR = {  # how to record what a ballot is made of
+    "score": "the reward or verifier score of each sample, the higher the better",
+    "confidence": "how sure the model is of each sample, e.g. P(True) or its mean token probability",
+    "output_tokens": "the length of each response",
+}
+
+
+class NamedVote(NamedTuple):
+    """How a named vote is written as text."""
+
+    make: str  # name of its class method of `Vote`
+    matches: Callable[[WeightedVote], bool]  # whether a vote is of this form
+    options: tuple[str, ...] = ()  # options beside prior, ties, within and combine
+    example: Mapping[str, Any] = {}  # options that it cannot do without, with a value as an example
+    rows: tuple[Row, ...] = ()
+
+
+Function = Callable[..., NDArray[np.float64]]
+Prior = Mapping[str, float] | Sequence[float] | None
+
+
+@dataclass(frozen=True)
+class WeightedVote:
+    """The general formula and its parameters; see `Vote`, which adds the named forms."""
+
+    within: str = "none"
+    normaliser: str = "distinct"
+    prior: tuple[tuple[str, float], ...] | tuple[float, ...] | None = None
+    ties: str = "first"
+    ballots: str = "one"
+    combine: str = "sum"
+    column: str | None = None
+    temperature: float | None = None
+    m: int | None = None
+    function: Function | None = None
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, allowed in _ALLOWED.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise StrategyError(f"vote: {name}={value!r}; {choose_from(str(value), allowed)}")
+        object.__setattr__(self, "prior", frozen(self.prior))
+        self._check_ballots()
+        self._check_function()
+
+    def _check_ballots(self) -> None:
+        asked = {
+            "column": self.ballots != "one",
+            "temperature": self.ballots == "exp",
+            "m": self.ballots in ("shortest", "bests"),
+        }
+        for name, needed in asked.items():
+            if needed != (getattr(self, name) is not None):
+                given, do = f"{name}={getattr(self, name)!r}", "give it" if needed else "leave it out"
+                raise StrategyError(f"vote: ballots={self.ballots!r}, {given}; {do}")
+        if self.column is not None and (not isinstance(self.column, str) or not self.column):
+            raise StrategyError(f"vote: column={self.column!r}; give the name of a recorded number, e.g. 'score'")
+        if self.temperature is not None and not (is_number(self.temperature) and 0 < self.temperature < math.inf):
+            raise StrategyError(f"vote: temperature={self.temperature!r}; give a number above 0")
+        if self.m is not None:
+            try:
+                object.__setattr__(self, "m", whole_number("m", self.m, 1, 2**15 - 1))
+            except MssimError as error:
+                raise StrategyError(f"vote: {error}") from None
+        if self.combine == "max" and self.m is not None:
+            raise StrategyError(f"vote: combine='max' with ballots={self.ballots!r}; these ballots add up, give 'sum'")
+
+    def _check_function(self) -> None:
+        if self.function is not None and not callable(self.function):
+            raise StrategyError(
+                f"vote: function={self.function!r} is not callable. Give a function of (counts, prior)."
+            )
+        given: Any = self.columns
+        columns = (given,) if isinstance(given, str) else tuple(given)
+        if not all(isinstance(column, str) and column for column in columns):
+            raise StrategyError(f"vote: columns={self.columns!r}. Give names of recorded numbers, e.g. 'confidence'.")
+        if columns and self.function is None:
+            raise StrategyError(f"vote: columns={self.columns!r} are for Vote.own; a named vote has one column.")
+        object.__setattr__(self, "columns", columns)
+
+    # What strategies ask ----------------------------------------------------------------------------------------------
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether the vote depends on how many votes each answer has, and on nothing else of a sample."""
+        return self.ballots == "one" and self.function is None
+
+    @property
+    def needs(self) -> str | None:
+        """Say which column the vote needs, and how to record it; None if it needs none."""
+        if self.column is None:
+            return None
+        what = _WHAT_FOR.get(self.column, "a number for each sample")
+        return f"column {self.column!r} ({what})"
+
+    def ordered(self, models: Sequence[str]) -> Self:
+        """Return the same vote with its prior as one weight per model, in their order."""
+        prior = self.prior
+        if prior and isinstance(prior[0], tuple):
+            given = dict(prior)
+            if set(given) != set(models):
+                raise StrategyError(
+                    f"vote: prior names {sorted(given)}, the strategy asks {list(models)}; name each once"
+                )
+            prior = tuple(given[model] for model in models)
+        if prior and len(prior) != len(models):
+            raise StrategyError(f"vote: prior has {len(prior)} weights for {len(models)} models; give one each")
+        return replace(self, prior=prior)
+
+    def weights(self, n_models: int) -> NDArray[np.float64]:
+        """Prior weight of each model, the largest 1, of an `ordered` vote."""
+        weights = np.array(cast("tuple[float, ...]", self.prior) or (1.0,) * n_models, dtype=float)
+        return np.asarray(weights / weights.max())
+
+
+def frozen(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | None:
+    """Return prior weights as tuples; raise if one is not a positive number."""
+    if prior is None:
+        return None
+    if not isinstance(prior, Mapping | Sequence) or isinstance(prior, str) or not prior:
+        raise StrategyError(f"vote: prior={prior!r}; give one weight per model, e.g. (2, 1) or {{'gpt-4': 2, ...}}")
+    frozen = tuple(prior.items()) if isinstance(prior, Mapping) else tuple(prior)
+    for entry in frozen:
+        weight = entry[1] if isinstance(entry, tuple) else entry
+        if not is_number(weight) or not 0 < weight < math.inf:
+            raise StrategyError(
+                f"vote: prior weight {weight!r}; give positive numbers, and leave a model out to ignore it"
+            )
+    return frozen
