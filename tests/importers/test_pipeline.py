@@ -259,7 +259,7 @@ def test_where_takes_samples_and_their_questions(tmp_path):
     pool = load_pool(tmp_path / "pool")
     assert (pool.question_ids, pool.extra["text"].to_pylist()) == (["q", "r"], ["b", "c"])
     assert to_pool("made up", read, [], Common(where={"topic": "late", "temperature": 0.0})).question_ids == ["s"]
-    with pytest.raises(PoolError, match="temperature=3 fits no row"):
+    with pytest.raises(PoolError, match="temperature=3 matches no rows"):
         to_pool("made up", read, [], Common(where={"temperature": 3}))
     with pytest.raises(PoolError, match="no sample is left"):
         to_pool("made up", read, [], Common(where=[("temperature", ">", 5)]))
@@ -313,7 +313,7 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
         (rows({"answer": "1"}, topic="a"), "neither what is right nor the truth"),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")), "question 'r' has no truth"),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
-        (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows for one sample"),
+        (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
         (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is right in .* and wrong in"),
         (rows({"answer": "1", "output_tokens": 2**70}), "a sample holds what its column cannot"),
     ],
@@ -340,7 +340,7 @@ ODD = {
     "identical texts": (rows({"answer": "1", "text": LONG}, {"answer": "1", "text": LONG}), "1 of 2 long texts repeat"),
     "a missing question": (
         both(rows({"answer": "1"}), rows({"answer": "1"}, model="n"), rows({"answer": "1"}, question_id="r")),
-        "'n' has no sample for 1 of 2 questions",
+        "'n' has no samples for 1 of 2 questions",
     ),
     "ragged": (both(rows({"answer": "1"}), rows({"answer": "1"}, {"answer": "1"}, model="n")), "range from 1 to 2"),
     "mixed settings": (

@@ -378,8 +378,8 @@ def test_finite_budgets_agree_with_replays_on_every_pool(any_pool, replacement):
     ("models", "weights", "error", "says"),
     [
         (["x", "w"], None, PoolError, "no model 'w' in this pool"),
-        (["x", "x"], None, PoolError, "models=['x', 'x']: name one model or more, each once"),
-        ([], None, PoolError, "models=[]: name one model or more, each once"),
+        (["x", "x"], None, PoolError, "models=['x', 'x'] is empty or repeats a model. Name each model once."),
+        ([], None, PoolError, "models=[] is empty or repeats a model. Name each model once."),
         (None, "entropie", StrategyError, "weights='entropie'; did you mean 'entropy'? choose from 'entropy', or give"),
         (None, (1, 2), StrategyError, "prior has 2 weights for 3 models; give one each"),
         (None, (1, 2, 0), StrategyError, "prior weight 0; give positive numbers"),

@@ -232,7 +232,7 @@ def test_agreement_need_not_be_calibrated():
         (lambda p: calibration(p, "w", 4), PoolError, "no model 'w' in this pool"),
         (lambda p: calibration(p, "x", 25), BudgetError, "asks for 25 samples of model 'x'"),
         (lambda p: calibration(p, "x", 2, replacement="no"), MssimError, "replacement='no'; give True or False"),
-        (lambda p: calibration(p, "x", 2000, replacement=True), BudgetError, "this is precise up to 1024"),
+        (lambda p: calibration(p, "x", 2000, replacement=True), BudgetError, "exceed the limit of 1024"),
         (lambda p: calibration(p, "x", 2, confidence_level=95), MssimError, "confidence_level=95; give a number"),
     ],
 )

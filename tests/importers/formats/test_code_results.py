@@ -147,7 +147,7 @@ def test_human_eval_faults(tmp_path, content, says):
 def test_files_that_are_cut_off_or_compressed(tmp_path):
     path = write_lines(tmp_path, [line("q", "passed")] * 2)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(PoolError, match="line 2: not JSON, or cut off"):
+    with pytest.raises(PoolError, match="line 2: not valid JSON, or cut off"):
         from_human_eval(path)
     path.write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(PoolError, match="compressed; unpack it with gunzip"):

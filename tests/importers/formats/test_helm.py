@@ -176,7 +176,7 @@ def test_scenarios_and_models(tmp_path):
         write(tmp_path / f"law,model={model[-1]}", [state(0, ["red"], request={"model": model})], spec=law)
     history = [state(0, ["blue"], request={"model": "org/a"}, instance={"input": {"text": "other"}})]
     write(tmp_path / "mmlu:subject=history,model=org_a,model_deployment=x", history)
-    with told("model 'org/b' has no sample for 1 of 2"):
+    with told("model 'org/b' has no samples for 1 of 2"):
         pool = from_helm(tmp_path)
     assert pool.question_ids == ["MMLUScenario,old=False,subject=law/id0", "mmlu,subject=history/id0"]
     assert pool.models == ("org/a", "org/b")

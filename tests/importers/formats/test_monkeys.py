@@ -121,7 +121,7 @@ def test_files_of_several_models_share_their_questions_and_tasks_do_not(tmp_path
     write(tmp_path / "GSM8K_A.json", [record(1, [True]), record(2, [False])])
     write(tmp_path / "GSM8K_B_1.json", [record(2, [True]), record(1, [False])])
     write(tmp_path / "MATH_A.json", [record(1, [True], question="another", gt_answer=r"\boxed{1}")])
-    with told("model 'B_1' has no sample for 1 of 3 questions"):
+    with told("model 'B_1' has no samples for 1 of 3 questions"):
         pool = from_monkeys(tmp_path)
     assert pool.models == ("A", "B_1")
     assert pool.question_ids == ["GSM8K/test/1", "GSM8K/test/2", "MATH/test/1"]
@@ -134,7 +134,7 @@ def test_questions_without_an_index_are_told_by_their_text(tmp_path):
     kept = {"orig_dset_idx": "absent", "orig_dset_split": "absent"}
     write(tmp_path / "T_A.json", [record(1, [True], **kept), record(2, [False], **kept)])
     write(tmp_path / "T_B.json", [record(2, [True], **kept), record(3, [False], **kept)])
-    with told("has no sample for 1 of 3"):
+    with told("has no samples for 1 of 3"):
         pool = from_monkeys(tmp_path)
     assert pool.question_ids == ["T/0", "T/1", "T/2"]
     assert pool.lengths.tolist() == [[1, 1, 0], [0, 1, 1]]

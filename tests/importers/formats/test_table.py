@@ -74,7 +74,9 @@ def test_a_table_that_load_pool_reads(tmp_path, ending):
 @SILENT
 def test_two_models_of_others(shared_pools):
     path = shared_pools / "exams-two-models"
-    with pytest.raises(PoolError, match=r"4 rows for one sample, .* column 'prompt' separates them: choose one"):
+    with pytest.raises(
+        PoolError, match=r"4 rows hold the same sample, .* Column 'prompt' distinguishes them: select one"
+    ):
         from_table(path)
     where = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
     pool = from_table(path, where=where)
@@ -85,7 +87,9 @@ def test_two_models_of_others(shared_pools):
 @SILENT
 def test_nine_models_of_others(shared_pools):
     path = shared_pools / "exam-nine-models" / "samples.parquet"
-    with pytest.raises(PoolError, match=r"11 rows for one sample, .* column 'temperature' separates them: choose one"):
+    with pytest.raises(
+        PoolError, match=r"11 rows hold the same sample, .* Column 'temperature' distinguishes them: select one"
+    ):
         from_table(path)
     same(from_table(path, where={"temperature": 1.0}), load_pool(path, where={"temperature": 1.0}))
 
@@ -95,7 +99,9 @@ def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, 
     values = {"prompt": ["long", "short"], "temperature": [0.5, 1.0]}[column]
     frame = pd.concat([long_frame(ANSWERS, **{column: value, "chars": range(12)}) for value in values])
     path = write(frame, tmp_path / "table.parquet")
-    with pytest.raises(PoolError, match=f"2 rows for one sample, .*; column '{column}' separates them: .*where="):
+    with pytest.raises(
+        PoolError, match=rf"2 rows hold the same sample, .*\. Column '{column}' distinguishes them: .*where="
+    ):
         from_table(path)
     with told("gives no answer"):
         pool = from_table(path, where={column: values[1]})
@@ -299,8 +305,8 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
         ({"model": [None, "m"]}, "row 1: model is None; every sample needs one"),
         ({"answer": [["a"], ["b"]]}, "column 'answer' holds list<.*>; write its values as text or numbers"),
         ({"answer": [b"\xff", b"a"]}, "column 'answer' holds binary, not string"),
-        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'; give true or false"),
-        ({"correct": [True, None]}, "correct is None; give true or false"),
+        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. Use true or false."),
+        ({"correct": [True, None]}, "correct is None. Use true or false."),
         ({"sample_index": [0, None]}, "row 2: sample_index is None; number the samples from 0"),
         ({"sample_index": [-1, 0]}, "row 1: sample_index is -1; number the samples from 0"),
         ({"sample_index": [0.5, 1]}, "column 'sample_index' holds double, not int64"),
@@ -328,15 +334,15 @@ def test_values_that_do_not_fit(tmp_path, change, says):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.parquet", b"PAR1 and no more", "cannot be read, is it damaged or truncated"),
-        ("a.csv", b"question_id,model\na,b,c\n", "cannot be read, is it damaged or truncated"),
+        ("a.parquet", b"PAR1 and no more", "Check whether the file is damaged or truncated"),
+        ("a.csv", b"question_id,model\na,b,c\n", "Check whether the file is damaged or truncated"),
         ("a.csv", b"question_id,model,truth,answer\n", "no sample is in these files"),
         ("a.csv", b"doc,model,doc\n", "column 'doc' is there 2 times"),
-        ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not JSON"),
+        ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "each line must be one JSON object"),
         ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
         ("a.jsonl", b"\n", "no column 'question_id'; .*nothing"),
-        ("a.txt", b"a", "a table is one of .parquet, .csv, .jsonl"),
+        ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.csv", b"", "is empty"),
     ],
 )
@@ -350,14 +356,14 @@ def test_damaged_files(tmp_path, name, content, says):
 def test_lines_that_are_no_table_are_refused(tmp_path, value):
     path = tmp_path / "table.jsonl"
     path.write_text(f'{{"question_id": "q", "model": "m", "answer": "1", "truth": "1", "x": {value}}}')
-    with pytest.raises(PoolError, match=r"line 1: (not JSON .* is no JSON; write null|nested more than 50 deep)"):
+    with pytest.raises(PoolError, match=r"line 1: (not valid JSON .* use null|nested more than 50 deep)"):
         from_table(path)
 
 
 @pytest.mark.parametrize("content", [b"doc,model,model\n", b"doc,model\na,b,c\n"])
 def test_damaged_csv_files_with_other_names(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(PoolError, match=r"(column 'model' is there 2 times|is it damaged or truncated)"):
+    with pytest.raises(PoolError, match=r"(column 'model': the name appears 2 times|is damaged or truncated)"):
         from_table(tmp_path / "a.csv", names="question_id=doc")
 
 
@@ -372,7 +378,7 @@ def test_the_command_line(run, tmp_path):
         same(pool, from_table(path, names=NAMES, model="m"))
     bad(run("import", "table", path, "--map", "answer=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
-    bad(run("import", "table", duplicates, "--out", tmp_path / "other"), "column 'prompt' separates them")
+    bad(run("import", "table", duplicates, "--out", tmp_path / "other"), "Column 'prompt' distinguishes them")
     assert run("import", "table", duplicates, "--where", "prompt=a", "--out", tmp_path / "other")[0] == 0
 
 
