@@ -399,7 +399,7 @@ def test_what_is_no_pool_folder_is_refused(folder, tmp_path):
 
 def test_a_damaged_folder_is_not_graded(folder):
     pq.write_table(samples_table({("q1", "a"): ["7"]}), folder / "samples.parquet")
-    with pytest.raises(PoolError, match="sha256 differs"):
+    with pytest.raises(PoolError, match=r"the SHA-256 checksum differs from pool\.json"):
         grade(folder, "number")
 
 

@@ -298,8 +298,8 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
     with pytest.warns(PoolWarning) as caught:
         pool = load_pool(tmp_path / "pool")
     assert pool.to_frame()["answer"].tolist() == ["0 right", "1 wrong", "0 right"]
-    assert "votes say nothing" in found.remarks[0]
-    assert [("votes say nothing" in str(warning.message)) for warning in caught] == [False, True]
+    assert "votes are meaningless" in found.remarks[0]
+    assert [("votes are meaningless" in str(warning.message)) for warning in caught] == [False, True]
     assert pool.info["votes"] is False
 
 
@@ -314,7 +314,7 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
         (both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")), "question 'r' has no truth"),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
         (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
-        (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is right in .* and wrong in"),
+        (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is correct in .* and wrong in"),
         (rows({"answer": "1", "output_tokens": 2**70}), "a sample holds what its column cannot"),
     ],
 )
@@ -447,7 +447,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         + "\n",
     )
     code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
-    assert (code, err) == (2, "mssim: error: --scorer is for inspect; format monkeys does not have it, leave it out\n")
+    assert (code, err) == (2, "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n")
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
     assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist\n")
     assert not out.exists()
@@ -458,7 +458,7 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     path = written(tmp_path, json.dumps([record]), "GSM8K_llama.json")
     code, text, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--title", "t", "--licence", "MIT")
     assert code == 0
-    assert "1 questions, 1 models, 2 samples; 1 of 2 long texts are identical" in text
+    assert "1 questions, 1 models, 2 samples; 1 of 2 long texts repeat an earlier one" in text
     assert [line.split(": ")[1] for line in err.splitlines()] == ["warning", "warning"]
     with pytest.warns(PoolWarning):
         info = load_pool(tmp_path / "a").info

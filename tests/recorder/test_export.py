@@ -147,7 +147,7 @@ def test_the_command_grades_what_was_recorded_since_the_last_export(tmp_path, ru
     with Journal(tmp_path, record=True):
         pass
     code, _, err = run("grade", tmp_path, "--rule", "number")
-    assert (code, err) == (2, f"mssim: error: {tmp_path} has no sample yet; record some first\n")
+    assert (code, err) == (2, f"mssim: error: {tmp_path}: no samples were recorded yet. Run `mssim record` first.\n")
     collect(tmp_path, answers())
     (tmp_path / "samples.parquet").unlink()  # as if it had been killed before the export
     (tmp_path / "pool.json").unlink()

@@ -204,10 +204,10 @@ def test_models_tasks_and_runs(tmp_path):
     write(tmp_path / "org__b", LINES[1:], results=False, date="2026-03-02T00-00-00")
     with pytest.warns(PoolWarning) as caught:
         pool = from_lm_eval(tmp_path, rule="number")
-    assert [str(warning.message)[:35] for warning in caught] == [
-        "samples per question and model rang",
-        "model 'org__b' has no samples for 2 ",
-        "mixed settings: column 'prompt' var",  # of the run without a results file nothing is known
+    assert [str(warning.message)[:34] for warning in caught] == [
+        "samples per question and model ran",
+        "model 'org__b' has no samples for 2",
+        "mixed settings: column 'prompt' va",  # of the run without a results file nothing is known
     ]
     assert pool.question_ids == ["more_sums/0", "more_sums/1", "sums/0", "sums/1"]
     assert pool.models == ("org/a", "org__b")
@@ -366,11 +366,11 @@ def test_other_documents_in_another_file_are_refused(tmp_path):
     ("text", "says"),
     [
         ("", "is empty"),
-        ('{"doc_id": 0, "resps": [["a"', "line 1: not valid JSON, or cut off"),
+        ('{"doc_id": 0, "resps": [["a"', "line 1: not JSON, or cut off"),
         ("7\n", "line 1: a number where an object belongs"),
         ('[{"doc_id": 0}', "no 'resps'"),
         ("{}", "no 'doc_id'"),
-        (json.dumps(LINES[0]) + '\n{"doc_id": NaN}', "line 2: not valid JSON, or cut off"),
+        (json.dumps(LINES[0]) + '\n{"doc_id": NaN}', "line 2: not JSON, or cut off"),
     ],
 )
 def test_damaged_files(tmp_path, text, says):

@@ -458,11 +458,11 @@ def test_bad_input_is_one_clear_line(imported, lines, options, says):
     [
         (b"", "output.jsonl is empty"),
         (b"\n\n", "no sample is in these files"),
-        (json.dumps(chat("q1", "4")).encode()[:-20], "line 1: not valid JSON, or cut off"),
+        (json.dumps(chat("q1", "4")).encode()[:-20], "line 1: not JSON, or cut off"),
         (b'{"custom_id": "q1", "response": null, "error": NaN}', "NaN is no JSON; write null"),
-        (b"custom_id,response\nq1,4\n", "line 1: not valid JSON"),
+        (b"custom_id,response\nq1,4\n", "line 1: not JSON, or cut off"),
         (json.dumps(chat("q1", "\u00e9"), ensure_ascii=False).encode("latin-1"), "line 1: not UTF-8"),
-        (b'{"custom_id": "q1", "error": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 1: not valid JSON"),
+        (b'{"custom_id": "q1", "error": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 1: not JSON, or cut off"),
     ],
 )
 def test_damaged_files_are_refused(imported, tmp_path, content, says):

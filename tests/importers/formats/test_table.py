@@ -305,7 +305,7 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
         ({"model": [None, "m"]}, "row 1: model is None; every sample needs one"),
         ({"answer": [["a"], ["b"]]}, "column 'answer' holds list<.*>; write its values as text or numbers"),
         ({"answer": [b"\xff", b"a"]}, "column 'answer' holds binary, not string"),
-        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. Use true or false."),
+        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'; give true or false"),
         ({"correct": [True, None]}, "correct is None. Use true or false."),
         ({"sample_index": [0, None]}, "row 2: sample_index is None; number the samples from 0"),
         ({"sample_index": [-1, 0]}, "row 1: sample_index is -1; number the samples from 0"),
@@ -337,9 +337,9 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.parquet", b"PAR1 and no more", "Check whether the file is damaged or truncated"),
         ("a.csv", b"question_id,model\na,b,c\n", "Check whether the file is damaged or truncated"),
         ("a.csv", b"question_id,model,truth,answer\n", "no sample is in these files"),
-        ("a.csv", b"doc,model,doc\n", "column 'doc' is there 2 times"),
+        ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
-        ("a.jsonl", b"[1]\n", "each line must be one JSON object"),
+        ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
         ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
         ("a.jsonl", b"\n", "no column 'question_id'; .*nothing"),
         ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
@@ -356,7 +356,7 @@ def test_damaged_files(tmp_path, name, content, says):
 def test_lines_that_are_no_table_are_refused(tmp_path, value):
     path = tmp_path / "table.jsonl"
     path.write_text(f'{{"question_id": "q", "model": "m", "answer": "1", "truth": "1", "x": {value}}}')
-    with pytest.raises(PoolError, match=r"line 1: (not valid JSON .* use null|nested more than 50 deep)"):
+    with pytest.raises(PoolError, match=r"line 1: (not valid JSON .* use null|nested more than 50 levels deep)"):
         from_table(path)
 
 
