@@ -447,7 +447,10 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         + "\n",
     )
     code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
-    assert (code, err) == (2, "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n")
+    assert (code, err) == (
+        2,
+        "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n",
+    )
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
     assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist\n")
     assert not out.exists()

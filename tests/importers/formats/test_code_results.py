@@ -289,7 +289,10 @@ def test_the_command_line(run, tmp_path):
     assert "without answers" in said["remarks"][0]
     bad(run("import", "evalplus", path, "--tests", "all", "--out", tmp_path / "other"), "choose from 'base', 'plus'")
     lines = write_lines(tmp_path, [line("q", "passed")])
-    bad(run("import", "human-eval", lines, "--tests", "base", "--out", tmp_path / "other"), "--tests: not an option of format human-eval, only of evalplus")
+    bad(
+        run("import", "human-eval", lines, "--tests", "base", "--out", tmp_path / "other"),
+        "--tests: not an option of format human-eval, only of evalplus",
+    )
     assert run("import", "human-eval", lines, "--out", tmp_path / "other")[0] == 0
     with told("without answers"):
         assert right(load_pool(tmp_path / "other")) == {"q": [True]}

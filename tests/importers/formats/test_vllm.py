@@ -179,7 +179,10 @@ def test_outputs_of_another_kind_are_refused(outputs, says):
         ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "no table of text and numbers"),
         ([{"question": "?", "truth": "4", "choices": "a"}], "give every row a list of text"),
         ([{"question": "?", "truth": "4", "answer": "a"}], "column 'answer' describes samples in a pool"),
-        (pd.DataFrame([["?", "4", "5"]], columns=["question", "truth", "truth"]), "column 'truth': the name appears 2 times"),
+        (
+            pd.DataFrame([["?", "4", "5"]], columns=["question", "truth", "truth"]),
+            "column 'truth': the name appears 2 times",
+        ),
     ],
 )
 def test_questions_of_another_kind_are_refused(questions, says):
