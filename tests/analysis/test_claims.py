@@ -148,7 +148,7 @@ def test_numbers_of_samples_are_scanned_as_far_as_they_were_recorded():
 def test_models_without_samples_cannot_be_scanned():
     frame = make_pool({(m, q): ["a"] for m in "xy" for q in "qr"}).to_frame()
     pool = Pool.from_frame(frame[(frame["model"] == "x") | (frame["question_id"] == "q")])
-    with pytest.raises(BudgetError, match="give lower ones"):
+    with pytest.raises(BudgetError, match="Use lower budgets"):
         best_number_of_samples(pool, ["x", "y"], n_papers=1)
 
 

@@ -103,7 +103,7 @@ def test_scores_that_are_equal_or_not_beyond_doubt_are_ranked(pool, prior):
 )
 def test_arrays_that_do_not_fit_each_other_are_refused(pool, change):
     assert replace(pool).fingerprint == pool.fingerprint
-    with pytest.raises(PoolError, match="the arrays of a pool do not fit each other"):
+    with pytest.raises(PoolError, match="pool: the arrays are inconsistent"):
         replace(pool, **change(pool))
 
 
