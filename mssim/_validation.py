@@ -9,6 +9,8 @@ from typing import Any, SupportsIndex, TypeGuard
 
 from mssim.errors import MssimError
 
+__all__ = ["choose_from", "is_number", "whole_number"]
+
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
     """Return a hint with the closest allowed names, followed by at most twelve of all allowed names."""

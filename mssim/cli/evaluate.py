@@ -23,7 +23,7 @@ from mssim.cli.options import (
     parse_prices,
     parse_where,
 )
-from mssim.cli.output import pool_warnings, progress_bar, show_evaluation
+from mssim.cli.output import pool_warnings, print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -62,6 +62,17 @@ _TOML_NAMES = {
 }
 
 
+def _print_rules(asked: bool) -> None:
+    """Print the catalogue and exit, if asked to."""
+    if asked:
+        import pandas as pd
+
+        from mssim.rules import catalogue
+
+        print_frame(pd.DataFrame(catalogue()), as_json=False, title="M is a model")
+        raise typer.Exit
+
+
 def evaluate(
     pool: Annotated[str | None, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")] = None,
     where: WhereOption = None,
@@ -71,8 +82,8 @@ def evaluate(
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND:MODEL+MODEL,OPTION=VALUE with KIND sc, ms, cascade, mix, random, oracle, alloc or cov; e.g. "
-            "ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. Repeatable."
+            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. "
+            "--rules lists all rules. Repeatable."
         ),
     ] = None,
     budgets: Annotated[str | None, typer.Option(help="Samples allowed per question: 2,4,8 or 1-16.")] = None,
@@ -105,6 +116,9 @@ def evaluate(
     dask: Annotated[
         str | None, typer.Option(help="Run on a Dask cluster: tcp://HOST:8786, or a scheduler file (.json).")
     ] = None,
+    rules: Annotated[  # noqa: ARG001
+        bool, typer.Option("--rules", callback=_print_rules, is_eager=True, help="List all rules and exit.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Estimate accuracy and cost of strategies at every budget.

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from mssim.rules.plan import Floats
 
+__all__ = ["Block", "Outcome"]
+
 
 class Block(NamedTuple):
     """A piece of the work on a plan, in numbers alone: a list of all blocks costs little."""

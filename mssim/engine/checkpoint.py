@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from mssim.engine.blocks import Block, Outcome
 from mssim.errors import MssimError
 
-__all__ = ["Checkpoint", "Header", "differences"]
+__all__ = ["Checkpoint", "FilePath", "Header", "differences"]
+
+FilePath = str | os.PathLike[str]
 
 _APPLICATION = int.from_bytes(b"mssm")
 _VERSION = 1
@@ -287,6 +289,3 @@ def _differences(one: Any, other: Any, name: str = "") -> list[tuple[str, str, s
 def _short(value: Any) -> str:
     text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:40]} ... {text[-15:]}"
-
-
-FilePath = str | os.PathLike[str]

@@ -31,48 +31,50 @@ def evaluate(
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
-    """Say how right strategies are, and what they use, at every budget: exactly where a closed form is known.
+    """Estimate accuracy and cost of strategies at every budget.
 
-    Elsewhere strategies are replayed, all budgets in one pass. Every replay draws, for each model and question, the
-    recorded samples in a random order that depends on the seed, the model, the question and the replay alone; a
-    strategy takes a prefix of it. So all strategies and budgets see the same draws. Either way the result is the same
-    to the last bit for any executor, number of workers and order of work.
+    Closed forms are used where available. Elsewhere strategies are replayed, all budgets in one pass. Every replay
+    draws, for each model and question, the recorded samples in a random order that depends only on the seed, the model,
+    the question and the replay; a strategy takes a prefix of it. All strategies and budgets therefore see the same
+    draws. The result is identical to the last bit for any executor, number of workers and order of work.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     strategies : strategy, or sequence of them, or mapping of name to strategy
-        `Strategy` objects or what `parse_strategy` reads.
+        `Strategy` objects, or text or mappings that `parse_strategy` reads.
     budgets : int or sequence of int
         Samples allowed per question, from 1; sorted, each once.
     method : {"auto", "exact", "monte_carlo"}, default "auto"
-        "exact": closed forms, whatever time they take; where accuracy has none, an error says why. "auto": closed forms
-        that are about as quick as replays or quicker, else Monte Carlo; the column `method` of the result says which.
-        Samples used, agreement and their cost are then exact even where accuracy is not. "monte_carlo": replays only.
+        "exact": closed forms only, however long they take; raises with the reason where accuracy has none. "auto":
+        closed forms that are about as fast as replays or faster, else Monte Carlo; the column `method` of the result
+        says which. Samples used, agreement and cost are then exact even where accuracy is not. "monte_carlo": replays
+        only.
 
         Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples)
         and routers over it, for Coverage, and for ModelSwitch, Cascade and Mixture under a plurality vote, with or
         without prior weights, while the numbers of draws that the models can share are few: 350 with "auto" (17 draws
         each of two models, 6 of three), 2500 with "exact" (49, 12).
     n_replays : int, default 10_000
-        Of Monte Carlo.
+        Number of Monte Carlo replays.
     seed : int, default 0
-        Of Monte Carlo, from 0 to 2**64 - 1.
+        Seed of the replays, from 0 to 2**64 - 1.
     replacement : bool, default False
         Draw independently, as from an infinite pool, instead of without replacement.
     prices : mapping of model to price per sample, optional
         Used for `cost` instead of the recorded costs.
     executor : concurrent.futures.Executor, optional
-        Runs the blocks of work: threads, processes, or the machines of a Dask cluster, ``client.get_executor()``, where
-        workers and scheduler need the same versions as this process. It is left open; what has not begun is cancelled
-        after an error or interrupt. Default: one thread per processor.
+        Executor that runs the blocks of work: threads, processes, or a Dask cluster, ``client.get_executor()``, whose
+        workers and scheduler need the same versions as this process. It stays open; blocks that have not begun are
+        cancelled after an error or interrupt. Default: one thread per processor.
     progress : callable, optional
-        Called as progress(done, total) after every block. Blocks are done in a mixed order, so that the time they took
-        says how long the rest will take. Those that a checkpoint held already are counted before the first.
+        Called as progress(done, total) after every block. Fast and slow blocks alternate, so the elapsed time predicts
+        the remaining time. Blocks that the checkpoint already has are counted before the first call.
     checkpoint : path, optional
-        A file that keeps every finished block, committed once a second and whenever this function ends, however it
-        does. The same call goes on with what is missing; with other settings the file is refused. Not for functions of
-        your own (`Vote.own`, `OwnStop`): nothing could tell whether they were changed in between.
+        File that keeps every finished block, committed once a second and when this function ends for any reason. The
+        same call resumes with the missing blocks; a file of other settings is refused. Functions of your own
+        (`Vote.own`, `OwnStop`) are not supported, because a change of them could not be detected.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def evaluate(
     BudgetError
         If a budget is not a whole number from 1, or asks for more samples than were recorded.
     StrategyError, PoolError
-        If a strategy does not exist, asks a model or needs a column that the pool lacks or, with "exact", has no closed
+        If a strategy does not exist, needs a model or a column that the pool lacks or, with "exact", has no closed
         form.
     MssimError
         If another option is wrong, a worker has other versions, or the checkpoint is in use, damaged, of another run or

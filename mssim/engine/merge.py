@@ -14,6 +14,8 @@ from mssim.engine.work import Totals
 from mssim.errors import MssimError
 from mssim.results.evaluation import Evaluation
 
+__all__ = ["merge"]
+
 
 def merge(paths: FilePath | Iterable[FilePath]) -> Evaluation:
     """Put together what shards wrote; the pool is not needed.

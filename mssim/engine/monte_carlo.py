@@ -14,12 +14,7 @@ from scipy import special
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.requirements import check_stop_table
 from mssim.errors import StrategyError
-from mssim.kernels import allocation, stops
-from mssim.kernels import majority_of_bests as bests
-from mssim.kernels import one_model as sequential
-from mssim.kernels import stages as staged
-from mssim.kernels import user_functions as own
-from mssim.kernels import weighted_votes as ballots
+from mssim.kernels import allocation, majority_of_bests, one_model, stages, stops, user_functions, weighted_votes
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
@@ -32,8 +27,8 @@ __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
 
 _DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
 _BYTES_PER_TASK = 4_000_000  # few enough to be sent to another machine
-_WITHIN = {"none": staged.PLAIN, "share": staged.SHARE}
-_ENTROPY = {"distinct": staged.ENTROPY_DISTINCT, "samples": staged.ENTROPY_SAMPLES}
+_WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
+_ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
 _CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
 
 
@@ -46,13 +41,13 @@ class ReplayTask:
     numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
     table: StopTable | None  # when the only model stops, if that can be looked up
     replays: Replays
-    stop_numbers: NDArray[np.float64] | None = None  # [column, stage, question, sample], what the stop rule reads
-    vote_numbers: NDArray[np.float64] | None = None  # the same of a vote of the user's
+    of_stop: NDArray[np.float64]  # [column, stage, question, sample], recorded numbers that the stop rule reads
+    of_vote: NDArray[np.float64]  # the same of a vote of the user's
 
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays, about."""
-        given = (self.recorded.codes, self.numbers, self.stop_numbers, self.vote_numbers)
+        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
         return sum(array.nbytes for array in given if array is not None)
 
     def run(self) -> Outcome:
@@ -72,30 +67,29 @@ class ReplayTask:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
         if self.table is not None:
             return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
-        seen = _columns(self.stop_numbers, self.recorded)
         if isinstance(stop, OwnStop):
-            return own.ends(self.recorded, depth, stop.function, seen, self.replays)
-        return own.rule_ends(self.recorded, depth, stop.stops, seen, self.replays)
+            return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
+        return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
 
     def _ask_in_turn(self) -> Outcome:
         rules = _rules(self.plan)
-        right, stopped = staged.staged(self.recorded, rules, self.replays)
+        right, stopped = stages.staged(self.recorded, rules, self.replays)
         return self._stage_outcome(right, stopped)
 
     def _follow_one(self, vote: Vote) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
         if self.plan.stop is None:
-            hits = sequential.curve(self.recorded, ties, int(sizes.max()), self.replays)
+            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays)
         else:
-            hits = sequential.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
+            hits = one_model.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
     def _vote_by_sample(self, vote: Vote) -> Outcome:
         rules, ends = _rules(self.plan), self._ends()
         if vote.function is not None:
             try:
-                right, stopped = own.voted(
-                    self.recorded, rules, ends, vote.function, _columns(self.vote_numbers, self.recorded), self.replays
+                right, stopped = user_functions.voted(
+                    self.recorded, rules, ends, vote.function, self.of_vote, self.replays
                 )
             except ValueError as error:
                 raise StrategyError(f"Vote.own: its function fails: {error}") from error
@@ -105,18 +99,18 @@ class ReplayTask:
         return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
 
     def _count_ballots(
-        self, vote: Vote, numbers: NDArray[np.float64], rules: staged.Rules, ends: NDArray[np.uint16]
+        self, vote: Vote, numbers: NDArray[np.float64], rules: stages.Rules, ends: NDArray[np.uint16]
     ) -> tuple[Ints, Ints]:
         """Right answers [question, budget] and stops [question, stage, budget] where ballots differ."""
         if vote.ballots == "bests":
-            given = bests.Bests(numbers, _ranks(numbers), vote.m or 1)
-            right, stopped = bests.voted(self.recorded, rules, given, ends, self.replays)
+            given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
+            right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays)
         else:
-            kind = ballots.MAX if vote.combine == "max" else ballots.SUM
-            kind = ballots.SHORTEST if vote.ballots == "shortest" else kind
+            kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
+            kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
             close = _CLOSE if vote.ballots == "number" else 0.0
-            made = ballots.Ballots(numbers, kind, vote.m or 1, close)
-            right, stopped = ballots.voted(self.recorded, rules, made, ends, self.replays)
+            made = weighted_votes.Ballots(numbers, kind, vote.m or 1, close)
+            right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays)
         return right, stopped
 
     def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
@@ -173,8 +167,8 @@ class ReplayTasks:
         recorded = self._recorded(plan.models, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
-        stop = self._seen(plan.stop.columns if plan.stop else (), plan, block)
-        vote = self._seen(plan.vote.columns if plan.vote else (), plan, block)
+        stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
+        vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         return ReplayTask(part, recorded, numbers, table, replays, stop, vote)
 
     def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
@@ -196,9 +190,10 @@ class ReplayTasks:
             return None
         return _scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)
 
-    def _seen(self, columns: Sequence[str], plan: Plan, block: Block) -> NDArray[np.float64] | None:
-        """What a rule reads of each sample, [column, stage, question, sample]; None if nothing."""
-        return np.stack([self._number(column, plan, block) for column in columns]) if columns else None
+    def _seen(self, columns: Sequence[str], plan: Plan, block: Block, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Numbers that a rule reads of each sample, [column, *shape]."""
+        numbers = [self._number(column, plan, block) for column in columns]
+        return np.stack(numbers) if numbers else np.empty((0, *shape))
 
     def _number(self, column: str, plan: Plan, block: Block) -> NDArray[np.float64]:
         """A recorded number, [stage, question, sample]."""
@@ -241,17 +236,17 @@ def _skipped(plan: Plan) -> Ints:
     return skip
 
 
-def _rules(plan: Plan) -> staged.Rules:
+def _rules(plan: Plan) -> stages.Rules:
     """Write a plan in the numbers of the kernels."""
     # In C order whichever budgets were picked: another layout would have Numba compile the kernel a second time.
     sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
-        prior, kind, highest, ties = np.ones(len(plan.models)), staged.COVERAGE, False, FIRST
+        prior, kind, highest, ties = np.ones(len(plan.models)), stages.COVERAGE, False, FIRST
     else:
         prior = plan.vote.weights(len(plan.models))
         kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
         highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
-    return staged.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
+    return stages.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
 
 
 def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
@@ -271,10 +266,6 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
     return numbers
-
-
-def _columns(seen: NDArray[np.float64] | None, recorded: Recorded) -> NDArray[np.float64]:
-    return np.zeros((0, *recorded.codes.shape)) if seen is None else seen
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:

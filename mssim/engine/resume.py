@@ -11,6 +11,8 @@ from mssim.engine.header import header_of
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.engine.work import Totals, Work
 
+__all__ = ["run_into"]
+
 
 def run_into(
     path: FilePath,

@@ -17,9 +17,7 @@ from mssim.engine.work import Work
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 
-__all__ = [
-    "evaluate_shard",
-]
+__all__ = ["evaluate_shard"]
 
 
 def evaluate_shard(
@@ -37,7 +35,7 @@ def evaluate_shard(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Do one part of what `evaluate` does, for `merge` to put together with the others; needs no scheduler.
+    """Evaluate one part of the work; `merge` combines the parts. No scheduler is needed.
 
     Parameters
     ----------
@@ -46,7 +44,7 @@ def evaluate_shard(
     shard : (int, int)
         Which one, from 1, of how many. Every shard has its share of quick and slow work.
     checkpoint : path
-        File of this shard; the same call goes on with what is missing in it.
+        File of this shard. The same call resumes with the blocks that are missing in it.
     method, n_replays, seed, replacement, prices, executor, progress
         As in `evaluate`.
 

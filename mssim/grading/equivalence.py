@@ -1,8 +1,8 @@
 """Which answers to a question are equal, as math-verify sees it; texts may be hostile and many.
 
-Every text is read once and compared with one answer per class; two whose values differ are not asked about. What was
-found is kept on disk. math-verify runs in a process of its own, see `worker`: one that does not answer in time is
-killed, and what it was asked counts as different.
+Every text is parsed once and compared with one answer of each class; texts of different values are not compared.
+Results are kept on disk. math-verify runs in a separate process, see `math_verify_worker`. A process that does not
+answer in time is killed, and the texts of that comparison count as different.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from mssim.errors import MssimError
-from mssim.grading import math_verify_worker as worker
+from mssim.grading import math_verify_worker
 from mssim.grading.latex import normal_form
 
 __all__ = ["Judge", "equal_answers"]
@@ -165,7 +165,7 @@ class _Process:
     def __init__(self) -> None:
         self.dead = False
         self._process = subprocess.Popen(
-            [sys.executable, "-P", worker.__file__],
+            [sys.executable, "-P", math_verify_worker.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -7,15 +7,11 @@ from numba import njit
 __all__ = ["compiled", "compiled_like_numpy", "inlined"]
 
 
-def _probe(x):
-    return x
-
-
 def _cache_has_a_place():
     """Whether Numba finds a folder that it may write to: beside the package, or in the user's cache directory."""
     try:
-        njit(cache=True)(_probe)
-    except RuntimeError:
+        njit(cache=True)(_cache_has_a_place)
+    except RuntimeError:  # pragma: no cover (tests/kernels/test_compiling.py sees it in another process)
         return False
     return True
 
@@ -23,7 +19,7 @@ def _cache_has_a_place():
 _CACHE = _cache_has_a_place()
 
 compiled = njit(nogil=True, cache=_CACHE)
-compiled_like_numpy = njit(nogil=True, cache=_CACHE, error_model="numpy")  # a division by 0 is no error
+compiled_like_numpy = njit(nogil=True, cache=_CACHE, error_model="numpy")  # a division by zero does not raise
 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
 # The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).

@@ -250,9 +250,8 @@ def ends(
     seen is float64 [column, stage, question, sample], the recorded numbers that the function reads.
     """
     ask = _ask_draws if seen.shape[0] else _ask_counts
-    if not _is_compiled(function):
-        return np.asarray(_ends(recorded, seen, depth, replays, function, ask))
-    return np.asarray(_compiled_ends(recorded, seen, depth, replays, function, _COMPILED[ask]))
+    run, ask = (_compiled_ends, _COMPILED[ask]) if _is_compiled(function) else (_ends, ask)
+    return np.asarray(run(recorded, seen, depth, replays, function, ask))
 
 
 def rule_ends(
@@ -272,10 +271,8 @@ def voted(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote is a user's function: as weighted_votes.voted."""
     ask = _score_draws if seen.shape[0] else _score_counts
-    run: Any = _voted
-    helpers: tuple[Any, ...] = (ask, *_helpers)
-    if _is_compiled(function):
-        run, helpers = _compiled_voted, (_COMPILED[ask], *_compiled_helpers)
+    compiled = (_compiled_voted, _COMPILED[ask], *_compiled_helpers)
+    run, *helpers = compiled if _is_compiled(function) else (_voted, ask, *_helpers)
     hits, stopped = run(recorded, rules, ends, replays, seen, function, *helpers)
     return hits, stopped
 

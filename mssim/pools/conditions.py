@@ -15,6 +15,8 @@ from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.pools.arrow import as_text, encode
 
+__all__ = ["Conditions", "Where", "conditions", "matches"]
+
 Where = Mapping[str, Any] | Sequence[tuple[str, str, Any]]
 
 

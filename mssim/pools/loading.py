@@ -14,6 +14,8 @@ from mssim.pools.quality import no_votes
 from mssim.pools.reading import read_table
 from mssim.pools.row_blocks import read_files
 
+__all__ = ["load_pool"]
+
 
 def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Pool:
     """Load a pool folder or a long table.

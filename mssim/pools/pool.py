@@ -26,9 +26,7 @@ from mssim.pools.quality import pool_warnings
 from mssim.pools.row_blocks import RowBlock, blocks_of
 from mssim.pools.rows import gather
 
-__all__ = [
-    "Pool",
-]
+__all__ = ["Pool", "from_blocks"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

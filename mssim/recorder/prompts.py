@@ -14,6 +14,8 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError
 from mssim.questions import _missing, _text
 
+__all__ = ["check_prompts", "check_template", "default_template", "messages", "render"]
+
 # A placeholder is a name in double braces; \boxed{}, {x} and {{x + y}} are text.
 _PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
 

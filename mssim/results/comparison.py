@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+__all__ = ["Comparison"]
+
 
 @dataclass(frozen=True)
 class Comparison:

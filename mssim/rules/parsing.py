@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import mssim.rules.strategies  # noqa: F401  (registers the strategies)
@@ -49,7 +48,7 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     if kind not in STRATEGIES:
         raise StrategyError(f"strategy {given!r}: kind {kind!r}; {choose_from(kind, STRATEGIES)}")
     cls: Any = STRATEGIES[kind]
-    one = "model" in {f.name for f in fields(cls)}
+    one = "model" in getattr(cls, "__dataclass_fields__", {})
     if one and len(models) != 1:
         raise StrategyError(
             f"strategy {given!r}: {cls.__name__} samples one model, given {models}. Use mix for several."

@@ -40,10 +40,6 @@ class Registry(Mapping[str, T], Generic[T]):
             raise StrategyError(f"{self._what} {name!r} is the name of {_home(known)}. Choose another name.")
         self._rules[name] = rule
 
-    def remove(self, name: str) -> None:
-        """Forget a rule."""
-        del self._rules[name]
-
     def __getitem__(self, name: str) -> T:
         return self._rules[name]
 

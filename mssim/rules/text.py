@@ -6,9 +6,10 @@ has its text at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, replace
-from typing import Any
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from typing import Any, get_args
 
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
@@ -65,8 +66,8 @@ def _written(strategy: Any) -> dict[str, str]:
 
 
 def _options(cls: type) -> dict[str, Field[Any]]:
-    """The fields of a strategy that are options."""
-    return {f.name: f for f in fields(cls) if f.name not in ("model", "models")}
+    """The fields of a strategy or stop rule that are options."""
+    return {f.name: f for f in fields(cls) if f.name not in ("model", "models")} if is_dataclass(cls) else {}
 
 
 def _default(field: Field[Any]) -> Any:
@@ -142,30 +143,44 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
 def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read the arguments of a strategy class from its options as text."""
     known, allowed = _options(cls), options_of(cls)
-    of_vote = {f.name: f for f in fields(Vote)}
     for name in given:
         if name not in allowed:
             raise StrategyError(f"unknown option {name!r}; {choose_from(name, allowed)}")
-    options = {name: _read(name, (known | {"vote": None} if name in known else of_vote).get(name), value)
-               for name, value in given.items()}  # fmt: skip
+    of_vote = {f.name: f for f in fields(Vote)}
+    options = {name: _read(name, (of_vote | known)[name], value) for name, value in given.items()}
     if "vote" in known:
         parts = {name: options.pop(name) for name in _VOTE_OPTIONS if name in options and name not in known}
         options["vote"] = _vote(options.pop("vote", _name(_default(known["vote"]))), parts)
     return options
 
 
-def _read(name: str, field: Field[Any] | None, value: Any) -> Any:
+def _read(name: str, field: Field[Any], value: Any) -> Any:
     """Read the value of an option that may be text."""
     if not isinstance(value, str):
         return tuple(value) if isinstance(value, list) else value
-    kind = "str" if field is None else str(field.type).removesuffix(" | None")
+    kind = "Sequence[float]" if name == "prior" else _type(field)
     if kind == "Stop":
         return parse_stop(value)
-    read, example = _READ["Sequence[float]" if name == "prior" else kind]
+    if kind == "Vote":  # its name, which `_vote` reads with the other options of the vote
+        return value
+    read, example = _reader(name, kind)
     try:
         return read(value)
     except (ValueError, KeyError):
         raise StrategyError(f"{name}={value!r} cannot be read. Example: {name}={example}.") from None
+
+
+def _reader(name: str, kind: str) -> tuple[Callable[[str], Any], str]:
+    """How a type is read, and an example."""
+    if kind not in _READ:
+        raise StrategyError(f"{name}: an option of type {kind} cannot be given as text. Use an object in Python.")
+    return _READ[kind]
+
+
+def _type(field: Field[Any]) -> str:
+    """Name of a field's type without its module, whether annotations of its class are evaluated or not."""
+    written = field.type.__name__ if isinstance(field.type, type) and not get_args(field.type) else str(field.type)
+    return re.sub(r"\b\w+\.", "", written).removesuffix(" | None")
 
 
 def _vote(name: Any, options: dict[str, Any]) -> Vote:
@@ -204,14 +219,17 @@ def parse_stop(given: str) -> Stop:
     if name not in STOPS:
         raise StrategyError(f"stop={given!r}: rule {name!r}; {choose_from(name, STOPS)}, e.g. stop=beta:0.95")
     cls: Any = STOPS[name]
-    options = fields(cls)
+    options = _options(cls)
     texts = rest.split("/") if rest else []
+    readers = [_reader(option, _type(field)) for option, field in options.items()]
     try:
-        values = [_READ[str(f.type)][0](text) for f, text in zip(options, texts, strict=False)]
-        if len(texts) > len(options) or any(_default(f) is MISSING for f in options[len(texts) :]):
+        values = [read(text) for (read, _), text in zip(readers, texts, strict=False)]
+        if len(texts) > len(options) or any(_default(f) is MISSING for f in [*options.values()][len(texts) :]):
             raise ValueError
-    except ValueError:
-        example = "/".join(_READ[str(f.type)][1] if f.default is MISSING else str(f.default) for f in options)
-        raise StrategyError(f"stop={given!r} cannot be read. Example: stop={name}:{example}.") from None
+    except (ValueError, KeyError):
+        defaults = [_default(field) for field in options.values()]
+        shown = [example if value is MISSING else value for (_, example), value in zip(readers, defaults, strict=True)]
+        example = ":".join([name, *(["/".join(map(str, shown))] if shown else [])])
+        raise StrategyError(f"stop={given!r} cannot be read. Example: stop={example}.") from None
     made: Stop = cls(*values)
     return made

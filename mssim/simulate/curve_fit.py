@@ -14,7 +14,7 @@ from scipy import optimize, special
 from mssim._validation import choose_from, is_number, whole_number
 from mssim.errors import MssimError
 from mssim.rules.agreement import check_threshold
-from mssim.simulate import one_model as alone
+from mssim.simulate import one_model
 from mssim.simulate.model import MOST_DRAWS, AnswerModel
 from mssim.simulate.one_model import Law
 
@@ -205,8 +205,8 @@ class _Problem(NamedTuple):
 
     def fitted(self, law: Law) -> tuple[Floats, Floats]:
         """Return accuracy and agreement at the given numbers of draws."""
-        accuracy = alone.accuracy(law, self.accuracy.draws)
-        return accuracy, alone.agreement(law, self.agreement.draws, self.threshold, strict=self.strict)
+        accuracy = one_model.accuracy(law, self.accuracy.draws)
+        return accuracy, one_model.agreement(law, self.agreement.draws, self.threshold, strict=self.strict)
 
     def frame(self, model: str, law: Law) -> pd.DataFrame:
         """Given and fitted numbers."""

@@ -19,7 +19,7 @@ from mssim._validation import choose_from, is_number, whole_number
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import check_threshold
-from mssim.simulate import one_model as curves
+from mssim.simulate import one_model
 from mssim.simulate.drawing import draw_pool, questions_at
 from mssim.simulate.one_model import Law
 
@@ -130,7 +130,7 @@ class AnswerModel:
         -------
         float, or ndarray of float64, shape (n_k,)
         """
-        found = curves.accuracy(self.law(model), _draws(k))
+        found = one_model.accuracy(self.law(model), _draws(k))
         return found if np.ndim(k) else found[0]
 
     def agreement_at_k(self, model: str, k: int | ArrayLike, *, agreement: float = 1.0, strict: bool = False) -> Any:
@@ -148,7 +148,7 @@ class AnswerModel:
         float, or ndarray of float64, shape (n_k,)
         """
         check_threshold(agreement, strict)
-        found = curves.agreement(self.law(model), _draws(k), agreement, strict=strict)
+        found = one_model.agreement(self.law(model), _draws(k), agreement, strict=strict)
         return found if np.ndim(k) else found[0]
 
     def draw(

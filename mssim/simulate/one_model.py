@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mssim.kernels import stick_breaking as partitions
+from mssim.kernels import stick_breaking
 from mssim.rules.agreement import votes_to_agree
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ def _accuracy(law: Law, k: int) -> float:
     total = 0.0
     for n, chance in _answers(law, k):
         if n:
-            unsure = partitions.right_draws(n, law.a, law.b) @ partitions.wins(law.spread, n)
+            unsure = stick_breaking.right_draws(n, law.a, law.b) @ stick_breaking.wins(law.spread, n)
             total += chance * (law.sure + (1 - law.sure) * unsure)
     return min(float(total), 1.0)
 
@@ -66,7 +66,7 @@ def _agreement(law: Law, k: int, need: int) -> float:
     total = 0.0
     for n, chance in _answers(law, k):
         if n >= need:
-            below = partitions.all_below(law.spread, need, n)
-            split = partitions.right_draws(n, law.a, law.b)[:need] @ below[: n - need : -1]
+            below = stick_breaking.all_below(law.spread, need, n)
+            split = stick_breaking.right_draws(n, law.a, law.b)[:need] @ below[: n - need : -1]
             total += chance * (law.sure + (1 - law.sure) * (1 - split))
     return min(max(float(total), 0.0), 1.0)

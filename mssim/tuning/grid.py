@@ -13,6 +13,8 @@ from mssim.rules.base import Strategy
 from mssim.rules.strategies import Mixture, ModelSwitch, SelfConsistency
 from mssim.rules.votes import Vote
 
+__all__ = ["grid"]
+
 _VOTES = {"plurality": Vote.plurality(), "entropy": Vote.entropy()}
 
 

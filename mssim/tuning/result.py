@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from mssim.results.intervals import mean_interval, sign_flip_p_value
 from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, training_sets, undominated
 
+__all__ = ["Tuning"]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning:

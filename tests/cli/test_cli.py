@@ -369,3 +369,12 @@ def test_conditions_as_text():
     ]
     with pytest.raises(MssimError, match=r"is not a condition\. Use COLUMN=VALUE"):
         parse_where(["=1"])
+
+
+def test_rules_are_listed_from_the_catalogue(run):
+    code, text, err = run("evaluate", "--rules")
+    assert (code, err) == (0, "")
+    rows = mssim.catalogue()
+    assert len(rows) > 20
+    for row in rows:
+        assert any(row.rule in line and row.source in line for line in text.splitlines()), row

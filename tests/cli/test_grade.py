@@ -7,9 +7,9 @@ import pytest
 
 from mssim.pools.folder import folder_update, read_info, write_info
 from tests.cli import test_cli
-from tests.grading import test_grader as test_grading_grader
+from tests.grading import test_grader
 
-run, folder = test_cli.run, test_grading_grader.folder
+run, folder = test_cli.run, test_grader.folder
 
 
 def test_tables_and_warnings(run, folder):
@@ -44,7 +44,7 @@ def test_json_is_one_object(run, folder):
 def test_texts_are_not_read_as_markup(run, folder):
     texts = {("q1", "[red]m\x1b[31m"): ["[red]7[/red] \x1b[2J\x07 7", "[/]", "\u202e"]}
     with folder_update(folder) as part:
-        pq.write_table(test_grading_grader.samples_table(texts), part / "samples.parquet")
+        pq.write_table(test_grader.samples_table(texts), part / "samples.parquet")
         write_info(part, folder, {})
     code, text, _ = run("grade", folder, "--rule", "number")
     assert code == 0

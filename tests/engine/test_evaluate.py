@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mssim import BudgetError, Coverage, Mixture, ModelSwitch, MssimError, Pool, SelfConsistency, Vote, WindowStop
-from mssim.engine import monte_carlo as replay_module
+from mssim.engine import monte_carlo
 from tests import naive
 from tests.conftest import Backwards, long_frame, make_pool, replay
 from tests.recording_http import FORKS
@@ -40,13 +40,13 @@ def bits(**options):
 @pytest.fixture
 def small_tasks(monkeypatch):
     """Split the work into many blocks of questions and replays."""
-    monkeypatch.setattr(replay_module, "_DRAWS_PER_TASK", 1500)
+    monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", 1500)
 
 
 def test_the_same_bits_whatever_the_blocks(monkeypatch):
     whole = bits()
     for draws in (100, 1500, 10**5):
-        monkeypatch.setattr(replay_module, "_DRAWS_PER_TASK", draws)
+        monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", draws)
         assert np.array_equal(bits(), whole)
 
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop, evaluate
-from mssim.kernels import one_model as sequential
-from mssim.kernels import stages as staged
+from mssim.kernels import one_model, stages
 from tests import naive
 from tests.conftest import make_pool, replay
 
@@ -186,4 +185,4 @@ def test_one_version_of_a_kernel_serves_all_plans():
     for budgets in ([2, 5, 70, 128], [1], [1, 2]):
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
-    assert len(staged.staged.signatures) == len(sequential.curve.signatures) == 1
+    assert len(stages.staged.signatures) == len(one_model.curve.signatures) == 1

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim import Pool, PoolError, load_pool
-from mssim.pools import arrow as codes
-from mssim.pools import column_roles as columns
+from mssim.pools import arrow, column_roles
 from mssim.pools.folder import read_info, write_info
 from tests.conftest import long_frame, make_pool
 from tests.pools.test_pool import GOOD, change_json, full_pool
@@ -373,7 +372,7 @@ def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch
         frame = pd.DataFrame({"question_id": [f"q{i // 2}" for i in ids], "model": "x", "sample_index": ids})
         frame.assign(answer=texts, correct=False, topic=frame["question_id"]).to_parquet(part(tmp_path, number))
     looked_at = {"texts": 0, "values": 0}
-    distinct, chained = codes._distinct, columns._chained
+    distinct, chained = arrow._distinct, column_roles._chained
 
     def counted_distinct(texts):
         looked_at["texts"] += sum(map(len, texts))
@@ -383,8 +382,8 @@ def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch
         looked_at["values"] += sum(map(len, parts))
         return chained(name, parts)
 
-    monkeypatch.setattr(codes, "_distinct", counted_distinct)
-    monkeypatch.setattr(columns, "_chained", counted_chained)
+    monkeypatch.setattr(arrow, "_distinct", counted_distinct)
+    monkeypatch.setattr(column_roles, "_chained", counted_chained)
     pool = load_pool(tmp_path)
     assert len(pool.questions) == n_files * n_rows // 2
     assert len(pool.class_labels) == n_files * n_rows

@@ -29,9 +29,9 @@ def added(tmp_path, monkeypatch):
     monkeypatch.setattr(stops, "__path__", [*stops.__path__, str(tmp_path)])
     line = block("line").strip()
     assert line == "from mssim.rules.stops.ahead import AheadStop"
-    yield importlib.import_module("mssim.rules.stops.ahead").AheadStop
-    registry.STOPS.remove("ahead")
-    del sys.modules["mssim.rules.stops.ahead"]
+    monkeypatch.setattr(registry.STOPS, "_rules", dict(registry.STOPS))
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    return importlib.import_module("mssim.rules.stops.ahead").AheadStop
 
 
 def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
@@ -48,6 +48,7 @@ def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
 @pytest.mark.usefixtures("added")
 def test_the_tests_of_all_rules_find_it():
     """Those that read the registry hold the rule to its plain statement and to the catalogue."""
+    assert "ahead" in registry.STOPS
     test_recorded_numbers.test_every_registered_stop_keeps_to_its_plain_statement()
     row = next(row for row in catalogue() if "ahead" in row.rule)
     test_strategies.test_the_catalogue_says_what_is_so(row)

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numba
@@ -19,14 +20,15 @@ from mssim import (
     MajorityStop,
     OwnStop,
     SelfConsistency,
+    Stop,
     StrategyError,
     WindowStop,
     evaluate,
     parse_strategy,
 )
-from mssim.kernels import stops
-from mssim.kernels import user_functions as own
+from mssim.kernels import stops, user_functions
 from mssim.kernels.tally import Recorded, Replays
+from mssim.rules import registry
 from tests import naive
 from tests.conftest import make_pool
 
@@ -49,7 +51,7 @@ def decisions(rule, answers):
         keys[0],
     )
     if isinstance(rule, OwnStop):
-        end = own.ends(recorded, depth, rule.function, np.zeros((0, 1, 1, depth)), Replays(0, 1, False))
+        end = user_functions.ends(recorded, depth, rule.function, np.zeros((0, 1, 1, depth)), Replays(0, 1, False))
     else:
         end = stops.ends(recorded, depth, rule.table(depth), Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
@@ -258,3 +260,58 @@ def test_a_rule_of_ones_own_where_nobody_ever_answers():
     ):
         result = evaluate(pool, {"": SelfConsistency("x", stop=OwnStop(function))}, 3, n_replays=2)
         assert (result.accuracy.item(), result.samples_used.item()) == (0, 2)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """A registry of stop rules that is as before after the test."""
+    monkeypatch.setattr(registry.STOPS, "_rules", dict(registry.STOPS))
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_subclass_with_any_annotations_has_its_text():
+    """This module evaluates its annotations, unlike those of the library."""
+
+    @dataclass(frozen=True)
+    class First(Stop):
+        name = "first"
+        votes: int
+        share: float | None = None
+        loud: bool = False
+
+        def stops(self, answers, numbers):
+            return answers.size >= self.votes + numbers.shape[0]
+
+    rule = parse_strategy("sc:x,stop=first:2/0.5/true")
+    assert rule == SelfConsistency("x", stop=First(2, 0.5, True))
+    assert str(SelfConsistency("x", stop=First(2))) == "sc:x,stop=first:2"
+    assert evaluate(make_pool({("x", "q"): list("abcab")}), {"rule": rule}, 4, n_replays=3).samples_used.item() == 2
+    with pytest.raises(StrategyError, match=r"cannot be read\. Example: stop=first:3/None/False"):
+        parse_strategy("sc:x,stop=first")
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_subclass_without_options_or_without_text_explains_itself():
+    class Always(Stop):
+        name = "always"
+
+        def stops(self, answers, numbers):
+            return answers.size > numbers.shape[0]
+
+    assert str(SelfConsistency("x", stop=Always())) == "sc:x,stop=always"
+    assert isinstance(parse_strategy("sc:x,stop=always").stop, Always)
+
+    @dataclass(frozen=True)
+    class Listed(Always):
+        name = "listed"
+        wanted: dict | None = None
+
+    with pytest.raises(StrategyError, match="wanted: an option of type dict cannot be given as text"):
+        parse_strategy("sc:x,stop=listed:3")
+    with pytest.raises(StrategyError, match="is the name of"):
+
+        class Other(Stop):
+            name = "beta"
+
+    with pytest.raises(TypeError, match="abstract method"):
+        type("Nothing", (Stop,), {})()

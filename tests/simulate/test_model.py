@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from mssim import ModelSwitch, MssimError, StrategyError, Vote, evaluate, load_pool
-from mssim.kernels import stick_breaking as partitions
+from mssim.kernels import stick_breaking
 from mssim.simulate import AnswerModel, drawing
 from mssim.simulate.pool_fit import agreeing
 
@@ -88,14 +88,14 @@ def test_chances_of_the_largest_class_by_size(theta):
         found = partitions_of(m, exact)
         for limit in range(1, m + 2):
             below = sum(chance for sizes, chance in found.items() if max(sizes, default=0) < limit)
-            assert partitions.all_below(theta, limit, 9)[m] == pytest.approx(float(below), rel=1e-12)
+            assert stick_breaking.all_below(theta, limit, 9)[m] == pytest.approx(float(below), rel=1e-12)
 
 
 @pytest.mark.kernels
 @pytest.mark.parametrize(("a", "b"), [(0.2, 0.3), (1.0, 1.0), (0.5, 40.0), (40.0, 0.5), (3.0, 5.0), (5e5, 2e5), (1, 9)])
 @pytest.mark.parametrize("k", [1, 7, 512])
 def test_right_draws_are_beta_binomial(k, a, b):
-    found = partitions.right_draws(k, float(a), float(b))
+    found = stick_breaking.right_draws(k, float(a), float(b))
     # SciPy subtracts logarithms of large gamma functions, so it is the less precise of the two.
     assert found == pytest.approx(
         stats.betabinom.pmf(np.arange(k + 1), k, a, b), rel=1e-7 if a < 1e5 else 1e-2, abs=1e-15

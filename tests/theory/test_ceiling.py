@@ -31,9 +31,9 @@ from tests import naive
 from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
 from tests.engine.test_monte_carlo import XYZ, pools
-from tests.theory import test_limits as test_theory_limits
+from tests.theory import test_limits
 
-any_pool, models_with = test_theory_limits.any_pool, test_theory_limits.models_with
+any_pool, models_with = test_limits.any_pool, test_limits.models_with
 
 RULES = [
     *(SelfConsistency(m) for m in XYZ),

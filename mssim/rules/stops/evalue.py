@@ -1,4 +1,4 @@
-"""Stop when an anytime-valid test rejects that the leader is no likelier than the next answer."""
+"""Stop when an anytime-valid test shows that the leader is more likely than the next answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def log_e_value(first: Ints, second: Ints) -> Floats:
 
 @dataclass(frozen=True)
 class EValueStop(Stop):
-    """Stop when a test of "the leader is no likelier than the next answer" rejects, however often it was made.
+    """Stop when an anytime-valid test shows that the leader is more likely than the next answer.
 
     The e-value of the leader's v1 votes against the next answer's v2 is that of a fair coin against a uniform mixture
     of coins that favour the leader, E = 2^(v1 + v2 + 1) B(v1 + 1, v2 + 1) (1 - I_{1/2}(v1 + 1, v2 + 1)), a test

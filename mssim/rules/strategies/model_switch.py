@@ -25,8 +25,9 @@ class ModelSwitch(Strategy):
     Parameters
     ----------
     models : sequence of str
-        In the order in which they are asked; the paper advises the strongest first. A model named again goes on with
-        its draws: ``["strong", "strong"]`` is the control that switches to the same model (ESC as ModelSwitch).
+        Models in the order in which they are asked; the paper advises the strongest first. A model that is named again
+        continues with its draws: ``["strong", "strong"]`` is the control that switches to the same model (ESC as
+        ModelSwitch).
     agreement : float, default 1.0
         Share of the most frequent answer among a model's draws at which it is believed; 1 is unanimity, 0 always stops
         after the first model, above 1 never stops.
