@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from
-from mssim.engine.exact import Floats, Ints, agreements, chances, covered, grid_of, tie_rule
+from mssim.engine.exact import Floats, Ints, agreements, chances, covered, one_stage_ties
 from mssim.errors import MssimError
-from mssim.kernels import exact_plurality as kernel
+from mssim.kernels.draw_weights import Counts
+from mssim.kernels.exact_one_stage import plurality
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.rules.agreement import NEVER, check_threshold, votes_to_agree
 from mssim.rules.votes.base import TIES
@@ -104,7 +105,7 @@ def maj_at_k(
     Notes
     -----
     Counts of k draws are multivariate hypergeometric, multinomial with replacement. The chance is a sum over winners
-    and their votes of coefficients of a product of polynomials, one per answer; see `mssim.kernels.exact_plurality`.
+    and their votes of coefficients of a product of polynomials, one per answer; see `mssim.kernels.draw_weights`.
 
     Examples
     --------
@@ -123,12 +124,11 @@ def maj_at_k(
     found = np.full((len(rows), draws.size), np.nan)
     within = draws <= most
     if most and within.any():
-        grid, never = grid_of((most,), (1.0,)), np.array([NEVER])
-        gauss = tie_rule(rule, grid, n_classes)
+        with_nodes = one_stage_ties(rule, most, n_classes)
 
         def solve(part: slice) -> None:
             block = _block(rows[part], silent.ravel()[part], right.reshape(-1, n_classes)[part], replacement)
-            found[part, within] = kernel.plurality(block, grid, never, gauss)[:, 0, draws[within]]
+            found[part, within] = plurality(block, most, NEVER, with_nodes)[:, draws[within]]
 
         parts = [slice(i, i + _ROWS_PER_TASK) for i in range(0, len(rows), _ROWS_PER_TASK)]
         if len(parts) == 1:
@@ -236,8 +236,8 @@ def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]
     return np.broadcast_to(np.isin(np.arange(n_classes), numbers), votes.shape)
 
 
-def _block(votes: Ints, silent: Ints, right: NDArray[np.bool_], replacement: bool) -> kernel.Counts:
+def _block(votes: Ints, silent: Ints, right: NDArray[np.bool_], replacement: bool) -> Counts:
     """Counts of one model from arrays [question, class]."""
     offsets = np.arange(len(votes) + 1) * votes.shape[1]
     # What is read-only is copied, as everywhere: for such arrays Numba would compile the kernels once more.
-    return kernel.Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.flatten(), bool(replacement))
+    return Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.flatten(), bool(replacement))

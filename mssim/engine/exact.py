@@ -12,7 +12,11 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Block, Outcome
-from mssim.kernels import exact_plurality as kernel
+from mssim.kernels import exact_one_stage, exact_several_stages
+from mssim.kernels.draw_weights import Counts
+from mssim.kernels.exact_agreement import agreement
+from mssim.kernels.exact_one_stage import Ties
+from mssim.kernels.exact_several_stages import Grid, most_nodes
 from mssim.kernels.exact_windows import windows
 from mssim.kernels.tally import FIRST, HIGHER, RANDOM, TIE_RULES, WRONG
 from mssim.pools.pool import Pool
@@ -36,7 +40,7 @@ _SAME = HIGHER - 1.0  # scores that are relatively closer are equal
 
 
 @lru_cache(maxsize=64)
-def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
+def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> Grid:
     """Describe votes in which stages draw up to these numbers of samples, each vote counting its prior weight."""
     most, weights = np.array(sizes), np.array(prior)
     cells = _cells(most)
@@ -49,7 +53,7 @@ def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> kernel.Grid:
     levels = found[1:][np.diff(group) > 0]
     # The winner and so many rivals, each with at least its score, together have no more than the score of all draws.
     rivals = np.floor(weights @ most / levels + 1e-9).astype(np.int64) - 1
-    return kernel.Grid(most, digits, fits, rank, rivals, levels, weights)
+    return Grid(most, digits, fits, rank, rivals, levels, weights)
 
 
 def _cells(most: Ints) -> Ints:
@@ -82,9 +86,14 @@ def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
     return np.array(orders), nodes, weights
 
 
-def tie_rule(rule: int, grid: kernel.Grid, n_classes: int) -> kernel.Ties:
-    """Return a tie rule with the nodes that votes of a grid over at most so many classes integrate with."""
-    return kernel.Ties(rule, *_gauss(kernel.most_nodes(grid, rule, n_classes)))
+def tie_rule(rule: int, grid: Grid, n_classes: int) -> Ties:
+    """Return a tie rule with the nodes that votes of a grid over at most so many classes need."""
+    return Ties(rule, *_gauss(most_nodes(grid, rule, n_classes)))
+
+
+def one_stage_ties(rule: int, most: int, n_classes: int) -> Ties:
+    """Return a tie rule with the nodes that up to `most` draws of one stage from at most so many classes need."""
+    return Ties(rule, *_gauss(max(min(most, n_classes) - 1, 0) // 2 + 1))
 
 
 def chances(values: Floats) -> Floats:
@@ -92,7 +101,7 @@ def chances(values: Floats) -> Floats:
     return np.where(values < _ROUNDING, 0.0, np.where(values > 1 - _ROUNDING, 1.0, values))
 
 
-def agreements(counts: kernel.Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
+def agreements(counts: Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
     """Chance [question, pair] that a stage agrees, and that it does on a right answer (NaN where not known here)."""
     recorded = counts.silent[0] + per_question(counts.votes[0], counts.offsets)
     known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
@@ -100,7 +109,7 @@ def agreements(counts: kernel.Counts, draws: Ints, need: Ints) -> tuple[Floats, 
     agreed[known & (need <= 0)], right[known & (need <= 0)] = 1.0, np.nan
     ask = (need > 0) & (need <= draws)
     if ask.any():
-        agreed[:, ask], right[:, ask] = kernel.agreement(counts, draws[ask], need[ask])
+        agreed[:, ask], right[:, ask] = agreement(counts, draws[ask], need[ask])
     return chances(agreed), right
 
 
@@ -120,7 +129,7 @@ class ExactTask:
     """One block of questions of one strategy: all that a worker needs."""
 
     plan: Plan
-    counts: kernel.Counts
+    counts: Counts
     closed: NDArray[np.bool_]  # [budget]
 
     @property
@@ -153,7 +162,7 @@ def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], 
     places = codes + (offsets[:-1, None] - offsets[0])
     n_classes = int(offsets[-1] - offsets[0])
     votes = np.stack([np.bincount(places[i][voting[i]], minlength=n_classes) for i in range(len(rows))])
-    counts = kernel.Counts(
+    counts = Counts(
         votes,
         lengths - voting.sum(axis=2),
         offsets - offsets[0],
@@ -235,7 +244,7 @@ def _n_stages(sizes: Ints, need: Ints) -> int:
     return int(always[0]) + 1 if always.size else drawing
 
 
-def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Outcome:
+def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     """Compute what a strategy is expected to do.
 
     Parameters
@@ -269,7 +278,7 @@ def expected(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_]) -> Ou
     return Outcome(chances(right), drawn, chances(agreed))
 
 
-def _stages(counts: kernel.Counts, stages: Sequence[int]) -> kernel.Counts:
+def _stages(counts: Counts, stages: Sequence[int]) -> Counts:
     return counts._replace(votes=counts.votes[list(stages)], silent=counts.silent[list(stages)])
 
 
@@ -293,7 +302,7 @@ def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
     return found.reshape(*total.shape, draws.size)
 
 
-def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
+def _covered(plan: Plan, counts: Counts) -> Floats:
     """Chance [budget, question] that any draw is right."""
     recorded = counts.silent + per_question(counts.votes, counts.offsets)
     right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
@@ -311,7 +320,7 @@ def _covered(plan: Plan, counts: kernel.Counts) -> Floats:
 _Request = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
-def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
+def _voted(plan: Plan, counts: Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
     """Chance [budget, question] of a right answer: a stage that stops is right, or none stops and the vote is right.
 
     That a stage stops and a vote is right has the chance that the vote is right, less that it is and no class has the
@@ -341,7 +350,7 @@ def _voted(plan: Plan, counts: kernel.Counts, budgets: Ints, reached: Floats, st
     return total
 
 
-def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> dict[_Request, Floats]:
+def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Request, Floats]:
     """Chance [question] that each vote is right and no class has the votes it may not have."""
     assert plan.vote is not None
     found: dict[_Request, Floats] = {}
@@ -353,16 +362,23 @@ def _pluralities(plan: Plan, counts: kernel.Counts, wanted: set[_Request]) -> di
             groups.setdefault((request[0], request[2]), []).append(request)
     most_classes = int(np.diff(counts.offsets).max(initial=1))
     for (stages, need), group in groups.items():
-        weights, rule = _weights(plan, stages), TIE_RULES[plan.vote.ties]
-        rule = RANDOM if len(stages) == 1 and rule == FIRST else rule
+        rule = TIE_RULES[plan.vote.ties]
+        if len(stages) == 1:
+            depth = max(drawn[0] for _, drawn, _ in group)
+            ties = one_stage_ties(RANDOM if rule == FIRST else rule, depth, most_classes)
+            chances_at = exact_one_stage.plurality(_stages(counts, stages), depth, need[0], ties)
+            for request in group:
+                found[request] = chances_at[:, request[1][0]]
+            continue
+        weights = _weights(plan, stages)
         for together in _on_one_grid(group, weights):
             most = np.max([drawn for _, drawn, _ in together], axis=0)
             grid = grid_of(tuple(most.tolist()), weights)
             ties = tie_rule(rule, grid, most_classes)
-            table = kernel.plurality(_stages(counts, stages), grid, np.array(need), ties)
+            table = exact_several_stages.plurality(_stages(counts, stages), grid, np.array(need), ties)
             for request in together:
                 *others, last = request[1]
-                row = int(np.ravel_multi_index(others, most[:-1] + 1)) if others else 0
+                row = int(np.ravel_multi_index(others, most[:-1] + 1))
                 found[request] = table[:, row, last]
     return found
 
@@ -373,7 +389,7 @@ def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list
     return [group] if _nearly_equal(tuple(most.tolist()), weights) is None else [[request] for request in group]
 
 
-def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
+def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
     """What a strategy that stops within one model is expected to do: inclusion and exclusion over agreeing windows."""
     assert plan.vote is not None
     right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
@@ -381,7 +397,7 @@ def _windowed(plan: Plan, counts: kernel.Counts, closed: NDArray[np.bool_], w: i
         return Outcome(right, drawn[None], agreed)
     depth = int(plan.sizes[0, closed].max())
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
-    ties = tie_rule(rule, grid_of((depth,), (1.0,)), int(np.diff(counts.offsets).max(initial=1)))
+    ties = one_stage_ties(rule, depth, int(np.diff(counts.offsets).max(initial=1)))
     agree, agree_right, plurality_right = windows(counts, w, depth, ties)
     signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
     # Sums, not matrix products, whose last bits depend on how many questions there are.

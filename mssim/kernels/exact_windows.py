@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from mssim.kernels.compiling import compiled_like_numpy
-from mssim.kernels.exact_plurality import ballots, most_draws, most_votes
+from mssim.kernels.draw_weights import fill_weights, most_draws, most_votes
 from mssim.kernels.tally import WRONG
 
 
@@ -30,7 +30,8 @@ def _besides(out, filled, n, window, rate, most, replacement):
     out[:] = 0.0
     for s in range(out.shape[0]):
         if s * window <= most and filled[s] > 0.0:
-            ballots(out[s, s * window : most + 1], n if replacement else n - s * window, rate, replacement)
+            left = n if replacement else n - s * window
+            fill_weights(out[s, s * window :], most + 1 - s * window, left, rate, replacement)
             out[s] *= filled[s]
 
 
@@ -135,7 +136,7 @@ def windows(counts, window, depth, ties):
             filled[c] = _filled(votes[c], total, window, most, replacement)
             _besides(terms[c], filled[c], votes[c], window, rate, reach[c], replacement)
         silent, table, all_terms = np.zeros(depth + 1), np.zeros((most + 1, depth + 1)), np.zeros((most + 1, depth + 1))
-        ballots(silent, counts.silent[0, q], rate, replacement)
+        fill_weights(silent, depth + 1, counts.silent[0, q], rate, replacement)
         for winner in np.nonzero(right)[0]:
             _add_wins(table, terms, silent, right, reach, winner, limits, ties)
         all_filled = _filled(total, total, window, most, replacement)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.exact import MOST_DRAWS, Floats, Ints, agreements, chances, grid_of, tie_rule
+from mssim.engine.exact import MOST_DRAWS, Floats, Ints, agreements, chances, one_stage_ties
 from mssim.engine.job import read_budgets
 from mssim.engine.requirements import check_recorded
 from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
-from mssim.kernels import exact_plurality as kernel
+from mssim.kernels.draw_weights import Counts
+from mssim.kernels.exact_one_stage import plurality
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.pools.pool import Pool
 from mssim.results.intervals import mean_interval
@@ -140,21 +141,20 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
     return Stages(str(switch), grid, plan, *found)
 
 
-def counts_of(pool: Pool, model: str, replacement: bool) -> kernel.Counts:
+def counts_of(pool: Pool, model: str, replacement: bool) -> Counts:
     """Return the recorded counts of one model in the form required by the closed forms."""
     votes = pool.class_counts(model)
     silent = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
     # Copied, because Numba compiles the kernels again for read-only arrays.
     offsets, correct = pool.class_offsets.copy(), pool.class_correct.copy()
-    return kernel.Counts(votes[None], silent[None], offsets, correct, replacement)
+    return Counts(votes[None], silent[None], offsets, correct, replacement)
 
 
-def right_below(counts: kernel.Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:
+def right_below(counts: Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:
     """Return P[plurality correct and no answer has `need` votes], [need, question, draws], up to `most` draws."""
-    grid = grid_of((int(most),), (1.0,))
-    ties = tie_rule(rule, grid, int(np.diff(counts.offsets).max(initial=1)))
+    ties = one_stage_ties(rule, int(most), int(np.diff(counts.offsets).max(initial=1)))
     found = np.zeros((len(need), counts.silent.shape[1], int(most) + 1))
     for row, n in enumerate(need):
         if n > 0:
-            found[row] = kernel.plurality(counts, grid, np.array([n]), ties)[:, 0]
+            found[row] = plurality(counts, int(most), int(n), ties)
     return found

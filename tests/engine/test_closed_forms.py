@@ -30,7 +30,7 @@ from mssim import (
     evaluate,
 )
 from mssim.engine.exact import grid_of, obstacles, tie_rule
-from mssim.kernels import exact_plurality as kernel
+from mssim.kernels.exact_several_stages import most_nodes, n_nodes
 from mssim.kernels.tally import FIRST, HIGHER, RANDOM
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.registry import STRATEGIES
@@ -203,18 +203,18 @@ def test_the_nodes_suffice_for_every_tie_there_is(sizes, weights):
         for rule, stages in ((RANDOM, [-1]), (FIRST, range(len(sizes)))):
             for stage in stages if most > 0 else []:
                 n = degree(ties, stage) // 2 + 1
-                assert n <= kernel._n_nodes(grid.sizes, grid.prior, stage, grid.scores[level], grid.rivals[level])
+                assert n <= n_nodes(grid.sizes, grid.prior, stage, grid.scores[level], grid.rivals[level])
                 needed[rule] = max(needed[rule], n)
     for rule, n in needed.items():
-        found = kernel.most_nodes(grid, rule, 99)
+        found = most_nodes(grid, rule, 99)
         assert found == n if equal else found >= n
 
 
 def test_no_more_nodes_than_classes_can_use():
     grid = grid_of((9, 9), (1.0, 1.0))
-    assert [kernel.most_nodes(grid, RANDOM, n) for n in (1, 2, 3, 4, 5, 18, 19, 99)] == [1, 1, 2, 2, 3, 9, 9, 9]
-    assert kernel.most_nodes(grid, FIRST, 2) == 5  # y^8, whatever the number of rivals
+    assert [most_nodes(grid, RANDOM, n) for n in (1, 2, 3, 4, 5, 18, 19, 99)] == [1, 1, 2, 2, 3, 9, 9, 9]
+    assert most_nodes(grid, FIRST, 2) == 5  # y^8, whatever the number of rivals
     for n in (1, 2, 3, 5, 7, 18):
         orders = tie_rule(RANDOM, grid, n).orders
         assert np.all(np.diff(orders) > 0)
-        assert orders[-1] >= kernel.most_nodes(grid, RANDOM, n)
+        assert orders[-1] >= most_nodes(grid, RANDOM, n)

@@ -10,7 +10,8 @@ from scipy import stats
 from mssim import Mixture, Pool, SelfConsistency, StrategyError, Vote, agreement_at_k, evaluate
 from mssim.engine.exact import grid_of, tie_rule
 from mssim.kernels import allocation
-from mssim.kernels import exact_plurality as kernel
+from mssim.kernels.draw_weights import Counts, fill_weights, last_of_block, most_draws, most_votes
+from mssim.kernels.exact_several_stages import plurality
 from mssim.kernels.tally import RANDOM
 from mssim.rules.agreement import NEVER
 from tests import naive
@@ -25,17 +26,17 @@ pytestmark = pytest.mark.kernels
 def test_ballots_are_binomial_or_poisson_even_where_the_first_weight_underflows(n, rate, replacement):
     for size in (3, 50, 1200):
         found = np.full(size, np.nan)
-        kernel.ballots(found, n, rate, replacement)
+        fill_weights(found, size, n, rate, replacement)
         law = stats.poisson(n * rate) if replacement else stats.binom(n, rate)
         assert found == pytest.approx(law.pmf(np.arange(size)), rel=1e-9, abs=1e-290)
 
 
 @pytest.mark.parametrize(("n", "total", "draws"), [(5, 1000, 100), (500, 1000, 100), (990, 1000, 400), (9, 9, 9)])
 def test_what_is_left_out_is_rare(n, total, draws):
-    most = kernel.most_votes(n, total, draws, True)
+    most = most_votes(n, total, draws, True)
     assert stats.binom(draws, n / total).sf(most) < 1.1e-20
     for votes in (0, 1, draws // 2):
-        k = kernel.most_draws(n, total, votes, draws)
+        k = most_draws(n, total, votes, draws)
         assert votes <= k <= draws
         if k < draws:
             assert stats.binom(k + 1, n / total).cdf(votes) < 1.1e-20
@@ -43,7 +44,7 @@ def test_what_is_left_out_is_rare(n, total, draws):
 
 @pytest.mark.parametrize("replacement", [False, True])
 def test_one_rate_serves_draws_until_their_weights_would_underflow(replacement):
-    first, last = 1, kernel._last_of_block(4000, 1, 3900, replacement)
+    first, last = 1, last_of_block(4000, 1, 3900, replacement)
     assert first < last < 3900
     rate = (first + last + 1) / (2 * 4001)
     law = stats.poisson(4000 * rate) if replacement else stats.binom(4000, rate)
@@ -53,9 +54,9 @@ def test_one_rate_serves_draws_until_their_weights_would_underflow(replacement):
 def test_a_stage_of_fewer_samples_than_others_is_unknown_beyond_them():
     """`evaluate` refuses such budgets; the kernel leaves them open and keeps to its arrays."""
     votes = np.array([[2, 0, 4, 1], [1, 1, 3, 2]])  # of two questions, the first with two samples of each model
-    counts = kernel.Counts(votes, np.zeros((2, 2), np.int64), np.array([0, 2, 4]), np.array([True, False] * 2), False)
+    counts = Counts(votes, np.zeros((2, 2), np.int64), np.array([0, 2, 4]), np.array([True, False] * 2), False)
     grid = grid_of((4, 3), (1.0, 1.0))
-    found = kernel.plurality(counts, grid, np.array([NEVER, NEVER]), tie_rule(RANDOM, grid, 2))
+    found = plurality(counts, grid, np.array([NEVER, NEVER]), tie_rule(RANDOM, grid, 2))
     assert np.isfinite(found[0, :3, :3]).all()
     assert np.isnan(found[0, 3:]).all()
     assert np.isnan(found[0, :, 3]).all()
