@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import njit
 
 __all__ = ["compiled", "compiled_like_numpy", "inlined"]
@@ -16,11 +18,12 @@ def _cache_has_a_place():
     return True
 
 
+_OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # kernels are not called from C
 _CACHE = _cache_has_a_place()
 
-compiled = njit(nogil=True, cache=_CACHE)
-compiled_like_numpy = njit(nogil=True, cache=_CACHE, error_model="numpy")  # a division by zero does not raise
+compiled = njit(cache=_CACHE, **_OPTIONS)
+compiled_like_numpy = njit(cache=_CACHE, error_model="numpy", **_OPTIONS)  # a division by zero does not raise
 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
 # The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
-inlined = njit(nogil=True, forceinline=True)
+inlined = njit(forceinline=True, **_OPTIONS)

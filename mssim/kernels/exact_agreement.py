@@ -9,20 +9,21 @@ from mssim.kernels.draw_weights import fill_weights, most_votes
 
 
 @compiled_like_numpy
-def _none_agrees(votes, silent, k, need, rate, replacement):
-    """Chance that no class has `need` of k draws."""
-    total, together = silent, silent
-    for n in votes:
-        total += n
-    width = np.uint64(k + 1)
-    state, product, weights = np.zeros(k + 1), np.zeros(k + 1), np.zeros(k + 1)
+def _none_agrees(votes, first, last, silent, k, need, rate, replacement):
+    """Chance that none of the classes `first` to `last` - 1 has `need` of k draws."""
+    total, together, width = silent, silent, np.uint64(k + 1)
+    for c in range(first, last):
+        total += votes[0, c]
+    state, product, weights = np.zeros(k + 1), np.zeros(k + 1), np.empty(k + 1)
     state[0] = 1.0
-    for n in votes:
+    for c in range(first, last):
+        n = votes[0, c]
         if most_votes(n, total, k, replacement) < need:
             together += n
             continue
         fill_weights(weights, k + 1, n, rate, replacement)
-        product[:] = 0.0
+        for x in range(width):
+            product[x] = 0.0
         for j in range(need):
             shift, weight = np.uint64(j), weights[j]
             for x in range(width - shift):
@@ -46,36 +47,32 @@ def agreement(counts, draws, need):
     Returns agreed and right, float64 [question, pair]; NaN where fewer samples were recorded, and right also where two
     classes could both have `need` votes.
     """
-    n_questions, n_pairs, replacement = counts.offsets.size - 1, draws.size, counts.replacement
-    agreed, right = np.empty((n_questions, n_pairs)), np.empty((n_questions, n_pairs))
-    most = 1
-    for p in range(n_pairs):
-        most = max(most, draws[p] + 1)
-    own, others, everything = np.empty(most), np.empty(most), np.empty(most)
-    for q in range(n_questions):
-        votes, correct = counts.votes[0, counts.offsets[q] :], counts.correct[counts.offsets[q] :]
-        n_classes, silent = counts.offsets[q + 1] - counts.offsets[q], counts.silent[0, q]
-        total = silent
-        for c in range(n_classes):
-            total += votes[c]
-        for p in range(n_pairs):
-            k = draws[p]
+    votes, silent, offsets, correct, replacement = counts
+    agreed, right = np.empty((offsets.size - 1, draws.size)), np.empty((offsets.size - 1, draws.size))
+    for q in range(agreed.shape[0]):
+        first, last = offsets[q], offsets[q + 1]
+        total = silent[0, q]
+        for c in range(first, last):
+            total += votes[0, c]
+        for p in range(draws.size):
+            k, enough = draws[p], need[p]
             agreed[q, p] = right[q, p] = np.nan
             if total == 0 or (k > total and not replacement):
                 continue
             rate = (k + 0.5) / (total + 1.0)
-            if 2 * need[p] <= k:
-                agreed[q, p] = 1.0 - _none_agrees(votes[:n_classes], silent, k, need[p], rate, replacement)
+            if 2 * enough <= k:
+                agreed[q, p] = 1.0 - _none_agrees(votes, first, last, silent[0, q], k, enough, rate, replacement)
                 continue
+            own, others, everything = np.empty(k + 1), np.empty(k + 1), np.empty(k + 1)
             fill_weights(everything, k + 1, total, rate, replacement)
             agreed[q, p] = right[q, p] = 0.0
-            for c in range(n_classes):
-                if most_votes(votes[c], total, k, replacement) < need[p]:
+            for c in range(first, last):
+                if most_votes(votes[0, c], total, k, replacement) < enough:
                     continue
-                fill_weights(own, k + 1, votes[c], rate, replacement)
-                fill_weights(others, k + 1, total - votes[c], rate, replacement)
+                fill_weights(own, k + 1, votes[0, c], rate, replacement)
+                fill_weights(others, k + 1, total - votes[0, c], rate, replacement)
                 chance = 0.0
-                for j in range(need[p], k + 1):
+                for j in range(enough, k + 1):
                     chance += own[j] * others[k - j] / everything[k]
                 agreed[q, p] += chance
                 right[q, p] += chance * correct[c]

@@ -1,8 +1,8 @@
 """Replays of Majority-of-the-Bests: the answer that most resamples of the draws would find best.
 
-The stages are those of staged.py, and votes are counted as in ballots.py. A draw counts the chance that it has the
-highest number of m draws taken again with replacement. As its rank among the draws decides, which changes with every
-draw, the drawn samples are kept as bits in the order of their numbers and walked through from the best one down.
+A draw counts as much as its chance to have the highest number of m draws that are taken again with replacement. This
+depends on its rank among the draws, which changes with every draw. So the drawn samples are kept as bits in the order
+of their numbers, and visited from the best one down. Votes are counted as in weighted_votes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,11 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.stages import PLAIN, deepest
+from mssim.kernels.stages import PLAIN, Rules, results
 from mssim.kernels.streams import word
-from mssim.kernels.tally import LANES, buffers, logarithms, right_classes
-from mssim.kernels.weighted_votes import (
-    CLOSE,
-    SETTLED,
-    SUM,
-    ask,
-    clear,
-    count_within,
-    counters,
-    note,
-    places,
-    steps_back,
-    top,
-    weigh,
-)
+from mssim.kernels.tally import Recorded, Replays, logarithms, right_classes
+from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.weighted_votes import CLOSE, SUM, clear, count_within, counters, note, steps_back, top, weigh
 
 _TINY = 1e-290
 
@@ -41,6 +29,18 @@ class Bests(NamedTuple):
     numbers: NDArray[np.float64]  # [stage, question, sample], finite
     ranks: NDArray[np.int32]  # the same shape: place among all of a question, the highest number first
     m: int
+
+
+class Ranked(NamedTuple):
+    """Samples of one question by rank, and those that a replay drew."""
+
+    number_of: NDArray[np.float64]  # [rank]
+    label_of: NDArray[np.uint16]  # [rank], class
+    stage_of: NDArray[np.int64]  # [rank]
+    times: NDArray[np.int64]  # [rank], how often it was drawn
+    words: NDArray[np.uint64]  # bits of the ranks that were drawn
+    visited: NDArray[np.int64]  # ranks
+    powers: NDArray[np.float64]  # [draws], (draws / most draws)^m
 
 
 @compiled
@@ -132,98 +132,90 @@ def _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_
 
 
 @compiled
-def voted(recorded, rules, bests, ends, replays):
-    """Replay one strategy that takes the likeliest best of m, at all budgets.
-
-    recorded : Recorded
-    rules    : Rules, of which `kind` is the within-model weight
-    bests    : Bests
-    ends     : uint16 [question, replay], draws after which the only stage stops (see stops.ends); no columns: never
-    replays  : Replays
-
-    Returns int64 hits [question, budget] and stopped [question, stage, budget], as staged.staged.
-    """
+def _voted(recorded, rules, bests, ends, replays, turns, counters, tables, ranked, hits, stopped):
     codes, lengths, offsets, correct, _, tie_keys = recorded
-    sizes, prior, ties, skip = rules.sizes, rules.prior, rules.ties, rules.skip
-    n_stages, n_budgets = sizes.shape
-    _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, n_budgets), np.int64)
-    stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths = deepest(sizes)
-    depth, most = depths.max(), depths.sum()
-    memory = buffers(n_stages, width, depth + skip.max(), offsets)
-    samples, scratch, order, _, tally, _ = memory
-    places(samples, scratch)
-    answers, last = np.empty((order.shape[0], depth), np.uint16), np.empty((LANES, n_budgets), np.int64)
-    logs, inverse_logs, inverses, steps = logarithms(most + 1)
-    scores, seen, members, known, counts, sums, facts = counters(n_stages, tally.shape[1])
-    n_ranks = n_stages * width
-    number_of, label_of, stage_of = np.zeros(n_ranks), np.zeros(n_ranks, np.uint16), np.zeros(n_ranks, np.int64)
-    times, words = np.zeros(n_ranks, np.int64), np.zeros((n_ranks >> 6) + 1, np.uint64)
-    visited, powers = np.zeros(n_ranks, np.int64), (np.arange(most + 1) / max(most, 1)) ** bests.m
-    at, weights = np.zeros(n_stages, np.int64), prior.copy()
-    within = rules.kind != PLAIN
-    for q in range(n_questions):
+    sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
+    scores, seen, members, known, counts, sums, facts, at, weights = counters
+    number_of, label_of, stage_of, times, words, visited, powers = ranked
+    logs, inverse_logs, inverses, steps = tables
+    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
-        nothing = right.size - 1
+        nothing = np.int64(right.size - 1)
         different = _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_of)
         different = different and not replays.replacement
-        for r in range(replays.first, replays.first + replays.n, LANES):
-            live = min(LANES, replays.first + replays.n - r)
-            ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped)
-            for lane in range(live):
-                tie_state, stops_at = word(tie_keys[q], r + lane), depth + 1
-                if ends.shape[1] > 0:
-                    stops_at = np.int64(ends[q, r - replays.first + lane])
-                winner, done, n_members, n, counted = np.int64(nothing), False, 0, 0, -1
-                for b in range(n_budgets):
-                    final = min(last[lane, b], n_stages - 1)
-                    if final == SETTLED:
-                        continue
-                    if done:
-                        hits[q, b] += right[winner]
-                        continue
-                    if final != counted or steps_back(b, final, stops_at, sizes, at):
-                        clear(n_members, within, known, scores, members, counts, sums, facts)
-                        winner, n_members, n, counted = np.int64(nothing), 0, 0, final
-                        words[:] = 0
-                        times[:] = 0
-                        at[:] = 0
-                    before = n
-                    for i in range(final + 1):
-                        row, to = i * LANES + lane, min(sizes[i, b], stops_at)
-                        for j in range(at[i], to):
-                            c = np.int64(answers[row, j])
-                            if c != nothing:
-                                rank, n = bests.ranks[i, q, order[row, j]], n + 1
-                                words[rank >> 6] |= bit(rank)
-                                times[rank] += 1
-                                n_members = note(c, i * depth + j, n_members, known, seen, members)
-                                if within:
-                                    count_within(i, c, 1.0, SUM, counts, sums, facts, steps)
-                        at[i] = max(at[i], to)
-                    if n > before and n_members == 1:
-                        winner = np.int64(members[0])
-                    elif n > before:
-                        if within:
-                            weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
-                        for place in range(n_members):
-                            scores[members[place]] = 0.0
-                        table = powers if powers[n] > _TINY else _from_logs(n, bests.m, logs)
-                        if different:
-                            winner = _likeliest_of_different(n, table, weights, scores, label_of, stage_of, words)
-                        else:
-                            winner = _likeliest_best(
-                                n, table, weights, scores, number_of, label_of, stage_of, times, words, visited
-                            )
-                        if winner < 0:
-                            winner = top(n_members, members, scores, seen, 0.0, right, ties, tie_state)
-                    done = sizes[0, b] >= stops_at
-                    if done and rules.adopt:
-                        winner = np.int64(answers[lane, stops_at - 1])
-                    hits[q, b] += right[winner]
-                clear(n_members, within, known, scores, members, counts, sums, facts)
-                words[:] = 0
-                times[:] = 0
-                at[:] = 0
+        for number in range(replays.n):
+            r = number % BATCH
+            if r == 0:
+                take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
+            tie_state, stops_at = word(tie_keys[q], replays.first + number), depth + 1
+            if ends.shape[1] > 0:
+                stops_at = np.int64(ends[q, number])
+            winner, n, counted = nothing, 0, -1
+            for b in range(sizes.shape[1]):
+                final = last[r, b]
+                if final == SETTLED:
+                    continue
+                if final != counted or steps_back(b, final, stops_at, sizes, at):
+                    clear(n_members, within, known, scores, members, counts, sums, facts)
+                    winner, n_members, n, counted = nothing, 0, 0, final
+                    words[:] = 0
+                    times[:] = 0
+                    at[:] = 0
+                before = n
+                for i in range(final + 1):
+                    to = min(sizes[i, b], stops_at)
+                    for j in range(at[i], to):
+                        s = order[r, i, j]
+                        c = np.int64(codes[i, q, s])
+                        if c >= 0:
+                            rank, n = bests.ranks[i, q, s], n + 1
+                            words[rank >> 6] |= bit(rank)
+                            times[rank] += 1
+                            n_members = note(c, i * depth + j, n_members, known, seen, members)
+                            if within:
+                                count_within(i, c, 1.0, SUM, counts, sums, facts, steps)
+                    at[i] = max(at[i], to)
+                if n > before and n_members == 1:
+                    winner = np.int64(members[0])
+                elif n > before:
+                    if within:
+                        weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
+                    for place in range(n_members):
+                        scores[members[place]] = 0.0
+                    table = powers if powers[n] > _TINY else _from_logs(n, bests.m, logs)
+                    if different:
+                        winner = _likeliest_of_different(n, table, weights, scores, label_of, stage_of, words)
+                    else:
+                        winner = _likeliest_best(
+                            n, table, weights, scores, number_of, label_of, stage_of, times, words, visited
+                        )
+                    if winner < 0:
+                        winner = top(n_members, members, scores, seen, 0.0, right, ties, tie_state)
+                hits[q, b] += right[winner]
+
+
+def voted(
+    recorded: Recorded, rules: Rules, bests: Bests, ends: NDArray[np.uint16], replays: Replays
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replay one strategy that takes the likeliest best of m, at all budgets; as weighted_votes.voted."""
+    n_stages, n_ranks, most = (
+        len(rules.sizes),
+        len(rules.sizes) * recorded.codes.shape[2],
+        int(rules.sizes.max(axis=1).sum()),
+    )
+    hits, stopped = results(rules, recorded)
+    turns = turns_of(rules, recorded, replays)
+    memory, tables = counters(n_stages, turns.tally.size), logarithms(most + 1)
+    memory.weights[:] = rules.prior
+    ranked = Ranked(
+        number_of=np.zeros(n_ranks),
+        label_of=np.zeros(n_ranks, np.uint16),
+        stage_of=np.zeros(n_ranks, np.int64),
+        times=np.zeros(n_ranks, np.int64),
+        words=np.zeros((n_ranks >> 6) + 1, np.uint64),
+        visited=np.zeros(n_ranks, np.int64),
+        powers=(np.arange(most + 1) / max(most, 1)) ** bests.m,
+    )
+    _voted(recorded, rules, bests, ends, replays, turns, memory, tables, ranked, hits, stopped)
     return hits, stopped

@@ -6,8 +6,7 @@ import numpy as np
 
 from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
-from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import LANES, buffers, lead, load, right_classes, start
+from mssim.kernels.tally import LANES, most_classes
 
 _LANES = np.uint32(LANES)
 
@@ -40,7 +39,7 @@ def curve(recorded, ties, depth, replays):
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     right = np.zeros(depth * LANES, np.int64)
-    most = 2 * np.max(offsets[1:] - offsets[:-1]) + 1
+    most = 2 * most_classes(offsets) + 1
     places, tally = np.empty(depth * LANES, np.uint32), np.zeros(most * LANES, np.int64)
     for q in range(n_questions):
         known = correct[offsets[q] : offsets[q + 1]]
@@ -52,8 +51,9 @@ def curve(recorded, ties, depth, replays):
             )  # fmt: skip
             _add_up(seen, depth, min(LANES, replays.first + replays.n - r), best, right)
         for j in range(depth):
-            hits[q, j] = right[LANES * j : LANES * (j + 1)].sum()
-        right[:] = 0
+            for k in range(LANES * j, LANES * (j + 1)):
+                hits[q, j] += right[k]
+                right[k] = 0
     return hits
 
 
@@ -67,25 +67,28 @@ def stopping_curve(recorded, ties, depth, ends, adopt, replays):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
-    samples, scratch, order, targets, tally, best = buffers(1, width, depth, offsets)
+    samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
+    seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
+    places, tally = np.empty(depth * LANES, np.uint32), np.zeros((2 * most_classes(offsets) + 1) * LANES, np.int64)
     for q in range(n_questions):
-        right = right_classes(correct, offsets, q)
-        load(codes[0, q], lengths[0, q], right.size - 1, samples, scratch, 0)
-        for r in range(replays.first, replays.first + replays.n, LANES):
-            at = r - replays.first
-            until = min(depth, np.int64(ends[q, at : at + LANES].max()))
-            for lane in range(LANES):
-                state = word(keys[0, q], r + lane)
-                draw(order, lane, until, targets, scratch, samples, 0, lengths[0, q], state, replays.replacement)
-                start(tally, order, lane, until, right, ties, word(tie_keys[q], r + lane))
-            lead(0, until, order, tally, best)
-            for lane in range(min(LANES, replays.n - at)):
-                end = depth
-                if ends[q, at + lane] <= depth:
-                    end = np.int64(ends[q, at + lane]) - 1
-                    answer = right[order[lane, end]] if adopt else best[lane, end + 1] & 1
-                    for j in range(end, depth):
-                        hits[q, j] += answer
+        known = correct[offsets[q] : offsets[q + 1]]
+        labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)
+        for r in range(0, replays.n, LANES):
+            live, until = min(LANES, replays.n - r), 0
+            for lane in range(live):
+                until = max(until, min(depth, np.int64(ends[q, r + lane])))
+            draw_tallies(
+                seen, 0, 0, until, lengths[0, q], known, samples, scratch, 0,
+                places, tally, keys[0, q], tie_keys[q], ties, replays.first + r, replays.replacement,
+            )  # fmt: skip
+            for k in range(LANES * until):
+                best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(k)])
+            for lane in range(live):
+                end = min(depth, np.int64(ends[q, r + lane]) - 1)
                 for j in range(end):
-                    hits[q, j] += best[lane, j + 1] & 1
+                    hits[q, j] += best[LANES * (j + 1) + lane] & 1
+                if end < depth:
+                    answer = seen[LANES * end + lane] if adopt else best[LANES * (end + 1) + lane]
+                    for j in range(end, depth):
+                        hits[q, j] += answer & 1
     return hits

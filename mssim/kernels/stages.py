@@ -19,6 +19,8 @@ from mssim.kernels.tally import (
     SHIFT,
     TAG_MASK,
     UNIT,
+    Recorded,
+    Replays,
     logarithms,
     tie_rank,
 )
@@ -47,13 +49,73 @@ class Rules(NamedTuple):
     skip: NDArray[np.int64]  # [stage], draws of the stage's model that earlier stages took
 
 
-@compiled
-def deepest(sizes):
-    """The most draws of every stage."""
-    depths = np.zeros(sizes.shape[0], np.int64)
-    for i in range(sizes.shape[0]):
-        depths[i] = sizes[i].max()
-    return depths
+class Memory(NamedTuple):
+    """Arrays of LANES replays of one question, flat, the lane as the last axis. Allocated in Python to compile less."""
+
+    depths: NDArray[np.int64]  # [stage], most draws
+    samples: NDArray[np.uint16]  # [stage, sample], labels (see lanes)
+    scratch: NDArray[np.uint16]  # [stage, sample, lane], the same
+    places: NDArray[np.uint32]  # [draw, lane], of a stage, with skipped draws
+    tally: NDArray[np.int64]  # [label, lane]
+    seen: NDArray[np.int64]  # [stage, draw, lane], tally of the class of each draw after it
+    best: NDArray[np.int64]  # [draws, lane], leading tally of a stage; 0 after no draws
+    leads: NDArray[np.int64]  # [stage, budget, lane], leading tallies
+    need: NDArray[np.int64]  # [stage, budget, lane], tallies that stop
+    agreed: NDArray[np.int64]  # [stage, budget, lane], less 1 for each replay in which the stage agreed
+    still: NDArray[np.int64]  # [budget, lane], -1 where no stage agreed yet, else 0
+    common: NDArray[np.int64]  # [budget, lane], the leaders' tallies or-ed
+    differ: NDArray[np.int64]  # [budget, lane], bits in which the leaders differ
+    last: NDArray[np.int64]  # [budget, lane], number of stages that vote
+    right: NDArray[np.int64]  # [budget, lane], replays with a right answer
+
+
+class Counted(NamedTuple):
+    """What a vote counted of one replay. Allocated in Python to compile less."""
+
+    counts: NDArray[np.float64]  # [stage, label], votes
+    members: NDArray[np.int64]  # [stage, class], labels in the order in which they were seen
+    facts: NDArray[np.int64]  # [stage, fact]
+    weights: NDArray[np.float64]  # [stage], of a vote
+    todo: NDArray[np.int64]  # budgets at which the stages must vote
+
+
+def _memory(recorded, rules):
+    n_stages, n_budgets = rules.sizes.shape
+    width, most = recorded.codes.shape[2], 2 * int(np.diff(recorded.offsets).max()) + 1
+    depth, n_lanes = max(int(rules.sizes.max()), 1), LANES * n_budgets
+    of_budget, of_stage = np.zeros((5, n_lanes), np.int64), np.zeros((3, n_stages * n_lanes), np.int64)
+    needed = np.minimum(rules.need, _MOST_VOTES) << SHIFT
+    memory = Memory(
+        depths=np.max(rules.sizes, axis=1),
+        samples=np.empty(n_stages * width, np.uint16),
+        scratch=np.empty(n_stages * width * LANES, np.uint16),
+        places=np.empty((depth + np.max(rules.skip)) * LANES, np.uint32),
+        tally=np.zeros(most * LANES, np.int64),
+        seen=np.empty(n_stages * depth * LANES, np.int64),
+        best=np.zeros((depth + 1) * LANES, np.int64),
+        leads=of_stage[0],
+        need=np.repeat(needed.reshape(-1), LANES),
+        agreed=of_stage[1],
+        still=of_budget[0],
+        common=of_budget[1],
+        differ=of_budget[2],
+        last=of_budget[3],
+        right=of_budget[4],
+    )
+    counted = Counted(
+        counts=np.zeros(n_stages * most),
+        members=np.zeros(n_stages * depth, np.int64),
+        facts=np.zeros(n_stages * N_FACTS, np.int64),
+        weights=rules.prior.copy(),
+        todo=np.zeros(n_budgets + 1, np.int64),
+    )
+    return memory, counted
+
+
+def results(rules: Rules, recorded: Recorded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Allocate what replays count: hits [question, budget] and stopped [question, stage, budget]."""
+    n_questions, (n_stages, n_budgets) = recorded.codes.shape[1], rules.sizes.shape
+    return np.zeros((n_questions, n_budgets), np.int64), np.zeros((n_questions, n_stages, n_budgets), np.int64)
 
 
 @compiled
@@ -91,17 +153,7 @@ def _at_budgets(best, sizes, leads, begin):
 
 @compiled
 def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
-    """Let stage i agree or not, at every budget of every lane; returns whether any goes on.
-
-    leads  : int64 [stage, budget, lane], leading tallies
-    need   : int64 [stage, budget, lane], tallies that stop
-    adopt  : whether a stage that agrees gives the answer
-    still  : int64 [budget, lane], -1 where no stage agreed yet, else 0
-    common : int64 [budget, lane], the leaders' tallies or-ed, of which the class holds if it is the same for all
-    differ : int64 [budget, lane], bits in which the leaders differ
-    last   : int64 [budget, lane], number of stages that vote
-    agreed : int64 [stage, budget, lane], less 1 for each replay in which the stage agreed
-    """
+    """Let stage i agree or not, at every budget of every lane; returns whether any continues. Arrays: see Memory."""
     left, begin = np.int64(0), np.uint32(i * still.size)
     adopts = np.int64(-1) if adopt else np.int64(0)
     if not adopt:
@@ -230,11 +282,11 @@ def _highest(end, b, lane, leads, weights, ties):
 
 
 @compiled
-def _decide(
-    live, sizes, prior, kind, highest, ties, tie_key, r, leads, seen, differ, last, counts, members, facts,
-    weights, logs, inverse_logs, inverses, steps, todo, right,
-):  # fmt: skip
+def _decide(live, rules, tie_key, r, seen, leads, differ, last, right, counted, tables):
     """Let the stages of each lane vote at the budgets at which their leaders differ."""
+    sizes, prior, kind, highest, ties = rules.sizes, rules.prior, rules.kind, rules.highest, rules.ties
+    counts, members, facts, weights, todo = counted
+    logs, inverse_logs, inverses, steps = tables
     n_stages, depth = sizes.shape[0], members.size // sizes.shape[0]
     most = counts.size // n_stages
     for lane in range(live):
@@ -268,68 +320,58 @@ def _decide(
 
 
 @compiled
-def staged(recorded, rules, replays):
-    """Replay one strategy that asks its models in turn, at all budgets.
+def _sum_lanes(q, right, agreed, hits, stopped):
+    """Add up the replays of question q, and make their counters 0 again."""
+    for k in range(right.size):
+        hits[q, k // LANES] += right[k]
+        right[k] = 0
+    for i in range(stopped.shape[1]):
+        for k in range(right.size):
+            stopped[q, i, k // LANES] -= agreed[i * right.size + k]
+            agreed[i * right.size + k] = 0
 
-    recorded : Recorded
-    rules    : Rules
-    replays  : Replays
 
-    Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped
-    [question, stage, budget], replays in which the stage agreed.
-    """
+@compiled
+def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    sizes, skip, replacement = rules.sizes, rules.skip, replays.replacement
-    prior, kind, highest, ties = rules.prior, rules.kind, rules.highest, rules.ties
-    n_stages, n_budgets = sizes.shape
-    _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, n_budgets), np.int64)
-    stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths, covers, n_lanes = deepest(sizes), kind == COVERAGE, LANES * n_budgets
-    depth, most = max(depths.max(), 1), 2 * np.max(offsets[1:] - offsets[:-1]) + 1
-    samples, scratch = np.empty(n_stages * width, np.uint16), np.empty(n_stages * width * LANES, np.uint16)
-    places, tally = np.empty((depth + skip.max()) * LANES, np.uint32), np.zeros(most * LANES, np.int64)
-    seen, best = np.empty(n_stages * depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
-    # Each array by itself: what one large array is unpacked into is not known to be contiguous, and not vectorised.
-    leads, need = np.zeros(n_stages * n_lanes, np.int64), np.zeros(n_stages * n_lanes, np.int64)
-    agreed, last = np.zeros(n_stages * n_lanes, np.int64), np.zeros(n_lanes, np.int64)
-    for i in range(n_stages):
-        for b in range(n_budgets):
-            need[i * n_lanes + LANES * b : i * n_lanes + LANES * (b + 1)] = min(rules.need[i, b], _MOST_VOTES) << SHIFT
-    still, common, differ = np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64), np.zeros(n_lanes, np.int64)
-    right, todo = np.zeros(n_lanes, np.int64), np.zeros(n_budgets + 1, np.int64)
-    counts, members = np.zeros(n_stages * most), np.zeros(n_stages * depth, np.int64)
-    facts, weights = np.zeros(n_stages * N_FACTS, np.int64), rules.prior.copy()
-    logs, inverse_logs, inverses, steps = logarithms(depth)
-    for q in range(n_questions):
+    depths, samples, scratch, places, tally, seen, best, leads, need, agreed, still, common, differ, last, right = (
+        memory
+    )
+    sizes, skip, ties, width, n_lanes = rules.sizes, rules.skip, rules.ties, codes.shape[2], still.size
+    n_stages, covers, depth = sizes.shape[0], rules.kind == COVERAGE, best.size // LANES - 1
+    for q in range(hits.shape[0]):
         known = correct[offsets[q] : offsets[q + 1]]
-        for i in range(n_stages):
-            labels(codes[i, q], lengths[i, q], known, samples, scratch, i * width)
+        for m in range(n_stages):
+            labels(codes[m, q], lengths[m, q], known, samples, scratch, m * width)
         for r in range(replays.first, replays.first + replays.n, LANES):
             live = min(LANES, replays.first + replays.n - r)
             for k in range(n_lanes):
                 still[k] = -np.int64(k % LANES < live)
-            common[:], differ[:], last[:] = 0, 0, n_stages
-            i, goes_on = 0, True
+                common[k], differ[k], last[k] = 0, 0, n_stages
+            i, goes_on = np.int64(0), True  # 0 alone would compile _settle for that number, and again for others
             while goes_on and i < n_stages:
+                begin, drawn = i * depth * LANES, depths[i]
                 draw_tallies(
-                    seen, i * depth * LANES, skip[i], depths[i], lengths[i, q], known, samples, scratch, i * width,
-                    places, tally, keys[i, q], tie_keys[q], ties, r, replacement,
+                    seen, begin, skip[i], drawn, lengths[i, q], known, samples, scratch, i * width,
+                    places, tally, keys[i, q], tie_keys[q], ties, r, replays.replacement,
                 )  # fmt: skip
-                _lead(seen, i * depth * LANES, depths[i], covers, best)
+                _lead(seen, begin, drawn, covers, best)
                 _at_budgets(best, sizes[i], leads, i * n_lanes)
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
                 i += 1
             if _add_up(common, differ, covers, right):
-                _decide(
-                    live, sizes, prior, kind, highest, ties, tie_keys[q], r, leads, seen, differ, last, counts, members,
-                    facts, weights, logs, inverse_logs, inverses, steps, todo, right,
-                )  # fmt: skip
-        for b in range(n_budgets):
-            hits[q, b] = right[LANES * b : LANES * (b + 1)].sum()
-            for i in range(n_stages):
-                at = i * n_lanes + LANES * b
-                stopped[q, i, b] = -agreed[at : at + LANES].sum()
-        right[:] = 0
-        agreed[:] = 0
+                _decide(live, rules, tie_keys[q], r, seen, leads, differ, last, right, counted, tables)
+        _sum_lanes(q, right, agreed, hits, stopped)
+
+
+def staged(recorded: Recorded, rules: Rules, replays: Replays) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replay one strategy that asks its models in turn, at all budgets.
+
+    Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped [question, stage, budget],
+    replays in which the stage agreed.
+    """
+    hits, stopped = results(rules, recorded)
+    memory, counted = _memory(recorded, rules)
+    tables = logarithms(max(int(rules.sizes.max()), 1))
+    _staged(recorded, rules, replays, memory, counted, tables, hits, stopped)
     return hits, stopped

@@ -5,11 +5,14 @@ The replays proper draw the same samples again, which costs less than carrying t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import draw_more, put_back, word
-from mssim.kernels.tally import UNIT, load, logarithms
+from mssim.kernels.tally import UNIT, Recorded, Replays, logarithms, most_classes
 
 _SLACK = 1e-9  # entropies closer than this are equal
 _AT_ONCE = 8  # draws taken together: most replays stop early
@@ -35,31 +38,23 @@ def _scatters_little(n, ordered, distinct, threshold, logs, inverse_logs):
 
 
 @compiled
-def ends(recorded, depth, table, replays):
-    """Draws after which one model stops.
-
-    recorded : Recorded, of which the first stage is used
-    depth    : most draws
-    table    : StopTable for that many draws
-    replays  : Replays
-
-    Returns uint16 [question, replay]: depth + 1 where the rule does not stop.
-    """
+def _ends(recorded, depth, table, replays, tables, found):
     by_second, by_draws, threshold, window = table.by_second, table.by_draws, table.entropy, table.window
     _, n_questions, width = recorded.codes.shape
-    found = np.full((n_questions, replays.n), depth + 1, np.uint16)
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
-    logs, inverse_logs, _, steps = logarithms(depth + 1)
-    counts = np.zeros(np.max(recorded.offsets[1:] - recorded.offsets[:-1]) + 1, np.int64)
+    logs, inverse_logs, _, steps = tables
+    counts = np.zeros(most_classes(recorded.offsets) + 1, np.int64)
     for q in range(n_questions):
         nothing = recorded.offsets[q + 1] - recorded.offsets[q]
         n = recorded.lengths[0, q]
-        load(recorded.codes[0, q], n, nothing, samples, scratch, 0)
+        for s in range(n):
+            c = recorded.codes[0, q, s]
+            samples[0, s] = scratch[0, s] = c if c >= 0 else nothing
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
             first, second, distinct, ordered = np.int64(0), np.int64(0), 0, np.int64(0)
-            drawn = 0
+            drawn, found[q, r] = 0, depth + 1
             done: bool | np.bool_ = False
             for j in range(depth):
                 if j == drawn:
@@ -89,4 +84,15 @@ def ends(recorded, depth, table, replays):
             for j in range(drawn):
                 counts[order[0, j]] = 0
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
+
+
+def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArray[np.uint16]:
+    """Draws after which one model stops.
+
+    Of recorded the first stage is used. table is the StopTable of a rule for `depth` draws, the most.
+
+    Returns uint16 [question, replay]: depth + 1 where the rule does not stop.
+    """
+    found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
+    _ends(recorded, depth, table, replays, logarithms(depth + 1), found)
     return found

@@ -7,12 +7,14 @@ to the class that leads: by votes first, then by the tie rule's tag; its lowest 
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.compiling import compiled
 from mssim.kernels.streams import word
 
 FIRST, RANDOM, WRONG = 0, 1, 2
@@ -66,68 +68,40 @@ def wins(ties, right, tie_state, c, other):
 @compiled
 def right_classes(correct, offsets, q):
     """Whether each class of question q is right, and a last, wrong one for "no answer"."""
-    right = np.zeros(offsets[q + 1] - offsets[q] + 1, np.int64)
-    right[:-1] = correct[offsets[q] : offsets[q + 1]]
+    first, n_classes = offsets[q], offsets[q + 1] - offsets[q]
+    right = np.zeros(n_classes + 1, np.int64)
+    for c in range(n_classes):
+        right[c] = correct[first + c]
     return right
 
 
 @compiled
-def load(codes, n, nothing, samples, scratch, source):
-    """Copy the recorded classes of one question, giving "no answer" its number."""
-    for s in range(n):
-        c = codes[s] if codes[s] >= 0 else nothing
-        samples[source, s] = c
-        scratch[source, s] = c
+def most_classes(offsets):
+    """The most classes of a question."""
+    most = np.int64(0)
+    for q in range(offsets.size - 1):
+        most = max(most, offsets[q + 1] - offsets[q])
+    return most
 
 
-@inlined
-def start(tally, order, row, depth, right, ties, tie_state):
-    """Start the tally of every drawn class; its earliest draw is written last and stays."""
-    for j in range(depth - 1, -1, -1):
-        c = order[row, j]
-        tag = depth - j if ties == FIRST else tie_rank(ties, right[c], tie_state, c)
-        tally[row, c] = (tag << 17) + (np.int64(c) << 1) + right[c]
-    tally[row, right.size - 1] = NO_ANSWER
+class Logarithms(NamedTuple):
+    """Tables over n votes."""
+
+    logs: NDArray[np.float64]  # log2 n
+    inverse_logs: NDArray[np.float64]  # 1 / log2 n
+    inverses: NDArray[np.float64]  # 1 / n
+    steps: NDArray[np.int64]  # what vote n + 1 adds to n log2 n, in units of 2**-40: their sum is the same in any order
 
 
-@compiled
-def buffers(n_stages, width, depth, offsets):
-    """Memory for one question's samples and LANES replays; row i * LANES + lane belongs to stage i of a lane."""
-    rows, most = n_stages * LANES, np.max(offsets[1:] - offsets[:-1]) + 1
-    samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    order, targets = np.empty((rows, depth), np.uint16), np.empty(depth, np.uint32)
-    # Rows of an odd length do not compete for one set of the cache.
-    tally, best = np.empty((rows, most + 1 - most % 2), np.int64), np.zeros((rows, depth + 1), np.int64)
-    return samples, scratch, order, targets, tally, best
-
-
-@inlined
-def lead(row, depth, order, tally, best):
-    """Fill best[row, m] with the leading tally after m draws (0 = no answer yet), for LANES rows.
-
-    Replays run side by side because each waits for its own last tally.
-    """
-    for lane in range(row, row + LANES):
-        best[lane, 0] = 0
-    for j in range(depth):
-        for lane in range(row, row + LANES):
-            c = order[lane, j]
-            tally[lane, c] += VOTE
-            best[lane, j + 1] = max(best[lane, j], tally[lane, c])
-
-
-@compiled
-def logarithms(depth):
-    """Tables over n votes of log2 n, 1 / log2 n, 1 / n, and what vote n + 1 adds to n log2 n.
-
-    The last is in units of 2**-40: whole numbers, whose sum is the same in any order.
-    """
-    logs, inverse_logs, inverses = np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1)
-    steps, before = np.zeros(depth, np.int64), np.int64(0)
+@lru_cache(maxsize=8)
+def logarithms(depth: int) -> Logarithms:
+    """Tables for up to `depth` votes. The logarithms are the C library's, whose last bits NumPy's may not share."""
+    tables = Logarithms(np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1), np.zeros(depth, np.int64))
+    before = 0
     for n in range(2, depth + 1):
-        logs[n], inverses[n] = np.log2(n), 1.0 / n
-        inverse_logs[n] = 1.0 / logs[n]
-        term = np.int64(np.rint(n * logs[n] / UNIT))
-        steps[n - 1] = term - before
+        tables.logs[n], tables.inverses[n] = math.log2(n), 1.0 / n
+        tables.inverse_logs[n] = 1.0 / math.log2(n)
+        term = round(n * math.log2(n) / UNIT)
+        tables.steps[n - 1] = term - before
         before = term
-    return logs, inverse_logs, inverses, steps
+    return tables

@@ -13,9 +13,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mssim.kernels.stages import Rules
+from mssim.kernels.compiling import compiled
+from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, right_classes, wins
+from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
 
 _CLOSE = 1e-9
 _NEW = -1  # votes of a class that was not seen in this replay
@@ -77,19 +79,7 @@ def _ends(recorded, seen, depth, replays, function, ask):
     return found
 
 
-def _leader(counts, seen, i, right, ties, tie_state):
-    """The class with the most votes of a stage and its votes; the number after the last class if it has none."""
-    winner, top = counts.shape[1], 0
-    for c in range(counts.shape[1]):
-        if counts[i, c] > top:
-            winner, top = c, counts[i, c]
-        elif counts[i, c] == top and top > 0:
-            earlier = seen[i, c] < seen[i, winner]
-            if earlier if ties == FIRST else wins(ties, right, tie_state, c, winner):
-                winner = c
-    return winner, top
-
-
+@compiled
 def _first_seen(counts, seen, c, depth):
     """When class c, which has votes, was first seen: stages in order, then draws."""
     i = 0
@@ -98,28 +88,28 @@ def _first_seen(counts, seen, c, depth):
     return i * depth + seen[i, c]
 
 
-def _winner(score, members, n_members, totals, counts, seen, depth, first_seen, right, ties, tie_state):
+@compiled
+def _winner(score, members, totals, counts, seen, depth, right, ties, tie_state):
     """The class with the highest score among those with votes; the number after the last class if there is none."""
     top, winner = -np.inf, totals.size
-    for place in range(n_members):
-        c = members[place]
+    for c in members:
         if totals[c] > 0 and score[c] > top:
             top, winner = score[c], c
     bar = top - _CLOSE * abs(top) if top > -np.inf else top
-    for place in range(n_members):
-        c = members[place]
+    for c in members:
         if score[c] >= bar and c != winner and totals[c] > 0:
             if winner == totals.size:  # all scores are -inf
                 winner = c
             elif ties == FIRST:
-                earlier = first_seen(counts, seen, c, depth) < first_seen(counts, seen, winner, depth)
+                earlier = _first_seen(counts, seen, c, depth) < _first_seen(counts, seen, winner, depth)
                 winner = c if earlier else winner
             else:
                 winner = c if wins(ties, right, tie_state, c, winner) else winner
     return winner
 
 
-def _count(i, at, to, begin, n_members, order, members, totals, counts, seen):
+@compiled
+def _count(i, at, to, n_members, codes, order, members, totals, counts, seen):
     """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns the classes seen so far."""
     if to < at:
         for place in range(n_members):
@@ -128,8 +118,8 @@ def _count(i, at, to, begin, n_members, order, members, totals, counts, seen):
             counts[i, c] = 0
         at = 0
     for j in range(at, to):
-        c = order[i, begin + j]
-        if c < totals.size:
+        c = codes[order[j]]
+        if c >= 0:
             if totals[c] == _NEW:
                 totals[c] = 0
                 members[n_members] = c
@@ -141,11 +131,12 @@ def _count(i, at, to, begin, n_members, order, members, totals, counts, seen):
     return n_members
 
 
-def _gather(q, at, skip, order, codes, seen, stages, answers, numbers):
+@compiled
+def _gather(q, at, order, codes, seen, stages, answers, numbers):
     """List the draws that vote, stages in order, then draws in order; returns how many there are."""
     n = 0
     for i in range(at.size):
-        for j in range(skip[i], skip[i] + at[i]):
+        for j in range(at[i]):
             place = np.int64(order[i, j])
             stages[n], answers[n] = i, codes[i, q, place]
             for column in range(numbers.shape[0]):
@@ -154,89 +145,48 @@ def _gather(q, at, skip, order, codes, seen, stages, answers, numbers):
     return n
 
 
-def _voted(recorded, rules, ends, replays, seen, function, ask, count, leader, decide, first_seen, gather):
-    """Replay one strategy with the function as its vote, at all budgets; as stages.staged."""
-    sizes, need, prior, ties, skip = rules.sizes, rules.need, rules.prior.copy(), rules.ties, rules.skip
-    n_stages, n_budgets = sizes.shape
-    _, n_questions, width = recorded.codes.shape
-    hits = np.zeros((n_questions, n_budgets), np.int64)
-    stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depth, most = np.max(sizes), np.max(sizes) + np.max(skip)
-    samples, scratch = np.empty((n_stages, width), np.uint16), np.empty((n_stages, width), np.uint16)
-    order, targets = np.empty((n_stages, most), np.uint16), np.empty(width + depth, np.uint32)
-    classes = np.empty((n_stages, most), np.uint16)
-    drawn, at = np.empty(n_stages, np.bool_), np.empty(n_stages, np.int64)
-    n_listed = n_stages * depth if seen.shape[0] > 0 else 0
-    stages, answers = np.empty(n_listed, np.int64), np.empty(n_listed, np.int64)
-    numbers = np.empty((seen.shape[0], n_listed))
-    for i in range(n_stages):
-        for s in range(width):
-            samples[i, s], scratch[i, s] = s, s
-    for q in range(n_questions):
+def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, function, ask):
+    codes, sizes, prior, ties = recorded.codes, rules.sizes, rules.prior.copy(), rules.ties
+    stages, answers, numbers = listed
+    n_stages, depth = sizes.shape[0], turns.order.shape[2]
+    for q in range(hits.shape[0]):
         right = right_classes(recorded.correct, recorded.offsets, q)
         nothing = right.size - 1
         counts, first = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
         given, totals = np.zeros((n_stages, nothing), np.int64), np.zeros(nothing, np.int64)
-        members = np.zeros(nothing, np.int64)
-        for r in range(replays.n):
-            tie_state = np.uint64(word(np.uint64(recorded.tie_keys[q]), replays.first + r))
-            drawn[:] = False
+        members, at = np.zeros(nothing, np.int64), np.zeros(n_stages, np.int64)
+        for number in range(replays.n):
+            r, n_members = number % BATCH, 0
+            if r == 0:
+                take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
+            tie_state, order = np.uint64(word(np.uint64(recorded.tie_keys[q]), replays.first + number)), turns.order[r]
             counts[:] = 0
             totals[:] = _NEW
             at[:] = 0
-            n_members = 0
-            for b in range(n_budgets):
-                last, winner = n_stages, np.int64(-1)
+            for b in range(sizes.shape[1]):
+                final = turns.last[r, b]
+                if final == SETTLED:
+                    continue
                 for i in range(n_stages):
-                    if last < n_stages:  # no turn any more
-                        n_members = count(i, at[i], 0, 0, n_members, classes, members, totals, counts, first)
-                        at[i] = 0
-                        continue
-                    if not drawn[i]:
-                        state = np.uint64(word(np.uint64(recorded.keys[i, q]), replays.first + r))
-                        to, n = skip[i] + np.max(sizes[i]), recorded.lengths[i, q]
-                        draw(order, i, to, targets, scratch, samples, i, n, state, replays.replacement)
-                        for j in range(to):
-                            c = recorded.codes[i, q, order[i, j]]
-                            classes[i, j] = c if c >= 0 else nothing
-                        drawn[i] = True
-                    size = sizes[i, b]
-                    stops = ends.shape[1] > 0 and ends[q, r] <= size
-                    if stops:
-                        size = np.int64(ends[q, r])
-                    n_members = count(i, at[i], size, skip[i], n_members, classes, members, totals, counts, first)
-                    at[i] = size
-                    if stops and rules.adopt:
-                        winner = np.int64(classes[i, size - 1])
-                    elif need[i, b] <= sizes[i, b]:
-                        leading, votes = leader(counts, first, i, right, ties, tie_state)
-                        if votes >= need[i, b]:
-                            stopped[q, i, b] += 1
-                            last = i
-                            if rules.adopt:
-                                winner = np.int64(leading)
-                if winner < 0 and n_members <= 1:
+                    to = sizes[i, b] if i <= final else 0
+                    if ends.shape[1] > 0:
+                        to = min(to, np.int64(ends[q, number]))
+                    n_members = _count(i, at[i], to, n_members, codes[i, q], order[i], members, totals, counts, first)
+                    at[i] = to
+                if n_members <= 1:
                     winner = np.int64(members[0] if n_members > 0 and totals[members[0]] > 0 else nothing)
-                elif winner < 0:
+                else:
                     given[:] = counts  # the function may write into it
-                    n = 0
-                    if n_listed > 0:
-                        n = gather(q, at, skip, order, recorded.codes, seen, stages, answers, numbers)
-                    score = ask(function, given, prior, n, stages, answers, numbers)
+                    n = _gather(q, at, order, codes, seen, stages, answers, numbers) if stages.size > 0 else 0
+                    score = np.asarray(ask(function, given, prior, n, stages, answers, numbers))
                     if len(score) != nothing:
                         raise ValueError("it must return one number per answer class, and returned fewer or more")
-                    winner = np.int64(
-                        decide(
-                            score, members, n_members, totals, counts, first, depth, first_seen, right, ties, tie_state
-                        )
-                    )
+                    classes = members[:n_members]
+                    winner = np.int64(_winner(score, classes, totals, counts, first, depth, right, ties, tie_state))
                 hits[q, b] += right[winner]
-    return hits, stopped
 
 
 _compiled_ends, _compiled_voted = njit(nogil=True)(_ends), njit(nogil=True)(_voted)
-_helpers = (_count, _leader, _winner, _first_seen, _gather)
-_compiled_helpers = tuple(njit(nogil=True, forceinline=True)(helper) for helper in _helpers)
 _COMPILED = {
     ask: njit(nogil=True, forceinline=True)(ask) for ask in (_ask_counts, _ask_draws, _score_counts, _score_draws)
 }
@@ -271,9 +221,12 @@ def voted(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote is a user's function: as weighted_votes.voted."""
     ask = _score_draws if seen.shape[0] else _score_counts
-    compiled = (_compiled_voted, _COMPILED[ask], *_compiled_helpers)
-    run, *helpers = compiled if _is_compiled(function) else (_voted, ask, *_helpers)
-    hits, stopped = run(recorded, rules, ends, replays, seen, function, *helpers)
+    run, ask = (_compiled_voted, _COMPILED[ask]) if _is_compiled(function) else (_voted, ask)
+    hits, stopped = results(rules, recorded)
+    turns = turns_of(rules, recorded, replays)
+    n_listed = len(rules.sizes) * turns.order.shape[2] if seen.shape[0] else 0
+    listed = np.empty(n_listed, np.int64), np.empty(n_listed, np.int64), np.empty((seen.shape[0], n_listed))
+    run(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, function, ask)
     return hits, stopped
 
 

@@ -1,8 +1,7 @@
 """Replays of votes in which draws count differently: by a recorded number, or by how short they are.
 
-The stages are those of staged.py; what differs is that a draw is a sample, whose number is looked up, and not only a
-class. From one budget to the next, votes are added to those counted before; where a stage has fewer draws than before,
-or other stages vote, all are forgotten and counted anew.
+A draw is a sample, whose number is looked up, and not only a class. From one budget to the next, votes are added to
+those counted before. If a stage has fewer draws than before, or if other stages vote, all votes are counted anew.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, deepest, within_weight
-from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import FIRST, LANES, SHIFT, buffers, lead, logarithms, right_classes, start, wins
+from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, Rules, results, within_weight
+from mssim.kernels.streams import word
+from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
+from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
 
 SUM, MAX, SHORTEST = 0, 1, 2
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
-SETTLED = -1
 
 
 class Ballots(NamedTuple):
@@ -29,6 +28,20 @@ class Ballots(NamedTuple):
     kind: int  # SUM or MAX of the numbers, or one each for the m SHORTEST
     m: int
     close: float  # scores that are absolutely closer than this are equal
+
+
+class Counters(NamedTuple):
+    """Votes of one replay."""
+
+    scores: NDArray[np.float64]  # [class]
+    seen: NDArray[np.int64]  # [class], when it was first seen: stages in order, then draws
+    members: NDArray[np.uint16]  # classes in the order in which they were counted
+    known: NDArray[np.bool_]  # [class], whether it is among them
+    counts: NDArray[np.int64]  # [stage, class], votes
+    sums: NDArray[np.float64]  # [stage, class], sum or maximum of the votes' numbers
+    facts: NDArray[np.int64]  # [stage, fact], see stages
+    at: NDArray[np.int64]  # [stage], draws counted
+    weights: NDArray[np.float64]  # [stage], prior times within-model weight
 
 
 @compiled
@@ -122,10 +135,9 @@ def total(n_members, members, weights, final, best_of, counts, sums, scores):
         scores[c] = score
 
 
-@compiled
-def counters(n_stages, n_classes):
-    """Memory for the votes of one replay, empty: scores, seen, members and known; counts, sums and facts of stages."""
-    return (
+def counters(n_stages: int, n_classes: int) -> Counters:
+    """Allocate the memory for the votes of one replay, in Python to compile less."""
+    return Counters(
         np.zeros(n_classes),
         np.zeros(n_classes, np.int64),
         np.zeros(n_classes, np.uint16),
@@ -133,67 +145,9 @@ def counters(n_stages, n_classes):
         np.zeros((n_stages, n_classes), np.int64),
         np.zeros((n_stages, n_classes)),
         np.zeros((n_stages, 4), np.int64),
+        np.zeros(n_stages, np.int64),
+        np.ones(n_stages),
     )
-
-
-@compiled
-def places(samples, scratch):
-    """Make samples their own places, so that a draw is a sample and not its class."""
-    for i in range(samples.shape[0]):
-        for s in range(samples.shape[1]):
-            samples[i, s] = s
-            scratch[i, s] = s
-
-
-@inlined
-def settle(q, i, lane, sizes, need, adopt, best, last, hits, stopped):
-    """Settle the budgets of a lane at which stage i agrees; returns how many are still open."""
-    row, n_open = i * LANES + lane, 0
-    for b in range(last.shape[1]):
-        if last[lane, b] == sizes.shape[0]:
-            tally = best[row, sizes[i, b]]
-            if tally >> SHIFT >= need[i, b]:
-                stopped[q, i, b] += 1
-                last[lane, b] = SETTLED if adopt else i
-                if adopt:
-                    hits[q, b] += tally & 1
-            else:
-                n_open += 1
-    return n_open
-
-
-@compiled
-def ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped):
-    """Let the models take their turns in `live` replays from number r, until all budgets are settled.
-
-    Writes the drawn samples into the order of `memory` (see tally.buffers), their classes into `answers`, and for every
-    lane and budget which stage agreed into `last`: n_stages if none did, or SETTLED.
-    """
-    codes, lengths, _, _, keys, tie_keys = recorded
-    sizes, need, skip = rules.sizes, rules.need, rules.skip
-    samples, scratch, order, targets, tally, best = memory
-    n_stages, n_budgets = sizes.shape
-    nothing, tests = right.size - 1, (need <= sizes).any()
-    last[:] = n_stages
-    n_open = live * n_budgets
-    for i in range(n_stages):
-        if n_open == 0:
-            break
-        for lane in range(LANES):
-            row, state = i * LANES + lane, word(keys[i, q], r + lane)
-            to = skip[i] + depths[i]
-            draw(order, row, to, targets, scratch, samples, i, lengths[i, q], state, replays.replacement)
-            for j in range(depths[i]):
-                s = order[row, skip[i] + j]
-                order[row, j] = s
-                answers[row, j] = codes[i, q, s] if codes[i, q, s] >= 0 else nothing
-            if tests:
-                start(tally, answers, row, depths[i], right, rules.ties, word(tie_keys[q], r + lane))
-        if tests:
-            lead(i * LANES, depths[i], answers, tally, best)
-            n_open = 0
-            for lane in range(live):
-                n_open += settle(q, i, lane, sizes, need, rules.adopt, best, last, hits, stopped)
 
 
 @inlined
@@ -213,11 +167,10 @@ def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
         weights[i] = prior[i] * within_weight(kind, at[i], ordered, distinct, valid, logs, inverse_logs, inverses)
 
 
-@inlined
-def _count_shortest(
-    final, depth, nothing, prior, within, labels, held, scores, seen, members, known, counts, sums, facts, steps
-):
+@compiled
+def _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps):
     """Count one vote for each of the shortest draws; returns how many classes have any."""
+    scores, seen, members, known, counts, sums, facts, _, _ = counters
     n_members = 0
     for i in range(final + 1):
         for place in range(held[i]):
@@ -231,112 +184,87 @@ def _count_shortest(
 
 
 @compiled
-def voted(recorded, rules, ballots, ends, replays):
+def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, shortest, hits, stopped):
+    codes, _, offsets, correct, _, tie_keys = recorded
+    numbers, kind, most, close = ballots
+    sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
+    scores, seen, members, known, counts, sums, facts, at, weights = counters
+    keys, labels, held = shortest
+    logs, inverse_logs, inverses, steps = tables
+    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    for q in range(hits.shape[0]):
+        right = right_classes(correct, offsets, q)
+        nothing = np.int64(right.size - 1)
+        for number in range(replays.n):
+            r = number % BATCH
+            if r == 0:
+                take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
+            tie_state, stops_at = word(tie_keys[q], replays.first + number), depth + 1
+            if ends.shape[1] > 0:
+                stops_at = np.int64(ends[q, number])
+            winner, counted = nothing, -1
+            for b in range(sizes.shape[1]):
+                final = last[r, b]
+                if final == SETTLED:
+                    continue
+                if final != counted or steps_back(b, final, stops_at, sizes, at):
+                    clear(n_members, within, known, scores, members, counts, sums, facts)
+                    winner, n_members, counted = nothing, 0, final
+                    at[:] = 0
+                    held[:] = 0
+                # The winner is followed draw by draw, unless all must be looked at.
+                changed, look = False, within or kind == SHORTEST
+                for i in range(final + 1):
+                    to = min(sizes[i, b], stops_at)
+                    for j in range(at[i], to):
+                        s = order[r, i, j]
+                        c, number = np.int64(codes[i, q, s]), numbers[i, q, s]
+                        if kind == SHORTEST:
+                            changed |= _shorten(i, number, c if c >= 0 else nothing, most, keys, labels, held)
+                        elif c >= 0:
+                            changed, before = True, n_members
+                            n_members = note(c, i * depth + j, n_members, known, seen, members)
+                            if within:
+                                count_within(i, c, number, kind, counts, sums, facts, steps)
+                                continue
+                            number *= prior[i]
+                            if kind == SUM:
+                                scores[c] += number
+                            elif n_members > before or number > scores[c]:
+                                scores[c] = number
+                            if c == winner:
+                                look |= number < 0.0 and kind == SUM
+                            elif winner == nothing or beats(c, winner, scores, seen, close, right, ties, tie_state):
+                                winner = c
+                    at[i] = max(at[i], to)
+                if changed and kind == SHORTEST:
+                    clear(n_members, within, known, scores, members, counts, sums, facts)
+                    n_members = _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps)
+                if changed and within:
+                    weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
+                    total(n_members, members, weights, final, kind == MAX, counts, sums, scores)
+                if changed and look:
+                    winner = top(n_members, members, scores, seen, close, right, ties, tie_state)
+                hits[q, b] += right[winner]
+
+
+def voted(
+    recorded: Recorded, rules: Rules, ballots: Ballots, ends: NDArray[np.uint16], replays: Replays
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote looks at each sample, at all budgets.
 
-    recorded : Recorded
-    rules    : Rules, of which `kind` is the within-model weight
-    ballots  : Ballots
-    ends     : uint16 [question, replay], draws after which the only stage stops (see stops.ends); no columns: never
-    replays  : Replays
+    The `kind` of rules is the within-model weight. ends is uint16 [question, replay], draws after which the only stage
+    stops (see stops.ends); without columns it never does.
 
-    Returns int64 hits [question, budget] and stopped [question, stage, budget], as staged.staged.
+    Returns int64 hits [question, budget] and stopped [question, stage, budget], as stages.staged.
     """
-    codes, _, offsets, correct, _, tie_keys = recorded
-    sizes, prior, ties, skip = rules.sizes, rules.prior, rules.ties, rules.skip
-    numbers, kind, close = ballots.numbers, ballots.kind, ballots.close
-    n_stages, n_budgets = sizes.shape
-    _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, n_budgets), np.int64)
-    stopped = np.zeros((n_questions, n_stages, n_budgets), np.int64)
-    depths = deepest(sizes)
-    depth = depths.max()
-    memory = buffers(n_stages, width, depth + skip.max(), offsets)
-    samples, scratch, order, _, tally, _ = memory
-    places(samples, scratch)
-    answers, last = np.empty((order.shape[0], depth), np.uint16), np.empty((LANES, n_budgets), np.int64)
-    logs, inverse_logs, inverses, steps = logarithms(depth + 1)
-    scores, seen, members, known, counts, sums, facts = counters(n_stages, tally.shape[1])
-    most = min(ballots.m, depth) if kind == SHORTEST else 0
-    shortest, labels = np.zeros((n_stages, most + 1)), np.zeros((n_stages, most + 1), np.uint16)
-    held, at, weights = np.zeros(n_stages, np.int64), np.zeros(n_stages, np.int64), prior.copy()
-    within = rules.kind != PLAIN
-    for q in range(n_questions):
-        right = right_classes(correct, offsets, q)
-        nothing = right.size - 1
-        for r in range(replays.first, replays.first + replays.n, LANES):
-            live = min(LANES, replays.first + replays.n - r)
-            ask(q, r, live, recorded, rules, replays, right, depths, memory, answers, last, hits, stopped)
-            for lane in range(live):
-                tie_state, stops_at = word(tie_keys[q], r + lane), depth + 1
-                if ends.shape[1] > 0:
-                    stops_at = np.int64(ends[q, r - replays.first + lane])
-                winner, done, n_members, counted = np.int64(nothing), False, 0, -1
-                for b in range(n_budgets):
-                    final = min(last[lane, b], n_stages - 1)
-                    if final == SETTLED:
-                        continue
-                    if done:
-                        hits[q, b] += right[winner]
-                        continue
-                    if final != counted or steps_back(b, final, stops_at, sizes, at):
-                        clear(n_members, within, known, scores, members, counts, sums, facts)
-                        winner, n_members, counted = np.int64(nothing), 0, final
-                        at[:] = 0
-                        held[:] = 0
-                    # The winner is followed draw by draw, unless all must be looked at.
-                    changed, look = False, within or kind == SHORTEST
-                    for i in range(final + 1):
-                        row, to = i * LANES + lane, min(sizes[i, b], stops_at)
-                        for j in range(at[i], to):
-                            c, number = np.int64(answers[row, j]), numbers[i, q, order[row, j]]
-                            if kind == SHORTEST:
-                                changed |= _shorten(i, number, c, most, shortest, labels, held)
-                            elif c != nothing:
-                                changed, before = True, n_members
-                                n_members = note(c, i * depth + j, n_members, known, seen, members)
-                                if within:
-                                    count_within(i, c, number, kind, counts, sums, facts, steps)
-                                    continue
-                                number *= prior[i]
-                                if kind == SUM:
-                                    scores[c] += number
-                                elif n_members > before or number > scores[c]:
-                                    scores[c] = number
-                                if c == winner:
-                                    look |= number < 0.0 and kind == SUM
-                                elif winner == nothing or beats(c, winner, scores, seen, close, right, ties, tie_state):
-                                    winner = c
-                        at[i] = max(at[i], to)
-                    if changed and kind == SHORTEST:
-                        clear(n_members, within, known, scores, members, counts, sums, facts)
-                        n_members = _count_shortest(
-                            final,
-                            depth,
-                            nothing,
-                            prior,
-                            within,
-                            labels,
-                            held,
-                            scores,
-                            seen,
-                            members,
-                            known,
-                            counts,
-                            sums,
-                            facts,
-                            steps,
-                        )
-                    if changed and within:
-                        weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
-                        total(n_members, members, weights, final, kind == MAX, counts, sums, scores)
-                    if changed and look:
-                        winner = top(n_members, members, scores, seen, close, right, ties, tie_state)
-                    done = sizes[0, b] >= stops_at
-                    if done and rules.adopt:
-                        winner = np.int64(answers[lane, stops_at - 1])
-                    hits[q, b] += right[winner]
-                clear(n_members, within, known, scores, members, counts, sums, facts)
-                at[:] = 0
-                held[:] = 0
+    depth = int(rules.sizes.max())
+    most = min(ballots.m, depth) if ballots.kind == SHORTEST else 0
+    ballots = ballots._replace(m=most)
+    hits, stopped = results(rules, recorded)
+    n_stages, turns = len(rules.sizes), turns_of(rules, recorded, replays)
+    memory, tables = counters(n_stages, turns.tally.size), logarithms(depth + 1)
+    held, keys = np.zeros(n_stages, np.int64), np.zeros((n_stages, most + 1))
+    shortest = keys, np.zeros((n_stages, most + 1), np.uint16), held
+    _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, hits, stopped)
     return hits, stopped

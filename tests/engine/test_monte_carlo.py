@@ -185,4 +185,4 @@ def test_one_version_of_a_kernel_serves_all_plans():
     for budgets in ([2, 5, 70, 128], [1], [1, 2]):
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
-    assert len(stages.staged.signatures) == len(one_model.curve.signatures) == 1
+    assert len(stages._staged.signatures) == len(one_model.curve.signatures) == 1
