@@ -77,6 +77,27 @@ def test_smooth_values_keep_their_narrow_interval_however_few_they_are(q, a, b):
     assert ((high - low) / (t_high - t_low)).mean() == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("rare", [lambda x: x, lambda x: 1 - x], ids=["right", "wrong"])
+@pytest.mark.parametrize(("expected", "is_t"), [(3.5, False), (9.5, False), (10, True), (10.5, True)])
+def test_the_interval_is_students_from_ten_expected_outcomes_of_either_kind(rare, expected, is_t):
+    """Shares of 256 questions that add up to `expected`, without rounding; none is 0 or 1."""
+    values = rare(np.tile([0.5, 1.5], 128) * expected / 256)
+    t = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    mean = values.mean()
+    independent = mean * (1 - mean) / stats.sem(values) ** 2
+    other = wilson(mean, independent, stats.t.ppf(0.975, 255))
+    assert abs(t.low - other[0]) > 1e-5
+    assert mean_interval(values) == pytest.approx(tuple(t) if is_t else other, abs=1e-9)
+
+
+def test_limits_beyond_0_and_1_are_cut():
+    values = np.array([0.0] * 15 + [0.9] * 3 + [0.999] * 8)  # not binary, and more than ten of either kind
+    low, high = mean_interval(values, confidence_level=1 - 1e-9, bounded=False)
+    assert low < 0
+    assert high > 1
+    assert mean_interval(values, confidence_level=1 - 1e-9) == (0, 1)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_an_interval_of_shares_holds_the_mean_and_stays_between_0_and_1(values):
     low, high = mean_interval(values)
