@@ -6,7 +6,6 @@ import sys
 import pandas as pd
 import pytest
 
-import mssim
 from mssim.cli import main
 from tests.engine.test_evaluate import random_pool
 
@@ -57,28 +56,7 @@ def test_every_command_has_help_with_an_example(run, command):
     assert "Example: mssim" in text
 
 
-def test_help_imports_nothing_heavy():
-    code = """if True:
-        import atexit, sys
-        atexit.register(lambda: print(*sys.modules))
-        from mssim.cli import main
-        sys.argv = ["mssim", "--help"]
-        main()
-        """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split("\n")[-2].split())
-    assert "Replay ModelSwitch" in done.stdout
-    assert not loaded & {"numpy", "pandas", "numba", "scipy", "pyarrow", "matplotlib"}
-
-
 def test_the_module_runs_as_a_command():
     done = subprocess.run([sys.executable, "-m", "mssim", "info", "/no/such/pool"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("mssim: error: /no/such/pool does not exist")
-
-
-def test_all_public_names_can_be_imported():
-    assert {name for name in mssim.__all__ if getattr(mssim, name) is None} == set()
-    assert set(mssim.__all__) <= set(dir(mssim))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        mssim.nothing  # noqa: B018
