@@ -1,5 +1,6 @@
 """What stop rules share: text, registration, leading votes, and tables of votes that are enough."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from mssim import MajorityStop, SelfConsistency, Stop, StrategyError, evaluate, parse_strategy
 from mssim.rules import registry
-from mssim.rules.stops.base import leading_votes, votes_against
+from mssim.rules.stops.base import StopTable, leading_votes, votes_against
 from tests.conftest import make_pool
 
 
@@ -94,3 +95,21 @@ def test_votes_that_are_enough_are_the_fewest(depth, margin):
     enough = votes_against(lambda first, second: first - second, margin, depth)
     assert enough.tolist() == [min(s + margin, depth + 1) for s in range(depth // 2 + 1)]
     assert not enough.flags.writeable
+
+
+@pytest.mark.parametrize("share", [0, 1.01, -0.5, math.nan, "0.9", True, None])
+def test_numbers_have_a_range_of_which_the_end_may_be_part(share):
+    assert MajorityStop(1).share == 1.0
+    with pytest.raises(StrategyError, match=r"MajorityStop: share=.* is out of range\. Give a share from above 0 to 1"):
+        MajorityStop(share)
+
+
+def test_a_table_looks_at_neither_entropy_nor_windows_unless_told_to():
+    table = StopTable(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    assert (table.entropy, table.window) == (math.inf, 0)
+
+
+@pytest.mark.parametrize(("below", "votes"), [(1e-13, 1), (1e-11, 2)])
+def test_a_certainty_that_is_enough_up_to_rounding_is_enough(below, votes):
+    enough = votes_against(lambda first, second: (first - second) * (1 - below), 1.0, 4)
+    assert enough[0] == votes
