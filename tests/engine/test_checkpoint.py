@@ -3,10 +3,14 @@
 import json
 import sqlite3
 
+import numpy as np
 import pytest
 
 from mssim import MssimError, Pool, evaluate
 from mssim.engine.checkpoint import Checkpoint
+from mssim.engine.header import header_of
+from mssim.engine.job import read_job
+from mssim.engine.work import Work
 from tests.conftest import long_frame
 from tests.long_runs import BUDGETS, FEW, OPTIONS, SWAPPED, AtOnce, assert_same, finish, kept, part, run_whole
 
@@ -162,3 +166,24 @@ def test_an_interrupt_between_writing_and_noting_a_block(pool, tmp_path, monkeyp
             run_whole(pool, path)
     result = run_whole(pool, path)
     assert_same(result, evaluate(pool, SWAPPED, BUDGETS, **OPTIONS, method="monte_carlo", executor=AtOnce()))
+
+
+def test_a_block_is_taken_once_and_comes_back_as_it_was(pool, tmp_path):
+    work = Work(read_job(FEW, BUDGETS, method="auto", replacement=False, prices=None, **OPTIONS), pool)
+    outcomes = {number: work.task(number).run() for number in (0, len(work.blocks) - 1)}
+    with Checkpoint(tmp_path / "run.ckpt", header_of(work)) as file:
+        for number, outcome in outcomes.items():
+            assert file.add(number, work.blocks[number], outcome)
+            assert not file.add(number, work.blocks[number], outcome)
+        assert file.held == set(outcomes)
+        file.note_shard(1, 3)
+        file.note_shard(1, 3)
+    with Checkpoint(tmp_path / "run.ckpt") as file:
+        assert file.shards() == [(1, 3)]
+        found = {number: (block, data) for number, block, data in file.blocks()}
+        assert set(found) == set(outcomes)
+        for number, (block, data) in found.items():
+            assert block == work.blocks[number]
+            read = file.outcome_of(block, len(work.job.plans[block.plan].models), data)
+            assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(read, outcomes[number], strict=True))
+        assert file.header.settings["blocks"]["number"] == len(work.blocks)

@@ -89,3 +89,9 @@ def test_its_text_names_the_function():
 
     assert str(OwnStop(three)) == "own:three"
     assert str(OwnStop(Nameless())) == "own:function"
+
+
+def test_without_an_answer_there_is_one_class_without_votes():
+    seen = []
+    OwnStop(lambda counts, n: seen.append((counts.tolist(), n)) or False).stops(np.array([-1, -1]), np.zeros((0, 2)))
+    assert seen == [([0], 2)]

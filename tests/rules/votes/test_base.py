@@ -39,6 +39,9 @@ def test_prior_weights_go_by_name_or_place_and_only_their_ratios_count():
     assert by_name.weights(2).tolist() == [0.5, 1]
     assert Vote.plurality(prior=(4, 1)).ordered("ab").weights(2).tolist() == [1, 0.25]
     assert Vote.plurality().ordered("abc").weights(3).tolist() == [1, 1, 1]
+    assert Vote.plurality(prior={"a": 3}).ordered(["a"]).prior == Vote.plurality(prior=[3]).ordered(["a"]).prior == (3,)
+    with pytest.raises(StrategyError, match=r"vote: prior names \['a'\], the strategy asks \['b'\]; name each once"):
+        Vote.plurality(prior={"a": 3}).ordered(["b"])
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,8 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         (lambda: Vote.plurality(prior="12"), "vote: prior='12'; give one weight per model"),
         (lambda: Vote.plurality(prior=(1, 2)).ordered("abc"), "vote: prior has 2 weights for 3 models; give one each"),
         (lambda: Vote(columns="score"), "vote: columns='score' are for Vote.own; a named vote has one column."),
+        (lambda: Vote.own(max, columns=["a", 3]), "vote: columns=['a', 3]. Give names of recorded numbers"),
+        (lambda: Vote.own(max, columns=[""]), "vote: columns=['']. Give names of recorded numbers"),
         (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
     ],
 )

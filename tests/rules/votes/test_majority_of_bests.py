@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mssim import SelfConsistency, Vote
+from mssim import SelfConsistency, StrategyError, Vote, parse_strategy
 from tests import naive
 from tests.rules.votes.by_hand import A_LEADS, wins
 
@@ -39,3 +39,8 @@ def test_it_is_written_with_its_number_of_draws():
     assert (
         str(SelfConsistency("x", Vote.majority_of_bests(3, column="r"))) == "sc:x,vote=majority_of_bests,column=r,m=3"
     )
+
+
+def test_the_number_of_draws_must_be_given():
+    with pytest.raises(StrategyError, match=r"needs m, e\.g\. vote=majority_of_bests,m=4"):
+        parse_strategy("sc:x,vote=majority_of_bests")

@@ -1,8 +1,9 @@
 """Votes of the shortest draws, on draws that one can check by hand."""
 
 import numpy as np
+import pytest
 
-from mssim import Pool, SelfConsistency, Vote
+from mssim import Pool, SelfConsistency, StrategyError, Vote, parse_strategy
 from tests.conftest import replay
 from tests.rules.votes.by_hand import recorded, wins
 
@@ -23,3 +24,8 @@ def test_without_a_length_and_an_answer_a_draw_is_not_among_the_shortest():
 def test_it_is_written_with_its_number_of_draws():
     assert str(SelfConsistency("x", Vote.shortest(3))) == "sc:x,vote=shortest,m=3"
     assert str(SelfConsistency("x", Vote.shortest(2, column="chars"))) == "sc:x,vote=shortest,column=chars,m=2"
+
+
+def test_the_number_of_draws_must_be_given():
+    with pytest.raises(StrategyError, match=r"needs m, e\.g\. vote=shortest,m=3"):
+        parse_strategy("sc:x,vote=shortest")
