@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mssim import Pool, evaluate
-from tests import strict_arrays
+from tests import compile_once, strict_arrays
 
 mpl.use("Agg")
 if os.environ.get("NUMBA_DISABLE_JIT") == "1":
     strict_arrays.install()
+else:
+    compile_once.install()
 
 settings.register_profile(
     "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
