@@ -214,6 +214,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
     bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "cannot be read")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -280,6 +281,7 @@ def test_info_on_a_damaged_file(run, tmp_path):
     bad(run("info", tmp_path / "p.parquet"), "Check whether the file is damaged or truncated")
 
 
+@pytest.mark.slow
 def test_compare(run, pool_path, tmp_path):
     out = tmp_path / "r.parquet"
     run("evaluate", pool_path, *FAST, "--out", out)
@@ -337,6 +339,7 @@ def test_help_imports_nothing_heavy():
     assert not loaded & {"numpy", "pandas", "numba", "scipy", "pyarrow", "matplotlib"}
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_command():
     done = subprocess.run([sys.executable, "-m", "mssim", "info", "/no/such/pool"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")

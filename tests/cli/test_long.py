@@ -65,6 +65,7 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
     assert run("evaluate", pool_path, *FAST) == (130, "", "")
 
 
+@pytest.mark.slow
 def test_shards_and_merge(run, pool_path, tmp_path, table):
     one, two, out, plot = (tmp_path / name for name in ("1.ckpt", "2.ckpt", "r.parquet", "r.png"))
     code, text, err = run("evaluate", pool_path, *FAST, "--shard", "1/2", "--checkpoint", one)
@@ -192,6 +193,7 @@ def test_elsewhere_there_is_no_bar():
         assert progress is None
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme(run, tmp_path, monkeypatch):
     root = Path(__file__).parents[2]
     block = (root / "README.md").read_text().split("<!-- long commands -->\n```bash\n")[1].split("```")[0]

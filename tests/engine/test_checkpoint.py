@@ -79,6 +79,7 @@ def stops_at(k, error):
 # Going on --------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_end_at_any_block_loses_nothing(pool, tmp_path, whole, total, error):
     assert 20 < total < 60

@@ -16,6 +16,8 @@ from mssim.engine.dask_cluster import dask_executor
 from tests.cli import test_cli
 from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
 
+pytestmark = pytest.mark.slow
+
 command, pool_path = test_cli.run, test_cli.pool_path
 
 ANY_PORT = {"dashboard_address": ":0", "worker_dashboard_address": ":0"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mssim import MssimError, OwnStop, SelfConsistency, StrategyError, Vote, evaluate, evaluate_shard, merge
 from mssim.engine.checkpoint import Checkpoint, _crc
 from mssim.engine.versions import versions
-from tests.conftest import Backwards
+from tests.conftest import Backwards, examples
 from tests.long_runs import (
     BUDGETS,
     OPTIONS,
@@ -99,7 +99,7 @@ def few(pool):
     return evaluate(pool, FEW, BUDGETS, **OPTIONS)
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(st.integers(1, 9), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_any_number_of_shards_in_any_files_and_order(pool, few, tmp_path_factory, n, n_files, rng):
     folder = tmp_path_factory.mktemp("any")

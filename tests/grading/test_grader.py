@@ -128,6 +128,7 @@ def test_grading_twice_is_grading_once(graded, tmp_path):
 spelled = st.sampled_from(["1", "1.0", "01", "2", "2.00", "-3", "x", ""])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["q1", "q2"]), spelled), min_size=1, max_size=30), st.randoms())
 def test_classes_against_counting_and_whatever_the_order(tmp_path_factory, drawn, random):
     folder = tmp_path_factory.mktemp("order")
@@ -183,6 +184,7 @@ def test_choices_of_questions_decide(graded):
         graded("choice", samples_table(texts), questions_table(truths, choices=["yes", "[]"]))
 
 
+@pytest.mark.slow
 def test_a_class_that_the_truth_joins_is_right_as_a_whole(graded, tmp_path):
     pytest.importorskip("math_verify")
     answers = [r"\frac{6}{8}", "0.75", "x=3/4", "0.7", "75\\%", r"\dfrac{6}{8}", "no"]
@@ -195,6 +197,7 @@ def test_a_class_that_the_truth_joins_is_right_as_a_whole(graded, tmp_path):
     assert graded("boxed", table, cache=tmp_path / "e.sqlite")[1].equals(table)
 
 
+@pytest.mark.slow
 def test_verdicts_that_were_not_found_are_reported(graded):
     pytest.importorskip("math_verify")
     texts = {("q1", "a"): [r"\boxed{9^{9^{9^9}}}", r"\boxed{7}"]}

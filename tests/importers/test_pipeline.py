@@ -190,6 +190,7 @@ def test_what_is_no_file_is_refused(tmp_path):
         import_pool("made up", rows({"answer": "1"}), [], tmp_path / ("x" * 300), Common())
 
 
+@pytest.mark.slow
 def test_a_pattern_of_a_file_does_not_search_for_ever():
     pattern = Pattern("(a|aa)+$", Fields({}, "here"))
     assert pattern.findall("caa") == ["a"]

@@ -54,6 +54,7 @@ def python(code, **environment):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_no_place_for_a_cache_is_no_error():
     word = getattr(streams.word, "py_func", streams.word)
     with pytest.MonkeyPatch.context() as patch:
@@ -62,6 +63,7 @@ def test_no_place_for_a_cache_is_no_error():
             assert python(NO_PLACE) == int(word(np.uint64(7), 3))
 
 
+@pytest.mark.slow
 def test_another_processor_compiles_again_without_a_word(tmp_path):
     """The cache of one processor is not that of another; both give the same bits."""
     here = python(MIX, NUMBA_CACHE_DIR=str(tmp_path))
@@ -73,6 +75,7 @@ def test_another_processor_compiles_again_without_a_word(tmp_path):
     assert set(tmp_path.rglob("*.nbc")) > files
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_start_together_one_compiles(tmp_path):
     """tests/compile_once.py: the other one waits and reads the cache."""
     given = environment_of({"NUMBA_CACHE_DIR": str(tmp_path / "cache")})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mssim import Pool, PoolError, load_pool
 from mssim.pools import arrow, column_roles
 from mssim.pools.folder import read_info, write_info
-from tests.conftest import long_frame, make_pool
+from tests.conftest import examples, long_frame, make_pool
 from tests.pools.test_pool import GOOD, change_json, full_pool
 
 FOUR = pytest.mark.usefixtures("blocks_of_four")
@@ -78,8 +78,9 @@ def tables(draw):
     return (shuffled if order is None else frame.sort_values(order, kind="stable")).reset_index(drop=True)
 
 
+@pytest.mark.slow
 @QUIET
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(frame=tables(), rows=st.integers(1, 9), groups=st.integers(1, 9), data=st.data())
 def test_files_row_groups_and_blocks_change_nothing(tmp_path_factory, frame, rows, groups, data):
     pool = Pool.from_frame(frame)

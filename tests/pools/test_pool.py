@@ -415,6 +415,7 @@ def test_short_texts_repeat_naturally(tmp_path):
 # Alignment ---------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_selecting_from_a_ragged_pool_equals_filtering_its_table(data):
     """Every row carries its own token, cost and answer; none may slip to another sample."""

@@ -13,7 +13,9 @@ from scipy import special, stats
 
 from mssim import BudgetError, ModelSwitch, MssimError, PoolError, PoolWarning, StrategyError, evaluate, load_pool
 from mssim.simulate import AnswerModel, expected, fit_coupling, fit_curves, fit_pool
-from tests.conftest import make_pool
+from tests.conftest import examples, make_pool
+
+pytestmark = pytest.mark.slow
 
 TWINS = AnswerModel(["x", "y"], 0.2, 0.6, 0.9, 1.5, correlation=1.0, shared_distractors=1.0)
 TWO = AnswerModel(["x", "y"], [0.3, 0.1], [0.5, 0.8], [0.7, 0.6], [1.5, 2.5], correlation=0.6, shared_distractors=0.4)
@@ -265,7 +267,7 @@ def test_a_pool_gives_back_what_it_was_drawn_from():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_no_other_parameters_are_likelier(seed):
     true = AnswerModel("x", 0.3, 0.8, 1.1, 2.0)
     pool = true.draw(60, 12, seed=seed)
