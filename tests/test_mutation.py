@@ -66,6 +66,7 @@ def test_the_test_file_of_a_module_is_at_the_mirrored_path():
     assert mutation.tests_of(Path("mssim/_files.py"), wider=True) == [Path("tests/test_files.py")]
 
 
+@pytest.mark.slow
 def test_mutants_that_tests_notice_are_killed_and_files_are_restored(checkout):
     module = Path("mssim/rules/_small.py")
     before = (checkout / module).read_text()
@@ -74,6 +75,7 @@ def test_mutants_that_tests_notice_are_killed_and_files_are_restored(checkout):
     assert (checkout / module).read_text() == before
 
 
+@pytest.mark.slow
 def test_tests_that_fail_without_a_mutant_end_it(checkout):
     (checkout / "tests" / "rules" / "test_small.py").write_text("def test_nothing():\n    assert False\n")
     with pytest.raises(SystemExit, match=r"test_small\.py fails without any mutant"):

@@ -38,6 +38,7 @@ def test_budgets_are_those_that_were_recorded(tmp_path):
     assert source.within([1, 2, 3, 4, 6, 8], ["x", "y"], shared=True) == [1, 2, 3, 4, 6]
 
 
+@pytest.mark.slow
 def test_what_is_synthetic_says_so(tmp_path):
     assert [source.name for source in embedded()] == ["tiny-arithmetic", "tiny-dates"]
     assert not any("synthetic" in source.title or "simulated" in source.title for source in embedded())
@@ -68,6 +69,7 @@ def test_twelve_sources_stand_for_the_paper():
         assert source.models == published.pair(source.dataset, source.pair)
 
 
+@pytest.mark.slow
 def test_a_simulated_pool_has_the_published_questions_and_the_fitted_curves():
     source = simulated.pair("DATE", "closed")
     pool = source.pool

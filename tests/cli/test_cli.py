@@ -56,6 +56,7 @@ def test_every_command_has_help_with_an_example(run, command):
     assert "Example: mssim" in text
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_command():
     done = subprocess.run([sys.executable, "-m", "mssim", "info", "/no/such/pool"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")

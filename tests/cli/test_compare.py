@@ -10,6 +10,7 @@ from mssim import Evaluation
 from tests.cli.test_cli import FAST, bad
 
 
+@pytest.mark.slow
 def test_compare(run, pool_path, tmp_path):
     out = tmp_path / "r.parquet"
     run("evaluate", pool_path, *FAST, "--out", out)

@@ -168,6 +168,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
     bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "cannot be read")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -87,6 +87,7 @@ def test_help(run):
     assert "merge" in run("--help")[1]
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme(run, tmp_path, monkeypatch):
     root = Path(__file__).parents[2]
     block = (root / "README.md").read_text().split("<!-- long commands -->\n```bash\n")[1].split("```")[0]

@@ -13,6 +13,7 @@ from tests.cli.test_long import held
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
+@pytest.mark.slow
 def test_shards_and_merge(run, pool_path, tmp_path, table):
     one, two, out, plot = (tmp_path / name for name in ("1.ckpt", "2.ckpt", "r.parquet", "r.png"))
     code, text, err = run("evaluate", pool_path, *FAST, "--shard", "1/2", "--checkpoint", one)

@@ -43,6 +43,7 @@ def small_tasks(monkeypatch):
     monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", 1500)
 
 
+@pytest.mark.slow
 def test_the_same_bits_whatever_the_blocks(monkeypatch):
     whole = bits()
     for draws in (100, 1500, 10**5):
@@ -50,6 +51,7 @@ def test_the_same_bits_whatever_the_blocks(monkeypatch):
         assert np.array_equal(bits(), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tasks")
 @pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ThreadPoolExecutor(7), Backwards])
 def test_the_same_bits_whatever_the_executor(make):
@@ -57,6 +59,7 @@ def test_the_same_bits_whatever_the_executor(make):
         assert np.array_equal(bits(executor=executor), bits())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tasks")
 def test_the_same_bits_from_other_processes():
     with ProcessPoolExecutor(2, mp_context=FORKS) as executor:
@@ -82,6 +85,7 @@ def test_other_seeds_give_other_replays():
     assert not np.array_equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize("name", RULES)
 def test_means_agree_with_random_sample(name, replacement):

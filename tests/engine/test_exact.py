@@ -197,6 +197,7 @@ CLOSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exams-two-models", "exam-nine-models"])
 def test_replays_of_real_answers_agree_within_their_error(shared_pools, name):
     """Five Monte Carlo errors; fewer than a hundred comparisons: one seed in 10,000 fails."""
@@ -242,6 +243,7 @@ def test_replay_sd_is_that_of_independent_questions():
 # Invariants -----------------------------------------------
 
 
+@pytest.mark.slow
 @given(pools(n_models=2), TIES)
 def test_two_models_lose_nothing_by_switching(pool, ties):
     """The lossless lemma: equal sizes, unanimity, a plain vote with ties to the first model."""
@@ -401,6 +403,7 @@ def exact_bits(seed):
     return b"".join(values.tobytes() for values in (result.accuracy, result.samples_used, result.agreed))
 
 
+@pytest.mark.slow
 def test_exact_means_the_same_bits_whatever_else_is_in_memory():
     """Forty times in one process, with junk left behind in memory of all sizes in between, and in two others."""
     rng, first = np.random.default_rng(0), exact_bits(3)

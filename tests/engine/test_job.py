@@ -43,6 +43,7 @@ def test_budgets_that_are_none_are_refused(budgets):
         replay(random_pool(), "sc:x", budgets)
 
 
+@pytest.mark.slow
 def test_budgets_are_sorted_and_counted_once():
     assert replay(random_pool(), "sc:x", [8, 2, 8], n_replays=2).budgets.tolist() == [2, 8]
     assert replay(random_pool(), "sc:x", np.int32(3), n_replays=2).budgets.tolist() == [3]

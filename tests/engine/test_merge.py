@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from mssim import MssimError, evaluate, merge
 from mssim.engine.checkpoint import _crc
 from mssim.engine.versions import versions
+from tests.conftest import examples
 from tests.long_runs import BUDGETS, FEW, OPTIONS, SWAPPED, Counting, assert_same, part, run_whole
 
 
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @given(st.integers(1, 9), st.integers(1, 4), st.randoms(use_true_random=False))
 def test_any_number_of_shards_in_any_files_and_order(pool, few, tmp_path_factory, n, n_files, rng):
     folder = tmp_path_factory.mktemp("any")

@@ -79,6 +79,7 @@ def counts(pool, strategy, budgets, n_replays=6, **options):
     )
 
 
+@pytest.mark.slow
 @given(pools(), STRATEGIES, st.integers(0, 2**64 - 1), st.booleans())
 def test_every_decision_equals_the_naive_one(pool, strategy, seed, replacement):
     n = pool.codes.shape[2]
@@ -90,6 +91,7 @@ def test_every_decision_equals_the_naive_one(pool, strategy, seed, replacement):
         assert used[i] == spent
 
 
+@pytest.mark.slow
 @given(pools(), st.lists(st.integers(1, 5), min_size=3, max_size=3), st.data())
 def test_sizes_per_model_equal_the_naive_ones(pool, sizes, data):
     n = pool.codes.shape[2]
@@ -121,6 +123,7 @@ def test_one_stage_gives_the_same_in_both_kernels(ties):
     assert one == two == three == counts(pool, never, range(1, 41), n_replays=33)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [1, 3, 5, 60, 200])
 def test_deep_windows_equal_the_naive_ones(window):
     strategy = SelfConsistency("x", stop=WindowStop(window))

@@ -24,6 +24,7 @@ from tests.long_runs import (
 from tests.recording_http import FORKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_end_at_any_block_loses_nothing(pool, tmp_path, whole_kept, total, error):
     assert 20 < total < 60

@@ -43,6 +43,7 @@ def test_the_first_seen_spelling_names_a_class_where_several_are_as_frequent(gra
 spelled = st.sampled_from(["1", "1.0", "01", "2", "2.00", "-3", "x", ""])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["q1", "q2"]), spelled), min_size=1, max_size=30), st.randoms())
 def test_classes_against_counting_and_whatever_the_order(tmp_path_factory, drawn, random):
     folder = tmp_path_factory.mktemp("order")
@@ -86,6 +87,7 @@ def test_classes_against_counting_and_whatever_the_order(tmp_path_factory, drawn
         )
 
 
+@pytest.mark.slow
 def test_a_class_that_the_truth_joins_is_right_as_a_whole(graded, tmp_path):
     pytest.importorskip("math_verify")
     answers = [r"\frac{6}{8}", "0.75", "x=3/4", "0.7", "75\\%", r"\dfrac{6}{8}", "no"]

@@ -241,6 +241,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_a_million_characters_take_no_second(name):
     finders = [

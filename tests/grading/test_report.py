@@ -8,6 +8,7 @@ from mssim.grading.report import shown
 from tests.grading.tables import TRUTHS, samples_table
 
 
+@pytest.mark.slow
 def test_verdicts_that_were_not_found_are_reported(graded):
     pytest.importorskip("math_verify")
     texts = {("q1", "a"): [r"\boxed{9^{9^{9^9}}}", r"\boxed{7}"]}

@@ -9,6 +9,7 @@ from mssim.importers.fields import Fields
 from mssim.importers.patterns import Pattern
 
 
+@pytest.mark.slow
 def test_a_pattern_of_a_file_does_not_search_for_ever():
     pattern = Pattern("(a|aa)+$", Fields({}, "here"))
     assert pattern.findall("caa") == ["a"]

@@ -29,6 +29,7 @@ def likelihood(counts, prior):
     return (prior.reshape(-1, 1) * np.where(counts > 0, np.log(np.maximum(counts, 1)), -np.inf)).sum(axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ties", ["first", "random", "wrong"])
 @pytest.mark.parametrize("function", [likelihood, getattr(likelihood, "py_func", likelihood)])
 def test_scores_that_are_all_minus_infinity_tie(function, ties):

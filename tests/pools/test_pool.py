@@ -125,6 +125,7 @@ def test_a_save_that_fails_leaves_the_old_pool(tmp_path, monkeypatch):
 # Alignment ---------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_selecting_from_a_ragged_pool_equals_filtering_its_table(data):
     """Every row carries its own token, cost and answer; none may slip to another sample."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mssim import Pool, load_pool
 from mssim.pools.row_blocks import Origin, RowBlock, blocks_of
-from tests.conftest import long_frame, make_pool
+from tests.conftest import examples, long_frame, make_pool
 from tests.pools.tables import FOUR, GOOD, QUIET, assert_same, write_split
 
 
@@ -35,8 +35,9 @@ def tables(draw):
     return (shuffled if order is None else frame.sort_values(order, kind="stable")).reset_index(drop=True)
 
 
+@pytest.mark.slow
 @QUIET
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(frame=tables(), rows=st.integers(1, 9), groups=st.integers(1, 9), data=st.data())
 def test_files_row_groups_and_blocks_change_nothing(tmp_path_factory, frame, rows, groups, data):
     pool = Pool.from_frame(frame)

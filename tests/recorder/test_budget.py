@@ -24,6 +24,7 @@ def test_a_limit_on_requests_holds_over_all_runs(tmp_path):
     assert len(client.requests) == 7
 
 
+@pytest.mark.slow
 @given(limit=st.integers(0, 400), concurrency=st.integers(1, 9), n=st.integers(1, 4), bound=st.booleans())
 def test_a_limit_on_tokens_is_not_exceeded_once_something_is_known(tmp_path_factory, limit, concurrency, n, bound):
     out = tmp_path_factory.mktemp("pool")

@@ -40,6 +40,8 @@ from tests.recording_http import (
     write_questions,
 )
 
+pytestmark = pytest.mark.slow
+
 PERSISTENT = Retry(attempts=40, first=0.0)
 PERMANENT = ("forbidden_403", "not_found_404", "teapot_418")
 ASKED = [{"role": "user", "content": "What is 6 x 7?"}]

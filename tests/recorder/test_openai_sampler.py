@@ -15,6 +15,8 @@ from tests.recording_http import (
     WAIT,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_texts_come_back_byte_for_byte():
     rng = random.Random(0)

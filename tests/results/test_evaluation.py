@@ -66,6 +66,7 @@ def test_columns_of_questions_with_the_names_of_results_are_kept():
     assert set(frame["question_budget"]) == {"large"}
 
 
+@pytest.mark.slow
 def test_replay_sd_is_the_scatter_of_single_runs():
     """Chi-square interval of 300 runs' variance, missed by one seed in a million."""
     runs = np.array([result(1, seed).accuracy.mean(axis=2) for seed in range(300)])
@@ -74,6 +75,7 @@ def test_replay_sd_is_the_scatter_of_single_runs():
     assert (ratio < stats.chi2.isf(5e-7, 299)).all()
 
 
+@pytest.mark.slow
 def test_mc_error_is_the_scatter_of_means():
     means = np.array([result(50, seed).accuracy.mean(axis=2) for seed in range(200)])
     ratio = 199 * means.var(axis=0, ddof=1).ravel() / result(20_000, 1).to_frame()["mc_error"] ** 2 / (20_000 / 50)
@@ -81,6 +83,7 @@ def test_mc_error_is_the_scatter_of_means():
     assert (ratio < stats.chi2.isf(5e-7, 199)).all()
 
 
+@pytest.mark.slow
 def test_two_replays_estimate_the_scatter_without_bias():
     # Mean of 4000 estimates of the variance; five standard errors.
     found = np.array([result(2, seed).to_frame()["replay_sd"].to_numpy()[:2] ** 2 for seed in range(1000)])

@@ -45,6 +45,7 @@ def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
         parse_strategy("sc:x,stop=ahed")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("added")
 def test_the_tests_of_all_rules_find_it():
     """Those that read the registry hold the rule to its plain statement and to the catalogue."""

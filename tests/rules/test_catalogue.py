@@ -43,7 +43,7 @@ from mssim.rules.registry import STOPS as STOPS_BY_NAME
 from mssim.rules.registry import STRATEGIES
 from mssim.rules.registry import VOTES as VOTES_BY_NAME
 from tests import naive
-from tests.conftest import Backwards, replay
+from tests.conftest import Backwards, examples, replay
 
 XYZ = ["x", "y", "z"]
 
@@ -146,8 +146,16 @@ def example(text):
 COVERED = {kind_of(rule) for rule in RULES.values()}
 RULES |= {row.rule: rule for row in catalogue() if kind_of(rule := example(row.rule)) not in COVERED}
 TIES = ["first", "random", "wrong"]
-every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-few = settings(max_examples=8)
+
+
+def as_parameter(name):
+    """A rule for parametrize; functions of one's own are slow, since Numba compiles them again in every process."""
+    marks = [pytest.mark.slow] if re.search(r"\bown\b(?! in Python)", name) else []
+    return pytest.param(RULES[name], id=name, marks=marks)
+
+
+every_rule = pytest.mark.parametrize("rule", [as_parameter(name) for name in RULES])
+few = settings(max_examples=examples(8))
 
 
 def with_ties(rule, ties):
@@ -213,6 +221,7 @@ def test_every_decision_equals_the_naive_one(rule, pool, ties, seed, replacement
         assert np.allclose(used[i], np.array(spent, dtype=float), atol=1e-6, rtol=0), budget
 
 
+@pytest.mark.slow
 @every_rule
 @pytest.mark.parametrize("replacement", [False, True])
 def test_deep_pools_equal_the_naive_rule(rule, replacement):
@@ -264,6 +273,7 @@ def deep_pool(n_questions=3, n_samples=60):
     return Pool.from_frame(pd.DataFrame(rows))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -274,6 +284,7 @@ def test_relabelling_answers_changes_nothing_but_ties(rule, pool):
     assert same(counts(pool, rule, budgets), counts(Pool.from_frame(renamed), rule, budgets))
 
 
+@pytest.mark.slow
 @every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
@@ -287,6 +298,7 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
         assert abs(a - b) < 6 * spread * np.sqrt(2 / (8 * 1500))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -340,6 +352,7 @@ def test_samples_used_grow_with_the_threshold(rules, pool):
     assert (np.diff(used, axis=0) >= 0).all()
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -353,6 +366,7 @@ def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
         assert (result.accuracy[0] <= result.accuracy[1]).all()  # on the same draws, so without any error
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools(), st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
@@ -368,6 +382,7 @@ def test_scaling_all_weights_changes_nothing(rule, pool, factor):
     assert same(counts(pool, one, budgets), counts(pool, other, budgets))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools(), st.integers(0, 9))

@@ -7,6 +7,8 @@ import pytest
 from mssim.simulate import expected, fit_coupling
 from tests.simulate.test_curve_fit import TWO
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_correlation_behind_an_accuracy_is_found():
     accuracy = expected(TWO, "ms:x+y", 8, seed=5)["accuracy"][0]

@@ -6,6 +6,8 @@ import pytest
 from mssim import MssimError
 from mssim.simulate import AnswerModel, fit_curves
 
+pytestmark = pytest.mark.slow
+
 TWO = AnswerModel(["x", "y"], [0.3, 0.1], [0.5, 0.8], [0.7, 0.6], [1.5, 2.5], correlation=0.6, shared_distractors=0.4)
 
 

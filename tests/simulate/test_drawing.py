@@ -36,6 +36,7 @@ def test_pools_have_the_curves_of_their_answer_model(model):
         near(agreed, TWO.agreement_at_k(model, 8, agreement=threshold, strict=strict))
 
 
+@pytest.mark.slow
 def test_many_samples_of_a_pool():
     model = AnswerModel("x", 0.1, 0.6, 0.9, 2.5)
     pool = model.draw(1000, 512, seed=2)

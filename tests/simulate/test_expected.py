@@ -12,6 +12,8 @@ from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError
 from mssim.simulate import AnswerModel, expected, fit_coupling
 from tests.simulate.test_curve_fit import TWO
 
+pytestmark = pytest.mark.slow
+
 TWINS = AnswerModel(["x", "y"], 0.2, 0.6, 0.9, 1.5, correlation=1.0, shared_distractors=1.0)
 
 

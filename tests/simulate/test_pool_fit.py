@@ -12,10 +12,11 @@ from scipy import special, stats
 from mssim import PoolError, PoolWarning, evaluate, load_pool
 from mssim.simulate import AnswerModel, expected, fit_pool
 from mssim.simulate.pool_fit import agreeing
-from tests.conftest import make_pool
+from tests.conftest import examples, make_pool
 from tests.simulate.test_curve_fit import TWO
 
 
+@pytest.mark.slow
 def test_a_pool_gives_back_what_it_was_drawn_from():
     """Standard deviations over forty pools of this size; six of them are missed once in 500 million times."""
     true = replace(TWO, correlation=0.7, shared_distractors=0.5, silent=[0.0, 0.1], a=[0.5, 0.8], b=[0.7, 0.6])
@@ -28,8 +29,9 @@ def test_a_pool_gives_back_what_it_was_drawn_from():
     assert found.shared_distractors == pytest.approx(0.5, abs=6 * 0.021)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_no_other_parameters_are_likelier(seed):
     true = AnswerModel("x", 0.3, 0.8, 1.1, 2.0)
     pool = true.draw(60, 12, seed=seed)
@@ -54,6 +56,7 @@ def test_no_other_parameters_are_likelier(seed):
         assert wrong(law.spread) >= wrong(law.spread * factor) - 1e-9
 
 
+@pytest.mark.slow
 def test_the_demonstration_pool_and_its_model_have_like_curves():
     """Within two standard errors of the pool's questions, which were not drawn from an answer model of this kind."""
     pool = load_pool("tests/demo-synthetic").select(models=["strong", "weak"])
@@ -64,6 +67,7 @@ def test_the_demonstration_pool_and_its_model_have_like_curves():
     assert (found["samples_used"] - recorded["samples_used"]).abs().max() < 0.15
 
 
+@pytest.mark.slow
 def test_little_to_go_by():
     always = fit_pool(make_pool({("x", f"q{i}"): ["a"] * 4 for i in range(9)}))
     assert always.accuracy_at_k("x", 1) > 0.999
@@ -76,6 +80,7 @@ def test_little_to_go_by():
     assert scattered.spread == pytest.approx((1e4,))
 
 
+@pytest.mark.slow
 def test_models_that_are_right_on_the_same_questions_or_on_the_others():
     easy, hard = ["a"] * 5 + ["b"], ["b"] * 5 + ["a"]
     same = {(m, f"q{i}"): easy if i % 2 else hard for m in "xy" for i in range(20)}
@@ -84,6 +89,7 @@ def test_models_that_are_right_on_the_same_questions_or_on_the_others():
     assert fit_pool(make_pool(other)).correlation[0][1] < -0.95
 
 
+@pytest.mark.slow
 def test_correlations_of_three_models_are_possible_together():
     """x is right where y is, y where z is, and x where z is not."""
     easy, hard = ["a"] * 7 + ["b"], ["b"] * 7 + ["a"]
@@ -98,6 +104,7 @@ def test_correlations_of_three_models_are_possible_together():
     assert fit_pool(pool, ["z", "x"]).models == ("z", "x")
 
 
+@pytest.mark.slow
 def test_uneven_pools_can_be_fitted():
     answers = {("x", f"q{i}"): list("ab" * (1 + i % 3)) for i in range(12)} | {
         ("y", f"q{i}"): ["a", None, "c"] for i in range(8)
@@ -109,6 +116,7 @@ def test_uneven_pools_can_be_fitted():
     assert found.accuracy_at_k("x", 1) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.slow
 def test_models_without_a_question_in_common_are_independent():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)
@@ -117,6 +125,7 @@ def test_models_without_a_question_in_common_are_independent():
     assert (found.correlation[0][1], found.shared_distractors) == (0, 0)
 
 
+@pytest.mark.slow
 def test_pools_that_cannot_be_fitted():
     with pytest.raises(PoolError, match="model 'y' gave no answer to any question; fit the other models"):
         fit_pool(make_pool({("x", "q"): ["a"], ("y", "q"): [None]}))
@@ -124,6 +133,7 @@ def test_pools_that_cannot_be_fitted():
         fit_pool(make_pool({("x", "q"): ["a"]}), ["z"])
 
 
+@pytest.mark.slow
 def test_recorded_answers_of_real_models(shared_pools):
     path = shared_pools / "exams-two-models" / "samples.parquet"
     pool = load_pool(path, where={"prompt": "chain_of_thought"})

@@ -99,6 +99,7 @@ def test_a_choice_does_not_depend_on_what_is_held_out(case, rng):
     assert (after.chosen[:, :, fold] == before.chosen[:, :, fold]).all()
 
 
+@pytest.mark.slow
 @given(outcomes())
 def test_the_frontier_is_what_nothing_dominates(case):
     accuracy, spend, _, _ = case

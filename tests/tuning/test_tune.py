@@ -154,6 +154,7 @@ def coin_pool(rng, n_models, n_questions):
     return make_pool({(f"m{m}", f"q{q}"): [rng.choice("ab")] for m in range(n_models) for q in range(n_questions)})
 
 
+@pytest.mark.slow
 def test_choosing_among_equals_flatters_in_sample_and_not_held_out():
     """Eighty pools of fair coins; each bound is missed by one seed in a million (five standard errors)."""
     rng = random.Random(5)
@@ -168,6 +169,7 @@ def test_choosing_among_equals_flatters_in_sample_and_not_held_out():
     assert abs(frame["in_sample"].mean() - (1 - at_most).sum() / 30) < 5 * spread
 
 
+@pytest.mark.slow
 def test_choosing_on_one_run_flatters_by_the_luck_of_the_draw():
     """Six equal models that toss a coin per draw: in_sample is the best of six binomials (five errors)."""
     pool = make_pool({(f"m{m}", f"q{q}"): ["a", "b"] for m in range(6) for q in range(20)})
@@ -340,6 +342,7 @@ def test_a_confidence_level_is_checked():
 # Recorded answers of real models -----------------------------------
 
 
+@pytest.mark.slow
 def test_all_pairs_of_nine_models(shared_pools):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)

@@ -483,6 +483,7 @@ HEADERS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     head=HEADERS, samples=st.lists(SCORED, min_size=1, max_size=4), kind=st.sampled_from(["eval", "json"]),
     transcripts=st.booleans(),

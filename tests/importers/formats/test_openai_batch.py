@@ -425,6 +425,7 @@ def replaced(line, path, value):
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 @given(st.lists(LINE, min_size=1, max_size=8), st.lists(CHANGE, max_size=2))
 def test_arbitrary_json_is_a_pool_or_an_error(tmp_path_factory, lines, changes):

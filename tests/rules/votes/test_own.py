@@ -19,6 +19,7 @@ def borda(counts, prior):
     return score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [borda, getattr(borda, "py_func", borda)], ids=["compiled", "plain"])
 def test_a_vote_of_ones_own(function):
     x = [("a", 0)] * 5 + [("b", 0)] * 4
