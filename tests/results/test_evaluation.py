@@ -25,10 +25,14 @@ def plain_pool():
     return random_pool(30, 12, cost=0.5)
 
 
-def result(n_replays=400, seed=0, **columns):
-    pool = random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool()
+@cache
+def evaluated(pool, n_replays, seed):
     rules = {"SC": "sc:x", "MS": "ms:x+y"}
     return replay(pool, rules, [2, 6, 12], n_replays=n_replays, seed=seed, executor=Backwards())  # small work
+
+
+def result(n_replays=400, seed=0, **columns):
+    return evaluated(random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool(), n_replays, seed)
 
 
 def test_the_table_is_tidy():
