@@ -199,3 +199,15 @@ def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, s
     assert evaluate(pool, SelfConsistency("x", stop=TableStop()), 8, n_replays=5).samples_used.max() < 8
     with pytest.raises(StrategyError, match=f"TableStop: {says}"):
         evaluate(pool, SelfConsistency("x", stop=stop), 8, n_replays=5)
+
+
+@pytest.mark.parametrize(("width", "temperature", "fits"), [(600, 1, True), (601, 1, False), (900, 1.5, True)])
+def test_confidences_range_over_six_hundred_temperatures_at_most(width, temperature, fits):
+    """The exponential of more is beyond a double, and no other draw would count."""
+    pool = make_pool({("x", "q"): ["a", "b"]}, confidence=[0.0, float(width)])
+    rule = SelfConsistency("x", Vote.confidence(temperature))
+    if fits:
+        assert evaluate(pool, rule, 2, n_replays=3).accuracy.item() == 0
+    else:
+        with pytest.raises(StrategyError, match=f"temperature={temperature}, but confidence ranges over {width}"):
+            evaluate(pool, rule, 2, n_replays=3)

@@ -12,6 +12,7 @@ from mssim.engine.exact import grid_of, tie_rule
 from mssim.kernels import exact_plurality, exact_windows
 from mssim.kernels.tally import RANDOM, WRONG
 from tests import naive
+from tests.conftest import examples
 
 pytestmark = pytest.mark.kernels
 
@@ -24,7 +25,7 @@ def windows(votes, right, silent, window, depth, rule, replacement):
     return [found[0] for found in exact_windows.windows(counts, window, depth, ties)]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=3), st.integers(0, 2), st.integers(1, 3), st.booleans())
 def test_the_chance_that_one_window_agrees(votes, silent, window, replacement):
     total = sum(votes) + silent
@@ -42,7 +43,7 @@ def test_the_chance_that_one_window_agrees(votes, silent, window, replacement):
     assert agree_right[1] == pytest.approx(float(alike(votes[0])), abs=1e-12)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=3), st.integers(0, 2), st.sampled_from(["random", "wrong"]))
 def test_without_a_given_window_the_plurality_is_that_of_the_oracle(votes, silent, ties):
     depth, right = sum(votes) + silent, [True] + [False] * (len(votes) - 1)

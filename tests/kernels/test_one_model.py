@@ -9,6 +9,7 @@ from mssim import Vote
 from mssim.kernels import one_model
 from mssim.kernels.tally import TIE_RULES, Replays
 from tests import naive
+from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of
 
 pytestmark = pytest.mark.kernels
@@ -33,7 +34,7 @@ def drawn(seed, q, r, replacement):
     return POOL.codes[0, q, places].tolist()
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(*CASES)
 def test_every_point_of_a_curve_is_a_plurality(ties, seed, first, n, replacement):
     found = one_model.curve(recorded_of(POOL, ["x"], seed), TIE_RULES[ties], 6, Replays(first, n, replacement))
@@ -44,7 +45,7 @@ def test_every_point_of_a_curve_is_a_plurality(ties, seed, first, n, replacement
             assert found[q, k - 1] == hits
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(*CASES, st.booleans(), st.data())
 def test_a_replay_that_stops_keeps_its_answer(ties, seed, first, n, replacement, adopt, data):
     shape = (len(POOL.question_ids), n)

@@ -10,6 +10,7 @@ from mssim.kernels import stages
 from mssim.kernels.tally import TIE_RULES, Replays, logarithms
 from mssim.rules.agreement import votes_to_agree
 from tests import naive
+from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of, rules_of
 
 pytestmark = pytest.mark.kernels
@@ -33,7 +34,7 @@ def test_the_deepest_budget_of_every_stage():
     assert stages.deepest(np.array([[1, 5, 2], [0, 0, 3]])).tolist() == [5, 3]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.sampled_from(sorted(TIE_RULES)),
     st.sampled_from([0.0, 0.5, 0.7, 1.0, 1.5]),

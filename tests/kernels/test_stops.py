@@ -11,6 +11,7 @@ from mssim.kernels import stops
 from mssim.kernels.tally import Replays
 from mssim.rules.stops import StopTable
 from tests import naive
+from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of
 
 pytestmark = pytest.mark.kernels
@@ -37,7 +38,7 @@ def expected(table, depth, seed, first, n, replacement):
     return np.array(found).reshape(len(POOL.question_ids), n)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.data(), st.integers(0, 2**64 - 1), st.integers(0, 50), st.integers(1, 9), st.booleans())
 def test_ends_are_looked_up_draw_by_draw(data, seed, first, n, replacement):
     depth = data.draw(st.integers(1, 6))
