@@ -189,3 +189,11 @@ def test_one_version_of_a_kernel_serves_all_plans():
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
     assert len(stages.staged.signatures) == len(one_model.curve.signatures) == 1
+
+
+@pytest.mark.parametrize(("excess", "accuracy"), [(0.0, 0), (1e-13, 0), (1e-11, 1)])
+def test_sums_of_scores_that_nearly_cancel_tie_by_the_size_of_the_scores(excess, accuracy):
+    """The scores of a add up to the excess, those of b to 0; a tie of right and wrong counts as wrong."""
+    pool = make_pool({("x", "q"): ["a", "a", "a", "b"]}, score=[1.0, -1.0, excess, 0.0])
+    rule = SelfConsistency("x", Vote.score_sum(ties="wrong"))
+    assert replay(pool, {"": rule}, 4, n_replays=8).accuracy.item() == accuracy
