@@ -69,6 +69,7 @@ def test_what_is_no_function_or_column_is_refused(make, says):
     assert says in str(error.value)
 
 
+@pytest.mark.slow
 def test_where_nobody_ever_answers():
     pool = make_pool({("x", "q"): [None, None, None]})
     for function in (

@@ -20,8 +20,11 @@ from mssim.rules.agreement import NEVER
 from tests.conftest import make_pool
 from tests.rules.test_catalogue import TIES, VOTES, XYZ, counts, few, one_model, pools, same
 
+# A function of one's own is compiled again in every process.
+EVERY_VOTE = [pytest.param(v, id=name, marks=[pytest.mark.slow] if name == "own" else []) for name, v in VOTES.items()]
 
-@pytest.mark.parametrize("vote", VOTES.values(), ids=VOTES)
+
+@pytest.mark.parametrize("vote", EVERY_VOTE)
 @few
 @given(pools(), st.sampled_from(TIES))
 def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(vote, pool, ties):
