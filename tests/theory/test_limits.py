@@ -277,6 +277,13 @@ def test_entropy_weights_change_the_winner():
     assert limits(pool, weights="entropy").pooled.item() == 1  # y knows nothing and has no weight
 
 
+def test_a_model_that_knows_next_to_nothing_outweighs_one_that_knows_nothing():
+    """x says a in 60 of 119 samples, a certainty of 5e-5; y is divided evenly, and its weight is 0."""
+    pool = make_pool({("x", "q"): ["a"] * 60 + ["b"] * 59, ("y", "q"): ["b", "c"]})
+    assert limits(pool, weights="entropy").pooled.tolist() == [1]
+    assert limits(pool).pooled.tolist() == [0]
+
+
 def test_where_no_model_knows_anything_votes_count_the_same():
     pool = make_pool({("x", "q"): list("ab"), ("y", "q"): list("ac"), ("x", "r"): [None], ("y", "r"): [None]})
     assert limits(pool, weights="entropy").pooled.tolist() == [1, 0]

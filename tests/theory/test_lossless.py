@@ -182,6 +182,8 @@ def test_it_fails_for_thresholds_below_one():
 def test_it_fails_for_a_second_model_that_counts_more():
     assert not lossless("ms:x+y,vote=plurality,prior=1/2", 6).holds
     assert not lossless("ms:x+y,vote=plurality,prior=1/1.01,test_last=false", 6).holds
+    assert not lossless("ms:x+y,vote=plurality,prior=1/1.00001,test_last=false", 6).holds
+    assert lossless("ms:x+y,vote=plurality,prior=1/1.0000000001,test_last=false", 6).holds  # equal up to rounding
 
 
 def test_a_first_model_that_counts_more_is_enough_only_if_the_last_is_not_tested():
