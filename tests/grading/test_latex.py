@@ -42,3 +42,8 @@ def test_fractions_are_exact(value, written):
 @given(st.decimals(0, 10**9, allow_nan=False, places=3))
 def test_decimals_and_thousands_are_exact(value):
     assert normal_form(f"{value:,}") == normal_form(f"${value}$") == normal_form(f"+{value}.") == Fraction(value)
+
+
+def test_numbers_of_up_to_a_hundred_characters_are_exact():
+    assert normal_form("1" * 100) == int("1" * 100)
+    assert normal_form("1" * 101) == "1" * 101

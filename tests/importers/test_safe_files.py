@@ -115,3 +115,12 @@ def test_a_file_given_twice_would_count_twice(tmp_path, same):
     with pytest.raises(PoolError, match=r"is given twice|has the same content as a file given before"):
         import_pool("made up", rows({"answer": "1"}), [first, second], tmp_path / "pool", Common())
     assert not (tmp_path / "pool").exists()
+
+
+def test_a_hundred_levels_of_nesting_are_streamed_and_no_more(tmp_path):
+    def nested(n):
+        return Source(written(tmp_path, '[{"a": 1, "z": ' + "[" * n + "]" * n + "}]"))
+
+    assert asked(nested(95).items()) == [1]
+    with pytest.raises(PoolError, match="nested more than 100 deep"):
+        asked(nested(101).items())
