@@ -216,3 +216,16 @@ def test_levels_are_in_the_order_of_certainty(cap):
     levels = monte_carlo._levels(cap)
     for (second, first), certainty in certainties.items():
         assert levels[second, first] == order.index(certainty)
+
+
+def test_adding_a_number_to_all_confidences_changes_nothing():
+    """Weights are relative to the most confident draw of a question, so that none is beyond a double."""
+    answers = {(m, q): list("aabbc") for m in "xy" for q in ("q1", "q2")}
+    confidence = np.random.default_rng(0).random(20)
+    rule = Mixture(["x", "y"], Vote.confidence(0.3))
+    one, other = (
+        replay(make_pool(answers, confidence=confidence + shift), {"": rule}, range(1, 11), n_replays=40)
+        for shift in (0, 2**20)
+    )
+    assert np.array_equal(one.accuracy, other.accuracy)
+    assert 0 < one.accuracy.mean() < 1
