@@ -1,3 +1,4 @@
+import math
 import os
 import threading
 from concurrent.futures import Executor, Future
@@ -10,16 +11,27 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mssim import Pool, evaluate
-from tests import strict_arrays
+from tests import compile_once, strict_arrays
 
 mpl.use("Agg")
 if os.environ.get("NUMBA_DISABLE_JIT") == "1":
     strict_arrays.install()
+else:
+    compile_once.install()
 
+# Tests state their numbers of examples for `--hypothesis-profile=many`; without it they run a third of them.
+MANY = 60
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "many", derandomize=True, deadline=None, max_examples=MANY, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("ci")
+settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 3)
+settings.load_profile("default")
+
+
+def examples(many):
+    """Number of examples in the profile of this run, of so many in the profile "many"."""
+    return math.ceil(many * settings.default.max_examples / MANY)
+
 
 # Long files first. A worker takes two files if the first has a single test, so one compiles most kernels for the first
 # and the third of these, while the other tests what needs none.
@@ -38,6 +50,9 @@ FIRST = [
 
 def pytest_collection_modifyitems(items):
     """Order files for workers side by side, each of which takes the next whole file (`--dist loadfile`)."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.path.suffix == ".md":
+            item.add_marker(pytest.mark.slow)
     order = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(FIRST)))
 

@@ -1,12 +1,13 @@
 """What the tests of long runs share: rules of every kind in many small blocks, results as bits, and executors."""
 
 import random
+import sqlite3
 from concurrent.futures import Executor, Future
 
 import numpy as np
 import pandas as pd
 
-from mssim import Pool, evaluate
+from mssim import Pool, evaluate, evaluate_shard
 
 # Closed forms, replays, stop rules, recorded scores, plans of several models, turns of one model, a shared budget.
 RULES = [
@@ -92,3 +93,62 @@ def n_blocks(pool):
 
 def is_finite(result):
     return all(np.isfinite(getattr(result, name)).all() for name in ARRAYS)
+
+
+# Runs that a checkpoint keeps ----------------------------------------------------------------------------------------
+
+KEPT = ["sc:x", "ms:x+y", "sc:x,stop=beta:0.9"]
+
+
+def kept(pool, path=None, executor=None, **options):
+    """A run of few rules, kept in a checkpoint if a path is given."""
+    options = {"strategies": KEPT, "budgets": BUDGETS, **OPTIONS, **options}
+    return evaluate(pool, checkpoint=path, executor=executor or AtOnce(), **options)
+
+
+def held(path):
+    """How many blocks a checkpoint has."""
+    file = sqlite3.connect(path)
+    try:
+        return file.execute("SELECT count(*) FROM blocks").fetchone()[0]
+    finally:
+        file.close()
+
+
+def finish(pool, path, whole, total):
+    """Go on; returns how many blocks were left to do."""
+    before, counting, seen = held(path), Counting(), []
+    result = kept(pool, path, counting, progress=lambda *counts: seen.append(counts))
+    assert_same(result, whole)
+    assert len(counting.tasks) == total - before
+    assert seen == [(i, total) for i in range(before if before else 1, total + 1)]
+    assert held(path) == total
+    return len(counting.tasks)
+
+
+def stops_at(k, error):
+    def progress(done, _):
+        if done == k:
+            raise error
+
+    return progress
+
+
+# Runs in shards -------------------------------------------------------------------------------------------------------
+
+FEW = ["sc:x", "ms:x+y", "alloc:x,cap=6"]
+
+
+def part(pool, path, i, n, rules=RULES, **options):
+    """One shard of the run of some rules."""
+    return evaluate_shard(
+        pool, rules, BUDGETS, shard=(i, n), checkpoint=path, **{**OPTIONS, "executor": AtOnce(), **options}
+    )
+
+
+SWAPPED = ["ms:x+y,agreement=0.6", "mix:x+y"]  # plans of equal sizes
+
+
+def run_whole(pool, path):
+    """Go on with a file, which reads all of its blocks."""
+    return evaluate(pool, SWAPPED, BUDGETS, **OPTIONS, method="monte_carlo", checkpoint=path, executor=AtOnce())

@@ -1,5 +1,6 @@
-"""The structure of the project: its layers are stated in pyproject.toml, and imports keep to them."""
+"""The structure of the project: imports keep to the layers of pyproject.toml, and tests mirror the modules."""
 
+import ast
 import sys
 import tomllib
 from pathlib import Path
@@ -65,3 +66,35 @@ def test_the_hash_changes_with_every_module_that_it_covers(tmp_path):
         (tmp_path / path).write_text(text, encoding="utf-8")
     (tmp_path / "rules" / "new.py").write_text("", encoding="utf-8")
     assert code_hash(tmp_path, DECIDING) != before
+
+
+def has_code(path):
+    """Whether a module does more than import, name what is public, and say what it is for."""
+    kinds = (ast.Import, ast.ImportFrom)
+    statements = [n for n in ast.parse(path.read_text(encoding="utf-8")).body if not isinstance(n, kinds)]
+    docstrings = [n for n in statements if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+    names = [n for n in statements if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+    return len(statements) > len(docstrings) + len(names)
+
+
+def mirrored(module):
+    """The test file of a module: at the mirrored path, for `__init__.py` with the name of its package."""
+    name = module.parent.name if module.name == "__init__.py" else module.stem.lstrip("_")
+    folder = module.parent.relative_to(ROOT / "mssim")
+    return ROOT / "tests" / folder / f"test_{name}.py"
+
+
+def test_every_module_has_its_test_file():
+    modules = [path for path in (ROOT / "mssim").rglob("*.py") if path.name != "__main__.py"]
+    tested = [path for path in modules if path.name != "__init__.py" or has_code(path)]
+    assert len(tested) > 150
+    missing = {path: mirrored(path) for path in tested if not mirrored(path).exists()}
+    assert {str(p.relative_to(ROOT)): str(test.relative_to(ROOT)) for p, test in sorted(missing.items())} == {}
+
+
+def test_every_test_file_has_tests():
+    """A file that holds none satisfies the rule above and tests nothing."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        tests = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name.startswith("test_")]
+        assert tests, path

@@ -36,6 +36,7 @@ def right_share(votes, right, ties):
     return Fraction(sum(c in right for c in tied), max(len(tied), 1))
 
 
+@pytest.mark.slow
 @given(SMALL, st.integers(0, 2), st.sets(st.integers(0, 3)), st.sampled_from(["random", "wrong"]), st.booleans())
 def test_maj_at_k_is_the_mean_over_all_draws(counts, no_answer, right, ties, replacement):
     assume(sum(counts) + no_answer > 0)
@@ -71,6 +72,7 @@ LARGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ties", ["random", "wrong"])
 @pytest.mark.parametrize(("counts", "no_answer", "right"), LARGE)
 def test_maj_at_k_is_precise_in_rational_arithmetic(counts, no_answer, right, ties):
@@ -82,6 +84,7 @@ def test_maj_at_k_is_precise_in_rational_arithmetic(counts, no_answer, right, ti
     assert found[-1] == pytest.approx(float(right_share(counts, right, ties)), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("counts", "k"), [([180, 180, 152], 505), ([340, 342, 342], 520), ([340, 342, 342], 1000)])
 def test_maj_at_k_is_precise_to_the_pool_size(counts, k):
     assert abs(Fraction(maj_at_k(counts, k)) - naive.maj_at_k(counts, k, {0})) < 1e-12

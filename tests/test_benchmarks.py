@@ -14,6 +14,8 @@ from mssim import evaluate, pass_at_k
 from mssim.kernels.streams import draw, word
 from tests.conftest import make_pool as make_recorded
 
+pytestmark = pytest.mark.slow
+
 N_SAMPLES, MOST = 12, 8
 
 

@@ -335,6 +335,7 @@ def test_a_client_that_does_not_wait_is_logged_as_lost(leave):
         assert [(entry["event"], entry["number"]) for entry in server.log()] == [("received", 0), ("lost", 0)]
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_within_an_answer_is_logged_as_lost():
     with serving(texts=["x" * 2**24]) as server:  # more than the buffers of both ends hold
         with raw(server) as connection:
@@ -359,6 +360,7 @@ def kinds_of(requests, **options):
         return [entry["kind"] for entry in server.log("sent")]
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_faults():
     options = {"faults": {"server_error": 0.3, "empty_choices": 0.2}, "first": ["ok", "rate_limit"]}
     kinds = kinds_of(400, fault_seed=1, **options)

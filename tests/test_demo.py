@@ -13,6 +13,8 @@ import pytest
 from mssim import load_pool
 from tests.cli import test_cli
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "tests" / "demo-synthetic"
 run = test_cli.run

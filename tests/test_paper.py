@@ -69,6 +69,7 @@ def test_two_samples_of_one_model_are_one_under_first_seen_ties():
 ANSWERS = "abcd"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "vote", [Vote.plurality(), Vote.entropy(), Vote.entropy(normaliser="samples"), Vote.entropy(prior=(2, 2))]
 )

@@ -57,6 +57,24 @@ def test_doublings_are_drawn_on_a_logarithmic_axis_with_plain_numbers():
     assert plot_curves(evaluate(pool, "sc:x", [8, 16], n_replays=5)).get_xscale() == "linear"
 
 
+@pytest.mark.parametrize(("budgets", "scale"), [([1, 11], "linear"), ([2, 23], "linear"), ([2, 24], "log")])
+def test_the_axis_is_logarithmic_from_twelvefold(budgets, scale):
+    ax = plot_curves(evaluate(random_pool(1), "sc:x", budgets, n_replays=5), "budget")
+    assert ax.get_xscale() == scale
+
+
+def test_an_axis_that_begins_at_zero_is_linear():
+    ax = plot_curves(evaluate(random_pool(1), "sc:x", [1, 24], n_replays=5, prices={"x": 0}), "cost")
+    assert ax.get_xscale() == "linear"
+
+
+def test_the_eighth_strategy_has_the_colour_of_the_first_and_other_dashes():
+    evaluation = evaluate(random_pool(1), {f"s{i}": "sc:x" for i in range(8)}, [1, 2], n_replays=5)
+    lines = plot_curves(evaluation).lines
+    assert lines[7].get_color() == lines[0].get_color()
+    assert lines[7].get_linestyle() != lines[0].get_linestyle()
+
+
 def test_synthetic_pools_are_labelled():
     pool = random_pool()
     made = Pool.from_frame(pool.to_frame(), info={"synthetic": True, "title": "a toy"})

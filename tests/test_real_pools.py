@@ -10,6 +10,8 @@ from mssim import PoolError, PoolWarning, load_pool, parse_strategy
 from tests import naive
 from tests.conftest import replay
 
+pytestmark = pytest.mark.slow
+
 WHERE = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
 STRATEGIES = ["sc:gpt-4", "ms:gpt-35-turbo+gpt-4", "ms:gpt-35-turbo+gpt-4,agreement=0.8,vote=plurality"]
 BUDGETS = [2, 4, 8, 10]

@@ -34,6 +34,8 @@ from recorded.tiny.steps import served  # noqa: E402
 from recorded.tiny.tasks import TASKS, questions, training  # noqa: E402
 from recorded.tiny.training import IGNORED, Recipe, load, save, tensors, train  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SHAPES = {
     "transformer": {"width": 16, "layers": 2, "heads": 2},

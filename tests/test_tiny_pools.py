@@ -13,6 +13,8 @@ from mssim.grading import parse_rule
 from recorded.tiny import card
 from recorded.tiny.tasks import TASKS, questions
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "recorded"
 MODELS = ("gru-dates", "lstm-times", "tf-even", "tf-plus")

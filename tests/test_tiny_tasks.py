@@ -11,6 +11,8 @@ from pandas.tseries.holiday import USLaborDay, USThanksgivingDay
 
 from recorded.tiny.tasks import ARITHMETIC, DATES, TASKS, questions, training
 
+pytestmark = pytest.mark.slow
+
 COUNTS = {"arithmetic": 300, "dates": 369}
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]

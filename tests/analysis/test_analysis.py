@@ -28,6 +28,8 @@ from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, eva
 from mssim.simulate import AnswerModel
 from mssim.theory import consistency as correlate
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(models=("x", "y", "z"), n_questions=60, n_samples=20, **options):
     model = AnswerModel(models, 0.2, 0.8, 0.9, 1.5, correlation=0.6, shared_distractors=0.5, separation=1.0)

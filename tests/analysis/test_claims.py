@@ -26,6 +26,8 @@ from mssim import BudgetError, Pool, PoolError, evaluate, load_pool, parse_strat
 from tests import naive
 from tests.conftest import make_pool
 
+pytestmark = pytest.mark.slow
+
 SHARES = st.integers(2, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.integers(0, n), st.just(n)))
 
 

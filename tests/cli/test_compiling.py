@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = (
     *("evaluate", "tests/demo-synthetic", "--strategy", "sc:strong", "--budgets", "2", "--json"),

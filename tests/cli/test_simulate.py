@@ -23,6 +23,7 @@ def fitted(path, models):
     return FITTED[models]
 
 
+@pytest.mark.slow
 def test_simulate_prints_the_fitted_parameters(run, pool_path):
     code, text, err = run("simulate", pool_path, *LONG, "--models", "x+y")
     assert (code, err) == (0, "")
@@ -33,6 +34,7 @@ def test_simulate_prints_the_fitted_parameters(run, pool_path):
     assert "SYNTHETIC" not in text
 
 
+@pytest.mark.slow
 def test_json_is_the_whole_frame(run, pool_path):
     code, text, err = run("simulate", pool_path, *LONG, "--models", "x+y", "--json")
     assert (code, err) == (0, "")
@@ -41,6 +43,7 @@ def test_json_is_the_whole_frame(run, pool_path):
     pd.testing.assert_frame_equal(found, expected.drop(columns="separation"), check_dtype=False, rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_json", [False, True])
 def test_what_is_drawn_is_saved(run, pool_path, tmp_path, as_json):
     size = ("--questions", 30, "--samples", 7, "--seed", 5)
@@ -60,6 +63,7 @@ def test_what_is_drawn_is_saved(run, pool_path, tmp_path, as_json):
     assert "title: simulated pool" in text
 
 
+@pytest.mark.slow
 def test_a_saved_answer_model_draws_the_same(run, pool_path, tmp_path):
     path, first, second = tmp_path / "model.json", tmp_path / "first", tmp_path / "second"
     assert run("simulate", pool_path, *LONG, "--save-model", path, "--out", first, "--questions", 20)[0] == 0

@@ -88,6 +88,7 @@ def test_synthetic_pools_and_clusters_are_named(run, tmp_path):
     assert "12 questions (4 clusters, kept whole) in 4 folds" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])
 def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
     plot = tmp_path / f"r{suffix}"

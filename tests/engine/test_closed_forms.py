@@ -35,7 +35,7 @@ from mssim.kernels.tally import FIRST, HIGHER, RANDOM
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.registry import STRATEGIES
 from tests import naive
-from tests.conftest import make_pool
+from tests.conftest import examples, make_pool
 
 pytestmark = pytest.mark.kernels
 
@@ -130,8 +130,9 @@ def affordable(pool, rule, replacement):
     return budgets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLOSED_FORMS)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(pools(), st.data(), st.booleans())
 def test_closed_forms_equal_the_mean_over_all_draws(kind, pool, data, replacement):
     rule = data.draw(CLOSED_FORMS[kind])

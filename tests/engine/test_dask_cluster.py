@@ -16,6 +16,8 @@ from mssim.engine.dask_cluster import dask_executor
 from tests.cli import test_cli
 from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
 
+pytestmark = pytest.mark.slow
+
 command, pool_path = test_cli.run, test_cli.pool_path
 
 ANY_PORT = {"dashboard_address": ":0", "worker_dashboard_address": ":0"}
@@ -91,14 +93,15 @@ def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
 
     def kill(done, total):
         assert total > 100
-        if done == 3:
-            held = client.run(lambda dask_worker: len(dask_worker.state.tasks), workers=[victim[0]])
-            killed.extend(held.values())
-            os.kill(victim[1], signal.SIGKILL)
+        if done >= 3 and not killed:
+            (held,) = client.run(lambda dask_worker: len(dask_worker.state.tasks), workers=[victim[0]]).values()
+            if held > 0:  # a worker that gets little time may have finished what it had, and is asked again
+                killed.append(total - done)
+                os.kill(victim[1], signal.SIGKILL)
 
     executor = client.get_executor(workers=[victim[0], other[0]], allow_other_workers=True)
     assert_same(run(pool, executor, progress=kill), whole)
-    assert killed[0] > 0  # blocks were there when it ended
+    assert killed[0] > 0  # it ended with blocks of its own, in mid-run
 
 
 def test_other_versions_are_named_before_the_work_begins(cluster, monkeypatch):

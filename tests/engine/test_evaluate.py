@@ -6,10 +6,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mssim import BudgetError, Coverage, Mixture, ModelSwitch, MssimError, Pool, SelfConsistency, Vote, WindowStop
+from mssim import BudgetError, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, WindowStop
 from mssim.engine import monte_carlo
 from tests import naive
-from tests.conftest import Backwards, long_frame, make_pool, replay
+from tests.conftest import Backwards, make_pool, replay
 from tests.recording_http import FORKS
 
 RULES = {
@@ -43,6 +43,7 @@ def small_tasks(monkeypatch):
     monkeypatch.setattr(monte_carlo, "_DRAWS_PER_TASK", 1500)
 
 
+@pytest.mark.slow
 def test_the_same_bits_whatever_the_blocks(monkeypatch):
     whole = bits()
     for draws in (100, 1500, 10**5):
@@ -50,6 +51,7 @@ def test_the_same_bits_whatever_the_blocks(monkeypatch):
         assert np.array_equal(bits(), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tasks")
 @pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ThreadPoolExecutor(7), Backwards])
 def test_the_same_bits_whatever_the_executor(make):
@@ -57,6 +59,7 @@ def test_the_same_bits_whatever_the_executor(make):
         assert np.array_equal(bits(executor=executor), bits())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_tasks")
 def test_the_same_bits_from_other_processes():
     with ProcessPoolExecutor(2, mp_context=FORKS) as executor:
@@ -82,6 +85,7 @@ def test_other_seeds_give_other_replays():
     assert not np.array_equal(one, two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize("name", RULES)
 def test_means_agree_with_random_sample(name, replacement):
@@ -109,35 +113,6 @@ def test_replacement_reaches_beyond_what_was_recorded():
 # Costs ----------------------------------------------------
 
 
-TWO_BY_TWO = {("x", "q1"): ["a", "b"], ("y", "q1"): ["a", "b"], ("x", "q2"): ["a", "a"], ("y", "q2"): ["a", "a"]}
-
-
-def test_cost_is_recorded_cost_of_the_samples_drawn():
-    frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, 7.0, 7.0])
-    result = replay(Pool.from_frame(frame), ["sc:x", "ms:x+y"], [2], n_replays=10)
-    assert result.cost[0, 0].tolist() == [4.0, 1.0]
-    assert result.cost[1, 0].tolist() == [2.0, 0.5]  # one sample of x always agrees; its mean cost counts
-
-
-def test_cost_counts_the_second_model_only_when_it_is_asked():
-    frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, np.nan, np.nan])
-    result = replay(Pool.from_frame(frame), "ms:x+y", 4, n_replays=10)
-    assert result.cost[0, 0].tolist() == [34.0, 1.0]  # y's unknown cost is never paid on q2
-    assert np.isnan(replay(Pool.from_frame(frame), "mix:x+y", 4, n_replays=10).cost[0, 0]).tolist() == [False, True]
-
-
-def test_prices_replace_recorded_costs():
-    pool = random_pool(cost=1.0)
-    result = replay(pool, ["sc:x", "ms:x+y"], [4], prices={"x": 0.5, "y": 2, "z": 9}, n_replays=100)
-    used = result.samples_used
-    assert result.cost[0] == pytest.approx(used[0] * 0.5)
-    assert result.cost[1] == pytest.approx(2 * 0.5 + (used[1] - 2) * 2)
-
-
-def test_without_costs_and_prices_the_cost_is_unknown():
-    assert np.isnan(replay(random_pool(), "sc:x", 4, n_replays=10).cost).all()
-
-
 # Progress and refusals ------------------------------------
 
 
@@ -156,18 +131,6 @@ def test_an_interrupt_stops_the_work():
 
     with pytest.raises(KeyboardInterrupt):
         replay(random_pool(), RULES, [8], n_replays=500, progress=interrupt)
-
-
-@pytest.mark.parametrize("budgets", [[[1], [1, 2]], 0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
-def test_budgets_that_are_none_are_refused(budgets):
-    with pytest.raises(BudgetError, match="give whole numbers from 1, the samples allowed per question"):
-        replay(random_pool(), "sc:x", budgets)
-
-
-def test_budgets_are_sorted_and_counted_once():
-    assert replay(random_pool(), "sc:x", [8, 2, 8], n_replays=2).budgets.tolist() == [2, 8]
-    assert replay(random_pool(), "sc:x", np.int32(3), n_replays=2).budgets.tolist() == [3]
-    assert replay(random_pool(), "sc:x", range(1, 4), n_replays=2).budgets.tolist() == [1, 2, 3]
 
 
 def test_more_than_was_recorded_names_model_question_asked_and_recorded():
@@ -193,37 +156,3 @@ def test_a_model_without_samples_cannot_be_drawn_even_with_replacement():
     pool = make_pool({("x", "q1"): ["a"], ("x", "q2"): ["a"], ("y", "q1"): ["a"]})
     with pytest.raises(BudgetError, match="question 'q2', 0 are recorded; lower the budget, or select"):
         replay(pool, "sc:y", 1, replacement=True)
-
-
-@pytest.mark.parametrize(
-    ("strategies", "options", "says"),
-    [
-        ("sc:xx", {}, "no model 'xx' in this pool; did you mean 'x'"),
-        ("ms:x+w", {}, "no model 'w' in this pool; choose from 'x', 'y', 'z'"),
-        ("sc:x,agreement=1", {}, "unknown option 'agreement'"),
-        ([], {}, "strategies: none given"),
-        (["sc:x", "sc:x"], {}, "repeats one; give each once"),
-        ("sc:x", {"n_replays": 0}, "n_replays=0; give a whole number from 1"),
-        ("sc:x", {"n_replays": 1e4}, "n_replays=10000.0; give a whole number"),
-        ("sc:x", {"seed": -1}, "seed=-1; give a whole number from 0"),
-        ("sc:x", {"seed": 2**64}, "give a whole number from 0"),
-        ("sc:x", {"seed": None}, "seed=None; give a whole number"),
-        ({1: "sc:x", "1": "sc:y"}, {}, "are not different as text"),
-        ("sc:x", {"replacement": "no"}, "replacement='no'; give True or False"),
-        ("sc:x", {"prices": {"y": 1}}, "prices: no price for model 'x'"),
-        ("sc:x", {"prices": {"x": -1}}, "prices: 'x' costs -1"),
-        ("sc:x", {"prices": {"x": float("nan")}}, "prices: 'x' costs nan"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(strategies, options, says):
-    with pytest.raises(MssimError) as error:
-        replay(random_pool(), strategies, [2], **options)
-    assert says in str(error.value)
-
-
-def test_absurd_budgets_are_refused_before_memory_is_asked_for():
-    with pytest.raises(BudgetError, match="at most 32767"):
-        replay(random_pool(), "sc:x", 10**9, replacement=True)
-    with pytest.raises(BudgetError, match="more than anybody can sample"):
-        replay(random_pool(), "sc:x", [2**63])
-    assert replay(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767

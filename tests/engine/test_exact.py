@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import (
+    Cascade,
     Coverage,
     Evaluation,
     Mixture,
@@ -31,6 +32,8 @@ from mssim import (
     load_pool,
 )
 from mssim.engine import exact
+from mssim.engine.exact import agreements, chances
+from mssim.kernels.draw_weights import Counts
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
 from tests.engine.test_evaluate import random_pool
@@ -197,6 +200,7 @@ CLOSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exams-two-models", "exam-nine-models"])
 def test_replays_of_real_answers_agree_within_their_error(shared_pools, name):
     """Five Monte Carlo errors; fewer than a hundred comparisons: one seed in 10,000 fails."""
@@ -242,6 +246,7 @@ def test_replay_sd_is_that_of_independent_questions():
 # Invariants -----------------------------------------------
 
 
+@pytest.mark.slow
 @given(pools(n_models=2), TIES)
 def test_two_models_lose_nothing_by_switching(pool, ties):
     """The lossless lemma: equal sizes, unanimity, a plain vote with ties to the first model."""
@@ -401,6 +406,7 @@ def exact_bits(seed):
     return b"".join(values.tobytes() for values in (result.accuracy, result.samples_used, result.agreed))
 
 
+@pytest.mark.slow
 def test_exact_means_the_same_bits_whatever_else_is_in_memory():
     """Forty times in one process, with junk left behind in memory of all sizes in between, and in two others."""
     rng, first = np.random.default_rng(0), exact_bits(3)
@@ -432,3 +438,37 @@ def test_questions_without_any_answer_are_wrong_and_cost():
         result = evaluate(pool, strategy, 6, method="exact")
         assert result.accuracy[0, 0].tolist() == [0, 0 if strategy is CLOSED["mix"] else 1] or strategy is CLOSED["mix"]
         assert result.samples_used[0, 0, 0] == 6
+
+
+def test_a_stage_that_needs_no_votes_always_agrees_unless_nothing_was_recorded():
+    counts = Counts(np.array([[2, 1]]), np.array([[1, 0]]), np.array([0, 2, 2]), np.array([True, False]), False)
+    draws, need = np.array([2, 2, 2, 2, 5]), np.array([-1, 0, 2, 3, 1])
+    agreed, right = agreements(counts, draws, need)
+    # Of four samples, two of them right: one pair of six is equal.
+    assert agreed[0] == pytest.approx([1, 1, 1 / 6, 0, np.nan], nan_ok=True)
+    assert right[0] == pytest.approx([np.nan, np.nan, 1 / 6, 0, np.nan], nan_ok=True)
+    assert np.isnan(agreed[1]).all()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_threshold_of_zero_stops_after_the_first_model_and_above_one_never(strict):
+    pool = make_pool({("x", "q"): ["b", "b", "c", None], ("y", "q"): ["a"] * 4})
+    rules = {str(t): ModelSwitch(["x", "y"], agreement=t, strict=strict, vote=Vote.plurality()) for t in (0, 1.5)}
+    result = evaluate(pool, rules, [4], method="exact")
+    assert result.agreed[:, 0, 0] == pytest.approx([1, 0])
+    assert result.samples_used[:, 0, 0] == pytest.approx([2, 4])
+
+
+@given(st.floats(0, 1))
+def test_chances_are_0_and_1_up_to_rounding(value):
+    assert chances(np.array([1e-13, -1e-15, 1 - 1e-13, 1 + 1e-15])).tolist() == [0, 0, 1, 1]
+    assert chances(np.array([1e-11, 1 - 1e-11])).tolist() == [1e-11, 1 - 1e-11]
+    assert abs(chances(np.array(value)) - value) < 1e-12
+
+
+def test_a_stage_that_is_forced_to_stop_has_not_agreed():
+    pool = make_pool({("x", "q"): ["a", "b", "b", "b"], ("y", "q"): ["a"] * 4})
+    result = evaluate(pool, Cascade(["x", "y"]), [4], method="exact")
+    assert result.agreed.item() == pytest.approx(1 / 2)  # two of x agree in three of six pairs
+    assert result.samples_used.item() == pytest.approx(3)
+    assert result.accuracy.item() == pytest.approx(1 / 2)

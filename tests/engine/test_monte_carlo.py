@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop, evaluate
+from mssim.engine import monte_carlo
 from mssim.kernels import one_model, stages
 from tests import naive
 from tests.conftest import make_pool, replay
@@ -79,6 +80,7 @@ def counts(pool, strategy, budgets, n_replays=6, **options):
     )
 
 
+@pytest.mark.slow
 @given(pools(), STRATEGIES, st.integers(0, 2**64 - 1), st.booleans())
 def test_every_decision_equals_the_naive_one(pool, strategy, seed, replacement):
     n = pool.codes.shape[2]
@@ -90,6 +92,7 @@ def test_every_decision_equals_the_naive_one(pool, strategy, seed, replacement):
         assert used[i] == spent
 
 
+@pytest.mark.slow
 @given(pools(), st.lists(st.integers(1, 5), min_size=3, max_size=3), st.data())
 def test_sizes_per_model_equal_the_naive_ones(pool, sizes, data):
     n = pool.codes.shape[2]
@@ -121,6 +124,7 @@ def test_one_stage_gives_the_same_in_both_kernels(ties):
     assert one == two == three == counts(pool, never, range(1, 41), n_replays=33)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [1, 3, 5, 60, 200])
 def test_deep_windows_equal_the_naive_ones(window):
     strategy = SelfConsistency("x", stop=WindowStop(window))
@@ -186,3 +190,42 @@ def test_one_version_of_a_kernel_serves_all_plans():
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
     assert len(stages._staged.signatures) == len(one_model.curve.signatures) == 1
+
+
+@pytest.mark.parametrize(("excess", "accuracy"), [(0.0, 0), (1e-13, 0), (1e-11, 1)])
+def test_sums_of_scores_that_nearly_cancel_tie_by_the_size_of_the_scores(excess, accuracy):
+    """The scores of a add up to the excess, those of b to 0; a tie of right and wrong counts as wrong."""
+    pool = make_pool({("x", "q"): ["a", "a", "a", "b"]}, score=[1.0, -1.0, excess, 0.0])
+    rule = SelfConsistency("x", Vote.score_sum(ties="wrong"))
+    assert replay(pool, {"": rule}, 4, n_replays=8).accuracy.item() == accuracy
+
+
+def test_ranks_go_over_all_samples_of_a_question_from_the_highest_number_down():
+    numbers = np.array([[[0.5, 2.0, 1.0], [3.0, 3.0, 3.0]], [[1.5, -1.0, 2.0], [4.0, 0.0, 3.0]]])
+    ranks = monte_carlo._ranks(numbers)
+    assert ranks[:, 0].tolist() == [[4, 0, 3], [2, 5, 1]]  # of equal numbers the one recorded first
+    assert ranks[:, 1].tolist() == [[1, 2, 3], [0, 5, 4]]
+
+
+@pytest.mark.parametrize("cap", [1, 2, 7, 30])
+def test_levels_are_in_the_order_of_certainty(cap):
+    """As many levels as there are different certainties, in rational arithmetic."""
+    votes = [(second, first) for first in range(cap + 1) for second in range(first + 1) if first + second <= cap]
+    certainties = {pair: naive.leads(pair[1], pair[0]) for pair in votes}
+    order = sorted(set(certainties.values()))
+    levels = monte_carlo._levels(cap)
+    for (second, first), certainty in certainties.items():
+        assert levels[second, first] == order.index(certainty)
+
+
+def test_adding_a_number_to_all_confidences_changes_nothing():
+    """Weights are relative to the most confident draw of a question, so that none is beyond a double."""
+    answers = {(m, q): list("aabbc") for m in "xy" for q in ("q1", "q2")}
+    confidence = np.random.default_rng(0).random(20)
+    rule = Mixture(["x", "y"], Vote.confidence(0.3))
+    one, other = (
+        replay(make_pool(answers, confidence=confidence + shift), {"": rule}, range(1, 11), n_replays=40)
+        for shift in (0, 2**20)
+    )
+    assert np.array_equal(one.accuracy, other.accuracy)
+    assert 0 < one.accuracy.mean() < 1

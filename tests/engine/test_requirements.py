@@ -199,3 +199,36 @@ def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, s
     assert evaluate(pool, SelfConsistency("x", stop=TableStop()), 8, n_replays=5).samples_used.max() < 8
     with pytest.raises(StrategyError, match=f"TableStop: {says}"):
         evaluate(pool, SelfConsistency("x", stop=stop), 8, n_replays=5)
+
+
+@pytest.mark.parametrize(("width", "temperature", "fits"), [(600, 1, True), (601, 1, False), (900, 1.5, True)])
+def test_confidences_range_over_six_hundred_temperatures_at_most(width, temperature, fits):
+    """The exponential of more is beyond a double, and no other draw would count."""
+    pool = make_pool({("x", "q"): ["a", "b"]}, confidence=[0.0, float(width)])
+    rule = SelfConsistency("x", Vote.confidence(temperature))
+    if fits:
+        assert evaluate(pool, rule, 2, n_replays=3).accuracy.item() == 0
+    else:
+        with pytest.raises(StrategyError, match=f"temperature={temperature}, but confidence ranges over {width}"):
+            evaluate(pool, rule, 2, n_replays=3)
+
+
+def test_a_shared_budget_needs_a_sample_of_every_question():
+    ragged = make_pool({("x", "q1"): ["a"], ("x", "q2"): ["a"], ("y", "q1"): ["a"]})
+    with pytest.raises(
+        BudgetError, match=r"no sample of model 'y' is recorded for question 'q2'; select\(min_samples=1"
+    ):
+        evaluate(ragged, "alloc:y", 1)
+
+
+def test_a_vote_with_columns_is_tried_on_one_draw_of_each_class_in_each_stage():
+    seen = []
+
+    def first(counts, prior, stages, answers, numbers):
+        seen.append((counts.tolist(), prior.tolist(), stages.tolist(), answers.tolist(), numbers.shape))
+        return counts[0]
+
+    pool = make_pool({(m, "q"): ["a"] for m in "xy"}, output_tokens=1.0)
+    rule = Mixture(["x", "y"], Vote.own(first, columns="output_tokens", prior=(2, 1)))
+    evaluate(pool, {"own": rule}, 2, n_replays=1)
+    assert seen[0] == ([[1, 1, 1]] * 2, [1, 0.5], [0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2], (1, 6))

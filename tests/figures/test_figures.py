@@ -42,6 +42,8 @@ from figures.__main__ import app
 from mssim import MssimError
 from mssim.simulate import AnswerModel
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tests" / "demo-synthetic"
 LONG = [f"some-organisation/a-language-model-with-a-very-long-name-{i}b-instruct-v0.{i}" for i in range(9)]

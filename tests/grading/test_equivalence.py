@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from mssim import MssimError
 from mssim.grading import equivalence
 from mssim.grading.equivalence import Judge, equal_answers
+from tests.conftest import examples
+
+pytestmark = pytest.mark.slow
 
 math_verify = pytest.importorskip("math_verify")
 VERSION = importlib.metadata.version("math-verify")
@@ -70,7 +73,7 @@ def test_texts_whose_values_differ_are_not_asked_about_and_never_equal(judge):
     assert sum(judge.value(text) == judge.value(text) for text in EVERY) > 0.8 * len(EVERY)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.data())
 def test_the_classes_are_a_partition_that_the_order_does_not_change(judge, data):
     texts = data.draw(st.lists(st.sampled_from([*EVERY, r"50\%", "50", "6", "not math", ""]), unique=True))

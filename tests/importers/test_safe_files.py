@@ -1,118 +1,126 @@
-import numpy as np
+"""Files that may be hostile: one error for every fault, and each file once."""
+
+import json
+import os
+
 import pytest
 
-from analysis import published, simulated
-from analysis.sources import embedded, named
 from mssim import PoolError
-from tests.conftest import long_frame, make_pool
+from mssim.importers import Common
+from mssim.importers.fields import Fields
+from mssim.importers.pipeline import as_paths, import_pool
+from mssim.importers.safe_files import Source, expand
+from tests.importers.readers import rows, written
+
+DEEP = "[" * 100_000 + "]" * 100_000
 
 
-def test_models_are_ordered_by_the_accuracy_of_one_sample(tmp_path):
-    answers = {("poor", "q"): ["b", "b", "a"], ("good", "q"): ["a", "a", "a"], ("fair", "q"): ["a", "b", "a"]}
-    make_pool(answers).save(tmp_path / "pool")
-    source = named(tmp_path / "pool")
-    assert source.models == source.pool.models == ("good", "fair", "poor")
-    assert named(tmp_path / "pool", ("poor", "good")).models == ("poor", "good")
+FAULTS = {
+    "empty": ("", "is empty"),
+    "white space": (" \n ", "not (a )?JSON"),
+    "cut off": ('[{"a": 1}, {"a"', "not JSON, or cut off"),
+    "not JSON": ("hello", "not (a )?JSON"),
+    "UTF-16": ('[{"a": "é"}]'.encode("utf-16"), "not (a )?JSON|not UTF-8"),
+    "mixed encodings": (b'[{"a": 1, "b": "\xc3\xa9"}, {"a": 2, "b": "\xe9"}]', "not JSON, or cut off|not UTF-8"),
+    "bare NaN": ('[{"a": NaN}]', "not JSON, or cut off"),
+    "bare Infinity": ('[{"a": -Infinity}]', "not JSON, or cut off"),
+    "deep lists": (f'[{{"a": {DEEP}}}]', "not JSON, or cut off .*(nested|recursion)"),
+    "deep objects": ('[{"a": ' * 50_000, "not JSON, or cut off"),
+    "huge integer": ('[{"a": 1' + "0" * 5000 + "}]", "not JSON, or cut off"),
+    "large integer": ('[{"a": 1' + "0" * 400 + "}]", "not JSON, or cut off|too large"),
+    "NUL": ("\0" * 100, "not (a )?JSON"),
+    "numbers": ("[1, 2]", "a (number|list) where an object belongs"),
+    "a list of a list": ("[[]]", "a list where an object belongs"),
+}
 
 
-def test_questions_without_the_samples_are_left_out(tmp_path):
-    answers = {("x", "q"): ["a"] * 3, ("y", "q"): ["a"] * 4, ("x", "r"): ["a"] * 3, ("y", "r"): ["a"]}
-    path = tmp_path / "table.csv"
-    long_frame(answers).assign(run=lambda f: f["sample_index"] % 2).to_csv(path, index=False)
-    with pytest.warns(UserWarning, match="samples"):
-        source = named(path)
-    assert source.pool.question_ids == ["q"]
-    assert source.name == source.title == "table"
-    with (
-        pytest.warns(UserWarning, match="samples"),
-        pytest.raises(PoolError, match=r"table.csv: .* ask for fewer samples"),
-    ):
-        named(path, min_samples=4)
+def asked(records):
+    """Ask every record for a number; readers ask for what they need."""
+    return [record.number("a") for record in records]
 
 
-def test_budgets_are_those_that_were_recorded(tmp_path):
-    make_pool({("x", "q"): ["a"] * 3, ("y", "q"): ["a", "a", "a"]}).save(tmp_path / "pool")
-    source = named(tmp_path / "pool")
-    assert source.most(["x", "y"]) == 3
-    assert source.within([1, 2, 3, 4, 6, 8], ["x", "y"]) == [1, 2, 3]
-    assert source.within([1, 2, 3, 4, 6, 8], ["x", "y"], shared=True) == [1, 2, 3, 4, 6]
+def of_document(source):
+    found = source.document()
+    return [Fields.of(value, "here") for value in (found if isinstance(found, list) else [found])]
 
 
-def test_what_is_synthetic_says_so(tmp_path):
-    assert [source.name for source in embedded()] == ["tiny-arithmetic", "tiny-dates"]
-    assert not any("synthetic" in source.title or "simulated" in source.title for source in embedded())
-    assert named("tests/demo-synthetic").title == "synthetic demonstration pool"
-    pool = make_pool({("x", "q"): ["a", "a"]})
-    for title in ("numbers", ""):
-        path = tmp_path / f"pool-{title}"
-        object.__setattr__(pool, "info", {"title": title, "synthetic": True})
-        pool.save(path)
-        assert named(path).title.endswith(" (synthetic)")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("read", [Source.items, Source.lines, of_document])
+def test_a_fault_is_one_error(tmp_path, fault, read):
+    content, message = FAULTS[fault]
+    if read is Source.lines and isinstance(content, str):
+        content = content.removeprefix("[").removesuffix("]").replace("}, {", "}\n{")
+        if fault == "white space":
+            assert asked(Source(written(tmp_path, content)).lines()) == []  # blank lines are no fault
+            return
+        message = f"{message}|a number where|Extra data"
+    with pytest.raises(PoolError, match=message) as error:
+        asked(read(Source(written(tmp_path, content))))
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
 
 
-def test_the_fingerprint_tells_pools_apart(tmp_path):
-    for name, answer in (("one", "a"), ("other", "b")):
-        make_pool({("x", "q"): ["a", answer]}).save(tmp_path / name)
-    assert named(tmp_path / "one").fingerprint != named(tmp_path / "other").fingerprint
-    assert named(tmp_path / "one").fingerprint == named(tmp_path / "one").fingerprint
+def test_a_list_inside_an_object_is_streamed(tmp_path):
+    record = {"z": [[1]], "list": [{"a": 1}, {"a": 2}], "k": {"list": [{"a": 3}]}}
+    assert asked(Source(written(tmp_path, json.dumps(record))).items("list")) == [1, 2]
+    assert asked(Source(written(tmp_path, json.dumps({"list": {"a": [1]}}))).items("list")) == []
+    with pytest.raises(PoolError, match="not a JSON object with 'list'"):
+        asked(Source(written(tmp_path, "[]")).items("list"))
 
 
-# Simulated ------------------------------------------------------------------------------------------------------------
+def test_lines_and_items_and_byte_order_marks(tmp_path):
+    mark = b"\xef\xbb\xbf"
+    lines = Source(written(tmp_path, mark + b'{"a": 1}\r\n\r\n  \n{"a": 2.5}', "a.jsonl")).lines()
+    assert [(record.number("a"), record.place[-7:]) for record in lines] == [(1, " line 1"), (2.5, " line 4")]
+    items = Source(written(tmp_path, mark + b' [ {"a": 1}, {"a": 2.5} ]', "b.json")).items()
+    assert [(record.number("a"), record.place[-9:]) for record in items] == [(1, " record 1"), (2.5, " record 2")]
+    assert Source(written(tmp_path, mark + b'{"a": 1}', "c.json")).document() == {"a": 1}
 
 
-def test_twelve_sources_stand_for_the_paper():
-    sources = simulated.paper()
-    assert len({source.name for source in sources}) == len({source.fingerprint for source in sources}) == 12
-    for source in sources:
-        assert source.title == f"{source.dataset} (simulated)"
-        assert source.models == published.pair(source.dataset, source.pair)
+def test_progress_is_told_in_bytes(tmp_path):
+    told = []
+    path = written(tmp_path, '{"a": 1}\n{"a": 2}\n')
+    assert len(list(Source(path, told.append).lines())) == 2
+    assert told == [9, 18, 18]
 
 
-def test_a_simulated_pool_has_the_published_questions_and_the_fitted_curves():
-    source = simulated.pair("DATE", "closed")
-    pool = source.pool
-    assert pool.info["synthetic"]
-    assert pool.info["title"].startswith("simulated DATE")
-    assert len(pool.questions) == published.dataset("DATE")["n"]
-    model = simulated.coupled("DATE", "closed").answer_model
-    described = pool.describe().set_index("model")["accuracy"]
-    for name in source.models:
-        # Evenly spread questions: chance alone would be off by 2.3 points, one standard error of 369 questions.
-        assert abs(described[name] - model.accuracy_at_k(name, 1)) < 0.008
-    assert simulated.pair("DATE", "closed").pool.fingerprint == pool.fingerprint
-    assert simulated.pair("DATE", "closed", n_samples=16).fingerprint != source.fingerprint
+def test_folders_are_searched_by_pattern(tmp_path):
+    for name in ("b/x.json", "a/x.json", "a/y.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("[]")
+    assert expand([tmp_path], "*.json") == [tmp_path / "a/x.json", tmp_path / "b/x.json"]
+    assert expand([tmp_path / "a/y.txt"], "*.json") == [tmp_path / "a/y.txt"]  # what is named is read
+    with pytest.raises(PoolError, match=r"no \*.eval or \*.log in this folder"):
+        expand([tmp_path], "*.eval", "*.log")
+    with pytest.raises(PoolError, match="nowhere does not exist"):
+        as_paths("nowhere")
+    with pytest.raises(PoolError, match="no file is given"):
+        as_paths([])
 
 
-def test_the_coupling_meets_the_published_point_it_is_fitted_to():
-    coupling = simulated.coupled("DATE", "closed")
-    given = published.point(figure="fig4", dataset="DATE", strategy="ModelSwitch", budget=8)["accuracy"]
-    assert coupling.within_reach
-    assert coupling.given == given
-    assert abs(coupling.fitted - given) < 0.004
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(PoolError, match="is neither a file nor a folder"):
+        as_paths(tmp_path / "pipe.json")  # reading it would wait for ever
+    with pytest.raises(PoolError, match="cannot be read or written"):
+        as_paths("x" * 5000)
+    with pytest.raises(PoolError, match="cannot be read or written"):
+        import_pool("made up", rows({"answer": "1"}), [], tmp_path / ("x" * 300), Common())
 
 
-def test_a_team_leaves_out_models_of_which_nothing_is_published():
-    six = simulated.six_models()
-    assert simulated.team("MATH", six).models == tuple(
-        model for model in six if "Claude" not in model and "Qwen" not in model
-    )
-    team = simulated.team("DATE", six)
-    assert team.models == tuple(six)
-    accuracy = team.pool.describe().set_index("model")["accuracy"]
-    given = published.points(figure="fig6", dataset="DATE", strategy="single").set_index("models")["accuracy"]
-    assert np.abs(accuracy - given).max() < 0.03
+@pytest.mark.parametrize("same", ["path", "content"])
+def test_a_file_given_twice_would_count_twice(tmp_path, same):
+    first = written(tmp_path, "x")
+    second = first if same == "path" else written(tmp_path, "x", "b.json")
+    with pytest.raises(PoolError, match=r"is given twice|has the same content as a file given before"):
+        import_pool("made up", rows({"answer": "1"}), [first, second], tmp_path / "pool", Common())
+    assert not (tmp_path / "pool").exists()
 
 
-def test_even_questions_are_near_what_is_expected():
-    model = simulated.fitted("DATE", "closed").answer_model
-    name = model.models[0]
-    off = {
-        evenly: [
-            model.draw(200, 8, seed=seed, evenly=evenly).describe()["accuracy"][0] - model.accuracy_at_k(name, 1)
-            for seed in range(20)
-        ]
-        for evenly in (True, False)
-    }
-    # The ratio of standard deviations is below .4; twenty of each, that it appears above .7 is beyond one in a million.
-    assert np.std(off[True]) < 0.7 * np.std(off[False])
-    assert abs(np.mean(off[True])) < 0.01
+def test_a_hundred_levels_of_nesting_are_streamed_and_no_more(tmp_path):
+    def nested(n):
+        return Source(written(tmp_path, '[{"a": 1, "z": ' + "[" * n + "]" * n + "}]"))
+
+    assert asked(nested(95).items()) == [1]
+    with pytest.raises(PoolError, match="nested more than 100 deep"):
+        asked(nested(101).items())

@@ -24,14 +24,37 @@ print(int(streams.word(np.uint64(7), 3)))
 """
 MIX = "import numpy as np; from mssim.kernels import streams; print(int(streams.mix(np.uint64(7))))"
 
+COMPILE_TOGETHER = """
+import time
+from pathlib import Path
+import numpy as np
+from numba.core import event
+from mssim.kernels import streams
+from tests import compile_once
+compile_once.install()
+plain = streams.mix._compiler.compile
+streams.mix._compiler.compile = lambda *given: (time.sleep(1), plain(*given))[1]  # long enough to meet the other
+Path(f"ready{time.time_ns()}").touch()
+while len(list(Path().glob("ready*"))) < 2:
+    time.sleep(0.01)
+with event.install_recorder("numba:compile") as recorder:
+    streams.mix(np.uint64(7))
+print(len(recorder.buffer))
+"""
+
+
+def environment_of(given):
+    return {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "0", **given}
+
 
 def python(code, **environment):
-    given = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "0", **environment}
+    given = environment_of(environment)
     done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_no_place_for_a_cache_is_no_error():
     word = getattr(streams.word, "py_func", streams.word)
     with pytest.MonkeyPatch.context() as patch:
@@ -40,6 +63,7 @@ def test_no_place_for_a_cache_is_no_error():
             assert python(NO_PLACE) == int(word(np.uint64(7), 3))
 
 
+@pytest.mark.slow
 def test_another_processor_compiles_again_without_a_word(tmp_path):
     """The cache of one processor is not that of another; both give the same bits."""
     here = python(MIX, NUMBA_CACHE_DIR=str(tmp_path))
@@ -49,6 +73,16 @@ def test_another_processor_compiles_again_without_a_word(tmp_path):
     assert set(tmp_path.rglob("*.nbc")) == files
     assert python(MIX, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="") == here
     assert set(tmp_path.rglob("*.nbc")) > files
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_start_together_one_compiles(tmp_path):
+    """tests/compile_once.py: the other one waits and reads the cache."""
+    given = environment_of({"NUMBA_CACHE_DIR": str(tmp_path / "cache")})
+    command = [sys.executable, "-c", COMPILE_TOGETHER]
+    both = [subprocess.Popen(command, env=given, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    none, some = sorted(int(process.communicate(timeout=120)[0]) for process in both)
+    assert none == 0 < some
 
 
 def test_kernels_release_the_lock():

@@ -1,166 +1,15 @@
 """Pools: what they refuse, warn of, keep, and give back."""
 
-import json
-import pickle
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mssim import MssimError, Pool, PoolError, PoolWarning, load_pool
+from mssim import MssimError, Pool, PoolError, load_pool
 from tests.conftest import long_frame, make_pool
 from tests.engine.test_monte_carlo import pools
-
-GOOD = {
-    ("x", "q1"): ["a", "b", "a"],
-    ("y", "q1"): ["b", "b", "c"],
-    ("x", "q2"): ["a"] * 3,
-    ("y", "q2"): ["c", "a", "b"],
-}
-
-
-def refused(frame, says, **options):
-    with pytest.raises(PoolError) as error:
-        Pool.from_frame(frame, **options)
-    assert says in str(error.value)
-
-
-@pytest.mark.parametrize("column", ["question_id", "model", "sample_index", "answer"])
-def test_a_missing_column_is_named(column):
-    refused(long_frame(GOOD).drop(columns=column), f"column {column!r} is missing. Rename the column that contains it")
-
-
-def test_the_nearest_column_is_offered():
-    refused(long_frame(GOOD).rename(columns={"answer": "answers"}), "did you mean 'answers'?")
-
-
-def test_correct_or_truth_is_needed():
-    refused(long_frame(GOOD).drop(columns="truth"), "'correct' and 'truth' are both missing")
-
-
-def test_a_duplicate_names_row_sample_and_remedy():
-    frame = long_frame(GOOD)
-    refused(
-        pd.concat([frame, frame.iloc[[4]]], ignore_index=True),
-        "2 rows hold the same sample, the second is row 13 (question 'q1', model 'y', sample_index 1). Drop the dupl",
-    )
-
-
-def test_a_duplicate_names_the_column_that_separates_the_rows():
-    twice = pd.concat([long_frame(GOOD, prompt="short"), long_frame(GOOD, prompt="long")], ignore_index=True)
-    refused(twice, "Column 'prompt' distinguishes them: select one value with where={'prompt': ...} (short, long)")
-    assert Pool.from_frame(twice, where={"prompt": "long"}).fingerprint == make_pool(GOOD).fingerprint
-
-
-def test_an_answer_that_is_right_and_wrong_is_refused():
-    frame = long_frame(GOOD).assign(correct=lambda f: f["answer"] == "a")
-    frame.loc[2, "correct"] = False
-    refused(
-        frame,
-        "answer: 'a' is correct in row 1 (question 'q1', model 'x', sample_index 0) and wrong in row 3 (question 'q1'",
-    )
-
-
-def test_the_same_answer_may_be_right_in_one_question_and_wrong_in_another():
-    frame = long_frame(GOOD)
-    frame["truth"] = frame["question_id"].map({"q1": "b", "q2": "a"})
-    assert Pool.from_frame(frame).class_correct.tolist() == [False, True, False, True, False, False]
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("column", ["score", "confidence"])
-def test_a_score_that_is_not_finite_is_refused(column, value):
-    frame = long_frame(GOOD, **{column: 0.5})
-    frame.loc[3, column] = value
-    refused(frame, f"row 4 (question 'q1', model 'y', sample_index 0): {column} is ")
-
-
-def test_a_sample_without_an_answer_needs_no_score():
-    frame = long_frame({("x", "q"): ["a", None]}, score=[0.5, np.nan])
-    assert np.isnan(Pool.from_frame(frame).numbers["score"][0, 0, 1])
-
-
-def test_a_cost_may_be_unknown_but_not_infinite():
-    frame = long_frame(GOOD, cost=0.5)
-    frame.loc[3, "cost"] = np.nan
-    assert np.isnan(Pool.from_frame(frame).numbers["cost"][1, 0, 0])
-    frame.loc[3, "cost"] = np.inf
-    refused(frame, "cost is inf. Use a finite number")
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda f: f.iloc[:0], "the pool is empty"),
-        (lambda f: f.assign(model=["x", None] * 6), "row 2: model is empty"),
-        (lambda f: f.assign(question_id=""), "row 1: question_id is empty"),
-        (lambda f: f.assign(sample_index=0.5), "sample_index: not an integer column"),
-        (lambda f: f.assign(sample_index="first"), "sample_index: not an integer column"),
-        (lambda f: f.assign(sample_index=-1), "Number the samples of a question and model from 0"),
-        (lambda f: f.assign(score="high"), "column 'score' is not numeric"),
-        (lambda f: f.assign(truth=[None] * 12), "truth is empty and the table has no column 'correct'"),
-        (lambda f: f.assign(correct="perhaps"), "correct is 'perhaps'. Use true or false."),
-        (lambda f: f.assign(correct=[None] * 12), "correct is None. Use true or false."),
-        (
-            lambda f: f.assign(answer=[None] * 12, correct=True),
-            "correct is true, but the answer is empty. Add the answer",
-        ),
-    ],
-)
-def test_bad_rows_are_refused(change, says):
-    refused(change(long_frame(GOOD)), says)
-
-
-def test_conditions_that_leave_nothing_are_refused():
-    refused(long_frame(GOOD, topic="t"), "the pool is empty", where=[("topic", "!=", "t")])
-
-
-@pytest.mark.parametrize("right", [True, 1, 1.0, "true", "True", "1", "1.0"])
-@pytest.mark.parametrize("wrong", [False, 0, 0.0, "false", "False", "0"])
-def test_correct_in_the_ways_people_write_it(right, wrong):
-    frame = long_frame(GOOD)
-    frame["correct"] = [right if answer == "a" else wrong for answer in frame["answer"]]
-    assert Pool.from_frame(frame.drop(columns="truth")).fingerprint == make_pool(GOOD).fingerprint
-
-
-def test_sample_index_as_text_or_huge_ids_orders_the_samples():
-    frame = long_frame({("x", "q"): list("abca")})
-    ids = np.array([9, 3, 7, 5]) + 2**60
-    for given_ in (ids, ids.astype(str)):
-        pool = Pool.from_frame(frame.assign(sample_index=given_))
-        assert pool.codes[0, 0].tolist() == [1, 0, 2, 0]
-        assert pool.to_frame()["sample_index"].tolist() == sorted(ids)
-
-
-def test_the_order_of_rows_does_not_matter_but_first_appearance_names_models_and_questions():
-    frame = long_frame(GOOD)
-    shuffled = pd.concat([frame.iloc[[0]], frame.iloc[1:].sample(frac=1, random_state=1)])
-    pool = Pool.from_frame(shuffled).select(models=["x", "y"], questions=["q1", "q2"])
-    assert pool.to_frame().sort_values(["model", "question_id"]).answer.tolist() == (
-        frame.sort_values(["model", "question_id"]).answer.tolist()
-    )
-
-
-def test_columns_of_questions_and_of_samples_are_told_apart():
-    frame = long_frame(GOOD, topic="t", tokens=range(12))
-    pool = Pool.from_frame(frame)
-    assert pool.questions.columns.tolist() == ["question_id", "truth", "topic"]
-    assert pool.extra.column_names == ["tokens"]
-    assert sorted(pool.to_frame()["tokens"]) == list(range(12))
-
-
-def test_arrays_cannot_be_written():
-    pool = make_pool(GOOD, cost=1.0)
-    for mapping in (pool.numbers, pool.info):
-        with pytest.raises(TypeError, match="does not support item assignment"):
-            mapping["cost"] = 1
-    for array in (pool.codes, pool.lengths, pool.class_correct, pool.numbers["cost"]):
-        with pytest.raises(ValueError, match="read-only"):
-            array[:] = 0
-
+from tests.pools.tables import GOOD, full_pool
 
 # Select, describe -----------------------------------------
 
@@ -227,34 +76,6 @@ def test_describe_counts_by_hand():
 # Save, load -----------------------------------------------
 
 
-def full_pool():
-    return Pool.from_frame(
-        long_frame(
-            GOOD, topic="t", tokens=range(12), cost=[0.5] * 11 + [np.nan], text=[f"text {i}" for i in range(12)]
-        ),
-        info={"title": "a title", "licence": "MIT", "settings": {"temperature": 1.0}},
-    )
-
-
-def test_a_saved_pool_comes_back(tmp_path):
-    pool = full_pool()
-    pool.save(tmp_path / "pool")
-    back = load_pool(tmp_path / "pool")
-    assert back.fingerprint == pool.fingerprint
-    assert back.info == pool.info
-    pd.testing.assert_frame_equal(back.to_frame(), pool.to_frame())
-    pd.testing.assert_frame_equal(back.questions, pool.questions)
-    assert load_pool(tmp_path / "pool", where={"question_id": "q2"}).question_ids == ["q2"]
-    back.save(tmp_path / "again")
-    pd.testing.assert_frame_equal(load_pool(tmp_path / "again").to_frame(), pool.to_frame())
-
-
-def test_questions_without_samples_survive(tmp_path):
-    make_pool(GOOD).save(tmp_path / "pool")
-    part = load_pool(tmp_path / "pool", where=[("question_id", "!=", "q1")])
-    assert part.question_ids == ["q2"]
-
-
 def test_saving_never_overwrites_unasked(tmp_path):
     pool = full_pool()
     pool.save(tmp_path / "pool")
@@ -264,14 +85,6 @@ def test_saving_never_overwrites_unasked(tmp_path):
     pool.select(models=["x"]).save(tmp_path / "pool", overwrite=True)
     assert load_pool(tmp_path / "pool").models == ("x",)
     assert [p.name for p in tmp_path.iterdir()] == ["pool"]
-
-
-def test_a_pool_travels_to_other_processes():
-    pool = full_pool()
-    back = pickle.loads(pickle.dumps(pool))
-    assert back.fingerprint == pool.fingerprint
-    with pytest.raises(ValueError, match="read-only"):
-        back.codes[:] = 0
 
 
 def test_info_cannot_break_the_folder(tmp_path):
@@ -309,112 +122,10 @@ def test_a_save_that_fails_leaves_the_old_pool(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["pool"]
 
 
-def test_a_folder_with_samples_alone_is_read_as_that_table(tmp_path):
-    long_frame(GOOD, topic="t").to_parquet(tmp_path / "samples.parquet")
-    assert load_pool(tmp_path, where={"topic": "t"}).fingerprint == make_pool(GOOD).fingerprint
-
-
-def change_json(folder, **change):
-    path = folder / "pool.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (lambda p: change_json(p, schema=2), "unknown schema version. This mssim reads version 1"),
-        (lambda p: (p / "pool.json").write_text("{"), "pool.json: not valid JSON"),
-        (lambda p: (p / "pool.json").write_text("[]"), "unknown schema version"),
-        (lambda p: (p / "pool.json").write_text("[" * 100_000), "pool.json: not valid JSON"),
-        (lambda p: (p / "samples.parquet").unlink(), "contains no samples.parquet"),
-        (lambda p: (p / "questions.parquet").unlink(), "questions.parquet is listed in pool.json but missing"),
-        (lambda p: change_json(p, files={"../x": "0"}), "is listed in pool.json but missing"),
-        (
-            lambda p: (p / "samples.parquet").write_bytes((p / "samples.parquet").read_bytes()[:-1]),
-            "the SHA-256 checksum differs from pool.json",
-        ),
-    ],
-)
-def test_a_damaged_folder_is_refused(tmp_path, damage, says):
-    full_pool().save(tmp_path / "pool")
-    damage(tmp_path / "pool")
-    with pytest.raises(PoolError) as error:
-        load_pool(tmp_path / "pool")
-    assert says in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("questions", "says"),
-    [
-        (pd.DataFrame({"question_id": ["q1"], "truth": ["a"]}), "question 'q2' of samples.parquet is missing"),
-        (pd.DataFrame({"question_id": ["q1", "q2", "q2"], "truth": ["a"] * 3}), "a question_id is repeated"),
-        (pd.DataFrame({"truth": ["a"] * 2}), "the column question_id is missing"),
-    ],
-)
-def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):
-    full_pool().save(tmp_path / "pool")
-    change_json(tmp_path / "pool", files={})
-    questions.to_parquet(tmp_path / "pool" / "questions.parquet")
-    with pytest.raises(PoolError) as error:
-        load_pool(tmp_path / "pool")
-    assert f"questions.parquet: {says}" in str(error.value)
-
-
-# Warnings -------------------------------------------------
-
-
-def warned(answers, tmp_path, **columns):
-    long_frame(answers, **columns).to_parquet(tmp_path / "p.parquet")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        load_pool(tmp_path / "p.parquet")
-    assert all(w.category is PoolWarning and w.filename == __file__ for w in caught)
-    return " | ".join(str(w.message) for w in caught)
-
-
-def test_a_sound_pool_is_loaded_in_silence(tmp_path):
-    assert (
-        warned(GOOD, tmp_path, prompt="p", text=[f"a long text, all its own: number {i:030d}" for i in range(12)]) == ""
-    )
-
-
-@pytest.mark.parametrize(
-    ("answers", "columns", "says"),
-    [
-        (GOOD | {("y", "q2"): ["c"]}, {}, "samples per question and model range from 1 to 3"),
-        ({k: v for k, v in GOOD.items() if k != ("y", "q2")}, {}, "model 'y' has no samples for 1 of 2 questions"),
-        (GOOD | {("y", "q2"): ["c", None, "a"]}, {}, "model 'y' gives no answer in 16.7% of its samples"),
-        (GOOD, {"text": "the very same response, forty characters long"}, "8 of 12 long texts repeat an earlier one"),
-        (GOOD, {"temperature": [0.5, 1.0, 1.0] * 4}, "mixed settings: column 'temperature' varies within a model"),
-    ],
-)
-def test_pool_warnings_are_emitted(tmp_path, answers, columns, says):
-    message = warned(answers, tmp_path, **columns)
-    assert says in message
-    assert message.count("|") == 0
-
-
-@pytest.mark.parametrize(("silent", "warns"), [(5, False), (6, True)])
-def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path, silent, warns):
-    message = warned({("x", "q"): ["a"] * (100 - silent) + [None] * silent}, tmp_path)
-    assert ("gives no answer in 6.0% of its samples" in message) == warns
-
-
-def test_more_answers_than_codes_are_refused():
-    refused(long_frame({("x", "q"): [str(i) for i in range(2**15 - 1)]}), "has more than 32766 distinct answers")
-
-
-def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):
-    assert warned(GOOD, tmp_path, temperature=[0.5] * 3 + [1.0] * 3 + [0.5] * 3 + [1.0] * 3) == ""
-
-
-def test_short_texts_repeat_naturally(tmp_path):
-    assert warned(GOOD, tmp_path, text="7") == ""
-
-
 # Alignment ---------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_selecting_from_a_ragged_pool_equals_filtering_its_table(data):
     """Every row carries its own token, cost and answer; none may slip to another sample."""

@@ -2,17 +2,12 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mssim import Pool, PoolError, load_pool
-from mssim.pools.conditions import conditions, matches
-from mssim.pools.reading import encode_text
 from tests.conftest import long_frame
 
 MIXED = [7, "7", 7.0, "8", None, ""]
@@ -43,16 +38,6 @@ def test_every_format_gives_the_same_pool(tmp_path, suffix):
 def load_pool_quietly(path, **options):
     with pytest.warns(match="samples per question|no answer"):
         return load_pool(path, **options)
-
-
-def mixed_frame():
-    return long_frame({("x", "q"): MIXED}, truth="7").assign(correct=[True, True, True, False, False, False])
-
-
-def test_seven_as_number_and_as_text_is_one_answer():
-    pool = Pool.from_frame(mixed_frame())
-    assert pool.codes[0, 0].tolist() == [0, 0, 0, 1, -1, -1]
-    assert pool.class_labels.to_pylist() == ["7", "8"]
 
 
 def test_a_csv_with_a_mixed_answer_column_keeps_answers_as_written(tmp_path):
@@ -128,66 +113,6 @@ def test_a_truncated_parquet_is_refused(tmp_path, keep):
         load_pool(tmp_path / "cut.parquet")
 
 
-def test_a_path_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(PoolError, match=r"does not exist\. Use the path of a pool folder"):
-        load_pool(tmp_path / "nothing")
-
-
-TABLE = pa.table(
-    {"topic": ["Math", "Law", None, "Math"], "year": [1999, 2000, 2001, None], "new": [True, False, True, None]}
-)
-
-
-@pytest.mark.parametrize(
-    ("where", "rows"),
-    [
-        (None, [0, 1, 2, 3]),
-        ({"topic": "Math"}, [0, 3]),
-        ({"topic": ["Math", "Law"], "year": 2000}, [1]),
-        ([("topic", "=", "Law")], [1]),
-        ([("topic", "!=", "Math")], [1, 2]),
-        ([("topic", "not in", ["Math"])], [1, 2]),
-        ([("year", ">", "1999"), ("year", "<=", 2001)], [1, 2]),
-        ([("year", ">=", 2000), ("year", "<", 2001.0)], [1]),
-        ({"new": "true"}, [0, 2]),
-        ({"new": False}, [1]),
-        ({"year": "2000"}, [1]),
-    ],
-)
-def test_where(where, rows):
-    assert np.nonzero(matches(TABLE, where))[0].tolist() == rows
-
-
-@pytest.mark.parametrize(
-    ("where", "says"),
-    [
-        ({"topc": "Math"}, "no column 'topc'; did you mean 'topic'"),
-        ({"topic": "Mathh"}, "topic='Mathh' matches no rows; did you mean 'Math'"),
-        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' matches no rows; did you mean 'Law'"),
-        ([("topic", "like", "M")], "operator 'like'"),
-        ([("topic", "Math")], "is not a .column, operator, value. triple"),
-        ({"year": "soon"}, "'soon' cannot be compared with column 'year' of type int"),
-    ],
-)
-def test_where_refuses(where, says):
-    with pytest.raises(PoolError, match=says):
-        matches(TABLE, where)
-
-
-@given(st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers(-5, 5), st.booleans()), min_size=1))
-def test_encode_text_groups_equal_texts(values):
-    texts = [None if v is None else str(v) for v in values]
-    codes, labels = encode_text(pa.chunked_array([pa.array(texts, pa.string())]))
-    assert labels == sorted(set(labels))
-    for text, code in zip(texts, codes, strict=True):
-        assert (code == -1) == (text is None or not text.strip())
-        assert code == -1 or labels[code] == text
-
-
-def test_conditions_of_a_mapping():
-    assert conditions({"a": 1, "b": (1, 2)}) == [("a", "==", 1), ("b", "in", (1, 2))]
-
-
 def test_text_is_never_evaluated(tmp_path):
     attack = "__import__('os').system('true')"
     frame = long_frame({("x", "q"): [attack, "{0.__class__}", "=1+1", "\x00"]}, truth=attack)
@@ -205,18 +130,3 @@ def test_lists_and_the_like_are_kept_beside_the_answers(tmp_path):
     pool = load_pool(tmp_path / "pool")
     assert [list(row) for row in pool.questions["prompt"]] == chat
     assert [row if row is None else list(row) for row in pool.to_frame()["tokens"]] == columns["tokens"]
-
-
-def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
-    frame = long_frame({("x", "q"): list("ab")})
-    columns = {name: frame[name] for name in frame}
-    pq.write_table(pa.table(columns | {"answer": [b"a", "é".encode()]}), tmp_path / "bytes.parquet")
-    assert load_pool(tmp_path / "bytes.parquet").to_frame()["answer"].tolist() == ["a", "é"]
-    pq.write_table(pa.table(columns | {"answer": [b"a", b"\xff"]}), tmp_path / "bytes.parquet")
-    with pytest.raises(PoolError, match="column 'answer' contains bytes that are not UTF-8"):
-        load_pool(tmp_path / "bytes.parquet")
-    pq.write_table(pa.table(columns | {"answer": [["a"], ["b"]]}), tmp_path / "lists.parquet")
-    with pytest.raises(
-        PoolError, match=r"column 'answer' has the nested type list.*\. Store its values as text or numbers"
-    ):
-        load_pool(tmp_path / "lists.parquet")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import pty
-import random
 import re
 import signal
 import sqlite3
@@ -19,12 +18,10 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mssim.recorder import Request, RequestFailed, Retry, plan_from_options, record
-from mssim.recorder.openai_sampler import OpenAISampler, _seconds, read_reply
-from tests.chat_server import FAULTS, STATUS_OF, sample_text, serving
+from mssim.recorder.openai_sampler import OpenAISampler
+from tests.chat_server import FAULTS, STATUS_OF, serving
 from tests.recording import stored
 from tests.recording_http import (
     ROOT,
@@ -42,6 +39,8 @@ from tests.recording_http import (
     until,
     write_questions,
 )
+
+pytestmark = pytest.mark.slow
 
 PERSISTENT = Retry(attempts=40, first=0.0)
 PERMANENT = ("forbidden_403", "not_found_404", "teapot_418")
@@ -70,13 +69,6 @@ def plan(server, samples=10, **options):
     return plan_from_options(["a"], **{"base_url": server.base_url, "samples": samples, "concurrency": 16, **options})
 
 
-@pytest.fixture(autouse=True)
-def _no_key_of_ones_own(monkeypatch):
-    for name in os.environ:
-        if re.search("openai|proxy", name, re.IGNORECASE):
-            monkeypatch.delenv(name)
-
-
 # What a client reads --------------------------------------------------------------------------------------------------
 
 
@@ -99,16 +91,6 @@ HARMLESS = [
 HALVES = ["half \ud800 a pair", "\udfff", "\ude00\ud83d"]
 
 
-def test_texts_come_back_byte_for_byte():
-    rng = random.Random(0)
-    drawn = ["".join(map(chr, rng.choices(range(0x110000), k=200))) for _ in range(10)]  # halves of pairs among them
-    texts = [*HARMLESS, *HALVES, *drawn]
-    with serving(texts=texts) as server:
-        several, *alone = ask(server, Request("m", ASKED, n=len(texts)), *[Request("m", ASKED)] * len(texts))
-    assert [choice.text for choice in several.choices] == texts
-    assert [reply.choices[0].text for reply in alone] == texts
-
-
 def test_texts_reach_journal_and_table_unchanged(tmp_path):
     texts = [*HARMLESS, *HALVES]
     out = tmp_path / "pool"
@@ -122,30 +104,6 @@ def test_texts_reach_journal_and_table_unchanged(tmp_path):
     whole = {key: text for key, text in kept.items() if text not in HALVES}
     assert {key: text for key, text in in_parquet(out).items() if key in whole} == whole
     assert len(in_parquet(out)) == len(kept)
-
-
-def test_facts_of_a_reply():
-    request = Request("m", ASKED, n=3, logprobs=True, seed=5)
-    with serving(texts=["one two three four five six", "", "one"]) as server:
-        (reply,) = ask(server, request)
-        (asked,) = server.log("received")
-    assert [choice.confidence for choice in reply.choices] == [-(1 + 2 + 3 + 4 + 1 + 2) / 8 / 6, None, -1 / 8]
-    assert [choice.output_tokens for choice in reply.choices] == [6, None, 1]
-    assert [choice.finish_reason for choice in reply.choices] == ["stop"] * 3
-    assert (reply.input_tokens, reply.output_tokens) == (5, 7)
-    assert (reply.served_model, reply.fingerprint, reply.request_id) == ("m-2026", "fp_test", "req-0")
-    assert (asked["n"], asked["seed"], asked["model"], asked["last"]) == (3, 5, "m", "What is 6 x 7?")
-
-
-@pytest.mark.parametrize(
-    "values", [[-1, None], [-1, "x"], [float("nan")], [float("-inf")], [10**400], [-1e308] * 2, []]
-)
-def test_log_probabilities_that_are_none_make_no_confidence(values):
-    tokens = [{"token": "x", "logprob": value} for value in values]
-    answer = {"choices": [{"message": {"content": "x"}, "logprobs": {"content": tokens}}]}
-    with capturing(answer) as server:
-        (reply,) = ask(server)
-    assert (reply.choices[0].text, reply.choices[0].confidence, reply.choices[0].output_tokens) == ("x", None, None)
 
 
 class Captured(BaseHTTPRequestHandler):
@@ -187,26 +145,6 @@ def capturing(answer=None, status=200, **headers):
 SETTINGS = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 5, "stop": ["END", "\n"], "top_k": 40, "extra": {"a": None}}
 
 
-@pytest.mark.parametrize(
-    ("given", "body"),
-    [
-        ({}, {}),
-        ({"n": 4, "logprobs": True, "seed": 2**31 - 1}, {"n": 4, "logprobs": True, "seed": 2**31 - 1}),
-        ({"settings": SETTINGS}, SETTINGS),
-    ],
-)
-def test_a_request_says_what_was_asked_and_nothing_else(given, body):
-    messages = [{"role": "system", "content": "é \U0001f600 \0"}, *ASKED]
-    with capturing() as server:
-        (reply,) = ask(server, Request("org/m", messages, **given), key="sk-1")
-    ((path, headers, asked),) = server.requests
-    assert reply.choices[0].text == "x"
-    assert path == "/v1/chat/completions"
-    assert headers["authorization"] == "Bearer sk-1"
-    assert headers["content-type"] == "application/json"
-    assert asked == {"model": "org/m", "messages": messages, **body}
-
-
 def test_settings_of_a_command_reach_the_body(tmp_path):
     options = [f"--set={name}={json.dumps(value)}" for name, value in SETTINGS.items()]
     (tmp_path / "system.txt").write_text("Be brief.\n")
@@ -226,125 +164,6 @@ def test_samples_of_a_recording_have_their_seeds(tmp_path):
         seeds = {(entry["last"], entry["seed"]) for entry in received(server)}
     model = asked.models[0]
     assert seeds == {(f"Ask {q}", model.sample_seed(f"q{q}", i)) for q in range(4) for i in range(20)}
-
-
-# What fails -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("fewer", "null_content")])
-def test_a_fault_is_a_reason_and_may_be_transient(fault):
-    with serving(first=[fault], retry_after=7, late=3600) as server:
-        (failure,) = ask(server, timeout=0.5 if fault == "late" else 30.0)
-        (fine,) = ask(server)
-        assert [entry["kind"] for entry in server.log("sent")] == ([] if fault == "late" else [fault]) + ["ok"]
-    assert fine.choices[0].text == sample_text(1, 0, "What is 6 x 7?")
-    if fault in ("empty_choices", "no_choices", "null_choices"):
-        assert failure.choices == ()  # which the recorder takes for a failure
-        return
-    assert failure.transient == (fault not in PERMANENT)
-    assert not failure.everywhere
-    if fault == "rate_limit_after":
-        assert failure.retry_after == 7
-    elif fault == "rate_limit_date":
-        assert 7 - 1 - WAIT <= failure.retry_after <= 7  # a date has whole seconds
-    else:
-        assert failure.retry_after is None
-    says = {
-        "late": r"no answer within 0\.5 s",
-        "reset": "connection failed: .+",
-        "half_body": "connection failed: RemoteProtocolError .+",
-        "invalid_json": r"unreadable response: Expecting .+",
-        "html": r"unreadable response: Expecting value.+",
-        "wrong_types": "unreadable response: not a chat completion: no list of choices",
-    }
-    says |= {name: f"HTTP {STATUS_OF[name]}: told to fail: {name}" for name in STATUS_OF}
-    assert re.fullmatch(says[fault], failure.reason)
-
-
-def test_a_choice_without_content_is_an_empty_text_and_fewer_choices_are_a_reply():
-    with serving(first=["null_content", "fewer"]) as server:
-        empty, fewer = ask(server, *[Request("m", ASKED, n=4)] * 2)
-    assert [choice.text for choice in empty.choices] == [""] * 4
-    assert [choice.text for choice in fewer.choices] == [sample_text(1, j, "What is 6 x 7?") for j in range(2)]
-
-
-def test_a_server_that_is_not_there_may_come_back():
-    with serving(log=None) as server:
-        server.close()
-        (failure,) = ask(server)
-    assert failure.transient
-    assert failure.reason.startswith("connection failed: ConnectError")
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "says"),
-    [
-        (401, {"error": {"message": "no"}}, (False, True, "HTTP 401: no")),
-        (402, {"detail": "pay"}, (False, True, 'HTTP 402: {"detail": "pay"}')),
-        (429, {"error": {"message": "no credit", "code": "insufficient_quota"}}, (False, True, "HTTP 429: no credit")),
-        (422, b"plain \x1b[31m\r\ntext", (False, False, "HTTP 422: plain [31m text")),
-        (529, b"", (True, False, "HTTP 529:")),
-        (500, b"x" * 1000, (True, False, "HTTP 500: " + "x" * 290 + "...")),
-        (503, [1], (True, False, "HTTP 503: [1]")),
-        (200, {"error": {"code": 502}}, (True, False, "unreadable response: no choice but an error: {'code': 502}")),
-    ],
-)
-def test_what_a_server_says_is_one_line(status, error, says):
-    with capturing(error, status) as server:
-        (failure,) = ask(server)
-    assert (failure.transient, failure.everywhere) == says[:2]
-    assert failure.reason.startswith(says[2])
-    assert failure.reason.isprintable()
-    assert len(failure.reason) <= 303
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        *[(None, None), ("", None), ("2.5", 2.5), ("-1", 0), ("nan", None), ("inf", None), ("soon", None)],
-        *[("Mon, 01 Jan 2001 00:00:00 GMT", 0), ("Mon, 01 Jan 0001 00:00:00 -0000", 0)],
-        ("Mon, 99 Jan 2001 0:0:0", None),
-    ],
-)
-def test_retry_after(header, seconds):
-    assert _seconds(header) == seconds
-
-
-@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d\d Jan \d{4} \d\d:\d\d:\d\d [+-]\d{4}", fullmatch=True))
-def test_retry_after_is_seconds_from_0_or_unknown(header):
-    seconds = _seconds(header)
-    assert seconds is None or 0 <= seconds < float("inf")
-
-
-KEYS = st.sampled_from(["message", "content", "logprobs", "logprob", "finish_reason", "usage"])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
-    max_leaves=20,
-)
-COUNTS = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), JSON)
-TOKENS = st.lists(JSON | st.fixed_dictionaries({"logprob": st.floats() | JSON}), max_size=3)
-CHOICE = st.fixed_dictionaries(
-    {"message": st.fixed_dictionaries({"content": st.text() | JSON}) | JSON},
-    optional={"logprobs": st.fixed_dictionaries({"content": TOKENS}) | JSON, "finish_reason": JSON},
-)
-COMPLETION = st.fixed_dictionaries(
-    {"choices": st.lists(CHOICE, max_size=3) | JSON},
-    optional={"usage": COUNTS | JSON, "model": JSON, "system_fingerprint": JSON, "id": JSON},
-)
-
-
-@given(COMPLETION | JSON)
-def test_any_json_is_a_reply_or_a_clear_refusal(body):
-    try:
-        reply = read_reply(body, Request("m", ASKED, n=2))
-    except ValueError:
-        return
-    assert len(reply.choices) <= 2
-    for choice in reply.choices:
-        assert choice.confidence is None or abs(choice.confidence) < float("inf")
-    for count in (reply.input_tokens, reply.output_tokens):
-        assert count is None or 0 <= count < 2**53
 
 
 def some_of_all(faults, share):

@@ -150,6 +150,7 @@ def in_read_only(folder, command):
         folder.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's way of taking root's rights away")
 def test_a_read_only_folder_is_refused_in_one_line_and_its_status_is_read(tmp_path):
     table, pool = tmp_path / "questions.csv", tmp_path / "pool"

@@ -30,6 +30,8 @@ from tests.recording_http import (
     write_questions,
 )
 
+pytestmark = pytest.mark.slow
+
 CONCURRENCY = 8
 
 

@@ -3,13 +3,14 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from mssim import MssimError
-from mssim.results.intervals import mean_interval, sign_flip_p_value, standard_error
+from mssim.results.intervals import cluster_labels, mean_interval, sign_flip_p_value, standard_error
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -75,6 +76,27 @@ def test_smooth_values_keep_their_narrow_interval_however_few_they_are(q, a, b):
     low, high = mean_interval(values)
     t_low, t_high = mean_interval(values, bounded=False)
     assert ((high - low) / (t_high - t_low)).mean() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("rare", [lambda x: x, lambda x: 1 - x], ids=["right", "wrong"])
+@pytest.mark.parametrize(("expected", "is_t"), [(3.5, False), (9.5, False), (10, True), (10.5, True)])
+def test_the_interval_is_students_from_ten_expected_outcomes_of_either_kind(rare, expected, is_t):
+    """Shares of 256 questions that add up to `expected`, without rounding; none is 0 or 1."""
+    values = rare(np.tile([0.5, 1.5], 128) * expected / 256)
+    t = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    mean = values.mean()
+    independent = mean * (1 - mean) / stats.sem(values) ** 2
+    other = wilson(mean, independent, stats.t.ppf(0.975, 255))
+    assert abs(t.low - other[0]) > 1e-5
+    assert mean_interval(values) == pytest.approx(tuple(t) if is_t else other, abs=1e-9)
+
+
+def test_limits_beyond_0_and_1_are_cut():
+    values = np.array([0.0] * 15 + [0.9] * 3 + [0.999] * 8)  # not binary, and more than ten of either kind
+    low, high = mean_interval(values, confidence_level=1 - 1e-9, bounded=False)
+    assert low < 0
+    assert high > 1
+    assert mean_interval(values, confidence_level=1 - 1e-9) == (0, 1)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
@@ -166,3 +188,35 @@ def test_p_values_are_uniform_when_nothing_differs():
     rng = np.random.default_rng(4)
     found = [sign_flip_p_value(rng.normal(size=40), n_resamples=199, seed=i) for i in range(300)]
     assert stats.kstest(found, "uniform").pvalue > 1e-6
+
+
+def test_shares_that_are_all_alike_have_no_width():
+    for share, n in ((0.3, 5), (0.3, 400), (0.5, 2)):
+        assert mean_interval([share] * n) == pytest.approx((share, share))
+
+
+def test_without_two_clusters_there_is_no_standard_error_and_the_interval_is_that_of_one_question():
+    values = np.array([[0.0, 0.5, 1.0], [1.0, 1.0, 1.0]])
+    error = standard_error(values, ["one"] * 3)
+    assert error.shape == (2,)
+    assert np.isnan(error).all()
+    low, high = mean_interval(values, clusters=["one"] * 3)
+    for i, share in enumerate((0.5, 1.0)):
+        assert (low[i], high[i]) == pytest.approx(wilson(share, 1, stats.t.ppf(0.975, 1)))
+
+
+def test_ten_thousand_sign_patterns_are_drawn_unless_told_otherwise():
+    assert sign_flip_p_value(np.ones(60)) == pytest.approx(2 / 10_000)
+
+
+def test_clusters_are_a_column_of_the_questions():
+    questions = pd.DataFrame({"question_id": ["q1", "q2"], "topic": [1, 2]})
+    assert cluster_labels(questions) is None
+    assert cluster_labels(questions, "topic").tolist() == ["1", "2"]
+    with_clusters = questions.assign(cluster=["a", "b"])
+    assert cluster_labels(with_clusters).tolist() == ["a", "b"]
+    assert cluster_labels(with_clusters, "question_id") is None
+    with pytest.raises(MssimError, match="clusters: no column 'topics'; did you mean 'topic'"):
+        cluster_labels(questions, "topics")
+    with pytest.raises(MssimError, match="clusters: question 'q2' has no value in column 'topic'"):
+        cluster_labels(questions.assign(topic=["a", None]), "topic")

@@ -11,7 +11,7 @@ import pytest
 
 from mssim import SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
 from mssim.rules import registry, stops
-from tests.rules import test_recorded_numbers, test_strategies
+from tests.rules import test_parsing, test_recorded_numbers
 from tests.rules.test_catalogue import deep_pool
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "how-to" / "add-a-rule.md").read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ def added(tmp_path, monkeypatch):
     line = block("line").strip()
     assert line == "from mssim.rules.stops.ahead import AheadStop"
     monkeypatch.setattr(registry.STOPS, "_rules", dict(registry.STOPS))
-    monkeypatch.setattr(sys, "modules", {**sys.modules})
-    return importlib.import_module("mssim.rules.stops.ahead").AheadStop
+    yield importlib.import_module("mssim.rules.stops.ahead").AheadStop
+    del sys.modules["mssim.rules.stops.ahead"], stops.ahead
 
 
 def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
@@ -45,13 +45,14 @@ def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
         parse_strategy("sc:x,stop=ahed")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("added")
 def test_the_tests_of_all_rules_find_it():
     """Those that read the registry hold the rule to its plain statement and to the catalogue."""
     assert "ahead" in registry.STOPS
     test_recorded_numbers.test_every_registered_stop_keeps_to_its_plain_statement()
     row = next(row for row in catalogue() if "ahead" in row.rule)
-    test_strategies.test_the_catalogue_says_what_is_so(row)
+    test_parsing.test_the_catalogue_says_what_is_so(row)
 
 
 def test_a_looser_rule_uses_more(added):

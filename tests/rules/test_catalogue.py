@@ -43,7 +43,7 @@ from mssim.rules.registry import STOPS as STOPS_BY_NAME
 from mssim.rules.registry import STRATEGIES
 from mssim.rules.registry import VOTES as VOTES_BY_NAME
 from tests import naive
-from tests.conftest import Backwards, make_pool, replay
+from tests.conftest import Backwards, examples, replay
 
 XYZ = ["x", "y", "z"]
 
@@ -146,8 +146,16 @@ def example(text):
 COVERED = {kind_of(rule) for rule in RULES.values()}
 RULES |= {row.rule: rule for row in catalogue() if kind_of(rule := example(row.rule)) not in COVERED}
 TIES = ["first", "random", "wrong"]
-every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-few = settings(max_examples=8)
+
+
+def as_parameter(name):
+    """A rule for parametrize; functions of one's own are slow, since Numba compiles them again in every process."""
+    marks = [pytest.mark.slow] if re.search(r"\bown\b(?! in Python)", name) else []
+    return pytest.param(RULES[name], id=name, marks=marks)
+
+
+every_rule = pytest.mark.parametrize("rule", [as_parameter(name) for name in RULES])
+few = settings(max_examples=examples(8))
 
 
 def with_ties(rule, ties):
@@ -213,6 +221,7 @@ def test_every_decision_equals_the_naive_one(rule, pool, ties, seed, replacement
         assert np.allclose(used[i], np.array(spent, dtype=float), atol=1e-6, rtol=0), budget
 
 
+@pytest.mark.slow
 @every_rule
 @pytest.mark.parametrize("replacement", [False, True])
 def test_deep_pools_equal_the_naive_rule(rule, replacement):
@@ -244,35 +253,6 @@ def test_pools_with_unequal_numbers_of_samples_equal_the_naive_rule(rule):
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
 
 
-@pytest.mark.parametrize("replacement", [False, True])
-@pytest.mark.parametrize("cap", [None, 5])
-def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, replacement):
-    """Many questions wait at the same certainty, some without any answer, and some are full."""
-    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap)
-    frame = pool.to_frame()
-    frame.loc[frame["question_id"] == "q3", "answer"] = None
-    pool = Pool.from_frame(frame.drop(columns=["correct"]))
-    hits, used = counts(pool, rule, [1, 2, 3, 4], n_replays=4, replacement=replacement)
-    for i, budget in enumerate([1, 2, 3, 4]):
-        assert (list(hits[i]), list(used[i])) == naive.evaluate(
-            pool, rule, budget, n_replays=4, replacement=replacement
-        )
-
-
-def test_a_shared_budget_goes_where_it_is_needed():
-    """Half of the questions are certain after a few equal answers: the rest goes to the others, and is worth more."""
-    rng = random.Random(4)
-    easy = {("x", f"easy{q}"): ["a"] * 40 for q in range(6)}
-    hard = {("x", f"hard{q}"): rng.choices("ab", [3, 2], k=40) for q in range(6)}
-    pool = make_pool(easy | hard)
-    result = replay(pool, {"even": SelfConsistency("x"), "shared": AdaptiveAllocation("x")}, [12], n_replays=500)
-    used = result.samples_used[1, 0]
-    assert used.mean() == pytest.approx(12)
-    assert used[:6].max() < 7
-    assert used[6:].mean() > 17
-    assert result.compare("shared", "even", budget=12).difference > 0.02
-
-
 def deep_pool(n_questions=3, n_samples=60):
     rng = random.Random(11)
     rows = [
@@ -293,6 +273,7 @@ def deep_pool(n_questions=3, n_samples=60):
     return Pool.from_frame(pd.DataFrame(rows))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -303,6 +284,7 @@ def test_relabelling_answers_changes_nothing_but_ties(rule, pool):
     assert same(counts(pool, rule, budgets), counts(Pool.from_frame(renamed), rule, budgets))
 
 
+@pytest.mark.slow
 @every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
@@ -316,6 +298,7 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
         assert abs(a - b) < 6 * spread * np.sqrt(2 / (8 * 1500))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -334,29 +317,6 @@ def test_a_model_that_is_never_asked_changes_nothing(rule, pool):
         two = replace(rule, **split)
         three = replace(two, models=XYZ, sizes=(2, 2, 2))
         assert same(counts(pool, two, [4, 6]), counts(pool, three, [4, 6]))
-
-
-@pytest.mark.parametrize("vote", VOTES.values(), ids=VOTES)
-@few
-@given(pools(), st.sampled_from(TIES))
-def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(vote, pool, ties):
-    n = pool.codes.shape[2]
-    vote = replace(vote, ties=ties)
-    budgets = [3 * k for k in range(1, n + 1)]
-    always = ModelSwitch(XYZ, agreement=0, vote=vote, on_agreement="pool")
-    assert same(counts(pool, always, budgets), counts(pool, SelfConsistency("x", one_model(vote)), range(1, n + 1)))
-    never = ModelSwitch(XYZ, agreement=1.01, vote=vote)
-    assert same(counts(pool, never, budgets), counts(pool, Mixture(XYZ, vote), budgets))
-
-
-@given(pools(), st.integers(1, 3), st.integers(1, 3), st.sampled_from(TIES))
-def test_switching_to_the_same_model_is_esc(pool, window, n_windows, ties):
-    """The control of ModelSwitch: unanimous windows of one model, else the plurality of all."""
-    n_windows = min(n_windows, pool.codes.shape[2] // window)
-    vote = Vote.plurality(ties=ties)
-    switch = ModelSwitch(["x"] * n_windows, vote=vote, sizes=(window,) * n_windows)
-    budgets = [window * k for k in range(1, n_windows + 1)]
-    assert same(counts(pool, switch, budgets), counts(pool, SelfConsistency("x", vote, WindowStop(window)), budgets))
 
 
 @every_rule
@@ -392,6 +352,7 @@ def test_samples_used_grow_with_the_threshold(rules, pool):
     assert (np.diff(used, axis=0) >= 0).all()
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools())
@@ -405,6 +366,7 @@ def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
         assert (result.accuracy[0] <= result.accuracy[1]).all()  # on the same draws, so without any error
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools(), st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
@@ -420,6 +382,7 @@ def test_scaling_all_weights_changes_nothing(rule, pool, factor):
     assert same(counts(pool, one, budgets), counts(pool, other, budgets))
 
 
+@pytest.mark.slow
 @every_rule
 @few
 @given(pools(), st.integers(0, 9))
@@ -460,19 +423,6 @@ def test_what_is_exact_equals_replays(rule):
     assert (np.abs(auto.agreed - drawn.agreed) < 5.8 * np.sqrt(2) * 0.5 / np.sqrt(n)).all()
     used = budgets[:, None] if not isinstance(rule, AdaptiveAllocation) else 12
     assert (np.abs(auto.samples_used - drawn.samples_used) < 5.8 * np.sqrt(2) * used / 2 / np.sqrt(n) + 1e-9).all()
-
-
-@pytest.mark.parametrize("method", ["auto", "monte_carlo"])
-def test_the_last_model_of_a_cascade_answers_without_having_agreed(method):
-    pool = make_pool({("x", "q"): ["a", "b"] * 4, ("y", "q"): ["a"] * 8})
-    result = evaluate(pool, Cascade(["x", "y"]), [16], method=method, n_replays=9)
-    assert (result.accuracy.item(), result.samples_used.item(), result.agreed.item()) == (1, 16, 0)
-
-
-def test_of_equally_good_models_the_oracle_takes_the_cheaper():
-    pool = make_pool({(m, "q"): ["a", "a"] for m in XYZ})
-    routed = evaluate(pool, "oracle:x+y+z", 2, prices={"x": 3, "y": 1, "z": 2})
-    assert (routed.accuracy.item(), routed.cost.item()) == (1, 2)
 
 
 def test_every_registered_rule_is_in_the_list():

@@ -12,11 +12,11 @@ from mssim import ModelSwitch, OwnStop, PoolError, SelfConsistency, Stop, Strate
 from mssim.rules import registry
 from mssim.rules.text import parse_stop
 from tests import naive
-from tests.conftest import make_pool, replay
+from tests.conftest import examples, make_pool, replay
 from tests.engine.test_monte_carlo import pools as pools_of_answers
 from tests.rules.test_catalogue import counts, deep_pool, pools, same
 
-few = settings(max_examples=15)
+few = settings(max_examples=examples(15))
 
 
 @numba.njit
@@ -79,6 +79,7 @@ def naive_ends(pool, rule, budget, n_replays, seed, replacement):
     return used
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 @few
@@ -89,6 +90,7 @@ def test_a_stop_that_sees_numbers_equals_its_plain_statement(stop, pool, seed, r
     assert np.allclose(used[0], naive_ends(pool, Spent(), n, 5, seed, replacement))
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 @pytest.mark.parametrize("vote", VOTES.values(), ids=VOTES)
 @few

@@ -28,7 +28,7 @@ from mssim import (
 from mssim.results.intervals import standard_error
 from mssim.theory import ceiling
 from tests import naive
-from tests.conftest import make_pool
+from tests.conftest import examples, make_pool
 from tests.engine.test_evaluate import random_pool
 from tests.engine.test_monte_carlo import XYZ, pools
 from tests.theory import test_limits
@@ -58,7 +58,8 @@ def failed_by_hand(pool, models):
     return sum(not any(a in right[q] for m in models for a in samples[m][q]) for q in pool.question_ids)
 
 
-@settings(max_examples=30)
+@pytest.mark.slow
+@settings(max_examples=examples(30))
 @given(pools(n_models=3), st.integers(0, 5), st.booleans())
 def test_no_rule_exceeds_it_on_any_question(pool, seed, replacement):
     frame = pool.to_frame()
@@ -70,6 +71,7 @@ def test_no_rule_exceeds_it_on_any_question(pool, seed, replacement):
     assert whole.accuracy.mean(axis=2).max() <= ceiling(scored).ceiling + 1e-12
 
 
+@pytest.mark.slow
 @given(pools(n_models=3))
 def test_coverage_of_the_whole_pool_reaches_it(pool):
     for models in (["x"], ["z", "x"], XYZ):
@@ -109,6 +111,7 @@ def pool_with(n_failed, n, per_cluster=1):
     return Pool.from_frame(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 7, 30])
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_the_interval_is_exact(n, level):

@@ -12,7 +12,7 @@ from scipy import stats
 from mssim import MssimError, Pool, PoolError
 from mssim.theory import consistency
 from tests import naive
-from tests.conftest import make_pool
+from tests.conftest import examples, make_pool
 from tests.engine.test_evaluate import random_pool
 from tests.engine.test_monte_carlo import pools
 from tests.theory import test_limits
@@ -40,6 +40,7 @@ def quick(pool, models=None, **options):
     return consistency(pool, models, **{"n_resamples": 20, "n_splits": 2, **options})
 
 
+@pytest.mark.slow
 @given(pools(n_models=2))
 def test_both_numbers_of_every_question(pool):
     samples, right = naive.recorded(pool)
@@ -57,7 +58,7 @@ def table(found, model="x"):
     return {(row.version, row.statistic): row for row in frame.itertuples()}
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.integers(0, 1000))
 def test_correlations_of_the_same_samples_are_those_of_scipy(seed):
     pool = random_pool(9, 6, seed=seed)
@@ -122,6 +123,7 @@ def test_halves_and_their_bootstrap_by_hand(n_samples):
             assert row.n_samples == (n_samples if i == 0 else n_samples // 2)
 
 
+@pytest.mark.slow
 def test_the_interval_agrees_with_scipy_bootstrap():
     """Another generator and 4000 resamples each: ends scatter by some 3 % of the width, six times that is allowed."""
     pool = random_pool(60, 20, seed=2)

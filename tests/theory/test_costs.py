@@ -66,6 +66,7 @@ def test_two_models_save_half_of_the_first_ones_agreement_at_most_half(pool, rep
     assert (frame["saving"] <= 0.5 + 1e-12).all()
 
 
+@pytest.mark.slow
 @given(pools(n_models=3), st.sampled_from([0.5, 0.8, 1.0]))
 def test_questions_that_are_hard_for_all_cost_more_than_independence_says(pool, agreement):
     """Three models with the same answers agree on the same questions: E[(1-c)^2] >= E[1-c]^2."""

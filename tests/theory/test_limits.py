@@ -25,7 +25,7 @@ from mssim.results.intervals import mean_interval
 from mssim.theory import finite_budget, limits
 from mssim.theory.limits import _certainty
 from tests import naive
-from tests.conftest import make_pool, replay
+from tests.conftest import examples, make_pool, replay
 from tests.engine.test_evaluate import random_pool
 from tests.engine.test_monte_carlo import XYZ, pools
 
@@ -150,8 +150,9 @@ def lead(pool, models, weights):
     return float(first - second), len(scores), max(scores, key=scores.get, default=None) in right["q"]
 
 
+@pytest.mark.slow
 @given(laws(2), st.sampled_from([(1, 1), (2, 1), (1, 3)]))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_draws_with_replacement_approach_the_limit_as_fast_as_hoeffding_says(pool, weights):
     """P[another answer wins] <= rivals x exp(-K lead^2 / (2 sum w^2)), K draws of each model, for every K."""
     margin, n_answers, is_right = lead(pool, XYZ[:2], weights)
@@ -200,8 +201,9 @@ def test_three_answers_tied_between_models_need_not_win_equally_often():
 # The theorems ---------------------------------------------
 
 
+@pytest.mark.slow
 @given(laws(3), WEIGHTS)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_mix_does_not_lose_alone_where_one_answer_is_right(pool, weights):
     for given_weights in (weights, "entropy"):
         found = limits(pool, weights=given_weights)
@@ -223,8 +225,9 @@ def test_with_two_right_answers_it_can_lose_alone():
     assert found.to_frame()["verdict"].tolist() == ["loses alone"]
 
 
+@pytest.mark.slow
 @given(laws(3, answers="ab"), WEIGHTS)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_with_two_answers_the_mix_never_wins_alone(pool, weights):
     for given_weights in (weights, "entropy"):
         assert limits(pool, weights=given_weights).to_frame()["verdict"].item() != "wins alone"
@@ -272,6 +275,13 @@ def test_entropy_weights_change_the_winner():
     pool = make_pool({("x", "q"): list("aaaaab") + [None] * 4, ("y", "q"): list("bbbbbccccc")})
     assert limits(pool).pooled.item() == 0  # b: .1 + .5 against a: .5
     assert limits(pool, weights="entropy").pooled.item() == 1  # y knows nothing and has no weight
+
+
+def test_a_model_that_knows_next_to_nothing_outweighs_one_that_knows_nothing():
+    """x says a in 60 of 119 samples, a certainty of 5e-5; y is divided evenly, and its weight is 0."""
+    pool = make_pool({("x", "q"): ["a"] * 60 + ["b"] * 59, ("y", "q"): ["b", "c"]})
+    assert limits(pool, weights="entropy").pooled.tolist() == [1]
+    assert limits(pool).pooled.tolist() == [0]
 
 
 def test_where_no_model_knows_anything_votes_count_the_same():
@@ -360,6 +370,7 @@ def test_finite_budgets_are_evaluations_beside_their_limit():
         finite_budget(pool, ["x", "y"], 8, replacement=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replacement", [True, False])
 def test_finite_budgets_agree_with_replays_on_every_pool(any_pool, replacement):
     """Six Monte Carlo errors, 90 comparisons of nearly normal means: one seed in a million fails."""

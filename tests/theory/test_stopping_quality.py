@@ -15,7 +15,7 @@ from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError
 from mssim.results.intervals import standard_error
 from mssim.theory import calibration, stop_quality
 from tests import naive
-from tests.conftest import make_pool, replay
+from tests.conftest import examples, make_pool, replay
 from tests.engine.test_evaluate import random_pool
 from tests.engine.test_monte_carlo import XYZ, pools
 from tests.theory import test_limits
@@ -43,6 +43,7 @@ def ends_by_hand(pool, strategy, budget, replacement):
     return found
 
 
+@pytest.mark.slow
 @given(
     pools(n_models=2, most_samples=4),
     st.builds(
@@ -74,6 +75,7 @@ def test_every_end_by_every_draw(pool, strategy, replacement):
 RULES = ["ms:x+y+z", "ms:z+x,agreement=0.5", "ms:x+y,vote=plurality,test_last=false", "ms:y", "ms:x+y+z,prior=2/1/1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", RULES)
 @pytest.mark.parametrize("replacement", [True, False])
 def test_ends_add_up_to_the_strategy_on_every_pool(any_pool, text, replacement):
@@ -123,6 +125,7 @@ def test_the_final_vote_is_replayed_within_its_error():
         assert replayed.loc[vote, "mc_error"].to_numpy() == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_a_ratio():
     """By the textbook: SE of a ratio of two means, t with Q - 1 degrees of freedom."""
     pool = random_pool(40, 12, seed=1)
@@ -168,6 +171,7 @@ def tops_by_hand(pool, model, k, replacement):
     return found
 
 
+@pytest.mark.slow
 @given(pools(n_models=1, most_samples=5), st.booleans())
 def test_calibration_by_every_draw(pool, replacement):
     budgets = [1, 2, min(pool.codes.shape[2], 5)]
@@ -187,7 +191,7 @@ def test_calibration_by_every_draw(pool, replacement):
                 assert np.isnan([row.accuracy, row.low, row.high]).all()
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(pools(n_models=1), st.booleans())
 def test_the_top_of_calibration_is_the_stop_of_unanimity(pool, replacement):
     k = pool.codes.shape[2]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mssim import tune
 from mssim.results.intervals import mean_interval, sign_flip_p_value
-from mssim.tuning.choice import Scores, choose_in_runs, fold_of, training_sets, undominated
+from mssim.tuning.choice import Scores, choose, choose_in_runs, fold_of, training_sets, undominated
 from tests.engine.test_evaluate import random_pool
 
 STRATEGIES = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x", "mix:y+z,vote=entropy"]
@@ -99,6 +99,7 @@ def test_a_choice_does_not_depend_on_what_is_held_out(case, rng):
     assert (after.chosen[:, :, fold] == before.chosen[:, :, fold]).all()
 
 
+@pytest.mark.slow
 @given(outcomes())
 def test_the_frontier_is_what_nothing_dominates(case):
     accuracy, spend, _, _ = case
@@ -117,6 +118,15 @@ def test_what_differs_by_rounding_is_a_tie():
     spend = [[1.0 + 1e-12], [1.0], [2.0]]
     found = chosen_of(np.repeat(accuracy, 2, axis=1), np.repeat(spend, 2, axis=1), [0, 1], [1.0, 3.0])
     assert found.chosen.tolist() == [[[0, 0, 0], [0, 0, 0]]]
+
+
+def test_what_differs_by_more_than_rounding_is_no_tie():
+    two, within, beyond = np.array([0.5, 0.5 + 1e-7]), np.array([1.0, 2.0]), np.array([1.0, 1.0 + 1e-7])
+    assert choose(two, within, np.array([3.0])).tolist() == [1]  # more accurate, though it costs more
+    assert choose(two[::-1], beyond[::-1], np.array([1.0])).tolist() == [1]  # the other one exceeds the limit
+    assert choose(np.array([0.5, 0.5]), beyond[::-1], np.array([3.0])).tolist() == [1]  # the cheaper one
+    assert undominated(two, within).tolist() == [0, 1]
+    assert undominated(np.array([0.5, 0.5]), beyond).tolist() == [0]
 
 
 # Folds -----------------------------------------------------

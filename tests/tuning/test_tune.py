@@ -1,7 +1,6 @@
 """Tuning: the choice that the rules demand, scored on questions that took no part in it."""
 
 import random
-import re
 import warnings
 
 import numpy as np
@@ -155,6 +154,7 @@ def coin_pool(rng, n_models, n_questions):
     return make_pool({(f"m{m}", f"q{q}"): [rng.choice("ab")] for m in range(n_models) for q in range(n_questions)})
 
 
+@pytest.mark.slow
 def test_choosing_among_equals_flatters_in_sample_and_not_held_out():
     """Eighty pools of fair coins; each bound is missed by one seed in a million (five standard errors)."""
     rng = random.Random(5)
@@ -169,6 +169,7 @@ def test_choosing_among_equals_flatters_in_sample_and_not_held_out():
     assert abs(frame["in_sample"].mean() - (1 - at_most).sum() / 30) < 5 * spread
 
 
+@pytest.mark.slow
 def test_choosing_on_one_run_flatters_by_the_luck_of_the_draw():
     """Six equal models that toss a coin per draw: in_sample is the best of six binomials (five errors)."""
     pool = make_pool({(f"m{m}", f"q{q}"): ["a", "b"] for m in range(6) for q in range(20)})
@@ -215,70 +216,6 @@ def test_monte_carlo_error_of_the_optimism():
 
 
 # Candidates, spend and limits ---------------------------------
-
-
-def test_the_default_tries_every_model_and_pair_up_to_what_was_recorded():
-    pool = random_pool(10, 4)
-    tuning = tune(pool, n_replays=20)
-    tried = tuning.candidates()
-    assert tried.columns.tolist() == ["strategy", "budget", "spend", "in_sample"]
-    assert list(dict.fromkeys(tried["strategy"])) == [str(s) for s in grid(pool.models)]
-    assert tried.groupby("strategy")["budget"].agg(list)["sc:x"] == [1, 2, 3, 4]
-    assert tried.groupby("strategy")["budget"].agg(list)["ms:x+y"] == [1, 2, 3, 4, 5, 6, 8]
-    assert tuning.limits.tolist() == [1, 2, 3, 4, 5, 6, 8]
-
-
-def test_default_budgets_end_with_the_most_that_one_and_two_models_can_spend():
-    pool = random_pool(10, 7)
-    assert np.unique(tune(pool, ["sc:x", "mix:x+y"]).budgets).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14]
-    assert tune(pool, "sc:x", replacement=True).budgets.max() == 128
-
-
-def uneven_pool():
-    """As `ragged_pool`, and a question with but three samples of y."""
-    frame = ragged_pool().to_frame()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)
-        few = (frame["question_id"] == "q3") & (frame["model"] == "y") & (frame["sample_index"] > 2)
-        return random_pool().from_frame(frame[~few])
-
-
-@pytest.mark.parametrize("replacement", [False, True])
-@pytest.mark.parametrize(
-    "strategy",
-    ["sc:y", "mix:x+z", "mix:z+x,sizes=3/9", "ms:x+y+x", "cascade:y+x+y", "random:x+z", "alloc:y", "alloc:x,cap=3"],
-)
-def test_candidates_are_what_can_be_evaluated(strategy, replacement):
-    pool, budgets = uneven_pool(), range(1, 31)
-    can = []
-    for budget in budgets:
-        try:
-            evaluate(pool, strategy, budget, method="monte_carlo", n_replays=1, replacement=replacement)
-            can.append(budget)
-        except BudgetError:
-            pass
-    found = tune(pool, strategy, budgets, method="monte_carlo", n_replays=1, replacement=replacement, limits=30)
-    assert found.budgets.tolist() == can
-    assert 1 in can
-
-
-@pytest.mark.parametrize("strategy", ["sc:y", "alloc:y", "mix:x+y"])
-def test_a_question_without_samples_of_a_model_has_no_candidate_of_it(strategy):
-    frame = random_pool().to_frame()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)
-        pool = random_pool().from_frame(frame[(frame["model"] != "y") | (frame["question_id"] != "q3")])
-    with pytest.raises(
-        BudgetError,
-        match=f"budgets: {re.escape(strategy)} needs more samples than were recorded at each of the budgets",
-    ):
-        tune(pool, strategy, [2, 4], replacement=True)
-
-
-@pytest.mark.parametrize("strategy", ["cov:x+y", "oracle:x+y"])
-def test_ceilings_are_no_candidates(strategy):
-    with pytest.raises(StrategyError, match=re.escape(f"strategies: {strategy} is an upper bound that cannot be run")):
-        tune(random_pool(), ["sc:x", strategy], [2, 4])
 
 
 @pytest.mark.parametrize("spend", ["budget", "samples_used", "cost"])
@@ -351,133 +288,6 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
     assert frame["gain"].isna().tolist() == [True, False]
 
 
-# Tables ------------------------------------------------------
-
-
-def test_choices_say_what_each_fold_chose():
-    tuning = tune(random_pool(20, 8), STRATEGIES, [1, 4, 8], n_folds=4, n_runs=6, n_replays=50)
-    frame = tuning.choices()
-    assert frame.groupby(["limit", "fold"])["share"].sum().tolist() == pytest.approx([1] * 12)
-    assert frame.drop_duplicates(["limit", "fold"])["n_questions"].tolist() == [5] * 12
-    assert (frame.groupby(["limit", "fold"]).size() > 1).any()
-    assert frame.groupby(["limit", "fold"])["share"].apply(lambda share: share.is_monotonic_decreasing).all()
-    candidates = list(zip(tuning.strategies, tuning.budgets, strict=True))
-    for row in frame.itertuples():
-        c, i, out = (
-            candidates.index((row.strategy, row.budget)),
-            [1, 4, 8].index(row.limit),
-            tuning.folds == row.fold - 1,
-        )
-        runs = np.nonzero(tuning.chosen[:, i, row.fold - 1] == c)[0]
-        assert row.share == pytest.approx(len(runs) / 6)
-        assert row.training == pytest.approx(tuning.training[runs, i, row.fold - 1].mean())
-        assert (row.held_out, row.spend) == (tuning.accuracy[c, out].mean(), tuning.spend[c, out].mean())
-    usual = tuning.to_frame()[["limit", "strategy", "budget", "same_choice"]].merge(frame)
-    assert usual.groupby("limit")["share"].sum().to_numpy() / 4 == pytest.approx(
-        usual.groupby("limit")["same_choice"].first()
-    )
-
-
-def test_the_choice_of_most_runs_is_named():
-    tuning = tune(random_pool(20, 8), ["sc:x", "sc:y", "sc:z"], [1, 3], limits=3, n_runs=7, seed=2)
-    names = [(tuning.strategies[c], tuning.budgets[c]) for c in tuning.chosen[:, 0, -1]]
-    row = tuning.to_frame().iloc[0]
-    assert len(set(names)) > 1
-    assert names[0] != (row["strategy"], row["budget"])
-    assert names.count((row["strategy"], row["budget"])) == max(names.count(name) for name in names)
-
-
-def test_the_frontier_is_scored_on_other_questions():
-    pool, budgets = random_pool(20, 8, seed=3), [1, 2, 4, 8]
-    tuning = tune(pool, STRATEGIES, budgets, n_folds=5, n_replays=200)
-    frame = tuning.frontier(confidence_level=0.8)
-    assert frame.columns.tolist() == ["strategy", "budget", "spend", "in_sample", "held_out", "low", "high", "folds"]
-    assert len(frame) > 3
-    assert (np.diff(frame["spend"]) > 0).all()
-    assert (np.diff(frame["in_sample"]) > 0).all()
-    # Every row says what is found with its spend as the limit.
-    again = tune(pool, STRATEGIES, budgets, limits=frame["spend"], n_folds=5, n_replays=200)
-    same = again.to_frame(confidence_level=0.8)
-    for name in ("strategy", "budget"):
-        assert frame[name].tolist() == same[name].tolist()
-    for name in ("spend", "in_sample", "held_out", "low", "high"):
-        assert frame[name].tolist() == pytest.approx(same[name].tolist())
-
-
-def test_the_frontier_counts_the_folds_that_have_it_too():
-    tuning = tune(random_pool(20, 8, seed=3), STRATEGIES, [1, 2, 4, 8], n_folds=5, n_replays=200)
-    frame, candidates = tuning.frontier(), list(zip(tuning.strategies, tuning.budgets, strict=True))
-    for row in frame.itertuples():
-        me, among = candidates.index((row.strategy, row.budget)), 0
-        for fold in range(5):
-            rest = tuning.folds != fold
-            points = list(zip(tuning.spend[:, rest].mean(axis=1), tuning.accuracy[:, rest].mean(axis=1), strict=True))
-            s, a = points[me]
-            better = [t <= s + 1e-9 and b >= a - 1e-9 and (t < s - 1e-9 or b > a + 1e-9) for t, b in points]
-            among += not any(better)
-        assert row.folds == among
-    assert 0 < frame["folds"].min() < 5
-
-
-# The grid ----------------------------------------------------
-
-
-def test_a_grid_lists_every_combination_once():
-    names = [str(strategy) for strategy in grid("abc", n_models=[1, 2, 3], agreement=[1, 0.7], vote=["plurality"])]
-    assert len(set(names)) == len(names) == 3 + 2 * (6 + 6) + 3 + 1
-    assert "ms:c+a+b,agreement=0.7,vote=plurality" in names
-    assert "mix:b+c" in names
-    assert "mix:c+b" not in names
-    once = [str(s) for s in grid("abc", n_models=[2], agreement=[1], vote=["entropy"], ordered=False)]
-    assert once == [
-        "ms:a+b",
-        "ms:a+c",
-        "ms:b+c",
-        "mix:a+b,vote=entropy",
-        "mix:a+c,vote=entropy",
-        "mix:b+c,vote=entropy",
-    ]
-
-
-def test_a_grid_takes_votes_of_any_kind():
-    vote = Vote.entropy(normaliser="samples", ties="random")
-    names = [str(s) for s in grid("ab", n_models=[2], agreement=[1], vote=[vote, "plurality"], prior=[None, (2, 1)])]
-    assert len(set(names)) == len(names) == 8 + 6
-    assert "ms:b+a,normaliser=samples,prior=2/1,ties=random" in names
-
-
-def test_prior_and_sizes_go_with_their_number_of_models():
-    options = {"agreement": [1], "vote": ["plurality"], "prior": [None, (2, 1), (3, 2, 1)], "sizes": [None, (1, 5)]}
-    names = [str(s) for s in grid("abc", n_models=[2, 3], ordered=False, **options)]
-    assert len(set(names)) == len(names) == 2 * (3 * 4 + 2)
-    assert "ms:a+c,vote=plurality,prior=2/1,sizes=1/5" in names
-    assert "mix:a+b+c,prior=3/2/1" in names
-    # A weight belongs to a place, so the order of a weighted mixture matters.
-    assert {"mix:a+b,prior=2/1", "mix:b+a,prior=2/1"} <= {str(s) for s in grid("ab", prior=[(2, 1)])}
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"vote": ["pluralty"]}, r"grid: vote='pluralty'; did you mean 'plurality'"),
-        ({"vote": "plurality"}, "grid: vote='plurality' is not a list. Pass a list of values to try"),
-        ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
-        ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),
-        ({"n_models": [0]}, "n_models=0; give a whole number from 1"),
-        ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use at most 3"),
-        (
-            {"prior": (2, 1)},
-            r"grid: prior contains 2. Each entry must be None or .* one number per model, for n_models=\[2\]",
-        ),
-        ({"sizes": [(2, 1, 1)]}, r"grid: sizes contains \(2, 1, 1\). Each entry must be None .* for n_models=\[2\]"),
-        ({"agreement": [-1]}, "agreement"),
-    ],
-)
-def test_a_grid_that_makes_no_sense(options, says):
-    with pytest.raises(MssimError, match=says):
-        grid("abc", **options)
-
-
 # Refusals ----------------------------------------------------
 
 
@@ -532,6 +342,7 @@ def test_a_confidence_level_is_checked():
 # Recorded answers of real models -----------------------------------
 
 
+@pytest.mark.slow
 def test_all_pairs_of_nine_models(shared_pools):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)

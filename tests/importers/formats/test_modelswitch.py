@@ -300,6 +300,7 @@ def release(folder, dataset, models, scores=False, n_samples=16):
     return written(folder, f"{dataset}/MS/closed_source/results.json", records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", simulated.DATASETS)
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 def test_published_points_stand_beside_a_released_data_set(run, tmp_path, dataset):
@@ -322,6 +323,7 @@ def test_published_points_stand_beside_a_released_data_set(run, tmp_path, datase
     assert first == pytest.approx(described[FILES[pair[0]]])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 def test_all_figures_of_a_released_data_set(tmp_path):
     names = [*list(FILES.values())[:3], "Llama-3.1-8B-Instruct", "gemma-2-9b-it", "Qwen2.5-7B-Instruct"]

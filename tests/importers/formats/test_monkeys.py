@@ -280,6 +280,7 @@ def peak(*arguments):
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
 def test_a_file_of_700_mb_fits_in_1_gb(tmp_path):
     size, used = [], []

@@ -16,7 +16,7 @@ from mssim.importers.formats.table import from_table
 from mssim.importers.pipeline import Common, import_pool
 from mssim.pools.arrow import table_from_frame
 from tests.cli import test_cli
-from tests.conftest import long_frame
+from tests.conftest import examples, long_frame
 
 run, bad = test_cli.run, test_cli.bad
 
@@ -416,8 +416,9 @@ def shuffled(draw):
     return frame.sample(frac=1, random_state=draw(st.integers(0, 9))) if draw(st.booleans()) else frame
 
 
+@pytest.mark.slow
 @SILENT
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(frame=shuffled(), ending=ENDINGS)
 def test_what_load_pool_accepts_is_imported_to_an_equal_pool(tmp_path_factory, frame, ending):
     path = write(frame, tmp_path_factory.mktemp("fuzz") / f"table.{ending}")

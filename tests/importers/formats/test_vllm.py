@@ -212,6 +212,7 @@ OF_COMPLETION = st.sampled_from(["text", "token_ids", "cumulative_logprob", "fin
 OF_QUESTION = st.sampled_from(["question_id", "question", "truth", "choices", "topic", "temperature", "text"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 @given(st.lists(OUTPUT, min_size=1, max_size=4), st.data())
 def test_arbitrary_values_are_a_pool_or_an_error(outputs, data):

@@ -1,28 +1,24 @@
-import re
-import subprocess
-import sys
+"""Rules as text: written and read back."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import (
     Coverage,
+    MajorityStop,
     Mixture,
     ModelSwitch,
-    PoolError,
+    OwnStop,
     SelfConsistency,
     StrategyError,
     Vote,
     WindowStop,
-    catalogue,
-    evaluate,
     parse_strategy,
 )
-from mssim.rules.registry import STOPS, STRATEGIES
-from mssim.rules.text import VOTES
-from tests.conftest import make_pool
+from mssim.rules.text import describe, options_of, parse_stop, split
 from tests.engine.test_monte_carlo import STRATEGIES as RANDOM_STRATEGIES
 
 
@@ -35,6 +31,60 @@ def test_text_and_object_say_the_same(strategy):
 def test_any_number_survives_as_text(agreement, sizes):
     strategy = ModelSwitch(["a", "b"], agreement=agreement, sizes=sizes, vote=Vote.plurality(prior=(1, 1 / 3)))
     assert parse_strategy(str(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text"),
+    [
+        (SelfConsistency("x"), "sc:x"),
+        (ModelSwitch(["x", "y"], agreement=1.0), "ms:x+y"),  # at its default
+        (ModelSwitch(["x", "y"], agreement=2.0, strict=True), "ms:x+y,agreement=2,strict=true"),
+        (ModelSwitch(["x", "y"], test_last=False, sizes=(3, 1)), "ms:x+y,test_last=false,sizes=3/1"),
+        (Mixture(["x", "y"], shares=(0.5, 2)), "mix:x+y,shares=0.5/2"),
+        (Mixture(["x", "y"], replace(Vote.score_sum(), within="entropy")), "mix:x+y,vote=score_sum,within=entropy"),
+        (
+            Mixture(["x"], replace(Vote.score_sum(), within="entropy", normaliser="samples")),
+            "mix:x,vote=score_sum,normaliser=samples,within=entropy",
+        ),
+        (
+            SelfConsistency("x", replace(Vote.confidence(2.0), combine="max")),
+            "sc:x,vote=confidence,temperature=2,combine=max",
+        ),
+        (SelfConsistency("x", Vote.own(max), OwnStop(min)), "sc:x,vote=own:max,stop=own:min"),
+    ],
+)
+def test_options_at_their_defaults_are_left_out(strategy, text):
+    assert str(strategy) == text
+    if "own" not in text:
+        assert parse_strategy(text) == strategy
+
+
+def test_a_mapping_keeps_names_of_models_that_text_would_split():
+    strategy = ModelSwitch(["a+b", "c,d"], agreement=0.8)
+    written = describe("ms", strategy)
+    assert written == {"kind": "ms", "models": ["a+b", "c,d"], "agreement": "0.8"}
+    assert parse_strategy(written) == strategy
+
+
+def test_text_is_split_at_the_first_colon():
+    assert split("sc: qwen:7b , ties = wrong") == ("sc", ["qwen:7b"], {"ties": "wrong"})
+    assert split("mix:a + b") == ("mix", ["a", "b"], {})
+    assert split({"kind": "sc", "models": "a", "ties": "wrong"}) == ("sc", ["a"], {"ties": "wrong"})
+
+
+def test_options_are_the_fields_and_for_a_vote_its_own_options():
+    assert options_of(Coverage) == ["sizes", "shares"]
+    votes = ["vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties"]
+    assert options_of(SelfConsistency) == [*votes, "stop"]
+
+
+def test_stop_rules_are_read_by_the_values_of_their_fields():
+    assert parse_stop("majority") == MajorityStop()
+    assert parse_stop(" majority : 0.9/4 ") == MajorityStop(0.9, 4)
+    with pytest.raises(StrategyError, match=r"stop='majority:0.9/4/1' cannot be read. Example: stop=majority:0.8/2\."):
+        parse_stop("majority:0.9/4/1")
+    with pytest.raises(StrategyError, match=r"rule 'majorty'; did you mean 'majority'"):
+        parse_stop("majorty")
 
 
 @pytest.mark.parametrize(
@@ -123,73 +173,16 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ),
         ({"kind": "ms", "models": ["a", "b"], "agreement": True}, "agreement=True is not a share"),
         ({"kind": "ms", "models": ["a", "b"], "strict": 3}, "strict=3 is not true or false"),
+        ("sc:a,stop=majority:0.8/2/3", "cannot be read. Example: stop=majority:0.8/2."),
+        ("sc:x,vote=shortest", "vote=shortest needs m, e.g. vote=shortest,m=3"),
+        ("sc:x,m=3", "m is an option of vote=majority_of_bests or vote=shortest, not of vote=plurality"),
+        ("sc:x,vote=own:borda", "Use Vote.own(function)."),
+        ("sc:x,vote=best_of", "did you mean 'best_of_n'"),
+        ({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}, "leave out ties"),
+        ("sc:x,vote=confidence,temperature=x", "Example: temperature=0.8."),
     ],
 )
 def test_what_cannot_be_read_says_what_can(text, says):
     with pytest.raises(StrategyError) as error:
         parse_strategy(text)
     assert says in str(error.value)
-
-
-def test_objects_check_their_types():
-    for options in ({"agreement": "0.8"}, {"strict": "no"}, {"vote": "plurality"}, {"sizes": "66"}):
-        with pytest.raises(StrategyError, match=r"Give a number|true or false|give"):
-            ModelSwitch(["a", "b"], **options)
-    with pytest.raises(StrategyError, match="give one or more names"):
-        Mixture(7)
-
-
-def test_windows_are_whole_numbers():
-    assert WindowStop(np.int32(4)) == WindowStop(4)
-    for window in (0, 2.0, True, "5", None, 2**15):
-        with pytest.raises(StrategyError, match="give a whole number from 1"):
-            WindowStop(window)
-
-
-def test_numbers_of_numpy_are_numbers():
-    strategy = ModelSwitch(
-        ["a", "b"], agreement=np.float64(0.5), sizes=[np.int64(2), 3], vote=Vote.plurality(prior=[np.int64(2), 1])
-    )
-    assert strategy == ModelSwitch(["a", "b"], agreement=0.5, sizes=(2, 3), vote=Vote.plurality(prior=(2, 1)))
-
-
-def test_a_prior_by_name_must_name_the_models():
-    with pytest.raises(StrategyError, match="name each once"):
-        Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
-
-
-@pytest.mark.parametrize("row", catalogue(), ids=[row.rule for row in catalogue()])
-def test_the_catalogue_says_what_is_so(row):
-    text, column, method = row.rule, row.column, row.method
-    for name in ("x", "y", "z"):
-        text = re.sub(r"\bM\b", name, text, count=1)
-    text = text.replace("M1", "x")
-    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7}
-    answers = {(m, "q"): list("aabcabca") for m in "xy"}
-    without = {name: value for name, value in numbers.items() if name != column}
-    if column == "-":
-        result = evaluate(make_pool(answers), text, 6, n_replays=9)
-    else:
-        with pytest.raises(PoolError, match=f"needs column '{column}'"):
-            evaluate(make_pool(answers, **without), text, 6)
-        result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
-    assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]
-
-
-def test_every_registered_rule_of_the_library_has_a_row_that_names_it():
-    by_default = {"entropy", "plurality"}  # votes that some strategies have unless told otherwise
-    for registry, text in ((STRATEGIES, "{}:"), (STOPS, "stop={}:"), (VOTES, "vote={}")):
-        names = {n for n, rule in registry.items() if getattr(rule, "__module__", "mssim").startswith("mssim")}
-        names -= by_default if registry is VOTES else set()
-        assert names
-        for name in names:
-            assert any(text.format(name) in row.rule for row in registry[name].rows), name
-
-
-def test_a_fresh_interpreter_knows_every_strategy():
-    """Rules register when they are imported, which nobody else may have done yet."""
-    code = (
-        "from mssim.rules.parsing import catalogue, parse_strategy as p; print(p('sc:a,stop=beta'), len(catalogue()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["sc:a,stop=beta:0.95", str(len(catalogue()))]

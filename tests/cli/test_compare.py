@@ -1,0 +1,44 @@
+"""`mssim compare`: the comparison of the library, from a file of results."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from mssim import Evaluation
+from tests.cli.test_cli import FAST, bad
+
+
+@pytest.mark.slow
+def test_compare(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    code, text, _ = run("compare", out, "ms:x+y", "sc:x", "--budget", 6, "--json")
+    assert code == 0
+    expected = Evaluation.load(out).compare("ms:x+y", "sc:x", budget=6).to_frame()
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    code, text, _ = run("compare", out, "sc:x", "sc:x", "--budget", "2,6")
+    assert code == 0
+    assert re.search(r"p_value", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated; did you mean 'sc:x'"),
+        (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated; choose from [2, 6]"),
+        (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1; give a whole number from 0"),
+        (("sc:x", "ms:x+y", "--budget", "2-6"), "is not one or two budgets. Use --budget 16 for both"),
+        (("sc:x", "ms:x+y", "--budget", "2,6,8"), "is not one or two budgets. Use --budget 16 for both"),
+    ],
+)
+def test_compare_refuses(run, pool_path, tmp_path, arguments, says):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    bad(run("compare", out, *arguments), says)
+
+
+def test_compare_needs_a_result(run, pool_path):
+    bad(run("compare", pool_path, "sc:x", "ms:x+y", "--budget", 6), "not a results file of mssim")

@@ -1,0 +1,226 @@
+"""`mssim evaluate`: tables, files, experiments, and one clear line for bad input."""
+
+import json
+
+import pandas as pd
+import pytest
+
+import mssim
+from mssim import Evaluation
+from tests.cli.test_cli import EVALUATE, FAST, bad
+from tests.engine.test_evaluate import random_pool
+from tests.results.test_evaluation import COLUMNS
+
+
+def test_evaluate_prints_a_table_writes_results_and_a_figure(run, pool_path, tmp_path):
+    out, plot = tmp_path / "r.parquet", tmp_path / "r.png"
+    code, text, err = run("evaluate", pool_path, *FAST, "--seed", 3, "--out", out, "--plot", plot)
+    assert (code, err) == (0, "")
+    assert "strategy" in text
+    assert "ms:x+y" in text
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    expected = mssim.evaluate(
+        mssim.load_pool(pool_path, where={"prompt": "long"}), ["sc:x", "ms:x+y"], [2, 6], n_replays=50, seed=3
+    )
+    pd.testing.assert_frame_equal(Evaluation.load(out).to_frame(), expected.to_frame())
+
+
+def test_json_is_the_frame_and_nothing_else(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    code, text, err = run("evaluate", pool_path, *FAST, "--json", "--out", out)
+    assert (code, err) == (0, "")
+    rows = json.loads(text)
+    assert [list(row) for row in rows] == [COLUMNS] * 4
+    pd.testing.assert_frame_equal(pd.DataFrame(rows), Evaluation.load(out).to_frame(), check_dtype=False, rtol=1e-14)
+
+
+def test_a_number_that_is_missing_is_null_in_json(run, pool_path, tmp_path):
+    frame = pd.read_parquet(pool_path).drop(columns="cost")
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    _, text, _ = run("evaluate", tmp_path / "p.csv", *FAST, "--json")
+    assert json.loads(text)[0]["cost"] is None
+
+
+def test_options_reach_the_evaluation(run, pool_path):
+    options = ("--price", "x=2", "--price", "y=1", "--replacement", "--confidence-level", "0.5", "--clusters", "topic")
+    _, text, _ = run("evaluate", pool_path, *FAST, "--json", *options)
+    pool = mssim.load_pool(pool_path, where={"prompt": "long"})
+    expected = mssim.evaluate(
+        pool, ["sc:x", "ms:x+y"], [2, 6], n_replays=50, prices={"x": 2, "y": 1}, replacement=True
+    ).to_frame(confidence_level=0.5, clusters="topic")
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+
+
+def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
+    def methods(*options):
+        rows = json.loads(run("evaluate", pool_path, *FAST, "--json", *options)[1])
+        return [row["method"] for row in rows]
+
+    assert methods() == methods("--method", "auto") == ["exact", "exact", "exact", "monte_carlo"]
+    assert methods("--method", "monte_carlo") == ["monte_carlo"] * 4
+    says = "ms:x+y: budget 6 has no closed form within reach: an entropy weight depends on all votes"
+    bad(run("evaluate", pool_path, *FAST, "--method", "exact"), says)
+    bad(run("evaluate", pool_path, *FAST, "--method", "mc"), "method='mc'; choose from 'auto', 'exact', 'monte_carlo'")
+    (tmp_path / "e.toml").write_text('method = "monte_carlo"')
+    assert methods("--experiment", tmp_path / "e.toml") == ["monte_carlo"] * 4
+
+
+def test_a_figure_that_cannot_be_written_leaves_no_half(run, pool_path, tmp_path, monkeypatch):
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "r.png").write_bytes(b"an older figure")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full_disk)
+    bad(run("evaluate", pool_path, *FAST, "--plot", tmp_path / "r.png"), "cannot be written (No space left on device)")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pool.parquet", "r.png"]
+    assert (tmp_path / "r.png").read_bytes() == b"an older figure"
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+def test_other_formats_of_the_figure(run, pool_path, tmp_path, suffix):
+    plot = tmp_path / f"r{suffix}"
+    assert run("evaluate", pool_path, *FAST, "--plot", plot, "--x", "cost")[0] == 0
+    assert plot.stat().st_size > 1000
+
+
+def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
+    frame = random_pool().to_frame().iloc[:-1]
+    frame.to_parquet(tmp_path / "p.parquet")
+    code, text, err = run("evaluate", tmp_path / "p.parquet", "--strategy", "sc:x", "--budgets", 2, "--json")
+    assert code == 0
+    assert json.loads(text)
+    lines = err.splitlines()
+    assert all(line.startswith("mssim: warning: ") for line in lines)
+    assert any("samples per question and model range from 23 to 24" in line for line in lines)
+
+
+def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
+    (tmp_path / "e.toml").write_text(
+        """
+        pool = "pool.parquet"
+        where = ["prompt=long", "topic!=Law"]
+        strategies = ["sc:x", { kind = "ms", models = ["x", "y"], agreement = 0.8, vote = "plurality" }]
+        budgets = [2, 6]
+        n_replays = 50
+        seed = 3
+        out = "r.parquet"
+        [prices]
+        x = 2.0
+        y = 1
+        """
+    )
+    options = ("--where", "prompt=long", "--where", "topic!=Law", "--seed", 3, "--price", "x=2", "--price", "y=1")
+    strategies = ("--strategy", "sc:x", "--strategy", "ms:x+y,agreement=0.8,vote=plurality")
+    said = run("evaluate", pool_path, *options, *strategies, "--budgets", "2,6", "--n-replays", 50, "--json")
+    written = run("evaluate", "--experiment", tmp_path / "e.toml", "--json")
+    assert written == said
+    assert (tmp_path / "r.parquet").exists()
+    replaced = run("evaluate", "--experiment", tmp_path / "e.toml", "--json", "--budgets", "1-3")
+    assert {row["budget"] for row in json.loads(replaced[1])} == {1, 2, 3}
+
+
+SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("budget = 3", "unknown key 'budget'; did you mean 'budgets'"),
+        ("budgets = ", "cannot be read"),
+        ("strategies = ['sc:x']", "pool: missing. Give it on the command line"),
+        ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
+        ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
+        ("pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2", "samples one model, given []"),
+        ("pool = 'pool.parquet'\nstrategies = [3]\nbudgets = 2", "write kind:model"),
+        (
+            "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2.5",
+            "budgets = 2.5 has the wrong type. It must be an integer or a list or a string",
+        ),
+        (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
+        (SOUND.replace("2", "[[1], [1, 2]]"), "give whole numbers from 1"),
+        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
+        (
+            SOUND + "where = 3",
+            "where = 3 has the wrong type. It must be a string or a list or a table",
+        ),
+        (
+            SOUND + "where = {topic = ['Math', 'Lw']}",
+            "did you mean 'Law'",
+        ),
+        (
+            SOUND + "prices = {x = 'cheap'}",
+            "prices: 'x' costs 'cheap'",
+        ),
+        ("pool = 3\nstrategies = 'sc:x'\nbudgets = 2", "pool = 3 has the wrong type. It must be a string"),
+        (
+            SOUND + "min_samples = true",
+            "min_samples = True has the wrong type. It must be an integer",
+        ),
+    ],
+)
+def test_an_experiment_file_that_is_wrong(run, tmp_path, pool_path, content, says):
+    pd.read_parquet(pool_path).query("prompt == 'long'").to_parquet(pool_path)
+    (tmp_path / "e.toml").write_text(content)
+    bad(run("evaluate", "--experiment", tmp_path / "e.toml"), says)
+
+
+def test_an_experiment_file_that_does_not_exist(run, tmp_path):
+    bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "cannot be read")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "pool: missing. Give it on the command line"),
+        (("POOL",), "strategies: missing. Give it on the command line"),
+        (("POOL", "--strategy", "sc:x"), "budgets: missing. Give it on the command line"),
+        (("nowhere.parquet", *EVALUATE), "nowhere.parquet does not exist"),
+        (("POOL", *EVALUATE, "--strategy", "sc:gpt"), "no model 'gpt' in this pool; choose from 'x', 'y', 'z'"),
+        (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'; did you mean 'agreement'"),
+        (("POOL", *EVALUATE, "--budgets", "0"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "2,x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "8-2"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "1-99999999"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "25"), "asks for 25 samples of model 'x' for question 'q0', 24 are recorded"),
+        (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Use COLUMN=VALUE"),
+        (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows; did you mean 'Math'"),
+        (("POOL", "--strategy", "sc:x", "--budgets", "2"), "Column 'prompt' distinguishes them"),
+        (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
+        (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
+        (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
+        (("POOL", *EVALUATE, "--x", "samples"), "x='samples'; did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3; give a whole number from 0"),
+        (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
+        (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
+        (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
+        (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
+        (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'; did you mean 'topic'"),
+        (("POOL", *EVALUATE, "--confidence-level", "95"), "give a number between 0 and 1"),
+        (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
+        (("POOL", *EVALUATE, "--min-samples", "99"), "no questions remain"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, pool_path, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    before = sorted(tmp_path.iterdir())
+    bad(run("evaluate", *[pool_path if a == "POOL" else a for a in arguments]), says)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_option_that_does_not_exist(run, pool_path):
+    code, _, err = run("evaluate", pool_path, "--budget", 3)
+    assert code == 2
+    assert "No such option" in err
+    assert "Traceback" not in err
+
+
+def test_rules_are_listed_from_the_catalogue(run):
+    code, text, err = run("evaluate", "--rules")
+    assert (code, err) == (0, "")
+    rows = mssim.catalogue()
+    assert len(rows) > 20
+    for row in rows:
+        assert any(row.rule in line and row.source in line for line in text.splitlines()), row

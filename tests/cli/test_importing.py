@@ -1,0 +1,71 @@
+"""`mssim import`: options of the formats, diagnostics, and messages on one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mssim import MssimError, PoolWarning, load_pool
+from mssim.importers.registry import FORMATS, find
+from tests.cli import test_cli
+from tests.importers.readers import LONG, written
+
+run = test_cli.run
+
+
+def test_unknown_formats_and_options_are_refused(run, tmp_path):
+    path, out = written(tmp_path, "[]"), tmp_path / "pool"
+    assert run("import", "inspekt", path, "--out", out)[::2] == (
+        2,
+        "mssim: error: no format 'inspekt'; did you mean 'inspect'? choose from "
+        + ", ".join(map(repr, FORMATS))
+        + "\n",
+    )
+    code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
+    assert (code, err) == (
+        2,
+        "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n",
+    )
+    code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
+    assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist\n")
+    assert not out.exists()
+
+
+def test_the_command_line_shows_diagnostics(run, tmp_path):
+    record = {"question": "1?", "samples": [LONG, LONG], "is_corrects": [True, False]}
+    path = written(tmp_path, json.dumps([record]), "GSM8K_llama.json")
+    code, text, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--title", "t", "--licence", "MIT")
+    assert code == 0
+    assert "1 questions, 1 models, 2 samples; 1 of 2 long texts repeat an earlier one" in text
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["warning", "warning"]
+    with pytest.warns(PoolWarning):
+        info = load_pool(tmp_path / "a").info
+    assert (info["title"], info["licence"], info["import"]["format"]) == ("t", "MIT", "monkeys")
+    code, text, err = run("import", "monkeys", path, "--out", tmp_path / "b", "--json", "--no-texts")
+    found = json.loads(text)
+    assert (code, err) == (0, "")
+    assert (found["questions"], found["samples"], found["identical_texts"]) == (1, 2, 1)
+    assert found["models"][0]["model"] == "llama"
+    code, _, err = run("import", "monkeys", path, "--out", tmp_path / "c", "--strict")
+    assert (code, err.count("\n"), Path(tmp_path / "c").exists()) == (2, 1, False)
+    code, _, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--overwrite", "--where", "sample_index<1")
+    assert code == 0
+
+
+def test_messages_are_one_line_without_control_characters(run, tmp_path):
+    path = written(tmp_path, "no", "new\nline\x1b[31m.json")
+    code, _, err = run("import", "monkeys", path, "--out", tmp_path / "pool")
+    assert (code, err.count("\n")) == (2, 1)
+    assert r"new\nline\x1b[31m.json" in err
+    record = {"question": "1?", "samples": ["a", "b"], "is_corrects": [True, False]}
+    path = written(tmp_path, json.dumps([record]), "GSM8K_red\x1b[31m.json")
+    code, text, err = run("import", "monkeys", path, "--out", tmp_path / "pool")
+    assert (code, "\x1b" in text + err, r"red\x1b[31m" in text) == (0, False, True)
+
+
+def test_help_shows_the_example(run):
+    code, text, _ = run("import", "--help")
+    assert code == 0
+    assert "mssim import lm-eval" in " ".join(text.split())
+    with pytest.raises(MssimError):
+        find("lm_eval")

@@ -1,0 +1,23 @@
+"""`mssim info`: what a pool holds."""
+
+import json
+
+import pandas as pd
+
+import mssim
+from tests.cli.test_cli import bad
+
+
+def test_info_describes_the_pool(run, pool_path):
+    code, text, err = run("info", pool_path, "--where", "prompt=long")
+    assert (code, err) == (0, "")
+    assert "12 questions, 3 models, 24 samples each" in text
+    assert "topic" in text
+    code, text, _ = run("info", pool_path, "--where", "prompt=long", "--json")
+    expected = mssim.load_pool(pool_path, where={"prompt": "long"}).describe()
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+
+
+def test_info_on_a_damaged_file(run, tmp_path):
+    (tmp_path / "p.parquet").write_bytes(b"PAR1 and no more")
+    bad(run("info", tmp_path / "p.parquet"), "Check whether the file is damaged or truncated")

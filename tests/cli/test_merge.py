@@ -1,0 +1,57 @@
+"""`mssim merge`: shards of an evaluation become its table."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import mssim
+from mssim import Evaluation
+from tests.cli.test_cli import FAST, bad
+from tests.cli.test_long import held
+
+pytestmark = pytest.mark.usefixtures("small_blocks")
+
+
+@pytest.mark.slow
+def test_shards_and_merge(run, pool_path, tmp_path, table):
+    one, two, out, plot = (tmp_path / name for name in ("1.ckpt", "2.ckpt", "r.parquet", "r.png"))
+    code, text, err = run("evaluate", pool_path, *FAST, "--shard", "1/2", "--checkpoint", one)
+    assert (code, err) == (0, "")
+    says = rf"shard 1/2: {held(one)} blocks written to .*1\.ckpt. Combine all shards with: mssim merge FILE\.\.\.\n"
+    assert re.fullmatch(says, text)
+    bad(run("merge", one), "blocks are missing: shard 2/2 is not among the files")
+    run("evaluate", pool_path, *FAST, "--shard", "2/2", "--checkpoint", two)
+    assert run("merge", two, one, "--out", out, "--plot", plot) == (0, table, "")
+    expected = mssim.evaluate(
+        mssim.load_pool(pool_path, where={"prompt": "long"}), ["sc:x", "ms:x+y"], [2, 6], n_replays=50
+    )
+    pd.testing.assert_frame_equal(Evaluation.load(out).to_frame(), expected.to_frame(), check_exact=True)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    options = ("--json", "--clusters", "topic", "--confidence-level", "0.5")
+    assert run("merge", one, two, *options) == run("evaluate", pool_path, *FAST, *options)
+
+
+@pytest.mark.usefixtures("pool_path")
+def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
+    (tmp_path / "e.toml").write_text(
+        "pool = 'pool.parquet'\nwhere = 'prompt=long'\nstrategies = 'sc:x'\nbudgets = 2\nout = 'r.parquet'\n"
+    )
+    done = run("evaluate", "--experiment", tmp_path / "e.toml", "--shard", "1/1", "--checkpoint", tmp_path / "1.ckpt")
+    assert done[1].endswith(f"mssim merge FILE... --out {tmp_path / 'r.parquet'}\n")
+    assert not (tmp_path / "r.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("POOL",), "is damaged, or no checkpoint of mssim"),
+        (("no.ckpt",), "no.ckpt does not exist; give files that --checkpoint wrote"),
+        (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
+        (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
+        (("POOL", "--x", "budgets"), "x='budgets'; did you mean 'budget'"),
+    ],
+)
+def test_bad_input_to_merge(run, pool_path, tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    bad(run("merge", *[pool_path if a == "POOL" else a for a in arguments]), says)

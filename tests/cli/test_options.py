@@ -1,0 +1,66 @@
+"""Options that commands share, as text and as values."""
+
+import re
+
+import pytest
+
+from mssim import BudgetError, MssimError
+from mssim.cli.options import check_output, check_x, parse_budgets, parse_prices, parse_where
+
+
+@pytest.mark.parametrize(
+    ("given", "budgets"), [("2,4,8", [2, 4, 8]), ("1-4", [1, 2, 3, 4]), (" 1 , 3-5,9", [1, 3, 4, 5, 9]), ("7-7", [7])]
+)
+def test_budgets_as_text(given, budgets):
+    assert parse_budgets(given) == budgets
+
+
+def test_conditions_as_text():
+    assert parse_where(["a=1", "b!=x=y", "a=2", "c<=3", "d > 4"]) == [
+        ("a", "in", ["1", "2"]),
+        ("b", "!=", "x=y"),
+        ("c", "<=", "3"),
+        ("d", ">", "4"),
+    ]
+    with pytest.raises(MssimError, match=r"is not a condition\. Use COLUMN=VALUE"):
+        parse_where(["=1"])
+
+
+@pytest.mark.parametrize(("given", "says"), [("0", "'0' is out of range"), ("3-2", "'3-2' is out of range")])
+def test_budgets_out_of_range_are_named(given, says):
+    with pytest.raises(BudgetError, match=says):
+        parse_budgets(f"2,{given}")
+
+
+def test_a_hundred_thousand_is_the_largest_budget():
+    assert parse_budgets("100000") == [100_000]
+    with pytest.raises(BudgetError, match="'100001' is out of range"):
+        parse_budgets("100001")
+
+
+def test_prices_as_text():
+    assert parse_prices(["a=1", "b=c=0.5"]) == {"a": 1.0, "b=c": 0.5}
+    assert parse_prices([]) is parse_prices(None) is None
+    for text in ("a", "a=", "a=cheap"):
+        with pytest.raises(MssimError, match=rf"--price: '{text}' is not MODEL=PRICE\."):
+            parse_prices([text])
+
+
+def test_files_that_cannot_be_written_are_told_before_any_work(tmp_path):
+    check_output(tmp_path / "new.png", "--plot", figure=True)
+    check_output(tmp_path / "new.PDF", "--plot", figure=True)
+    check_output(tmp_path / "anything", "--out")
+    for path, options, says in (
+        (tmp_path / "new.jpg", {"figure": True}, "has no supported image format"),
+        (tmp_path, {}, "is a folder. Use the name of a file"),
+        (tmp_path / "no" / "new.png", {}, "does not exist. Create it first"),
+    ):
+        with pytest.raises(MssimError, match=re.escape(says)):
+            check_output(path, "--out", **options)
+
+
+def test_the_axis_of_a_plot_is_one_of_three():
+    for x in ("samples_used", "budget", "cost"):
+        assert check_x(x) == x
+    with pytest.raises(MssimError, match="x='budgets'; did you mean 'budget'"):
+        check_x("budgets")

@@ -1,0 +1,77 @@
+"""What decides the numbers of a run is in its header, and another run is refused by name."""
+
+import pytest
+
+from mssim import MssimError, OwnStop, SelfConsistency, Vote, evaluate, merge
+from mssim.engine.versions import versions
+from tests.long_runs import BUDGETS, KEPT, OPTIONS, assert_same, kept
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"seed": 8}, "seed: 7 there, 8 here"),
+        ({"n_replays": 50}, "n_replays: 120 there, 50 here"),
+        ({"replacement": True}, "replacement: false there, true here"),
+        ({"method": "monte_carlo"}, 'method: "auto" there, "monte_carlo" here'),
+        ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] there, \[1, 2\] here"),
+        ({"prices": {"x": 1, "y": 1}}, r'prices: nothing there, {"x": 1\.0, "y": 1\.0} here'),
+        ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* there, nothing here"),
+        (
+            {"strategies": {**dict(zip(KEPT, KEPT, strict=True)), "sc:x": "sc:y"}},
+            r'sc:x models: \["x"\] there, \["y"',
+        ),
+    ],
+)
+def test_other_settings_are_refused(pool, path, changed, says):
+    before = path.read_bytes()
+    with pytest.raises(MssimError, match=rf"run\.ckpt belongs to another run \(.*{says}.*give the settings of"):
+        kept(pool, path, **changed)
+    assert path.read_bytes() == before
+
+
+def test_other_answers_questions_and_columns_are_refused(pool, tmp_path):
+    rules = ["mix:x+y,vote=score_sum,column=chars"]
+    path = tmp_path / "run.ckpt"
+    kept(pool, path, strategies=rules)
+    frame = pool.to_frame().drop(columns="correct")
+    for column, says in (("answer", "pool answers"), ("chars", "pool column 'chars'"), ("topic", "pool questions")):
+        changed = frame[column].where(frame.index > 0, "b") if column == "answer" else frame[column] * 2
+        other = type(pool).from_frame(frame.assign(**{column: changed}), info=pool.info)
+        with pytest.raises(MssimError, match=f"another run \\(.*{says}: "):
+            kept(other, path, strategies=rules)
+
+
+def test_other_versions_are_refused(pool, path, monkeypatch):
+    other = {**versions(), "numba": "9.9"}
+    monkeypatch.setattr("mssim.engine.header.versions", lambda: other)
+    with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" there, "9\.9" here\)'):
+        kept(pool, path)
+
+
+def test_other_blocks_are_refused(pool, path, monkeypatch):
+    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 700)
+    with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ there, \d+ here; blocks digest"):
+        kept(pool, path)
+
+
+def test_prices_and_names_of_any_kind_survive(pool, tmp_path):
+    frame = pool.to_frame().replace({"model": {"x": "a+b", "y": "c,d"}}).drop(columns="cost")
+    odd = type(pool).from_frame(frame)
+    rules = {
+        "one": {"kind": "ms", "models": ["a+b", "c,d"], "vote": Vote.entropy(prior=(2, 1.5), ties="random")},
+        "two": {"kind": "random", "models": ["c,d", "a+b"], "shares": (3, 1), "stop": "majority:0.7/3"},
+    }
+    for options in ({}, {"prices": {"a+b": 0.1, "c,d": 3}}, {"replacement": True, "method": "monte_carlo"}):
+        name = tmp_path / f"{len(str(options))}.ckpt"
+        result = evaluate(odd, rules, BUDGETS, checkpoint=name, **OPTIONS, **options)
+        assert_same(result, evaluate(odd, rules, BUDGETS, **OPTIONS, **options))
+        assert_same(merge([name]), result)
+
+
+@pytest.mark.parametrize("own", [{"vote": Vote.own(lambda counts, _: counts[0])}, {"stop": OwnStop(lambda *_: True)}])
+def test_rules_without_a_text_have_no_checkpoint(pool, tmp_path, own):
+    own = {"mine": SelfConsistency("x", **own)}
+    with pytest.raises(MssimError, match="mine: a checkpoint cannot tell whether this is the same rule"):
+        evaluate(pool, own, BUDGETS, checkpoint=tmp_path / "1.ckpt")
+    assert not (tmp_path / "1.ckpt").exists()

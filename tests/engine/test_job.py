@@ -1,0 +1,121 @@
+"""Settings of an evaluation: read, checked against a pool, and turned into costs."""
+
+import numpy as np
+import pytest
+
+from mssim import BudgetError, MssimError, Pool, SelfConsistency
+from mssim.engine.job import name_strategies, read_budgets, read_job
+from tests.conftest import long_frame, replay
+from tests.engine.test_evaluate import random_pool
+
+TWO_BY_TWO = {("x", "q1"): ["a", "b"], ("y", "q1"): ["a", "b"], ("x", "q2"): ["a", "a"], ("y", "q2"): ["a", "a"]}
+
+
+def test_cost_is_recorded_cost_of_the_samples_drawn():
+    frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, 7.0, 7.0])
+    result = replay(Pool.from_frame(frame), ["sc:x", "ms:x+y"], [2], n_replays=10)
+    assert result.cost[0, 0].tolist() == [4.0, 1.0]
+    assert result.cost[1, 0].tolist() == [2.0, 0.5]  # one sample of x always agrees; its mean cost counts
+
+
+def test_cost_counts_the_second_model_only_when_it_is_asked():
+    frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, np.nan, np.nan])
+    result = replay(Pool.from_frame(frame), "ms:x+y", 4, n_replays=10)
+    assert result.cost[0, 0].tolist() == [34.0, 1.0]  # y's unknown cost is never paid on q2
+    assert np.isnan(replay(Pool.from_frame(frame), "mix:x+y", 4, n_replays=10).cost[0, 0]).tolist() == [False, True]
+
+
+def test_prices_replace_recorded_costs():
+    pool = random_pool(cost=1.0)
+    result = replay(pool, ["sc:x", "ms:x+y"], [4], prices={"x": 0.5, "y": 2, "z": 9}, n_replays=100)
+    used = result.samples_used
+    assert result.cost[0] == pytest.approx(used[0] * 0.5)
+    assert result.cost[1] == pytest.approx(2 * 0.5 + (used[1] - 2) * 2)
+
+
+def test_without_costs_and_prices_the_cost_is_unknown():
+    assert np.isnan(replay(random_pool(), "sc:x", 4, n_replays=10).cost).all()
+
+
+@pytest.mark.parametrize("budgets", [[[1], [1, 2]], 0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
+def test_budgets_that_are_none_are_refused(budgets):
+    with pytest.raises(BudgetError, match="give whole numbers from 1, the samples allowed per question"):
+        replay(random_pool(), "sc:x", budgets)
+
+
+@pytest.mark.slow
+def test_budgets_are_sorted_and_counted_once():
+    assert replay(random_pool(), "sc:x", [8, 2, 8], n_replays=2).budgets.tolist() == [2, 8]
+    assert replay(random_pool(), "sc:x", np.int32(3), n_replays=2).budgets.tolist() == [3]
+    assert replay(random_pool(), "sc:x", range(1, 4), n_replays=2).budgets.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("strategies", "options", "says"),
+    [
+        ("sc:xx", {}, "no model 'xx' in this pool; did you mean 'x'"),
+        ("ms:x+w", {}, "no model 'w' in this pool; choose from 'x', 'y', 'z'"),
+        ("sc:x,agreement=1", {}, "unknown option 'agreement'"),
+        ([], {}, "strategies: none given"),
+        (["sc:x", "sc:x"], {}, "repeats one; give each once"),
+        ("sc:x", {"n_replays": 0}, "n_replays=0; give a whole number from 1"),
+        ("sc:x", {"n_replays": 1e4}, "n_replays=10000.0; give a whole number"),
+        ("sc:x", {"seed": -1}, "seed=-1; give a whole number from 0"),
+        ("sc:x", {"seed": 2**64}, "give a whole number from 0"),
+        ("sc:x", {"seed": None}, "seed=None; give a whole number"),
+        ({1: "sc:x", "1": "sc:y"}, {}, "are not different as text"),
+        ("sc:x", {"replacement": "no"}, "replacement='no'; give True or False"),
+        ("sc:x", {"prices": {"y": 1}}, "prices: no price for model 'x'"),
+        ("sc:x", {"prices": {"x": -1}}, "prices: 'x' costs -1"),
+        ("sc:x", {"prices": {"x": float("nan")}}, "prices: 'x' costs nan"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(strategies, options, says):
+    with pytest.raises(MssimError) as error:
+        replay(random_pool(), strategies, [2], **options)
+    assert says in str(error.value)
+
+
+def test_absurd_budgets_are_refused_before_memory_is_asked_for():
+    with pytest.raises(BudgetError, match="at most 32767"):
+        replay(random_pool(), "sc:x", 10**9, replacement=True)
+    with pytest.raises(BudgetError, match="more than anybody can sample"):
+        replay(random_pool(), "sc:x", [2**63])
+    assert replay(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767
+
+
+def test_names_are_texts_or_given():
+    assert list(name_strategies("sc:x,ties=first")) == ["sc:x"]
+    assert list(name_strategies(["sc:x", SelfConsistency("y")])) == ["sc:x", "sc:y"]
+    assert name_strategies({1: "sc:x"}) == {"1": SelfConsistency("x")}
+
+
+def test_plans_go_by_the_names_of_their_strategies():
+    job = read_job(
+        {"a": "sc:x", "b": "random:y+x"}, [2], method="auto", n_replays=9, seed=0, replacement=False, prices=None
+    )
+    assert job.names == ["a", "b", "b"]
+    assert [plan.models for plan in job.plans] == [("x",), ("y",), ("x",)]
+    assert job.models == ["x", "y"]
+
+
+def test_a_model_with_no_samples_of_a_question_costs_nothing_there():
+    frame = long_frame({("x", "q1"): ["a", "b"], ("x", "q2"): ["a"], ("y", "q2"): ["a"]}).assign(cost=[1.0, 2, 4, 8])
+    pool = Pool.from_frame(frame)
+    settings = {"method": "auto", "n_replays": 9, "seed": 0, "replacement": False}
+    job = read_job("mix:y+x", [2], **settings, prices=None)
+    assert job.unit_costs(pool).tolist() == [[0, 8], [1.5, 4]]  # in the order of the rule's models
+    job = read_job("mix:y+x", [2], **settings, prices={"x": 3, "y": 0.5, "z": 7})
+    assert job.unit_costs(pool).tolist() == [[0.5, 0.5], [3, 3]]
+
+
+def test_limits_of_settings_are_allowed():
+    options = {"method": "auto", "replacement": np.True_, "prices": None}
+    job = read_job("sc:x", [2**31], n_replays=2**31, seed=2**64 - 1, **options)
+    assert (job.n_replays, job.seed, job.replacement) == (2**31, 2**64 - 1, True)
+    assert job.budgets.tolist() == [2**31]
+    for wrong in ({"n_replays": 2**31 + 1}, {"seed": 2**64}):
+        with pytest.raises(MssimError, match="give a whole number from"):
+            read_job("sc:x", [1], **{"n_replays": 1, "seed": 0, **wrong}, **options)
+    with pytest.raises(BudgetError, match=f"2147483649 is more than anybody can sample; give at most {2**31}"):
+        read_budgets([2**31 + 1])

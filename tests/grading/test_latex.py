@@ -1,0 +1,49 @@
+"""Normal forms of LaTeX answers: equal for plainly equal answers, different for others."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim.grading.latex import normal_form
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        [r"\frac{1}{2}", r"\dfrac12", r"\tfrac{2}{4}", "1/2", "0.5", ".50", "$1/2$", r"\(0.5\)", "0.5."],
+        ["1234", "1,234", "1,234.0", " +1234 ", r"\[1234\]"],
+        ["-3", "\N{MINUS SIGN}3", "-3.0", r"-\frac{6}{2}"],
+        [r"\left( x , y \right)", "(x,y)", r"(x,\,y)"],
+        [r"2 \pi  r", r"2 \pi r", r"2\pi r"],
+    ],
+)
+def test_plainly_equal_answers_have_one_form(same):
+    assert len({normal_form(text) for text in same}) == 1
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["1/0", "1", "0"], ["1,23", "123"], ["1 2", "12"], ["x", "y"], [r"\leftarrow", "arrow"], ["9" * 101, "9" * 102]],
+)
+def test_other_answers_keep_their_own_form(texts):
+    assert len({normal_form(text) for text in texts}) == len(texts)
+
+
+@given(
+    st.fractions(0, max_denominator=999), st.sampled_from([r"\frac{%d}{%d}", r"\dfrac{%d}{%d}", "%d/%d", " %d / %d "])
+)
+def test_fractions_are_exact(value, written):
+    assert normal_form(written % (value.numerator, value.denominator)) == value
+    assert normal_form(f"-{value.numerator}/{value.denominator}") == -value
+
+
+@given(st.decimals(0, 10**9, allow_nan=False, places=3))
+def test_decimals_and_thousands_are_exact(value):
+    assert normal_form(f"{value:,}") == normal_form(f"${value}$") == normal_form(f"+{value}.") == Fraction(value)
+
+
+def test_numbers_of_up_to_a_hundred_characters_are_exact():
+    assert normal_form("1" * 100) == int("1" * 100)
+    assert normal_form("1" * 101) == "1" * 101

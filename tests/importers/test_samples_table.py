@@ -1,0 +1,90 @@
+"""One long table of what was read: chosen, graded, and each sample with an answer."""
+
+import numpy as np
+import pytest
+
+from mssim import PoolError, PoolWarning, load_pool
+from mssim.importers import Common
+from mssim.importers.pipeline import to_pool
+from tests.importers.readers import both, imported, rows
+
+
+def test_where_takes_samples_and_their_questions(tmp_path):
+    read = both(
+        rows({"answer": "1", "temperature": 0.0, "text": "a"}, {"answer": "2", "temperature": 1.0, "text": "b"}),
+        rows({"answer": "1", "temperature": 1.0, "text": "c"}, question_id="r", truth="1", topic="late"),
+        rows({"answer": "1", "temperature": 0.0, "text": "d"}, question_id="s", truth="1", topic="late"),
+    )
+    imported(tmp_path, read, where={"temperature": 1.0})
+    pool = load_pool(tmp_path / "pool")
+    assert (pool.question_ids, pool.extra["text"].to_pylist()) == (["q", "r"], ["b", "c"])
+    assert to_pool("made up", read, [], Common(where={"topic": "late", "temperature": 0.0})).question_ids == ["s"]
+    with pytest.raises(PoolError, match="temperature=3 matches no rows"):
+        to_pool("made up", read, [], Common(where={"temperature": 3}))
+    with pytest.raises(PoolError, match="no sample is left"):
+        to_pool("made up", read, [], Common(where=[("temperature", ">", 5)]))
+
+
+def test_texts_are_graded_and_what_the_files_say_stays_beside(tmp_path):
+    read = rows(
+        {"text": "it is 1", "correct": True},
+        {"text": "it is 2", "correct": True},
+        {"text": "no idea", "correct": False},
+    )
+    found = imported(tmp_path, read, rule="number")
+    with pytest.warns(PoolWarning, match="no answer"):
+        pool = load_pool(tmp_path / "pool")
+    assert pool.to_frame()[["answer", "correct", "correct_in_source"]].values.tolist() == [
+        ["1", True, True],
+        ["2", False, True],
+        [np.nan, False, False],
+    ]
+    assert any("do not agree on 1 of 3 samples" in warning for warning in found.warnings)
+    assert pool.info["grader"]["rule"] == "number"
+
+
+@pytest.mark.parametrize("rule", [None, "number"])
+def test_texts_can_be_left_out(tmp_path, rule):
+    read = rows({"text": "it is 1" * 10, "answer": "1"}, {"text": "it is 1" * 10, "answer": "1"})
+    found = imported(tmp_path, read, rule=rule, texts=False)
+    pool = load_pool(tmp_path / "pool")
+    assert ("text" in pool.extra.column_names, pool.to_frame()["answer"].tolist()) == (False, ["1", "1"])
+    assert (found.long_texts, found.identical_texts) == (2, 1)
+
+
+def test_samples_without_answers_are_answers_of_their_own(tmp_path):
+    read = both(rows({"correct": True}, {"correct": False}), rows({"correct": True}, model="n", truth=None))
+    found = imported(tmp_path, read)
+    with pytest.warns(PoolWarning) as caught:
+        pool = load_pool(tmp_path / "pool")
+    assert pool.to_frame()["answer"].tolist() == ["0 right", "1 wrong", "0 right"]
+    assert "votes are meaningless" in found.remarks[0]
+    assert [("votes are meaningless" in str(warning.message)) for warning in caught] == [False, True]
+    assert pool.info["votes"] is False
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (lambda *_: None, "no sample is in these files"),
+        (lambda _, sink: sink.fail("timeout", 3), r"no sample is in these files \(3 failed: timeout\)"),
+        (rows({"text": "a"}), "these files give no answers; say how to find them with a rule"),
+        (rows({"output_tokens": 3}), "there is nothing to vote on or to grade"),
+        (rows({"answer": "1"}, topic="a"), "neither what is right nor the truth"),
+        (both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")), "question 'r' has no truth"),
+        (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
+        (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
+        (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is correct in .* and wrong in"),
+        (rows({"answer": "1", "output_tokens": 2**70}), "a sample holds what its column cannot"),
+    ],
+)
+def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, message):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(PoolError, match=message):
+        imported(tmp_path, read)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*before, "source.txt"]
+
+
+def test_a_rule_without_texts_is_refused(tmp_path):
+    with pytest.raises(PoolError, match="a rule grades texts, and these files have none; leave it out"):
+        imported(tmp_path, rows({"answer": "1"}), rule="number")

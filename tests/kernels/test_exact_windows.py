@@ -1,0 +1,53 @@
+"""Windows in closed form: chances that given windows agree, in rational arithmetic."""
+
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mssim.engine.exact import one_stage_ties
+from mssim.kernels import exact_windows
+from mssim.kernels.draw_weights import Counts
+from mssim.kernels.tally import RANDOM, WRONG
+from tests import naive
+from tests.conftest import examples
+
+pytestmark = pytest.mark.kernels
+
+
+def windows(votes, right, silent, window, depth, rule, replacement):
+    counts = Counts(np.array([votes]), np.array([[silent]]), np.array([0, len(votes)]), np.array(right), replacement)
+    ties = one_stage_ties(rule, depth, len(votes))
+    return [found[0] for found in exact_windows.windows(counts, window, depth, ties)]
+
+
+@settings(max_examples=examples(30))
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=3), st.integers(0, 2), st.integers(1, 3), st.booleans())
+def test_the_chance_that_one_window_agrees(votes, silent, window, replacement):
+    total = sum(votes) + silent
+    depth = min(2 * window, total)
+    if depth < window:
+        return
+    right = [True] + [False] * (len(votes) - 1)
+    agree, agree_right, _ = windows(votes, right, silent, window, depth, RANDOM, replacement)
+
+    def alike(n):
+        return Fraction(n, total) ** window if replacement else Fraction(comb(n, window), comb(total, window))
+
+    assert agree[0] == pytest.approx(1)
+    assert agree[1] == pytest.approx(float(sum(map(alike, votes))), abs=1e-12)
+    assert agree_right[1] == pytest.approx(float(alike(votes[0])), abs=1e-12)
+
+
+@settings(max_examples=examples(30))
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=3), st.integers(0, 2), st.sampled_from(["random", "wrong"]))
+def test_without_a_given_window_the_plurality_is_that_of_the_oracle(votes, silent, ties):
+    depth, right = sum(votes) + silent, [True] + [False] * (len(votes) - 1)
+    rule = RANDOM if ties == "random" else WRONG
+    _, _, plurality_right = windows(votes, right, silent, 2, depth, rule, False)
+    for k in range(1, depth + 1):
+        expected = naive.maj_at_k(votes, k, {0}, ties, silent)
+        assert plurality_right[0, k] == pytest.approx(float(expected), abs=1e-10)

@@ -1,0 +1,40 @@
+"""Functions of the user's, compiled and plain, at their corners."""
+
+import numba
+import numpy as np
+import pytest
+
+from mssim import Mixture, SelfConsistency, StrategyError, Vote, evaluate
+from tests import naive
+from tests.conftest import make_pool, replay
+from tests.rules.test_catalogue import deep_pool
+
+pytestmark = pytest.mark.kernels
+
+
+def test_a_function_that_scores_other_answers_than_there_are_is_refused():
+    """When it is tried before the work it is given three classes; here the question has two."""
+
+    def three(counts, prior):  # noqa: ARG001
+        return np.ones(3)
+
+    pool = make_pool({("x", "q"): list("aabb")})
+    with pytest.raises(StrategyError, match=r"Vote\.own: its function fails: it must return one number per"):
+        evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
+
+
+@numba.njit
+def likelihood(counts, prior):
+    """The logarithm of a product of votes: minus infinity for an answer that some model never gave."""
+    return (prior.reshape(-1, 1) * np.where(counts > 0, np.log(np.maximum(counts, 1)), -np.inf)).sum(axis=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ties", ["first", "random", "wrong"])
+@pytest.mark.parametrize("function", [likelihood, getattr(likelihood, "py_func", likelihood)])
+def test_scores_that_are_all_minus_infinity_tie(function, ties):
+    pool, rule = deep_pool(2, 6), Mixture(["x", "y"], Vote.own(function, ties=ties))
+    for budget in (2, 3, 6):
+        result = replay(pool, rule, budget, n_replays=20)
+        hits, _ = naive.evaluate(pool, rule, budget, n_replays=20)
+        assert (np.rint(result.accuracy[0, 0] * 20) == hits).all()

@@ -1,0 +1,73 @@
+"""Warnings of a pool: each where it is due, and none for a sound pool."""
+
+import warnings
+
+import pytest
+
+from mssim import Pool, PoolWarning, load_pool
+from mssim.pools.quality import no_votes, repeated_texts
+from tests.conftest import long_frame, make_pool
+from tests.pools.tables import GOOD
+
+
+def warned(answers, tmp_path, **columns):
+    long_frame(answers, **columns).to_parquet(tmp_path / "p.parquet")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_pool(tmp_path / "p.parquet")
+    assert all(w.category is PoolWarning and w.filename == __file__ for w in caught)
+    return " | ".join(str(w.message) for w in caught)
+
+
+def test_a_sound_pool_is_loaded_in_silence(tmp_path):
+    assert (
+        warned(GOOD, tmp_path, prompt="p", text=[f"a long text, all its own: number {i:030d}" for i in range(12)]) == ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "columns", "says"),
+    [
+        (GOOD | {("y", "q2"): ["c"]}, {}, "samples per question and model range from 1 to 3"),
+        ({k: v for k, v in GOOD.items() if k != ("y", "q2")}, {}, "model 'y' has no samples for 1 of 2 questions"),
+        (GOOD | {("y", "q2"): ["c", None, "a"]}, {}, "model 'y' gives no answer in 16.7% of its samples"),
+        (GOOD, {"text": "the very same response, forty characters long"}, "8 of 12 long texts repeat an earlier one"),
+        (GOOD, {"temperature": [0.5, 1.0, 1.0] * 4}, "mixed settings: column 'temperature' varies within a model"),
+    ],
+)
+def test_pool_warnings_are_emitted(tmp_path, answers, columns, says):
+    message = warned(answers, tmp_path, **columns)
+    assert says in message
+    assert message.count("|") == 0
+
+
+@pytest.mark.parametrize(("silent", "warns"), [(5, False), (6, True)])
+def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path, silent, warns):
+    message = warned({("x", "q"): ["a"] * (100 - silent) + [None] * silent}, tmp_path)
+    assert ("gives no answer in 6.0% of its samples" in message) == warns
+
+
+def test_a_setting_that_belongs_to_a_model_is_no_mixture(tmp_path):
+    assert warned(GOOD, tmp_path, temperature=[0.5] * 3 + [1.0] * 3 + [0.5] * 3 + [1.0] * 3) == ""
+
+
+def test_short_texts_repeat_naturally(tmp_path):
+    assert warned(GOOD, tmp_path, text="7") == ""
+
+
+@pytest.mark.parametrize(("repeats", "long", "warns"), [(0, 0, False), (1, 100, False), (2, 100, True), (1, 99, True)])
+def test_more_than_one_long_text_in_a_hundred_may_not_repeat(repeats, long, warns):
+    assert bool(repeated_texts(repeats, long)) == warns
+
+
+@pytest.mark.parametrize(("length", "repeats"), [(39, 0), (40, 1)])
+def test_texts_are_long_from_forty_characters(length, repeats):
+    pool = make_pool({("x", "q"): ["a", "b"]}, text="t" * length)
+    assert len([warning for warning in pool.warnings() if "repeat an earlier one" in warning]) == repeats
+
+
+def test_samples_without_votes_are_warned_of():
+    pool = make_pool({("x", "q"): ["a", "b"]})
+    assert no_votes(pool) == []
+    without = Pool.from_frame(pool.to_frame(), info={"votes": False})
+    assert "Each sample is its own answer class, so votes are meaningless" in no_votes(without)[0]

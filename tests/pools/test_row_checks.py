@@ -1,0 +1,108 @@
+"""Columns of a long table: the first row that cannot be meant is named, with a remedy."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mssim import Pool, PoolError, load_pool
+from tests.conftest import long_frame, make_pool
+from tests.pools.tables import GOOD, change_json, full_pool, refused
+
+
+@pytest.mark.parametrize("column", ["question_id", "model", "sample_index", "answer"])
+def test_a_missing_column_is_named(column):
+    refused(long_frame(GOOD).drop(columns=column), f"column {column!r} is missing. Rename the column that contains it")
+
+
+def test_the_nearest_column_is_offered():
+    refused(long_frame(GOOD).rename(columns={"answer": "answers"}), "did you mean 'answers'?")
+
+
+def test_correct_or_truth_is_needed():
+    refused(long_frame(GOOD).drop(columns="truth"), "'correct' and 'truth' are both missing")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", ["score", "confidence"])
+def test_a_score_that_is_not_finite_is_refused(column, value):
+    frame = long_frame(GOOD, **{column: 0.5})
+    frame.loc[3, column] = value
+    refused(frame, f"row 4 (question 'q1', model 'y', sample_index 0): {column} is ")
+
+
+def test_a_sample_without_an_answer_needs_no_score():
+    frame = long_frame({("x", "q"): ["a", None]}, score=[0.5, np.nan])
+    assert np.isnan(Pool.from_frame(frame).numbers["score"][0, 0, 1])
+
+
+def test_a_cost_may_be_unknown_but_not_infinite():
+    frame = long_frame(GOOD, cost=0.5)
+    frame.loc[3, "cost"] = np.nan
+    assert np.isnan(Pool.from_frame(frame).numbers["cost"][1, 0, 0])
+    frame.loc[3, "cost"] = np.inf
+    refused(frame, "cost is inf. Use a finite number")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda f: f.iloc[:0], "the pool is empty"),
+        (lambda f: f.assign(model=["x", None] * 6), "row 2: model is empty"),
+        (lambda f: f.assign(question_id=""), "row 1: question_id is empty"),
+        (lambda f: f.assign(sample_index=0.5), "sample_index: not an integer column"),
+        (lambda f: f.assign(sample_index="first"), "sample_index: not an integer column"),
+        (lambda f: f.assign(sample_index=-1), "Number the samples of a question and model from 0"),
+        (lambda f: f.assign(score="high"), "column 'score' is not numeric"),
+        (lambda f: f.assign(truth=[None] * 12), "truth is empty and the table has no column 'correct'"),
+        (lambda f: f.assign(correct="perhaps"), "correct is 'perhaps'. Use true or false."),
+        (lambda f: f.assign(correct=[None] * 12), "correct is None. Use true or false."),
+        (
+            lambda f: f.assign(answer=[None] * 12, correct=True),
+            "correct is true, but the answer is empty. Add the answer",
+        ),
+    ],
+)
+def test_bad_rows_are_refused(change, says):
+    refused(change(long_frame(GOOD)), says)
+
+
+@pytest.mark.parametrize("right", [True, 1, 1.0, "true", "True", "1", "1.0"])
+@pytest.mark.parametrize("wrong", [False, 0, 0.0, "false", "False", "0"])
+def test_correct_in_the_ways_people_write_it(right, wrong):
+    frame = long_frame(GOOD)
+    frame["correct"] = [right if answer == "a" else wrong for answer in frame["answer"]]
+    assert Pool.from_frame(frame.drop(columns="truth")).fingerprint == make_pool(GOOD).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("questions", "says"),
+    [
+        (pd.DataFrame({"question_id": ["q1"], "truth": ["a"]}), "question 'q2' of samples.parquet is missing"),
+        (pd.DataFrame({"question_id": ["q1", "q2", "q2"], "truth": ["a"] * 3}), "a question_id is repeated"),
+        (pd.DataFrame({"truth": ["a"] * 2}), "the column question_id is missing"),
+    ],
+)
+def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):
+    full_pool().save(tmp_path / "pool")
+    change_json(tmp_path / "pool", files={})
+    questions.to_parquet(tmp_path / "pool" / "questions.parquet")
+    with pytest.raises(PoolError) as error:
+        load_pool(tmp_path / "pool")
+    assert f"questions.parquet: {says}" in str(error.value)
+
+
+def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
+    frame = long_frame({("x", "q"): list("ab")})
+    columns = {name: frame[name] for name in frame}
+    pq.write_table(pa.table(columns | {"answer": [b"a", "é".encode()]}), tmp_path / "bytes.parquet")
+    assert load_pool(tmp_path / "bytes.parquet").to_frame()["answer"].tolist() == ["a", "é"]
+    pq.write_table(pa.table(columns | {"answer": [b"a", b"\xff"]}), tmp_path / "bytes.parquet")
+    with pytest.raises(PoolError, match="column 'answer' contains bytes that are not UTF-8"):
+        load_pool(tmp_path / "bytes.parquet")
+    pq.write_table(pa.table(columns | {"answer": [["a"], ["b"]]}), tmp_path / "lists.parquet")
+    with pytest.raises(
+        PoolError, match=r"column 'answer' has the nested type list.*\. Store its values as text or numbers"
+    ):
+        load_pool(tmp_path / "lists.parquet")

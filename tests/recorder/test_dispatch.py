@@ -1,0 +1,253 @@
+"""Requests: tried again, given up with a reason, fewer samples at once where the server cannot, stopped cleanly."""
+
+import asyncio
+import math
+import signal
+import time
+
+import pytest
+
+from mssim import RecordError
+from mssim.recorder import Choice, Reply, RequestFailed, Retry, read_plan, status
+from tests.recording import URL, Client, collect, plan, questions, stored
+
+
+def fails(reason="HTTP 500: broken", times=math.inf, **how):
+    """What a client says that fails so many times, then answers."""
+    left = [times]
+
+    def says(_):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise RequestFailed(reason, **how)
+
+    return says
+
+
+def test_what_may_succeed_later_is_tried_again(tmp_path):
+    client = Client(fails(times=3))
+    found = collect(tmp_path, client, plan(samples=1), questions(1))
+    assert found.complete
+    assert found.to_frame()[["requests", "refused"]].iloc[0].tolist() == [4, 3]
+
+
+def test_samples_are_given_up_with_their_reason_and_asked_for_again_when_told(tmp_path):
+    client = Client(fails(times=4))
+    found = collect(tmp_path, client, plan(samples=2, concurrency=1), questions(1))
+    assert not found.complete
+    assert found.to_frame()[["recorded", "failed", "missing"]].iloc[0].tolist() == [1, 1, 0]
+    assert found.reasons.iloc[0].tolist() == ["a", "HTTP 500: broken", 1]
+    again = Client()
+    assert not collect(tmp_path, again, plan(samples=2), questions(1)).complete
+    assert again.requests == []
+    assert collect(tmp_path, again, plan(samples=2), questions(1), retry_failed=True).complete
+    assert len(again.requests) == 1
+    assert status(tmp_path).reasons.empty
+
+
+def test_a_permanent_error_costs_one_request_and_the_rest_goes_on(tmp_path):
+    def says(request):
+        if request.messages[-1]["content"] == "Ask 1":
+            raise RequestFailed("HTTP 400: too long", transient=False)
+
+    client = Client(says)
+    found = collect(tmp_path, client)
+    assert found.to_frame()[["recorded", "failed"]].iloc[0].tolist() == [8, 4]
+    assert len(client.requests) == 12
+    assert not found.notes
+
+
+def test_an_error_of_every_request_stops_its_model_and_marks_nothing(tmp_path):
+    def says(request):
+        if request.model_id == "a":
+            raise RequestFailed("HTTP 401: wrong key", transient=False, everywhere=True)
+
+    client = Client(says)
+    found = collect(tmp_path, client, plan(["a", "b"], concurrency=1))
+    assert found.to_frame()[["recorded", "failed", "missing"]].to_numpy().tolist() == [[0, 0, 12], [12, 0, 0]]
+    assert found.notes == ("model 'a' is not asked any more: HTTP 401: wrong key",)
+    assert len(client.requests) == 13
+
+
+def test_a_model_that_fails_on_question_after_question_is_left_alone(tmp_path):
+    client = Client(fails("HTTP 404: no such model", transient=False))
+    found = collect(tmp_path, client, plan(samples=16, concurrency=1), questions(40))
+    assert found.notes == ("model 'a' is not asked any more: 305 failures in a row, the last: HTTP 404: no such model",)
+    assert found.to_frame()["failed"].tolist() == [305]  # all of 19 questions and one sample of the twentieth
+    assert len(client.requests) == 305
+
+
+@pytest.mark.parametrize("how", ["one", "refuse"])
+def test_several_samples_a_request_fall_back_to_one_where_the_server_cannot(tmp_path, how):
+    client = Client()
+
+    def says(request):
+        if request.n > 1:
+            if how == "refuse":
+                raise RequestFailed("HTTP 400: n must be 1", transient=False)
+            return client.reply(1)
+        return None
+
+    client.says = says
+    found = collect(tmp_path, client, plan(samples=16, samples_per_request=8, concurrency=1), questions(4))
+    assert found.complete
+    assert sum(request.n > 1 for request in client.requests) == (1 if how == "refuse" else 2)
+    assert sorted(stored(tmp_path).values()) == sorted(client.texts)
+
+
+def test_one_prompt_that_is_refused_does_not_end_several_samples_a_request(tmp_path):
+    def says(request):
+        if request.messages[-1]["content"] == "Ask 0":
+            raise RequestFailed("HTTP 400: too long", transient=False)
+
+    client = Client(says)
+    found = collect(tmp_path, client, plan(samples=8, samples_per_request=8, concurrency=1), questions(3))
+    assert found.to_frame()[["recorded", "failed"]].iloc[0].tolist() == [16, 8]
+    assert [request.n for request in client.requests[-2:]] == [8, 8]
+
+
+def test_fewer_choices_than_asked_are_kept_and_the_rest_asked_for(tmp_path):
+    sizes = iter([8, 3, 2])
+    client = Client()
+    client.says = lambda request: client.reply(next(sizes, request.n))
+    assert collect(tmp_path, client, plan(samples=16, samples_per_request=8, concurrency=1), questions(1)).complete
+    assert [request.n for request in client.requests] == [8, 8, 5, 3]
+
+
+def test_a_response_without_a_choice_is_asked_for_again(tmp_path):
+    replies = iter([Reply((), 10, 0)])
+    client = Client(lambda _: next(replies, None))
+    found = collect(tmp_path, client, plan(samples=1), questions(1))
+    assert found.complete
+    assert found.to_frame()[["requests", "refused", "input_tokens"]].iloc[0].tolist() == [2, 1, 20]
+
+
+def test_retry_after_holds_for_all_requests_to_the_server(tmp_path):
+    times = []
+    says = fails("HTTP 429: slow down", times=1, retry_after=0.2)
+
+    def timed(request):
+        times.append(time.monotonic())
+        return says(request)
+
+    assert collect(tmp_path, Client(timed), plan(samples=3, concurrency=1), questions(1)).complete
+    assert times[1] - times[0] >= 0.2
+
+
+def test_waits_double_up_to_the_most():
+    retry = Retry(first=1.0, most=5.0)
+    waits = [[retry.wait(attempt) for _ in range(200)] for attempt in (1, 2, 3, 4, 5)]
+    assert [max(w) <= top and min(w) >= top / 2 for w, top in zip(waits, [1, 2, 4, 5, 5], strict=True)] == [True] * 5
+
+
+def test_every_sample_has_a_seed_of_its_own(tmp_path):
+    client = Client()
+    collect(tmp_path, client, plan(samples=20, seed=1))
+    seeds = {request.seed for request in client.requests}
+    assert len(seeds) == len(client.requests) == 60
+
+
+def test_an_interrupt_waits_for_what_is_under_way_and_begins_nothing(tmp_path):
+    class Slow(Client):
+        async def sample(self, request):
+            self.requests.append(request)
+            if len(self.requests) == 4:
+                signal.raise_signal(signal.SIGINT)
+            await asyncio.sleep(0.05)
+            reply = self.reply(1)
+            self.texts += [choice.text for choice in reply.choices]
+            return reply
+
+    client = Slow()
+    found = collect(tmp_path, client, plan(samples=40))
+    assert found.notes == ("interrupted by SIGINT",)
+    assert 4 <= len(client.requests) <= 8
+    assert sorted(stored(tmp_path).values()) == sorted(client.texts)
+    assert len(client.texts) == len(client.requests)
+
+
+def test_a_second_interrupt_drops_what_is_under_way(tmp_path):
+    class Stuck(Client):
+        async def sample(self, request):
+            self.requests.append(request)
+            if len(self.requests) == 8:
+                signal.raise_signal(signal.SIGTERM)
+                await asyncio.sleep(0)
+                signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(60)
+
+    found = collect(tmp_path, Stuck())
+    assert found.notes == ("interrupted by SIGTERM",)
+    assert stored(tmp_path) == {}
+    assert collect(tmp_path, Client()).complete
+
+
+def test_a_bug_in_a_client_loses_nothing(tmp_path):
+    class Buggy(Client):
+        async def sample(self, request):
+            if len(self.requests) == 5:
+                raise ZeroDivisionError("a bug")
+            return await super().sample(request)
+
+    client = Buggy()
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        collect(tmp_path, client)
+    assert client.closed
+    assert sorted(stored(tmp_path).values()) == sorted(client.texts)
+    assert collect(tmp_path, Client()).complete
+
+
+def test_a_first_request_goes_alone_but_no_server_waits_for_another(tmp_path):
+    class Slow(Client):
+        async def sample(self, request):
+            order.append(request.model_id)
+            await asyncio.sleep(0.01)
+            return await super().sample(request)
+
+    order = []
+    (tmp_path / "plan.toml").write_text(
+        f'samples = 8\n[servers.x]\nbase_url = "{URL}"\n[servers.y]\nbase_url = "{URL}/y"\n'
+        '[models.a]\nserver = "x"\n[models.b]\nserver = "y"\n'
+    )
+    asked = read_plan(tmp_path / "plan.toml")
+    assert collect(tmp_path / "pool", Slow(), asked, max_tokens=10**6).complete
+    assert set(order[:2]) == {"a", "b"}
+
+
+def test_a_server_that_starts_late_still_gives_several_samples_a_request(tmp_path):
+    client = Client(fails("HTTP 503: loading", times=6))
+    collect(tmp_path, client, plan(samples=16, samples_per_request=8, concurrency=1), questions(4))
+    assert {request.n for request in client.requests[-6:]} == {8}
+
+
+def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_path):
+    free = [0.0]
+
+    def says(_):
+        now = time.monotonic()
+        if now < free[0]:
+            raise RequestFailed("HTTP 429: slow down", retry_after=free[0] - now)
+        free[0] = now + 0.01
+
+    assert collect(tmp_path / "busy", Client(says), plan(samples=8, concurrency=24)).complete
+    blocked = Client(fails("HTTP 429: slow down", retry_after=0.0))
+    assert collect(tmp_path / "blocked", blocked, plan(samples=1), questions(1)).to_frame()["failed"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "error", "says"),
+    [
+        (Choice("x", output_tokens=2**70), RecordError, "too large to convert.*; 8 samples .* could not be stored"),
+        (Choice(None), TypeError, "the text of each choice must be str"),
+    ],
+)
+def test_what_a_client_may_not_return_ends_the_run(tmp_path, choice, error, says):
+    with pytest.raises(error, match=says):
+        collect(tmp_path, Client(lambda _: Reply((choice,))))
+    assert collect(tmp_path, Client()).complete
+
+
+def test_more_choices_than_asked_for_are_cut(tmp_path):
+    client = Client(lambda _: Reply((Choice("x"), Choice("y")), 10, 10))
+    assert collect(tmp_path, client, plan(samples=1), questions(1)).complete
+    assert stored(tmp_path) == {("q0", "a", 0): "x"}

@@ -1,0 +1,59 @@
+"""One budget for all questions: shared as the naive rule does, and where it is needed."""
+
+import random
+
+import numpy as np
+import pytest
+
+from mssim import (
+    AdaptiveAllocation,
+    Pool,
+    SelfConsistency,
+    StrategyError,
+)
+from tests import naive
+from tests.conftest import make_pool, replay
+from tests.rules.test_catalogue import counts, deep_pool
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("cap", [None, 5])
+def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, replacement):
+    """Many questions wait at the same certainty, some without any answer, and some are full."""
+    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap)
+    frame = pool.to_frame()
+    frame.loc[frame["question_id"] == "q3", "answer"] = None
+    pool = Pool.from_frame(frame.drop(columns=["correct"]))
+    hits, used = counts(pool, rule, [1, 2, 3, 4], n_replays=4, replacement=replacement)
+    for i, budget in enumerate([1, 2, 3, 4]):
+        assert (list(hits[i]), list(used[i])) == naive.evaluate(
+            pool, rule, budget, n_replays=4, replacement=replacement
+        )
+
+
+def test_a_shared_budget_goes_where_it_is_needed():
+    """Half of the questions are certain after a few equal answers: the rest goes to the others, and is worth more."""
+    rng = random.Random(4)
+    easy = {("x", f"easy{q}"): ["a"] * 40 for q in range(6)}
+    hard = {("x", f"hard{q}"): rng.choices("ab", [3, 2], k=40) for q in range(6)}
+    pool = make_pool(easy | hard)
+    result = replay(pool, {"even": SelfConsistency("x"), "shared": AdaptiveAllocation("x")}, [12], n_replays=500)
+    used = result.samples_used[1, 0]
+    assert used.mean() == pytest.approx(12)
+    assert used[:6].max() < 7
+    assert used[6:].mean() > 17
+    assert result.compare("shared", "even", budget=12).difference > 0.02
+
+
+def test_a_plan_is_one_stage_whose_size_is_a_mean_over_questions():
+    (plan,) = AdaptiveAllocation("x", ties="wrong").plans(np.array([3, 5]))
+    assert plan.sizes.tolist() == [[3, 5]]
+    assert (plan.cap, plan.vote.ties, plan.stop) == (1024, "wrong", None)
+    assert AdaptiveAllocation("x", cap=np.int64(7)).plans(np.array([3]))[0].cap == 7
+    assert str(AdaptiveAllocation("x", cap=7)) == "alloc:x,cap=7"
+
+
+@pytest.mark.parametrize("cap", [0, 1025, 2.5, "3", True])
+def test_a_cap_is_a_number_of_samples(cap):
+    with pytest.raises(StrategyError, match=r"AdaptiveAllocation: cap=.*give a whole number from 1 to 1024"):
+        AdaptiveAllocation("x", cap)

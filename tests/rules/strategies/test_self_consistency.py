@@ -1,0 +1,51 @@
+"""One model, a vote, and when it stops before its budget is spent."""
+
+from math import comb
+
+import numpy as np
+import pytest
+
+from mssim import BetaStop, SelfConsistency, StrategyError, Vote, WindowStop, evaluate
+from tests.conftest import make_pool
+
+
+def test_majorities_are_hypergeometric():
+    """Of 5 right and 3 wrong samples, 3 draws are right if at most one is wrong."""
+    pool = make_pool({("x", "q"): ["a"] * 5 + ["b"] * 3})
+    result = evaluate(pool, SelfConsistency("x"), [1, 3, 8])
+    three = (comb(5, 3) + comb(5, 2) * 3) / comb(8, 3)
+    assert result.accuracy[0, :, 0] == pytest.approx([5 / 8, three, 1])
+    assert result.samples_used[0, :, 0].tolist() == [1, 3, 8]
+
+
+def test_the_window_that_stops_is_adopted_and_else_all_draws_vote():
+    pool = make_pool({("x", "q"): ["a"] * 2, ("y", "q"): ["a", "a", "b", "c"]})
+    assert evaluate(pool, SelfConsistency("x", stop=WindowStop(1)), [2]).samples_used.item() == 1
+    assert evaluate(pool, SelfConsistency("y"), [4]).accuracy.item() == 1
+    stopped = evaluate(pool, SelfConsistency("y", stop=WindowStop(1)), [4])
+    assert (stopped.accuracy.item(), stopped.samples_used.item()) == pytest.approx((0.5, 1))
+
+
+def test_a_plan_is_one_stage_with_vote_and_stop_rule():
+    budgets = np.array([1, 9])
+    (plan,) = SelfConsistency("x", Vote.best_of_n(), BetaStop()).plans(budgets)
+    assert (plan.models, plan.vote, plan.stop, plan.adopt) == (("x",), Vote.best_of_n(), BetaStop(), False)
+    assert plan.sizes.tolist() == [[1, 9]]
+    (plan,) = SelfConsistency("x", stop=WindowStop(5)).plans(budgets)
+    assert plan.adopt
+    (plan,) = SelfConsistency("x").plans(budgets)
+    assert (plan.vote, plan.stop, plan.adopt) == (Vote.plurality(), None, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"stop": "beta"}, r"stop='beta'; give a rule such as BetaStop\(\) or WindowStop\(5\), or None"),
+        ({"stop": BetaStop}, "give a rule such as"),
+        ({"vote": None}, "vote=None; give Vote"),
+        ({"vote": Vote.plurality(prior=(1, 2))}, "prior has 2 weights for 1 models"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, says):
+    with pytest.raises(StrategyError, match=says):
+        SelfConsistency("x", **options)

@@ -1,0 +1,71 @@
+"""Strategies from text and mappings, and the catalogue of all rules."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mssim import (
+    PoolError,
+    SelfConsistency,
+    StrategyError,
+    catalogue,
+    evaluate,
+    parse_strategy,
+)
+from tests.conftest import make_pool
+
+
+@pytest.mark.parametrize("row", catalogue(), ids=[row.rule for row in catalogue()])
+def test_the_catalogue_says_what_is_so(row):
+    text, column, method = row.rule, row.column, row.method
+    for name in ("x", "y", "z"):
+        text = re.sub(r"\bM\b", name, text, count=1)
+    text = text.replace("M1", "x")
+    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7}
+    answers = {(m, "q"): list("aabcabca") for m in "xy"}
+    without = {name: value for name, value in numbers.items() if name != column}
+    if column == "-":
+        result = evaluate(make_pool(answers), text, 6, n_replays=9)
+    else:
+        with pytest.raises(PoolError, match=f"needs column '{column}'"):
+            evaluate(make_pool(answers, **without), text, 6)
+        result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
+    assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]
+
+
+def test_a_fresh_interpreter_knows_every_strategy():
+    """Rules register when they are imported, which nobody else may have done yet."""
+    code = (
+        "from mssim.rules.parsing import catalogue, parse_strategy as p; print(p('sc:a,stop=beta'), len(catalogue()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["sc:a,stop=beta:0.95", str(len(catalogue()))]
+
+
+def test_strategies_are_read_once():
+    strategy = SelfConsistency("x")
+    assert parse_strategy(strategy) is strategy
+    assert parse_strategy({"kind": "sc", "models": "x"}) == parse_strategy("sc:x") == strategy
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("xs:gpt-4", "strategy 'xs:gpt-4': kind 'xs'; choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'"),
+        ("sc:a+b", "strategy 'sc:a+b': SelfConsistency samples one model, given ['a', 'b']. Use mix for several."),
+        ({"kind": "sc"}, "samples one model, given []"),
+        ("mix:a,sizes=0", "strategy 'mix:a,sizes=0': sizes=(0,); give one whole number from 1"),
+    ],
+)
+def test_errors_name_the_strategy(given, says):
+    with pytest.raises(StrategyError) as error:
+        parse_strategy(given)
+    assert says in str(error.value)
+
+
+def test_the_catalogue_lists_strategies_stops_and_votes_by_name():
+    rules = [row.rule for row in catalogue()]
+    assert rules.index("alloc:M") < rules.index("sc:M") < rules.index("sc:M,stop=beta:0.95")
+    assert rules.index("sc:M,stop=window:5") < rules.index("sc:M,vote=best_of_n")

@@ -1,0 +1,53 @@
+"""Arguments that all packages check in one way."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim import MssimError
+from mssim._validation import choose_from, is_number, whole_number
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
+def test_whole_numbers_in_a_range(value, low, high):
+    if low <= value <= high:
+        assert whole_number("n", value, low, high) == value
+    else:
+        with pytest.raises(MssimError, match=f"n={value}; give a whole number from {low} to {high}"):
+            whole_number("n", value, low, high)
+
+
+@pytest.mark.parametrize("value", [np.int32(3), np.uint8(3), np.int64(3)])
+def test_whole_numbers_of_numpy_become_int(value):
+    assert type(whole_number("n", value, 0, 9)) is int
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 3.0, "3", None, Fraction(3), np.array([3, 4])])
+def test_nothing_else_is_a_whole_number(value):
+    with pytest.raises((MssimError, TypeError)):
+        whole_number("n", value, 0, 9)
+
+
+def test_real_numbers_are_numbers_and_truth_values_are_not():
+    for value in (0, -1.5, float("nan"), np.float32(2), np.int8(1), Fraction(1, 3)):
+        assert is_number(value)
+    for value in (True, False, "1", None, 1j, Decimal(1), [1]):
+        assert not is_number(value)
+
+
+def test_the_nearest_names_come_before_all_names():
+    assert choose_from("bugdet", ["cost", "budget"]) == "did you mean 'budget'? choose from 'cost', 'budget'"
+    assert choose_from("x1", ["x2", "x3"]) == "choose from 'x2', 'x3'"
+    both = choose_from("answer", ["answers", "an_answer", "text"])
+    assert both.startswith("did you mean 'answers' or 'an_answer'? choose from 'answers'")
+    assert choose_from("anything", []) == "choose from nothing (there are none)"
+
+
+@pytest.mark.parametrize(("n", "more"), [(12, ""), (13, " and 1 more"), (40, " and 28 more")])
+def test_twelve_names_are_listed(n, more):
+    names = [f"name{i:02}" for i in range(n)]
+    assert choose_from("zzz", names) == "choose from " + ", ".join(map(repr, names[:12])) + more

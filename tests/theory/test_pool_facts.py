@@ -1,0 +1,111 @@
+"""Sums over classes, ratios and stages that the modules of theory share, by hand and in rational arithmetic."""
+
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError
+from mssim.results.intervals import mean_interval
+from mssim.theory.pool_facts import (
+    counts_of,
+    over_classes,
+    question_of_class,
+    ratio,
+    read_switch,
+    right_below,
+    sampled_models,
+    stages_of,
+)
+from tests.conftest import make_pool
+
+RAGGED = {("x", "q1"): ["a", "b", "a", None], ("x", "q2"): ["c", None], ("y", "q1"): ["b"], ("y", "q2"): ["a", "a"]}
+
+
+def test_sums_go_over_the_classes_of_each_question():
+    pool = make_pool(RAGGED)
+    assert pool.class_labels.to_pylist() == ["a", "b", "a", "c"]
+    assert question_of_class(pool).tolist() == [0, 0, 1, 1]
+    values = np.array([[[1, 2, 4, 8]], [[0.5, 0, 0.25, 0]]])
+    assert over_classes(pool, values).tolist() == [[[3, 12]], [[0.5, 0.25]]]
+    assert over_classes(pool, np.ones(4)).tolist() == [2, 2]
+
+
+def test_counts_are_those_of_one_model():
+    counts = counts_of(make_pool(RAGGED), "x", True)
+    assert counts.votes.tolist() == [[2, 1, 0, 1]]
+    assert counts.silent.tolist() == [[1, 1]]
+    assert counts.correct.tolist() == [True, False, True, False]
+    assert counts.replacement is True
+
+
+def test_models_have_the_samples_that_are_required():
+    pool = make_pool(RAGGED)
+    assert sampled_models(pool, None, 1) == ("x", "y")
+    assert sampled_models(pool, "y", 1) == ("y",)
+    assert sampled_models(pool, ["x"], 2) == ("x",)
+    with pytest.raises(PoolError, match=r"'y' has 1 samples of question 'q1', but 2 are required\. .*min_samples=2"):
+        sampled_models(pool, None, 2)
+    for models in ([], ["x", "x"]):
+        with pytest.raises(PoolError, match=r"is empty or repeats a model\. Name each model once"):
+            sampled_models(pool, models, 1)
+
+
+def test_a_ratio_of_means_has_the_interval_of_its_linear_form():
+    rng = np.random.default_rng(0)
+    share = rng.random(40)
+    right = share * rng.random(40)
+    accuracy, low, high = ratio(right, share, 0.9, None)
+    assert accuracy == pytest.approx(right.sum() / share.sum())
+    assert low < accuracy < high
+    with_unasked = ratio(np.append(right, 0), np.append(share, 0), 0.9, None)
+    assert with_unasked == (accuracy, low, high)  # questions without a share do not count
+    whole = ratio(right, np.ones(40), 0.9, None)
+    assert whole[1:] == pytest.approx(mean_interval(right, confidence_level=0.9))
+    assert np.isnan(ratio(np.zeros(3), np.zeros(3), 0.9, None)).all()
+
+
+@given(st.integers(1, 5), st.integers(0, 5), st.integers(1, 5), st.booleans())
+def test_unanimous_stages_are_counted_draw_by_draw(right, wrong, size, replacement):
+    n = right + wrong
+    size = min(size, n)
+    pool = make_pool({("x", "q"): ["a"] * right + ["b"] * wrong, ("y", "q"): ["a"] * n})
+    stages = stages_of(pool, ModelSwitch(["x", "y"], sizes=(size, size)), [2 * size], replacement, right=True)
+
+    def alike(of):
+        return Fraction(of, n) ** size if replacement else Fraction(comb(of, size), comb(n, size))
+
+    agreed = alike(right) + alike(wrong)
+    assert stages.agreed[0, 0, 0] == pytest.approx(float(agreed), abs=1e-12)
+    assert stages.right[0, 0, 0] == pytest.approx(float(alike(right)), abs=1e-12)
+    assert stages.reached[:, 0, 0] == pytest.approx([1, float(1 - agreed)], abs=1e-12)
+
+
+def test_a_plurality_below_a_number_of_votes_is_counted_draw_by_draw():
+    """Three of aabb are two and one, and half of them right; fewer than two votes for every answer are impossible."""
+    counts = counts_of(make_pool({("x", "q"): list("aabb")}), "x", False)
+    below = right_below(counts, [0, 2, 3], 3, 0)[:, 0, 3]
+    assert below == pytest.approx([0, 0, 0.5])
+
+
+def test_only_switches_have_stages():
+    assert read_switch("ms:x+y") == ModelSwitch(["x", "y"])
+    with pytest.raises(StrategyError, match="strategy: sc:x is not a ModelSwitch"):
+        read_switch("sc:x")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options", "error", "says"),
+    [
+        ("ms:x+x", {}, StrategyError, "stages of the same model are dependent without replacement"),
+        ("ms:x+y", {"replacement": 1}, MssimError, "replacement=1; give True or False"),
+        ("ms:x+y", {"budgets": 5}, BudgetError, "asks for 3 samples of model 'x' for question 'q2', 2 are recorded"),
+        ("ms:x+y", {"budgets": 2050, "replacement": True}, BudgetError, "1025 samples of one model exceed the limit"),
+    ],
+)
+def test_stages_that_are_out_of_reach_are_refused(strategy, options, error, says):
+    with pytest.raises(error, match=says):
+        stages_of(make_pool(RAGGED), strategy, **{"budgets": 2, "replacement": False, "right": False, **options})
