@@ -152,13 +152,13 @@ RULES |= {row.rule: rule for row in catalogue() if kind_of(rule := example(row.r
 TIES = ["first", "random", "wrong"]
 
 
-def as_parameter(name):
-    """A rule for parametrize; functions of one's own are slow, since Numba compiles them again in every process."""
-    marks = [pytest.mark.slow] if re.search(r"\bown\b(?! in Python)", name) else []
-    return pytest.param(RULES[name], id=name, marks=marks)
+def as_parameters(named):
+    """Rules or votes for parametrize; functions of one's own are slow: Numba compiles them again in every process."""
+    own = {name for name in named if re.search(r"\bown\b(?! in Python)", name)}
+    return [pytest.param(one, id=name, marks=pytest.mark.slow if name in own else ()) for name, one in named.items()]
 
 
-every_rule = pytest.mark.parametrize("rule", [as_parameter(name) for name in RULES])
+every_rule = pytest.mark.parametrize("rule", as_parameters(RULES))
 few = settings(max_examples=examples(8))
 
 
@@ -352,7 +352,7 @@ def test_a_model_that_is_never_asked_changes_nothing(rule, pool):
         assert same(counts(pool, two, [4, 6]), counts(pool, three, [4, 6]))
 
 
-@pytest.mark.parametrize("vote", VOTES.values(), ids=VOTES)
+@pytest.mark.parametrize("vote", as_parameters(VOTES))
 @few
 @given(pools(), st.sampled_from(TIES))
 def test_agreement_zero_is_the_first_models_vote_and_above_one_the_mixture(vote, pool, ties):

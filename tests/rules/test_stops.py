@@ -252,6 +252,7 @@ def test_a_function_that_is_no_rule_is_refused_at_once(function, says):
     assert says in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_rule_of_ones_own_where_nobody_ever_answers():
     pool = make_pool({("x", "q"): [None, None, None]})
     for function in (
