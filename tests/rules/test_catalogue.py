@@ -50,8 +50,12 @@ XYZ = ["x", "y", "z"]
 
 @numba.njit
 def squared(counts, prior):
-    """A vote of one's own: every model's votes count their square."""
-    return (prior.reshape(-1, 1) * counts**2).sum(axis=0)
+    """A vote of one's own: every model's votes count their square; loops compile faster than array expressions."""
+    score = np.zeros(counts.shape[1])
+    for i in range(counts.shape[0]):
+        for c in range(counts.shape[1]):
+            score[c] += prior[i] * counts[i, c] ** 2
+    return score
 
 
 @numba.njit
@@ -148,13 +152,13 @@ RULES |= {row.rule: rule for row in catalogue() if kind_of(rule := example(row.r
 TIES = ["first", "random", "wrong"]
 
 
-def as_parameter(name):
-    """A rule for parametrize; functions of one's own are slow, since Numba compiles them again in every process."""
-    marks = [pytest.mark.slow] if re.search(r"\bown\b(?! in Python)", name) else []
-    return pytest.param(RULES[name], id=name, marks=marks)
+def as_parameters(named):
+    """Rules or votes for parametrize; functions of one's own are slow: Numba compiles them again in every process."""
+    own = {name for name in named if re.search(r"\bown\b(?! in Python)", name)}
+    return [pytest.param(one, id=name, marks=pytest.mark.slow if name in own else ()) for name, one in named.items()]
 
 
-every_rule = pytest.mark.parametrize("rule", [as_parameter(name) for name in RULES])
+every_rule = pytest.mark.parametrize("rule", as_parameters(RULES))
 few = settings(max_examples=examples(8))
 
 

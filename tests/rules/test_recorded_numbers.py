@@ -107,6 +107,7 @@ def test_a_vote_that_sums_confidences_is_the_named_vote(vote, pool, seed, replac
         assert same(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
 def test_the_three_ways_to_write_a_rule_agree_and_go_with_any_vote(stop):
     pool = deep_pool(4, 30)
