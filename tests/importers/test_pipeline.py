@@ -51,20 +51,23 @@ def imported(tmp_path, read, **common):
 DEEP = "[" * 100_000 + "]" * 100_000
 FAULTS = {
     "empty": ("", "is empty"),
-    "white space": (" \n ", "not (a )?JSON"),
-    "cut off": ('[{"a": 1}, {"a"', "not JSON, or cut off"),
-    "not JSON": ("hello", "not (a )?JSON"),
-    "UTF-16": ('[{"a": "é"}]'.encode("utf-16"), "not (a )?JSON|not UTF-8"),
-    "mixed encodings": (b'[{"a": 1, "b": "\xc3\xa9"}, {"a": 2, "b": "\xe9"}]', "not JSON, or cut off|not UTF-8"),
-    "bare NaN": ('[{"a": NaN}]', "not JSON, or cut off"),
-    "bare Infinity": ('[{"a": -Infinity}]', "not JSON, or cut off"),
-    "deep lists": (f'[{{"a": {DEEP}}}]', "not JSON, or cut off .*(nested|recursion)"),
-    "deep objects": ('[{"a": ' * 50_000, "not JSON, or cut off"),
-    "huge integer": ('[{"a": 1' + "0" * 5000 + "}]", "not JSON, or cut off"),
-    "large integer": ('[{"a": 1' + "0" * 400 + "}]", "not JSON, or cut off|too large"),
-    "NUL": ("\0" * 100, "not (a )?JSON"),
-    "numbers": ("[1, 2]", "a (number|list) where an object belongs"),
-    "a list of a list": ("[[]]", "a list where an object belongs"),
+    "white space": (" \n ", "not (valid|a) JSON"),
+    "cut off": ('[{"a": 1}, {"a"', "not valid JSON, or truncated"),
+    "not JSON": ("hello", "not (valid|a) JSON"),
+    "UTF-16": ('[{"a": "é"}]'.encode("utf-16"), "not (valid|a) JSON|not UTF-8"),
+    "mixed encodings": (
+        b'[{"a": 1, "b": "\xc3\xa9"}, {"a": 2, "b": "\xe9"}]',
+        "not valid JSON, or truncated|not UTF-8",
+    ),
+    "bare NaN": ('[{"a": NaN}]', "not valid JSON, or truncated"),
+    "bare Infinity": ('[{"a": -Infinity}]', "not valid JSON, or truncated"),
+    "deep lists": (f'[{{"a": {DEEP}}}]', "not valid JSON, or truncated .*(nested|recursion)"),
+    "deep objects": ('[{"a": ' * 50_000, "not valid JSON, or truncated"),
+    "huge integer": ('[{"a": 1' + "0" * 5000 + "}]", "not valid JSON, or truncated"),
+    "large integer": ('[{"a": 1' + "0" * 400 + "}]", "not valid JSON, or truncated|too large"),
+    "NUL": ("\0" * 100, "not (valid|a) JSON"),
+    "numbers": ("[1, 2]", "expected an object, found a (number|list)"),
+    "a list of a list": ("[[]]", "expected an object, found a list"),
 }
 
 
@@ -87,7 +90,7 @@ def test_a_fault_is_one_error(tmp_path, fault, read):
         if fault == "white space":
             assert asked(Source(written(tmp_path, content)).lines()) == []  # blank lines are no fault
             return
-        message = f"{message}|a number where|Extra data"
+        message = f"{message}|found a number|Extra data"
     with pytest.raises(PoolError, match=message) as error:
         asked(read(Source(written(tmp_path, content))))
     assert "\n" not in str(error.value)
@@ -143,21 +146,21 @@ def test_fields_are_checked_as_they_are_asked_for():
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda f: f.required("txt"), r"here: no 'txt'; did you mean 'text'"),
-        (lambda f: f.name("none"), r"here: no 'none'"),
-        (lambda f: f.text("list"), r"here: 'list' is a list; text belongs there"),
-        (lambda f: f.number("text"), r"here: 'text' is text; a number belongs there"),
-        (lambda f: f.number("yes"), r"here: 'yes' is true or false; a number belongs there"),
-        (lambda f: f.count("x"), r"here: 'x' is 0.5; a whole number from 0 belongs there"),
-        (lambda f: f.flag("n"), r"here: 'n' is a number; true or false belongs there"),
-        (lambda f: f.values("part"), r"here: 'part' is an object; a list belongs there"),
-        (lambda f: f.part("list"), r"here, 'list': a list where an object belongs"),
-        (lambda f: f.parts("list"), r"here, 'list', item 1: a number where an object belongs"),
-        (lambda f: f.numbers("list"), r"here: 'list', item 3 is text; a number belongs there"),
-        (lambda f: f.flags("list"), r"here: 'list', item 3 is text; true or false belongs there"),
-        (lambda _: Fields.of({"a": 10**5000}, "here").text("a"), r"here: 'a' is a number too long to be written"),
-        (lambda _: Fields.of({"a": 10**400}, "here").number("a"), r"here: 'a' is too large or not a number"),
-        (lambda _: Fields.of({"a": float("nan")}, "here").number("a"), r"too large or not a number"),
+        (lambda f: f.required("txt"), r"here: has no 'txt'; did you mean 'text'"),
+        (lambda f: f.name("none"), r"here: 'none' is null"),
+        (lambda f: f.text("list"), r"here: 'list' is a list. It must be text"),
+        (lambda f: f.number("text"), r"here: 'text' is text. It must be a number"),
+        (lambda f: f.number("yes"), r"here: 'yes' is a Boolean. It must be a number"),
+        (lambda f: f.count("x"), r"here: 'x' is 0.5. It must be a non-negative integer"),
+        (lambda f: f.flag("n"), r"here: 'n' is a number. It must be true or false"),
+        (lambda f: f.values("part"), r"here: 'part' is an object. It must be a list"),
+        (lambda f: f.part("list"), r"here, 'list': expected an object, found a list"),
+        (lambda f: f.parts("list"), r"here, 'list', item 1: expected an object, found a number"),
+        (lambda f: f.numbers("list"), r"here: 'list', item 3 is text. It must be a number"),
+        (lambda f: f.flags("list"), r"here: 'list', item 3 is text. It must be true or false"),
+        (lambda _: Fields.of({"a": 10**5000}, "here").text("a"), r"here: 'a' is a number with too many digits"),
+        (lambda _: Fields.of({"a": 10**400}, "here").number("a"), r"here: 'a' is NaN, infinite or too large"),
+        (lambda _: Fields.of({"a": float("nan")}, "here").number("a"), r"is NaN, infinite or too large"),
         (lambda _: Fields.of({"a": " "}, "here").name("a"), r"here: 'a' is blank"),
     ],
 )
@@ -172,11 +175,11 @@ def test_folders_are_searched_by_pattern(tmp_path):
         (tmp_path / name).write_text("[]")
     assert expand([tmp_path], "*.json") == [tmp_path / "a/x.json", tmp_path / "b/x.json"]
     assert expand([tmp_path / "a/y.txt"], "*.json") == [tmp_path / "a/y.txt"]  # what is named is read
-    with pytest.raises(PoolError, match=r"no \*.eval or \*.log in this folder"):
+    with pytest.raises(PoolError, match=r"this folder has no file \*.eval or \*.log"):
         expand([tmp_path], "*.eval", "*.log")
     with pytest.raises(PoolError, match="nowhere does not exist"):
         as_paths("nowhere")
-    with pytest.raises(PoolError, match="no file is given"):
+    with pytest.raises(PoolError, match="paths: no file was given"):
         as_paths([])
 
 
@@ -196,7 +199,7 @@ def test_a_pattern_of_a_file_does_not_search_for_ever():
     assert (pattern.search("caa")[0], pattern.without("caa"), pattern.groups) == ("aa", "c", 1)
     with pytest.raises(PoolError, match=r"here: the pattern '\(a\|aa\)\+\$' takes more than 1 s for one text"):
         pattern.search("a" * 60 + "b")
-    with pytest.raises(PoolError, match=r"here: the pattern '\(' does not compile"):
+    with pytest.raises(PoolError, match=r"here: the pattern '\(' is not a valid regular"):
         Pattern("(", Fields({}, "here"))
 
 
@@ -204,7 +207,7 @@ def test_a_pattern_of_a_file_does_not_search_for_ever():
 def test_a_file_given_twice_would_count_twice(tmp_path, same):
     first = written(tmp_path, "x")
     second = first if same == "path" else written(tmp_path, "x", "b.json")
-    with pytest.raises(PoolError, match=r"is given twice|has the same content as a file given before"):
+    with pytest.raises(PoolError, match=r"is given twice|has the same content as an earlier file"):
         import_pool("made up", rows({"answer": "1"}), [first, second], tmp_path / "pool", Common())
     assert not (tmp_path / "pool").exists()
 
@@ -261,7 +264,7 @@ def test_where_takes_samples_and_their_questions(tmp_path):
     assert to_pool("made up", read, [], Common(where={"topic": "late", "temperature": 0.0})).question_ids == ["s"]
     with pytest.raises(PoolError, match="temperature=3 matches no rows"):
         to_pool("made up", read, [], Common(where={"temperature": 3}))
-    with pytest.raises(PoolError, match="no sample is left"):
+    with pytest.raises(PoolError, match="the conditions exclude all samples"):
         to_pool("made up", read, [], Common(where=[("temperature", ">", 5)]))
 
 
@@ -279,7 +282,7 @@ def test_texts_are_graded_and_what_the_files_say_stays_beside(tmp_path):
         ["2", False, True],
         [np.nan, False, False],
     ]
-    assert any("do not agree on 1 of 3 samples" in warning for warning in found.warnings)
+    assert any("differ for 1 of 3 samples" in warning for warning in found.warnings)
     assert pool.info["grader"]["rule"] == "number"
 
 
@@ -306,16 +309,19 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        (lambda *_: None, "no sample is in these files"),
-        (lambda _, sink: sink.fail("timeout", 3), r"no sample is in these files \(3 failed: timeout\)"),
-        (rows({"text": "a"}), "these files give no answers; say how to find them with a rule"),
-        (rows({"output_tokens": 3}), "there is nothing to vote on or to grade"),
-        (rows({"answer": "1"}, topic="a"), "neither what is right nor the truth"),
-        (both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")), "question 'r' has no truth"),
+        (lambda *_: None, "The files contain no samples"),
+        (lambda _, sink: sink.fail("timeout", 3), r"The files contain no samples \(3 failed: timeout\)"),
+        (rows({"text": "a"}), "texts but no answers. Extract the answers with a rule"),
+        (rows({"output_tokens": 3}), "neither answers nor texts nor verdicts"),
+        (rows({"answer": "1"}, topic="a"), "neither verdicts nor truths"),
+        (
+            both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")),
+            "question 'r' has neither a truth nor verdicts",
+        ),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
         (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
         (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is correct in .* and wrong in"),
-        (rows({"answer": "1", "output_tokens": 2**70}), "a sample holds what its column cannot"),
+        (rows({"answer": "1", "output_tokens": 2**70}), "A value of a sample does not fit the type of its column"),
     ],
 )
 def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, message):
@@ -326,7 +332,7 @@ def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, messa
 
 
 def test_a_rule_without_texts_is_refused(tmp_path):
-    with pytest.raises(PoolError, match="a rule grades texts, and these files have none; leave it out"):
+    with pytest.raises(PoolError, match=r"rule: the files contain no texts to grade\. Remove the rule"):
         imported(tmp_path, rows({"answer": "1"}), rule="number")
 
 
@@ -355,7 +361,7 @@ def test_what_is_odd_is_said_and_refused_where_strict(tmp_path, odd, texts):
     read, message = ODD[odd]
     found = imported(tmp_path, read, texts=texts)
     assert [message in warning for warning in found.warnings].count(True) == 1
-    with pytest.raises(PoolError, match="strict is asked for"):
+    with pytest.raises(PoolError, match="strict: the import has 1 warning"):
         to_pool("made up", read, [], Common(strict=True, texts=texts))
     with pytest.warns(PoolWarning) as caught:
         to_pool("made up", read, [], Common(texts=texts))
@@ -375,7 +381,7 @@ def test_diagnostics_are_counts_and_a_frame(tmp_path):
     with pytest.warns(PoolWarning):
         again = diagnose(load_pool(tmp_path / "pool"))
     assert (again.warnings, repr(again)) == (found.warnings, repr(found))
-    assert repr(found) == f"Diagnostics(2 questions, 2 models, 3 samples, {len(found.warnings)} odd)"
+    assert repr(found) == f"Diagnostics(2 questions, 2 models, 3 samples, {len(found.warnings)} warnings)"
     pd.testing.assert_frame_equal(again.to_frame(), frame)
 
 
@@ -386,7 +392,7 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
     path, out = written(tmp_path, "x"), tmp_path / "pool"
     once = partial(import_pool, "made up", paths=[path], out=out, common=Common(info={"title": "t"}))
     once(read=rows({"answer": "1"}))
-    with pytest.raises(PoolError, match="exists already; choose another path, or say that it may be overwritten"):
+    with pytest.raises(PoolError, match=r"already exists\. Choose another path, or pass --overwrite"):
         once(read=rows({"answer": "2"}))
     with pytest.raises(PoolError, match="no sample"):
         once(read=lambda *_: None, overwrite=True)
@@ -396,7 +402,7 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
     assert load_pool(out).info["title"] == "t"
     with pytest.raises(PoolError, match="is not a pool folder"):
         import_pool("made up", rows({"answer": "1"}), [path], tmp_path, Common(), overwrite=True)
-    with pytest.raises(PoolError, match=r"the folder .*nowhere does not exist; create it first"):
+    with pytest.raises(PoolError, match=r"the folder .*nowhere does not exist. Create it first"):
         import_pool("made up", rows({"answer": "1"}), [path], tmp_path / "nowhere" / "pool", Common())
 
 
@@ -442,7 +448,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
     path, out = written(tmp_path, "[]"), tmp_path / "pool"
     assert run("import", "inspekt", path, "--out", out)[::2] == (
         2,
-        "mssim: error: no format 'inspekt'; did you mean 'inspect'? choose from "
+        "mssim: error: format: 'inspekt' is not known; did you mean 'inspect'? choose from "
         + ", ".join(map(repr, FORMATS))
         + "\n",
     )
@@ -452,7 +458,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n",
     )
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
-    assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist\n")
+    assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist.\n")
     assert not out.exists()
 
 
