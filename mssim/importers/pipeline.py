@@ -98,7 +98,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise PoolError(f"{path}: cannot be read or written ({reason}).") from error
+        raise PoolError(f"{path}: cannot be read or written ({reason}). Check permissions and free space.") from error
 
 
 def to_pool(format_name: str, read: Read, paths: Sequence[Path], common: Common) -> Pool:

@@ -131,7 +131,7 @@ class Source:
         except PoolError:
             raise
         except (OSError, ValueError) as error:
-            raise PoolError(f"{self.path}: cannot be read ({_reason(error)}).") from error
+            raise PoolError(f"{self.path}: cannot be read ({_reason(error)}). Check its permissions.") from error
 
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:

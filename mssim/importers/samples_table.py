@@ -81,11 +81,13 @@ def write_long_table(
     columns = {name: thin[name] for name in thin.column_names}
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
     if graded and _COPIED not in data.schema.names:
-        raise PoolError("rule: the files contain no texts to grade. Remove the rule to use the answers of the files.")
+        answered = "answer" in columns or "correct" in columns
+        remedy = "Remove the rule to use the answers of the files." if answered else "Import files with texts."
+        raise PoolError(f"rule: the files contain no texts to grade. {remedy}")
     if graded and "truth" not in questions.column_names:
-        raise PoolError(
-            "rule: the files contain no truth to compare with. Remove the rule to use the verdicts of the files."
-        )
+        judged = "correct" in columns
+        remedy = "Remove the rule to use the verdicts of the files." if judged else "Add a truth to each question."
+        raise PoolError(f"rule: the files contain no truth to compare with. {remedy}")
     if graded:
         said = columns.pop("correct", None)
         if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades

@@ -255,7 +255,7 @@ def test_a_fault_is_a_reason_and_may_be_transient(fault):
         "half_body": "connection failed: RemoteProtocolError .+",
         "invalid_json": r"unreadable response: Expecting .+",
         "html": r"unreadable response: Expecting value.+",
-        "wrong_types": "unreadable response: not a chat completion: no list of choices",
+        "wrong_types": "unreadable response: not a chat completion, since it has no list of choices",
     }
     says |= {name: f"HTTP {STATUS_OF[name]}: told to fail: {name}" for name in STATUS_OF}
     assert re.fullmatch(says[fault], failure.reason)
@@ -286,7 +286,11 @@ def test_a_server_that_is_not_there_may_come_back():
         (529, b"", (True, False, "HTTP 529:")),
         (500, b"x" * 1000, (True, False, "HTTP 500: " + "x" * 290 + "...")),
         (503, [1], (True, False, "HTTP 503: [1]")),
-        (200, {"error": {"code": 502}}, (True, False, "unreadable response: no choice but an error: {'code': 502}")),
+        (
+            200,
+            {"error": {"code": 502}},
+            (True, False, "unreadable response: it has an error instead of choices: {'code': 502}"),
+        ),
     ],
 )
 def test_what_a_server_says_is_one_line(status, error, says):
@@ -381,7 +385,7 @@ def test_all_samples_arrive_among_faults(tmp_path, n):
     assert len(texts) == 240  # nothing that was paid for was thrown away
     for fault, status in STATUS_OF.items():
         assert errors[f"HTTP {status}: told to fail: {fault}"] == kinds[fault]
-    assert errors["the response holds no choice"] == sum(kinds[f"{what}_choices"] for what in ("empty", "no", "null"))
+    assert errors["the response has no choices"] == sum(kinds[f"{what}_choices"] for what in ("empty", "no", "null"))
 
 
 def test_samples_that_fail_for_good_are_marked_with_the_reason(tmp_path):
@@ -472,7 +476,7 @@ def test_a_wrong_key_stops_in_one_line_and_marks_nothing(tmp_path):
         arguments = command(write_questions(tmp_path), server, out, "--concurrency", 4, "--key-env", "TEST_KEY")
         code, text, err = run(arguments, TEST_KEY=KEY)
         assert code == 1
-        says = "mssim: model 'a' is not asked any more: HTTP 401: Incorrect API key provided: [key]."
+        says = "mssim: Requests to model 'a' were stopped: HTTP 401: Incorrect API key provided: [key]."
         assert err.splitlines() == [says]
         assert 1 <= len(received(server)) <= 4
     assert journal_rows(out, "SELECT * FROM failures") == journal_rows(out, "SELECT * FROM samples") == []
@@ -523,7 +527,7 @@ def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
             until(lambda: log_lines(server) > 20)
             code, text, err = run(arguments)
             assert (code, text, err.count("\n")) == (2, "", 1)
-            assert err.startswith(f"mssim: error: {out}: another process is recording into this folder; wait for it")
+            assert err.startswith(f"mssim: error: {out}: another process records into this folder. Wait until it ends")
             code, text, _ = run(mssim("record", "--status", "--out", out, "--json"))
             assert first.poll() is None
             (row,) = json.loads(text)
@@ -599,7 +603,7 @@ def test_on_a_terminal_a_line_says_how_far_it_is(tmp_path, columns):
     for done, left, cost in lines:
         assert done + left == 400_000
         assert done <= cost / 10 <= done + 4  # what is being stored was paid for
-    assert shown.result().endswith("mssim: interrupted by SIGINT\r\n")
+    assert shown.result().endswith("mssim: Interrupted by SIGINT.\r\n")
 
 
 def read_all(terminal):

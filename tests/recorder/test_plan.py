@@ -79,7 +79,10 @@ def test_a_slash_at_the_end_of_a_url_does_not_matter(url):
     ],
 )
 def test_what_is_no_url_of_a_server_is_refused_and_not_shown(url):
-    says(lambda: Server(url), "base_url (not shown, it may hold a key) is no URL of a server; give one with http:// or")
+    says(
+        lambda: Server(url),
+        "base_url: the given text is not the URL of a server. It is not shown, since it may contain a key. Use http://",
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,13 +91,13 @@ def test_what_is_no_url_of_a_server_is_refused_and_not_shown(url):
 def test_credentials_in_a_url_are_refused_and_not_shown(url):
     says(
         lambda: Server(url.format(SECRET)),
-        "base_url has user:password@ in it; credentials come from the environment only: name the variable with key_env",
+        "base_url contains user:password@. Remove it. Store the key in an environment variable and name the variable",
     )
 
 
 @pytest.mark.parametrize("url", ["http://h/v1?key={}", "http://h/v1#{}", "http://h?"])
 def test_queries_and_fragments_are_refused_and_not_shown(url):
-    says(lambda: Server(url.format(SECRET)), "base_url goes on after ? or #; end it before that, and if a key is there")
+    says(lambda: Server(url.format(SECRET)), "base_url contains ? or #. Remove this part.")
 
 
 @pytest.mark.parametrize(
@@ -103,15 +106,15 @@ def test_queries_and_fragments_are_refused_and_not_shown(url):
         ({"concurrency": 0}, "concurrency=0; give a whole number from 1 to 1000"),
         ({"concurrency": 10_001}, "concurrency=10001; give"),
         ({"concurrency": 1.5}, "concurrency=1.5; give"),
-        ({"timeout": 0}, "timeout=0; give seconds, a number above 0"),
-        ({"timeout": math.inf}, "timeout=inf; give seconds"),
-        ({"timeout": math.nan}, "timeout=nan; give seconds"),
-        ({"timeout": "60"}, "timeout='60'; give seconds"),
-        ({"key_env": SECRET}, "key_env (not shown, it may be a key) is not the name of an environment variable; give"),
-        ({"key_env": "gsk_aB3"}, "in upper-case letters, digits and _, e.g. OPENAI_API_KEY"),
-        ({"key_env": ""}, "key_env (not shown"),
-        ({"key_env": 5}, "key_env (not shown"),
-        ({"key_env": "A\n"}, "key_env (not shown"),
+        ({"timeout": 0}, "timeout=0 is not allowed. It must be a positive number of seconds"),
+        ({"timeout": math.inf}, "timeout=inf is not allowed"),
+        ({"timeout": math.nan}, "timeout=nan is not allowed"),
+        ({"timeout": "60"}, "timeout='60' is not allowed"),
+        ({"key_env": SECRET}, "key_env: the given text is not the name of an environment variable. It is not shown"),
+        ({"key_env": "gsk_aB3"}, "Use a name of upper-case letters, digits and _, such as OPENAI_API_KEY"),
+        ({"key_env": ""}, "key_env: the given text is not the name"),
+        ({"key_env": 5}, "key_env: the given text is not the name"),
+        ({"key_env": "A\n"}, "key_env: the given text is not the name"),
     ],
 )
 def test_bad_options_of_a_server_are_refused(given_, text):
@@ -145,13 +148,19 @@ def test_a_named_key_must_be_there(monkeypatch):
         monkeypatch.delenv("MY_KEY", raising=False)
         if value is not None:
             monkeypatch.setenv("MY_KEY", value)
-        says(Server(URL, key_env="MY_KEY").key, "environment variable MY_KEY is not set or blank; export MY_KEY=...")
+        says(
+            Server(URL, key_env="MY_KEY").key,
+            "The environment variable MY_KEY is not set or blank. Run `export MY_KEY=...` first",
+        )
 
 
 @pytest.mark.parametrize("value", [f"{SECRET} x", f"{SECRET}\nx", f"{SECRET}é"])
 def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, value):
     monkeypatch.setenv("MY_KEY", value)
-    says(Server(URL, key_env="MY_KEY").key, "environment variable MY_KEY (not shown) holds what no key can; set it to")
+    says(
+        Server(URL, key_env="MY_KEY").key,
+        "The environment variable MY_KEY (not shown) contains spaces or characters that a key cannot have. Set it to",
+    )
 
 
 # Models ---------------------------------------------------------------------------------------------------------------
@@ -160,36 +169,39 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"name": ""}, "name=''; give one line of text that is not empty"),
-        ({"name": 5}, "name=5; give one line of text"),
-        ({"name": "a+b"}, "name='a+b': strategies are written with + and , between models; give one without them"),
-        ({"name": "a,b"}, "give one without them, e.g. NAME=MODEL_ID"),
-        ({"name": "a\nb"}, r"name='a\nb'; give one line of text"),
-        ({"name": "\ud800"}, "give one line of text"),
-        ({"template": "\ud800"}, "give what JSON can hold"),
-        ({"model_id": " "}, "model_id=' '; give one line of text"),
-        ({"template": ""}, "template=''; give text that is not empty, or leave it out"),
-        ({"system": " "}, "system=' '; give text that is not empty, or leave it out"),
-        ({"server": URL}, "server='http://127.0.0.1:8000/v1'; give a Server"),
+        ({"name": ""}, "name='' is not allowed. It must be one line of text that is not empty"),
+        ({"name": 5}, "name=5 is not allowed. It must be one line of text"),
+        ({"name": "a+b"}, "name='a+b' contains + or a comma, which separate models in strategies"),
+        ({"name": "a,b"}, "Use another name, such as NAME=MODEL_ID"),
+        ({"name": "a\nb"}, r"name='a\nb' is not allowed. It must be one line of text"),
+        ({"name": "\ud800"}, "is not allowed. It must be one line of text"),
+        ({"template": "\ud800"}, "cannot be written as JSON"),
+        ({"model_id": " "}, "model_id=' ' is not allowed. It must be one line of text"),
+        ({"template": ""}, "template='' is not allowed. It must be text that is not empty, or omitted"),
+        ({"system": " "}, "system=' ' is not allowed. It must be text that is not empty, or omitted"),
+        ({"server": URL}, "server='http://127.0.0.1:8000/v1' is not a Server"),
         ({"samples": 0}, "samples=0; give a whole number from 1"),
         ({"samples": True}, "samples=True; give a whole number"),
         ({"samples": "8"}, "samples='8'; give a whole number"),
         ({"samples_per_request": 0}, "samples_per_request=0; give a whole number from 1"),
-        ({"logprobs": 1}, "logprobs=1; give true or false"),
+        ({"logprobs": 1}, "logprobs=1 is not allowed. It must be true or false"),
         ({"seed": -1}, "seed=-1; give a whole number from 0"),
         ({"seed": 1.0}, "seed=1.0; give a whole number"),
-        ({"settings": [1]}, "settings=[1]; give names and values"),
-        ({"settings": {"": 1}}, "name of a setting=''; give one line of text"),
-        ({"settings": {"temperature": "hot"}}, "setting temperature='hot'; give a number from 0"),
-        ({"settings": {"temperature": -1}}, "setting temperature=-1; give a number from 0"),
+        ({"settings": [1]}, "settings=[1] is not a mapping. Pass names and values"),
+        ({"settings": {"": 1}}, "name of a setting='' is not allowed. It must be one line of text"),
+        (
+            {"settings": {"temperature": "hot"}},
+            "setting temperature='hot' is not allowed. It must be a number of at least 0",
+        ),
+        ({"settings": {"temperature": -1}}, "setting temperature=-1 is not allowed. It must be a number of at least 0"),
         (
             {"settings": {"temperature": math.nan}},
-            "setting temperature=nan; give what JSON can hold: text, finite numbers",
+            "setting temperature=nan cannot be written as JSON. Use text, finite numbers",
         ),
-        ({"settings": {"logit_bias": {"1": math.inf}}}, "setting logit_bias=inf; give what JSON can hold"),
-        ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2}; give what JSON can hold"),
-        ({"settings": {"stop": ["\ud800"]}}, "give what JSON can hold"),
-        ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2}; give what JSON can hold"),
+        ({"settings": {"logit_bias": {"1": math.inf}}}, "setting logit_bias=inf cannot be written as JSON"),
+        ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2} cannot be written as JSON"),
+        ({"settings": {"stop": ["\ud800"]}}, "cannot be written as JSON"),
+        ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2} cannot be written as JSON"),
         ({"settings": {"max_tokens": 0}}, "setting max_tokens=0; give a whole number from 1"),
         ({"settings": {"max_completion_tokens": "9"}}, "setting max_completion_tokens='9'; give a whole number from 1"),
     ],
@@ -201,19 +213,19 @@ def test_bad_plans_of_a_model_are_refused(given_, text):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("model", "the plan names the model; give model_id"),
-        ("messages", "they are made of the questions; give a template"),
-        ("n", "give samples_per_request (--samples-per-request)"),
-        ("stream", "a sample is stored when it is whole"),
-        ("logprobs", "use logprobs = true (--logprobs)"),
-        ("top_logprobs", "use logprobs = true (--logprobs)"),
-        ("seed", "a constant seed would give one sample over and over; give --seed BASE"),
-        ("api_key", "credentials come from the environment only"),
+        ("model", "is part of the plan. Use model_id"),
+        ("messages", "is derived from the questions. Use template"),
+        ("n", "is part of the plan. Use samples_per_request (--samples-per-request)"),
+        ("stream", "is not supported, since only complete samples are stored"),
+        ("logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
+        ("top_logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
+        ("seed", "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE)"),
+        ("api_key", "is a credential. Store the key in an environment variable"),
     ],
 )
 def test_settings_that_the_recorder_sends_itself_are_refused(name, reason):
     for value in (1, None, SECRET):
-        says(lambda value=value: model(settings={name: value}), f"setting {name!r}: {reason}")
+        says(lambda value=value: model(settings={name: value}), f"setting {name!r} {reason}")
 
 
 def test_the_temperature_is_1_unless_given_and_none_is_not_sent():
@@ -257,7 +269,7 @@ def test_the_identity_is_what_changes_the_answer_and_is_json():
 
 
 def test_a_model_without_a_template_has_no_identity_yet():
-    says(model().identity, "model 'm' has no template yet; take the plan that Plan.resolve returns")
+    says(model().identity, "model 'm' has no template. Use the plan that Plan.resolve(questions) returns")
 
 
 def test_most_tokens_is_the_smaller_limit():
@@ -356,8 +368,8 @@ def test_differences_say_what_changed(old, new, line):
 
 
 def test_a_plan_needs_models_with_names_of_their_own():
-    says(lambda: Plan(()), "the plan has no model; give at least one")
-    says(lambda: Plan((model(), model(model_id="x"))), "model 'm' is there 2 times; give each a name of its own")
+    says(lambda: Plan(()), "the plan has no models. Add at least one")
+    says(lambda: Plan((model(), model(model_id="x"))), "model 'm' appears 2 times. Rename models with NAME=MODEL_ID")
 
 
 def test_resolving_fills_in_the_default_template_and_nothing_else():
@@ -382,12 +394,12 @@ def test_warnings_name_what_may_not_be_meant():
     assert Plan((model(), model(name="other", model_id="x"))).warnings() == []
     cold = model(settings={"temperature": 0})
     assert Plan((cold,)).warnings() == [
-        "model 'm' has temperature 0, which gives nearly the same sample over and over; "
-        "8 samples per question are asked for"
+        "model 'm' has temperature 0, so its 8 samples per question are nearly equal. "
+        "Use a higher temperature or --samples 1."
     ]
     assert Plan((replace(cold, samples=1), replace(cold, name="no", settings={"temperature": None}))).warnings() == []
     assert Plan((model(), model(name="twin", samples=9))).warnings() == [
-        "models 'm' and 'twin' are asked the same; this records the same twice"
+        "models 'm' and 'twin' have identical requests. Remove one of them."
     ]
     assert Plan((model(), model(name="elsewhere", server=Server("http://x")))).warnings() == []
 
@@ -427,15 +439,15 @@ def test_a_temperature_of_null_is_not_sent():
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"settings": ["temperature"]}, "setting 'temperature'; write KEY=VALUE, e.g. temperature=0.7"),
-        ({"settings": ["=1"]}, "setting '=1'; write KEY=VALUE"),
-        ({"settings": ["a=1", "a=2"]}, "setting 'a' is there twice; give it once"),
-        ({"settings": ["stop=[END]"]}, "setting stop='[END]' is not whole JSON; put it in single quotes"),
-        ({"settings": ["stop=" + "[" * 10**5]}, "is not whole JSON"),
-        ({"settings": ["top_p=NaN"]}, "setting top_p=nan; give what JSON can hold"),
-        ({"settings": ["top_p=1e999"]}, "setting top_p=inf; give what JSON can hold"),
-        ({"settings": ["seed=5"]}, "a constant seed would give one sample over and over"),
-        ({"base_url": f"http://u:{SECRET}@h"}, "base_url has user:password@ in it"),
+        ({"settings": ["temperature"]}, "setting 'temperature' is not of the form KEY=VALUE, such as temperature=0.7"),
+        ({"settings": ["=1"]}, "setting '=1' is not of the form KEY=VALUE"),
+        ({"settings": ["a=1", "a=2"]}, "setting 'a' appears twice. Remove one of them"),
+        ({"settings": ["stop=[END]"]}, "setting stop='[END]' is not valid JSON. Enclose it in single quotes"),
+        ({"settings": ["stop=" + "[" * 10**5]}, "is not valid JSON"),
+        ({"settings": ["top_p=NaN"]}, "setting top_p=nan cannot be written as JSON"),
+        ({"settings": ["top_p=1e999"]}, "setting top_p=inf cannot be written as JSON"),
+        ({"settings": ["seed=5"]}, "would be the same for all samples and repeat them"),
+        ({"base_url": f"http://u:{SECRET}@h"}, "base_url contains user:password@"),
         ({"samples": 0}, "samples=0; give a whole number from 1"),
     ],
 )
@@ -445,22 +457,22 @@ def test_bad_options_are_refused(given_, text):
 
 @pytest.mark.parametrize("name", ["", "=x", "a=", " = "])
 def test_a_model_has_a_name(name):
-    says(lambda: options(name), f"model {name!r}; write NAME or NAME=MODEL_ID")
+    says(lambda: options(name), f"model {name!r} is not of the form NAME or NAME=MODEL_ID")
 
 
 @pytest.mark.parametrize("key", ["template", "system"])
 def test_text_files_must_be_there_and_hold_text(tmp_path, key):
     path = tmp_path / "t.txt"
-    says(lambda: options(**{key: path}), f"{key}: {path} is no file; give the path of one")
-    says(lambda: options(**{key: tmp_path}), f"{key}: {tmp_path} is no file")
+    says(lambda: options(**{key: path}), f"{key}: the file {path} does not exist. Correct the path")
+    says(lambda: options(**{key: tmp_path}), f"{key}: the file {tmp_path} does not exist")
     path.write_text(" \n")
-    says(lambda: options(**{key: path}), f"{key}: {path} is empty; write the text or leave it out")
+    says(lambda: options(**{key: path}), f"{key}: {path} is empty. Add text, or omit {key}")
     path.write_bytes(b"\xff")
     says(lambda: options(**{key: path}), f"{key}: {path} cannot be read ('utf-8' codec can't decode")
 
 
 def test_prices_must_be_there(tmp_path):
-    says(lambda: options(prices=tmp_path / "no.toml"), "no.toml is no file; give the path of one")
+    says(lambda: options(prices=tmp_path / "no.toml"), "no.toml does not exist. Correct the path")
 
 
 # From a file ----------------------------------------------------------------------------------------------------------
@@ -551,64 +563,72 @@ def test_the_shortest_file(plan_file):
             'titel = "T"',
             "pool: unknown key 'titel'; did you mean 'title'? choose from 'title', 'source'",
         ),
-        ('title = "T"', "title = 5", "pool.title=5; give one line of text"),
+        ('title = "T"', "title = 5", "pool.title=5 is not allowed. It must be one line of text"),
         ("concurrency", "concurency", "servers.local: unknown key 'concurency'; did you mean 'concurrency'?"),
         ("key_env", "api_key", "servers.local: unknown key 'api_key'; "),
-        ("timeout = 120", "timeout = -1", "servers.local: timeout=-1; give seconds"),
-        ('"https://other.org"', f'"https://u:{SECRET}@other.org"', "servers.other: base_url has user:password@ in it"),
-        ('base_url = "https://other.org"', "", "servers.other: base_url (not shown"),
+        ("timeout = 120", "timeout = -1", "servers.local: timeout=-1 is not allowed"),
+        ('"https://other.org"', f'"https://u:{SECRET}@other.org"', "servers.other: base_url contains user:password@"),
+        ('base_url = "https://other.org"', "", "servers.other: base_url: the given text is not the URL"),
         (
             "[servers.other]",
             f'[servers]\nx = "{SECRET}"\n[servers.other]',
-            "servers.x is of type str; write a table: [servers.x]",
+            "servers.x has type str. It must be a table: [servers.x]",
         ),
         ("model_id =", "modelid =", "models.llama: unknown key 'modelid'; did you mean 'model_id'?"),
         (
             'server = "other"',
             'server = "othr"',
-            "models.gpt-4.1: server='othr'; did you mean 'other'? choose from 'local'",
+            "models.gpt-4.1: server='othr' is not defined; did you mean 'other'? choose from 'local'",
         ),
-        ('server = "other"', "server = 5", "models.gpt-4.1: server=5; choose from 'local', 'other'; each is a table"),
-        ('server = "other"', "", "models.gpt-4.1: server is missing; choose from 'local', 'other'; each is a table"),
+        (
+            'server = "other"',
+            "server = 5",
+            "models.gpt-4.1: server=5 is not defined; choose from 'local', 'other', or add a table",
+        ),
+        ('server = "other"', "", "models.gpt-4.1: server is missing; choose from 'local', 'other', or add a table"),
         ('."gpt-4.1"', ".gpt-4.1", "models.gpt-4: unknown key '1'; choose from "),
-        ('."gpt-4.1"', ".gpt-4.1", 'a name with dots needs quotes: models."NAME"'),
+        ('."gpt-4.1"', ".gpt-4.1", 'Names with dots need quotes: models."NAME"'),
         (
             "samples = 512",
             "",
-            "models.llama: samples is missing; say how many per question, here, for all models or with",
+            "models.llama: samples is missing. Set it for this model, for all models, or with",
         ),
         ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16'; give a whole number from 1"),
         ("samples_per_request = 4", "samples_per_request = 0.5", "models.llama: samples_per_request=0.5; give a whole"),
-        ("logprobs = false", 'logprobs = "no"', "models.gpt-4.1: logprobs='no'; give true or false"),
+        (
+            "logprobs = false",
+            'logprobs = "no"',
+            "models.gpt-4.1: logprobs='no' is not allowed. It must be true or false",
+        ),
         ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8; give a whole number from 0"),
-        ("max_tokens = 512", "n = 512", "models.llama: setting 'n': give samples_per_request"),
+        ("max_tokens = 512", "n = 512", "models.llama: setting 'n' is part of the plan. Use samples_per_request"),
         (
             "max_tokens = 512",
             "max_tokens = 2026-01-01",
-            "models.llama: setting max_tokens=datetime.date(2026, 1, 1); give",
+            "models.llama: setting max_tokens=datetime.date(2026, 1, 1) cannot be written as JSON",
         ),
-        ("temperature = 0.8", "temperature = inf", "models.llama: setting temperature=inf; give what JSON can hold"),
-        ("[settings]", "[[settings]]", "settings is of type list; write a table: [settings]"),
+        ("temperature = 0.8", "temperature = inf", "models.llama: setting temperature=inf cannot be written as JSON"),
+        ("[settings]", "[[settings]]", "settings has type list. It must be a table: [settings]"),
         (
             'settings = {max_tokens = 512, top_p = "null"}',
             "settings = 5",
-            "models.llama.settings is of type int; write a table",
+            "models.llama.settings has type int. It must be a table",
         ),
-        ('"prompt.txt"', '"promt.txt"', "promt.txt is no file; give the path of one"),
-        ('"prompt.txt"', "5", "models.llama: template=5; give the name of a file, relative to the plan"),
+        ('"prompt.txt"', '"promt.txt"', "promt.txt does not exist. Correct the path"),
+        ('"prompt.txt"', "5", "models.llama: template=5 is not a file name. Use a path relative to the plan"),
         (
             '"system.txt"',
             '"a\\u0000"',
-            "models.gpt-4.1: system='a\\x00'; give the name of a file, relative to the plan",
+            "models.gpt-4.1: system='a\\x00' is not a file name. Use a path relative to the plan",
         ),
-        ('"prices.toml"', '"price.toml"', "price.toml is no file; give the path of one"),
-        ('"prices.toml"', "[]", "prices=[]; give the name of a file, relative to the plan"),
+        ('"prices.toml"', '"price.toml"', "price.toml does not exist. Correct the path"),
+        ('"prices.toml"', "[]", "prices=[] is not a file name. Use a path relative to the plan"),
         (
             'model_id = "meta-llama/Llama-3.1-8B-Instruct"',
             "model_id = 5",
-            "models.llama: model_id=5; give one line of text",
+            "models.llama: model_id=5 is not allowed. It must be one line of text",
         ),
-        ("samples = 512", "samples = 512\nsamples = 512", "not TOML (Cannot overwrite a value"),
+        ("samples = 512", "samples = 512\nsamples = 512", "is not valid TOML (Cannot overwrite a value"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line_that_names_file_and_key(plan_file, old, new, text):
@@ -619,19 +639,19 @@ def test_a_bad_file_is_refused_in_one_line_that_names_file_and_key(plan_file, ol
 
 @pytest.mark.parametrize("text", ["samples = 1", "samples = 1\nmodels = {}"])
 def test_a_file_without_models_is_refused(plan_file, text):
-    says(lambda: read_plan(plan_file(text)), "plan.toml: the plan has no model; give at least one")
+    says(lambda: read_plan(plan_file(text)), "plan.toml: models: the plan has no models. Add at least one")
 
 
 def test_a_file_without_servers_is_refused(plan_file):
     says(
         lambda: read_plan(plan_file("samples = 1\n[models.a]")),
-        "models.a: the plan has no server; write a table [servers.NAME] with base_url",
+        "models.a: the plan has no servers. Add a table [servers.NAME] with base_url",
     )
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"a = " + b"[" * 10**5, b"[models"])
 def test_a_damaged_file_is_refused(plan_file, text):
-    says(lambda: read_plan(plan_file(text)), "plan.toml: not TOML (")
+    says(lambda: read_plan(plan_file(text)), "plan.toml: is not valid TOML (")
 
 
 def test_a_missing_file_is_refused(tmp_path):

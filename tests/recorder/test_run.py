@@ -71,7 +71,7 @@ def test_changed_settings_are_refused_and_named(tmp_path):
     collect(tmp_path, Client())
     says = r"model 'a' was recorded with other settings: temperature 1.0 -> 0.7; top_p \(not set\) -> 0.9"
     refused(tmp_path, says, plan(settings=["temperature=0.7", "top_p=0.9"]))
-    refused(tmp_path, "model_id 'a' -> 'big'.*give the model another name", plan(["a=big"]))
+    refused(tmp_path, "model_id 'a' -> 'big'.*use another name for the model", plan(["a=big"]))
     client = Client()
     assert collect(tmp_path, client, plan(["hot=a"], settings=["temperature=1.5"])).complete
     assert len(client.requests) == 12
@@ -88,7 +88,7 @@ def test_settings_may_change_while_nothing_is_recorded(tmp_path):
 def test_a_question_that_reads_differently_is_refused_but_its_truth_may_change(tmp_path):
     collect(tmp_path, Client())
     changed = questions().set_column(1, "question", pa.array(["Ask 0", "Ask 11", "Ask 2"]))
-    refused(tmp_path, "question 'q1' reads differently than when model 'a' answered it", None, changed)
+    refused(tmp_path, "question 'q1' has changed since model 'a' answered it", None, changed)
     collect(tmp_path, Client(), None, questions().set_column(2, "truth", pa.array(["8", "8", "8"])))
     with Journal(tmp_path) as journal:
         assert [row["truth"] for row in journal.questions()] == ["8", "8", "8"]
@@ -97,14 +97,18 @@ def test_a_question_that_reads_differently_is_refused_but_its_truth_may_change(t
 def test_another_server_is_accepted_only_when_told(tmp_path):
     collect(tmp_path, Client())
     elsewhere = plan(base_url="http://127.0.0.1:10/v1", samples=5)
-    refused(tmp_path, f"recorded from {URL}, now http://127.0.0.1:10/v1; if that serves .* --new-server", elsewhere)
+    refused(
+        tmp_path,
+        f"recorded from {URL}, but the plan names http://127.0.0.1:10/v1. If both serve .* --new-server",
+        elsewhere,
+    )
     assert collect(tmp_path, Client(), elsewhere, new_server=True).complete
     refused(tmp_path, "recorded from http://127.0.0.1:10/v1", plan(samples=5))
 
 
 def test_a_pool_that_was_not_recorded_is_left_alone(tmp_path):
     (tmp_path / "pool.json").write_text("{}")
-    with pytest.raises(RecordError, match="is a pool that was not recorded there; give another folder"):
+    with pytest.raises(RecordError, match=r"contains a pool without a journal\. Choose another folder"):
         collect(tmp_path, Client())
 
 
@@ -149,14 +153,16 @@ def test_an_error_of_every_request_stops_its_model_and_marks_nothing(tmp_path):
     client = Client(says)
     found = collect(tmp_path, client, plan(["a", "b"], concurrency=1))
     assert found.to_frame()[["recorded", "failed", "missing"]].to_numpy().tolist() == [[0, 0, 12], [12, 0, 0]]
-    assert found.notes == ("model 'a' is not asked any more: HTTP 401: wrong key",)
+    assert found.notes == ("Requests to model 'a' were stopped: HTTP 401: wrong key",)
     assert len(client.requests) == 13
 
 
 def test_a_model_that_fails_on_question_after_question_is_left_alone(tmp_path):
     client = Client(fails("HTTP 404: no such model", transient=False))
     found = collect(tmp_path, client, plan(samples=16, concurrency=1), questions(40))
-    assert found.notes == ("model 'a' is not asked any more: 305 failures in a row, the last: HTTP 404: no such model",)
+    assert found.notes == (
+        "Requests to model 'a' were stopped: 305 consecutive requests failed, the last with: HTTP 404: no such model",
+    )
     assert found.to_frame()["failed"].tolist() == [305]  # all of 19 questions and one sample of the twentieth
     assert len(client.requests) == 305
 
@@ -238,7 +244,7 @@ def test_a_limit_on_requests_holds_over_all_runs(tmp_path):
     client = Client()
     found = collect(tmp_path, client, max_requests=5)
     assert len(client.requests) == 5
-    assert found.notes == ("--max-requests 5 is reached (spent 5 in all runs)",)
+    assert found.notes == ("The limit --max-requests 5 is reached (5 in all runs).",)
     assert not collect(tmp_path, client, max_requests=5).complete
     assert len(client.requests) == 5
     assert not collect(tmp_path, client, max_requests=7).complete
@@ -265,16 +271,16 @@ def test_a_limit_on_cost_needs_prices_and_is_not_exceeded(tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)
     out = tmp_path / "pool"
-    with pytest.raises(RecordError, match=r"max_cost needs to know what tokens cost; give a price table \(--prices"):
+    with pytest.raises(RecordError, match=r"max_cost: no prices were given. Add a price table to the plan \(--prices"):
         collect(out, Client(), max_cost=1.0)
-    with pytest.raises(RecordError, match="max_cost=-1; give a number from 0"):
+    with pytest.raises(RecordError, match=r"max_cost=-1 is not allowed\. It must be a number of at least 0"):
         collect(out, Client(), max_cost=-1)
-    with pytest.raises(MssimError, match="no price for model 'b'"):
+    with pytest.raises(MssimError, match="prices: model 'b'"):
         collect(out, Client(), plan(["b"], prices=prices))
     found = collect(out, Client(), plan(samples=40, settings=["max_tokens=5"], prices=prices), max_cost=0.1)
     spent = found.to_frame()["cost"].item()  # 0.02 a request, of which the recorder expects at most 0.031
     assert 0.1 - 0.031 < spent <= 0.1
-    says = "model 'a' is not asked any more: the next request to it might exceed the limit (spent "
+    says = "Requests to model 'a' were stopped: the next request might exceed the limit (spent "
     assert found.notes[0].startswith(says)
     assert found.to_frame()["recorded"].item() * 0.02 == pytest.approx(spent)
 
@@ -295,7 +301,7 @@ def test_an_interrupt_waits_for_what_is_under_way_and_begins_nothing(tmp_path):
 
     client = Slow()
     found = collect(tmp_path, client, plan(samples=40))
-    assert found.notes == ("interrupted by SIGINT",)
+    assert found.notes == ("Interrupted by SIGINT.",)
     assert 4 <= len(client.requests) <= 8
     assert sorted(stored(tmp_path).values()) == sorted(client.texts)
     assert len(client.texts) == len(client.requests)
@@ -312,7 +318,7 @@ def test_a_second_interrupt_drops_what_is_under_way(tmp_path):
             await asyncio.sleep(60)
 
     found = collect(tmp_path, Stuck())
-    assert found.notes == ("interrupted by SIGTERM",)
+    assert found.notes == ("Interrupted by SIGTERM.",)
     assert stored(tmp_path) == {}
     assert collect(tmp_path, Client()).complete
 
@@ -396,7 +402,7 @@ def test_limits_that_cannot_be_kept_without_token_counts_stop_it(tmp_path):
     for _ in range(2):
         found = collect(tmp_path, client, max_tokens=1000)
         assert found.notes[0].startswith(
-            "1 requests came without a number of tokens, so that --max-tokens and --max-co"
+            "The server did not report tokens for 1 requests, so --max-tokens and --max-cost cannot"
         )
     assert len(client.requests) == 1
     assert collect(tmp_path, client, max_requests=100).complete
@@ -428,9 +434,7 @@ def test_a_model_whose_requests_no_longer_fit_does_not_stop_the_others(tmp_path)
     found = collect(tmp_path / "pool", client, read_plan(tmp_path / "plan.toml"), max_tokens=4000)
     assert found.to_frame()["recorded"].tolist() == [0, 12]
     assert len(found.notes) == 1
-    assert found.notes[0].startswith(
-        "model 'big' is not asked any more: the next request to it might exceed the limit ("
-    )
+    assert found.notes[0].startswith("Requests to model 'big' were stopped: the next request might exceed the limit (")
 
 
 def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
@@ -438,7 +442,7 @@ def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
     prices.write_text(PRICES)
     collect(tmp_path / "pool", Client(), plan(samples=1))  # 3 requests of 0.02 each
     found = collect(tmp_path / "pool", Client(), plan(samples=4, prices=prices), max_cost=0.06)
-    assert found.notes == ("--max-cost 0.06 is reached (spent 0.06 in all runs)",)
+    assert found.notes == ("The limit --max-cost 0.06 is reached (0.06 in all runs).",)
 
 
 def test_a_server_that_starts_late_still_gives_several_samples_a_request(tmp_path):
@@ -464,8 +468,12 @@ def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_p
 @pytest.mark.parametrize(
     ("choice", "error", "says"),
     [
-        (Choice("x", output_tokens=2**70), RecordError, "too large to convert.*; 8 samples .* could not be stored"),
-        (Choice(None), TypeError, "the text of each choice must be str"),
+        (
+            Choice("x", output_tokens=2**70),
+            RecordError,
+            r"too large to convert.*\. 8 received samples could not be stored",
+        ),
+        (Choice(None), TypeError, "The text of each choice must be a str"),
     ],
 )
 def test_what_a_client_may_not_return_ends_the_run(tmp_path, choice, error, says):
@@ -489,7 +497,7 @@ def test_what_is_not_asked_for_now_is_told_and_does_not_count(tmp_path):
     collect(tmp_path, Client(), max_requests=10)
     found = collect(tmp_path, Client(), None, questions(1))
     assert found.complete
-    assert found.notes == ("2 samples of questions or models that are not asked for now are missing too",)
+    assert found.notes == ("2 more samples are missing for questions or models that are not in this plan.",)
 
 
 def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
@@ -510,6 +518,6 @@ def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
         found = loop.run_until_complete(notebook())
     finally:
         loop.close()
-    assert found.notes == ("interrupted",)
+    assert found.notes == ("Interrupted.",)
     assert len(client.requests) < 300
     assert sorted(stored(tmp_path).values()) == sorted(client.texts)

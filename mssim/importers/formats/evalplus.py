@@ -184,6 +184,7 @@ def _sample(found: _Verdict, tests: str | None, judged: Counter[str]) -> dict[st
     needed = {"base": found.base} if chosen == "base" else {"base": found.base, "plus": found.plus}
     for name, right in needed.items():
         if right is None:
-            found.place.refuse(f"has no status of the {name} tests. Run evalplus.evaluate with these tests.")
+            remedy = ", or use tests='base' (--tests base)" if name == "plus" else ""
+            found.place.refuse(f"has no status of the {name} tests. Run evalplus.evaluate with these tests{remedy}.")
     judged[chosen] += 1
     return {"text": found.text, "correct": all(needed.values())}

@@ -482,7 +482,7 @@ def test_damaged_files_are_refused(imported, tmp_path, content, says):
 def test_bad_questions_are_refused(imported, tmp_path):
     with pytest.raises(MssimError, match="column 'truth' is missing"):
         imported(chat("q1", "4"), questions=written(tmp_path, {"question_id": 1, "question": "?"}, name="q.jsonl"))
-    with pytest.raises(MssimError, match="is no file; give the questions as one"):
+    with pytest.raises(MssimError, match=r"is not a file\. Name a JSONL, CSV or Parquet file"):
         imported(chat("q1", "4"), questions=tmp_path / "none.csv")
 
 
