@@ -1,4 +1,4 @@
-"""The questions of a recording, and the prompts that templates make of them."""
+"""Questions of a recording."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 _REQUIRED = ("question_id", "question", "truth")
-_OF_SAMPLES = (  # what a pool says of each sample
+_OF_SAMPLES = (  # columns of samples in a pool
     "model", "sample_index", "answer", "correct", "text", "extracted", "finish_reason", "score", "confidence",
     "mean_logprob", "input_tokens", "output_tokens", "cost", "latency", "request_input_tokens",
     "request_output_tokens", "request_samples", "served_model", "fingerprint", "request_id", "time",
@@ -30,30 +30,44 @@ _OF_SAMPLES = (  # what a pool says of each sample
 
 
 def read_questions(path: str | os.PathLike[str]) -> pa.Table:
-    """Read the questions to ask, one per row.
+    r"""Read questions from a file with one question per row.
 
     Parameters
     ----------
     path : path
-        A JSONL, CSV or Parquet file with question_id, question and truth; optional choices (a list of text, in CSV a
-        JSON list such as ``["yes", "no"]``), cluster and further columns, which a template may use.
+        JSONL, CSV or Parquet file with the columns question_id, question and truth. The columns choices (a list of
+        text, in CSV a JSON list such as ``["yes", "no"]``), cluster and any others are optional. Templates may use all
+        columns.
 
     Returns
     -------
     pyarrow.Table
-        In the order of the file. question_id, question and truth are text as written, choices a list of text; a further
-        column of a CSV file is text too where a number or a date would not read as it is written (007, 7.50).
+        Questions in the order of the file. The columns question_id, question and truth are text as written, and choices
+        is a list of text. Other columns of a CSV file are text if conversion to numbers or dates would change their
+        spelling, as for 007 and 7.50.
 
     Raises
     ------
     MssimError
-        If the file is damaged, empty or not UTF-8, a column is missing or belongs to samples, or a row has an empty or
-        repeated question_id, no question, no truth, or choices that are no list of text; the message names the row.
+        If the file is damaged, empty or not UTF-8, if a column is missing or belongs to samples, or if a row has an
+        empty or repeated question_id, no question, no truth, or invalid choices. The message names the row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import read_questions
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "questions.csv"
+    ...     _ = path.write_text("question_id,question,truth\nq1,2 + 2?,4\n")
+    ...     read_questions(path).to_pylist()
+    [{'question_id': 'q1', 'question': '2 + 2?', 'truth': '4'}]
     """
     path = Path(path)
     if not path.is_file() or path.suffix.lower() not in (".jsonl", ".csv", ".parquet"):
-        problem = "is no .jsonl, .csv or .parquet file" if path.is_file() else "is no file"
-        raise MssimError(f"{path} {problem}; give the questions as one, with {', '.join(_REQUIRED)}")
+        if path.is_file():
+            raise MssimError(f"{path}: the suffix {path.suffix!r} is not supported. Use .jsonl, .csv or .parquet.")
+        raise MssimError(f"{path}: is not a file. Name a JSONL, CSV or Parquet file with {', '.join(_REQUIRED)}.")
     table = _read(path)
     try:
         return check_questions(table)
@@ -62,7 +76,30 @@ def read_questions(path: str | os.PathLike[str]) -> pa.Table:
 
 
 def check_questions(table: pa.Table) -> pa.Table:
-    """Check questions that did not come from a file, and return them as `read_questions` does."""
+    """Check a table of questions and convert it as `read_questions` does.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Questions with the columns question_id, question and truth.
+
+    Returns
+    -------
+    pyarrow.Table
+        The questions. question_id, question and truth are text, and choices is a list of text.
+
+    Raises
+    ------
+    MssimError
+        If a column is missing or a row is invalid.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from mssim.questions import check_questions
+    >>> check_questions(pa.table({"question_id": [1], "question": ["2 + 2?"], "truth": [4]})).to_pylist()
+    [{'question_id': '1', 'question': '2 + 2?', 'truth': '4'}]
+    """
     _check_columns(table)
     for name in _REQUIRED:
         table = _replaced(table, name, pa.array(_filled(table, name), pa.string()))
@@ -78,21 +115,21 @@ def _read(path: Path) -> pa.Table:
         return _as_written(path, table) if path.suffix.lower() == ".csv" else table
     except UnicodeEncodeError:
         raise MssimError(
-            f"{path}, line {_surrogate_line(path)}: half of a surrogate pair (\\ud800 to \\udfff alone) is no text; "
-            "write the whole character or take it out"
+            f"{path}, line {_surrogate_line(path)}: contains a lone surrogate (\\ud800 to \\udfff). Write the whole "
+            "character, or remove it."
         ) from None
 
 
 def _as_written(path: Path, table: pa.Table) -> pa.Table:
-    """Take the cells of a CSV file as text wherever their type would change how they read."""
+    """Replace columns of a CSV file by text if conversion would change their spelling."""
     text = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(table.column_names, pa.string()), null_values=[""], strings_can_be_null=True
     )
     options = pa.csv.ParseOptions(newlines_in_values=True)
     try:
         written = pa.csv.read_csv(path, parse_options=options, convert_options=text)
-    except pa.ArrowException as error:  # bytes that are not UTF-8: where types are guessed, they pass as bytes
-        raise MssimError(f"{path}: cannot be read ({str(error).splitlines()[0]}); save it as UTF-8") from error
+    except pa.ArrowException as error:  # type inference reads bytes that are not UTF-8 as binary
+        raise MssimError(f"{path}: cannot be read ({str(error).splitlines()[0]}). Save it as UTF-8.") from error
     for name in table.column_names:
         values = [None if _missing(value) else _text(value) for value in table[name].to_pylist()]
         if values != written[name].to_pylist():
@@ -109,7 +146,7 @@ def _surrogate_line(path: Path) -> int:
                 return number
             except ValueError:  # a blank line
                 continue
-    raise AssertionError("no line has half of a surrogate pair")
+    raise AssertionError("no line has a lone surrogate")
 
 
 def _replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -119,30 +156,32 @@ def _replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
 def _check_columns(table: pa.Table) -> None:
     names = table.column_names
     if table.num_rows == 0:
-        raise MssimError("there is no question; give one per row")
+        raise MssimError("the table is empty. Add one question per row.")
     for name in _REQUIRED:
         if name not in names:
-            raise MssimError(f"column {name!r} is missing; rename the column that holds it: {choose_from(name, names)}")
+            raise MssimError(
+                f"column {name!r} is missing. Rename the column that contains it: {choose_from(name, names)}"
+            )
         kind = table.schema.field(name).type
         if pa.types.is_nested(kind):
-            raise MssimError(f"column {name!r} holds {kind}; write its values as text or numbers")
+            raise MssimError(f"column {name!r} has type {kind}. Convert its values to text or numbers.")
     for name in names:
         if name in _OF_SAMPLES:
-            raise MssimError(f"column {name!r} describes samples in a pool, not questions; rename it or take it out")
+            raise MssimError(f"column {name!r} is reserved for samples. Rename or remove it.")
 
 
 def _filled(table: pa.Table, name: str) -> list[str]:
-    """Values of a column as text; one that is missing or blank is refused."""
+    """Return the values of a column as text. Raise if one is missing or blank."""
     column = table[name]
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         try:
             column = column.cast(pa.string())
         except pa.ArrowInvalid as error:
-            raise MssimError(f"column {name!r} holds bytes that are not UTF-8 text ({error})") from error
+            raise MssimError(f"column {name!r} contains bytes that are not UTF-8 ({error}). Convert them.") from error
     values = ["" if _missing(value) else _text(value) for value in column.to_pylist()]
     for row, value in enumerate(values, 1):
         if not value.strip():
-            raise MssimError(f"row {row}: {name} is empty; every question needs one")
+            raise MssimError(f"row {row}: {name} is empty. Every question needs one.")
     return values
 
 
@@ -151,7 +190,7 @@ def _check_repeated(question_ids: list[str]) -> None:
     for row, name in enumerate(question_ids, 1):
         if first.setdefault(name, row) != row:
             raise MssimError(
-                f"row {row}: question_id {name!r} is that of row {first[name]} too; give every question its own"
+                f"row {row}: question_id {name!r} also appears in row {first[name]}. Give each question its own."
             )
 
 
@@ -167,15 +206,15 @@ def _choice_list(row: int, given: Any) -> list[str]:
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, list) or not value or any(isinstance(one, list | dict) for one in value):
-        raise MssimError(f'row {row}: choices={given!r:.100}; give every row a list of text, e.g. ["yes", "no"]')
+        raise MssimError(f'row {row}: choices={given!r:.100} is not a list of text, such as ["yes", "no"]. Correct it.')
     texts = ["" if _missing(one) else _text(one) for one in value]
     for number, text in enumerate(texts, 1):
         if not text.strip():
-            raise MssimError(f"row {row}: choice {number} is empty; fill it in or take it out")
+            raise MssimError(f"row {row}: choice {number} is empty. Add its text, or remove it.")
     try:
         "".join(texts).encode()
     except UnicodeEncodeError:
-        raise MssimError(f"row {row}: choices={given!r:.100}: half of a surrogate pair is no text") from None
+        raise MssimError(f"row {row}: choices={given!r:.100} contains a lone surrogate. Remove it.") from None
     return texts
 
 
@@ -184,7 +223,7 @@ def _missing(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Write a value for a reader: text as it is, whole numbers without .0, the rest as JSON where JSON has it."""
+    """Convert a value to text: whole numbers without .0, other values as JSON if possible."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
@@ -192,6 +231,3 @@ def _text(value: Any) -> str:
     if isinstance(value, bool | list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
-
-
-# Templates ------------------------------------------------------------------------------------------------------------

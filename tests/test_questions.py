@@ -157,19 +157,19 @@ def test_a_table_is_checked_and_read_as_a_file_is():
     assert check_questions(pa.Table.from_pylist(rows)).to_pylist() == [
         {"question_id": "1", "question": "Q?", "truth": "7", "choices": ["a", "b"]}
     ]
-    with pytest.raises(MssimError, match=r"^row 2: question_id '1' is that of row 1 too"):
+    with pytest.raises(MssimError, match=r"^row 2: question_id '1' also appears in row 1"):
         check_questions(pa.Table.from_pylist(rows * 2))
 
 
 @pytest.mark.parametrize("name", ["question_id", "question", "truth"])
 def test_a_missing_column_is_named(tmp_path, name):
-    refused(jsonl(tmp_path, without(name)), f"column {name!r} is missing; rename the column that holds it: ")
+    refused(jsonl(tmp_path, without(name)), f"column {name!r} is missing. Rename the column that contains it: ")
 
 
 @pytest.mark.parametrize("name", ["question_id", "question", "truth"])
 @pytest.mark.parametrize("value", [None, "", " \n"])
 def test_an_empty_value_is_named(tmp_path, name, value):
-    refused(jsonl(tmp_path, changed(**{name: value})), f"row 2: {name} is empty; every question needs one")
+    refused(jsonl(tmp_path, changed(**{name: value})), f"row 2: {name} is empty. Every question needs one")
 
 
 def test_nan_is_no_json(tmp_path):
@@ -182,39 +182,37 @@ def test_an_empty_cell_is_named(tmp_path):
 
 def test_a_repeated_question_id_names_both_rows(tmp_path):
     rows = [*ROWS, {**ROWS[1], "question_id": "q1"}]
-    refused(jsonl(tmp_path, rows), "row 3: question_id 'q1' is that of row 1 too; give every question its own")
+    refused(jsonl(tmp_path, rows), "row 3: question_id 'q1' also appears in row 1. Give each question its own")
 
 
 @pytest.mark.parametrize("choices", [None, [], "yes or no", "{}", "[]", '"a"', "[" * 100_000, {"A": "yes"}, 5])
 def test_choices_that_are_no_list_are_refused(tmp_path, choices):
     rows = [{**row, "choices": choices} for row in ROWS]
-    refused(jsonl(tmp_path, rows), 'give every row a list of text, e.g. ["yes", "no"]')
+    refused(jsonl(tmp_path, rows), 'is not a list of text, such as ["yes", "no"]')
 
 
 def test_a_row_without_choices_among_others_is_named(tmp_path):
-    refused(jsonl(tmp_path, changed(choices=None)), "row 2: choices=None; give every row a list")
-    refused(as_csv(tmp_path, changed(choices="")), "row 2: choices=None; give every row a list")
+    refused(jsonl(tmp_path, changed(choices=None)), "row 2: choices=None is not a list of text")
+    refused(as_csv(tmp_path, changed(choices="")), "row 2: choices=None is not a list of text")
 
 
 @pytest.mark.parametrize("choices", [["a", ""], ["a", None], ["a", " "]])
 def test_an_empty_choice_is_named(tmp_path, choices):
     for write in (jsonl, as_csv, parquet):
-        refused(write(tmp_path, changed(choices=choices)), "row 2: choice 2 is empty; fill it in or take it out")
+        refused(write(tmp_path, changed(choices=choices)), "row 2: choice 2 is empty. Add its text, or remove it")
 
 
 def test_lists_in_choices_are_refused(tmp_path):
-    refused(as_csv(tmp_path, changed(choices=[["a"]])), "row 2: choices='[[\"a\"]]'; give every row a list of text")
+    refused(as_csv(tmp_path, changed(choices=[["a"]])), "row 2: choices='[[\"a\"]]' is not a list of text")
 
 
 def test_a_list_as_the_question_is_refused(tmp_path):
-    refused(parquet(tmp_path, [{**ROWS[0], "question": ["a"]}]), "column 'question' holds list<")
+    refused(parquet(tmp_path, [{**ROWS[0], "question": ["a"]}]), "column 'question' has type list<")
 
 
 @pytest.mark.parametrize("name", ["answer", "model", "text", "correct", "cost", "time", "served_model"])
 def test_columns_that_describe_samples_are_refused(tmp_path, name):
-    refused(
-        jsonl(tmp_path, changed(**{name: "a"})), f"column {name!r} describes samples in a pool, not questions; rename"
-    )
+    refused(jsonl(tmp_path, changed(**{name: "a"})), f"column {name!r} is reserved for samples. Rename")
 
 
 @pytest.mark.parametrize(
@@ -230,12 +228,12 @@ def test_columns_that_describe_samples_are_refused(tmp_path, name):
 def test_half_of_a_surrogate_pair_is_refused_with_its_line(tmp_path, name, value):
     path = jsonl(tmp_path, changed(**{name: value}))
     path.write_text("\n" + path.read_text())
-    refused(path, "line 3: half of a surrogate pair")
+    refused(path, "line 3: contains a lone surrogate")
 
 
 def test_half_of_a_surrogate_pair_in_a_name_or_a_json_list_is_refused(tmp_path):
-    refused(jsonl(tmp_path, changed(**{"\ud800": 1})), "line 2: half of a surrogate pair")
-    refused(as_csv(tmp_path, changed(choices=["\ud800"])), "row 2: choices='[\"\\\\ud800\"]': half of a surrogate pair")
+    refused(jsonl(tmp_path, changed(**{"\ud800": 1})), "line 2: contains a lone surrogate")
+    refused(as_csv(tmp_path, changed(choices=["\ud800"])), "row 2: choices='[\"\\\\ud800\"]' contains a lone surrogate")
 
 
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
@@ -255,14 +253,14 @@ def test_bytes_that_are_not_utf_8_are_refused_in_parquet(tmp_path):
         table = pa.table({"question_id": ["a"], "question": ["b"], "truth": ["c"]})
         bad = pa.array([b"\xff"])
         pa.parquet.write_table(table.set_column(table.column_names.index(name), name, bad), tmp_path / "q.parquet")
-        refused(tmp_path / "q.parquet", f"column {name!r} holds bytes that are not UTF-8 text")
+        refused(tmp_path / "q.parquet", f"column {name!r} contains bytes that are not UTF-8")
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
 def test_files_without_questions_are_refused(tmp_path, ending):
     path = tmp_path / f"q{ending}"
     path.write_text("question_id,question,truth\n" if ending == ".csv" else "\n")
-    refused(path, "there is no question; give one per row")
+    refused(path, "the table is empty. Add one question per row")
 
 
 def test_a_damaged_file_is_refused(tmp_path):
@@ -272,10 +270,10 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 
 def test_what_is_no_file_of_questions_is_refused(tmp_path):
-    refused(tmp_path / "no.jsonl", "is no file; give the questions as one, with question_id, question, truth")
-    refused(tmp_path, "is no file; give")
+    refused(tmp_path / "no.jsonl", "is not a file. Name a JSONL, CSV or Parquet file with question_id, question, truth")
+    refused(tmp_path, "is not a file. Name")
     (tmp_path / "q.txt").write_text("x")
-    refused(tmp_path / "q.txt", "is no .jsonl, .csv or .parquet file; give")
+    refused(tmp_path / "q.txt", "the suffix '.txt' is not supported. Use .jsonl, .csv or .parquet")
 
 
 def table(**columns):

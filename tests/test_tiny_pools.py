@@ -177,8 +177,8 @@ def test_the_verdict_of_a_card():
         "**1 of 2 ordered pairs beat both of their models alone.** The best is `a`, then `b`"
     )
     assert "+5.0 points over Self-Consistency of `a`, interval +2.0 to +8.0" in card.verdict(won)
-    assert card.verdict(won).endswith("`a` is the best with 75.0%; of all pairs, `a`, then `b`, with 80.0%.")
-    assert card.verdict(won[1:]).startswith("**No pair beats both of its models alone by more than chance explains.**")
+    assert card.verdict(won).endswith("`a` is the best with 75.0%; of the pairs, `a`, then `b`, with 80.0%.")
+    assert card.verdict(won[1:]).startswith("**No pair beats both of its models alone by a significant margin.**")
     assert "The nearest is `b`, then `a`" in card.verdict(won[1:])
     assert card.best_pair(won[::-1])["first"] == "a"  # it beats both, though the other came first
 

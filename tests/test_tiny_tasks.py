@@ -144,9 +144,9 @@ def test_how_near_training_comes_to_the_test_is_said():
     mixed = [problem.key for problem in questions(ARITHMETIC) if problem.family == "mixed"]
     twins = [twin for twin in map(swapped, mixed) if twin not in mixed and makeable(twin)]
     assert sum(twin in makes for twin in twins) > 10  # of those that there are, many occur in so many problems
-    assert f"{len(twins)} of the 60 in family mixed" in ARITHMETIC.oddity
+    assert f"{len(twins)} of the 60 questions in the family mixed" in ARITHMETIC.limitation
     asks_for_today = [problem for problem in questions(DATES) if problem.question.endswith("Date today?")]
-    assert f"the {len(asks_for_today)} questions that ask for the date today" in DATES.oddity
+    assert f"the {len(asks_for_today)} questions that ask for the date today" in DATES.limitation
 
 
 def problems(task, family, seed=0):

@@ -1,4 +1,4 @@
-"""Grading: text -> answer -> class, apart from recording and repeatable."""
+"""Grading of recorded texts: extraction of answers and assignment to answer classes."""
 
 from mssim.grading.grader import grade, grade_file
 from mssim.grading.report import Grading

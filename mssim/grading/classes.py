@@ -1,4 +1,4 @@
-"""From spellings to answer classes: which answers to a question are one, what it is called, and whether it is right."""
+"""Assignment of spellings to answer classes, with a name and a verdict for each class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Spellings:
-    """Answers as they are spelled, one entry per question and different answer, in order of first appearance."""
+    """Distinct spellings, with one entry per question and spelling, in order of first appearance."""
 
     question: Codes
     answer: Codes
@@ -27,7 +27,7 @@ class Spellings:
 
 
 def spellings_of(question: Codes, answer: Codes) -> Spellings:
-    """Find the different answers to each question; one code per sample, answers -1 where there is none."""
+    """Find the distinct spellings of each question. The answer -1 of a sample means no answer."""
     width = int(answer.max(initial=0)) + 1
     pairs = question * width + answer
     of_row = np.full(answer.size, -1, np.int64)
@@ -44,33 +44,36 @@ def merge(
     judge: Judge | None,
     progress: Callable[[float], None],
 ) -> tuple[Codes, NDArray[np.bool_]]:
-    """Merge spellings to classes.
+    """Merge spellings to answer classes.
 
     Parameters
     ----------
     spellings : Spellings
+        Distinct spellings of each question.
     answers : sequence of str
-        What the codes of answers mean.
+        Texts of the answers, by code.
     truths : sequence of str or None
-        The truth of each question, as an answer.
+        The truth of each question, in the form of an answer.
     rule : Rule
+        Rule that defines equal answers.
     judge : Judge, optional
-        For rules that ask math-verify.
+        Client of math-verify, for rules that need it.
     progress : callable (share)
+        Called with the share of questions that are complete.
 
     Returns
     -------
     label : ndarray of int64, shape (n_spellings,)
-        Code of the answer that names the class.
+        Code of the answer after which the class is named.
     right : ndarray of bool, shape (n_spellings,)
-        Whether the truth is in the class.
+        Whether the class contains the truth.
     """
     label = spellings.answer.copy()
     right = np.zeros(label.size, dtype=bool)
     order = np.argsort(spellings.question, kind="stable")
     starts = np.nonzero(np.diff(spellings.question[order], prepend=-1))[0]
     for done, members in enumerate(np.split(order, starts[1:]), 1):
-        if not members.size:  # nobody gave an answer
+        if not members.size:  # no sample has an answer
             continue
         truth = truths[spellings.question[members[0]]]
         keys, truth_key = _keys([answers[code] for code in spellings.answer[members]], truth, rule, judge)
@@ -87,7 +90,7 @@ def merge(
 
 
 def _keys(answers: Sequence[str], truth: str | None, rule: Rule, judge: Judge | None) -> tuple[list[Any], Any]:
-    """A key per answer to one question, equal within a class, and the key of the truth."""
+    """Return keys of the answers to a question, which are equal within a class, and the key of the truth."""
     keys: list[Any] = [rule.key(answer) for answer in answers]
     truth_key: Any = None if truth is None else rule.key(truth)
     if judge is None:

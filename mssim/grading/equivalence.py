@@ -1,8 +1,8 @@
-"""Which answers to a question are equal, as math-verify sees it; texts may be hostile and many.
+"""Equality of mathematical answers, as determined by math-verify, for many and untrusted texts.
 
-Every text is parsed once and compared with one answer of each class; texts of different values are not compared.
-Results are kept on disk. math-verify runs in a separate process, see `math_verify_worker`. A process that does not
-answer in time is killed, and the texts of that comparison count as different.
+Every text is parsed once and compared with one answer of each class. Texts with different values are not compared.
+Results are cached on disk. math-verify runs in a separate process, see `math_verify_worker`. A process that exceeds
+the time limit is killed, and the texts of that comparison count as different.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from mssim.grading.latex import normal_form
 
 __all__ = ["Judge", "equal_answers"]
 
-_SECONDS = 5.0  # for one question to math-verify
-_PATIENCE = 2  # how often a text may keep math-verify from a verdict before it counts as different from all others
+_SECONDS = 5.0  # time limit of a request to math-verify
+_PATIENCE = 2  # comparisons without a verdict after which a text counts as different from all others
 _LONGEST = 1000
 _DEEPEST = 60
 
@@ -42,20 +42,22 @@ def equal_answers(answers: Iterable[str], truth: str | None, judge: Judge) -> di
     Parameters
     ----------
     answers : iterable of str
-        Their order does not matter.
+        Answers in any order.
     truth : str, optional
+        The truth, which represents its class.
     judge : Judge
+        Client of math-verify.
 
     Returns
     -------
     dict of str to str
-        For each answer the one that stands for its class; the truth, if given, stands for its own.
+        The representative of the class of each answer.
 
     Notes
     -----
-    The truth comes first, then the answers from the shortest to the longest. Each joins the first class whose
-    representative it equals, or begins one. Equality as math-verify sees it is not transitive (1/2 = 50%, 50% = 50),
-    so classes are never joined: a lenient verdict moves one answer only.
+    The truth comes first, followed by the answers from shortest to longest. Each joins the first class whose
+    representative it equals, or starts a new class. Equality of math-verify is not transitive (1/2 = 50%, 50% = 50), so
+    classes are never joined, and a lenient verdict affects one answer only.
     """
     order = sorted(set(answers) - {truth}, key=lambda text: (len(text), text))
     found: dict[str, str] = {}
@@ -64,7 +66,7 @@ def equal_answers(answers: Iterable[str], truth: str | None, judge: Judge) -> di
     for text in order if truth is None else [truth, *order]:
         value = judge.value(text)
         scale = 1e-5 + 1e-6 * np.maximum(np.abs(values), abs(value))
-        close = ~(np.abs(values - value) > scale)  # true where a value is not known
+        close = ~(np.abs(values - value) > scale)  # true if a value is unknown
         head = next((heads[i] for i in np.nonzero(close)[0] if judge.equal(heads[i], text)), None)
         if head is None:
             heads.append(text)
@@ -74,14 +76,14 @@ def equal_answers(answers: Iterable[str], truth: str | None, judge: Judge) -> di
 
 
 class Judge:
-    """Asks math-verify, once per text and pair of texts; a context manager that ends its process.
+    """Client of math-verify with a cache. As a context manager, it ends the process on exit.
 
     Parameters
     ----------
     version : str
-        Of math-verify; verdicts of another one are not used.
+        Version of math-verify. Cached verdicts of other versions are not used.
     cache : Path, optional
-        SQLite file of readings and verdicts; a damaged one is replaced.
+        SQLite file with parsed values and verdicts. A damaged file is replaced.
     """
 
     def __init__(self, version: str, cache: Path | None = None) -> None:
@@ -102,14 +104,14 @@ class Judge:
         self._cache.close()
 
     def next_question(self) -> None:
-        """Keep what was found on disk instead of in memory."""
+        """Commit results to disk and clear the memory."""
         self._readings.clear()
         self._failures.clear()
-        with suppress(sqlite3.OperationalError):  # a full disk: asked again next time
+        with suppress(sqlite3.OperationalError):  # the disk is full; results are computed again next time
             self._cache.commit()
 
     def value(self, text: str) -> complex:
-        """Value of an expression, NaN where there is none."""
+        """Return the value of an expression, or NaN if it has none."""
         form = normal_form(text)
         if isinstance(form, Fraction):
             return complex(form)
@@ -117,7 +119,7 @@ class Judge:
         return complex(*value) if value else complex(np.nan, np.nan)
 
     def equal(self, a: str, b: str) -> bool:
-        """Whether math-verify finds one of the two equal to the other."""
+        """Return whether math-verify considers the texts equal, in either order."""
         if max(self._failures[a], self._failures[b]) >= _PATIENCE:
             return False
         if not (self._reading(a)[0] and self._reading(b)[0]):
@@ -160,7 +162,7 @@ def _depth(text: str) -> int:
 
 
 class _Process:
-    """One math-verify process; a plain subprocess, since multiprocessing would run the user's own script again."""
+    """A math-verify process. It is a plain subprocess, since multiprocessing would rerun the user's script."""
 
     def __init__(self) -> None:
         self.dead = False
@@ -179,17 +181,17 @@ class _Process:
         if self._send(["1"], 60.0) != [True, [1.0, 0.0]]:
             self.kill()
             raise MssimError(
-                'math-verify does not start; install it anew: python -m pip install --force-reinstall "mssim[grade]"'
+                'math-verify does not start. Reinstall it: python -m pip install --force-reinstall "mssim[grade]"'
             )
 
     def _listen(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             self._answers.put(line)
-        self._answers.put("")  # it ended
+        self._answers.put("")  # the process ended
 
     def ask(self, request: list[str]) -> Any:
-        """Return the answer, None if there is none; without one in time, the process is dead."""
+        """Return the answer, or None after killing the process because of the time limit."""
         return self._send(request, _SECONDS)
 
     def _send(self, request: list[str], seconds: float) -> Any:
@@ -213,31 +215,31 @@ class _Process:
         self._process.wait()
         self._listener.join()
         self._process.stdout.close()
-        with suppress(OSError):  # half a request may be left
+        with suppress(OSError):  # part of a request may be unsent
             self._process.stdin.close()
 
 
-# What was found, on disk ----------------------------------------------------------------------------------------------
+# Cache on disk -------------------------------------------------------------------------------------------------------
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
-    """Open the cache; what is no such file, or a damaged one, is replaced."""
+    """Open the cache, and replace a damaged or foreign file."""
     try:
         return _checked(path)
     except sqlite3.DatabaseError as error:
         if path is None or "locked" in str(error):
-            raise MssimError(f"{path}: is in use by another process; wait until it ends") from error
+            raise MssimError(f"{path}: is in use by another process. Wait until it ends.") from error
         try:
             path.unlink(missing_ok=True)
             return _checked(path)
         except (OSError, sqlite3.DatabaseError) as failure:
-            raise MssimError(f"{path}: cannot be written ({failure})") from failure
+            raise MssimError(f"{path}: cannot be written ({failure}). Remove the file.") from failure
 
 
 def _checked(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(path or ":memory:", timeout=60)
     try:
-        connection.execute("PRAGMA synchronous = OFF")  # it can be made again
+        connection.execute("PRAGMA synchronous = OFF")  # the cache can be rebuilt
         if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("damaged")
         connection.execute(

@@ -1,4 +1,4 @@
-r"""Answers in texts: the last box, number or date, the letter of a choice; in time linear in the length of a text."""
+r"""Extraction of answers from texts (boxes, numbers, dates, choices) in linear time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BRACES = re.compile(r"\\\\|\\[{}]|(?<=\\)(?:boxed|fbox)\s*\{|[{}]")
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Text of the last \boxed{...} or \fbox{...} that is closed; a brace written \{ or \} is text.
+    r"""Return the content of the last closed \boxed{...} or \fbox{...}. Escaped braces are text.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def last_boxed(text: str) -> str | None:
     """
     if "\\boxed" not in text and "\\fbox" not in text:
         return None
-    opened: list[int] = []  # where the text of a box begins, 0 for other braces
+    opened: list[int] = []  # start of the content of a box, 0 for other braces
     start = end = 0
     for token in _BRACES.finditer(text):
         match token.group():
@@ -47,7 +47,7 @@ _COMMAS = re.compile(r"(?<=\d)(?:,(?:\\!)?|\{,\})(?=\d)")
 
 
 def last_number(text: str) -> str | None:
-    r"""Return the last number of the last box, or of the whole text where there is no box.
+    r"""Return the last number of the last box or, without a box, of the whole text.
 
     Commas between digits are dropped (LaTeX's {,} and ,\! too). A minus counts where it stands directly before the
     number or its $, and not directly after a letter, digit or closing bracket: 10-5 ends in 5, x=-5 in -5. A point
@@ -66,7 +66,7 @@ def last_number(text: str) -> str | None:
 
 
 def read_number(text: str) -> str | None:
-    """Read a text that as a whole is one number; commas, $ and white space do not count."""
+    """Return a text that consists of one number, without commas, $ and white space."""
     found = _WHOLE_NUMBER.fullmatch(re.sub(r"\\?\$|[,\s]", "", text))
     return _plain(*found.groups()) if found else None
 
@@ -78,7 +78,7 @@ def _plain(sign: str, size: str) -> str:
 
 
 def exact_value(number: str) -> str:
-    """Write a number so that equal ones are equal texts, in exact decimal arithmetic.
+    """Return the canonical text of a number, in exact decimal arithmetic.
 
     Examples
     --------
@@ -99,7 +99,7 @@ _PAPER_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def last_number_of_paper(text: str) -> str | None:
-    r"""Return the last number as the authors of ModelSwitch find it: a box ends at its first }, and 10-5 ends in -5.
+    r"""Return the last number as in the code of ModelSwitch, where a box ends at its first } and 10-5 ends in -5.
 
     Examples
     --------
@@ -118,18 +118,18 @@ _DATE = re.compile(r"(?<!\d)\d{1,2}/\d{1,2}/\d{4}(?!\d)", re.ASCII)
 
 
 def last_date(text: str) -> str | None:
-    """Return the last MM/DD/YYYY, as written; whether the calendar has such a day is not asked."""
+    """Return the last MM/DD/YYYY, as written. It is not checked against the calendar."""
     found = _DATE.findall(text)
     return found[-1] if found else None
 
 
 def read_date(text: str) -> str | None:
-    """Read a text that as a whole is MM/DD/YYYY."""
+    """Return a text that consists of MM/DD/YYYY."""
     return text.strip() if _DATE.fullmatch(text.strip()) else None
 
 
 def padded_date(date: str) -> str:
-    """Write 1/2/2020 as 01/02/2020."""
+    """Pad a date with zeros, such as 1/2/2020 to 01/02/2020."""
     return "/".join(part.zfill(2) for part in date.split("/"))
 
 
@@ -137,15 +137,15 @@ def padded_date(date: str) -> str:
 
 _ANSWER_IS = re.compile(r"answer(?:\s+is)?[\s:]*", re.IGNORECASE)
 _AROUND = " \t\r\n*_$.,:;!\"'`()[]{}"
-# "I think" and "A reason" are no letters of choices; "A is right" is.
+# "I think" and "A reason" do not name a choice, but "A is right" does.
 _LETTER = re.compile(r"(?<![^\W_])(?:[B-HJ-Z]|[AI](?!['\u2019]| (?!is\b)[a-z]))(?![^\W_]|['\u2019]\w)")
 
 
 def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
-    r"""Find which choice a text names, as a letter.
+    r"""Return the letter of the choice that a text names.
 
-    Asked in this order: the last box; what follows the last "answer is", "answer:" or "answer"; the whole text, if it
-    spells a choice; the last capital letter that stands alone.
+    The first that applies is used: the last box; the text after the last "answer is", "answer:" or "answer"; the whole
+    text, if it is the text of a choice; the last separate capital letter.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def _at_start(line: str, letters: str, choices: Sequence[str]) -> str | None:
 
 
 def read_choice(text: str, letters: str, choices: Sequence[str]) -> str | None:
-    """Read a text that as a whole is the letter or, in any case, the text of one choice."""
+    """Return the letter of a text that consists of the letter or the text of one choice, ignoring case."""
     short = _bare(text) if len(text) < 2000 else ""
     if len(short) == 1 and short.upper() in letters:
         return short.upper()
@@ -181,6 +181,6 @@ def read_choice(text: str, letters: str, choices: Sequence[str]) -> str | None:
 
 
 def _bare(text: str) -> str:
-    r"""Drop marks around a text, \text{} and the like, and case; a single letter stays one."""
+    r"""Remove punctuation around a text, \text{} and similar commands, and case."""
     inner = re.fullmatch(r"\\(?:text|textbf|mathrm|mathbf)\s*\{(.*)\}", text.strip(), re.DOTALL)
     return " ".join((inner[1] if inner else text).strip(_AROUND).split()).casefold()

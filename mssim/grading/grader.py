@@ -1,4 +1,4 @@
-"""Grading a file of recorded texts: extract the answers, merge them to classes, write both beside the texts."""
+"""Grading of a file of recorded texts. Answers are extracted, merged to classes, and written beside the texts."""
 
 from __future__ import annotations
 
@@ -34,40 +34,52 @@ Progress = Callable[[int, int], None]
 _EXAMPLES = 3  # of each outcome
 _OUTCOMES = ("right", "wrong", "no answer", "merged")
 
-# The doors ------------------------------------------------------------------------------------------------------------
+# Entry points ---------------------------------------------------------------------------------------------------------
 
 
 def grade(folder: str | os.PathLike[str], rule: str, *, progress: Progress | None = None) -> Grading:
-    """Grade the texts of a pool folder; it keeps its old grade until the new one is whole.
+    """Grade the texts of a pool folder. The files are replaced atomically.
 
     Parameters
     ----------
     folder : path
-        With samples.parquet, questions.parquet and pool.json, as `mssim record` and `Pool.save` write them.
+        Pool folder with samples.parquet, questions.parquet and pool.json, as written by `mssim record` and `Pool.save`.
     rule : str
-        See `parse_rule`.
+        Rule of grading, see `parse_rule`.
     progress : callable (done, total), optional
-        Called with the number of samples handled; each counts three times: extracted, merged, written.
+        Called during grading. Each sample counts three times: when it is extracted, merged and written.
 
     Returns
     -------
     Grading
+        Report of the grading.
 
     Raises
     ------
     MssimError
-        If the rule cannot be had.
+        If the rule is not known or not installed.
     PoolError
-        If the folder is damaged or has no texts, or a rule's own function fails; the message names the sample.
+        If the folder is damaged or has no texts, or if the function of a rule fails. The message names the sample.
 
     Notes
     -----
-    What math-verify said is kept in equivalence.sqlite in the folder; that file may be deleted at any time.
+    Verdicts of math-verify are cached in equivalence.sqlite in the folder. This file may be deleted at any time.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mssim import load_pool
+    >>> from mssim.grading import grade
+    >>> pool = load_pool("recorded/tiny-dates", where={"family": "british", "model": "tf-even"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pool.save(f"{folder}/pool")
+    ...     grade(f"{folder}/pool", "date").rule
+    'date'
     """
     place, chosen = Path(folder), parse_rule(rule)
     for name in ("pool.json", "samples.parquet", "questions.parquet"):
         if not current(place, name).is_file():
-            raise PoolError(f"{place} is no pool folder with {name}; give one that `mssim record` or Pool.save wrote")
+            raise PoolError(f"{place} has no {name}. Name a pool folder that `mssim record` or Pool.save wrote.")
     info = read_info(place)
     check_files(place, info.pop("files", {}))
     with folder_update(place) as part:
@@ -92,32 +104,53 @@ def grade_file(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Grading:
-    """Grade the texts of a Parquet file and write it anew.
+    """Grade the texts of a Parquet file and write them to another file.
 
     Parameters
     ----------
     samples : Path
-        One row per sample: question_id, model, sample_index, text. Where a text is missing, the row's earlier
-        `extracted` or `answer` takes its place.
+        Parquet file with one row per sample and the columns question_id, model, sample_index and text. A missing text
+        is replaced by the previous `extracted` or `answer` of the row.
     target : Path
-        The same rows and columns, a missing text replaced by the answer that was kept, with `answer` (the most
-        frequent spelling of the answer class, of several the one seen first; missing = no answer), `correct` and, if it
-        differs from answer in some row, `extracted`.
+        File to write. It has the same rows and columns, and in addition `answer`, the most frequent spelling of the
+        answer class (the first if several are equally frequent, missing if there is no answer), `correct` and, if it
+        differs from `answer` in some row, `extracted`.
     questions : pyarrow.Table
-        question_id, truth and, for rule choice, optional choices: lists of text.
+        Table with question_id, truth and, for the rule choice, optionally choices, which are lists of text.
     rule : Rule
+        Rule of grading, as returned by `parse_rule`.
     cache : Path, optional
-        SQLite file that keeps what math-verify said.
+        SQLite file for verdicts of math-verify.
     progress : callable (done, total), optional
+        Called during grading.
 
     Returns
     -------
     Grading
+        Report of the grading.
 
     Notes
     -----
-    A class is right if the truth is one of its answers. Memory grows with the number of samples and with the different
-    answers, not with the texts.
+    A class is correct if it contains the truth. Memory use depends on the number of samples and of distinct answers,
+    not on the size of the texts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> import pyarrow as pa
+    >>> from mssim.grading import grade_file, parse_rule
+    >>> samples = pd.DataFrame({"question_id": "q", "model": "a", "sample_index": [0, 1], "text": ["It is 7.0.", "8"]})
+    >>> questions = pa.table({"question_id": ["q"], "truth": ["7"]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     source, target = Path(folder) / "texts.parquet", Path(folder) / "graded.parquet"
+    ...     samples.to_parquet(source)
+    ...     _ = grade_file(source, target, questions, parse_rule("number"))
+    ...     pd.read_parquet(target)[["answer", "correct"]]
+      answer  correct
+    0    7.0     True
+    1      8    False
     """
     asked = read_questions(questions, rule)
     step = _steps(progress, count_rows(samples))
@@ -134,7 +167,7 @@ Step = Callable[[int, float], None]
 
 
 def _steps(progress: Progress | None, total: int) -> Step:
-    """Make a function that reports which share of the samples is extracted (0), merged (1) or written (2)."""
+    """Return a function that reports the share of samples that are extracted (0), merged (1) or written (2)."""
 
     def step(number: int, share: float) -> None:
         if progress:
@@ -147,7 +180,7 @@ def _steps(progress: Progress | None, total: int) -> Step:
 
 
 class _Codes(dict[str, int]):
-    """Numbers texts in the order in which they are asked for."""
+    """Codes of texts, assigned in order of first access."""
 
     def __missing__(self, text: str) -> int:
         self[text] = code = len(self)
@@ -156,7 +189,7 @@ class _Codes(dict[str, int]):
 
 @dataclass
 class _Rows:
-    """One entry per sample, as codes; -1 = no answer."""
+    """Codes with one entry per sample. The answer -1 means no answer."""
 
     question: array[int] = field(default_factory=lambda: array("i"))
     model: array[int] = field(default_factory=lambda: array("i"))
@@ -181,12 +214,12 @@ def _extract(path: Path, asked: Questions, step: Step) -> _Rows:
 def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | None:
     try:
         answer = rule.extract(text)
-    except Exception as error:  # of the user's own function
+    except Exception as error:  # raised by the user's function
         raise PoolError(f"rule {rule.name}: {name_of(batch, row)}: {type(error).__name__}: {error}") from error
     if answer is not None and not isinstance(answer, str):
         raise PoolError(
-            f"rule {rule.name}: {name_of(batch, row)}: the answer is {answer!r:.80}, a {type(answer).__name__}; "
-            "return text, or None for no answer"
+            f"rule {rule.name}: {name_of(batch, row)}: the function returned {answer!r:.80}, of type "
+            f"{type(answer).__name__}. It must return text, or None for no answer."
         )
     return (answer or "").strip() or None
 
@@ -196,7 +229,7 @@ def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | Non
 
 @dataclass(frozen=True)
 class _Graded:
-    """Everything known after the first pass; label and right have one entry per spelling."""
+    """Result of the first pass. `label` and `right` have one entry per spelling."""
 
     asked: Questions
     rows: _Rows
@@ -205,7 +238,7 @@ class _Graded:
     right: NDArray[np.bool_]
 
     def chosen(self) -> dict[int, str]:
-        """Rows to show, evenly over the file, with what each is an example of."""
+        """Return rows to show, chosen evenly over the file, with their outcomes."""
         code = self.spellings.of_row
         silent = code < 0
         right = np.append(self.right, False)[code] & ~silent
@@ -221,7 +254,7 @@ class _Graded:
 
 
 def _write(path: Path, target: Path, graded: _Graded, step: Step) -> list[dict[str, Any]]:
-    """Write the graded file; return its examples."""
+    """Write the graded file and return its examples."""
     chosen = graded.chosen()
     examples: list[dict[str, Any]] = []
 

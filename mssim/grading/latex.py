@@ -1,4 +1,4 @@
-r"""Normal forms of LaTeX answers: what is equal without asking anybody."""
+r"""Normal forms of LaTeX answers, which identify equal answers without math-verify."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST_NUMBER = 100
 
 
 def normal_form(answer: str) -> str | Fraction:
-    r"""Write a LaTeX answer so that plainly equal ones are equal; numbers and fractions become exact.
+    r"""Return the normal form of a LaTeX answer. Numbers and fractions become exact fractions.
 
     Examples
     --------

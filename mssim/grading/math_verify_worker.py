@@ -1,7 +1,8 @@
-"""The process that runs math-verify on texts nobody trusts: its memory is limited, and whoever asks may kill it.
+"""Process that runs math-verify on untrusted texts, with limited memory. The client may kill it.
 
-One request per line, as JSON: [text] is read, [text, text] are compared. One answer per line: of a text whether it can
-be read, and a number that equal texts share; of two texts whether one equals the other. null = not found out in time.
+Each line of input is a JSON request: [text] is parsed, [text, text] is compared. Each line of output is an answer. For
+one text, it is whether the text can be parsed, and a number that equal texts share. For two texts, it is whether they
+are equal. The answer null means that the time limit was exceeded.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from typing import Any
 from zlib import crc32
 
 _MEMORY = 2 * 2**30
-_SECONDS = 1  # for each step; math-verify interrupts itself, which saves a new start of this process
+_SECONDS = 1  # per step, enforced by math-verify itself, which avoids a restart of this process
 _INFINITY = 12345.678
 _NEVER_EVALUATED = ("Integral", "Sum", "Product", "Limit", "Derivative", "UnevaluatedExpr")
 
 
 def serve() -> None:
-    """Answer requests until there are none."""
+    """Answer requests until the input ends."""
     _limit_memory()
     from math_verify import parse
 
-    parse("$1$", parsing_timeout=None)  # the first time takes long
-    answer, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
+    parse("$1$", parsing_timeout=None)  # the first call is slow
+    answer, sys.stdout = sys.stdout, sys.stderr  # output of libraries must not mix with answers
     for line in sys.stdin:
         request = json.loads(line)
         answer.write(json.dumps(_read(*request) if len(request) == 1 else _equal(*request)) + "\n")
@@ -39,16 +40,16 @@ def _limit_memory() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    except (ImportError, ValueError, OSError):  # not on this system; the time limit still holds
+    except (ImportError, ValueError, OSError):  # not supported by this system; the time limit still applies
         return
 
 
 class _NoVerdict(Exception):  # noqa: N818
-    """It took too long or too much memory."""
+    """The limit of time or memory was exceeded."""
 
 
 def _limited(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call a function; None if it fails by itself."""
+    """Call a function. Return None if it raises an exception other than a limit."""
     from math_verify.errors import TimeoutException
 
     try:
@@ -61,7 +62,7 @@ def _limited(function: Callable[..., Any], *arguments: Any, **options: Any) -> A
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Any:
-    """What math-verify reads in a text, None where it reads nothing."""
+    """Return the expression that math-verify parses from a text, or None."""
     from math_verify import LatexExtractionConfig, parse
 
     options = {"parsing_timeout": _SECONDS, "raise_on_error": True}
@@ -70,7 +71,7 @@ def _parsed(text: str) -> Any:
 
 
 def _read(text: str) -> list[Any] | None:
-    """Whether a text can be read, and the real and imaginary part of its value; None if that takes too long."""
+    """Return whether a text can be parsed, and its complex value, or None if the time limit is exceeded."""
     from math_verify.utils import timeout
 
     try:
@@ -85,10 +86,10 @@ def _read(text: str) -> list[Any] | None:
 
 
 def _value(found: Any) -> complex | None:
-    """Return a number that math-verify's equal things have in common, None where there is no such number.
+    """Return a number that is the same for all expressions that math-verify considers equal, or None.
 
-    Of an expression its value with every variable at a number that its name decides, of x = 5 that of 5, of a set,
-    tuple, interval or matrix the sum over its elements.
+    It is the value of an expression in which each variable is replaced by a number derived from its name. For x = 5 it
+    is that of 5, and for sets, tuples, intervals and matrices it is the sum over the elements.
     """
     sympy: Any = importlib.import_module("sympy")
     if isinstance(found, sympy.FiniteSet | sympy.Tuple | sympy.MatrixBase):
@@ -108,12 +109,12 @@ def _value(found: Any) -> complex | None:
 
 
 def _point(name: str) -> float:
-    """The product over the letters of a name, since math-verify takes yes for y * e * s."""
+    """Return a product over the letters of a name, since math-verify parses yes as y * e * s."""
     return math.prod(math.e if c == "e" else 0.5 + crc32(c.encode()) / 2**32 for c in name.lower())
 
 
 def _equal(a: str, b: str) -> bool | None:
-    """Ask in both directions, since math-verify tells the truth from an answer; None if there is no verdict in time."""
+    """Compare in both directions, since verify is not symmetric. Return None if the time limit is exceeded."""
     from math_verify import verify
 
     options = {"timeout_seconds": _SECONDS, "raise_on_error": True}

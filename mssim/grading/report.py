@@ -1,4 +1,4 @@
-"""What grading found: shares per model, classes per question, truths that cannot be met, examples."""
+"""Report of a grading: accuracy per model, classes per question, unreachable truths and examples."""
 
 from __future__ import annotations
 
@@ -19,28 +19,41 @@ _WIDTH = 80
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Grading:
-    """What grading found; made by `grade`.
+    """Report of a grading, as returned by `grade`.
 
     Attributes
     ----------
     rule : str
+        Name of the rule.
     versions : mapping of str to str
-        What else the classes depend on: math_verify.
+        Versions of packages on which the classes depend, such as math_verify.
     models, question_ids : tuple of str
+        Names of the models and of the questions.
     samples, answered, right : ndarray of int64, shape (n_models, n_questions)
-        How many samples there are, how many have an answer, how many are right.
+        Number of samples, of samples with an answer, and of correct samples.
     classes : ndarray of int64, shape (n_models, n_questions)
-        How many answer classes the samples of a model fall in.
+        Number of answer classes of the samples of a model.
     classes_of_all : ndarray of int64, shape (n_questions,)
-        The same for the samples of all models.
+        Number of answer classes of the samples of all models.
     cannot_match : mapping of str to str or None
         Truths that no answer can equal under this rule, by question_id.
     truths : str
-        What a truth must be.
+        Description of valid truths.
     undecided : int
-        Texts and pairs of texts for which math-verify found no verdict in time; they count as different.
+        Number of texts and pairs of texts for which math-verify exceeded its time limit. They count as different.
     chosen : DataFrame
-        See `examples`.
+        Examples, see `examples`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mssim import load_pool
+    >>> from mssim.grading import grade
+    >>> pool = load_pool("recorded/tiny-dates", where={"family": "british", "model": "tf-even"})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pool.save(f"{folder}/pool")
+    ...     grade(f"{folder}/pool", "date")
+    Grading('date', 1 model, 25600 samples)
     """
 
     rule: str
@@ -58,13 +71,14 @@ class Grading:
     chosen: pd.DataFrame
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per model.
+        """Return a table with one row per model.
 
         Returns
         -------
         DataFrame
-            model; questions (with at least one sample); samples; no_answer, share of samples; accuracy of a single
-            sample, averaged over questions; classes_min, classes_median and classes_max per question.
+            The columns are model; questions, the number of questions with a sample; samples; no_answer, the share of
+            samples without an answer; accuracy of a single sample, averaged over questions; and classes_min,
+            classes_median and classes_max, the number of answer classes per question.
         """
         rows = []
         for m, model in enumerate(self.models):
@@ -83,44 +97,63 @@ class Grading:
         return pd.DataFrame(rows)
 
     def describe(self) -> dict[str, Any]:
-        """What pool.json says of the grade: rule, versions, and how many truths no answer can equal."""
+        """Return a summary for pool.json.
+
+        Returns
+        -------
+        dict
+            The rule, the versions, and the number of truths that no answer can equal.
+        """
         return {"rule": self.rule, "mssim": __version__, **self.versions, "cannot_match": len(self.cannot_match)}
 
     def classes_per_question(self) -> dict[str, float]:
-        """Smallest, median and largest number of answer classes of a question, over all models."""
+        """Return statistics of the number of answer classes per question, over all models.
+
+        Returns
+        -------
+        dict
+            The entries classes_min, classes_median and classes_max.
+        """
         return _spread(self.classes_of_all)
 
     def examples(self) -> pd.DataFrame:
-        """Some samples of each outcome, chosen evenly over the file and so the same each time.
+        """Return some samples of each outcome, chosen deterministically and evenly over the file.
 
         Returns
         -------
         DataFrame
-            outcome (right, wrong, no answer; merged: the answer was spelled otherwise), question_id, model,
-            sample_index, text (its end), extracted, answer, truth. Control characters are written as escapes, and long
-            texts cut to 80 characters.
+            The columns are outcome (right, wrong, no answer, or merged if the answer has another spelling than its
+            class), question_id, model, sample_index, text (its end), extracted, answer and truth. Control characters
+            are escaped, and texts are truncated to 80 characters.
         """
         return self.chosen.copy()
 
     def warnings(self) -> list[str]:
-        """What a reader of results under this grade should know."""
+        """Return warnings about truths that cannot be matched and about missing verdicts of math-verify.
+
+        Returns
+        -------
+        list of str
+            The warnings, empty if there are none.
+        """
         found = []
         if self.cannot_match:
             truth = next(iter(self.cannot_match.values()))
-            given = "none" if truth is None else repr(shown(truth))
+            given = "a missing truth" if truth is None else repr(shown(truth))
             found.append(
-                f"{len(self.cannot_match)} of {len(self.question_ids)} truths are not {self.truths}, e.g. {given}: "
-                f"rule {self.rule} can never match them"
+                f"{len(self.cannot_match)} of {len(self.question_ids)} truths are not {self.truths}, such as {given}. "
+                f"The rule {self.rule} cannot match them. Choose another rule, or correct the truths."
             )
         if self.undecided:
             found.append(
-                f"math-verify found no verdict in time for {self.undecided} answers or pairs of answers; they count as "
-                "different"
+                f"math-verify exceeded its time limit for {self.undecided} answers or pairs of answers. They count as "
+                "different."
             )
         return found
 
     def __repr__(self) -> str:
-        return f"Grading({self.rule!r}, {len(self.models)} models, {int(self.samples.sum())} samples)"
+        models = f"{len(self.models)} model{'s' * (len(self.models) != 1)}"
+        return f"Grading({self.rule!r}, {models}, {int(self.samples.sum())} samples)"
 
 
 def _spread(classes: NDArray[np.int64]) -> dict[str, float]:
@@ -132,7 +165,7 @@ def _spread(classes: NDArray[np.int64]) -> dict[str, float]:
 
 
 def shown(text: str | None, *, end: bool = False) -> str:
-    r"""Write a text for a terminal: characters that are not printed as escapes, and at most 80 characters.
+    r"""Return a text for a terminal, with escaped control characters and at most 80 characters.
 
     Examples
     --------

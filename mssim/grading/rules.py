@@ -1,4 +1,4 @@
-"""Rules of grading: which part of a text is the answer, which answers are one, and how a truth is read."""
+"""Rules of grading, which define the extraction and the equality of answers."""
 
 from __future__ import annotations
 
@@ -37,26 +37,33 @@ def _as_written(text: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """How texts are graded; made by `parse_rule`.
+    """Rule of grading, as returned by `parse_rule`.
 
     Attributes
     ----------
     name : str
-        As `parse_rule` reads it.
+        Name of the rule, as accepted by `parse_rule`.
     extract : callable (text) -> str or None
-        The answer; None or blank = no answer.
+        Returns the answer of a text. None or a blank text means no answer.
     read_truth : callable (text) -> str or None
-        The truth as an answer; None = no answer can ever equal it.
+        Returns the truth in the form of an answer, or None if no answer can equal it.
     key : callable (answer) -> hashable
-        Answers to a question with equal keys are one class.
-    equivalence : bool
-        Whether math-verify is asked which of the remaining answers are equal.
-    truths : str
-        What a truth that can be met is, for warnings.
+        Answers to a question with equal keys belong to the same class.
+    equivalence : bool, default False
+        Whether math-verify compares answers with different keys.
+    truths : str, default "text"
+        Description of valid truths, for warnings.
     of_choices : callable (tuple of str) -> Rule, optional
-        The same rule for a question with these choices.
+        Returns the rule for a question with the given choices.
     versions : mapping of str to str
-        What else the classes depend on.
+        Versions of packages on which the classes depend.
+
+    Examples
+    --------
+    >>> from mssim.grading import Rule
+    >>> first_word = Rule("first-word", lambda text: text.split()[0] if text.split() else None, key=str.lower)
+    >>> first_word.extract("Yes, it is."), first_word.key("YES,")
+    ('Yes,', 'yes,')
     """
 
     name: str
@@ -82,7 +89,7 @@ def _boxed() -> Rule:
         versions = {"math_verify": importlib.metadata.version("math-verify")}
     except importlib.metadata.PackageNotFoundError:
         raise MssimError(
-            'boxed answers are compared by math-verify, which is not installed: python -m pip install "mssim[grade]"'
+            'Boxed answers require math-verify, which is not installed. Run `python -m pip install "mssim[grade]"`.'
         ) from None
     return Rule("boxed", last_boxed, _boxed_truth, normal_form, equivalence=True, versions=versions)
 
@@ -115,7 +122,7 @@ def _exact() -> Rule:
 
 _RULES: dict[str, Callable[[], Rule]] = {
     "number": _number, "boxed": _boxed, "choice": _choice, "date": _date, "exact": _exact,
-    # As the authors of ModelSwitch grade their data sets. Their own way to find the letter of MMLU-Pro is not known.
+    # As in the code of ModelSwitch, except for MMLU-Pro, whose extraction was not released.
     "gsm8k": lambda: _paper_number(float),
     "mgsm": lambda: _paper_number(float),
     "mathbench": lambda: _paper_number(_as_written),
@@ -126,31 +133,37 @@ _RULES: dict[str, Callable[[], Rule]] = {
 
 
 def parse_rule(text: str) -> Rule:
-    r"""Read the name of a rule.
+    r"""Parse the name of a rule.
 
     Parameters
     ----------
     text : str
-        - ``number``: the last number of the last \\boxed{}, or of the text where there is no box; 7 and 7.0 are one.
-        - ``boxed``: the last \\boxed{} or \\fbox{} that is closed, none = no answer; what math-verify finds equal is
-          one.
-        - ``choice``: the letter of a choice; where questions have `choices`, theirs, and their texts count too.
-        - ``date``: the last MM/DD/YYYY; 1/2/2020 and 01/02/2020 are one.
-        - ``exact``: the whole text without white space around it.
-        - ``regex=PATTERN``: the last match; of it the group named answer, else group 1, else all.
-        - ``python=module:function``: what the function makes of a text: text, or None = no answer. The module may lie
-          in the current directory.
-        - a data set of the paper, graded as its authors do: ``gsm8k``, ``mgsm`` (last number, compared as floats),
-          ``mathbench`` (last number, compared as text), ``math`` (boxed), ``mmlu-pro`` (a letter A to J), ``aime24``
-          (number); ``date`` is DATE's own rule.
+        - ``number``: the last number of the last \\boxed{} or, without a box, of the text. 7 and 7.0 are equal.
+        - ``boxed``: the content of the last closed \\boxed{} or \\fbox{}. math-verify determines which answers are
+          equal. Without a box there is no answer.
+        - ``choice``: the letter of a choice. If questions have `choices`, their texts are recognized too.
+        - ``date``: the last MM/DD/YYYY. 1/2/2020 and 01/02/2020 are equal.
+        - ``exact``: the whole text without surrounding white space.
+        - ``regex=PATTERN``: the last match. Its group named answer is used, or else group 1, or else the whole match.
+        - ``python=module:function``: the return value of a function of the text, which is text or None for no answer.
+          The module may be in the current directory.
+        - a data set of the ModelSwitch paper, graded as in its code: ``gsm8k`` and ``mgsm`` (last number, compared as
+          floats), ``mathbench`` (last number, compared as text), ``math`` (boxed), ``mmlu-pro`` (a letter from A to J),
+          ``aime24`` (number). For DATE, use ``date``.
+
+    Returns
+    -------
+    Rule
+        The rule.
 
     Raises
     ------
     MssimError
-        If there is no such rule, a pattern or function cannot be had, or math-verify is not installed.
+        If the rule is not known, if a pattern or function is invalid, or if math-verify is not installed.
 
     Examples
     --------
+    >>> from mssim.grading import parse_rule
     >>> rule = parse_rule("number")
     >>> rule.extract("The answer is 7.0."), rule.key("7.0") == rule.key("7"), rule.read_truth("3/4")
     ('7.0', True, None)
@@ -159,7 +172,9 @@ def parse_rule(text: str) -> Rule:
     if given and kind in ("regex", "python"):
         return replace(_regex(value) if kind == "regex" else _python(value), name=text)
     if text not in _RULES:
-        raise MssimError(f"rule {text!r}; {choose_from(text, _RULES)}, regex=PATTERN, python=module:function")
+        raise MssimError(
+            f"rule {text!r} is not known; {choose_from(text, _RULES)}, regex=PATTERN, python=module:function"
+        )
     return replace(_RULES[text](), name=text)
 
 
@@ -167,7 +182,7 @@ def _regex(pattern: str) -> Rule:
     try:
         compiled = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise MssimError(f"rule regex={pattern}: the pattern does not compile ({error}); correct it") from error
+        raise MssimError(f"rule regex={pattern}: the pattern is invalid ({error}). Correct it.") from error
     group: str | int = "answer" if "answer" in compiled.groupindex else min(compiled.groups, 1)
 
     def extract(text: str) -> str | None:
@@ -182,20 +197,20 @@ def _regex(pattern: str) -> Rule:
 def _python(name: str) -> Rule:
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
-        raise MssimError(f"rule python={name}: write python=module:function")
-    importlib.invalidate_caches()  # the file may be new
-    sys.path.insert(0, "")  # the current directory, as python itself has it
+        raise MssimError(f"rule python={name} is not of the form python=module:function.")
+    importlib.invalidate_caches()  # the file may be newer than the caches
+    sys.path.insert(0, "")  # the current directory, as in `python -m`
     try:
         found: Any = importlib.import_module(module)
     except Exception as error:
         raise MssimError(
-            f"rule python={name}: module {module!r} cannot be imported ({type(error).__name__}: {error}); "
-            "it must be installed or lie in the current directory"
+            f"rule python={name}: module {module!r} cannot be imported ({type(error).__name__}: {error}). "
+            "Install it, or run mssim in its directory."
         ) from error
     finally:
         sys.path.remove("")
     function = getattr(found, attribute, None)
     if not callable(function):
         names = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
-        raise MssimError(f"rule python={name}: no function {attribute!r} in {module}; {choose_from(attribute, names)}")
+        raise MssimError(f"rule python={name}: {module} has no function {attribute!r}; {choose_from(attribute, names)}")
     return Rule("python", function)

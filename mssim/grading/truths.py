@@ -1,4 +1,4 @@
-"""The questions of a pool as grading needs them: truths read as answers, and rules that know the choices."""
+"""Questions of a pool, with truths in the form of answers and rules that know the choices."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class Questions:
     given : list of str or None
         Truths as written.
     truths : list of str or None
-        Truths as answers; None = no answer can equal it.
+        Truths in the form of answers, None if no answer can equal it.
     rules : list of Rule
+        Rule of each question.
     """
 
     place: dict[str, int]
@@ -36,15 +37,15 @@ class Questions:
 
 
 def read_questions(table: pa.Table, rule: Rule) -> Questions:
-    """Read question_id, truth and, if the rule asks for them, choices."""
+    """Read question_id, truth and, if the rule needs them, choices."""
     for name in ("question_id", "truth"):
         if name not in table.column_names:
             nearest = choose_from(name, table.column_names)
-            raise PoolError(f"the table of questions has no column {name!r}; rename the one that holds it: {nearest}")
+            raise PoolError(f"questions: has no column {name!r}. Rename the column that contains it: {nearest}")
     ids, given = _texts(table["question_id"]), _texts(table["truth"])
     place = {name: i for i, name in enumerate(ids) if name is not None}
     if len(place) < len(ids):
-        raise PoolError("the table of questions repeats a question_id, or one is empty; give every question its own")
+        raise PoolError("questions: a question_id is empty or repeated. Give each question a distinct question_id.")
     rules = [rule] * len(ids)
     if rule.of_choices and "choices" in table.column_names:
         choices = table["choices"].to_pylist()
@@ -59,7 +60,7 @@ def _texts(column: pa.ChunkedArray) -> list[str | None]:
 
 
 def _with_choices(rule: Rule, given: Any, question: str) -> Rule:
-    """Give the choices to a rule: a list, or one written as JSON."""
+    """Return the rule for the choices of a question, a list or its JSON text."""
     choices = given
     if isinstance(given, str):
         try:
@@ -69,5 +70,7 @@ def _with_choices(rule: Rule, given: Any, question: str) -> Rule:
     if rule.of_choices is None or given is None:
         return rule
     if not isinstance(choices, list) or not choices:
-        raise PoolError(f'question {question!r}: choices={given!r:.100}; give a list of text, e.g. ["yes", "no"]')
+        raise PoolError(
+            f'question {question!r}: choices={given!r:.100} is not a list of text, such as ["yes", "no"]. Correct it.'
+        )
     return rule.of_choices(tuple(str(choice) for choice in choices))

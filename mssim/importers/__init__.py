@@ -1,8 +1,8 @@
-"""Importers: recorded samples in the files of other tools, as pools.
+"""Importers that convert files of other tools to pools.
 
-All take one path: a reader puts samples into a `Sink`; the long table that they make is checked and, if a rule is
-given, graded; diagnostics say what is odd; and a pool folder appears whole or not at all. A new format is one module
-with a function `read(sources, sink, *, options)`, and one line of `registry.FORMATS`.
+All formats share one pipeline. A reader adds samples to a `Sink`. The resulting long table is checked and, if a rule
+is given, graded. Diagnostics report problems as warnings. The pool folder is written atomically. To add a format,
+write a module with a function `read(sources, sink, *, options)` and add one line to `registry.FORMATS`.
 """
 
 from mssim.importers.diagnostics import Diagnostics, diagnose

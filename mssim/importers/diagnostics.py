@@ -1,4 +1,4 @@
-"""What a reader of results should know of an imported pool."""
+"""Diagnostics of an imported pool."""
 
 from __future__ import annotations
 
@@ -16,20 +16,34 @@ __all__ = ["Diagnostics", "diagnose"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Diagnostics:
-    """What an import found; made by `diagnose`.
+    """Counts and warnings of an import, as returned by `diagnose`.
 
     Attributes
     ----------
     questions, samples : int
+        Number of questions and of samples in the pool.
     models : tuple of str
+        Names of the models.
     failed : mapping of str to int
-        Samples that were asked for and not had, by reason; they are not in the pool.
-    identical_texts, long_texts : int
-        How many texts of at least 40 characters there are, and how many repeat one of the same model and question.
+        Number of requested samples that were not obtained, by reason. They are not in the pool.
+    identical_texts : int
+        Number of long texts that repeat another text of the same model and question.
+    long_texts : int
+        Number of texts with at least 40 characters.
     warnings : tuple of str
-        What is odd; `strict` makes errors of them.
+        Problems of the pool. An import with ``strict=True`` raises if there are any.
     remarks : tuple of str
-        What is not odd in this format, but must be known before samples are counted.
+        Properties of the format that limit which statistics are meaningful, such as samples without votes.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.importers import diagnose
+    >>> found = diagnose(load_pool("recorded/tiny-dates"))
+    >>> found
+    Diagnostics(369 questions, 4 models, 755712 samples, 0 warnings)
+    >>> found.to_frame()["questions"].tolist()
+    [369, 369, 369, 369]
     """
 
     questions: int
@@ -43,28 +57,51 @@ class Diagnostics:
     _described: pd.DataFrame
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per model.
+        """Return a table with one row per model.
 
         Returns
         -------
         DataFrame
-            model; questions with a sample; missing, questions without; samples_min, samples_median, samples_max per
-            question; no_answer, share of samples; distinct_answers, mean per question; accuracy of a single sample.
+            The columns are model; questions, the number of questions with a sample; missing, the number of questions
+            without; samples_min, samples_median and samples_max, the number of samples per question; no_answer, the
+            share of samples without an answer; distinct_answers, the mean number per question; and accuracy, the
+            accuracy of a single sample.
         """
         return self._described.copy()
 
     def __repr__(self) -> str:
         models = f"{len(self.models)} model{'s' * (len(self.models) != 1)}"
-        return f"Diagnostics({self.questions} questions, {models}, {self.samples} samples, {len(self.warnings)} odd)"
+        found = f"{len(self.warnings)} warning{'s' * (len(self.warnings) != 1)}"
+        return f"Diagnostics({self.questions} questions, {models}, {self.samples} samples, {found})"
 
 
 def diagnose(pool: Pool) -> Diagnostics:
-    """Describe an imported pool; what only the import could see is in its `info["import"]`."""
+    """Describe an imported pool.
+
+    Parameters
+    ----------
+    pool : Pool
+        A pool that was made by an importer. Findings of the import itself, such as failed requests, are read from its
+        ``info["import"]``; without that entry they are empty.
+
+    Returns
+    -------
+    Diagnostics
+        Counts and warnings.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.importers import diagnose
+    >>> diagnose(load_pool("recorded/tiny-dates")).failed
+    {}
+    """
     found: Mapping[str, Any] = pool.info.get("import", {})
     frame = pool.describe()
     frame.insert(2, "missing", len(pool.questions) - frame["questions"])
     long, identical = found.get("long_texts", 0), found.get("identical_texts", 0)
-    texts = [] if "text" in pool.extra.column_names else repeated_texts(identical, long)  # else the pool says it
+    # A pool with texts warns of repeated texts itself.
+    texts = [] if "text" in pool.extra.column_names else repeated_texts(identical, long)
     failed = dict(found.get("failed", {}))
     return Diagnostics(
         questions=len(pool.questions),
@@ -84,11 +121,11 @@ def _failures(failed: Mapping[str, int]) -> list[str]:
         return []
     reasons = ", ".join(f"{number} {reason}" for reason, number in list(failed.items())[:5])
     more = f" and {len(failed) - 5} more reasons" if len(failed) > 5 else ""
-    return [f"{sum(failed.values())} samples failed and are not in the pool: {reasons}{more}"]
+    return [f"{sum(failed.values())} samples failed and are not in the pool: {reasons}{more}."]
 
 
 def _verdicts(pool: Pool) -> list[str]:
-    """Whether grading and the files agree on what is right."""
+    """Return a warning if grades and the verdicts of the files disagree on more than 1 % of the samples."""
     if "correct_in_source" not in pool.extra.column_names:
         return []
     said = pool.extra["correct_in_source"].to_pandas()
@@ -97,6 +134,6 @@ def _verdicts(pool: Pool) -> list[str]:
     if differ <= 0.01 * len(found):
         return []
     return [
-        f"grading and the files do not agree on {differ} of {len(found)} samples: what the files say is the column "
-        "correct_in_source"
+        f"the grades and the verdicts of the files differ for {differ} of {len(found)} samples. Compare them: the "
+        "verdicts of the files are in the column correct_in_source."
     ]

@@ -1,4 +1,4 @@
-"""Values of JSON objects, checked as they are asked for: one of another kind is one `PoolError` with its place."""
+"""Typed access to JSON objects. A value of the wrong type raises a `PoolError` that names its location."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Fields", "as_flag", "as_number", "as_text"]
 
 @dataclass(frozen=True)
 class Fields:
-    """One JSON object and the place where it stands; its values are checked as they are asked for.
+    """A JSON object and its location in a file. Values are checked on access.
 
-    A value that is absent or null is None, unless it is `required`.
+    An absent or null value is returned as None, unless it is `required`.
     """
 
     value: Mapping[str, Any]
@@ -25,123 +25,125 @@ class Fields:
 
     @classmethod
     def of(cls, value: Any, place: str) -> Fields:
-        """Wrap a value that must be an object."""
+        """Wrap a value, which must be a JSON object."""
         if not isinstance(value, dict):
-            raise PoolError(f"{place}: {_kind(value)} where an object belongs")
+            raise PoolError(f"{place}: expected an object, found {_kind(value)}.")
         return cls(value, place)
 
     def __contains__(self, name: str) -> bool:
         return self.value.get(name) is not None
 
     def refuse(self, problem: str) -> NoReturn:
-        """Raise the error of an object that cannot be used."""
+        """Raise a PoolError that names the location of this object."""
         raise PoolError(f"{self.place}: {problem}")
 
     def required(self, name: str) -> Any:
-        """A value that must be there."""
+        """Return a value that must be present."""
+        if name in self.value and self.value[name] is None:
+            self.refuse(f"{name!r} is null. It must have a value.")
         if name not in self:
-            self.refuse(f"no {name!r}; {choose_from(name, self.value)}")
+            self.refuse(f"has no {name!r}; {choose_from(name, self.value) if self.value else 'it is an empty object'}")
         return self.value[name]
 
     def text(self, name: str, *, required: bool = False) -> str | None:
-        """Text; numbers, true and false as they are written."""
+        """Return a text. Numbers and Booleans are converted to text."""
         value = self.required(name) if required else self.value.get(name)
         return None if value is None else as_text(value, f"{self.place}: {name!r}")
 
     def name(self, name: str) -> str:
-        """Text that must be there and not be blank: an id."""
+        """Return a text that must be present and not blank, such as an id."""
         value = self.text(name, required=True) or ""
         if not value.strip():
-            self.refuse(f"{name!r} is blank")
+            self.refuse(f"{name!r} is blank. It must contain at least one character.")
         return value
 
     def number(self, name: str) -> float | None:
-        """A finite number."""
+        """Return a finite number."""
         value = self.value.get(name)
         return None if value is None else as_number(value, f"{self.place}: {name!r}")
 
     def count(self, name: str) -> int | None:
-        """A whole number from 0."""
+        """Return a non-negative integer."""
         value = self.number(name)
         if value is not None and not (value >= 0 and value == int(value) and value < 2**53):
-            self.refuse(f"{name!r} is {value:.17g}; a whole number from 0 belongs there")
+            self.refuse(f"{name!r} is {value:.17g}. It must be a non-negative integer.")
         return None if value is None else int(value)
 
     def flag(self, name: str) -> bool | None:
-        """True or false; 1 and 0 are read as such."""
+        """Return a Boolean. The numbers 1 and 0 are accepted."""
         value = self.value.get(name)
         return None if value is None else as_flag(value, f"{self.place}: {name!r}")
 
     def part(self, name: str) -> Fields:
-        """An object; an empty one where there is none."""
+        """Return a nested object, empty if absent."""
         value = self.value.get(name)
         return Fields.of({} if value is None else value, f"{self.place}, {name!r}")
 
     def values(self, name: str, *, required: bool = False) -> list[Any]:
-        """A list; an empty one where there is none."""
+        """Return a list, empty if absent."""
         value = self.required(name) if required else self.value.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
-            self.refuse(f"{name!r} is {_kind(value)}; a list belongs there")
+            self.refuse(f"{name!r} is {_kind(value)}. It must be a list.")
         return value
 
     def parts(self, name: str, *, required: bool = False) -> list[Fields]:
-        """A list of objects."""
+        """Return a list of objects."""
         values = self.values(name, required=required)
         return [Fields.of(value, f"{self.place}, {name!r}, item {i}") for i, value in enumerate(values, 1)]
 
     def texts(self, name: str, *, required: bool = False) -> list[str | None]:
-        """A list of text; null is None."""
+        """Return a list of texts, with None for null."""
         values = self.values(name, required=required)
         place = f"{self.place}: {name!r}"
         return [None if value is None else as_text(value, f"{place}, item {i}") for i, value in enumerate(values, 1)]
 
     def numbers(self, name: str) -> list[float | None]:
-        """A list of finite numbers; null is None."""
+        """Return a list of finite numbers, with None for null."""
         place = f"{self.place}: {name!r}"
         values = enumerate(self.values(name), 1)
         return [None if value is None else as_number(value, f"{place}, item {i}") for i, value in values]
 
     def flags(self, name: str, *, required: bool = False) -> list[bool | None]:
-        """A list of true and false; null is None."""
+        """Return a list of Booleans, with None for null."""
         place = f"{self.place}: {name!r}"
         values = enumerate(self.values(name, required=required), 1)
         return [None if value is None else as_flag(value, f"{place}, item {i}") for i, value in values]
 
 
 def as_text(value: Any, place: str) -> str:
-    """A JSON value as text; half of a surrogate pair, which no file of text can hold, becomes a replacement mark."""
+    """Convert a JSON value to text. Lone surrogates, which UTF-8 cannot encode, become U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, int | float):
         try:
             return str(value)
         except ValueError as error:  # an integer of thousands of digits
-            raise PoolError(f"{place} is a number too long to be written ({error})") from error
-    raise PoolError(f"{place} is {_kind(value)}; text belongs there")
+            raise PoolError(f"{place} is a number with too many digits ({error}). Write it as text.") from error
+    raise PoolError(f"{place} is {_kind(value)}. It must be text.")
 
 
 def as_number(value: Any, place: str) -> float:
-    """A JSON value as a finite number."""
+    """Convert a JSON value to a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PoolError(f"{place} is {_kind(value)}; a number belongs there")
+        raise PoolError(f"{place} is {_kind(value)}. It must be a number.")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise PoolError(f"{place} is too large or not a number; a finite number belongs there")
+        raise PoolError(f"{place} is NaN, infinite or too large. It must be a finite number.")
     return number
 
 
 def as_flag(value: Any, place: str) -> bool:
-    """A JSON value as true or false."""
+    """Convert a JSON value to a Boolean."""
     if isinstance(value, bool) or (isinstance(value, int | float) and value in (0, 1)):
         return bool(value)
-    raise PoolError(f"{place} is {_kind(value)}; true or false belongs there")
+    raise PoolError(f"{place} is {_kind(value)}. It must be true or false.")
 
 
 def _kind(value: Any) -> str:
-    kinds = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a Boolean", int: "a number", float: "a number"}
     return kinds.get(type(value), "null" if value is None else type(value).__name__)

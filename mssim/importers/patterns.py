@@ -1,4 +1,4 @@
-"""Regular expressions that files bring along: one that would search for ever is an error after a second."""
+"""Regular expressions from imported files, with a time limit against catastrophic backtracking."""
 
 from __future__ import annotations
 
@@ -12,44 +12,48 @@ from mssim.importers.fields import Fields
 
 __all__ = ["Pattern"]
 
-_SECONDS = 1.0  # for one text
+_SECONDS = 1.0  # time limit per text
 
 
 class Pattern:
-    """A compiled pattern, with the methods of `re` that readers need.
+    """A compiled pattern with a time limit of one second per text.
 
     Parameters
     ----------
     pattern : str
+        The regular expression.
     place : Fields
-        Where it stands, for messages.
+        The object that contains the pattern, named in error messages.
     """
 
     def __init__(self, pattern: str, place: Fields) -> None:
         self._place, self._pattern = place, pattern
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of patterns that are read differently elsewhere
+                warnings.simplefilter("ignore")  # future changes of regex syntax do not concern the user
                 self._compiled = regex.compile(pattern)
         except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            place.refuse(f"the pattern {pattern!r:.80} does not compile ({str(error).splitlines()[0]})")
+            reason = str(error).splitlines()[0]
+            place.refuse(f"the pattern {pattern!r:.80} is not a valid regular expression ({reason}). Correct it.")
         self.groups: int = self._compiled.groups
 
     def findall(self, text: str) -> list[Any]:
-        """All matches: texts, or with several groups tuples of texts."""
+        """Return all matches, as texts or, with several groups, as tuples of texts."""
         found: list[Any] = self._timed(self._compiled.findall, text)
         return found
 
     def search(self, text: str) -> Any:
-        """The first match, or None."""
+        """Return the first match, or None."""
         return self._timed(self._compiled.search, text)
 
     def without(self, text: str) -> str:
-        """The text without its matches."""
+        """Return the text without the matches."""
         return str(self._timed(self._compiled.sub, "", text))
 
     def _timed(self, function: Callable[..., Any], *args: str) -> Any:
         try:
             return function(*args, timeout=_SECONDS)
         except TimeoutError:
-            self._place.refuse(f"the pattern {self._pattern!r:.80} takes more than {_SECONDS:g} s for one text")
+            self._place.refuse(
+                f"the pattern {self._pattern!r:.80} takes more than {_SECONDS:g} s for one text. Simplify it."
+            )

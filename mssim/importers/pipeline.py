@@ -1,4 +1,4 @@
-"""The one path of all imports: read -> long table -> grade -> diagnostics -> pool."""
+"""The pipeline of all imports: read -> long table -> grade -> diagnostics -> pool."""
 
 from __future__ import annotations
 
@@ -37,20 +37,27 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Common:
-    """What every import can be told.
+    """Options that all importers accept as keyword arguments.
 
     Attributes
     ----------
     rule : str, optional
-        Grade the texts by it, see `mssim.grading.parse_rule`.
+        Rule by which the texts are graded, see `mssim.grading.parse_rule`. By default, answers and verdicts are taken
+        from the files.
     where : optional
-        Samples to take, as in `mssim.load_pool`.
-    texts : bool
-        Keep the texts of samples, which most of a pool's size is; without them it cannot be graded again.
-    strict : bool
-        Refuse what is odd.
+        Conditions that select samples, as in `mssim.load_pool`. By default, all samples are imported.
+    texts : bool, default True
+        Whether to keep the texts of samples. Without texts a pool is much smaller but cannot be graded again.
+    strict : bool, default False
+        Whether to raise a PoolError instead of issuing warnings.
     info : mapping, optional
-        Title, source, licence and the like, kept in pool.json.
+        Metadata such as title, source and licence, stored in pool.json.
+
+    Examples
+    --------
+    >>> from mssim.importers import Common
+    >>> Common(rule="number", texts=False)
+    Common(rule='number', where=None, texts=False, strict=False, info=None)
     """
 
     rule: str | None = None
@@ -61,7 +68,7 @@ class Common:
 
 
 class CommonOptions(TypedDict, total=False):
-    """The fields of `Common`, as keyword arguments."""
+    """Types of the keyword arguments that correspond to the fields of `Common`."""
 
     rule: str | None
     where: Where | None
@@ -71,41 +78,41 @@ class CommonOptions(TypedDict, total=False):
 
 
 def as_paths(given: Paths) -> list[Path]:
-    """One path or several, as a list."""
+    """Return one path or several as a list of existing files and folders."""
     paths = [Path(given)] if isinstance(given, str | os.PathLike) else [Path(path) for path in given]
     if not paths:
-        raise PoolError("no file is given; name at least one")
+        raise PoolError("paths: no file was given. Name at least one file or folder.")
     for path in paths:
         with _readable(path):
             if not path.exists():
-                raise PoolError(f"{path} does not exist")
+                raise PoolError(f"{path} does not exist.")
             if not (path.is_file() or path.is_dir()):
-                raise PoolError(f"{path} is neither a file nor a folder")
+                raise PoolError(f"{path} is neither a file nor a folder.")
     return paths
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Name the path that the system refuses, or whose name is no text."""
+    """Raise a PoolError that names the path if the operating system reports an error."""
     try:
         yield
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise PoolError(f"{path}: cannot be read or written ({reason})") from error
+        raise PoolError(f"{path}: cannot be read or written ({reason}). Check permissions and free space.") from error
 
 
 def to_pool(format_name: str, read: Read, paths: Sequence[Path], common: Common) -> Pool:
-    """Import into memory.
+    """Import files into memory.
 
     Warns
     -----
     PoolWarning
-        Of everything that the diagnostics find odd.
+        For each warning of the diagnostics.
     """
     with tempfile.TemporaryDirectory(prefix="mssim-") as folder:
         found = import_pool(format_name, read, paths, Path(folder) / "pool", common)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PoolWarning)  # they are given below, with what only the import saw
+            warnings.simplefilter("ignore", PoolWarning)  # issued below, together with the warnings of the import
             pool = load_pool(Path(folder) / "pool")
     for message in found.warnings:
         warnings.warn(message, PoolWarning, stacklevel=3)
@@ -122,28 +129,35 @@ def import_pool(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Diagnostics:
-    """Import files as a pool folder, which appears whole or not at all.
+    """Import files as a pool folder, which is written atomically.
 
     Parameters
     ----------
     format_name : str
-        Kept in pool.json.
+        Name of the format, stored in pool.json.
     read : callable (sources, sink)
-        Reads the format.
+        Reader of the format, which adds samples to the sink.
     paths : sequence of Path
+        Files to read.
     out : Path
-        Pool folder.
+        Pool folder to create.
     common : Common
+        Options that are independent of the format.
     overwrite : bool, default False
-        Replace the pool that is there.
+        Whether to replace an existing pool folder.
     progress : callable (done, total), optional
-        In bytes read.
+        Called with the number of bytes read and the total number of bytes.
+
+    Returns
+    -------
+    Diagnostics
+        Counts and warnings of the new pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged or in another format, rows contradict each other, or `strict` is set and something is odd.
-        Nothing is written then.
+        If a file is damaged or in another format, if rows contradict each other, or if `strict` is set and there are
+        warnings. Nothing is written in these cases.
     """
     with _readable(out):
         return _imported(format_name, read, paths, out, common, overwrite=overwrite, progress=progress)
@@ -160,16 +174,16 @@ def _imported(
     progress: Progress | None,
 ) -> Diagnostics:
     if out.exists() and not overwrite:
-        raise PoolError(f"{out} exists already; choose another path, or say that it may be overwritten (--overwrite)")
+        raise PoolError(f"{out} already exists. Choose another path, or pass --overwrite to replace it.")
     if out.exists() and not current(out, "pool.json").is_file():
-        raise PoolError(f"{out} is not a pool folder, so it is not overwritten; choose another path")
+        raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
     rule = None if common.rule is None else parse_rule(common.rule)
     sources = _sources(paths, progress)
     place = out.absolute().parent
     if not place.is_dir():
-        raise PoolError(f"{out}: the folder {place} does not exist; create it first")
+        raise PoolError(f"{out}: the folder {place} does not exist. Create it first.")
     with folder_update(out) as part:
-        work = part / "work"  # what is read may be larger than a folder for temporary files holds
+        work = part / "work"  # next to the pool: the file system of temporary files may be too small
         work.mkdir()
         sink = Sink(work)
         read(sources, sink)
@@ -188,7 +202,10 @@ def _imported(
         pool = _checked(samples, written.questions, info)
         found = diagnose(pool)
         if common.strict and found.warnings:
-            raise PoolError(f"{len(found.warnings)} odd, and strict is asked for: {'; '.join(found.warnings)}")
+            number = f"{len(found.warnings)} warning{'s' * (len(found.warnings) > 1)}"
+            raise PoolError(
+                f"strict: the import has {number}, which strict turns into errors. {' '.join(found.warnings)}"
+            )
         shutil.rmtree(work)
         counts = {"questions": found.questions, "models": len(found.models), "samples": found.samples}
         write_info(part, out, {**info, "counts": counts})
@@ -196,7 +213,7 @@ def _imported(
 
 
 def _sources(paths: Sequence[Path], progress: Progress | None) -> list[Source]:
-    """Files to read; one that is given twice would count its samples twice."""
+    """Return the files to read. Raise if a file is given twice, since its samples would be counted twice."""
     sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
     total, before = sum(sizes), 0
     sources = []
@@ -212,16 +229,19 @@ def _sources(paths: Sequence[Path], progress: Progress | None) -> list[Source]:
     seen: dict[Path, Path] = {}
     for path in paths:
         if seen.setdefault(path.resolve(), path) is not path:
-            raise PoolError(f"{path} is given twice; its samples would count twice")
+            raise PoolError(f"{path} is given twice, so its samples would be counted twice. Name it once.")
     return sources
 
 
 def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Written, common: Common) -> dict[str, Any]:
-    """What pool.json says of an import, without its counts."""
+    """Return the contents of pool.json, except for the counts."""
     files = [source.describe() for source in sources if source.path.is_file()]
     repeated = [file["name"] for i, file in enumerate(files) if file["sha256"] in {f["sha256"] for f in files[:i]}]
     if repeated:
-        raise PoolError(f"{repeated[0]} has the same content as a file given before it; its samples would count twice")
+        raise PoolError(
+            f"{repeated[0]} has the same content as an earlier file, so its samples would be counted twice. Remove it "
+            "from the paths."
+        )
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
@@ -236,5 +256,5 @@ def _without_texts(graded: Path, samples: Path) -> None:
 
 
 def _checked(samples: Path, questions: pa.Table, info: Mapping[str, Any]) -> Pool:
-    """The pool without its texts, which need not be in memory for it to be checked."""
+    """Load the pool without texts, which are not needed to check it."""
     return from_blocks(read_files([samples], without=["text"]), None, info, questions)

@@ -1,4 +1,4 @@
-"""Which formats can be imported: a name, and the module that reads it."""
+"""Registry of the formats that can be imported."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FORMATS = {
 
 
 def find(name: str) -> ModuleType:
-    """Return the module of a format."""
+    """Return the module that reads a format."""
     if name not in FORMATS:
-        raise MssimError(f"no format {name!r}; {choose_from(name, FORMATS)}")
+        raise MssimError(f"format: {name!r} is not known; {choose_from(name, FORMATS)}")
     return importlib.import_module(f"mssim.importers.formats.{FORMATS[name]}")
 
 
 def options_of(module: ModuleType) -> list[str]:
-    """Names of what a format can be told besides what all can."""
+    """Return the names of the options that are specific to a format."""
     parameters = inspect.signature(module.read).parameters.values()
     return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

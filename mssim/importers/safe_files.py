@@ -1,4 +1,4 @@
-"""Foreign files, read so that nothing in them can do harm: every fault is one `PoolError` that says where it is."""
+"""Safe readers for untrusted files. Every fault raises a `PoolError` that names its location."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from mssim.pools.folder import sha256
 
 __all__ = ["Source", "expand", "streamed"]
 
-_MOST_DOCUMENT = 2**28  # bytes of JSON that is parsed at once
+_MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _MOST_LINE = 2**28
 _DEEPEST = 100  # levels of nesting
 Progress = Callable[[int], None]
 
 
 def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
-    """Files to read: those named, and in named folders those that fit a pattern, sorted, in the order given."""
+    """Return the given files, and for each given folder its files that match a pattern, sorted by path."""
     found: list[Path] = []
     for path in paths:
         inside = sorted({file for pattern in patterns for file in path.rglob(pattern)}) if path.is_dir() else [path]
         if not inside:
-            raise PoolError(f"{path}: no {' or '.join(patterns)} in this folder; give the folder or files that hold it")
+            names = " or ".join(patterns)
+            raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
         found += inside
     return found
 
@@ -40,6 +41,7 @@ class Source:
     Parameters
     ----------
     path : Path
+        An existing file that is not empty.
     progress : callable (bytes), optional
         Called with the number of bytes read so far.
     """
@@ -47,28 +49,28 @@ class Source:
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self.path, self._progress = path, progress
         if not path.exists():
-            raise PoolError(f"{path} does not exist")
+            raise PoolError(f"{path} does not exist.")
         if path.is_file() and path.stat().st_size == 0:
-            raise PoolError(f"{path} is empty")
+            raise PoolError(f"{path} is empty. Export it again, or omit it.")
 
     def __str__(self) -> str:
         return str(self.path)
 
     @property
     def name(self) -> str:
-        """Of the file, without folders."""
+        """Name of the file without its folder."""
         return self.path.name
 
     def describe(self) -> dict[str, str]:
-        """What pool.json keeps of it."""
+        """Return name and SHA-256 hash of the file, as stored in pool.json."""
         return {"name": as_text(self.name, ""), "sha256": sha256(self.path)}
 
     def refuse(self, problem: str) -> NoReturn:
-        """Raise the error of a file that cannot be used."""
+        """Raise a PoolError that names this file."""
         raise PoolError(f"{self.path}: {problem}")
 
     def lines(self) -> Iterator[Fields]:
-        """Objects of a file of JSON lines; blank lines are skipped."""
+        """Iterate over the objects of a JSON Lines file. Blank lines are skipped."""
         with self._reading() as file:
             number = 0
             while line := file.readline(_MOST_LINE):
@@ -79,41 +81,41 @@ class Source:
                     continue
                 place = f"{self.path}, line {number}"
                 if len(line) == _MOST_LINE:
-                    raise PoolError(f"{place}: longer than {_MOST_LINE} bytes; this is no file of JSON lines")
+                    raise PoolError(f"{place}: has {_MOST_LINE} bytes or more. Write one JSON object per line.")
                 yield Fields.of(_parsed(line, place), place)
                 self._tell(file)
             self._tell(file)
 
     def items(self, inside: str | None = None) -> Iterator[Fields]:
-        """Objects of a file that is one JSON list, or of the list `inside` its object, read one after the other."""
+        """Iterate over the objects of a JSON list: the file itself or the member `inside` of its top-level object."""
         with self._reading() as file:
             if not _first_bytes(file).startswith(b"[" if inside is None else b"{"):
                 what = "list of objects" if inside is None else f"object with {inside!r}"
-                self.refuse(f"not a JSON {what}")
+                self.refuse(f"is not a JSON {what}. Check that the file has the chosen format.")
             for number, value in enumerate(streamed(file, inside), 1):
                 yield Fields.of(value, f"{self.path}, record {number}")
                 self._tell(file)
             self._tell(file)
 
     def part(self, name: str) -> Fields:
-        """An object that the file's outermost object has under a name; an empty one where there is none."""
+        """Return a named object of the top-level object, empty if absent."""
         with self._reading() as file:
             if not _first_bytes(file).startswith(b"{"):
-                self.refuse(f"not a JSON object with {name!r}")
+                self.refuse(f"is not a JSON object with {name!r}. Check that the file has the chosen format.")
             value = next(streamed(file, name, listed=False), None)
         return Fields.of({} if value is None else value, f"{self.path}, {name!r}")
 
     def document(self) -> Any:
-        """The whole of a JSON file, for those that are not large."""
+        """Parse the whole file as JSON. Its size is limited to 256 MB."""
         with self._reading() as file:
             text = file.read(_MOST_DOCUMENT + 1)
             if len(text) > _MOST_DOCUMENT:
-                self.refuse(f"larger than {_MOST_DOCUMENT >> 20} MB, which is too much to be read at once")
+                self.refuse(f"is larger than {_MOST_DOCUMENT >> 20} MB. Split it into smaller files.")
             self._tell(file)
         return _parsed(text.removeprefix(b"\xef\xbb\xbf"), str(self.path))
 
     def starts_with(self, text: bytes) -> bool:
-        """Whether the file begins so, white space and byte order mark aside."""
+        """Return whether the file starts with these bytes, after white space and a byte order mark."""
         with self._reading() as file:
             return _first_bytes(file).startswith(text)
 
@@ -123,11 +125,13 @@ class Source:
             with self.path.open("rb") as file:
                 yield file
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
-            raise PoolError(f"{self.path}: not JSON, or cut off ({_reason(error)})") from error
+            raise PoolError(
+                f"{self.path}: is not valid JSON, or truncated ({_reason(error)}). Repair the file or export it again."
+            ) from error
         except PoolError:
             raise
         except (OSError, ValueError) as error:
-            raise PoolError(f"{self.path}: cannot be read ({_reason(error)})") from error
+            raise PoolError(f"{self.path}: cannot be read ({_reason(error)}). Check its permissions.") from error
 
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:
@@ -135,7 +139,7 @@ class Source:
 
 
 def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True) -> Iterator[Any]:
-    """Values of the outermost list, or of the list that the outermost object has under a name; or what it has there."""
+    """Iterate over the values of the top-level list or of a named member, or yield that member (``listed=False``)."""
     base = (inside is not None) + listed  # depth of the values
     depth, key, here, builder = 0, None, False, None
     for event, value in ijson.basic_parse(file, use_float=True):
@@ -150,14 +154,14 @@ def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True)
             builder.event(event, value)
         depth += event in ("start_map", "start_array")
         if depth > _DEEPEST:
-            raise ijson.JSONError(f"nested more than {_DEEPEST} deep")
+            raise ijson.JSONError(f"nested more than {_DEEPEST} levels deep")
         if builder and depth == base:
             yield builder.value
             builder = None
 
 
 def _first_bytes(file: IO[bytes]) -> bytes:
-    """What a file begins with; the file is then at its beginning, after a byte order mark."""
+    """Return the first bytes of a file, and seek to its beginning after a byte order mark."""
     start = file.read(4096)
     mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
     file.seek(mark)
@@ -172,10 +176,12 @@ def _parsed(text: bytes, place: str) -> Any:
     try:
         return json.loads(text.decode("utf-8"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
-        raise PoolError(f"{place}: not UTF-8 text ({_reason(error)}); save it as UTF-8") from error
+        raise PoolError(f"{place}: is not UTF-8 text ({_reason(error)}). Save the file as UTF-8.") from error
     except (ValueError, RecursionError) as error:
-        raise PoolError(f"{place}: not JSON, or cut off ({_reason(error)})") from error
+        raise PoolError(
+            f"{place}: is not valid JSON, or truncated ({_reason(error)}). Repair the file or export it again."
+        ) from error
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON; write null")
+    raise ValueError(f"{name} is not allowed in JSON, write null")

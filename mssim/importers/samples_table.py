@@ -1,4 +1,4 @@
-"""From what a sink was given to one table of samples and one of questions."""
+"""Conversion of the contents of a sink to a table of samples and a table of questions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,21 @@ from mssim.pools.reading import encode_text
 
 __all__ = ["Written", "write_long_table"]
 
-_VOTING = ("score", "confidence")  # a pool needs them of every sample with an answer, or of none
-_COPIED = "text"  # the column that can be large: copied piece by piece, never all in memory
+_VOTING = ("score", "confidence")  # a pool needs these of every sample with an answer, or of no sample
+_COPIED = "text"  # can be larger than memory, so it is copied in pieces
 
 
 class Written(NamedTuple):
-    """What there is of a long table after it was written.
+    """Summary of a long table that was written.
 
-    questions: one row per question that has a sample. long_texts, identical_texts: how many texts are not short, and
-    how many of those repeat one of the same model and question.
+    Attributes
+    ----------
+    questions : Table
+        One row per question that has a sample.
+    long_texts : int
+        Number of texts with at least 40 characters.
+    identical_texts : int
+        Number of long texts that repeat another text of the same model and question.
     """
 
     questions: pa.Table
@@ -44,22 +50,29 @@ class Written(NamedTuple):
 def write_long_table(
     sink: Sink, path: Path, *, where: Where | None = None, graded: bool = False, texts: bool = True
 ) -> Written:
-    """Write the samples that fulfil all conditions as one file.
+    """Write the samples that satisfy all conditions to one file.
 
     Parameters
     ----------
     sink : Sink
+        Samples and questions that the reader added.
     path : Path
-    where
-        As in `load_pool`; conditions on columns of samples or of questions.
+        Parquet file to write.
+    where : optional
+        Conditions on columns of samples or of questions, as in `load_pool`.
     graded : bool, default False
-        Whether the texts are graded afterwards; else every sample needs an answer, or none has one.
+        Whether the texts are graded afterwards. If not, either every sample needs an answer or no sample has one.
     texts : bool, default True
         Whether texts are written.
+
+    Returns
+    -------
+    Written
+        The questions and the number of long and identical texts.
     """
     if not sink.pieces:
         failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
-        raise PoolError("no sample is in these files" + (f" ({failed})" if failed else ""))
+        raise PoolError("The files contain no samples" + (f" ({failed})" if failed else "") + ".")
     data = _joined(sink.pieces)
     thin = data.to_table(columns=[name for name in data.schema.names if name != _COPIED])
     questions = _questions(sink, thin)
@@ -68,12 +81,16 @@ def write_long_table(
     columns = {name: thin[name] for name in thin.column_names}
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
     if graded and _COPIED not in data.schema.names:
-        raise PoolError("a rule grades texts, and these files have none; leave it out")
+        answered = "answer" in columns or "correct" in columns
+        remedy = "Remove the rule to use the answers of the files." if answered else "Import files with texts."
+        raise PoolError(f"rule: the files contain no texts to grade. {remedy}")
     if graded and "truth" not in questions.column_names:
-        raise PoolError("a rule compares with the truth, and these files do not say it; leave the rule out")
+        judged = "correct" in columns
+        remedy = "Remove the rule to use the verdicts of the files." if judged else "Add a truth to each question."
+        raise PoolError(f"rule: the files contain no truth to compare with. {remedy}")
     if graded:
         said = columns.pop("correct", None)
-        if said is not None and sink.verdicts:  # what the files say stays beside what grading finds
+        if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades
             columns["correct_in_source"] = said
     else:
         _answers(columns, sink, has_texts=_COPIED in data.schema.names)
@@ -86,19 +103,19 @@ def write_long_table(
 
 
 def _joined(pieces: Sequence[Path]) -> pyarrow.dataset.Dataset:
-    """All pieces as one table with the columns of all."""
+    """Return all pieces as one dataset with the union of their columns."""
     parts = [pyarrow.dataset.dataset(path) for path in pieces]
     try:
         schema = pa.unify_schemas([part.schema for part in parts], promote_options="permissive")
     except pa.ArrowException as error:
         raise PoolError(
-            f"a column has values of another kind in another file ({str(error).splitlines()[0]}); import them apart"
+            f"The type of a column differs between files ({str(error).splitlines()[0]}). Import the files separately."
         ) from error
     return pyarrow.dataset.dataset([str(path) for path in pieces], schema=schema)
 
 
 def _questions(sink: Sink, samples: pa.Table) -> pa.Table:
-    """One row per question, in the order of first appearance."""
+    """Return one row per question, in order of first appearance."""
     for question_id in pa.compute.unique(samples["question_id"]).to_pylist():
         sink.questions.setdefault(question_id, {})
     rows = [{"question_id": question_id, **known} for question_id, known in sink.questions.items()]
@@ -113,14 +130,14 @@ def _mask(samples: pa.Table, questions: pa.Table, where: Where | None) -> NDArra
     joined = {name: questions[name].take(place) for name in of_questions}
     mask = matches(pa.table({**{name: samples[name] for name in samples.column_names}, **joined}), where)
     if not mask.any():
-        raise PoolError("no sample is left; the conditions exclude all of them")
+        raise PoolError("where: the conditions exclude all samples. Remove or relax one of them.")
     return mask
 
 
 def _answered(
     data: pyarrow.dataset.Dataset, columns: dict[str, pa.ChunkedArray], mask: NDArray[np.bool_], *, graded: bool
 ) -> pa.ChunkedArray:
-    """Which samples have an answer; before they are graded, those that have a text."""
+    """Return which samples have an answer or, if they are graded later, a text."""
     if "answer" in columns and not graded:
         return columns["answer"].is_valid()
     if _COPIED not in data.schema.names:
@@ -136,28 +153,32 @@ def _is_said(texts: pa.Array) -> pa.Array:
 
 
 def _part_of_votes(columns: dict[str, pa.ChunkedArray], answered: pa.ChunkedArray, sink: Sink) -> None:
-    """Give another name to a number for votes that some samples with an answer lack."""
+    """Rename a score or confidence that some samples with an answer lack, since votes need all of them."""
     for name in [name for name in _VOTING if name in columns]:
         lacking = pa.compute.and_(answered, columns[name].is_null())
         models = pa.compute.unique(columns["model"].filter(lacking)).to_pylist()
         if models:
             columns[f"{name}_of_some"] = columns.pop(name)
             sink.note(
-                f"samples of {', '.join(map(repr, models[:4]))} have no {name}, which votes need of all: it is kept as "
-                f"{name}_of_some; leave those models out with where, model!=..., to have it as {name}"
+                f"some samples of {', '.join(map(repr, models[:4]))} have no {name}, which votes need of all samples. "
+                f"The column is renamed to {name}_of_some. To keep {name}, exclude these models with where."
             )
 
 
 def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool) -> None:
-    """Where samples are known to be right or wrong but have no answer, make every one of a model an answer of its own.
+    """Give each sample a distinct answer if the files have verdicts but no answers.
 
-    The models are not in the answers' names: a question has room for some 32,000 answers.
+    Models share these names, since a question can have at most about 32,000 answers.
     """
     if "answer" in columns:
         return
     if "correct" not in columns:
-        remedy = "say how to find them with a rule, such as number, boxed or regex=PATTERN" if has_texts else ""
-        raise PoolError(f"these files give no answers; {remedy or 'there is nothing to vote on or to grade'}")
+        if has_texts:
+            raise PoolError(
+                "The files contain texts but no answers. Extract the answers with a rule, such as number, boxed or "
+                "regex=PATTERN."
+            )
+        raise PoolError("The files contain neither answers nor texts nor verdicts. Import files with one of them.")
     index = columns["sample_index"].cast(pa.string())
     right = pa.compute.if_else(columns["correct"], "right", "wrong")
     names = pa.compute.binary_join_element_wise(index, right, " ")
@@ -166,18 +187,20 @@ def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool
 
 
 def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
-    """Where nobody says what is right, it is the answer that is the truth."""
+    """Compare answers with the truth if the files have no verdicts."""
     if "correct" in columns:
         return
     if "truth" not in questions.column_names:
-        raise PoolError("these files say neither what is right nor the truth; give the questions with their truth")
+        raise PoolError("The files contain neither verdicts nor truths. Add a column correct or truth.")
     truth = questions["truth"].take(
         pa.compute.index_in(columns["question_id"], questions["question_id"].combine_chunks())
     )
     missing = pa.compute.and_(columns["answer"].is_valid(), truth.is_null())
     if pa.compute.any(missing).as_py():
         question = columns["question_id"].filter(missing)[0].as_py()
-        raise PoolError(f"question {question!r} has no truth, and nothing says whether its answers are right")
+        raise PoolError(
+            f"question {question!r} has neither a truth nor verdicts. Add one of them, or exclude it with where."
+        )
     answer, answers = encode_text(columns["answer"])
     right, truths = encode_text(truth)
     place = {text: code for code, text in enumerate(truths)}
@@ -186,7 +209,7 @@ def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
 
 
 class _Texts:
-    """Remembers long texts by their hashes, each with its question and model."""
+    """Hashes of long texts, each combined with its question and model."""
 
     def __init__(self) -> None:
         self.hashes = array("q")
@@ -202,7 +225,7 @@ class _Texts:
 
 
 def _copied(data: pyarrow.dataset.Dataset) -> Iterator[pa.Array]:
-    """The texts, one piece after the other; a scan of all of them would read far ahead."""
+    """Iterate over the texts piece by piece. A dataset scan would read far ahead and use much memory."""
     kind = data.schema.field(_COPIED).type
     for path in data.files:
         with pa.parquet.ParquetFile(path, pre_buffer=False) as piece:
@@ -216,7 +239,7 @@ def _copied(data: pyarrow.dataset.Dataset) -> Iterator[pa.Array]:
 def _pieces(
     data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table, seen: _Texts, *, texts: bool
 ) -> Iterator[pa.Table]:
-    """The rows of `columns`, with their texts."""
+    """Iterate over the rows of `columns` with their texts."""
     if _COPIED not in data.schema.names:
         yield columns
         return

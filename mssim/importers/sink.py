@@ -1,4 +1,4 @@
-"""Where readers put what they read: rows go to disk in pieces, so that texts are never all in memory."""
+"""Destination of readers. Rows are written to disk in pieces, so memory use is bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mssim.errors import PoolError
 
 __all__ = ["COLUMNS", "Sink"]
 
-COLUMNS: dict[str, pa.DataType] = {  # of samples, all but text optional
+COLUMNS: dict[str, pa.DataType] = {  # columns of samples
     "question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64(),
     "text": pa.string(), "answer": pa.string(), "correct": pa.bool_(),
     "score": pa.float64(), "confidence": pa.float64(), "mean_logprob": pa.float64(),
@@ -25,7 +25,7 @@ COLUMNS: dict[str, pa.DataType] = {  # of samples, all but text optional
     "top_k": pa.int64(), "max_tokens": pa.int64(), "reasoning_effort": pa.string(),
 }  # fmt: skip
 
-_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # held before they are written
+_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # rows and characters in memory before a piece is written
 
 
 class Sink:
@@ -34,23 +34,24 @@ class Sink:
     Parameters
     ----------
     folder : Path
-        Empty; pieces of the long table are written to it.
+        An empty folder, to which pieces of the long table are written.
 
     Attributes
     ----------
     questions : dict of str to dict
-        What describes each question, by question_id.
+        Columns of each question, by question_id.
     failed : Counter
-        Samples that were asked for and not had, by reason.
+        Number of requested samples that were not obtained, by reason.
     notes : list of str
-        What else a reader of results should know.
+        Warnings of the reader.
     info : dict
-        What readers found for pool.json: title, dataset, settings, ...
+        Entries for pool.json, such as title, dataset and settings.
     pieces : list of Path
+        Parquet files that were written.
     votes : bool
-        Whether equal answers may be counted together; if not, every sample is an answer of its own.
+        Whether equal answers vote together. If not, every sample has a distinct answer.
     verdicts : bool
-        Whether `correct` is what the files say, and worth keeping beside what grading finds; else readers compared.
+        Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -79,11 +80,12 @@ class Sink:
         Parameters
         ----------
         question_id, model : str
+            Names of the question and of the model.
         samples : iterable of mapping
-            Each with `text`, `answer` or `correct`, and other `COLUMNS`; an answer that is None is no answer. Numbered
-            in the order in which they come, after those added before, unless they have a `sample_index`.
+            Each has `text`, `answer` or `correct`, and other `COLUMNS`. The answer None means that there is no answer.
+            Samples without a `sample_index` are numbered consecutively, after those added before.
         question : mapping, optional
-            question, truth, choices, ...: what is not known yet of the question is added.
+            Columns of the question, such as question, truth and choices. Values that are already known are kept.
         settings : mapping, optional
             Columns that all of these samples share, such as temperature.
         """
@@ -99,9 +101,9 @@ class Sink:
                 self._write_rows()
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
-        """Say what is known of a question; two different truths are refused.
+        """Add columns of a question. Raise if its truth differs from a truth added before.
 
-        What is neither text, number nor truth value is kept as text, but for choices, a list of text.
+        Values that are not text, numbers or Booleans are stored as text. Choices remain a list of text.
         """
         known = self.questions.setdefault(question_id, {})
         for name, given in question.items():
@@ -110,27 +112,27 @@ class Sink:
             value = given if name == "choices" or isinstance(given, str | int | float) else str(given)
             if name == "truth" and known.get("truth", value) != value:
                 raise PoolError(
-                    f"question {question_id!r} has two truths, {known['truth']!r:.80} and {value!r:.80}: "
-                    "these files are not about the same questions; import them apart"
+                    f"question {question_id!r} has two truths, {known['truth']!r:.80} and {value!r:.80}. "
+                    "The files contain different questions under the same ids. Import them separately."
                 )
             known.setdefault(name, value)
 
     def add_table(self, table: pa.Table) -> None:
-        """Add a long table as it is, with the columns question_id and model."""
+        """Add a long table, which has the columns question_id and model, without changes."""
         self._write_rows()
         self._write(table)
 
     def fail(self, reason: str, number: int = 1) -> None:
-        """Count samples that were asked for and not had."""
+        """Count requested samples that were not obtained."""
         self.failed[reason] += number
 
     def note(self, text: str) -> None:
-        """Keep something that a reader of results should know, once."""
+        """Add a warning, unless it was added before."""
         if text not in self.notes:
             self.notes.append(text)
 
     def close(self) -> None:
-        """Write what is still held."""
+        """Write the remaining rows."""
         self._write_rows()
 
     def _write_rows(self) -> None:
@@ -138,12 +140,14 @@ class Sink:
             return
         names = [name for name in COLUMNS if any(row.get(name) is not None for row in self._rows)]
         if "answer" not in names and any("answer" in row for row in self._rows):
-            names.append("answer")  # known to be none, which is not the same as not known
+            names.append("answer")  # all None: no answers, as opposed to answers that are not known
         schema = pa.schema([(name, COLUMNS[name]) for name in names])
         try:
             table = pa.Table.from_pylist(self._rows, schema)
         except (pa.ArrowException, OverflowError) as error:
-            raise PoolError(f"a sample holds what its column cannot ({str(error).splitlines()[0]})") from error
+            raise PoolError(
+                f"A value of a sample does not fit the type of its column ({str(error).splitlines()[0]}). Correct it."
+            ) from error
         self._rows, self._size = [], 0
         self._write(table)
 

@@ -1,4 +1,4 @@
-"""The one-time collector of large pools: asks servers for samples, loses none, and asks for none twice."""
+"""Recorder of large pools. It requests samples from servers and resumes interrupted recordings without repetition."""
 
 from mssim.questions import read_questions
 from mssim.recorder._export import export

@@ -1,4 +1,4 @@
-"""From the journal of a recording to the files of its pool; can be repeated at any time."""
+"""Export of the journal of a recording to the files of a pool. It can be repeated at any time."""
 
 from __future__ import annotations
 
@@ -23,45 +23,63 @@ if TYPE_CHECKING:
     from mssim.grading import Grading
 
 CACHE = "equivalence.sqlite"
-_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # of a row group, all of which is in memory while it is written
+_MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # limits of a row group, which is held in memory
 _KEY = ("question_id", "model", "sample_index")
 _RECORDED = ["text", "finish_reason", "confidence", "mean_logprob", "input_tokens", "output_tokens", "cost", "latency"]
 _RECORDED += ["request_input_tokens", "request_output_tokens", "request_samples"]
 _RECORDED += ["served_model", "fingerprint", "request_id", "time"]
 _TOKENS = (
-    "input_tokens and output_tokens are those of the sample's own request. Where a request asked for several samples "
-    "they are not known per sample: request_input_tokens and request_output_tokens are those of the whole request, "
-    "which brought request_samples samples, and cost is shared evenly among these"
+    "input_tokens and output_tokens refer to the request of the sample. They are not known for requests with several "
+    "samples. For these, request_input_tokens and request_output_tokens refer to the whole request, which returned "
+    "request_samples samples, and the cost is divided evenly between them."
 )
 
 
 def export(
     folder: str | os.PathLike[str], *, rule: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Grading | None:
-    """Write samples.parquet, questions.parquet and pool.json from the journal in a folder, all or none.
+    """Write samples.parquet, questions.parquet and pool.json from a journal, atomically.
 
-    Columns that were added to samples.parquet, and what was added to pool.json, stay. A journal without samples writes
-    nothing. Works while another process records.
+    Columns that were added to samples.parquet and entries that were added to pool.json are kept. A journal without
+    samples writes nothing. Another process may record at the same time.
 
     Parameters
     ----------
     folder : path
         Folder of a recording.
     rule : str, optional
-        Grade by this rule, see `mssim.grading.parse_rule`. Without it a pool that was graded before is graded by the
-        same rule.
-    progress : function of (done, total), optional
-        Called while it is graded.
+        Rule by which the texts are graded, see `mssim.grading.parse_rule`. By default, a pool that was graded before is
+        graded by the same rule again.
+    progress : callable (done, total), optional
+        Called during grading.
 
     Returns
     -------
-    Grading, optional
+    Grading or None
+        The report of the grading, or None if the pool was not graded.
 
     Raises
     ------
     MssimError
-        If grading fails, or the earlier rule is code of the user's, which is run only where they name it. The files of
-        the pool are as they were.
+        If grading fails, or if the earlier rule runs Python code, which requires that `rule` names it again. The files
+        of the pool are unchanged in these cases.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow as pa
+    >>> from mssim.recorder import Choice, Reply, export, plan_from_options, record
+    >>> class Parrot:
+    ...     async def sample(self, request):
+    ...         return Reply((Choice("It is 2."),) * request.n)
+    ...     async def close(self):
+    ...         pass
+    >>> questions = pa.table({"question_id": ["q"], "question": ["1 + 1 = ?"], "truth": ["2"]})
+    >>> plan = plan_from_options(["parrot"], base_url="http://localhost", samples=8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = record(questions, plan, folder, sampler=lambda server: Parrot())
+    ...     export(folder, rule="number")
+    Grading('number', 1 model, 8 samples)
     """
     with Journal(Path(folder)) as journal:
         return export_journal(journal, Path(folder), rule, progress)
@@ -73,7 +91,7 @@ def export_journal(
     rule: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Grading | None:
-    """Export from an open journal."""
+    """Export an open journal."""
     from mssim.grading import grade_file, parse_rule
 
     if not journal.any_sample("1"):
@@ -81,7 +99,7 @@ def export_journal(
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
     info.pop("files", None)
     rule = rule or _rule_again(info, folder)
-    chosen = None if rule is None else parse_rule(rule)  # before all texts are written
+    chosen = None if rule is None else parse_rule(rule)  # raises before the texts are written
     carried = _carried(folder)
     grading = None
     with folder_update(folder) as part:
@@ -102,14 +120,14 @@ def export_journal(
 
 
 def is_exported(journal: Journal, folder: Path) -> bool:
-    """Whether the files of the pool hold all that is in the journal."""
+    """Return whether the files of the pool contain the whole journal."""
     try:
         info = read_info(folder)
     except PoolError:
         return False
     failed = sum(number for _, _, number in journal.reasons())
     known = (info.get("counts", {}).get("samples"), info.get("failed_samples"))
-    # A change that was cut off before its files were in place lies in a folder inside: it is written again.
+    # After an interrupted export, the files are in a subfolder and are exported again.
     in_place = all(current(folder, name).parent == folder for name in ("samples.parquet", "pool.json"))
     return known == (journal.count(), failed) and in_place and (folder / "samples.parquet").exists()
 
@@ -117,30 +135,32 @@ def is_exported(journal: Journal, folder: Path) -> bool:
 def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
     grader = info.get("grader", {})
     if not isinstance(grader, dict):
-        raise RecordError(f"{folder}: grader={grader!r:.100} in pool.json; take it out, and grade again")
+        raise RecordError(
+            f"{folder}: grader={grader!r:.100} in pool.json is not an object. Remove the entry and grade again."
+        )
     rule = grader.get("rule")
     if rule is None and "answer" in _columns(folder):
         raise RecordError(
-            f"{folder}: its samples.parquet has answers that `mssim grade` did not write, and would lose them: run "
-            f"`mssim grade {folder} --rule RULE`, or drop the column"
+            f"{folder}: samples.parquet has answers that were not written by `mssim grade` and would be lost. Run "
+            f"`mssim grade {folder} --rule RULE`, or remove the column answer."
         )
     if rule is not None and str(rule).startswith("python="):
         raise RecordError(
-            f"{folder} was graded by {rule}, code that is run only where you name it: "
-            f"run `mssim grade {folder} --rule {rule}`"
+            f"{folder} was graded by the rule {rule}. Python code runs only if you name it. "
+            f"Run `mssim grade {folder} --rule {rule}`."
         )
     return None if rule is None else str(rule)
 
 
 def _carried(folder: Path) -> pd.DataFrame | None:
-    """Columns that were added to samples.parquet since the last export (scores, for instance), by sample."""
+    """Return columns that were added to samples.parquet since the last export, such as scores, by sample."""
     added = [name for name in _columns(folder) if name not in (*_KEY, *_RECORDED, "answer", "correct", "extracted")]
     if not added:
         return None
     with _readable(folder) as path:
         frame: pd.DataFrame = pa.parquet.read_table(path, columns=[*_KEY, *added]).to_pandas().set_index(list(_KEY))
     if not frame.index.is_unique:
-        raise RecordError(f"{path} has several rows for one sample; drop the repeated ones, or take it away")
+        raise RecordError(f"{path} has several rows for the same sample. Remove the repeated rows or the file.")
     return frame
 
 
@@ -156,7 +176,7 @@ def _readable(folder: Path) -> Iterator[Path]:
         yield path
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = str(error).splitlines()[0]
-        raise RecordError(f"{path} cannot be read ({reason}); take it away, and it is written anew") from error
+        raise RecordError(f"{path} cannot be read ({reason}). Remove the file. It is written again.") from error
 
 
 def _describe(journal: Journal) -> dict[str, Any]:
@@ -201,7 +221,7 @@ def _write_samples(journal: Journal, path: Path, carried: pd.DataFrame | None) -
 
 def _schema(journal: Journal) -> pa.Schema:
     several = journal.any_sample("r.choices > 1")
-    # Votes need the confidence of every sample: where some lack it, it goes by another name.
+    # Votes need the confidence of every sample. If some lack it, the column has another name.
     confidence = "confidence" if not journal.any_sample("s.confidence IS NULL AND s.text <> ''") else "mean_logprob"
     asked = journal.any_sample("s.confidence IS NOT NULL")
     fields: dict[str, pa.DataType] = {"question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64()}
@@ -218,7 +238,7 @@ def _schema(journal: Journal) -> pa.Schema:
 
 
 def _batches(journal: Journal) -> Iterator[list[dict[str, Any]]]:
-    """Yield rows in the order of a pool, so many at a time that neither their number nor their text grows large."""
+    """Iterate over rows in the order of a pool, in batches with limited numbers of rows and characters."""
     batch: list[dict[str, Any]] = []
     size = 0
     for cell in journal.cells():
@@ -236,7 +256,7 @@ def _row(sample: dict[str, Any]) -> dict[str, Any]:
     alone = sample["choices"] == 1
     row = {name: sample[name] for name in ("sample_index", "finish_reason", "latency", "request_id")}
     row |= {name: sample[name] for name in ("served_model", "fingerprint")}
-    # Half a surrogate pair, which the journal keeps, has no place in a file of Unicode text.
+    # The journal keeps lone surrogates, which UTF-8 cannot encode.
     row["text"] = sample["text"].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     row["confidence"] = row["mean_logprob"] = sample["confidence"]
     row["input_tokens"] = sample["input_tokens"] if alone else None

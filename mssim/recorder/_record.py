@@ -1,4 +1,4 @@
-"""The front door of the recorder: record(questions, plan, out)."""
+"""Function `record`, the entry point of the recorder."""
 
 from __future__ import annotations
 
@@ -43,49 +43,52 @@ def record(
     sampler: Callable[[Server], Sampler] | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> Status:
-    """Record what is missing of a pool, and export it.
+    """Record the missing samples of a pool and export it.
 
-    Every sample is committed to the journal in `out` before it counts. Calling it again asks for what is missing, and
-    for nothing if nothing is. SIGINT and SIGTERM end it cleanly: requests under way are waited for and stored.
+    Every sample is committed to the journal in `out`. Calling `record` again requests only the samples that are
+    missing. After SIGINT or SIGTERM, pending requests are completed and stored before the function returns.
 
     Parameters
     ----------
     questions : path or Table
-        Questions, as `read_questions` reads them: question_id, question, truth, optional choices and cluster.
+        Questions with the columns question_id, question, truth and optionally choices and cluster, see
+        `read_questions`.
     plan : Plan
-        What to ask of which models: `plan_from_options`, `read_plan`.
+        Models, settings and numbers of samples, as returned by `plan_from_options` or `read_plan`.
     out : path
-        Pool folder; made if it is not there.
-    max_requests, max_tokens, max_cost : optional
-        Stop before a request that may exceed the limit, over all runs of this recording; tokens are those of prompts
-        and answers, cost is in the currency of the plan's prices. A request may need what the longest answer so far
-        needed, or max_tokens of the settings if given. Counted is what servers report: not what they did for a request
-        that timed out, broke off, or was under way at a kill.
+        Pool folder. It is created if it does not exist.
+    max_requests, max_tokens : int, optional
+        Limits of the number of requests and of the number of tokens, of prompts and answers together, over all runs of
+        this recording. A request starts only if its upper bound is within the limits. The bound of an answer is
+        max_tokens of the settings, or else the longest answer so far. Only tokens that servers report count. Tokens of
+        requests that timed out or were aborted are not known.
+    max_cost : float, optional
+        Limit of the cost, in the currency of the prices of the plan.
     retry_failed : bool, default False
-        Ask again for samples that were given up.
+        Whether to request samples again that were given up.
     new_server : bool, default False
-        Accept that a model is now served at another address than before.
+        Whether to accept that the address of the server of a model has changed.
     retry : Retry, optional
-        How often and how soon a failed request is repeated.
-    sampler : function of Server, optional
-        Makes the client of a server; `OpenAISampler` by default.
-    report : function of Progress, optional
-        Called twice a second.
+        Number of attempts and waits between them. The default is ``Retry()``.
+    sampler : callable (server), optional
+        Creates the client of a `Server`. The default is `OpenAISampler`.
+    report : callable (progress), optional
+        Called twice a second with a `Progress`.
 
     Returns
     -------
     Status
-        How far the recording is; `notes` say why it ended early, if it did.
+        Numbers of recorded, failed and missing samples. If the run ended early, `notes` contains the reasons.
 
     Raises
     ------
     RecordError
-        If settings or questions changed since they were recorded, another process records into `out`, the journal
-        cannot be written, or a model has no price. What was recorded is safe.
+        If settings or questions have changed since samples were recorded, if another process records into `out`, if
+        the journal cannot be written, or if a model has no price. Recorded samples are kept.
 
     Examples
     --------
-    A model in this process instead of a server:
+    Record from a model in this process instead of a server:
 
     >>> import pyarrow as pa
     >>> from mssim.recorder import Choice, Plan, Reply, record, plan_from_options
@@ -108,7 +111,7 @@ def record(
     budget = _budget(plan, max_requests, max_tokens, max_cost)
     folder = Path(out)
     if current(folder, "pool.json").exists() and not (folder / NAME).exists():
-        raise RecordError(f"{folder} is a pool that was not recorded there; give another folder")
+        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
     with Journal(folder, record=True) as journal:
         rows = table.to_pylist()
         targets = [_target(model, rows) for model in plan.models]
@@ -139,7 +142,7 @@ def record(
 
 
 def _with_spend(budget: Budget, journal: Journal, plan: Plan) -> Budget:
-    """Take what earlier runs spent into account; those without prices at the prices of now."""
+    """Add the spending of earlier runs. Requests without a stored cost are charged at the current prices."""
     for row in journal.spend():
         budget.requests += row["requests"]
         budget.tokens += (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
@@ -158,14 +161,14 @@ def _run_to_end(running: Run) -> None:
     except RuntimeError:
         asyncio.run(running.run())
         return
-    with ThreadPoolExecutor(1) as notebook:  # where an event loop runs already, in a notebook for instance
+    with ThreadPoolExecutor(1) as notebook:  # an event loop already runs, as in a notebook
         ended: Future[None] | None = None
         try:
             ended = notebook.submit(asyncio.run, running.run())
             ended.result()
         except KeyboardInterrupt:
             running.interrupt()
-            if ended is None:  # interrupted while it began: the run still ends in order, then it is told
+            if ended is None:  # interrupted before the future was assigned; the run still ends cleanly
                 raise
             ended.result()
 
@@ -177,7 +180,7 @@ def _export(journal: Journal, folder: Path, progress: Progress, report: Callable
     try:
         export_journal(journal, folder)
     except MssimError as error:
-        return [f"all samples are in the journal, but the pool's files are as before: {error}"]
+        return [f"All samples are in the journal, but the files of the pool were not updated. {error}"]
     return []
 
 
@@ -186,7 +189,7 @@ def _status(journal: Journal, progress: Progress, notes: list[str]) -> Status:
     missing = progress.wanted - progress.done
     elsewhere = found.missing - missing
     if elsewhere > 0:
-        notes = [*notes, f"{elsewhere} samples of questions or models that are not asked for now are missing too"]
+        notes = [*notes, f"{elsewhere} more samples are missing for questions or models that are not in this plan."]
     return replace(found, missing=missing, notes=tuple(notes))
 
 
@@ -199,10 +202,10 @@ def _budget(plan: Plan, max_requests: int | None, max_tokens: int | None, max_co
         if limit is not None:
             whole_number(name, limit, 0, 2**53)
     if max_cost is not None and not (is_number(max_cost) and max_cost >= 0):
-        raise RecordError(f"max_cost={max_cost!r}; give a number from 0")
+        raise RecordError(f"max_cost={max_cost!r} is not allowed. It must be a number of at least 0.")
     prices = read_prices(plan.prices) if plan.prices is not None else None
     if max_cost is not None and prices is None:
-        raise RecordError("max_cost needs to know what tokens cost; give a price table (--prices FILE)")
+        raise RecordError("max_cost: no prices were given. Add a price table to the plan (--prices FILE).")
     if prices is not None:
         for model in plan.models:
             prices.price_of((model.name, model.model_id))
@@ -232,7 +235,7 @@ def _known(plan: ModelPlan) -> dict[str, Any]:
 
 
 def _check_unchanged(journal: Journal, targets: Sequence[Target], new_server: bool) -> None:
-    """Refuse to mix samples that were asked for in different ways."""
+    """Raise if recorded samples of a model have other settings, prompts or servers."""
     recorded = journal.models()
     before = {(cell.question, cell.model): cell.settings for cell in journal.cells()}
     for target in targets:
@@ -243,15 +246,14 @@ def _check_unchanged(journal: Journal, targets: Sequence[Target], new_server: bo
         changed = differences(known["identity"], target.plan.identity())
         if changed:
             raise RecordError(
-                f"model {name!r} was recorded with other settings: {'; '.join(changed)}. Samples of both are not "
-                "mixed: restore the settings, give the model another name (NAME=MODEL_ID), or record into another "
-                "folder"
+                f"model {name!r} was recorded with other settings: {'; '.join(changed)}. Restore the settings, use "
+                "another name for the model (NAME=MODEL_ID), or record into another folder."
             )
         server = target.plan.server.base_url
         if known["server"] != server and not new_server:
             raise RecordError(
-                f"model {name!r} was recorded from {known['server']}, now {server}; if that serves the same model, "
-                "pass --new-server (new_server=True)"
+                f"model {name!r} was recorded from {known['server']}, but the plan names {server}. If both serve the "
+                "same model, pass --new-server (new_server=True). Otherwise restore the server."
             )
         _check_prompts(journal, target, before)
 
@@ -261,8 +263,8 @@ def _check_prompts(journal: Journal, target: Target, before: Mapping[tuple[str, 
         known = before.get((cell.question, cell.model), cell.settings)
         if known != cell.settings and journal.has_samples(cell.model, cell.question):
             raise RecordError(
-                f"question {cell.question!r} reads differently than when model {cell.model!r} answered it; restore it, "
-                "give the changed question another question_id, or record into another folder"
+                f"question {cell.question!r} has changed since model {cell.model!r} answered it. Restore it, give it "
+                "another question_id, or record into another folder."
             )
 
 

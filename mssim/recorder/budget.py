@@ -1,4 +1,4 @@
-"""What a recording may spend, has spent, and has promised to requests that are under way."""
+"""Budget of a recording: limits, spending, and reservations of pending requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from mssim.recorder.plan import ModelPlan
 from mssim.recorder.prices import Prices
 
-_FRAME = 16  # tokens around a message that its text does not show
+_FRAME = 16  # tokens per message in addition to its text
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The most that a request can take, as far as is known; None where nothing is known."""
+    """Upper bounds of the tokens and cost of a request, None if unknown."""
 
     tokens: int | None
     cost: float | None
@@ -22,15 +22,24 @@ class Need:
 
 @dataclass
 class Budget:
-    """Limits over all runs of a recording: a request begins only if what it may need still fits.
+    """Limits over all runs of a recording. A request starts only if its upper bound is within the limits.
 
     Attributes
     ----------
-    max_requests, max_tokens, max_cost : optional
-        Tokens are those of prompts and answers together; cost is in the currency of the prices.
+    max_requests, max_tokens : int, optional
+        Limits of the number of requests and of the number of tokens, of prompts and answers together.
+    max_cost : float, optional
+        Limit of the cost, in the currency of the prices.
     prices : Prices, optional
-    requests, tokens, cost :
-        Spent so far, as servers reported it.
+        Prices of tokens.
+    requests, tokens : int
+        Spending so far, as reported by the servers.
+    cost : float
+        Cost of the reported tokens.
+    in_flight : int
+        Number of pending requests.
+    unreported : int
+        Number of requests that returned samples but no number of tokens.
     """
 
     max_requests: int | None = None
@@ -41,14 +50,14 @@ class Budget:
     tokens: int = 0
     cost: float = 0.0
     in_flight: int = 0
-    unreported: int = 0  # requests that brought samples but no number of tokens
-    _of_model: Counter[str] = field(default_factory=Counter)  # in flight
+    unreported: int = 0
+    _of_model: Counter[str] = field(default_factory=Counter)  # pending requests
     _reserved_tokens: int = 0
     _reserved_cost: float = 0.0
     _largest: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def need(self, plan: ModelPlan, messages: Sequence[Mapping[str, str]], n: int) -> Need:
-        """Bound a request: a token is at least one byte, an answer at most as long as asked for or as any seen."""
+        """Return upper bounds of a request. A token has at least one byte; answers have max_tokens or the most seen."""
         seen_input, seen_output = self._largest.get(plan.name, (0, 0))
         inputs = max(seen_input, sum(len(m["content"].encode()) + _FRAME for m in messages))
         most = plan.most_tokens() or seen_output
@@ -58,13 +67,13 @@ class Budget:
         return Need(inputs + n * most, cost)
 
     def cost_of(self, plan: ModelPlan, input_tokens: int | None, output_tokens: int | None) -> float | None:
-        """Cost of a request, None where prices or tokens are unknown."""
+        """Return the cost of a request, or None if prices or tokens are unknown."""
         if self.prices is None or input_tokens is None or output_tokens is None:
             return None
         return self.prices.cost((plan.name, plan.model_id), input_tokens, output_tokens)
 
     def take(self, need: Need, model: str) -> bool:
-        """Begin a request, if it fits."""
+        """Reserve a request if it is within the limits. Return whether it is."""
         if self.reached() or not self._fits(need, model):
             return False
         self.in_flight += 1
@@ -81,7 +90,7 @@ class Budget:
         ):
             if limit is None:
                 continue
-            if wanted is None:  # nothing is known of requests to this model: the first one goes alone
+            if wanted is None:  # no answer of this model was seen: run one request alone
                 if self._of_model[model]:
                     return False
             elif spent + reserved + wanted > limit:
@@ -89,7 +98,7 @@ class Budget:
         return True
 
     def end(self, need: Need, plan: ModelPlan, samples: int, tokens: tuple[int | None, int | None]) -> float | None:
-        """End a request that brought samples (or none) for input and output tokens; returns its cost."""
+        """Release the reservation of a request, add its tokens and return its cost."""
         self.in_flight -= 1
         self._of_model[plan.name] -= 1
         self._reserved_tokens -= need.tokens or 0
@@ -105,25 +114,25 @@ class Budget:
         return cost
 
     def reached(self) -> str | None:
-        """Which limit is reached, if any."""
+        """Return a message if a limit is reached, else None."""
         for name, limit, spent in (
             ("--max-requests", self.max_requests, self.requests),
             ("--max-tokens", self.max_tokens, self.tokens),
             ("--max-cost", self.max_cost, self.cost),
         ):
             if limit is not None and spent >= limit:
-                return f"{name} {limit:g} is reached (spent {spent:g} in all runs)"
+                return f"The limit {name} {limit:g} is reached ({spent:g} in all runs)."
         if self.unreported and (self.max_tokens is not None or self.max_cost is not None):
             return (
-                f"{self.unreported} requests came without a number of tokens, so that --max-tokens and --max-cost "
-                "cannot be kept; use --max-requests"
+                f"The server did not report tokens for {self.unreported} requests, so --max-tokens and --max-cost "
+                "cannot be enforced. Use --max-requests instead."
             )
         return None
 
     def why(self) -> str:
-        """Say why nothing more begins although nothing is under way."""
+        """Return why no request may start although none is pending."""
         return self.reached() or (
-            f"the next request to it might exceed the limit (spent {self.tokens} tokens"
+            f"the next request might exceed the limit (spent {self.tokens} tokens"
             + (f", cost {self.cost:g}" if self.prices else "")
-            + " in all runs)"
+            + " in all runs)."
         )

@@ -1,4 +1,4 @@
-"""Ask for what is missing: bounded concurrency, retries, limits, and nothing lost when it stops."""
+"""Dispatch of requests for missing samples, with bounded concurrency, retries, limits and clean interruption."""
 
 from __future__ import annotations
 
@@ -21,20 +21,35 @@ from mssim.recorder.plan import ModelPlan, Server
 from mssim.recorder.progress import Progress
 from mssim.recorder.sampler import Reply, Request, RequestFailed, Sampler
 
-_BLOCK = 16  # samples of a question in a row: a recording that stops early has about as many of every question
-_IN_A_ROW = 20  # failures without a success between them, of as many questions if there are: the model is at fault
+_BLOCK = 16  # samples per question and round, so a recording that stops early has similar numbers for all
+_IN_A_ROW = 20  # consecutive failures, over as many questions if possible, after which a model is stopped
 _TICK = 0.5
-_LEAST_FREE = 2**26  # bytes of disk: room for what is under way when it runs low
+_LEAST_FREE = 2**26  # bytes of free disk, enough to store pending requests
 
 Messages = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How often a request is made before its samples are given up, and how long to wait between.
+    """Exponential backoff of failed requests.
 
-    The first wait is `first` seconds and each one twice as long as the one before, up to `most`; a random part of up
-    to a half is taken off, so that many waiting requests do not return at once.
+    The wait doubles after each attempt and is multiplied by a random factor from 0.5 to 1, so that waiting requests do
+    not return at the same time.
+
+    Parameters
+    ----------
+    attempts : int, default 8
+        Number of attempts before the samples of a request are given up.
+    first : float, default 0.5
+        Seconds to wait after the first attempt.
+    most : float, default 60
+        Maximum wait in seconds.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Retry
+    >>> 1 <= Retry(first=0.5).wait(3) <= 2
+    True
     """
 
     attempts: int = 8
@@ -42,28 +57,39 @@ class Retry:
     most: float = 60.0
 
     def wait(self, attempt: int) -> float:
-        """Seconds to wait after an attempt, counted from 1."""
+        """Return the wait after an attempt.
+
+        Parameters
+        ----------
+        attempt : int
+            Number of the attempt, from 1.
+
+        Returns
+        -------
+        float
+            Seconds, drawn at random.
+        """
         return float(min(self.first * 2.0 ** (attempt - 1), self.most) * random.uniform(0.5, 1))
 
 
 @dataclass
 class Target:
-    """A model while it is asked: its cells, the prompt of each, and what was learnt about it."""
+    """Cells and prompts of a model, and its state during a run."""
 
     plan: ModelPlan
     cells: Sequence[Cell]
-    prompt: Callable[[int], Messages]  # of the cell at a place
+    prompt: Callable[[int], Messages]  # by index of the cell
     per_request: int = 1
     honours_n: bool = False
     fell_short: int = 0
     failures: int = 0  # since the last success
-    failing: set[str] = field(default_factory=set)  # questions, since then
+    failing: set[str] = field(default_factory=set)  # questions that failed since then
     stopped: str | None = None
     successes: int = 0
 
 
 class Run:
-    """One run of the recorder over an open journal; see `record` for what the arguments mean."""
+    """One run of the recorder with an open journal. The arguments are described in `record`."""
 
     def __init__(
         self,
@@ -89,7 +115,7 @@ class Run:
         self._error: Exception | None = None
 
     async def run(self) -> None:
-        """Ask until nothing is missing, a limit is reached, or a signal says stop; then wait for what is under way."""
+        """Request samples until none is missing, a limit is reached or a signal arrives. Complete pending requests."""
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ended = asyncio.Condition()
@@ -114,38 +140,38 @@ class Run:
                     await sampler.close()
         self._tell(started)
         if lost:
-            raise RecordError(f"{self._error}; {lost} samples that had arrived could not be stored")
+            raise RecordError(f"{str(self._error).removesuffix('.')}. {lost} received samples could not be stored.")
         if self._error is not None:
             raise self._error
 
     def stop(self, reason: str) -> None:
-        """Begin no further request."""
+        """Start no further requests."""
         self.stopped = self.stopped or reason
         self._stop.set()
 
     def notes(self) -> list[str]:
-        """Why it ended early, if it did."""
-        stopped = [f"model {t.plan.name!r} is not asked any more: {t.stopped}" for t in self.targets if t.stopped]
+        """Return why the run ended early, if it did."""
+        stopped = [f"Requests to model {t.plan.name!r} were stopped: {t.stopped}" for t in self.targets if t.stopped]
         return [*([self.stopped] if self.stopped else []), *stopped]
 
     def interrupt(self) -> None:
         """Stop from another thread."""
-        self._loop.call_soon_threadsafe(self.stop, "interrupted")
+        self._loop.call_soon_threadsafe(self.stop, "Interrupted.")
 
     @contextlib.contextmanager
     def _signals(self, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
-        """The first SIGINT or SIGTERM stops, a second one also drops the requests that are under way."""
+        """Stop on the first SIGINT or SIGTERM. On the second, cancel pending requests."""
         loop = asyncio.get_running_loop()
 
         def interrupt(number: int) -> None:
             if self._stop.is_set():
                 for worker in workers:
                     worker.cancel()
-            self.stop(f"interrupted by {signal.Signals(number).name}")
+            self.stop(f"Interrupted by {signal.Signals(number).name}.")
 
         handled = []
         if threading.current_thread() is threading.main_thread():
-            with contextlib.suppress(NotImplementedError):  # on Windows KeyboardInterrupt ends the loop
+            with contextlib.suppress(NotImplementedError):  # on Windows, KeyboardInterrupt ends the loop
                 for number in (signal.SIGINT, signal.SIGTERM):
                     loop.add_signal_handler(number, interrupt, number)
                     handled.append(number)
@@ -169,10 +195,12 @@ class Run:
             self.report(progress)
         free = shutil.disk_usage(self.journal.path.parent).free
         if free < _LEAST_FREE:
-            self.stop(f"only {free / 2**20:.0f} MB are free on the disk, at least {_LEAST_FREE >> 20} are needed")
+            self.stop(
+                f"The disk has only {free / 2**20:.0f} MB of free space. At least {_LEAST_FREE >> 20} MB are needed."
+            )
 
     def _tasks(self, targets: Sequence[Target]) -> Iterator[tuple[Target, int, list[int]]]:
-        """Yield what is missing on one server: some samples of every question, then the next samples of every one."""
+        """Iterate over the missing samples of one server, in rounds of some samples per question."""
         sizes = [-(-_BLOCK // t.plan.samples_per_request) * t.plan.samples_per_request for t in targets]
         rounds = max(-(-t.plan.samples // size) for t, size in zip(targets, sizes, strict=True))
         for turn, place in itertools.product(range(rounds), range(len(targets[0].cells))):
@@ -182,7 +210,7 @@ class Run:
                         yield target, place, indices
 
     def _missing(self, target: Target, place: int, start: int, stop: int) -> Iterator[list[int]]:
-        """Cut what is missing of some samples of a question into requests."""
+        """Split the missing samples of a question into requests."""
         cell, stop, size = target.cells[place], min(stop, target.plan.samples), target.plan.samples_per_request
         missing = self.journal.missing(cell, start, stop, retry_failed=self.retry_failed)
         return (missing[first : first + size] for first in range(0, len(missing), size))
@@ -193,12 +221,12 @@ class Run:
                 await self._fill(target, place, indices)
                 if self._stop.is_set():
                     return
-        except Exception as error:  # the journal cannot be written, or a sampler has a bug: others finish, none begin
+        except Exception as error:  # the journal cannot be written, or the sampler has a bug
             self._error = self._error or error
             self.stop(str(error))
 
     async def _fill(self, target: Target, place: int, indices: list[int]) -> None:
-        """Ask until the samples are there or given up."""
+        """Request samples until they are recorded or given up."""
         messages, attempt, alone, seen = target.prompt(place), 0, "", 0
         failure: RequestFailed | None = None
         while indices and target.stopped is None:
@@ -206,7 +234,7 @@ class Run:
             if (need := await self._admitted(target, messages, len(asked))) is None:
                 return
             if failure is not None and failure.retry_after is not None and target.successes > seen:
-                attempt = 0  # a server that says when to come back, and serves others meanwhile, is busy, not broken
+                attempt = 0  # a server that sends Retry-After while other requests succeed is busy, not broken
             outcome, failure = await self._ask(target, place, messages, asked, need, attempt + 1)
             seen = target.successes
             await self._commits.store(outcome)
@@ -217,19 +245,19 @@ class Run:
             attempt = 0 if failure is None or outcome.failed else attempt + 1
             if failure is not None and indices:
                 if not alone and not outcome.failed and not self._again(failure, attempt):
-                    # One at a time: is it because several were asked for?
+                    # The server may not support several samples per request, so try one at a time.
                     alone, attempt = "given up" if failure.transient else "refused", 0
                 if failure.transient:
                     await self._pause(target.plan.server, failure, attempt)
 
     def _again(self, failure: RequestFailed, attempt: int) -> bool:
-        """Whether the same request is worth another attempt."""
+        """Return whether to repeat the same request."""
         return failure.transient and attempt < self.retry.attempts
 
     async def _admitted(self, target: Target, messages: Messages, n: int) -> Need | None:
-        """Wait until a request may begin; None if none may any more."""
+        """Wait until a request may start and return its bounds, or None if no request may start anymore."""
         while (wait := self._not_before[target.plan.server] - time.monotonic()) > 0 and not self._stop.is_set():
-            await self._sleep(wait + random.uniform(0, self.retry.first))  # not all at once
+            await self._sleep(wait + random.uniform(0, self.retry.first))  # spread the requests
         need = self.budget.need(target.plan, messages, n)
         async with self._ended:
             while not self._stop.is_set() and target.stopped is None:
@@ -254,7 +282,7 @@ class Run:
         try:
             reply = _checked(await self.samplers[plan.server].sample(request), len(asked))
             if not reply.choices:
-                failure = RequestFailed("the response holds no choice")
+                failure = RequestFailed("the response has no choices")
         except RequestFailed as error:
             failure = error
         finally:
@@ -281,18 +309,18 @@ class Run:
     def _given_up(
         self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, attempt: int
     ) -> Sequence[int]:
-        """Which samples will not be asked for again, given why a request failed."""
+        """Return the samples that are given up after a failure."""
         if failure.everywhere:
             target.stopped = failure.reason
             return ()
         if self._again(failure, attempt):
             return ()
-        if len(asked) > 1 and not target.honours_n:  # perhaps just because several were asked for at once
+        if len(asked) > 1 and not target.honours_n:  # it may have failed because it asked for several samples
             return ()
         target.failures += 1
         target.failing.add(cell.question)
         if target.failures >= _IN_A_ROW and len(target.failing) >= min(_IN_A_ROW, len(target.cells)):
-            target.stopped = f"{target.failures} failures in a row, the last: {failure.reason}"
+            target.stopped = f"{target.failures} consecutive requests failed, the last with: {failure.reason}"
         return asked
 
     def _learn(self, target: Target, asked: int, got: int) -> None:
@@ -317,7 +345,7 @@ class Run:
             self._stop.set()
 
     async def _pause(self, server: Server, failure: RequestFailed, attempt: int) -> None:
-        if failure.retry_after is not None:  # the server speaks for all requests to it
+        if failure.retry_after is not None:  # applies to all requests to this server
             until = time.monotonic() + failure.retry_after
             self._not_before[server] = max(self._not_before[server], until)
         await self._sleep(self.retry.wait(max(attempt, 1)))
@@ -328,7 +356,7 @@ class Run:
 
 
 def _checked(reply: Reply, n: int) -> Reply:
-    """Refuse what a client may not return, and take no more than was asked for."""
+    """Raise if a sampler returned an invalid reply, and drop choices that were not requested."""
     if not all(isinstance(choice.text, str) for choice in reply.choices):
-        raise TypeError(f"a sampler returned {reply!r:.200}; the text of each choice must be str")
+        raise TypeError(f"sampler: it returned {reply!r:.200}. The text of each choice must be a str.")
     return reply if len(reply.choices) <= n else replace(reply, choices=reply.choices[:n])

@@ -1,4 +1,4 @@
-"""Group commit: whatever arrived while the last commit was being written goes into the next one."""
+"""Group commit: outcomes that arrive during a commit are written together by the next one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mssim.recorder.journal import Journal, Outcome
 
 
 class Commits:
-    """Write outcomes to a journal from one thread beside the event loop."""
+    """Writer of outcomes to a journal, in a thread beside the event loop."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -17,7 +17,7 @@ class Commits:
         self._task: asyncio.Task[None] | None = None
 
     async def store(self, outcome: Outcome) -> None:
-        """Return once the outcome is committed."""
+        """Return when the outcome is committed."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((outcome, future))
         if self._task is None or self._task.done():
@@ -30,7 +30,7 @@ class Commits:
             outcomes = [outcome for outcome, _ in batch]
             try:
                 await asyncio.to_thread(self._journal.store, outcomes)
-            except Exception as error:  # whatever it is, nobody may wait for ever
+            except Exception as error:  # of any type, since all waiting tasks must be resumed
                 self._unsaved += outcomes
                 for _, future in batch:
                     if not future.done():
@@ -41,7 +41,7 @@ class Commits:
                         future.set_result(None)
 
     async def close(self) -> int:
-        """Finish what is under way, try once more what could not be written; returns the samples that are lost."""
+        """Complete the pending commit, retry failed ones and return the number of samples that were lost."""
         if self._task is not None:
             await self._task
         unsaved, self._unsaved = self._unsaved, []

@@ -1,9 +1,8 @@
-"""The journal of a recording: SQLite in the pool folder, one row per sample, committed before it counts.
+"""Journal of a recording: a SQLite database in the pool folder, with one row per sample.
 
-Tables, for whoever wants to look: `samples` and `failures`, keyed by (question, model, sample_index, settings);
-`requests`, one row per request that was answered or refused; `cells`, the hash of the settings and the prompt with
-which a question is put to a model; `models`, the settings in full; `questions`, their rows as JSON; `run`, what the
-plan of the last run says of the pool.
+The tables are `samples` and `failures`, keyed by (question, model, sample_index, settings); `requests`, one row per
+completed or failed request; `cells`, the hash of settings and prompt for each question and model; `models`, the full
+settings; `questions`, their rows as JSON; and `run`, the description of the pool in the plan of the last run.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _OF_REQUEST += ["served_model", "fingerprint", "request_id", "time"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A question as it is put to a model: `settings` is the hash of all that changes the answer."""
+    """A question for a model. `settings` is the hash of everything that affects the answer."""
 
     question: str
     model: str
@@ -55,28 +54,30 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one request.
+    """Result of one request.
 
     Attributes
     ----------
     cell : Cell
+        Question, model and settings of the request.
     server : str
-        Its base URL.
+        Base URL of the server.
     asked : int
-        Samples asked for.
+        Number of requested samples.
     indices : sequence of int
-        Sample indices of the choices that came.
+        Sample indices of the returned choices.
     reply : Reply, optional
+        The reply of the server.
     error : str, optional
-        Why there is no reply, or no choice in it.
+        Reason why there is no reply or no choice.
     failed : sequence of int
         Sample indices that are given up.
     latency : float
-        Seconds.
+        Duration of the request in seconds.
     time : float
-        When it ended, seconds since 1970 UTC.
+        End of the request, in seconds since 1970 UTC.
     cost : float, optional
-        In the currency of the prices.
+        Cost in the currency of the prices.
     """
 
     cell: Cell
@@ -92,26 +93,41 @@ class Outcome:
 
 
 class Journal:
-    """One open journal. One thread writes; others may read at the same time.
+    """An open journal, with one writing thread and any number of readers.
 
     Parameters
     ----------
-    folder : path
+    folder : Path
+        Folder of the recording.
     record : bool, default False
-        Open it to record: makes it where there is none, and refuses while another process records.
+        Whether to open the journal for recording. It is created if it does not exist. Only one process may record.
+
+    Raises
+    ------
+    RecordError
+        If there is no journal in the folder, or if `record` is set and another process records.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import Journal
+    >>> with tempfile.TemporaryDirectory() as folder, Journal(Path(folder), record=True) as journal:
+    ...     journal.count()
+    0
     """
 
     def __init__(self, folder: Path, *, record: bool = False) -> None:
         self.path = folder / NAME
         self._lock: sqlite3.Connection | None = None
         if folder.exists() and not folder.is_dir():
-            raise RecordError(f"{folder} is no folder; give the folder of a recording, or a new one")
+            raise RecordError(f"{folder} is not a folder. Name the folder of a recording, or a new folder.")
         with self._clear_errors():
             if record:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._lock = _locked(folder / _LOCK)
             elif not self.path.is_file():
-                raise RecordError(f"{folder} has no {NAME}: nothing was recorded there; give the folder of a recording")
+                raise RecordError(f"{folder} does not contain {NAME}. Name the folder of a recording.")
             try:
                 self._writer = self._connect("rwc") if record else self._connect_to_read()
                 self._prepare(record)
@@ -128,7 +144,7 @@ class Journal:
         connection = self._connect("ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master")
-        except sqlite3.OperationalError:  # a folder that cannot be written, where SQLite finds no room for its lock
+        except sqlite3.OperationalError:  # a read-only folder, in which SQLite cannot create its lock
             connection.close()
             if self.path.with_name(f"{NAME}-wal").exists():
                 raise
@@ -139,16 +155,17 @@ class Journal:
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if record:
             self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut too
+            self._writer.execute("PRAGMA synchronous = FULL")  # commits survive power failures
         if record and version == 0:
             self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
         elif version != _VERSION:
             raise RecordError(
-                f"{self.path}: journal version {version}; this mssim reads version {_VERSION}, another may be needed"
+                f"{self.path} has version {version}, but this mssim reads version {_VERSION}. Use the mssim that "
+                "recorded it."
             )
 
     def close(self) -> None:
-        """Close it and let others record."""
+        """Close the journal and release its lock."""
         for name in ("_reader", "_writer", "_lock"):
             connection = getattr(self, name, None)
             if connection is not None:
@@ -170,12 +187,12 @@ class Journal:
         except (sqlite3.OperationalError, OSError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RecordError(
-                f"{self.path}: {reason}; what was committed is safe: make sure that the folder can be written and has "
-                "room, and run the same command again"
+                f"{self.path}: cannot be read or written ({reason}). Committed samples are kept. Check permissions and "
+                "free space, then rerun the same command to resume."
             ) from error
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise RecordError(
-                f"{self.path} is damaged ({error}); restore it from a copy, or record into another folder"
+                f"{self.path} is damaged ({error}). Restore it from a copy, or record into another folder."
             ) from error
 
     @contextmanager
@@ -194,10 +211,10 @@ class Journal:
         with self._clear_errors():
             return self._reader.execute(query, tuple(values)).fetchall()
 
-    # What is asked of whom.
+    # The plan.
 
     def models(self) -> dict[str, dict[str, Any]]:
-        """What each model was last asked: identity, server, samples and further facts."""
+        """Return identity, server, samples and further entries of each model, as of the last run."""
         rows = self._read("SELECT model, identity, server, samples, info FROM models ORDER BY rowid")
         with self._clear_errors():
             return {
@@ -206,12 +223,12 @@ class Journal:
             }
 
     def info(self) -> dict[str, Any]:
-        """What the plan of the last run says of the pool."""
+        """Return the description of the pool in the plan of the last run."""
         with self._clear_errors():
             return dict(item for (row,) in self._read("SELECT info FROM run") for item in json.loads(row).items())
 
     def cells(self) -> Iterator[Cell]:
-        """Every question as it was put to a model; models first, both in the order in which they came."""
+        """Iterate over all cells, by model and then by question, in order of insertion."""
         rows = self._read(
             "SELECT q.question, m.model, c.settings FROM models m CROSS JOIN questions q "
             "JOIN cells c ON c.question = q.question AND c.model = m.model ORDER BY m.rowid, q.place"
@@ -219,12 +236,12 @@ class Journal:
         return (Cell(*row) for row in rows)
 
     def questions(self) -> list[dict[str, Any]]:
-        """All questions, in the order in which they came."""
+        """Return all questions, in order of insertion."""
         with self._clear_errors():
             return [json.loads(row) for (row,) in self._read("SELECT row FROM questions ORDER BY place")]
 
     def has_samples(self, model: str, question: str | None = None) -> bool:
-        """Whether anything was recorded of a model, or of one question."""
+        """Return whether there are samples of a model, or of a model and a question."""
         condition, values = ("", (model,)) if question is None else (" AND question = ?", (model, question))
         return bool(self._read(f"SELECT EXISTS (SELECT 1 FROM samples WHERE model = ?{condition})", values)[0][0])
 
@@ -235,7 +252,7 @@ class Journal:
         cells: Iterable[Cell],
         info: Mapping[str, Any],
     ) -> None:
-        """Note what is asked from now on; each model has identity, server, samples and further facts."""
+        """Store a plan. Each model has identity, server, samples and further entries."""
         rows = [
             (name, json.dumps(m["identity"]), m["server"], m["samples"], json.dumps(_others(m)))
             for name, m in models.items()
@@ -257,21 +274,21 @@ class Journal:
                 "INSERT INTO cells VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET settings = excluded.settings",
                 ((c.question, c.model, c.settings) for c in cells),
             )
-            writer.execute(  # of settings under which nothing was ever recorded
+            writer.execute(  # failures of settings that were replaced
                 "DELETE FROM failures AS f WHERE NOT EXISTS (SELECT 1 FROM cells c WHERE c.question = f.question "
                 "AND c.model = f.model AND c.settings = f.settings)"
             )
 
-    # What came.
+    # The results.
 
     def store(self, outcomes: Sequence[Outcome]) -> None:
-        """Commit what became of some requests, all or nothing."""
+        """Commit the results of several requests in one transaction."""
         with self._transaction() as writer:
             for outcome in outcomes:
                 _insert(writer, outcome)
 
     def missing(self, cell: Cell, start: int, stop: int, *, retry_failed: bool = False) -> list[int]:
-        """Sample indices from `start` to `stop` that are neither recorded nor (unless asked again) given up."""
+        """Return sample indices in [start, stop) that are not recorded and, without `retry_failed`, not given up."""
         done = set()
         for table in ("samples",) if retry_failed else ("samples", "failures"):
             done |= {
@@ -285,7 +302,7 @@ class Journal:
         return [index for index in range(start, stop) if index not in done]
 
     def counts(self, table: str, model: str, samples: int) -> dict[str, int]:
-        """How many of the first `samples` of each question are in a table, "samples" or "failures"."""
+        """Count the first `samples` of each question in the table "samples" or "failures"."""
         query = f"SELECT question, COUNT(*) FROM {table} WHERE model = ? AND sample_index < ? GROUP BY question"
         return dict(self._read(query, (model, samples)))
 
@@ -294,7 +311,7 @@ class Journal:
         return int(self._read("SELECT COUNT(*) FROM samples")[0][0])
 
     def unpriced(self) -> list[tuple[str, int, int, int]]:
-        """Model, input and output tokens of requests without a cost, and how many brought samples but no tokens."""
+        """Return model, input and output tokens of requests without a cost, and the number without tokens."""
         return self._read(
             "SELECT model, IFNULL(SUM(CASE WHEN cost IS NULL THEN input_tokens END), 0), "
             "IFNULL(SUM(CASE WHEN cost IS NULL THEN output_tokens END), 0), "
@@ -302,7 +319,7 @@ class Journal:
         )
 
     def spend(self) -> list[dict[str, Any]]:
-        """Requests, tokens, cost and latency of each model that was asked, over all runs."""
+        """Return requests, tokens, cost and latency of each model, over all runs."""
         names = ("model", "requests", "refused", "input_tokens", "output_tokens", "cost", "latency")
         rows = self._read(
             "SELECT model, COUNT(*), COUNT(error), SUM(input_tokens), SUM(output_tokens), SUM(cost), AVG(latency) "
@@ -311,16 +328,16 @@ class Journal:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def reasons(self) -> list[tuple[str, str, int]]:
-        """Model, reason and number of the samples that were given up, most frequent first."""
+        """Return model, reason and number of the samples that were given up, most frequent first."""
         return self._read("SELECT model, reason, COUNT(*) FROM failures GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2")
 
     def period(self) -> tuple[float, float] | None:
-        """When the first and the last request ended, seconds since 1970 UTC."""
+        """Return the ends of the first and of the last request, in seconds since 1970 UTC."""
         first, last = self._read("SELECT MIN(time), MAX(time) FROM requests")[0]
         return None if first is None else (first, last)
 
     def samples(self, cell: Cell) -> list[dict[str, Any]]:
-        """Every sample of a cell with the facts of its request, in order."""
+        """Return all samples of a cell with the columns of their requests, in order."""
         columns = ", ".join([f"s.{name}" for name in _OF_SAMPLE] + [f"r.{name}" for name in _OF_REQUEST])
         rows = self._read(
             f"SELECT {columns} FROM samples s JOIN requests r USING (request) "
@@ -331,13 +348,13 @@ class Journal:
         return [{**dict(zip(names, row, strict=True)), "text": _as_text(row[1])} for row in rows]
 
     def any_sample(self, condition: str) -> bool:
-        """Whether some sample, joined with its request, fulfils a condition in SQL."""
+        """Return whether a sample, joined with its request, satisfies an SQL condition."""
         query = f"SELECT EXISTS (SELECT 1 FROM samples s JOIN requests r USING (request) WHERE {condition})"
         return bool(self._read(query)[0][0])
 
 
 def _locked(path: Path) -> sqlite3.Connection:
-    # An exclusive transaction on an empty file: the system lets go of it when the process ends, however it ends.
+    # The operating system releases this lock even if the process is killed.
     lock = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -346,7 +363,7 @@ def _locked(path: Path) -> sqlite3.Connection:
         if "locked" not in str(error):
             raise
         raise RecordError(
-            f"{path.parent}: another process is recording into this folder; wait for it, or give another --out"
+            f"{path.parent}: another process records into this folder. Wait until it ends, or choose another --out."
         ) from None
     return lock
 
@@ -384,7 +401,7 @@ def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:
 
 
 def _storable(text: str | None) -> str | bytes | None:
-    """Half a surrogate pair, which JSON can hold, is no Unicode text: such a text is kept as bytes."""
+    """Encode a text with lone surrogates, which JSON allows but SQLite does not, as bytes."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The official `openai` package as a sampler, for any server that speaks its protocol."""
+"""Sampler for servers with an OpenAI-compatible API, based on the package `openai`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,36 @@ from mssim.errors import RecordError
 from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed
 
 _TRANSIENT = {408, 409, 425, 429}  # and all of 5xx
-_EVERYWHERE = {401, 402}  # the key or the account, not this request
+_EVERYWHERE = {401, 402}  # faults of the key or account, which affect all requests
 _LONGEST_REASON = 300
 _LARGEST = 1e300  # such numbers can be summed
 
 
 class OpenAISampler:
-    """Ask a server through `openai.AsyncOpenAI`, without its own retries: the recorder counts every request.
+    """Client of a server with an OpenAI-compatible API.
+
+    Retries of `openai.AsyncOpenAI` are disabled, since the recorder counts and repeats requests itself.
 
     Parameters
     ----------
     base_url : str
-        E.g. "http://127.0.0.1:8000/v1".
+        Address of the server, such as "http://127.0.0.1:8000/v1".
     key : str, optional
-        Sent as the bearer token, and blotted out of every reason that a failure is given.
+        API key, sent as the bearer token. It is removed from all messages.
     timeout : float, default 600
-        Seconds for a whole request.
+        Maximum duration of a request in seconds.
+
+    Raises
+    ------
+    RecordError
+        If the package `openai` is not installed.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from mssim.recorder import OpenAISampler
+    >>> sampler = OpenAISampler("http://127.0.0.1:8000/v1", timeout=60)
+    >>> asyncio.run(sampler.close())
     """
 
     def __init__(self, base_url: str, *, key: str | None = None, timeout: float = 600.0) -> None:
@@ -38,16 +52,16 @@ class OpenAISampler:
             import openai
         except ImportError:
             raise RecordError(
-                'recording needs the package openai; run `python -m pip install "mssim[record]"`'
+                'The package openai is not installed. Run `python -m pip install "mssim[record]"`.'
             ) from None
         self._openai = openai
-        # Where a server shows the JSON that it was sent, there may be backslashes in the key.
+        # A server that echoes the request as JSON may escape characters of the key.
         self._key = re.compile(r"\\*".join(map(re.escape, key))) if key else None
         self._timeout = timeout
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=0)
 
     async def sample(self, request: Request) -> Reply:
-        """Ask once; see `Sampler`."""
+        """Send one request, see `Sampler.sample`."""
         extra = dict(request.settings)
         if request.n > 1:
             extra["n"] = request.n
@@ -58,7 +72,7 @@ class OpenAISampler:
         create = self._client.chat.completions.with_raw_response.create
         messages: Any = list(request.messages)
         try:
-            async with asyncio.timeout(self._timeout):  # the client's own limit starts anew with every byte
+            async with asyncio.timeout(self._timeout):  # the limit of the client restarts with every byte
                 raw = await create(model=request.model_id, messages=messages, extra_body=extra)
         except (self._openai.APITimeoutError, TimeoutError):
             raise RequestFailed(f"no answer within {self._timeout:g} s") from None
@@ -100,7 +114,7 @@ def _server_says(error: Any) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Read a Retry-After header: seconds or a date."""
+    """Parse a Retry-After header, which is a number of seconds or a date."""
     if not retry_after:
         return None
     try:
@@ -114,11 +128,11 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def read_reply(body: Any, request: Request, request_id: str | None = None) -> Reply:
-    """Read the JSON of a chat completion; one that is none is a ValueError."""
+    """Parse a chat completion. Raise a ValueError for any other JSON."""
     if not isinstance(body, dict) or not isinstance(choices := body.get("choices"), list | None):
-        raise ValueError("not a chat completion: no list of choices")
+        raise ValueError("not a chat completion, since it has no list of choices")
     if not choices and (error := body.get("error")):
-        raise ValueError(f"no choice but an error: {error}")
+        raise ValueError(f"it has an error instead of choices: {error}")
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     read = tuple(_choice(choice) for choice in (choices or [])[: request.n])
@@ -135,7 +149,7 @@ def read_reply(body: Any, request: Request, request_id: str | None = None) -> Re
 def _choice(choice: Any) -> Choice:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict) or not isinstance(text := message.get("content"), str | None):
-        raise ValueError("a choice without a message of text")
+        raise ValueError("a choice has no message with text")
     logprobs = _logprobs(choice.get("logprobs"))
     return Choice(
         text=text or "",
@@ -146,7 +160,7 @@ def _choice(choice: Any) -> Choice:
 
 
 def _logprobs(given: Any) -> list[float]:
-    """Log-probability of every token; none if that of one is unknown."""
+    """Return the log-probabilities of all tokens, or an empty list if one is unknown."""
     tokens = given.get("content") if isinstance(given, dict) else None
     values: list[Any] = (
         [t.get("logprob") if isinstance(t, dict) else None for t in tokens] if isinstance(tokens, list) else []

@@ -1,4 +1,4 @@
-"""What is asked of whom: servers, models, settings and how many samples."""
+"""Plans of recordings: servers, models, settings and numbers of samples."""
 
 from __future__ import annotations
 
@@ -22,35 +22,42 @@ from mssim.recorder.settings_hash import canonical
 
 __all__ = ["ModelPlan", "Plan", "Server"]
 
-_ENVIRONMENT = "credentials come from the environment only: name the variable with key_env (--key-env)"
-_RESERVED = {  # settings that the recorder itself sends
-    "model": "the plan names the model; give model_id (--model NAME=MODEL_ID)",
-    "messages": "they are made of the questions; give a template",
-    "n": "give samples_per_request (--samples-per-request)",
-    "stream": "a sample is stored when it is whole; leave it out",
-    "logprobs": "use logprobs = true (--logprobs)",
-    "top_logprobs": "use logprobs = true (--logprobs)",
-    "seed": "a constant seed would give one sample over and over; give --seed BASE (seed in a plan), from which each "
-    "sample gets its own seed",
-    "api_key": _ENVIRONMENT,
+_ENVIRONMENT = "Store the key in an environment variable and name the variable with key_env (--key-env)."
+_RESERVED = {  # settings that the recorder sends itself
+    "model": "is part of the plan. Use model_id (--model NAME=MODEL_ID) instead.",
+    "messages": "is derived from the questions. Use template (--template) instead.",
+    "n": "is part of the plan. Use samples_per_request (--samples-per-request) instead.",
+    "stream": "is not supported, since only complete samples are stored. Remove it.",
+    "logprobs": "is part of the plan. Use logprobs = true (--logprobs) instead.",
+    "top_logprobs": "is part of the plan. Use logprobs = true (--logprobs) instead.",
+    "seed": "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE) instead, from which "
+    "each sample gets its own seed.",
+    "api_key": f"is a credential. {_ENVIRONMENT}",
 }
 _TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that speaks OpenAI's protocol.
+    """A server with an OpenAI-compatible API.
 
     Parameters
     ----------
     base_url : str
-        E.g. "http://127.0.0.1:8000/v1", without credentials: nothing that is stored or shown may hold any.
+        Address such as "http://127.0.0.1:8000/v1". It must not contain credentials, since it is stored and displayed.
     key_env : str, optional
-        Environment variable with the key; without it servers of openai.com get that of OPENAI_API_KEY, others none.
+        Name of the environment variable that contains the key. By default, OPENAI_API_KEY is used for servers of
+        openai.com, and no key for others.
     concurrency : int, default 32
-        Most requests at a time.
+        Maximum number of concurrent requests, from 1 to 1000.
     timeout : float, default 600
-        Seconds for one request.
+        Maximum duration of a request in seconds.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Server
+    >>> Server("http://127.0.0.1:8000/v1/", concurrency=8).base_url
+    'http://127.0.0.1:8000/v1'
     """
 
     base_url: str
@@ -60,75 +67,88 @@ class Server:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _checked_url(self.base_url))
-        # Upper case, as is the custom, so that a key given in place of the name is not taken for one and shown.
+        # Names must be upper case, so that a key given by mistake is not accepted as a name and displayed.
         if self.key_env is not None and not (
             isinstance(self.key_env, str) and re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key_env)
         ):
             raise MssimError(
-                "key_env (not shown, it may be a key) is not the name of an environment variable; give the name, in "
-                "upper-case letters, digits and _, e.g. OPENAI_API_KEY"
+                "key_env: the given text is not the name of an environment variable. It is not shown, since it may "
+                "be a key. Use a name of upper-case letters, digits and _, such as OPENAI_API_KEY."
             )
         object.__setattr__(self, "concurrency", whole_number("concurrency", self.concurrency, 1, 1000))
         if not is_number(self.timeout) or not 0 < self.timeout < math.inf:
-            raise MssimError(f"timeout={self.timeout!r}; give seconds, a number above 0")
+            raise MssimError(f"timeout={self.timeout!r} is not allowed. It must be a positive number of seconds.")
 
     def key(self) -> str | None:
-        """Read the key from the environment, now; it is kept nowhere."""
+        """Return the key from the environment. It is not stored."""
         if self.key_env is None and not f".{urlsplit(self.base_url).hostname}".endswith(".openai.com"):
-            return None  # a key is sent to no server but that which it is for
+            return None  # do not send OPENAI_API_KEY to other servers
         name = self.key_env or "OPENAI_API_KEY"
         key = os.environ.get(name, "").strip()
         if not key and self.key_env:
-            raise MssimError(f"environment variable {name} is not set or blank; export {name}=... before recording")
+            raise MssimError(f"The environment variable {name} is not set or blank. Run `export {name}=...` first.")
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise MssimError(f"environment variable {name} (not shown) holds what no key can; set it to the key alone")
+            raise MssimError(
+                f"The environment variable {name} (not shown) contains spaces or characters that a key cannot have. "
+                "Set it to the key alone."
+            )
         return key or None
 
 
 def _checked_url(given: Any) -> str:
-    """Refuse what is no plain URL of a server; it is never shown, since it may hold a credential."""
+    """Return the URL of a server. Error messages do not show it, since it may contain credentials."""
     url = given if isinstance(given, str) else ""
     try:
         parts = urlsplit(url)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its message shows a part of the URL
+    except ValueError:  # its message contains a part of the URL
         whole = False
     if "@" in url:
-        raise MssimError(f"base_url has user:password@ in it; {_ENVIRONMENT}")
+        raise MssimError(f"base_url contains user:password@. Remove it. {_ENVIRONMENT}")
     if not whole or not url.isprintable() or " " in url:
         raise MssimError(
-            "base_url (not shown, it may hold a key) is no URL of a server; give one with http:// or https:// and a "
-            "host, e.g. http://127.0.0.1:8000/v1"
+            "base_url: the given text is not the URL of a server. It is not shown, since it may contain a key. Use "
+            "http:// or https:// and a host, such as http://127.0.0.1:8000/v1."
         )
     if "?" in url or "#" in url:
-        raise MssimError(f"base_url goes on after ? or #; end it before that, and if a key is there: {_ENVIRONMENT}")
+        raise MssimError(f"base_url contains ? or #. Remove this part. {_ENVIRONMENT}")
     return url.rstrip("/")
 
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """What to ask of one model.
+    """Settings and number of samples of one model.
 
     Parameters
     ----------
     name : str
-        In the pool.
+        Name of the model in the pool, without + and commas.
     model_id : str
-        What the server calls the model.
+        Name of the model on the server.
     server : Server
+        Server of the model.
     samples : int
-        Per question.
+        Number of samples per question, from 1 to 100,000.
     samples_per_request : int, default 1
-    settings : mapping
-        JSON values that are sent with each request as they are: top_p, max_tokens, stop, ... temperature is 1.0 unless
-        given; a setting that is None is not sent.
+        Number of samples per request, from 1 to 1024.
+    settings : mapping, optional
+        JSON values such as top_p, max_tokens and stop, which are sent unchanged with each request. temperature defaults
+        to 1.0. A setting with the value None is not sent.
     template : str, optional
-        Without it that of `default_template`, which `Plan.resolve` fills in.
+        Template of the prompt, see `render`. By default, the question is followed by its choices, if any.
     system : str, optional
+        Template of the system message. By default, none is sent.
     logprobs : bool, default False
-        Whether to ask for log-probabilities.
+        Whether to request log-probabilities.
     seed : int, optional
-        Every sample is asked for with a seed of its own, which follows from this one; see `sample_seed`.
+        Base from which the seed of each sample is derived, see `sample_seed`. By default, no seed is sent.
+
+    Examples
+    --------
+    >>> from mssim.recorder import ModelPlan, Server
+    >>> model = ModelPlan("small", "org/Small-7B", Server("http://127.0.0.1:8000/v1"), samples=512)
+    >>> dict(model.settings)
+    {'temperature': 1.0}
     """
 
     name: str
@@ -147,24 +167,30 @@ class ModelPlan:
             check_text(key, getattr(self, key), optional=key in ("template", "system"))
         if "+" in self.name or "," in self.name:
             raise MssimError(
-                f"name={self.name!r}: strategies are written with + and , between models; give one without them, "
-                "e.g. NAME=MODEL_ID"
+                f"name={self.name!r} contains + or a comma, which separate models in strategies. Use another name, "
+                "such as NAME=MODEL_ID."
             )
         if not isinstance(self.server, Server):
-            raise MssimError(f"server={self.server!r}; give a Server")
+            raise MssimError(f"server={self.server!r} is not a Server. Pass mssim.recorder.Server(base_url).")
         object.__setattr__(self, "samples", whole_number("samples", self.samples, 1, 100_000))
         per_request = whole_number("samples_per_request", self.samples_per_request, 1, 1024)
         object.__setattr__(self, "samples_per_request", per_request)
         if not isinstance(self.logprobs, bool):
-            raise MssimError(f"logprobs={self.logprobs!r}; give true or false")
+            raise MssimError(f"logprobs={self.logprobs!r} is not allowed. It must be true or false.")
         if self.seed is not None:
             object.__setattr__(self, "seed", whole_number("seed", self.seed, 0, 2**63 - 1))
         object.__setattr__(self, "settings", MappingProxyType(_checked_settings(self.settings)))
 
     def identity(self) -> dict[str, Any]:
-        """Everything that changes the answer, as JSON: model_id, settings, template, system, seed."""
+        """Return everything that affects the answers, as JSON.
+
+        Returns
+        -------
+        dict
+            The entries model_id, settings, template, system and seed.
+        """
         if self.template is None:
-            raise MssimError(f"model {self.name!r} has no template yet; take the plan that Plan.resolve returns")
+            raise MssimError(f"model {self.name!r} has no template. Use the plan that Plan.resolve(questions) returns.")
         return self._asked()
 
     def _asked(self) -> dict[str, Any]:
@@ -177,12 +203,25 @@ class ModelPlan:
         }
 
     def sample_seed(self, question_id: str, sample_index: int) -> int | None:
-        """Seed of one sample, from 0 to 2**31 - 1; None without a base.
+        """Return the seed of a sample.
 
-        It is the first 31 bits of SHA-256 over base, model, question and sample, so that distinct samples have distinct
-        seeds up to collisions: among 512 samples of a question there is one with chance 6e-5. Models have seeds of
-        their own, or those on one server might draw alike. A request for several samples has one seed, by custom that
-        of its first.
+        Parameters
+        ----------
+        question_id : str
+            The question.
+        sample_index : int
+            Index of the sample. A request for several samples uses the seed of the first.
+
+        Returns
+        -------
+        int or None
+            Seed from 0 to 2**31 - 1, or None if the plan has no seed.
+
+        Notes
+        -----
+        The seed is the first 31 bits of SHA-256 over base, model, question and sample. Seeds of distinct samples differ
+        up to collisions, which have probability 6e-5 among 512 samples of a question. Seeds of models differ, so that
+        models on the same server do not draw alike.
         """
         if self.seed is None:
             return None
@@ -190,33 +229,39 @@ class ModelPlan:
         return int.from_bytes(digest[:4], "big") >> 1
 
     def most_tokens(self) -> int | None:
-        """Most output tokens that a sample can have, by max_tokens or max_completion_tokens; None without a limit."""
+        """Return the maximum number of output tokens of a sample.
+
+        Returns
+        -------
+        int or None
+            The setting max_tokens or max_completion_tokens, or None if neither is set.
+        """
         return min((self.settings[name] for name in _TOKEN_LIMITS if name in self.settings), default=None)
 
 
 def check_text(name: str, value: Any, *, optional: bool = False) -> None:
-    """Refuse what is no text; text that may be left out may have several lines, a name has one."""
+    """Raise if a value is not text. Optional text may have several lines, other text has one."""
     if optional and value is None:
         return
     if not isinstance(value, str) or not value.strip() or not (optional or value.isprintable()):
-        kind = "text that is not empty, or leave it out" if optional else "one line of text that is not empty"
-        raise MssimError(f"{name}={value!r:.100}; give {kind}")
+        kind = "text that is not empty, or omitted" if optional else "one line of text that is not empty"
+        raise MssimError(f"{name}={value!r:.100} is not allowed. It must be {kind}.")
     _json(name, value)
 
 
 def _checked_settings(given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        raise MssimError(f"settings={given!r:.100}; give names and values")
-    # A mapping proxy has been here before (dataclasses.replace): a temperature that was taken out must stay away.
+        raise MssimError(f"settings={given!r:.100} is not a mapping. Pass names and values, such as {{'top_p': 0.9}}.")
+    # A mapping proxy was checked before (dataclasses.replace), so a removed temperature is not added again.
     settings = dict(given) if isinstance(given, MappingProxyType) else {"temperature": 1.0, **given}
     for name in settings:
         check_text("name of a setting", name)
         if name in _RESERVED:
-            raise MssimError(f"setting {name!r}: {_RESERVED[name]}")
+            raise MssimError(f"setting {name!r} {_RESERVED[name]}")
     settings = {name: _json(f"setting {name}", value) for name, value in settings.items() if value is not None}
     temperature = settings.get("temperature", 0)
     if not is_number(temperature) or temperature < 0:
-        raise MssimError(f"setting temperature={temperature!r}; give a number from 0")
+        raise MssimError(f"setting temperature={temperature!r} is not allowed. It must be a number of at least 0.")
     for name in _TOKEN_LIMITS:
         if name in settings:
             whole_number(f"setting {name}", settings[name], 1, 2**31 - 1)
@@ -224,7 +269,7 @@ def _checked_settings(given: Any) -> dict[str, Any]:
 
 
 def _json(name: str, value: Any) -> Any:
-    """Copy what JSON can hold; refuse anything else."""
+    """Return a copy of a JSON value. Raise if the value cannot be written as JSON."""
     match value:
         case None | bool() | int():
             return value
@@ -240,21 +285,30 @@ def _json(name: str, value: Any) -> Any:
             if all(isinstance(key, str) for key in value):
                 return {key: _json(name, one) for key, one in value.items()}
     raise MssimError(
-        f"{name}={value!r:.100}; give what JSON can hold: text, finite numbers, true, false, lists, tables"
+        f"{name}={value!r:.100} cannot be written as JSON. Use text, finite numbers, true, false, lists and tables."
     )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to ask of which models.
+    """Plan of a recording.
 
     Parameters
     ----------
     models : sequence of ModelPlan
+        At least one model. Names must be distinct.
     info : mapping, optional
-        What pool.json is to say of the pool: title, source, licence.
+        Metadata for pool.json, such as title, source and licence.
     prices : Path, optional
-        A price table; see `read_prices`.
+        Path of a price table, see `read_prices`.
+
+    Examples
+    --------
+    >>> from mssim.recorder import ModelPlan, Plan, Server
+    >>> server = Server("http://127.0.0.1:8000/v1")
+    >>> plan = Plan([ModelPlan(name, name, server, samples=512) for name in ("small", "large")])
+    >>> [model.name for model in plan.models]
+    ['small', 'large']
     """
 
     models: tuple[ModelPlan, ...]
@@ -266,13 +320,29 @@ class Plan:
         object.__setattr__(self, "info", MappingProxyType(_json("info", self.info)))
         names = [model.name for model in self.models]
         if not names:
-            raise MssimError("the plan has no model; give at least one")
+            raise MssimError("models: the plan has no models. Add at least one.")
         for name in names:
             if names.count(name) > 1:
-                raise MssimError(f"model {name!r} is there {names.count(name)} times; give each a name of its own")
+                raise MssimError(f"model {name!r} appears {names.count(name)} times. Rename models with NAME=MODEL_ID.")
 
     def resolve(self, questions: pa.Table) -> Plan:
-        """Give the default template to models without one, and check that every question can be put to every model."""
+        """Return a plan in which every model has a template that was checked with all questions.
+
+        Parameters
+        ----------
+        questions : Table
+            Questions, as returned by `read_questions`.
+
+        Returns
+        -------
+        Plan
+            The plan, with the default template for models without one.
+
+        Raises
+        ------
+        MssimError
+            If a question lacks a value that a template needs.
+        """
         template = default_template(questions.column_names)
         models = tuple(replace(model, template=model.template or template) for model in self.models)
         for model in models:
@@ -284,10 +354,16 @@ class Plan:
         return replace(self, models=models)
 
     def warnings(self) -> list[str]:
-        """What may not be meant so."""
+        """Return warnings about settings that are probably mistakes.
+
+        Returns
+        -------
+        list of str
+            One warning for each model with temperature 0, and for each pair of models with identical requests.
+        """
         found = [
-            f"model {model.name!r} has temperature 0, which gives nearly the same sample over and over; "
-            f"{model.samples} samples per question are asked for"
+            f"model {model.name!r} has temperature 0, so its {model.samples} samples per question are nearly equal. "
+            "Use a higher temperature or --samples 1."
             for model in self.models
             if model.settings.get("temperature") == 0 and model.samples > 1
         ]
@@ -295,5 +371,5 @@ class Plan:
         for model in self.models:
             known = first.setdefault(canonical([model._asked(), model.server.base_url]), model.name)
             if known != model.name:
-                found.append(f"models {known!r} and {model.name!r} are asked the same; this records the same twice")
+                found.append(f"models {known!r} and {model.name!r} have identical requests. Remove one of them.")
         return found

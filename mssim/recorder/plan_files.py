@@ -1,4 +1,4 @@
-"""Plans from a command line or a TOML file."""
+"""Plans from command line options or a TOML file."""
 
 from __future__ import annotations
 
@@ -35,22 +35,44 @@ def plan_from_options(
     timeout: float = 600.0,
     prices: Path | None = None,
 ) -> Plan:
-    """Make the plan that a command line says: models of one server, all asked alike.
+    """Create a plan for models of one server with the same settings, as on the command line.
 
     Parameters
     ----------
     models : sequence of str
-        NAME or NAME=MODEL_ID.
-    settings : sequence of str
-        KEY=VALUE, where VALUE is JSON or else text: ``temperature=0.7``, ``stop=["END"]``, ``reasoning_effort=low``;
-        ``top_p=null`` is not sent.
+        Models as NAME or NAME=MODEL_ID, with the name in the pool and the name on the server.
+    base_url : str
+        Address of the server, such as "http://127.0.0.1:8000/v1".
+    samples : int
+        Number of samples per question.
+    samples_per_request : int, default 1
+        Number of samples per request.
     template, system : Path, optional
-        Text files; one line break at the end of the file is not sent.
-    others
-        See `Server`, `ModelPlan` and `Plan`.
+        Text files with the templates of prompt and system message. One line break at the end of a file is ignored.
+    settings : sequence of str
+        Settings as KEY=VALUE, where VALUE is JSON or text, such as ``temperature=0.7``, ``stop=["END"]`` and
+        ``reasoning_effort=low``. A setting with the value null, as ``top_p=null``, is not sent.
+    logprobs : bool, default False
+        Whether to request log-probabilities.
+    seed : int, optional
+        Base from which the seed of each sample is derived.
+    key_env : str, optional
+        Name of the environment variable that contains the key, see `Server`.
+    concurrency : int, default 32
+        Maximum number of concurrent requests.
+    timeout : float, default 600
+        Maximum duration of a request in seconds.
+    prices : Path, optional
+        Path of a price table, see `read_prices`.
+
+    Returns
+    -------
+    Plan
+        The plan.
 
     Examples
     --------
+    >>> from mssim.recorder import plan_from_options
     >>> plan = plan_from_options(["small=org/Small-7B"], base_url="http://127.0.0.1:8000/v1", samples=512)
     >>> plan.models[0].model_id, dict(plan.models[0].settings)
     ('org/Small-7B', {'temperature': 1.0})
@@ -73,7 +95,7 @@ def plan_from_options(
 def _name_and_id(text: str) -> tuple[str, str]:
     name, equals, model_id = (part.strip() for part in text.partition("="))
     if not name or (equals and not model_id):
-        raise MssimError(f"model {text!r}; write NAME or NAME=MODEL_ID")
+        raise MssimError(f"model {text!r} is not of the form NAME or NAME=MODEL_ID.")
     return name, model_id or name
 
 
@@ -83,31 +105,31 @@ def _settings_from_options(given: Sequence[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         name = name.strip()
         if not name or not equals:
-            raise MssimError(f"setting {text!r}; write KEY=VALUE, e.g. temperature=0.7")
+            raise MssimError(f"setting {text!r} is not of the form KEY=VALUE, such as temperature=0.7.")
         if name in settings:
-            raise MssimError(f"setting {name!r} is there twice; give it once")
+            raise MssimError(f"setting {name!r} appears twice. Remove one of them.")
         settings[name] = _json_or_text(name, value)
     return settings
 
 
 def _json_or_text(name: str, text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=float)  # NaN and Infinity: numbers, which are refused later
+        return json.loads(text, parse_constant=float)  # NaN and Infinity are rejected later
     except (ValueError, RecursionError):
-        if text.lstrip().startswith(("[", "{", '"')):  # a shell that took the quotes away
-            raise MssimError(f"setting {name}={text!r} is not whole JSON; put it in single quotes") from None
+        if text.lstrip().startswith(("[", "{", '"')):  # the shell may have removed quotes
+            raise MssimError(f"setting {name}={text!r} is not valid JSON. Enclose it in single quotes.") from None
         return text
 
 
 def read_plan(path: str | os.PathLike[str], *, samples: int | None = None) -> Plan:
-    """Read a plan for several models and servers.
+    r"""Read a plan for several models and servers.
 
     Parameters
     ----------
     path : path
         A TOML file::
 
-            samples = 512                # for all models; what a model says itself goes first
+            samples = 512                # for all models; entries of a model take precedence
             samples_per_request = 8
             template = "prompt.txt"      # paths are relative to this file
             system = "system.txt"
@@ -116,24 +138,40 @@ def read_plan(path: str | os.PathLike[str], *, samples: int | None = None) -> Pl
             prices = "prices.toml"
             [pool]                       # for pool.json
             title = "..."
-            [settings]                   # for all models; "null" stands for a setting that is not sent
+            [settings]                   # for all models; a setting with the value "null" is not sent
             temperature = 1.0
             [servers.local]
             base_url = "http://127.0.0.1:8000/v1"
             key_env = "MY_KEY"
             [models.llama]
-            server = "local"             # may be left out if there is one server
+            server = "local"             # optional if there is one server
             model_id = "meta-llama/Llama-3.1-8B-Instruct"    # default: the name
             settings = {max_tokens = 512}
 
-        A template or system text of "" is that of no file: the default template, no system message.
+        The value "" for template or system stands for the default template or no system message.
     samples : int, optional
-        Goes before all that the file says.
+        Number of samples per question, which overrides the file.
+
+    Returns
+    -------
+    Plan
+        The plan.
 
     Raises
     ------
     MssimError
-        If a file is missing or damaged, a key is unknown or a value is none; the message names file and key.
+        If a file is missing or damaged, a key is unknown, or a value is not allowed. The message names file and key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import read_plan
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "plan.toml"
+    ...     _ = path.write_text('[servers.local]\nbase_url = "http://127.0.0.1:8000/v1"\n[models.llama]\n')
+    ...     read_plan(path, samples=512).models[0].name
+    'llama'
     """
     given = read_toml(Path(path))
     try:
@@ -178,7 +216,7 @@ def _model(
         if samples is not None:
             options["samples"] = samples
         if "samples" not in options:
-            raise MssimError("samples is missing; say how many per question, here, for all models or with --samples")
+            raise MssimError("samples is missing. Set it for this model, for all models, or with --samples.")
         for key in ("template", "system"):
             file = _file_name(key, options.get(key, ""))
             options[key] = _read_text(key, folder / file) if file else None
@@ -191,32 +229,31 @@ def _chosen_server(name: Any, servers: Mapping[str, Server]) -> Server:
     if name is None and len(servers) == 1:
         return next(iter(servers.values()))
     if not servers:
-        raise MssimError("the plan has no server; write a table [servers.NAME] with base_url")
+        raise MssimError("the plan has no servers. Add a table [servers.NAME] with base_url.")
     if not isinstance(name, str) or name not in servers:
-        said = "server is missing" if name is None else f"server={name!r}"
-        raise MssimError(
-            f"{said}; {choose_from(str(name or ''), servers)}; each is a table [servers.NAME] with base_url"
-        )
+        said = "server is missing" if name is None else f"server={name!r} is not defined"
+        raise MssimError(f"{said}; {choose_from(str(name or ''), servers)}, or add a table [servers.NAME]")
     return servers[name]
 
 
 def _file_name(key: str, given: Any) -> str:
     if not isinstance(given, str) or "\0" in given:
-        raise MssimError(f"{key}={given!r}; give the name of a file, relative to the plan")
+        raise MssimError(f"{key}={given!r} is not a file name. Use a path relative to the plan.")
     return given
 
 
 def _present(key: str, path: Path) -> Path:
     if not path.is_file():
-        raise MssimError(f"{key}: {path} is no file; give the path of one")
+        raise MssimError(f"{key}: the file {path} does not exist. Correct the path.")
     return path
 
 
 def _read_text(key: str, path: Path) -> str:
     try:
-        text = _present(key, path).read_text(encoding="utf-8-sig").removesuffix("\n")  # which editors put there
+        text = _present(key, path).read_text(encoding="utf-8-sig").removesuffix("\n")  # added by editors
     except (OSError, UnicodeDecodeError) as error:
-        raise MssimError(f"{key}: {path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise MssimError(f"{key}: {path} cannot be read ({reason}). It must be UTF-8 text.") from error
     if not text.strip():
-        raise MssimError(f"{key}: {path} is empty; write the text or leave it out")
+        raise MssimError(f"{key}: {path} is empty. Add text, or omit {key}.")
     return text

@@ -1,4 +1,4 @@
-"""What tokens cost: a price table of the user's, with the date on which it was right."""
+"""Price tables of tokens, supplied by the user with the date of the prices."""
 
 from __future__ import annotations
 
@@ -25,14 +25,18 @@ class Prices:
     Parameters
     ----------
     date : datetime.date
-        When these prices were looked up.
+        Day on which the prices were looked up.
     models : mapping of str to (float, float)
-        Per model what `per_tokens` input tokens and as many output tokens cost.
+        Prices of `per_tokens` input tokens and of `per_tokens` output tokens, by model.
     currency : str, default "USD"
+        Currency of the prices.
     per_tokens : int, default 1_000_000
+        Number of tokens to which the prices refer.
 
     Examples
     --------
+    >>> import datetime
+    >>> from mssim.recorder import Prices
     >>> prices = Prices(datetime.date(2026, 11, 1), {"small": (0.25, 1.0)})
     >>> prices.cost(["small"], 1_000_000, 500_000)
     0.75
@@ -45,32 +49,62 @@ class Prices:
 
     def __post_init__(self) -> None:
         if not isinstance(self.date, datetime.date) or isinstance(self.date, datetime.datetime):
-            raise MssimError(f"date={self.date!r}; give the day on which the prices were looked up, e.g. 2026-11-01")
+            raise MssimError(f"date={self.date!r} is not a day. Use the day of the prices, such as 2026-11-01.")
         if not isinstance(self.currency, str) or not self.currency.strip():
-            raise MssimError(f"currency={self.currency!r}; give its name, e.g. 'USD'")
+            raise MssimError(f"currency={self.currency!r} is not a name. Use text such as 'USD'.")
         object.__setattr__(self, "per_tokens", whole_number("per_tokens", self.per_tokens, 1, 10**9))
         if not isinstance(self.models, Mapping) or not self.models:
-            raise MssimError(f"models={self.models!r}; give the prices of at least one model")
+            raise MssimError(f"models={self.models!r} has no prices. Add the prices of at least one model.")
         checked = {name: _pair(name, pair) for name, pair in self.models.items()}
         object.__setattr__(self, "models", MappingProxyType(checked))
 
     def price_of(self, names: Sequence[str]) -> tuple[float, float]:
-        """Price of `per_tokens` input and output tokens under the first of the names that the table has."""
+        """Return the prices of a model.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of the model, in the pool and on the server. The first name in the table is used.
+
+        Returns
+        -------
+        tuple of float
+            Prices of `per_tokens` input tokens and of `per_tokens` output tokens.
+        """
         for name in names:
             if name in self.models:
                 return self.models[name]
         asked = " or ".join(repr(name) for name in dict.fromkeys(names))
         raise MssimError(
-            f"no price for model {asked}; add it to the price table, or {choose_from(names[0], self.models)}"
+            f"prices: model {asked} is not in the price table. Add it there; {choose_from(names[0], self.models)}"
         )
 
     def cost(self, names: Sequence[str], input_tokens: int, output_tokens: int) -> float:
-        """Cost in `currency` of so many tokens of a model; its names are tried in order: in the pool, on the server."""
+        """Return the cost of a number of tokens.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of the model, see `price_of`.
+        input_tokens, output_tokens : int
+            Numbers of tokens.
+
+        Returns
+        -------
+        float
+            Cost in `currency`.
+        """
         price_in, price_out = self.price_of(names)
         return (price_in * input_tokens + price_out * output_tokens) / self.per_tokens
 
     def describe(self) -> dict[str, Any]:
-        """Say in JSON what the costs were computed with, for pool.json."""
+        """Return the price table as JSON, as stored in pool.json.
+
+        Returns
+        -------
+        dict
+            The entries date, currency, per_tokens and models.
+        """
         models = {name: {"input": given, "output": taken} for name, (given, taken) in self.models.items()}
         return {
             "date": self.date.isoformat(),
@@ -82,15 +116,15 @@ class Prices:
 
 def _pair(name: str, given: Any) -> tuple[float, float]:
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise MssimError(f"price of {name!r}: {given!r}; give a pair, for input and for output tokens")
+        raise MssimError(f"price of {name!r}: {given!r} is not a pair. Use the prices of input and of output tokens.")
     for kind, price in zip(("input", "output"), given, strict=True):
         if not is_number(price) or not 0 <= price < math.inf:
-            raise MssimError(f"price of {name!r}: {kind}={price!r}; give a number from 0")
+            raise MssimError(f"price of {name!r}: {kind}={price!r} is not allowed. It must be a number of at least 0.")
     return float(given[0]), float(given[1])
 
 
 def read_prices(path: str | os.PathLike[str]) -> Prices:
-    """Read a price table.
+    r"""Read a price table.
 
     Parameters
     ----------
@@ -104,20 +138,38 @@ def read_prices(path: str | os.PathLike[str]) -> Prices:
             input = 0.15
             output = 0.60
 
-        currency and per_tokens may be left out. A model goes by its name in the pool or by its id on the server.
+        The entries currency and per_tokens are optional. A model has its name in the pool or its name on the server.
+
+    Returns
+    -------
+    Prices
+        The price table.
 
     Raises
     ------
     MssimError
         If the file is damaged, the date is missing, a key is unknown, or a price is negative or not finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import read_prices
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "prices.toml"
+    ...     _ = path.write_text("date = 2026-11-01\n[models.small]\ninput = 0.25\noutput = 1.0\n")
+    ...     read_prices(path).price_of(["small"])
+    (0.25, 1.0)
     """
     given = read_toml(Path(path))
     try:
         check_keys("", given, ("date", "currency", "per_tokens", "models"))
         if "date" not in given:
-            raise MssimError("date is missing; prices change, so say when these were looked up, e.g. date = 2026-11-01")
+            raise MssimError(
+                "date is missing. Add the day on which the prices were looked up, such as date = 2026-11-01."
+            )
         if isinstance(given["date"], str):
-            raise MssimError(f"date={given['date']!r} is text; write it without quotes, e.g. date = 2026-11-01")
+            raise MssimError(f"date={given['date']!r} is text. Remove the quotes, as in date = 2026-11-01.")
         models = check_table("models", given.get("models", {}))
         return Prices(**{**given, "models": {name: _read_pair(name, price) for name, price in models.items()}})
     except MssimError as error:
@@ -130,7 +182,7 @@ def _read_pair(name: str, given: Any) -> tuple[Any, Any]:
     check_keys(where, price, ("input", "output"))
     for key in ("input", "output"):
         if key not in price:
-            raise MssimError(f"{where}: {key} is missing; give the price of {key} tokens, 0 if they are free")
+            raise MssimError(f"{where}: {key} is missing. Add the price of {key} tokens, 0 if they are free.")
     return price["input"], price["output"]
 
 
@@ -138,30 +190,30 @@ def _read_pair(name: str, given: Any) -> tuple[Any, Any]:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; one that is missing or damaged is refused."""
+    """Read a TOML file. Raise if it is missing or damaged."""
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise MssimError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise MssimError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
     except (ValueError, RecursionError) as error:
-        raise MssimError(f"{path}: not TOML ({str(error).splitlines()[0]})") from error
+        raise MssimError(f"{path}: is not valid TOML ({str(error).splitlines()[0]}). Correct it.") from error
 
 
 def check_table(where: str, given: Any) -> dict[str, Any]:
-    """Return the table that stands at a place of a TOML file; anything else is refused."""
+    """Return a table of a TOML file. Raise if the value is not a table."""
     if not isinstance(given, dict):
-        # What stands there instead is not shown: in place of a server it may hold a credential.
+        # The value is not shown, since it may be a URL with credentials.
         raise MssimError(
-            f"{where} is of type {type(given).__name__}; write a table: [{where}] and lines of name = value below"
+            f"{where} has type {type(given).__name__}. It must be a table: [{where}], followed by lines name = value."
         )
     return given
 
 
 def check_keys(where: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Refuse keys that nobody reads."""
+    """Raise if a table has unknown keys."""
     allowed = list(allowed)
     for key, value in given.items():
         if key not in allowed:
-            dotted = f'; a name with dots needs quotes: {where.split(".")[0]}."NAME"' if isinstance(value, dict) else ""
-            raise MssimError(f"{where + ': ' if where else ''}unknown key {key!r}; {choose_from(key, allowed)}{dotted}")
+            quoted = f'. Names with dots need quotes: {where.split(".")[0]}."NAME"' if isinstance(value, dict) else ""
+            raise MssimError(f"{where + ': ' if where else ''}unknown key {key!r}; {choose_from(key, allowed)}{quoted}")

@@ -1,4 +1,4 @@
-"""How far a recording is: while it runs, and from its journal at any time."""
+"""Progress of a recording, while it runs and from its journal."""
 
 from __future__ import annotations
 
@@ -12,22 +12,33 @@ from mssim.recorder.journal import Journal
 
 @dataclass
 class Progress:
-    """How far a recording is.
+    """Progress of a running recording.
 
     Attributes
     ----------
     wanted, done, failed : int
-        Samples that the plan wants, that are there, and that were given up.
-    arrived, seconds : int, float
-        Samples of this run and how long it has taken.
+        Numbers of samples in the plan, of recorded samples, and of samples that were given up.
+    arrived : int
+        Number of samples recorded by this run.
+    seconds : float
+        Duration of this run.
     in_flight : int
-        Requests under way.
+        Number of pending requests.
     cost : float, optional
-        Over all runs, in `currency`.
+        Cost over all runs.
+    currency : str
+        Currency of the cost, empty without prices.
     trouble : str, optional
-        Why the last request failed, if none has succeeded since.
+        Reason why the last request failed, None if it succeeded.
     writing : bool
-        Whether nothing is asked any more and the files of the pool are written.
+        Whether requests are complete and the files of the pool are being written.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Progress
+    >>> progress = Progress(wanted=100, done=60, failed=1, arrived=20, seconds=4.0)
+    >>> progress.left, progress.rate
+    (39, 5.0)
     """
 
     wanted: int
@@ -43,31 +54,43 @@ class Progress:
 
     @property
     def left(self) -> int:
-        """Samples that are neither there nor given up."""
+        """Number of samples that are neither recorded nor given up."""
         return self.wanted - self.done - self.failed
 
     @property
     def rate(self) -> float:
-        """Samples per second of this run."""
+        """Number of samples per second in this run."""
         return self.arrived / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a recording is.
+    """Status of a recording.
 
     Attributes
     ----------
     models : DataFrame
-        One row per model: questions put to it, samples (wanted per question), wanted, recorded, failed and missing
-        samples in all; over all runs requests, refused (those that failed), input and output tokens, cost (in the
-        currency of the prices, NaN without prices) and mean latency (seconds).
+        One row per model. The columns are model; questions; samples, the planned number per question; wanted,
+        recorded, failed and missing, the total numbers of samples; and, over all runs, requests, refused (failed
+        requests), input_tokens, output_tokens, cost (in the currency of the prices, NaN without prices) and latency
+        (mean, in seconds).
     reasons : DataFrame
-        model, reason, samples: why samples were given up.
+        Reasons why samples were given up, with the columns model, reason and samples.
     missing : int
-        Samples that are not there, given up or not; those that `record` was just asked for.
+        Number of samples that are not recorded, including those that were given up. If returned by `record`, it refers
+        to its plan.
     notes : tuple of str
-        Why the run of `record` that returns this ended early, or its pool's files are not up to date.
+        Reasons why the run of `record` ended early or did not update the files of the pool.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import Journal, status
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Journal(Path(folder), record=True).close()
+    ...     status(folder).complete
+    True
     """
 
     models: pd.DataFrame
@@ -77,28 +100,54 @@ class Status:
 
     @property
     def complete(self) -> bool:
-        """Whether every sample that was asked for is there."""
+        """Whether no sample is missing."""
         return self.missing == 0
 
     def to_frame(self) -> pd.DataFrame:
-        """Return `models`."""
+        """Return the table of models.
+
+        Returns
+        -------
+        DataFrame
+            The attribute `models`.
+        """
         return self.models
 
 
 def status(folder: str | Path) -> Status:
-    """Read how far the recording in a folder is; works while another process records.
+    """Read the status of a recording. Another process may record at the same time.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the recording.
+
+    Returns
+    -------
+    Status
+        Numbers of recorded, failed and missing samples, tokens and cost.
 
     Raises
     ------
     RecordError
-        If there is no journal, or it is damaged.
+        If there is no journal in the folder, or if it is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.recorder import Journal, status
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Journal(Path(folder), record=True).close()
+    ...     status(folder).missing
+    0
     """
     with Journal(Path(folder)) as journal:
         return read_status(journal)
 
 
 def read_status(journal: Journal) -> Status:
-    """Read the status from an open journal."""
+    """Return the status of an open journal."""
     questions: dict[str, int] = {}
     for cell in journal.cells():
         questions[cell.model] = questions.get(cell.model, 0) + 1

@@ -1,4 +1,4 @@
-"""Prompts: templates that are filled with the columns of a question."""
+"""Templates of prompts, with placeholders for the columns of a question."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def default_template(columns: Iterable[str]) -> str:
-    """Return what is asked where no template is given: the question, and its choices where there are any.
+    """Return the default template: the question, followed by its choices, if any.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def default_template(columns: Iterable[str]) -> str:
 
 
 def check_template(template: str, columns: Sequence[str]) -> None:
-    """Refuse a template without a placeholder, or with one that is no column of the questions or is their truth.
+    """Raise if a template has no placeholder, or one that is not a column of the questions or is the truth.
 
     Examples
     --------
@@ -46,28 +46,27 @@ def check_template(template: str, columns: Sequence[str]) -> None:
     """
     names = _parts(template)[1::2]
     if not names:
-        raise MssimError(
-            "the template has no placeholder, so all questions would read alike; write {{question}} where it belongs"
-        )
+        raise MssimError("template: it has no placeholder, so all prompts would be equal. Insert {{question}}.")
     _check_names(names, columns)
 
 
 def _check_names(names: Iterable[str], columns: Sequence[str]) -> None:
     for name in names:
         if name == "truth":
-            raise MssimError("{{truth}} would tell the model the right answer; take it out of the template")
+            raise MssimError("{{truth}}: it would reveal the correct answer to the model. Remove it from the template.")
         if name not in columns:
             allowed = choose_from(name, [column for column in columns if column != "truth"])
             raise MssimError(f"{{{{{name}}}}}: no such column; {allowed}")
 
 
 def check_prompts(template: str, system: str | None, questions: pa.Table) -> None:
-    """Check before anything is asked that `messages` can be made of every question.
+    """Check that `messages` accepts every question, before any request.
 
     Raises
     ------
     MssimError
-        What `check_template` refuses, a question without a value that a placeholder needs, or with too many choices.
+        If `check_template` raises, if a question lacks a value that a placeholder needs, or if it has more than 26
+        choices.
     """
     columns = questions.column_names
     check_template(template, columns)
@@ -80,25 +79,25 @@ def check_prompts(template: str, system: str | None, questions: pa.Table) -> Non
 
 
 def render(template: str, row: Mapping[str, Any]) -> str:
-    r"""Put the values of one question in the placeholders of a template that `check_template` accepts.
+    r"""Replace the placeholders of a template by the values of a question.
 
     Parameters
     ----------
     template : str
-        ``{{column}}`` stands for the value of a column, ``{{choices}}`` for lines "A. ...", "B. ..."; single braces and
-        all else stay as they are.
+        Template that `check_template` accepts. ``{{column}}`` is replaced by the value of a column, and ``{{choices}}``
+        by lines "A. ...", "B. ...". All other text, including single braces, is unchanged.
     row : mapping
         One row of `read_questions`.
 
     Returns
     -------
     str
-        Values are put in as they are: a placeholder within one is text.
+        The prompt. Placeholders within values are not replaced.
 
     Raises
     ------
     MssimError
-        If the question lacks a value, or has more choices than there are letters.
+        If the question lacks a value, or has more than 26 choices.
 
     Examples
     --------
@@ -115,7 +114,7 @@ def render(template: str, row: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _parts(template: str) -> tuple[str, ...]:
-    """Text, name, text, name, ..., text."""
+    """Split a template into alternating texts and names of columns."""
     return tuple(_PLACEHOLDER.split(template))
 
 
@@ -123,19 +122,21 @@ def _value(name: str, row: Mapping[str, Any]) -> str:
     value = row[name]
     if _missing(value):
         question = row.get("question_id")
-        raise MssimError(f"question {question!r} has no {name}, but the template puts it in; fill it in or drop it")
+        raise MssimError(
+            f"question {question!r} has no {name}, which the template needs. Add it, or remove the question."
+        )
     if name != "choices":
         return _text(value)
     if len(value) > len(_LETTERS):
         raise MssimError(
-            f"question {row.get('question_id')!r} has {len(value)} choices, but there are {len(_LETTERS)} letters; "
-            "write the choices into the question"
+            f"question {row.get('question_id')!r} has {len(value)} choices. {{{{choices}}}} allows at most "
+            f"{len(_LETTERS)}. Write the choices into the question."
         )
     return "\n".join(f"{letter}. {choice}" for letter, choice in zip(_LETTERS, value, strict=False))
 
 
 def messages(template: str, system: str | None, row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the messages that ask one question; `system`, if any, comes first and may have placeholders.
+    """Return the messages of a request: the system message, if any, and the prompt. Both may have placeholders.
 
     Examples
     --------

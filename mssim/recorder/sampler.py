@@ -1,4 +1,4 @@
-"""What the recorder asks of a client: one coroutine. Write your own for another service or a model in this process."""
+"""Interface between the recorder and a client. Implement `Sampler` for other services or for models in this process."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: `n` samples for one prompt.
+    """A request for `n` samples of one prompt.
 
     Attributes
     ----------
     model_id : str
-        What the server calls the model.
-    messages : sequence of {"role": ..., "content": ...}
-    n : int
+        Name of the model on the server.
+    messages : sequence of mapping
+        Messages with the keys role and content.
+    n : int, default 1
+        Number of samples.
     settings : mapping
-        Sent as they are: temperature, max_tokens, ...
-    logprobs : bool
-        Whether log-probabilities are wanted, for `Choice.confidence`.
+        Settings such as temperature and max_tokens, sent unchanged.
+    logprobs : bool, default False
+        Whether log-probabilities are requested, for `Choice.confidence`.
     seed : int, optional
-        Differs from request to request.
+        Seed, which differs between requests.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Request
+    >>> Request("org/Small-7B", [{"role": "user", "content": "1 + 1 = ?"}], n=8).n
+    8
     """
 
     model_id: str
@@ -35,7 +43,25 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One sample: its text, why it ended, the mean log-probability of its tokens (nats), and how many, if known."""
+    """One sample of a reply.
+
+    Attributes
+    ----------
+    text : str
+        Text of the sample.
+    finish_reason : str, optional
+        Reason why the sample ended, such as stop or length.
+    confidence : float, optional
+        Mean log-probability of the tokens, in nats.
+    output_tokens : int, optional
+        Number of tokens of the sample.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Choice
+    >>> Choice("It is 2.", finish_reason="stop").text
+    'It is 2.'
+    """
 
     text: str
     finish_reason: str | None = None
@@ -45,7 +71,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a request brought; the tokens are those of the whole request, as it is billed."""
+    """Reply to a request.
+
+    Attributes
+    ----------
+    choices : tuple of Choice
+        The samples, at most as many as requested.
+    input_tokens, output_tokens : int, optional
+        Numbers of tokens of the whole request, as billed.
+    served_model, fingerprint, request_id : str, optional
+        Model, configuration and request, as named by the server.
+
+    Examples
+    --------
+    >>> from mssim.recorder import Choice, Reply
+    >>> len(Reply((Choice("2"), Choice("3")), input_tokens=9, output_tokens=2).choices)
+    2
+    """
 
     choices: tuple[Choice, ...]
     input_tokens: int | None = None
@@ -55,19 +97,25 @@ class Reply:
     request_id: str | None = None
 
 
-class RequestFailed(Exception):  # noqa: N818 - an outcome that the recorder handles, not an error of its caller
-    """A request that brought no reply.
+class RequestFailed(Exception):  # noqa: N818 - the recorder handles it, callers do not see it
+    """Exception of a `Sampler` whose request failed.
 
     Parameters
     ----------
     reason : str
-        One line, without secrets: it is kept in the journal and shown.
+        Reason in one line. It is stored and displayed, so it must not contain secrets.
     transient : bool, default True
         Whether the same request may succeed later.
     everywhere : bool, default False
-        Whether every other request would fail alike (a wrong key): the model is not asked again.
+        Whether all requests to the model fail, as with an invalid key. Requests to the model are stopped.
     retry_after : float, optional
-        Seconds for which the server wants to be left alone.
+        Seconds to wait before the next request to this server.
+
+    Examples
+    --------
+    >>> from mssim.recorder import RequestFailed
+    >>> RequestFailed("HTTP 429: slow down", retry_after=2.0).transient
+    True
     """
 
     def __init__(
@@ -81,12 +129,41 @@ class RequestFailed(Exception):  # noqa: N818 - an outcome that the recorder han
 
 
 class Sampler(Protocol):
-    """A client of one server. Called by many tasks of one event loop at the same time."""
+    """Protocol of the client of one server, which many tasks of one event loop call concurrently.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from mssim.recorder import Choice, Reply, Request
+    >>> class Parrot:
+    ...     async def sample(self, request):
+    ...         return Reply((Choice(request.messages[-1]["content"]),) * request.n)
+    ...     async def close(self):
+    ...         pass
+    >>> asyncio.run(Parrot().sample(Request("parrot", [{"role": "user", "content": "Hello"}]))).choices[0].text
+    'Hello'
+    """
 
     async def sample(self, request: Request) -> Reply:
-        """Ask for samples; fewer than asked for are fine. `RequestFailed` says what went wrong."""
+        """Request samples.
+
+        Parameters
+        ----------
+        request : Request
+            The prompt, the settings and the number of samples.
+
+        Returns
+        -------
+        Reply
+            The samples. There may be fewer than requested.
+
+        Raises
+        ------
+        RequestFailed
+            If the request failed.
+        """
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         ...

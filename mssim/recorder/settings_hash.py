@@ -1,4 +1,4 @@
-"""What changes an answer: its hash, and what differs between two of them."""
+"""Hash and comparison of the settings that affect answers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["canonical", "differences", "settings_hash"]
 
 
 def settings_hash(identity: Mapping[str, Any], messages: Sequence[Mapping[str, str]]) -> str:
-    """Hash what a model is asked, how, and by what name: 16 hex digits of SHA-256 over canonical JSON.
+    """Return 16 hex digits of SHA-256 over the canonical JSON of identity and messages.
 
-    Keys are sorted, and 1.0 counts as 1, so that equal settings have equal hashes however they were written.
+    Keys are sorted and 1.0 is written as 1, so that equal settings have equal hashes.
     """
     return hashlib.sha256(canonical([identity, messages]).encode()).hexdigest()[:16]
 
 
 def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say line by line what differs between two identities.
+    """List the differences between two identities.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def _changed(name: str, old: Any, new: Any) -> str:
 
 
 def _around(line: str | None, other: str | None) -> str:
-    """Show a line from shortly before where it differs from another."""
+    """Return an excerpt of a line around its first difference from another line."""
     if line is None:
         return "(no line)"
     start = next((i for i, (a, b) in enumerate(zip(line, other or "", strict=False)) if a != b), 0)
@@ -64,12 +64,12 @@ def _short(value: Any) -> str:
 
 
 def canonical(value: Any) -> str:
-    """Write JSON in one way only: sorted keys, no spaces, 1.0 as 1."""
+    """Return canonical JSON, with sorted keys, without spaces, and with 1.0 as 1."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:
-    """Write whole numbers in one way."""
+    """Convert whole floats to integers."""
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

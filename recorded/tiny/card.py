@@ -1,4 +1,4 @@
-"""The data card of a pool that ships: all its numbers are computed from the pool."""
+"""Data cards of the pools that ship with mssim. All numbers are computed from the pool."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_card(folder: Path, task: Task) -> None:
 
 
 def models(pool: Pool) -> pd.DataFrame:
-    """One row per model: its size, and accuracy of one sample and of the plurality of all."""
+    """Return a table of models with size, accuracy of one sample and accuracy of the plurality of all samples."""
     described = pool.describe().set_index("model")
     most = int(pool.lengths.min())
     alone = mssim.evaluate(pool, {name: mssim.SelfConsistency(name) for name in pool.models}, budgets=[most])
@@ -61,7 +61,7 @@ def models(pool: Pool) -> pd.DataFrame:
 
 
 def families(pool: Pool) -> pd.DataFrame:
-    """Accuracy of one sample by family of questions (row) and model (column)."""
+    """Return the accuracy of one sample by family of questions (row) and model (column)."""
     rows = []
     for family in dict.fromkeys(pool.questions["family"]):
         part = pool.select(where={"family": family})
@@ -77,14 +77,14 @@ def families(pool: Pool) -> pd.DataFrame:
 
 
 def switching(pool: Pool, n_replays: int = 10_000) -> pd.DataFrame:
-    """ModelSwitch of every ordered pair against both of its models alone, at the same budget.
+    """Compare ModelSwitch of every ordered pair with both of its models alone, at the same budget.
 
     Returns
     -------
     DataFrame
-        One row per pair, that with the largest least difference first: first, second; accuracy, samples_used;
-        over_first, over_second, differences of accuracy, each with low and high, paired over questions; all these
-        intervals together hold with 95 % confidence (Bonferroni).
+        One row per pair, sorted by the smaller of its two differences, in descending order. The columns are first,
+        second, accuracy, samples_used, and over_first and over_second, the differences of accuracy paired over
+        questions, with their intervals (low, high). All intervals hold together with 95 % confidence (Bonferroni).
     """
     ordered = list(permutations(pool.models, 2))
     alone = {name: f"sc:{name}" for name in pool.models}
@@ -104,11 +104,12 @@ def switching(pool: Pool, n_replays: int = 10_000) -> pd.DataFrame:
 
 
 def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
-    """Text of the card."""
+    """Return the text of the card."""
     info = pool.info
-    recorded = " to ".join(dict.fromkeys(day[:10] for day in info["recorded"]))
+    days = list(dict.fromkeys(day[:10] for day in info["recorded"]))
+    recorded = f"from {days[0]} to {days[-1]}" if len(days) > 1 else f"on {days[0]}"
     versions = ", ".join(f"{what} {version}" for what, version in info["versions"].items() if what != "machine")
-    warnings = [f"- `mssim info` warns: {message}." for message in pool.warnings()]
+    warnings = [f"- `mssim info` warns: {message}" for message in pool.warnings()]
     best = best_pair(pairs)
     command = (
         f"mssim evaluate recorded/{name} --strategy ms:{best['first']}+{best['second']} \\\n"
@@ -119,7 +120,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
     return _CARD.read_text(encoding="utf-8").format(
         title=str(info["title"]).capitalize(),
         about=task.about,
-        oddity=task.oddity,
+        limitation=task.limitation,
         n_intervals=2 * len(pairs),
         questions=len(pool.questions),
         n_models=len(pool.models),
@@ -135,7 +136,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         budget=BUDGET,
         command=command,
         made_of="\n".join(_made_of(name, trained) for name, trained in info["training"].items()),
-        warnings="\n".join(warnings) if warnings else "- `mssim info` prints no warning.",
+        warnings="\n".join(warnings) if warnings else "- `mssim info` prints no warnings.",
     )
 
 
@@ -144,13 +145,13 @@ def _won(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_pair(pairs: pd.DataFrame) -> pd.Series:
-    """The first pair that beats both of its models; if none does, the first."""
+    """Return the first pair that beats both of its models or, if there is none, the first pair."""
     won = _won(pairs)
     return (pairs if won.empty else won).iloc[0]
 
 
 def verdict(pairs: pd.DataFrame) -> str:
-    """Whether a pair beats both of its models, in a sentence."""
+    """Return a sentence that states whether a pair beats both of its models."""
     won, best = _won(pairs), best_pair(pairs)
     over = "; ".join(
         f"{100 * best[f'over_{place}']:+.1f} points over Self-Consistency of `{best[place]}`, interval "
@@ -159,24 +160,22 @@ def verdict(pairs: pd.DataFrame) -> str:
     )
     pair = f"`{best['first']}`, then `{best['second']}`"
     if won.empty:
-        found = (
-            f"**No pair beats both of its models alone by more than chance explains.** The nearest is {pair}: {over}."
-        )
+        found = f"**No pair beats both of its models alone by a significant margin.** The nearest is {pair}: {over}."
     else:
         found = (
             f"**{len(won)} of {len(pairs)} ordered pairs beat both of their models alone.** The best is {pair}: "
-            f"{over}; it used {best['samples_used']:.1f} of {BUDGET} samples."
+            f"{over}. It used {best['samples_used']:.1f} of {BUDGET} samples."
         )
     alone = {row["first"]: row["accuracy"] - row["over_first"] for _, row in pairs.iterrows()}
     strongest, top = max(alone, key=alone.__getitem__), pairs.loc[pairs["accuracy"].idxmax()]
     return (
-        f"{found} Of all models alone, `{strongest}` is the best with {alone[strongest]:.1%}; of all pairs, "
+        f"{found} Of the single models, `{strongest}` is the best with {alone[strongest]:.1%}; of the pairs, "
         f"`{top['first']}`, then `{top['second']}`, with {top['accuracy']:.1%}."
     )
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A table of text; all columns but the first are aligned to the right."""
+    """Return a table in Markdown, with all columns but the first aligned to the right."""
     head = ["| " + " | ".join(frame.columns) + " |", "| --- |" + " ---: |" * (frame.shape[1] - 1)]
     return "\n".join(head + ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)])
 
@@ -203,9 +202,9 @@ def _made_of(name: str, trained: dict[str, Any]) -> str:
     often = ", ".join(f"{family} {weight:g}" for family, weight in trained["weights"].items())
     parts = [
         f"{_KINDS[trained['kind']]} ({shape}), {trained['parameters']:,} parameters",
-        f"{trained['steps']:,} steps in {trained['seconds'] / 60:.0f} minutes, {trained['dates']:.0%} of them dates",
-        f"{trained['direct']:.0%} answers alone",
-        *([f"times as often as other families: {often}"] if often else []),
+        f"{trained['steps']:,} steps in {trained['seconds'] / 60:.0f} minutes, {trained['dates']:.0%} of them on dates",
+        f"{trained['direct']:.0%} of the texts with the answer only",
+        *([f"relative frequency of families, others 1: {often}"] if often else []),
     ]
     return f"  - `{name}`: {'; '.join(parts)}"
 

@@ -5,7 +5,7 @@ manner of BIG-bench's date understanding. All questions are made here, from seed
 
 A problem has a key: sums and products of two numbers have one in both orders, dates one for a day and a shift in
 whatever words. Problems for training that share the key of a test question are thrown away, and so are those of
-arithmetic with a step in their solutions that does. What this leaves is the `oddity` of the task.
+arithmetic with a step in their solutions that does. What remains is the `limitation` of the task.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ class Problem:
 class Task:
     """Families of problems: what makes one, and how many test questions are of it.
 
-    `rule` is that by which `mssim grade` grades the answers; `about` says what is asked, `oddity` how near training
-    comes to the test.
+    `rule` is that by which `mssim grade` grades the answers; `about` says what is asked, `limitation` how similar
+    training and test are.
     """
 
     name: str
     rule: str
     about: str
-    oddity: str
+    limitation: str
     families: Mapping[str, tuple[Callable[[random.Random], Problem], int]]
 
 
@@ -139,10 +139,11 @@ def _mixed(rng: random.Random) -> Problem:
 ARITHMETIC = Task(
     "arithmetic",
     "number",
-    "Sums, differences, products and quotients of whole numbers up to 999, and expressions of two operations with "
-    "brackets, such as `83-19*6=` or `3*(191-9)=`, in the manner of MathBench's arithmetic questions.",
-    "Expressions of two operations count as different when operands have swapped places: 34 of the 60 in family mixed "
-    "have a twin such as `6*19` for `19*6`, which the models may have been trained on.",
+    "The questions are sums, differences, products and quotients of whole numbers up to 999, and expressions of two "
+    "operations with brackets, such as `83-19*6=` and `3*(191-9)=`. They are similar to the arithmetic questions of "
+    "MathBench.",
+    "Expressions of two operations with operands in another order count as different. For 34 of the 60 questions in "
+    "the family mixed, the models may have been trained on such a variant, for example `6*19` instead of `19*6`.",
     {
         "add": (_add, 60),
         "subtract": (_subtract, 60),
@@ -267,11 +268,11 @@ def _anniversary(rng: random.Random) -> Problem:
 DATES = Task(
     "dates",
     "date",
-    "What date it is some days, weeks, months or years from a day that is described, such as `Tomorrow is 06/01/1961. "
-    "Date one week ago?` or `Today is Thanksgiving of 1987. Date 10 days ago?`, in the manner of BIG-bench's date "
-    "understanding; answers are MM/DD/YYYY.",
-    "Worked solutions name the day itself first, so the answers to the 34 questions that ask for the date today may "
-    "have been a step of a solution that the models were trained on.",
+    "The questions ask for the date some days, weeks, months or years from a described day, such as `Tomorrow is "
+    "06/01/1961. Date one week ago?` and `Today is Thanksgiving of 1987. Date 10 days ago?`. They are similar to the "
+    "date understanding task of BIG-bench. Answers have the form MM/DD/YYYY.",
+    "Worked solutions start with the described day. The answers to the 34 questions that ask for the date today may "
+    "therefore have appeared as a step of a solution in training.",
     {
         "stated": (_stated, 119),
         "british": (_british, 50),

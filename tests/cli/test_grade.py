@@ -16,8 +16,8 @@ def test_tables_and_warnings(run, folder):
     code, text, err = run("grade", folder, "--rule", "number")
     assert code == 0
     assert err == (
-        "mssim: warning: 1 of 2 truths are not one number (for others, see rule boxed), e.g. '3/4': "
-        "rule number can never match them\n"
+        "mssim: warning: 1 of 2 truths are not one number (for others, see rule boxed), such as '3/4'. "
+        "The rule number cannot match them. Choose another rule, or correct the truths.\n"
     )
     row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["a"])
     assert row == ["a", "2", "8", "0.2500", "0.3750", "1", "1.5000", "2"]
@@ -57,8 +57,8 @@ def test_texts_are_not_read_as_markup(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--rule", "numbr"), "rule 'numbr'; did you mean 'number'?"),
-        (("--rule", "regex=("), "the pattern does not compile"),
+        (("--rule", "numbr"), "rule 'numbr' is not known; did you mean 'number'?"),
+        (("--rule", "regex=("), "the pattern is invalid"),
         (("--rule", "python=nothing:f"), "module 'nothing' cannot be imported"),
     ],
 )
@@ -67,7 +67,7 @@ def test_bad_rules_end_with_one_line(run, folder, arguments, says):
 
 
 def test_what_is_no_folder_ends_with_one_line(run, folder):
-    test_cli.bad(run("grade", folder / "samples.parquet", "--rule", "number"), "is no pool folder")
+    test_cli.bad(run("grade", folder / "samples.parquet", "--rule", "number"), "has no pool.json")
 
 
 def test_a_pattern_in_brackets_is_shown_as_it_is(run, folder):

@@ -17,7 +17,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
     path, out = written(tmp_path, "[]"), tmp_path / "pool"
     assert run("import", "inspekt", path, "--out", out)[::2] == (
         2,
-        "mssim: error: no format 'inspekt'; did you mean 'inspect'? choose from "
+        "mssim: error: format: 'inspekt' is not known; did you mean 'inspect'? choose from "
         + ", ".join(map(repr, FORMATS))
         + "\n",
     )
@@ -27,7 +27,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n",
     )
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
-    assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist\n")
+    assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist.\n")
     assert not out.exists()
 
 

@@ -35,7 +35,7 @@ def test_record_shows_what_is_there_and_the_same_again_asks_for_nothing(run, ask
 def test_status_asks_for_nothing_and_tells_what_is_missing(run, asked, tmp_path):
     code, _, err = run(*asked, "--max-requests", 4)
     assert code == 1
-    assert err == "mssim: --max-requests 4 is reached (spent 4 in all runs)\n"
+    assert err == "mssim: The limit --max-requests 4 is reached (4 in all runs).\n"
     code, text, err = run("record", "--status", "--out", tmp_path / "pool", "--json")
     assert (code, err) == (1, "")
     row = json.loads(text)[0]
@@ -93,17 +93,20 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
     [
         (lambda a: a[:1] + a[2:], "QUESTIONS: missing. Give a JSONL, CSV or Parquet file of questions, or --status"),
         (lambda a: a[:4], "Add --model NAME and --base-url URL, or use --plan FILE"),
-        (lambda a: [*a, "--set", "seed=1"], "a constant seed would give one sample over and over; give --seed BASE"),
+        (
+            lambda a: [*a, "--set", "seed=1"],
+            "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE)",
+        ),
         (
             lambda a: [*a, "--max-cost", 5],
-            "max_cost needs to know what tokens cost; give a price table (--prices FILE)",
+            "max_cost: no prices were given. Add a price table to the plan (--prices FILE)",
         ),
         (lambda a: [*a, "--max-requests", -1], "max_requests=-1; give a whole number from 0"),
-        (lambda a: [*a, "--key-env", "NO_SUCH_KEY_HERE"], "environment variable NO_SUCH_KEY_HERE is not set"),
+        (lambda a: [*a, "--key-env", "NO_SUCH_KEY_HERE"], "The environment variable NO_SUCH_KEY_HERE is not set"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_asked(run, asked, monkeypatch, change, says):
-    if says.startswith("environment"):
+    if says.startswith("The environment"):
         monkeypatch.undo()
     code, _, err = run(*change(asked))
     assert code == 2
@@ -114,7 +117,7 @@ def test_bad_input_is_one_line_and_nothing_is_asked(run, asked, monkeypatch, cha
 
 def test_a_constant_temperature_of_zero_is_warned_of(run, asked):
     _, _, err = run(*asked, "--set", "temperature=0", "--dry-run")
-    assert re.match(r"mssim: warning: model 'a' has temperature 0, which gives nearly the same sample", err)
+    assert re.match(r"mssim: warning: model 'a' has temperature 0, so its 3 samples per question are nearly", err)
 
 
 def test_the_log_has_a_line_a_minute(capsys, monkeypatch):

@@ -25,8 +25,8 @@ def test_a_rule_has_the_name_it_is_asked_for_by(name):
 
 
 def test_unknown_rules_are_refused():
-    refused("nubmer", "rule 'nubmer'; did you mean 'number'? choose from 'number', 'boxed'")
-    refused("regex", "rule 'regex'; choose from 'number'")
+    refused("nubmer", "rule 'nubmer' is not known; did you mean 'number'? choose from 'number', 'boxed'")
+    refused("regex", "rule 'regex' is not known; choose from 'number'")
     refused("number=1", "'aime24', regex=PATTERN, python=module:function")
 
 
@@ -76,7 +76,7 @@ def test_a_pattern_gives_its_last_match(pattern, text, answer):
 
 
 def test_a_pattern_that_does_not_compile_is_refused():
-    refused("regex=(", "rule regex=(: the pattern does not compile (missing ), unterminated subpattern")
+    refused("regex=(", "rule regex=(: the pattern is invalid (missing ), unterminated subpattern")
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_a_function_of_the_current_directory_is_a_rule():
 
 @pytest.mark.usefixtures("module")
 def test_functions_that_cannot_be_had_are_refused():
-    refused("python=rule_of_mine", "write python=module:function")
-    refused("python=rule_of_mine:lst", "no function 'lst' in rule_of_mine; did you mean 'last'?")
-    refused("python=rule_of_mine:length", "no function 'length' in rule_of_mine")
+    refused("python=rule_of_mine", "is not of the form python=module:function")
+    refused("python=rule_of_mine:lst", "rule_of_mine has no function 'lst'; did you mean 'last'?")
+    refused("python=rule_of_mine:length", "rule_of_mine has no function 'length'")
     refused("python=rule_broken:f", "module 'rule_broken' cannot be imported (ZeroDivisionError: division by zero)")
     refused("python=no_such_rule:f", "module 'no_such_rule' cannot be imported (ModuleNotFoundError")
 
@@ -111,8 +111,8 @@ def test_boxed_without_math_verify_names_the_extra(monkeypatch):
         raise rules.importlib.metadata.PackageNotFoundError
 
     monkeypatch.setattr(rules.importlib.metadata, "version", missing)
-    refused("boxed", 'not installed: python -m pip install "mssim[grade]"')
-    refused("math", 'not installed: python -m pip install "mssim[grade]"')
+    refused("boxed", 'not installed. Run `python -m pip install "mssim[grade]"`')
+    refused("math", 'not installed. Run `python -m pip install "mssim[grade]"`')
 
 
 def test_the_truth_of_boxed_may_be_a_whole_solution():

@@ -13,10 +13,14 @@ def test_truths_that_cannot_be_met_are_counted(graded):
     found, _ = graded("number")
     assert found.cannot_match == {"q2": "3/4"}
     assert found.warnings() == [
-        "1 of 2 truths are not one number (for others, see rule boxed), e.g. '3/4': rule number can never match them"
+        "1 of 2 truths are not one number (for others, see rule boxed), such as '3/4'. "
+        "The rule number cannot match them. Choose another rule, or correct the truths."
     ]
     found, _ = graded("exact", questions=questions_table({"q1": None, "q2": "3/4"}))
-    assert found.warnings() == ["1 of 2 truths are not text, e.g. none: rule exact can never match them"]
+    assert found.warnings() == [
+        "1 of 2 truths are not text, such as a missing truth. The rule exact cannot match them. Choose another rule, "
+        "or correct the truths."
+    ]
 
 
 def test_choices_of_questions_decide(graded):
@@ -27,5 +31,5 @@ def test_choices_of_questions_decide(graded):
         _, table = graded("choice", samples_table(texts), questions_table(truths, choices=given_))
         assert table["answer"].to_pylist() == ["A", "B", None, "C", "C", None]
         assert table["correct"].to_pylist() == [True, False, False, True, True, False]
-    with pytest.raises(PoolError, match=r"question 'q1': choices='yes'; give a list of text"):
+    with pytest.raises(PoolError, match=r"question 'q1': choices='yes' is not a list of text"):
         graded("choice", samples_table(texts), questions_table(truths, choices=["yes", "[]"]))

@@ -31,7 +31,7 @@ def test_what_is_odd_is_said_and_refused_where_strict(tmp_path, odd, texts):
     read, message = ODD[odd]
     found = imported(tmp_path, read, texts=texts)
     assert [message in warning for warning in found.warnings].count(True) == 1
-    with pytest.raises(PoolError, match="strict is asked for"):
+    with pytest.raises(PoolError, match="strict: the import has 1 warning"):
         to_pool("made up", read, [], Common(strict=True, texts=texts))
     with pytest.warns(PoolWarning) as caught:
         to_pool("made up", read, [], Common(texts=texts))
@@ -51,7 +51,7 @@ def test_diagnostics_are_counts_and_a_frame(tmp_path):
     with pytest.warns(PoolWarning):
         again = diagnose(load_pool(tmp_path / "pool"))
     assert (again.warnings, repr(again)) == (found.warnings, repr(found))
-    assert repr(found) == f"Diagnostics(2 questions, 2 models, 3 samples, {len(found.warnings)} odd)"
+    assert repr(found) == f"Diagnostics(2 questions, 2 models, 3 samples, {len(found.warnings)} warnings)"
     pd.testing.assert_frame_equal(again.to_frame(), frame)
 
 

@@ -16,7 +16,7 @@ def test_a_pattern_of_a_file_does_not_search_for_ever():
     assert (pattern.search("caa")[0], pattern.without("caa"), pattern.groups) == ("aa", "c", 1)
     with pytest.raises(PoolError, match=r"here: the pattern '\(a\|aa\)\+\$' takes more than 1 s for one text"):
         pattern.search("a" * 60 + "b")
-    with pytest.raises(PoolError, match=r"here: the pattern '\(' does not compile"):
+    with pytest.raises(PoolError, match=r"here: the pattern '\(' is not a valid regular"):
         Pattern("(", Fields({}, "here"))
 
 

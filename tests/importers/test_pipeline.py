@@ -16,7 +16,7 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
     path, out = written(tmp_path, "x"), tmp_path / "pool"
     once = partial(import_pool, "made up", paths=[path], out=out, common=Common(info={"title": "t"}))
     once(read=rows({"answer": "1"}))
-    with pytest.raises(PoolError, match="exists already; choose another path, or say that it may be overwritten"):
+    with pytest.raises(PoolError, match=r"already exists\. Choose another path, or pass --overwrite"):
         once(read=rows({"answer": "2"}))
     with pytest.raises(PoolError, match="no sample"):
         once(read=lambda *_: None, overwrite=True)
@@ -26,7 +26,7 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
     assert load_pool(out).info["title"] == "t"
     with pytest.raises(PoolError, match="is not a pool folder"):
         import_pool("made up", rows({"answer": "1"}), [path], tmp_path, Common(), overwrite=True)
-    with pytest.raises(PoolError, match=r"the folder .*nowhere does not exist; create it first"):
+    with pytest.raises(PoolError, match=r"the folder .*nowhere does not exist. Create it first"):
         import_pool("made up", rows({"answer": "1"}), [path], tmp_path / "nowhere" / "pool", Common())
 
 

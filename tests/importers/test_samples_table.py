@@ -21,7 +21,7 @@ def test_where_takes_samples_and_their_questions(tmp_path):
     assert to_pool("made up", read, [], Common(where={"topic": "late", "temperature": 0.0})).question_ids == ["s"]
     with pytest.raises(PoolError, match="temperature=3 matches no rows"):
         to_pool("made up", read, [], Common(where={"temperature": 3}))
-    with pytest.raises(PoolError, match="no sample is left"):
+    with pytest.raises(PoolError, match="the conditions exclude all samples"):
         to_pool("made up", read, [], Common(where=[("temperature", ">", 5)]))
 
 
@@ -39,7 +39,7 @@ def test_texts_are_graded_and_what_the_files_say_stays_beside(tmp_path):
         ["2", False, True],
         [np.nan, False, False],
     ]
-    assert any("do not agree on 1 of 3 samples" in warning for warning in found.warnings)
+    assert any("differ for 1 of 3 samples" in warning for warning in found.warnings)
     assert pool.info["grader"]["rule"] == "number"
 
 
@@ -66,16 +66,19 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        (lambda *_: None, "no sample is in these files"),
-        (lambda _, sink: sink.fail("timeout", 3), r"no sample is in these files \(3 failed: timeout\)"),
-        (rows({"text": "a"}), "these files give no answers; say how to find them with a rule"),
-        (rows({"output_tokens": 3}), "there is nothing to vote on or to grade"),
-        (rows({"answer": "1"}, topic="a"), "neither what is right nor the truth"),
-        (both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")), "question 'r' has no truth"),
+        (lambda *_: None, "The files contain no samples"),
+        (lambda _, sink: sink.fail("timeout", 3), r"The files contain no samples \(3 failed: timeout\)"),
+        (rows({"text": "a"}), "texts but no answers. Extract the answers with a rule"),
+        (rows({"output_tokens": 3}), "neither answers nor texts nor verdicts"),
+        (rows({"answer": "1"}, topic="a"), "neither verdicts nor truths"),
+        (
+            both(rows({"answer": "1"}), rows({"answer": "1"}, question_id="r", topic="a")),
+            "question 'r' has neither a truth nor verdicts",
+        ),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
         (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
         (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is correct in .* and wrong in"),
-        (rows({"answer": "1", "output_tokens": 2**70}), "a sample holds what its column cannot"),
+        (rows({"answer": "1", "output_tokens": 2**70}), "A value of a sample does not fit the type of its column"),
     ],
 )
 def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, message):
@@ -86,5 +89,5 @@ def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, messa
 
 
 def test_a_rule_without_texts_is_refused(tmp_path):
-    with pytest.raises(PoolError, match="a rule grades texts, and these files have none; leave it out"):
+    with pytest.raises(PoolError, match=r"rule: the files contain no texts to grade\. Remove the rule"):
         imported(tmp_path, rows({"answer": "1"}), rule="number")

@@ -17,7 +17,7 @@ def test_a_limit_on_requests_holds_over_all_runs(tmp_path):
     client = Client()
     found = collect(tmp_path, client, max_requests=5)
     assert len(client.requests) == 5
-    assert found.notes == ("--max-requests 5 is reached (spent 5 in all runs)",)
+    assert found.notes == ("The limit --max-requests 5 is reached (5 in all runs).",)
     assert not collect(tmp_path, client, max_requests=5).complete
     assert len(client.requests) == 5
     assert not collect(tmp_path, client, max_requests=7).complete
@@ -45,16 +45,16 @@ def test_a_limit_on_cost_needs_prices_and_is_not_exceeded(tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)
     out = tmp_path / "pool"
-    with pytest.raises(RecordError, match=r"max_cost needs to know what tokens cost; give a price table \(--prices"):
+    with pytest.raises(RecordError, match=r"max_cost: no prices were given. Add a price table to the plan \(--prices"):
         collect(out, Client(), max_cost=1.0)
-    with pytest.raises(RecordError, match="max_cost=-1; give a number from 0"):
+    with pytest.raises(RecordError, match=r"max_cost=-1 is not allowed\. It must be a number of at least 0"):
         collect(out, Client(), max_cost=-1)
-    with pytest.raises(MssimError, match="no price for model 'b'"):
+    with pytest.raises(MssimError, match="prices: model 'b'"):
         collect(out, Client(), plan(["b"], prices=prices))
     found = collect(out, Client(), plan(samples=40, settings=["max_tokens=5"], prices=prices), max_cost=0.1)
     spent = found.to_frame()["cost"].item()  # 0.02 a request, of which the recorder expects at most 0.031
     assert 0.1 - 0.031 < spent <= 0.1
-    says = "model 'a' is not asked any more: the next request to it might exceed the limit (spent "
+    says = "Requests to model 'a' were stopped: the next request might exceed the limit (spent "
     assert found.notes[0].startswith(says)
     assert found.to_frame()["recorded"].item() * 0.02 == pytest.approx(spent)
 
@@ -64,7 +64,7 @@ def test_limits_that_cannot_be_kept_without_token_counts_stop_it(tmp_path):
     for _ in range(2):
         found = collect(tmp_path, client, max_tokens=1000)
         assert found.notes[0].startswith(
-            "1 requests came without a number of tokens, so that --max-tokens and --max-co"
+            "The server did not report tokens for 1 requests, so --max-tokens and --max-cost cannot"
         )
     assert len(client.requests) == 1
     assert collect(tmp_path, client, max_requests=100).complete
@@ -79,9 +79,7 @@ def test_a_model_whose_requests_no_longer_fit_does_not_stop_the_others(tmp_path)
     found = collect(tmp_path / "pool", client, read_plan(tmp_path / "plan.toml"), max_tokens=4000)
     assert found.to_frame()["recorded"].tolist() == [0, 12]
     assert len(found.notes) == 1
-    assert found.notes[0].startswith(
-        "model 'big' is not asked any more: the next request to it might exceed the limit ("
-    )
+    assert found.notes[0].startswith("Requests to model 'big' were stopped: the next request might exceed the limit (")
 
 
 def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
@@ -89,7 +87,7 @@ def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
     prices.write_text(PRICES)
     collect(tmp_path / "pool", Client(), plan(samples=1))  # 3 requests of 0.02 each
     found = collect(tmp_path / "pool", Client(), plan(samples=4, prices=prices), max_cost=0.06)
-    assert found.notes == ("--max-cost 0.06 is reached (spent 0.06 in all runs)",)
+    assert found.notes == ("The limit --max-cost 0.06 is reached (0.06 in all runs).",)
 
 
 def priced(**limits):

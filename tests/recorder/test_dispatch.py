@@ -65,14 +65,16 @@ def test_an_error_of_every_request_stops_its_model_and_marks_nothing(tmp_path):
     client = Client(says)
     found = collect(tmp_path, client, plan(["a", "b"], concurrency=1))
     assert found.to_frame()[["recorded", "failed", "missing"]].to_numpy().tolist() == [[0, 0, 12], [12, 0, 0]]
-    assert found.notes == ("model 'a' is not asked any more: HTTP 401: wrong key",)
+    assert found.notes == ("Requests to model 'a' were stopped: HTTP 401: wrong key",)
     assert len(client.requests) == 13
 
 
 def test_a_model_that_fails_on_question_after_question_is_left_alone(tmp_path):
     client = Client(fails("HTTP 404: no such model", transient=False))
     found = collect(tmp_path, client, plan(samples=16, concurrency=1), questions(40))
-    assert found.notes == ("model 'a' is not asked any more: 305 failures in a row, the last: HTTP 404: no such model",)
+    assert found.notes == (
+        "Requests to model 'a' were stopped: 305 consecutive requests failed, the last with: HTTP 404: no such model",
+    )
     assert found.to_frame()["failed"].tolist() == [305]  # all of 19 questions and one sample of the twentieth
     assert len(client.requests) == 305
 
@@ -160,7 +162,7 @@ def test_an_interrupt_waits_for_what_is_under_way_and_begins_nothing(tmp_path):
 
     client = Slow()
     found = collect(tmp_path, client, plan(samples=40))
-    assert found.notes == ("interrupted by SIGINT",)
+    assert found.notes == ("Interrupted by SIGINT.",)
     assert 4 <= len(client.requests) <= 8
     assert sorted(stored(tmp_path).values()) == sorted(client.texts)
     assert len(client.texts) == len(client.requests)
@@ -177,7 +179,7 @@ def test_a_second_interrupt_drops_what_is_under_way(tmp_path):
             await asyncio.sleep(60)
 
     found = collect(tmp_path, Stuck())
-    assert found.notes == ("interrupted by SIGTERM",)
+    assert found.notes == ("Interrupted by SIGTERM.",)
     assert stored(tmp_path) == {}
     assert collect(tmp_path, Client()).complete
 
@@ -237,8 +239,12 @@ def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_p
 @pytest.mark.parametrize(
     ("choice", "error", "says"),
     [
-        (Choice("x", output_tokens=2**70), RecordError, "too large to convert.*; 8 samples .* could not be stored"),
-        (Choice(None), TypeError, "the text of each choice must be str"),
+        (
+            Choice("x", output_tokens=2**70),
+            RecordError,
+            r"too large to convert.*\. 8 received samples could not be stored",
+        ),
+        (Choice(None), TypeError, "The text of each choice must be a str"),
     ],
 )
 def test_what_a_client_may_not_return_ends_the_run(tmp_path, choice, error, says):

@@ -65,7 +65,7 @@ def test_tokens_of_several_samples_a_request_are_those_of_the_request(tmp_path):
     columns = ["request_input_tokens", "request_output_tokens", "request_samples"]
     assert frame[columns].drop_duplicates().to_numpy().tolist() == [[10, 20, 4]]
     assert frame["cost"].tolist() == pytest.approx([0.05 / 4] * 4)
-    assert "those of the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
+    assert "refer to the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
 
 
 def test_confidence_that_some_samples_lack_has_another_name(tmp_path):
@@ -115,8 +115,8 @@ def test_code_named_by_a_file_is_not_run(tmp_path):
     found = collect(tmp_path, answers(), plan(samples=6))
     assert found.complete
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("all samples are in the journal, but the pool's files are as before")
-    assert found.notes[0].endswith("--rule python=antigravity:fly`")
+    assert found.notes[0].startswith("All samples are in the journal, but the files of the pool were not updated")
+    assert found.notes[0].endswith("--rule python=antigravity:fly`.")
     assert (tmp_path / "samples.parquet").read_bytes() == before
     assert export(tmp_path, rule="number").to_frame()["samples"].tolist() == [18]
 
@@ -139,7 +139,7 @@ def test_questions_keep_their_columns(tmp_path):
 def test_a_rule_that_is_none_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     collect(tmp_path, answers())
     monkeypatch.setattr("mssim.recorder._export._write_samples", None)
-    with pytest.raises(MssimError, match="rule 'nmber'; did you mean 'number'"):
+    with pytest.raises(MssimError, match="rule 'nmber' is not known; did you mean 'number'"):
         export(tmp_path, rule="nmber")
 
 
@@ -197,7 +197,7 @@ def test_answers_of_another_hand_are_not_lost(tmp_path):
     def change():
         samples(tmp_path).assign(answer="7", correct=True).to_parquet(tmp_path / "samples.parquet")
 
-    damaged(tmp_path, change, "has answers that `mssim grade` did not write, and would lose them")
+    damaged(tmp_path, change, "has answers that were not written by `mssim grade` and would be lost")
 
 
 def test_repeated_rows_with_a_column_of_their_own_are_refused(tmp_path):
@@ -205,7 +205,7 @@ def test_repeated_rows_with_a_column_of_their_own_are_refused(tmp_path):
         frame = samples(tmp_path).assign(score=1.0)
         pd.concat([frame, frame]).to_parquet(tmp_path / "samples.parquet")
 
-    damaged(tmp_path, change, "has several rows for one sample; drop the repeated ones, or take it away")
+    damaged(tmp_path, change, "has several rows for the same sample. Remove the repeated rows or the file")
 
 
 def test_a_damaged_table_is_not_blamed_on_writing(tmp_path):
@@ -217,4 +217,4 @@ def test_a_grader_that_is_none_is_refused(tmp_path):
         info = json.loads((tmp_path / "pool.json").read_text())
         (tmp_path / "pool.json").write_text(json.dumps({**info, "grader": "x"}))
 
-    damaged(tmp_path, change, "grader='x' in pool.json; take it out, and grade again")
+    damaged(tmp_path, change, "grader='x' in pool.json is not an object. Remove the entry and grade again")

@@ -200,7 +200,7 @@ def test_all_samples_arrive_among_faults(tmp_path, n):
     assert len(texts) == 240  # nothing that was paid for was thrown away
     for fault, status in STATUS_OF.items():
         assert errors[f"HTTP {status}: told to fail: {fault}"] == kinds[fault]
-    assert errors["the response holds no choice"] == sum(kinds[f"{what}_choices"] for what in ("empty", "no", "null"))
+    assert errors["the response has no choices"] == sum(kinds[f"{what}_choices"] for what in ("empty", "no", "null"))
 
 
 def test_samples_that_fail_for_good_are_marked_with_the_reason(tmp_path):
@@ -291,7 +291,7 @@ def test_a_wrong_key_stops_in_one_line_and_marks_nothing(tmp_path):
         arguments = command(write_questions(tmp_path), server, out, "--concurrency", 4, "--key-env", "TEST_KEY")
         code, text, err = run(arguments, TEST_KEY=KEY)
         assert code == 1
-        says = "mssim: model 'a' is not asked any more: HTTP 401: Incorrect API key provided: [key]."
+        says = "mssim: Requests to model 'a' were stopped: HTTP 401: Incorrect API key provided: [key]."
         assert err.splitlines() == [says]
         assert 1 <= len(received(server)) <= 4
     assert journal_rows(out, "SELECT * FROM failures") == journal_rows(out, "SELECT * FROM samples") == []
@@ -342,7 +342,7 @@ def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
             until(lambda: log_lines(server) > 20)
             code, text, err = run(arguments)
             assert (code, text, err.count("\n")) == (2, "", 1)
-            assert err.startswith(f"mssim: error: {out}: another process is recording into this folder; wait for it")
+            assert err.startswith(f"mssim: error: {out}: another process records into this folder. Wait until it ends")
             code, text, _ = run(mssim("record", "--status", "--out", out, "--json"))
             assert first.poll() is None
             (row,) = json.loads(text)
@@ -418,7 +418,7 @@ def test_on_a_terminal_a_line_says_how_far_it_is(tmp_path, columns):
     for done, left, cost in lines:
         assert done + left == 400_000
         assert done <= cost / 10 <= done + 4  # what is being stored was paid for
-    assert shown.result().endswith("mssim: interrupted by SIGINT\r\n")
+    assert shown.result().endswith("mssim: Interrupted by SIGINT.\r\n")
 
 
 def read_all(terminal):

@@ -67,7 +67,7 @@ def test_missing_are_those_neither_there_nor_given_up(tmp_path):
 
 def test_a_second_recorder_is_refused_and_the_first_goes_on(tmp_path):
     with opened(tmp_path) as journal:
-        with pytest.raises(RecordError, match="another process is recording into this folder; wait for it"):
+        with pytest.raises(RecordError, match=r"another process records into this folder\. Wait until it ends"):
             Journal(tmp_path, record=True)
         journal.store([outcome("x")])
         assert status(tmp_path).to_frame()["recorded"].tolist() == [1]
@@ -75,10 +75,10 @@ def test_a_second_recorder_is_refused_and_the_first_goes_on(tmp_path):
 
 
 def test_a_folder_without_a_journal_is_refused(tmp_path):
-    with pytest.raises(RecordError, match=r"has no journal.sqlite: nothing was recorded there; give the folder of a"):
+    with pytest.raises(RecordError, match=r"does not contain journal.sqlite. Name the folder of a"):
         status(tmp_path)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RecordError, match="what was committed is safe: make sure that the folder can be written"):
+    with pytest.raises(RecordError, match=r"Committed samples are kept\. Check permissions"):
         collect(tmp_path / "file" / "pool", Client())
 
 
@@ -91,7 +91,7 @@ def test_a_damaged_or_newer_journal_is_refused_and_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "newer" / "journal.sqlite") as newer:
         newer.execute("PRAGMA user_version = 9")
     newer.close()
-    with pytest.raises(RecordError, match="journal version 9; this mssim reads version 1"):
+    with pytest.raises(RecordError, match="has version 9, but this mssim reads version 1"):
         collect(tmp_path / "newer", Client())
 
 
@@ -110,7 +110,9 @@ def test_a_full_disk_ends_it_with_the_journal_intact(tmp_path, monkeypatch):
     journals = []
     monkeypatch.setattr("mssim.recorder._record.Journal", Kept)
     client = Filling(lambda _: Reply((Choice("x" * 3000),)))
-    with pytest.raises(RecordError, match=r"database or disk is full; what was committed is safe.*could not be stored"):
+    with pytest.raises(
+        RecordError, match=r"database or disk is full.* Committed samples are kept.*could not be stored"
+    ):
         collect(tmp_path, client, plan(samples=30, concurrency=4))
     kept = stored(tmp_path)
     assert 5 <= len(kept) < 20
@@ -128,7 +130,7 @@ def test_it_stops_before_the_disk_is_full(tmp_path, monkeypatch):
     client = Client()
     found = collect(tmp_path, client)
     assert client.requests == []
-    assert found.notes == ("only 10 MB are free on the disk, at least 64 are needed",)
+    assert found.notes == ("The disk has only 10 MB of free space. At least 64 MB are needed.",)
 
 
 def without_override():
@@ -174,7 +176,7 @@ def test_a_read_only_folder_is_refused_in_one_line_and_its_status_is_read(tmp_pa
         pytest.skip("root cannot give its rights up here")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "what was committed is safe: make sure that the folder can be written" in done.stderr
+    assert "Committed samples are kept. Check permissions" in done.stderr
     shown = in_read_only(pool, ["record", "--status", "--out", str(pool)])
     assert (shown.returncode, "12" in shown.stdout) == (0, True)
     assert {path.name: path.read_bytes() for path in pool.iterdir()} == before
@@ -197,8 +199,8 @@ def test_a_journal_that_was_tampered_with_is_refused(tmp_path):
         journal.execute("UPDATE models SET identity = '{'")
     journal.close()
     for act in (lambda: status(tmp_path), lambda: collect(tmp_path, Client())):
-        with pytest.raises(RecordError, match=r"journal.sqlite is damaged \(.*restore it from a copy, or record into"):
+        with pytest.raises(RecordError, match=r"journal.sqlite is damaged \(.*Restore it from a copy, or record into"):
             act()
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RecordError, match="file is no folder; give the folder of a recording, or a new one"):
+    with pytest.raises(RecordError, match=r"file is not a folder\. Name the folder of a recording, or a new folder"):
         collect(tmp_path / "file", Client())

@@ -166,7 +166,7 @@ def test_a_signal_stops_it_cleanly_and_all_that_was_sent_is_stored(tmp_path, num
             process.send_signal(number)
             out_text, err = process.communicate(timeout=WAIT)
         assert process.returncode == 1
-        assert err == f"mssim: interrupted by {number.name}\n"
+        assert err == f"mssim: Interrupted by {number.name}.\n"
         assert "1600" in out_text  # the table of how far it is
         texts = check_whole(server, out, set(stored(out)))
         assert sorted(texts.values()) == sorted(sent_texts(server))
@@ -184,7 +184,7 @@ def test_a_second_signal_does_not_wait_for_what_is_under_way(tmp_path):
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=WAIT)
         assert process.returncode == 1
-        assert err == "mssim: interrupted by SIGINT\n"
+        assert err == "mssim: Interrupted by SIGINT.\n"
         texts = check_whole(server, out, set(stored(out)))
         assert sorted(texts.values()) == sorted(sent_texts(server))
         assert len(texts) == 20

@@ -96,7 +96,7 @@ def test_a_fault_is_a_reason_and_may_be_transient(fault):
         "half_body": "connection failed: RemoteProtocolError .+",
         "invalid_json": r"unreadable response: Expecting .+",
         "html": r"unreadable response: Expecting value.+",
-        "wrong_types": "unreadable response: not a chat completion: no list of choices",
+        "wrong_types": "unreadable response: not a chat completion, since it has no list of choices",
     }
     says |= {name: f"HTTP {STATUS_OF[name]}: told to fail: {name}" for name in STATUS_OF}
     assert re.fullmatch(says[fault], failure.reason)
@@ -127,7 +127,11 @@ def test_a_server_that_is_not_there_may_come_back():
         (529, b"", (True, False, "HTTP 529:")),
         (500, b"x" * 1000, (True, False, "HTTP 500: " + "x" * 290 + "...")),
         (503, [1], (True, False, "HTTP 503: [1]")),
-        (200, {"error": {"code": 502}}, (True, False, "unreadable response: no choice but an error: {'code': 502}")),
+        (
+            200,
+            {"error": {"code": 502}},
+            (True, False, "unreadable response: it has an error instead of choices: {'code': 502}"),
+        ),
     ],
 )
 def test_what_a_server_says_is_one_line(status, error, says):

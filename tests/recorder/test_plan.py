@@ -65,7 +65,10 @@ def test_a_slash_at_the_end_of_a_url_does_not_matter(url):
     ],
 )
 def test_what_is_no_url_of_a_server_is_refused_and_not_shown(url):
-    says(lambda: Server(url), "base_url (not shown, it may hold a key) is no URL of a server; give one with http:// or")
+    says(
+        lambda: Server(url),
+        "base_url: the given text is not the URL of a server. It is not shown, since it may contain a key. Use http://",
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,13 +77,13 @@ def test_what_is_no_url_of_a_server_is_refused_and_not_shown(url):
 def test_credentials_in_a_url_are_refused_and_not_shown(url):
     says(
         lambda: Server(url.format(SECRET)),
-        "base_url has user:password@ in it; credentials come from the environment only: name the variable with key_env",
+        "base_url contains user:password@. Remove it. Store the key in an environment variable and name the variable",
     )
 
 
 @pytest.mark.parametrize("url", ["http://h/v1?key={}", "http://h/v1#{}", "http://h?"])
 def test_queries_and_fragments_are_refused_and_not_shown(url):
-    says(lambda: Server(url.format(SECRET)), "base_url goes on after ? or #; end it before that, and if a key is there")
+    says(lambda: Server(url.format(SECRET)), "base_url contains ? or #. Remove this part.")
 
 
 @pytest.mark.parametrize(
@@ -89,15 +92,15 @@ def test_queries_and_fragments_are_refused_and_not_shown(url):
         ({"concurrency": 0}, "concurrency=0; give a whole number from 1 to 1000"),
         ({"concurrency": 10_001}, "concurrency=10001; give"),
         ({"concurrency": 1.5}, "concurrency=1.5; give"),
-        ({"timeout": 0}, "timeout=0; give seconds, a number above 0"),
-        ({"timeout": math.inf}, "timeout=inf; give seconds"),
-        ({"timeout": math.nan}, "timeout=nan; give seconds"),
-        ({"timeout": "60"}, "timeout='60'; give seconds"),
-        ({"key_env": SECRET}, "key_env (not shown, it may be a key) is not the name of an environment variable; give"),
-        ({"key_env": "gsk_aB3"}, "in upper-case letters, digits and _, e.g. OPENAI_API_KEY"),
-        ({"key_env": ""}, "key_env (not shown"),
-        ({"key_env": 5}, "key_env (not shown"),
-        ({"key_env": "A\n"}, "key_env (not shown"),
+        ({"timeout": 0}, "timeout=0 is not allowed. It must be a positive number of seconds"),
+        ({"timeout": math.inf}, "timeout=inf is not allowed"),
+        ({"timeout": math.nan}, "timeout=nan is not allowed"),
+        ({"timeout": "60"}, "timeout='60' is not allowed"),
+        ({"key_env": SECRET}, "key_env: the given text is not the name of an environment variable. It is not shown"),
+        ({"key_env": "gsk_aB3"}, "Use a name of upper-case letters, digits and _, such as OPENAI_API_KEY"),
+        ({"key_env": ""}, "key_env: the given text is not the name"),
+        ({"key_env": 5}, "key_env: the given text is not the name"),
+        ({"key_env": "A\n"}, "key_env: the given text is not the name"),
     ],
 )
 def test_bad_options_of_a_server_are_refused(given_, text):
@@ -131,13 +134,19 @@ def test_a_named_key_must_be_there(monkeypatch):
         monkeypatch.delenv("MY_KEY", raising=False)
         if value is not None:
             monkeypatch.setenv("MY_KEY", value)
-        says(Server(URL, key_env="MY_KEY").key, "environment variable MY_KEY is not set or blank; export MY_KEY=...")
+        says(
+            Server(URL, key_env="MY_KEY").key,
+            "The environment variable MY_KEY is not set or blank. Run `export MY_KEY=...` first",
+        )
 
 
 @pytest.mark.parametrize("value", [f"{SECRET} x", f"{SECRET}\nx", f"{SECRET}é"])
 def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, value):
     monkeypatch.setenv("MY_KEY", value)
-    says(Server(URL, key_env="MY_KEY").key, "environment variable MY_KEY (not shown) holds what no key can; set it to")
+    says(
+        Server(URL, key_env="MY_KEY").key,
+        "The environment variable MY_KEY (not shown) contains spaces or characters that a key cannot have. Set it to",
+    )
 
 
 # Models ---------------------------------------------------------------------------------------------------------------
@@ -146,36 +155,39 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"name": ""}, "name=''; give one line of text that is not empty"),
-        ({"name": 5}, "name=5; give one line of text"),
-        ({"name": "a+b"}, "name='a+b': strategies are written with + and , between models; give one without them"),
-        ({"name": "a,b"}, "give one without them, e.g. NAME=MODEL_ID"),
-        ({"name": "a\nb"}, r"name='a\nb'; give one line of text"),
-        ({"name": "\ud800"}, "give one line of text"),
-        ({"template": "\ud800"}, "give what JSON can hold"),
-        ({"model_id": " "}, "model_id=' '; give one line of text"),
-        ({"template": ""}, "template=''; give text that is not empty, or leave it out"),
-        ({"system": " "}, "system=' '; give text that is not empty, or leave it out"),
-        ({"server": URL}, "server='http://127.0.0.1:8000/v1'; give a Server"),
+        ({"name": ""}, "name='' is not allowed. It must be one line of text that is not empty"),
+        ({"name": 5}, "name=5 is not allowed. It must be one line of text"),
+        ({"name": "a+b"}, "name='a+b' contains + or a comma, which separate models in strategies"),
+        ({"name": "a,b"}, "Use another name, such as NAME=MODEL_ID"),
+        ({"name": "a\nb"}, r"name='a\nb' is not allowed. It must be one line of text"),
+        ({"name": "\ud800"}, "is not allowed. It must be one line of text"),
+        ({"template": "\ud800"}, "cannot be written as JSON"),
+        ({"model_id": " "}, "model_id=' ' is not allowed. It must be one line of text"),
+        ({"template": ""}, "template='' is not allowed. It must be text that is not empty, or omitted"),
+        ({"system": " "}, "system=' ' is not allowed. It must be text that is not empty, or omitted"),
+        ({"server": URL}, "server='http://127.0.0.1:8000/v1' is not a Server"),
         ({"samples": 0}, "samples=0; give a whole number from 1"),
         ({"samples": True}, "samples=True; give a whole number"),
         ({"samples": "8"}, "samples='8'; give a whole number"),
         ({"samples_per_request": 0}, "samples_per_request=0; give a whole number from 1"),
-        ({"logprobs": 1}, "logprobs=1; give true or false"),
+        ({"logprobs": 1}, "logprobs=1 is not allowed. It must be true or false"),
         ({"seed": -1}, "seed=-1; give a whole number from 0"),
         ({"seed": 1.0}, "seed=1.0; give a whole number"),
-        ({"settings": [1]}, "settings=[1]; give names and values"),
-        ({"settings": {"": 1}}, "name of a setting=''; give one line of text"),
-        ({"settings": {"temperature": "hot"}}, "setting temperature='hot'; give a number from 0"),
-        ({"settings": {"temperature": -1}}, "setting temperature=-1; give a number from 0"),
+        ({"settings": [1]}, "settings=[1] is not a mapping. Pass names and values"),
+        ({"settings": {"": 1}}, "name of a setting='' is not allowed. It must be one line of text"),
+        (
+            {"settings": {"temperature": "hot"}},
+            "setting temperature='hot' is not allowed. It must be a number of at least 0",
+        ),
+        ({"settings": {"temperature": -1}}, "setting temperature=-1 is not allowed. It must be a number of at least 0"),
         (
             {"settings": {"temperature": math.nan}},
-            "setting temperature=nan; give what JSON can hold: text, finite numbers",
+            "setting temperature=nan cannot be written as JSON. Use text, finite numbers",
         ),
-        ({"settings": {"logit_bias": {"1": math.inf}}}, "setting logit_bias=inf; give what JSON can hold"),
-        ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2}; give what JSON can hold"),
-        ({"settings": {"stop": ["\ud800"]}}, "give what JSON can hold"),
-        ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2}; give what JSON can hold"),
+        ({"settings": {"logit_bias": {"1": math.inf}}}, "setting logit_bias=inf cannot be written as JSON"),
+        ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2} cannot be written as JSON"),
+        ({"settings": {"stop": ["\ud800"]}}, "cannot be written as JSON"),
+        ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2} cannot be written as JSON"),
         ({"settings": {"max_tokens": 0}}, "setting max_tokens=0; give a whole number from 1"),
         ({"settings": {"max_completion_tokens": "9"}}, "setting max_completion_tokens='9'; give a whole number from 1"),
     ],
@@ -187,19 +199,19 @@ def test_bad_plans_of_a_model_are_refused(given_, text):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("model", "the plan names the model; give model_id"),
-        ("messages", "they are made of the questions; give a template"),
-        ("n", "give samples_per_request (--samples-per-request)"),
-        ("stream", "a sample is stored when it is whole"),
-        ("logprobs", "use logprobs = true (--logprobs)"),
-        ("top_logprobs", "use logprobs = true (--logprobs)"),
-        ("seed", "a constant seed would give one sample over and over; give --seed BASE"),
-        ("api_key", "credentials come from the environment only"),
+        ("model", "is part of the plan. Use model_id"),
+        ("messages", "is derived from the questions. Use template"),
+        ("n", "is part of the plan. Use samples_per_request (--samples-per-request)"),
+        ("stream", "is not supported, since only complete samples are stored"),
+        ("logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
+        ("top_logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
+        ("seed", "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE)"),
+        ("api_key", "is a credential. Store the key in an environment variable"),
     ],
 )
 def test_settings_that_the_recorder_sends_itself_are_refused(name, reason):
     for value in (1, None, SECRET):
-        says(lambda value=value: model(settings={name: value}), f"setting {name!r}: {reason}")
+        says(lambda value=value: model(settings={name: value}), f"setting {name!r} {reason}")
 
 
 def test_the_temperature_is_1_unless_given_and_none_is_not_sent():
@@ -243,7 +255,7 @@ def test_the_identity_is_what_changes_the_answer_and_is_json():
 
 
 def test_a_model_without_a_template_has_no_identity_yet():
-    says(model().identity, "model 'm' has no template yet; take the plan that Plan.resolve returns")
+    says(model().identity, "model 'm' has no template. Use the plan that Plan.resolve(questions) returns")
 
 
 def test_most_tokens_is_the_smaller_limit():
@@ -271,8 +283,8 @@ def test_samples_have_seeds_of_their_own_and_none_without_a_base():
 
 
 def test_a_plan_needs_models_with_names_of_their_own():
-    says(lambda: Plan(()), "the plan has no model; give at least one")
-    says(lambda: Plan((model(), model(model_id="x"))), "model 'm' is there 2 times; give each a name of its own")
+    says(lambda: Plan(()), "the plan has no models. Add at least one")
+    says(lambda: Plan((model(), model(model_id="x"))), "model 'm' appears 2 times. Rename models with NAME=MODEL_ID")
 
 
 def test_resolving_fills_in_the_default_template_and_nothing_else():
@@ -297,11 +309,11 @@ def test_warnings_name_what_may_not_be_meant():
     assert Plan((model(), model(name="other", model_id="x"))).warnings() == []
     cold = model(settings={"temperature": 0})
     assert Plan((cold,)).warnings() == [
-        "model 'm' has temperature 0, which gives nearly the same sample over and over; "
-        "8 samples per question are asked for"
+        "model 'm' has temperature 0, so its 8 samples per question are nearly equal. "
+        "Use a higher temperature or --samples 1."
     ]
     assert Plan((replace(cold, samples=1), replace(cold, name="no", settings={"temperature": None}))).warnings() == []
     assert Plan((model(), model(name="twin", samples=9))).warnings() == [
-        "models 'm' and 'twin' are asked the same; this records the same twice"
+        "models 'm' and 'twin' have identical requests. Remove one of them."
     ]
     assert Plan((model(), model(name="elsewhere", server=Server("http://x")))).warnings() == []

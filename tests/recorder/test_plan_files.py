@@ -45,15 +45,15 @@ def test_a_temperature_of_null_is_not_sent():
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"settings": ["temperature"]}, "setting 'temperature'; write KEY=VALUE, e.g. temperature=0.7"),
-        ({"settings": ["=1"]}, "setting '=1'; write KEY=VALUE"),
-        ({"settings": ["a=1", "a=2"]}, "setting 'a' is there twice; give it once"),
-        ({"settings": ["stop=[END]"]}, "setting stop='[END]' is not whole JSON; put it in single quotes"),
-        ({"settings": ["stop=" + "[" * 10**5]}, "is not whole JSON"),
-        ({"settings": ["top_p=NaN"]}, "setting top_p=nan; give what JSON can hold"),
-        ({"settings": ["top_p=1e999"]}, "setting top_p=inf; give what JSON can hold"),
-        ({"settings": ["seed=5"]}, "a constant seed would give one sample over and over"),
-        ({"base_url": f"http://u:{SECRET}@h"}, "base_url has user:password@ in it"),
+        ({"settings": ["temperature"]}, "setting 'temperature' is not of the form KEY=VALUE, such as temperature=0.7"),
+        ({"settings": ["=1"]}, "setting '=1' is not of the form KEY=VALUE"),
+        ({"settings": ["a=1", "a=2"]}, "setting 'a' appears twice. Remove one of them"),
+        ({"settings": ["stop=[END]"]}, "setting stop='[END]' is not valid JSON. Enclose it in single quotes"),
+        ({"settings": ["stop=" + "[" * 10**5]}, "is not valid JSON"),
+        ({"settings": ["top_p=NaN"]}, "setting top_p=nan cannot be written as JSON"),
+        ({"settings": ["top_p=1e999"]}, "setting top_p=inf cannot be written as JSON"),
+        ({"settings": ["seed=5"]}, "would be the same for all samples and repeat them"),
+        ({"base_url": f"http://u:{SECRET}@h"}, "base_url contains user:password@"),
         ({"samples": 0}, "samples=0; give a whole number from 1"),
     ],
 )
@@ -63,22 +63,22 @@ def test_bad_options_are_refused(given_, text):
 
 @pytest.mark.parametrize("name", ["", "=x", "a=", " = "])
 def test_a_model_has_a_name(name):
-    says(lambda: options(name), f"model {name!r}; write NAME or NAME=MODEL_ID")
+    says(lambda: options(name), f"model {name!r} is not of the form NAME or NAME=MODEL_ID")
 
 
 @pytest.mark.parametrize("key", ["template", "system"])
 def test_text_files_must_be_there_and_hold_text(tmp_path, key):
     path = tmp_path / "t.txt"
-    says(lambda: options(**{key: path}), f"{key}: {path} is no file; give the path of one")
-    says(lambda: options(**{key: tmp_path}), f"{key}: {tmp_path} is no file")
+    says(lambda: options(**{key: path}), f"{key}: the file {path} does not exist. Correct the path")
+    says(lambda: options(**{key: tmp_path}), f"{key}: the file {tmp_path} does not exist")
     path.write_text(" \n")
-    says(lambda: options(**{key: path}), f"{key}: {path} is empty; write the text or leave it out")
+    says(lambda: options(**{key: path}), f"{key}: {path} is empty. Add text, or omit {key}")
     path.write_bytes(b"\xff")
     says(lambda: options(**{key: path}), f"{key}: {path} cannot be read ('utf-8' codec can't decode")
 
 
 def test_prices_must_be_there(tmp_path):
-    says(lambda: options(prices=tmp_path / "no.toml"), "no.toml is no file; give the path of one")
+    says(lambda: options(prices=tmp_path / "no.toml"), "no.toml does not exist. Correct the path")
 
 
 FILE = """
@@ -167,64 +167,72 @@ def test_the_shortest_file(plan_file):
             'titel = "T"',
             "pool: unknown key 'titel'; did you mean 'title'? choose from 'title', 'source'",
         ),
-        ('title = "T"', "title = 5", "pool.title=5; give one line of text"),
+        ('title = "T"', "title = 5", "pool.title=5 is not allowed. It must be one line of text"),
         ("concurrency", "concurency", "servers.local: unknown key 'concurency'; did you mean 'concurrency'?"),
         ("key_env", "api_key", "servers.local: unknown key 'api_key'; "),
-        ("timeout = 120", "timeout = -1", "servers.local: timeout=-1; give seconds"),
-        ('"https://other.org"', f'"https://u:{SECRET}@other.org"', "servers.other: base_url has user:password@ in it"),
-        ('base_url = "https://other.org"', "", "servers.other: base_url (not shown"),
+        ("timeout = 120", "timeout = -1", "servers.local: timeout=-1 is not allowed"),
+        ('"https://other.org"', f'"https://u:{SECRET}@other.org"', "servers.other: base_url contains user:password@"),
+        ('base_url = "https://other.org"', "", "servers.other: base_url: the given text is not the URL"),
         (
             "[servers.other]",
             f'[servers]\nx = "{SECRET}"\n[servers.other]',
-            "servers.x is of type str; write a table: [servers.x]",
+            "servers.x has type str. It must be a table: [servers.x]",
         ),
         ("model_id =", "modelid =", "models.llama: unknown key 'modelid'; did you mean 'model_id'?"),
         (
             'server = "other"',
             'server = "othr"',
-            "models.gpt-4.1: server='othr'; did you mean 'other'? choose from 'local'",
+            "models.gpt-4.1: server='othr' is not defined; did you mean 'other'? choose from 'local'",
         ),
-        ('server = "other"', "server = 5", "models.gpt-4.1: server=5; choose from 'local', 'other'; each is a table"),
-        ('server = "other"', "", "models.gpt-4.1: server is missing; choose from 'local', 'other'; each is a table"),
+        (
+            'server = "other"',
+            "server = 5",
+            "models.gpt-4.1: server=5 is not defined; choose from 'local', 'other', or add a table",
+        ),
+        ('server = "other"', "", "models.gpt-4.1: server is missing; choose from 'local', 'other', or add a table"),
         ('."gpt-4.1"', ".gpt-4.1", "models.gpt-4: unknown key '1'; choose from "),
-        ('."gpt-4.1"', ".gpt-4.1", 'a name with dots needs quotes: models."NAME"'),
+        ('."gpt-4.1"', ".gpt-4.1", 'Names with dots need quotes: models."NAME"'),
         (
             "samples = 512",
             "",
-            "models.llama: samples is missing; say how many per question, here, for all models or with",
+            "models.llama: samples is missing. Set it for this model, for all models, or with",
         ),
         ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16'; give a whole number from 1"),
         ("samples_per_request = 4", "samples_per_request = 0.5", "models.llama: samples_per_request=0.5; give a whole"),
-        ("logprobs = false", 'logprobs = "no"', "models.gpt-4.1: logprobs='no'; give true or false"),
+        (
+            "logprobs = false",
+            'logprobs = "no"',
+            "models.gpt-4.1: logprobs='no' is not allowed. It must be true or false",
+        ),
         ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8; give a whole number from 0"),
-        ("max_tokens = 512", "n = 512", "models.llama: setting 'n': give samples_per_request"),
+        ("max_tokens = 512", "n = 512", "models.llama: setting 'n' is part of the plan. Use samples_per_request"),
         (
             "max_tokens = 512",
             "max_tokens = 2026-01-01",
-            "models.llama: setting max_tokens=datetime.date(2026, 1, 1); give",
+            "models.llama: setting max_tokens=datetime.date(2026, 1, 1) cannot be written as JSON",
         ),
-        ("temperature = 0.8", "temperature = inf", "models.llama: setting temperature=inf; give what JSON can hold"),
-        ("[settings]", "[[settings]]", "settings is of type list; write a table: [settings]"),
+        ("temperature = 0.8", "temperature = inf", "models.llama: setting temperature=inf cannot be written as JSON"),
+        ("[settings]", "[[settings]]", "settings has type list. It must be a table: [settings]"),
         (
             'settings = {max_tokens = 512, top_p = "null"}',
             "settings = 5",
-            "models.llama.settings is of type int; write a table",
+            "models.llama.settings has type int. It must be a table",
         ),
-        ('"prompt.txt"', '"promt.txt"', "promt.txt is no file; give the path of one"),
-        ('"prompt.txt"', "5", "models.llama: template=5; give the name of a file, relative to the plan"),
+        ('"prompt.txt"', '"promt.txt"', "promt.txt does not exist. Correct the path"),
+        ('"prompt.txt"', "5", "models.llama: template=5 is not a file name. Use a path relative to the plan"),
         (
             '"system.txt"',
             '"a\\u0000"',
-            "models.gpt-4.1: system='a\\x00'; give the name of a file, relative to the plan",
+            "models.gpt-4.1: system='a\\x00' is not a file name. Use a path relative to the plan",
         ),
-        ('"prices.toml"', '"price.toml"', "price.toml is no file; give the path of one"),
-        ('"prices.toml"', "[]", "prices=[]; give the name of a file, relative to the plan"),
+        ('"prices.toml"', '"price.toml"', "price.toml does not exist. Correct the path"),
+        ('"prices.toml"', "[]", "prices=[] is not a file name. Use a path relative to the plan"),
         (
             'model_id = "meta-llama/Llama-3.1-8B-Instruct"',
             "model_id = 5",
-            "models.llama: model_id=5; give one line of text",
+            "models.llama: model_id=5 is not allowed. It must be one line of text",
         ),
-        ("samples = 512", "samples = 512\nsamples = 512", "not TOML (Cannot overwrite a value"),
+        ("samples = 512", "samples = 512\nsamples = 512", "is not valid TOML (Cannot overwrite a value"),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line_that_names_file_and_key(plan_file, old, new, text):
@@ -235,19 +243,19 @@ def test_a_bad_file_is_refused_in_one_line_that_names_file_and_key(plan_file, ol
 
 @pytest.mark.parametrize("text", ["samples = 1", "samples = 1\nmodels = {}"])
 def test_a_file_without_models_is_refused(plan_file, text):
-    says(lambda: read_plan(plan_file(text)), "plan.toml: the plan has no model; give at least one")
+    says(lambda: read_plan(plan_file(text)), "plan.toml: models: the plan has no models. Add at least one")
 
 
 def test_a_file_without_servers_is_refused(plan_file):
     says(
         lambda: read_plan(plan_file("samples = 1\n[models.a]")),
-        "models.a: the plan has no server; write a table [servers.NAME] with base_url",
+        "models.a: the plan has no servers. Add a table [servers.NAME] with base_url",
     )
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"a = " + b"[" * 10**5, b"[models"])
 def test_a_damaged_file_is_refused(plan_file, text):
-    says(lambda: read_plan(plan_file(text)), "plan.toml: not TOML (")
+    says(lambda: read_plan(plan_file(text)), "plan.toml: is not valid TOML (")
 
 
 def test_a_missing_file_is_refused(tmp_path):

@@ -75,8 +75,8 @@ def test_a_model_without_a_price_is_refused_under_all_its_names():
         with pytest.raises(MssimError) as error:
             ask(["smal", "org/Small"])
         assert str(error.value) == (
-            "no price for model 'smal' or 'org/Small'; add it to the price table, "
-            "or did you mean 'small'? choose from 'small'"
+            "prices: model 'smal' or 'org/Small' is not in the price table. Add it there; "
+            "did you mean 'small'? choose from 'small'"
         )
 
 
@@ -92,29 +92,29 @@ def test_prices_cannot_be_changed():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("date = 2026-11-01", "", "date is missing; prices change, so say when these were looked up"),
-        ("2026-11-01", '"2026-11-01"', "date='2026-11-01' is text; write it without quotes, e.g. date = 2026-11-01"),
-        ("2026-11-01", "2026-11-01T10:00:00", "give the day on which the prices were looked up"),
-        ("2026-11-01", "2026", "date=2026; give the day on which the prices were looked up"),
-        ('"EUR"', '" "', "currency=' '; give its name"),
-        ('"EUR"', "5", "currency=5; give its name"),
+        ("date = 2026-11-01", "", "date is missing. Add the day on which the prices were looked up"),
+        ("2026-11-01", '"2026-11-01"', "date='2026-11-01' is text. Remove the quotes, as in date = 2026-11-01"),
+        ("2026-11-01", "2026-11-01T10:00:00", "is not a day. Use the day of the prices"),
+        ("2026-11-01", "2026", "date=2026 is not a day. Use the day of the prices"),
+        ('"EUR"', '" "', "currency=' ' is not a name. Use text"),
+        ('"EUR"', "5", "currency=5 is not a name. Use text"),
         ("1000", "0", "per_tokens=0; give a whole number from 1"),
         ("1000", "1e3", "per_tokens=1000.0; give a whole number from 1"),
-        ("0.15", "-0.15", "price of 'gpt-4o-mini': input=-0.15; give a number from 0"),
-        ("0.60", "inf", "price of 'gpt-4o-mini': output=inf; give a number from 0"),
-        ("0.60", "nan", "price of 'gpt-4o-mini': output=nan; give a number from 0"),
-        ("0.60", '"0.60"', "price of 'gpt-4o-mini': output='0.60'; give a number from 0"),
-        ("0.60", "true", "price of 'gpt-4o-mini': output=True; give a number from 0"),
-        ("output = 0.60", "", "models.gpt-4o-mini: output is missing; give the price of output tokens, 0 if they"),
+        ("0.15", "-0.15", "price of 'gpt-4o-mini': input=-0.15 is not allowed. It must be a number of at least 0"),
+        ("0.60", "inf", "price of 'gpt-4o-mini': output=inf is not allowed. It must be a number of at least 0"),
+        ("0.60", "nan", "price of 'gpt-4o-mini': output=nan is not allowed. It must be a number of at least 0"),
+        ("0.60", '"0.60"', "price of 'gpt-4o-mini': output='0.60' is not allowed. It must be a number of at least 0"),
+        ("0.60", "true", "price of 'gpt-4o-mini': output=True is not allowed. It must be a number of at least 0"),
+        ("output = 0.60", "", "models.gpt-4o-mini: output is missing. Add the price of output tokens, 0 if they"),
         ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'; did you mean 'output'?"),
         ("currency", "curency", "unknown key 'curency'; did you mean 'currency'? choose from 'date', 'currency'"),
         (
             '."gpt-4o-mini"',
             ".gpt-4.1",
-            "models.gpt-4: unknown key '1'; choose from 'input', 'output'; a name with dots",
+            "models.gpt-4: unknown key '1'; choose from 'input', 'output'. Names with dots",
         ),
-        ("[models.free]", "[models]\nx = 3\n[models.free]", "models.x is of type int; write a table: [models.x]"),
-        ("date =", "date", "not TOML ("),
+        ("[models.free]", "[models]\nx = 3\n[models.free]", "models.x has type int. It must be a table: [models.x]"),
+        ("date =", "date", "is not valid TOML ("),
     ],
 )
 def test_a_bad_table_is_refused_in_one_line_that_names_the_file(write, old, new, says):
@@ -128,18 +128,18 @@ def test_a_bad_table_is_refused_in_one_line_that_names_the_file(write, old, new,
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"a = " + b"[" * 100_000])
 def test_a_damaged_file_is_refused(write, text):
-    with pytest.raises(MssimError, match=r"prices\.toml: not TOML"):
+    with pytest.raises(MssimError, match=r"prices\.toml: is not valid TOML"):
         read_prices(write(text))
 
 
 @pytest.mark.parametrize("text", ["date = 2026-11-01", "date = 2026-11-01\nmodels = {}"])
 def test_a_table_without_models_is_refused(write, text):
-    with pytest.raises(MssimError, match="give the prices of at least one model"):
+    with pytest.raises(MssimError, match="Add the prices of at least one model"):
         read_prices(write(text))
 
 
 def test_models_must_be_a_table(write):
-    with pytest.raises(MssimError, match=r"models is of type int; write a table: \[models\]"):
+    with pytest.raises(MssimError, match=r"models has type int. It must be a table: \[models\]"):
         read_prices(write("date = 2026-11-01\nmodels = 5"))
 
 
@@ -150,11 +150,11 @@ def test_a_missing_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize("pair", [1.0, (1.0,), (1, 2, 3), "12", {"input": 1, "output": 2}])
 def test_a_price_is_a_pair(pair):
-    with pytest.raises(MssimError, match="give a pair, for input and for output tokens"):
+    with pytest.raises(MssimError, match=r"is not a pair\. Use the prices of input and of output tokens"):
         Prices(DAY, {"m": pair})
 
 
 @pytest.mark.parametrize("price", [math.nan, math.inf, -1, None, "1"])
 def test_a_price_is_a_finite_number_from_0(price):
-    with pytest.raises(MssimError, match="give a number from 0"):
+    with pytest.raises(MssimError, match="It must be a number of at least 0"):
         Prices(DAY, {"m": (1.0, price)})

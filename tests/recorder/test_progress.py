@@ -40,7 +40,7 @@ def test_what_is_not_asked_for_now_is_told_and_does_not_count(tmp_path):
     collect(tmp_path, Client(), max_requests=10)
     found = collect(tmp_path, Client(), None, questions(1))
     assert found.complete
-    assert found.notes == ("2 samples of questions or models that are not asked for now are missing too",)
+    assert found.notes == ("2 more samples are missing for questions or models that are not in this plan.",)
 
 
 def test_what_is_left_and_how_fast_it_comes():

@@ -60,17 +60,13 @@ def test_choices_are_lettered_lines():
     assert lines[0] == "A. c0"
     assert lines[25] == "Z. c25"
     assert len(lines) == 26
-    with pytest.raises(
-        MssimError, match="question 'q' has 27 choices, but there are 26 letters; write the choices into"
-    ):
+    with pytest.raises(MssimError, match=r"question 'q' has 27 choices\. .* at most 26\. Write the choices into"):
         render("{{choices}}", {**row, "choices": ["c"] * 27})
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_a_missing_value_names_question_and_column(missing):
-    with pytest.raises(
-        MssimError, match="question 'q' has no hint, but the template puts it in; fill it in or drop it"
-    ):
+    with pytest.raises(MssimError, match=r"question 'q' has no hint, which the template needs\. Add it, or remove"):
         render("{{hint}}", {"question_id": "q", "hint": missing})
 
 
@@ -90,9 +86,12 @@ def test_the_default_template_asks_the_question_and_shows_the_choices():
 @pytest.mark.parametrize(
     ("template", "says"),
     [
-        ("What is it?", "the template has no placeholder, so all questions would read alike; write {{question}} where"),
-        ("{question}", "the template has no placeholder"),
-        ("{{question}} {{ truth }}", "{{truth}} would tell the model the right answer; take it out of the template"),
+        ("What is it?", "template: it has no placeholder, so all prompts would be equal. Insert {{question}}"),
+        ("{question}", "template: it has no placeholder"),
+        (
+            "{{question}} {{ truth }}",
+            "{{truth}}: it would reveal the correct answer to the model. Remove it from the template",
+        ),
         ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? choose from "),
         ("{{question}} {{choices}}", "{{choices}}: no such column; choose from 'question_id', 'question', 'cluster'"),
     ],
@@ -120,11 +119,11 @@ def test_messages_put_the_system_first():
 @pytest.mark.parametrize(
     ("template", "system", "says"),
     [
-        ("none", None, "the template has no placeholder"),
+        ("none", None, "template: it has no placeholder"),
         ("{{question}} {{hint}}", None, "question 'b' has no hint"),
         ("{{question}}", "{{hint}}", "question 'b' has no hint"),
         ("{{question}}", "{{hints}}", "{{hints}}: no such column; did you mean 'hint'?"),
-        ("{{question}}", "{{truth}}", "{{truth}} would tell"),
+        ("{{question}}", "{{truth}}", "{{truth}}: it would reveal"),
         ("{{choices}}", None, "question 'b' has 27 choices"),
     ],
 )

@@ -58,7 +58,7 @@ def test_changed_settings_are_refused_and_named(tmp_path):
     collect(tmp_path, Client())
     says = r"model 'a' was recorded with other settings: temperature 1.0 -> 0.7; top_p \(not set\) -> 0.9"
     refused(tmp_path, says, plan(settings=["temperature=0.7", "top_p=0.9"]))
-    refused(tmp_path, "model_id 'a' -> 'big'.*give the model another name", plan(["a=big"]))
+    refused(tmp_path, "model_id 'a' -> 'big'.*use another name for the model", plan(["a=big"]))
     client = Client()
     assert collect(tmp_path, client, plan(["hot=a"], settings=["temperature=1.5"])).complete
     assert len(client.requests) == 12
@@ -75,7 +75,7 @@ def test_settings_may_change_while_nothing_is_recorded(tmp_path):
 def test_a_question_that_reads_differently_is_refused_but_its_truth_may_change(tmp_path):
     collect(tmp_path, Client())
     changed = questions().set_column(1, "question", pa.array(["Ask 0", "Ask 11", "Ask 2"]))
-    refused(tmp_path, "question 'q1' reads differently than when model 'a' answered it", None, changed)
+    refused(tmp_path, "question 'q1' has changed since model 'a' answered it", None, changed)
     collect(tmp_path, Client(), None, questions().set_column(2, "truth", pa.array(["8", "8", "8"])))
     with Journal(tmp_path) as journal:
         assert [row["truth"] for row in journal.questions()] == ["8", "8", "8"]
@@ -84,14 +84,18 @@ def test_a_question_that_reads_differently_is_refused_but_its_truth_may_change(t
 def test_another_server_is_accepted_only_when_told(tmp_path):
     collect(tmp_path, Client())
     elsewhere = plan(base_url="http://127.0.0.1:10/v1", samples=5)
-    refused(tmp_path, f"recorded from {URL}, now http://127.0.0.1:10/v1; if that serves .* --new-server", elsewhere)
+    refused(
+        tmp_path,
+        f"recorded from {URL}, but the plan names http://127.0.0.1:10/v1. If both serve .* --new-server",
+        elsewhere,
+    )
     assert collect(tmp_path, Client(), elsewhere, new_server=True).complete
     refused(tmp_path, "recorded from http://127.0.0.1:10/v1", plan(samples=5))
 
 
 def test_a_pool_that_was_not_recorded_is_left_alone(tmp_path):
     (tmp_path / "pool.json").write_text("{}")
-    with pytest.raises(RecordError, match="is a pool that was not recorded there; give another folder"):
+    with pytest.raises(RecordError, match=r"contains a pool without a journal\. Choose another folder"):
         collect(tmp_path, Client())
 
 
@@ -144,6 +148,6 @@ def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
         found = loop.run_until_complete(notebook())
     finally:
         loop.close()
-    assert found.notes == ("interrupted",)
+    assert found.notes == ("Interrupted.",)
     assert len(client.requests) < 300
     assert sorted(stored(tmp_path).values()) == sorted(client.texts)

@@ -1,1 +1,1 @@
-"""Foreign formats, one module each."""
+"""Readers of the supported formats, one module per format."""

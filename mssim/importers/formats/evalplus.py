@@ -1,9 +1,9 @@
-"""EvalPlus: samples of HumanEval+ and MBPP+ that were run with tests (github.com/evalplus/evalplus).
+"""EvalPlus: test results of samples for HumanEval+ and MBPP+ (github.com/evalplus/evalplus).
 
-A file of results is one JSON document with date, hash and eval. In eval every task_id has a list with one object per
-sample: solution, base_status and plus_status, which are pass, fail or timeout; plus_status is null where only the
-tests of the original benchmark were run. Until version 0.2 it had an object instead: nfiles (before that files), base
-and plus, both lists of [status, details], where status is success, failed or timed out; no solution was kept.
+A results file is a JSON document with date, hash and eval. In eval, each task_id has a list with one object per sample:
+solution, base_status and plus_status. A status is pass, fail or timeout; plus_status is null if only the tests of the
+original benchmark were run. Until version 0.2, each task_id had an object instead: nfiles (earlier: files), base and
+plus, which are lists of [status, details]. There, a status is success, failed or timed out, and solutions are absent.
 """
 
 from __future__ import annotations
@@ -43,29 +43,47 @@ _NAME = re.compile(
 def from_evalplus(
     paths: Paths, *, model: str | None = None, tests: str | None = None, **common: Unpack[CommonOptions]
 ) -> Pool:
-    """Import the results of EvalPlus: samples that are right or wrong, without answers to vote on.
+    """Import results of EvalPlus, which have verdicts but no answers to vote on.
 
     Parameters
     ----------
     paths : path or sequence of path
         Files *eval_results.json, or folders of them.
     model : str, optional
-        Name of the model; default: what the file is named after, for org--model_vllm_temp_0.8.eval_results.json the
-        model org/model, at temperature 0.8. A file eval_results.json is named after its folder.
+        Name of the model. By default it is taken from the file name: org--model_vllm_temp_0.8.eval_results.json is the
+        model org/model at temperature 0.8. For a file eval_results.json, the name of its folder is used.
     tests : {"base", "plus"}, optional
-        What a sample must pass to be right: the tests of the original benchmark, or those and the additional ones.
-        Default: plus where it was run.
+        Tests that a correct sample must pass: "base" for the tests of the original benchmark, "plus" for these and the
+        additional tests. By default, "plus" is used for the samples that were run with it.
     **common
-        where, texts, strict, info: see `mssim.importers.Common`.
+        The options where, texts, strict and info, see `mssim.importers.Common`.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, or `tests` were not run.
+        If a file is damaged, empty or in another format, or if `tests` were not run.
 
     Notes
     -----
-    Every sample is an answer of its own: `mssim.pass_at_k` and best-of-N say something, votes do not.
+    Every sample has a distinct answer. `mssim.pass_at_k` and best-of-N are meaningful, votes are not.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_evalplus
+    >>> passed = {"solution": "def f(): ...", "base_status": "pass", "plus_status": "pass"}
+    >>> failed = {"solution": "def g(): ...", "base_status": "pass", "plus_status": "fail"}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "org--llama_vllm_temp_0.8.eval_results.json"
+    ...     _ = path.write_text(json.dumps({"eval": {"HumanEval/0": [passed, failed]}}))
+    ...     from_evalplus(path)
+    Pool(1 question, 1 model, 2 samples each: org/llama)
     """
     return to_pool(
         "evalplus", partial(read, model=model, tests=tests), expand(as_paths(paths), *PATTERNS), Common(**common)
@@ -75,13 +93,13 @@ def from_evalplus(
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tests: str | None = None) -> None:
     """Read the tasks of each file."""
     if tests not in (None, *_TESTS):
-        raise MssimError(f"tests={tests!r}; {choose_from(str(tests), _TESTS)}")
+        raise MssimError(f"tests={tests!r} is not known; {choose_from(str(tests), _TESTS)}")
     judged, empty = Counter[str](), 0
     for source in sources:
         found = named(source, "eval_results.json", ".json")
         tasks = Fields.of(source.document(), str(source)).part("eval")
         if not tasks.value:
-            source.refuse("no 'eval' with tasks is there; give a file that evalplus.evaluate wrote")
+            source.refuse("has no 'eval' with tasks. Pass a file that evalplus.evaluate wrote.")
         for task_id in tasks.value:
             samples = [_sample(verdict, tests, judged) for verdict in _verdicts(tasks, task_id)]
             empty += not samples
@@ -89,23 +107,23 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
             sink.add(name, model or found.model, samples, settings={"temperature": found.temperature})
     sink.info["settings"] = {"tests": ", ".join(name for name in _TESTS if judged[name])}
     if empty:
-        sink.note(f"{empty} tasks have no sample")
+        sink.note(f"{empty} tasks have no samples.")
     if len(judged) > 1:
         sink.note(
-            f"{judged['base']} samples were run with the base tests alone, {judged['plus']} with the plus tests too; "
-            "tests='base' (--tests base) judges all of them by the same"
+            f"{judged['base']} samples were run with the base tests only, {judged['plus']} with the plus tests too. "
+            "To apply the same tests to all samples, use tests='base' (--tests base)."
         )
 
 
 class Named(NamedTuple):
-    """What the name of a file says."""
+    """Model and temperature, as parsed from a file name."""
 
     model: str
     temperature: float | None
 
 
 def named(source: Source, *ends: str) -> Named:
-    """Read the name of a file, without these ends, as EvalPlus gives it; one without more has its folder's name."""
+    """Parse a file name in the scheme of EvalPlus, without the suffixes `ends`. If empty, use the folder name."""
     name = source.name
     for end in ends:
         name = name.removesuffix(end).rstrip("._")
@@ -117,7 +135,7 @@ def named(source: Source, *ends: str) -> Named:
 
 
 class _Verdict(NamedTuple):
-    """What was found of one sample, and where."""
+    """Test results of a sample, and its location."""
 
     place: Fields
     text: str | None
@@ -126,7 +144,7 @@ class _Verdict(NamedTuple):
 
 
 def _verdicts(tasks: Fields, task_id: str) -> Iterator[_Verdict]:
-    """What was found of the samples of a task, in either shape."""
+    """Iterate over the test results of a task, in either layout."""
     if isinstance(tasks.value[task_id], list):
         for sample in tasks.parts(task_id):
             status = [_status(sample, sample.value.get(f"{name}_status")) for name in _TESTS]
@@ -134,17 +152,20 @@ def _verdicts(tasks: Fields, task_id: str) -> Iterator[_Verdict]:
         return
     task = tasks.part(task_id)
     base, plus = ([_status(task, _first(task, pair)) for pair in task.values(name)] for name in _TESTS)
-    counts = {len(base), len(plus) or len(base), task.count("nfiles") or len(task.values("files")) or len(base)}
-    if not base or len(counts) > 1:
-        task.refuse(f"{len(base)} of base and {len(plus)} of plus; each sample needs one of base, and of plus or none")
+    files = task.count("nfiles") or len(task.values("files")) or len(base)
+    if not base or len({len(base), len(plus) or len(base), files}) > 1:
+        task.refuse(
+            f"has {files} samples, {len(base)} results of base and {len(plus)} of plus. Each sample needs a result of "
+            "base, and of plus unless plus was not run. Rerun evalplus.evaluate."
+        )
     for right, more in zip(base, plus or [None] * len(base), strict=True):
         yield _Verdict(task, None, right, more)
 
 
 def _first(task: Fields, pair: Any) -> Any:
-    """The status of [status, details]."""
+    """Return the status of a pair [status, details]."""
     if not isinstance(pair, list) or not pair:
-        task.refuse("a sample is no list [status, details]; run evalplus.evaluate again")
+        task.refuse("a sample is not a list [status, details]. Rerun evalplus.evaluate.")
     return pair[0]
 
 
@@ -153,16 +174,17 @@ def _status(place: Fields, status: Any) -> bool | None:
         return None
     text = as_text(status, f"{place.place}: the status of a sample")
     if text not in _STATUS:
-        place.refuse(f"status {text[:40]!r}; {choose_from(text[:40], _STATUS)}")
+        place.refuse(f"status {text[:40]!r} is not known; {choose_from(text[:40], _STATUS)}")
     return _STATUS[text]
 
 
 def _sample(found: _Verdict, tests: str | None, judged: Counter[str]) -> dict[str, Any]:
-    """One sample, judged by the tests that are asked for."""
+    """Return a sample with its verdict by the chosen tests."""
     chosen = tests or ("base" if found.plus is None else "plus")
     needed = {"base": found.base} if chosen == "base" else {"base": found.base, "plus": found.plus}
     for name, right in needed.items():
         if right is None:
-            found.place.refuse(f"no status of the {name} tests; run evalplus.evaluate with them")
+            remedy = ", or use tests='base' (--tests base)" if name == "plus" else ""
+            found.place.refuse(f"has no status of the {name} tests. Run evalplus.evaluate with these tests{remedy}.")
     judged[chosen] += 1
     return {"text": found.text, "correct": all(needed.values())}

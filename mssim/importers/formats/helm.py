@@ -1,9 +1,9 @@
 """HELM: scenario_state.json, the requests and results of one run (Stanford CRFM, crfm-helm).
 
-A run folder, benchmark_output/runs/<suite>/<scenario>:<arguments>,model=<model>, holds it beside run_spec.json. Samples
-of an instance are the completions of its requests (`num_outputs`), its trials with other examples in the prompt
-(`num_train_trials`) and those with another seed (`num_trials`). per_instance_stats.json is no source of verdicts: its
-exact_match is that of the likeliest completion, and exact_match@k that of the best. The shapes are the dataclasses
+A run folder, benchmark_output/runs/<suite>/<scenario>:<arguments>,model=<model>, contains it beside run_spec.json. The
+samples of an instance are the completions of its requests (`num_outputs`), its trials with other in-context examples
+(`num_train_trials`) and its trials with other seeds (`num_trials`). per_instance_stats.json has no verdicts of samples:
+exact_match refers to the most likely completion, exact_match@k to the best. The schema is defined by the dataclasses
 ScenarioState, RequestState, Instance, Request and RequestResult of stanford-crfm/helm.
 """
 
@@ -32,7 +32,7 @@ __all__ = ["from_helm"]
 
 PATTERNS = ("scenario_state.json",)
 
-_SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods in which nothing is sampled
+_SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods without sampling
 
 
 def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[CommonOptions]) -> Pool:
@@ -41,31 +41,52 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     Parameters
     ----------
     paths : path or sequence of path
-        Files scenario_state.json, or folders in which they are looked for, such as a suite of runs.
+        Files scenario_state.json, or folders that are searched for them, such as a suite of runs.
     model : str, optional
-        Name of the model of all files; default: what each file says.
+        Name of the model of all files. By default it is read from each file.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. Without a rule the answer is as in HELM's own
-        exact_match: the text without white space around it, or the choice that stands for it in `output_mapping` (none
-        = no answer), is right if it is a reference that is tagged correct. Chains of thought need a rule, such as
-        choice; it compares with the first correct reference.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers are those
+        of HELM's exact_match: the stripped text, or the choice that `output_mapping` assigns to it. An answer is
+        correct if it equals a reference tagged correct. Chains of thought require a rule, such as choice, which
+        compares with the first correct reference.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, holds likelihoods of choices, or has another question under
-        the same id than a file before.
+        If a file is damaged, empty or in another format, if it contains likelihoods of choices, or if two files have
+        different questions under the same id.
 
     Notes
     -----
-    A question is named by the id of its instance; with several scenarios, after the scenario; with a perturbation,
-    before it, and then all that come from one instance are one `cluster`.
+    The question_id is the id of the instance, prefixed by the scenario if there are several scenarios and followed by
+    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_helm
+    >>> state = {
+    ...     "instance": {"id": "id0", "input": "2 + 2?", "references": [{"output": "4", "tags": ["correct"]}]},
+    ...     "request": {"model": "org/llama", "temperature": 0.7},
+    ...     "result": {"completions": [{"text": " 4"}, {"text": " 5"}]},
+    ... }
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "scenario_state.json"
+    ...     _ = path.write_text(json.dumps({"adapter_spec": {"method": "generation"}, "request_states": [state]}))
+    ...     from_helm(path)
+    Pool(1 question, 1 model, 2 samples each: org/llama)
     """
     return to_pool("helm", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
-    """Read runs one after the other."""
+    """Read all runs."""
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
@@ -86,7 +107,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
 
 @dataclass
 class _Known:
-    """What was seen of all files."""
+    """State that is shared by all files."""
 
     instances: dict[str, str] = field(default_factory=dict)  # by question
     inputs: dict[str, int] = field(default_factory=dict)  # hash of the text, by question
@@ -95,25 +116,25 @@ class _Known:
     several: set[str] = field(default_factory=set)  # questions with more than one correct reference
 
     def tell(self, sink: Sink) -> None:
-        """Tell what only all files together show."""
+        """Add clusters and warnings that depend on all files."""
         if any(instance != question for question, instance in self.instances.items()):
             for question, instance in self.instances.items():
                 sink.describe(question, {"cluster": instance})
         if self.several:
             sink.note(
-                f"{len(self.several)} questions have several correct references: each of them is right without a rule, "
-                "a rule compares with the first"
+                f"{len(self.several)} questions have several correct references. Without a rule, each of them is "
+                "accepted. A rule compares with the first."
             )
         if self.copies:
             sink.note(
-                f"{self.copies} requests repeat an earlier one, seed and all, and HELM answered them from its cache: "
-                "their samples are copies"
+                f"{self.copies} requests repeat an earlier request with the same seed and were answered from "
+                "the cache of HELM. Their samples are copies."
             )
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What is the same for all requests of a file."""
+    """Values that all requests of a file share."""
 
     adapter: Fields
     prefix: str
@@ -124,7 +145,7 @@ class _Run:
 
 
 def _scenario(source: Source) -> str:
-    """Name what the questions of a run are, as run_spec.json beside it or, without it, the folder says; else ""."""
+    """Return the scenario of a run, from run_spec.json or else from the folder name; "" if unknown."""
     path = source.path.absolute().with_name("run_spec.json")
     if not path.is_file():
         folder = path.parent.name
@@ -156,7 +177,7 @@ def _read_state(state: Fields, run: _Run) -> None:
         return
     model = run.model or request.text("model") or run.adapter.text("model") or ""
     if not model.strip():
-        state.refuse("nothing says which model answered; give model (--model)")
+        state.refuse("does not name a model. Pass model (--model).")
     right = _right(instance)
     question_id = _question_id(instance, run)
     if len(set(right)) > 1:
@@ -173,13 +194,13 @@ def _read_state(state: Fields, run: _Run) -> None:
 
 def _no_samples(place: Fields) -> None:
     place.refuse(
-        "choices or texts are scored one by one there, so nothing was sampled that could vote; give runs of the "
-        "methods generation, chat or multiple_choice_joint"
+        "contains likelihoods of choices or texts, not samples. Pass runs with the method generation, chat or "
+        "multiple_choice_joint."
     )
 
 
 def _failed(request: Fields, result: Fields, sink: Sink) -> bool:
-    """Count what was asked for and not had; an empty completion stands for it if the error was not fatal."""
+    """Count a request without completions. HELM stores an empty completion for errors that are not fatal."""
     if result.value and result.flag("success") is not False and result.values("completions"):
         return False
     reason = result.text("error") or ("request without completions" if result.value else "request without a result")
@@ -188,17 +209,17 @@ def _failed(request: Fields, result: Fields, sink: Sink) -> bool:
 
 
 def _right(instance: Fields) -> list[str]:
-    """Texts of the references that are tagged correct."""
+    """Return the texts of the references that are tagged correct."""
     correct = [one for one in instance.parts("references") if "correct" in one.texts("tags")]
     if not correct:
-        instance.refuse("no reference is tagged correct, so nothing says which answers are right")
+        instance.refuse("has no reference that is tagged correct. Exclude this run, or repair its references.")
     return [(_text_of(one, "output") or "").strip() for one in correct]
 
 
 def _question_id(instance: Fields, run: _Run) -> str:
-    """Name the question, and refuse another one of the same name."""
+    """Return the question_id. Raise if a different question has the same id."""
     base, perturbation = run.prefix + instance.name("id"), instance.part("perturbation")
-    about = ("name", "robustness", "fairness", "computed_on")  # which scores it counts for; the others are its options
+    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
     options = sorted(name for name, value in perturbation.value.items() if _is_plain(value) and name not in about)
     names = [perturbation.text("name") or "", *(f"{name}={perturbation.text(name)}" for name in options)]
     question_id = as_text(f"{base}/{','.join(names)}", "") if perturbation.value else base
@@ -206,8 +227,8 @@ def _question_id(instance: Fields, run: _Run) -> str:
     given = hash(_text_of(instance, "input"))
     if run.known.inputs.setdefault(question_id, given) != given:
         instance.refuse(
-            f"question {question_id!r} was another one before: the runs are of several scenarios that nothing tells "
-            "apart (keep run_spec.json beside each), or of other data; import them apart"
+            f"question {question_id!r} differs from the question with this id in an earlier run. Keep run_spec.json "
+            "beside each file, so that scenarios can be distinguished, or import the runs separately."
         )
     return question_id
 
@@ -224,7 +245,7 @@ def _question(instance: Fields, request: Fields, mapping: Fields | None) -> dict
 
 
 def _text_of(place: Fields, name: str) -> str | None:
-    """Text that stands there or, since late 2022, in an object with media and messages beside it."""
+    """Return a text, which since late 2022 may be an object with text, media and messages."""
     if isinstance(place.value.get(name), str):
         return place.text(name)
     given = place.part(name)
@@ -234,7 +255,7 @@ def _text_of(place: Fields, name: str) -> str | None:
 
 
 def _answer(completion: Fields, mapping: Fields | None, pattern: Pattern | None) -> str | None:
-    """Find the answer as HELM's exact_match does."""
+    """Extract the answer in the same way as HELM's exact_match."""
     answer = (completion.text("text") or "").strip()
     if mapping is None:
         return answer or None
@@ -251,7 +272,7 @@ def _sample(completion: Fields, result: Fields, answer: str | None, right: list[
         "text": completion.text("text") or "",
         "answer": answer,
         "correct": answer in right,
-        "mean_logprob": logprob / tokens if logprob and tokens else None,  # 0 where the API gives none
+        "mean_logprob": logprob / tokens if logprob and tokens else None,  # 0 if the API did not report it
         "output_tokens": tokens or None,
         "latency": result.number("request_time"),
         "finish_reason": completion.part("finish_reason").text("reason") if isinstance(reason, dict) else None,
@@ -261,7 +282,7 @@ def _sample(completion: Fields, result: Fields, answer: str | None, right: list[
 def _settings(state: Fields, request: Fields, adapter: Fields) -> dict[str, Any]:
     shots, trial = adapter.count("max_train_instances"), state.count("train_trial_index")
     prompt = [adapter.text("method"), f"{shots}-shot" if shots is not None else None]
-    prompt += [f"trial {trial}"] if shots and trial is not None else []  # other examples in the prompt
+    prompt += [f"trial {trial}"] if shots and trial is not None else []  # trials differ in their in-context examples
     asked = {name: request if name in request else adapter for name in ("temperature", "max_tokens")}
     return {
         "prompt": " ".join(filter(None, prompt)) or None,

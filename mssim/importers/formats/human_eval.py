@@ -1,8 +1,8 @@
-"""HumanEval: samples that were run with its tests (github.com/openai/human-eval).
+"""HumanEval: test results of samples (github.com/openai/human-eval).
 
-evaluate_functional_correctness copies the file of samples to SAMPLES.jsonl_results.jsonl, one object per line, and adds
-to each `result`, which is "passed", "timed out" or "failed: ...", and `passed`. Every line has task_id and completion,
-and whatever else the samples had; some versions add completion_id, the number of a sample of its task.
+evaluate_functional_correctness copies the samples to SAMPLES.jsonl_results.jsonl, with one object per line. It adds
+`passed` and `result`, which is "passed", "timed out" or "failed: ...". Each line has task_id, completion and any other
+keys of the sample. Some versions add completion_id, the index of the sample within its task.
 """
 
 from __future__ import annotations
@@ -32,42 +32,59 @@ _NUMBERS = ("score", "confidence", "mean_logprob")
 
 
 def from_human_eval(paths: Paths, *, model: str | None = None, **common: Unpack[CommonOptions]) -> Pool:
-    """Import the results of HumanEval: samples that are right or wrong, without answers to vote on.
+    r"""Import results of HumanEval, which have verdicts but no answers to vote on.
 
     Parameters
     ----------
     paths : path or sequence of path
-        Files *_results.jsonl, or folders of them, one per model. Lines may have a number `score`, `confidence` or
-        `mean_logprob` besides what HumanEval writes; best-of-N needs a score.
+        Files *_results.jsonl, or folders of them, with one file per model. Lines may have the additional numbers
+        `score`, `confidence` and `mean_logprob`. Best-of-N requires `score`.
     model : str, optional
-        Name of the model; default: the name of each file without .jsonl_results.jsonl. One that is named as EvalPlus
-        does it, like model_temp_0.8, gives its temperature too.
+        Name of the model. By default it is the name of each file without .jsonl_results.jsonl. A name in the scheme of
+        EvalPlus, such as model_temp_0.8, also sets the temperature.
     **common
-        where, texts, strict, info: see `mssim.importers.Common`.
+        The options where, texts, strict and info, see `mssim.importers.Common`.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, or two files have one name and no model is given.
+        If a file is damaged, empty or in another format, or if two files imply the same model name.
 
     Notes
     -----
-    Every sample is an answer of its own: `mssim.pass_at_k` and best-of-N say something, votes do not.
+    Every sample has a distinct answer. `mssim.pass_at_k` and best-of-N are meaningful, votes are not.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_human_eval
+    >>> lines = [{"task_id": "HumanEval/0", "completion": "return 1", "passed": passed} for passed in (True, False)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "llama_temp_0.8.jsonl_results.jsonl"
+    ...     _ = path.write_text("\n".join(map(json.dumps, lines)))
+    ...     from_human_eval(path)
+    Pool(1 question, 1 model, 2 samples each: llama)
     """
     return to_pool("human-eval", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
-    """Read lines one after the other."""
+    """Read all lines of each file."""
     names: dict[str, Source] = {}
     for source in sources:
         if source.starts_with(b"\x1f\x8b"):
-            source.refuse("compressed; unpack it with gunzip first")
+            source.refuse("is compressed. Decompress it with gunzip first.")
         found = named(source, "_results.jsonl", ".jsonl")
         if model is None and names.setdefault(found.model, source) is not source:
             raise PoolError(
-                f"{names[found.model]} and {source} are both named after a model {found.model!r}: name each file after "
-                "its own, or say that they are of one with model (--model)"
+                f"{names[found.model]} and {source} both imply the model name {found.model!r}. Rename the files after "
+                "their models, or pass model (--model) if both belong to the same model."
             )
         seen: set[tuple[str, int]] = set()
         for line in source.lines():
@@ -78,7 +95,7 @@ def _read_line(line: Fields, model: str, temperature: float | None, seen: set[tu
     task_id, number = line.name("task_id"), line.count("completion_id")
     if number is not None:
         if (task_id, number) in seen:
-            line.refuse(f"completion_id {number} of task {task_id!r} is there twice; its sample would count twice")
+            line.refuse(f"completion_id {number} of task {task_id!r} appears twice. Remove one of the lines.")
         seen.add((task_id, number))
     text = line.text("completion") if "completion" in line else line.text("solution")
     numbers = {name: line.number(name) for name in _NUMBERS if name in line}
@@ -88,12 +105,10 @@ def _read_line(line: Fields, model: str, temperature: float | None, seen: set[tu
 
 
 def _passed(line: Fields) -> bool:
-    """What the tests said; without `passed`, the text that goes with it."""
+    """Return the verdict of the tests, from `passed` or else from `result`."""
     passed, result = line.flag("passed"), line.text("result")
     if passed is None:
         if result is None:
-            line.refuse(
-                "neither 'passed' nor 'result' is there; give the file that evaluate_functional_correctness wrote"
-            )
+            line.refuse("has neither 'passed' nor 'result'. Pass the file that evaluate_functional_correctness wrote.")
         passed = result == "passed"
     return passed

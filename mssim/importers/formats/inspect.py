@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_inspect"]
 
-PATTERNS = ("*.eval", "[0-9]*_*.json")  # logs begin with their time; other JSON files lie beside them
+PATTERNS = ("*.eval", "[0-9]*_*.json")  # names of logs start with a timestamp, unlike other JSON files in the folder
 
 _CREDIT = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
@@ -33,36 +33,59 @@ _TAKEN = {*COLUMNS, "question", "truth", "choices", "cluster"}
 def from_inspect(
     paths: Paths, *, scorer: str | None = None, transcripts: bool = False, **common: Unpack[CommonOptions]
 ) -> Pool:
-    """Import logs of Inspect AI; every epoch of a sample is a sample of its question.
+    """Import logs of Inspect AI, in which each epoch is a sample.
 
-    Right is what the scorer gives C, true or 1; other credit, P or a number below 1, counts as wrong, and a warning
-    says so. Samples without a score, be it for an error, a limit or the scorer itself, have failed.
+    A sample is correct if its score is C, true or 1. Partial credit, P or a number below 1, counts as wrong with a
+    warning. Samples without a score, because of an error, a limit or the scorer, count as failed.
 
     Parameters
     ----------
     paths : path or sequence of path
-        Logs, or folders of them: of several models, or more epochs of one.
+        Logs, or folders of them. They may have different models, or further epochs of one model.
     scorer : str, optional
-        Whose verdict counts; needed where a log has several. One value of a scorer that gives many is SCORER.VALUE.
+        Scorer whose verdicts are used, required if a log has several. SCORER.VALUE selects one value of a scorer that
+        returns several.
     transcripts : bool, default False
-        Read the texts too, from the samples themselves, which takes longer; with a rule, which needs them, it is done.
+        Whether to read the texts of samples, which takes longer. A rule implies it.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged or no log, logs share samples or are about different questions, a log has several scorers
-        and none is chosen, or one answer is both right and wrong.
+        If a file is damaged or not a log, if logs share samples or have different questions under one id, if a log has
+        several scorers and none is selected, or if one answer is both right and wrong.
     MssimError
         If `inspect_ai` is not installed.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_inspect
+    >>> spec = {"created": "2026-01-01T00:00:00+00:00", "task": "sums", "dataset": {}, "model": "llama", "config": {}}
+    >>> scored = [{"match": {"value": "C", "answer": "4"}}, {"match": {"value": "I", "answer": "5"}}]
+    >>> samples = [
+    ...     {"id": "q1", "epoch": epoch, "input": "2 + 2?", "target": "4", "scores": scores}
+    ...     for epoch, scores in enumerate(scored, 1)
+    ... ]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "2026-01-01_sums.json"
+    ...     _ = path.write_text(json.dumps({"version": 2, "status": "success", "eval": spec, "samples": samples}))
+    ...     from_inspect(path)
+    Pool(1 question, 1 model, 2 samples each: llama)
     """
     reader = partial(read, scorer=scorer, transcripts=transcripts or common.get("rule") is not None)
     return to_pool("inspect", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool = False) -> None:
-    """Read logs one after the other."""
+    """Read all logs."""
     into = _Importing(sink, scorer, transcripts)
     for source in sources:
         with open_log(source) as log:
@@ -74,7 +97,7 @@ def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, tr
 
 
 class _Importing:
-    """Puts logs into a sink and keeps what is known across them."""
+    """Adds logs to a sink and keeps the state that they share."""
 
     def __init__(self, sink: Sink, scorer: str | None, transcripts: bool) -> None:
         self._sink, self._scorer, self._transcripts = sink, scorer, transcripts
@@ -108,14 +131,14 @@ class _Importing:
                     rows.append(self._row(log, summary, scorer or "", credit))
             self._sink.add(question_id, header.eval.model, rows, settings=settings)
         if partly:
-            self._sink.note(f"{source.name}: {partly} samples have partial credit of {scorer!r} and count as wrong")
+            self._sink.note(f"{source.name}: {partly} samples have partial credit by {scorer!r} and count as wrong.")
 
     def close(self) -> None:
-        """Say of questions what all logs agree on, and refuse what votes cannot make sense of."""
+        """Add the columns of questions that all logs share. Raise if only some correct samples have an answer."""
         if self._unnamed and self._verdicts and not self._transcripts:
             raise PoolError(
-                f"{self._unnamed} is right but the scorer gives it no answer, as it does to others: choose a scorer "
-                "that gives all or none, or grade the texts by a rule"
+                f"{self._unnamed} is correct but has no answer, whereas other samples have one. Choose a scorer that "
+                "reports an answer for all samples or for none, or grade the texts with a rule."
             )
         self._sink.info["dataset"] = ", ".join(self._tasks)
         for question_id, facts in self._facts.items():
@@ -125,23 +148,24 @@ class _Importing:
         header, name = log.header, log.source.name
         asked = len(header.eval.dataset.sample_ids or ()) * (header.eval.config.epochs or 1) or "an unknown number of"
         if header.status != "success":
-            self._sink.note(f"{name} is not finished (status {header.status}): {samples} of {asked} samples are there")
+            self._sink.note(f"{name} is incomplete (status {header.status}): it has {samples} of {asked} samples.")
         if header.invalidated:
-            self._sink.note(f"{name} is marked as invalid")
+            self._sink.note(f"{name} is marked as invalid.")
         if len(log.summaries) > samples:
-            self._sink.note(f"{name}: {len(log.summaries) - samples} samples were run again; the last run counts")
+            again = len(log.summaries) - samples
+            self._sink.note(f"{name}: {again} samples were repeated. The last repetition is used.")
 
     def _choose(self, source: Source, summaries: Iterable[Any]) -> str | None:
-        """Name of the scorer that counts; None where nothing is scored."""
+        """Return the name of the scorer to use, or None if there are no scores."""
         names = sorted({name for summary in summaries for name in _values(summary)})
         scorer = self._scorer or (names[0] if len(names) == 1 else None)
         if names and scorer is None:
-            source.refuse(f"{len(names)} scorers give verdicts, say whose count (scorer); {choose_from('', names)}")
+            source.refuse(f"has {len(names)} scorers. Select one with scorer (--scorer); {choose_from('', names)}")
         if names and scorer not in names:
-            source.refuse(f"no scorer {scorer!r}; {choose_from(str(scorer), names)}")
+            source.refuse(f"has no scorer {scorer!r}; {choose_from(str(scorer), names)}")
         self._scorers |= {scorer} & set(names)
         if len(self._scorers) > 1:
-            self._sink.note(f"the verdicts are of different scorers: {', '.join(sorted(map(repr, self._scorers)))}")
+            self._sink.note(f"the logs use different scorers: {', '.join(sorted(map(repr, self._scorers)))}.")
         return scorer
 
     def _describe(self, source: Source, question_id: str, summaries: Sequence[Any]) -> None:
@@ -150,13 +174,13 @@ class _Importing:
         known = self._sink.questions.get(question_id, {}).get("question", text)
         if known[:1000] != text[:1000]:
             source.refuse(
-                f"question {question_id!r} is {text!r:.80} and in an earlier log {known!r:.80}: these logs are not "
-                "about the same questions; import them apart"
+                f"question {question_id!r} is {text!r:.80}, but {known!r:.80} in an earlier log. The logs contain "
+                "different questions under the same ids. Import them separately."
             )
         truth = first.target if isinstance(first.target, str) else " | ".join(first.target)
         self._sink.describe(question_id, {"question": text, "truth": truth or None, "choices": first.choices or None})
         facts = self._facts[question_id]
-        for summary in (summary for summary in summaries if summary.scores):  # a failed one may not know them
+        for summary in (summary for summary in summaries if summary.scores):  # failed samples may lack metadata
             found = {name: value for name, value in summary.metadata.items() if _is_fact(name, value)}
             facts |= {name: value for name, value in found.items() if name not in facts}
             same = {name for name, value in found.items() if facts[name] == value}
@@ -166,12 +190,12 @@ class _Importing:
         uuid = summary.uuid or f"{header.eval.run_id} {header.eval.created} {summary.id} {summary.epoch}"
         if self._owners.setdefault(uuid, source) is not source:
             source.refuse(
-                f"its sample {summary.id!r}, epoch {summary.epoch}, is also in {self._owners[uuid].name}: one is a "
-                "copy of the other, or its retry, which takes over what was done; leave one out"
+                f"its sample {summary.id!r}, epoch {summary.epoch}, is also in {self._owners[uuid].name}. One log is "
+                "a copy or a retry of the other, which includes its samples. Remove one of them."
             )
 
     def _credit(self, source: Source, summary: Any, scorer: str | None) -> float | None:
-        """How right a sample is, from 0 to 1; None, counted as failed, where that is not known."""
+        """Return the credit of a sample, from 0 to 1, or None after counting it as failed."""
         value = _values(summary).get(scorer or "")
         if value is not None:
             credit = _credit(value, f"{source}: sample {summary.id!r}, epoch {summary.epoch}: its score {scorer!r}")
@@ -196,7 +220,7 @@ class _Importing:
         row = {"correct": credit == 1, "latency": summary.working_time or summary.total_time, **_usage(log, summary)}
         if self._transcripts:
             row["text"] = text
-        if answer:  # else it is left out: then, if no sample has one, each is an answer of its own
+        if answer:  # if no sample has an answer, each gets a distinct one
             row["answer"] = answer
             self._check(log.source, str(summary.id), answer, credit == 1, name)
         elif credit == 1:
@@ -206,13 +230,13 @@ class _Importing:
     def _check(self, source: Source, question_id: str, answer: str, correct: bool, scorer: str) -> None:
         if self._verdicts.setdefault((question_id, answer), correct) != correct and not self._transcripts:
             source.refuse(
-                f"scorer {scorer!r} finds answer {answer!r:.60} to question {question_id!r} right in one sample and "
-                "wrong in another; one answer is right or wrong: choose another scorer, or grade the texts by a rule"
+                f"scorer {scorer!r} marks answer {answer!r:.60} to question {question_id!r} right in one sample and "
+                "wrong in another. Choose another scorer, or grade the texts with a rule."
             )
 
 
 def _values(summary: Any) -> dict[str, Any]:
-    """Values of all scorers; those of one that gives many have its name and theirs."""
+    """Return the values of all scorers. Several values of one scorer are named SCORER.VALUE."""
     values: dict[str, Any] = {}
     for name, score in (summary.scores or {}).items():
         if isinstance(score.value, Mapping):
@@ -223,7 +247,7 @@ def _values(summary: Any) -> dict[str, Any]:
 
 
 def _credit(value: Any, place: str) -> float:
-    """From 0 to 1; NaN, as inspect_ai writes it, where the scorer came to no verdict."""
+    """Convert a score to credit from 0 to 1, or to NaN if the scorer reached no verdict."""
     if isinstance(value, str):
         value = _CREDIT.get(value, _CREDIT.get(value.lower(), value))
     try:
@@ -232,14 +256,14 @@ def _credit(value: Any, place: str) -> float:
         credit = math.inf
     if not (0 <= credit <= 1 or math.isnan(credit)):
         raise PoolError(
-            f"{place} is {value!r:.60}, which says neither right nor wrong; C, I, P, N, true, false or a number from 0 "
-            "to 1 does: choose another scorer"
+            f"{place} is {value!r:.60}. It must be C, I, P, N, true, false or a number from 0 to 1. "
+            "Choose another scorer."
         )
     return credit
 
 
 def _settings(header: Any) -> dict[str, Any]:
-    """How the model was asked; what is set for it goes before what is set for the task."""
+    """Return the settings of the model. Its own configuration takes precedence over that of the task."""
     asked = [header.eval.model_generate_config, header.plan.config]
     names = {name: name for name in _SETTINGS} | {"system_message": "system_prompt"}
     values = {column: [getattr(config, name) for config in asked] for name, column in names.items()}
@@ -247,7 +271,7 @@ def _settings(header: Any) -> dict[str, Any]:
 
 
 def _usage(log: EvalLog | JsonLog, summary: Any) -> dict[str, Any]:
-    """Tokens and cost of the model, not of a model that grades it; of all models where it is not named."""
+    """Return tokens and cost of the evaluated model, or of all models if it is not listed."""
     own = summary.model_usage.get(log.header.eval.model)
     used = [own] if own else list(summary.model_usage.values())
     if not used:
@@ -261,7 +285,7 @@ def _usage(log: EvalLog | JsonLog, summary: Any) -> dict[str, Any]:
 
 
 def _input_tokens(usage: Any) -> int:
-    """With those of a cache, which older versions count in already."""
+    """Return the number of input tokens including cached ones, which older versions already include."""
     cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
     within = usage.input_tokens + cached + usage.output_tokens > usage.total_tokens
     return int(usage.input_tokens + (0 if within else cached))

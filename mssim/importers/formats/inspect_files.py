@@ -1,9 +1,9 @@
-"""Files of Inspect AI's logs, opened so that nothing in them can do harm.
+"""Safe readers for the log files of Inspect AI.
 
-An `.eval` log is a ZIP archive: `header.json`, `summaries.json` with what came out of each sample, and for each sample
-a member, or several ("chunked"), with its transcript. A run that was killed leaves only the journal of the first two.
-Summaries are thinned: of an answer, white space is collapsed and what is beyond 1024 characters is "...".
-Members are unpacked here, because `inspect_ai` does it without a limit; what is in them is read by its models.
+An `.eval` log is a ZIP archive with `header.json`, `summaries.json` and, for each sample, one member or several
+("chunked") with its transcript. An interrupted run has only the journal of the first two. In summaries, white space of
+answers is collapsed and answers are truncated to 1024 characters, marked by "...". Members are decompressed here with a
+size limit, which `inspect_ai` lacks, and validated by its models.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from mssim.importers.safe_files import Source, streamed
 __all__ = ["EvalLog", "JsonLog", "open_log"]
 
 _MOST = 2**29  # bytes of JSON that are parsed at once
-_MOST_WHOLE = 2**26  # bytes of it where each takes many in memory
+_MOST_WHOLE = 2**26  # the same for parsers that need many bytes of memory per byte
 _DEEPEST = 100
-_MOST_PACKED = 100  # times; logs are packed some 10 to 30 times
-_STEP = 4096  # bytes that are unpacked at once: of so many, Zstandard makes at most 128 MB
-_FIELDS = {  # of a sample; its transcript is in others
+_MOST_PACKED = 100  # compression ratio; logs have 10 to 30
+_STEP = 4096  # bytes read at once, which Zstandard expands to at most 128 MB
+_FIELDS = {  # fields of a sample without its transcript
     "id", "epoch", "uuid", "input", "choices", "target", "metadata", "scores", "score", "output", "error", "limit",
     "model_usage", "total_time", "working_time",
 }  # fmt: skip
@@ -44,7 +44,7 @@ _JOURNAL = re.compile(r"_journal/summaries/(\d{1,9})\.json")
 
 @contextmanager
 def open_log(source: Source) -> Iterator[EvalLog | JsonLog]:
-    """Open a log, whichever kind it is."""
+    """Open a log of either type."""
     models = _models()
     if not source.starts_with(b"PK"):
         yield JsonLog(source, models)
@@ -60,45 +60,48 @@ def _models() -> ModuleType:
         import inspect_ai.log as models
     except ImportError:
         raise MssimError(
-            'logs of Inspect AI are read by inspect_ai, which is not installed: python -m pip install "mssim[inspect]"'
+            "Logs of Inspect AI require the package inspect_ai, which is not installed: python -m pip install "
+            '"mssim[inspect]"'
         ) from None
     return models
 
 
 def _reading() -> dict[str, Any]:
-    """What tells the models of inspect_ai that they read a log, so that fields of other versions are no fault."""
+    """Return the validation context in which inspect_ai accepts fields of other versions."""
     return {"deserializing": True, "message_cache": {}}
 
 
 @contextmanager
 def _faults(source: Source) -> Iterator[None]:
-    """Make one line of whatever unpacking, parsing and validating may raise."""
+    """Convert errors of decompression, parsing and validation to a PoolError of one line."""
     try:
         yield
     except MssimError:
         raise
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines()[:3]]  # pydantic's first line alone says little
+        lines = [line.strip() for line in str(error).splitlines()[:3]]  # pydantic's first line is too general
         reason = " ".join(lines) or type(error).__name__
-        raise PoolError(f"{source}: not a log of Inspect AI, or damaged ({reason[:200]})") from error
+        raise PoolError(
+            f"{source}: is not a log of Inspect AI, or is damaged ({reason[:200]}). Copy or export it again."
+        ) from error
 
 
 class EvalLog:
-    """An archive: `header`, `summaries` of its samples, and `whole` for a sample that is not thinned."""
+    """A ZIP archive with `header`, `summaries` and complete samples (`whole`)."""
 
     def __init__(self, source: Source, models: ModuleType, archive: zipfile.ZipFile) -> None:
         self.source, self._models, self._archive = source, models, archive
         self._names = set(archive.namelist())
         for name in self._names:
             if name.startswith("/") or ".." in name.split("/"):
-                source.refuse(f"a member is named {name!r:.80}, which leads out of the archive; no log has such a name")
+                source.refuse(f"contains a member {name!r:.80} whose path leaves the archive. Do not trust this file.")
         header = "header.json" if "header.json" in self._names else "_journal/start.json"
         if header not in self._names:
-            source.refuse(f"an archive without header.json and {header}; this is not a log of Inspect AI")
+            source.refuse(f"has neither header.json nor {header}, so it is not a log of Inspect AI. Omit it.")
         parts = self._parts()
         size = sum(archive.getinfo(name).file_size for name in parts)
         if size > _MOST:
-            source.refuse(f"its summaries are {size >> 20} MB, more than the {_MOST >> 20} MB that are read at once")
+            source.refuse(f"has {size >> 20} MB of summaries. At most {_MOST >> 20} MB are read. Split the log.")
         with _faults(source):
             self.header = models.EvalLog.model_validate(self._member(header), context=_reading())
             self.summaries = [
@@ -108,11 +111,13 @@ class EvalLog:
             ]
 
     def whole(self, summary: Any) -> Any:
-        """A sample as it was recorded."""
+        """Return a sample as it was recorded."""
         names = [f"samples/{summary.id}_epoch_{summary.epoch}{end}.json" for end in ("", "/sample")]
         name = next((name for name in names if name in self._names), None)
         if name is None:
-            self.source.refuse(f"{names[0]!r:.100} is not in it, and the summary of this sample does not tell all")
+            self.source.refuse(
+                f"has no member {names[0]!r:.100}, which holds the whole sample. Copy or export the log again."
+            )
         with _faults(self.source):
             return _whole(self._models, self._member(name))
 
@@ -123,31 +128,36 @@ class EvalLog:
         return [f"_journal/summaries/{number}.json" for number in sorted(numbers)]
 
     def _list(self, name: str) -> Iterator[Any]:
-        """Values of a member that is a list, one after the other; NaN, which inspect_ai writes, needs it whole."""
+        """Iterate over the values of a member that is a list. If it contains NaN, it is parsed at once."""
         text = self._unpacked(name)
         if not text.lstrip().startswith(b"["):
-            self.source.refuse(f"{name:.80} in it is not what it is in a log of Inspect AI")
+            self.source.refuse(
+                f"member {name:.80} has unexpected content for a log of Inspect AI. Copy or export it again."
+            )
         yield from _parsed(text) if _BARE.search(text) and len(text) < _MOST_WHOLE else streamed(io.BytesIO(text))
 
     def _member(self, name: str) -> Any:
         value = _parsed(self._unpacked(name))
         if not isinstance(value, dict):
-            self.source.refuse(f"{name:.80} in it is not what it is in a log of Inspect AI")
+            self.source.refuse(
+                f"member {name:.80} has unexpected content for a log of Inspect AI. Copy or export it again."
+            )
         return value
 
     def _unpacked(self, name: str) -> bytes:
         info = self._archive.getinfo(name)
         if info.file_size > _MOST or info.file_size > max(_MOST_PACKED * info.compress_size, 2**22):
             self.source.refuse(
-                f"{name:.80} in it is {info.file_size >> 20} MB, packed to {info.compress_size >> 10} KB: too large "
-                "to be read, or packed as no log is"
+                f"member {name:.80} has {info.file_size >> 20} MB, compressed to {info.compress_size >> 10} KB. The "
+                f"limits are {_MOST >> 20} MB and a compression ratio of {_MOST_PACKED}. Do not trust this file, or "
+                "split the evaluation into smaller logs."
             )
-        with self._archive.open(info) as member:  # which gives no more than the size that it claims
+        with self._archive.open(info) as member:  # yields at most the size in the directory
             return b"".join(iter(partial(member.read, _STEP), b""))
 
 
 class JsonLog:
-    """The same of one JSON file."""
+    """A JSON file with the interface of `EvalLog`."""
 
     def __init__(self, source: Source, models: ModuleType) -> None:
         self._samples: dict[tuple[str, int], Any] = {}
@@ -161,32 +171,32 @@ class JsonLog:
                 self._samples[str(sample.id), sample.epoch] = sample
 
     def whole(self, summary: Any) -> Any:
-        """A sample as it was recorded."""
+        """Return a sample as it was recorded."""
         return self._samples[str(summary.id), summary.epoch]
 
 
 def _whole(models: ModuleType, record: Any) -> Any:
-    """A sample with what is needed of it."""
+    """Return a validated sample with the fields that are needed."""
     known = {name: value for name, value in Fields.of(record, "a sample").value.items() if name in _FIELDS}
     return models.EvalSample.model_validate(known, context=_reading())
 
 
 def _parsed(text: bytes) -> Any:
-    """JSON, where NaN is a number; half of a surrogate pair, which no file can hold, becomes a replacement mark."""
+    """Parse JSON with NaN. Lone surrogates, which UTF-8 cannot encode, become U+FFFD."""
     value = json.loads(text)
     return json.loads(as_text(json.dumps(value, ensure_ascii=False), "")) if _SURROGATE.search(text) else value
 
 
 def _header_and_samples(source: Source) -> tuple[Any, Iterable[Any]]:
-    """What comes before the samples in a JSON log, and the samples, which are read one after the other."""
+    """Return the header of a JSON log and an iterator over its samples."""
     with source.path.open("rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             bare = _BARE.search(text) is not None
-        if bare:  # inspect_ai writes it, ijson does not read it
+        if bare:  # written by inspect_ai, not supported by ijson
             if source.path.stat().st_size > _MOST:
                 source.refuse(
-                    f"holds NaN or Infinity, and is larger than the {_MOST >> 20} MB that can be read so; convert it "
-                    f"first: inspect log convert --to eval --output-dir FOLDER {source.name}"
+                    f"contains NaN or Infinity and is larger than {_MOST >> 20} MB, the limit for such files. Convert "
+                    f"it first: inspect log convert --to eval --output-dir FOLDER {source.name}"
                 )
             header = dict(Fields.of(_parsed(file.read()), str(source)).value)
             return header, header.pop("samples", None) or []
@@ -196,6 +206,6 @@ def _header_and_samples(source: Source) -> tuple[Any, Iterable[Any]]:
                 break
             depth += event.startswith("start") - event.startswith("end")
             if depth > _DEEPEST:
-                source.refuse(f"nested more than {_DEEPEST} deep; no log is")
+                source.refuse(f"is nested more than {_DEEPEST} levels deep, so it is not a log of Inspect AI. Omit it.")
             builder.event(event, value)
     return builder.value, (record.value for record in source.items("samples"))

@@ -1,10 +1,10 @@
 """lm-evaluation-harness: samples_<task>_<date>.jsonl, as `lm_eval --log_samples` (versions 0.4) writes them.
 
-Each line is one document under one of the task's filters, so a document with two filters is there twice, with the same
-responses (`resps`). What a filter made of them (`filtered_resps`) is mostly one answer, the first or the most frequent:
-the answer to each repeat is not in the file. results_<date>.json beside it names the model and says what the task's
-filters and metric are. Documented in docs/interface.md and docs/task_guide.md of EleutherAI/lm-evaluation-harness; what
-they do is in its lm_eval/filters and, for exact_match, in lm_eval/api/metrics.py.
+Each line is one document under one filter of the task. A document with two filters therefore appears twice, with the
+same responses (`resps`). The filtered responses (`filtered_resps`) are usually one answer, the first or the most
+frequent, so the answers of single repeats are not logged. results_<date>.json beside it names the model, the filters
+and the metric. See docs/interface.md, docs/task_guide.md, lm_eval/filters and lm_eval/api/metrics.py in
+EleutherAI/lm-evaluation-harness.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PATTERNS = ("samples_*.jsonl",)
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
 _QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Question", "Problem")
 _SEVERAL = (
-    "some documents have several right answers: a rule knows only the first, and none where the list is written as text"
+    "some documents have several correct answers. A rule compares with the first, and with none if the list is text."
 )
 _LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 
@@ -46,36 +46,54 @@ def from_lm_eval(
 ) -> Pool:
     r"""Import logged samples of lm-evaluation-harness.
 
-    Give a `rule` or a `filter_name`, since the answers to the repeats are not logged. Several files of one model and
-    task are runs, which add samples. With several tasks a question is named task/doc_id.
+    Either `rule` or `filter_name` is needed, since answers of single repeats are not logged. Several files of one model
+    and task are runs whose samples are combined. With several tasks, the question_id is task/doc_id.
 
     Parameters
     ----------
     paths : path or sequence of path
-        Files of samples, or folders in which samples_*.jsonl are looked for; only tasks that generate text.
+        Files of samples, or folders that are searched for samples_*.jsonl. Only tasks that generate text are supported.
     model : str, optional
-        Name of the model of all files; default: what results_<date>.json beside a file says, or else its folder.
+        Name of the model of all files. By default it is read from results_<date>.json beside each file, or else it is
+        the name of the folder.
     filter_name : str, optional
-        Answers are what this filter of the task finds, such as strict-match: what is logged, if there is an answer to
-        each repeat, else what the filter's functions, as the results file gives them, make of each text. They differ
-        from rule regex=PATTERN: the rule takes the last match, a filter the one that its group_select says, mostly the
-        first. Right is what the task's exact_match says; answers that it cannot tell apart are one answer.
+        Filter of the task that extracts the answers, such as strict-match. If the log has an answer for each repeat, it
+        is used; otherwise the functions of the filter are applied to each text. A filter usually takes the first match
+        (its group_select), whereas the rule regex=PATTERN takes the last. Verdicts are those of the task's exact_match,
+        and answers that it treats as equal vote together.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. For a rule, the truth of a target that ends in
-        "#### 7", a worked solution of GSM8K, is 7.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. For a rule, the truth of a target
+        that ends in "#### 7", as worked solutions of GSM8K do, is 7.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, or holds log-likelihoods; if the lines of a document differ in
-        their responses, files in their documents, or a filter and the log in their answers.
+        If a file is damaged, empty or in another format, or contains log-likelihoods. Also if lines of one document
+        have different responses, files have different documents, or the filter disagrees with the logged answers.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_lm_eval
+    >>> line = {"doc_id": 0, "doc": {"question": "2 + 2?"}, "target": "4", "resps": [["It is 4.", "It is 5."]]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "samples_sums_2026-01-01T12-00-00.jsonl"
+    ...     _ = path.write_text(json.dumps(line))
+    ...     from_lm_eval(path, model="llama", rule="number")
+    Pool(1 question, 1 model, 2 samples each: llama)
     """
     reader = partial(read, model=model, filter_name=filter_name)
     return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, filter_name: str | None = None) -> None:
-    """Read runs one after the other."""
+    """Read all runs."""
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
     hashes: dict[str, str] = {}
@@ -89,7 +107,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, fil
 
 @dataclass(frozen=True)
 class _Run:
-    """A file of samples, and what its name and the results file say of it."""
+    """A file of samples with the metadata of its name and its results file."""
 
     source: Source
     task: str  # "" = not known
@@ -105,7 +123,7 @@ def _run(source: Source, sink: Sink, model: str | None) -> _Run:
     config = results.part("configs").part(task)
     model = model or results.text("model_name") or (source.path.absolute().parent.name if name else "")
     if not model.strip():
-        source.refuse("neither its name nor a results file says of which model it is; give model (--model)")
+        source.refuse("neither the file name nor a results file names the model. Pass model (--model).")
     shots, chat = config.count("num_fewshot"), " chat" if "chat_template" in results else ""
     prompt = None if shots is None else f"{shots}-shot{chat}"
     settings = {"prompt": prompt, "system_prompt": results.text("system_instruction")}
@@ -113,15 +131,15 @@ def _run(source: Source, sink: Sink, model: str | None) -> _Run:
 
 
 def _results(source: Source, date: str | None, sink: Sink) -> Fields:
-    """Find what lm-eval says of a run; an output path that is a file gives its own name to the results."""
+    """Return the results file of a run, whose name depends on whether the output path was a file."""
     if date is None:
         return Fields({}, str(source))
     own = source.path.with_name(f"results_{date}.json")
     found = [own] if own.is_file() else sorted(source.path.parent.glob(f"*_{date}.json"))
     try:
         return Fields.of(Source(found[0]).document(), str(found[0])) if found else Fields({}, str(source))
-    except PoolError as error:  # NaN is there where a metric has no value; the samples can be used all the same
-        sink.note(f"{error}: what it says of model, settings and filters is not used")
+    except PoolError as error:  # lm-eval writes NaN for undefined metrics; the samples remain usable
+        sink.note(f"{error} Its model, settings and filters are not used.")
         return Fields({}, str(source))
 
 
@@ -134,7 +152,7 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
     for line in run.source.items() if run.source.starts_with(b"[") else run.source.lines():  # a list before 0.4.3
         doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
         if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
-            line.refuse(f"document {doc!r} had other responses before; give each run as a file of its own")
+            line.refuse(f"document {doc!r} has other responses in an earlier line. Store each run in a separate file.")
         filters.add(name)
         if doc in done or (chosen and name != chosen.name):
             continue
@@ -142,14 +160,16 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
         same = line.text("doc_hash")
         if same and hashes.setdefault(prefix + doc, same) != same:
             line.refuse(
-                f"document {prefix + doc!r} is another one in an earlier file (doc_hash differs): the data or the task "
-                "changed; import the files apart"
+                f"document {prefix + doc!r} has another doc_hash in an earlier file, so the data or the task changed. "
+                "Import the files separately."
             )
         _add(line, texts, run, sink, prefix + doc, chosen)
     if chosen and chosen.name not in filters:
-        run.source.refuse(f"no line of filter {chosen.name!r}; {choose_from(chosen.name, sorted(filters))}")
+        run.source.refuse(f"has no line of filter {chosen.name!r}; {choose_from(chosen.name, sorted(filters))}")
     if missing := [doc for doc in responses if doc not in done]:
-        run.source.refuse(f"document {missing[0]!r} has no line of the chosen filter; the file is not whole")
+        run.source.refuse(
+            f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete; export it again."
+        )
 
 
 def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_id: str, chosen: Filter | None) -> None:
@@ -177,13 +197,13 @@ def _responses(line: Fields) -> list[str | None]:
 
 def _no_texts(line: Fields) -> NoReturn:
     line.refuse(
-        "its responses are not texts that were generated once or several times but likelihoods, of choices or of whole "
-        "texts; give files of tasks that generate (output_type generate_until)"
+        "its responses are likelihoods, not generated texts. Pass files of tasks that generate text (output_type "
+        "generate_until)."
     )
 
 
 def _arguments(line: Fields) -> tuple[str | None, Fields]:
-    """Prompt and settings of the request; in older files both are lists."""
+    """Return prompt and settings of the request. In older files both are lists."""
     value = line.value.get("arguments")
     if not value:
         return None, Fields({}, line.place)
@@ -224,7 +244,7 @@ def _question(line: Fields, prompt: str | None) -> dict[str, Any]:
 
 
 def _targets(line: Fields, config: Fields) -> list[str]:
-    """Texts that are right; where the task names its choices, the target is the number of one."""
+    """Return the correct texts. If the task names its choices, a target is an index into them."""
     given = line.texts("target") if isinstance(line.value.get("target"), list) else [line.text("target")]
     targets = [target for target in given if target is not None]
     if isinstance(config.value.get("doc_to_choice"), list):

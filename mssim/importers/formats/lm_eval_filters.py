@@ -1,7 +1,6 @@
-"""Filters of lm-evaluation-harness: which part of a response is the answer, and what exact_match says of it.
+"""Filters and exact_match of lm-evaluation-harness, as configured by a results file.
 
-As lm_eval/filters and lm_eval/api/metrics.py of EleutherAI/lm-evaluation-harness do it, for what a results file says
-of the task.
+The behaviour is that of lm_eval/filters and lm_eval/api/metrics.py in EleutherAI/lm-evaluation-harness.
 """
 
 from __future__ import annotations
@@ -18,26 +17,26 @@ from mssim.importers.sink import Sink
 __all__ = ["Filter", "final"]
 
 _Step = Callable[[str], str]
-_CHOOSING = ("take_first", "take_first_k", "majority_vote")  # among repeats; a pool keeps all of them
+_CHOOSING = ("take_first", "take_first_k", "majority_vote")  # select among repeats, all of which a pool keeps
 _STEPS: dict[str, _Step] = {"lowercase": str.lower, "uppercase": str.upper, "remove_whitespace": str.strip}
-_INVALID = "[invalid]"  # what filters make of a text in which they find nothing, unless the task says otherwise
-_USE_RULE = "grade with a rule instead (--rule), such as number, choice or regex=PATTERN"
+_INVALID = "[invalid]"  # default result of a filter without a match
+_USE_RULE = "Grade with a rule instead (--rule), such as number, choice or regex=PATTERN."
 
 
 class Filter:
-    """A filter of a task, and the exact_match that says which of its answers are right."""
+    """A filter of a task together with its exact_match metric."""
 
     def __init__(self, config: Fields, sink: Sink, name: str) -> None:
         self.name, self.config, self.sink = name, config, sink
         self.metric = _metric(config)
 
     def grades(self, line: Fields, texts: list[str | None], targets: list[str]) -> list[dict[str, Any]]:
-        """Answer to each text, and whether it is right."""
+        """Return answer and verdict of each text."""
         logged, whole = self._logged(line, len(texts))
         found = logged if whole else [self._apply(text or "") for text in texts]
         if not (set(logged) <= set(found) if self._votes else logged == found[: len(logged)]):
             line.refuse(
-                f"filter {self.name!r} finds {found[: len(logged)]!r:.80}, the log has {logged!r:.80}; {_USE_RULE}"
+                f"filter {self.name!r} yields {found[: len(logged)]!r:.80}, but the log has {logged!r:.80}. {_USE_RULE}"
             )
         said = line.value.get("exact_match")
         said = bool(said) if isinstance(said, int | float) and said in (0, 1) else None
@@ -46,12 +45,14 @@ class Filter:
         else:
             right = self._right(line, found, targets, whole=whole)
             if said is not None and len(logged) == 1 and self._right(line, logged, targets, whole=whole) != [said]:
-                line.refuse(f"exact_match of {logged[0]!r:.80} is {said:d} in the log and not so here; {_USE_RULE}")
+                line.refuse(
+                    f"exact_match of {logged[0]!r:.80} is {said:d} in the log, but {1 - said:d} here. {_USE_RULE}"
+                )
         answers = [self._answer(answer) for answer in found]
         return [{"answer": a, "correct": r and a is not None} for a, r in zip(answers, right, strict=True)]
 
     def _logged(self, line: Fields, number: int) -> tuple[list[str], bool]:
-        """What is logged, and whether it is an answer to each of the texts."""
+        """Return the logged answers, and whether there is one for each text."""
         values = line.values("filtered_resps", required=True)
         each = len(values) == 1 and isinstance(values[0], list)
         logged = Fields({"filtered_resps": values[0] if each else values}, line.place).texts("filtered_resps")
@@ -64,12 +65,14 @@ class Filter:
 
     def _right(self, line: Fields, answers: list[str], targets: list[str], *, whole: bool) -> list[bool]:
         if not targets:
-            line.refuse("no target, so nothing says which answers are right")
+            line.refuse("has no target to compare answers with. Log the samples again with a task that has targets.")
         if self.metric:
             return [self.metric(answer) in map(self.metric, targets) for answer in answers]
         if not whole:
-            line.refuse(f"the task has another metric than exact_match, or code that grades; {_USE_RULE}")
-        self.sink.note(f"how the task of filter {self.name!r} compares is not known: only the truth itself is right")
+            line.refuse(f"the task does not use exact_match alone. {_USE_RULE}")
+        self.sink.note(
+            f"the metric of filter {self.name!r} is not known. Answers are compared with the truth literally."
+        )
         return [answer in map(final, targets) for answer in answers]
 
     def _answer(self, found: str) -> str | None:
@@ -87,10 +90,11 @@ class Filter:
 
     @cached_property
     def _steps(self) -> list[_Step]:
-        """What the filter does to each response."""
+        """Functions that the filter applies to each response."""
         if not (self._parts or (self.config.value and self.name == "none")):
             self.config.refuse(
-                f"no answer to each repeat is logged, nor does a results file say what {self.name!r} does; {_USE_RULE}"
+                f"answers of single repeats are not logged, and no results file defines filter {self.name!r}. "
+                + _USE_RULE
             )
         return [_step(part) for part in self._parts if part.value.get("function") not in _CHOOSING]
 
@@ -100,13 +104,13 @@ def _step(part: Fields) -> _Step:
     if function in _STEPS:
         return _STEPS[function]
     if function != "regex":
-        part.refuse(f"what {function!r} makes of a response is not in the files; {_USE_RULE}")
+        part.refuse(f"filter function {function!r} is not supported. {_USE_RULE}")
     pattern, fallback = Pattern(part.name("regex_pattern"), part), part.text("fallback")
     return partial(_match, pattern, int(part.number("group_select") or 0), _INVALID if fallback is None else fallback)
 
 
 def _match(pattern: Pattern, number: int, fallback: str, text: str) -> str:
-    """Take one of all matches, counted from 0 or, if negative, from the end; of groups the first that is not empty."""
+    """Return match `number` (negative: from the end). Of several groups, take the first that is not empty."""
     found = pattern.findall(text)
     if not -len(found) <= number < len(found):
         return fallback
@@ -115,7 +119,7 @@ def _match(pattern: Pattern, number: int, fallback: str, text: str) -> str:
 
 
 def _metric(config: Fields) -> _Step | None:
-    """What exact_match compares of an answer; None = not known, or the task grades in a way of its own."""
+    """Return the normalization of exact_match, or None if it is unknown or the task uses its own code."""
     metrics = {metric.text("metric"): metric for metric in config.parts("metric_list")}
     if not config.value or "process_results" in config or (metrics and "exact_match" not in metrics):
         return None
@@ -133,6 +137,6 @@ def _compared(ignored: list[Pattern], lower: bool, deleted: dict[int, int | None
 
 
 def final(target: str) -> str:
-    """What a worked solution of GSM8K ends in; other targets as they are."""
+    """Return the final answer of a worked GSM8K solution. Other targets are returned unchanged."""
     answer = target.rpartition("#### ")[2].strip()
     return answer if answer and "\n" not in answer else target.strip()

@@ -1,9 +1,9 @@
-"""The files that the authors of ModelSwitch released (arXiv 2504.00762), in both of their shapes.
+"""Files of the ModelSwitch release (arXiv 2504.00762), in both of their layouts.
 
-Each is a JSON list with one record per question. A merged record holds several models, `<model>_ans_list` with
-`<model>_Sampling` and the like beside it; a record of a single model holds `ans_list` and `step_sampling`, and the name
-of the file is the model's. Answers are kept as the authors extracted and count them, and are right where their analysis
-script (src/Evaluation.py, compute_correctness) has them right; `from_modelswitch` says where it differs.
+Each file is a JSON list with one record per question. A merged record contains several models, with keys such as
+`<model>_ans_list` and `<model>_Sampling`. A record of a single model has `ans_list` and `step_sampling`, and the file
+is named after the model. Answers are those that the authors extracted. Verdicts are those of their analysis script
+(src/Evaluation.py, compute_correctness), except as described in the notes of `from_modelswitch`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ __all__ = ["DATASETS", "from_modelswitch"]
 
 PATTERNS = ("*.json",)
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro", "AIME24")
-_NUMBERS = ("GSM8K", "MGSM", "AIME24")  # compared as floats; all others as text, MATH as mathematics
-_PROBLEMS = 250  # of MGSM, in every language: a question's number is language x 250 + problem
+_NUMBERS = ("GSM8K", "MGSM", "AIME24")  # compared as floats; MATH as mathematics, the others as text
+_PROBLEMS = 250  # per language of MGSM; number = language * 250 + problem
 _ANSWERS = "_ans_list"
 _TEXTS = ("_Sampling", "_sampling", "_outputs")
 _TEXTS_OF_ONE = ("step_sampling", "ans_sampling", "outputs")
@@ -48,26 +48,28 @@ _DATE = re.compile(r"\b(?:0[1-9]|1[0-2])/(?:0[1-9]|[12][0-9]|3[01])/\d{4}\b", re
 def from_modelswitch(
     paths: Paths, *, dataset: str | None = None, model: str | None = None, **common: Unpack[CommonOptions]
 ) -> Pool:
-    r"""Import files of the ModelSwitch release: of one data set, for any number of models.
+    r"""Import files of the ModelSwitch release for one data set and any number of models.
 
     Parameters
     ----------
     paths : path or sequence of path
-        JSON files, or folders of them. Files of several models are joined by the text of the question. Samples
-        that are in two files, text for text, count once: single files lie beside the merged ones.
+        JSON files, or folders of them. Files of several models are joined by the text of the question. Samples that
+        appear in two files with identical texts count once, since the release has both single and merged files.
     dataset : str, optional
-        GSM8K, MATH, MathBench, MGSM, DATE, MMLU-Pro or AIME24; default: the one that the path names.
+        GSM8K, MATH, MathBench, MGSM, DATE, MMLU-Pro or AIME24. By default it is inferred from the path.
     model : str, optional
-        Name of the model where a file holds one; default: the file's name, without results\_. What ModelSwitch itself
-        wrote as it ran has the answers of several models in one list, which nothing tells apart: leave it out.
+        Name of the model of files with a single model. By default it is the file name without results\_. Exclude
+        outputs of ModelSwitch itself, which mix the answers of several models in one list.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. With a rule the texts are graded anew; without,
-        answers are those of the files, and two that are spelled differently do not vote together, as in the paper.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. With a rule, the texts are graded
+        again. Without, answers are those of the files, and answers that differ in spelling do not vote together, as in
+        the paper.
 
     Returns
     -------
     Pool
-        With `score` where the files have reward scores for all samples, and `cluster`, the problem, in MGSM.
+        The imported pool, with `score` if the files have reward scores of all samples. In MGSM, the `cluster` is the
+        problem.
 
     Raises
     ------
@@ -76,19 +78,32 @@ def from_modelswitch(
 
     Notes
     -----
-    Right is, as in src/Evaluation.py of the release: for GSM8K and MGSM a number within 1e-6 of the truth; for
-    MathBench, MMLU-Pro and DATE the same text, in lower case and without spaces, of the first {...} if there is one.
-    Two things differ. For MATH the release compares SymPy expressions; here math-verify compares them. For DATE, where
-    an answer is a whole response, its last MM/DD/YYYY counts; that is how the published 70.46 % of Llama-3.1-70B come
-    about, compute_correctness itself would give 68.29 %. AIME24, which the release does not hold, is compared like
-    GSM8K.
+    Verdicts follow src/Evaluation.py of the release. For GSM8K and MGSM, a number within 1e-6 of the truth is correct.
+    For MathBench, MMLU-Pro and DATE, texts are compared in lower case and without spaces, within the first {...} if
+    there is one. Two data sets differ. For MATH, the release compares SymPy expressions; here math-verify compares
+    them. For DATE, where an answer may be a whole response, its last MM/DD/YYYY is the answer; this reproduces the
+    published 70.46 % of Llama-3.1-70B, whereas compute_correctness yields 68.29 %. AIME24, which is not part of the
+    release, is compared like GSM8K.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_modelswitch
+    >>> record = {"no": 1, "question": "2 + 2?", "solution": "4"}
+    >>> record |= {"llama_ans_list": ["4", "5"], "qwen_ans_list": ["4", "4"]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "GSM8K.json"
+    ...     _ = path.write_text(json.dumps([record]))
+    ...     from_modelswitch(path)
+    Pool(1 question, 2 models, 2 samples each: llama, qwen)
     """
     read_them = partial(read, dataset=dataset, model=model)
     return to_pool("modelswitch", read_them, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, dataset: str | None = None, model: str | None = None) -> None:
-    """Read file after file."""
+    """Read all records of each file."""
     name = _dataset(sources, dataset)
     sink.info |= {"title": name, "dataset": name}
     ids, copies = _Questions(), _Copies()
@@ -100,8 +115,8 @@ def read(sources: Sequence[Source], sink: Sink, *, dataset: str | None = None, m
                 _read_record(record, ids, copies, found, _Rules(name, judge), sink)
     if copies.found:
         sink.note(
-            f"samples of {', '.join(map(repr, sorted(copies.found)))} are in several files, text for text: they count "
-            "once; leave out the files that only repeat them"
+            f"samples of {', '.join(map(repr, sorted(copies.found)))} appear in several files with identical texts and "
+            "count once. Remove the files that only repeat others to silence this warning."
         )
 
 
@@ -112,12 +127,12 @@ def _dataset(sources: Sequence[Source], given: str | None) -> str:
     known = {_plain(name): name for name in DATASETS}
     if given is not None:
         if _plain(given) not in known:
-            raise MssimError(f"data set {given!r}; {choose_from(given, DATASETS)}")
+            raise MssimError(f"dataset={given!r} is not known; {choose_from(given, DATASETS)}")
         return known[_plain(given)]
     found = {name for source in sources if (name := _named(source.path, known))}
     if len(found) != 1:
-        what = f"the paths name {', '.join(sorted(found))}" if found else "no path names the data set"
-        raise MssimError(f"{what}; say which one it is with dataset (--dataset): {', '.join(DATASETS)}")
+        problem = f"the paths name {', '.join(sorted(found))}" if found else "no path names the data set"
+        raise MssimError(f"dataset: {problem}. Pass one of {', '.join(DATASETS)} as dataset (--dataset).")
     return found.pop()
 
 
@@ -126,7 +141,7 @@ def _plain(name: str) -> str:
 
 
 def _named(path: Path, known: dict[str, str]) -> str | None:
-    """The data set that a path names: in the file's name, else in the nearest folder's."""
+    """Return the data set named by the file or, if it names none, by the nearest folder."""
     for part in (path.stem, *reversed(path.absolute().parts[:-1])):
         words = re.split(r"[\W_]+", part.lower())
         for word in [*words, *("".join(pair) for pair in pairwise(words))]:
@@ -136,7 +151,7 @@ def _named(path: Path, known: dict[str, str]) -> str | None:
 
 
 def _model_of(source: Source) -> str:
-    """The model of a file that holds one; blank where its name does not say it."""
+    """Return the model of a file with a single model, blank if the file name does not contain it."""
     return as_text(re.sub(r"(?i)^results?(?:[-_]|$)", "", source.path.stem), "")
 
 
@@ -144,7 +159,7 @@ def _model_of(source: Source) -> str:
 
 
 class _Questions:
-    """Ids of questions: the number that the authors gave, joined over files by the question's text."""
+    """Question ids: the numbers of the authors, matched between files by the text of the question."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, int], str] = {}
@@ -152,11 +167,11 @@ class _Questions:
         self._seen: Counter[str] = Counter()
 
     def next_file(self) -> None:
-        """Begin with another file."""
+        """Start the next file."""
         self._seen.clear()
 
     def id_of(self, record: Fields) -> str:
-        """Id of a record's question; the same text may be asked twice in a file."""
+        """Return the id of the question of a record. A file may contain the same text twice."""
         text = record.name("question")
         key = (text, self._seen[text])
         self._seen[text] += 1
@@ -169,7 +184,7 @@ class _Questions:
 
 
 class _Given(NamedTuple):
-    """What a record says of one model."""
+    """Samples of one model in a record."""
 
     model: str
     answers: list[str | None]
@@ -178,14 +193,14 @@ class _Given(NamedTuple):
 
 
 class _Copies:
-    """Finds samples that are in several files."""
+    """Detects samples that appear in several files."""
 
     def __init__(self) -> None:
         self.found: set[str] = set()
         self._seen: set[int] = set()
 
     def has(self, question_id: str, given: _Given) -> bool:
-        """Whether these samples, with their texts, came before."""
+        """Return whether these samples appeared before, with identical texts."""
         if not any(given.texts):
             return False
         key = hash((question_id, given.model, tuple(given.answers), tuple(given.texts)))
@@ -215,7 +230,7 @@ def _read_record(
 def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
     names = [key.removesuffix(_ANSWERS) for key in record.value if key.endswith(_ANSWERS) and key != _ANSWERS]
     if names and named:
-        record.refuse(f"model={named!r}, but the record names its models: {', '.join(names[:5])}; leave model out")
+        record.refuse(f"model={named!r}, but the record names its own models ({', '.join(names[:5])}). Omit model.")
     if names:
         return [
             _given(
@@ -224,10 +239,10 @@ def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
             for name in names
         ]
     if "ans_list" not in record:
-        record.refuse("neither 'ans_list' nor '<model>_ans_list'; give files of the ModelSwitch release")
+        record.refuse("has neither 'ans_list' nor '<model>_ans_list'. Pass files of the ModelSwitch release.")
     single = named or of_file
     if not single.strip():
-        record.refuse("one model, which the name of the file does not say; name it with model (--model)")
+        record.refuse("the file name does not contain the name of the model. Pass model (--model).")
     return [_given(record, single, "ans_list", _TEXTS_OF_ONE, ("reward_score", "score"))]
 
 
@@ -247,11 +262,11 @@ def _list(record: Fields, name: str) -> list[Any]:
 
 
 def _scores(record: Fields, names: Sequence[str], n: int) -> list[float | None]:
-    """Reward scores; `<model>_score` of another file may be one number, which is not of the samples."""
+    """Return reward scores. In some files `<model>_score` is a single number that is not a reward score."""
     for name in names:
         scores = record.numbers(name) if _list(record, name) else []
         if len(scores) > n:
-            record.refuse(f"{len(scores)} numbers in {name!r}, but {n} answers; each answer has one")
+            record.refuse(f"has {len(scores)} numbers in {name!r}, but {n} answers. Each answer needs one score.")
         if scores:
             return scores
     return []
@@ -261,24 +276,24 @@ def _scores(record: Fields, names: Sequence[str], n: int) -> list[float | None]:
 
 
 def _judge(dataset: str) -> Any:
-    """What compares answers to MATH; math-verify must be there for it."""
+    """Return the judge of MATH answers, which requires math-verify."""
     return Judge(parse_rule("math").versions["math_verify"]) if dataset == "MATH" else nullcontext()
 
 
 class _Rules(NamedTuple):
-    """How the release reads and compares the answers of a data set."""
+    """Extraction and comparison of the answers to a data set, as in the release."""
 
     dataset: str
     judge: Judge | None
 
     def answer(self, given: str | None) -> str | None:
-        """The answer that is counted; "Error" and nothing are no answer."""
+        """Return the answer, or None for "Error" and blank texts."""
         dates = _DATE.findall(given or "") if self.dataset == "DATE" else []
         answer = dates[-1] if dates else (given or "").replace(" ", "")
         return None if answer == "Error" or not answer.strip() else answer
 
     def right(self, answers: set[str], truth: str) -> set[str]:
-        """Those of the answers to one question that are right."""
+        """Return the correct answers to a question."""
         if self.judge:
             head = equal_answers(answers, truth.replace(" ", ""), self.judge)
             self.judge.next_question()
@@ -287,7 +302,7 @@ class _Rules(NamedTuple):
         return {answer for answer in answers if equal(answer, truth)}
 
     def cluster(self, question_id: str) -> str | None:
-        """The problem of a question in one of ten languages."""
+        """Return the problem that a question of MGSM states in one of its languages."""
         if self.dataset != "MGSM" or not re.fullmatch(r"[0-9]{1,4}", question_id):
             return None
         return str(int(question_id) % _PROBLEMS)

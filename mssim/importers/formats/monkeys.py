@@ -1,9 +1,9 @@
 """Large Language Monkeys: JSON lists with thousands of samples of one model per problem (arXiv 2407.21787).
 
-Released as monkey_business by ScalingIntelligence on Hugging Face. Every record has question, prompt, samples,
-is_corrects, orig_dset_idx and orig_dset_split; those of GSM8K and MATH have a worked solution as gt_answer, those of
-CodeContests and MiniF2F-MATH were judged by tests and by a prover. The scripts of the authors write `is_correct` in
-some versions, and theorem_name instead of an index.
+Released as monkey_business by ScalingIntelligence on Hugging Face. Each record has question, prompt, samples,
+is_corrects, orig_dset_idx and orig_dset_split. Records of GSM8K and MATH have a worked solution in gt_answer; those of
+CodeContests and MiniF2F-MATH were judged by tests and by a prover. Some versions of the authors' scripts write
+`is_correct` instead of is_corrects, and theorem_name instead of an index.
 """
 
 from __future__ import annotations
@@ -31,32 +31,51 @@ PATTERNS = ("*.json",)
 
 
 def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[CommonOptions]) -> Pool:
-    r"""Import files of Large Language Monkeys, one per task and model.
+    r"""Import files of Large Language Monkeys.
 
     Parameters
     ----------
     paths : path or sequence of path
-        JSON files, or folders of them, named TASK_MODEL.json such as GSM8K_Llama-3-8B-Instruct.json; they are streamed.
-        Files of several models on one task share its questions, told by task and orig_dset_idx.
+        JSON files, or folders of them, with one file per task and model. Files are named TASK_MODEL.json, such as
+        GSM8K_Llama-3-8B-Instruct.json. Questions are identified by task and orig_dset_idx.
     model : str, optional
-        Name of the model; default: the name of each file after its first underscore.
+        Name of the model. By default it is the part of each file name after the first underscore.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. Without a rule the samples have no answers to
-        vote on, each is one of its own: right as often as the file says. The truth is what ends the worked solution,
-        which stays as the column solution. Samples may go on after their answer with questions of their own, which
-        rule number knows nothing of; rules for what marks the answer are, with the prompts of the authors,
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, every sample has
+        a distinct answer with the verdict of the file, so votes are not meaningful. The truth is the final answer of
+        the worked solution, which is kept in the column solution. Samples may continue after their answer with further
+        questions, so the rule number is unreliable. With the prompts of the authors, use
         ``regex=#### (-?[0-9.,]+)`` for GSM8K and ``regex=The final answer is \$(.*?)\$`` for MATH.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, or two records with one index are about different questions.
+        If a file is damaged, empty or in another format, or if two records with the same index have different
+        questions.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_monkeys
+    >>> record = {"question": "2 + 2?", "orig_dset_idx": 7, "gt_answer": "So it is\n#### 4"}
+    >>> record |= {"samples": ["It is 4.", "It is 5."], "is_corrects": [True, False]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "GSM8K_Llama-3-8B-Instruct.json"
+    ...     _ = path.write_text(json.dumps([record]))
+    ...     from_monkeys(path)
+    Pool(1 question, 1 model, 2 samples each: Llama-3-8B-Instruct)
     """
     return to_pool("monkeys", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
-    """Read records one after the other."""
+    """Read all records of each file."""
     reader = _Reader(sink)
     for source in sources:
         stem = as_text(source.path.stem, str(source))
@@ -68,7 +87,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
 
 
 class _Reader:
-    """What must be known of earlier records and files."""
+    """Adds records to a sink and keeps the state that records and files share."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -88,7 +107,9 @@ class _Reader:
         """Add the samples of one record."""
         texts, correct = record.texts("samples", required=True), self._verdicts(record)
         if len(texts) != len(correct):
-            record.refuse(f"{len(texts)} samples, but {len(correct)} of is_corrects; each sample needs one")
+            record.refuse(
+                f"has {len(texts)} samples, but {len(correct)} values in is_corrects. Each sample needs one value."
+            )
         self._empty += not texts
         self._unjudged += correct.count(None) if self._judged else 0
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
@@ -99,28 +120,28 @@ class _Reader:
         self._sink.add(self._question_id(record, number), model, samples, question=question)
 
     def end(self) -> None:
-        """Say what is odd about all of the files."""
+        """Add warnings that depend on all files."""
         if self._tasks:
             self._sink.info["dataset"] = ", ".join(self._tasks)
         if self._unjudged:
             self._sink.note(
-                f"{self._unjudged} samples are neither right nor wrong in the files: no answer without a rule"
+                f"{self._unjudged} samples have no verdict in the files, and therefore no answer without a rule."
             )
         if self._empty:
-            self._sink.note(f"{self._empty} records have no sample")
+            self._sink.note(f"{self._empty} records have no samples.")
 
     def _verdicts(self, record: Fields) -> list[bool | None]:
-        """What the file says of each sample; nothing, if the samples can be graded by a rule."""
+        """Return the verdict of each sample, or None if samples can be graded by a rule."""
         name = next((name for name in ("is_corrects", "is_correct") if name in record), None)
         judged, self._judged = self._judged, name is not None
         if judged not in (None, self._judged):
-            record.refuse("some records have is_corrects and some do not; import them apart")
+            record.refuse("only some records have is_corrects. Import the records with and without it separately.")
         if name is None and "gt_answer" in record:
             return [None] * len(record.values("samples"))
         return record.flags(name or "is_corrects", required=True)
 
     def _question_id(self, record: Fields, number: int) -> str:
-        """A name that files of several models share, and those of several tasks do not."""
+        """Return a question_id that is shared by models and distinct between tasks."""
         text = record.text("question")
         name = record.text("orig_dset_idx") or record.text("theorem_name")
         if name is None:
@@ -129,14 +150,14 @@ class _Reader:
         name = "/".join(part for part in (self._task, record.text("orig_dset_split"), name) if part)
         if text is not None and self._texts.setdefault(name, text) != text:
             record.refuse(
-                f"question {name!r} had another text before: these files are not about the same questions; "
-                "import them apart, or name each TASK_MODEL.json"
+                f"question {name!r} has another text in an earlier record. Rename the files to TASK_MODEL.json, so "
+                "that tasks can be distinguished, or import them separately."
             )
         return name
 
 
 def _truth(solution: str | None) -> str | None:
-    """What ends a worked solution: the answer after its last ####, else in its last box, else all of it."""
+    """Return the final answer of a worked solution: after its last ####, in its last box, or all of it."""
     if solution is None:
         return None
     _, marked, answer = solution.rpartition("####")

@@ -1,8 +1,8 @@
-"""Batches of the OpenAI API and of all that write as it does (Azure, Together, vLLM run-batch): JSON lines.
+"""Batches of the OpenAI API and compatible services (Azure, Together, vLLM run-batch), as JSON Lines.
 
-A line of an output file has custom_id, response {status_code, request_id, body} and error; its body is what
-/v1/chat/completions, /v1/completions or /v1/responses answer. Lines come in any order: custom_id alone says what a line
-is about. See https://platform.openai.com/docs/guides/batch, https://docs.together.ai/docs/batch-inference and
+A line of an output file has custom_id, response {status_code, request_id, body} and error. The body is a response of
+/v1/chat/completions, /v1/completions or /v1/responses. Lines have any order and are identified by custom_id only. See
+https://platform.openai.com/docs/guides/batch, https://docs.together.ai/docs/batch-inference and
 https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html.
 """
 
@@ -38,7 +38,7 @@ PATTERNS = ("*.jsonl",)
 _ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
 _GROUPS = ("question_id", "model", "sample")
 _LONGEST_ID = 1000
-_LARGEST_NUMBER = 2**40  # larger ones are ids of another kind, which order nothing
+_LARGEST_NUMBER = 2**40  # larger numbers are ids that do not define an order
 
 Place = tuple[str, str]  # question_id and model
 
@@ -51,35 +51,62 @@ def from_openai_batch(
     id_pattern: str | None = None,
     **common: Unpack[CommonOptions],
 ) -> Pool:
-    r"""Import the files of batches: outputs, errors and, if at hand, requests.
+    r"""Import files of batches: outputs, errors and optionally requests.
 
     Parameters
     ----------
     paths : path or sequence of path
-        JSONL files, or folders of them; they are streamed. Files of requests add the settings of samples, and tell what
-        was asked and has no response; give those of all batches, or none.
+        JSONL files, or folders of them. Files of requests add the settings of samples and reveal requests without a
+        response. Pass the requests of all batches or of none.
     questions : path
-        JSONL, CSV or Parquet file with question_id, question and truth, see `mssim.recorder.read_questions`.
+        JSONL, CSV or Parquet file with question_id, question and truth, see `mssim.recorder.read_questions`. Required.
     model : str, optional
-        Name of the model; default: the group model of the pattern, else what the response says.
+        Name of the model. By default it is the group model of `id_pattern`, or else the model named by the response.
     id_pattern : str, optional
-        Regular expression for whole custom_ids, with the group question_id and, if need be, model and sample, a number
-        that orders the samples: ``request-(?P<question_id>\d+)-of-(?P<model>.+)``. By default a custom_id is a
-        question_id, or one that is followed by the number of the sample, with one or two of ``-_#:/.@|`` and spaces
-        between them and perhaps sample, repeat, run, epoch, attempt, seed, s or r: q17-3, q17_sample_3, gsm8k-12#4.
+        Regular expression that matches whole custom_ids. It has the group question_id and optionally the groups model
+        and sample, an integer that orders the samples: ``request-(?P<question_id>\d+)-of-(?P<model>.+)``. By default,
+        a custom_id is a question_id, optionally followed by the number of the sample. They are separated by one or two
+        of ``-_#:/.@|`` and spaces, and optionally by sample, repeat, run, epoch, attempt, seed, s or r: q17-3,
+        q17_sample_3, gsm8k-12#4.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. Batches hold texts only, so a rule is needed.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule is required, since batches
+        contain only texts.
 
-    Notes
-    -----
-    A request that failed and was asked again counts as failed if it has no response in the end. Several responses to
-    one custom_id, as where one file of requests was run repeatedly, are several samples.
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If a file is damaged, empty or in another format, a custom_id belongs to no question, or a response is there
+        If a file is damaged, empty or in another format, if a custom_id matches no question, or if a response appears
         twice.
+
+    Notes
+    -----
+    A request that failed and was repeated counts as failed only if it has no response at all. Several responses to one
+    custom_id, as from repeated runs of one file of requests, are several samples.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import from_openai_batch
+    >>> lines = [
+    ...     {
+    ...         "custom_id": f"q1-{number}",
+    ...         "response": {"body": {"model": "gpt", "choices": [{"message": {"content": f"It is {number}."}}]}},
+    ...     }
+    ...     for number in (4, 5)
+    ... ]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     questions = Path(folder) / "questions.csv"
+    ...     _ = questions.write_text("question_id,question,truth\nq1,2 + 2?,4\n")
+    ...     batch = Path(folder) / "output.jsonl"
+    ...     _ = batch.write_text("\n".join(map(json.dumps, lines)))
+    ...     from_openai_batch(batch, questions=questions, rule="number")
+    Pool(1 question, 1 model, 2 samples each: gpt)
     """
     chosen = partial(read, questions=None if questions is None else Path(questions), model=model, id_pattern=id_pattern)
     return to_pool("openai-batch", chosen, expand(as_paths(paths), *PATTERNS), Common(**common))
@@ -98,24 +125,25 @@ def read(
 
     if questions is None:
         raise PoolError(
-            "batches do not say the truth; give the questions as a JSONL, CSV or Parquet file with question_id, "
-            "question and truth: --questions FILE, in Python questions="
+            "questions: batches do not contain the truth. Pass a JSONL, CSV or Parquet file with question_id, question "
+            "and truth as questions (--questions FILE)."
         )
     for row in read_questions(questions).to_pylist():
         sink.describe(row["question_id"], row)
     reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name), model)
-    files = [source for source in sources if source.path.resolve() != questions.resolve()]  # it may lie among them
+    # The file of questions may be in the same folder.
+    files = [source for source in sources if source.path.resolve() != questions.resolve()]
     asking = [source for source in files if _asks(source)]
     for source in [*asking, *(source for source in files if source not in asking)]:
         for line in source.lines():
             if _is_request(line) != (source in asking):
-                line.refuse("requests and responses are in one file; give them as two")
+                line.refuse("the file mixes requests and responses. Split it into two files.")
             (reader.request if source in asking else reader.response)(line)
     reader.close()
 
 
 def _asks(source: Source) -> bool:
-    """Whether a file begins with a request."""
+    """Return whether the first line of a file is a request."""
     first = next(source.lines(), None)
     return first is not None and _is_request(first)
 
@@ -124,7 +152,9 @@ def _is_request(line: Fields) -> bool:
     if "response" in line.value or "error" in line.value:
         return False
     if "body" not in line:
-        line.refuse("neither a response (custom_id, response, error) nor a request (custom_id, body) of a batch")
+        line.refuse(
+            "is neither a response (custom_id, response, error) nor a request (custom_id, body) of a batch. Remove it."
+        )
     return True
 
 
@@ -133,7 +163,7 @@ def _is_request(line: Fields) -> bool:
 
 @dataclass(slots=True)
 class _Known:
-    """What a custom_id says; its requests (number of choices and settings) by model, failures, and who responded."""
+    """A parsed custom_id with its requests (number of choices, settings) by model, failures and responding models."""
 
     question_id: str
     model: str | None = None
@@ -143,7 +173,7 @@ class _Known:
     models: tuple[str, ...] = ()
 
     def request(self, served: str | None) -> tuple[int, dict[str, Any]]:
-        """The request to a model, whose name may be longer in the response; else the only one."""
+        """Return the request to a model. The served name may be longer than the requested one."""
         if len(self.requests) == 1:
             return next(iter(self.requests.values()))
         fitting = [name for name in self.requests if name and (served or "").startswith(name)]
@@ -151,36 +181,49 @@ class _Known:
 
 
 class _Ids:
-    """Reads custom_ids; without a pattern, one that is a question_id stands for itself."""
+    """Parser of custom_ids. Without a pattern, a custom_id may be a question_id."""
 
     def __init__(self, pattern: str | None, questions: Collection[str], file: str) -> None:
         self._questions, self._file, self._whole = questions, file, pattern is None
         try:
             self._pattern = re.compile(_ID if pattern is None else pattern, re.DOTALL)
         except (re.error, RecursionError, OverflowError) as error:
-            raise PoolError(f"id_pattern {pattern!r} does not compile ({error}); correct it") from error
+            raise PoolError(
+                f"id_pattern: {pattern!r} is not a valid regular expression ({error}). Correct it."
+            ) from error
         self.groups = self._pattern.groupindex
         if "question_id" not in self.groups or not set(self.groups) <= set(_GROUPS):
             named = ", ".join(self.groups) or "none"
-            raise PoolError(f"id_pattern {pattern!r} has the groups {named}; question_id, model and sample are known")
+            raise PoolError(
+                f"id_pattern: {pattern!r} has the groups {named}. It must have question_id, and may have model and "
+                "sample."
+            )
 
     def read(self, line: Fields, custom_id: str) -> _Known:
         if len(custom_id) > _LONGEST_ID:
-            line.refuse(f"a custom_id of {len(custom_id)} characters; at most {_LONGEST_ID} are read")
+            line.refuse(
+                f"the custom_id has {len(custom_id)} characters. At most {_LONGEST_ID} are allowed. Shorten it."
+            )
         if self._whole and custom_id in self._questions:
             return _Known(custom_id)
         match = self._pattern.fullmatch(custom_id)
         said = match.groupdict() if match else {}
         question, number = said.get("question_id") or "", said.get("sample")
         if question not in self._questions:
-            read_as = f"question {question!r:.80}, which is not in {self._file}" if match else "nothing by this pattern"
+            describe = (
+                "custom_ids with id_pattern (--id-pattern), such as 'task-(?P<question_id>.+)-(?P<sample>[0-9]+)'."
+            )
+            if not match:
+                line.refuse(f"custom_id {custom_id!r:.80} does not match id_pattern. Describe all {describe}")
             line.refuse(
-                f"custom_id {custom_id!r:.80} is {read_as}; say which part is the question_id by --id-pattern, in "
-                "Python id_pattern=, such as 'task-(?P<question_id>.+)-(?P<sample>[0-9]+)', or complete "
-                f"{self._file}: {choose_from(question, self._questions)}"
+                f"custom_id {custom_id!r:.80} refers to question {question!r:.80}, which is not in {self._file}; "
+                f"{choose_from(question, self._questions)}. Add the question to this file, or describe {describe}"
             )
         if number and not number.isdecimal():
-            line.refuse(f"custom_id {custom_id!r:.80}: its sample is {number!r:.40}; let this group hold digits only")
+            line.refuse(
+                f"custom_id {custom_id!r:.80}: the group sample of id_pattern matches {number!r:.40}. It must match "
+                "digits only."
+            )
         return _Known(question, said.get("model") or None, int(number) if number else None)
 
 
@@ -188,14 +231,14 @@ class _Ids:
 
 
 class _Reader:
-    """Puts samples into a sink; keeps what is known of each custom_id, but no text."""
+    """Adds samples to a sink. Keeps the state of each custom_id in memory, but no texts."""
 
     def __init__(self, sink: Sink, ids: _Ids, model: str | None) -> None:
         if model is not None and "model" in ids.groups:
-            raise PoolError(f"model={model!r}, but id_pattern has a group model too; give one of them")
+            raise PoolError(f"model={model!r}, but id_pattern has a group model. Omit model or the group.")
         self._sink, self._ids, self._model = sink, ids, model or None
         self._known: dict[str, _Known] = {}
-        self._settings: dict[tuple[Any, ...], dict[str, Any]] = {}  # few differ: each is held once
+        self._settings: dict[tuple[Any, ...], dict[str, Any]] = {}  # interned, since few settings differ
         self._responses: set[int] = set()  # as hashes
         self._numbers: defaultdict[Place, set[int]] = defaultdict(set)
         self._last: defaultdict[Place, int] = defaultdict(lambda: -1)
@@ -217,10 +260,10 @@ class _Reader:
         served = body.text("model")
         model = self._model or known.model or served
         if not model:
-            line.refuse("the response does not say its model; name it with --model, in Python model=")
+            line.refuse("the response does not name its model. Pass model (--model).")
         key = hash((line.text("custom_id"), model, line.text("id"), response.text("request_id"), body.text("id")))
         if key in self._responses:
-            line.refuse("this response came before, and would count twice; leave out one, or give each an id")
+            line.refuse("this response appears twice. Remove one of the copies, or give each response its own id.")
         self._responses.add(key)
         if model in known.models:
             self._again += 1
@@ -237,23 +280,25 @@ class _Reader:
         self._sink.add(known.question_id, model, samples, settings=asked)
 
     def close(self) -> None:
-        """Count what failed in the end, and note what is odd."""
-        one = self._model is not None or "model" in self._ids.groups  # else models may share a custom_id
+        """Count failed requests and add warnings."""
+        one = self._model is not None or "model" in self._ids.groups  # otherwise several models may share a custom_id
         models = {model for known in self._known.values() for model in known.models}
         for known in self._known.values():
             expected = 1 if one else len(known.requests) or len(models) or 1
             lacking = max(expected - len(known.models), 0)
             failures = known.failures[-lacking:] if lacking else ()
-            silent = lacking - len(failures) if known.requests else 0
+            unanswered = lacking - len(failures) if known.requests else 0
             n = max((n for n, _ in known.requests.values()), default=1)
-            for reason in [*failures, *["no response"] * silent]:
+            for reason in [*failures, *["no response"] * unanswered]:
                 self._sink.fail(reason, n)
         if self._again:
-            self._sink.note(f"{self._again} responses are not the first to their custom_id, but further samples")
+            self._sink.note(
+                f"{self._again} responses have a custom_id that was answered before. They count as further samples."
+            )
         questions = self._sink.questions
         without = len(questions.keys() - {known.question_id for known in self._known.values() if known.models})
         if without:
-            self._sink.note(f"{without} of {len(questions)} questions have no sample")
+            self._sink.note(f"{without} of {len(questions)} questions have no samples.")
 
     def _of(self, line: Fields) -> _Known:
         custom_id = line.name("custom_id")
@@ -262,7 +307,7 @@ class _Reader:
         return self._known[custom_id]
 
     def _number(self, place: Place, number: int | None, n: int, choice: int) -> int:
-        """What the custom_id says of the sample's place in the order, or the next number where this one is taken."""
+        """Return the sample_index given by the custom_id, or the next free one."""
         index = self._last[place] + 1 if number is None else number * n + choice
         if index > _LARGEST_NUMBER or index in self._numbers[place]:
             index = self._last[place] + 1

@@ -1,4 +1,4 @@
-"""What requests and responses of the OpenAI API say: /v1/chat/completions, /v1/completions and /v1/responses."""
+"""Bodies of requests and responses of /v1/chat/completions, /v1/completions and /v1/responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["choices", "failure", "settings", "shared"]
 
 
 def failure(line: Fields, response: Fields, body: Fields) -> str | None:
-    """Why a line of a batch has no sample; None where it has one."""
+    """Return the reason why a line of a batch has no sample, or None if it has one."""
     status = response.count("status_code") or 200
     error = line.value.get("error") or body.value.get("error")
     if error or status >= 400:
@@ -21,7 +21,7 @@ def failure(line: Fields, response: Fields, body: Fields) -> str | None:
 
 
 def _code(error: Any) -> str:
-    """The kind of an error: few, where messages are many."""
+    """Return the code or type of an error, which unlike its message has few values."""
     while isinstance(error, dict) and isinstance(error.get("error"), dict):
         error = error["error"]
     kinds = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
@@ -30,7 +30,7 @@ def _code(error: Any) -> str:
 
 
 def choices(body: Fields) -> list[dict[str, Any]]:
-    """The samples of a response."""
+    """Return the samples of a response."""
     if body.value.get("choices"):
         return [_choice(choice) for choice in body.parts("choices")]
     messages = [item for item in body.parts("output") if item.value.get("type") == "message"]
@@ -59,14 +59,14 @@ def _sample(text: str, finish_reason: str | None, logprobs: list[float | None]) 
 
 
 def _content(message: Fields) -> str:
-    """Text, or the texts of a list of parts; none where a model refused or only reasoned."""
+    """Return the text of a message, empty if the model refused or only reasoned."""
     if isinstance(message.value.get("content"), list):
         return "".join(part.text("text") or "" for part in message.parts("content"))
     return message.text("content") or ""
 
 
 def shared(response: Fields, body: Fields, n: int) -> dict[str, Any]:
-    """What all choices of a response have in common; tokens are known per response."""
+    """Return the columns that all choices of a response share. Tokens are reported per response."""
     usage = body.part("usage")
     of_request = "" if n == 1 else "request_"
     shared: dict[str, Any] = {"served_model": body.text("model"), "fingerprint": body.text("system_fingerprint")}
@@ -77,7 +77,7 @@ def shared(response: Fields, body: Fields, n: int) -> dict[str, Any]:
 
 
 def settings(body: Fields) -> dict[str, Any]:
-    """What a request asks for, as columns of its samples."""
+    """Return the settings of a request as columns of its samples."""
     lengths = (body.count(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
     messages = body.parts("messages") or (body.parts("input") if isinstance(body.value.get("input"), list) else [])
     system = [_content(message) for message in messages if message.value.get("role") in ("system", "developer")]
@@ -85,7 +85,7 @@ def settings(body: Fields) -> dict[str, Any]:
     return {
         "temperature": body.number("temperature"),
         "top_p": body.number("top_p"),
-        "top_k": int(top_k) if top_k is not None and 0 < top_k < 2**53 else None,  # -1: all
+        "top_k": int(top_k) if top_k is not None and 0 < top_k < 2**53 else None,  # -1 means no limit
         "max_tokens": next((length for length in lengths if length is not None), None),
         "reasoning_effort": body.text("reasoning_effort") or body.part("reasoning").text("effort"),
         "system_prompt": "\n".join(system) or body.text("instructions"),

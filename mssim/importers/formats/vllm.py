@@ -1,6 +1,6 @@
-"""What `vllm.LLM.generate` and `.chat` return, taken as it is: by the names of its attributes, without vLLM.
+"""Request outputs of `vllm.LLM.generate` and `vllm.LLM.chat`, read by attribute name, without a dependency on vLLM.
 
-Outputs are in the order of the prompts. https://docs.vllm.ai/en/latest/api/vllm/outputs.html
+Outputs have the order of the prompts. See https://docs.vllm.ai/en/latest/api/vllm/outputs.html.
 """
 
 from __future__ import annotations
@@ -46,18 +46,26 @@ def from_vllm(
     Parameters
     ----------
     outputs : iterable of RequestOutput
-        As `LLM.generate` and `LLM.chat` return them, one per prompt, each with one sample or, with n > 1, several.
+        The return value of `LLM.generate` or `LLM.chat`, with one output per prompt. An output has several samples if
+        ``n > 1`` was requested.
     questions : DataFrame or sequence of mapping
-        One row per output, in the same order: question, truth; optional question_id (default: the number of the row
-        from 0), choices, cluster, further columns. A row that comes again asks for more samples of its question.
+        One row per output, in the same order, with the columns question and truth. The columns question_id (default:
+        the row number, from 0), choices, cluster and any others are optional. Repeated rows add samples to a question.
     model : str
+        Name of the model in the pool.
     **common
-        rule, where, texts, strict, info: see `mssim.importers.Common`. A rule is needed, outputs hold texts only.
+        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule is required, since
+        outputs contain only texts.
+
+    Returns
+    -------
+    Pool
+        The imported pool.
 
     Raises
     ------
     PoolError
-        If outputs are of another kind, or their number is not that of the rows.
+        If the outputs have another type, or if their number differs from the number of rows.
 
     Examples
     --------
@@ -69,38 +77,42 @@ def from_vllm(
     Pool(1 question, 1 model, 2 samples each: llama)
     """
     if not isinstance(model, str) or not model.strip():
-        raise PoolError(f"model={model!r}; give the name that the model shall have in the pool")
+        raise PoolError(f"model={model!r} is not a name. Pass the name of the model as text.")
     if not isinstance(outputs, Iterable):
-        raise PoolError(f"outputs is {type(outputs).__name__}; give the list that LLM.generate or LLM.chat returns")
+        raise PoolError(
+            f"outputs: {type(outputs).__name__} is not iterable. Pass the list that LLM.generate or LLM.chat returned."
+        )
     rows = _rows(questions)
     return to_pool("vllm", partial(_read, outputs=outputs, rows=rows, model=model), [], Common(**common))
 
 
 def _rows(given: pd.DataFrame | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as the recorder reads questions, but for a question_id that may be there again."""
+    """Return the checked rows of questions, in which a question_id may be repeated."""
     from mssim.questions import check_questions
 
     try:
         if not isinstance(given, pd.DataFrame):
             if not isinstance(given, Sequence) or not all(isinstance(row, Mapping) for row in given):
-                raise PoolError("give a DataFrame or a list of dicts, with question and truth")
+                raise PoolError("not a table. Pass a DataFrame or a list of dicts with question and truth.")
             given = pd.DataFrame([dict(row) for row in given], dtype=object)
         table = table_from_frame(given)
         ids = _ids(table)
-        numbered = pa.array(map(str, range(table.num_rows)), pa.string())  # rows may repeat, these do not
+        numbered = pa.array(map(str, range(table.num_rows)), pa.string())  # unique, whereas rows may repeat
         others = table.select([name for name in table.column_names if name != "question_id"])
         checked = check_questions(others.append_column("question_id", numbered))
     except MssimError as error:
         raise PoolError(f"questions: {error}") from error
-    except (ValueError, TypeError) as error:  # half of a surrogate pair, an integer of thousands of digits
-        raise PoolError(f"questions: no table of text and numbers ({str(error).splitlines()[0]})") from error
+    except (ValueError, TypeError) as error:  # lone surrogates, integers with thousands of digits
+        raise PoolError(
+            f"questions: not a table of text and numbers ({str(error).splitlines()[0]}). Convert its values."
+        ) from error
     rows = [{**row, "question_id": name} for row, name in zip(checked.to_pylist(), ids, strict=True)]
     first: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows, 1):
         if first.setdefault(row["question_id"], row) != row:
             raise PoolError(
-                f"questions: row {number} repeats question_id {row['question_id']!r}, but differs from the row that "
-                "has it first; give every question an id of its own"
+                f"questions: row {number} repeats question_id {row['question_id']!r} with other values. "
+                "Give each question its own question_id."
             )
     return rows
 
@@ -110,12 +122,12 @@ def _ids(table: pa.Table) -> list[str]:
         return [str(number) for number in range(table.num_rows)]
     codes, labels = encode_text(table["question_id"])
     if (codes < 0).any():
-        raise PoolError(f"row {int((codes < 0).argmax()) + 1}: question_id is empty; every question needs one")
+        raise PoolError(f"row {int((codes < 0).argmax()) + 1}: question_id is empty. Every question needs one.")
     return [labels[code] for code in codes]
 
 
 def _read(
-    sources: Sequence[Source],  # noqa: ARG001 (there is no file)
+    sources: Sequence[Source],  # noqa: ARG001 (outputs are not read from files)
     sink: Sink,
     *,
     outputs: Iterable[Any],
@@ -125,17 +137,21 @@ def _read(
     nothing: Any = object()
     for number, (output, row) in enumerate(zip_longest(outputs, rows, fillvalue=nothing), 1):
         if row is nothing:
-            raise PoolError(f"more outputs than the {len(rows)} rows of questions; give one row per output")
+            raise PoolError(
+                f"outputs: there are more outputs than rows of questions ({len(rows)}). Pass one row per output."
+            )
         if output is nothing:
-            raise PoolError(f"{number - 1} outputs, but {len(rows)} rows of questions; give one row per output")
+            raise PoolError(
+                f"outputs: there are {number - 1} outputs, but {len(rows)} rows of questions. Pass one row per output."
+            )
         sink.add(row["question_id"], model, _samples(output, f"output {number}", sink), question=row)
 
 
 def _samples(output: Any, place: str, sink: Sink) -> list[dict[str, Any]]:
-    """Finished samples of one request; the tokens of its prompt count once, however many they are."""
+    """Return the finished samples of a request. The tokens of its prompt are counted once."""
     completions = getattr(output, "outputs", None)
     if not isinstance(completions, list | tuple):
-        _refuse(place, "outputs", completions, "a list; give what LLM.generate or LLM.chat returns")
+        _refuse(place, "outputs", completions, "a list, as LLM.generate and LLM.chat return")
     if not completions:
         sink.fail("no completion")
     request_id = getattr(output, "request_id", None)
@@ -178,7 +194,7 @@ def _logprob(completion: Any, place: str) -> float | None:
 
 
 def _length(given: Any, name: str, place: str) -> int | None:
-    """Number of tokens, where they are there."""
+    """Return the number of tokens, or None if they are absent."""
     tokens = getattr(given, name, None)
     if tokens is None:
         return None
@@ -189,4 +205,4 @@ def _length(given: Any, name: str, place: str) -> int | None:
 
 def _refuse(place: str, name: str, value: Any, allowed: str) -> NoReturn:
     shown = repr(value) if isinstance(value, float) else type(value).__name__
-    raise PoolError(f"{place}: {name} is {shown}; it must be {allowed}")
+    raise PoolError(f"{place}: {name} is {shown}. It must be {allowed}.")

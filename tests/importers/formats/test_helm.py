@@ -122,7 +122,7 @@ def test_texts_graded_by_a_rule(tmp_path):
 
 def test_several_correct_references(tmp_path):
     path = write(tmp_path, [state(0, ["red", "blue", "green"], right=[1, 2])])
-    with told("1 questions have several correct references: each of them is right without a rule"):
+    with told("1 questions have several correct references. Without a rule, each of them is accepted"):
         pool = from_helm(path)
     assert rows(pool, "answer", "correct", "truth") == [
         ("red", False, "blue"), ("blue", True, "blue"), ("green", True, "blue")
@@ -141,14 +141,15 @@ def test_failures_are_counted(tmp_path):
     with pytest.warns(PoolWarning) as caught:
         pool = from_helm(write(tmp_path, states))
     assert str(caught[-1].message) == (
-        "6 samples failed and are not in the pool: 3 no luck, 2 request without completions, 1 request without a result"
+        "6 samples failed and are not in the pool: 3 no luck, 2 request without completions, "
+        "1 request without a result."
     )
     assert pool.question_ids == ["id0"]
 
 
 def test_copies_from_the_cache_are_told(tmp_path):
     states = [state(0, ["red", "blue"]), state(0, ["red", "blue"], result={"cached": True})]
-    with told("1 requests repeat an earlier one, seed and all, and HELM answered them from its cache"):
+    with told("1 requests repeat an earlier request with the same seed .* from the cache of HELM"):
         pool = from_helm(write(tmp_path, states))
     assert pool.lengths.tolist() == [[4]]
     other = state(0, ["red", "blue"], request={"random": "1"}, result={"cached": True})
@@ -188,7 +189,9 @@ def test_scenarios_and_models(tmp_path):
 def test_other_questions_of_the_same_id_are_refused(tmp_path):
     write(tmp_path / "a", [state(0, ["red"])])
     write(tmp_path / "b", [state(0, ["red"], instance={"input": {"text": "other"}})])
-    with pytest.raises(PoolError, match=r"question 'id0' was another one before: .* import them apart"):
+    with pytest.raises(
+        PoolError, match=r"question 'id0' differs from the question with this id .* import the runs separately"
+    ):
         from_helm(tmp_path)
     write(tmp_path / "b", [state(0, ["red"], right=[1])])
     with pytest.raises(PoolError, match="two truths"):
@@ -225,17 +228,17 @@ GOOD = [state(0, ["red"])]
 @pytest.mark.parametrize(
     ("states", "adapter", "says"),
     [
-        (GOOD, {"method": "multiple_choice_separate_original"}, "nothing was sampled that could vote; give runs of"),
-        (GOOD, {"method": "language_modeling"}, "nothing was sampled"),
-        (GOOD, {"method": "ranking_binary"}, "nothing was sampled"),
-        ([state(0, ["red"], reference_index=0)], {}, "record 1: choices or texts are scored"),
-        ([state(0, ["red"], request_mode="original")], {}, "choices or texts are scored one by one"),
-        ([state(0, ["red"], right=[])], {}, "no reference is tagged correct, so nothing says which answers are right"),
-        ([state(0, ["red"], instance={"id": None})], {}, "no 'id'"),
-        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"nothing says which model .* \(--model\)"),
-        ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "the pattern .* does not compile"),
-        ([state(0, ["red"], train_trial_index=-1)], {}, "'train_trial_index' is -1; a whole number"),
-        ([], {}, "no sample is in these files"),
+        (GOOD, {"method": "multiple_choice_separate_original"}, "choices or texts, not samples. Pass runs with"),
+        (GOOD, {"method": "language_modeling"}, "not samples"),
+        (GOOD, {"method": "ranking_binary"}, "not samples"),
+        ([state(0, ["red"], reference_index=0)], {}, "record 1: contains likelihoods of choices or texts"),
+        ([state(0, ["red"], request_mode="original")], {}, "contains likelihoods of choices or texts"),
+        ([state(0, ["red"], right=[])], {}, "has no reference that is tagged correct"),
+        ([state(0, ["red"], instance={"id": None})], {}, "'id' is null"),
+        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"does not name a model.* \(--model\)"),
+        ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "the pattern .* is not a valid regular"),
+        ([state(0, ["red"], train_trial_index=-1)], {}, "'train_trial_index' is -1. It must be a non-negative integer"),
+        ([], {}, "The files contain no samples"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path, states, adapter, says):
@@ -248,11 +251,11 @@ def test_what_is_refused(tmp_path, states, adapter, says):
     ("text", "says"),
     [
         ("", "is empty"),
-        ('{"adapter_spec": {}, "request_states": [{"inst', "not JSON, or cut off"),
+        ('{"adapter_spec": {}, "request_states": [{"inst', "not valid JSON, or truncated"),
         ("[]", "not a JSON object with"),
-        ("{}", "no sample is in these files"),
-        ('{"adapter_spec": [], "request_states": []}', "'adapter_spec': a list where an object belongs"),
-        ('{"request_states": [NaN]}', "not JSON, or cut off"),
+        ("{}", "The files contain no samples"),
+        ('{"adapter_spec": [], "request_states": []}', "'adapter_spec': expected an object, found a list"),
+        ('{"request_states": [NaN]}', "not valid JSON, or truncated"),
     ],
 )
 def test_damaged_files(tmp_path, text, says):
@@ -266,12 +269,12 @@ def test_a_damaged_run_spec_is_refused(tmp_path):
     path = write(tmp_path, GOOD, spec={"class_name": 7})
     assert from_helm(path).question_ids == ["id0"]
     (tmp_path / "run_spec.json").write_text('{"scenario_spec": {}}')
-    with pytest.raises(PoolError, match=r"run_spec\.json, 'scenario_spec': no 'class_name'"):
+    with pytest.raises(PoolError, match=r"run_spec\.json, 'scenario_spec': has no 'class_name'; it is an empty object"):
         from_helm(path)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path):
-    with pytest.raises(PoolError, match=r"no scenario_state\.json in this folder"):
+    with pytest.raises(PoolError, match=r"this folder has no file scenario_state\.json"):
         from_helm(tmp_path)
 
 
@@ -283,7 +286,7 @@ def test_on_the_command_line(run, tmp_path):
     assert text.startswith("1 questions, 1 models, 2 samples; ")
     assert load_pool(tmp_path / "pool").models == ("mine",)
     write(tmp_path / "runs" / "a", [])
-    bad(run(*found, tmp_path / "other"), "no sample is in these files")
+    bad(run(*found, tmp_path / "other"), "The files contain no samples")
     assert not (tmp_path / "other").exists()
 
 

@@ -76,7 +76,7 @@ def test_files_of_several_models(tmp_path):
 def test_two_files_of_one_name(tmp_path):
     paths = [write_lines(tmp_path / name, [line("q", "passed")] * n, "samples.jsonl_results.jsonl")
              for n, name in enumerate("ab", 1)]  # fmt: skip
-    with pytest.raises(PoolError, match=r"a/samples.* and .*b/samples.* are both named after a model 'samples'"):
+    with pytest.raises(PoolError, match=r"a/samples.* and .*b/samples.* both imply the model name 'samples'"):
         from_human_eval(paths)
     assert from_human_eval(paths, model="m").lengths.tolist() == [[3]]
 
@@ -84,14 +84,14 @@ def test_two_files_of_one_name(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ([line("q", "passed", task_id=None)], "line 1: no 'task_id'"),
+        ([line("q", "passed", task_id=None)], "line 1: 'task_id' is null"),
         ([line("q", "passed"), line(" ", "passed")], "line 2: 'task_id' is blank"),
-        ([{"task_id": "q", "completion": "x"}], "line 1: neither 'passed' nor 'result' is there"),
-        ([line("q", "passed", passed="yes")], "line 1: 'passed' is text; true or false belongs there"),
-        ([line("q", "passed", score="high")], "line 1: 'score' is text; a number belongs there"),
-        ([line("q", "passed", completion_id=0)] * 2, "line 2: completion_id 0 of task 'q' is there twice"),
-        ([line("q", "passed", completion=["x"])], "line 1: 'completion' is a list; text belongs there"),
-        ([[1]], "line 1: a list where an object belongs"),
+        ([{"task_id": "q", "completion": "x"}], "line 1: has neither 'passed' nor 'result'"),
+        ([line("q", "passed", passed="yes")], "line 1: 'passed' is text. It must be true or false"),
+        ([line("q", "passed", score="high")], "line 1: 'score' is text. It must be a number"),
+        ([line("q", "passed", completion_id=0)] * 2, "line 2: completion_id 0 of task 'q' appears twice"),
+        ([line("q", "passed", completion=["x"])], "line 1: 'completion' is a list. It must be text"),
+        ([[1]], "line 1: expected an object, found a list"),
         ([], "is empty"),
     ],
 )
@@ -105,10 +105,10 @@ def test_human_eval_faults(tmp_path, content, says):
 def test_files_that_are_cut_off_or_compressed(tmp_path):
     path = write_lines(tmp_path, [line("q", "passed")] * 2)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(PoolError, match="line 2: not JSON, or cut off"):
+    with pytest.raises(PoolError, match="line 2: is not valid JSON, or truncated"):
         from_human_eval(path)
     path.write_bytes(b"\x1f\x8b\x08\x00")
-    with pytest.raises(PoolError, match="compressed; unpack it with gunzip"):
+    with pytest.raises(PoolError, match=r"compressed\. Decompress it with gunzip"):
         from_human_eval(path)
 
 

@@ -27,9 +27,9 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 FAULTS = {
     "cut off": (b'[{"id": "q"', "not a log"),
-    "not JSON": (b"hello", "not what it is in a log"),
+    "not JSON": (b"hello", "unexpected content for a log"),
     "not UTF-8": (b'["\xe9\xff"]', "not a log"),
-    "an object": (b"{}", "summaries.json in it is not what it is in a log"),
+    "an object": (b"{}", "member summaries.json has unexpected content for a log"),
     "other objects": (b'[{"a": 1}]', "not a log .*EvalSampleSummary id Field required"),
     "no objects": (b"[1]", "not a log .*EvalSampleSummary"),
     "deep": (b'[{"id": "q", "metadata": {"a": ' + DEEP + b"}}]", "not a log .*nested more than"),
@@ -47,8 +47,8 @@ def test_archives_with_damaged_members_are_refused(tmp_path, fault):
 def test_damaged_json_logs_are_refused(tmp_path, fault):
     path = tmp_path / "log.json"
     path.write_bytes(json.dumps(header()).encode()[:-1] + b', "samples": ' + FAULTS[fault][0] + b"}")
-    says = {"an object": "no sample is in these files", "other objects": "EvalSample id Field required"}
-    refused(path, says.get(fault, "not a log|not JSON|where an object belongs"))
+    says = {"an object": "The files contain no samples", "other objects": "EvalSample id Field required"}
+    refused(path, says.get(fault, "not a log|not valid JSON|expected an object"))
     path.write_bytes(FAULTS[fault][0])
     refused(path, "not a log|nested more than 100 deep")
 
@@ -60,17 +60,17 @@ def test_numbers_that_are_none_do_not_hurt(tmp_path, value):
     path = tmp_path / "log.json"
     path.write_bytes(text.encode().replace(b'"?"', value))
     if value == b"1e999":
-        refused(path, "not (a log|JSON).*overflow")
+        refused(path, "not (a log|valid JSON).*overflow")
     else:
         assert answers_of(from_inspect(path)) == (["4"], [True])
     path.write_bytes(json.dumps(header() | {"samples": [sample(total_time="?")]}).encode().replace(b'"?"', value))
-    refused(path, "not (a log|JSON).*overflow" if value == b"1e999" else "latency is (nan|-inf)")
+    refused(path, "not (a log|valid JSON).*overflow" if value == b"1e999" else "latency is (nan|-inf)")
 
 
 def test_a_large_json_log_with_nan_is_to_be_converted(tmp_path, monkeypatch):
     path = json_log(tmp_path / "log.json", [sample(), sample(epoch=2, value=float("nan"))])
     monkeypatch.setattr(inspect_files, "_MOST", 100)
-    refused(path, "holds NaN or Infinity.*: inspect log convert --to eval --output-dir FOLDER log.json")
+    refused(path, "contains NaN or Infinity.*: inspect log convert --to eval --output-dir FOLDER log.json")
 
 
 def test_a_large_json_log_without_nan_is_streamed(tmp_path, monkeypatch):
@@ -83,29 +83,29 @@ def test_a_large_json_log_without_nan_is_streamed(tmp_path, monkeypatch):
 def test_archives_that_are_cut_off_are_refused(tmp_path, size):
     path = eval_log(tmp_path / "log.eval", [sample()], whole=[logged(sample())])
     path.write_bytes(path.read_bytes()[:size])
-    refused(path, "not a log of Inspect AI, or damaged .*(zip|Truncated|central)")
+    refused(path, "not a log of Inspect AI, or is damaged .*(zip|Truncated|central)")
 
 
 def test_members_that_are_damaged_are_noticed(tmp_path):
     path = eval_log(tmp_path / "log.eval", [sample(), sample("5", "I", epoch=2)], compression=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b'"answer": "5"', b'"answer": "6"'))
-    refused(path, "not a log of Inspect AI, or damaged .Bad CRC-32 for file 'summaries.json'")
+    refused(path, "not a log of Inspect AI, or is damaged .Bad CRC-32 for file 'summaries.json'")
 
 
 @pytest.mark.parametrize("name", ["/etc/cron.d/x", "../../x", "samples/../../x_epoch_1.json"])
 def test_names_that_lead_out_of_the_archive_are_refused(tmp_path, name):
     members = {"header.json": header(), "summaries.json": [sample()], name: {}}
-    refused(archived(tmp_path / "log.eval", members), "a member is named '.*', which leads out of the archive")
+    refused(archived(tmp_path / "log.eval", members), "contains a member '.*' whose path leaves the archive")
 
 
 @pytest.mark.parametrize("members", [{}, {"summaries.json": []}, {"junk/a.zip": b"PK"}])
 def test_archives_of_others_are_refused(tmp_path, members):
-    refused(archived(tmp_path / "log.eval", {"a": 1, **members}), "without header.json and _journal/start.json")
+    refused(archived(tmp_path / "log.eval", {"a": 1, **members}), "has neither header.json nor _journal/start.json")
 
 
 def test_a_log_without_samples_is_refused(tmp_path):
-    refused(archived(tmp_path / "log.eval", {"header.json": header()}), "no sample is in these files")
-    refused(json_log(tmp_path / "log.json", None), "no sample is in these files")
+    refused(archived(tmp_path / "log.eval", {"header.json": header()}), "The files contain no samples")
+    refused(json_log(tmp_path / "log.json", None), "The files contain no samples")
 
 
 def test_members_that_are_packed_as_no_log_is_are_not_unpacked(tmp_path):
@@ -114,7 +114,7 @@ def test_members_that_are_packed_as_no_log_is_are_not_unpacked(tmp_path):
         {"header.json": header(), "summaries.json": b"[" + b"{}," * 3_000_000 + b"{}]"},
     )
     assert path.stat().st_size < 100_000
-    refused(path, "summaries.json in it is 8 MB, packed to .* as no log is")
+    refused(path, "member summaries.json has 8 MB, compressed to .* compression ratio of 100")
 
 
 @pytest.mark.parametrize("name", ["summaries.json", "header.json"])
@@ -123,7 +123,7 @@ def test_members_that_claim_much_are_not_unpacked(tmp_path, name):
     with zipfile.ZipFile(eval_log(path, [sample()]), "a") as archive:
         archive.writestr("more", "x")
         archive.getinfo(name).file_size = 2**31
-    refused(path, "2048 MB, (more than the 512 MB|packed to .* too large to be read)")
+    refused(path, "2048 MB(, compressed to 0 KB| of summaries). (The limits are|At most) 512 MB")
 
 
 def test_many_members_that_are_much_together_are_not_unpacked(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_many_members_that_are_much_together_are_not_unpacked(tmp_path, monkeypa
     path = archived(tmp_path / "log.eval", {"header.json": header(), **journal})
     assert from_inspect(path).lengths.tolist() == [[8]]
     monkeypatch.setattr(inspect_files, "_MOST", 1000)
-    refused(path, "its summaries are 0 MB, more than the 0 MB")
+    refused(path, "has 0 MB of summaries. At most 0 MB")
 
 
 def test_a_bomb_that_claims_little_is_not_unpacked_either(tmp_path):
@@ -142,7 +142,7 @@ def test_a_bomb_that_claims_little_is_not_unpacked_either(tmp_path):
         archive.getinfo("summaries.json").file_size = 100
     from_inspect(eval_log(tmp_path / "other.eval", [sample()]))  # what else takes memory is there already
     tracemalloc.start()
-    refused(path, "not a log of Inspect AI, or damaged")
+    refused(path, "not a log of Inspect AI, or is damaged")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000

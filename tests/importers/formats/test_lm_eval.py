@@ -99,7 +99,7 @@ def test_repeats_are_samples_and_each_document_counts_once(tmp_path):
 
 def test_a_rule_beside_a_filter_grades_and_what_the_filter_says_is_kept(tmp_path):
     path = write(tmp_path / "org__m", LINES)
-    with told("do not agree on 1 of 6 samples"):
+    with told("differ for 1 of 6 samples"):
         pool = from_lm_eval(path, filter_name="strict-match", rule="number")
     assert rows(pool, "correct", "correct_in_source")[1] == (False, True)
 
@@ -147,7 +147,7 @@ SYSTEM = {"system_instruction": "Add.", "configs": {"sums": CONFIG}}
 def test_results_that_cannot_be_read_are_told(tmp_path, text):
     path = write(tmp_path / "folder", LINES, results=False)
     (tmp_path / "folder" / f"results_{DATE}.json").write_text(text)
-    with told("what it says of model, settings and filters is not used"):
+    with told("Its model, settings and filters are not used"):
         pool = from_lm_eval(path, rule="number")
     assert pool.models == ("folder",)
 
@@ -208,10 +208,10 @@ def test_targets_that_are_numbers_of_choices(tmp_path):
 def test_several_targets(tmp_path):
     lines = [line(0, "strict-match", ["8", "7", "6"], filter="none", filtered_resps=["8"], target=["7", "8"])]
     path = write(tmp_path / "m", lines, results=config(filter_list=None))
-    with told("some documents have several right answers: a rule knows only the first"):
+    with told("some documents have several correct answers. A rule compares with the first"):
         pool = from_lm_eval(path, filter_name="none")
     assert rows(pool, "answer", "correct") == [("8", True), ("7", True), ("6", False)]
-    with told("and none where the list is written as text"):
+    with told("and with none if the list is text"):
         from_lm_eval(write(tmp_path / "n", [line(0, "strict-match", target="['7', '8']")]), rule="exact")
 
 
@@ -236,28 +236,28 @@ def broken(**changed):
 @pytest.mark.parametrize(
     ("lines", "results", "filter_name", "says"),
     [
-        (OTHER, None, None, r"line 2: document '0' had other responses before; give each run as a file of its own"),
-        ([LIKELIHOODS], None, None, "likelihoods, of choices or of whole texts; give files of tasks that generate"),
+        (OTHER, None, None, "line 2: document '0' has other responses .* Store each run in"),
+        ([LIKELIHOODS], None, None, "likelihoods, not generated texts. Pass files of tasks that"),
         ([ROLLING], None, None, "likelihoods"),
         ([line(0, "strict-match", [-3.5])], None, None, "likelihoods"),
         ([line(0, "strict-match") | {"arguments": [1]}], None, None, "likelihoods"),
-        ([line(0, "strict-match") | {"arguments": 1}], None, None, "'arguments': a number where an object belongs"),
-        ([line(0, "strict-match") | {"resps": None}], None, None, r"no 'resps'; choose from|no 'resps'; did you mean"),
+        ([line(0, "strict-match") | {"arguments": 1}], None, None, "'arguments': expected an object, found a number"),
+        ([line(0, "strict-match") | {"resps": None}], None, None, r"'resps' is null. It must have a value"),
         ([{"custom_id": "1"}], None, None, "no 'doc_id'; choose from 'custom_id'"),
-        (LINES, None, None, "these files give no answers; say how to find them with a rule"),
+        (LINES, None, None, "texts but no answers. Extract the answers with a rule"),
         (LINES, None, "strict", "no line of filter 'strict'; did you mean 'strict-match'"),
-        (LINES[:3], None, "flexible-extract", "document '1' has no line of the chosen filter; the file is not whole"),
-        (LINES, False, "strict-match", "nor does a results file say what 'strict-match' does; grade with a rule"),
-        (LINES, config(filter_list=None), "strict-match", "nor does a results file say what 'strict-match' does"),
-        (LINES, broken(regex_pattern="("), "strict-match", r"the pattern '\(' does not compile"),
-        (LINES, broken(regex_pattern=None), "strict-match", "no 'regex_pattern'"),
-        (LINES, broken(function="multi_choice_regex"), "strict-match", "what 'multi_choice_regex' makes of a response"),
-        (LINES, broken(group_select=1), "strict-match", r"finds \['\[invalid\]'\], the log has \['7'\]; grade with"),
-        (LINES, config(process_results="def f"), "strict-match", "another metric than exact_match, or code that"),
-        (LINES, config(metric_list=[{"metric": "f1"}]), "strict-match", "another metric than exact_match"),
+        (LINES[:3], None, "flexible-extract", "document '1' has no line of the chosen filter. The file is incomplete"),
+        (LINES, False, "strict-match", "no results file defines filter 'strict-match'. Grade with a rule"),
+        (LINES, config(filter_list=None), "strict-match", "no results file defines filter 'strict-match'"),
+        (LINES, broken(regex_pattern="("), "strict-match", r"the pattern '\(' is not a valid regular"),
+        (LINES, broken(regex_pattern=None), "strict-match", "'regex_pattern' is null"),
+        (LINES, broken(function="multi_choice_regex"), "strict-match", "'multi_choice_regex' is not supported"),
+        (LINES, broken(group_select=1), "strict-match", r"yields \['\[invalid\]'\], but the log has \['7'\]"),
+        (LINES, config(process_results="def f"), "strict-match", "does not use exact_match alone"),
+        (LINES, config(metric_list=[{"metric": "f1"}]), "strict-match", "does not use exact_match alone"),
         (LINES, config(metric_list=[{"metric": "exact_match"}]), "strict-match",
-         "exact_match of '7' is 1 in the log and not so here; grade with a rule"),
-        ([line(0, "maj@3") | {"target": None}], None, "maj@3", "no target, so nothing says which answers are right"),
+         "exact_match of '7' is 1 in the log, but 0 here. Grade with a rule"),
+        ([line(0, "maj@3") | {"target": None}], None, "maj@3", "has no target to compare answers with"),
         ([line(0, "maj@3") | {"filtered_resps": [{}]}], None, "maj@3", "'filtered_resps', item 1 is an object"),
     ],
 )  # fmt: skip
@@ -271,7 +271,7 @@ def test_what_is_refused(tmp_path, lines, results, filter_name, says):
 def test_other_documents_in_another_file_are_refused(tmp_path):
     write(tmp_path / "a", LINES)
     write(tmp_path / "b", [line(0, "strict-match", doc_hash="another")], model="other")
-    with pytest.raises(PoolError, match=r"document '0' is another one in an earlier file \(doc_hash differs\)"):
+    with pytest.raises(PoolError, match=r"document '0' has another doc_hash in an earlier file"):
         from_lm_eval(tmp_path, rule="number")
     write(tmp_path / "b", [line(0, "strict-match", target="8")], model="other")
     with pytest.raises(PoolError, match="two truths"):
@@ -282,11 +282,11 @@ def test_other_documents_in_another_file_are_refused(tmp_path):
     ("text", "says"),
     [
         ("", "is empty"),
-        ('{"doc_id": 0, "resps": [["a"', "line 1: not JSON, or cut off"),
-        ("7\n", "line 1: a number where an object belongs"),
+        ('{"doc_id": 0, "resps": [["a"', "line 1: is not valid JSON, or truncated"),
+        ("7\n", "line 1: expected an object, found a number"),
         ('[{"doc_id": 0}', "no 'resps'"),
         ("{}", "no 'doc_id'"),
-        (json.dumps(LINES[0]) + '\n{"doc_id": NaN}', "line 2: not JSON, or cut off"),
+        (json.dumps(LINES[0]) + '\n{"doc_id": NaN}', "line 2: is not valid JSON, or truncated"),
     ],
 )
 def test_damaged_files(tmp_path, text, says):
@@ -299,9 +299,9 @@ def test_damaged_files(tmp_path, text, says):
 def test_a_file_of_no_known_model_is_refused(tmp_path):
     path = tmp_path / "renamed.jsonl"
     path.write_text(json.dumps(LINES[0]))
-    with pytest.raises(PoolError, match=r"neither its name nor a results file .* give model \(--model\)"):
+    with pytest.raises(PoolError, match=r"neither the file name nor a results file .* Pass model \(--model\)"):
         from_lm_eval(path, rule="number")
-    with pytest.raises(PoolError, match=r"no samples_\*\.jsonl in this folder"):
+    with pytest.raises(PoolError, match=r"this folder has no file samples_\*\.jsonl"):
         from_lm_eval(tmp_path, rule="number")
 
 

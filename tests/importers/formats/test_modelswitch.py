@@ -118,7 +118,7 @@ def test_samples_that_are_in_two_files_count_once(tmp_path):
     written(tmp_path, "MathBench/results_gpt-4o.json", [big])
     with pytest.warns(PoolWarning) as caught:
         pool = from_modelswitch(tmp_path)
-    assert any("samples of 'gpt-4o' are in several files" in str(warning.message) for warning in caught)
+    assert any("samples of 'gpt-4o' appear in several files" in str(warning.message) for warning in caught)
     assert pool.lengths.tolist() == [[2], [1]]
     again = big | {"ans_sampling": ["Another way leads to \\boxed{1}."]}  # the same answer, and not the same sample
     written(tmp_path, "MathBench/results_gpt-4o.json", [again])
@@ -153,7 +153,7 @@ def test_scores_of_some_models_are_no_score(tmp_path):
     assert "score" not in pool.numbers
     assert pool.number("score_of_some")[0, 0].tolist() == [1.5, -2]
     assert "score" in from_modelswitch(path, where=[("model", "!=", "claude")]).numbers
-    with pytest.raises(PoolError, match=r"strict is asked for: .*have no score"):
+    with pytest.raises(PoolError, match=r"strict: the import has .* errors. .*have no score"):
         from_modelswitch(path, strict=True)
 
 
@@ -211,16 +211,16 @@ def test_a_released_file_has_the_accuracy_that_was_published():
 @pytest.mark.parametrize(
     ("name", "records", "message"),
     [
-        ("a.json", [merged(1, x=["4"])], r"no path names the data set; say which one it is with dataset"),
-        ("DATE/MATH.json", [], r"no sample is in these files"),
-        ("DATE.json", {"question": "q"}, r"DATE.json: not a JSON list of objects"),
-        ("DATE.json", ["q"], r"record 1: text where an object belongs"),
-        ("DATE.json", [{"question": "q?", "solution": "1"}], r"record 1: neither 'ans_list' nor '<model>_ans_list'"),
-        ("DATE/results.json", [{"question": "q?", "solution": "1", "ans_list": []}], r"name it with model \(--model\)"),
-        ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], r"record 1: no 'solution'; did you mean 'question'"),
-        ("DATE.json", [{"solution": "1", "a_ans_list": ["1"]}], r"record 1: no 'question'"),
+        ("a.json", [merged(1, x=["4"])], r"no path names the data set. Pass one of .* as dataset"),
+        ("DATE/MATH.json", [], r"The files contain no samples"),
+        ("DATE.json", {"question": "q"}, r"DATE.json: is not a JSON list of objects"),
+        ("DATE.json", ["q"], r"record 1: expected an object, found text"),
+        ("DATE.json", [{"question": "q?", "solution": "1"}], "has neither 'ans_list' nor '<model>_ans_list'"),
+        ("DATE/results.json", [{"question": "q?", "solution": "1", "ans_list": []}], r"Pass model \(--model\)"),
+        ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], "has no 'solution'; did you mean 'question'"),
+        ("DATE.json", [{"solution": "1", "a_ans_list": ["1"]}], r"record 1: has no 'question'"),
         ("DATE.json", [{"question": "q?", "solution": "1", "a_ans_list": [["1"]]}], r"'a_ans_list', item 1 is a list"),
-        ("DATE.json", [["q"]], r"record 1: a list where an object belongs"),
+        ("DATE.json", [["q"]], r"record 1: expected an object, found a list"),
         ("DATE.json", [merged(x=["1"]) | {"x_score": [1, 2]}], r"2 numbers in 'x_score', but 1 answers"),
         ("DATE.json", [merged(x=["1"]) | {"x_score": [10**400]}], r"(?i)too large|integer|JSON"),
     ],
@@ -231,16 +231,16 @@ def test_bad_files_are_refused(tmp_path, name, records, message):
 
 
 def test_a_model_is_not_named_where_records_name_theirs(tmp_path):
-    with pytest.raises(PoolError, match=r"model='m', but the record names its models: x; leave model out"):
+    with pytest.raises(PoolError, match=r"model='m', but the record names its own models \(x\). Omit model"):
         from_modelswitch(written(tmp_path, "DATE.json", [merged(x=["1"])]), model="m")
 
 
 def test_files_of_two_data_sets_are_refused(tmp_path):
     for dataset in ("DATE", "MGSM"):
         written(tmp_path, f"{dataset}/x.json", [merged(1, x=["4"])])
-    with pytest.raises(MssimError, match="the paths name DATE, MGSM; say which one"):
+    with pytest.raises(MssimError, match=r"the paths name DATE, MGSM\. Pass one of"):
         from_modelswitch(tmp_path)
-    with pytest.raises(MssimError, match="data set 'DATES'; did you mean 'DATE'"):
+    with pytest.raises(MssimError, match="dataset='DATES' is not known; did you mean 'DATE'"):
         from_modelswitch(tmp_path, dataset="DATES")
 
 

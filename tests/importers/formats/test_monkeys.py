@@ -82,7 +82,7 @@ def test_samples_of_math_are_graded_by_the_box_of_the_solution(tmp_path):
     solution = r"We have $2x = 1$, or \boxed{5}? No: $x = \boxed{\frac{1}{2}}$."
     samples = [r"\boxed{0.5}", r"\boxed{2}", "no box", r"\boxed{\frac12} or so"]
     one = record(0, [True, False, False, False], gt_answer=solution, samples=samples)
-    with told("do not agree on 1 of 4 samples"), told("gives no answer in 25.0%"):
+    with told("differ for 1 of 4 samples"), told("gives no answer in 25.0%"):
         pool = from_monkeys(write(tmp_path / "MATH_Gemma-2B.json", [one]), rule="boxed")
     assert pool.questions["truth"].tolist() == [r"\frac{1}{2}"]
     assert right(pool) == [[True, False, False, True]]
@@ -152,10 +152,18 @@ def test_more_samples_of_one_model(tmp_path):
 @pytest.mark.parametrize(
     ("first", "second", "says"),
     [
-        ({}, {"question": "another"}, "question 'test/1' had another text before: .* name each TASK_MODEL.json"),
+        (
+            {},
+            {"question": "another"},
+            "question 'test/1' has another text in an earlier record. Rename the files to TASK_MODEL.json",
+        ),
         ({}, {"gt_answer": "#### 8"}, "question 'test/1' has two truths, '7' and '8'"),
-        ({}, {"is_corrects": "absent"}, "some records have is_corrects and some do not; import them apart"),
-        ({"is_corrects": "absent"}, {}, "some records have is_corrects and some do not"),
+        (
+            {},
+            {"is_corrects": "absent"},
+            "only some records have is_corrects. Import the records with and without it separately",
+        ),
+        ({"is_corrects": "absent"}, {}, "only some records have is_corrects"),
     ],
 )
 def test_records_that_do_not_fit_together(tmp_path, first, second, says):
@@ -166,7 +174,7 @@ def test_records_that_do_not_fit_together(tmp_path, first, second, says):
 
 def test_samples_without_verdicts_need_a_rule(tmp_path):
     path = write(tmp_path / GSM8K, [record(12, [True, False], is_corrects="absent")])
-    with pytest.raises(PoolError, match="these files give no answers; say how to find them with a rule"):
+    with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
         from_monkeys(path)
     pool = from_monkeys(path, rule="number")
     assert right(pool) == [[True, False]]
@@ -176,8 +184,8 @@ def test_samples_without_verdicts_need_a_rule(tmp_path):
 def test_what_is_odd_is_told(tmp_path):
     path = write(tmp_path / GSM8K, [record(1, [True, None, None]), record(2, [])])
     with (
-        told("2 samples are neither right nor wrong in the files: no answer without a rule"),
-        told("1 records have no sample"),
+        told("2 samples have no verdict in the files, and therefore no answer without a rule"),
+        told("1 records have no samples"),
         told("gives no answer in 66.7% of its samples"),
     ):
         pool = from_monkeys(path)
@@ -191,17 +199,20 @@ def test_what_is_odd_is_told(tmp_path):
         ("", "is empty"),
         (" \n", "not a JSON list"),
         ("{}", "not a JSON list of objects"),
-        ("[]", "no sample is in these files"),
-        ("[1]", "record 1: a number where an object belongs"),
-        (json.dumps([record(1, [True])])[:-40], "not JSON, or cut off"),
-        (json.dumps([record(1, [True])]) + "[]", "not JSON, or cut off"),
-        ([record(1, [True], samples="absent")], "record 1: no 'samples'"),
-        ([record(1, [True], samples="text")], "record 1: 'samples' is text; a list belongs there"),
-        ([record(1, [True], samples=[["a"]])], "'samples', item 1 is a list; text belongs there"),
-        ([record(1, [True]), record(2, [True, False], samples=["a"])], "record 2: 1 samples, but 2 of is_corrects"),
-        ([record(1, [True], is_corrects=["yes"])], "'is_corrects', item 1 is text; true or false belongs there"),
-        ([record(1, [True], is_corrects="absent", gt_answer="absent")], "record 1: no 'is_corrects'"),
-        ([record(1, [True], orig_dset_idx=[1])], "'orig_dset_idx' is a list; text belongs there"),
+        ("[]", "The files contain no samples"),
+        ("[1]", "record 1: expected an object, found a number"),
+        (json.dumps([record(1, [True])])[:-40], "not valid JSON, or truncated"),
+        (json.dumps([record(1, [True])]) + "[]", "not valid JSON, or truncated"),
+        ([record(1, [True], samples="absent")], "record 1: has no 'samples'"),
+        ([record(1, [True], samples="text")], "record 1: 'samples' is text. It must be a list"),
+        ([record(1, [True], samples=[["a"]])], "'samples', item 1 is a list. It must be text"),
+        (
+            [record(1, [True]), record(2, [True, False], samples=["a"])],
+            "record 2: has 1 samples, but 2 values in is_corrects",
+        ),
+        ([record(1, [True], is_corrects=["yes"])], "'is_corrects', item 1 is text. It must be true or false"),
+        ([record(1, [True], is_corrects="absent", gt_answer="absent")], "record 1: has no 'is_corrects'"),
+        ([record(1, [True], orig_dset_idx=[1])], "'orig_dset_idx' is a list. It must be text"),
     ],
 )
 def test_files_that_are_refused(tmp_path, content, says):

@@ -123,7 +123,7 @@ def test_a_custom_id_is_a_question_or_one_and_a_number(tmp_path, custom_id, ques
     ids = ["q17", "gsm8k-12", "gsm8k/test/5", "a-12", "a", "7"]
     table = written(tmp_path, *({"question_id": i, "question": "?", "truth": "4"} for i in ids), name="q.jsonl")
     path = written(tmp_path, chat(custom_id, "4"))
-    with pytest.warns(PoolWarning, match="5 of 6 questions have no sample"):
+    with pytest.warns(PoolWarning, match="5 of 6 questions have no samples"):
         pool = from_openai_batch(path, questions=table, rule="number")
     assert pool.question_ids == [question]
     index = pool.to_frame()["sample_index"].tolist()
@@ -193,7 +193,7 @@ def test_a_failure_of_one_of_two_models_is_counted(imported):
 
 
 def test_only_failures_are_no_pool(imported):
-    with pytest.raises(PoolError, match=r"no sample is in these files \(2 failed: HTTP 400 \(context_length_exceeded"):
+    with pytest.raises(PoolError, match=r"The files contain no samples \(2 failed: HTTP 400 \(context_length_exceeded"):
         imported(refused("q1"), refused("q2"))
 
 
@@ -252,7 +252,7 @@ def test_a_folder_holds_all(imported, questions):
     written(folder, chat("q1", "4"), name="output.jsonl")
     written(folder, refused("q2"), name="errors.jsonl")
     (folder / "notes.txt").write_text("not read")
-    pool = imported(more=[folder], warns=["1 samples failed", "1 of 2 questions have no sample"])
+    pool = imported(more=[folder], warns=["1 samples failed", "1 of 2 questions have no samples"])
     assert pool.question_ids == ["q1"]
     assert sorted(file["name"] for file in pool.info["import"]["files"]) == [
         "errors.jsonl", "output.jsonl", "questions.jsonl", "requests.jsonl"
@@ -262,7 +262,7 @@ def test_a_folder_holds_all(imported, questions):
 def test_several_runs_of_one_file_are_further_samples(imported, tmp_path):
     again = written(tmp_path, chat("q2", "8", id_="b"), chat("q1", "5", id_="b"), name="again.jsonl")
     pool = imported(
-        chat("q1", "4"), chat("q2", "9"), more=[again], warns="2 responses are not the first to their custom_id"
+        chat("q1", "4"), chat("q2", "9"), more=[again], warns="2 responses have a custom_id that was answered before"
     )
     assert texts(pool) == ["4", "5", "9", "8"]
     assert "sample_index" not in pool.extra.column_names
@@ -270,7 +270,9 @@ def test_several_runs_of_one_file_are_further_samples(imported, tmp_path):
 
 def test_a_response_that_is_there_twice_is_refused(imported, tmp_path):
     again = written(tmp_path, chat("q2", "9"), name="again.jsonl")
-    with pytest.raises(PoolError, match=r"again.jsonl, line 1: this response came before, .*; leave out one, or give"):
+    with pytest.raises(
+        PoolError, match=r"again.jsonl, line 1: this response appears twice. Remove one of the copies, or give"
+    ):
         imported(chat("q1", "4"), chat("q2", "9"), more=[again])
 
 
@@ -302,7 +304,9 @@ def test_the_command_line(run, tmp_path, questions):
     pool = load_pool(tmp_path / "pool")
     assert pool.models == ("y",)
     assert pool.sample_correct().tolist() == [[[True, True], [False, False]]]
-    test_cli.bad(run(*arguments, "--out", tmp_path / "other"), "custom_id 's0-of-q1' is question 's0-of-q1', which")
+    test_cli.bad(
+        run(*arguments, "--out", tmp_path / "other"), "custom_id 's0-of-q1' refers to question 's0-of-q1', which"
+    )
     assert not (tmp_path / "other").exists()
 
 
@@ -310,45 +314,45 @@ def test_the_command_line(run, tmp_path, questions):
 
 
 def test_without_questions_there_is_no_truth(tmp_path):
-    with pytest.raises(PoolError, match=r"batches do not say the truth; give the questions .* --questions FILE"):
+    with pytest.raises(PoolError, match=r"batches do not contain the truth. Pass a .* \(--questions FILE\)"):
         from_openai_batch(written(tmp_path, chat("q1", "4")), rule="number")
 
 
 def test_without_a_rule_there_is_no_answer(imported):
-    with pytest.raises(PoolError, match="these files give no answers; say how to find them with a rule"):
+    with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
         imported(chat("q1", "4"), rule=None)
 
 
 @pytest.mark.parametrize(
     ("lines", "options", "says"),
     [
-        ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' is question 'q3', which is not in questions.jsonl; say .*"
-                                  r"--id-pattern, in Python id_pattern=, .*: choose from 'q1', 'q2'"),
-        ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' is question 'request', which"),
-        ([asked("nope")], {}, "custom_id 'nope' is question 'nope', which is not in"),
-        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "custom_id 'q1' is nothing by this pattern; say"),
-        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' is question '', which"),
-        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern '\(.*' does not compile"),
-        ([chat("q1", "4")], {"id_pattern": "(.*)"}, r"id_pattern '.*' has the groups none; question_id, model and"),
-        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.)(?P<run>.)"}, "has the groups question_id, run; ques"),
-        ([chat("q1b", "4")], {"id_pattern": "(?P<question_id>..)(?P<sample>.)"}, "its sample is 'b'; let this group"),
+        ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl; "
+                                  r"choose from 'q1', 'q2'. .* id_pattern \(--id-pattern\)"),
+        ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' refers to question 'request'"),
+        ([asked("nope")], {}, "custom_id 'nope' refers to question 'nope', which is not in"),
+        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "'q1' does not match id_pattern. Describe"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' refers to question '', which"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern: '\(.*' is not a valid regular"),
+        ([chat("q1", "4")], {"id_pattern": "(.*)"}, "has the groups none. It must have question_id"),
+        ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.)(?P<run>.)"}, "has the groups question_id, run. It must"),
+        ([chat("q1b", "4")], {"id_pattern": "(?P<question_id>..)(?P<sample>.)"}, "id_pattern matches 'b'"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.+)(?P<model>)", "model": "m"}, "model='m', but id"),
-        ([chat("q1", "4", model=None)], {}, "line 1: the response does not say its model; name it with --model"),
-        ([chat("q" * 1001, "4")], {}, "a custom_id of 1001 characters; at most 1000"),
+        ([chat("q1", "4", model=None)], {}, r"does not name its model. Pass model \(--model\)"),
+        ([chat("q" * 1001, "4")], {}, "the custom_id has 1001 characters. At most 1000"),
         ([chat("", "4")], {}, "'custom_id' is blank"),
         ([{"response": {}}], {}, "no 'custom_id'; choose from 'response'"),
-        ([{"custom_id": "q1", "params": {}}], {}, "line 1: neither a response .* nor a request"),
-        ([chat("q1", "4"), asked("q2")], {}, "line 2: requests and responses are in one file; give them as two"),
-        ([asked("q2"), chat("q1", "4")], {}, "line 2: requests and responses are in one file"),
-        ([[]], {}, "line 1: a list where an object belongs"),
-        ([{"custom_id": "q1", "response": "ok"}], {}, "'response': text where an object belongs"),
-        ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: a number where an object belongs"),
-        ([chat("q1", "4", choices=[{"index": 0}])], {}, "'choices', item 1: no 'text'; choose from 'index'"),
-        ([chat("q1", "4", choices={"a": 1})], {}, "'choices' is an object; a list belongs there"),
-        ([chat("q1", "4", usage=(-1, 2))], {}, "'prompt_tokens' is -1; a whole number from 0 belongs there"),
-        ([chat("q1", {})], {}, "'content' is an object; text belongs there"),
+        ([{"custom_id": "q1", "params": {}}], {}, "line 1: is neither a response .* nor a request"),
+        ([chat("q1", "4"), asked("q2")], {}, "line 2: the file mixes requests and responses. Split it into two"),
+        ([asked("q2"), chat("q1", "4")], {}, "line 2: the file mixes requests and responses"),
+        ([[]], {}, "line 1: expected an object, found a list"),
+        ([{"custom_id": "q1", "response": "ok"}], {}, "'response': expected an object, found text"),
+        ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: expected an object, found a number"),
+        ([chat("q1", "4", choices=[{"index": 0}])], {}, "item 1: has no 'text'; choose from 'index'"),
+        ([chat("q1", "4", choices={"a": 1})], {}, "'choices' is an object. It must be a list"),
+        ([chat("q1", "4", usage=(-1, 2))], {}, "'prompt_tokens' is -1. It must be a non-negative integer"),
+        ([chat("q1", {})], {}, "'content' is an object. It must be text"),
         ([chat("q1", "4")], {"rule": "numbr"}, "did you mean 'number'"),
-        ([chat("q1", "4")], {"strict": True}, "1 of 2 questions have no sample"),
+        ([chat("q1", "4")], {"strict": True}, "1 of 2 questions have no samples"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(imported, lines, options, says):
@@ -361,12 +365,15 @@ def test_bad_input_is_one_clear_line(imported, lines, options, says):
     ("content", "says"),
     [
         (b"", "output.jsonl is empty"),
-        (b"\n\n", "no sample is in these files"),
-        (json.dumps(chat("q1", "4")).encode()[:-20], "line 1: not JSON, or cut off"),
-        (b'{"custom_id": "q1", "response": null, "error": NaN}', "NaN is no JSON; write null"),
-        (b"custom_id,response\nq1,4\n", "line 1: not JSON, or cut off"),
-        (json.dumps(chat("q1", "\u00e9"), ensure_ascii=False).encode("latin-1"), "line 1: not UTF-8"),
-        (b'{"custom_id": "q1", "error": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 1: not JSON, or cut off"),
+        (b"\n\n", "The files contain no samples"),
+        (json.dumps(chat("q1", "4")).encode()[:-20], "line 1: is not valid JSON, or truncated"),
+        (b'{"custom_id": "q1", "response": null, "error": NaN}', "NaN is not allowed in JSON, write null"),
+        (b"custom_id,response\nq1,4\n", "line 1: is not valid JSON, or truncated"),
+        (json.dumps(chat("q1", "\u00e9"), ensure_ascii=False).encode("latin-1"), "line 1: is not UTF-8"),
+        (
+            b'{"custom_id": "q1", "error": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            "line 1: is not valid JSON, or truncated",
+        ),
     ],
 )
 def test_damaged_files_are_refused(imported, tmp_path, content, says):
@@ -379,7 +386,7 @@ def test_damaged_files_are_refused(imported, tmp_path, content, says):
 def test_bad_questions_are_refused(imported, tmp_path):
     with pytest.raises(MssimError, match="column 'truth' is missing"):
         imported(chat("q1", "4"), questions=written(tmp_path, {"question_id": 1, "question": "?"}, name="q.jsonl"))
-    with pytest.raises(MssimError, match="is no file; give the questions as one"):
+    with pytest.raises(MssimError, match=r"is not a file\. Name a JSONL, CSV or Parquet file"):
         imported(chat("q1", "4"), questions=tmp_path / "none.csv")
 
 

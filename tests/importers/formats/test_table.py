@@ -169,19 +169,25 @@ def test_names_can_be_swapped(tmp_path):
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ("question_id=docid", "no column 'docid' to be called 'question_id'; did you mean 'doc_id'"),
-        ("question_id=doc_id,answer=pred", "column 'answer' is there already; .* e.g. answer_before=answer"),
-        ("question_id", "write NEW=OLD, e.g. question_id=doc_id,answer=pred"),
-        ("question_id=,answer=pred", "write NEW=OLD"),
-        ("", "write NEW=OLD"),
-        ({"question_id": 7}, "write NEW=OLD"),
-        (["question_id=doc_id"], "write NEW=OLD"),
-        ("answer=pred,answer=gold", "'answer' is there twice; give each column one name"),
-        ("answer=pred,truth=pred", "'pred' is there twice; give each column one name"),
-        (None, "no column 'question_id'; name the one that holds it, with names or --map question_id=...: choose from"),
-        ("question_id=doc_id", "no column 'model'; name the one that holds it"),
-        ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'; .* --map answer="),
-        ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'; .* --map correct="),
+        ("question_id=docid", "has no column 'docid' to rename to 'question_id'; did you mean 'doc_id'"),
+        (
+            "question_id=doc_id,answer=pred",
+            "already has a column 'answer'. Rename that column too, .* answer_before=answer",
+        ),
+        ("question_id", "not of the form NEW=OLD, such as question_id=doc_id,answer=pred"),
+        ("question_id=,answer=pred", "not of the form NEW=OLD"),
+        ("", "not of the form NEW=OLD"),
+        ({"question_id": 7}, "not of the form NEW=OLD"),
+        (["question_id=doc_id"], "not of the form NEW=OLD"),
+        ("answer=pred,answer=gold", "'answer' appears twice. Rename each column once"),
+        ("answer=pred,truth=pred", "'pred' appears twice. Rename each column once"),
+        (
+            None,
+            "'question_id'. Map the column that holds it, with names= or --map question_id=...; choose from",
+        ),
+        ("question_id=doc_id", "has no column 'model'. Map the column that holds it"),
+        ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'. .* --map answer="),
+        ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'. .* --map correct="),
     ],
 )
 def test_names_that_do_not_fit(tmp_path, names, says):
@@ -192,7 +198,7 @@ def test_names_that_do_not_fit(tmp_path, names, says):
 
 def test_a_model_that_the_table_names_already(tmp_path):
     path = write(long_frame(ANSWERS), tmp_path / "table.csv")
-    with pytest.raises(PoolError, match="there is a column 'model' already; leave the option out"):
+    with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit the option model"):
         from_table(path, model="m")
     with told("gives no answer"):
         assert from_table(path, model="m", names="run=model,sample=sample_index").lengths.tolist() == [[6, 6]]
@@ -224,10 +230,13 @@ def test_several_files_are_one_table(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"truth": "b"}, "question 'q' has two truths, 'a' and 'b': .* import them apart"),
-        ({"topic": 1.5}, "a column has values of another kind in another file .*; import them apart"),
-        ({"sample_index": None}, r"1.parquet has a column 'sample_index' and .*2.parquet has none; import them apart"),
-        ({"answer": None, "text": "a"}, "1.parquet has a column 'answer' and"),
+        ({"truth": "b"}, "question 'q' has two truths, 'a' and 'b'. .* Import them separately"),
+        ({"topic": 1.5}, "The type of a column differs between files .* Import them separately"),
+        (
+            {"sample_index": None},
+            r"1.parquet has a column 'sample_index', but .*2.parquet does not. Import the files separately",
+        ),
+        ({"answer": None, "text": "a"}, "1.parquet has a column 'answer', but"),
     ],
 )
 def test_files_that_do_not_fit_together(tmp_path, change, says):
@@ -250,7 +259,7 @@ def test_samples_that_are_right_or_wrong_without_answers(tmp_path):
 def test_texts_are_graded(tmp_path):
     frame = long_frame({("x", "q"): [None] * 2}, truth=7).drop(columns="answer")
     path = write(frame.assign(text=["It is 7.0.", "or 8"], correct=[True, True]), tmp_path / "table.jsonl")
-    with told("do not agree on 1 of 2 samples"):
+    with told("differ for 1 of 2 samples"):
         pool = from_table(path, rule="number")
     assert pool.class_labels.to_pylist() == ["7.0", "8"]
     assert pool.sample_correct().tolist() == [[[True, False]]]
@@ -301,21 +310,24 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"question_id": ["q", " "]}, "row 2: question_id is ' '; every sample needs one"),
-        ({"model": [None, "m"]}, "row 1: model is None; every sample needs one"),
-        ({"answer": [["a"], ["b"]]}, "column 'answer' holds list<.*>; write its values as text or numbers"),
-        ({"answer": [b"\xff", b"a"]}, "column 'answer' holds binary, not string"),
-        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'; give true or false"),
+        ({"question_id": ["q", " "]}, "row 2: question_id is ' '. Every sample needs one"),
+        ({"model": [None, "m"]}, "row 1: model is None. Every sample needs one"),
+        ({"answer": [["a"], ["b"]]}, "column 'answer' has type list<.*>. Convert its values to text or numbers"),
+        ({"answer": [b"\xff", b"a"]}, "column 'answer' has type binary, not string"),
+        ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. It must be true or false"),
         ({"correct": [True, None]}, "correct is None. Use true or false."),
-        ({"sample_index": [0, None]}, "row 2: sample_index is None; number the samples from 0"),
-        ({"sample_index": [-1, 0]}, "row 1: sample_index is -1; number the samples from 0"),
-        ({"sample_index": [0.5, 1]}, "column 'sample_index' holds double, not int64"),
-        ({"sample_index": ["first", "second"]}, "column 'sample_index' holds (large_)?string, not int64"),
-        ({"score": ["high", "low"]}, "column 'score' holds (large_)?string, not double"),
-        ({"cost": [[1], [2]]}, "column 'cost' holds list<.*>, not double"),
-        ({"text": [b"\xff", b"a"]}, "column 'text' holds binary, not string"),
-        ({"day": pa.array([2**31 - 1, 0], pa.date32())}, r"column 'day' holds date32\[day\], not what can be read"),
-        ({"days": pa.array([[2**62]] * 2, pa.list_(pa.duration("s")))}, "column 'days' holds list<.*>, not what"),
+        ({"sample_index": [0, None]}, "row 2: sample_index is None. It must be an integer of at least 0"),
+        ({"sample_index": [-1, 0]}, "row 1: sample_index is -1. It must be an integer of at least 0"),
+        ({"sample_index": [0.5, 1]}, "column 'sample_index' has type double, not int64"),
+        ({"sample_index": ["first", "second"]}, "column 'sample_index' has type (large_)?string, not int64"),
+        ({"score": ["high", "low"]}, "column 'score' has type (large_)?string, not double"),
+        ({"cost": [[1], [2]]}, "column 'cost' has type list<.*>, not double"),
+        ({"text": [b"\xff", b"a"]}, "column 'text' has type binary, not string"),
+        ({"day": pa.array([2**31 - 1, 0], pa.date32())}, r"column 'day' has type date32\[day\], not a supported type"),
+        (
+            {"days": pa.array([[2**62]] * 2, pa.list_(pa.duration("s")))},
+            "column 'days' has type list<.*>, not a supported type",
+        ),
     ],
 )
 def test_values_that_do_not_fit(tmp_path, change, says):
@@ -336,12 +348,12 @@ def test_values_that_do_not_fit(tmp_path, change, says):
     [
         ("a.parquet", b"PAR1 and no more", "Check whether the file is damaged or truncated"),
         ("a.csv", b"question_id,model\na,b,c\n", "Check whether the file is damaged or truncated"),
-        ("a.csv", b"question_id,model,truth,answer\n", "no sample is in these files"),
+        ("a.csv", b"question_id,model,truth,answer\n", "The files contain no samples"),
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
         ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
-        ("a.jsonl", b"\n", "no column 'question_id'; .*nothing"),
+        ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
         ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.csv", b"", "is empty"),
     ],

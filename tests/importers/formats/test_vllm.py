@@ -120,7 +120,9 @@ def test_options_are_those_of_all_imports(tmp_path):
     assert pool.info["title"] == "sums"
     pool.save(tmp_path / "pool")
     assert load_pool(tmp_path / "pool").fingerprint == pool.fingerprint
-    with pytest.raises(PoolError, match="strict is asked for: samples per question and model range from 1 to 2"):
+    with pytest.raises(
+        PoolError, match=r"strict: the import has .* errors\. samples per question and model range from 1 to 2"
+    ):
         imported([output("4"), output("9", "9")], strict=True)
 
 
@@ -128,35 +130,35 @@ def test_options_are_those_of_all_imports(tmp_path):
 
 
 def test_the_numbers_of_outputs_and_questions_must_agree():
-    with pytest.raises(PoolError, match="1 outputs, but 2 rows of questions; give one row per output"):
+    with pytest.raises(PoolError, match=r"1 outputs, but 2 rows of questions\. Pass one row per output"):
         imported([output("4")])
-    with pytest.raises(PoolError, match="more outputs than the 2 rows of questions; give one row per output"):
+    with pytest.raises(PoolError, match=r"more outputs than rows of questions \(2\). Pass one row per output"):
         imported([output("4")] * 3)
 
 
 @pytest.mark.parametrize(
     ("outputs", "says"),
     [
-        (None, "outputs is NoneType; give the list that LLM.generate"),
-        (output("4"), "outputs is SimpleNamespace; give the list"),
-        (["4", "9"], "output 1: outputs is NoneType; it must be a list; give what LLM.generate or LLM.chat returns"),
+        (None, "outputs: NoneType is not iterable. Pass the list that LLM.generate"),
+        (output("4"), "outputs: SimpleNamespace is not iterable. Pass the list"),
+        (["4", "9"], "output 1: outputs is NoneType. It must be a list, as LLM.generate and LLM.chat return"),
         ([output("4"), SimpleNamespace(outputs=SimpleNamespace(data=[1]))], "output 2: outputs is SimpleNamespace"),
-        ([output(completion(None))], "output 1, completion 1: text is NoneType; it must be text"),
+        ([output(completion(None))], "output 1, completion 1: text is NoneType. It must be text"),
         ([output("4", completion(b"4"))], "output 1, completion 2: text is bytes"),
-        ([output(completion("4", finish=3))], "finish_reason is int; it must be text or None"),
+        ([output(completion("4", finish=3))], "finish_reason is int. It must be text or None"),
         (
             [output(completion("4", logprob=float("nan")))],
-            "cumulative_logprob is nan; it must be a finite number or None",
+            "cumulative_logprob is nan. It must be a finite number or None",
         ),
         ([output(completion("4", logprob="-1"))], "cumulative_logprob is str"),
         ([output(completion("4", logprob=-(10**400)))], "cumulative_logprob is int"),
         (
             [SimpleNamespace(outputs=[completion("4")], prompt_token_ids=3)],
-            "output 1: prompt_token_ids is int; it must",
+            "output 1: prompt_token_ids is int. It must",
         ),
-        ([SimpleNamespace(outputs=[SimpleNamespace(text="4", token_ids="4")])], "token_ids is str; it must be a list"),
+        ([SimpleNamespace(outputs=[SimpleNamespace(text="4", token_ids="4")])], "token_ids is str. It must be a list"),
         ([], "0 outputs, but 2 rows"),
-        ([output(), output()], "no sample is in these files .2 failed: no completion"),
+        ([output(), output()], "The files contain no samples .2 failed: no completion"),
     ],
 )
 def test_outputs_of_another_kind_are_refused(outputs, says):
@@ -167,18 +169,21 @@ def test_outputs_of_another_kind_are_refused(outputs, says):
 @pytest.mark.parametrize(
     ("questions", "says"),
     [
-        (None, "questions: give a DataFrame or a list of dicts"),
-        ({"question": "?", "truth": "4"}, "questions: give a DataFrame or a list of dicts"),
-        (["?"], "questions: give a DataFrame or a list of dicts"),
-        ([], "there is no question"),
+        (None, "questions: not a table. Pass a DataFrame or a list of dicts"),
+        ({"question": "?", "truth": "4"}, "questions: not a table. Pass a DataFrame or a list of dicts"),
+        (["?"], "questions: not a table. Pass a DataFrame or a list of dicts"),
+        ([], "the table is empty"),
         ([{"question": "?"}], "column 'truth' is missing"),
         ([{"question": "?", "truth": "4"}, {"question": "?", "truth": None}], "row 2: truth is empty"),
         ([{"question_id": " ", **QUESTIONS[0]}], "row 1: question_id is empty"),
-        ([{"question_id": "a", **question} for question in QUESTIONS], "row 2 repeats question_id 'a', but differs"),
-        ([{"question": "\ud800", "truth": "4"}], "no table of text and numbers"),
-        ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "no table of text and numbers"),
-        ([{"question": "?", "truth": "4", "choices": "a"}], "give every row a list of text"),
-        ([{"question": "?", "truth": "4", "answer": "a"}], "column 'answer' describes samples in a pool"),
+        (
+            [{"question_id": "a", **question} for question in QUESTIONS],
+            "row 2 repeats question_id 'a' with other values",
+        ),
+        ([{"question": "\ud800", "truth": "4"}], "not a table of text and numbers"),
+        ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "not a table of text and numbers"),
+        ([{"question": "?", "truth": "4", "choices": "a"}], "is not a list of text"),
+        ([{"question": "?", "truth": "4", "answer": "a"}], "column 'answer' is reserved for samples"),
         (
             pd.DataFrame([["?", "4", "5"]], columns=["question", "truth", "truth"]),
             "column 'truth': the name appears 2 times",
@@ -192,7 +197,7 @@ def test_questions_of_another_kind_are_refused(questions, says):
 
 def test_the_model_needs_a_name():
     for name in ("", " ", None, 3):
-        with pytest.raises(PoolError, match=r"model=.*; give the name that the model shall have"):
+        with pytest.raises(PoolError, match=r"model=.* is not a name. Pass the name of the model"):
             imported([], model=name)
 
 
