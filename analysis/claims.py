@@ -40,7 +40,7 @@ IN_FILE = (
     "added_by_draws",
     "added_low",
     "added_high",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 ALPHA = 0.05
 BUDGET = 16
 ADDED = ["added_by_draws", "added", "added_low", "added_high"]

@@ -10,7 +10,7 @@ from mssim.theory import consistency
 
 __all__ = ["points", "run"]
 
-IN_FILE = ()  # columns that the command line leaves to the CSV file
+IN_FILE = ()  # columns that are only in the CSV file
 MOST_MODELS = 6
 SAMPLES = 16
 

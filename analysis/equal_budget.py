@@ -19,7 +19,7 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 BUDGETS = (1, 2, 4, 8, 12, 16)
 DEBATE_BUDGET = 15
 SELF = "ModelSwitch to itself"

@@ -19,7 +19,7 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 BUDGET = 16
 MOST_MODELS = 6
 

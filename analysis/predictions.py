@@ -13,7 +13,7 @@ from mssim.simulate import expected
 
 __all__ = ["run", "summary"]
 
-IN_FILE = ("error",)  # columns that the command line leaves to the CSV file
+IN_FILE = ("error",)  # columns that are only in the CSV file
 UNANIMITY, STRICT, EITHER = "unanimity", "> 85 %", "either"
 TOLERANCE = 0.02
 _COLUMNS = ["dataset", "pair", "models", "quantity", "rule", "budget", "role", "published", "ours", "residual", "error"]

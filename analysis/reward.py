@@ -12,7 +12,7 @@ from mssim.errors import PoolError
 
 __all__ = ["has_scores", "run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
 BEST, SWITCH_BEST = "best of N", "ModelSwitch + best of N"
 
 

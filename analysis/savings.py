@@ -12,7 +12,7 @@ from mssim.theory import cost
 
 __all__ = ["run"]
 
-IN_FILE = ("strategy", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("strategy", "n_questions")  # columns that are only in the CSV file
 BUDGETS = (2, 4, 8, 12, 16, 32)
 
 

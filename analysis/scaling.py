@@ -10,7 +10,7 @@ from mssim import Mixture, ModelSwitch, SelfConsistency
 
 __all__ = ["run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
 BUDGETS = tuple(2**step for step in range(11))
 STRICT = "ModelSwitch, > 85 %"
 

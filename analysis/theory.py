@@ -11,7 +11,7 @@ from mssim import ModelSwitch, SelfConsistency, Vote, evaluate
 
 __all__ = ["run"]
 
-IN_FILE = ("n_questions",)  # columns that the command line leaves to the CSV file
+IN_FILE = ("n_questions",)  # columns that are only in the CSV file
 BUDGETS = (10, 16)
 PASS, REPLAYS, EXACT, INFINITE = "one pass", "replays", "exact", "infinite pool"
 _QUANTILE = norm.ppf(0.975)

@@ -13,7 +13,7 @@ from mssim.errors import PoolError
 
 __all__ = ["run"]
 
-IN_FILE = ("low", "high", "control", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("low", "high", "control", "n_questions")  # columns that are only in the CSV file
 BUDGET = 15
 MOST_MODELS = 3
 DEFAULT = "default"

@@ -365,7 +365,7 @@ def test_the_default_template_asks_the_question_and_shows_the_choices():
         ("What is it?", "the template has no placeholder, so all questions would read alike; write {{question}} where"),
         ("{question}", "the template has no placeholder"),
         ("{{question}} {{ truth }}", "{{truth}} would tell the model the right answer; take it out of the template"),
-        ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? choose from "),
+        ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? Choose from "),
         ("{{question}} {{choices}}", "{{choices}}: no such column; choose from 'question_id', 'question', 'cluster'"),
     ],
 )

@@ -54,7 +54,10 @@ def test_a_checkpoint_changes_nothing_and_goes_on(run, pool_path, tmp_path, tabl
     monkeypatch.setattr(Checkpoint, "add", add)
     assert run("evaluate", pool_path, *FAST, "--checkpoint", path) == (0, table, "")
     assert run("evaluate", pool_path, *FAST, "--checkpoint", path) == (0, table, "")
-    bad(run("evaluate", pool_path, *FAST, "--seed", 1, "--checkpoint", path), "another run (seed: 0 there, 1 here)")
+    bad(
+        run("evaluate", pool_path, *FAST, "--seed", 1, "--checkpoint", path),
+        "another run (seed: 0 in the file, 1 here)",
+    )
 
 
 def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, monkeypatch):
@@ -114,7 +117,7 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
             "Drop --out, --plot and --json here and pass them to `mssim merge`",
         ),
         (("--checkpoint", "no/such/folder/f"), "does not exist. Create it first."),
-        (("--checkpoint", "POOL"), "is damaged, or no checkpoint of mssim"),
+        (("--checkpoint", "POOL"), "is damaged or not a checkpoint of mssim"),
         (("--checkpoint", "f", "--strategy", "sc:w"), "no model 'w' in this pool"),
     ],
 )
@@ -128,11 +131,11 @@ def test_what_makes_no_sense_is_one_line(run, pool_path, tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("POOL",), "is damaged, or no checkpoint of mssim"),
-        (("no.ckpt",), "no.ckpt does not exist; give files that --checkpoint wrote"),
+        (("POOL",), "is damaged or not a checkpoint of mssim"),
+        (("no.ckpt",), "no.ckpt does not exist. Use the path of a checkpoint, as written by --checkpoint."),
         (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", "--x", "budgets"), "x='budgets'; did you mean 'budget'"),
+        (("POOL", "--x", "budgets"), "--x: 'budgets' is not valid; did you mean 'budget'"),
     ],
 )
 def test_bad_input_to_merge(run, pool_path, tmp_path, monkeypatch, arguments, says):

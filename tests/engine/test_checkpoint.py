@@ -198,22 +198,22 @@ def path(pool, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"seed": 8}, "seed: 7 there, 8 here"),
-        ({"n_replays": 50}, "n_replays: 120 there, 50 here"),
-        ({"replacement": True}, "replacement: false there, true here"),
-        ({"method": "monte_carlo"}, 'method: "auto" there, "monte_carlo" here'),
-        ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] there, \[1, 2\] here"),
-        ({"prices": {"x": 1, "y": 1}}, r'prices: nothing there, {"x": 1\.0, "y": 1\.0} here'),
-        ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* there, nothing here"),
+        ({"seed": 8}, "seed: 7 in the file, 8 here"),
+        ({"n_replays": 50}, "n_replays: 120 in the file, 50 here"),
+        ({"replacement": True}, "replacement: false in the file, true here"),
+        ({"method": "monte_carlo"}, 'method: "auto" in the file, "monte_carlo" here'),
+        ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] in the file, \[1, 2\] here"),
+        ({"prices": {"x": 1, "y": 1}}, r'prices: nothing in the file, {"x": 1\.0, "y": 1\.0} here'),
+        ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* in the file, nothing here"),
         (
             {"strategies": {**dict(zip(RULES, RULES, strict=True)), "sc:x": "sc:y"}},
-            r'sc:x models: \["x"\] there, \["y"',
+            r'sc:x models: \["x"\] in the file, \["y"',
         ),
     ],
 )
 def test_other_settings_are_refused(pool, path, changed, says):
     before = path.read_bytes()
-    with pytest.raises(MssimError, match=rf"run\.ckpt belongs to another run \(.*{says}.*give the settings of"):
+    with pytest.raises(MssimError, match=rf"run\.ckpt belongs to another run \(.*{says}.*Use the settings of"):
         run(pool, path, **changed)
     assert path.read_bytes() == before
 
@@ -233,13 +233,13 @@ def test_other_answers_questions_and_columns_are_refused(pool, tmp_path):
 def test_other_versions_are_refused(pool, path, monkeypatch):
     other = {**versions(), "numba": "9.9"}
     monkeypatch.setattr("mssim.engine.header.versions", lambda: other)
-    with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" there, "9\.9" here\)'):
+    with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" in the file, "9\.9" here\)'):
         run(pool, path)
 
 
 def test_other_blocks_are_refused(pool, path, monkeypatch):
     monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 700)
-    with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ there, \d+ here; blocks digest"):
+    with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ in the file, \d+ here; blocks digest"):
         run(pool, path)
 
 
@@ -276,16 +276,19 @@ def truncated(path):
     [
         (
             lambda path: path.write_bytes(b"PAR1" * 1000),
-            "is damaged, or no checkpoint .*file is not a database",
+            "is damaged or not a checkpoint .*file is not a database",
         ),
-        (lambda path: (path.unlink(), foreign_database(path)), "is no checkpoint of mssim; give another file"),
-        (later_version, "checkpoint of version 2; this mssim reads version 1"),
-        (truncated, "is damaged, or no checkpoint"),
-        (changed("UPDATE blocks SET data = zeroblob(length(data))"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE blocks SET number = number + 1000"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE blocks SET block = '[]'"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE run SET settings = '{}'"), "is damaged.*the header is not as it was written"),
-        (changed("DELETE FROM run"), "is damaged.*it has 0 headers"),
+        (
+            lambda path: (path.unlink(), foreign_database(path)),
+            "is not a checkpoint of mssim and is not overwritten. Use another file",
+        ),
+        (later_version, "unsupported checkpoint version 2. This mssim reads version 1"),
+        (truncated, "is damaged or not a checkpoint"),
+        (changed("UPDATE blocks SET data = zeroblob(length(data))"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE blocks SET number = number + 1000"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE blocks SET block = '[]'"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE run SET settings = '{}'"), "is damaged.*the checksum of the header is wrong"),
+        (changed("DELETE FROM run"), "is damaged.*0 headers instead of 1"),
         (changed("DROP TABLE blocks"), "is damaged.*no such table: blocks"),
     ],
 )
@@ -312,16 +315,16 @@ def test_an_empty_file_is_a_beginning(pool, tmp_path, whole):
 
 
 def test_places_that_are_none(pool, tmp_path):
-    with pytest.raises(MssimError, match="is a folder; give the name of a file"):
+    with pytest.raises(MssimError, match=r"is a folder\. Use the path of a file"):
         run(pool, tmp_path)
-    with pytest.raises(MssimError, match="no does not exist; create it first"):
+    with pytest.raises(MssimError, match=r"no does not exist\. Create it first"):
         run(pool, tmp_path / "no" / "run.ckpt")
 
 
 def test_a_file_in_use_is_left_to_its_process(pool, path, whole):
     def other(done, _):
         if done == 8:
-            with pytest.raises(MssimError, match=r"run\.ckpt is in use by another process; wait until it ends"):
+            with pytest.raises(MssimError, match=r"run\.ckpt is in use by another process\. Wait until it ends"):
                 run(pool, path)
             with pytest.raises(MssimError, match="in use by another process"):
                 Checkpoint(path)
@@ -339,7 +342,10 @@ def test_a_disk_that_is_full(pool, path, whole, total, monkeypatch):
         return add(file, *block)
 
     monkeypatch.setattr(Checkpoint, "add", full)
-    with pytest.raises(MssimError, match=r"run\.ckpt: database or disk is full; make sure .* What was committed"):
+    with pytest.raises(
+        MssimError,
+        match=r"run\.ckpt: cannot be read or written \(database or disk is full\)\. Check .* blocks are kept",
+    ):
         run(pool, path)
     monkeypatch.setattr(Checkpoint, "add", add)
     assert finish(pool, path, whole, total) == total - 9

@@ -100,9 +100,9 @@ def test_queries_and_fragments_are_refused_and_not_shown(url):
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"concurrency": 0}, "concurrency=0; give a whole number from 1 to 1000"),
-        ({"concurrency": 10_001}, "concurrency=10001; give"),
-        ({"concurrency": 1.5}, "concurrency=1.5; give"),
+        ({"concurrency": 0}, "concurrency=0 is out of range. Use an integer from 1 to 1000"),
+        ({"concurrency": 10_001}, "concurrency=10001 is out of range. Use"),
+        ({"concurrency": 1.5}, "concurrency=1.5 is not an integer. Use"),
         ({"timeout": 0}, "timeout=0; give seconds, a number above 0"),
         ({"timeout": math.inf}, "timeout=inf; give seconds"),
         ({"timeout": math.nan}, "timeout=nan; give seconds"),
@@ -171,13 +171,13 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
         ({"template": ""}, "template=''; give text that is not empty, or leave it out"),
         ({"system": " "}, "system=' '; give text that is not empty, or leave it out"),
         ({"server": URL}, "server='http://127.0.0.1:8000/v1'; give a Server"),
-        ({"samples": 0}, "samples=0; give a whole number from 1"),
-        ({"samples": True}, "samples=True; give a whole number"),
-        ({"samples": "8"}, "samples='8'; give a whole number"),
-        ({"samples_per_request": 0}, "samples_per_request=0; give a whole number from 1"),
+        ({"samples": 0}, "samples=0 is out of range. Use an integer from 1"),
+        ({"samples": True}, "samples=True is not an integer. Use an integer"),
+        ({"samples": "8"}, "samples='8' is not an integer. Use an integer"),
+        ({"samples_per_request": 0}, "samples_per_request=0 is out of range. Use an integer from 1"),
         ({"logprobs": 1}, "logprobs=1; give true or false"),
-        ({"seed": -1}, "seed=-1; give a whole number from 0"),
-        ({"seed": 1.0}, "seed=1.0; give a whole number"),
+        ({"seed": -1}, "seed=-1 is out of range. Use an integer from 0"),
+        ({"seed": 1.0}, "seed=1.0 is not an integer. Use an integer"),
         ({"settings": [1]}, "settings=[1]; give names and values"),
         ({"settings": {"": 1}}, "name of a setting=''; give one line of text"),
         ({"settings": {"temperature": "hot"}}, "setting temperature='hot'; give a number from 0"),
@@ -190,8 +190,11 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
         ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2}; give what JSON can hold"),
         ({"settings": {"stop": ["\ud800"]}}, "give what JSON can hold"),
         ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2}; give what JSON can hold"),
-        ({"settings": {"max_tokens": 0}}, "setting max_tokens=0; give a whole number from 1"),
-        ({"settings": {"max_completion_tokens": "9"}}, "setting max_completion_tokens='9'; give a whole number from 1"),
+        ({"settings": {"max_tokens": 0}}, "setting max_tokens=0 is out of range. Use an integer from 1"),
+        (
+            {"settings": {"max_completion_tokens": "9"}},
+            "setting max_completion_tokens='9' is not an integer. Use an integer from 1",
+        ),
     ],
 )
 def test_bad_plans_of_a_model_are_refused(given_, text):
@@ -436,7 +439,7 @@ def test_a_temperature_of_null_is_not_sent():
         ({"settings": ["top_p=1e999"]}, "setting top_p=inf; give what JSON can hold"),
         ({"settings": ["seed=5"]}, "a constant seed would give one sample over and over"),
         ({"base_url": f"http://u:{SECRET}@h"}, "base_url has user:password@ in it"),
-        ({"samples": 0}, "samples=0; give a whole number from 1"),
+        ({"samples": 0}, "samples=0 is out of range. Use an integer from 1"),
     ],
 )
 def test_bad_options_are_refused(given_, text):
@@ -549,7 +552,7 @@ def test_the_shortest_file(plan_file):
         (
             'title = "T"',
             'titel = "T"',
-            "pool: unknown key 'titel'; did you mean 'title'? choose from 'title', 'source'",
+            "pool: unknown key 'titel'; did you mean 'title'? Choose from 'title', 'source'",
         ),
         ('title = "T"', "title = 5", "pool.title=5; give one line of text"),
         ("concurrency", "concurency", "servers.local: unknown key 'concurency'; did you mean 'concurrency'?"),
@@ -566,7 +569,7 @@ def test_the_shortest_file(plan_file):
         (
             'server = "other"',
             'server = "othr"',
-            "models.gpt-4.1: server='othr'; did you mean 'other'? choose from 'local'",
+            "models.gpt-4.1: server='othr'; did you mean 'other'? Choose from 'local'",
         ),
         ('server = "other"', "server = 5", "models.gpt-4.1: server=5; choose from 'local', 'other'; each is a table"),
         ('server = "other"', "", "models.gpt-4.1: server is missing; choose from 'local', 'other'; each is a table"),
@@ -577,10 +580,14 @@ def test_the_shortest_file(plan_file):
             "",
             "models.llama: samples is missing; say how many per question, here, for all models or with",
         ),
-        ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16'; give a whole number from 1"),
-        ("samples_per_request = 4", "samples_per_request = 0.5", "models.llama: samples_per_request=0.5; give a whole"),
+        ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16' is not an integer. Use an integer from 1"),
+        (
+            "samples_per_request = 4",
+            "samples_per_request = 0.5",
+            "models.llama: samples_per_request=0.5 is not an integer. Use",
+        ),
         ("logprobs = false", 'logprobs = "no"', "models.gpt-4.1: logprobs='no'; give true or false"),
-        ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8; give a whole number from 0"),
+        ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8 is out of range. Use an integer from 0"),
         ("max_tokens = 512", "n = 512", "models.llama: setting 'n': give samples_per_request"),
         (
             "max_tokens = 512",

@@ -76,7 +76,7 @@ def test_a_model_without_a_price_is_refused_under_all_its_names():
             ask(["smal", "org/Small"])
         assert str(error.value) == (
             "no price for model 'smal' or 'org/Small'; add it to the price table, "
-            "or did you mean 'small'? choose from 'small'"
+            "or did you mean 'small'? Choose from 'small'"
         )
 
 
@@ -98,8 +98,8 @@ def test_prices_cannot_be_changed():
         ("2026-11-01", "2026", "date=2026; give the day on which the prices were looked up"),
         ('"EUR"', '" "', "currency=' '; give its name"),
         ('"EUR"', "5", "currency=5; give its name"),
-        ("1000", "0", "per_tokens=0; give a whole number from 1"),
-        ("1000", "1e3", "per_tokens=1000.0; give a whole number from 1"),
+        ("1000", "0", "per_tokens=0 is out of range. Use an integer from 1"),
+        ("1000", "1e3", "per_tokens=1000.0 is not an integer. Use an integer from 1"),
         ("0.15", "-0.15", "price of 'gpt-4o-mini': input=-0.15; give a number from 0"),
         ("0.60", "inf", "price of 'gpt-4o-mini': output=inf; give a number from 0"),
         ("0.60", "nan", "price of 'gpt-4o-mini': output=nan; give a number from 0"),
@@ -107,7 +107,7 @@ def test_prices_cannot_be_changed():
         ("0.60", "true", "price of 'gpt-4o-mini': output=True; give a number from 0"),
         ("output = 0.60", "", "models.gpt-4o-mini: output is missing; give the price of output tokens, 0 if they"),
         ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'; did you mean 'output'?"),
-        ("currency", "curency", "unknown key 'curency'; did you mean 'currency'? choose from 'date', 'currency'"),
+        ("currency", "curency", "unknown key 'curency'; did you mean 'currency'? Choose from 'date', 'currency'"),
         (
             '."gpt-4o-mini"',
             ".gpt-4.1",

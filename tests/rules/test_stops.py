@@ -204,7 +204,7 @@ def test_when_rules_stop(rule, answers, end):
         (lambda: EValueStop(0), "EValueStop: alpha=0 is out of range. Give an error rate between 0 and 1, e.g. 0.05"),
         (lambda: MajorityStop(0), "MajorityStop: share=0 is out of range. Give a share from above 0 to 1"),
         (lambda: MajorityStop(1.1), "share=1.1"),
-        (lambda: MajorityStop(0.8, min_samples=0), "min_samples=0; give a whole number from 1 to 32767"),
+        (lambda: MajorityStop(0.8, min_samples=0), "min_samples=0 is out of range. Use an integer from 1 to 32767"),
         (lambda: EntropyStop(math.nan), "EntropyStop: threshold=nan is out of range. Give a number from above 0 to 1"),
         (lambda: OwnStop("three"), "OwnStop: function='three' is not callable. Give a function of (counts, n)."),
         (lambda: parse_strategy("sc:a,stop=majority:0.8/2/3"), "cannot be read. Example: stop=majority:0.8/2."),
@@ -235,12 +235,12 @@ def test_rules_read_back_from_their_text():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda counts, n: counts[n + 7] > 0, "fails when tried on votes of shape (3,): IndexError: index 8 is out of"),
+        (lambda counts, n: counts[n + 7] > 0, "raises an error for votes of shape (3,): IndexError: index 8 is out of"),
         (
             lambda counts, n: counts >= n,
-            "the function of OwnStop returned array([ True, False, False]); return True or",
+            "the function of OwnStop returned array([ True, False, False]). Return True or",
         ),
-        (lambda counts, n: None if n else counts, "returned None; return True or False"),
+        (lambda counts, n: None if n else counts, "returned None. Return True or False"),
         (numba.njit(lambda counts, n: counts.nothing + n), "TypingError"),
     ],
 )

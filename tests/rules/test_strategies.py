@@ -81,20 +81,23 @@ def test_a_mapping_reads_like_a_table_of_toml():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("gpt-4", "write kind:model"),
+        ("gpt-4", "has no kind. Write kind:model"),
         ("xs:gpt-4", "choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc', 'oracle', 'random'"),
         ("ms:a+b,agrement=1", "unknown option 'agrement'; did you mean 'agreement'"),
         ("sc:a,agreement=1", "choose from 'vote', 'normaliser'"),
         (
             "sc:a,stop=5",
-            "rule '5'; choose from 'beta', 'entropy', 'evalue', 'majority', 'window', e.g. stop=beta:0.95",
+            "unknown rule '5'; choose from 'beta', 'entropy', 'evalue', 'majority', 'window', e.g. stop=beta:0.95",
         ),
         ("sc:a,stop=window", "stop='window' cannot be read. Example: stop=window:3."),
-        ("sc:a,stop=window:0", "WindowStop: window=0; give a whole number from 1 to 32767"),
-        ({"kind": "sc", "models": "a", "stop": 5}, "stop=5; give a rule such as BetaStop() or WindowStop(5), or None"),
+        ("sc:a,stop=window:0", "WindowStop: window=0 is out of range. Use an integer from 1 to 32767"),
+        (
+            {"kind": "sc", "models": "a", "stop": 5},
+            "stop=5 is not a stopping rule. Use e.g. BetaStop() or WindowStop(5), or None",
+        ),
         ("sc:a+b", "Use mix for several."),
-        ("sc:", "give one or more names"),
-        ("mix:a+a", "name each model once"),
+        ("sc:", "Name at least one model"),
+        ("mix:a+a", "repeats a model. Name each model once"),
         ("ms:a+b,agreement", "option 'agreement' has no value. Write option=value."),
         ("ms:a+b,agreement=high", "Example: agreement=0.8."),
         ("ms:a+b,agreement=-1", "is not a share. Give a number from 0 (always stop) to 1"),
@@ -105,24 +108,24 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("mix:a+b,normaliser=samples", "normaliser is an option of vote=entropy, not of vote=plurality"),
         ("mix:a+b,vote=entropy,normaliser=sample", "did you mean 'samples'"),
         ("mix:a+b,ties=last", "choose from 'first', 'random', 'wrong'"),
-        ("mix:a+b,prior=1/2/3", "3 weights for 2 models"),
-        ("mix:a+b,prior=1/0", "give positive numbers"),
-        ("mix:a+b,sizes=1", "one whole number from 1 for each"),
+        ("mix:a+b,prior=1/2/3", "prior has 3 weights for 2 models. Use one weight per model"),
+        ("mix:a+b,prior=1/0", "prior weight 0.0 is not a positive number"),
+        ("mix:a+b,sizes=1", "sizes=(1,) does not fit the models ['a', 'b']. Use one positive integer per model"),
         ("mix:a+b,sizes=1/x", "Example: sizes=6/6/4."),
         ("ms:a+b,agreement=1,agreement=0.5", "option 'agreement' appears twice"),
-        (7, "write kind:model"),
+        (7, "Write kind:model"),
         ({"kind": "ms", "models": 3}, "models=3 is not a list of names"),
         ({"kind": "ms", "models": ["a", 3]}, "models=['a', 3] is not a list of names"),
-        ({"kind": "ms", "models": ["a", "b"], "prior": 3}, "prior=3; give one weight per model"),
-        ({"kind": "ms", "models": ["a", "b"], "prior": []}, "give one weight per model"),
-        ({"kind": "ms", "models": ["a", "b"], "sizes": 3}, "sizes=3; give one whole number from 1 for each"),
-        ({"kind": "ms", "models": ["a", "b"], "sizes": [1, 2.5]}, "sizes=(1, 2.5); give one whole number"),
+        ({"kind": "ms", "models": ["a", "b"], "prior": 3}, "prior=3 contains no weights. Use one per model"),
+        ({"kind": "ms", "models": ["a", "b"], "prior": []}, "prior=() contains no weights. Use one per model"),
+        ({"kind": "ms", "models": ["a", "b"], "sizes": 3}, "sizes=3 does not fit the models"),
+        ({"kind": "ms", "models": ["a", "b"], "sizes": [1, 2.5]}, "sizes=(1, 2.5) does not fit the models"),
         (
             {"kind": "ms", "models": ["a", "b"], "agreement": [1]},
             "is not a share. Give a number from 0 (always stop) to 1",
         ),
         ({"kind": "ms", "models": ["a", "b"], "agreement": True}, "agreement=True is not a share"),
-        ({"kind": "ms", "models": ["a", "b"], "strict": 3}, "strict=3 is not true or false"),
+        ({"kind": "ms", "models": ["a", "b"], "strict": 3}, "strict=3 is not a bool. Use true or false"),
     ],
 )
 def test_what_cannot_be_read_says_what_can(text, says):
@@ -133,16 +136,16 @@ def test_what_cannot_be_read_says_what_can(text, says):
 
 def test_objects_check_their_types():
     for options in ({"agreement": "0.8"}, {"strict": "no"}, {"vote": "plurality"}, {"sizes": "66"}):
-        with pytest.raises(StrategyError, match=r"Give a number|true or false|give"):
+        with pytest.raises(StrategyError, match=r"Give a number|true or false|is not a Vote|does not fit"):
             ModelSwitch(["a", "b"], **options)
-    with pytest.raises(StrategyError, match="give one or more names"):
+    with pytest.raises(StrategyError, match="Name at least one model"):
         Mixture(7)
 
 
 def test_windows_are_whole_numbers():
     assert WindowStop(np.int32(4)) == WindowStop(4)
     for window in (0, 2.0, True, "5", None, 2**15):
-        with pytest.raises(StrategyError, match="give a whole number from 1"):
+        with pytest.raises(StrategyError, match="Use an integer from 1"):
             WindowStop(window)
 
 
@@ -154,7 +157,7 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_a_prior_by_name_must_name_the_models():
-    with pytest.raises(StrategyError, match="name each once"):
+    with pytest.raises(StrategyError, match="Use one weight for each of these models"):
         Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
 
 
@@ -170,7 +173,7 @@ def test_the_catalogue_says_what_is_so(row):
     if column == "-":
         result = evaluate(make_pool(answers), text, 6, n_replays=9)
     else:
-        with pytest.raises(PoolError, match=f"needs column '{column}'"):
+        with pytest.raises(PoolError, match=f"requires column '{column}'"):
             evaluate(make_pool(answers, **without), text, 6)
         result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
     assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]

@@ -153,11 +153,11 @@ def test_a_function_may_spoil_what_it_is_given():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda counts, _: counts, "for votes of shape (2, 3) the function of Vote.own returned array([[1, 1, 1]"),
-        (lambda _, prior: prior, "return one number per answer class, an array of shape (3,)"),
-        (lambda _, __: 1.0, "return one number per answer class"),
-        (lambda _, __: ["a", "b", "c"], "return one number per answer class"),
-        (lambda counts: counts, "fails when tried on votes of shape (2, 3): TypeError"),
+        (lambda counts, _: counts, "the function of Vote.own returned array([[1, 1, 1]"),
+        (lambda _, prior: prior, "Return one number per answer class, here an array of shape (3,)."),
+        (lambda _, __: 1.0, "returned array(1.) for votes of shape (2, 3). Return one number per answer class"),
+        (lambda _, __: ["a", "b", "c"], "Return one number per answer class"),
+        (lambda counts: counts, "raises an error for votes of shape (2, 3): TypeError"),
         (numba.njit(lambda counts, prior: counts.nothing + prior), "TypingError"),
     ],
 )
@@ -197,10 +197,10 @@ def test_a_missing_column_is_named_with_how_to_record_it(text, column, what):
     with pytest.raises(PoolError) as error:
         evaluate(pool, text, 2)
     message = str(error.value)
-    assert f"{text} needs column {column!r} ({what}" in message
+    assert f"{text} requires column {column!r} ({what}" in message
     assert f"no column {column!r} of numbers" in message
     assert "'chars'" in message  # what there is instead
-    assert "Record it as a further column of samples.parquet, or name another column." in message
+    assert "Record it as a column of samples.parquet, or name another column." in message
 
 
 def test_any_column_of_numbers_will_do():
@@ -218,7 +218,7 @@ def test_a_number_that_is_missing_for_some_samples_is_refused_with_the_first():
     frame = recorded("a", x=[("a", 1), ("b", 2)], y=[("a", 1), ("b", 2)]).to_frame()
     frame["chars"] = [30.0, 10.0, 20.0, np.nan]
     pool = Pool.from_frame(frame)
-    says = "missing for 1 samples of model 'y', the first sample 1 of question 'q'. Record it for all"
+    says = "1 samples of model 'y' have none, first sample 1 of question 'q'. Record it for all"
     with pytest.raises(PoolError, match=re.escape(says)):
         evaluate(pool, "mix:x+y,vote=best_of_n,column=chars", 2)
     assert evaluate(pool, "sc:x,vote=best_of_n,column=chars", 2).accuracy.item() == 1  # y is not asked
@@ -243,7 +243,9 @@ def test_without_a_length_and_an_answer_a_draw_is_not_among_the_shortest():
 
 def test_confidences_beyond_the_range_of_a_double_are_refused():
     pool = recorded("a", x=[("a", 0), ("b", 700)])
-    with pytest.raises(StrategyError, match="temperature=1, but confidence ranges over 700: the most confident draw"):
+    with pytest.raises(
+        StrategyError, match="temperature=1 is too small for confidence, whose range is 700: only the most"
+    ):
         evaluate(pool, "sc:x,vote=confidence", 2)
     assert evaluate(pool, "sc:x,vote=confidence,temperature=2", 2).accuracy.item() == 0
 
@@ -251,29 +253,41 @@ def test_confidences_beyond_the_range_of_a_double_are_refused():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Vote.shortest(0), "vote: m=0; give a whole number from 1 to 32767"),
-        (lambda: Vote.shortest(2.5), "vote: m=2.5; give a whole number"),
-        (lambda: Vote.confidence(0), "vote: temperature=0; give a number above 0"),
-        (lambda: Vote.confidence("hot"), "vote: temperature='hot'; give a number above 0"),
-        (lambda: Vote.score_sum(column=""), "vote: column=''; give the name of a recorded number, e.g. 'score'"),
-        (lambda: Vote(ballots="number"), "vote: ballots='number', column=None; give it"),
-        (lambda: Vote(column="score"), "vote: ballots='one', column='score'; leave it out"),
-        (lambda: Vote(ballots="vote"), "vote: ballots='vote'; choose from 'one', 'number', 'exp'"),
-        (lambda: replace(Vote.shortest(2), combine="max"), "these ballots add up, give 'sum'"),
+        (lambda: Vote.shortest(0), "vote: m=0 is out of range. Use an integer from 1 to 32767"),
+        (lambda: Vote.shortest(2.5), "vote: m=2.5 is not an integer. Use an integer"),
+        (lambda: Vote.confidence(0), "vote: temperature=0 is not a positive number"),
+        (lambda: Vote.confidence("hot"), "vote: temperature='hot' is not a positive number"),
+        (
+            lambda: Vote.score_sum(column=""),
+            "vote: column='' is not a name. Use the name of a recorded number, e.g. 'score'",
+        ),
+        (lambda: Vote(ballots="number"), "vote: ballots='number' requires column. Set it."),
+        (lambda: Vote(column="score"), "vote: ballots='one' does not use column. Remove it."),
+        (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid; choose from 'one', 'number', 'exp'"),
+        (lambda: replace(Vote.shortest(2), combine="max"), "vote: ballots='shortest' supports only combine='sum'"),
         (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
-        (lambda: SelfConsistency("x", "plurality"), "vote='plurality'; give Vote.plurality() or another vote"),
-        (lambda: parse_strategy("sc:x,vote=shortest"), "vote=shortest needs m, e.g. vote=shortest,m=3"),
+        (lambda: SelfConsistency("x", "plurality"), "vote='plurality' is not a Vote. Use e.g. Vote.plurality()"),
+        (lambda: parse_strategy("sc:x,vote=shortest"), "vote=shortest requires m. Use e.g. vote=shortest,m=3"),
         (
             lambda: parse_strategy("sc:x,m=3"),
             "m is an option of vote=majority_of_bests or vote=shortest, not of vote=plurality",
         ),
         (lambda: parse_strategy("sc:x,vote=own:borda"), "Use Vote.own(function)."),
         (lambda: parse_strategy("sc:x,vote=best_of"), "did you mean 'best_of_n'"),
-        (lambda: parse_strategy({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}), "leave out ties"),
+        (
+            lambda: parse_strategy({"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"}),
+            "Remove ties, or set it in the Vote",
+        ),
         (lambda: parse_strategy("sc:x,vote=confidence,temperature=x"), "Example: temperature=0.8."),
-        (lambda: Mixture(["x", "y"], shares=(1,)), "shares=(1,); give one number above 0 for each of ['x', 'y']"),
-        (lambda: Mixture(["x", "y"], shares=(1, 0)), "shares=(1, 0); give one number above 0"),
-        (lambda: Mixture(["x", "y"], shares=(1, 1), sizes=(1, 1)), "give one of the two"),
+        (
+            lambda: Mixture(["x", "y"], shares=(1,)),
+            "shares=(1,) does not fit the models ['x', 'y']. Use one positive number per model",
+        ),
+        (lambda: Mixture(["x", "y"], shares=(1, 0)), "shares=(1, 0) does not fit the models"),
+        (
+            lambda: Mixture(["x", "y"], shares=(1, 1), sizes=(1, 1)),
+            "sizes=(1, 1) and shares=(1, 1) exclude each other. Remove one of them",
+        ),
     ],
 )
 def test_what_is_no_vote_says_what_is(make, says):

@@ -119,23 +119,31 @@ def test_the_same_seed_gives_the_same_expectation():
 @pytest.mark.parametrize(
     ("ask", "error", "says"),
     [
-        (lambda: expected(TWO, "alloc:x", 4), StrategyError, "alloc:x: its questions share a budget; draw a pool"),
+        (
+            lambda: expected(TWO, "alloc:x", 4),
+            StrategyError,
+            "alloc:x: budgets shared by questions are not supported. Draw a pool",
+        ),
         (lambda: expected(TWO, "sc:z", 4), PoolError, "no model 'z'"),
-        (lambda: expected(TWO, "sc:x", 0), BudgetError, "give whole numbers from 1"),
-        (lambda: expected(TWO, "sc:x", 4, n_questions=0), MssimError, "n_questions=0; give a whole number from 1"),
-        (lambda: expected(TWO, "sc:x", 4, seed=-1), MssimError, "seed=-1; give a whole number"),
-        (lambda: fit_coupling(TWO, "ms:x+y", 8, 70), MssimError, "accuracy=70; give a share from 0 to 1"),
-        (lambda: fit_coupling(TWO, "ms:x+y", 2.5, 0.7), MssimError, "budget=2.5; give a whole number"),
+        (lambda: expected(TWO, "sc:x", 0), BudgetError, "Use positive integers"),
+        (
+            lambda: expected(TWO, "sc:x", 4, n_questions=0),
+            MssimError,
+            "n_questions=0 is out of range. Use an integer from 1",
+        ),
+        (lambda: expected(TWO, "sc:x", 4, seed=-1), MssimError, "seed=-1 is out of range. Use an integer"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 8, 70), MssimError, "accuracy=70 is not a number from 0 to 1"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 2.5, 0.7), MssimError, "budget=2.5 is not an integer. Use an integer"),
         (
             lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=(0.5, 2)),
             MssimError,
-            r"bounds=\(0.5, 2\); give the lowest and the highest correlation, within -1 to 1",
+            r"bounds=\(0.5, 2\) is not a range. Use \(low, high\) with -1 <= low < high <= 1",
         ),
-        (lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=0.5), MssimError, "bounds=0.5; give the lowest"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=0.5), MssimError, "bounds=0.5 is not a range"),
         (
             lambda: fit_coupling(AnswerModel("x", 0, 1, 1, 1), "sc:x", 8, 0.7),
             MssimError,
-            "'x' is the only model; a coupling is between two or more",
+            "answer_model: 'x' is the only model. A correlation needs at least two",
         ),
     ],
 )
@@ -227,21 +235,21 @@ def test_the_spread_follows_rates_of_agreement():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"curves": {}}, r"curves=\{\}; give accuracies for one model or more"),
-        ({"curves": {"x": {}}}, r"curves: 'x' has \{\}; give shares by number of samples"),
-        ({"curves": {"x": [0.5]}}, r"curves: 'x' has \[0.5\]; give shares by number of samples"),
-        ({"curves": {"x": {0: 0.5}}}, "curves: samples of 'x'=0; give a whole number from 1 to 1024"),
-        ({"curves": {"x": {1: 50}}}, "curves: 'x' has 50 at 1 samples; give a share from 0 to 1, or a pair"),
-        ({"curves": {"x": {1: "0.5"}}}, "'x' has '0.5' at 1 samples"),
-        ({"curves": {"x": {1: (0.5, 0.0)}}}, r"'x' has \(0.5, 0.0\) at 1 samples"),
-        ({"curves": {"x": {1: (0.5, 0.1, 0.1)}}}, "a pair of it and its standard error"),
-        ({"agreement": {"y": {2: 0.5}}}, "agreement: no curve for model 'y'; choose from 'x'"),
-        ({"agreement": {"x": {2: 1.5}}}, "agreement: 'x' has 1.5 at 2 samples"),
+        ({"curves": {}}, r"curves=\{\} contains no accuracies. Pass them by model"),
+        ({"curves": {"x": {}}}, r"curves\['x'\]=\{\} contains no shares. Map numbers of samples"),
+        ({"curves": {"x": [0.5]}}, r"curves\['x'\]=\[0.5\] contains no shares. Map numbers of samples"),
+        ({"curves": {"x": {0: 0.5}}}, r"curves\['x'\]: k=0 is out of range. Use an integer from 1 to 1024"),
+        ({"curves": {"x": {1: 50}}}, r"curves\['x'\]: 50 at k=1 is not a share. Use a number from 0 to 1, or a pair"),
+        ({"curves": {"x": {1: "0.5"}}}, "'0.5' at k=1 is not a share"),
+        ({"curves": {"x": {1: (0.5, 0.0)}}}, r"\(0.5, 0.0\) at k=1 is not a share"),
+        ({"curves": {"x": {1: (0.5, 0.1, 0.1)}}}, r"a pair \(share, standard error\)"),
+        ({"agreement": {"y": {2: 0.5}}}, "agreement: model 'y' has no curve; choose from 'x'"),
+        ({"agreement": {"x": {2: 1.5}}}, r"agreement\['x'\]: 1.5 at k=2 is not a share"),
         ({"threshold": -1}, "agreement=-1 is not a share"),
-        ({"error": 0}, "error=0; give a share between 0 and 1"),
-        ({"tolerance": "2"}, "tolerance='2'; give a share between 0 and 1"),
-        ({"n_starts": 0}, "n_starts=0; give a whole number from 1"),
-        ({"seed": -1}, "seed=-1; give a whole number from 0"),
+        ({"error": 0}, "error=0 is not a number between 0 and 1"),
+        ({"tolerance": "2"}, "tolerance='2' is not a number between 0 and 1"),
+        ({"n_starts": 0}, "n_starts=0 is out of range. Use an integer from 1"),
+        ({"seed": -1}, "seed=-1 is out of range. Use an integer from 0"),
     ],
 )
 def test_curves_that_cannot_be_fitted(options, says):
@@ -354,7 +362,7 @@ def test_models_without_a_question_in_common_are_independent():
 
 
 def test_pools_that_cannot_be_fitted():
-    with pytest.raises(PoolError, match="model 'y' gave no answer to any question; fit the other models"):
+    with pytest.raises(PoolError, match=r"models: 'y' has no answers. Fit only the other models"):
         fit_pool(make_pool({("x", "q"): ["a"], ("y", "q"): [None]}))
     with pytest.raises(PoolError, match="no model 'z' in this pool"):
         fit_pool(make_pool({("x", "q"): ["a"]}), ["z"])

@@ -459,11 +459,11 @@ def test_prior_and_sizes_go_with_their_number_of_models():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"vote": ["pluralty"]}, r"grid: vote='pluralty'; did you mean 'plurality'"),
+        ({"vote": ["pluralty"]}, r"grid: vote='pluralty' is not valid; did you mean 'plurality'"),
         ({"vote": "plurality"}, "grid: vote='plurality' is not a list. Pass a list of values to try"),
         ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
         ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),
-        ({"n_models": [0]}, "n_models=0; give a whole number from 1"),
+        ({"n_models": [0]}, "n_models=0 is out of range. Use an integer from 1"),
         ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use at most 3"),
         (
             {"prior": (2, 1)},
@@ -484,21 +484,21 @@ def test_a_grid_that_makes_no_sense(options, says):
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"spend": "samples"}, MssimError, "spend='samples'; did you mean 'samples_used'"),
+        ({"spend": "samples"}, MssimError, "spend='samples' is not valid; did you mean 'samples_used'"),
         ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
-        ({"prices": {"x": 1}}, MssimError, "no price for model 'y'"),
+        ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),
         ({"limits": []}, MssimError, r"limits=\[\] is not valid. Use positive numbers"),
         ({"limits": [0, 2]}, MssimError, r"limits=\[0, 2\] is not valid. Use positive numbers"),
         ({"limits": [float("nan")]}, MssimError, r"limits=\[nan\] is not valid. Use positive numbers"),
         ({"limits": "8"}, MssimError, "limits='8' is not valid. Use positive numbers"),
         ({"limits": [[1], [1, 2]]}, MssimError, "is not valid. Use positive numbers"),
         ({"limits": [0.5, 2]}, MssimError, "no candidate is within 0.5 on all training questions. Use limits above 2"),
-        ({"n_folds": 1}, MssimError, "n_folds=1; give a whole number from 2"),
+        ({"n_folds": 1}, MssimError, "n_folds=1 is out of range. Use an integer from 2"),
         ({"n_folds": 13}, MssimError, "n_folds=13: more folds than the 12 clusters of questions. Use at most 12"),
-        ({"n_runs": 0}, MssimError, "n_runs=0; give a whole number from 1"),
-        ({"n_replays": 0}, MssimError, "n_replays=0; give a whole number from 1"),
-        ({"seed": -1}, MssimError, "seed=-1; give a whole number from 0"),
+        ({"n_runs": 0}, MssimError, "n_runs=0 is out of range. Use an integer from 1"),
+        ({"n_replays": 0}, MssimError, "n_replays=0 is out of range. Use an integer from 1"),
+        ({"seed": -1}, MssimError, "seed=-1 is out of range. Use an integer from 0"),
         ({"method": "best"}, MssimError, "method='best'"),
         ({"clusters": "topic"}, MssimError, "clusters: no column 'topic'"),
         (
@@ -506,10 +506,10 @@ def test_a_grid_that_makes_no_sense(options, says):
             BudgetError,
             r"budgets: sc:x needs more samples than were recorded at each of the budgets \[25, 30\]",
         ),
-        ({"budgets": [0]}, BudgetError, "give whole numbers from 1"),
+        ({"budgets": [0]}, BudgetError, "Use positive integers"),
         ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
-        ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats one"),
-        ({"strategies": []}, StrategyError, "none given"),
+        ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats a strategy. Remove the duplicate"),
+        ({"strategies": []}, StrategyError, "strategies: none are given"),
     ],
 )
 def test_refusals(options, error, says):
