@@ -1,4 +1,4 @@
-"""One module per question that the paper asks; each turns a source of samples into one tidy table.
+"""Analyses of the ModelSwitch paper, one module per question; each computes one tidy table from recorded samples.
 
-`python -m analysis NAME` runs one of them and writes its table as CSV; `figures` draws the same tables.
+`python -m analysis NAME` runs one analysis and writes its table as CSV. `figures` draws the same tables.
 """

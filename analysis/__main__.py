@@ -1,4 +1,4 @@
-"""`python -m analysis NAME`: run one analysis, print its table and write it as CSV."""
+"""Command line `python -m analysis NAME`: run one analysis, print its table and write it as CSV."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def analyse(
     name: Annotated[
         str,
         typer.Argument(
-            help="scaling, equal_budget, number_and_order, weights, reward, consistency, theory, savings, "
-            "predictions or claims."
+            help="Analysis to run: scaling, equal_budget, number_and_order, weights, reward, consistency, theory, "
+            "savings, predictions or claims."
         ),
     ],
     pool: Pools = None,
     models: Models = None,
     where: WhereOption = None,
     min_samples: MinSamples = 2,
-    out: Annotated[Path, typer.Option(help="Folder for NAME.csv.")] = Path("out/tables"),
+    out: Annotated[Path, typer.Option(help="Folder for the table, NAME.csv.")] = Path("out/tables"),
     json: Json = False,
 ) -> None:
     """Run one analysis over pools, print its table and write OUT/NAME.csv.
 
-    Without --pool: over the pools that ship and those simulated from the paper's published numbers.
+    Without --pool, the analysis uses the pools in recorded/ and pools simulated from the paper's published numbers.
 
     Example: python -m analysis savings --pool recorded/tiny-arithmetic
     """
@@ -49,7 +49,7 @@ def analyse(
     shown = frame if json else frame[[column for column in frame.columns if column not in analysis.IN_FILE]]
     print_frame(shown, as_json=json, title=analysis.__doc__.splitlines()[0])
     if not json:
-        print(f"all columns: {target}")
+        print(f"All columns: {target}")
 
 
 if __name__ == "__main__":

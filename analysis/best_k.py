@@ -1,4 +1,4 @@
-"""What a paper gains by running many candidates once and reporting the one that came out best."""
+"""Selection bias: how much accuracy a paper gains by trying many candidates once and reporting the best."""
 
 from __future__ import annotations
 
@@ -10,15 +10,24 @@ from mssim.engine.job import Strategies
 
 __all__ = ["BestKept", "best_number_of_samples", "best_of_many"]
 
-MOST_SAMPLES = 512  # of Fig. 1
+MOST_SAMPLES = 512  # the largest number of samples in Fig. 1
 
 
 class BestKept(NamedTuple):
-    """Mean over simulated papers that keep their best candidate.
+    """Selection bias, averaged over simulated papers that report their best candidate.
 
-    best: the accuracy they report. added_by_draws: how far above what the same candidate has on the same questions with
-    other draws. added, with 95 % interval over questions: how far above what candidates so chosen have on other
-    questions. mc_error: Monte Carlo error of added.
+    Attributes
+    ----------
+    best : float
+        Mean reported accuracy.
+    added_by_draws : float
+        Excess over the accuracy of the same candidate on the same questions with other draws.
+    added : float
+        Excess over the accuracy of candidates chosen in this way on other questions.
+    added_low, added_high : float
+        95 % interval of `added` over questions.
+    mc_error : float
+        Monte Carlo error of `added`.
     """
 
     best: float
@@ -39,22 +48,30 @@ def best_of_many(
     seed: int = 0,
     replacement: bool = True,
 ) -> BestKept:
-    """Points that a paper gains by running all candidates once and reporting the one that came out best.
+    """Simulate papers that run all candidates once and report the best one.
 
     Parameters
     ----------
     pool : Pool
-        As many questions as the paper had.
+        Recorded samples of as many questions as the paper evaluated.
     strategies : as in `evaluate`
-        Candidates are all of them at all budgets; all see the same draws.
+        Every strategy at every budget is a candidate. All candidates see the same draws.
     budgets : sequence of int
+        Samples allowed per question.
     n_papers : int, default 200
-        Every paper draws once for each question.
+        Number of simulated papers. Each draws once for each question.
     n_replays : int, default 1000
-        Of the expected accuracy, where it has no closed form.
+        Number of Monte Carlo replays of the expected accuracy, where it has no closed form.
     seed : int, default 0
+        Seed of the replays.
     replacement : bool, default True
-        Without, papers share recorded samples: near the recorded number all are the same paper.
+        Draw with replacement. Without replacement, papers share recorded samples, and their results become equal as the
+        budget approaches the recorded number.
+
+    Returns
+    -------
+    BestKept
+        Reported accuracy and selection bias.
 
     Examples
     --------
@@ -72,10 +89,26 @@ def best_of_many(
 
 
 def best_number_of_samples(pool: Pool, models: Sequence[str], *, n_papers: int = 200, seed: int = 0) -> BestKept:
-    """Keep the best number of samples per model, as the stars of Fig. 1 were, among all up to 512 for all models.
+    """Compute the selection bias of the best number of samples per model, the choice behind the stars of Fig. 1.
 
-    ModelSwitch stops where a share above 85 % agrees, as the released code has it for these curves. No more than were
-    recorded of every model are tried.
+    Candidates are all numbers of samples up to 512 in total, or up to the number recorded for every model. ModelSwitch
+    stops where more than 85 % agree, as in the released code for these curves.
+
+    Parameters
+    ----------
+    pool : Pool
+        Recorded samples.
+    models : sequence of str
+        Models in the order in which ModelSwitch asks them.
+    n_papers : int, default 200
+        Number of simulated papers.
+    seed : int, default 0
+        Seed of the replays.
+
+    Returns
+    -------
+    BestKept
+        Reported accuracy and selection bias.
 
     Examples
     --------
@@ -87,6 +120,6 @@ def best_number_of_samples(pool: Pool, models: Sequence[str], *, n_papers: int =
     """
     rows = [pool.model_index(model) for model in models]
     most = min(int(pool.lengths[rows].min()), MOST_SAMPLES // len(models))
-    budgets = [len(models) * k for k in range(1, max(most, 1) + 1)]  # with none recorded, tune says what is missing
+    budgets = [len(models) * k for k in range(1, max(most, 1) + 1)]  # without samples, tune raises the error
     switch = ModelSwitch(models, agreement=0.85, strict=True)
     return best_of_many(pool, switch, budgets, n_papers=n_papers, seed=seed)

@@ -1,9 +1,9 @@
-"""The headline claims of the article, and what the few questions behind each published number allow one to say.
+"""Claims: are the headline differences of the article significant, given their numbers of questions?
 
-Published numbers are single runs: per question one outcome, right or wrong. From an accuracy and a number of questions
-alone follow its interval and, for two accuracies, the test for unpaired questions. Both strategies answered the same
-questions, so the right test is paired, and needs to know on how many questions they differ, which was not published.
-But it can be bounded: at least |difference| n questions differ, and the p-value is smallest if no more do.
+Published numbers are single runs with one outcome per question, correct or wrong. An accuracy and its number of
+questions determine its interval and, for two accuracies, the test for unpaired questions. Both strategies answered the
+same questions, so a paired test is appropriate. It depends on the number of questions on which they differ, which was
+not published. At least |difference| n questions differ, and the p-value is smallest if no others do.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ IN_FILE = (
     "added_by_draws",
     "added_low",
     "added_high",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 ALPHA = 0.05
 BUDGET = 16
 ADDED = ["added_by_draws", "added", "added_low", "added_high"]
@@ -61,7 +61,7 @@ _OTHERS = ("MAD", "MOA", "ChatEval")
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of n independent questions.
+    """Return Wilson's 95 % interval of a share of n independent questions.
 
     Examples
     --------
@@ -76,9 +76,9 @@ def wilson(share: float, n: float) -> tuple[float, float]:
 
 
 def newcombe(share_a: float, share_b: float, n: float) -> tuple[float, float]:
-    """95 % interval of the difference of two shares of n questions each, as if not the same questions.
+    """Return the 95 % interval of the difference of two shares of n questions each, for unpaired questions.
 
-    Newcombe 1998 (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I), method 10.
+    Method 10 of Newcombe 1998 (doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
 
     Examples
     --------
@@ -94,7 +94,7 @@ def newcombe(share_a: float, share_b: float, n: float) -> tuple[float, float]:
 
 
 def unpaired_p_value(share_a: float, share_b: float, n: float) -> float:
-    """Two-sided p-value of the score test of two shares of n questions each: chi-squared without continuity correction.
+    """Return the two-sided p-value of the score test of two shares of n questions each (uncorrected chi-squared).
 
     Examples
     --------
@@ -108,7 +108,7 @@ def unpaired_p_value(share_a: float, share_b: float, n: float) -> float:
 
 
 def mcnemar_p_value(only_a: int, only_b: int) -> float:
-    """Exact two-sided p-value, where only_a questions are right with a alone and only_b with b alone.
+    """Return the exact two-sided p-value for `only_a` questions that only a has right and `only_b` that only b has.
 
     Examples
     --------
@@ -120,13 +120,13 @@ def mcnemar_p_value(only_a: int, only_b: int) -> float:
 
 
 def most_discordant(share_a: float, share_b: float, n: float) -> int:
-    """On how many questions two strategies may differ at most for their difference to be told from noise.
+    """Return the largest number of discordant questions at which a difference is significant.
 
     Returns
     -------
     int
-        The largest number of discordant questions that two such shares of n questions allow and at which the exact
-        McNemar test still has p < 0.05; 0 where there is none.
+        Largest number of discordant questions that is possible for these shares of n questions and for which the exact
+        McNemar test has p < 0.05; 0 if there is none.
 
     Examples
     --------
@@ -135,13 +135,13 @@ def most_discordant(share_a: float, share_b: float, n: float) -> int:
     """
     least = round(abs(share_a - share_b) * n)
     room = min(round(min(share_a, share_b) * n), round((1 - max(share_a, share_b)) * n))
-    fewer = np.arange(room + 1)  # right with the worse strategy alone
+    fewer = np.arange(room + 1)  # questions that only the worse strategy has right
     told = 2 * stats.binom.cdf(fewer, least + 2 * fewer, 0.5) < ALPHA
     return int((least + 2 * fewer[told]).max(initial=0)) if least else 0
 
 
 def _compared(a: pd.Series, b: pd.Series, n: int, unit: str) -> dict[str, Any]:
-    """All that two published points and their number of questions say."""
+    """Return all columns that follow from two published points and their number of questions."""
     share_a, share_b = float(a["accuracy"]), float(b["accuracy"])
     (low_a, high_a), (low_b, high_b) = wilson(share_a, n), wilson(share_b, n)
     low, high = newcombe(share_a, share_b, n)
@@ -159,7 +159,7 @@ def _compared(a: pd.Series, b: pd.Series, n: int, unit: str) -> dict[str, Any]:
 
 
 def _samples(a: pd.Series, b: pd.Series) -> dict[str, float]:
-    """What a saves where it uses fewer samples than b, and than b needed to be that accurate for the first time."""
+    """Return the saving of a, if it uses fewer samples than b; `first` is where b first had its accuracy."""
     used_a, used_b = a["samples_used"], b["samples_used"]
     if not used_a < used_b:
         return {}
@@ -172,7 +172,7 @@ def _samples(a: pd.Series, b: pd.Series) -> dict[str, float]:
 
 
 def _label(point: pd.Series) -> str:
-    """Strategy, models and what it may spend or used, in words."""
+    """Return a description of a point: strategy, models, and budget or samples used."""
     models = point["models"]
     if point["n_models"] > 2:
         models = f"{point['n_models']:g} models, {models.split('+')[0]} first"
@@ -185,18 +185,18 @@ def _verdict(row: dict[str, Any], n: int, unit: str) -> str:
     if row["least_discordant"] == 0:
         return "no difference"
     if row["paired_p_value"] >= ALPHA:
-        return f"{sign}cannot be told from noise: p is {row['paired_p_value']:.2g} at best"
+        return f"{sign}not significant: p >= {row['paired_p_value']:.2g}"
     if row["p_value"] < ALPHA:
-        return f"{sign}can be told from noise, even unpaired"
+        return f"{sign}significant, even unpaired"
     most = row["most_discordant"]
-    return f"{sign}can be told from noise only if at most {most} of {n} {unit} are right with just one of the two"
+    return f"{sign}significant only if the two differ on at most {most} of {n} {unit}"
 
 
 # The claims -----------------------------------------------------------------------------------------------------------
 
 
 def _at_equal_budget() -> Iterator[dict[str, Any]]:
-    """ModelSwitch at budget 16 against the best single model, there and at less, and one sample of large models."""
+    """Compare ModelSwitch at budget 16 with the best single model at the same and lower budgets, and large models."""
     for pair, figure in (("closed", "fig4"), ("open", "fig4-open")):
         frame = published.points(figure=figure)
         for _, a in frame[(frame["strategy"] == "ModelSwitch") & (frame["budget"] == BUDGET)].iterrows():
@@ -211,7 +211,7 @@ def _at_equal_budget() -> Iterator[dict[str, Any]]:
 
 
 def _against_other_methods() -> Iterator[dict[str, Any]]:
-    """ModelSwitch of three models against debates and mixtures of agents."""
+    """Compare ModelSwitch of three models with debates and mixtures of agents."""
     for figure in ("fig5", "fig5-later", "fig5-open"):
         frame = published.points(figure=figure)
         others = frame[frame["strategy"].isin(_OTHERS)]
@@ -221,7 +221,7 @@ def _against_other_methods() -> Iterator[dict[str, Any]]:
 
 
 def _with_more_models() -> Iterator[dict[str, Any]]:
-    """One, two, the best number of, and all models of an order at one budget."""
+    """Compare one, two, all and the best number of models of an order at one budget."""
     frame = published.points(figure="fig6", strategy="ModelSwitch")
     for _, order in frame.groupby(["dataset", frame["models"].str.split("+").str[0]], sort=False):
         one, two, *_, last = (row for _, row in order.iterrows())
@@ -243,13 +243,13 @@ def _differences() -> Iterator[dict[str, Any]]:
 
 
 def _units(dataset: str) -> list[tuple[int, str]]:
-    """What may count as independent: the questions, and the clusters in which they come as if each were one."""
+    """Return the possible independent units and their numbers: questions, and clusters if questions form such."""
     known = published.dataset(dataset)
     return [(known[size], unit) for size, unit in (("n", "questions"), ("clusters", "clusters")) if size in known]
 
 
 def _on_most_data_sets(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Whether the data sets together say more than each: the sign test over them."""
+    """Yield the sign test over data sets."""
     against_sc = rows["claim"].str.startswith("better than SC,") & (rows["unit"] == "questions")
     for claim, part in rows[against_sc].groupby("claim"):
         better, worse = int((part["difference"] > 0).sum()), int((part["difference"] < 0).sum())
@@ -259,7 +259,7 @@ def _on_most_data_sets(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _savings(claim: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Mean share of the budget that was not spent, per figure, pair and budget."""
+    """Yield the mean share of the budget that was not spent, per figure, pair and budget."""
     frame = published.points(figure=claim["figures"], strategy="ModelSwitch")
     pairs = {"+".join(published.pair(name, kind)): kind for name in frame["dataset"] for kind in ("closed", "open")}
     frame["saved"] = published.saved(frame["samples_used"], frame["budget"])
@@ -272,14 +272,14 @@ def _savings(claim: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _correlations(claim: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """How well n questions determine a correlation of the size claimed: Fisher's interval."""
+    """Yield Fisher's interval of the claimed correlation, given the number of questions."""
     r = claim["says"]["r"]
     for name in claim["datasets"]:
         n = published.dataset(name)["n"]
         low, high = np.tanh(np.arctanh(r) + np.array([-1, 1]) * _Z / np.sqrt(n - 3))
         verdict = (
-            f"no r was recorded; of {r:g} the interval would be {low:.2f} to {high:.2f}, and part of it is mechanical: "
-            "entropy and accuracy are computed from the same draws"
+            f"no r was published; an r of {r:g} would have the interval {low:.2f} to {high:.2f}. Part of it is "
+            "mechanical, because entropy and accuracy are computed from the same draws"
         )
         found = {"dataset": name, "n": n, "unit": "questions", "verdict": verdict}
         yield {"claim": claim["claim"], "says": claim["text"]} | found
@@ -289,9 +289,9 @@ def _correlations(claim: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _add_scans(frame: pd.DataFrame, pool: Pool, n_papers: int, seed: int) -> None:
-    """Fill in what the pool says of the claims whose number of samples was kept because it scored best."""
+    """Fill in the selection bias of claims whose number of samples was chosen by its score."""
     if len(pool.models) < 2:
-        raise PoolError(f"the pool has one model, {pool.models[0]!r}; switching needs samples of two")
+        raise PoolError(f"pool: {pool.models[0]!r} is the only model. ModelSwitch needs at least two models.")
     stars = frame[frame["scanned"].eq(True)]
     rows = zip(stars.index, stars["models"], stars["n"], strict=True)
     teams = {row: tuple(models.split("+")) for row, models, n in rows if n == len(pool.questions)}
@@ -304,29 +304,37 @@ def _add_scans(frame: pd.DataFrame, pool: Pool, n_papers: int, seed: int) -> Non
 
 
 def run(pool: Pool | Sequence[Pool] | None = None, *, n_papers: int = 200, seed: int = 0) -> pd.DataFrame:
-    """One row per claim: two published accuracies, their difference, and what their number of questions allows to say.
+    """Return one row per claim: two published accuracies, their difference and its significance.
 
     Parameters
     ----------
     pool : Pool or sequence of Pool, optional
-        Samples of two or more models, to say what keeping the best number of samples adds to the stars of Fig. 1: to
-        those of models and a number of questions that the pool has; if there is none, to all, by the first two models
-        of the pool, as an order of magnitude.
+        Samples of two or more models, used to compute how much choosing the best number of samples adds to the stars of
+        Fig. 1. Each pool applies to the stars with its models and its number of questions. If there are none, its first
+        two models are used for all stars, as an order of magnitude.
     n_papers : int, default 200
+        As in `best_number_of_samples`.
     seed : int, default 0
+        As in `best_number_of_samples`.
 
     Returns
     -------
     DataFrame
-        claim, says (in the article's words), dataset, unit (what counts as independent: questions; clusters, as if all
-        questions of one were a single question, the other extreme; data sets) and n of them; a and b;
-        accuracy_a, low_a, high_a and so for b (95 %, Wilson); difference, difference_low, difference_high (Newcombe),
-        p_value (unpaired; over data sets a sign test); least_discordant (questions that differ at least),
-        paired_p_value (if no more differ), most_discordant (that may differ for p < 0.05); times_fewer (samples of b
-        over samples used by a), times_fewer_first (fewest published samples at which b was as accurate, over those
-        of a), saved; pool, added_by_draws, added, added_low, added_high (see `best_of_many`); verdict.
+        Columns, NaN where they do not apply:
 
-        NaN where a column does not apply. P-values are not corrected for their number.
+        - claim, says (in the article's words), dataset;
+        - unit, n: the independent units and their number. The unit is questions, clusters (the other extreme, with each
+          cluster as a single question) or data sets;
+        - a, b: the compared points; accuracy_a, low_a, high_a, accuracy_b, low_b, high_b: 95 % Wilson intervals;
+        - difference, difference_low, difference_high: Newcombe's interval; p_value: unpaired, or the sign test over
+          data sets;
+        - least_discordant: minimum number of questions that differ; paired_p_value: the p-value at that number;
+          most_discordant: maximum number with p < 0.05;
+        - times_fewer: samples of b divided by samples used by a; times_fewer_first: fewest published samples at which b
+          had its accuracy, divided by those of a; saved;
+        - pool, added_by_draws, added, added_low, added_high: see `BestKept`; verdict.
+
+        P-values are not corrected for multiple comparisons.
     """
     rows: list[dict[str, Any]] = []
     for claim in _differences():
@@ -337,7 +345,7 @@ def run(pool: Pool | Sequence[Pool] | None = None, *, n_papers: int = 200, seed:
         rows += _savings(claim) if "figures" in claim and "saved" in claim["says"] else []
         rows += _correlations(claim) if "r" in claim["says"] else []
     frame = pd.DataFrame(rows).reindex(columns=[*COLUMNS, "models", "scanned"]).astype({"pool": object})
-    frame.loc[frame["scanned"].eq(True), "verdict"] += "; a kept the number of samples that scored best"
+    frame.loc[frame["scanned"].eq(True), "verdict"] += "; the number of samples of a was chosen by its score"
     for one in [pool] if isinstance(pool, Pool) else pool or ():
         _add_scans(frame, one, n_papers, seed)
     return frame[COLUMNS]

@@ -1,4 +1,4 @@
-"""Is a model that agrees with itself right?"""
+"""Consistency and accuracy: is a model correct where its samples agree?"""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from mssim.theory import consistency
 
 __all__ = ["points", "run"]
 
-IN_FILE = ()  # columns that the command line leaves to the CSV file
+IN_FILE = ()  # columns that are only in the CSV file
 MOST_MODELS = 6
 SAMPLES = 16
 
 
 def run(source: Source, *, seed: int = 0) -> pd.DataFrame:
-    """Correlation of entropy and accuracy over questions, for each of up to six models.
+    """Correlate entropy and accuracy over questions, for each of up to six models.
 
-    Of the same samples it is partly mechanical, since both are functions of the same counts; "split half" takes entropy
-    and accuracy from different samples. "same half" has the mechanical part with as few samples as "split half".
+    On the same samples the correlation is partly mechanical, because both numbers are functions of the same counts.
+    "split half" takes entropy and accuracy from different samples. "same half" contains the mechanical part at the same
+    number of samples as "split half".
 
     Returns
     -------
@@ -30,12 +31,12 @@ def run(source: Source, *, seed: int = 0) -> pd.DataFrame:
 
 
 def points(source: Source) -> pd.DataFrame:
-    """Entropy and accuracy of every question, for each of up to six models: what the correlations are of.
+    """Return the entropy and accuracy of every question, the data of the correlations.
 
     Returns
     -------
     DataFrame
-        source, synthetic, model, question_id, entropy (bits), accuracy (share of right samples).
+        source, synthetic, model, question_id, entropy (bits), accuracy (share of correct samples).
     """
     found = consistency(source.pool, source.models[:MOST_MODELS], n_resamples=1, n_splits=1)
     return of_source(source, found.per_question())

@@ -1,4 +1,4 @@
-"""At an equal budget: Self-Consistency of one model against ModelSwitch of two, and its controls."""
+"""Equal budget: does ModelSwitch of two models beat Self-Consistency of one, and its controls?"""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 BUDGETS = (1, 2, 4, 8, 12, 16)
 DEBATE_BUDGET = 15
 SELF = "ModelSwitch to itself"
 
 
 def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
-    """Accuracy and samples used at the paper's budgets, and the paired difference from the best single model.
+    """Evaluate at the paper's budgets, and compare with the best single model question by question.
 
-    The controls are the same budget on each model alone, ModelSwitch from the strongest model to itself, which saves
-    samples without a second model, and the mix of both models, which never stops.
+    The controls spend the same budget: each model alone; ModelSwitch from the strongest model to itself, which saves
+    samples without a second model; and the mix of both models, which never stops.
 
     Returns
     -------
@@ -49,22 +49,24 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
 
 
 def two_models(source: Source) -> tuple[str, ...]:
-    """The two strongest models of a source."""
+    """Return the two strongest models of a source; raise if there is only one."""
     if len(source.models) < 2:
-        raise PoolError(f"{source.name}: one model, {source.models[0]!r}; switching needs a pool with two")
+        raise PoolError(
+            f"{source.name}: {source.models[0]!r} is the only model. ModelSwitch needs at least two models."
+        )
     return source.models[:2]
 
 
 def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Accuracy at budget 15 of ModelSwitch of up to three models, of the best of them alone, and with one sample.
+    """Evaluate up to three models at budget 15: together, and the best model alone.
 
-    The prior weights are those released with the paper, where the source stands for a data set that has some.
+    ModelSwitch uses the prior weights released with the paper if the source represents a data set that has them.
 
     Returns
     -------
     DataFrame
-        source, synthetic, n_models, and the columns of `mssim.Evaluation.to_frame`; strategies "one sample" and
-        "Self-Consistency", of the model that is best at it on these very questions, "ModelSwitch" and "mix".
+        source, synthetic, n_models, and the columns of `mssim.Evaluation.to_frame`. The strategies are "one sample" and
+        "Self-Consistency" (each of the model with the highest accuracy on these questions), "ModelSwitch" and "mix".
     """
     models = source.models[: min(3, len(source.models))]
     two_models(source)
@@ -81,7 +83,7 @@ def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.
 
 
 def _released(source: Source, models: tuple[str, ...]) -> dict[str, float] | None:
-    """Prior weights released with the paper; None where there are none for these models."""
+    """Return the prior weights released with the paper, or None if these models have none."""
     if source.dataset is None:
         return None
     weights = published.weights(source.dataset)

@@ -1,4 +1,4 @@
-"""How many models, and in which order, should share a budget?"""
+"""Number and order of models: how many should share a budget, and in which order?"""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
-)  # columns that the command line leaves to the CSV file
+)  # columns that are only in the CSV file
 BUDGET = 16
 MOST_MODELS = 6
 
 
 def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Accuracy of ModelSwitch with the first n models of an order that share one budget, for all n.
+    """Evaluate ModelSwitch of the first n models of an order at one budget, for every n.
 
-    The last model is not tested, as in the released analysis: a single sample always agrees with itself. The budget is
-    16, or what every model can spend alone. Every model also stands alone with a single sample, in the row whose
-    n_models adds it.
+    The last model is not tested, as in the released analysis, because a single sample always agrees with itself. The
+    budget is 16, or the number of samples recorded for every model if that is smaller. The columns `alone` give the
+    accuracy of each model with one sample, in the row where it joins.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
 
 
 def orders(source: Source) -> dict[str, tuple[str, ...]]:
-    """Orders to ask the models in: the strongest first and the weakest first, or those that the paper compares."""
+    """Return the orders of the models: those that the paper compares, or strongest first and weakest first."""
     models = source.models[:MOST_MODELS]
     six = published.points(figure="fig6", n_models=MOST_MODELS)
     compared = [tuple(text.split("+")) for text in six[six["dataset"] == source.dataset]["models"]]
@@ -64,5 +64,5 @@ def orders(source: Source) -> dict[str, tuple[str, ...]]:
 
 
 def _first(order: tuple[str, ...], n: int) -> SelfConsistency | ModelSwitch:
-    """ModelSwitch with the first n models; one model cannot switch."""
+    """Return ModelSwitch of the first n models, or Self-Consistency of a single one."""
     return SelfConsistency(order[0]) if n == 1 else ModelSwitch(order[:n], test_last=False)

@@ -1,4 +1,4 @@
-"""What the command lines of `analysis` and `figures` share."""
+"""Options and error handling shared by the command lines of `analysis` and `figures`."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ __all__ = ["MinSamples", "Models", "Pools", "chosen_sources", "make_folder", "pl
 
 Pools = Annotated[
     list[str] | None,
-    typer.Option("--pool", help="Pool folder, or a .parquet, .csv or .jsonl table; repeat it."),
+    typer.Option("--pool", help="Pool folder, or a .parquet, .csv or .jsonl table. Repeatable."),
 ]
 Models = Annotated[
     str | None,
-    typer.Option("--models", help="Models of the pool, strongest first: A,B,C [default: all, by accuracy]"),
+    typer.Option("--models", help="Models of the pool, strongest first, e.g. A,B,C. [default: all, by accuracy]"),
 ]
 MinSamples = Annotated[
-    int, typer.Option("--min-samples", help="Keep questions with at least this many samples of every model.")
+    int, typer.Option("--min-samples", help="Keep only questions with at least this many samples of every model.")
 ]
 
 
 def chosen_sources(
     pools: list[str] | None, models: str | None, where: list[str] | None, min_samples: int
 ) -> list[Source] | None:
-    """The pools that the user names; None if none."""
+    """Return the pools that the user names, or None if there are none."""
     from analysis.sources import named
     from mssim.cli.options import parse_where
     from mssim.cli.output import pool_warnings
 
     if not pools:
         if models or where:
-            raise MssimError("--models and --where choose from a pool that you name; add --pool PATH")
+            raise MssimError("--models, --where: these select from a pool, but no --pool is given. Add --pool PATH.")
         return None
     order = tuple(model.strip() for model in models.split(",")) if models else None
     with pool_warnings():
@@ -47,16 +47,16 @@ def chosen_sources(
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder for results, unless it is there."""
+    """Create a folder for results unless it exists."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MssimError(f"--out {path}: no folder for results ({error.strerror}); choose another") from error
+        raise MssimError(f"--out: {path} cannot be created ({error.strerror}). Choose another folder.") from error
     return path
 
 
 def plain_errors(app: typer.Typer, name: str) -> None:
-    """Run a command line; bad input ends with one line and exit code 2."""
+    """Run a command line; invalid input prints one line and exits with code 2."""
     try:
         app(prog_name=f"python -m {name}")
     except MssimError as error:

@@ -1,4 +1,4 @@
-"""How far does an answer model fitted to single models predict the published points of ModelSwitch?"""
+"""Predictions: how well does an answer model fitted to single models predict published ModelSwitch results?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mssim.simulate import expected
 
 __all__ = ["run", "summary"]
 
-IN_FILE = ("error",)  # columns that the command line leaves to the CSV file
+IN_FILE = ("error",)  # columns that are only in the CSV file
 UNANIMITY, STRICT, EITHER = "unanimity", "> 85 %", "either"
 TOLERANCE = 0.02
 _COLUMNS = ["dataset", "pair", "models", "quantity", "rule", "budget", "role", "published", "ours", "residual", "error"]
@@ -21,20 +21,21 @@ _COLUMNS += ["fits", "note", "naive"]
 
 
 def run(*, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-    """Fitted and predicted numbers beside the published ones, for six data sets and both pairs of models.
+    """Compare fitted and predicted numbers with the published ones, for six data sets and both pairs of models.
 
-    Fitted are the accuracy of either model alone, the rate at which the first agrees with itself with 2, 4 and 6
-    samples ("fitted"), and the correlation of the pair to ModelSwitch at budget 8 ("coupling"). Accuracy and samples
-    used of ModelSwitch at all other budgets are "predicted". With 2, 4 and 6 samples of a model unanimity and more than
-    85 %, the rule of the released code for its 512 samples, are the same; with 8 they are not, and both are predicted.
+    Two sets of numbers are fitted: the accuracy of each model alone and the agreement rate of the first model with 2, 4
+    and 6 samples ("fitted"), and the correlation of the pair, to ModelSwitch at budget 8 ("coupling"). Accuracy and
+    samples used of ModelSwitch at all other budgets are "predicted". The released code stops where more than 85 %
+    agree. With 2, 4 and 6 samples this is unanimity; with 8 samples it is not, and both rules are predicted.
 
     Returns
     -------
     DataFrame
         dataset, pair, models, quantity (accuracy, agreement of the first model, samples_used), rule, budget, role,
-        published, ours, residual (ours - published), error (standard error of the published number, from its questions
-        and its rounding), fits (whether the residual is at most 0.02, or 2 % of the budget), note (where it does not,
-        how far off that is), naive (accuracy guessed from budget 8 and the best single model's published curve).
+        published, ours, residual (ours - published), error (standard error of the published number, from its number of
+        questions and its rounding), fits (whether the residual is at most 0.02, or 2 % of the budget), note (size of a
+        larger residual in standard errors), naive (accuracy extrapolated from budget 8 along the published curve of the
+        best single model).
     """
     asked = [(dataset, kind) for kind in simulated.PAIRS for dataset in simulated.DATASETS]
     frames = []
@@ -46,14 +47,19 @@ def run(*, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
 
 
 def summary(frame: pd.DataFrame) -> pd.DataFrame:
-    """Residuals of the table by pair, quantity and role, under the rule of the released code.
+    """Summarise the residuals by pair, quantity and role, under the rule of the released code.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Result of `run`.
 
     Returns
     -------
     DataFrame
-        pair, quantity, role, numbers, mean_residual and largest (of their absolute values, in percentage points, or
-        samples), fits (share of them), naive (mean residual of a guess without a model: that ModelSwitch gains from
-        more samples what the best single model does).
+        pair, quantity, role, numbers (count), mean_residual and largest (of absolute residuals, in percentage points or
+        samples), fits (share of numbers that fit), naive (mean absolute residual of the column `naive`, which assumes
+        that ModelSwitch gains as much from more samples as the best single model).
     """
     released = frame[frame["rule"] != UNANIMITY]
     scale = np.where(released["quantity"] == "samples_used", 1, 100)
@@ -65,7 +71,7 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fitted(dataset: str, kind: str) -> pd.DataFrame:
-    """What was fitted of single models."""
+    """Return the fitted numbers of single models."""
     frame = simulated.fitted(dataset, kind).to_frame()
     alone = frame["quantity"] == "accuracy"
     found = pd.DataFrame(
@@ -84,7 +90,7 @@ def _fitted(dataset: str, kind: str) -> pd.DataFrame:
 
 
 def _switched(dataset: str, kind: str) -> pd.DataFrame:
-    """ModelSwitch under either rule, beside what was published."""
+    """Return expected and published numbers of ModelSwitch under both rules."""
     coupling, models, n = (
         simulated.coupled(dataset, kind),
         published.pair(dataset, kind),
@@ -103,7 +109,7 @@ def _switched(dataset: str, kind: str) -> pd.DataFrame:
         role = "coupling" if row.budget == simulated.COUPLING_BUDGET else "predicted"
         error = simulated.standard_error(point["accuracy"], n)
         rows.append(("accuracy", rule, row.budget, role, point["accuracy"], row.accuracy, error, naive[row.budget]))
-        if not alike:  # with fewer samples the fitted agreement says how many are used
+        if not alike:  # with fewer samples, the fitted agreement determines samples_used
             error = _error_of_used(point["samples_used"], row.budget, n)
             rows.append(
                 ("samples_used", rule, row.budget, role, point["samples_used"], row.samples_used, error, np.nan)
@@ -117,20 +123,20 @@ def _switched(dataset: str, kind: str) -> pd.DataFrame:
 
 
 def _moved(dataset: str, kind: str, switched: pd.Series) -> pd.Series:
-    """What one would guess without a model: ModelSwitch gains from more samples what the best single model does."""
+    """Return accuracies extrapolated from the coupling budget along the curve of the best single model."""
     alone = pd.DataFrame(published.curves(simulated.PAIRS[kind], dataset))
     best = alone[alone.iloc[-1].idxmax()]
     return switched[simulated.COUPLING_BUDGET] + best - best[simulated.COUPLING_BUDGET]
 
 
 def _error_of_used(samples_used: float, budget: int, n: int) -> float:
-    """Standard error of published samples used: of the agreement of n questions, and of one decimal."""
+    """Return the standard error of published samples used, from n questions and one decimal."""
     rate = float(published.first_agreement(samples_used, budget))
     return float(np.hypot(budget / 2 * simulated.standard_error(rate, n), 0.1 / np.sqrt(12)))
 
 
 def _judged(frame: pd.DataFrame, dataset: str, kind: str) -> pd.DataFrame:
-    """Say which numbers fit."""
+    """Add residual, fits and note."""
     residual = frame["ours"] - frame["published"]
     allowed = TOLERANCE * np.where(frame["quantity"] == "samples_used", frame["budget"], 1)
     fits = residual.abs() <= allowed

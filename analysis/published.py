@@ -1,4 +1,4 @@
-"""Published numbers, read from published.json: every one with its source, none typed into code."""
+"""Published numbers of the ModelSwitch paper, read from published.json, each with its source."""
 
 from __future__ import annotations
 
@@ -53,11 +53,14 @@ def _data() -> Mapping[str, Any]:
 
 
 def _expanded(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Make one row per point of a record: values that are lists vary along it, together."""
+    """Yield one row per point of a record; values that are lists vary together along it."""
     varying = {name: values for name, values in record.items() if isinstance(values, list) and name != "models"}
     lengths = {len(values) for values in varying.values()} or {1}
     if len(lengths) > 1:
-        raise MssimError(f"{_FILE.name}: lists of different lengths in {json.dumps(record)}; give one value per point")
+        raise MssimError(
+            f"{_FILE.name}: lists of different lengths in {json.dumps(record)}. All lists of a record need one value "
+            "per point."
+        )
     for i in range(lengths.pop()):
         row = {**record, **{name: values[i] for name, values in varying.items()}}
         models = row["models"][: row.get("n_models")]
@@ -78,26 +81,26 @@ def _points() -> pd.DataFrame:
 
 
 def points(**where: Any) -> pd.DataFrame:
-    """Published numbers, one row each, in the order of the file.
+    """Return published numbers, one per row, in the order of the file.
 
     Parameters
     ----------
     **where
-        Columns and the value, or list of values, that they must have: ``dataset="MATH", strategy=["SC", "single"]``.
-        Models are one text in the order in which they are asked, "A+B".
+        Columns, each with the required value or a list of allowed values, e.g. ``dataset="MATH", strategy=["SC",
+        "single"]``. Models are one string in the order in which they are asked, "A+B".
 
     Returns
     -------
     DataFrame
-        figure (fig1, fig3, fig4, fig4-open, ..., of the article; "-earlier" and "-draft" are earlier forms), dataset,
-        strategy, models ("" where not stated), n_models, budget, samples_used (per question; the budget where a
-        strategy never stops early), accuracy, saved (shares; saved only where it was printed), kind ("experiment" or
-        "theory"), n (questions, where a result file says so), note, source (key of `sources` in the file).
+        figure (fig1, fig3, fig4, fig4-open, ... of the article; "-earlier" and "-draft" are earlier versions), dataset,
+        strategy, models ("" if not stated), n_models, budget, samples_used (per question; equal to the budget for a
+        strategy that never stops early), accuracy, saved (shares; saved only where it was printed), kind ("experiment"
+        or "theory"), n (number of questions, if a result file states it), note, source (key of `sources` in the file).
 
     Raises
     ------
     MssimError
-        If there is no such column, or a value is nowhere in it. A combination that was not published is no row.
+        If there is no such column, or no row has a given value. Combinations that were not published yield no rows.
 
     Examples
     --------
@@ -112,18 +115,28 @@ def points(**where: Any) -> pd.DataFrame:
     keep = pd.Series(True, index=frame.index)
     for column, wanted in where.items():
         if column not in frame:
-            raise MssimError(f"published numbers have no column {column!r}; {choose_from(column, frame.columns)}")
+            raise MssimError(f"no column {column!r} of published numbers; {choose_from(column, frame.columns)}")
         values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
         known = frame[column].dropna().unique()
         for value in values:
             if value not in known:
-                raise MssimError(f"no published number has {column}={value!r}; {choose_from(str(value), known)}")
+                raise MssimError(f"{column}: no published number has {value!r}; {choose_from(str(value), known)}")
         keep &= frame[column].isin(values)
     return frame[keep].copy()
 
 
 def point(**where: Any) -> pd.Series:
-    """The only published number that `points` finds; refused where there are none or several.
+    """Return the only published number that matches; raise if there are none or several.
+
+    Parameters
+    ----------
+    **where
+        As in `points`.
+
+    Returns
+    -------
+    Series
+        The row of `points`.
 
     Examples
     --------
@@ -132,12 +145,12 @@ def point(**where: Any) -> pd.Series:
     """
     found = points(**where)
     if len(found) != 1:
-        raise MssimError(f"{len(found)} published numbers have {where}; name the columns that single one out")
+        raise MssimError(f"{where} matches {len(found)} published numbers. Use conditions that match exactly one.")
     return found.iloc[0]
 
 
 def curves(figure: str, dataset: str, *, strategy: str = "SC") -> dict[str, dict[int, float]]:
-    """Accuracy per budget of every model of a figure: {models: {budget: accuracy}}; points without budget left out.
+    """Return the accuracies of a figure as {models: {budget: accuracy}}, without points that have no budget.
 
     Examples
     --------
@@ -153,16 +166,16 @@ def curves(figure: str, dataset: str, *, strategy: str = "SC") -> dict[str, dict
     }
 
 
-# What the numbers are about -------------------------------------------------------------------------------------------
+# Data sets and models -------------------------------------------------------------------------------------------------
 
 
 def datasets() -> list[str]:
-    """Names of the data sets."""
+    """Return the names of the data sets."""
     return list(_data()["datasets"])
 
 
 def dataset(name: str) -> dict[str, Any]:
-    """What is known of a data set: n (questions, None where not stated), clusters where questions come in such, ...
+    """Return facts of a data set: n (questions, None if not stated), clusters (if questions form such), and others.
 
     Examples
     --------
@@ -173,13 +186,15 @@ def dataset(name: str) -> dict[str, Any]:
 
 
 def pair(dataset: str, kind: str) -> tuple[str, str]:
-    """The two models of Fig. 4 in the order in which ModelSwitch asks them.
+    """Return the two models of Fig. 4 in the order in which ModelSwitch asks them.
 
     Parameters
     ----------
     dataset : str
+        Name of the data set.
     kind : {"closed", "open"}
-        The order of open pairs is stated for MathBench alone; elsewhere the more accurate model at one sample is first.
+        Which pair. The order of open pairs is stated for MathBench only; elsewhere the model with the higher accuracy
+        at one sample is first.
 
     Examples
     --------
@@ -194,12 +209,12 @@ def pair(dataset: str, kind: str) -> tuple[str, str]:
 
 
 def paired() -> list[str]:
-    """Names of the data sets of which the figures compare a pair of models with each alone."""
+    """Return the names of the data sets for which figures compare a pair of models with each model alone."""
     return list(dict.fromkeys(record["dataset"] for record in _data()["pairs"]))
 
 
 def kind_of_pair(dataset: str, models: Sequence[str]) -> str | None:
-    """Which pair of Fig. 4 two models are, in this order; None where they are none.
+    """Return which pair of Fig. 4 two models form in this order, or None.
 
     Examples
     --------
@@ -215,7 +230,7 @@ def kind_of_pair(dataset: str, models: Sequence[str]) -> str | None:
 
 
 def in_order(dataset: str, models: Sequence[str]) -> tuple[str, ...]:
-    """Those of some models that the paper has, as it asks them: a pair of Fig. 4, the closed one if it is there, first.
+    """Return the models that the paper evaluates, in its order; a pair of Fig. 4, preferably closed, first.
 
     Examples
     --------
@@ -229,7 +244,7 @@ def in_order(dataset: str, models: Sequence[str]) -> tuple[str, ...]:
 
 
 def named(models: Sequence[str]) -> tuple[str, ...]:
-    """Names that the paper's figures give to models of the released files; of other models their own.
+    """Return the names that models of the released files have in the paper's figures; other names are unchanged.
 
     Examples
     --------
@@ -243,13 +258,14 @@ def named(models: Sequence[str]) -> tuple[str, ...]:
 
 
 def weights(dataset: str, *, form: str = "released") -> dict[str, float]:
-    """Prior weights of the three closed models at budget 15, in the order in which they are asked.
+    """Return the prior weights of the three closed models at budget 15, in the order in which they are asked.
 
     Parameters
     ----------
     dataset : str
+        Name of the data set.
     form : {"released", "older full", "older efficient"}
-        The older ones do not name their models: keys are then "1", "2", "3".
+        Version of the weights. The older versions do not name their models and have the keys "1", "2" and "3".
 
     Examples
     --------
@@ -264,35 +280,35 @@ def weights(dataset: str, *, form: str = "released") -> dict[str, float]:
 
 
 def consistency_bins() -> pd.DataFrame:
-    """Questions of GSM8K by normalised consistency weight, and how many the majority has right (Fig. 3, earlier form).
+    """Return questions of GSM8K and correct majorities by normalised consistency weight (Fig. 3, earlier version).
 
     Returns
     -------
     DataFrame
-        model, weight (an interval, as text), right, questions.
+        model, weight (an interval, as text), right (questions with a correct majority), questions.
     """
     return pd.DataFrame(_data()["consistency_bins"])
 
 
 def claims() -> list[dict[str, Any]]:
-    """The headline claims: claim, text, says (the numbers claimed), source, and a and b, arguments of `point`.
+    """Return the headline claims: claim, text, says (the claimed numbers), source, and a and b, arguments of `point`.
 
-    Claims that are no difference of two accuracies have `figures` instead of a and b. `scanned` marks those whose
-    number of samples was kept because it scored best on the same questions.
+    Claims that are not a difference of two accuracies have `figures` instead of a and b. `scanned` marks claims whose
+    number of samples was chosen by the score on the same questions.
     """
     return copy.deepcopy(_data()["claims"])
 
 
 def disagreements() -> list[dict[str, Any]]:
-    """Where article and repository, or two forms of a figure, print the same quantity with different values.
+    """Return quantities with different values in the article and the repository, or in two versions of a figure.
 
-    what (in words), quantity (the column that differs), a and b (arguments of `point`).
+    Keys are what (a description), quantity (the column that differs), a and b (arguments of `point`).
     """
     return copy.deepcopy(_data()["disagreements"])
 
 
 def not_multiples() -> list[dict[str, Any]]:
-    """Printed accuracies that are no rounded share of their data set's questions: why, and arguments of `point`."""
+    """Return printed accuracies that are not a share of the questions, each with a reason and arguments of `point`."""
     return copy.deepcopy(_data()["not_multiples"])
 
 
@@ -302,11 +318,11 @@ def _known(what: str, name: str, names: Iterable[str]) -> str:
     return name
 
 
-# What follows from them -----------------------------------------------------------------------------------------------
+# Derived numbers ------------------------------------------------------------------------------------------------------
 
 
 def saved(samples_used: Any, budget: Any) -> Any:
-    """Share of the budget that was not spent, 1 - used / budget; arrays and frames too.
+    """Return the share of the budget that was not spent, 1 - used / budget, elementwise.
 
     Examples
     --------
@@ -317,7 +333,7 @@ def saved(samples_used: Any, budget: Any) -> Any:
 
 
 def first_agreement(samples_used: Any, budget: Any) -> Any:
-    """How often the first of two models agreed: used = budget / 2 (2 - c) gives c = 2 - 2 used / budget.
+    """Return how often the first of two models agreed: c = 2 - 2 used / budget, from used = budget / 2 (2 - c).
 
     Examples
     --------

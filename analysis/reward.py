@@ -1,4 +1,4 @@
-"""What does choosing by a reward model add: to Self-Consistency, and to ModelSwitch?"""
+"""Reward model: how much does best-of-N add to Self-Consistency and to ModelSwitch?"""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from mssim.errors import PoolError
 
 __all__ = ["has_scores", "run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
 BEST, SWITCH_BEST = "best of N", "ModelSwitch + best of N"
 
 
 def has_scores(source: Source) -> bool:
-    """Whether the samples carry the score of a reward model."""
+    """Return whether the samples have scores of a reward model."""
     return "score" in source.pool.numbers
 
 
 def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Accuracy and samples used of voting and of best-of-N, with the strongest model and with ModelSwitch of two.
+    """Evaluate voting and best-of-N, each with the strongest model and with ModelSwitch of two.
 
-    ModelSwitch with best-of-N adopts what a model agrees on; else the answer with the highest score of all drawn wins.
+    ModelSwitch with best-of-N adopts the answer on which a model agrees. Otherwise it returns the answer with the
+    highest score among all draws.
 
     Returns
     -------
@@ -38,7 +39,8 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     """
     if not has_scores(source):
         raise PoolError(
-            f"{source.name}: no column 'score'; best-of-N needs the score of a reward model for each sample"
+            f"{source.name}: no column 'score', which best-of-N requires. Record the score of a reward model for each "
+            "sample."
         )
     models = two_models(source)
     strategies = {

@@ -1,4 +1,4 @@
-"""Running analyses: by name, over sources, with tables kept under the hash of all that they depend on."""
+"""Run analyses by name, and cache their tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ANALYSES = (
 
 
 def find(name: str) -> ModuleType:
-    """Return the module of an analysis."""
+    """Return the module of an analysis; raise if there is no such analysis."""
     if name not in ANALYSES:
         raise MssimError(f"no analysis {name!r}; {choose_from(name, ANALYSES)}")
     return importlib.import_module(f"analysis.{name}")
@@ -44,28 +44,34 @@ def find(name: str) -> ModuleType:
 def run(
     name: str, sources: Sequence[Source] | None = None, *, progress: Callable[[int, int], None] | None = None
 ) -> pd.DataFrame:
-    """Run an analysis over sources, one after the other.
+    """Run an analysis over sources and return its table.
 
     Parameters
     ----------
     name : str
+        Name of the analysis.
     sources : sequence of Source, optional
-        Default: those simulated from published numbers and the pools that ship, leaving out what lacks what the
-        analysis needs.
+        Sources to analyse. By default the pools simulated from published numbers and the pools in recorded/, without
+        those that do not have the data the analysis requires.
     progress : callable, optional
-        Called as progress(done, total) as the work proceeds.
+        Called as progress(done, total) after every source.
+
+    Returns
+    -------
+    DataFrame
+        Tables of all sources, one below the other.
 
     Raises
     ------
     MssimError
-        If there is no such analysis, or a source that was named lacks what it needs.
+        If there is no such analysis, or a given source does not have the required data.
     """
     module = find(name)
     if name == "claims":
         return module.run([source.pool for source in sources or simulated.paper(name)])
     if name == "predictions":
         if sources is not None:
-            raise MssimError("predictions are of published numbers, not of a pool; leave --pool out")
+            raise MssimError("--pool: predictions compares with published numbers and uses no pool. Remove --pool.")
         return module.run(progress=progress)
     frames = []
     asked = [*simulated.paper(name), *embedded()] if sources is None else list(sources)
@@ -78,23 +84,24 @@ def run(
         if progress:
             progress(done, len(asked))
     if not frames:
-        raise MssimError(f"{name}: no pool that ships has what it needs; name one with --pool")
+        raise MssimError(f"{name}: none of the pools in recorded/ has the required data. Name a pool with --pool.")
     return pd.concat(frames, ignore_index=True)
 
 
 class Tables:
-    """Tables of analyses, kept in a folder under the hash of the source, of the analysis and of the code of both.
+    """Cache of tables; the key is a hash of the analysis, its sources and the code.
 
     Parameters
     ----------
     folder : Path
+        Folder of the cache.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __call__(self, analysis: Callable[..., pd.DataFrame], *sources: Source) -> pd.DataFrame:
-        """Return the table of an analysis, `module.run` or another function of a source; made now if it is not kept."""
+        """Return the table of `module.run` or another function of sources, computing it if it is not cached."""
         about = [(source.name, source.fingerprint, source.models) for source in sources]
         what = f"{analysis.__module__}.{analysis.__qualname__}/{about}/{_code()}"
         kept = self.folder / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.parquet"
@@ -102,7 +109,7 @@ class Tables:
             try:
                 return pd.read_parquet(kept)
             except (OSError, ValueError):
-                kept.unlink()  # damaged: made again
+                kept.unlink()  # a damaged table is computed again
         frame = analysis(*sources)
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(kept) as part:
@@ -112,7 +119,7 @@ class Tables:
 
 @cache
 def _code() -> str:
-    """Hash of everything that computes tables."""
+    """Return a hash of all code and data that determine tables."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
     files = [*Path(mssim.__file__).parent.rglob("*.py"), *here.glob("*.py"), *here.glob("*.json")]

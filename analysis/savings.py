@@ -1,4 +1,4 @@
-"""How many samples does switching save?"""
+"""Savings: how many samples does switching save?"""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mssim.theory import cost
 
 __all__ = ["run"]
 
-IN_FILE = ("strategy", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("strategy", "n_questions")  # columns that are only in the CSV file
 BUDGETS = (2, 4, 8, 12, 16, 32)
 
 
 def run(source: Source) -> pd.DataFrame:
-    """Samples used and saved by ModelSwitch of the two strongest models, and of the three strongest; exact.
+    """Compute exact samples used and savings of ModelSwitch of the two and of the three strongest models.
 
-    Beside the true joint stands what one would expect of the models' agreement rates alone, were they independent over
+    For comparison the table has the values expected from mean agreement rates, as if these were independent over
     questions, and the paper's bound B / (n c).
 
     Returns

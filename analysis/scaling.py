@@ -1,4 +1,4 @@
-"""How does accuracy scale to hundreds of samples: Self-Consistency of one model against ModelSwitch of two?"""
+"""Scaling: how does accuracy grow up to hundreds of samples, for Self-Consistency and for ModelSwitch of two?"""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mssim import Mixture, ModelSwitch, SelfConsistency
 
 __all__ = ["run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
 BUDGETS = tuple(2**step for step in range(11))
 STRICT = "ModelSwitch, > 85 %"
 
 
 def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
-    """Accuracy and samples used at budgets that double, as far as samples were recorded.
+    """Evaluate at budgets 1, 2, 4, ... up to the number of recorded samples.
 
-    ModelSwitch of the two strongest models stops at unanimity, as the article says, or where more than 85 % agree, as
-    the released code has it for its 512 samples; the mix of both models never stops.
+    ModelSwitch of the two strongest models stops at unanimity, as in the article, or where more than 85 % agree, as in
+    the released code for 512 samples. The mix of both models never stops.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Pools that stand for the paper's: drawn from answer models fitted to its published numbers, and called simulated.
+"""Simulated pools, drawn from answer models that are fitted to the paper's published numbers.
 
-Fitted are the curves of single models, the rates at which the first model of a pair agrees with itself, and, through
-the correlation between models, the accuracy of ModelSwitch at one budget. Everything else is a prediction.
+The fits use the curves of single models, the agreement rates of the first model of a pair, and the accuracy of
+ModelSwitch at one budget, which determines the correlation between models. Everything else is a prediction.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["COUPLING_BUDGET", "DATASETS", "PAIRS", "coupled", "fitted", "pair", 
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
 PAIRS = {"closed": "fig4", "open": "fig4-open"}
 COUPLING_BUDGET = 8
-FITTED_RATES = (2, 4, 6)  # samples of the first model whose agreement is fitted; 8 is left to tell the rules apart
-LONGEST = 128  # samples; the published curves are flat beyond, and longer ones take long to fit
+FITTED_RATES = (2, 4, 6)  # samples of the first model with fitted agreement; at 8 the two stopping rules differ
+LONGEST = 128  # samples; published curves are flat beyond, and fits of longer ones are slow
 N_SAMPLES = 64
 QUESTIONS_TO_FIT = 2**13
 SEED = 20250402
@@ -33,7 +33,7 @@ SEED = 20250402
 
 
 def standard_error(share: float, n: int) -> float:
-    """Standard error of a published share of n questions."""
+    """Return the standard error of a published share of n questions."""
     return math.sqrt(max(share * (1 - share), 1 / n) / n)
 
 
@@ -42,7 +42,7 @@ def _given(shares: dict[int, float], n: int) -> dict[int, tuple[float, float]]:
 
 
 def _curves(dataset: str, kind: str) -> dict[str, dict[int, float]]:
-    """Accuracy of each model of a pair alone: of Fig. 4, with the longer curves of Fig. 1 where it has them."""
+    """Return accuracies of each model of a pair alone, from Fig. 4 and, for more samples, from Fig. 1."""
     curves = published.curves(PAIRS[kind], dataset)
     long = published.points(figure="fig1", strategy="SC")
     for row in long[long["dataset"] == dataset].itertuples():
@@ -53,7 +53,7 @@ def _curves(dataset: str, kind: str) -> dict[str, dict[int, float]]:
 
 @cache
 def fitted(dataset: str, kind: str) -> CurveFit:
-    """Fit the two models of a pair, each alone."""
+    """Fit each of the two models of a pair alone."""
     models, n = published.pair(dataset, kind), published.dataset(dataset)["n"]
     curves = _curves(dataset, kind)
     switch = published.points(figure=PAIRS[kind], dataset=dataset, strategy="ModelSwitch")
@@ -81,10 +81,10 @@ def coupled(dataset: str, kind: str) -> Coupling:
 
 @cache
 def _team(dataset: str, models: tuple[str, ...]) -> AnswerModel:
-    """An answer model of models that no one curve has together.
+    """Return an answer model of more than two models.
 
-    Those without a curve are fitted to their accuracy with one sample; all pairs have the correlation of the closed
-    pair.
+    Models without a published curve are fitted to their accuracy with one sample. All pairs get the correlation of the
+    closed pair.
     """
     laws = []
     for model in models:
@@ -107,7 +107,7 @@ def _one_sample(dataset: str, model: str) -> AnswerModel:
 
 @cache
 def _scored(dataset: str) -> AnswerModel:
-    """The closed pair, with scores that lead best-of-N of the first model to its published accuracy at one budget."""
+    """Return the closed pair with scores fitted to the published best-of-N accuracy of its first model."""
     coupling = coupled(dataset, "closed")
     first = coupling.answer_model.models[0]
     best = SelfConsistency(first, vote=Vote.best_of_n())
@@ -125,15 +125,15 @@ def _scored(dataset: str) -> AnswerModel:
 
 
 def pair(dataset: str, kind: str, *, n_samples: int = N_SAMPLES) -> Source:
-    """The two models of a pair on a data set, with as many questions as it has."""
+    """Return the source of a pair on a data set, with the number of questions of the data set."""
     models = published.pair(dataset, kind)
     return _source(dataset, kind, models, lambda: coupled(dataset, kind).answer_model, n_samples)
 
 
 def team(dataset: str, models: Sequence[str], *, n_samples: int = N_SAMPLES) -> Source:
-    """Several models on a data set, of which those that nothing is published of are left out.
+    """Return the source of several models on a data set, without models that have no published numbers.
 
-    Their coupling is that of the closed pair: with more than two of them it is an assumption, not a fit.
+    The coupling is that of the closed pair. For more than two models it is an assumption, not a fit.
     """
     known = {model for kind in PAIRS for model in published.pair(dataset, kind)}
     singles = published.points(figure="fig6", strategy="single")
@@ -143,21 +143,21 @@ def team(dataset: str, models: Sequence[str], *, n_samples: int = N_SAMPLES) -> 
 
 
 def six_models() -> list[str]:
-    """The six models of the paper, closed ones first."""
+    """Return the six models of the paper, closed ones first."""
     return str(published.points(figure="fig6", n_models=6)["models"].iloc[0]).split("+")
 
 
 def scored(dataset: str, *, n_samples: int = N_SAMPLES) -> Source:
-    """The closed pair on a data set, its samples scored as by a reward model."""
+    """Return the source of the closed pair on a data set, with scores as of a reward model."""
     models = published.pair(dataset, "closed")
     return _source(dataset, "scored", models, lambda: _scored(dataset), n_samples)
 
 
 def paper(analysis: str = "") -> list[Source]:
-    """Sources that stand for the paper's data in an analysis; in most, both pairs on the six data sets."""
+    """Return the simulated sources of an analysis; by default both pairs on the six data sets."""
     if analysis == "scaling":
         return [pair("MATH", "closed", n_samples=512), pair("MathBench", "open", n_samples=512)]
-    if analysis == "claims":  # both stars of Fig. 1, at all numbers of samples up to 512 for both models
+    if analysis == "claims":  # both stars of Fig. 1, with up to 512 samples of two models in total
         return [pair("MATH", "closed", n_samples=256), pair("MathBench", "open", n_samples=256)]
     if analysis == "consistency":
         return [team(dataset, six_models(), n_samples=16) for dataset in ("MATH", "MathBench")]
@@ -172,7 +172,7 @@ def _source(dataset: str, what: str, models: tuple[str, ...], fit: Callable[[], 
     n = published.dataset(dataset)["n"]
 
     def make() -> Pool:
-        # Evenly spread questions have the answer model's own curve, and still the intervals of a set of this size.
+        # Evenly spread questions reproduce the curve of the answer model, with the intervals of a set of this size.
         return fit().draw(n, n_samples, seed=SEED, evenly=True, title=f"simulated {dataset}, {what}")
 
     name = f"simulated-{dataset}-{what}"

@@ -1,4 +1,4 @@
-"""Sources of samples: pools on disk, and what a simulated one has to say of itself."""
+"""Sources of recorded or simulated samples."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ FEWEST_SAMPLES = 2
 
 @dataclass(frozen=True)
 class Source:
-    """Samples of models, strongest first, and what to call them.
+    """A pool with its models in order, and its names in tables and figures.
 
     Attributes
     ----------
     name : str
-        Of files and rows: "tiny-dates", "simulated-MATH-closed".
+        Name in files and rows, e.g. "tiny-dates" or "simulated-MATH-closed".
     title : str
-        Of panels; says "simulated" or "synthetic" where no language model was asked.
+        Title of panels. Contains "simulated" or "synthetic" if no language model was queried.
     models : tuple of str
-        Of the pool, in the order in which ModelSwitch asks them.
+        Models of the pool, strongest first, in the order in which ModelSwitch asks them.
     fingerprint : str
-        Of everything that its tables depend on.
+        Hash or description of all data that tables depend on.
     make : callable
-        Returns the pool.
+        Function that returns the pool.
     dataset, pair : str, optional
-        Whose published numbers belong beside it: a data set of the paper, and "closed" or "open".
+        Data set of the paper and "closed" or "open", if published numbers can be compared with the source.
     """
 
     name: str
@@ -50,16 +50,16 @@ class Source:
 
     @cached_property
     def pool(self) -> Pool:
-        """The samples; simulated ones are drawn now."""
+        """Pool of the source; a simulated one is drawn at the first access."""
         return self.make()
 
     def within(self, budgets: Sequence[int], models: Sequence[str], *, shared: bool = False) -> list[int]:
-        """Budgets that every question has the samples for, spent by each model alone or shared by all."""
+        """Return the budgets within the recorded samples, spent by each model alone or shared by all."""
         most = self.most(models) * (len(models) if shared else 1)
         return [budget for budget in budgets if budget <= most]
 
     def most(self, models: Sequence[str]) -> int:
-        """How many samples every question has of each of these models."""
+        """Return the number of samples that every question has of each of these models."""
         return int(self.pool.lengths[[self.pool.model_index(model) for model in models]].min())
 
 
@@ -70,26 +70,33 @@ def named(
     where: Where | None = None,
     min_samples: int = FEWEST_SAMPLES,
 ) -> Source:
-    """A pool on disk; questions with fewer samples of some model than `min_samples` are left out.
+    """Return the source of a pool on disk.
 
-    Where pool.json names a data set of the paper, as `mssim import modelswitch` does, published numbers belong beside
-    it, and models that the paper has get the names that they have there.
+    If pool.json names a data set of the paper, as `mssim import modelswitch` writes it, the source is compared with
+    published numbers, and models of the paper are renamed to their published names.
 
     Parameters
     ----------
     path : str or Path
-        What `load_pool` reads.
+        Pool folder or table, as in `load_pool`.
     models : sequence of str, optional
-        Strongest first; default: all, by the accuracy of a single sample. Of a data set of the paper: those that it
-        has first, in its order, and none with fewer samples of every question (its big models have one).
+        Models, strongest first. By default all, by the accuracy of a single sample. For a data set of the paper, models
+        of the paper come first, in its order, and models with fewer than `min_samples` samples of every question are
+        left out (the large models have one).
     where
         As in `load_pool`.
     min_samples : int, default 2
+        Questions with fewer samples of some model are left out.
+
+    Returns
+    -------
+    Source
+        The source.
 
     Raises
     ------
     PoolError
-        If it cannot be read, or no question has the samples.
+        If the pool cannot be read, or no question has enough samples.
     """
     pool = load_pool(path, where=where)
     dataset = pool.info.get("dataset")
@@ -104,8 +111,11 @@ def named(
     try:
         pool = pool.select(models=models, min_samples=min_samples)
     except PoolError as error:
+        if len(set(models)) < len(models):
+            raise PoolError(f"{path}: {error}") from None
         raise PoolError(
-            f"{path}: {error}; ask for fewer samples, or name models that answered the same questions"
+            f"{path}: no question has at least {min_samples} samples of each of {', '.join(models)}. Lower "
+            "--min-samples, or use --models to name models that answered the same questions."
         ) from None
     title = str(pool.info.get("title") or Path(path).stem)
     if pool.info.get("synthetic") and "synthetic" not in title.lower() and "simulated" not in title.lower():
@@ -129,5 +139,5 @@ def _as_in_paper(pool: Pool, dataset: str, min_samples: int) -> tuple[str, ...]:
 
 
 def embedded() -> list[Source]:
-    """The pools that ship with the project."""
+    """Return the sources of the pools in recorded/."""
     return [named(folder) for folder in sorted(RECORDED.iterdir()) if (folder / "pool.json").is_file()]

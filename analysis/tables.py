@@ -1,4 +1,4 @@
-"""What the tables of all analyses have in common."""
+"""Columns shared by the tables of all analyses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RESAMPLES = 1999
 
 
 def of_source(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
-    """Put in front of a table's columns the name of the source, and whether no language model was asked."""
+    """Insert the columns `source` (its name) and `synthetic` (whether no language model was queried) in front."""
     synthetic = bool(source.pool.info.get("synthetic"))
     return pd.concat(
         [pd.DataFrame({"source": source.name, "synthetic": synthetic}, frame.index), frame], axis="columns"
@@ -25,7 +25,7 @@ def of_source(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
 def curves(
     source: Source, wanted: Sequence[tuple[Mapping[str, Strategy | str], Sequence[int]]], **options: object
 ) -> pd.DataFrame:
-    """Evaluate groups of strategies, each at its own budgets, in one table; a group without any drops out."""
+    """Evaluate groups of strategies, each at its own budgets, in one table; groups without budgets are skipped."""
     frames = [
         evaluate(source.pool, dict(strategies), budgets, **options).to_frame()
         for strategies, budgets in wanted
@@ -35,10 +35,10 @@ def curves(
 
 
 def versus(evaluation: Evaluation, frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:
-    """Add how every strategy compares, question by question, with the best of some controls at the same budget.
+    """Add the paired comparison of every strategy with the best of some controls at the same budget.
 
-    The control is the one with the highest accuracy on these very questions, which flatters it. Rows of the controls
-    themselves are not compared.
+    The control is the one with the highest accuracy on these questions, so its accuracy is biased upwards. Rows of the
+    controls are not compared.
     """
     names = ["control", "difference", "difference_low", "difference_high", "p_value"]
     at = frame.set_index(["budget", "strategy"])["accuracy"]

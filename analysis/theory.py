@@ -1,4 +1,4 @@
-"""Does theory say what experiments find?"""
+"""Theory and experiment: do exact values agree with replays?"""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from mssim import ModelSwitch, SelfConsistency, Vote, evaluate
 
 __all__ = ["run"]
 
-IN_FILE = ("n_questions",)  # columns that the command line leaves to the CSV file
+IN_FILE = ("n_questions",)  # columns that are only in the CSV file
 BUDGETS = (10, 16)
 PASS, REPLAYS, EXACT, INFINITE = "one pass", "replays", "exact", "infinite pool"
 _QUANTILE = norm.ppf(0.975)
 
 
 def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Accuracy of the two strongest models, and of ModelSwitch under a plurality vote, found in four ways.
+    """Compute the accuracy of the two strongest models and of ModelSwitch with a plurality vote in four ways.
 
-    "one pass" is what a paper does: samples drawn once; its interval says how far another pass over the same questions
-    may be off. "replays" is Monte Carlo over the recorded samples, with its Monte Carlo interval. "exact" is the
-    expectation that replays approach, in closed form. "infinite pool" takes the recorded shares of answers for the
-    models' laws and is the expectation under independent draws, as in the paper's theory.
+    - "one pass" draws the samples once, as a paper does. Its interval is that of another pass over the same questions.
+    - "replays" is the mean of Monte Carlo replays over the recorded samples, with its Monte Carlo interval.
+    - "exact" is the expectation of replays, in closed form.
+    - "infinite pool" is the expectation of independent draws from the recorded shares, as in the paper's theory.
 
     Returns
     -------
     DataFrame
-        source, synthetic, strategy, budget, way, accuracy, low, high (95 % over draws, of these questions),
+        source, synthetic, strategy, budget, way, accuracy, low, high (95 % interval over draws for these questions),
         samples_used, n_questions.
     """
     models = source.models[:2]
@@ -43,7 +43,7 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
         INFINITE: {"method": "exact", "replacement": True},
     }
     frames = {way: evaluate(source.pool, strategies, budgets, **options).to_frame() for way, options in ways.items()}
-    # One pass cannot tell how far passes scatter, the closed form can.
+    # A single pass has no scatter; the standard deviation of passes is known in closed form.
     frames[PASS]["mc_error"] = frames[EXACT]["replay_sd"]
     return of_source(source, pd.concat([_within_error(way, frame) for way, frame in frames.items()], ignore_index=True))
 

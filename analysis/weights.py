@@ -1,4 +1,4 @@
-"""Which voting weights and which threshold, and how much of their gain is the luck of choosing the best?"""
+"""Weights and thresholds: which are best, and how much of their gain is selection bias?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mssim.errors import PoolError
 
 __all__ = ["run"]
 
-IN_FILE = ("low", "high", "control", "n_questions")  # columns that the command line leaves to the CSV file
+IN_FILE = ("low", "high", "control", "n_questions")  # columns that are only in the CSV file
 BUDGET = 15
 MOST_MODELS = 3
 DEFAULT = "default"
@@ -22,23 +22,22 @@ AGREEMENT = (0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 def run(source: Source, *, n_replays: int = 1000, n_runs: int = 100, seed: int = 0) -> pd.DataFrame:
-    """Change one thing of ModelSwitch at a time, at budget 15, and then choose as papers do.
+    """Change one setting of ModelSwitch at a time, at budget 15, and then choose the best.
 
     Each setting is compared, question by question, with the default: unanimity, entropy weights over the distinct
-    answers, equal prior weights. The rows "best" choose by the accuracy of one run on these very questions, the
-    practice behind published weights, and say what such a choice is worth with other draws and on other questions
-    (`mssim.tune`).
+    answers, equal prior weights. The rows "best" choose by the accuracy of one run on these questions, as published
+    weights were chosen, and report the accuracy of the choice with other draws and on other questions (`mssim.tune`).
 
     Returns
     -------
     DataFrame
         source, synthetic, part (within, prior, agreement, switch), setting, budget, accuracy, low, high, samples_used,
-        control, difference, difference_low, difference_high, p_value; in rows with setting "best" in_sample, fresh,
+        control, difference, difference_low, difference_high, p_value. Rows with setting "best" have in_sample, fresh,
         held_out and optimism (in_sample - held_out) instead.
     """
     models = source.models[:MOST_MODELS]
     if len(models) < 2:
-        raise PoolError(f"{source.name}: one model, {models[0]!r}; weights need a pool with two")
+        raise PoolError(f"{source.name}: {models[0]!r} is the only model. Voting weights need at least two models.")
     budget = min(BUDGET, source.most(models) * len(models))
     parts = _settings(models)
     default = ModelSwitch(models)
@@ -55,7 +54,7 @@ def run(source: Source, *, n_replays: int = 1000, n_runs: int = 100, seed: int =
 
 
 def _settings(models: tuple[str, ...]) -> dict[str, dict[str, ModelSwitch]]:
-    """What is changed, part by part."""
+    """Return the changed settings by part."""
     return {
         "within": {
             "plurality": ModelSwitch(models, vote=Vote.plurality()),
@@ -76,7 +75,7 @@ def _settings(models: tuple[str, ...]) -> dict[str, dict[str, ModelSwitch]]:
 def _best(
     source: Source, part: str, some: Mapping[str, ModelSwitch], budget: int, n_runs: int, seed: int
 ) -> pd.DataFrame:
-    """What keeping the best of some settings after one run adds."""
+    """Return the bias of choosing the best of some settings by one run."""
     tuned = tune(source.pool, dict(some), [budget], limits=[budget], spend="budget", n_runs=n_runs, seed=seed)
     frame = tuned.to_frame()[["in_sample", "fresh", "held_out", "optimism", "n_questions"]]
     return frame.assign(part=part, setting="best", budget=budget)

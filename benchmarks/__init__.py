@@ -1,1 +1,1 @@
-"""How fast mssim is, and beside what: `python -m benchmarks` measures it all and prints one report."""
+"""Benchmarks of mssim and comparisons with other packages; `python -m benchmarks` prints one report."""

@@ -1,12 +1,12 @@
-"""`python -m benchmarks`: measure everything in one run and print it as Markdown.
+"""Command line `python -m benchmarks`: measure everything and print a report in Markdown.
 
-    python -m benchmarks                                                    # all of it, a good twenty minutes
-    python -m benchmarks --skip large_pool                                  # without the section that takes ten of them
-    python -m benchmarks --smoke                                            # small sizes, to see that it runs
+    python -m benchmarks                                                    # all sections, about twenty minutes
+    python -m benchmarks --skip large_pool                                  # without the section that takes ten minutes
+    python -m benchmarks --smoke                                            # small sizes, as a test
     python -m benchmarks --only engines threads                             # some sections
-    python -m benchmarks --out benchmarks/RESULTS.md --figure docs/speed.png    # keep it
+    python -m benchmarks --out benchmarks/RESULTS.md --figure docs/speed.png    # write report and figure
 
-It exits with 1 if engines disagree or, in full mode, anything takes more than it is allowed.
+The exit code is 1 if engines disagree or, without --smoke, if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -22,23 +22,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--smoke", action="store_true", help="small sizes")
-    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--skip", nargs="+", choices=NAMES, default=[], metavar="NAME", help="leave these out")
-    parser.add_argument("--out", type=Path, help="write the report there [default: print it]")
-    parser.add_argument("--figure", type=Path, help="draw the sections engines and growth there")
+    parser.add_argument("--smoke", action="store_true", help="use small sizes")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=NAMES,
+        default=NAMES,
+        metavar="NAME",
+        help="sections to measure: " + ", ".join(NAMES),
+    )
+    parser.add_argument("--skip", nargs="+", choices=NAMES, default=[], metavar="NAME", help="sections to skip")
+    parser.add_argument("--out", type=Path, help="file for the report [default: print it]")
+    parser.add_argument("--figure", type=Path, help="file for the figure of the sections engines and growth")
     given = parser.parse_args()
     wanted = [name for name in known() if name in given.only and name not in given.skip]
     if not wanted:
-        parser.error("no section is left to measure")
+        parser.error("--only, --skip: no sections remain. Skip fewer sections.")
     if given.figure and not {"engines", "growth"} <= set(wanted):
-        parser.error("--figure draws the sections engines and growth; measure both")
+        parser.error("--figure: requires the sections engines and growth. Include both.")
 
     sections = []
     for name in wanted:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         sections.append(measured(name, given.smoke))
-    from benchmarks.report import report  # after the measuring, whose processes begin as large as this one
+    from benchmarks.report import report  # imported late, because processes inherit the memory of this one
 
     text = report(sections, given.smoke)
     if given.out:

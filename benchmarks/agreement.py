@@ -1,14 +1,19 @@
-"""Closed forms and replays agree.
+"""Agreement of closed forms and replays.
 
-Every rule of the table in the documentation of `Strategy`, and unequal prior weights, under all tie rules, on the pools
-in recorded/: closed forms against replays. "z, mean" is the mean accuracy over questions, in standard errors of the
-replays; "z, spread" the sum over questions of squared differences, each over its variance, less what it is on average,
-in its standard deviations: small errors on many questions. It is infinite if the replays of any one question have a
-chance below 1e-10. "z, samples" is the mean of samples used, whose error is that of 64 runs; it is empty where they
-never vary. Each z is about normal where both methods are right; the table shows the largest |z| over the budgets.
-Replays of routers are means or maxima of those of single models, so their "z, mean" is too small or slightly off zero,
-and they have no "z, spread". "budgets" counts those at which accuracy has a closed form; where it has none, samples
-used have one. Rules that are only replayed are left out, as are those that need a column that these pools lack.
+This section compares closed forms with replays on the pools in recorded/, for every rule in the table of `Strategy` and
+for unequal prior weights, under all tie rules. If both methods are correct, every z is approximately standard normal.
+The table shows the largest |z| over the budgets.
+
+- "z, mean" is the difference of mean accuracy over questions, in standard errors of the replays.
+- "z, spread" detects small errors on many questions. It is the sum over questions of squared differences divided by
+  their variance, centred, in standard deviations. It is infinite if the replays of any question have a probability
+  below 1e-10.
+- "z, samples" is the difference of mean samples used, in standard errors of 64 runs. It is empty if they do not vary.
+- "budgets" is the number of budgets at which accuracy has a closed form. At the others, only samples used have one.
+
+Replays of routers are means or maxima of replays of single models. Their "z, mean" is therefore too small or slightly
+biased, and they have no "z, spread". Rules without any closed form, and rules that need a column that these pools do
+not have, are excluded.
 """
 
 from __future__ import annotations
@@ -32,13 +37,13 @@ PRIORS = ("2/1", "1/2", "5/1", "0.5/3", "1e6/1")
 
 
 def examples() -> list[str]:
-    """Rules of the catalogue that need answers alone; a model is M1, another M2."""
+    """Return rules of the catalogue that need only answers, with the models M1 and M2."""
     rows = [row.rule for row in catalogue() if row.column == "-"]
     return [re.sub(r"\bM\b", "M1", re.sub(r"\bM\+M\b", "M1+M2", row)) for row in rows]
 
 
 def rules() -> list[list[str]]:
-    """Rules that differ in how ties are broken, together."""
+    """Return groups of rules that differ only in ties."""
     given = [f"{kind}:M1+M2,vote=plurality,prior={prior}" for kind, prior in product(("mix", "ms"), PRIORS)]
     return [_with_ties(rule) for rule in dict.fromkeys([*examples(), *given])]
 
@@ -53,7 +58,7 @@ def _with_ties(rule: str) -> list[str]:
 
 
 def furthest(off: np.ndarray, error: np.ndarray) -> float:
-    """The largest |off| / error; where there is no error there must be no difference."""
+    """Return the largest |off| / error; infinite if there is a difference without error."""
     varies = error > 1e-12
     if np.abs(off[~varies]).max(initial=0) > 1e-12:
         return np.inf
@@ -61,26 +66,28 @@ def furthest(off: np.ndarray, error: np.ndarray) -> float:
 
 
 def accuracies(pool: Pool, rule: str, budgets: list[int], n_replays: int) -> dict[str, float]:
-    """How far closed forms and replays are apart in accuracy."""
+    """Compare the accuracies of closed forms and replays."""
     exact = evaluate(pool, rule, budgets, method="exact")
     replayed = evaluate(pool, rule, budgets, method="monte_carlo", n_replays=n_replays)
     p, off = exact.accuracy[0], replayed.accuracy[0] - exact.accuracy[0]
     found = {"z, mean": furthest(off.mean(axis=1), exact.to_frame()["replay_sd"].to_numpy() / np.sqrt(n_replays))}
-    if not rule.startswith(ROUTERS):  # whose replays are not right or wrong
+    if not rule.startswith(ROUTERS):  # replays of routers are not 0 or 1
         right = np.rint(replayed.accuracy[0] * n_replays)
         tail = np.minimum(binom.cdf(right, n_replays, p), binom.sf(right - 1, n_replays, p))
-        varies = n_replays * p * (1 - p) > FEW  # rarer ones are not nearly normal
+        varies = n_replays * p * (1 - p) > FEW  # rarer events are not approximately normal
         variance = np.where(varies, p * (1 - p), 1.0)
         squares = np.where(varies, off**2 * n_replays / variance - 1, 0.0)
-        of_squares = np.where(varies, 2 + (1 - 6 * variance) / (n_replays * variance), 0.0)  # binomial fourth moment
+        of_squares = np.where(
+            varies, 2 + (1 - 6 * variance) / (n_replays * variance), 0.0
+        )  # fourth moment of the binomial distribution
         found["z, spread"] = furthest(squares.sum(axis=1), np.sqrt(of_squares.sum(axis=1)))
-        if tail.min() < IMPOSSIBLE:  # of some question by itself, also where it is always right or wrong
+        if tail.min() < IMPOSSIBLE:  # of a single question, including questions without variance
             found["z, spread"] = np.inf
     return found
 
 
 def samples_used(pool: Pool, rule: str, n_seeds: int, n_replays: int) -> dict[str, float]:
-    """How far closed forms and replays are apart in samples used."""
+    """Compare the samples used of closed forms and replays."""
     expected = evaluate(pool, rule, BUDGETS, n_replays=2).samples_used[0].mean(axis=1)
     runs = [
         evaluate(pool, rule, BUDGETS, method="monte_carlo", n_replays=n_replays, seed=seed).samples_used[0]
@@ -91,7 +98,7 @@ def samples_used(pool: Pool, rule: str, n_seeds: int, n_replays: int) -> dict[st
 
 
 def compared(name: str, pool: Pool, alike: list[str], n_seeds: int, n_replays: int) -> list[dict[str, object]]:
-    """Rows of rules that differ in how ties are broken, which has nothing to do with samples used."""
+    """Return rows of rules that differ only in ties, which do not affect samples used."""
     rows: list[dict[str, object]] = []
     for rule in alike:
         text = rule.replace("M1", POOLS[name][0]).replace("M2", POOLS[name][1])
@@ -122,7 +129,7 @@ def measure(smoke: bool) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["rule", "pool", "budgets", *columns])
     if not smoke and frame[columns].max(axis=None) > FURTHEST:
         raise SystemExit(
-            f"closed forms and replays are more than {FURTHEST:g} standard errors apart:\n"
+            f"closed forms and replays differ by more than {FURTHEST:g} standard errors:\n"
             + frame[frame[columns].max(axis=1) > FURTHEST].to_string()
         )
     return frame.sort_values(["rule", "pool"], kind="stable", ignore_index=True)

@@ -1,20 +1,23 @@
 """Engines side by side.
 
-The same tasks on the same SYNTHETIC pool by every engine, in one process, in turn, the best of several rounds, in
-processor time (all threads together, so one core) after compilation. A draw is a sample that a replay of the largest
-budget uses. "us" is per question: of one replay, or of one whole curve where nothing is replayed (closed forms, the
-released analysis); "x mssim" divides it by the first engine's, so that for a closed form it says how many replays take
-as long. The floor only makes the draws. "MB" is by how much the engine, run once more, raises the memory of the
-process. "accuracy" is in percent at the budget named, over all rounds; the engines must agree on it within six
-standard errors. Not all of them answer the whole question:
+All engines do the same tasks on the same SYNTHETIC pool, in turn in one process. Times are processor times after
+compilation (the sum of all threads, so one core), the best of several rounds. The columns are:
 
-- The released analysis, restated: the first K recorded answers, list.count, one pass, no resampling. It gives one
-  number without an error, which the other engines' replays scatter around.
-- scorio votes over batches of draws that it is given, so each budget is another call. Its maj@k knows right and wrong
-  only and asks whether more than half of the samples are right: beside it stands mssim with a single wrong answer and
-  ties wrong, which is the same question. Plurality over the wrong answers as well is another one, and in the next task.
-- AdaptiveConsistency integrates numerically after every draw; mssim and the loops look up a table made in advance.
-- NumPy's and SciPy's closed forms are per k what was published, or one broadcast over questions and k.
+- "ns/draw": time per draw, a sample used in a replay of the largest budget. The floor only makes the draws.
+- "us": time per question of one replay, or of one whole curve without replays (closed forms, released analysis).
+- "x mssim": "us" divided by that of the first engine. For a closed form, this is the number of replays in equal time.
+- "MB": increase of the memory of the process by one more run.
+- "accuracy": percentage at the given budget over all rounds. Engines must agree within six standard errors.
+
+The engines differ in their functions:
+
+- The released analysis is restated: the first K recorded answers, list.count, one pass, no resampling. It gives a
+  single number without an error, around which replays scatter.
+- scorio votes over given batches of draws, with one call per budget. Its maj@k distinguishes only correct and wrong
+  samples and asks whether more than half are correct. It is compared with mssim for a single wrong answer and ties
+  counted as wrong, which is equivalent. The next task is the plurality over different wrong answers.
+- AdaptiveConsistency integrates numerically after every draw. mssim and the loops use a precomputed table.
+- Closed forms in NumPy and SciPy are the published ones for each k, or one broadcast over questions and k.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ ERRORS = 6
 
 
 class Engine(NamedTuple):
-    """A way to do a task: run(round) returns the accuracy at every budget, from so many replays (0: none)."""
+    """Implementation of a task; run(round) returns accuracies by budget from `n_replays` replays (0: none)."""
 
     name: str
     run: Callable[[int], object]
@@ -45,18 +48,18 @@ class Engine(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What all engines are to do; the first engine is mssim's."""
+    """Task of all engines; the first engine is that of mssim."""
 
     name: str
     budgets: Sequence[int]
-    at: int  # the budget whose accuracy is compared
+    at: int  # budget at which accuracies are compared
     engines: list[Engine]
-    draws: floor.Draws | None  # those of the first engine, if it replays
-    replay_sd: float  # scatter of the accuracy of one replay of all questions
+    draws: floor.Draws | None  # draws of the first engine, if it uses replays
+    replay_sd: float  # standard deviation of the accuracy of one replay
 
 
 class Sizes(NamedTuple):
-    """How many replays the engines make: fewer where one takes longer, so that all can be measured."""
+    """Numbers of replays of the engines; slower engines make fewer."""
 
     mssim: int
     vectorised: int
@@ -75,7 +78,7 @@ def mssim_engine(pool: Pool, spec: str, budgets: Sequence[int], n_replays: int) 
 
 
 def loop_engines(function: str, pool: Pool, budgets: object, sizes: Sizes) -> list[Engine]:
-    """The loop in NumPy and the one in plain Python, which have the same name."""
+    """Return the loops in NumPy and in plain Python, which have the same name."""
     return [
         Engine(name, partial(getattr(module, function), pool, budgets, n), n)
         for name, module, n in (("NumPy", vectorised, sizes.vectorised), ("plain Python", plain, sizes.plain))
@@ -83,7 +86,7 @@ def loop_engines(function: str, pool: Pool, budgets: object, sizes: Sizes) -> li
 
 
 def once(name: str, function: Callable[..., object], *arguments: object) -> Engine:
-    """Return an engine that replays nothing, and so has no use for the number of the round."""
+    """Return an engine without replays, which ignores the number of the round."""
     return Engine(name, lambda _: function(*arguments), 0)
 
 
@@ -130,7 +133,7 @@ def adaptive_consistency(pool: Pool, most: int, sizes: Sizes) -> Task:
 
 
 def counted(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
-    """Counts and right classes of the first model, [question, class], with zeros where others have more classes."""
+    """Return counts and correct classes of the first model, [question, class], padded with zeros."""
     per_question = np.split(pool.class_counts("one"), pool.class_offsets[1:-1])
     shape = len(per_question), max(map(len, per_question))
     counts, correct = np.zeros(shape, int), np.zeros(shape, bool)
@@ -140,7 +143,7 @@ def counted(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def closed_forms(pool: Pool, sizes: Sizes) -> Iterator[Task]:
-    """pass@k and both kinds of maj@k, for every k."""
+    """Yield tasks of pass@k and both kinds of maj@k, for every k."""
     n = pool.codes.shape[2]
     ks, at = range(1, n + 1), min(n, 64)
     c, (counts, correct) = vectorised.right_samples(pool), counted(pool)
@@ -182,23 +185,23 @@ def tasks(smoke: bool) -> Iterator[Task]:
 
 
 def accuracy(task: Task, timed: Timed) -> float:
-    """Mean over all rounds at the budget that is compared."""
+    """Return the mean accuracy over all rounds at the compared budget."""
     return float(np.mean([np.asarray(curve)[task.budgets.index(task.at)] for curve in timed.returned]))
 
 
 def check(task: Task, engine: Engine, timed: Timed, expected: float, n_expected: int, n_questions: int) -> None:
-    """Refuse accuracies that differ by more than chance: six standard errors, and three answers for tiny runs."""
+    """Raise if accuracies differ by more than six standard errors, plus three answers for tiny runs."""
     n = engine.n_replays * len(timed.returned)
     n = 1 if engine.name == "released analysis" else n
     parts = [1 / m for m in (n, n_expected) if m]
     allowed = ERRORS * task.replay_sd * np.sqrt(sum(parts)) + 3 * sum(parts) / n_questions + 1e-9
     if not abs(accuracy(task, timed) - expected) <= allowed:
         found = accuracy(task, timed)
-        raise SystemExit(f"{task.name}: {engine.name} finds {found:.5f}, mssim {expected:.5f} (within {allowed:.5f})")
+        raise SystemExit(f"{task.name}: {engine.name} finds {found:.5f}, mssim {expected:.5f} (allowed: {allowed:.5f})")
 
 
 def measured(task: Task, n_questions: int, rounds: int) -> Iterator[dict[str, object]]:
-    """Rows of one task; the floor comes last."""
+    """Yield the rows of one task; the floor is last."""
     calls: dict[str, Callable[[int], object]] = {engine.name: engine.run for engine in task.engines}
     if task.draws is not None:
         calls |= {name: lambda _, make=make: make(*task.draws) for name, make in floor.FLOORS.items()}

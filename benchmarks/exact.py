@@ -1,9 +1,10 @@
 """Closed forms.
 
-How long they take beside the time in which replays would come as near: until the standard error of the accuracy at the
-budget where it is largest is 0.01 percentage points, extrapolated from a run of fewer, whose accuracies must agree with
-the closed form within six standard errors. All processors, by the clock on the wall, after compilation, on a SYNTHETIC
-pool of 500 questions x 512 samples of two models. "ms" and "allowed" are milliseconds.
+This section compares the time of closed forms with that of replays of equal accuracy. Replays count as equally accurate
+when the largest standard error of accuracy over the budgets is 0.01 percentage points. Their time is extrapolated from
+a shorter run, whose accuracies must agree with the closed form within six standard errors. Times are wall-clock times
+on all processors after compilation, for a SYNTHETIC pool of 500 questions x 512 samples of two models. "ms" and
+"allowed" are in milliseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ TARGET = 1e-4
 
 
 def cases(smoke: bool) -> list[tuple[str, str, range, float]]:
-    """Name, strategy, budgets and the time in ms that is allowed."""
+    """Return names, strategies, budgets and limits in ms."""
     most = 24 if smoke else 512
     return [
         ("Self-Consistency, budgets 1..64", "sc:one", range(1, min(most, 64) + 1), 30),

@@ -1,4 +1,4 @@
-"""docs/speed.png: what a draw costs by engine, and how time grows with the size of the work."""
+"""Figure docs/speed.png: time per draw by engine, and growth of time with the size of the work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mssim.plots import COLOURS, STYLE
 TIMES = "\N{MULTIPLICATION SIGN}"
 ENGINES = ("mssim Monte Carlo", "NumPy", "plain Python", "scorio")
 MARKERS, DASHES = "P^vDso", ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), "-", (0, (5, 1.5)))
-ORDER = (1, 3, 6, 2, 0, 4)  # of the colours: lines that end near one another differ in lightness
+ORDER = (1, 3, 6, 2, 0, 4)  # of the colours: neighbouring lines differ in lightness
 GAP = 0.34  # doublings between labels
 
 
@@ -34,14 +34,14 @@ def draw(engines: Mapping[str, pd.DataFrame], growth: Mapping[str, pd.DataFrame]
 
 
 def curves(frame: pd.DataFrame) -> list[str]:
-    """Name the whole curves of Self-Consistency and of ModelSwitch, as the tasks are named."""
+    """Return the names of the tasks with whole curves of Self-Consistency and of ModelSwitch."""
     names = frame["task"].unique()
     starts = ("Self-Consistency, budgets 1..", "ModelSwitch, budgets 2..")
     return [next(name for name in names if name.startswith(start)) for start in starts]
 
 
 def draw_engines(ax: Axes, frame: pd.DataFrame) -> None:
-    """One row per task and engine, as dots with their numbers; the floor of each task is a line, too."""
+    """Draw one dot per task and engine, and the floor of each task as a line."""
     place, ticks = 0.0, []
     for number, task in enumerate(curves(frame)):
         part = frame[frame["task"] == task].set_index("engine")["ns/draw"]
@@ -73,12 +73,12 @@ def draw_engines(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def digits(value: float) -> str:
-    """Two digits, more where there are more before the point."""
+    """Format a number with at least two digits."""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def draw_growth(ax: Axes, points: pd.DataFrame, slopes: pd.DataFrame) -> None:
-    """Monte Carlo's time over its time at the smallest size, against size over the smallest size."""
+    """Draw the time of Monte Carlo against the size, both relative to the smallest size."""
     replayed = slopes[slopes["engine"] == "Monte Carlo"]
     ends = replayed["ms at last"] / replayed["ms at first"]
     lowest = -math.inf
@@ -90,7 +90,7 @@ def draw_growth(ax: Axes, points: pd.DataFrame, slopes: pd.DataFrame) -> None:
         ax.plot(part["size"] / first["size"], part["ms"] / first["ms"], markersize=4, linewidth=1.4, **look)
         lowest = max(math.log2(ends[row]), lowest + GAP)
         label = f"{line['growing']}: {line['exponent']:.2f}"
-        end = last["size"] / first["size"]  # the marker again, for labels of lines that end together are moved apart
+        end = last["size"] / first["size"]  # repeated marker, because labels of close lines are moved apart
         ax.plot(1.22 * end, 2**lowest, color=look["color"], marker=look["marker"], markersize=4, clip_on=False)
         ax.text(1.35 * end, 2**lowest, label, va="center")
     for scale, axis in ((ax.set_xscale, ax.xaxis), (ax.set_yscale, ax.yaxis)):

@@ -1,13 +1,13 @@
-"""The floor: loops that make the draws of replays and do nothing with them.
+"""Floor: loops that only draw samples, the minimum work of any replay.
 
-No replay that draws without replacement can be faster than making its draws, so engines are measured against that. The
-draws are those of `mssim.kernels.streams.draw` to the bit: SplitMix64 words, Fisher-Yates as far as needed, undone
-afterwards. The sum of the drawn classes is returned, so that no draw is optimised away. There are three, because it is
-not obvious which is fastest: `plain` goes draw by draw; `ahead` makes the numbers of a replay first, in a loop that
-vectorises; `side_by_side` does that for four replays at once, whose swaps do not wait for one another.
+No replay without replacement can be faster than its draws, so the floor is the reference of all engines. The draws are
+identical to those of `mssim.kernels.streams.draw`: SplitMix64 words and a partial Fisher-Yates shuffle, undone
+afterwards. The sum of the drawn classes is returned, so that the compiler does not remove draws. There are three
+versions, because the fastest depends on the machine: `plain` draws one sample at a time; `ahead` first computes the
+numbers of a replay in a vectorised loop; `side_by_side` does so for four replays, whose swaps are independent.
 
-Arguments of all: samples uint16 [model, question, sample]; keys uint64 [model, question], of the streams; depths and
-replays int64 [model, question], how many draws of how many replays are made.
+All take samples uint16 [model, question, sample]; keys uint64 [model, question] of the streams; depths and replays
+int64 [model, question], the numbers of draws and replays.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ inlined = njit(nogil=True, forceinline=True)
 
 @njit(nogil=True, cache=True)
 def plain(samples, keys, depths, replays):
-    """Word, place, take, swap, draw by draw; then put back."""
+    """Draw one sample at a time, then undo the swaps."""
     n_models, n_questions, n = samples.shape
     scratch, targets, total = np.empty(n, np.uint16), np.empty(n, np.uint32), np.uint64(0)
     for m in range(n_models):
@@ -50,13 +50,13 @@ def plain(samples, keys, depths, replays):
 
 @inlined
 def _number(state, j, n):
-    """The place among n samples that draw j (from 0) takes, in the replay whose words begin at `state`."""
+    """Return the index among n samples of draw j (from 0), in the replay whose words begin at `state`."""
     return np.uint64(j) + (((mix(state + np.uint64(j + 1) * GOLDEN) >> _HIGH) * np.uint64(n - j)) >> _HIGH)
 
 
 @inlined
 def _replay(state, depth, recorded, scratch, targets):
-    """One replay: numbers, then swaps, then put back. Returns the sum of the classes."""
+    """Run a replay: numbers, swaps, undo. Return the sum of the classes."""
     total = np.uint64(0)
     for j in range(depth):
         targets[j] = _number(state, j, recorded.size)
@@ -71,7 +71,7 @@ def _replay(state, depth, recorded, scratch, targets):
 
 @njit(nogil=True, cache=True)
 def ahead(samples, keys, depths, replays):
-    """Numbers of a replay in one loop, then its swaps, then put back."""
+    """Compute the numbers of a replay, then swap, then undo the swaps."""
     n_models, n_questions, n = samples.shape
     scratch, targets, total = np.empty(n, np.uint16), np.empty(n, np.uint32), np.uint64(0)
     for m in range(n_models):
@@ -85,7 +85,7 @@ def ahead(samples, keys, depths, replays):
 
 @njit(nogil=True, cache=True)
 def side_by_side(samples, keys, depths, replays):
-    """As `ahead`, four replays at a time, each with its own copy of the samples."""
+    """Work as `ahead` on four replays at a time, each with its own copy of the samples."""
     n_models, n_questions, n = samples.shape
     s0, s1, s2, s3 = np.empty(n, np.uint16), np.empty(n, np.uint16), np.empty(n, np.uint16), np.empty(n, np.uint16)
     t0, t1, t2, t3 = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32)
@@ -101,7 +101,7 @@ def side_by_side(samples, keys, depths, replays):
                     t1[j] = _number(b, j, n)
                     t2[j] = _number(c, j, n)
                     t3[j] = _number(d, j, n)
-                for j in range(depth):  # one statement after the other: as tuples they take half as long again
+                for j in range(depth):  # separate statements; tuples take 1.5 times as long
                     total += np.uint64(s0[t0[j]])
                     s0[t0[j]] = s0[j]
                     total += np.uint64(s1[t1[j]])
@@ -124,7 +124,7 @@ FLOORS = {"draw by draw": plain, "numbers ahead": ahead, "four replays side by s
 
 
 class Draws(NamedTuple):
-    """What a floor is asked for."""
+    """Arguments of a floor."""
 
     samples: NDArray[np.uint16]
     keys: NDArray[np.uint64]
@@ -133,24 +133,24 @@ class Draws(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All draws together."""
+        """Total number of draws."""
         return int((self.depths * self.replays).sum())
 
 
 def draws_of(pool: Pool, models: list[str], depths: NDArray[np.int64], replays: NDArray[np.int64]) -> Draws:
-    """Draws of some models from every question, [model, question] deep and often, with the streams of seed 0."""
+    """Return the draws of some models from every question, with the streams of seed 0."""
     rows = [pool.model_index(model) for model in models]
     keys = stream_keys(0, models, hash_names(pool.question_ids))
     return Draws(pool.codes[rows].astype(np.uint16), keys, depths, replays)
 
 
 def draws_as_used(pool: Pool, models: list[str], sizes: list[int], result: Evaluation, n_replays: int) -> Draws:
-    """The draws that a strategy used at its largest budget: of a second model only in the replays that reached it."""
+    """Return the draws of a strategy at its largest budget; a second model draws only where it was reached."""
     used = result.samples_used[0, -1]
     shares = np.ones((len(models), used.size))
     if len(models) == 2:
         shares[1] = (used - sizes[0]) / sizes[1]
         depths = np.repeat(np.array(sizes)[:, None], used.size, axis=1)
-    else:  # a single model that may stop: as many draws as it made on average
+    else:  # a single model that can stop: its mean number of draws
         depths = np.rint(used).astype(np.int64)[None]
     return draws_of(pool, models, depths, np.rint(shares * n_replays).astype(np.int64))

@@ -1,10 +1,11 @@
 """Growth.
 
-How time and memory of `evaluate` grow with the size of the work: one dimension grows, the others stay as the table of
-settings says; SYNTHETIC pools, processor time after compilation, best of interleaved rounds. The exponent is the slope
-of a line through the logarithms: 1 is time in proportion, 0 none. "MB" is by how much one evaluation raises the memory
-of the process. Monte Carlo is ModelSwitch with entropy weights, its closed form Self-Consistency; ModelSwitch has one
-too, but what that takes grows with the number of draws to the power of the number of models: see "Closed forms".
+This section measures how time and memory of `evaluate` grow with the size of the work. One dimension grows while the
+others have the values in the table of settings. Pools are SYNTHETIC. Times are processor times after compilation, the
+best of interleaved rounds. The exponent is the slope of a line through the logarithms: 1 is proportional growth, 0 is
+no growth. "MB" is the increase of the memory of the process by one evaluation. "Monte Carlo" is ModelSwitch with
+entropy weights; "exact" is the closed form of Self-Consistency. The time of the closed form of ModelSwitch grows with
+the number of draws to the power of the number of models; see "Closed forms".
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from benchmarks.measuring import extra_memory, interleaved, slope
 from benchmarks.pools import MODELS, make_pool
 from mssim import Pool, evaluate
 
-LEAST_MB = 0.25  # less is of the size of what the interpreter itself takes and gives back
+LEAST_MB = 0.25  # smaller amounts are within the noise of the interpreter
 MONTE_CARLO, EXACT = "Monte Carlo", "exact"
 
 
 class Size(NamedTuple):
-    """The size of an evaluation; `budgets` are that many, spread evenly up to the largest."""
+    """Size of an evaluation; `budgets` is the number of budgets, spread evenly up to the largest."""
 
     questions: int = 200
     samples: int = 512
@@ -52,7 +53,7 @@ def budgets(size: Size) -> list[int]:
 
 
 def evaluation(pool: Pool, size: Size, engine: str) -> Callable[[], object]:
-    """What is timed."""
+    """Return the call that is timed."""
     if engine == EXACT:
         return partial(evaluate, pool, "sc:one", budgets(size), method="exact", executor=ONE)
     spec = "ms:" + "+".join(MODELS[: size.models]) if size.models > 1 else "sc:one"
@@ -61,7 +62,7 @@ def evaluation(pool: Pool, size: Size, engine: str) -> Callable[[], object]:
 
 
 def sized(dimension: str, value: int, smoke: bool) -> Size:
-    """Everything as usual but for one dimension."""
+    """Return the default size with one dimension changed."""
     size = (SMALL if smoke else Size())._replace(**{GROWING[dimension][0]: value})
     if GROWING[dimension][0] == "models":
         size = size._replace(budget=8 * value, budgets=4)
@@ -69,7 +70,7 @@ def sized(dimension: str, value: int, smoke: bool) -> Size:
 
 
 def grown(dimension: str, smoke: bool, rounds: int) -> Iterator[dict[str, object]]:
-    """Rows of one dimension."""
+    """Yield the rows of one dimension."""
     field, values = GROWING[dimension]
     sizes = {value: sized(dimension, value, smoke) for value in (values[:2] if smoke else values)}
     engines = [MONTE_CARLO] if field in ("models", "replays") else [MONTE_CARLO, EXACT]
@@ -86,7 +87,7 @@ def grown(dimension: str, smoke: bool, rounds: int) -> Iterator[dict[str, object
 
 
 def slopes(points: pd.DataFrame) -> pd.DataFrame:
-    """One row per engine and dimension; memory has an exponent where there is enough of it to be measured."""
+    """Return one row per engine and dimension; memory has an exponent if it is large enough to be measured."""
     rows = []
     for (engine, dimension), part in points.groupby(["engine", "growing"], sort=False):
         first, last = part.iloc[0], part.iloc[-1]

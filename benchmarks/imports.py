@@ -1,9 +1,9 @@
 """Imports.
 
-How much memory `mssim import` needs: SYNTHETIC files of Large Language Monkeys of growing size, 128 questions with
-samples of some 550 characters as in those that were released, each imported in a process of its own, whose peak memory
-is shown. The slope is fitted over all sizes but the smallest, which does not fill the buffers; what a file of 700 MB
-needs is read off that line.
+This section measures the peak memory of `mssim import`. SYNTHETIC files in the format of Large Language Monkeys have
+128 questions and samples of about 550 characters, as in the released files. Each file is imported in its own process.
+The slope is fitted to all sizes except the smallest, which does not fill the buffers. The memory for a file of 700 MB
+is extrapolated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WAYS["--rule number --no-texts"] = [*WAYS["--rule number"], *WAYS["--no-texts"]]
 
 
 def sample_texts(rng: random.Random, right: list[bool], answer: int) -> Iterator[str]:
-    """Worked solutions; a wrong one ends in one of twenty other numbers."""
+    """Yield texts of solutions; a wrong one ends in one of twenty other numbers."""
     words = " ".join(rng.choices(WORDS, k=2000))
     for correct in right:
         start = rng.randrange(len(words) - 650)
@@ -35,7 +35,7 @@ def sample_texts(rng: random.Random, right: list[bool], answer: int) -> Iterator
 
 
 def write_file(path: Path, megabytes: float) -> None:
-    """Write a file of about this size, record by record."""
+    """Write a file of about the given size, one record at a time."""
     rng = random.Random(0)
     n_samples = round(megabytes * 1e6 / N_QUESTIONS / 556)
     with path.open("w") as file:
@@ -54,7 +54,7 @@ def write_file(path: Path, megabytes: float) -> None:
 
 
 def importing(path: Path, out: Path, options: list[str]) -> dict[str, float]:
-    """Import a file, and say what it took."""
+    """Import a file and return the time and memory used."""
     used = run_command(["import", "monkeys", path, "--out", out, "--json", *options])
     return {"file MB": path.stat().st_size / 1e6, "peak MB": used.peak_mb, "seconds": used.seconds}
 

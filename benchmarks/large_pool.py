@@ -1,10 +1,10 @@
 """A pool of 82 million answers.
 
-How long 20,000 questions x 8 models x 512 samples take to open, describe and evaluate at 16 budgets, 4, 8, .., 64, with
-1,000 replays where there is no closed form, and how much memory. The pool is SYNTHETIC: per question 10 to 30 different
-answers, most of them rare, and models of different skill; it is written block by block, as 16 Parquet files with many
-row groups. All steps run in one new process, one after the other, on all cores, with kernels compiled and cached;
-"MB" is the peak of that process so far. More than ten minutes or 8 GB together is a failure.
+This section measures time and memory to open, describe and evaluate a pool of 20,000 questions x 8 models x 512
+samples. The budgets are 4, 8, ..., 64, with 1,000 replays where there is no closed form. The pool is SYNTHETIC. Each
+question has 10 to 30 different answers, most of them rare, and models differ in skill. It consists of 16 Parquet files
+with many row groups. All steps run in one new process on all cores, with compiled and cached kernels. "MB" is the peak
+memory of that process so far. The section fails above ten minutes or 8 GB.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCK = 1_000_000  # rows
 
 
 class Size(NamedTuple):
-    """How large a pool is, and in how many files."""
+    """Size of a pool and number of its files."""
 
     questions: int
     models: int
@@ -42,7 +42,7 @@ class Size(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Questions in a block."""
+        """Number of questions in a block."""
         return max(1, min(BLOCK // self.samples, self.questions // 4))
 
 
@@ -65,14 +65,14 @@ def strategies(size: Size) -> dict[str, list[str]]:
 
 
 def blocks(size: Size) -> Iterator[pa.Table]:
-    """Samples, model by model, of some questions at a time."""
+    """Yield the samples of each model in blocks of questions."""
     for model in range(size.models):
         for first in range(0, size.questions, size.width):
             yield block(size, model, np.arange(first, min(first + size.width, size.questions)))
 
 
 def block(size: Size, model: int, questions: np.ndarray) -> pa.Table:
-    """Samples of a model: the right answer with a chance of its own per question, wrong ones by Zipf's law."""
+    """Return samples of a model: the correct answer with a probability per question, wrong ones by Zipf's law."""
     hard = np.random.default_rng([0, questions[0]])  # the same questions are hard for all models
     ease, n_wrong = hard.normal(0, 1.5, questions.size), hard.integers(9, 30, questions.size)
     rng = np.random.default_rng([1, model, questions[0]])
@@ -81,7 +81,9 @@ def block(size: Size, model: int, questions: np.ndarray) -> pa.Table:
     wrong = np.where(place < n_wrong[:, None], (place + 1.0) ** -1.5, 0)
     shares = np.column_stack([chance, (1 - chance)[:, None] * wrong / wrong.sum(axis=1, keepdims=True)])
     row = np.repeat(np.arange(questions.size), size.samples)
-    edges = shares.cumsum(axis=1) + np.arange(questions.size)[:, None]  # rising: one search finds all answers
+    edges = (
+        shares.cumsum(axis=1) + np.arange(questions.size)[:, None]
+    )  # increasing, so that one search finds all answers
     drawn = np.searchsorted(edges.ravel(), rng.random(row.size) + row) - row * edges.shape[1]
     answer = np.minimum(drawn, n_wrong[row])
     silent = rng.random(row.size) < 0.01
@@ -106,7 +108,7 @@ def truths(questions: np.ndarray) -> np.ndarray:
 
 
 def write_pool(folder: Path, size: Size) -> None:
-    """Write the pool, one row group after the other."""
+    """Write the pool, one row group at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     n_blocks = size.models * -(-size.questions // size.width)
     last = {part[-1] for part in np.array_split(np.arange(n_blocks), size.files)}
@@ -123,7 +125,7 @@ def write_pool(folder: Path, size: Size) -> None:
     write_info(folder, folder, {"title": "large", "synthetic": True})
 
 
-# What is measured -----------------------------------------------------------------------------------------------------
+# Measurement ----------------------------------------------------------------------------------------------------------
 
 
 def timed(step: str, call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
@@ -133,7 +135,7 @@ def timed(step: str, call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
 
 
 def steps(folder: Path, size: Size) -> list[dict[str, Any]]:
-    """Do what a user does, one row per step."""
+    """Run the steps of a user, and return one row per step."""
     shape = f"{size.questions} questions x {size.models} models x {size.samples} samples"
     pool, opened = timed(f"open {shape}", partial(mssim.load_pool, folder))
     rows = [opened, timed("describe", pool.describe)[1]]
@@ -146,22 +148,24 @@ def steps(folder: Path, size: Size) -> list[dict[str, Any]]:
 
 
 def measure(smoke: bool) -> pd.DataFrame:
-    """Make the pool and measure; one row per step and the total."""
+    """Write the pool and measure; return one row per step and a total."""
     with tempfile.TemporaryDirectory() as temporary:
         small, large = Path(temporary) / "small", Path(temporary) / "large"
         alone(write_pool, small, SMOKE)
-        rows = alone(steps, small, SMOKE)  # compiles the kernels and keeps them, as a user's second call finds them
+        rows = alone(steps, small, SMOKE)  # compiles and caches the kernels
         if not smoke:
             alone(write_pool, large, FULL)
             rows = alone(steps, large, FULL)
     frame = pd.DataFrame(rows)
     seconds, mb = frame["seconds"].sum(), frame["MB"].max()
     if not smoke and (seconds > MOST_SECONDS or mb > MOST_MB):
-        raise SystemExit(f"{seconds:.0f} seconds and {mb:.0f} MB, more than {MOST_SECONDS} or {MOST_MB}")
+        raise SystemExit(
+            f"{seconds:.0f} seconds and {mb:.0f} MB exceed the limits of {MOST_SECONDS} seconds or {MOST_MB} MB"
+        )
     return pd.concat([frame, pd.DataFrame([{"step": "all", "seconds": seconds, "MB": mb, "methods": ""}])])
 
 
 def alone(function: Callable[[Path, Size], Any], folder: Path, size: Size) -> Any:
-    """Call it in a new process, which owes its peak memory to nothing else."""
+    """Call a function in a new process, so that peak memory is its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
         return worker.submit(function, folder, size).result()

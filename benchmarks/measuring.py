@@ -1,4 +1,4 @@
-"""How time and memory are measured."""
+"""Measurement of time and memory."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _PROC = Path("/proc/self")
-_SLOW = 2.0  # seconds; what takes longer is less at the mercy of noise and is measured in fewer rounds
+_SLOW = 2.0  # seconds; slower calls have less relative noise and are measured in fewer rounds
 _SLOW_ROUNDS = 2
 
 
 class Timed(NamedTuple):
-    """The best time of several rounds, and what every round returned."""
+    """Best time of several rounds, and the results of all rounds."""
 
     seconds: float
     returned: list[object]
@@ -31,9 +31,10 @@ class Timed(NamedTuple):
 def interleaved(
     calls: Mapping[str, Callable[[int], object]], rounds: int, clock: Callable[[], float] = time.process_time
 ) -> dict[str, Timed]:
-    """Time calls in turn, round after round, each given the number of the round.
+    """Time calls in turn for several rounds; each call gets the number of the round.
 
-    The best time of each counts: what else the machine does only ever adds. Processor time is that of all threads.
+    The best time of each call counts, because other load on the machine only increases times. Processor time includes
+    all threads.
     """
     best, returned = dict.fromkeys(calls, np.inf), {name: list[object]() for name in calls}
     for turn in range(rounds):
@@ -47,25 +48,25 @@ def interleaved(
 
 
 def best_of(call: Callable[[], object], rounds: int) -> float:
-    """Best time of several runs, by the clock on the wall."""
+    """Return the best wall-clock time of several runs."""
     return interleaved({"": lambda _: call()}, rounds, time.perf_counter)[""].seconds
 
 
 def slope(sizes: ArrayLike, values: ArrayLike) -> float:
-    """Exponent of the power law nearest to some values: the slope of a line through their logarithms."""
+    """Return the exponent of a fitted power law, the slope of a line through the logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def extra_memory(call: Callable[[], object]) -> float:
-    """By how many MB a call raises the resident memory of this process; NaN where the system does not say.
+    """Return the increase of resident memory in MB during a call; NaN if the system does not report it.
 
-    What the C library keeps of memory that was freed is given back before, or it would be used unseen.
+    Freed memory that the C library keeps is returned first, so that its reuse does not hide an increase.
     """
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
     try:
-        (_PROC / "clear_refs").write_text("5")  # forget the peak so far
+        (_PROC / "clear_refs").write_text("5")  # reset the peak
         before = _status("VmRSS")
         call()
         return max(0.0, _status("VmHWM") - before)
@@ -74,9 +75,9 @@ def extra_memory(call: Callable[[], object]) -> float:
 
 
 def peak_memory() -> float:
-    """Peak resident memory of this process in MB.
+    """Return the peak resident memory of this process in MB.
 
-    Where it can, not from getrusage: on Linux that begins with the peak of the process that started this one.
+    On Linux, getrusage includes the peak of the parent process, so /proc is preferred.
     """
     with suppress(OSError):
         return _status("VmHWM")
@@ -86,7 +87,7 @@ def peak_memory() -> float:
 
 
 def in_mb(maxrss: int) -> float:
-    """Convert the peak memory that the system reports; macOS counts bytes, others kilobytes."""
+    """Convert reported peak memory to MB; macOS reports bytes, other systems kilobytes."""
     return maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
@@ -96,7 +97,7 @@ def _status(field: str) -> float:
 
 
 class Used(NamedTuple):
-    """What a command took."""
+    """Time and memory used by a command."""
 
     seconds: float
     cpu_seconds: float
@@ -104,12 +105,12 @@ class Used(NamedTuple):
 
 
 def run_command(arguments: Sequence[object]) -> Used:
-    """Run `python -m mssim` with these arguments in a process of its own."""
+    """Run `python -m mssim` with the given arguments."""
     command = [sys.executable, "-m", "mssim", *map(str, arguments)]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     if status:
-        raise SystemExit(f"mssim {arguments[0]} ended with status {status}")
+        raise SystemExit(f"mssim {arguments[0]} failed with status {status}")
     return Used(seconds, used.ru_utime + used.ru_stime, in_mb(used.ru_maxrss))

@@ -1,4 +1,4 @@
-"""What other packages answer, called as their documentation says; those that are not installed are left out."""
+"""Other packages, called as documented; those that are not installed are skipped."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def installed(name: str) -> bool:
 
 
 def scorio_self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
-    """scorio.aggregate.majority_vote over the first draws of random orders, budget by budget.
+    """Use scorio.aggregate.majority_vote on the first draws of random orders, for each budget.
 
-    It sees whole batches of questions, and breaks ties by first appearance, as mssim does.
+    It processes whole batches of questions and breaks ties by first appearance, as mssim does.
     """
     from scorio.aggregate import majority_vote
 
@@ -38,7 +38,7 @@ def scorio_self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, 
 
 
 def scorio_pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
-    """scorio.eval.pass_at_k, k by k."""
+    """Use scorio.eval.pass_at_k for each k."""
     from scorio.eval import pass_at_k
 
     right = outcomes(pool).astype(int)
@@ -46,7 +46,7 @@ def scorio_pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
 
 
 def scorio_maj_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
-    """scorio.eval.maj_at_k, k by k: whether more than half of the samples are right, whatever the wrong ones say."""
+    """Use scorio.eval.maj_at_k for each k; it asks whether more than half of the samples are correct."""
     from scorio.eval import maj_at_k
 
     right = outcomes(pool).astype(int)
@@ -54,7 +54,7 @@ def scorio_maj_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
 
 
 def package_adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Curve:
-    """Ask AdaptiveConsistency's AC.should_stop after every draw; the answer is the leader when it says so."""
+    """Use AC.should_stop of AdaptiveConsistency after every draw, and answer with the leader when it stops."""
     from adaptive_consistency import AC, BetaStoppingCriteria
 
     rule, rng, hits = AC(max_gens=most, stop_criteria=BetaStoppingCriteria(0.95)), random.Random(seed), 0

@@ -1,7 +1,7 @@
-"""Replays in plain Python, written as one would: random.sample, Counter, a loop over budgets.
+"""Replays in straightforward plain Python, with random.sample, Counter and a loop over budgets.
 
-Also the analysis that was released with the ModelSwitch paper, restated: the first K recorded answers, counted with
-list.count, once. Every function returns the accuracy at every budget.
+The module also restates the analysis that was released with the ModelSwitch paper: one pass over the first K recorded
+answers with list.count. Every function returns accuracies by budget.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Curve = NDArray[np.float64]
 
 
 def questions(pool: Pool, *models: str) -> Iterator[tuple[list[bool], list[list[int]]]]:
-    """Whether each class is right, and the recorded classes of every model, question by question."""
+    """Yield, for each question, the correctness of its classes and the recorded classes of every model."""
     rows = [pool.model_index(model) for model in models]
     for q in range(len(pool.questions)):
         right = pool.class_correct[pool.class_offsets[q] : pool.class_offsets[q + 1]].tolist()
@@ -30,7 +30,7 @@ def questions(pool: Pool, *models: str) -> Iterator[tuple[list[bool], list[list[
 
 
 def self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
-    """One Counter that grows draw by draw, and its leader at every budget."""
+    """Add draws to a Counter, and take its leader at every budget."""
     rng, hits, wanted = random.Random(seed), np.zeros(max(budgets) + 1), set(budgets)
     for right, [codes] in questions(pool, "one"):
         for _ in range(n_replays):
@@ -51,7 +51,7 @@ def entropy_weight(counts: Counter[int]) -> float:
 
 
 def weighted_vote(stages: Sequence[Counter[int]]) -> int:
-    """The answer with the most votes, those of every model weighted by how much it agrees with itself."""
+    """Return the answer with the most votes, weighted by the consistency of each model."""
     score: dict[int, float] = {}
     for counts in stages:
         weight = entropy_weight(counts)
@@ -61,7 +61,7 @@ def weighted_vote(stages: Sequence[Counter[int]]) -> int:
 
 
 def model_switch(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
-    """Two Counters that grow in turn, so that after B draws they are those of budget B."""
+    """Add draws to two Counters in turn, so that after B draws they are those of budget B."""
     rng, hits, wanted = random.Random(seed), np.zeros(max(budgets) + 1), set(budgets)
     for right, models in questions(pool, "one", "two"):
         for _ in range(n_replays):
@@ -78,12 +78,12 @@ def model_switch(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) 
 
 @cache
 def certain(first: int, second: int) -> bool:
-    """Whether Adaptive-Consistency stops at these votes of the two leading answers."""
+    """Return whether Adaptive-Consistency stops at these votes of the two leading answers."""
     return bool(1 - special.betainc(first + 1, second + 1, 0.5) >= 0.95)
 
 
 def adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Curve:
-    """Draw until the Beta rule is certain, at most so often."""
+    """Draw until the Beta rule stops, or up to `most` draws."""
     rng, hits = random.Random(seed), 0
     for right, [codes] in questions(pool, "one"):
         for _ in range(n_replays):
@@ -98,7 +98,7 @@ def adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Cu
 
 
 def released_self_consistency(pool: Pool, budgets: Sequence[int]) -> Curve:
-    """The most frequent of the first K recorded answers."""
+    """Use the most frequent of the first K recorded answers."""
     hits = np.zeros(len(budgets))
     for right, [codes] in questions(pool, "one"):
         for b, budget in enumerate(budgets):
@@ -108,7 +108,7 @@ def released_self_consistency(pool: Pool, budgets: Sequence[int]) -> Curve:
 
 
 def released_model_switch(pool: Pool, budgets: Sequence[int]) -> Curve:
-    """The first model's answer if its first K agree, else a weighted vote over the first K of both."""
+    """Use the first model's answer if its first K agree, else a weighted vote over the first K of both."""
     hits = np.zeros(len(budgets))
     for right, models in questions(pool, "one", "two"):
         for b, budget in enumerate(budgets):
@@ -122,7 +122,7 @@ def released_model_switch(pool: Pool, budgets: Sequence[int]) -> Curve:
 
 
 def pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
-    """1 - C(n - c, k) / C(n, k) in whole numbers."""
+    """Compute 1 - C(n - c, k) / C(n, k) in integers."""
     found = np.zeros(len(ks))
     for right, [codes] in questions(pool, "one"):
         n, c = len(codes), sum(right[code] for code in codes)

@@ -1,4 +1,4 @@
-"""SYNTHETIC pools for measuring, the same for every section that needs one."""
+"""SYNTHETIC pools, shared by the sections."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import pandas as pd
 from mssim import Pool
 
 N_WRONG = 20
-_SKILLS = ((2.0, 1.5), (1.6, 1.6))  # of the first model, and of the others
+_SKILLS = ((2.0, 1.5), (1.6, 1.6))  # Beta parameters of the first model and of the others
 MODELS = ("one", "two", *(f"model-{number}" for number in range(3, 17)))
 
 
 def make_pool(n_questions: int, n_samples: int, easy_share: float = 0.4, n_models: int = 2) -> Pool:
-    """Pool of up to sixteen models, the first two of which are called one and two.
+    """Return a pool of up to sixteen models, the first two of which are called one and two.
 
-    A share of the questions is always answered right; the others with a chance from a Beta distribution per model and
-    question, and twenty wrong answers, some of them much more frequent than others.
+    A share of the questions is always answered correctly. On the others, the probability of the correct answer is drawn
+    from a Beta distribution per model and question, and there are twenty wrong answers of very different frequencies.
     """
     rng = np.random.default_rng(0)
     easy = rng.random(n_questions) < easy_share

@@ -1,8 +1,8 @@
 """Recording.
 
-How fast samples are recorded, what that costs the processor, and whether memory stays flat. The server of the tests
-answers at once, on loopback, in a process of its own on the same machine. Timed is the whole command `mssim record`
-with start and export; peak memory is that of its process. "n" are samples per request.
+This section measures the rate of recording, processor time and peak memory. The server of the tests runs in a separate
+process on the same machine and answers immediately. Times are those of the whole command `mssim record`, including
+start and export. Peak memory is that of its process. "n" is the number of samples per request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write_questions(path: Path) -> None:
 
 
 def record(base_url: str, folder: Path, samples: int, per_request: int) -> dict[str, float]:
-    """Record so many samples into a new pool, and say what it took."""
+    """Record samples into a new pool, and return the time and memory used."""
     with tempfile.TemporaryDirectory(dir=folder) as pool:
         arguments = ["record", folder / "questions.jsonl", "--model", "m", "--base-url", base_url]
         arguments += ["--samples", samples // N_QUESTIONS, "--samples-per-request", per_request, "--out", pool]
@@ -40,7 +40,7 @@ def record(base_url: str, folder: Path, samples: int, per_request: int) -> dict[
 
 
 def measure(smoke: bool) -> pd.DataFrame:
-    from tests.chat_server import serving  # tests are not installed; benchmarks are run from a clone
+    from tests.chat_server import serving  # not installed, available in a clone
 
     requests = [(200, 8)] if smoke else [(2_500, 1), (5_000, 1), (10_000, 1), (10_000, 8)]
     with tempfile.TemporaryDirectory() as folder, serving(log=None) as server:

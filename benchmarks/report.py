@@ -1,4 +1,4 @@
-"""The report: on what machine, and every section's tables, in Markdown."""
+"""Report in Markdown: the machine, and the tables of all sections."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def found_version(package: str) -> str:
 
 
 def header(smoke: bool) -> str:
-    """Date, machine and versions."""
+    """Return title, date, machine and versions."""
     command = "python -m benchmarks" + (" --smoke" if smoke else "")
     versions = [f"mssim {__version__}", *(f"{name} {found_version(name)}" for name in PACKAGES)]
     return "\n".join(
         [
-            "# How fast mssim is, and beside what",
+            "# Benchmarks",
             "",
-            f"By `{command}`. All pools are SYNTHETIC but for those in recorded/. Every section ran in a process of",
-            "its own; numbers are the best of several rounds, since whatever else a machine does only adds to them.",
-            *(["**Smoke mode: sizes so small that the numbers mean nothing.**"] if smoke else []),
+            f"Written by `{command}`. All pools are SYNTHETIC except those in recorded/. Every section ran in its own",
+            "process. Numbers are the best of several rounds, because other load on the machine only increases them.",
+            *(["**Smoke mode: the sizes are too small for meaningful numbers.**"] if smoke else []),
             "",
             f"- date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
             f"- machine: {processor()}, {platform.machine()}, {os.cpu_count()} cores, {memory()} of memory",
-            f"- load average over the last 15 minutes: {os.getloadavg()[2]:.1f}; this run alone makes about 1",
+            f"- load average over the last 15 minutes: {os.getloadavg()[2]:.1f}, of which this run is about 1",
             f"- Python {platform.python_version()} on {platform.system()}; {', '.join(versions)}",
         ]
     )
 
 
 def cell(value: object) -> str:
-    """Write a value with three digits, or none behind the point from 100."""
+    """Format a value with three digits, or as an integer from 100."""
     if value is None or (isinstance(value, Real) and np.isnan(value)):
         return ""
     if isinstance(value, Integral):
@@ -74,7 +74,7 @@ def cell(value: object) -> str:
 
 
 def table(frame: pd.DataFrame) -> str:
-    """Write a frame; numbers to the right, and what the first column repeats is written once."""
+    """Format a frame; numbers are right-aligned, and repeated values of the first column are left out."""
     columns = {}
     for place, name in enumerate(frame.columns):
         values = frame[name]
@@ -90,7 +90,7 @@ def table(frame: pd.DataFrame) -> str:
 
 
 def section(found: Section) -> str:
-    """Write one section."""
+    """Format one section."""
     parts = [f"## {found.title}", found.text]
     for name, frame in found.tables.items():
         parts += [f"### {name}" if name and name != found.title else "", table(frame)]

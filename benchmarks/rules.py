@@ -1,10 +1,9 @@
 """Rules.
 
-Every rule beside the plain two-model ModelSwitch: whole curves by Monte Carlo, budgets 2 to 64, processor time after
-compilation, on a SYNTHETIC pool of 200 questions x 512 samples of two models, 40 % of the questions always answered
-right, with random scores, confidences and lengths. A draw is a sample that a replay of the largest budget uses. Rounds
-of all rules are interleaved and the best of each counts. How long a rule of one's own takes is mostly up to its
-function.
+This section compares all rules with ModelSwitch of two models: whole curves by Monte Carlo, budgets 2 to 64. Times are
+processor times after compilation, the best of interleaved rounds. The SYNTHETIC pool has 200 questions x 512 samples of
+two models, with random scores, confidences and lengths; 40 % of the questions are always answered correctly. A draw is
+a sample used in a replay of the largest budget. The time of a user's rule depends mostly on its function.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def with_numbers(pool: Pool) -> Pool:
 
 
 def own_rules(smoke: bool) -> dict[str, Strategy]:
-    """Rules of one's own; some, and in smoke mode most, are left in plain Python, for they take seconds to compile."""
+    """Return rules with user functions; in smoke mode only uncompiled ones, because compilation takes seconds."""
     compiled = {
         "own vote, compiled": Mixture(["one", "two"], Vote.own(own_vote)),
         "own vote, compiled, of arrays": Mixture(["one", "two"], Vote.own(own_vote_of_arrays)),
@@ -95,12 +94,12 @@ def own_rules(smoke: bool) -> dict[str, Strategy]:
 
 
 def replaying(pool: Pool, rule: Strategy, most: int, n_replays: int) -> Callable[[int], float]:
-    """Return a run of a rule that returns the draws it made."""
+    """Return a function that runs a rule and returns its number of draws."""
 
     def run(_: int) -> float:
         options = {"method": "monte_carlo", "n_replays": n_replays, "executor": ONE}
         used = evaluate(pool, {"rule": rule}, range(2, most + 1), **options).samples_used[0]
-        # ms:one+one replays each budget on its own, and its draws are those of all budgets together.
+        # ms:one+one replays each budget separately, so its draws are the sum over budgets.
         return float((used if len(set(rule.models)) < len(rule.models) else used[-1]).sum()) * n_replays
 
     return run

@@ -1,8 +1,7 @@
-"""The sections of the report, each measured in a process of its own.
+"""Sections of the report, each measured in its own process.
 
-A section is a module whose docstring begins with the title and goes on with what is measured, and whose
-`measure(smoke)` returns a frame, or several by name. Where a frame has a column "allowed", the column before it must
-not exceed that.
+A section is a module. Its docstring consists of the title and a description, and its function `measure(smoke)` returns
+a frame or a mapping of names to frames. If a frame has a column "allowed", it is the limit of the column before it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ NAMES = ("engines", "growth", "threads", "exact", "agreement", "rules", "waiting
 
 @dataclass
 class Section:
-    """What a section found, and what is wrong with it."""
+    """Results and failures of a section."""
 
     name: str
     title: str
@@ -41,11 +40,11 @@ def known() -> list[str]:
 
 
 def measured(name: str, smoke: bool) -> Section:
-    """Measure a section in a new process, so that memory and compiled code are its own."""
+    """Measure a section in a new process with its own memory and compiled code."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as worker:
         try:
             return worker.submit(measure, name, smoke).result()
-        except (Exception, SystemExit) as error:  # the other sections are worth measuring all the same
+        except (Exception, SystemExit) as error:  # the other sections are measured anyway
             return Section(name, name, failures=[f"{name}: {error or type(error).__name__}"])
 
 
@@ -63,7 +62,7 @@ def measure(name: str, smoke: bool) -> Section:
 
 
 def exceeded(frame: pd.DataFrame) -> list[str]:
-    """Rows that take more than is allowed."""
+    """Return descriptions of the rows that exceed their limits."""
     if "allowed" not in frame:
         return []
     column = frame.columns[frame.columns.get_loc("allowed") - 1]

@@ -1,7 +1,8 @@
 """Threads.
 
-Whole evaluations by the clock on the wall with 1, 2, .. threads, on a SYNTHETIC pool of 500 questions x 512 samples of
-two models; the best of interleaved rounds. Whatever else the machine does takes from the larger numbers of threads.
+This section measures wall-clock times of whole evaluations with 1, 2, ... threads, on a SYNTHETIC pool of 500
+questions x 512 samples of two models, the best of interleaved rounds. Other load on the machine affects the larger
+numbers of threads most.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Replays in NumPy, vectorised over replays and budgets; and closed forms in NumPy and SciPy.
+"""Replays in NumPy, vectorised over replays and budgets, and closed forms in NumPy and SciPy.
 
-Every function returns the accuracy at every budget.
+Every function returns accuracies by budget.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ Curve = NDArray[np.float64]
 
 
 def orders(n_replays: int, n: int, depth: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The first draws of random orders of n samples: the smallest of n random keys, sorted."""
+    """Return the first draws of random orders of n samples, the smallest of n random keys."""
     keys = rng.random((n_replays, n))
     smallest = keys.argpartition(depth - 1, axis=1)[:, :depth]
     return np.take_along_axis(smallest, np.take_along_axis(keys, smallest, axis=1).argsort(axis=1), axis=1)
 
 
 def prefixes(codes: np.ndarray, drawn: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Votes of every class after every draw, and when each class was first seen, for replays side by side."""
+    """Return votes of every class after every draw, and the first draw of each class, for all replays."""
     votes = codes[drawn][:, :, None] == np.arange(n_classes)
     first_seen = np.where(votes.any(axis=1), votes.argmax(axis=1), votes.shape[1])
     return votes.cumsum(axis=1), first_seen
 
 
 def self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
-    """Plurality after every number of draws, with cumulative one-hot counts."""
+    """Compute the plurality after every draw with cumulative one-hot counts."""
     rng, codes, most = np.random.default_rng(seed), pool.codes[0], max(budgets)
     n_classes, hits = int(codes.max()) + 1, np.zeros(most)
     for q in range(len(codes)):
@@ -42,7 +42,7 @@ def self_consistency(pool: Pool, budgets: Sequence[int], n_replays: int, seed: i
 
 
 def entropy_weights(counts: np.ndarray) -> np.ndarray:
-    """Weight of one model in every replay and budget, from its votes [replay, budget, class]."""
+    """Return the weights of one model, [replay, budget], from its votes [replay, budget, class]."""
     m, u = counts.sum(axis=2), (counts > 0).sum(axis=2)
     p = counts / m[:, :, None]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -51,7 +51,7 @@ def entropy_weights(counts: np.ndarray) -> np.ndarray:
 
 
 def model_switch(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) -> Curve:
-    """All budgets of two-model ModelSwitch with entropy weights."""
+    """Compute ModelSwitch of two models with entropy weights at all budgets."""
     rng, most, n_classes = np.random.default_rng(seed), (max(budgets) + 1) // 2, int(pool.codes.max()) + 1
     sizes = np.stack([-(-np.array(budgets) // 2), np.array(budgets) // 2])
     hits = np.zeros(len(budgets))
@@ -72,7 +72,7 @@ def model_switch(pool: Pool, budgets: Sequence[int], n_replays: int, seed: int) 
 
 
 def adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Curve:
-    """The plurality where the Beta rule first stops, looked up in a table of votes of the two leading answers."""
+    """Compute the plurality where the Beta rule first stops, from a table of votes of the two leading answers."""
     rng, codes, rows = np.random.default_rng(seed), pool.codes[0], np.arange(n_replays)
     votes = np.arange(most + 1)
     stops = 1 - special.betainc(votes[:, None] + 1, votes[None] + 1, 0.5) >= 0.95
@@ -88,17 +88,17 @@ def adaptive_consistency(pool: Pool, most: int, n_replays: int, seed: int) -> Cu
 
 
 def right_samples(pool: Pool) -> NDArray[np.int64]:
-    """How many samples of the first model are right, per question."""
+    """Return the number of correct samples of the first model, [question]."""
     return np.array([row.sum() for row in outcomes(pool)])
 
 
 def outcomes(pool: Pool) -> NDArray[np.bool_]:
-    """Whether every sample of the first model is right, [question, sample]."""
+    """Return whether every sample of the first model is correct, [question, sample]."""
     return pool.class_correct[pool.class_offsets[:-1, None] + pool.codes[0]]
 
 
 def pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
-    """The product that was published with pass@k (Chen et al. 2021, figure 3), question by question and k by k."""
+    """Compute the product published with pass@k (Chen et al. 2021, figure 3), for each question and k."""
     n, found = pool.codes.shape[2], np.zeros(len(ks))
     for c in right_samples(pool):
         found += [1.0 if n - c < k else 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1)) for k in ks]
@@ -106,6 +106,6 @@ def pass_at_k(pool: Pool, ks: Sequence[int]) -> Curve:
 
 
 def strict_majority(pool: Pool, ks: Sequence[int]) -> Curve:
-    """Chance that more than half of k samples are right: SciPy's hypergeometric tail, all at once."""
+    """Compute the probability that more than half of k samples are correct, with the hypergeometric tail."""
     k = np.array(ks)
     return stats.hypergeom.sf(k // 2, pool.codes.shape[2], right_samples(pool)[:, None], k).mean(axis=0)

@@ -1,8 +1,8 @@
 """Waiting.
 
-How many seconds a user waits before any replay: start-up, the first evaluation of a new process, loading pools. Best of
-several runs by the clock on the wall, with kernels compiled and cached before. Pools are SYNTHETIC but for those in
-recorded/. "allowed" is what the project promises.
+This section measures how long a user waits before the first replay: start-up, the first evaluation of a new process and
+loading pools. Times are wall-clock times, the best of several runs, with compiled and cached kernels. Pools are
+SYNTHETIC except those in recorded/. "allowed" is the limit that the project guarantees.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def run(*arguments: str) -> str:
 
 
 def until_done(*arguments: str) -> float:
-    """Seconds from the start of a process until it prints; Python takes a while to tidy up after that."""
+    """Return the seconds from the start of a process until it prints, without the time to exit."""
     start = time.perf_counter()
     with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE) as process:
         said, seconds = process.stdout.readline(), time.perf_counter() - start
@@ -60,7 +60,7 @@ def until_done(*arguments: str) -> float:
 
 
 def importing(statement: str, repeats: int) -> float:
-    """Seconds that an import takes in a process that has imported nothing."""
+    """Return the seconds that an import takes in a new process."""
     return min(float(run("-c", TIMED_IMPORT.format(statement))) for _ in range(repeats))
 
 

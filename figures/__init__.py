@@ -1,4 +1,4 @@
-"""One module per figure of the paper; each draws tables of `analysis`, with published numbers as hollow markers.
+"""Figures of the ModelSwitch paper, one module per figure; published numbers are hollow markers.
 
-`python -m figures` draws them all; README.md beside this file shows them.
+Each figure draws tables of `analysis`. `python -m figures` draws all figures, and README.md in this folder shows them.
 """

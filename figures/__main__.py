@@ -1,4 +1,4 @@
-"""`python -m figures`: draw the paper's figures from pools that are simulated, that ship, or that the user names."""
+"""Command line `python -m figures`: draw the figures of the paper from simulated, shipped or given pools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def figures(
     only: Annotated[
-        list[str] | None, typer.Option(help="fig1, fig3, fig4, fig5, fig6, fig7 or theory; repeat it [default: all]")
+        list[str] | None, typer.Option(help="fig1, fig3, fig4, fig5, fig6, fig7 or theory. Repeatable. [default: all]")
     ] = None,
     pool: Pools = None,
     models: Models = None,
@@ -27,8 +27,9 @@ def figures(
 ) -> None:
     """Draw the figures as PNG and SVG, with a contact sheet and a gallery, OUT/README.md.
 
-    Without --pool: from pools simulated from the paper's published numbers, and from those that ship; and how far the
-    former are from what was published. Tables are kept in OUT/cache, so that a second run only draws.
+    Without --pool, the figures show pools simulated from the paper's published numbers and the pools in recorded/. A
+    summary of the distances between simulated and published numbers is printed. Tables are cached in OUT/cache, so
+    that a second run only draws.
 
     Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out
     """
@@ -39,11 +40,11 @@ def figures(
         files = draw_all(sheets(only, sources), out, progress=progress)
     if sources is None and not only:
         _say_how_near(out)
-    print(f"{len(files) - 1} figures, all of them on {files[-1]}")
+    print(f"Drew {len(files) - 1} figures. Overview: {files[-1]}")
 
 
 def _say_how_near(out: Path) -> None:
-    """Write predictions.csv and print its summary: how far the simulated pools are from published numbers."""
+    """Write predictions.csv and print a summary of the distances of simulated pools from published numbers."""
     from analysis import predictions
     from analysis.running import Tables
     from mssim._files import whole_file
@@ -52,7 +53,7 @@ def _say_how_near(out: Path) -> None:
         frame = Tables(out / "cache")(predictions.run)
     with whole_file(out / "predictions.csv") as part:
         frame.to_csv(part, index=False, float_format="%.6g")
-    title = "ours - published, in percentage points or samples; each number is in predictions.csv"
+    title = "Difference, ours - published, in percentage points or samples (details in predictions.csv)"
     print_frame(predictions.summary(frame), as_json=False, title=title)
 
 

@@ -1,4 +1,4 @@
-"""Drawing all figures: which there are, their files, the gallery and the contact sheet."""
+"""Draw all figures as files, with a gallery and a contact sheet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
 @dataclass(frozen=True)
 class Sheet:
-    """One figure to draw: a module of this package, and the sources that it shows together."""
+    """A figure to draw: its file name, the module of this package that draws it, and its sources."""
 
     name: str
     module: ModuleType
@@ -37,19 +37,24 @@ class Sheet:
 
 
 def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None = None) -> list[Sheet]:
-    """All figures to draw.
+    """Return the figures to draw.
 
     Parameters
     ----------
     only : sequence of str, optional
-        Names of figures; default: all.
+        Names of figures. By default all.
     sources : sequence of Source, optional
-        Draw these pools, and nothing else; default: pools simulated from published numbers, and pools that ship.
+        Pools to show. By default pools simulated from published numbers, and the pools in recorded/.
+
+    Returns
+    -------
+    list of Sheet
+        The figures, without those that require data that the pools do not have.
 
     Raises
     ------
     MssimError
-        If there is no such figure, or none that suits these pools.
+        If there is no such figure, or the pools do not have the required data for any of them.
     """
     for name in only or ():
         if name not in FIGURES:
@@ -65,17 +70,17 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
         if suited:
             found.append(Sheet(f"{name}{suffix}", module, suited))
     if not found:
-        raise MssimError(f"{', '.join(only or FIGURES)}: nothing to draw of these pools; {_NEEDS}")
+        raise MssimError(f"{', '.join(only or FIGURES)}: the pools do not have the required data. {_NEEDS}")
     return found
 
 
 def _joined(names: Sequence[str], most: int = 100) -> str:
-    """Names of pools in the name of a file, which must not become too long."""
+    """Join names of pools for a file name of limited length."""
     whole = "+".join(names)
     return whole if len(whole) <= most else f"{names[0][:most]}+{len(names) - 1}-more".removesuffix("+0-more")
 
 
-_NEEDS = "fig3 needs four samples of each model, the others two models, fig6 three, and fig7 also a column 'score'"
+_NEEDS = "fig3 requires 4 samples of each model; the others require 2 models, fig6 3, and fig7 also a column 'score'."
 
 
 def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Path]:
@@ -84,15 +89,16 @@ def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int
     Parameters
     ----------
     wanted : sequence of Sheet
+        Figures to draw.
     out : Path
-        Folder; tables are kept in OUT/cache, so that a second run only draws.
+        Folder for the files. Tables are cached in OUT/cache, so that a second run only draws.
     progress : callable, optional
         Called as progress(done, total) after every figure.
 
     Returns
     -------
     list of Path
-        The PNG files, the contact sheet last.
+        The PNG files. The last one is the contact sheet.
     """
     make_folder(out)
     tables = Tables(out / "cache")
@@ -117,7 +123,7 @@ def _write(figure: Figure, path: Path) -> None:
 
 
 def _contact_sheet(files: Sequence[Path], path: Path, *, columns: int = 5) -> Path:
-    """All figures on one page, small."""
+    """Draw all figures on one page."""
     rows = -(-len(files) // columns)
     figure = Figure(figsize=(2 * columns, 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -141,7 +147,7 @@ questions as the data set.
 
 
 def gallery(wanted: Sequence[Sheet]) -> str:
-    """Text of the page that shows the figures, each with a sentence of reading help."""
+    """Return the text of the gallery, in which each figure has an explanation."""
     parts, shown = [_INTRODUCTION], None
     for sheet in wanted:
         if sheet.module is not shown:

@@ -1,4 +1,4 @@
-"""Figure 1: accuracy against the number of samples, to hundreds of them."""
+"""Figure 1: accuracy against the number of samples, up to 512."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ READING = (
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {"": simulated.paper("scaling")}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 1
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """One panel per source."""
+    """Draw one panel per source."""
     figure, axes = style.panels(len(sources), height=1.8, extra=0.3)
     looks = style.looks(3)
     references = []

@@ -1,4 +1,4 @@
-"""Figure 3: a model that agrees with itself tends to be right."""
+"""Figure 3: consistency and accuracy of each model."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ COLUMNS = 2
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {"": simulated.paper("consistency")}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return source.most(source.models) > 3
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """Rows of panels, one per model, source after source."""
+    """Draw one panel per model and source."""
     shown = [(source, model) for source in sources for model in source.models[: consistency.MOST_MODELS]]
     figure, axes = style.panels(len(shown), columns=COLUMNS, height=1.25, extra=0.3, sharey=True)
     for i, (ax, (source, model)) in enumerate(zip(axes, shown, strict=True)):
@@ -52,7 +52,7 @@ def _panel(ax: Axes, points: pd.DataFrame) -> None:
 
 
 def _correlation(found: pd.DataFrame) -> str:
-    """Two lines: r on the same samples, and free of the mechanical part, each with its interval."""
+    """Return r on the same samples and on split halves, each with its interval, as two lines of text."""
     r = found[found["statistic"] == "pearson"].set_index("version")
     lines = {"r": r.loc["same samples"], "split": r.loc["split half"]}
     numbers = {name: [_short(row[column]) for column in ("r", "low", "high")] for name, row in lines.items()}

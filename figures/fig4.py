@@ -1,4 +1,4 @@
-"""Figure 4: ModelSwitch of two models against Self-Consistency of each, at the samples really used."""
+"""Figure 4: ModelSwitch of two models and Self-Consistency of each, against samples used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro")
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {
         "-closed": [simulated.pair(dataset, "closed") for dataset in DATASETS],
         "-open": [simulated.pair(dataset, "open") for dataset in DATASETS],
@@ -29,12 +29,12 @@ def groups() -> dict[str, list[Source]]:
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 1
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """One panel per source."""
+    """Draw one panel per source."""
     figure, axes = style.panels(len(sources), height=1.5, extra=0.4)
     looks = style.looks(3)
     references: dict[str, Line2D] = {}

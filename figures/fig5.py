@@ -1,4 +1,4 @@
-"""Figure 5: ModelSwitch at budget 15 beside multi-agent debate."""
+"""Figure 5: ModelSwitch and multi-agent debate at budget 15."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ OURS = {"Self-Consistency": COLOURS[3], "ModelSwitch": COLOURS[0]}
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     given = published.points(figure="fig5", strategy="ModelSwitch").set_index("dataset")["models"]
     return {"": [simulated.team(dataset, given[dataset].split("+")) for dataset in simulated.DATASETS]}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 1
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """Groups of bars, one per source, three in a row."""
+    """Draw one group of bars per source, three groups per row."""
     rows = [sources[i : i + PER_ROW] for i in range(0, len(sources), PER_ROW)]
     figure, axes = style.panels(len(rows), columns=1, height=1.5, extra=0.5)
     for ax, some in zip(axes, rows, strict=True):
@@ -57,7 +57,7 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
 
 
 def _bars(ax: Axes, sources: Sequence[Source], frames: Sequence[pd.DataFrame]) -> list[BarContainer]:
-    """Draw one row; returns what the legend shows."""
+    """Draw one row of groups; return its bars for the legend."""
     series = [*_published(sources), *_ours(frames)]
     width = 0.86 / max(len(series), 4)
     handles = []
@@ -79,7 +79,7 @@ def _bars(ax: Axes, sources: Sequence[Source], frames: Sequence[pd.DataFrame]) -
     return handles
 
 
-_Series = tuple[np.ndarray, np.ndarray | None, dict[str, object]]  # percent, its error bars, how the bars look
+_Series = tuple[np.ndarray, np.ndarray | None, dict[str, object]]  # percentages, error bars, look of the bars
 
 
 def _published(sources: Sequence[Source]) -> list[_Series]:

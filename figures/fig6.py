@@ -1,4 +1,4 @@
-"""Figure 6: how many models should share the budget, and in which order."""
+"""Figure 6: number and order of models that share a budget."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ READING = (
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {"": simulated.paper("number_and_order")}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 2
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """Two panels per source, one for each order."""
+    """Draw two panels per source, one for each order."""
     shown = [(source, order) for source in sources for order in number_and_order.orders(source)]
     figure, axes = style.panels(len(shown), height=1.6, extra=0.3)
     (look,) = style.looks(1)
@@ -55,7 +55,7 @@ def _published(ax: Axes, source: Source, order: str, look: style.Look) -> None:
     first = ["+".join(listed[:n]) for n in numbers]
     alone = given["strategy"] == "single"
     for some, models, marker in ((~alone, first, look["marker"]), (alone, list(listed), "s")):
-        found = given[some].reindex(models).assign(n_models=numbers)  # of an order of one's own, few are published
+        found = given[some].reindex(models).assign(n_models=numbers)  # NaN where an order was not published
         style.hollow(ax, found, "n_models", look | {"marker": marker})
 
 

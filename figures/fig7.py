@@ -1,4 +1,4 @@
-"""Figure 7: choosing among the samples by a reward model."""
+"""Figure 7: best-of-N with a reward model, and voting."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ STRATEGIES = {
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {"": simulated.paper("reward")}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 1 and reward.has_scores(source)
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """One panel per source."""
+    """Draw one panel per source."""
     figure, axes = style.panels(len(sources), height=2.1 if len(sources) == 1 else 1.6, extra=0.45)
     looks = style.looks(len(STRATEGIES))
     for i, (ax, source) in enumerate(zip(axes, sources, strict=True)):

@@ -1,4 +1,4 @@
-"""What the figures have in common: their width, looks that survive grey print, bands, hollow markers."""
+"""Common style of the figures: column width, looks that are legible in greyscale, bands and hollow markers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
     "short",
 ]
 
-COLUMN = 3.3  # inches, the width of a column of the paper
+COLUMN = 3.3  # inches, the column width of the paper
 
 PAPER: dict[Any, Any] = STYLE | {
     "font.size": 7,
@@ -52,7 +52,7 @@ PAPER: dict[Any, Any] = STYLE | {
     "lines.markersize": 3.2,
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "mssim",
-    "text.parse_math": False,  # a dollar in the name of a pool or model is a dollar
+    "text.parse_math": False,  # names of pools and models can contain "$"
 }
 
 _REFERENCES: dict[str, Any] = {
@@ -71,21 +71,21 @@ _SHORT = {
 }
 
 
-Look = dict[str, Any]  # colour, marker and dash of one curve; hollow, the marker is a published number
+Look = dict[str, Any]  # colour, marker and line style of one curve; its hollow markers are published numbers
 
 
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (6, 2)), (0, (2, 1)))
 _MARKERS = ("o", "s", "*", "D", "^", "v")
-_ORDER = (0, 1, 2, 4, 3, 5)  # of the colours: any two of the first four differ in lightness, too
+_ORDER = (0, 1, 2, 4, 3, 5)  # of the colours: the first four also differ in lightness
 
 
 def looks(n: int) -> list[Look]:
-    """Looks of the first n curves of a panel."""
+    """Return the looks of the first n curves of a panel."""
     return [{"color": COLOURS[_ORDER[i]], "marker": _MARKERS[i], "linestyle": _DASHES[i]} for i in range(n)]
 
 
 def short(model: str, width: float = 48) -> str:
-    """A model's name for a place of `width` points: without its organisation, and if need be without its middle."""
+    """Return the name of a model, shortened to `width` points: first its organisation is cut, then its middle."""
     whole = _SHORT.get(model) or model.rpartition("/")[2] or model
     shown, kept = whole, len(whole)
     while kept > 2 and _width(shown) > width:
@@ -97,7 +97,7 @@ def short(model: str, width: float = 48) -> str:
 def panels(
     n: int, *, columns: int = 2, height: float = 1.45, extra: float = 0.45, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of one column's width with n panels, row by row; `extra` inches are left for what stands below."""
+    """Return a figure of one column's width with n panels, and `extra` inches for a legend below."""
     columns = min(columns, n)
     rows = -(-n // columns)
     figure = Figure(figsize=(COLUMN, rows * height + extra), layout="constrained")
@@ -109,7 +109,7 @@ def panels(
 
 
 def named(ax: Axes, title: str, x: str, *, first: bool) -> None:
-    """Title a panel, each line no longer than fits, and name its axes; accuracy is named where a row begins."""
+    """Set the title and axis labels of a panel; `first` panels of a row have a label for accuracy."""
     width = 200 if ax.get_subplotspec().get_gridspec().ncols == 1 else 92.5
     ax.set_title("\n".join(fitted(line, width) for line in title.split("\n")), loc="left")
     ax.set_xlabel(x)
@@ -118,7 +118,7 @@ def named(ax: Axes, title: str, x: str, *, first: bool) -> None:
 
 
 def fitted(text: str, width: float) -> str:
-    """The text, or as much of its beginning as fits `width` points; that it is simulated or synthetic is kept."""
+    """Return the text, truncated to `width` points; the words simulated and synthetic are kept."""
     said = [word for word in ("simulated", "synthetic") if word in text.lower()][:1]
     shown, kept = text, len(text)
     while kept and _width(shown) > width:
@@ -130,7 +130,7 @@ def fitted(text: str, width: float) -> str:
 
 @cache
 def _width(text: str) -> float:
-    """Points that a text takes in the size of titles."""
+    """Return the width of a text in points at the title size."""
     font = FontProperties(size=PAPER["axes.titlesize"])
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
@@ -150,7 +150,7 @@ def hollow(ax: Axes, points: pd.DataFrame, x: str, look: Look) -> None:
 
 
 def reference(ax: Axes, singles: pd.DataFrame) -> list[Line2D]:
-    """Draw published accuracies of big models with one sample as grey lines; returns what the legend shows."""
+    """Draw published one-sample accuracies of large models as grey lines; return them for the legend."""
     return [
         ax.axhline(
             100 * accuracy,
@@ -165,18 +165,18 @@ def reference(ax: Axes, singles: pd.DataFrame) -> list[Line2D]:
 
 
 def key(label: str, look: Look) -> Line2D:
-    """Legend entry of a curve."""
+    """Return the legend entry of a curve."""
     return Line2D([], [], label=label, **look)
 
 
 def published_key(sources: Sequence[Source]) -> list[Line2D]:
-    """Legend entry of hollow markers, where sources have any."""
+    """Return the legend entry of hollow markers, if any source has published numbers."""
     look: Look = {"marker": "o", "color": "#555555", "markerfacecolor": "white", "linestyle": "none"}
     return [Line2D([], [], label="published", **look)] if any(source.dataset for source in sources) else []
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], *, columns: int = 2, title: str | None = None) -> None:
-    """One legend for all panels, below them."""
+    """Draw one legend for all panels below them."""
     figure.legend(
         handles=list(handles),
         loc="outside lower center",
@@ -189,17 +189,17 @@ def legend_below(figure: Figure, handles: Sequence[Any], *, columns: int = 2, ti
 
 
 def budgets(ax: Axes, most: float) -> None:
-    """Mark the paper's numbers of samples."""
+    """Set ticks at the numbers of samples in the paper."""
     ax.set_xticks([tick for tick in (1, 4, 8, 12, 16) if tick <= most + 1])
 
 
 def doublings(ax: Axes, most: float) -> None:
-    """Scale x by doublings, with plain numbers."""
+    """Use a logarithmic x-axis of base 2 with plain numbers as labels."""
     ax.set_xscale("log", base=2)
     ticks = [4**power for power in range(int(np.log2(max(most, 2)) / 2) + 1)]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
 
 
 def in_style() -> Any:
-    """Context in which figures are made and written."""
+    """Return the context in which figures are drawn and written."""
     return mpl.rc_context(PAPER)

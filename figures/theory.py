@@ -1,4 +1,4 @@
-"""Theory against experiment: the same accuracy found in several ways."""
+"""Theory against experiment: the same accuracy computed in four ways."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ WAYS = (theory.PASS, theory.REPLAYS, theory.EXACT, theory.INFINITE)
 
 
 def groups() -> dict[str, list[Source]]:
-    """Sources that stand for the paper's data, by what is added to the name of the figure."""
+    """Return the simulated sources by suffix of the file name."""
     return {"": [simulated.pair("MathBench", "closed")]}
 
 
 def suits(source: Source) -> bool:
-    """Whether a pool has what the figure shows."""
+    """Return whether a pool has the data that the figure requires."""
     return len(source.models) > 1
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """Two panels per source, one for each budget."""
+    """Draw two panels per source, one for each budget."""
     shown = []
     for source in sources:
         frame = tables(theory.run, source)
@@ -64,7 +64,7 @@ def _markers(ax: Axes, frame: pd.DataFrame, strategies: list[str], number: int, 
 
 
 def _published(ax: Axes, source: Source, budget: int, strategies: list[str], looks: list[style.Look]) -> None:
-    """Published experiments are single passes, published theory has an infinite pool."""
+    """Draw published experiments as single passes and published theory as infinite pools."""
     given = published.points(figure="theory", dataset=source.dataset, budget=budget)
     names = given["models"].where(given["strategy"] == "SC", given["strategy"])
     for kind, way in (("experiment", theory.PASS), ("theory", theory.INFINITE)):

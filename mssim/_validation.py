@@ -15,16 +15,20 @@ __all__ = ["choose_from", "is_number", "whole_number"]
 def choose_from(given: str, allowed: Iterable[str]) -> str:
     """Return a hint with the closest allowed names, followed by at most twelve of all allowed names."""
     names = [str(name) for name in allowed]
+    if not names:
+        return "there is nothing to choose from"
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
     listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    hint = f"did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
-    return f"{hint}choose from {listed or 'nothing (there are none)'}"
+    hint = f"did you mean {' or '.join(repr(name) for name in near)}? Choose" if near else "choose"
+    return f"{hint} from {listed}"
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
     """Return an integer, possibly of NumPy, as int; raise if it is out of range."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not low <= value.__index__() <= high:
-        raise MssimError(f"{name}={value!r}; give a whole number from {low} to {high}")
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise MssimError(f"{name}={value!r} is not an integer. Use an integer from {low} to {high}.")
+    if not low <= value.__index__() <= high:
+        raise MssimError(f"{name}={value!r} is out of range. Use an integer from {low} to {high}.")
     return value.__index__()
 
 

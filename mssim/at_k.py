@@ -1,4 +1,4 @@
-"""Functions of counts: pass@k, maj@k and agreement@k, unbiased, for every k in one call."""
+"""Unbiased pass@k, maj@k and agreement@k from counts of answers."""
 
 from __future__ import annotations
 
@@ -24,24 +24,36 @@ _ROWS_PER_TASK = 16
 
 
 def pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
-    """Chance that at least one of k samples is right, drawn without replacement from n of which c are right.
+    """Compute the probability that at least one of k samples is correct.
+
+    Samples are drawn without replacement from n recorded samples, of which c are correct.
 
     Parameters
     ----------
-    n, c : array_like of int, broadcast to one shape (...)
-        Recorded samples, and how many of them are right.
+    n : array_like of int
+        Number of recorded samples. Broadcast with `c` to a common shape (...).
+    c : array_like of int
+        Number of correct samples, from 0 to n.
     k : int or array_like of int, shape (n_k,)
-        Samples drawn, from 1.
+        Number of drawn samples, from 1 to 32767.
 
     Returns
     -------
     ndarray of float64, shape (...) for one k, (..., n_k) for several
-        1 - C(n - c, k) / C(n, k) (Chen et al. 2021, arXiv 2107.03374); NaN where k > n.
+        1 - C(n - c, k) / C(n, k); NaN where k > n.
 
     Raises
     ------
     MssimError
-        If a number is not whole, or c is not between 0 and n.
+        If a number is not an integer, or c is not between 0 and n.
+
+    See Also
+    --------
+    maj_at_k : Probability that the plurality of k samples is correct.
+
+    References
+    ----------
+    Chen et al. (2021), "Evaluating Large Language Models Trained on Code", arXiv 2107.03374, equation 1.
 
     Examples
     --------
@@ -54,11 +66,13 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
     try:
         total, right = np.broadcast_arrays(total, right)
     except ValueError:
-        raise MssimError(f"n has shape {total.shape}, c has shape {right.shape}; give shapes that broadcast") from None
+        raise MssimError(
+            f"n, c: shapes {total.shape} and {right.shape} do not broadcast. Use the same shape for both."
+        ) from None
     draws = _draws(k)
     if (right > total).any():
         at = np.unravel_index(int(np.argmax(right > total)), right.shape)
-        raise MssimError(f"c={right[at]} right samples of n={total[at]}; give at most as many as there are")
+        raise MssimError(f"c: {right[at]} correct samples exceed n={total[at]}. Use values of c from 0 to n.")
     found = covered(total, right, draws)
     return _as_asked(found, k)
 
@@ -72,44 +86,54 @@ def maj_at_k(
     replacement: bool = False,
     no_answer: ArrayLike = 0,
 ) -> Floats:
-    """Chance that the plurality of k samples is right, drawn from a question's recorded answers.
+    """Compute the probability that the plurality of k samples is correct.
+
+    Samples are drawn from the recorded answers to a question.
 
     Parameters
     ----------
     counts : array_like of int, shape (..., n_classes)
-        How often each answer was recorded; a question with fewer answers than others has zeros.
+        Number of samples of each answer class. Pad questions with fewer classes with zeros.
     k : int or array_like of int, shape (n_k,)
-        Samples drawn, from 1. All k up to the largest are computed in one pass.
-    correct : sequence of int, or array_like of bool that broadcasts to the shape of counts
-        Numbers of the classes that are right, the same for all questions; or whether each class is.
-    ties : {"first", "random", "wrong"}
-        What happens when several answers have the most votes: the one drawn first wins, each has the same chance, or
-        it counts as wrong unless all of them are right. "first" and "random" give the same: exchanging the names of two
-        tied answers in an order of draws gives an order that is as likely, so each of them is as often the first.
+        Number of drawn samples, from 1 to 32767. All k are computed in one pass.
+    correct : sequence of int or array_like of bool, default (0,)
+        Indices of the correct classes, the same for all questions. A boolean array marks the correct classes and
+        broadcasts to the shape of `counts`.
+    ties : {"first", "random", "wrong"}, default "random"
+        Winner if several answers have the most votes: the one drawn first, or a random one. With "wrong" a tie counts
+        as wrong unless all tied answers are correct. "first" and "random" have the same probability, because tied
+        answers are exchangeable in the order of draws.
     replacement : bool, default False
-        Draw from an infinite pool with these shares.
-    no_answer : array_like of int that broadcasts to (...)
-        Samples without an answer: they are drawn but do not vote. Nothing but such samples is wrong.
+        Draw with replacement, as from an infinite pool with these shares.
+    no_answer : array_like of int, default 0
+        Number of samples without an answer, broadcast to (...). They are drawn but do not vote. If no drawn sample has
+        an answer, the result is wrong.
 
     Returns
     -------
     ndarray of float64, shape (...) for one k, (..., n_k) for several
-        NaN where k is more than was recorded, with replacement where nothing was. The error is below 1e-12 for a
-        thousand samples.
+        Probabilities; NaN where k exceeds the number of recorded samples or, with replacement, where there are none.
+        The error is below 1e-12 for a thousand samples.
 
     Raises
     ------
     MssimError
-        If a number is not whole or negative, or a class does not exist.
+        If a number is not a non-negative integer, or a class does not exist.
+
+    See Also
+    --------
+    pass_at_k : Probability that at least one of k samples is correct.
+    agreement_at_k : Probability that k samples agree.
 
     Notes
     -----
-    Counts of k draws are multivariate hypergeometric, multinomial with replacement. The chance is a sum over winners
-    and their votes of coefficients of a product of polynomials, one per answer; see `mssim.kernels.draw_weights`.
+    Counts of k draws are multivariate hypergeometric, or multinomial with replacement. The probability is a sum over
+    winners and their votes of coefficients of a product of polynomials, one per answer. See
+    `mssim.kernels.draw_weights`.
 
     Examples
     --------
-    Six of ten samples are right; the wrong ones agree in the first question and all differ in the second:
+    Six of ten samples are correct. The wrong ones agree in the first question and all differ in the second:
 
     >>> maj_at_k([[6, 4, 0, 0, 0], [6, 1, 1, 1, 1]], [1, 3, 5, 11]).round(4)
     array([[0.6   , 0.6667, 0.7381,    nan],
@@ -149,18 +173,34 @@ def agreement_at_k(
     replacement: bool = False,
     no_answer: ArrayLike = 0,
 ) -> Floats:
-    """Chance that k samples agree: that the share of the most frequent answer reaches a threshold.
+    """Compute the probability that k samples agree.
+
+    They agree if the share of the most frequent answer among them reaches a threshold.
 
     Parameters
     ----------
-    counts, k, replacement, no_answer
-        As in `maj_at_k`. A sample without an answer counts in k, so it breaks unanimity.
-    agreement, strict
-        As in `ModelSwitch`.
+    counts : array_like of int, shape (..., n_classes)
+        Number of samples of each answer class, as in `maj_at_k`.
+    k : int or array_like of int, shape (n_k,)
+        Number of drawn samples, from 1 to 32767.
+    agreement : float, default 1.0
+        Threshold of the share, as in `ModelSwitch`.
+    strict : bool, default False
+        Whether the share must exceed the threshold, as in `ModelSwitch`.
+    replacement : bool, default False
+        Draw with replacement, as from an infinite pool with these shares.
+    no_answer : array_like of int, default 0
+        Number of samples without an answer, broadcast to (...). They count in k, so they break unanimity.
 
     Returns
     -------
-    ndarray of float64, shape (...) for one k, (..., n_k) for several; NaN where k is more than was recorded
+    ndarray of float64, shape (...) for one k, (..., n_k) for several
+        Probabilities; NaN where k exceeds the number of recorded samples or, with replacement, where there are none.
+
+    Raises
+    ------
+    MssimError
+        If a number is not a non-negative integer, or the threshold is invalid.
 
     Examples
     --------
@@ -184,19 +224,21 @@ def _whole(name: str, given: ArrayLike) -> Ints:
     except ValueError:  # lists of different lengths
         array = np.empty(0, object)
     if array.dtype.kind not in "iu" or (array.size and int(array.min()) < 0):
-        raise MssimError(f"{name}={given!r:.80}; give whole numbers from 0")
+        raise MssimError(
+            f"{name}={given!r:.80} is not valid. Use non-negative integers, as a number or a rectangular array."
+        )
     return array.astype(np.int64)
 
 
 def _draws(k: int | ArrayLike) -> Ints:
     draws = np.atleast_1d(_whole("k", k))
     if draws.ndim > 1 or not draws.size or draws.min() < 1 or draws.max() > 2**15 - 1:
-        raise MssimError(f"k={k!r:.80}; give one whole number from 1 to {2**15 - 1}, or a list of them")
+        raise MssimError(f"k={k!r:.80} is not valid. Use an integer from 1 to {2**15 - 1}, or a list of them.")
     return draws
 
 
 def _as_asked(found: Floats, k: int | ArrayLike) -> Floats:
-    """Drop the last axis where k is a single number; a single number is then a scalar, as NumPy's own results are."""
+    """Drop the last axis if k is a scalar; a 0-d result becomes a scalar, as in NumPy."""
     return found if np.ndim(k) else found[..., 0][()]
 
 
@@ -205,17 +247,20 @@ def _validated(
 ) -> tuple[Ints, Ints, int, Ints]:
     votes = _whole("counts", counts)
     if votes.ndim < 1 or not votes.shape[-1]:
-        raise MssimError(f"counts={counts!r:.80}; give one count per answer, shape (..., n_classes)")
+        raise MssimError(
+            f"counts={counts!r:.80} has no classes. Use an array of shape (..., n_classes) with one count per answer."
+        )
     if ties not in TIES:
-        raise MssimError(f"ties={ties!r}; {choose_from(str(ties), TIES)}")
+        raise MssimError(f"ties={ties!r} is not valid; {choose_from(str(ties), TIES)}")
     if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={replacement!r}; give True or False")
+        raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
     silent = _whole("no_answer", no_answer)
     try:
         silent = np.broadcast_to(silent, votes.shape[:-1])
     except ValueError:
         raise MssimError(
-            f"no_answer has shape {silent.shape}; give one number, or one per question: {votes.shape[:-1]}"
+            f"no_answer: shape {silent.shape} does not broadcast to {votes.shape[:-1]}. Use one number, or one per "
+            "question."
         ) from None
     return votes, silent, WRONG if ties == "wrong" else RANDOM, _draws(k)
 
@@ -226,18 +271,23 @@ def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]
         try:
             return np.broadcast_to(given, votes.shape)
         except ValueError:
-            raise MssimError(f"correct has shape {given.shape}; give true or false per class, {votes.shape}") from None
+            raise MssimError(
+                f"correct: shape {given.shape} does not broadcast to {votes.shape}, the shape of counts. Use one bool "
+                "per class."
+            ) from None
     n_classes = votes.shape[-1]
     numbers = np.atleast_1d(given)
     if numbers.ndim > 1 or (
         numbers.size and (numbers.dtype.kind not in "iu" or not ((numbers >= 0) & (numbers < n_classes)).all())
     ):
-        raise MssimError(f"correct={correct!r:.80}; give numbers of classes from 0 to {n_classes - 1}")
+        raise MssimError(
+            f"correct={correct!r:.80} is not valid. Use indices of classes from 0 to {n_classes - 1}, or bools."
+        )
     return np.broadcast_to(np.isin(np.arange(n_classes), numbers), votes.shape)
 
 
 def _block(votes: Ints, silent: Ints, right: NDArray[np.bool_], replacement: bool) -> Counts:
-    """Counts of one model from arrays [question, class]."""
+    """Return counts of one model from arrays [question, class]."""
     offsets = np.arange(len(votes) + 1) * votes.shape[1]
-    # What is read-only is copied, as everywhere: for such arrays Numba would compile the kernels once more.
+    # Copied, because Numba compiles the kernels again for read-only arrays.
     return Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.flatten(), bool(replacement))

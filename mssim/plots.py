@@ -85,7 +85,7 @@ def plot_curves(
     import matplotlib.pyplot as plt
 
     if x not in _AXES:
-        raise MssimError(f"x={x!r}; {choose_from(str(x), _AXES)}")
+        raise MssimError(f"x={x!r} is not valid; {choose_from(str(x), _AXES)}")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
@@ -130,6 +130,15 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
     -----
     The frontier is in-sample and biased upwards; the points with error bars are held-out. The accuracy axis begins
     slightly below the error bars, so much worse candidates are not visible.
+
+    Examples
+    --------
+    >>> from mssim import load_pool, tune
+    >>> from mssim.plots import plot_frontier
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> tuning = tune(pool, ["sc:tf-plus", "ms:tf-plus+lstm-times,vote=plurality"], [2, 4, 8], limits=[4, 8])
+    >>> plot_frontier(tuning).get_xlabel()
+    'samples used per question (mean)'
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt

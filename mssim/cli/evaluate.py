@@ -262,7 +262,7 @@ def _experiment(path: Path) -> dict[str, Any]:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MssimError(f"--experiment {path}: cannot be read ({error})") from None
+        raise MssimError(f"--experiment {path}: cannot be read ({error}). Use the path of a TOML file.") from None
     for name, value in settings.items():
         if name not in _KEYS:
             raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")

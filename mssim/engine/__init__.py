@@ -1,1 +1,1 @@
-"""The engine: `evaluate` and all that it takes to divide, compute, resume and merge an evaluation."""
+"""Engine: divide, compute, resume and merge evaluations."""

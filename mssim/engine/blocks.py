@@ -1,4 +1,4 @@
-"""Blocks: the pieces that the work of an evaluation is divided into, and their outcomes."""
+"""Blocks of work of an evaluation, and their outcomes."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ __all__ = ["Block", "Outcome"]
 
 
 class Block(NamedTuple):
-    """A piece of the work on a plan, in numbers alone: a list of all blocks costs little."""
+    """A block of questions and replays of one plan, as indices, so that a list of all blocks is small."""
 
-    plan: int  # number of the plan
-    exact: bool  # else replayed
-    budgets: tuple[int, ...]  # numbers of the budgets of the plan it is for
+    plan: int  # index of the plan
+    exact: bool  # closed form; otherwise replays
+    budgets: tuple[int, ...]  # indices of the budgets
     first_question: int
-    end_question: int  # the one after the last
+    end_question: int  # exclusive
     first_replay: int = 0
     n_replays: int = 0
 
     @property
     def questions(self) -> slice:
-        """The questions of the block."""
+        """Questions of the block."""
         return slice(self.first_question, self.end_question)
 
 
 class Outcome(NamedTuple):
-    """What a plan or a block of it led to, per budget and question: chances and expectations, or sums over replays."""
+    """Result of a plan or a block, per budget and question: expectations, or sums over replays."""
 
-    right: Floats  # [budget, question], right answers
-    drawn: Floats  # [stage, budget, question], samples
-    agreed: Floats  # [budget, question], stages or windows that agreed, at most one per replay
+    right: Floats  # [budget, question], correct answers
+    drawn: Floats  # [stage, budget, question], drawn samples
+    agreed: Floats  # [budget, question], agreeing stages or windows, at most one per replay

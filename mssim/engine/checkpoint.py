@@ -1,10 +1,9 @@
-"""Checkpoints: the finished blocks of a job in one SQLite file, with all that is needed to go on or to merge them.
+"""Checkpoints: finished blocks of a job in an SQLite file, with all information required to resume or merge them.
 
-Tables, for whoever wants to look: `run` has one row, JSON of what decides the numbers (`settings`) and of where they
-come from (`provenance`), the questions as Parquet and the mean cost of a sample as float64 [model, question]; `blocks`
-has one row per finished block: its number, what it is for as JSON (the fields of `Block`), and its right, drawn and
-agreed one after the other as little-endian float64; `shards` says which shards the file was made for. `crc` are
-CRC-32 of the rest of a row.
+The file has three tables. `run` has one row: `settings` (JSON of everything that determines the numbers), `provenance`
+(JSON), the questions as Parquet and the mean cost of a sample as float64 [model, question]. `blocks` has one row per
+finished block: its number, the fields of `Block` as JSON, and its right, drawn and agreed, concatenated as
+little-endian float64. `shards` lists the shards of the file. `crc` is the CRC-32 of the other columns of a row.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ FilePath = str | os.PathLike[str]
 
 _APPLICATION = int.from_bytes(b"mssm")
 _VERSION = 1
-_COMMIT_EVERY = 1.0  # seconds: what a crash can cost
+_COMMIT_EVERY = 1.0  # seconds of work that a crash can lose
 _SCHEMA = """
 CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, unit_costs BLOB NOT NULL,
     crc INTEGER NOT NULL);
@@ -44,12 +43,12 @@ CREATE TABLE blocks (number INTEGER PRIMARY KEY, block TEXT NOT NULL, data BLOB 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a run before its first block.
+    """Facts of a run that are known before its first block.
 
     Attributes
     ----------
     settings : mapping
-        Everything that decides the numbers; two files with equal settings belong to one run.
+        Everything that determines the numbers. Files with equal settings belong to one run.
     provenance : mapping
         As in `Evaluation`.
     questions : bytes
@@ -65,28 +64,30 @@ class Header:
 
 
 class Checkpoint:
-    """An open checkpoint; no other process can open it meanwhile.
+    """Open checkpoint, which no other process can open at the same time.
 
     Parameters
     ----------
     path : path
+        Path of the file.
     header : Header, optional
-        To write: the file is made if there is none, and must be of this run. Else it is only read.
+        Header of the run. The file is opened for writing and created if it does not exist. Without a header, it is
+        opened for reading.
 
     Raises
     ------
     MssimError
-        If the file is in use, damaged, something else, of another run or cannot be written.
+        If the file is in use, damaged, not a checkpoint, of another run or cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], header: Header | None = None) -> None:
         self.path = Path(path)
         if self.path.is_dir():
-            raise MssimError(f"{self.path} is a folder; give the name of a file")
+            raise MssimError(f"{self.path} is a folder. Use the path of a file.")
         if header is None and not self.path.is_file():
-            raise MssimError(f"{self.path} does not exist; give files that --checkpoint wrote")
+            raise MssimError(f"{self.path} does not exist. Use the path of a checkpoint, as written by --checkpoint.")
         if not self.path.absolute().parent.is_dir():
-            raise MssimError(f"{self.path}: the folder {self.path.absolute().parent} does not exist; create it first")
+            raise MssimError(f"{self.path}: the folder {self.path.absolute().parent} does not exist. Create it first.")
         with self.clear_errors():
             self._file = self._connect("rw" if header is None else "rwc")
             try:
@@ -99,12 +100,12 @@ class Checkpoint:
         self._committed = time.monotonic()
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        # With its default journal, which lies beside the file while that is open, SQLite works on network file systems.
+        # The default journal of SQLite, a second file, also works on network file systems.
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0.2)
 
     def _lock(self, header: Header | None) -> None:
-        """Keep others out until it is closed, or this process ends however it may."""
+        """Lock the file until it is closed or this process ends."""
         try:
             if header is not None:
                 self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -114,7 +115,7 @@ class Checkpoint:
             if "locked" not in str(error):
                 raise
             raise MssimError(
-                f"{self.path} is in use by another process; wait until it ends, or give another file"
+                f"{self.path} is in use by another process. Wait until it ends, or use another file."
             ) from None
         application = self._file.execute("PRAGMA application_id").fetchone()[0]
         version = self._file.execute("PRAGMA user_version").fetchone()[0]
@@ -125,13 +126,15 @@ class Checkpoint:
             self._file.execute(f"PRAGMA user_version = {_VERSION}")
             self._write_header(header)
         elif application != _APPLICATION:
-            raise MssimError(f"{self.path} is no checkpoint of mssim; give another file, it is left as it is")
+            raise MssimError(f"{self.path} is not a checkpoint of mssim and is not overwritten. Use another file.")
         elif version != _VERSION:
-            raise MssimError(f"{self.path}: checkpoint of version {version}; this mssim reads version {_VERSION}")
+            raise MssimError(
+                f"{self.path}: unsupported checkpoint version {version}. This mssim reads version {_VERSION}."
+            )
         if header is not None:
             self._file.execute("COMMIT")
 
-    # What is known before the first block ---------------------------------------------------------------------------
+    # Header ---------------------------------------------------------------------------------------------------------
 
     def _write_header(self, header: Header) -> None:
         row = (json.dumps(header.settings), json.dumps(header.provenance, default=str), header.questions)
@@ -141,10 +144,10 @@ class Checkpoint:
     def _read_header(self) -> Header:
         found = self._file.execute("SELECT settings, provenance, questions, unit_costs, crc FROM run").fetchall()
         if len(found) != 1:
-            raise ValueError(f"it has {len(found)} headers")
+            raise ValueError(f"{len(found)} headers instead of 1")
         *row, crc = found[0]
         if _crc(*row) != crc:
-            raise ValueError("the header is not as it was written")
+            raise ValueError("the checksum of the header is wrong")
         settings, provenance, questions, costs = row
         read: dict[str, Any] = json.loads(settings)
         shape = (len(read["models"]), -1)
@@ -154,10 +157,10 @@ class Checkpoint:
         found = self._read_header()
         differs = differences(found.settings, json.loads(json.dumps(header.settings)))
         if differs:
-            said = "; ".join(f"{name}: {there} there, {here} here" for name, there, here in differs[:3])
+            said = "; ".join(f"{name}: {there} in the file, {here} here" for name, there, here in differs[:3])
             raise MssimError(
-                f"{self.path} belongs to another run ({said}); give the settings of that run to go on with it, or "
-                "another file to begin anew"
+                f"{self.path} belongs to another run ({said}). Use the settings of that run to resume it, or another "
+                "file to start a new run."
             )
         return header
 
@@ -165,11 +168,11 @@ class Checkpoint:
 
     @property
     def held(self) -> frozenset[int]:
-        """Numbers of the blocks that are done."""
+        """Numbers of the finished blocks."""
         return frozenset(self._held)
 
     def add(self, number: int, block: Block, outcome: Outcome) -> bool:
-        """Write a block that is done, unless it is there; returns whether it was not. See `commit_in_time`."""
+        """Write a finished block, and return whether it is new. `commit_in_time` makes it durable."""
         if number in self._held:
             return False
         text = json.dumps(block)
@@ -177,35 +180,35 @@ class Checkpoint:
         with self.clear_errors():
             if not self._file.in_transaction:
                 self._file.execute("BEGIN")
-            # An interrupt may come before the number is noted, and then the block comes again.
+            # After an interrupt before the number is noted, the same block is added again.
             row = (number, text, data, _crc(number, text, data))
             self._file.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?)", row)
         self._held.add(number)
         return True
 
     def commit_in_time(self) -> None:
-        """Commit if the last time was a second ago."""
+        """Commit if the last commit was at least a second ago."""
         if time.monotonic() - self._committed >= _COMMIT_EVERY:
             self.commit()
 
     def commit(self) -> None:
-        """Make sure that what was added survives whatever comes."""
+        """Make all added blocks durable."""
         with self.clear_errors():
             if self._file.in_transaction:
                 self._file.execute("COMMIT")
         self._committed = time.monotonic()
 
     def blocks(self) -> Iterator[tuple[int, Block, bytes]]:
-        """Every block that is done: its number, what it is for, and its arrays as `outcome_of` reads them."""
+        """Yield every finished block: its number, its definition, and its arrays for `outcome_of`."""
         with self.clear_errors():
             for number, text, data, crc in self._file.execute("SELECT number, block, data, crc FROM blocks"):
                 if _crc(number, text, data) != crc:
-                    raise ValueError(f"block {number} is not as it was written")
+                    raise ValueError(f"the checksum of block {number} is wrong")
                 plan, exact, budgets, *rest = json.loads(text)
                 yield number, Block(plan, exact, tuple(budgets), *rest), data
 
     def outcome_of(self, block: Block, n_stages: int, data: bytes) -> Outcome:
-        """Read the arrays of a block."""
+        """Return the arrays of a block."""
         shape = (len(block.budgets), block.end_question - block.first_question)
         each = shape[0] * shape[1]
         with self.clear_errors():
@@ -216,19 +219,19 @@ class Checkpoint:
     # Shards ---------------------------------------------------------------------------------------------------------
 
     def note_shard(self, i: int, n: int) -> None:
-        """Note that the file is made for a shard."""
+        """Add a shard to the list of shards of the file."""
         with self.clear_errors():
             self._file.execute("INSERT OR IGNORE INTO shards VALUES (?, ?)", (i, n))
 
     def shards(self) -> list[tuple[int, int]]:
-        """Shards that the file was made for."""
+        """Return the shards of the file."""
         with self.clear_errors():
             return list(self._file.execute("SELECT i, n FROM shards"))
 
-    # Closing, and what can go wrong ---------------------------------------------------------------------------------
+    # Closing and errors ---------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Commit, and let others open it."""
+        """Commit, and unlock the file."""
         try:
             self.commit()
         finally:
@@ -243,7 +246,7 @@ class Checkpoint:
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:
-        """Say which file it is that cannot be written, or that is not as it was written."""
+        """Convert errors of SQLite and of damaged data to errors that name the file."""
         try:
             yield
         except MssimError:
@@ -252,15 +255,15 @@ class Checkpoint:
             if str(error).startswith("no such"):  # table or column
                 raise self._damaged(error) from error
             raise MssimError(
-                f"{self.path}: {error}; make sure that the file and its folder can be written and have room. What was "
-                "committed is safe: the same call goes on with it"
+                f"{self.path}: cannot be read or written ({error}). Check permissions and free space of its folder, "
+                "then repeat the call; finished blocks are kept."
             ) from error
         except (sqlite3.Error, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> MssimError:
         return MssimError(
-            f"{self.path} is damaged, or no checkpoint of mssim ({error}); give another file, it is left as it is"
+            f"{self.path} is damaged or not a checkpoint of mssim ({error}), and is not overwritten. Use another file."
         )
 
 
@@ -272,7 +275,7 @@ def _crc(*parts: str | bytes | int) -> int:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Names of the settings in which two runs differ, and what each has; of blocks only if there is nothing else."""
+    """Return names and values of settings that differ between two runs; blocks only if nothing else differs."""
     found = _differences(one, other)
     return [one_of_them for one_of_them in found if not one_of_them[0].startswith("blocks ")] or found
 

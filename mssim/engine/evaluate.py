@@ -1,4 +1,4 @@
-"""The one door: evaluate strategies over a pool at many budgets, in closed form or by Monte Carlo."""
+"""Evaluation of strategies over a pool, in closed form or by Monte Carlo."""
 
 from __future__ import annotations
 
@@ -79,21 +79,22 @@ def evaluate(
     Returns
     -------
     Evaluation
+        Results per strategy, budget and question.
 
     Raises
     ------
     BudgetError
-        If a budget is not a whole number from 1, or asks for more samples than were recorded.
+        If a budget is not a positive integer, or needs more samples than were recorded.
     StrategyError, PoolError
-        If a strategy does not exist, needs a model or a column that the pool lacks or, with "exact", has no closed
-        form.
+        If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
+        closed form.
     MssimError
-        If another option is wrong, a worker has other versions, or the checkpoint is in use, damaged, of another run or
-        cannot be written.
+        If another option is invalid, a worker has other versions, or the checkpoint is in use, damaged, of another run
+        or cannot be written.
 
     See Also
     --------
-    evaluate_shard, merge : for machines that share nothing but a folder.
+    evaluate_shard, merge : Evaluate in parts, on machines that share only a folder.
 
     Notes
     -----
@@ -130,7 +131,7 @@ def evaluate(
     if checkpoint is None:
         run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=progress)
     else:
-        from mssim.engine.resume import run_into  # SQLite is imported by those who need it
+        from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=progress)
     outcomes = totals.outcomes(job.n_replays)

@@ -1,4 +1,4 @@
-"""Closed forms of strategies: what replays approximate, computed per question without a single draw."""
+"""Closed forms of strategies per question, the expectations that replays approximate."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ __all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "nothing_known
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MOST_DRAWS, MOST_SHARED_DRAWS = 1024, 512  # of one model, alone and where it votes with others
-QUICK_CELLS, MOST_CELLS = 350, 2500  # numbers of draws that the models of one vote can share: 17 each of two, 49 each
+MOST_DRAWS, MOST_SHARED_DRAWS = 1024, 512  # of one model, alone and in a vote with others
+QUICK_CELLS, MOST_CELLS = 350, 2500  # combinations of draws of the models of a vote: 17 or 49 each of two models
 MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
 _CELLS_PER_TASK = 10_000
 _ROUNDING = 1e-12
-_SAME = HIGHER - 1.0  # scores that are relatively closer are equal
+_SAME = HIGHER - 1.0  # relative tolerance of equal scores
 
-# What the kernels need ------------------------------------------------------------------------------------------------
+# Inputs of the kernels -----------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=64)
 def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> Grid:
-    """Describe votes in which stages draw up to these numbers of samples, each vote counting its prior weight."""
+    """Describe votes in which stages draw up to these numbers of samples, with a prior weight for each stage."""
     most, weights = np.array(sizes), np.array(prior)
     cells = _cells(most)
     digits = cells[:, 0, :-1].copy()
@@ -51,13 +51,13 @@ def grid_of(sizes: tuple[int, ...], prior: tuple[float, ...]) -> Grid:
     group = _levels(found)
     rank = group[place.reshape(score.shape)]
     levels = found[1:][np.diff(group) > 0]
-    # The winner and so many rivals, each with at least its score, together have no more than the score of all draws.
+    # The winner and its tied rivals together cannot exceed the score of all draws.
     rivals = np.floor(weights @ most / levels + 1e-9).astype(np.int64) - 1
     return Grid(most, digits, fits, rank, rivals, levels, weights)
 
 
 def _cells(most: Ints) -> Ints:
-    """All votes that a class can have: [draws of all stages but the last, draws of the last, stage]."""
+    """Return all votes that a class can have, [draws of all stages but the last, draws of the last, stage]."""
     return np.moveaxis(np.indices(tuple(most + 1)), 0, -1).reshape(-1, int(most[-1]) + 1, most.size)
 
 
@@ -66,15 +66,15 @@ def _scores(cells: Ints, weights: Floats) -> Floats:
 
 
 def _levels(scores: Floats) -> Ints:
-    """Number the different ones among increasing scores, of which the first is 0 and gets the number -1."""
+    """Number the distinct values among increasing scores; the first is 0 and gets the number -1."""
     return np.concatenate([[-1], np.cumsum(np.diff(scores) > _SAME * scores[1:]) - 1])
 
 
 @lru_cache(maxsize=64)
 def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
-    """Gauss-Legendre rules on 0..1 with up to `most` nodes or a few more.
+    """Return Gauss-Legendre rules on [0, 1] with up to about `most` nodes.
 
-    Not every number of nodes has a rule, for a larger one does as well. Which one serves does not depend on `most`.
+    Only some numbers of nodes have a rule, because a larger rule is also exact. Their choice does not depend on `most`.
     """
     orders = [1]
     while orders[-1] < most:
@@ -87,22 +87,22 @@ def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
 
 
 def tie_rule(rule: int, grid: Grid, n_classes: int) -> Ties:
-    """Return a tie rule with the nodes that votes of a grid over at most so many classes need."""
+    """Return a tie rule with the integration nodes for votes of a grid over at most `n_classes` classes."""
     return Ties(rule, *_gauss(most_nodes(grid, rule, n_classes)))
 
 
 def one_stage_ties(rule: int, most: int, n_classes: int) -> Ties:
-    """Return a tie rule with the nodes that up to `most` draws of one stage from at most so many classes need."""
+    """Return a tie rule with the integration nodes for up to `most` draws of one stage and `n_classes` classes."""
     return Ties(rule, *_gauss(max(min(most, n_classes) - 1, 0) // 2 + 1))
 
 
 def chances(values: Floats) -> Floats:
-    """Make 0 and 1 of what is that up to rounding."""
+    """Return probabilities with values near 0 and 1 rounded to them."""
     return np.where(values < _ROUNDING, 0.0, np.where(values > 1 - _ROUNDING, 1.0, values))
 
 
 def agreements(counts: Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
-    """Chance [question, pair] that a stage agrees, and that it does on a right answer (NaN where not known here)."""
+    """Return probabilities of agreement and of correct agreement (NaN where not available here), [question, pair]."""
     recorded = counts.silent[0] + per_question(counts.votes[0], counts.offsets)
     known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
     agreed, right = np.where(known, 0.0, np.nan), np.where(known, 0.0, np.nan)
@@ -117,16 +117,16 @@ def agreements(counts: Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]
 
 
 def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
-    """Why the accuracy of a plan has no closed form within reach, for every budget; None where it has one.
+    """Return why the accuracy of a plan has no closed form, for every budget; None if it has one.
 
-    With `quick`, only forms that take no longer than replays count as within reach.
+    With `quick`, closed forms that are slower than replays do not count.
     """
     return [_obstacle(plan.at([b]), quick) for b in range(plan.sizes.shape[1])]
 
 
 @dataclass(frozen=True)
 class ExactTask:
-    """One block of questions of one strategy: all that a worker needs."""
+    """Task of a block of questions of one plan, with all data that a worker needs."""
 
     plan: Plan
     counts: Counts
@@ -134,16 +134,16 @@ class ExactTask:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays, about."""
+        """Approximate size of its arrays in bytes."""
         return self.counts.votes.nbytes + self.counts.silent.nbytes
 
     def run(self) -> Outcome:
-        """Compute; the numbers are expectations."""
+        """Compute expectations."""
         return expected(self.plan, self.counts, self.closed)
 
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
-    """Split what is known of a plan in closed form into blocks of questions; `closed`: budgets at which accuracy is."""
+    """Split the closed forms of a plan into blocks of questions; `closed` are budgets with exact accuracy."""
     if nothing_known(plan):
         return
     cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
@@ -154,7 +154,7 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
 
 
 def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
-    """Count the votes of a block of questions."""
+    """Return the task of a block, with its counts of votes."""
     rows = [pool.model_index(model) for model in plan.models]
     offsets = pool.class_offsets[block.first_question : block.end_question + 1]
     codes, lengths = pool.codes[rows, block.questions], pool.lengths[rows, block.questions]
@@ -173,13 +173,13 @@ def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], 
 
 
 def nothing_known(plan: Plan) -> str | None:
-    """Why not even the samples used have a closed form."""
+    """Return why not even samples used have a closed form; None if they have one."""
     if plan.cap:
         return "questions share the budget, so each depends on all others"
     if plan.repeats:
-        return "a model that has several turns makes them depend on each other"
+        return "stages of the same model depend on each other"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
-        return f"stop={plan.stop} looks after every draw; stop=window has a closed form"
+        return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None
 
 
@@ -189,71 +189,74 @@ def _obstacle(plan: Plan, quick: bool) -> str | None:
     if unknown or plan.vote is None:
         return unknown
     if not plan.vote.counts_only:
-        return "its vote looks at more than how many votes each answer has; vote=plurality has one"
+        return "the vote depends on more than the counts of answers (vote=plurality has a closed form)"
     if isinstance(plan.stop, WindowStop) and sizes[0] >= plan.stop.window:
         n_windows = sizes[0] // plan.stop.window
         if n_windows > MOST_WINDOWS or sizes[0] > MOST_WINDOWED_DRAWS:
             return (
-                f"{n_windows} windows in {sizes[0]} samples; the closed form is precise and quick up to {MOST_WINDOWS} "
+                f"{n_windows} windows in {sizes[0]} samples exceed the limits of the closed form, {MOST_WINDOWS} "
                 f"windows and {MOST_WINDOWED_DRAWS} samples"
             )
         return None
     if sizes.max() > MOST_DRAWS:
-        return f"{sizes.max()} samples of one model; the closed form is quick up to {MOST_DRAWS}"
+        return f"{sizes.max()} samples of one model exceed the limit of the closed form, {MOST_DRAWS}"
     if sizes.size == 1:
         return None
     several_vote = not plan.adopt or (plan.need[: sizes.size, 0] > 1).sum() > 1
     if several_vote and (plan.vote.within, plan.vote.combine) != ("none", "sum"):
         what = "an entropy weight" if plan.vote.within == "entropy" else "the share of a model's votes"
-        return f"{what} depends on all votes of its model at once; vote=plurality, also with prior=, has one"
+        return f"{what} depends on all votes of its model (vote=plurality, also with prior=, has a closed form)"
     if sizes.max() > MOST_SHARED_DRAWS:
-        return f"{sizes.max()} samples of one model among others; the closed form is precise up to {MOST_SHARED_DRAWS}"
+        return (
+            f"{sizes.max()} samples of one of several models exceed the limit of the closed form, {MOST_SHARED_DRAWS}"
+        )
     cells, most = int(np.prod(sizes + 1)), QUICK_CELLS if quick else MOST_CELLS
     if cells > most:
         shared = " x ".join(str(size + 1) for size in sizes)
-        return f"{'+'.join(map(str, sizes))} samples can be drawn in {shared} = {cells} ways, more than {most}"
+        return f"{'+'.join(map(str, sizes))} samples have {shared} = {cells} combinations of votes, more than {most}"
     nearly = _nearly_equal(tuple(sizes.tolist()), _weights(plan, range(sizes.size))) if several_vote else None
     if nearly:
         return (
-            f"with these prior weights scores such as {nearly[0]:.12g} and {nearly[1]:.12g} are equal, up to rounding, "
-            "to scores between them but not to each other"
+            f"with these prior weights, scores such as {nearly[0]:.12g} and {nearly[1]:.12g} are too close to be "
+            "compared exactly"
         )
     return None
 
 
 def _weights(plan: Plan, stages: Sequence[int]) -> tuple[float, ...]:
-    """Prior weights of some stages; of one alone there is nothing to weigh."""
+    """Return the prior weights of some stages; a single stage has weight 1."""
     assert plan.vote is not None
     return tuple(plan.vote.weights(len(plan.models))[list(stages)].tolist()) if len(stages) > 1 else (1.0,)
 
 
 @lru_cache(maxsize=64)
 def _nearly_equal(sizes: tuple[int, ...], weights: tuple[float, ...]) -> tuple[float, float] | None:
-    """Two scores that cannot be ranked: equality up to rounding does not carry over from neighbour to neighbour."""
+    """Return two scores that cannot be ranked, because equality within rounding is not transitive, or None."""
     scores = np.unique(_scores(_cells(np.array(sizes)), np.array(weights)))
     group, scores = _levels(scores)[1:], scores[1:]
-    spread = scores / scores[np.searchsorted(group, group)]  # over the lowest of those that count as the same
+    spread = scores / scores[np.searchsorted(group, group)]  # relative to the lowest score of its group
     furthest = int(spread.argmax())
     return None if spread[furthest] <= HIGHER else (scores[furthest] / spread[furthest], scores[furthest])
 
 
 def _n_stages(sizes: Ints, need: Ints) -> int:
-    """How many stages may draw: those with samples, up to one that always stops."""
+    """Return the number of stages that can draw: those with samples, up to one that always stops."""
     drawing = int((sizes > 0).sum())
     always = np.nonzero(need[:drawing] <= 0)[0]
     return int(always[0]) + 1 if always.size else drawing
 
 
 def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
-    """Compute what a strategy is expected to do.
+    """Compute the expected outcome of a plan.
 
     Parameters
     ----------
     plan : Plan
+        Plan of a strategy.
     counts : Counts
-        One stage per model of the plan.
+        Counts with one stage per model of the plan.
     closed : ndarray of bool, shape (n_budgets,)
-        Budgets at which accuracy is wanted; samples drawn and agreement are computed wherever they can be.
+        Budgets at which accuracy is computed. Samples drawn and agreement are computed wherever possible.
     """
     if isinstance(plan.stop, WindowStop):
         return _windowed(plan, counts, closed, plan.stop.window)
@@ -283,14 +286,14 @@ def _stages(counts: Counts, stages: Sequence[int]) -> Counts:
 
 
 def per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
-    """Sums over each question's classes, the last axis of values."""
+    """Sum over the classes of each question, the last axis of `values`."""
     sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), np.int64)
     np.cumsum(values, axis=-1, out=sums[..., 1:])
     return np.asarray(np.diff(sums[..., offsets], axis=-1))
 
 
 def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
-    """Chance that any of `draws` samples without replacement is right, of `total` of which `right` are: [..., draw]."""
+    """Return the probability of a correct sample among draws without replacement, [..., draw]."""
     steps = np.arange(draws.max())
     n, c = total.reshape(-1, 1), right.reshape(-1, 1)
     found = np.empty((n.size, draws.size))
@@ -303,7 +306,7 @@ def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
 
 
 def _covered(plan: Plan, counts: Counts) -> Floats:
-    """Chance [budget, question] that any draw is right."""
+    """Return the probability that any draw is correct, [budget, question]."""
     recorded = counts.silent + per_question(counts.votes, counts.offsets)
     right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
     missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
@@ -316,15 +319,15 @@ def _covered(plan: Plan, counts: Counts) -> Floats:
     return 1 - missed
 
 
-# A vote: which stages' draws it counts, how many of each, and as how many votes no class may have in each.
+# A vote: its stages, the draws of each, and the number of votes of a stage that no class may have.
 _Request = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 def _voted(plan: Plan, counts: Counts, budgets: Ints, reached: Floats, stops_right: Floats) -> Floats:
-    """Chance [budget, question] of a right answer: a stage that stops is right, or none stops and the vote is right.
+    """Return the probability of a correct answer, [budget, question], from stages that stop and from the final vote.
 
-    That a stage stops and a vote is right has the chance that the vote is right, less that it is and no class has the
-    votes that stop the stage.
+    The probability that a stage stops and a vote is correct is the probability that the vote is correct, minus the
+    probability that it is correct and no class has the votes that stop the stage.
     """
     total = np.zeros((budgets.size, counts.silent.shape[1]))
     terms: list[tuple[int, float | Floats, _Request]] = []
@@ -351,7 +354,7 @@ def _voted(plan: Plan, counts: Counts, budgets: Ints, reached: Floats, stops_rig
 
 
 def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Request, Floats]:
-    """Chance [question] that each vote is right and no class has the votes it may not have."""
+    """Return the probability [question] that each vote is correct and no class has the votes that it may not have."""
     assert plan.vote is not None
     found: dict[_Request, Floats] = {}
     groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Request]] = {}
@@ -384,13 +387,13 @@ def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Req
 
 
 def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list[_Request]]:
-    """All in one, unless the sizes that they have between them make scores that no budget has alone."""
+    """Group all requests, unless their combined sizes have scores that cannot be ranked."""
     most = np.max([drawn for _, drawn, _ in group], axis=0)
     return [group] if _nearly_equal(tuple(most.tolist()), weights) is None else [[request] for request in group]
 
 
 def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
-    """What a strategy that stops within one model is expected to do: inclusion and exclusion over agreeing windows."""
+    """Compute the outcome of a plan with windows, by inclusion and exclusion over agreeing windows."""
     assert plan.vote is not None
     right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
     if not closed.any():
@@ -400,9 +403,9 @@ def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> 
     ties = one_stage_ties(rule, depth, int(np.diff(counts.offsets).max(initial=1)))
     agree, agree_right, plurality_right = windows(counts, w, depth, ties)
     signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
-    # Sums, not matrix products, whose last bits depend on how many questions there are.
+    # Sums, because the last bits of matrix products depend on the number of questions.
     goes_on = (agree[:, None] * signed).sum(axis=2)  # [question, t], none of the first t windows agrees
-    stops_right = (agree_right[:, None, 1:] * signed[:-1, :-1]).sum(axis=2)  # [question, t], t + 1 is the first; right
+    stops_right = (agree_right[:, None, 1:] * signed[:-1, :-1]).sum(axis=2)  # [question, t], window t + 1 comes first
     for b in np.nonzero(closed)[0]:
         k, n = int(plan.sizes[0, b]), int(plan.sizes[0, b]) // w
         right[b] = stops_right[:, :n].sum(axis=1) + (plurality_right[:, : n + 1, k] * signed[n, : n + 1]).sum(axis=1)

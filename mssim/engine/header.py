@@ -1,4 +1,4 @@
-"""What decides the numbers of a run, as JSON: to tell whether two runs are one, and to finish one without its pool."""
+"""Header of checkpoints: everything that determines the numbers of a run, as JSON."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ __all__ = ["header_of", "job_of", "questions_of"]
 
 
 def header_of(work: Work) -> Header:
-    """What a checkpoint begins with."""
+    """Return the header of a checkpoint."""
     job, pool = work.job, work.pool
     questions = table_from_frame(pool.questions)
     provenance = job.provenance(pool)
     settings = {
         "pool": {"answers": pool.fingerprint, **_columns(job, pool), "questions": _digest(questions)},
         "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
-        "order of strategies": list(job.strategies),  # blocks know them by number
+        "order of strategies": list(job.strategies),  # blocks refer to strategies by index
         "budgets": job.budgets.tolist(),
         **{name: provenance[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
         "models": job.models,
@@ -55,14 +55,14 @@ def _described(name: str, strategy: Strategy) -> dict[str, Any]:
         same = False
     if not same:
         raise MssimError(
-            f"{name}: a checkpoint cannot tell whether this is the same rule when a run goes on, since functions and "
-            "classes of your own have no text that says what they do; evaluate it apart, without checkpoint"
+            f"{name}: checkpoints do not support functions and classes of your own, because a change of their code "
+            "could not be detected. Evaluate this strategy separately, without a checkpoint."
         )
     return described
 
 
 def _columns(job: Job, pool: Pool) -> dict[str, str]:
-    """Hashes of the further columns that votes look at, which the fingerprint of a pool leaves out."""
+    """Return hashes of columns that votes read and that the fingerprint of the pool does not cover."""
     asked = sorted({column for plan in job.plans for column in plan.columns})
     return {
         f"column {column!r}": hashlib.sha256(np.ascontiguousarray(pool.number(column)).tobytes()).hexdigest()[:16]
@@ -76,13 +76,13 @@ def _digest(table: pa.Table) -> str:
 
 
 def job_of(settings: Mapping[str, Any]) -> Job:
-    """Make the job again that settings describe."""
+    """Return the job that settings describe."""
     strategies = {name: settings["strategies"][name] for name in settings["order of strategies"]}
     options = {name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")}
     return read_job(strategies, settings["budgets"], **options)
 
 
 def questions_of(header: Header) -> pd.DataFrame:
-    """Read the questions."""
+    """Return the questions of a header."""
     frame: pd.DataFrame = pa.parquet.read_table(io.BytesIO(header.questions)).to_pandas()
     return frame

@@ -1,4 +1,4 @@
-"""What `evaluate` was asked for, read and checked, and how the result is put together; no pool is needed for that."""
+"""Settings of an evaluation, their validation, and the assembly of results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _METHODS = ("auto", "exact", "monte_carlo")
 class Job:
     """Settings of an evaluation; see `evaluate`."""
 
-    strategies: Mapping[str, Strategy]  # by the names they have in results
+    strategies: Mapping[str, Strategy]  # by name in results
     budgets: NDArray[np.int64]
     method: str
     n_replays: int
@@ -58,12 +58,12 @@ class Job:
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of the strategy of each plan."""
+        """Names of the strategies of all plans."""
         return [name for name, group in zip(self.strategies, self._per_strategy, strict=True) for _ in group]
 
     @cached_property
     def closed(self) -> list[NDArray[np.bool_]]:
-        """At which budgets the accuracy of each plan is computed in closed form."""
+        """Whether the accuracy of each plan is computed in closed form, [budget]."""
         return [self._closed(name, plan) for name, plan in zip(self.names, self.plans, strict=True)]
 
     def _closed(self, name: str, plan: Plan) -> NDArray[np.bool_]:
@@ -74,31 +74,31 @@ class Job:
             for budget, reason in zip(self.budgets, reasons, strict=True):
                 if reason is not None:
                     raise StrategyError(
-                        f"{name}: budget {budget} has no closed form within reach: {reason}; "
-                        "use method='auto' or 'monte_carlo'"
+                        f"{name}: method='exact' is not available at budget {budget}: {reason}. Use method='auto' or "
+                        "'monte_carlo'."
                     )
         return np.array([reason is None for reason in reasons])
 
     @cached_property
     def models(self) -> list[str]:
-        """Models that are asked."""
+        """Models of all plans."""
         return list(dict.fromkeys(model for plan in self.plans for model in plan.models))
 
     def check(self, pool: Pool) -> None:
-        """Refuse a pool that lacks what the strategies need."""
+        """Raise if the pool does not have the samples or columns that the strategies need."""
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
             check_recorded(pool, name, plan, self.budgets, self.replacement)
             check_columns(pool, name, plan)
             check_own(name, plan)
         _check_prices(self.prices, self.models)
-        _ = self.closed  # of method "exact", which refuses what has no closed form
+        _ = self.closed  # raises for method "exact" if there is no closed form
 
     def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
-        """Expected cost of one sample, [model, question], in the order of `models`.
+        """Return the expected cost of one sample, [model, question], in the order of `models`.
 
-        A stage draws a number of samples that its own draws do not influence, so its expected cost is that number times
-        the mean recorded cost.
+        The number of samples of a stage does not depend on its draws, so its expected cost is that number times the
+        mean recorded cost.
         """
         shape = (len(self.models), len(pool.questions))
         if self.prices is not None:
@@ -113,7 +113,7 @@ class Job:
         return costs
 
     def provenance(self, pool: Pool) -> dict[str, Any]:
-        """What it takes to get the same numbers again."""
+        """Return all information required to reproduce the results."""
         cited = {name: pool.info[name] for name in ("title", "source", "licence", "synthetic") if name in pool.info}
         return {
             "mssim": __version__,
@@ -137,7 +137,7 @@ class Job:
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
     ) -> Evaluation:
-        """Make the result of what came of every plan."""
+        """Return the result, given the outcomes of all plans."""
         place = {model: i for i, model in enumerate(self.models)}
         expected = []
         for plan, outcome in zip(self.plans, outcomes, strict=True):
@@ -172,46 +172,50 @@ def read_job(
     replacement: bool,
     prices: Mapping[str, float] | None,
 ) -> Job:
-    """Read the settings of `evaluate`."""
+    """Validate the settings of `evaluate`."""
     named = name_strategies(strategies)
     grid = read_budgets(budgets)
     if method not in _METHODS:
-        raise MssimError(f"method={method!r}; {choose_from(str(method), _METHODS)}")
+        raise MssimError(f"method={method!r} is not valid; {choose_from(str(method), _METHODS)}")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={replacement!r}; give True or False")
+        raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
     return Job(named, grid, method, replays, start, bool(replacement), None if prices is None else dict(prices))
 
 
 def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
-    """Read strategies, by the names they have in results."""
+    """Return strategies by their names in results."""
     if isinstance(strategies, str | Strategy):
         strategies = [strategies]
     if isinstance(strategies, Mapping):
         named = {str(name): parse_strategy(given) for name, given in strategies.items()}
         if len(named) < len(strategies):
-            raise StrategyError(f"strategies: {list(strategies)} are not different as text; give each another name")
+            raise StrategyError(
+                f"strategies: the names {list(strategies)} are not unique as text. Use different names."
+            )
     else:
         parsed = [parse_strategy(given) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
         if len(named) < len(parsed):
-            raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats one; give each once")
+            raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats a strategy. Remove the duplicate.")
     if not named:
-        raise StrategyError("strategies: none given; e.g. ['sc:gpt-4']")
+        raise StrategyError("strategies: none are given. Pass e.g. ['sc:gpt-4'].")
     return named
 
 
 def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
-    """Read budgets: whole numbers, sorted, each once."""
+    """Return budgets as sorted unique integers."""
     try:
         given = np.atleast_1d(np.asarray(budgets))
     except ValueError:  # lists of different lengths
         given = np.empty(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
-        raise BudgetError(f"budgets={budgets!r}; give whole numbers from 1, the samples allowed per question")
+        raise BudgetError(
+            f"budgets={budgets!r} is not valid. Use positive integers, the samples allowed per question, e.g. [4, 8]."
+        )
     if given.max() > 2**31:
-        raise BudgetError(f"budgets: {given.max()} is more than anybody can sample; give at most {2**31}")
+        raise BudgetError(f"budgets: {given.max()} exceeds the limit of {2**31}. Use lower budgets.")
     return np.unique(given).astype(np.int64)
 
 
@@ -221,7 +225,9 @@ def _check_prices(prices: Mapping[str, float] | None, models: Sequence[str]) -> 
     wanted = sorted(models)
     lacking = sorted(set(wanted) - set(prices))
     if lacking:
-        raise MssimError(f"prices: no price for model {lacking[0]!r}; give one per sample for each of {wanted}")
+        raise MssimError(f"prices: model {lacking[0]!r} has no price. Set the price of a sample for each of {wanted}.")
     for model, price in prices.items():
         if not is_number(price) or not 0 <= price < np.inf:
-            raise MssimError(f"prices: {model!r} costs {price!r}; give a number from 0, the price of one sample")
+            raise MssimError(
+                f"prices: {price!r} of model {model!r} is not a price. Use a non-negative number per sample."
+            )

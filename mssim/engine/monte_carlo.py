@@ -1,4 +1,4 @@
-"""Monte Carlo: the blocks of work that replay a plan over recorded samples."""
+"""Monte Carlo replays of plans over recorded samples, in blocks."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
 
-_DRAWS_PER_TASK = 10_000_000  # about a tenth of a second: small enough to share out, large enough not to notice
-_BYTES_PER_TASK = 4_000_000  # few enough to be sent to another machine
+_DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and large enough for little overhead
+_BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
 _WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
 _ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
-_CLOSE = 1e-12  # sums of scores that differ by this share of the largest score are equal
+_CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
 
 @dataclass(frozen=True)
 class ReplayTask:
-    """One block of questions and replays of one plan: all that a worker needs."""
+    """Task of a block of questions and replays of one plan, with all data that a worker needs."""
 
     plan: Plan  # at the budgets of the block
     recorded: Recorded
-    numbers: NDArray[np.float64] | None  # [stage, question, sample], what the ballots of the vote are made of
-    table: StopTable | None  # when the only model stops, if that can be looked up
+    numbers: NDArray[np.float64] | None  # [stage, question, sample], from which ballots are computed
+    table: StopTable | None  # draws at which the only model stops, if they can be tabulated
     replays: Replays
-    of_stop: NDArray[np.float64]  # [column, stage, question, sample], recorded numbers that the stop rule reads
-    of_vote: NDArray[np.float64]  # the same of a vote of the user's
+    of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
+    of_vote: NDArray[np.float64]  # the same for a user's vote
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays, about."""
+        """Approximate size of its arrays in bytes."""
         given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
         return sum(array.nbytes for array in given if array is not None)
 
     def run(self) -> Outcome:
-        """Replay; the numbers are sums over the replays."""
+        """Run the replays and return sums over them."""
         if self.plan.cap:
             return self._share_budget()
         vote = self.plan.vote
@@ -61,7 +61,7 @@ class ReplayTask:
         return self._follow_one(vote) if one and vote is not None else self._ask_in_turn()
 
     def _ends(self) -> NDArray[np.uint16]:
-        """Draws after which the only model stops, [question, replay]; no columns if it never does."""
+        """Return the draws after which the only model stops, [question, replay], or no columns if it never does."""
         stop, depth = self.plan.stop, int(self.plan.sizes.max())
         if stop is None:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
@@ -92,7 +92,7 @@ class ReplayTask:
                     self.recorded, rules, ends, vote.function, self.of_vote, self.replays
                 )
             except ValueError as error:
-                raise StrategyError(f"Vote.own: its function fails: {error}") from error
+                raise StrategyError(f"Vote.own: calling the function failed: {error}") from error
         else:
             assert self.numbers is not None
             right, stopped = self._count_ballots(vote, self.numbers, rules, ends)
@@ -101,7 +101,7 @@ class ReplayTask:
     def _count_ballots(
         self, vote: Vote, numbers: NDArray[np.float64], rules: stages.Rules, ends: NDArray[np.uint16]
     ) -> tuple[Ints, Ints]:
-        """Right answers [question, budget] and stops [question, stage, budget] where ballots differ."""
+        """Return correct answers [question, budget] and stops [question, stage, budget] of votes with ballots."""
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays)
@@ -114,14 +114,14 @@ class ReplayTask:
         return right, stopped
 
     def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
-        """Put together what stages led to: right [question, budget], stopped [question, stage, budget]."""
+        """Return the outcome, given right [question, budget] and stopped [question, stage, budget]."""
         stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
         before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
         agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
         return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
-        """Put together what one model led to: right [question, budget], ends [question, replay]."""
+        """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
         sizes, n = self.plan.sizes[0], self.replays.n
         agreed, drawn = np.zeros((2, sizes.size, len(ends)))
         for b, size in enumerate(sizes):
@@ -146,7 +146,7 @@ class ReplayTask:
 
 
 class ReplayTasks:
-    """Makes the tasks of a pool's blocks; what the blocks of a plan share is made once and small."""
+    """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
 
     def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
         self._pool, self._seed, self._replacement = pool, seed, replacement
@@ -155,7 +155,7 @@ class ReplayTasks:
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
 
     def task(self, plan: Plan, block: Block) -> ReplayTask:
-        """Take what the block needs out of the pool."""
+        """Return the task of a block, with its part of the pool."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
             depth = int(part.sizes.max())
@@ -185,18 +185,18 @@ class ReplayTasks:
         )
 
     def _ballots(self, plan: Plan, block: Block, recorded: Recorded) -> NDArray[np.float64] | None:
-        """What the ballots of the plan's vote are made of, [stage, question, sample]."""
+        """Return the numbers from which ballots are computed, [stage, question, sample]."""
         if plan.vote is None or plan.vote.column is None:
             return None
         return _scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)
 
     def _seen(self, columns: Sequence[str], plan: Plan, block: Block, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Numbers that a rule reads of each sample, [column, *shape]."""
+        """Return the numbers of each sample that a rule reads, [column, *shape]."""
         numbers = [self._number(column, plan, block) for column in columns]
         return np.stack(numbers) if numbers else np.empty((0, *shape))
 
     def _number(self, column: str, plan: Plan, block: Block) -> NDArray[np.float64]:
-        """A recorded number, [stage, question, sample]."""
+        """Return a recorded number, [stage, question, sample]."""
         if column not in self._numbers:
             self._numbers[column] = self._pool.number(column)
         rows = [self._pool.model_index(model) for model in plan.models]
@@ -204,8 +204,8 @@ class ReplayTasks:
 
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
-    """Split the replays of a plan into blocks; `budgets` are the numbers of those that are replayed."""
-    # Where a model's second turn begins depends on the budget, so each budget has replays of its own.
+    """Split the replays of a plan into blocks; `budgets` are indices of the replayed budgets."""
+    # The start of a model's second turn depends on the budget, so each budget is replayed separately.
     groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
     n_questions = len(pool.questions)
     for group in groups:
@@ -217,11 +217,11 @@ def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays:
 
 
 def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, int]:
-    """How many questions a block has, and in how many pieces their replays are done."""
+    """Return the number of questions of a block, and the number of parts of their replays."""
     n_stages, n_budgets = sizes.shape
     n_questions, n_samples = pool.codes.shape[1:]
     draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
-    loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers in and out, about as dear as draws
+    loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
     size = loaded * (2 + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
     width = n_questions if plan.cap else max(1, min(n_questions, fits))
@@ -229,7 +229,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
 
 
 def _skipped(plan: Plan) -> Ints:
-    """Draws of each stage's model that its earlier stages took, at the plan's only budget if a model has several."""
+    """Return the draws of each stage's model in earlier stages; plans that repeat a model have one budget."""
     skip = np.zeros(len(plan.models), np.int64)
     for i, model in enumerate(plan.models):
         skip[i] = sum(plan.sizes[j, 0] for j in range(i) if plan.models[j] == model)
@@ -237,8 +237,8 @@ def _skipped(plan: Plan) -> Ints:
 
 
 def _rules(plan: Plan) -> stages.Rules:
-    """Write a plan in the numbers of the kernels."""
-    # In C order whichever budgets were picked: another layout would have Numba compile the kernel a second time.
+    """Return a plan in the representation of the kernels."""
+    # In C order for any choice of budgets, because Numba compiles kernels again for another layout.
     sizes, need = np.ascontiguousarray(plan.sizes), np.ascontiguousarray(plan.need)
     if plan.vote is None:
         prior, kind, highest, ties = np.ones(len(plan.models)), stages.COVERAGE, False, FIRST
@@ -250,9 +250,9 @@ def _rules(plan: Plan) -> stages.Rules:
 
 
 def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
-    """What the ballots of a vote are made of, scaled per question so that the largest ballot is about 1.
+    """Return the numbers of a vote's ballots, scaled per question so that the largest ballot is about 1.
 
-    Samples without an answer may lack a number: they do not vote, and are not among the shortest then.
+    Samples without an answer may have no number. They do not vote, and are then not among the shortest.
     """
     if vote.ballots == "shortest":
         return np.where(np.isfinite(numbers), numbers, np.inf)
@@ -269,7 +269,7 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Place of every sample among all of its question, the highest number first."""
+    """Return the rank of every sample within its question; the highest number is first."""
     n_stages, n_questions, width = numbers.shape
     flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
     places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
@@ -278,10 +278,10 @@ def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=8)
 def _levels(cap: int) -> Ints:
-    """Levels of certainty that one answer leads, [votes of the second, votes of the first], from the least certain."""
+    """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
     second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
     possible = (first >= second) & (first + second <= cap)
-    with np.errstate(divide="ignore"):  # no doubt that a double can tell from none
+    with np.errstate(divide="ignore"):  # the doubt can underflow to 0
         doubt = np.log(special.betainc(first[possible] + 1.0, second[possible] + 1.0, 0.5))
     levels = np.zeros(first.size, np.int64)
     levels[possible] = np.unique(-np.round(doubt, 10), return_inverse=True)[1]

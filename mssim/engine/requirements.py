@@ -1,4 +1,4 @@
-"""What a plan needs of a pool, checked before the work begins: samples, columns, and functions that work."""
+"""Checks of plans and pools before the work begins: samples, columns and user functions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mssim.rules.votes import Vote
 __all__ = ["check_columns", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
 
 _MOST_DRAWS = 2**15 - 1
-_WIDEST = 600  # of confidences, in temperatures: more is beyond the range of a double
-_LEAST_SHARE = 2 * (HIGHER - 1)  # of a vote in all: scores that differ by half of that are equal
+_WIDEST = 600  # range of confidences in temperatures; exp of more overflows
+_LEAST_SHARE = 2 * (HIGHER - 1)  # of one vote in all votes; scores within half of that are equal
 
 
 def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
-    """At which budgets a plan asks for no more samples than every question has, or than all can share."""
+    """Return whether the pool has enough samples for a plan, [budget]."""
     enough = np.ones(plan.sizes.shape[1], dtype=bool)
     for model in dict.fromkeys(plan.models):
         lengths = pool.lengths[pool.model_index(model)]
@@ -37,7 +37,7 @@ def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.boo
 
 
 def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    """Check that the samples a plan asks for were recorded, for every question."""
+    """Raise if a plan needs more samples of a question than were recorded."""
     if plan.cap:
         _check_total(pool, name, plan, budgets)
         return
@@ -49,42 +49,44 @@ def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]
             continue
         budget = int(budgets[np.argmax(sizes)])
         if asked > _MOST_DRAWS:
-            raise BudgetError(f"{name}: budget {budget} asks for {asked} samples of one model; at most {_MOST_DRAWS}")
+            raise BudgetError(
+                f"{name}: budget {budget} needs {asked} samples of one model, but the limit is {_MOST_DRAWS}."
+            )
         lengths = pool.lengths[pool.model_index(model)]
         least = 1 if replacement else asked
         if lengths.min() < least:
             question = pool.question_ids[int(lengths.argmin())]
             enough = int((lengths >= least).sum())
-            remedies = ["lower the budget"]
+            remedies = ["Lower the budget"]
             if not replacement and lengths.min() > 0:
                 remedies.append("draw with replacement")
             if enough:
-                remedies.append(f"select(min_samples={least}), which keeps {enough} of {lengths.size} questions")
+                remedies.append(f"use min_samples={least}, which keeps {enough} of {lengths.size} questions")
             raise BudgetError(
-                f"{name}: budget {budget} asks for {asked} samples of model {model!r} for question {question!r}, "
-                f"{lengths.min()} are recorded; {', or '.join(remedies)}"
+                f"{name}: budget {budget} needs {asked} samples of model {model!r} for question {question!r}, but "
+                f"{lengths.min()} were recorded. {', or '.join(remedies)}."
             )
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
-    """Check that the questions can take the budget that they share."""
+    """Raise if the questions do not have enough samples for the budget that they share."""
     lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
     if lengths.min() == 0:
         question = pool.question_ids[int(lengths.argmin())]
         raise BudgetError(
-            f"{name}: no sample of model {plan.models[0]!r} is recorded for question {question!r}; "
-            "select(min_samples=1) leaves such questions out"
+            f"{name}: question {question!r} has no samples of model {plan.models[0]!r}. Use min_samples=1 to remove "
+            "such questions."
         )
     most = int(plan.sizes.max())
     if most * lengths.size > lengths.sum():
         raise BudgetError(
-            f"{name}: budget {budgets[-1]} is {most * lengths.size} samples for {lengths.size} questions, which "
-            f"can take {lengths.sum()}: what is recorded, at most {plan.cap} each; lower the budget or record more"
+            f"{name}: budget {budgets[-1]} needs {most * lengths.size} samples for {lengths.size} questions, but only "
+            f"{lengths.sum()} can be drawn (at most {plan.cap} per question). Lower the budget, or record more samples."
         )
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Check that the pool has the numbers which vote and stop rule read, for every sample with an answer."""
+    """Raise if samples with an answer do not have the numbers that vote and stopping rule read."""
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -95,7 +97,7 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
         values = pool.number(column)
     except PoolError as error:
         raise PoolError(
-            f"{name} needs {needs}: {error}. Record it as a further column of samples.parquet, or name another column."
+            f"{name} requires {needs}: {error}. Record it as a column of samples.parquet, or name another column."
         ) from None
     answered = pool.recorded & (pool.codes >= 0)
     rows = [pool.model_index(model) for model in plan.models]
@@ -104,46 +106,52 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
         if lacking.size:
             question, sample = pool.question_ids[lacking[0][0]], lacking[0][1]
             raise PoolError(
-                f"{name} needs {needs}, which is missing for {len(lacking)} samples of model {model!r}, the first "
-                f"sample {sample} of question {question!r}. Record it for all, or select other questions."
+                f"{name} requires {needs}, but {len(lacking)} samples of model {model!r} have none, first sample "
+                f"{sample} of question {question!r}. Record it for all samples, or select other questions."
             )
     vote, given = plan.vote, values[rows][answered[rows]]
     spread = float(np.ptp(given)) if given.size else 0.0
     if vote is not None and vote.column == column and spread > _WIDEST * (vote.temperature or math.inf):
         raise StrategyError(
-            f"{name}: temperature={vote.temperature:g}, but {column} ranges over {spread:g}: the most confident draw "
-            f"alone would count. Use vote=best_of_n,column={column} for that."
+            f"{name}: temperature={vote.temperature:g} is too small for {column}, whose range is {spread:g}: only the "
+            f"most confident draw would count. Use a higher temperature, or vote=best_of_n,column={column}."
         )
 
 
 def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
-    """Check what kernels take for granted of a plan, which a strategy class of the user's may have made."""
+    """Raise if a plan, which a user's strategy class may have made, violates assumptions of the kernels."""
     shape = (len(plan.models), budgets.size)
     if not plan.models:
-        raise StrategyError(f"{name}: its plan names no models; give one or more")
+        raise StrategyError(f"{name}: its plan has no models. Return a plan with at least one.")
     for what in ("sizes", "need"):
         array = getattr(plan, what)
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != shape:
             given = f"{getattr(array, 'dtype', type(array).__name__)} of shape {np.shape(array)}"
-            raise StrategyError(f"{name}: {what} of its plan is {given}; give int64 [stage, budget] of shape {shape}")
+            raise StrategyError(
+                f"{name}: {what} of its plan is {given}. Return an int64 array [stage, budget] of shape {shape}."
+            )
     drawing = plan.sizes > 0
     if plan.sizes.min() < 0 or not drawing[0].all() or (drawing[1:] & ~drawing[:-1]).any():
         raise StrategyError(
-            f"{name}: sizes of its plan are {plan.sizes.tolist()}; give numbers from 0, and 0 to the last stages alone"
+            f"{name}: sizes of its plan are {plan.sizes.tolist()}. Return non-negative integers, with zeros only in "
+            "the last stages."
         )
     if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
-        raise StrategyError(f"{name}: its plan asks {len(plan.models)} models; stop and cap are for one")
+        raise StrategyError(f"{name}: its plan has {len(plan.models)} models, but stop and cap support only one.")
     if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
-        raise StrategyError(f"{name}: its plan has a cap; give it a vote, and sizes that do not fall with the budget")
+        raise StrategyError(
+            f"{name}: its plan has a cap, which requires a vote and sizes that do not decrease with the budget. Return "
+            "such a plan."
+        )
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 
 
 def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) -> None:
-    """Refuse weights so unequal that votes of the lightest model would be lost in a sum with those of the others."""
+    """Raise if weights are so unequal that votes of a model would be lost to rounding."""
     assert vote.prior is not None
     if len(vote.prior) != len(plan.models) or isinstance(vote.prior[0], tuple):
-        raise StrategyError(f"{name}: prior of its plan must be one weight per stage, as Vote.ordered(models) makes it")
+        raise StrategyError(f"{name}: prior of its plan is not one weight per stage. Use Vote.ordered(models).")
     if not vote.counts_only or vote.combine != "sum":
         return
     weights = vote.weights(len(plan.models))
@@ -154,25 +162,26 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
         ratio = 1 / (_LEAST_SHARE * plan.sizes[:, b].sum()) / 1.06  # two digits are up to 5 % more
         raise StrategyError(
             f"{name}: prior: at budget {budgets[b]} one vote of model {plan.models[int(drawing[:, b].argmin())]!r} is "
-            f"{share[b]:.1g} of all votes together, too little to be told from rounding; give weights of which the "
-            f"largest is at most {ratio:.2g} times the smallest, or lower the budget"
+            f"{share[b]:.1g} of all votes, less than the rounding of scores. Use weights of which the largest is at "
+            f"most {ratio:.2g} times the smallest, or lower the budget."
         )
 
 
 def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
-    """Check the table of a stop rule, which a class of the user's may have made, for up to `depth` draws."""
+    """Raise if the table of a stopping rule, which a user's class may have made, does not cover `depth` draws."""
     if table.window > 0:
         return
     for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
         array = getattr(table, what)
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.size < n:
             raise StrategyError(
-                f"{type(stop).__name__}: {what} of its table for {depth} draws must be an int64 array of {n} or more"
+                f"{type(stop).__name__}: {what} of its table does not cover {depth} draws. Return an int64 array of at "
+                f"least {n} numbers."
             )
 
 
 def check_own(name: str, plan: Plan) -> None:
-    """Try functions of the user's once: compiled ones could not say later that they return something else."""
+    """Call user functions once and check what they return, which compiled kernels cannot do."""
     vote, stop = plan.vote, plan.stop
     if vote is not None and vote.function is not None:
         counts, prior = np.ones((len(plan.models), 3), dtype=np.int64), vote.weights(len(plan.models))
@@ -183,8 +192,8 @@ def check_own(name: str, plan: Plan) -> None:
         score = np.asarray(_tried(name, vote.function, *arguments))
         if score.shape != (3,) or score.dtype.kind not in "fiu":
             raise StrategyError(
-                f"{name}: for votes of shape {counts.shape} the function of Vote.own returned {score!r:.100}; return "
-                "one number per answer class, an array of shape (3,)"
+                f"{name}: the function of Vote.own returned {score!r:.100} for votes of shape {counts.shape}. Return "
+                "one number per answer class, here an array of shape (3,)."
             )
     if stop is None or stop.table(1) is not None:
         return
@@ -196,7 +205,7 @@ def check_own(name: str, plan: Plan) -> None:
         decision = _tried(name, stop.stops, *one)
     if np.shape(decision) != () or np.asarray(decision).dtype.kind not in "biu":
         what = "the function of OwnStop" if isinstance(stop, OwnStop) else f"{type(stop).__name__}.stops"
-        raise StrategyError(f"{name}: {what} returned {decision!r:.100}; return True or False")
+        raise StrategyError(f"{name}: {what} returned {decision!r:.100}. Return True or False.")
 
 
 def _tried(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -204,6 +213,6 @@ def _tried(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except Exception as error:
         raise StrategyError(
-            f"{name}: {getattr(function, '__name__', function)} fails when tried on votes of shape "
+            f"{name}: {getattr(function, '__name__', function)} raises an error for votes of shape "
             f"{arguments[0].shape}: {type(error).__name__}: {str(error).strip():.300}"
         ) from error

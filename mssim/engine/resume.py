@@ -1,4 +1,4 @@
-"""Runs that keep finished blocks in a checkpoint and continue from it."""
+"""Evaluation with a checkpoint of finished blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_into(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Do blocks by their numbers, except those that a checkpoint has; `totals` adds up those and these."""
+    """Compute the blocks with these numbers that a checkpoint does not have; add all blocks to `totals`."""
     with Checkpoint(path, header_of(work)) as file:
         if shard:
             file.note_shard(*shard)
@@ -32,7 +32,7 @@ def run_into(
             for number, block, data in file.blocks():
                 with file.clear_errors():
                     if block != work.blocks[number]:
-                        raise ValueError(f"block {number} is another one")
+                        raise ValueError(f"block {number} covers other work")
                 totals.add(block, file.outcome_of(block, len(work.job.plans[block.plan].models), data))
         held = file.held
         missing = [number for number in numbers if number not in held]

@@ -1,4 +1,4 @@
-"""Running blocks: a bounded number under way on any executor, taken in as they are done, none lost to an interrupt."""
+"""Run blocks on any executor, with bounded memory and without loss at an interrupt."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["Progress", "Task", "run_blocks"]
 
 Progress = Callable[[int, int], None]
 
-_MOST_UNDER_WAY = 1024  # tasks that an executor is given ahead: a cluster has enough to do,
+_MOST_PENDING = 1024  # pending tasks on an executor, enough for a cluster
 _MOST_PER_THREAD = 4
-_MOST_BYTES = 256_000_000  # and their arrays fit in memory
-_PAUSE = 1.0  # seconds after which whoever waits for a block may do something else
+_MOST_BYTES = 256_000_000  # arrays of all pending tasks
+_PAUSE = 1.0  # seconds between calls of `pause` while waiting
 
 
 class Task(Protocol):
-    """What a worker is given."""
+    """Task of a block, sent to a worker."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays, about."""
+        """Approximate size of its arrays in bytes."""
 
     def run(self) -> Outcome:
-        """Do it."""
+        """Compute the outcome."""
 
 
 def run_blocks(
@@ -44,48 +44,48 @@ def run_blocks(
     done: int = 0,
     pause: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run blocks of work and take in what comes of each, in the order in which they are done.
+    """Run blocks of work, and pass on outcomes in the order in which they finish.
 
     Parameters
     ----------
     numbers : sequence of int
-        Of the blocks.
+        Numbers of the blocks.
     make : callable
-        Makes the task of a block, when it is handed to the executor.
+        Called with the number of a block; returns its task.
     take : callable
-        Called with a block's number and outcome; after an interrupt once more for what was done in the meantime, so it
-        must bear to be given a block again.
+        Called with the number and outcome of each finished block. After an interrupt it can be called a second time
+        for the same block.
     executor : Executor, optional
-        Default: one thread per processor.
+        Executor of the tasks. Default: one thread per processor.
     progress : callable, optional
-        Called as progress(done, total) after every block, and first of all if some are done already.
+        Called as progress(done, total) after every block, and at the beginning if `done` is positive.
     done : int, default 0
-        Blocks that are done already, besides `numbers`.
+        Number of blocks that were finished before, in addition to `numbers`.
     pause : callable, optional
-        Called at least once a second, as long as no block takes the thread for longer.
+        Called about once a second.
     """
     total = done + len(numbers)
     if progress and done:
         progress(done, total)
     n_threads = _n_processors()
-    most = _MOST_UNDER_WAY if executor else _MOST_PER_THREAD * n_threads
+    most = _MOST_PENDING if executor else _MOST_PER_THREAD * n_threads
     with nullcontext(executor) if executor else ThreadPoolExecutor(n_threads) as workers:
-        flight = _Flight(workers, take, most)
+        pending = _Pending(workers, take, most)
         try:
             for number in numbers:
-                flight.start(number, make(number))
-                while flight.full or flight.landed:
-                    done = _next(flight, done, total, progress, pause)
-            while flight.under_way:
-                done = _next(flight, done, total, progress, pause)
+                pending.start(number, make(number))
+                while pending.full or pending.has_finished:
+                    done = _next(pending, done, total, progress, pause)
+            while pending.any_left:
+                done = _next(pending, done, total, progress, pause)
         except BaseException:
-            flight.abandon()
+            pending.cancel()
             raise
 
 
-def _next(flight: _Flight, done: int, total: int, progress: Progress | None, pause: Callable[[], None]) -> int:
-    """Wait for a block and take it in; returns how many are done."""
-    while not flight.take_one():
+def _next(pending: _Pending, done: int, total: int, progress: Progress | None, pause: Callable[[], None]) -> int:
+    """Wait for a block, pass on its outcome, and return the number of finished blocks."""
+    while not pending.take_one():
         pause()
     pause()
     if progress:
@@ -93,8 +93,8 @@ def _next(flight: _Flight, done: int, total: int, progress: Progress | None, pau
     return done + 1
 
 
-class _Flight:
-    """Blocks under way."""
+class _Pending:
+    """Pending blocks."""
 
     def __init__(self, workers: Executor, take: Callable[[int, Outcome], None], most: int) -> None:
         self._workers, self._take, self._most = workers, take, most
@@ -103,12 +103,12 @@ class _Flight:
         self._nbytes = 0
 
     @property
-    def under_way(self) -> bool:
+    def any_left(self) -> bool:
         return bool(self._blocks)
 
     @property
-    def landed(self) -> bool:
-        """Whether a block is done and not taken in."""
+    def has_finished(self) -> bool:
+        """Whether a block has finished and its outcome has not been passed on."""
         return not self._done.empty()
 
     @property
@@ -119,13 +119,13 @@ class _Flight:
         try:
             future = self._workers.submit(_run, task, versions())
         except BrokenExecutor:
-            raise _dropped() from None
+            raise _stopped() from None
         self._blocks[future] = number, task.nbytes
         self._nbytes += task.nbytes
         future.add_done_callback(self._done.put)
 
     def take_one(self) -> bool:
-        """Take in a block that is done, if one is soon."""
+        """Pass on the outcome of a finished block; return False if none finishes in time."""
         try:
             future = self._done.get(timeout=_PAUSE)
         except Empty:
@@ -134,14 +134,14 @@ class _Flight:
         try:
             outcome = future.result()
         except (CancelledError, BrokenExecutor):
-            raise _dropped() from None
+            raise _stopped() from None
         self._take(number, outcome)
         del self._blocks[future]
         self._nbytes -= nbytes
         return True
 
-    def abandon(self) -> None:
-        """Drop what has not begun, and take in what is done or cannot be stopped any more."""
+    def cancel(self) -> None:
+        """Cancel blocks that have not started, and pass on the outcomes of the others."""
         for future in self._blocks:
             future.cancel()
         for future, (number, _) in self._blocks.items():
@@ -149,15 +149,15 @@ class _Flight:
                 self._take(number, future.result())
 
 
-def _dropped() -> MssimError:
+def _stopped() -> MssimError:
     return MssimError(
-        "the executor dropped blocks of work: was it shut down, did one of its processes end, or the scheduler that it "
-        "stands for? Start it again; with a checkpoint, the same call goes on where it stopped"
+        "executor: it stopped before all blocks were finished. It was shut down, or a worker or its scheduler died. "
+        "Restart it and repeat the call; with a checkpoint, finished blocks are kept."
     )
 
 
 def _n_processors() -> int:
-    """Processors that this process may use, which a batch system may have limited."""
+    """Return the number of processors that this process may use, which a batch system can limit."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

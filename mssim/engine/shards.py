@@ -1,4 +1,4 @@
-"""Runs that outlive their process, and runs shared among processes that have nothing but a folder in common."""
+"""Evaluation of one part of the work, for independent processes or machines."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def evaluate_shard(
     pool, strategies, budgets
         As in `evaluate`, the same for every shard.
     shard : (int, int)
-        Which one, from 1, of how many. Every shard has its share of quick and slow work.
+        Index of this shard, from 1, and number of shards. All shards have similar proportions of fast and slow work.
     checkpoint : path
-        File of this shard. The same call resumes with the blocks that are missing in it.
+        File for the results of this shard. The same call resumes with the missing blocks.
     method, n_replays, seed, replacement, prices, executor, progress
         As in `evaluate`.
 
     Returns
     -------
     int
-        Blocks of the shard, all of which are now in the file.
+        Number of blocks of the shard, all of which are in the file.
 
     Raises
     ------
     MssimError
-        Like `evaluate`; or if `shard` is not such a pair.
+        As `evaluate`, or if `shard` is invalid.
 
     Examples
     --------
@@ -91,6 +91,6 @@ def evaluate_shard(
 
 def _read_shard(shard: Any) -> tuple[int, int]:
     if not isinstance(shard, Sequence) or len(shard) != 2:
-        raise MssimError(f"shard={shard!r}; give which one of how many, e.g. (1, 8)")
-    n = whole_number("shards", shard[1], 1, 10**6)
-    return whole_number(f"shard of {n}", shard[0], 1, n), n
+        raise MssimError(f"shard={shard!r} is not a pair of integers. Use (1, 8) for the first of eight shards.")
+    n = whole_number("shard[1]", shard[1], 1, 10**6)
+    return whole_number("shard[0]", shard[0], 1, n), n

@@ -1,4 +1,4 @@
-"""What must be the same wherever part of a result is computed, for its numbers to be the same to the last bit."""
+"""Versions that must be equal in all processes for results to be identical to the last bit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mssim.errors import MssimError
 
 __all__ = ["DECIDING", "check_versions", "code_hash", "mismatch", "versions"]
 
-# Packages whose code decides the numbers of an evaluation, from the samples of a pool to sums over blocks.
+# Packages whose code determines the numbers of an evaluation.
 DECIDING = ("engine", "kernels", "pools", "rules")
 
 
 @lru_cache(maxsize=1)
 def versions() -> Mapping[str, str]:
-    """Versions of what computes here, and a hash of the code of mssim that decides numbers."""
+    """Return versions of libraries and a hash of the code of mssim that determine numbers."""
     import numba
     import numpy as np
     import scipy
@@ -38,7 +38,7 @@ def versions() -> Mapping[str, str]:
 
 
 def code_hash(home: Traversable, packages: Iterable[str]) -> str:
-    """Return a hash of the names and texts of all modules in some packages of `home`."""
+    """Return a hash of the names and texts of all modules in the given packages of `home`."""
     digest = hashlib.sha256()
     for name, module in sorted(found for package in packages for found in _modules(home / package, package)):
         text = module.read_text(encoding="utf-8")
@@ -56,17 +56,17 @@ def _modules(folder: Traversable, name: str) -> Iterator[tuple[str, Traversable]
 
 
 def mismatch(there: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """Say which versions differ; nothing if none does."""
+    """Return a description of differing versions; empty if there are none."""
     return ", ".join(
-        f"{name} {there.get(name, 'unknown')}, here {here[name]}" for name in here if there.get(name) != here[name]
+        f"{name} {there.get(name, 'unknown')} (here {here[name]})" for name in here if there.get(name) != here[name]
     )
 
 
 def check_versions(expected: Mapping[str, str]) -> None:
-    """Refuse to compute a part of what began with other versions elsewhere."""
-    differs = mismatch(expected, versions())
+    """Raise if the process that started the evaluation has other versions."""
+    differs = mismatch(versions(), expected)
     if differs:
         raise MssimError(
-            f"the worker on {socket.gethostname()} is not like the process that it works for, which has {differs}; "
-            "install the same there: numbers could differ in their last bits"
+            f"executor: the worker on {socket.gethostname()} has other versions, which could change the last bits of "
+            f"results: {differs}. Install the same versions there."
         )

@@ -1,4 +1,4 @@
-"""The work of a job over a pool, in blocks that can be done anywhere, in any order and more than once."""
+"""Work of a job over a pool, divided into blocks that can be computed anywhere and in any order."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ __all__ = ["Totals", "Work"]
 
 
 class Work:
-    """All blocks of a job, and the task of each, which is made when it is wanted: it holds copies of the pool's arrays.
+    """Blocks of a job, and their tasks, which are created on demand because they hold copies of arrays of the pool.
 
     Attributes
     ----------
     blocks : list of Block
-        Quick exact blocks and slow replayed ones come in no order, always the same: what is done at any time, or in any
-        shard, is a fair sample of the whole.
+        Blocks in a fixed random order, so that progress and shards represent both fast exact and slow replayed blocks.
     """
 
     def __init__(self, job: Job, pool: Pool) -> None:
@@ -42,7 +41,7 @@ class Work:
         self._replays = ReplayTasks(pool, job.seed, replacement=job.replacement)
 
     def task(self, number: int) -> ExactTask | ReplayTask:
-        """Make the task of a block: all that a worker needs."""
+        """Create the task of a block, with all data that a worker needs."""
         block, job = self.blocks[number], self.job
         plan = job.plans[block.plan]
         if block.exact:
@@ -51,16 +50,15 @@ class Work:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the list of blocks and of the plans that they name by number."""
+        """Hash of the blocks and of the plans to which they refer."""
         plans = [(*plan.models, plan.sizes.tolist(), plan.need.tolist()) for plan in self.job.plans]
         return hashlib.sha256(repr((plans, [tuple(block) for block in self.blocks])).encode()).hexdigest()[:16]
 
 
 class Totals:
-    """What the blocks that are done add up to.
+    """Sum of the outcomes of finished blocks.
 
-    Sums over replays are whole numbers, which floats add without rounding: the order in which they come is of no
-    consequence.
+    Sums over replays are integers, which floats add without rounding, so the order of blocks has no effect.
     """
 
     def __init__(self, plans: Sequence[Plan], n_questions: int) -> None:
@@ -71,7 +69,7 @@ class Totals:
         self._n_replays = [np.zeros(_shapes(plan, n_questions)[0], np.int64) for plan in plans]
 
     def add(self, block: Block, outcome: Outcome) -> None:
-        """Take in what a block led to; each block once."""
+        """Add the outcome of a block; each block must be added once."""
         if block.exact:
             for whole, part in zip(self._exact[block.plan], outcome, strict=True):
                 whole[..., block.questions] = part
@@ -82,14 +80,14 @@ class Totals:
             self._n_replays[block.plan][budgets, block.questions] += block.n_replays
 
     def complete(self, closed: Sequence[NDArray[np.bool_]], n_replays: int) -> bool:
-        """Whether every question has, at every budget, its closed form or all its replays."""
+        """Return whether every question has its closed form or all its replays at every budget."""
         return all(
             not np.isnan(exact.right[known]).any() and (done == np.where(known, 0, n_replays)[:, None]).all()
             for exact, done, known in zip(self._exact, self._n_replays, closed, strict=True)
         )
 
     def outcomes(self, n_replays: int) -> list[Outcome]:
-        """What each plan led to: exact where that is known, else means of replays."""
+        """Return the outcome of each plan: closed forms where available, otherwise means of replays."""
         return [
             Outcome(*(np.where(np.isnan(known), sums / n_replays, known) for known, sums in zip(*pair, strict=True)))
             for pair in zip(self._exact, self._replayed, strict=True)

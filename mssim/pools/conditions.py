@@ -91,7 +91,7 @@ def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
     if operator in ("in", "not in"):
         return any(value == _like(column, value, w) for w in wanted) == (operator == "in")
     if operator not in compare:
-        raise PoolError(f"where: operator {operator!r}; {choose_from(operator, [*compare, 'in', 'not in'])}")
+        raise PoolError(f"where: unknown operator {operator!r}; {choose_from(operator, [*compare, 'in', 'not in'])}")
     return compare[operator](value, _like(column, value, wanted))
 
 

@@ -42,7 +42,7 @@ def check_template(template: str, columns: Sequence[str]) -> None:
     >>> check_template("{{topics}}", ["question", "truth", "topic"])
     Traceback (most recent call last):
     ...
-    mssim.errors.MssimError: {{topics}}: no such column; did you mean 'topic'? choose from 'question', 'topic'
+    mssim.errors.MssimError: {{topics}}: no such column; did you mean 'topic'? Choose from 'question', 'topic'
     """
     names = _parts(template)[1::2]
     if not names:

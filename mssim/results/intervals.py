@@ -98,7 +98,7 @@ def mean_interval(
     (0.878, 1.0)
     """
     if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
+        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
     x = np.asarray(values, dtype=float)
     mean, error = x.mean(axis=-1), standard_error(x, clusters)
     n_clusters = x.shape[-1] if clusters is None else len(np.unique(np.asarray(clusters)))
@@ -194,6 +194,15 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
     ------
     MssimError
         If the column does not exist or has missing values.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> questions = pd.DataFrame({"question_id": ["q1", "q2", "q3"], "topic": ["a", "a", "b"]})
+    >>> cluster_labels(questions, "topic")
+    array(['a', 'a', 'b'], dtype=object)
+    >>> cluster_labels(questions, None) is None
+    True
     """
     if column is None:
         column = "cluster" if "cluster" in questions.columns else "question_id"

@@ -24,7 +24,7 @@ def check_threshold(agreement: float, strict: bool) -> None:
             "to never stop."
         )
     if not isinstance(strict, bool):
-        raise StrategyError(f"strict={strict!r} is not true or false")
+        raise StrategyError(f"strict={strict!r} is not a bool. Use true or false.")
 
 
 def votes_to_agree(sizes: NDArray[np.int64], agreement: float, *, strict: bool = False) -> NDArray[np.int64]:

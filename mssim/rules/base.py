@@ -1,4 +1,4 @@
-"""Base of the strategies."""
+"""Base class of strategies."""
 
 from __future__ import annotations
 
@@ -14,19 +14,27 @@ __all__ = ["Strategy"]
 
 
 class Strategy(ABC):
-    """Base of the strategies: models in order, and how they share a budget.
+    """Base class of strategies.
 
-    Subclass it as a frozen dataclass with the field `models` and the options of the strategy, and define `plans`. A
-    strategy with a `kind` can be written as text, ``kind:model+model,option=value``.
+    A strategy has models in order and a rule by which they share a budget. Subclass it as a frozen dataclass with the
+    field `models` and the options of the strategy, and define `plans`. A strategy with a `kind` can be written as text,
+    ``kind:model+model,option=value``.
 
     Attributes
     ----------
     kind : str
         Name of the strategy in text; empty if it has none.
     rows : tuple of Row
-        Rows of the catalogue, see `mssim.rules.catalogue`.
+        Rows of the catalogue; see `mssim.catalogue`.
     models : sequence of str
-        Models in the order in which they are asked.
+        Names of the models in the order in which they are asked.
+
+    Examples
+    --------
+    >>> from mssim import Strategy, parse_strategy
+    >>> strategy = parse_strategy("ms:strong+weak,agreement=0.8")
+    >>> isinstance(strategy, Strategy), strategy.kind, strategy.models
+    (True, 'ms', ('strong', 'weak'))
     """
 
     kind: ClassVar[str] = ""
@@ -39,10 +47,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
-        """Return what the strategy does at these budgets; most do one thing."""
+        """Return the plans of the strategy at these budgets; most strategies have one."""
 
     def combine(self, parts: Sequence[Expected]) -> Expected:
-        """Make one result of what its plans led to."""
+        """Combine the results of the plans into one."""
         return parts[0]
 
     def __str__(self) -> str:

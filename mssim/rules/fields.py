@@ -41,27 +41,33 @@ def set_models(strategy: _OfModels, models: Sequence[str], *, again: bool = Fals
     """Check and set the models; `again` allows a model to have several turns."""
     names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise StrategyError(f"{type(strategy).__name__}: models={models!r}; give one or more names")
+        raise StrategyError(
+            f"{type(strategy).__name__}: models={models!r} is not a list of names. Name at least one model."
+        )
     if len(set(names)) < len(names) and not again:
-        raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r}; name each model once")
+        raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r} repeats a model. Name each model once.")
     object.__setattr__(strategy, "models", names)
 
 
 def set_vote(strategy: _Voting) -> None:
     """Check the vote, and set its prior in the order of the models."""
     if not isinstance(strategy.vote, Vote):
-        raise StrategyError(f"vote={strategy.vote!r}; give Vote.plurality() or another vote")
+        raise StrategyError(f"vote={strategy.vote!r} is not a Vote. Use e.g. Vote.plurality().")
     object.__setattr__(strategy, "vote", strategy.vote.ordered(strategy.models))
 
 
 def set_split(strategy: _Split) -> None:
     """Check and set how the budget is split: by sizes or by shares."""
     if strategy.sizes is not None and strategy.shares is not None:
-        raise StrategyError(f"sizes={strategy.sizes!r} and shares={strategy.shares!r}; give one of the two")
+        raise StrategyError(
+            f"sizes={strategy.sizes!r} and shares={strategy.shares!r} exclude each other. Remove one of them."
+        )
     set_shares(strategy)
     if strategy.sizes is None:
         return
-    message = f"sizes={strategy.sizes!r}; give one whole number from 1 for each of {list(strategy.models)}"
+    message = (
+        f"sizes={strategy.sizes!r} does not fit the models {list(strategy.models)}. Use one positive integer per model."
+    )
     if not isinstance(strategy.sizes, Sequence) or len(strategy.sizes) != len(strategy.models):
         raise StrategyError(message)
     try:
@@ -78,7 +84,9 @@ def set_shares(strategy: _Shared) -> None:
         return
     given = tuple(shares) if isinstance(shares, Sequence) else ()
     if len(given) != len(strategy.models) or not all(is_number(s) and 0 < s < math.inf for s in given):
-        raise StrategyError(f"shares={shares!r}; give one number above 0 for each of {list(strategy.models)}")
+        raise StrategyError(
+            f"shares={shares!r} does not fit the models {list(strategy.models)}. Use one positive number per model."
+        )
     object.__setattr__(strategy, "shares", tuple(float(s) for s in given))
 
 

@@ -123,10 +123,12 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
         options = dict(given)
         models = options.pop("models", [])
         if not isinstance(models, str | list | tuple) or not all(isinstance(name, str) for name in models):
-            raise StrategyError(f"strategy {given!r}: models={models!r} is not a list of names")
+            raise StrategyError(
+                f"strategy {given!r}: models={models!r} is not a list of names. Use e.g. ['strong', 'weak']."
+            )
         return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
     if not isinstance(given, str) or ":" not in given:
-        raise StrategyError(f"strategy {given!r}: write kind:model+model,option=value, e.g. 'sc:gpt-4'")
+        raise StrategyError(f"strategy {given!r} has no kind. Write kind:model+model,option=value, e.g. 'sc:gpt-4'.")
     kind, rest = given.split(":", 1)
     names, *parts = rest.split(",")
     options = {}
@@ -135,7 +137,7 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
         if not equals:
             raise StrategyError(f"strategy {given!r}: option {part!r} has no value. Write option=value.")
         if name.strip() in options:
-            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} appears twice")
+            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} appears twice. Remove one of them.")
         options[name.strip()] = value.strip()
     return kind.strip(), [name.strip() for name in names.split("+")], options
 
@@ -186,22 +188,26 @@ def _type(field: Field[Any]) -> str:
 def _vote(name: Any, options: dict[str, Any]) -> Vote:
     if isinstance(name, Vote):
         if options:
-            raise StrategyError(f"vote={name!r} is complete; leave out {', '.join(options)}")
+            raise StrategyError(
+                f"vote={name!r} is a complete vote. Remove {', '.join(options)}, or set it in the Vote."
+            )
         return name
     if isinstance(name, str) and name.startswith("own:"):
         raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
     if name not in VOTES:
-        raise StrategyError(f"vote={name!r}; {choose_from(str(name), VOTES)}")
+        raise StrategyError(f"unknown vote {name!r}; {choose_from(str(name), VOTES)}")
     named = VOTES[name]
     overrides: dict[str, Any] = {option: options.pop(option) for option in ("within", "combine") if option in options}
     with_entropy = ("normaliser",) if overrides.get("within") == "entropy" else ()
     for option in options:
         if option not in (*named.options, "prior", "ties", *with_entropy):
             owners = " or ".join(f"vote={other}" for other, vote in VOTES.items() if option in vote.options)
-            raise StrategyError(f"{option} is an option of {owners}, not of vote={name}")
+            raise StrategyError(
+                f"{option} is an option of {owners}, not of vote={name}. Remove it, or use another vote."
+            )
     for option, value in named.example.items():
         if option not in options:
-            raise StrategyError(f"vote={name} needs {option}, e.g. vote={name},{option}={value}")
+            raise StrategyError(f"vote={name} requires {option}. Use e.g. vote={name},{option}={value}.")
     if "normaliser" not in named.options and "normaliser" in options:
         overrides["normaliser"] = options.pop("normaliser")
     return replace(_make(named, options), **overrides)
@@ -217,7 +223,7 @@ def parse_stop(given: str) -> Stop:
     """
     name, _, rest = (part.strip() for part in given.partition(":"))
     if name not in STOPS:
-        raise StrategyError(f"stop={given!r}: rule {name!r}; {choose_from(name, STOPS)}, e.g. stop=beta:0.95")
+        raise StrategyError(f"stop={given!r}: unknown rule {name!r}; {choose_from(name, STOPS)}, e.g. stop=beta:0.95")
     cls: Any = STOPS[name]
     options = _options(cls)
     texts = rest.split("/") if rest else []

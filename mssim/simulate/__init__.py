@@ -1,4 +1,4 @@
-"""Pools drawn from an answer model: fitted to published curves or to a pool, in closed form where one model is alone.
+"""Simulated pools: answer models, fits to published curves or to pools, and expected results.
 
 >>> from mssim.simulate import AnswerModel, expected
 >>> twins = AnswerModel(["x", "y"], sure=0.3, a=0.8, b=1.2, spread=1.5, correlation=0.7, shared_distractors=0.5)

@@ -1,4 +1,4 @@
-"""What strategies are expected to do under an answer model."""
+"""Expected accuracy and samples used of strategies under an answer model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 _BATCHES = 8
 _REPLAYS = 16
-_SPARE = 32  # samples beyond those that are needed, so that replays differ
+_SPARE = 32  # samples beyond the required number, so that replays differ
 
 
 def expected(
@@ -36,32 +36,40 @@ def expected(
     n_questions: int = 2**15,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Accuracy and samples used of strategies under an answer model: what pools drawn from it have on average.
+    """Compute expected accuracy and samples used of strategies under an answer model.
+
+    The results are those of pools drawn from the answer model, on average.
 
     Parameters
     ----------
     answer_model : AnswerModel
+        Answer model.
     strategies, budgets
         As in `evaluate`.
     n_questions : int, default 2**15
-        Questions to average over; the next power of two, at least 128. With the default the error of accuracy is below
-        0.001 and 16 samples of two models take less than a second; time and memory grow with n_questions x samples.
+        Number of questions to average over, rounded up to a power of two and at least 128. With the default, the error
+        of accuracy is below 0.001, and 16 samples of two models take less than a second. Time and memory are
+        proportional to n_questions times samples.
     seed : int, default 0
-        The same seed gives the same random numbers to every answer model, so that results can be compared.
+        Seed of the random numbers. All answer models get the same random numbers, so results can be compared.
 
     Returns
     -------
     DataFrame
-        strategy, budget, accuracy, accuracy_error, samples_used, samples_error, agreed: means over questions, and their
+        strategy, budget, accuracy, accuracy_error, samples_used, samples_error, agreed: means over questions and their
         Monte Carlo errors.
+
+    Raises
+    ------
+    MssimError
+        If a strategy, budget or option is invalid.
 
     Notes
     -----
-    How hard the questions are is not drawn at random but spread evenly, in eight independently scrambled Sobol
-    sequences; how far their results scatter gives the error. What chance is left in the samples is reduced with control
-    variates: the accuracy and agreement of each model alone, of which the expectation is known in closed form. Samples
-    are drawn for the questions as for any pool and evaluated without replacement, which is unbiased, but for
-    `OracleRouter`: it looks at the very samples it is scored on.
+    The difficulty of the questions is spread evenly by eight independently scrambled Sobol sequences, whose scatter
+    gives the error. Control variates reduce the variance from the samples: the accuracy and agreement of each model
+    alone, whose expectation has a closed form. Samples are evaluated without replacement. This is unbiased except for
+    `OracleRouter`, which chooses models by the samples on which it is scored.
 
     Examples
     --------
@@ -88,9 +96,11 @@ def expected(
 
 
 def _most_draws(name: str, plan: Plan) -> int:
-    """Samples of one model that a plan can ask for."""
+    """Return the maximum number of samples of one model that a plan can draw."""
     if plan.cap:
-        raise StrategyError(f"{name}: its questions share a budget; draw a pool and evaluate that")
+        raise StrategyError(
+            f"{name}: budgets shared by questions are not supported. Draw a pool with AnswerModel.draw and evaluate it."
+        )
     drawn: dict[str, NDArray[np.int64]] = {}
     for model, sizes in zip(plan.models, plan.sizes, strict=True):
         drawn[model] = drawn.get(model, 0) + sizes
@@ -108,7 +118,7 @@ def _spread_pool(answer_model: AnswerModel, n_questions: int, n_samples: int, se
 
 
 def _summary(found: Evaluation, at: tuple[int, int], known: Floats) -> dict[str, float]:
-    """Means over questions and their errors; `known` are control variates [control, question], 0 on average."""
+    """Return means over questions and their errors; `known` are control variates with mean 0, [control, question]."""
     values = np.stack([found.accuracy[at], found.samples_used[at], found.agreed[at]])
     centred = known - known.mean(axis=1, keepdims=True)
     slopes = np.linalg.lstsq(centred.T, (values - values.mean(axis=1, keepdims=True)).T, rcond=1e-9)[0]
@@ -125,7 +135,7 @@ def _summary(found: Evaluation, at: tuple[int, int], known: Floats) -> dict[str,
 
 
 class _Alone:
-    """Control variates: accuracy and agreement of each model alone, less what they are expected to be."""
+    """Control variates: accuracy and agreement of each model alone, minus their expectations."""
 
     def __init__(self, answer_model: AnswerModel, pool: Pool) -> None:
         self._answer_model = answer_model
@@ -133,7 +143,7 @@ class _Alone:
         self._known: dict[tuple[str, int, float, bool], Floats] = {}
 
     def controls(self, strategy: Strategy, plans: list[Plan]) -> Floats:
-        """Control variates [control, question] of a strategy at one budget."""
+        """Return the control variates [control, question] of a strategy at one budget."""
         agreement, strict = min(getattr(strategy, "agreement", 1.0), 1.0), getattr(strategy, "strict", False)
         stages = {
             (model, int(size))
@@ -156,9 +166,10 @@ class _Alone:
 
 
 def _alike(pool: Pool, model: str) -> tuple[Ints, NDArray[np.bool_], Ints, Ints]:
-    """Put questions together on which a model's votes are split alike; there are far fewer splits than questions.
+    """Group questions with equal splits of a model's votes; there are far fewer splits than questions.
 
-    Returns votes and whether they are right [split, class], samples without an answer [split], split [question].
+    Returns votes and their correctness [split, class], samples without an answer [split], and the split of each
+    question [question].
     """
     offsets, votes = pool.class_offsets, pool.class_counts(model)
     question = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))

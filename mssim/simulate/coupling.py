@@ -1,4 +1,4 @@
-"""The correlation between models that a strategy's published accuracy implies."""
+"""Fit of the correlation between models to a published accuracy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,33 @@ _CLOSE = 5e-3
 
 @dataclass(frozen=True)
 class Coupling:
-    """What `fit_coupling` found.
+    """Result of `fit_coupling`.
 
-    answer_model has the correlation; given is the accuracy that was asked for, fitted what the answer model has, error
-    the Monte Carlo error of that. Where no correlation leads to the given accuracy, within_reach is false and the
-    correlation is the end of its range that comes nearest.
+    Attributes
+    ----------
+    answer_model : AnswerModel
+        Answer model with the fitted correlation.
+    correlation : float
+        Fitted correlation. If `within_reach` is false, the bound with the nearest accuracy.
+    strategy : str
+        Strategy whose accuracy was fitted.
+    budget : int
+        Budget of the strategy.
+    given : float
+        Requested accuracy.
+    fitted : float
+        Accuracy of the strategy under `answer_model`.
+    error : float
+        Monte Carlo error of `fitted`.
+    within_reach : bool
+        Whether a correlation within the bounds yields the requested accuracy.
+
+    Examples
+    --------
+    >>> alone = AnswerModel(["x", "y"], sure=0.4, a=0.5, b=0.5, spread=1.0)
+    >>> found = fit_coupling(alone, "ms:x+y", 8, 0.99, n_questions=2**10)
+    >>> found.within_reach, found.correlation
+    (False, 0.0)
     """
 
     answer_model: AnswerModel
@@ -39,7 +61,7 @@ class Coupling:
     within_reach: bool
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row with the numbers as columns."""
+        """Return a frame with one row and the attributes as columns, without `answer_model`."""
         row = asdict(self)
         del row["answer_model"]
         return pd.DataFrame([row])
@@ -56,19 +78,21 @@ def fit_coupling(
     n_questions: int = 2**14,
     seed: int = 0,
 ) -> Coupling:
-    """Find the correlation, one for all pairs of models, at which a strategy has a given expected accuracy.
+    """Find the correlation, common to all pairs of models, at which a strategy has a given expected accuracy.
 
     Parameters
     ----------
     answer_model : AnswerModel
-        Its correlations and shared distractors are replaced.
+        Answer model of at least two models. Its correlations and shared distractors are replaced.
     strategy : str or Strategy
-        One that several models take part in.
+        Strategy that uses several models.
     budget : int
+        Samples allowed per question.
     accuracy : float
-        From 0 to 1.
+        Accuracy to fit, from 0 to 1.
     shared_distractors : float, default 0.5
-        Share of questions on which models err alike: one accuracy cannot tell it from correlation, so it is assumed.
+        Share of questions on which models have wrong answers in common. A single accuracy cannot distinguish its effect
+        from that of the correlation, so it is assumed.
     bounds : (float, float), default (0, 1)
         Range of the correlation.
     n_questions, seed
@@ -77,12 +101,18 @@ def fit_coupling(
     Returns
     -------
     Coupling
+        The correlation and how well it fits.
+
+    Raises
+    ------
+    MssimError
+        If a number is out of range, or the answer model has only one model.
 
     Notes
     -----
-    All correlations see the same random numbers, so that the expected accuracy changes smoothly; the root is found by
-    Brent's method to within 0.005. A model that is as good as the best combination leaves accuracy hardly dependent on
-    correlation: a small error of the given accuracy is then a large one of the correlation.
+    All correlations use the same random numbers, so that the expected accuracy is a smooth function. Brent's method
+    finds the root to within 0.005. If one model is as accurate as the best combination, accuracy hardly depends on the
+    correlation, and a small error of the given accuracy causes a large error of the correlation.
 
     Examples
     --------
@@ -92,13 +122,15 @@ def fit_coupling(
     (True, True)
     """
     if not is_number(accuracy) or not 0 <= accuracy <= 1:
-        raise MssimError(f"accuracy={accuracy!r}; give a share from 0 to 1")
+        raise MssimError(f"accuracy={accuracy!r} is not a number from 0 to 1. Use 0.8 for 80 %.")
     pair = isinstance(bounds, Sequence) and len(bounds) == 2 and all(is_number(bound) for bound in bounds)
     if not pair or not -1 <= bounds[0] < bounds[1] <= 1:
-        raise MssimError(f"bounds={bounds!r}; give the lowest and the highest correlation, within -1 to 1")
+        raise MssimError(f"bounds={bounds!r} is not a range. Use (low, high) with -1 <= low < high <= 1.")
     whole_number("budget", budget, 1, 2**31)
     if len(answer_model.models) < 2:
-        raise MssimError(f"{answer_model.models[0]!r} is the only model; a coupling is between two or more")
+        raise MssimError(
+            f"answer_model: {answer_model.models[0]!r} is the only model. A correlation needs at least two."
+        )
     low, high = bounds
     tried: dict[float, tuple[float, float]] = {}
 

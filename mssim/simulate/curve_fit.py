@@ -1,4 +1,4 @@
-"""Fitting an answer model to published curves: accuracies at some numbers of samples, and rates of agreement."""
+"""Fit of an answer model to published accuracies and agreement rates."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["CurveFit", "fit_curves"]
 Floats = NDArray[np.float64]
 Given = Mapping[str, Mapping[int, float | tuple[float, float]]]
 
-# Parameters are searched as logit(sure), logit of the mean and logarithm of the sum of the Beta law, and log(spread).
-# What a curve leaves open stays near these values, with these standard deviations.
+# Normal priors of logit(sure), logit(a / (a + b)), log(a + b) and log(spread): means and standard deviations.
+# They determine parameters on which a curve has no information.
 _PRIOR = np.array([0.0, 0.0, 0.5, np.log(1.5)])
 _PRIOR_SD = np.array([3.0, 5.0, 2.0, 1.0])
 _LOW, _HIGH = np.array([-9.0, -9.0, -4.0, -9.0]), np.array([9.0, 9.0, 8.0, 9.0])
@@ -40,28 +40,38 @@ class _Points(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CurveFit:
-    """What `fit_curves` found.
+    """Result of `fit_curves`.
 
     Attributes
     ----------
     answer_model : AnswerModel
-        With independent models.
+        Fitted answer model, with independent models.
     frame : DataFrame
-        See `to_frame`.
+        Given and fitted numbers; see `to_frame`.
+
+    Examples
+    --------
+    >>> fit = fit_curves({"x": {1: 0.580, 8: 0.641}})
+    >>> fit.answer_model.models
+    ('x',)
+    >>> fit.to_frame()[["model", "quantity", "k", "given", "fits"]]
+      model  quantity  k  given  fits
+    0     x  accuracy  1  0.580  True
+    1     x  accuracy  8  0.641  True
     """
 
     answer_model: AnswerModel
     frame: pd.DataFrame
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per published number.
+        """Return a frame with one row per published number.
 
         Returns
         -------
         DataFrame
-            model, quantity ("accuracy" or "agreement"), k, given, error (its standard error), fitted, residual
-            (fitted - given), fits (whether the residual is within the tolerance, or two standard errors if those are
-            more: false where the answer model cannot have this curve).
+            model, quantity ("accuracy" or "agreement"), k (samples), given, error (standard error of `given`), fitted,
+            residual (fitted - given), fits (whether the absolute residual is at most the tolerance or two standard
+            errors; false if no answer model has this curve).
         """
         return self.frame.copy()
 
@@ -81,28 +91,29 @@ def fit_curves(
     n_starts: int = 8,
     seed: int = 0,
 ) -> CurveFit:
-    """Fit each model's own parameters to accuracies of Self-Consistency and rates of agreement.
+    """Fit the parameters of each model to accuracies of Self-Consistency and agreement rates.
 
     Parameters
     ----------
     curves : mapping of model to mapping of samples to accuracy
-        Shares from 0 to 1; each a number, or a pair of it and its standard error.
+        Accuracies from 0 to 1. Each is a number or a pair (accuracy, standard error).
     agreement : mapping of model to mapping of samples to share, optional
-        How often so many samples of a model agree; for some models, or none.
+        Shares of questions on which so many samples of a model agree, for any of the models.
     threshold, strict
-        What counts as agreement: `agreement` and `strict` of `ModelSwitch`.
+        Definition of agreement, as `agreement` and `strict` of `ModelSwitch`.
     error : float, default 0.01
         Standard error of numbers that are given without one.
     tolerance : float, default 0.02
-        Residuals up to this fit.
+        Largest absolute residual that counts as a fit.
     n_starts : int, default 8
-        Starts of the search; the best end is taken.
+        Number of starting points of the search. The best result is returned.
     seed : int, default 0
-        Of the starts.
+        Seed of the starting points.
 
     Returns
     -------
     CurveFit
+        Fitted answer model and residuals.
 
     Raises
     ------
@@ -111,11 +122,11 @@ def fit_curves(
 
     Notes
     -----
-    Least squares on the closed forms of `AnswerModel`. A few accuracies do not tell how wrong answers scatter from how
-    the chance of the right one varies, so weak normal priors, each counted as one more published number, keep the
-    parameters near usual values: logit(sure) 0 +- 3, logit(a / (a + b)) 0 +- 5, log(a + b) 0.5 +- 2 and log(spread)
-    log(1.5) +- 1: two wrong answers agree in 2 of 5 cases. Rates of agreement decide about the spread where they are
-    given.
+    The fit is least squares on the closed forms of `AnswerModel`. A few accuracies cannot distinguish the spread of
+    wrong answers from the variation of the probability of the correct one. Weak normal priors, each counted as one
+    additional published number, therefore keep the parameters near usual values: logit(sure) 0 +- 3, logit(a / (a + b))
+    0 +- 5, log(a + b) 0.5 +- 2 and log(spread) log(1.5) +- 1, at which two wrong answers agree with probability 0.4. If
+    agreement rates are given, they determine the spread.
 
     Examples
     --------
@@ -128,15 +139,18 @@ def fit_curves(
     check_threshold(threshold, strict)
     for name, value in (("error", error), ("tolerance", tolerance)):
         if not is_number(value) or not 0 < value < 1:
-            raise MssimError(f"{name}={value!r}; give a share between 0 and 1")
+            raise MssimError(f"{name}={value!r} is not a number between 0 and 1. Use 0.01 for one percentage point.")
     starts = whole_number("n_starts", n_starts, 1, 1000)
     whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(curves, Mapping) or not curves:
-        raise MssimError(f"curves={curves!r}; give accuracies for one model or more: {{'model': {{1: 0.6, 8: 0.7}}}}")
+        raise MssimError(
+            f"curves={curves!r} contains no accuracies. Pass them by model and number of samples, e.g. "
+            "{'model': {1: 0.6, 8: 0.7}}."
+        )
     agreement = agreement or {}
     for model in agreement:
         if model not in curves:
-            raise MssimError(f"agreement: no curve for model {model!r}; {choose_from(str(model), curves)}")
+            raise MssimError(f"agreement: model {model!r} has no curve; {choose_from(str(model), curves)}")
     problems = [
         _Problem(
             _points("curves", model, curves[model], error),
@@ -157,18 +171,21 @@ def fit_curves(
 
 
 def _points(name: str, model: str, given: Any, error: float) -> _Points:
-    """Read published numbers, in order of draws."""
+    """Read published numbers, sorted by number of draws."""
     if not isinstance(given, Mapping) or (name == "curves" and not given):
-        raise MssimError(f"{name}: {model!r} has {given!r}; give shares by number of samples: {{1: 0.6, 8: 0.7}}")
+        raise MssimError(
+            f"{name}[{model!r}]={given!r} contains no shares. Map numbers of samples to shares, e.g. "
+            "{1: 0.6, 8: 0.7}."
+        )
     rows = []
     for k, value in given.items():
-        draws = whole_number(f"{name}: samples of {model!r}", k, 1, MOST_DRAWS)
+        draws = whole_number(f"{name}[{model!r}]: k", k, 1, MOST_DRAWS)
         pair = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, error)
         good = len(pair) == 2 and all(is_number(number) for number in pair)
         if not good or not 0 <= pair[0] <= 1 or not 0 < pair[1] < 1:
             raise MssimError(
-                f"{name}: {model!r} has {value!r} at {k} samples; give a share from 0 to 1, or a pair of it and its "
-                "standard error"
+                f"{name}[{model!r}]: {value!r} at k={k} is not a share. Use a number from 0 to 1, or a "
+                "pair (share, standard error)."
             )
         rows.append((draws, *pair))
     rows.sort()
@@ -185,7 +202,7 @@ class _Problem(NamedTuple):
     strict: bool
 
     def solve(self, n_starts: int, seed: int) -> Law:
-        """Search from several starts, the first at the values of the prior."""
+        """Return the best result of several starting points, the first of which is the prior mean."""
         rng = np.random.default_rng(seed)
         scatter = rng.standard_normal((n_starts, 4)) * np.minimum(_PRIOR_SD, 1.5)
         scatter[0] = 0.0
@@ -193,7 +210,7 @@ class _Problem(NamedTuple):
         return _law(min(ends, key=lambda end: end.cost).x)
 
     def residuals(self, x: Floats) -> Floats:
-        """In standard errors, those from the prior last."""
+        """Return residuals in standard errors; those of the priors are last."""
         accuracy, agreement = self.fitted(_law(x))
         return np.concatenate(
             [
@@ -204,12 +221,12 @@ class _Problem(NamedTuple):
         )
 
     def fitted(self, law: Law) -> tuple[Floats, Floats]:
-        """Return accuracy and agreement at the given numbers of draws."""
+        """Return accuracies and agreement rates at the given numbers of draws."""
         accuracy = one_model.accuracy(law, self.accuracy.draws)
         return accuracy, one_model.agreement(law, self.agreement.draws, self.threshold, strict=self.strict)
 
     def frame(self, model: str, law: Law) -> pd.DataFrame:
-        """Given and fitted numbers."""
+        """Return given and fitted numbers."""
         parts = []
         for quantity, given, fitted in zip(
             ("accuracy", "agreement"), (self.accuracy, self.agreement), self.fitted(law), strict=True

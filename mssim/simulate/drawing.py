@@ -1,4 +1,4 @@
-"""Drawing questions and samples from an answer model."""
+"""Draw questions and samples from an answer model."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _APART = 800.0  # exp(-800) is 0
 
 
 class Questions(NamedTuple):
-    """What the questions are like for the models."""
+    """Difficulty of questions for the models."""
 
-    right: Floats  # [question, model], chance of the right answer
-    shared: NDArray[np.bool_]  # [question], whether the models have their wrong answers in common
+    right: Floats  # [question, model], probability of the correct answer
+    shared: NDArray[np.bool_]  # [question], whether models have wrong answers in common
 
 
 class Samples(NamedTuple):
     """Samples of some questions; wrong answers are numbered from 1 within a question."""
 
-    answers: NDArray[np.int32]  # [question, model, sample]: 0 right, -1 none
+    answers: NDArray[np.int32]  # [question, model, sample]: 0 correct, -1 no answer
     scores: Floats | None  # [question, model, sample]
 
 
 def normal(uniform: Floats) -> Floats:
-    """Normal numbers of uniform ones."""
+    """Transform uniform numbers to standard normal numbers."""
     return np.asarray(special.ndtri(np.clip(uniform, _EDGE, 1 - _EDGE)))
 
 
 def questions_at(laws: Sequence[Law], correlation: Floats, shared_distractors: float, uniform: Floats) -> Questions:
-    """Make questions of uniform numbers [question, model + 1]: a Gaussian copula on how easy they are.
+    """Return questions from uniform numbers [question, model + 1], with a Gaussian copula of their easiness.
 
-    The easiest are those of which a model is sure.
+    The easiest questions are those of which a model is sure.
     """
-    # The hair keeps models that are the same up to rounding from being refused.
+    # The small diagonal keeps matrices that are singular up to rounding positive definite.
     factor = np.linalg.cholesky(correlation + 1e-9 * np.eye(len(laws)))
     ease = special.ndtr(normal(uniform[:, :-1]) @ factor.T)
     right = np.ones_like(ease)
@@ -63,9 +63,10 @@ def draw_samples(
 ) -> Samples:
     """Draw samples of every model.
 
-    Stick breaking with parameter theta is a Poisson process of rate 1 cut into intervals: a wrong draw lies at theta x
-    an exponential number, and draws with no point of the process between them give the same answer. So neighbours in
-    order of size differ with chance 1 - exp(-distance), and two models with different theta can share one process.
+    Stick breaking with parameter theta corresponds to a Poisson process of rate 1. A wrong draw has the position theta
+    times an exponential number, and draws without a point of the process between them give the same answer. Neighbours
+    in order of position therefore differ with probability 1 - exp(-distance). Models with different theta can share one
+    process.
     """
     shape = (*questions.right.shape, n_samples)
     right = rng.random(shape) < questions.right[:, :, None]
@@ -73,7 +74,7 @@ def draw_samples(
     silent = rng.random(shape) < silence if silence.any() else np.zeros(shape, dtype=bool)
     theta = np.array([law.spread for law in laws])
     place = -np.log1p(-rng.random(shape)) * theta[:, None]
-    # Models that share nothing lie so far apart that there is a point between them.
+    # Models that share no answers are shifted so far that a point always separates them.
     shift = np.arange(len(laws)) * (40 * theta.max() + _APART)
     place += np.where(questions.shared[:, None], 0.0, shift)[:, :, None]
     place[right | silent] = np.inf
@@ -84,10 +85,10 @@ def draw_samples(
 
 
 def _numbered(place: Floats, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Number, [question, draw], of the interval in which each draw lies; of no meaning where the place is infinite."""
+    """Return the interval of each draw, [question, draw]; undefined where the position is infinite."""
     order = np.argsort(place, axis=1)
     ordered = np.take_along_axis(place, order, axis=1)
-    ordered[np.isinf(ordered)] = 0.0  # those at the end, so that no difference is undefined
+    ordered[np.isinf(ordered)] = 0.0  # infinite positions are last; their differences would be NaN
     distance = np.diff(ordered, axis=1, prepend=-np.inf).clip(0)
     new = rng.random(place.shape) < -np.expm1(-distance)
     numbers = np.empty(place.shape, np.int32)
@@ -104,7 +105,7 @@ def draw_pool(
     rng: np.random.Generator,
     info: dict[str, object],
 ) -> Pool:
-    """Draw samples, a block of questions at a time, and make a pool of them."""
+    """Draw samples in blocks of questions, and return them as a pool."""
     n_questions = len(questions.shared)
     step = max(1, _SAMPLES_AT_ONCE // (len(laws) * n_samples))
     parts = []
@@ -119,15 +120,15 @@ def draw_pool(
 def _as_pool(
     models: Sequence[str], answers: NDArray[np.int32], numbers: dict[str, Floats], info: dict[str, object]
 ) -> Pool:
-    """Classes are the answers that were drawn, in the order of their names: just as when the pool is loaded again."""
+    """Return a pool whose classes are the drawn answers in order of their names, as in a loaded pool."""
     n_questions, n_models, n_samples = answers.shape
     n_wrong = answers.max(axis=(1, 2)).clip(0)
     right = (answers == 0).any(axis=(1, 2))
     counts = right + n_wrong
     if counts.max() > MOST_CLASSES:
         raise MssimError(
-            f"a question has {counts.max()} different answers, a pool holds {MOST_CLASSES}; "
-            "give a smaller spread or draw fewer samples"
+            f"a question has {counts.max()} different answers, more than the maximum of {MOST_CLASSES}. Use a smaller "
+            "spread, or draw fewer samples."
         )
     codes = np.where(answers > 0, answers + (right - 1)[:, None, None], answers)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

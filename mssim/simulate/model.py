@@ -1,4 +1,4 @@
-"""The answer model: how likely several models are right on a question, and how their wrong answers agree."""
+"""Answer model: a joint distribution of correct and wrong answers of several models."""
 
 from __future__ import annotations
 
@@ -39,36 +39,43 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class AnswerModel:
-    """How several models answer: per question a chance of the right answer, and a law of wrong answers.
+    """Joint distribution of the answers of several models.
 
-    A model is sure of a share of the questions and always right there. On the others its chance of the right answer is
-    Beta(a, b), and its wrong answers follow stick breaking (GEM): the first takes a share Beta(1, spread) of the wrong
-    draws, the next as much of what is left, and so on; two wrong draws agree with chance 1 / (1 + spread).
+    A model is sure of a share of the questions, on which it is always correct. On each other question, its probability
+    of the correct answer is drawn from Beta(a, b), and its wrong answers follow stick breaking (GEM). The first wrong
+    answer takes a share Beta(1, spread) of the wrong draws, the next one the same of the rest, and so on. Two wrong
+    draws agree with probability 1 / (1 + spread).
 
     Parameters
     ----------
     models : sequence of str
-    sure, a, b, spread : float or sequence of float, one per model
-        A number holds for all models.
+        Names of the models.
+    sure : float or sequence of float
+        Share of questions of which each model is sure, from 0 to 1. One number applies to all models, here and below.
+    a, b : float or sequence of float
+        Parameters of the Beta distribution, from 1e-6 to 1e6.
+    spread : float or sequence of float
+        Spread of wrong answers, from 1e-6 (always the same) to 1e6 (always different).
     correlation : float or array_like, shape (n_models, n_models), default 0
-        Of how easy questions are for two models: of the normal numbers of a Gaussian copula; easiest are those of which
-        a model is sure. A number holds for all pairs.
+        Correlation of the easiness of questions for two models, in a Gaussian copula. Questions of which a model is
+        sure are the easiest. A number applies to all pairs.
     shared_distractors : float, default 0
-        Share of questions on which all models draw wrong answers from one law, broken off the same stick; on the others
-        no two models have a wrong answer in common.
+        Share of questions on which all models draw wrong answers from the same stick. On the others, no two models have
+        a wrong answer in common.
     silent : float or sequence of float, default 0
-        Share of a model's samples that give no answer.
+        Share of samples of each model without an answer.
     separation : float, optional
-        Give every sample a `score`, as of a reward model: a standard normal number, for right samples this much higher.
+        If given, samples have a `score`, as of a reward model: standard normal numbers, with `separation` added for
+        correct samples.
 
     Raises
     ------
     MssimError
-        If a number is out of its range, or the correlations cannot all hold at once.
+        If a number is out of range, or the correlation matrix is not positive semidefinite.
 
     Notes
     -----
-    All questions differ by chance alone: nothing ties the chance of the right answer to how wrong answers scatter.
+    The probability of the correct answer is independent of the distribution of wrong answers.
 
     Examples
     --------
@@ -94,7 +101,9 @@ class AnswerModel:
     def __post_init__(self) -> None:
         names = (self.models,) if isinstance(self.models, str) else tuple(self.models)
         if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
-            raise MssimError(f"AnswerModel: models={self.models!r}; give one or more names, each once")
+            raise MssimError(
+                f"AnswerModel: models={self.models!r} is not a list of different names. Use e.g. ['strong', 'weak']."
+            )
         values: dict[str, Any] = {"models": names}
         values |= {name: _per_model(name, getattr(self, name), len(names)) for name in _RANGES}
         values["correlation"] = _matrix(self.correlation, len(names))
@@ -108,7 +117,7 @@ class AnswerModel:
             object.__setattr__(self, name, value)
 
     def law(self, model: str) -> Law:
-        """How one model answers; an unknown one is an `MssimError` that names the nearest."""
+        """Return the parameters of one model."""
         if model not in self.models:
             raise MssimError(f"no model {model!r} in this answer model; {choose_from(str(model), self.models)}")
         return self._laws()[list(self.models).index(model)]
@@ -118,34 +127,37 @@ class AnswerModel:
         return [Law(*row) for row in zip(*columns, strict=True)]  # type: ignore[arg-type]
 
     def accuracy_at_k(self, model: str, k: int | ArrayLike) -> Any:
-        """Expected accuracy of Self-Consistency with k samples of one model, in closed form.
+        """Compute the expected accuracy of Self-Consistency with k samples of one model, in closed form.
 
         Parameters
         ----------
         model : str
+            Name of the model.
         k : int or array_like of int, shape (n_k,)
-            Samples, from 1 to 1024. With ties "first" or "random", which give the same.
+            Number of samples, from 1 to 1024.
 
         Returns
         -------
         float, or ndarray of float64, shape (n_k,)
+            Expected accuracy with ties "first" or "random", which have the same expectation.
         """
         found = one_model.accuracy(self.law(model), _draws(k))
         return found if np.ndim(k) else found[0]
 
     def agreement_at_k(self, model: str, k: int | ArrayLike, *, agreement: float = 1.0, strict: bool = False) -> Any:
-        """Expected share of questions on which k samples of one model agree, in closed form.
+        """Compute the expected share of questions on which k samples of one model agree, in closed form.
 
         Parameters
         ----------
         model, k
             As in `accuracy_at_k`.
         agreement, strict
-            As in `ModelSwitch`. A sample without an answer counts in k, so it breaks unanimity.
+            As in `ModelSwitch`. Samples without an answer count in k, so they break unanimity.
 
         Returns
         -------
         float, or ndarray of float64, shape (n_k,)
+            Expected agreement rate.
         """
         check_threshold(agreement, strict)
         found = one_model.agreement(self.law(model), _draws(k), agreement, strict=strict)
@@ -158,22 +170,23 @@ class AnswerModel:
 
         Parameters
         ----------
-        n_questions, n_samples : int
-            Questions, and samples of every model for each.
+        n_questions : int
+            Number of questions.
+        n_samples : int
+            Number of samples of every model for each question.
         seed : int, default 0
-            Of a PCG64 generator, used for uniform numbers only: the same seed gives the same pool.
+            Seed of a PCG64 generator. The same seed gives the same pool.
         evenly : bool, default False
-            Spread how hard the questions are evenly, in a scrambled Halton sequence, instead of drawing questions
-            independently of each other. Even a pool of few questions then has nearly the accuracies that are expected
-            of the answer model, while intervals over its questions stay those of independent ones.
+            Spread the difficulty of questions evenly with a scrambled Halton sequence, instead of drawing questions
+            independently. A pool of few questions then has nearly the expected accuracies of the answer model.
+            Intervals over its questions remain those of independent questions.
         title : str
-            The pool is called "simulated" and this.
+            Title of the pool, which is prefixed with "simulated".
 
         Returns
         -------
         Pool
-            The right answer is called "right"; `info` says that the pool is synthetic, and has this answer model in
-            its settings.
+            The correct answer is called "right". `info` marks the pool as synthetic and contains the answer model.
         """
         asked = whole_number("n_questions", n_questions, 1, 10**7)
         samples = whole_number("n_samples", n_samples, 1, 2**15 - 1)
@@ -185,7 +198,7 @@ class AnswerModel:
     def _pool(
         self, uniform: NDArray[np.float64], n_samples: int, rng: np.random.Generator, title: str, seed: int
     ) -> Pool:
-        """Draw samples of questions given as uniform numbers [question, model + 1]."""
+        """Draw samples of questions that are given as uniform numbers [question, model + 1]."""
         laws = self._laws()
         questions = questions_at(laws, np.array(self.correlation), self.shared_distractors, uniform)
         info = {
@@ -197,12 +210,12 @@ class AnswerModel:
         return draw_pool(self.models, laws, questions, n_samples, self.separation, rng, info)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per model.
+        """Return the parameters as a frame with one row per model.
 
         Returns
         -------
         DataFrame
-            model, sure, a, b, spread, silent; accuracy (of one sample); correlation_<model> with each model;
+            model, sure, a, b, spread, silent; accuracy (of one sample); correlation_<model> for each model;
             shared_distractors; separation (NaN without scores).
         """
         frame = pd.DataFrame({"model": self.models} | {name: getattr(self, name) for name in _RANGES})
@@ -214,14 +227,14 @@ class AnswerModel:
         return frame
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters as JSON; the file appears whole or not at all."""
+        """Write the parameters as JSON, replacing the file only when it is complete."""
         text = json.dumps({"answer_model": _plain(self), "schema": SCHEMA}, indent=2, ensure_ascii=False)
         with whole_file(path) as part:
             part.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> AnswerModel:
-        """Read what `save` wrote."""
+        """Read an answer model written by `save`."""
         try:
             given = json.loads(Path(path).read_text(encoding="utf-8"))
             if given["schema"] == SCHEMA:
@@ -229,19 +242,23 @@ class AnswerModel:
         except MssimError as error:
             raise MssimError(f"{path}: {error}") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise MssimError(f"{path}: not an answer model that mssim saved, or damaged ({error!r:.200})") from error
-        raise MssimError(f"{path}: schema version {given['schema']!r}; this mssim reads version {SCHEMA}")
+            reason = getattr(error, "strerror", None) or f"{error!r:.200}"
+            raise MssimError(
+                f"{path}: not an answer model of mssim, or damaged ({reason}). Use a file written by AnswerModel.save "
+                "or `mssim simulate --save-model`."
+            ) from error
+        raise MssimError(f"{path}: unknown schema version {given['schema']!r}. This mssim reads version {SCHEMA}.")
 
 
 def _plain(model: AnswerModel) -> Mapping[str, Any]:
-    """What JSON can hold: lists for tuples, so that it is the same after it was written and read."""
+    """Return the parameters as JSON types, with lists for tuples, so that they are equal after a round trip."""
     plain: Mapping[str, Any] = json.loads(json.dumps(asdict(model)))
     return plain
 
 
 def _number(name: str, given: Any, low: float, high: float, allowed: str) -> float:
     if not is_number(given) or not low <= given <= high:
-        raise MssimError(f"AnswerModel: {name}={given!r}; give {allowed}")
+        raise MssimError(f"AnswerModel: {name}={given!r} is not valid. Use {allowed}.")
     return float(given)
 
 
@@ -249,12 +266,14 @@ def _per_model(name: str, given: Any, n_models: int) -> tuple[float, ...]:
     low, high, allowed = _RANGES[name]
     values = [given] * n_models if is_number(given) else list(given) if isinstance(given, Sequence | np.ndarray) else []
     if len(values) != n_models:
-        raise MssimError(f"AnswerModel: {name}={given!r}; give one number, or one for each of {n_models} models")
+        raise MssimError(
+            f"AnswerModel: {name}={given!r} does not match the {n_models} models. Use one number, or one per model."
+        )
     return tuple(_number(name, value, low, high, allowed) for value in values)
 
 
 def _matrix(given: Any, n_models: int) -> tuple[tuple[float, ...], ...]:
-    """Read correlations: symmetric, 1 with itself, and such that all can hold at once."""
+    """Read correlations as a symmetric, positive semidefinite matrix with ones on the diagonal."""
     if is_number(given):
         matrix = np.where(np.eye(n_models, dtype=bool), 1.0, float(given))
     else:
@@ -265,13 +284,13 @@ def _matrix(given: Any, n_models: int) -> tuple[tuple[float, ...], ...]:
     size = (n_models, n_models)
     if matrix.shape != size or not np.allclose(matrix, matrix.T, atol=1e-12) or not np.allclose(np.diag(matrix), 1):
         raise MssimError(
-            f"AnswerModel: correlation={given!r}; give one number from -1 to 1, or a symmetric table {size} with 1 "
-            "on the diagonal"
+            f"AnswerModel: correlation={given!r} is not a correlation matrix. Use one number from -1 to 1, or a "
+            f"symmetric matrix of shape {size} with ones on the diagonal."
         )
     if not (np.abs(matrix) <= 1).all() or np.linalg.eigvalsh(matrix).min() < -1e-10:
         raise MssimError(
-            f"AnswerModel: correlation={given!r}; the numbers must lie between -1 and 1 and be possible together "
-            "(positive semidefinite)"
+            f"AnswerModel: correlation={given!r} is not possible. Correlations must be from -1 to 1 and form a "
+            "positive semidefinite matrix."
         )
     return tuple(tuple(row) for row in matrix.tolist())
 
@@ -279,5 +298,5 @@ def _matrix(given: Any, n_models: int) -> tuple[tuple[float, ...], ...]:
 def _draws(k: int | ArrayLike) -> NDArray[np.int64]:
     draws = np.atleast_1d(np.asarray(k))
     if draws.ndim > 1 or not draws.size or draws.dtype.kind not in "iu" or draws.min() < 1 or draws.max() > MOST_DRAWS:
-        raise MssimError(f"k={k!r:.80}; give one whole number from 1 to {MOST_DRAWS}, or a list of them")
+        raise MssimError(f"k={k!r:.80} is not valid. Use an integer from 1 to {MOST_DRAWS}, or a list of them.")
     return draws.astype(np.int64)

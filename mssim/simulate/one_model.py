@@ -1,4 +1,4 @@
-"""What is expected of one model alone, in closed form."""
+"""Closed forms for a single model of an answer model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RARE = 1e-18
 
 
 class Law(NamedTuple):
-    """How one model answers."""
+    """Parameters of one model; see `AnswerModel`."""
 
     sure: float
     a: float
@@ -29,21 +29,21 @@ class Law(NamedTuple):
 
 
 def accuracy(law: Law, draws: Ints) -> Floats:
-    """Chance [draw] that the plurality of some draws is right; among tied answers each has the same chance.
+    """Return the probability that the plurality is correct for each number of draws; ties are random.
 
-    Right draws are beta-binomial, and wrong ones, an Ewens partition, must not outvote them.
+    The number of correct draws is beta-binomial. Wrong draws form an Ewens partition.
     """
     return np.array([_accuracy(law, int(k)) for k in draws])
 
 
 def agreement(law: Law, draws: Ints, threshold: float, *, strict: bool) -> Floats:
-    """Chance [draw] that the share of the most frequent answer reaches a threshold."""
+    """Return the probability of agreement for each number of draws."""
     need = votes_to_agree(draws, threshold, strict=strict)
     return np.array([_agreement(law, int(k), int(n)) for k, n in zip(draws, need, strict=True)])
 
 
 def _answers(law: Law, k: int) -> Iterator[tuple[int, float]]:
-    """How many of k draws give an answer, and the chance of that."""
+    """Yield numbers of draws with an answer among k, each with its probability."""
     if law.silent == 0:
         yield k, 1.0
         return

@@ -1,4 +1,4 @@
-"""Fitting an answer model to a pool: maximum likelihood for each model, moments for what couples them."""
+"""Fit of an answer model to a pool, by maximum likelihood for each model and by moments for their coupling."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     models : sequence of str, optional
-        Default: all models of the pool.
+        Models to fit. By default all models of the pool.
 
     Returns
     -------
     AnswerModel
+        Fitted answer model.
 
     Raises
     ------
     PoolError
-        If a model does not exist, or gave no answer to any question.
+        If a model does not exist, or has no answers.
 
     Notes
     -----
-    Each model by maximum likelihood: its right answers among the n that it gave to a question are n with chance `sure`,
-    else beta-binomial; how its wrong ones fall into classes has Ewens' law (`mssim.kernels.stick_breaking`), and
-    `spread` is 1 where no question has two wrong answers to tell it by. `silent` is the share of samples without an
-    answer.
+    Each model is fitted by maximum likelihood. All n answers to a question are correct with probability `sure`;
+    otherwise the number of correct answers is beta-binomial. Wrong answers follow Ewens' law
+    (`mssim.kernels.stick_breaking`). `spread` is 1 if no question has two wrong answers. `silent` is the share of
+    samples without an answer. Different correct answers to one question count as one answer.
 
-    Models are coupled by moments: the correlation is the one at which the mean product of two models' shares of right
-    answers is as recorded (samples are drawn independently, so nothing biases it); `shared_distractors` makes the rate
-    at which wrong samples of two models agree as recorded, over all pairs. Where a moment is out of reach the nearest
-    end is taken, and correlations that are impossible together are moved to the nearest possible ones.
-
-    Two answers that are both right count as one.
+    The coupling is fitted by moments. The correlation of two models reproduces the recorded mean product of their
+    shares of correct answers, which is unbiased because samples are independent. `shared_distractors` reproduces the
+    rate at which wrong samples of two models agree, over all pairs. A moment outside the possible range yields the
+    nearest bound. Correlations that are not positive semidefinite are replaced by similar ones that are.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
     answered = per_question(votes, kept.class_offsets)
     for model, given in zip(kept.models, answered, strict=True):
         if not given.any():
-            raise PoolError(f"model {model!r} gave no answer to any question; fit the other models")
+            raise PoolError(f"models: {model!r} has no answers. Fit only the other models, with models=[...].")
     silent = 1 - answered.sum(axis=1) / kept.lengths.sum(axis=1)
     laws = [
         Law(*_right_law(r, n), _spread(int((~kept.class_correct & (v > 0)).sum()), (n - r)[n > r]), float(s))
@@ -93,7 +93,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
 
 
 def _right_law(right: Ints, answered: Ints) -> tuple[float, float, float]:
-    """Most likely sure, a and b."""
+    """Return the maximum-likelihood estimates of sure, a and b."""
     cells, times = np.unique(np.stack([right, answered])[:, answered > 0], axis=1, return_counts=True)
     r, n = cells.astype(float)
 
@@ -110,11 +110,11 @@ def _right_law(right: Ints, answered: Ints) -> tuple[float, float, float]:
 
 
 def _spread(n_classes: int, wrong: Ints) -> float:
-    """Most likely theta of Ewens' law, given wrong draws per question: the one that expects as many classes."""
+    """Return the maximum-likelihood theta of Ewens' law, which matches the expected number of classes."""
     drawn = wrong[wrong > 1]
     if not drawn.size:
         return 1.0
-    # A question with a single wrong draw has one class whatever theta is.
+    # A question with a single wrong draw has one class for any theta.
     several = n_classes - int((wrong == 1).sum())
     totals, times = np.unique(drawn, return_counts=True)
 
@@ -130,7 +130,7 @@ def _spread(n_classes: int, wrong: Ints) -> float:
 
 
 def _correlations(laws: Sequence[Law], right: Ints, answered: Ints) -> Floats:
-    """Correlation of every pair, made possible together."""
+    """Return the correlations of all pairs as a positive semidefinite matrix."""
     share = right / np.maximum(answered, 1)
     matrix = np.eye(len(laws))
     uniform = qmc.Sobol(3, rng=np.random.default_rng(0)).random(_POINTS)
@@ -149,14 +149,14 @@ def _correlations(laws: Sequence[Law], right: Ints, answered: Ints) -> Floats:
 
 
 def _correlation(laws: Sequence[Law], product: float, uniform: Floats) -> float:
-    """The correlation at which the chances of two models have this mean product."""
+    """Return the correlation at which the probabilities of two models have the given mean product."""
 
     def excess(correlation: float) -> float:
         table = np.array([[1.0, correlation], [correlation, 1.0]])
         return float(questions_at(laws, table, 0.0, uniform).right.prod(axis=1).mean()) - product
 
     low, high = excess(-1.0), excess(1.0)
-    if low >= high:  # all questions are equally easy for one of them
+    if low >= high:  # all questions are equally easy for one model
         return 0.0
     if low > 0 or high < 0:
         return -1.0 if low > 0 else 1.0
@@ -164,7 +164,7 @@ def _correlation(laws: Sequence[Law], product: float, uniform: Floats) -> float:
 
 
 def _shared(pool: Pool, votes: Ints, laws: Sequence[Law]) -> float:
-    """Agreements of wrong samples of two models, over those there would be if all wrong answers were shared."""
+    """Return agreements of wrong samples of two models, divided by their expectation under shared answers."""
     wrong = np.where(pool.class_correct, 0, votes)
     totals = per_question(wrong, pool.class_offsets)
     agreed, possible = 0.0, 0.0
@@ -175,8 +175,9 @@ def _shared(pool: Pool, votes: Ints, laws: Sequence[Law]) -> float:
 
 
 def agreeing(first: float, second: float) -> float:
-    """Chance that wrong draws of two models from one stick agree: no point of the process between their places.
+    """Return the probability that wrong draws of two models from one stick agree.
 
-    The places are exponential with means theta; so is, without memory, the distance of the farther from the nearer.
+    They agree if no point of the process separates them. Positions are exponential with mean theta, and by lack of
+    memory so is the distance between them.
     """
     return (first / (1 + first) + second / (1 + second)) / (first + second)

@@ -35,6 +35,14 @@ class Ceiling:
         Number of questions without a correct sample, and number of all questions.
     n_independent : float
         Effective number of independent questions.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import ceiling
+    >>> bound = ceiling(load_pool("recorded/tiny-dates"), ["gru-dates"])
+    >>> bound.models, bound.n_failed, bound.n_questions
+    (('gru-dates',), 2, 369)
     """
 
     models: tuple[str, ...]
@@ -100,7 +108,7 @@ def ceiling(
     """
     names = sampled_models(pool, models, 1)
     if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
+        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
     votes = np.sum([pool.class_counts(model) for model in names], axis=0)
     failed = over_classes(pool, votes * pool.class_correct) == 0
     share = float(failed.mean())

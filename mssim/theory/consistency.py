@@ -1,4 +1,4 @@
-"""Consistency and accuracy (T6): how far a model's agreement with itself tells whether it is right."""
+"""Consistency and accuracy (T6): correlation of the entropy of answers with their accuracy."""
 
 from __future__ import annotations
 
@@ -29,18 +29,32 @@ VERSIONS = ("same samples", "same half", "split half")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Consistency:
-    """What `consistency` found.
+    """Result of `consistency`.
 
     Attributes
     ----------
     models : tuple of str
-    questions : DataFrame, one row per question
+        Names of the models.
+    questions : DataFrame
+        Questions of the pool, one per row.
     entropy : ndarray of float64, shape (n_models, n_questions)
-        Of the valid answers, in bits; NaN where a model gave none.
-    accuracy : ndarray of float64, same shape
-        Share of right answers among all samples.
+        Entropy of the valid answers in bits; NaN if a model has no answers.
+    accuracy : ndarray of float64, shape (n_models, n_questions)
+        Share of correct samples among all samples.
     correlations : DataFrame
-        See `to_frame`.
+        Correlations; see `to_frame`.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import consistency
+    >>> found = consistency(load_pool("recorded/tiny-arithmetic"), ["lstm-times"], n_resamples=99)
+    >>> found
+    Consistency(1 models, 300 questions)
+    >>> found.per_question()[["model", "entropy", "accuracy"]].head(2).round(2)
+            model  entropy  accuracy
+    0  lstm-times     4.41      0.21
+    1  lstm-times     4.23      0.18
     """
 
     models: tuple[str, ...]
@@ -50,19 +64,20 @@ class Consistency:
     correlations: pd.DataFrame
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per model, version and statistic.
+        """Return a frame with one row per model, version and statistic.
 
         Returns
         -------
         DataFrame
             model; version ("same samples", "same half" or "split half"); statistic ("pearson" or "spearman"); r, low,
-            high (correlation of entropy and accuracy with its bootstrap interval over questions, NaN where either does
-            not vary); n_questions (that took part); n_samples (mean number per question behind each of the two).
+            high (correlation of entropy and accuracy with its bootstrap interval over questions; NaN if either is
+            constant); n_questions (number of included questions); n_samples (mean number of samples per question from
+            which each quantity is computed).
         """
         return self.correlations.copy()
 
     def per_question(self) -> pd.DataFrame:
-        """One row per model and question: model, question_id, entropy, accuracy."""
+        """Return a frame with one row per model and question: model, question_id, entropy, accuracy."""
         n_models, n_questions = self.entropy.shape
         return pd.DataFrame(
             {
@@ -87,26 +102,29 @@ def consistency(
     seed: int = 0,
     clusters: str | None = None,
 ) -> Consistency:
-    """Correlate, over questions, the entropy of a model's answers with the share of them that is right.
+    """Correlate the entropy of each model's answers with their accuracy over questions.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     models : sequence of str, optional
-        Default: all.
+        Models to analyse. By default all.
     confidence_level : float, default 0.95
+        Level of the intervals, between 0 and 1.
     n_resamples : int, default 999
-        Of the bootstrap.
+        Number of bootstrap resamples.
     n_splits : int, default 20
-        Random halvings of every question's samples.
+        Number of random splits of each question's samples into halves.
     seed : int, default 0
-        Of bootstrap and halvings. A model's numbers do not depend on which other models are asked for.
+        Seed of bootstrap and splits. Results of a model do not depend on the other models.
     clusters : str, optional
-        As in `Evaluation.to_frame`; clusters are resampled whole.
+        As in `Evaluation.to_frame`. Whole clusters are resampled.
 
     Returns
     -------
     Consistency
+        Correlations, and entropy and accuracy per question.
 
     Raises
     ------
@@ -115,21 +133,25 @@ def consistency(
 
     Notes
     -----
-    On the same samples the correlation is partly mechanical: both numbers are functions of the same counts, so where
-    the right answer happens to be drawn more often than usual, entropy is low as well. So it is computed three times:
-    "same samples" takes both numbers from all samples; "same half" both from one random half; "split half" entropy from
-    one half and accuracy from the other, which leaves what one set of samples tells about another. "same half" minus
-    "split half" is the mechanical part at that number of samples. The last two are means over both halves of all
-    splits. Fewer samples blur both numbers: "split half" errs towards zero for this reason, but not in sign.
+    On the same samples the correlation is partly mechanical, because both quantities are functions of the same counts.
+    If the correct answer happens to be drawn more often than usual, entropy is also lower. The correlation is therefore
+    computed in three versions:
 
-    The entropy is that of the recorded answers, biased low for few samples; samples without an answer are wrong, and
-    count in accuracy alone. Questions for which a model, or any half of any split, has no answer at all are left out of
-    all three versions, which so compare the same questions.
+    - "same samples" takes both quantities from all samples;
+    - "same half" takes both from one random half;
+    - "split half" takes entropy from one half and accuracy from the other.
 
-    The interval is the percentile bootstrap (Efron & Tibshirani 1993, chapter 13) over questions, or clusters, with the
-    splits held fixed: it is about other questions, not about other samples. All versions and models are resampled
-    alike. `scipy.stats.bootstrap` gives the same for a single correlation; here resamples are weights, which makes
-    all splits affordable.
+    The last two are means over both halves of all splits. Their difference is the mechanical part at that number of
+    samples. With fewer samples both quantities are noisier, which biases "split half" towards zero.
+
+    The entropy of the recorded answers is biased downwards for few samples. Samples without an answer count as wrong in
+    accuracy and do not affect entropy. Questions for which a model, or a half of any split, has no answers are excluded
+    from all versions, so that all versions use the same questions.
+
+    The interval is the percentile bootstrap (Efron & Tibshirani 1993, chapter 13) over questions or clusters, with
+    fixed splits. It covers the variation of questions, not of samples. All versions and models use the same resamples.
+    `scipy.stats.bootstrap` gives the same for a single correlation. Here resamples are weights, so that many splits are
+    fast.
 
     Examples
     --------
@@ -147,7 +169,7 @@ def consistency(
     """
     names = sampled_models(pool, models, 2)
     if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r}; give a number between 0 and 1, e.g. 0.95")
+        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
     n_resamples = whole_number("n_resamples", n_resamples, 1, 10**5)
     n_splits = whole_number("n_splits", n_splits, 1, 10**4)
     seed = whole_number("seed", seed, 0, 2**64 - 1)
@@ -171,7 +193,7 @@ def consistency(
 
 
 class _Both(NamedTuple):
-    """The two numbers of every question."""
+    """Entropy and accuracy of every question."""
 
     entropy: Floats
     accuracy: Floats
@@ -181,18 +203,18 @@ _Pair = tuple[_Both, _Both]
 
 
 def _measure(pool: Pool, votes: Ints, drawn: Ints) -> _Both:
-    """Entropy and accuracy of counts of answers, [class], among so many samples, [question]."""
+    """Return entropy and accuracy from counts of answers, [class], and numbers of samples, [question]."""
     valid = over_classes(pool, votes)
     several = np.maximum(votes, 1)
     spread = over_classes(pool, several * np.log2(several))
     with np.errstate(divide="ignore", invalid="ignore"):
         entropy = np.where(valid > 0, np.log2(valid) - spread / valid, np.nan)
-    # Equal counts in another order differ by rounding, and ranks must not.
+    # Rounded, so that equal counts in another order have equal ranks.
     return _Both(np.abs(entropy.round(12)), over_classes(pool, votes * pool.class_correct) / drawn)
 
 
 def _halves(pool: Pool, model: str, rng: np.random.Generator) -> _Pair:
-    """Both numbers from either random half of each question's samples; one is left over where they are odd."""
+    """Return both quantities of two random halves of each question's samples; an odd sample is left out."""
     m = pool.model_index(model)
     lengths, codes = pool.lengths[m], pool.codes[m].astype(np.int64)
     for n in np.unique(lengths):
@@ -210,7 +232,7 @@ def _halves(pool: Pool, model: str, rng: np.random.Generator) -> _Pair:
 def _of_model(
     pool: Pool, model: str, weights: Floats32, n_splits: int, rng: np.random.Generator, confidence_level: float
 ) -> tuple[_Both, pd.DataFrame]:
-    """All correlations of one model."""
+    """Return all correlations of one model."""
     lengths = pool.lengths[pool.model_index(model)]
     whole = _measure(pool, pool.class_counts(model), lengths)
     splits = [_halves(pool, model, rng) for _ in range(n_splits)]
@@ -242,16 +264,16 @@ def _of_model(
 
 
 def _resamples(n_questions: int, labels: NDArray[Any] | None, n_resamples: int, seed: int) -> Floats32:
-    """How often each question is drawn, [resample, question]; clusters whole."""
+    """Return how often each question is drawn, [resample, question]; clusters are drawn whole."""
     codes = np.arange(n_questions) if labels is None else np.unique(labels, return_inverse=True)[1]
     n = int(codes.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
-    # Half the memory is half the time; intervals need no more digits.
+    # Single precision halves the time and is sufficient for intervals.
     return np.asarray(drawn[:, codes], dtype=np.float32)
 
 
 def _versions(whole: _Both, splits: list[_Pair], kept: NDArray[np.bool_], weights: Any, ranked: bool) -> Any:
-    """Correlation in every version, [version, resample]."""
+    """Return the correlation in every version, [version, resample]."""
     roots = np.sqrt(weights)
 
     def scaled(both: _Both) -> list[Any]:
@@ -266,11 +288,11 @@ def _versions(whole: _Both, splits: list[_Pair], kept: NDArray[np.bool_], weight
 
 
 def _scaled(values: Floats, weights: Any, roots: Any, ranked: bool) -> Any:
-    """Values or their ranks, [resample, question], such that a correlation is a sum of products; NaN if constant."""
+    """Return standardised values or ranks, [resample, question], whose products sum to a correlation."""
     if values.size == 0:
         return np.full((len(weights), 1), np.nan)
     x = _midranks(values, weights) if ranked else (values - values.mean()).astype(weights.dtype)
-    total = np.maximum(weights.sum(axis=1), 1)  # a resample may leave out all that have an answer
+    total = np.maximum(weights.sum(axis=1), 1)  # a resample may contain no question with answers
     mean = (weights * x).sum(axis=1) / total
     scaled = roots * (x - mean[:, None])
     norm = np.sqrt(_product(scaled, scaled))
@@ -279,7 +301,7 @@ def _scaled(values: Floats, weights: Any, roots: Any, ranked: bool) -> Any:
 
 
 def _midranks(values: Floats, weights: Any) -> Any:
-    """Ranks in every resample, [resample, question], around 0; equal values share the middle of theirs."""
+    """Return centred midranks in every resample, [resample, question]."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     last = np.nonzero(np.append(ordered[1:] > ordered[:-1], True))[0]
@@ -293,7 +315,7 @@ def _product(x: Any, y: Any) -> Any:
 
 
 def _percentiles(r: Any, confidence_level: float) -> tuple[float, float]:
-    """Percentile interval; a resample in which nothing varies has no correlation and is left out."""
+    """Return the percentile interval, without resamples whose values are constant."""
     known = r[np.isfinite(r)]
     if not known.size:
         return np.nan, np.nan

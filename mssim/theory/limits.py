@@ -1,4 +1,4 @@
-"""Limits (T1) and finite budgets (T2): what votes tend to as draws become many, and how far they are from it."""
+"""Limits of votes for many draws (T1), and their gap to finite budgets (T2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from
 from mssim.engine.evaluate import evaluate
 from mssim.engine.exact import Floats
 from mssim.engine.scheduler import Progress
@@ -33,17 +32,31 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Limits:
-    """What Self-Consistency of each model and the pooled vote tend to, per question.
+    """Limits of Self-Consistency of each model and of the pooled vote, per question.
 
     Attributes
     ----------
     models : tuple of str
+        Names of the models.
     mix : str
-        The pooled vote as a strategy.
-    questions : DataFrame, one row per question
+        Pooled vote, as text of a strategy.
+    questions : DataFrame
+        Questions of the pool, one per row.
     alone : ndarray of float64, shape (n_models, n_questions)
-        Chance of a right answer in the limit: 1, 0, or a share where answers tie.
+        Probability of a correct answer in the limit: 0 or 1, or a share where answers tie.
     pooled : ndarray of float64, shape (n_questions,)
+        The same of the pooled vote.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.theory import limits
+    >>> found = limits(load_pool("recorded/tiny-arithmetic"), ["tf-plus", "lstm-times"])
+    >>> found.summary()[["strategy", "accuracy", "wins_alone", "loses_alone"]].round(3)
+                     strategy  accuracy  wins_alone  loses_alone
+    0              sc:tf-plus     0.717          33           47
+    1           sc:lstm-times     0.760          47           33
+    2  mix:tf-plus+lstm-times     0.835           0            0
     """
 
     models: tuple[str, ...]
@@ -54,20 +67,19 @@ class Limits:
 
     @property
     def best(self) -> int:
-        """Number of the model with the highest mean limit; of equals the first."""
+        """Index of the model with the highest mean limit; the first of equal models."""
         means = self.alone.mean(axis=1)
         return int(np.argmax(means >= means.max() - _SAME))
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per question.
+        """Return a frame with one row per question.
 
         Returns
         -------
         DataFrame
-            question_id; right_alone (how many models are surely right alone); best (limit of the best single model,
-            the one with the highest mean); pooled; verdict, the first that applies: "wins alone" (pooled is above
-            every model), "loses alone" (below every model), "gains on best" (above the best single model), "loses to
-            best", "same as best".
+            question_id; right_alone (number of models with limit 1); best (limit of the model with the highest mean);
+            pooled; verdict. The verdict is the first that applies: "wins alone" (pooled is above every model), "loses
+            alone" (below every model), "gains on best" (above the best single model), "loses to best", "same as best".
         """
         best = self.alone[self.best]
         return pd.DataFrame(
@@ -81,11 +93,12 @@ class Limits:
         )
 
     def summary(self, *, confidence_level: float = 0.95, clusters: str | None = None) -> pd.DataFrame:
-        """One row per model, then the mix.
+        """Return a frame with one row per model and one for the mix.
 
         Parameters
         ----------
         confidence_level : float, default 0.95
+            Level of the intervals, between 0 and 1.
         clusters : str, optional
             As in `Evaluation.to_frame`.
 
@@ -93,8 +106,8 @@ class Limits:
         -------
         DataFrame
             strategy; accuracy, low, high (mean limit and its confidence interval over questions); wins_alone,
-            loses_alone, gains_on_best, loses_to_best, same_as_best (questions by verdict, as in `to_frame`; a model is
-            judged against the other models); n_questions.
+            loses_alone, gains_on_best, loses_to_best, same_as_best (number of questions with each verdict of
+            `to_frame`, where a model is compared with the other models); n_questions.
         """
         labels = cluster_labels(self.questions, clusters)
         names = [str(SelfConsistency(model)) for model in self.models]
@@ -115,58 +128,60 @@ class Limits:
 
 
 def _verdicts(values: Floats, others: Floats, best: Floats) -> NDArray[np.str_]:
-    """Judge each question against other models and the best one."""
+    """Return the verdict of each question."""
     above, below = values - _SAME, values + _SAME
     conditions = [above > others.max(axis=0), below < others.min(axis=0), above > best, below < best]
     return np.select(conditions, list(VERDICTS[:-1]), VERDICTS[-1])
 
 
 def limits(pool: Pool, models: Sequence[str] | None = None, *, weights: Weights = None) -> Limits:
-    """Say which answer every model alone, and all together, tend to as the draws become many.
+    """Compute the limits of the votes of each model and of all models for many draws.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     models : sequence of str, optional
-        Default: all. Their order does not matter.
+        Models that vote. By default all. The order does not matter.
     weights : sequence or mapping of prior weights, or "entropy", optional
-        What a vote of each model counts; default: the same. "entropy": the limit of the weight 1/m + (1 - 1/m)
-        (1 - H / log2 u) of ModelSwitch's vote.
+        Weight of a vote of each model. By default all weights are equal. "entropy" uses the limit of the weight
+        1/m + (1 - 1/m) (1 - H / log2 u) of the ModelSwitch vote.
 
     Returns
     -------
     Limits
+        The limits per question.
 
     Raises
     ------
     PoolError
-        If a model is unknown, or has no sample of a question.
+        If a model is unknown, or has no samples of a question.
     StrategyError
-        If weights are not one positive number per model.
+        If the weights are not one positive number per model.
 
     Notes
     -----
-    p_i(a) is the share of answer a among all recorded samples of model i; samples without an answer are mass that never
-    votes. Equal numbers of draws of each model lead to argmax_a sum_i w_i p_i(a) by the law of large numbers, whatever
-    the tie rule, for draws with replacement (arXiv 2504.00762 draws from the model itself, whose p_i the pool
-    estimates). Where no sample of a question has an answer, the limit is wrong.
+    p_i(a) is the share of answer a among all recorded samples of model i, including samples without an answer, which
+    do not vote. For equal numbers of draws with replacement, the vote tends to argmax_a sum_i w_i p_i(a) by the law of
+    large numbers, for any tie rule. (arXiv 2504.00762 draws from the model itself; the pool estimates its p_i.) If no
+    sample of a question has an answer, the limit is 0.
 
-    The entropy weight tends to 1 - H_i / log2 u_i, H_i the entropy of the valid answers in bits and u_i how many
-    distinct ones were recorded, and is 1 for u_i = 1. (With ``normaliser="samples"`` it tends to 1.) Where it vanishes
-    for all models, each of which gives all its answers equally often, votes count the same here; the true limit is then
-    random, for weights of the order 1/m decide.
+    The entropy weight tends to 1 - H_i / log2 u_i, with the entropy H_i of the valid answers in bits and the number u_i
+    of distinct recorded answers; it is 1 for u_i = 1. (With ``normaliser="samples"`` it tends to 1.) It is 0 for all
+    models if each gives all its answers equally often. This function then uses equal weights; the true limit is random,
+    because weights of the order 1/m decide.
 
-    Where answers tie in the limit, it is random: the limit is the share of right ones among them. That is exact for two
-    answers, whose difference is asymptotically symmetric, and for one model, whose tied answers can be exchanged. For
-    three or more answers tied between several models it is an approximation: whichever has the larger variance wins
-    more often.
+    If answers tie in the limit, the winner is random, and the limit is the share of correct answers among them. This is
+    exact for two answers, because their difference is asymptotically symmetric, and for a single model, because its
+    tied answers are exchangeable. For three or more tied answers of several models it is an approximation, because
+    answers with a larger variance win more often.
 
-    If only one answer is right and it is every model's most frequent one, the mix is right under any weights: it never
-    loses alone. If there are but two answers, it never wins alone either.
+    If only one answer is correct and every model gives it most often, the mix is correct under any weights, so it never
+    loses alone. If there are only two answers, it never wins alone.
 
     Examples
     --------
-    Both models prefer a wrong answer, but not the same:
+    Both models prefer a wrong answer, but different ones:
 
     >>> import pandas as pd
     >>> from mssim import Pool
@@ -201,13 +216,13 @@ def limits(pool: Pool, models: Sequence[str] | None = None, *, weights: Weights 
 def _read_vote(weights: Weights, models: Sequence[str]) -> Vote:
     if isinstance(weights, str):
         if weights != "entropy":
-            raise StrategyError(f"weights={weights!r}; {choose_from(weights, ['entropy'])}, or give numbers")
+            raise StrategyError(f"weights={weights!r} is not valid. Use 'entropy', or one positive number per model.")
         return Vote.entropy()
     return Vote.plurality(prior=weights).ordered(models)
 
 
 def _certainty(pool: Pool, votes: NDArray[np.int64]) -> Floats:
-    """1 - H / log2 u of every model and question, [model, question]; 1 where there is one answer, or none."""
+    """Return 1 - H / log2 u, [model, question]; 1 for at most one distinct answer."""
     valid = np.maximum(over_classes(pool, votes), 1)
     distinct = over_classes(pool, votes > 0)
     entropy = np.log2(valid) - over_classes(pool, votes * np.log2(np.maximum(votes, 1))) / valid
@@ -216,7 +231,7 @@ def _certainty(pool: Pool, votes: NDArray[np.int64]) -> Floats:
 
 
 def _right_share(pool: Pool, score: Floats) -> Floats:
-    """Share of right answers among those with the highest score, [question]; 0 where no score is positive."""
+    """Return the share of correct answers among those with the highest score, [question]; 0 without votes."""
     question = question_of_class(pool)
     top = np.zeros(len(pool.questions))
     np.maximum.at(top, question, score)
@@ -241,20 +256,21 @@ def finite_budget(
 ) -> pd.DataFrame:
     """Compare accuracy at finite budgets with its limit, for every model and for their mix.
 
-    Accuracy is the mean over questions of the chance that the vote over counts is right, counts being multinomial
-    (`replacement`) or multivariate hypergeometric: `evaluate` of Self-Consistency and `Mixture`.
+    Accuracy is that of Self-Consistency and `Mixture` in `evaluate`. It is the mean over questions of the probability
+    that a vote over multinomial counts is correct, or over multivariate hypergeometric counts without replacement.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     models : sequence of str or None
-        None: all.
+        Models that vote. None means all.
     budgets : int or sequence of int
-        Samples per question; for the mix, multiples of the number of models give all models the same share.
+        Samples allowed per question. For the mix, multiples of the number of models give every model the same share.
     weights
         As in `limits`.
     method, n_replays, seed, replacement, executor, progress
-        As in `evaluate`. Without replacement the limit is that of a larger pool; at the whole pool SC has reached it.
+        As in `evaluate`. Without replacement, Self-Consistency reaches its limit when it draws all recorded samples.
     confidence_level, clusters
         As in `Evaluation.to_frame`.
 
@@ -262,7 +278,12 @@ def finite_budget(
     -------
     DataFrame
         strategy, budget, accuracy, low, high, mc_error, method as in `Evaluation.to_frame`; limit (mean over
-        questions); gap (limit - accuracy, what more draws would add).
+        questions); gap (limit - accuracy).
+
+    Raises
+    ------
+    MssimError
+        As `limits` and `evaluate`.
 
     Examples
     --------

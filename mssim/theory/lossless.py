@@ -32,6 +32,14 @@ class Lossless:
     example : tuple of tuple of (str or None), or None
         Draws of each stage (None = no answer) for which they differ: the first such stage agrees on "c", and the vote
         over all draws is "a". None if ModelSwitch is lossless.
+
+    Examples
+    --------
+    >>> found = lossless("ms:strong+weak+other,vote=plurality", 6)
+    >>> found.holds, len(found.reasons)
+    (False, 3)
+    >>> found.example
+    (('c', 'c'), ('a', 'a'), ('a', 'a'))
     """
 
     holds: bool
@@ -120,8 +128,8 @@ other stages"
     vote = switch.vote
     if not vote.counts_only or vote.combine != "sum":
         raise StrategyError(
-            f"vote: {switch} has an unsupported vote. Supported are plurality, share and entropy votes with any prior "
-            "weights; use vote=plurality or vote=entropy."
+            f"vote: {switch} has an unsupported vote. Use vote=plurality, vote=entropy or within=share, with any prior "
+            "weights."
         )
     stages = _stages(switch, budgets)
     pooled = switch.on_agreement == "pool"

@@ -112,7 +112,7 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
     """Compute the probabilities of every stage in closed form; `right` also requests those of correct answers."""
     switch, grid = read_switch(strategy), read_budgets(budgets)
     if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={replacement!r}; give True or False")
+        raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
     (plan,) = switch.plans(grid)
     if plan.repeats and not replacement:
         raise StrategyError(

@@ -1,4 +1,4 @@
-"""Stop quality (T5): how often each stage ends the run, how right it then is, and whether agreement is calibrated."""
+"""Stop quality (T5): accuracy of ModelSwitch by the stage at which it ends, and calibration of agreement."""
 
 from __future__ import annotations
 
@@ -39,41 +39,46 @@ def stop_quality(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Split the accuracy of ModelSwitch by where its runs end: accuracy = sum of coverage x accuracy given that end.
+    """Split the accuracy of ModelSwitch by the stage at which replays end.
+
+    Accuracy is the sum over ends of coverage x accuracy given that end.
 
     Parameters
     ----------
     pool : Pool
-    strategy : ModelSwitch that adopts the answer of the model that agrees, or its text
+        Recorded samples.
+    strategy : str or ModelSwitch
+        A ModelSwitch with ``on_agreement="adopt"``.
     budgets : int or sequence of int
+        Samples allowed per question.
     method, n_replays, seed, replacement, executor, progress
-        As in `evaluate`; they matter for the final vote alone.
+        As in `evaluate`. They affect only the final vote.
     confidence_level, clusters
         As in `Evaluation.to_frame`.
 
     Returns
     -------
     DataFrame
-        strategy, budget; stage (from 1), model and end ("agreement" of that stage's model, or the final "vote", whose
-        stage comes after all others and has no model); coverage (share of runs that end there; they add up to 1);
-        accuracy, low, high (share of these runs that are right, with its confidence interval over questions; NaN where
-        no run ends there); risk (1 - accuracy); contribution (coverage x accuracy; they add up to the accuracy of the
-        strategy); mc_error (the most that accuracy has of Monte Carlo error, 0 where exact).
+        strategy, budget; stage (from 1), model and end ("agreement" of the model of that stage, or the final "vote",
+        which is the last stage and has no model); coverage (share of replays with this end; the sum is 1); accuracy,
+        low, high (share of these replays that are correct, with its confidence interval over questions; NaN if the
+        coverage is 0); risk (1 - accuracy); contribution (coverage x accuracy; the sum is the accuracy of the
+        strategy); mc_error (upper bound of the Monte Carlo error of accuracy, 0 if exact).
 
     Raises
     ------
     StrategyError
-        If it is no ModelSwitch, lets all draws vote on agreement, or asks a model twice without replacement.
+        If the strategy is not a ModelSwitch, uses ``on_agreement="pool"``, or asks a model twice without replacement.
     BudgetError
-        If more is asked for than was recorded, or more than 1024 samples of one model.
+        If a budget needs more samples than were recorded, or more than 1024 samples of one model.
 
     Notes
     -----
-    Given the question the stages are independent, so that coverage and contribution of every stage are products of
-    closed forms, averaged over questions. The final vote gets what is left of the accuracy that `evaluate` finds on
-    questions that can come to it; where that is replayed, contributions add up to it within its Monte Carlo error, and
-    the accuracy of the vote can leave 0 to 1 by a few mc_error. That earlier stages go on selects the hard questions
-    for the later ones; this is no comparison of models.
+    Given the question, stages are independent. Coverage and contribution of every stage are therefore products of
+    closed forms, averaged over questions. The contribution of the final vote is the accuracy of `evaluate` minus the
+    other contributions. If `evaluate` uses replays, the accuracy of the vote can lie outside 0 to 1 by a few mc_error.
+    Later stages see the harder questions, on which earlier stages did not agree, so accuracies of stages do not compare
+    models.
 
     Examples
     --------
@@ -89,7 +94,10 @@ def stop_quality(
     """
     switch = read_switch(strategy)
     if switch.on_agreement != "adopt":
-        raise StrategyError(f"{switch}: on agreement all draws vote, so a stop is no answer; give on_agreement=adopt")
+        raise StrategyError(
+            f"{switch}: on_agreement=pool is not supported, because agreement then does not determine the answer. Use "
+            "on_agreement=adopt."
+        )
     stages = stages_of(pool, switch, budgets, replacement, right=True)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     result = evaluate(pool, switch, stages.budgets, **options, executor=executor, progress=progress)
@@ -120,7 +128,7 @@ def stop_quality(
 
 
 def _ends(stages: Stages, total: Floats) -> Iterator[tuple[int, int, str | None, Floats, Floats]]:
-    """Where runs end: budget, stage, model, and per question the chance to end there, and to be right then."""
+    """Yield every end: budget, stage, model, and its probabilities to occur and to be correct, [question]."""
     reached = stages.reached
     share, right = reached * stages.agreed, reached * stages.right
     tested = (stages.plan.need <= stages.plan.sizes) & (stages.plan.sizes > 0)
@@ -141,14 +149,16 @@ def calibration(
     confidence_level: float = 0.95,
     clusters: str | None = None,
 ) -> pd.DataFrame:
-    """Say how right a model's plurality is, given how many of its draws agree.
+    """Compute the accuracy of a model's plurality, given the number of draws that agree.
 
     Parameters
     ----------
     pool : Pool
+        Recorded samples.
     model : str
+        Name of the model.
     budgets : int or sequence of int
-        Draws K, up to 1024.
+        Numbers of draws K, up to 1024.
     replacement : bool, default False
         As in `evaluate`.
     confidence_level, clusters
@@ -157,15 +167,21 @@ def calibration(
     Returns
     -------
     DataFrame
-        model, budget; votes (of the leading answer, 0 to K); agreement (votes / K); coverage (chance of so many, mean
-        over questions); accuracy, low, high (of the plurality given so many, with confidence interval; NaN where there
-        are never so many); contribution (coverage x accuracy; they add up to the accuracy of Self-Consistency).
+        model, budget; votes (of the leading answer, 0 to K); agreement (votes / K); coverage (probability of this
+        number of votes, mean over questions); accuracy, low, high (accuracy of the plurality given this number of
+        votes, with its confidence interval; NaN if the coverage is 0); contribution (coverage x accuracy; the sum is
+        the accuracy of Self-Consistency).
+
+    Raises
+    ------
+    BudgetError
+        If a budget needs more samples than were recorded, or more than 1024.
 
     Notes
     -----
-    A model whose agreement is calibrated has accuracy = agreement. With the frame of one budget, (coverage x |agreement
-    - accuracy|).sum() is the expected calibration error (Naeini et al. 2015) with a bin for every number of votes. All
-    numbers are exact: P[top >= t] and P[right, top < t] are the closed forms of agreement and plurality.
+    Agreement is calibrated if accuracy equals agreement. For one budget, the sum of coverage x |agreement - accuracy|
+    is the expected calibration error (Naeini et al. 2015) with one bin per number of votes. All numbers are exact:
+    P[top >= t] and P[correct, top < t] are the closed forms of agreement and plurality.
 
     Examples
     --------
@@ -184,7 +200,7 @@ def calibration(
     grid = read_budgets(budgets)
     strategy = SelfConsistency(model)
     if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={replacement!r}; give True or False")
+        raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
     check_recorded(pool, str(strategy), strategy.plans(grid)[0], grid, bool(replacement))
     if grid.max() > MOST_DRAWS:
         raise BudgetError(

@@ -129,7 +129,7 @@ def test_reward_models_choose_where_there_are_scores():
     assert rows(frame, strategy=reward.SWITCH_BEST, budget=8)["accuracy"].item() == switch["accuracy"].item()
     gain = rows(frame, strategy=reward.BEST, budget=16)["accuracy"].item()
     assert gain > rows(frame, strategy="x", budget=16)["accuracy"].item() + 0.05
-    with pytest.raises(PoolError, match="no column 'score'; best-of-N needs"):
+    with pytest.raises(PoolError, match=r"no column 'score', which best-of-N requires. Record"):
         reward.run(DEMO)
 
 
@@ -298,7 +298,9 @@ def test_every_analysis_runs_by_name():
             assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
     with pytest.raises(MssimError, match="no analysis 'savigs'; did you mean 'savings'"):
         running.run("savigs")
-    with pytest.raises(MssimError, match="predictions are of published numbers, not of a pool; leave --pool out"):
+    with pytest.raises(
+        MssimError, match=r"--pool: predictions compares with published numbers and uses no pool. Remove --pool"
+    ):
         running.run("predictions", [SOURCE])
     with pytest.raises(PoolError, match="no column 'score'"):
         running.run("reward", [DEMO])
@@ -313,7 +315,9 @@ def test_without_sources_an_analysis_runs_over_all_that_suit(monkeypatch):
     assert done == [(1, 2), (2, 2)]
     assert set(running.run("savings")["source"]) == {"drawn", "demo-synthetic"}
     monkeypatch.setattr(simulated, "paper", lambda _: [])
-    with pytest.raises(MssimError, match="reward: no pool that ships has what it needs; name one with --pool"):
+    with pytest.raises(
+        MssimError, match=r"reward: none of the pools in recorded/ has the required data. Name a pool with"
+    ):
         running.run("reward")
 
 
@@ -341,7 +345,7 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "samples_used_independent" in done.stdout
     assert "n_questions" not in done.stdout
-    assert done.stdout.endswith(f"all columns: {tmp_path / 'o' / 'savings.csv'}\n")
+    assert done.stdout.endswith(f"All columns: {tmp_path / 'o' / 'savings.csv'}\n")
     written = pd.read_csv(tmp_path / "o" / "savings.csv")
     assert written["samples_used"].to_numpy() == pytest.approx(
         savings.run(DEMO).query("n_models == 2")["samples_used"].to_numpy(), rel=1e-5
@@ -353,10 +357,13 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
     [
         (
             ["savings", "--pool", "tests/demo-synthetic", "--out", "README.md"],
-            "--out README.md: no folder for results",
+            "--out: README.md cannot be created (File exists). Choose another folder.",
         ),
         (["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weeak"], "did you mean 'weak'?"),
-        (["savings", "--models", "a,b"], "--models and --where choose from a pool that you name; add --pool PATH"),
+        (
+            ["savings", "--models", "a,b"],
+            "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH",
+        ),
         (["nothing"], "no analysis 'nothing'; choose from 'scaling'"),
         (["savings", "--pool", "nowhere"], "nowhere"),
     ],

@@ -194,8 +194,8 @@ def test_fourteen_times_fewer_samples_for_six_questions(table):
     assert (row["times_fewer"], row["times_fewer_first"]) == (512 / 35, 64 / 35)
     assert row["saved"] == 1 - 35 / 512
     assert row["verdict"] == (
-        "can be told from noise only if at most 6 of 500 questions are right with just one of the two; "
-        "a kept the number of samples that scored best"
+        "significant only if the two differ on at most 6 of 500 questions; the number of samples of a was chosen by "
+        "its score"
     )
 
 
@@ -203,7 +203,7 @@ def test_ten_times_fewer_samples_cannot_be_told_from_noise(table):
     row = only(table, "10 times fewer samples")
     assert (row["least_discordant"], row["paired_p_value"], row["most_discordant"]) == (4, 0.125, 0)
     assert row["times_fewer_first"] == 256 / 48
-    assert row["verdict"].startswith("cannot be told from noise: p is 0.12 at best; a kept")
+    assert row["verdict"].startswith("not significant: p >= 0.12; the number of samples")
 
 
 def test_every_difference_is_what_its_row_says(table):
@@ -221,11 +221,11 @@ def test_every_difference_is_what_its_row_says(table):
         if row["least_discordant"] == 0:
             assert verdict == "no difference"
         elif row["paired_p_value"] >= 0.05:
-            assert verdict.startswith("cannot be told from noise")
+            assert verdict.startswith("not significant: p >= ")
         elif row["p_value"] < 0.05:
-            assert verdict == "can be told from noise, even unpaired"
+            assert verdict == "significant, even unpaired"
         else:
-            found = re.search(r"only if at most (\d+) of (\d+) (questions|clusters) are right", verdict)
+            found = re.search(r"only if the two differ on at most (\d+) of (\d+) (questions|clusters)", verdict)
             assert found.groups() == (f"{row['most_discordant']:.0f}", str(n), row["unit"])
     assert rows["verdict"].str.split(" ").str[:6].str.join(" ").nunique() >= 5
 
@@ -283,7 +283,7 @@ def test_savings_and_correlations_are_no_differences(table):
         row = only(table, "entropy tells accuracy", dataset=name)
         # Fisher: the inverse hyperbolic tangent of r is normal with variance 1 / (n - 3).
         low, high = np.tanh(stats.norm(np.arctanh(0.8), (n - 3) ** -0.5).ppf([0.025, 0.975]))
-        assert f"of 0.8 the interval would be {low:.2f} to {high:.2f}" in row["verdict"]
+        assert f"an r of 0.8 would have the interval {low:.2f} to {high:.2f}." in row["verdict"]
         assert np.isnan(row["accuracy_a"])
 
 
@@ -326,5 +326,5 @@ def test_any_other_pool_gives_the_order_of_magnitude():
 
 
 def test_one_model_cannot_switch():
-    with pytest.raises(PoolError, match="the pool has one model, 'x'; switching needs samples of two"):
+    with pytest.raises(PoolError, match=r"pool: 'x' is the only model. ModelSwitch needs at least two"):
         run(named_pool(3, "x"))

@@ -380,17 +380,20 @@ def test_weights_that_name_no_models():
     ("call", "message"),
     [
         (lambda: points(data="MATH"), "no column 'data'; did you mean 'dataset'"),
-        (lambda: points(dataset="MATHS"), "no published number has dataset='MATHS'; did you mean 'MATH'"),
-        (lambda: points(strategy=["SC", "Best"]), "strategy='Best'"),
-        (lambda: points(budget=5), "budget=5; choose from"),
-        (lambda: point(figure="fig4", strategy="SC"), "60 published numbers have .* name the columns"),
-        (lambda: point(figure="fig4", dataset="MATH(700)"), "0 published numbers have"),
+        (lambda: points(dataset="MATHS"), "dataset: no published number has 'MATHS'; did you mean 'MATH'"),
+        (lambda: points(strategy=["SC", "Best"]), "strategy: no published number has 'Best'"),
+        (lambda: points(budget=5), "budget: no published number has 5; choose from"),
+        (
+            lambda: point(figure="fig4", strategy="SC"),
+            "matches 60 published numbers. Use conditions that match exactly one",
+        ),
+        (lambda: point(figure="fig4", dataset="MATH(700)"), "matches 0 published numbers"),
         (lambda: dataset("GSM"), "no data set 'GSM'; did you mean 'MGSM' or 'GSM8K'"),
         (lambda: pair("MATH", "opened"), "no pair 'opened'; did you mean 'open'"),
         (lambda: pair("AIME24", "closed"), "no closed pair on the data set 'AIME24'; choose from"),
         (lambda: weights("AIME24"), "no released weights for the data set 'AIME24'; choose from"),
         (lambda: weights("MATH", form="new"), "no form of weights 'new'; choose from"),
-        (lambda: curves("fig44", "MATH"), "no published number has figure='fig44'"),
+        (lambda: curves("fig44", "MATH"), "figure: no published number has 'fig44'"),
     ],
 )
 def test_what_is_not_there_is_refused(call, message):
@@ -400,5 +403,5 @@ def test_what_is_not_there_is_refused(call, message):
 
 def test_lists_of_different_lengths_are_refused():
     record = {"figure": "fig4", "strategy": "SC", "models": ["x"], "budget": [1, 2], "accuracy": [3]}
-    with pytest.raises(MssimError, match=r"lists of different lengths .* one value per point"):
+    with pytest.raises(MssimError, match=r"lists of different lengths .* need one value per point"):
         list(published._expanded(record))

@@ -25,7 +25,7 @@ def test_questions_without_the_samples_are_left_out(tmp_path):
     assert source.name == source.title == "table"
     with (
         pytest.warns(UserWarning, match="samples"),
-        pytest.raises(PoolError, match=r"table.csv: .* ask for fewer samples"),
+        pytest.raises(PoolError, match=r"table.csv: no question has at least .* Lower --min-samples"),
     ):
         named(path, min_samples=4)
 

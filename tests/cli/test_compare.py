@@ -29,7 +29,7 @@ def test_compare(run, pool_path, tmp_path):
         (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated; did you mean 'sc:x'"),
         (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated; choose from [2, 6]"),
         (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
-        (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1; give a whole number from 0"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1 is out of range. Use an integer from 0"),
         (("sc:x", "ms:x+y", "--budget", "2-6"), "is not one or two budgets. Use --budget 16 for both"),
         (("sc:x", "ms:x+y", "--budget", "2,6,8"), "is not one or two budgets. Use --budget 16 for both"),
     ],

@@ -58,9 +58,12 @@ def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
 
     assert methods() == methods("--method", "auto") == ["exact", "exact", "exact", "monte_carlo"]
     assert methods("--method", "monte_carlo") == ["monte_carlo"] * 4
-    says = "ms:x+y: budget 6 has no closed form within reach: an entropy weight depends on all votes"
+    says = "ms:x+y: method='exact' is not available at budget 6: an entropy weight depends on all votes"
     bad(run("evaluate", pool_path, *FAST, "--method", "exact"), says)
-    bad(run("evaluate", pool_path, *FAST, "--method", "mc"), "method='mc'; choose from 'auto', 'exact', 'monte_carlo'")
+    bad(
+        run("evaluate", pool_path, *FAST, "--method", "mc"),
+        "method='mc' is not valid; choose from 'auto', 'exact', 'monte_carlo'",
+    )
     (tmp_path / "e.toml").write_text('method = "monte_carlo"')
     assert methods("--experiment", tmp_path / "e.toml") == ["monte_carlo"] * 4
 
@@ -131,13 +134,13 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
         ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
         ("pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2", "samples one model, given []"),
-        ("pool = 'pool.parquet'\nstrategies = [3]\nbudgets = 2", "write kind:model"),
+        ("pool = 'pool.parquet'\nstrategies = [3]\nbudgets = 2", "Write kind:model"),
         (
             "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2.5",
             "budgets = 2.5 has the wrong type. It must be an integer or a list or a string",
         ),
         (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
-        (SOUND.replace("2", "[[1], [1, 2]]"), "give whole numbers from 1"),
+        (SOUND.replace("2", "[[1], [1, 2]]"), "Use positive integers"),
         (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
         (
             SOUND + "where = 3",
@@ -149,7 +152,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (
             SOUND + "prices = {x = 'cheap'}",
-            "prices: 'x' costs 'cheap'",
+            "prices: 'cheap' of model 'x' is not a price",
         ),
         ("pool = 3\nstrategies = 'sc:x'\nbudgets = 2", "pool = 3 has the wrong type. It must be a string"),
         (
@@ -182,22 +185,25 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--budgets", "2,x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "8-2"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "1-99999999"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
-        (("POOL", *EVALUATE, "--budgets", "25"), "asks for 25 samples of model 'x' for question 'q0', 24 are recorded"),
+        (
+            ("POOL", *EVALUATE, "--budgets", "25"),
+            "needs 25 samples of model 'x' for question 'q0', but 24 were recorded",
+        ),
         (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Use COLUMN=VALUE"),
         (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows; did you mean 'Math'"),
         (("POOL", "--strategy", "sc:x", "--budgets", "2"), "Column 'prompt' distinguishes them"),
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", *EVALUATE, "--x", "samples"), "x='samples'; did you mean 'samples_used'"),
-        (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3; give a whole number from 0"),
+        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid; did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
         (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
         (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'; did you mean 'topic'"),
-        (("POOL", *EVALUATE, "--confidence-level", "95"), "give a number between 0 and 1"),
+        (("POOL", *EVALUATE, "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
         (("POOL", *EVALUATE, "--min-samples", "99"), "no questions remain"),
     ],

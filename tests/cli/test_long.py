@@ -36,7 +36,10 @@ def test_a_checkpoint_changes_nothing_and_goes_on(run, pool_path, tmp_path, tabl
     monkeypatch.setattr(Checkpoint, "add", add)
     assert run("evaluate", pool_path, *FAST, "--checkpoint", path) == (0, table, "")
     assert run("evaluate", pool_path, *FAST, "--checkpoint", path) == (0, table, "")
-    bad(run("evaluate", pool_path, *FAST, "--seed", 1, "--checkpoint", path), "another run (seed: 0 there, 1 here)")
+    bad(
+        run("evaluate", pool_path, *FAST, "--seed", 1, "--checkpoint", path),
+        "another run (seed: 0 in the file, 1 here)",
+    )
 
 
 def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, monkeypatch):
@@ -68,7 +71,7 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
             "Drop --out, --plot and --json here and pass them to `mssim merge`",
         ),
         (("--checkpoint", "no/such/folder/f"), "does not exist. Create it first."),
-        (("--checkpoint", "POOL"), "is damaged, or no checkpoint of mssim"),
+        (("--checkpoint", "POOL"), "is damaged or not a checkpoint of mssim"),
         (("--checkpoint", "f", "--strategy", "sc:w"), "no model 'w' in this pool"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
             lambda a: [*a, "--max-cost", 5],
             "max_cost: no prices were given. Add a price table to the plan (--prices FILE)",
         ),
-        (lambda a: [*a, "--max-requests", -1], "max_requests=-1; give a whole number from 0"),
+        (lambda a: [*a, "--max-requests", -1], "max_requests=-1 is out of range. Use an integer from 0"),
         (lambda a: [*a, "--key-env", "NO_SUCH_KEY_HERE"], "The environment variable NO_SUCH_KEY_HERE is not set"),
     ],
 )

@@ -92,7 +92,10 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
             "--where, --models: these select from a pool and do not apply to --model",
         ),
         (("--model", "m.json", *LONG), "--where, --models: these select from a pool and do not apply to --model"),
-        (("--model", "m.json"), "m.json: not an answer model that mssim saved"),
+        (
+            ("--model", "m.json"),
+            "m.json: not an answer model of mssim, or damaged (No such file or directory). Use a file",
+        ),
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", *LONG, "--models", "x+w"), "no model 'w' in this pool"),
         (("POOL", *LONG, "--out", "folder"), "--out: folder already exists. Use the name of a new folder."),
@@ -100,10 +103,16 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
         (("POOL", *LONG, "--save-model", "no/such/m.json"), "does not exist. Create it first."),
         (
             ("POOL", *LONG, "--models", "x", "--out", "new", "--questions", 0),
-            "n_questions=0; give a whole number from 1",
+            "n_questions=0 is out of range. Use an integer from 1",
         ),
-        (("POOL", *LONG, "--models", "x", "--out", "new", "--samples", 0), "n_samples=0; give a whole number from 1"),
-        (("POOL", *LONG, "--models", "x", "--out", "new", "--seed", -1), "seed=-1; give a whole number from 0"),
+        (
+            ("POOL", *LONG, "--models", "x", "--out", "new", "--samples", 0),
+            "n_samples=0 is out of range. Use an integer from 1",
+        ),
+        (
+            ("POOL", *LONG, "--models", "x", "--out", "new", "--seed", -1),
+            "seed=-1 is out of range. Use an integer from 0",
+        ),
     ],
 )
 def test_bad_input_to_simulate_is_one_line(run, pool_path, tmp_path, monkeypatch, arguments, says):

@@ -60,16 +60,19 @@ def truncated(path):
     [
         (
             lambda path: path.write_bytes(b"PAR1" * 1000),
-            "is damaged, or no checkpoint .*file is not a database",
+            "is damaged or not a checkpoint .*file is not a database",
         ),
-        (lambda path: (path.unlink(), foreign_database(path)), "is no checkpoint of mssim; give another file"),
-        (later_version, "checkpoint of version 2; this mssim reads version 1"),
-        (truncated, "is damaged, or no checkpoint"),
-        (changed("UPDATE blocks SET data = zeroblob(length(data))"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE blocks SET number = number + 1000"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE blocks SET block = '[]'"), r"is damaged.*block \d+ is not as it was written"),
-        (changed("UPDATE run SET settings = '{}'"), "is damaged.*the header is not as it was written"),
-        (changed("DELETE FROM run"), "is damaged.*it has 0 headers"),
+        (
+            lambda path: (path.unlink(), foreign_database(path)),
+            "is not a checkpoint of mssim and is not overwritten. Use another file",
+        ),
+        (later_version, "unsupported checkpoint version 2. This mssim reads version 1"),
+        (truncated, "is damaged or not a checkpoint"),
+        (changed("UPDATE blocks SET data = zeroblob(length(data))"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE blocks SET number = number + 1000"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE blocks SET block = '[]'"), r"is damaged.*the checksum of block \d+ is wrong"),
+        (changed("UPDATE run SET settings = '{}'"), "is damaged.*the checksum of the header is wrong"),
+        (changed("DELETE FROM run"), "is damaged.*0 headers instead of 1"),
         (changed("DROP TABLE blocks"), "is damaged.*no such table: blocks"),
     ],
 )
@@ -91,16 +94,16 @@ def test_arrays_of_another_shape_are_damage(pool, path, monkeypatch):
 
 
 def test_places_that_are_none(pool, tmp_path):
-    with pytest.raises(MssimError, match="is a folder; give the name of a file"):
+    with pytest.raises(MssimError, match=r"is a folder\. Use the path of a file"):
         kept(pool, tmp_path)
-    with pytest.raises(MssimError, match="no does not exist; create it first"):
+    with pytest.raises(MssimError, match=r"no does not exist\. Create it first"):
         kept(pool, tmp_path / "no" / "run.ckpt")
 
 
 def test_a_file_in_use_is_left_to_its_process(pool, path, whole_kept):
     def other(done, _):
         if done == 8:
-            with pytest.raises(MssimError, match=r"run\.ckpt is in use by another process; wait until it ends"):
+            with pytest.raises(MssimError, match=r"run\.ckpt is in use by another process\. Wait until it ends"):
                 kept(pool, path)
             with pytest.raises(MssimError, match="in use by another process"):
                 Checkpoint(path)
@@ -118,7 +121,10 @@ def test_a_disk_that_is_full(pool, path, whole_kept, total, monkeypatch):
         return add(file, *block)
 
     monkeypatch.setattr(Checkpoint, "add", full)
-    with pytest.raises(MssimError, match=r"run\.ckpt: database or disk is full; make sure .* What was committed"):
+    with pytest.raises(
+        MssimError,
+        match=r"run\.ckpt: cannot be read or written \(database or disk is full\)\. Check .* blocks are kept",
+    ):
         kept(pool, path)
     monkeypatch.setattr(Checkpoint, "add", add)
     assert finish(pool, path, whole_kept, total) == total - 9

@@ -313,18 +313,18 @@ def wide_pool(n_samples, models="xy"):
 
 
 OUT_OF_REACH = [
-    (ModelSwitch(["x", "y"]), 8, False, "an entropy weight depends on all votes of its model at once"),
-    (Mixture(["x", "y"], Vote.entropy()), 2, False, "an entropy weight depends on all votes of its model at once"),
+    (ModelSwitch(["x", "y"]), 8, False, "an entropy weight depends on all votes of its model (vote=plurality"),
+    (Mixture(["x", "y"], Vote.entropy()), 2, False, "an entropy weight depends on all votes of its model (vote"),
     (ModelSwitch(["x", "y"], on_agreement="pool"), 3, False, "an entropy weight depends"),
-    (ModelSwitch(["x", "y"], vote=Vote.plurality()), 100, False, "50+50 samples can be drawn in 51 x 51 = 2601 ways"),
+    (ModelSwitch(["x", "y"], vote=Vote.plurality()), 100, False, "50+50 samples have 51 x 51 = 2601 combinations"),
     (SelfConsistency("x", stop=WindowStop(2)), 34, False, "17 windows in 34 samples"),
     (SelfConsistency("x", stop=WindowStop(200)), 300, True, "1 windows in 300 samples"),
-    (SelfConsistency("x"), 1025, True, "1025 samples of one model; the closed form is quick up to 1024"),
+    (SelfConsistency("x"), 1025, True, "1025 samples of one model exceed the limit of the closed form, 1024"),
     (
         Mixture(["x", "y"], sizes=(1, 600)),
         514,
         True,
-        "513 samples of one model among others; the closed form is precise",
+        "513 samples of one of several models exceed the limit of the closed form, 512",
     ),
 ]
 
@@ -335,8 +335,8 @@ def test_what_is_out_of_reach_is_refused_with_the_reason_and_replayed_under_auto
     with pytest.raises(StrategyError) as error:
         evaluate(pool, strategy, [1, budget], method="exact", **options)
     message = str(error.value)
-    assert message.startswith(f"{strategy}: budget {budget} has no closed form within reach: {reason}")
-    assert message.endswith("; use method='auto' or 'monte_carlo'")
+    assert message.startswith(f"{strategy}: method='exact' is not available at budget {budget}: {reason}")
+    assert message.endswith(". Use method='auto' or 'monte_carlo'.")
     result = evaluate(pool, strategy, [1, budget], **options)
     assert result.to_frame()["method"].tolist() == ["exact", "monte_carlo"]
     assert result.n_replays.tolist() == [[0, 50]]
@@ -419,7 +419,7 @@ def test_exact_means_the_same_bits_whatever_else_is_in_memory():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(MssimError, match="method='exakt'; did you mean 'exact'"):
+    with pytest.raises(MssimError, match="method='exakt' is not valid; did you mean 'exact'"):
         evaluate(random_pool(), "sc:x", 2, method="exakt")
 
 

@@ -10,22 +10,22 @@ from tests.long_runs import BUDGETS, KEPT, OPTIONS, assert_same, kept
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"seed": 8}, "seed: 7 there, 8 here"),
-        ({"n_replays": 50}, "n_replays: 120 there, 50 here"),
-        ({"replacement": True}, "replacement: false there, true here"),
-        ({"method": "monte_carlo"}, 'method: "auto" there, "monte_carlo" here'),
-        ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] there, \[1, 2\] here"),
-        ({"prices": {"x": 1, "y": 1}}, r'prices: nothing there, {"x": 1\.0, "y": 1\.0} here'),
-        ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* there, nothing here"),
+        ({"seed": 8}, "seed: 7 in the file, 8 here"),
+        ({"n_replays": 50}, "n_replays: 120 in the file, 50 here"),
+        ({"replacement": True}, "replacement: false in the file, true here"),
+        ({"method": "monte_carlo"}, 'method: "auto" in the file, "monte_carlo" here'),
+        ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] in the file, \[1, 2\] here"),
+        ({"prices": {"x": 1, "y": 1}}, r'prices: nothing in the file, {"x": 1\.0, "y": 1\.0} here'),
+        ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* in the file, nothing here"),
         (
             {"strategies": {**dict(zip(KEPT, KEPT, strict=True)), "sc:x": "sc:y"}},
-            r'sc:x models: \["x"\] there, \["y"',
+            r'sc:x models: \["x"\] in the file, \["y"',
         ),
     ],
 )
 def test_other_settings_are_refused(pool, path, changed, says):
     before = path.read_bytes()
-    with pytest.raises(MssimError, match=rf"run\.ckpt belongs to another run \(.*{says}.*give the settings of"):
+    with pytest.raises(MssimError, match=rf"run\.ckpt belongs to another run \(.*{says}.*Use the settings of"):
         kept(pool, path, **changed)
     assert path.read_bytes() == before
 
@@ -45,13 +45,13 @@ def test_other_answers_questions_and_columns_are_refused(pool, tmp_path):
 def test_other_versions_are_refused(pool, path, monkeypatch):
     other = {**versions(), "numba": "9.9"}
     monkeypatch.setattr("mssim.engine.header.versions", lambda: other)
-    with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" there, "9\.9" here\)'):
+    with pytest.raises(MssimError, match=r'another run \(versions numba: ".*" in the file, "9\.9" here\)'):
         kept(pool, path)
 
 
 def test_other_blocks_are_refused(pool, path, monkeypatch):
     monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 700)
-    with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ there, \d+ here; blocks digest"):
+    with pytest.raises(MssimError, match=r"another run \(blocks number: \d+ in the file, \d+ here; blocks digest"):
         kept(pool, path)
 
 
@@ -72,6 +72,6 @@ def test_prices_and_names_of_any_kind_survive(pool, tmp_path):
 @pytest.mark.parametrize("own", [{"vote": Vote.own(lambda counts, _: counts[0])}, {"stop": OwnStop(lambda *_: True)}])
 def test_rules_without_a_text_have_no_checkpoint(pool, tmp_path, own):
     own = {"mine": SelfConsistency("x", **own)}
-    with pytest.raises(MssimError, match="mine: a checkpoint cannot tell whether this is the same rule"):
+    with pytest.raises(MssimError, match="mine: checkpoints do not support functions and classes of your own"):
         evaluate(pool, own, BUDGETS, checkpoint=tmp_path / "1.ckpt")
     assert not (tmp_path / "1.ckpt").exists()

@@ -39,7 +39,7 @@ def test_without_costs_and_prices_the_cost_is_unknown():
 
 @pytest.mark.parametrize("budgets", [[[1], [1, 2]], 0, -1, [], [4, 0], 2.5, [2.0], "8", True, [[1, 2]], None])
 def test_budgets_that_are_none_are_refused(budgets):
-    with pytest.raises(BudgetError, match="give whole numbers from 1, the samples allowed per question"):
+    with pytest.raises(BudgetError, match="Use positive integers, the samples allowed per question"):
         replay(random_pool(), "sc:x", budgets)
 
 
@@ -56,18 +56,18 @@ def test_budgets_are_sorted_and_counted_once():
         ("sc:xx", {}, "no model 'xx' in this pool; did you mean 'x'"),
         ("ms:x+w", {}, "no model 'w' in this pool; choose from 'x', 'y', 'z'"),
         ("sc:x,agreement=1", {}, "unknown option 'agreement'"),
-        ([], {}, "strategies: none given"),
-        (["sc:x", "sc:x"], {}, "repeats one; give each once"),
-        ("sc:x", {"n_replays": 0}, "n_replays=0; give a whole number from 1"),
-        ("sc:x", {"n_replays": 1e4}, "n_replays=10000.0; give a whole number"),
-        ("sc:x", {"seed": -1}, "seed=-1; give a whole number from 0"),
-        ("sc:x", {"seed": 2**64}, "give a whole number from 0"),
-        ("sc:x", {"seed": None}, "seed=None; give a whole number"),
-        ({1: "sc:x", "1": "sc:y"}, {}, "are not different as text"),
-        ("sc:x", {"replacement": "no"}, "replacement='no'; give True or False"),
-        ("sc:x", {"prices": {"y": 1}}, "prices: no price for model 'x'"),
-        ("sc:x", {"prices": {"x": -1}}, "prices: 'x' costs -1"),
-        ("sc:x", {"prices": {"x": float("nan")}}, "prices: 'x' costs nan"),
+        ([], {}, "strategies: none are given"),
+        (["sc:x", "sc:x"], {}, "repeats a strategy. Remove the duplicate"),
+        ("sc:x", {"n_replays": 0}, "n_replays=0 is out of range. Use an integer from 1"),
+        ("sc:x", {"n_replays": 1e4}, "n_replays=10000.0 is not an integer. Use an integer"),
+        ("sc:x", {"seed": -1}, "seed=-1 is out of range. Use an integer from 0"),
+        ("sc:x", {"seed": 2**64}, "Use an integer from 0"),
+        ("sc:x", {"seed": None}, "seed=None is not an integer. Use an integer"),
+        ({1: "sc:x", "1": "sc:y"}, {}, "are not unique as text"),
+        ("sc:x", {"replacement": "no"}, "replacement='no' is not a bool. Use True or False"),
+        ("sc:x", {"prices": {"y": 1}}, "prices: model 'x' has no price"),
+        ("sc:x", {"prices": {"x": -1}}, "prices: -1 of model 'x' is not a price"),
+        ("sc:x", {"prices": {"x": float("nan")}}, "prices: nan of model 'x' is not a price"),
     ],
 )
 def test_what_makes_no_sense_is_refused(strategies, options, says):
@@ -77,9 +77,9 @@ def test_what_makes_no_sense_is_refused(strategies, options, says):
 
 
 def test_absurd_budgets_are_refused_before_memory_is_asked_for():
-    with pytest.raises(BudgetError, match="at most 32767"):
+    with pytest.raises(BudgetError, match="the limit is 32767"):
         replay(random_pool(), "sc:x", 10**9, replacement=True)
-    with pytest.raises(BudgetError, match="more than anybody can sample"):
+    with pytest.raises(BudgetError, match="exceeds the limit of 2147483648"):
         replay(random_pool(), "sc:x", [2**63])
     assert replay(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767
 

@@ -34,15 +34,17 @@ def test_what_is_missing_is_named(pool, tmp_path):
     for i in (1, 3):
         part(pool, files[i - 1], i, 3, FEW)
     total = n_of(pool)
-    with pytest.raises(MssimError, match=rf"of {total} blocks are missing: shard 2/3 is not among the files; run what"):
+    with pytest.raises(
+        MssimError, match=rf"of {total} blocks are missing: shard 2/3 is not among the files\. Run what"
+    ):
         merge([files[0], files[2]])
-    with pytest.raises(MssimError, match="shard 2/3 is not among the files, 3/3 is not among the files; run"):
+    with pytest.raises(MssimError, match=r"shard 2/3 is not among the files, 3/3 is not among the files\. Run"):
         merge(files[0])
     with sqlite3.connect(files[2]) as file:
         file.execute("DELETE FROM blocks WHERE number % 2 = 0")
     file.close()
     part(pool, files[1], 2, 3, FEW)
-    with pytest.raises(MssimError, match=rf"of {total} blocks are missing: shard 3/3 is not finished; run what is"):
+    with pytest.raises(MssimError, match=rf"of {total} blocks are missing: shard 3/3 is not finished\. Run what is"):
         merge(files)
     part(pool, files[2], 3, 3, FEW)
     merge(files)
@@ -68,7 +70,7 @@ def n_of(pool):
 def test_files_of_different_runs_are_refused(pool, tmp_path, changed, says):
     part(pool, tmp_path / "1.ckpt", 1, 2, FEW)
     part(pool, tmp_path / "2.ckpt", 2, 2, **{"rules": FEW, **changed})
-    with pytest.raises(MssimError, match=rf"1\.ckpt and .*2\.ckpt are of different runs \({says}.*same settings"):
+    with pytest.raises(MssimError, match=rf"1\.ckpt and .*2\.ckpt are from different runs \({says}.*same settings"):
         merge([tmp_path / "1.ckpt", tmp_path / "2.ckpt"])
 
 
@@ -81,7 +83,7 @@ def test_blocks_with_other_bits_are_refused(pool, tmp_path):
     file.execute("UPDATE blocks SET data = ?, crc = ? WHERE number = ?", (data, _crc(number, block, data), number))
     file.commit()
     file.close()
-    with pytest.raises(MssimError, match=r"2\.ckpt: block \d+ is not what another file has.*the same kind"):
+    with pytest.raises(MssimError, match=r"2\.ckpt: block \d+ differs from that of another file.*the same type"):
         merge([tmp_path / "1.ckpt", tmp_path / "2.ckpt"])
 
 
@@ -89,21 +91,21 @@ def test_another_mssim_does_not_merge(pool, tmp_path, monkeypatch):
     part(pool, tmp_path / "1.ckpt", 1, 1, FEW)
     other = {**versions(), "code of mssim": "0123456789ab"}
     monkeypatch.setattr("mssim.engine.merge.versions", lambda: other)
-    with pytest.raises(MssimError, match=r"written by another version of mssim .*, here 0123456789ab\); merge with"):
+    with pytest.raises(MssimError, match=r"written by another version of mssim .*, here 0123456789ab\)\. Merge with"):
         merge(tmp_path / "1.ckpt")
 
 
 def test_nothing_to_merge(tmp_path):
-    with pytest.raises(MssimError, match="merge: no files given"):
+    with pytest.raises(MssimError, match="paths: no files are given"):
         merge([])
-    with pytest.raises(MssimError, match=r"1\.ckpt does not exist; give files that --checkpoint wrote"):
+    with pytest.raises(MssimError, match=r"1\.ckpt does not exist\. Use the path of a checkpoint"):
         merge([tmp_path / "1.ckpt"])
 
 
 def test_rules_in_another_order_are_another_run(pool, tmp_path):
     part(pool, tmp_path / "1", 1, 2, SWAPPED)
     part(pool, tmp_path / "2", 2, 2, SWAPPED[::-1])
-    with pytest.raises(MssimError, match=r"are of different runs .*order of strategies"):
+    with pytest.raises(MssimError, match=r"are from different runs .*order of strategies"):
         merge([tmp_path / "1", tmp_path / "2"])
     with pytest.raises(MssimError, match=r"belongs to another run .*order of strategies"):
         part(pool, tmp_path / "1", 1, 2, SWAPPED[::-1])

@@ -31,9 +31,8 @@ def test_weights_that_rounding_would_hide_are_refused_whatever_the_method(pool, 
         evaluate(pool, {"mix": Mixture(models, Vote.plurality(prior=prior))}, [1, 7], method=method)
     light = models[int(np.argmin(prior))]
     assert str(error.value) == (
-        f"mix: prior: at budget 7 one vote of model {light!r} is {share} of all votes together, "
-        "too little to be told from rounding; give weights of which the largest is at most 6.7e+07 times the smallest, "
-        "or lower the budget"
+        f"mix: prior: at budget 7 one vote of model {light!r} is {share} of all votes, less than the rounding "
+        "of scores. Use weights of which the largest is at most 6.7e+07 times the smallest, or lower the budget."
     )
 
 
@@ -68,7 +67,7 @@ NEARLY = ["0.333333333/0.666666667", "1/1.000000002"]
 def test_where_scores_cannot_be_ranked_there_is_no_closed_form(pool, prior, kind):
     """Twice a third with nine digits is nearly two thirds with nine digits, four times it is not nearly twice that."""
     rule = f"{kind}prior={prior}"
-    with pytest.raises(StrategyError, match="are equal, up to rounding, to scores between them but not to each other"):
+    with pytest.raises(StrategyError, match="are too close to be compared exactly"):
         evaluate(pool, rule, [16], method="exact")
     assert evaluate(pool, rule, [2, 16], n_replays=5).to_frame()["method"].tolist() == ["exact", "monte_carlo"]
 
@@ -144,18 +143,21 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
     ("made", "says"),
     [
         (plan([[1, 2], [1, 2], [1, 2]]), None),
-        (plan([]), "its plan names no models"),
-        (plan([[1, 2, 3], [1, 2, 3]]), r"sizes of its plan is int64 of shape \(2, 3\); give .* of shape \(2, 2\)"),
-        (plan([[1.0, 2.0]], dtype=float), r"sizes of its plan is float64 of shape \(1, 2\); give int64"),
-        (plan([[1, 2]], need=np.full((2, 2), NEVER)), r"need of its plan is int64 of shape \(2, 2\); give"),
-        (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]; give numbers from 0"),
-        (plan([[0, 0], [1, 2]]), "and 0 to the last stages alone"),
-        (plan([[1, 2], [0, 2], [1, 2]]), "and 0 to the last stages alone"),
-        (plan([[2, 1]], cap=3), "its plan has a cap; give it a vote, and sizes that do not fall with the budget"),
-        (plan([[1, 2]], cap=3, vote=None), "its plan has a cap; give it a vote"),
-        (plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3), "asks 2 models; stop and cap are for one"),
-        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "must be one weight per stage"),
-        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"as Vote.ordered\(models\) makes it"),
+        (plan([]), "its plan has no models. Return a plan with at least one"),
+        (plan([[1, 2, 3], [1, 2, 3]]), r"sizes of its plan is int64 of shape \(2, 3\). Return .* of shape \(2, 2\)"),
+        (plan([[1.0, 2.0]], dtype=float), r"sizes of its plan is float64 of shape \(1, 2\). Return an int64"),
+        (plan([[1, 2]], need=np.full((2, 2), NEVER)), r"need of its plan is int64 of shape \(2, 2\). Return"),
+        (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]. Return non-negative integers"),
+        (plan([[0, 0], [1, 2]]), "with zeros only in the last stages"),
+        (plan([[1, 2], [0, 2], [1, 2]]), "with zeros only in the last stages"),
+        (plan([[2, 1]], cap=3), "its plan has a cap, which requires a vote and sizes that do not decrease with"),
+        (plan([[1, 2]], cap=3, vote=None), "its plan has a cap, which requires a vote"),
+        (
+            plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3),
+            "has 2 models, but stop and cap support only one",
+        ),
+        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "is not one weight per stage"),
+        (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"Use Vote.ordered\(models\)"),
     ],
 )
 def test_plans_that_kernels_could_not_follow_are_refused(pool, made, says):
@@ -167,7 +169,7 @@ def test_plans_that_kernels_could_not_follow_are_refused(pool, made, says):
 
 
 def test_what_a_plan_with_a_cap_asks_for_must_be_recorded(pool):
-    with pytest.raises(BudgetError, match="own: budget 2 is 39 samples for 3 questions, which can take 36"):
+    with pytest.raises(BudgetError, match="own: budget 2 needs 39 samples for 3 questions, but only 36 can be drawn"):
         evaluate(pool, Own(plan([[1, 13]], cap=12)), [1, 2], n_replays=3)
 
 
@@ -191,8 +193,8 @@ class TableStop(Stop):
 @pytest.mark.parametrize(
     ("stop", "says"),
     [
-        (TableStop(1), "by_draws of its table for 8 draws must be an int64 array of 9 or more"),
-        (TableStop(dtype=float), "by_second of its table for 8 draws must be an int64 array of 5 or more"),
+        (TableStop(1), "by_draws of its table does not cover 8 draws. Return an int64 array of at least 9"),
+        (TableStop(dtype=float), "by_second of its table does not cover 8 draws. Return an int64 array of at least 5"),
     ],
 )
 def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, stop, says):

@@ -64,7 +64,7 @@ class OnDemand(AtOnce):
         future.set_result(function(*args))
 
 
-@pytest.mark.parametrize(("limit", "value", "most"), [("_MOST_UNDER_WAY", 5, 5), ("_MOST_BYTES", 1, 1)])
+@pytest.mark.parametrize(("limit", "value", "most"), [("_MOST_PENDING", 5, 5), ("_MOST_BYTES", 1, 1)])
 def test_tasks_are_made_when_there_is_room_for_them(pool, whole, monkeypatch, limit, value, most):
     monkeypatch.setattr(f"mssim.engine.scheduler.{limit}", value)
     executor = OnDemand()
@@ -106,7 +106,7 @@ class Dropping(AtOnce):
 
 
 def test_an_executor_that_drops_its_work_is_named(pool):
-    with pytest.raises(MssimError, match="the executor dropped blocks of work"):
+    with pytest.raises(MssimError, match="executor: it stopped before all blocks were finished"):
         run(pool, Dropping())
 
 
@@ -115,5 +115,5 @@ def test_a_pool_of_processes_that_breaks_is_named(pool):
         def submit(self, *_):
             raise BrokenExecutor("a process ended")
 
-    with pytest.raises(MssimError, match="did one of its processes end"):
+    with pytest.raises(MssimError, match="a worker or its scheduler died"):
         run(pool, Broken())

@@ -29,13 +29,13 @@ def test_a_checkpoint_is_a_shard_of_one_and_shards_can_be_finished_in_one_place(
 @pytest.mark.parametrize(
     ("shard", "says"),
     [
-        ((0, 2), "shard of 2=0; give a whole number from 1 to 2"),
-        ((3, 2), "shard of 2=3; give a whole number from 1 to 2"),
-        ((1, 0), "shards=0; give a whole number from 1"),
-        ((1.0, 2), r"shard of 2=1\.0; give a whole number"),
-        ((1,), r"shard=\(1,\); give which one of how many, e\.g\. \(1, 8\)"),
-        ("1/2", "shard='1/2'; give which one of how many"),
-        (2, "shard=2; give which one of how many"),
+        ((0, 2), r"shard\[0\]=0 is out of range. Use an integer from 1 to 2"),
+        ((3, 2), r"shard\[0\]=3 is out of range. Use an integer from 1 to 2"),
+        ((1, 0), r"shard\[1\]=0 is out of range. Use an integer from 1"),
+        ((1.0, 2), r"shard\[0\]=1\.0 is not an integer. Use an integer"),
+        ((1,), r"shard=\(1,\) is not a pair of integers\. Use \(1, 8\) for"),
+        ("1/2", "shard='1/2' is not a pair of integers"),
+        (2, "shard=2 is not a pair of integers"),
     ],
 )
 def test_shards_that_are_none(pool, tmp_path, shard, says):

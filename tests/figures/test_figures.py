@@ -583,7 +583,7 @@ def test_unknown_figures_and_pools_that_suit_none(pools):
     one = [pool for pool in pools if pool.name == "one"]
     assert names(None, one) == ["fig3-one"]
     message = (
-        r"^fig4, fig7: nothing to draw of these pools; .* four samples .* two models, fig6 three, .* column 'score'"
+        r"^fig4, fig7: the pools do not have the required data\. .* 4 samples .* 2 models, fig6 3, .* column 'score'"
     )
     with pytest.raises(MssimError, match=message):
         drawing.sheets(["fig4", "fig7"], one)
@@ -701,7 +701,7 @@ def test_command_line(run, tmp_path):
     source("mine", ["a", "b"], n=6, k=4).pool.save(pool)
     out = tmp_path / "drawn"
     options = ("--only", "fig4", "--only", "theory", "--pool", pool, "--out", out)
-    assert run(*options) == (0, f"2 figures, all of them on {out / 'contact-sheet.png'}\n", "")
+    assert run(*options) == (0, f"Drew 2 figures. Overview: {out / 'contact-sheet.png'}\n", "")
     assert {file.stem for file in out.glob("*.png")} == {"fig4-mine", "theory-mine", "contact-sheet"}
     assert "## ModelSwitch against Self-Consistency" in (out / "README.md").read_text(encoding="utf-8")
     code, _, err = run(*options, "--models", "b,a", "--min-samples", "4")
@@ -712,11 +712,14 @@ def test_command_line(run, tmp_path):
     ("args", "message"),
     [
         (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'; did you mean .*choose from 'fig1'"),
-        (("--models", "a,b"), "--models and --where choose from a pool that you name; add --pool PATH"),
-        (("--only", "fig7", "--pool", DEMO), "fig7: nothing to draw of these pools; .*column 'score'"),
+        (("--models", "a,b"), "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH"),
+        (("--only", "fig7", "--pool", DEMO), "fig7: the pools do not have the required data. .*column 'score'"),
         (("--pool", "nowhere"), "nowhere does not exist. Use the path of a pool folder or"),
         (("--pool", DEMO, "--models", "strog,weak"), "no model 'strog' in this pool; did you mean 'strong'"),
-        (("--pool", DEMO, "--min-samples", "65"), "no questions remain.*ask for fewer samples"),
+        (
+            ("--pool", DEMO, "--min-samples", "65"),
+            "no question has at least 65 samples of each of .* Lower --min-samples",
+        ),
     ],
 )
 def test_bad_input_ends_with_one_line(run, tmp_path, args, message):
@@ -730,7 +733,7 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = run("--only", "fig4", "--pool", DEMO, "--out", tmp_path / "file")
     assert code == 2
-    assert re.fullmatch("figures: error: --out .*file: no folder for results .*; choose another\n", err)
+    assert re.fullmatch(r"figures: error: --out: .*file cannot be created \(.*\)\. Choose another folder\.\n", err)
 
 
 def test_help_shows_the_example(run):

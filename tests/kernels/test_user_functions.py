@@ -19,7 +19,7 @@ def test_a_function_that_scores_other_answers_than_there_are_is_refused():
         return np.ones(3)
 
     pool = make_pool({("x", "q"): list("aabb")})
-    with pytest.raises(StrategyError, match=r"Vote\.own: its function fails: it must return one number per"):
+    with pytest.raises(StrategyError, match=r"Vote\.own: calling the function failed: it must return one number per"):
         evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
 
 

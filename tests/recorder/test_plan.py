@@ -89,9 +89,9 @@ def test_queries_and_fragments_are_refused_and_not_shown(url):
 @pytest.mark.parametrize(
     ("given_", "text"),
     [
-        ({"concurrency": 0}, "concurrency=0; give a whole number from 1 to 1000"),
-        ({"concurrency": 10_001}, "concurrency=10001; give"),
-        ({"concurrency": 1.5}, "concurrency=1.5; give"),
+        ({"concurrency": 0}, "concurrency=0 is out of range. Use an integer from 1 to 1000"),
+        ({"concurrency": 10_001}, "concurrency=10001 is out of range. Use"),
+        ({"concurrency": 1.5}, "concurrency=1.5 is not an integer. Use"),
         ({"timeout": 0}, "timeout=0 is not allowed. It must be a positive number of seconds"),
         ({"timeout": math.inf}, "timeout=inf is not allowed"),
         ({"timeout": math.nan}, "timeout=nan is not allowed"),
@@ -166,13 +166,13 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
         ({"template": ""}, "template='' is not allowed. It must be text that is not empty, or omitted"),
         ({"system": " "}, "system=' ' is not allowed. It must be text that is not empty, or omitted"),
         ({"server": URL}, "server='http://127.0.0.1:8000/v1' is not a Server"),
-        ({"samples": 0}, "samples=0; give a whole number from 1"),
-        ({"samples": True}, "samples=True; give a whole number"),
-        ({"samples": "8"}, "samples='8'; give a whole number"),
-        ({"samples_per_request": 0}, "samples_per_request=0; give a whole number from 1"),
+        ({"samples": 0}, "samples=0 is out of range. Use an integer from 1"),
+        ({"samples": True}, "samples=True is not an integer. Use an integer"),
+        ({"samples": "8"}, "samples='8' is not an integer. Use an integer"),
+        ({"samples_per_request": 0}, "samples_per_request=0 is out of range. Use an integer from 1"),
         ({"logprobs": 1}, "logprobs=1 is not allowed. It must be true or false"),
-        ({"seed": -1}, "seed=-1; give a whole number from 0"),
-        ({"seed": 1.0}, "seed=1.0; give a whole number"),
+        ({"seed": -1}, "seed=-1 is out of range. Use an integer from 0"),
+        ({"seed": 1.0}, "seed=1.0 is not an integer. Use an integer"),
         ({"settings": [1]}, "settings=[1] is not a mapping. Pass names and values"),
         ({"settings": {"": 1}}, "name of a setting='' is not allowed. It must be one line of text"),
         (
@@ -188,8 +188,11 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
         ({"settings": {"stop": {1, 2}}}, "setting stop={1, 2} cannot be written as JSON"),
         ({"settings": {"stop": ["\ud800"]}}, "cannot be written as JSON"),
         ({"settings": {"logit_bias": {1: 2}}}, "setting logit_bias={1: 2} cannot be written as JSON"),
-        ({"settings": {"max_tokens": 0}}, "setting max_tokens=0; give a whole number from 1"),
-        ({"settings": {"max_completion_tokens": "9"}}, "setting max_completion_tokens='9'; give a whole number from 1"),
+        ({"settings": {"max_tokens": 0}}, "setting max_tokens=0 is out of range. Use an integer from 1"),
+        (
+            {"settings": {"max_completion_tokens": "9"}},
+            "setting max_completion_tokens='9' is not an integer. Use an integer from 1",
+        ),
     ],
 )
 def test_bad_plans_of_a_model_are_refused(given_, text):

@@ -54,7 +54,7 @@ def test_a_temperature_of_null_is_not_sent():
         ({"settings": ["top_p=1e999"]}, "setting top_p=inf cannot be written as JSON"),
         ({"settings": ["seed=5"]}, "would be the same for all samples and repeat them"),
         ({"base_url": f"http://u:{SECRET}@h"}, "base_url contains user:password@"),
-        ({"samples": 0}, "samples=0; give a whole number from 1"),
+        ({"samples": 0}, "samples=0 is out of range. Use an integer from 1"),
     ],
 )
 def test_bad_options_are_refused(given_, text):
@@ -165,7 +165,7 @@ def test_the_shortest_file(plan_file):
         (
             'title = "T"',
             'titel = "T"',
-            "pool: unknown key 'titel'; did you mean 'title'? choose from 'title', 'source'",
+            "pool: unknown key 'titel'; did you mean 'title'? Choose from 'title', 'source'",
         ),
         ('title = "T"', "title = 5", "pool.title=5 is not allowed. It must be one line of text"),
         ("concurrency", "concurency", "servers.local: unknown key 'concurency'; did you mean 'concurrency'?"),
@@ -197,14 +197,18 @@ def test_the_shortest_file(plan_file):
             "",
             "models.llama: samples is missing. Set it for this model, for all models, or with",
         ),
-        ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16'; give a whole number from 1"),
-        ("samples_per_request = 4", "samples_per_request = 0.5", "models.llama: samples_per_request=0.5; give a whole"),
+        ("samples = 16", 'samples = "16"', "models.gpt-4.1: samples='16' is not an integer. Use an integer from 1"),
+        (
+            "samples_per_request = 4",
+            "samples_per_request = 0.5",
+            "models.llama: samples_per_request=0.5 is not an integer. Use",
+        ),
         (
             "logprobs = false",
             'logprobs = "no"',
             "models.gpt-4.1: logprobs='no' is not allowed. It must be true or false",
         ),
-        ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8; give a whole number from 0"),
+        ("seed = 8", "seed = -8", "models.gpt-4.1: seed=-8 is out of range. Use an integer from 0"),
         ("max_tokens = 512", "n = 512", "models.llama: setting 'n' is part of the plan. Use samples_per_request"),
         (
             "max_tokens = 512",

@@ -92,7 +92,7 @@ def test_the_default_template_asks_the_question_and_shows_the_choices():
             "{{question}} {{ truth }}",
             "{{truth}}: it would reveal the correct answer to the model. Remove it from the template",
         ),
-        ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? choose from "),
+        ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? Choose from "),
         ("{{question}} {{choices}}", "{{choices}}: no such column; choose from 'question_id', 'question', 'cluster'"),
     ],
 )

@@ -255,7 +255,7 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
 
 @pytest.mark.parametrize("options", [{"seed": -1}, {"n_resamples": 0}, {"budget": (2, 6, 12)}])
 def test_options_of_a_comparison_are_checked(options):
-    with pytest.raises(MssimError, match=r"give a whole number from|is neither an int nor a pair"):
+    with pytest.raises(MssimError, match=r"Use an integer from|is neither an int nor a pair"):
         result().compare("SC", "MS", **{"budget": 6, **options})
 
 

@@ -116,7 +116,7 @@ def test_intervals_are_vectorised():
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5, float("nan")])
 def test_a_level_that_is_none_is_refused(level):
-    with pytest.raises(MssimError, match="give a number between 0 and 1"):
+    with pytest.raises(MssimError, match="is not between 0 and 1"):
         mean_interval([0.5, 0.6], confidence_level=level)
 
 

@@ -11,9 +11,9 @@ from mssim.rules.fields import never_stop, set_last
 
 def test_objects_check_their_types():
     for options in ({"agreement": "0.8"}, {"strict": "no"}, {"vote": "plurality"}, {"sizes": "66"}):
-        with pytest.raises(StrategyError, match=r"Give a number|true or false|give"):
+        with pytest.raises(StrategyError, match=r"Give a number|true or false|is not a Vote|does not fit"):
             ModelSwitch(["a", "b"], **options)
-    with pytest.raises(StrategyError, match="give one or more names"):
+    with pytest.raises(StrategyError, match="Name at least one model"):
         Mixture(7)
 
 
@@ -25,14 +25,14 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_a_prior_by_name_must_name_the_models():
-    with pytest.raises(StrategyError, match="name each once"):
+    with pytest.raises(StrategyError, match="Use one weight for each of these models"):
         Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: SelfConsistency("x", "plurality"), "vote='plurality'; give Vote.plurality() or another vote"),
+        (lambda: SelfConsistency("x", "plurality"), "vote='plurality' is not a Vote. Use e.g. Vote.plurality()"),
         (lambda: SelfConsistency(""), "SelfConsistency: models=('',); give one or more names"),
         (lambda: Mixture([]), "Mixture: models=[]; give one or more names"),
         (lambda: Mixture(["x", "x"]), "Mixture: models=['x', 'x']; name each model once"),

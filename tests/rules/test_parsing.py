@@ -29,7 +29,7 @@ def test_the_catalogue_says_what_is_so(row):
     if column == "-":
         result = evaluate(make_pool(answers), text, 6, n_replays=9)
     else:
-        with pytest.raises(PoolError, match=f"needs column '{column}'"):
+        with pytest.raises(PoolError, match=f"requires column '{column}'"):
             evaluate(make_pool(answers, **without), text, 6)
         result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
     assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]

@@ -119,19 +119,19 @@ def test_the_three_ways_to_write_a_rule_agree_and_go_with_any_vote(stop):
 
 def test_what_a_rule_reads_must_be_recorded():
     answers = {("x", "q"): ["a", "b", "a"], ("y", "q"): ["a", "a", "b"]}
-    with pytest.raises(PoolError, match="needs column 'output_tokens'"):
+    with pytest.raises(PoolError, match="requires column 'output_tokens'"):
         evaluate(make_pool(answers), {"rule": SelfConsistency("x", stop=STOPS["class"])}, 2)
     pool = make_pool(answers, output_tokens=[1, None, 1, 1, 1, 1], confidence=0.5)
-    with pytest.raises(PoolError, match="missing for 1 samples of model 'x', the first sample 1"):
+    with pytest.raises(PoolError, match="but 1 samples of model 'x' have none, first sample 1"):
         evaluate(pool, {"rule": SelfConsistency("x", Vote.own(confident, columns=COLUMNS))}, 2)
 
 
 def test_functions_are_tried_with_what_they_will_see():
     pool = make_pool({("x", "q"): ["a", "b", "a"]}, output_tokens=1.0)
     wrong = OwnStop(lambda counts, _: counts.max() >= 2, "output_tokens")
-    with pytest.raises(StrategyError, match="fails when tried"):
+    with pytest.raises(StrategyError, match="raises an error for votes of shape"):
         evaluate(pool, {"rule": SelfConsistency("x", stop=wrong)}, 2)
-    with pytest.raises(StrategyError, match="returned None; return True or False"):
+    with pytest.raises(StrategyError, match=r"returned None. Return True or False"):
         evaluate(pool, {"rule": SelfConsistency("x", stop=OwnStop(lambda *_: None, "output_tokens"))}, 2)
     with pytest.raises(StrategyError, match="one number per answer class"):
         evaluate(pool, {"rule": SelfConsistency("x", Vote.own(lambda *_: 1.0, columns="output_tokens"))}, 2)
@@ -140,12 +140,12 @@ def test_functions_are_tried_with_what_they_will_see():
 @pytest.mark.parametrize("columns", [["a", 3], [""]])
 @pytest.mark.parametrize("make", [OwnStop, lambda function, columns: Vote.own(function, columns=columns)])
 def test_columns_are_names(make, columns):
-    with pytest.raises(StrategyError, match="Give names of recorded numbers"):
+    with pytest.raises(StrategyError, match="Use names of recorded numbers"):
         make(spent, columns)
 
 
 def test_columns_are_for_functions():
-    with pytest.raises(StrategyError, match=r"are for Vote\.own"):
+    with pytest.raises(StrategyError, match=r"are only for Vote\.own"):
         Vote(columns="score")
 
 

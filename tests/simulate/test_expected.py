@@ -115,23 +115,31 @@ def test_the_same_seed_gives_the_same_expectation():
 @pytest.mark.parametrize(
     ("ask", "error", "says"),
     [
-        (lambda: expected(TWO, "alloc:x", 4), StrategyError, "alloc:x: its questions share a budget; draw a pool"),
+        (
+            lambda: expected(TWO, "alloc:x", 4),
+            StrategyError,
+            "alloc:x: budgets shared by questions are not supported. Draw a pool",
+        ),
         (lambda: expected(TWO, "sc:z", 4), PoolError, "no model 'z'"),
-        (lambda: expected(TWO, "sc:x", 0), BudgetError, "give whole numbers from 1"),
-        (lambda: expected(TWO, "sc:x", 4, n_questions=0), MssimError, "n_questions=0; give a whole number from 1"),
-        (lambda: expected(TWO, "sc:x", 4, seed=-1), MssimError, "seed=-1; give a whole number"),
-        (lambda: fit_coupling(TWO, "ms:x+y", 8, 70), MssimError, "accuracy=70; give a share from 0 to 1"),
-        (lambda: fit_coupling(TWO, "ms:x+y", 2.5, 0.7), MssimError, "budget=2.5; give a whole number"),
+        (lambda: expected(TWO, "sc:x", 0), BudgetError, "Use positive integers"),
+        (
+            lambda: expected(TWO, "sc:x", 4, n_questions=0),
+            MssimError,
+            "n_questions=0 is out of range. Use an integer from 1",
+        ),
+        (lambda: expected(TWO, "sc:x", 4, seed=-1), MssimError, "seed=-1 is out of range. Use an integer"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 8, 70), MssimError, "accuracy=70 is not a number from 0 to 1"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 2.5, 0.7), MssimError, "budget=2.5 is not an integer. Use an integer"),
         (
             lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=(0.5, 2)),
             MssimError,
-            r"bounds=\(0.5, 2\); give the lowest and the highest correlation, within -1 to 1",
+            r"bounds=\(0.5, 2\) is not a range. Use \(low, high\) with -1 <= low < high <= 1",
         ),
-        (lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=0.5), MssimError, "bounds=0.5; give the lowest"),
+        (lambda: fit_coupling(TWO, "ms:x+y", 8, 0.7, bounds=0.5), MssimError, "bounds=0.5 is not a range"),
         (
             lambda: fit_coupling(AnswerModel("x", 0, 1, 1, 1), "sc:x", 8, 0.7),
             MssimError,
-            "'x' is the only model; a coupling is between two or more",
+            "answer_model: 'x' is the only model. A correlation needs at least two",
         ),
     ],
 )

@@ -127,7 +127,7 @@ def test_models_without_a_question_in_common_are_independent():
 
 @pytest.mark.slow
 def test_pools_that_cannot_be_fitted():
-    with pytest.raises(PoolError, match="model 'y' gave no answer to any question; fit the other models"):
+    with pytest.raises(PoolError, match=r"models: 'y' has no answers. Fit only the other models"):
         fit_pool(make_pool({("x", "q"): ["a"], ("y", "q"): [None]}))
     with pytest.raises(PoolError, match="no model 'z' in this pool"):
         fit_pool(make_pool({("x", "q"): ["a"]}), ["z"])

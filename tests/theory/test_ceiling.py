@@ -169,7 +169,7 @@ def test_the_frame_and_what_is_refused():
         *("ceiling", "low", "high", "failed", "failed_low", "failed_high"),
         *("n_failed", "n_questions", "n_independent"),
     ]
-    with pytest.raises(MssimError, match="confidence_level=95; give a number between 0 and 1"):
+    with pytest.raises(MssimError, match="confidence_level=95 is not between 0 and 1"):
         ceiling(random_pool(), confidence_level=95)
     with pytest.raises(PoolError, match="no model 'w' in this pool"):
         ceiling(random_pool(), ["w"])

@@ -253,10 +253,10 @@ def test_equal_counts_have_equal_entropy_wherever_they_are():
     ("options", "error", "says"),
     [
         ({"models": ["w"]}, PoolError, "no model 'w' in this pool"),
-        ({"confidence_level": 1}, MssimError, "confidence_level=1; give a number between 0 and 1"),
-        ({"n_resamples": 0}, MssimError, "n_resamples=0; give a whole number from 1"),
-        ({"n_splits": 0.5}, MssimError, "n_splits=0.5; give a whole number from 1"),
-        ({"seed": -1}, MssimError, "seed=-1; give a whole number from 0"),
+        ({"confidence_level": 1}, MssimError, "confidence_level=1 is not between 0 and 1"),
+        ({"n_resamples": 0}, MssimError, "n_resamples=0 is out of range. Use an integer from 1"),
+        ({"n_splits": 0.5}, MssimError, "n_splits=0.5 is not an integer. Use an integer from 1"),
+        ({"seed": -1}, MssimError, "seed=-1 is out of range. Use an integer from 0"),
         ({"clusters": "topic"}, MssimError, "clusters: no column 'topic'"),
     ],
 )

@@ -161,13 +161,17 @@ def test_cost_on_every_pool(any_pool):
             "sizes: shape (3,) does not broadcast to the shape (2,) of agreement. Use one size per model",
         ),
         (lambda: cost(random_pool(), "mix:x+y", 2), StrategyError, "mix:x+y is not a ModelSwitch. Use e.g."),
-        (lambda: cost(random_pool(), "ms:x+y", 100), BudgetError, "asks for 50 samples of model 'x'"),
+        (lambda: cost(random_pool(), "ms:x+y", 100), BudgetError, "needs 50 samples of model 'x'"),
         (
             lambda: cost(random_pool(), "ms:x", 1025, replacement=True),
             BudgetError,
             "ms:x: 1025 samples of one model exceed the limit of 1024",
         ),
-        (lambda: cost(random_pool(), "ms:x", 2, replacement=1), MssimError, "replacement=1; give True or False"),
+        (
+            lambda: cost(random_pool(), "ms:x", 2, replacement=1),
+            MssimError,
+            "replacement=1 is not a bool. Use True or False",
+        ),
     ],
 )
 def test_bad_input_is_refused(call, error, says):

@@ -366,7 +366,7 @@ def test_finite_budgets_are_evaluations_beside_their_limit():
     weighted = finite_budget(pool, ["x", "y"], 8, weights="entropy", n_replays=20, seed=3)
     assert weighted["strategy"].tolist()[-1] == "mix:x+y,vote=entropy"
     assert weighted["method"].tolist() == ["exact", "exact", "monte_carlo"]
-    with pytest.raises(MssimError, match="6 are recorded"):
+    with pytest.raises(MssimError, match="but 6 were recorded"):
         finite_budget(pool, ["x", "y"], 8, replacement=False)
 
 
@@ -391,10 +391,10 @@ def test_finite_budgets_agree_with_replays_on_every_pool(any_pool, replacement):
         (["x", "w"], None, PoolError, "no model 'w' in this pool"),
         (["x", "x"], None, PoolError, "models=['x', 'x'] is empty or repeats a model. Name each model once."),
         ([], None, PoolError, "models=[] is empty or repeats a model. Name each model once."),
-        (None, "entropie", StrategyError, "weights='entropie'; did you mean 'entropy'? choose from 'entropy', or give"),
-        (None, (1, 2), StrategyError, "prior has 2 weights for 3 models; give one each"),
-        (None, (1, 2, 0), StrategyError, "prior weight 0; give positive numbers"),
-        (None, {"x": 1, "y": 2, "w": 1}, StrategyError, "prior names ['w', 'x', 'y'], the strategy asks"),
+        (None, "entropie", StrategyError, "weights='entropie' is not valid. Use 'entropy', or one positive number"),
+        (None, (1, 2), StrategyError, "prior has 2 weights for 3 models. Use one weight per model"),
+        (None, (1, 2, 0), StrategyError, "prior weight 0 is not a positive number"),
+        (None, {"x": 1, "y": 2, "w": 1}, StrategyError, "prior has weights of ['w', 'x', 'y'], but the strategy uses"),
     ],
 )
 def test_what_has_no_limit_is_refused(models, weights, error, says):

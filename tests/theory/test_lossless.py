@@ -243,8 +243,8 @@ def test_pooling_on_agreement_matters_at_the_first_of_two_models_only():
     ("strategy", "budget", "error", "says"),
     [
         ("sc:x", 2, StrategyError, "strategy: sc:x is not a ModelSwitch. Use e.g. 'ms:strong+weak'."),
-        ("ms:x+y,vote=best_of_n", 2, StrategyError, "has an unsupported vote. Supported are plurality, share"),
-        ("ms:x+y,vote=max_consistency", 2, StrategyError, "use vote=plurality or vote=entropy"),
+        ("ms:x+y,vote=best_of_n", 2, StrategyError, "has an unsupported vote. Use vote=plurality"),
+        ("ms:x+y,vote=max_consistency", 2, StrategyError, "Use vote=plurality, vote=entropy or within=share"),
         (
             "ms:x+y+z,on_agreement=pool",
             3,
@@ -252,7 +252,7 @@ def test_pooling_on_agreement_matters_at_the_first_of_two_models_only():
             "on_agreement: pool supports at most two stages, but ms:x+y+z,on_agreement=pool has 3",
         ),
         ("ms:x+y", [2, 4], BudgetError, "budget=[2, 4]: exactly one budget is supported"),
-        ("ms:x+y", 0, BudgetError, "budgets=0; give whole numbers from 1"),
+        ("ms:x+y", 0, BudgetError, "budgets=0 is not valid. Use positive integers"),
     ],
 )
 def test_what_is_not_covered_is_refused(strategy, budget, error, says):

@@ -225,19 +225,27 @@ def test_agreement_need_not_be_calibrated():
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
-        (lambda p: stop_quality(p, "ms:x+y,on_agreement=pool", 4), StrategyError, "give on_agreement=adopt"),
+        (lambda p: stop_quality(p, "ms:x+y,on_agreement=pool", 4), StrategyError, "Use on_agreement=adopt"),
         (lambda p: stop_quality(p, "cascade:x+y", 4), StrategyError, "is not a ModelSwitch. Use e.g."),
         (
             lambda p: stop_quality(p, "ms:x+x", 4),
             StrategyError,
             "stages of the same model are dependent without replacement",
         ),
-        (lambda p: stop_quality(p, "ms:x+y", 4, method="mc"), MssimError, "method='mc'; choose from"),
+        (lambda p: stop_quality(p, "ms:x+y", 4, method="mc"), MssimError, "method='mc' is not valid; choose from"),
         (lambda p: calibration(p, "w", 4), PoolError, "no model 'w' in this pool"),
-        (lambda p: calibration(p, "x", 25), BudgetError, "asks for 25 samples of model 'x'"),
-        (lambda p: calibration(p, "x", 2, replacement="no"), MssimError, "replacement='no'; give True or False"),
+        (lambda p: calibration(p, "x", 25), BudgetError, "needs 25 samples of model 'x'"),
+        (
+            lambda p: calibration(p, "x", 2, replacement="no"),
+            MssimError,
+            "replacement='no' is not a bool. Use True or False",
+        ),
         (lambda p: calibration(p, "x", 2000, replacement=True), BudgetError, "exceed the limit of 1024"),
-        (lambda p: calibration(p, "x", 2, confidence_level=95), MssimError, "confidence_level=95; give a number"),
+        (
+            lambda p: calibration(p, "x", 2, confidence_level=95),
+            MssimError,
+            "confidence_level=95 is not between 0 and 1",
+        ),
     ],
 )
 def test_bad_input_is_refused(call, error, says):

@@ -46,11 +46,11 @@ def test_prior_and_sizes_go_with_their_number_of_models():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"vote": ["pluralty"]}, r"grid: vote='pluralty'; did you mean 'plurality'"),
+        ({"vote": ["pluralty"]}, r"grid: vote='pluralty' is not valid; did you mean 'plurality'"),
         ({"vote": "plurality"}, "grid: vote='plurality' is not a list. Pass a list of values to try"),
         ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
         ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),
-        ({"n_models": [0]}, "n_models=0; give a whole number from 1"),
+        ({"n_models": [0]}, "n_models=0 is out of range. Use an integer from 1"),
         ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use at most 3"),
         (
             {"prior": (2, 1)},

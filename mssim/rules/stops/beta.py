@@ -1,4 +1,4 @@
-"""Stop when a Beta posterior is certain enough of the leader (Adaptive-Consistency)."""
+"""Stopping rule by a Beta posterior of the leading answer (Adaptive-Consistency)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ def chance_to_lead(first: Ints, second: Ints) -> Floats:
 
 @dataclass(frozen=True)
 class BetaStop(Stop):
-    """Stop when the leader is ahead of the next answer with enough posterior certainty (Adaptive-Consistency).
+    """Stop when the posterior probability that the leader is ahead reaches a threshold (Adaptive-Consistency).
 
-    With v1 and v2 the votes of the two leading answers and theta ~ Beta(v1 + 1, v2 + 1) the share of the first among
-    the two, stop when P[theta > 1/2] = 1 - I_{1/2}(v1 + 1, v2 + 1) reaches the threshold (arXiv 2305.11860).
+    Let v1 and v2 be the votes of the two leading answers, and theta ~ Beta(v1 + 1, v2 + 1) the share of the first one
+    of the two. The rule stops when P[theta > 1/2] = 1 - I_{1/2}(v1 + 1, v2 + 1) reaches the threshold (arXiv
+    2305.11860).
 
     Parameters
     ----------
     threshold : float, default 0.95
-        Above 1/2 and below 1; the authors use 0.95, which stops after four equal answers.
+        Probability above 1/2 and below 1. The default is that of the authors and stops after four equal answers.
 
     Examples
     --------

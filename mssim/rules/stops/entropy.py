@@ -1,4 +1,4 @@
-"""Stop when the answers so far scatter little."""
+"""Stopping rule by the entropy of the answers."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SLACK = 1e-9  # entropies closer than this are equal, here and in the compiled 
 
 @dataclass(frozen=True)
 class EntropyStop(Stop):
-    """Stop when the answers so far scatter little: their entropy over its maximum is at most a threshold.
+    """Stop when the normalised entropy of the answers so far is at most a threshold.
 
-    The maximum is log2 of the number of distinct answers. As in the authors' code of Adaptive-Consistency (arXiv
-    2305.11860), while all draws agree one imagined draw of another answer is counted too, so that [a, a] (0.92) is less
-    certain than [a, a, a, a] (0.72). A draw without an answer counts as an answer that no other draw shares.
+    The entropy is divided by log2 of the number of distinct answers. As in the authors' code of Adaptive-Consistency
+    (arXiv 2305.11860), one imaginary draw of another answer is added while all draws agree, so that [a, a] (0.92) is
+    less certain than [a, a, a, a] (0.72). Draws without an answer count as distinct answers.
 
     Parameters
     ----------
     threshold : float, default 0.75
-        From above 0 to 1.
+        Threshold of the normalised entropy, above 0 and at most 1.
     min_samples : int, default 2
-        Draws before the first look.
+        Number of draws before the rule is first applied.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class EntropyStop(Stop):
         self._set_whole("min_samples", 1)
 
     def stops(self, answers: Ints, numbers: Floats) -> bool:  # noqa: ARG002
-        """Return whether the entropy is small enough."""
+        """Return whether the entropy is at most the threshold."""
         votes = np.bincount(answers[answers >= 0])
         if answers.size < self.min_samples or not votes.any():
             return False
@@ -61,7 +61,7 @@ class EntropyStop(Stop):
         return bool(-(shares @ np.log2(shares)) / np.log2(counts.size) <= self.threshold + _SLACK)
 
     def table(self, depth: int) -> StopTable:
-        """Return the threshold; the entropy itself is followed draw by draw."""
+        """Return the threshold; the kernels update the entropy with every draw."""
         need = np.ones(depth + 1, np.int64)
         need[: self.min_samples] = NEVER
         return StopTable(np.zeros(depth + 1, np.int64), need, entropy=self.threshold)

@@ -1,4 +1,4 @@
-"""Stop when an anytime-valid test shows that the leader is more likely than the next answer."""
+"""Stopping rule by an anytime-valid test of the leading answer."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def log_e_value(first: Ints, second: Ints) -> Floats:
 class EValueStop(Stop):
     """Stop when an anytime-valid test shows that the leader is more likely than the next answer.
 
-    The e-value of the leader's v1 votes against the next answer's v2 is that of a fair coin against a uniform mixture
-    of coins that favour the leader, E = 2^(v1 + v2 + 1) B(v1 + 1, v2 + 1) (1 - I_{1/2}(v1 + 1, v2 + 1)), a test
-    martingale; stop when E >= 1 / alpha. By Ville's inequality the chance that this ever happens to an answer named
-    beforehand that is not the likeliest is at most alpha, whichever competitor is ahead (an intersection-union test,
-    arXiv 2605.05873). With K possible answers the leader is wrongly taken for the likeliest with a chance of at most
-    (K - 1) alpha; K - 1 = 1 where two answers compete. Draws are taken to be independent (``replacement=True``). The
-    likeliest answer need not be right.
+    The e-value of v1 votes of the leader and v2 votes of the next answer tests a fair coin against a uniform mixture of
+    coins that favour the leader, E = 2^(v1 + v2 + 1) B(v1 + 1, v2 + 1) (1 - I_{1/2}(v1 + 1, v2 + 1)), a test
+    martingale. The rule stops when E >= 1 / alpha. By Ville's inequality, this happens with probability at most alpha
+    for an answer that was fixed in advance and is not the most probable one, for any competitor (an intersection-union
+    test, arXiv 2605.05873). With K possible answers, the probability of stopping at an answer that is not the most
+    probable one is at most (K - 1) alpha. Draws are assumed to be independent (``replacement=True``). The most probable
+    answer can be wrong.
 
     Parameters
     ----------
     alpha : float, default 0.05
-        Between 0 and 1; 0.05 stops after seven equal answers.
+        Error level, between 0 and 1. The default stops after seven equal answers.
 
     Examples
     --------

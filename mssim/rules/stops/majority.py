@@ -1,4 +1,4 @@
-"""Stop when the leader has a large enough share of the draws."""
+"""Stopping rule by the share of the leading answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ __all__ = ["MajorityStop"]
 
 @dataclass(frozen=True)
 class MajorityStop(Stop):
-    """Stop when the leading answer has a large enough share of the draws so far.
+    """Stop when the share of the leading answer among the draws so far reaches a threshold.
+
+    The defaults are those of the authors' code of Adaptive-Consistency (arXiv 2305.11860).
 
     Parameters
     ----------
     share : float, default 0.8
-        From above 0 to 1. Draws without an answer count among the draws.
+        Threshold of the share, above 0 and at most 1. Draws without an answer count among the draws.
     min_samples : int, default 2
-        Draws before the first look; defaults as in the authors' code of Adaptive-Consistency (arXiv 2305.11860).
+        Number of draws before the rule is first applied.
 
     Examples
     --------
@@ -42,7 +44,7 @@ class MajorityStop(Stop):
         self._set_whole("min_samples", 1)
 
     def stops(self, answers: Ints, numbers: Floats) -> bool:  # noqa: ARG002
-        """Return whether the leader's share is large enough."""
+        """Return whether the leader's share reaches the threshold."""
         first, _ = leading_votes(answers)
         return bool(answers.size >= self.min_samples and first / answers.size >= self.share)
 

@@ -1,4 +1,4 @@
-"""Stop when a function of the user's says so."""
+"""Stopping rule by a user function."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["OwnStop"]
 
 @dataclass(frozen=True)
 class OwnStop(Stop):
-    """Stop when a function of yours says so.
+    """Stop when a user function returns True.
 
     Parameters
     ----------
     function : callable
-        ``function(counts, n) -> bool``, asked after each draw: counts is int64 of shape (n_classes,), the votes of the
-        question's answer classes so far (at least one class), n the draws so far, those without an answer included.
-        With `columns` it is ``function(counts, answers, numbers) -> bool``: answers is int64 of shape (n_draws,), the
-        answer class of each draw so far, -1 = no answer, and numbers float64 of shape (n_columns, n_draws).
-        Compile it with ``numba.njit`` for speed; a plain Python function works too and is hundreds of times slower.
+        ``function(counts, n) -> bool``, called after each draw. `counts` is int64 of shape (n_classes,), the votes of
+        the question's answer classes so far (at least one class). `n` is the number of draws so far, including those
+        without an answer. With `columns` the signature is ``function(counts, answers, numbers) -> bool``. `answers` is
+        int64 of shape (n_draws,), the answer class of each draw so far (-1 = no answer), and `numbers` is float64 of
+        shape (n_columns, n_draws). Compile the function with ``numba.njit``; plain Python is hundreds of times slower.
     columns : str or sequence of str, optional
         Recorded numbers of each draw that the function reads, such as confidence, score or output_tokens.
 
@@ -47,12 +47,12 @@ class OwnStop(Stop):
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         if not all(isinstance(column, str) and column for column in columns):
             raise StrategyError(
-                f"OwnStop: columns={self.columns!r}. Give names of recorded numbers, e.g. 'confidence'."
+                f"OwnStop: columns={self.columns!r} are not names. Use names of recorded numbers, e.g. 'confidence'."
             )
         object.__setattr__(self, "columns", columns)
 
     def stops(self, answers: Ints, numbers: Floats) -> bool:
-        """Ask the function."""
+        """Call the function."""
         counts = np.bincount(answers[answers >= 0], minlength=1)
         return bool(self.function(counts, answers, numbers) if self.columns else self.function(counts, answers.size))
 

@@ -1,4 +1,4 @@
-"""Stop at the first window of draws that all agree."""
+"""Stopping rule by windows of draws that agree (ESC)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["WindowStop"]
 
 @dataclass(frozen=True)
 class WindowStop(Stop):
-    """Draw window by window and stop at the first whose draws all agree: its answer is adopted (ESC, arXiv 2401.10480).
+    """Stop at the first window whose draws all agree, and adopt its answer (ESC, arXiv 2401.10480).
 
-    A draw without an answer agrees with nothing. The draws that remain of the budget after the last whole window are
-    taken too, but stop nothing.
+    Draws without an answer do not agree. If no window agrees, the whole budget is drawn, including draws after the last
+    whole window.
 
     Parameters
     ----------
     window : int
-        Draws of a window, from 1; the authors use 5.
+        Number of draws of a window, from 1 to 32767. The authors use 5.
 
     Examples
     --------

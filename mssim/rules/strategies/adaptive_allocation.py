@@ -1,4 +1,4 @@
-"""One budget shared among all questions."""
+"""Allocation of one total budget to all questions."""
 
 from __future__ import annotations
 
@@ -20,22 +20,33 @@ MOST_CAP = 1024
 
 @dataclass(frozen=True)
 class AdaptiveAllocation(Strategy):
-    """Share one total budget among all questions: the next sample goes where the leading answer is least certain.
+    """Share one total budget among all questions, and sample where the leading answer is least certain.
 
-    A budget of B is B times the number of questions in all. Certainty is that of `BetaStop`, P[theta > 1/2] with the
-    votes of the two leading answers; among the equally certain it is the question that waits longest. Compare it with
-    `SelfConsistency`, which spreads the same total evenly.
+    A budget of B allows B times the number of questions in total. Certainty is that of `BetaStop`, P[theta > 1/2] with
+    the votes of the two leading answers. Of equally certain questions, the one sampled least recently is next. Compare
+    with `SelfConsistency`, which spreads the same total evenly.
 
-    Questions depend on each other here: the result of one changes with the others that are in the pool, and
-    `replay_sd` and `mc_error`, which take them for independent, are approximate.
+    Questions depend on each other. The result of a question changes with the other questions in the pool, and
+    `replay_sd` and `mc_error`, which assume independence, are approximate.
 
     Parameters
     ----------
     model : str
+        Name of the model.
     cap : int, optional
-        Most samples of one question, up to 1024; default: all that were recorded.
+        Maximum number of samples per question, up to 1024. By default all recorded samples.
     ties : {"first", "random", "wrong"}, default "first"
-        See `Vote`.
+        As in `Vote`.
+
+    Examples
+    --------
+    >>> from mssim import AdaptiveAllocation, evaluate, load_pool
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> result = evaluate(pool, [AdaptiveAllocation("tf-plus"), "sc:tf-plus"], 8, n_replays=100)
+    >>> result.to_frame()[["strategy", "accuracy", "samples_used"]].round(2)
+            strategy  accuracy  samples_used
+    0  alloc:tf-plus      0.61           8.0
+    1     sc:tf-plus      0.67           8.0
     """
 
     kind: ClassVar[str] = "alloc"
@@ -56,6 +67,6 @@ class AdaptiveAllocation(Strategy):
                 raise StrategyError(f"AdaptiveAllocation: {error}") from None
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
-        """Return one stage, whose size is a mean over questions."""
+        """Return one stage, whose size is the mean number of samples per question."""
         plan = never_stop(self, allocate(budgets, 1), Vote.plurality(ties=self.ties))
         return (plan._replace(cap=self.cap or MOST_CAP),)

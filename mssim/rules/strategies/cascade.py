@@ -1,4 +1,4 @@
-"""The first model that agrees answers, else the last."""
+"""Cascade of models, of which the first that agrees answers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["Cascade"]
 
 @dataclass(frozen=True)
 class Cascade(Strategy):
-    """Accept the first model that agrees with itself, else the last model's answer alone (arXiv 2310.03094).
+    """Accept the first model that agrees with itself, or else the last model (arXiv 2310.03094).
 
-    The consistency cascade: where ModelSwitch lets all draws vote, a cascade discards those of the models it did not
-    accept. Every answer is a plurality of one model's draws.
+    A cascade discards the draws of models that it does not accept, whereas `ModelSwitch` lets all draws vote. The
+    answer is always the plurality of one model's draws.
 
     Parameters
     ----------
     models : sequence of str
-        In the order in which they are asked; the cheap one first.
+        Names of the models in the order in which they are asked, usually the cheapest first.
     agreement : float, default 1.0
         Share of the most frequent answer at which a model is accepted.
     strict : bool, default False
         Whether the share must exceed `agreement`.
     ties : {"first", "random", "wrong"}, default "first"
-        See `Vote`.
+        As in `Vote`.
     sizes, shares
         As in `Coverage`.
 
@@ -60,7 +60,7 @@ class Cascade(Strategy):
         check_threshold(self.agreement, self.strict)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
-        """Return stages that stop when they agree, the last of which always stops."""
+        """Return stages that stop when they agree; the last one always stops."""
         sizes = allocated(self, budgets)
         need = votes_to_agree(sizes, self.agreement, strict=self.strict)
         set_last(sizes, need, FORCED)

@@ -1,4 +1,4 @@
-"""Any draw is right: pass@k."""
+"""Coverage, also known as pass@k."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ __all__ = ["Coverage"]
 
 @dataclass(frozen=True)
 class Coverage(Strategy):
-    """Right if any draw is right: pass@k. The ceiling of every rule that returns one of the drawn answers.
+    """Count a question as correct if any draw is correct (pass@k).
+
+    Coverage is the upper bound of the accuracy of every rule that returns one of the drawn answers.
 
     Parameters
     ----------
     models : sequence of str
-        Several models share the budget as in ModelSwitch.
+        Names of the models. Several models share the budget as in `ModelSwitch`.
     sizes : sequence of int, optional
-        Most samples per model, in order until the budget is spent; default: equal shares.
+        Maximum number of samples of each model. Models are filled in order until the budget is spent. By default all
+        models get equal shares.
     shares : sequence of float, optional
-        Shares of the budget instead.
+        Shares of the budget, one per model. Alternative to `sizes`.
+
+    Examples
+    --------
+    >>> from mssim import Coverage, evaluate, load_pool
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> evaluate(pool, Coverage(["tf-plus"]), [1, 16]).to_frame()["accuracy"].round(3).tolist()
+    [0.56, 0.899]
     """
 
     kind: ClassVar[str] = "cov"

@@ -1,4 +1,4 @@
-"""All models vote."""
+"""Vote of all models."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ __all__ = ["Mixture"]
 
 @dataclass(frozen=True)
 class Mixture(Strategy):
-    """Draw from all models and vote; never stop early.
+    """Draw from all models and vote, without stopping early.
 
-    With ``Vote.max_consistency()``, SLM-MUX (arXiv 2510.05077).
+    With ``Vote.max_consistency()`` this is SLM-MUX (arXiv 2510.05077).
 
     Parameters
     ----------
     models : sequence of str
-        Their order decides ties under "first".
-    vote : Vote, default plurality
+        Names of the models. The order breaks ties with "first".
+    vote : Vote, default ``Vote.plurality()``
+        Vote over the draws of all models.
     sizes, shares
         As in `Coverage`.
 

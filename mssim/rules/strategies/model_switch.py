@@ -1,4 +1,4 @@
-"""Ask models in turn until one agrees with itself, else let all draws vote."""
+"""ModelSwitch."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ __all__ = ["ModelSwitch"]
 
 @dataclass(frozen=True)
 class ModelSwitch(Strategy):
-    """Ask the models in turn until one agrees with itself, else let all draws vote (arXiv 2504.00762).
+    """Ask models in turn until one agrees with itself, or else let all draws vote (arXiv 2504.00762).
 
     Parameters
     ----------
     models : sequence of str
-        Models in the order in which they are asked; the paper advises the strongest first. A model that is named again
-        continues with its draws: ``["strong", "strong"]`` is the control that switches to the same model (ESC as
-        ModelSwitch).
+        Names of the models in the order in which they are asked. The paper recommends the strongest first. A model that
+        is named twice continues with its draws, so ``["strong", "strong"]`` is the control that switches to the same
+        model.
     agreement : float, default 1.0
-        Share of the most frequent answer among a model's draws at which it is believed; 1 is unanimity, 0 always stops
-        after the first model, above 1 never stops.
+        Share of the most frequent answer among a model's draws at which the model agrees. 1 is unanimity, 0 always
+        stops after the first model, and values above 1 never stop.
     strict : bool, default False
-        Whether the share must exceed `agreement` (the released 512-sample curves: 0.85).
+        Whether the share must exceed `agreement`, as with 0.85 in the released curves of 512 samples.
     on_agreement : {"adopt", "pool"}, default "adopt"
-        "adopt": the model that agrees gives the answer (article). "pool": all drawn so far vote (released driver).
+        "adopt" returns the answer of the model that agrees (article). "pool" lets all draws so far vote (released
+        driver).
     test_last : bool, default True
-        Whether the last model can agree too (article), or its draws always go to the vote (released analysis).
+        Whether the last model can agree (article). If false, its draws always go to the vote (released analysis).
     vote : Vote, default ``Vote.entropy()``
+        Vote over all draws if no model agrees.
     sizes, shares
-        As in `Coverage`; default: ceil(budget / n) each, the remainder last.
+        As in `Coverage`. By default every model gets ceil(budget / n), and the last one the remainder.
 
     Examples
     --------
@@ -72,10 +74,11 @@ class ModelSwitch(Strategy):
         set_vote(self)
         check_threshold(self.agreement, self.strict)
         if not isinstance(self.test_last, bool):
-            raise StrategyError(f"test_last={self.test_last!r}; give true or false")
+            raise StrategyError(f"test_last={self.test_last!r} is not a bool. Use true or false.")
         if self.on_agreement not in ("adopt", "pool"):
             raise StrategyError(
-                f"on_agreement={self.on_agreement!r}; {choose_from(str(self.on_agreement), ['adopt', 'pool'])}"
+                f"on_agreement={self.on_agreement!r} is not valid; "
+                f"{choose_from(str(self.on_agreement), ['adopt', 'pool'])}"
             )
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:

@@ -1,4 +1,4 @@
-"""One model per question, chosen at random."""
+"""Router that chooses a model at random."""
 
 from __future__ import annotations
 
@@ -21,17 +21,25 @@ __all__ = ["RandomRouter"]
 
 @dataclass(frozen=True)
 class RandomRouter(Strategy):
-    """Send each question to one model, chosen at random, which spends the whole budget.
+    """Send each question to one random model, which spends the whole budget.
 
-    The choice is averaged over, not drawn: the result is the mean of the models' `SelfConsistency`.
+    The result is the expectation over this choice, the mean of `SelfConsistency` of the models.
 
     Parameters
     ----------
     models : sequence of str
+        Names of the models.
     shares : sequence of float, optional
-        Chances of the models; default: equal.
+        Relative probabilities of the models. By default all are equal.
     vote, stop
         As in `SelfConsistency`.
+
+    Examples
+    --------
+    >>> from mssim import RandomRouter, evaluate, load_pool
+    >>> pool = load_pool("recorded/tiny-arithmetic")
+    >>> evaluate(pool, RandomRouter(["tf-plus", "lstm-times"]), 16).to_frame()["accuracy"].round(3).tolist()
+    [0.699]
     """
 
     kind: ClassVar[str] = "random"
@@ -61,5 +69,5 @@ class RandomRouter(Strategy):
         )
 
     def _alone(self) -> list[SelfConsistency]:
-        """Each model on its own, as the router asks it."""
+        """Return Self-Consistency of each model."""
         return [SelfConsistency(model, self.vote, self.stop) for model in self.models]

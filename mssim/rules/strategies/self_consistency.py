@@ -1,4 +1,4 @@
-"""One model, one vote."""
+"""Self-Consistency of one model."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ __all__ = ["SelfConsistency"]
 
 @dataclass(frozen=True)
 class SelfConsistency(Strategy):
-    """Sample one model B times and vote (arXiv 2203.11171), or stop before that.
+    """Sample one model B times and vote (arXiv 2203.11171), optionally with a stopping rule.
 
     Parameters
     ----------
     model : str
-    vote : Vote, default plurality
+        Name of the model.
+    vote : Vote, default ``Vote.plurality()``
+        Vote over the draws.
     stop : Stop, optional
-        When to stop before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`, `EValueStop`
-        or `OwnStop`; default: never. What was drawn until then votes; the window of a `WindowStop` is adopted.
+        Rule that stops before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`,
+        `EValueStop` or `OwnStop`. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
+        answer of its window.
 
     Examples
     --------
@@ -47,7 +50,9 @@ class SelfConsistency(Strategy):
         set_models(self, (self.model,))
         set_vote(self)
         if self.stop is not None and not isinstance(self.stop, Stop):
-            raise StrategyError(f"stop={self.stop!r}; give a rule such as BetaStop() or WindowStop(5), or None")
+            raise StrategyError(
+                f"stop={self.stop!r} is not a stopping rule. Use e.g. BetaStop() or WindowStop(5), or None."
+            )
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one stage."""

@@ -1,4 +1,4 @@
-"""Votes, one module each; a new named vote is a module and a base of `Vote`."""
+"""Votes, one module each; a new named vote is a module and a base class of `Vote`."""
 
 from __future__ import annotations
 
@@ -22,38 +22,52 @@ __all__ = ["Vote"]
 class Vote(
     Plurality, Entropy, Confidence, ScoreSum, BestOfN, MaxConsistency, Shortest, MajorityOfBests, Own, WeightedVote
 ):
-    """A weighted vote: score(answer) = combine over models of prior x within-weight x ballots; the highest score wins.
+    """Weighted vote over draws; the answer with the highest score wins.
 
-    Use the named forms `Vote.plurality`, `entropy`, `confidence`, `score_sum`, `best_of_n`, `max_consistency`,
-    `shortest`, `majority_of_bests` and `own`; ``dataclasses.replace`` makes others of them, e.g. the sum of scores
-    within entropy weights.
+    The score of an answer is combined over models from prior weight x within-weight x ballots. Use the named forms
+    `Vote.plurality`, `entropy`, `confidence`, `score_sum`, `best_of_n`, `max_consistency`, `shortest`,
+    `majority_of_bests` and `own`. Other combinations are available with ``dataclasses.replace``, e.g. the sum of scores
+    with entropy weights.
 
     Parameters
     ----------
-    within : {"none", "entropy", "share"}
-        The weight of a model's ballots: 1; by how much its own draws agree; or 1 / its draws, so that votes are shares.
-    normaliser : {"distinct", "samples"}
-        What the entropy is divided by: log2 of the distinct answers (the released code of ModelSwitch) or of the valid
-        draws.
+    within : {"none", "entropy", "share"}, default "none"
+        Weight of a model's ballots: 1, a weight that grows with the agreement of its draws, or 1 / its draws, so that
+        votes are shares.
+    normaliser : {"distinct", "samples"}, default "distinct"
+        Divisor of the entropy: log2 of the distinct answers (released code of ModelSwitch) or of the valid draws.
     prior : mapping of model to weight, or sequence in the order of the models, optional
-        Positive weights; default 1 each. Only their ratios matter. A single vote of any model must be more than 2e-9
-        of all votes together at the budget: scores that differ by less than 1e-9 of their size are equal.
-    ties : {"first", "random", "wrong"}
-        "first": the answer seen first wins, models in order, then draws in order (as the authors do). "random": each
-        tied answer with the same chance. "wrong": a tie is right only if every tied answer is, a lower bound.
-    ballots : {"one", "number", "exp", "shortest", "bests"}
-        What a draw counts: 1; a recorded number; exp(number / temperature); 1 if it is among the m shortest draws of
-        its model, else 0; the chance that it has the highest number of m draws, taken again with replacement from all
-        that vote.
-    combine : {"sum", "max"}
-        Whether ballots add up, or the best one counts: over draws and models for recorded numbers, over models for
-        votes (the answer of the model whose leading answer scores highest; ties to the earlier model).
+        Positive weights of the models, by default 1. Only ratios matter. A single vote of any model must be more than
+        2e-9 of all votes at the budget, because scores are equal within a relative tolerance of 1e-9.
+    ties : {"first", "random", "wrong"}, default "first"
+        "first": the answer seen first wins, by models in order, then draws in order (as in the authors' code).
+        "random": each tied answer wins with the same probability. "wrong": a tie is correct only if every tied answer
+        is, a lower bound.
+    ballots : {"one", "number", "exp", "shortest", "bests"}, default "one"
+        Value of a draw: 1; a recorded number; exp(number / temperature); 1 if it is among the m shortest draws of its
+        model and 0 otherwise; or the probability that it has the highest number among m draws, resampled with
+        replacement from all voting draws.
+    combine : {"sum", "max"}, default "sum"
+        Whether ballots are added or the best one counts. "max" is over draws and models for recorded numbers, and over
+        models for votes, with the answer of the model whose leading answer has the highest score (of equal models the
+        first).
     column : str, optional
-        The recorded number.
+        Name of the recorded number.
     temperature : float, optional
+        Temperature of "exp".
     m : int, optional
+        Number of draws of "shortest" and "bests".
     function : callable, optional
         Function that scores the answers; see `own`.
     columns : str or sequence of str, optional
         Recorded numbers that the function reads; see `own`.
+
+    Examples
+    --------
+    >>> from mssim import Mixture, Vote
+    >>> str(Mixture(["strong", "weak"], Vote.plurality(prior=(2, 1), ties="random")))
+    'mix:strong+weak,prior=2/1,ties=random'
+    >>> from dataclasses import replace
+    >>> str(Mixture(["strong", "weak"], replace(Vote.score_sum(), within="entropy")))
+    'mix:strong+weak,vote=score_sum,within=entropy'
     """

@@ -65,7 +65,7 @@ class WeightedVote:
         for name, allowed in _ALLOWED.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise StrategyError(f"vote: {name}={value!r}; {choose_from(str(value), allowed)}")
+                raise StrategyError(f"vote: {name}={value!r} is not valid; {choose_from(str(value), allowed)}")
         object.__setattr__(self, "prior", frozen(self.prior))
         self._check_ballots()
         self._check_function()
@@ -78,19 +78,21 @@ class WeightedVote:
         }
         for name, needed in asked.items():
             if needed != (getattr(self, name) is not None):
-                given, do = f"{name}={getattr(self, name)!r}", "give it" if needed else "leave it out"
-                raise StrategyError(f"vote: ballots={self.ballots!r}, {given}; {do}")
+                problem = f"requires {name}. Set it" if needed else f"does not use {name}. Remove it"
+                raise StrategyError(f"vote: ballots={self.ballots!r} {problem}.")
         if self.column is not None and (not isinstance(self.column, str) or not self.column):
-            raise StrategyError(f"vote: column={self.column!r}; give the name of a recorded number, e.g. 'score'")
+            raise StrategyError(
+                f"vote: column={self.column!r} is not a name. Use the name of a recorded number, e.g. 'score'."
+            )
         if self.temperature is not None and not (is_number(self.temperature) and 0 < self.temperature < math.inf):
-            raise StrategyError(f"vote: temperature={self.temperature!r}; give a number above 0")
+            raise StrategyError(f"vote: temperature={self.temperature!r} is not a positive number. Use e.g. 0.5.")
         if self.m is not None:
             try:
                 object.__setattr__(self, "m", whole_number("m", self.m, 1, 2**15 - 1))
             except MssimError as error:
                 raise StrategyError(f"vote: {error}") from None
         if self.combine == "max" and self.m is not None:
-            raise StrategyError(f"vote: combine='max' with ballots={self.ballots!r}; these ballots add up, give 'sum'")
+            raise StrategyError(f"vote: ballots={self.ballots!r} supports only combine='sum'. Remove combine='max'.")
 
     def _check_function(self) -> None:
         if self.function is not None and not callable(self.function):
@@ -100,9 +102,13 @@ class WeightedVote:
         given: Any = self.columns
         columns = (given,) if isinstance(given, str) else tuple(given)
         if not all(isinstance(column, str) and column for column in columns):
-            raise StrategyError(f"vote: columns={self.columns!r}. Give names of recorded numbers, e.g. 'confidence'.")
+            raise StrategyError(
+                f"vote: columns={self.columns!r} are not names. Use names of recorded numbers, e.g. 'confidence'."
+            )
         if columns and self.function is None:
-            raise StrategyError(f"vote: columns={self.columns!r} are for Vote.own; a named vote has one column.")
+            raise StrategyError(
+                f"vote: columns={self.columns!r} are only for Vote.own. Use column=, the number that other votes read."
+            )
         object.__setattr__(self, "columns", columns)
 
     # What strategies ask ----------------------------------------------------------------------------------------------
@@ -127,11 +133,14 @@ class WeightedVote:
             given = dict(prior)
             if set(given) != set(models):
                 raise StrategyError(
-                    f"vote: prior names {sorted(given)}, the strategy asks {list(models)}; name each once"
+                    f"vote: prior has weights of {sorted(given)}, but the strategy uses {list(models)}. Use one weight "
+                    "for each of these models."
                 )
             prior = tuple(given[model] for model in models)
         if prior and len(prior) != len(models):
-            raise StrategyError(f"vote: prior has {len(prior)} weights for {len(models)} models; give one each")
+            raise StrategyError(
+                f"vote: prior has {len(prior)} weights for {len(models)} models. Use one weight per model."
+            )
         return replace(self, prior=prior)
 
     def weights(self, n_models: int) -> NDArray[np.float64]:
@@ -145,12 +154,15 @@ def frozen(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | No
     if prior is None:
         return None
     if not isinstance(prior, Mapping | Sequence) or isinstance(prior, str) or not prior:
-        raise StrategyError(f"vote: prior={prior!r}; give one weight per model, e.g. (2, 1) or {{'gpt-4': 2, ...}}")
+        raise StrategyError(
+            f"vote: prior={prior!r} contains no weights. Use one per model, e.g. (2, 1) or {{'gpt-4': 2, ...}}."
+        )
     frozen = tuple(prior.items()) if isinstance(prior, Mapping) else tuple(prior)
     for entry in frozen:
         weight = entry[1] if isinstance(entry, tuple) else entry
         if not is_number(weight) or not 0 < weight < math.inf:
             raise StrategyError(
-                f"vote: prior weight {weight!r}; give positive numbers, and leave a model out to ignore it"
+                f"vote: prior weight {weight!r} is not a positive number. To ignore a model, remove it from the "
+                "strategy."
             )
     return frozen

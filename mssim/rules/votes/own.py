@@ -1,4 +1,4 @@
-"""Votes counted by a function of the user's."""
+"""Votes by a user function."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ __all__ = ["Own"]
 
 
 class Own(WeightedVote):
-    """A function of the user's scores the answers."""
+    """Vote by a user function."""
 
     @classmethod
     def own(
         cls, function: Function, *, columns: str | Sequence[str] = (), prior: Prior = None, ties: str = "first"
     ) -> Self:
-        """Let a function of yours score the answers; the highest score wins, ties by the tie rule.
+        """Score the answers with a user function; the highest score wins.
 
         Parameters
         ----------
         function : callable
-            ``function(counts, prior) -> score``: counts is int64 of shape (n_stages, n_classes), the votes of each
-            stage (one model's turn) for each of the question's answer classes, prior float64 of shape (n_stages,), the
-            prior weights with the largest 1; score is float64 of shape (n_classes,). Answers without a vote do not
-            win, and an answer that alone has votes wins unasked.
-            With `columns` it is ``function(counts, prior, stages, answers, numbers) -> score``: stages and answers are
-            int64 of shape (n_draws,), the stage and the answer class of each draw that votes, -1 = no answer, stages in
-            order, then draws in order; numbers is float64 of shape (n_columns, n_draws).
-            Compile it with ``numba.njit`` for speed; a plain Python function works too and is hundreds of times slower.
+            ``function(counts, prior) -> score``. `counts` is int64 of shape (n_stages, n_classes), the votes of each
+            stage (one model's turn) for each answer class of the question. `prior` is float64 of shape (n_stages,), the
+            prior weights, of which the largest is 1. `score` is float64 of shape (n_classes,). Answers without votes
+            cannot win. If only one answer has votes, it wins, and the function is not called.
+            With `columns` the signature is ``function(counts, prior, stages, answers, numbers) -> score``. `stages` and
+            `answers` are int64 of shape (n_draws,), the stage and the answer class of each voting draw (-1 = no
+            answer), ordered by stage and draw. `numbers` is float64 of shape (n_columns, n_draws).
+            Compile the function with ``numba.njit``; plain Python is hundreds of times slower.
         columns : str or sequence of str, optional
             Recorded numbers of each draw that the function reads, such as confidence, score or output_tokens.
         prior, ties

@@ -254,10 +254,10 @@ def test_a_log_without_any_score_has_no_samples(tmp_path, kind):
 def test_the_scorer_is_chosen(tmp_path, kind):
     both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
     path = either(kind, tmp_path, [sample(scores=both)])
-    listed = "choose from 'judge.style', 'judge.truth', 'match'"
+    listed = "from 'judge.style', 'judge.truth', 'match'"
     with pytest.raises(PoolError, match=rf"has 3 scorers. Select one with scorer \(--scorer\); {listed}"):
         from_inspect(path)
-    with pytest.raises(PoolError, match=rf"no scorer 'mach'; did you mean 'match'\? {listed}"):
+    with pytest.raises(PoolError, match=rf"no scorer 'mach'; did you mean 'match'\? Choose {listed}"):
         from_inspect(path, scorer="mach")
     assert answers_of(from_inspect(path, scorer="match")) == (["4"], [True])
     assert answers_of(from_inspect(path, scorer="judge.style")) == (["four"], [False])

@@ -37,12 +37,12 @@ def test_a_function_with_columns_is_given_answers_and_numbers():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda counts, n: counts[n + 7] > 0, "fails when tried on votes of shape (3,): IndexError: index 8 is out of"),
+        (lambda counts, n: counts[n + 7] > 0, "raises an error for votes of shape (3,): IndexError: index 8 is out of"),
         (
             lambda counts, n: counts >= n,
-            "the function of OwnStop returned array([ True, False, False]); return True or",
+            "the function of OwnStop returned array([ True, False, False]). Return True or",
         ),
-        (lambda counts, n: None if n else counts, "returned None; return True or False"),
+        (lambda counts, n: None if n else counts, "returned None. Return True or False"),
         (numba.njit(lambda counts, n: counts.nothing + n), "TypingError"),
     ],
 )

@@ -25,7 +25,7 @@ def test_when_it_stops(rule, answers, end):
 def test_windows_are_whole_numbers():
     assert WindowStop(np.int32(4)) == WindowStop(4)
     for window in (0, 2.0, True, "5", None, 2**15):
-        with pytest.raises(StrategyError, match="give a whole number from 1"):
+        with pytest.raises(StrategyError, match="Use an integer from 1"):
             WindowStop(window)
     assert WindowStop(2**15 - 1).window == 2**15 - 1
 

@@ -62,10 +62,10 @@ def test_a_missing_column_is_named_with_how_to_record_it(text, column, what):
     with pytest.raises(PoolError) as error:
         evaluate(pool, text, 2)
     message = str(error.value)
-    assert f"{text} needs column {column!r} ({what}" in message
+    assert f"{text} requires column {column!r} ({what}" in message
     assert f"no column {column!r} of numbers" in message
     assert "'chars'" in message  # what there is instead
-    assert "Record it as a further column of samples.parquet, or name another column." in message
+    assert "Record it as a column of samples.parquet, or name another column." in message
 
 
 def test_any_column_of_numbers_will_do():
@@ -83,7 +83,7 @@ def test_a_number_that_is_missing_for_some_samples_is_refused_with_the_first():
     frame = recorded("a", x=[("a", 1), ("b", 2)], y=[("a", 1), ("b", 2)]).to_frame()
     frame["chars"] = [30.0, 10.0, 20.0, np.nan]
     pool = Pool.from_frame(frame)
-    says = "missing for 1 samples of model 'y', the first sample 1 of question 'q'. Record it for all"
+    says = "1 samples of model 'y' have none, first sample 1 of question 'q'. Record it for all"
     with pytest.raises(PoolError, match=re.escape(says)):
         evaluate(pool, "mix:x+y,vote=best_of_n,column=chars", 2)
     assert evaluate(pool, "sc:x,vote=best_of_n,column=chars", 2).accuracy.item() == 1  # y is not asked
@@ -103,15 +103,18 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Vote.shortest(0), "vote: m=0; give a whole number from 1 to 32767"),
-        (lambda: Vote.shortest(2.5), "vote: m=2.5; give a whole number"),
-        (lambda: Vote.confidence(0), "vote: temperature=0; give a number above 0"),
-        (lambda: Vote.confidence("hot"), "vote: temperature='hot'; give a number above 0"),
-        (lambda: Vote.score_sum(column=""), "vote: column=''; give the name of a recorded number, e.g. 'score'"),
-        (lambda: Vote(ballots="number"), "vote: ballots='number', column=None; give it"),
-        (lambda: Vote(column="score"), "vote: ballots='one', column='score'; leave it out"),
-        (lambda: Vote(ballots="vote"), "vote: ballots='vote'; choose from 'one', 'number', 'exp'"),
-        (lambda: replace(Vote.shortest(2), combine="max"), "these ballots add up, give 'sum'"),
+        (lambda: Vote.shortest(0), "vote: m=0 is out of range. Use an integer from 1 to 32767"),
+        (lambda: Vote.shortest(2.5), "vote: m=2.5 is not an integer. Use an integer"),
+        (lambda: Vote.confidence(0), "vote: temperature=0 is not a positive number"),
+        (lambda: Vote.confidence("hot"), "vote: temperature='hot' is not a positive number"),
+        (
+            lambda: Vote.score_sum(column=""),
+            "vote: column='' is not a name. Use the name of a recorded number, e.g. 'score'",
+        ),
+        (lambda: Vote(ballots="number"), "vote: ballots='number' requires column. Set it."),
+        (lambda: Vote(column="score"), "vote: ballots='one' does not use column. Remove it."),
+        (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid; choose from 'one', 'number', 'exp'"),
+        (lambda: replace(Vote.shortest(2), combine="max"), "vote: ballots='shortest' supports only combine='sum'"),
         (lambda: replace(Vote.majority_of_bests(2), combine="max"), "these ballots add up, give 'sum'"),
         (lambda: Vote.plurality(prior=(1, 0)), "vote: prior weight 0; give positive numbers"),
         (lambda: Vote.plurality(prior=(1, math.inf)), "vote: prior weight inf; give positive numbers"),

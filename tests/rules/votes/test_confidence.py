@@ -10,7 +10,9 @@ from tests.rules.votes.by_hand import A_LEADS, recorded, wins
 
 def test_confidences_beyond_the_range_of_a_double_are_refused():
     pool = recorded("a", x=[("a", 0), ("b", 700)])
-    with pytest.raises(StrategyError, match="temperature=1, but confidence ranges over 700: the most confident draw"):
+    with pytest.raises(
+        StrategyError, match="temperature=1 is too small for confidence, whose range is 700: only the most"
+    ):
         evaluate(pool, "sc:x,vote=confidence", 2)
     assert evaluate(pool, "sc:x,vote=confidence,temperature=2", 2).accuracy.item() == 0
 

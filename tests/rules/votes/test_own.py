@@ -43,11 +43,11 @@ def test_a_function_may_spoil_what_it_is_given():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (lambda counts, _: counts, "for votes of shape (2, 3) the function of Vote.own returned array([[1, 1, 1]"),
-        (lambda _, prior: prior, "return one number per answer class, an array of shape (3,)"),
-        (lambda _, __: 1.0, "return one number per answer class"),
-        (lambda _, __: ["a", "b", "c"], "return one number per answer class"),
-        (lambda counts: counts, "fails when tried on votes of shape (2, 3): TypeError"),
+        (lambda counts, _: counts, "the function of Vote.own returned array([[1, 1, 1]"),
+        (lambda _, prior: prior, "Return one number per answer class, here an array of shape (3,)."),
+        (lambda _, __: 1.0, "returned array(1.) for votes of shape (2, 3). Return one number per answer class"),
+        (lambda _, __: ["a", "b", "c"], "Return one number per answer class"),
+        (lambda counts: counts, "raises an error for votes of shape (2, 3): TypeError"),
         (numba.njit(lambda counts, prior: counts.nothing + prior), "TypingError"),
     ],
 )
