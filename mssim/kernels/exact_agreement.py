@@ -48,8 +48,12 @@ def agreement(counts, draws, need):
     classes could both have `need` votes.
     """
     votes, silent, offsets, correct, replacement = counts
-    agreed, right = np.empty((offsets.size - 1, draws.size)), np.empty((offsets.size - 1, draws.size))
-    for q in range(agreed.shape[0]):
+    most, n_questions = 0, offsets.size - 1
+    for p in range(draws.size):
+        most = max(most, draws[p])
+    own, others, everything = np.empty(most + 1), np.empty(most + 1), np.empty(most + 1)
+    agreed, right = np.empty((n_questions, draws.size)), np.empty((n_questions, draws.size))
+    for q in range(n_questions):
         first, last = offsets[q], offsets[q + 1]
         total = silent[0, q]
         for c in range(first, last):
@@ -63,7 +67,6 @@ def agreement(counts, draws, need):
             if 2 * enough <= k:
                 agreed[q, p] = 1.0 - _none_agrees(votes, first, last, silent[0, q], k, enough, rate, replacement)
                 continue
-            own, others, everything = np.empty(k + 1), np.empty(k + 1), np.empty(k + 1)
             fill_weights(everything, k + 1, total, rate, replacement)
             agreed[q, p] = right[q, p] = 0.0
             for c in range(first, last):

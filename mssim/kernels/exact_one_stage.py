@@ -43,16 +43,17 @@ def _gather(counts, q, votes, right):
 
 
 @compiled_like_numpy
-def _multiply(product, state, weights, below, factors, n_nodes):
-    """Multiply state [draws * node] by the polynomial of a class with fewer than `below` draws, or as many in a tie.
+def _multiply(product, state, weights, c, below, tied, factors, n_nodes):
+    """Multiply state [draws * node] by the polynomial of class c with fewer than `below` draws.
 
-    factors : float64 [draws * node], what a tie carries; empty if it does not count
+    If `tied`, as many draws count too, and carry the factors [draws * node].
     """
     # Unsigned numbers as indices need no check for being negative, so the loops over x are vectorised.
     width = np.uint64(state.size)
-    product[:] = 0.0
-    for j in range(below + (factors.size > 0)):
-        shift, weight = np.uint64(j * n_nodes), weights[j]
+    for x in range(width):
+        product[x] = 0.0
+    for j in range(below + tied):
+        shift, weight = np.uint64(j * n_nodes), weights[c, j]
         if weight > 0.0 and shift < width:
             if j < below:
                 for x in range(width - shift):
@@ -70,6 +71,7 @@ def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner,
     weights : float64 [class, draws]
     limits : int64 [votes], the most draws in which no class has more votes
     """
+    rule, orders, nodes, node_weights = ties
     cells = table.size
     line, last = np.empty(cells), cells - 1
     while last > 0 and limits[last] < 2 * last:
@@ -83,29 +85,29 @@ def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner,
         for c in range(votes.size):
             if c != winner and reach[c] < below and reach[c] < need:
                 together += votes[c]
-            n_tied += c != winner and reach[c] >= below and (ties.rule != WRONG or right[c])
+            n_tied += c != winner and reach[c] >= below and (rule != WRONG or right[c])
         if not alone:
             n_tied, width = min(n_tied, limits[v] // v - 1), limits[v] - v + 1
         at = 0
-        while ties.orders[at] < n_tied // 2 + 1:
+        while orders[at] < n_tied // 2 + 1:
             at += 1
-        n_nodes, nodes, node_weights = ties.orders[at], ties.nodes[at], ties.weights[at]
+        n_nodes = orders[at]
         state, product, factors = np.empty(width * n_nodes), np.empty(width * n_nodes), np.empty(width * n_nodes)
         fill_weights(line, width, together, rate, replacement)
         for x in range(width):
             for y in range(n_nodes):
-                state[x * n_nodes + y], factors[x * n_nodes + y] = line[x], nodes[y]
+                state[x * n_nodes + y], factors[x * n_nodes + y] = line[x], nodes[at, y]
         for c in range(votes.size):
             if c != winner and (reach[c] >= below or reach[c] >= need):
-                tied = not alone and (ties.rule != WRONG or right[c])
-                _multiply(product, state, weights[c], below, factors if tied else factors[:0], n_nodes)
+                tied = not alone and (rule != WRONG or right[c])
+                _multiply(product, state, weights, c, below, tied, factors, n_nodes)
                 state, product = product, state
         for j in range(v, cells if alone else v + 1):
             weight = weights[winner, j]
             for x in range(min(limits[j] - j + 1, cells - j) if weight > 0.0 else 0):
                 chance = 0.0
                 for y in range(n_nodes):
-                    chance += node_weights[y] * state[x * n_nodes + y]
+                    chance += node_weights[at, y] * state[x * n_nodes + y]
                 table[x + j] += weight * chance
 
 
@@ -120,7 +122,7 @@ def plurality(counts, most, need, ties):
 
     Returns float64 [question, draws]; NaN beyond what was recorded.
     """
-    n_questions, replacement = counts.offsets.size - 1, counts.replacement
+    replacement, n_questions = counts.replacement, counts.silent.shape[1]
     found = np.empty((n_questions, most + 1))
     all_votes, all_right = np.empty(counts.correct.size, np.int64), np.empty(counts.correct.size, np.bool_)
     for q in range(n_questions):
@@ -129,8 +131,8 @@ def plurality(counts, most, need, ties):
         most_recorded, reach = np.int64(0), np.empty(n_classes, np.int64)
         for c in range(n_classes):
             most_recorded = max(most_recorded, votes[c])
-        found[q] = np.nan
-        found[q, 0] = 0.0
+        for j in range(most + 1):
+            found[q, j] = 0.0 if j == 0 else np.nan
         low, end = np.int64(1), most if replacement else min(most, total)
         while low <= end:
             high = last_of_block(total, low, end, replacement)
