@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import GOLDEN, mix, word
-from mssim.kernels.tally import FIRST, SHIFT, right_classes, tie_rank
+from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, right_classes, tie_rank
 
 _NONE = -1
 _VOTE = np.int64(1) << SHIFT
@@ -67,33 +70,55 @@ def _next(q, j, high, n, replacement, left):
     return c
 
 
+class _Memory(NamedTuple):
+    """Allocated in Python to compile less."""
+
+    words: NDArray[np.uint64]  # bits of the levels at which questions wait
+    above: NDArray[np.uint64]  # bits of the words that are not 0
+    top: NDArray[np.uint64]  # bits of those
+    head: NDArray[np.int32]  # [level], first question that waits there
+    tail: NDArray[np.int32]  # [level], last question
+    after: NDArray[np.int32]  # [question], next question at the same level
+    pool: NDArray[np.int16]  # [question, sample], recorded classes
+    left: NDArray[np.int16]  # [question, sample], the same as they are drawn
+    tally: NDArray[np.int64]  # [question, class]
+    rights: NDArray[np.int64]  # [question, class], whether it is right
+    best: NDArray[np.int64]  # [question], leading tally
+    n: NDArray[np.int64]  # [question], draws
+    first: NDArray[np.int64]  # [question], votes of the leading answer
+    second: NDArray[np.int64]  # [question], votes of the next
+    states: NDArray[np.uint64]  # [question], of the stream of draws
+    tie_states: NDArray[np.uint64]  # [question]
+
+
+def _memory(recorded, levels):
+    _, n_questions, width = recorded.codes.shape
+    n_levels, most = int(levels.max()) + 1, int(np.diff(recorded.offsets).max()) + 1
+    return _Memory(
+        words=np.zeros((n_levels >> 6) + 1, np.uint64),
+        above=np.zeros((n_levels >> 12) + 1, np.uint64),
+        top=np.zeros((n_levels >> 18) + 1, np.uint64),
+        head=np.full(n_levels, _NONE, np.int32),
+        tail=np.full(n_levels, _NONE, np.int32),
+        after=np.empty(n_questions, np.int32),
+        pool=np.empty((n_questions, width), np.int16),
+        left=np.empty((n_questions, width), np.int16),
+        tally=np.zeros((n_questions, most), np.int64),
+        rights=np.zeros((n_questions, most), np.int64),
+        best=np.zeros(n_questions, np.int64),
+        n=np.zeros(n_questions, np.int64),
+        first=np.zeros(n_questions, np.int64),
+        second=np.zeros(n_questions, np.int64),
+        states=np.empty(n_questions, np.uint64),
+        tie_states=np.empty(n_questions, np.uint64),
+    )
+
+
 @compiled
-def shared(recorded, ties, budgets, caps, levels, replays):
-    """Replay one model whose total budget goes to the questions whose leader is least certain.
-
-    recorded : Recorded, of which the first stage is used
-    ties     : FIRST, RANDOM or WRONG
-    budgets  : int64 [budget], ascending: mean samples per question
-    caps     : int64 [question], most samples of a question
-    levels   : int64 [votes of the second, votes of the first], from 0, the least certain
-    replays  : Replays
-
-    Returns int64 hits [question, budget] and drawn [question, budget], sums over the replays.
-    """
+def _shared(recorded, ties, budgets, caps, levels, replays, memory, hits, drawn):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    _, n_questions, width = codes.shape
-    hits, drawn = np.zeros((2, n_questions, budgets.size), np.int64)
-    most = np.max(offsets[1:] - offsets[:-1]) + 1
-    n_levels = levels.max() + 1
-    words = np.zeros((n_levels >> 6) + 1, np.uint64)
-    above, top = np.zeros((n_levels >> 12) + 1, np.uint64), np.zeros((n_levels >> 18) + 1, np.uint64)
-    head, tail = np.full(n_levels, _NONE, np.int32), np.full(n_levels, _NONE, np.int32)
-    after = np.empty(n_questions, np.int32)
-    pool, left = np.empty((n_questions, width), np.int16), np.empty((n_questions, width), np.int16)
-    tally, best = np.zeros((n_questions, most), np.int64), np.zeros(n_questions, np.int64)
-    n, first, second = np.zeros((3, n_questions), np.int64)
-    states, tie_states = np.empty(n_questions, np.uint64), np.empty(n_questions, np.uint64)
-    rights = np.zeros((n_questions, most), np.int64)
+    words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = memory
+    n_questions = codes.shape[1]
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
         rights[q, : right.size] = right
@@ -145,4 +170,37 @@ def shared(recorded, ties, budgets, caps, levels, replays):
             for q in range(n_questions):
                 hits[q, b] += best[q] & 1
                 drawn[q, b] += n[q]
+
+
+def shared(
+    recorded: Recorded,
+    ties: int,
+    budgets: NDArray[np.int64],
+    caps: NDArray[np.int64],
+    levels: NDArray[np.int64],
+    replays: Replays,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replay one model whose total budget goes to the questions whose leader is least certain.
+
+    Parameters
+    ----------
+    recorded : Recorded
+        The first stage is used.
+    ties : int
+        FIRST, RANDOM or WRONG.
+    budgets : ndarray of int64, shape (n_budgets,)
+        Mean samples per question, ascending.
+    caps : ndarray of int64, shape (n_questions,)
+        Most samples of each question.
+    levels : ndarray of int64, shape (votes of the second answer, votes of the first)
+        Level of certainty from 0, the least certain.
+    replays : Replays
+
+    Returns
+    -------
+    hits, drawn : ndarray of int64, shape (n_questions, n_budgets)
+        Sums over the replays of right answers and of draws.
+    """
+    hits, drawn = np.zeros((2, recorded.codes.shape[1], budgets.size), np.int64)
+    _shared(recorded, ties, budgets, caps, levels, replays, _memory(recorded, levels), hits, drawn)
     return hits, drawn

@@ -72,6 +72,7 @@ def draw_tallies(
     Draws skip to skip + depth - 1 of replays r to r + LANES - 1, of the n samples at samples[begin:] whose copies in
     `scratch` are swapped and put back (see streams.draw). `tally` is 0 on entry and on return.
     """
+    # 16 parameters: replays take 3 to 12 % longer if the five arrays of memory are handed over as one tuple.
     total, nothing = skip + depth, 2 * correct.size
     _places(places, total, n, key, r, replacement)
     tally[nothing * LANES : (nothing + 1) * LANES] = NO_ANSWER

@@ -148,9 +148,8 @@ def _voted(recorded, rules, bests, ends, replays, turns, counters, tables, ranke
             r = number % BATCH
             if r == 0:
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
-            tie_state, stops_at = word(tie_keys[q], replays.first + number), depth + 1
-            if ends.shape[1] > 0:
-                stops_at = np.int64(ends[q, number])
+            tie_state = word(tie_keys[q], replays.first + number)
+            stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
             winner, n, counted = nothing, 0, -1
             for b in range(sizes.shape[1]):
                 final = last[r, b]

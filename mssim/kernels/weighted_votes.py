@@ -189,8 +189,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
     numbers, kind, most, close = ballots
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     scores, seen, members, known, counts, sums, facts, at, weights = counters
-    keys, labels, held = shortest
-    logs, inverse_logs, inverses, steps = tables
+    (keys, labels, held), (logs, inverse_logs, inverses, steps) = shortest, tables
     depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
@@ -199,9 +198,8 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
             r = number % BATCH
             if r == 0:
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
-            tie_state, stops_at = word(tie_keys[q], replays.first + number), depth + 1
-            if ends.shape[1] > 0:
-                stops_at = np.int64(ends[q, number])
+            tie_state = word(tie_keys[q], replays.first + number)
+            stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
             winner, counted = nothing, -1
             for b in range(sizes.shape[1]):
                 final = last[r, b]
