@@ -19,7 +19,7 @@ _HIGH = np.uint64(32)
 
 @inlined
 def _mark(level, words, above, top):
-    """Mark a level as waited at, in three layers of bits."""
+    """Mark a level at which questions wait, in three layers of bits."""
     words[level >> 6] |= bit(level)
     above[level >> 12] |= bit(level >> 6)
     top[level >> 18] |= bit(level >> 12)
@@ -27,7 +27,7 @@ def _mark(level, words, above, top):
 
 @inlined
 def _unmark(level, words, above, top):
-    """Take the mark off again."""
+    """Remove the mark."""
     words[level >> 6] &= ~bit(level)
     if words[level >> 6] == 0:
         above[level >> 12] &= ~bit(level >> 6)
@@ -37,7 +37,7 @@ def _unmark(level, words, above, top):
 
 @inlined
 def _least(words, above, top):
-    """The lowest level that is marked; there is one."""
+    """Return the lowest marked level. At least one level must be marked."""
     i = 0
     while top[i] == 0:
         i += 1
@@ -48,7 +48,7 @@ def _least(words, above, top):
 
 @inlined
 def _queue(q, level, head, tail, after):
-    """Let a question wait behind those at its level; returns whether it is the only one there."""
+    """Append a question to the queue of its level; return whether it is alone there."""
     alone = head[level] == _NONE
     after[q] = _NONE
     if alone:
@@ -61,7 +61,7 @@ def _queue(q, level, head, tail, after):
 
 @inlined
 def _next(q, j, high, n, replacement, left):
-    """The class of draw j of a question, of n samples; without replacement as one step of a Fisher-Yates shuffle."""
+    """Return the class of draw j of n samples; without replacement this is one step of a Fisher-Yates shuffle."""
     if replacement:
         return left[q, (high * np.uint64(n)) >> _HIGH]
     t = j + np.int64((high * np.uint64(n - j)) >> _HIGH)
@@ -71,7 +71,7 @@ def _next(q, j, high, n, replacement, left):
 
 
 class _Memory(NamedTuple):
-    """Allocated in Python to compile less."""
+    """Arrays of a block of questions. They are allocated in Python, which saves compile time."""
 
     words: NDArray[np.uint64]  # bits of the levels at which questions wait
     above: NDArray[np.uint64]  # bits of the words that are not 0

@@ -23,11 +23,11 @@ _PLACES = _places()
 
 @compiled
 def lowest(word):
-    """Number of the lowest bit that is set in a word that is not 0."""
+    """Return the number of the lowest set bit of a word other than 0."""
     return _PLACES[((word & (~word + _ONE)) * _DE_BRUIJN) >> _TOP]
 
 
 @compiled
 def bit(number):
-    """The word in which one bit, number & 63, is set."""
+    """Return a word with one bit set: number & 63."""
     return _ONE << np.uint64(number & 63)

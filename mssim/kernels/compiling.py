@@ -10,7 +10,7 @@ __all__ = ["compiled", "compiled_like_numpy", "inlined"]
 
 
 def _cache_has_a_place():
-    """Whether Numba finds a folder that it may write to: beside the package, or in the user's cache directory."""
+    """Return whether Numba finds a writable folder: beside the package or in the user's cache directory."""
     try:
         njit(cache=True)(_cache_has_a_place)
     except RuntimeError:  # pragma: no cover (tests/kernels/test_compiling.py sees it in another process)

@@ -21,7 +21,7 @@ _UNDERFLOW = -600.0  # logarithm of the smallest chance that may be divided by
 
 
 class Counts(NamedTuple):
-    """What was recorded of a block of questions, by the models of a strategy."""
+    """Recorded votes of a block of questions, by the models of a strategy."""
 
     votes: NDArray[np.int64]  # [stage, class], recorded samples of each class
     silent: NDArray[np.int64]  # [stage, question], recorded samples without an answer
@@ -32,7 +32,7 @@ class Counts(NamedTuple):
 
 @compiled_like_numpy
 def _log_weight(n, j, rate, replacement):
-    """Logarithm of the weight of j draws from n samples."""
+    """Return the logarithm of the weight of j draws from n samples."""
     if replacement:
         return j * math.log(n * rate) - n * rate - math.lgamma(j + 1.0)
     choose = math.lgamma(n + 1.0) - math.lgamma(j + 1.0) - math.lgamma(n - j + 1.0)
@@ -62,7 +62,7 @@ def fill_weights(out, size, n, rate, replacement):
 
 @compiled_like_numpy
 def _rare(votes, draws, share):
-    """Whether a class of this share gets so many votes, or so few, in less than one of 10^20 cases.
+    """Return whether a class of this share has so many votes, or so few, with a probability below 1e-20.
 
     Where a share f is expected, the chance of a share a, or one further from it on the same side, is at most
     exp(-draws KL(a, f)), with and without replacement (Hoeffding 1963, doi:10.1080/01621459.1963.10500830).
@@ -78,7 +78,7 @@ def _rare(votes, draws, share):
 
 @compiled_like_numpy
 def most_votes(n, total, draws, replacement):
-    """The most votes that a class of n among `total` samples may get."""
+    """Return the most votes that a class of n among `total` samples can get."""
     if n == 0:
         return 0
     high = draws if replacement else min(n, draws)
@@ -94,7 +94,7 @@ def most_votes(n, total, draws, replacement):
 
 @compiled_like_numpy
 def most_draws(n, total, votes, draws):
-    """The most draws, up to `draws`, in which such a class may get no more than `votes`."""
+    """Return the most draws, up to `draws`, in which such a class can have at most `votes` votes."""
     low, high = votes, draws
     while low < high:
         k = (low + high + 1) // 2
@@ -107,7 +107,7 @@ def most_draws(n, total, votes, draws):
 
 @compiled_like_numpy
 def last_of_block(total, low, high, replacement):
-    """The largest number of draws up to `high` for which one rate serves all from `low` on without underflow."""
+    """Return the most draws, up to `high`, that can share one rate with `low` draws without underflow."""
     while high > low:
         rate = (low + high + 1.0) / (2.0 * (total + 1.0))
         worst = min(_log_weight(total, low, rate, replacement), _log_weight(total, high, rate, replacement))

@@ -10,7 +10,7 @@ from mssim.kernels.draw_weights import fill_weights, most_votes
 
 @compiled_like_numpy
 def _none_agrees(votes, first, last, silent, k, need, rate, replacement):
-    """Chance that none of the classes `first` to `last` - 1 has `need` of k draws."""
+    """Return the probability that none of the classes `first` to `last` - 1 has `need` of k draws."""
     total, together, width = silent, silent, np.uint64(k + 1)
     for c in range(first, last):
         total += votes[0, c]
@@ -39,7 +39,7 @@ def _none_agrees(votes, first, last, silent, k, need, rate, replacement):
 
 @compiled_like_numpy
 def agreement(counts, draws, need):
-    """Chance that some class has `need` votes among the draws of a single stage, and that this class is right.
+    """Compute the probability that a class has `need` votes in a single stage, and that this class is correct.
 
     counts : Counts of one stage
     draws, need : int64 [pair]

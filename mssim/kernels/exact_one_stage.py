@@ -22,7 +22,7 @@ from mssim.kernels.tally import WRONG
 
 
 class Ties(NamedTuple):
-    """A tie rule, and the Gauss-Legendre rules on 0..1 that its integrals need."""
+    """Tie rule with the Gauss-Legendre rules on 0..1 for its integrals."""
 
     rule: int  # FIRST (several stages only), RANDOM or WRONG
     orders: NDArray[np.int64]  # [rule], numbers of nodes, increasing
@@ -32,7 +32,7 @@ class Ties(NamedTuple):
 
 @compiled_like_numpy
 def _gather(counts, q, votes, right):
-    """Copy the classes of question q that have any samples; returns how many, and all recorded samples."""
+    """Copy the classes of question q with samples; return their number and the number of recorded samples."""
     n, total = 0, counts.silent[0, q]
     for c in range(counts.offsets[q], counts.offsets[q + 1]):
         if counts.votes[0, c] > 0:
@@ -65,7 +65,7 @@ def _multiply(product, state, weights, c, below, tied, factors, n_nodes):
 
 @compiled_like_numpy
 def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner, ties, rate, replacement):
-    """Add the chances that one class wins to table [draws].
+    """Add the probabilities that one class wins to table [draws].
 
     votes, right, reach : [class], recorded samples, whether they are right, and the most votes they may get
     weights : float64 [class, draws]
@@ -113,7 +113,7 @@ def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner,
 
 @compiled_like_numpy
 def plurality(counts, most, need, ties):
-    """Chance that the plurality of up to `most` draws is right and no class has `need` votes.
+    """Compute the probability that the plurality of up to `most` draws is correct and no class has `need` votes.
 
     counts : Counts of one stage
     most   : most draws

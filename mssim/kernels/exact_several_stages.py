@@ -17,7 +17,7 @@ from mssim.kernels.tally import FIRST, HIGHER, WRONG
 
 
 class Grid(NamedTuple):
-    """All numbers of draws that the stages can share; a row is one choice for all stages but the last.
+    """Numbers of draws of all stages; a row is one choice for all stages but the last.
 
     A cell (row, j) adds j draws of the last stage. Level 0 is the lowest positive score.
     """
@@ -32,7 +32,7 @@ class Grid(NamedTuple):
 
 
 class _Classes(NamedTuple):
-    """The classes of one question that have any samples."""
+    """Classes of one question with samples."""
 
     votes: NDArray[np.int64]  # [stage, class]
     silent: NDArray[np.int64]  # [stage]
@@ -52,7 +52,7 @@ class _Weights(NamedTuple):
 
 @compiled_like_numpy
 def _classes(counts, q):
-    """Gather the classes of question q that have any samples."""
+    """Gather the classes of question q with samples."""
     first, last, n_stages = counts.offsets[q], counts.offsets[q + 1], counts.silent.shape[0]
     votes, right = np.empty((n_stages, last - first), np.int64), np.empty(last - first, np.bool_)
     silent, totals = np.empty(n_stages, np.int64), np.empty(n_stages, np.int64)
@@ -74,7 +74,7 @@ def _classes(counts, q):
 
 @compiled_like_numpy
 def _weights(classes, grid, sizes, need, replacement):
-    """Weights and limits of one question, for up to `sizes` draws."""
+    """Compute weights and limits of one question, for up to `sizes` draws."""
     n_stages, n_classes, rows, cells = sizes.size, classes.right.size, grid.digits.shape[0], sizes[-1] + 1
     rates, reach, held = np.empty(n_stages), np.zeros(n_classes), np.zeros(n_classes, np.bool_)
     outer, inner = np.empty((n_classes, rows)), np.empty((n_classes, cells))
@@ -118,7 +118,7 @@ def _together(state, grid, rates, numbers, n_nodes, replacement):
 
 @compiled_like_numpy
 def _numbers(classes, weights, winner, score):
-    """Samples [stage] without an answer, and of classes other than the winner that cannot reach the score."""
+    """Count samples [stage] without an answer, and of classes other than the winner that cannot reach the score."""
     numbers = np.empty(classes.silent.size, np.int64)
     for m in range(numbers.size):
         numbers[m] = classes.silent[m]
@@ -130,7 +130,7 @@ def _numbers(classes, weights, winner, score):
 
 @compiled_like_numpy
 def _rivals(state, right, weights, fits, winner, score, rule, strict, power, powers, width):
-    """Multiply polynomials by those of each class but the winner that may reach a score, where none exceeds it.
+    """Multiply polynomials by those of each rival that can reach a score, cut off at this score.
 
     state : float64 [row, draws of the last stage * node], the polynomials of all other samples
     right : bool [class]
@@ -178,7 +178,7 @@ def _rivals(state, right, weights, fits, winner, score, rule, strict, power, pow
 
 @compiled_like_numpy
 def _decided(digits, strict, at_score, stage, nodes, weights, n_nodes, width):
-    """What ties carry if the first tied answer is seen in a stage; or, with stage -1, if each has the same chance.
+    """Compute the factors of ties if a stage shows the first tied answer; with stage -1, if all have equal chances.
 
     Of tied answers with s votes in that stage and none before it, one with i of them is seen first with chance i / s,
     each of the s draws being as likely to come first. This is the integral of i y^(i - 1) y^(s - i) over y from 0 to 1.
@@ -209,7 +209,7 @@ def _decided(digits, strict, at_score, stage, nodes, weights, n_nodes, width):
 
 @compiled_like_numpy
 def _collect(table, rivals, weights, winner, grid, first, last, shares):
-    """Add the chances that the winner draws first[row] to last[row] - 1 of the last stage, and its rivals the rest."""
+    """Add the probabilities of winners with first[row] to last[row] - 1 draws of the last stage."""
     outer, inner, fits = weights.outer, weights.inner, grid.fits
     n_nodes = shares.shape[1]
     for c in range(first.size):
@@ -258,13 +258,13 @@ def most_nodes(grid: Grid, rule: int, n_classes: int) -> int:
 
 @compiled_like_numpy
 def _stages(n_stages, rule, n_tied):
-    """First and end of the stages that can decide a tie by what is seen first; -1 alone where nothing is decided so."""
+    """Return first and end of the stages that can decide a tie by the first answer seen; (-1, 0) if none can."""
     return (0, n_stages) if rule == FIRST and n_tied > 0 else (-1, 0)
 
 
 @compiled_like_numpy
 def _add_wins(table, classes, weights, grid, sizes, winner, ties, replacement):
-    """Add the chances that one class wins to `table`."""
+    """Add the probabilities that one class wins to `table`."""
     right, reach, levels = classes.right, weights.reach, grid.levels
     rows, cells = levels.shape[0], weights.inner.shape[1]
     strict, end, at_score = np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
@@ -306,7 +306,7 @@ def _add_wins(table, classes, weights, grid, sizes, winner, ties, replacement):
 
 @compiled_like_numpy
 def plurality(counts, grid, need, ties):
-    """Chance that the plurality is right and no class has `need` votes in a stage, for all numbers of draws.
+    """Compute the probability that the plurality is correct and no class has `need` votes in a stage.
 
     counts : Counts
     grid   : Grid

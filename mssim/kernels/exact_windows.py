@@ -15,7 +15,7 @@ from mssim.kernels.tally import WRONG
 
 @compiled_like_numpy
 def _filled(n, total, window, most, replacement):
-    """Weights, over s from 0 to `most`, of s windows filled from n samples; those of all samples divide them."""
+    """Return the weights of s windows filled from n samples, for s from 0 to `most`."""
     weights = np.ones(most + 1)
     for s in range(1, most + 1):
         weights[s] = weights[s - 1] / s
@@ -37,7 +37,7 @@ def _besides(out, filled, n, window, rate, most, replacement):
 
 @compiled_like_numpy
 def _join(state, product, terms, below, may_tie, factors, n_nodes):
-    """Multiply state[windows, draws * n_nodes + node] by a class with fewer than `below` draws; ties carry factors."""
+    """Multiply state [windows, draws * node] by the polynomial of a class with fewer than `below` draws."""
     width, node = np.uint64(state.shape[1]), np.uint64(n_nodes)
     product[:] = 0.0
     for s in range(terms.shape[0]):
@@ -55,7 +55,7 @@ def _join(state, product, terms, below, may_tie, factors, n_nodes):
 
 @compiled_like_numpy
 def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
-    """Add the weights of one class winning all draws, some given windows agreeing, to table [windows, draws]."""
+    """Add the weights of one class winning while given windows agree to table [windows, draws]."""
     n_rows, depth = table.shape[0], table.shape[1] - 1
     settled = np.zeros(right.size, np.bool_)
     base, spare, none = np.zeros_like(table), np.zeros_like(table), np.zeros(0)
@@ -93,7 +93,7 @@ def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
 
 @compiled_like_numpy
 def _agreeing(filled, right):
-    """Weights, over s, of s given windows agreeing, and of the same times how many of them agree on a right class."""
+    """Return the weights of s agreeing windows, and the same times the number that agree on a correct class."""
     every, good = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
     every[0] = 1.0
     for c in range(right.size):
@@ -108,7 +108,7 @@ def _agreeing(filled, right):
 
 @compiled_like_numpy
 def windows(counts, window, depth, ties):
-    """Chances about given windows of the first `depth` draws of a single stage.
+    """Compute probabilities of agreement for given windows of the first `depth` draws of a single stage.
 
     counts : Counts of one stage
     window : draws of a window

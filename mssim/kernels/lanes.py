@@ -17,7 +17,7 @@ _LANES = np.uint32(LANES)  # unsigned numbers need no check for being negative w
 
 @inlined
 def larger(a, b):
-    """The larger of two numbers, without a branch: the compiler would make one, and guess it wrong half the time."""
+    """Return the larger of two numbers without a branch, which would be mispredicted half the time."""
     more = b - a
     return a + (more & ~(more >> 63))
 
@@ -36,7 +36,7 @@ def labels(codes, n, correct, samples, scratch, begin):
 
 @compiled
 def _places(places, depth, n, key, r, replacement):
-    """Where replays r to r + LANES - 1 draw among n samples: places [draw, lane], as streams.draw_more."""
+    """Fill places [draw, lane] with the positions that replays r to r + LANES - 1 draw, as streams.draw_more."""
     state0, state1, state2, state3 = word(key, r), word(key, r + 1), word(key, r + 2), word(key, r + 3)
     for j in range(depth):
         begin, among = (np.uint32(0), np.uint64(n)) if replacement else (np.uint32(j), np.uint64(n - j))
@@ -52,7 +52,7 @@ def _places(places, depth, n, key, r, replacement):
 
 @compiled
 def _clear(tally, n_labels, seen, at, depth):
-    """Make a tally 0 again: all of it, or what was drawn if that is less."""
+    """Reset a tally to 0: all of it, or the drawn labels if these are fewer."""
     if n_labels < 4 * depth:
         tally[: n_labels * LANES] = 0
         return

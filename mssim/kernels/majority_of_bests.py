@@ -24,7 +24,7 @@ _TINY = 1e-290
 
 
 class Bests(NamedTuple):
-    """What the best of m is looked for in."""
+    """Numbers of the samples, among which the best of m is sought."""
 
     numbers: NDArray[np.float64]  # [stage, question, sample], finite
     ranks: NDArray[np.int32]  # the same shape: place among all of a question, the highest number first
@@ -32,7 +32,7 @@ class Bests(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Samples of one question by rank, and those that a replay drew."""
+    """Samples of one question by rank, and the ranks that a replay drew."""
 
     number_of: NDArray[np.float64]  # [rank]
     label_of: NDArray[np.uint16]  # [rank], class
@@ -45,7 +45,7 @@ class Ranked(NamedTuple):
 
 @compiled
 def _from_logs(n, m, logs):
-    """(x / n)^m for x = 0..n where (x / most draws)^m is beyond the range of a double."""
+    """Return (x / n)^m for x = 0..n if (x / most draws)^m is beyond the range of a double."""
     powers = 2.0 ** (m * (logs[: n + 1] - logs[n]))
     powers[0] = 0.0
     return powers
@@ -94,7 +94,7 @@ def _likeliest_best(n, powers, weights, scores, number_of, label_of, stage_of, t
 
 @inlined
 def _likeliest_of_different(n, powers, weights, scores, label_of, stage_of, words):
-    """The same where no two draws have the same number, which is the rule and takes half the time."""
+    """Do the same if all draws have different numbers, the usual case, in half the time."""
     top, second, leader, left = 0.0, 0.0, np.int64(-1), n
     above = powers[n]
     for k in range(words.size):
@@ -120,7 +120,7 @@ def _likeliest_of_different(n, powers, weights, scores, label_of, stage_of, word
 
 @compiled
 def _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_of):
-    """Look up the samples of a question by rank; returns whether all their numbers are different."""
+    """Look up the samples of a question by rank; return whether all their numbers are different."""
     for i in range(codes.shape[0]):
         for s in range(lengths[i, q]):
             rank = bests.ranks[i, q, s]

@@ -25,7 +25,7 @@ def _add_up(seen, depth, live, best, right):
 
 @compiled
 def curve(recorded, ties, depth, replays):
-    """Plurality of one model after every number of draws up to `depth`.
+    """Replay the plurality of one model after every number of draws up to `depth`.
 
     recorded : Recorded, of which the first stage is used
     ties     : FIRST, RANDOM or WRONG
@@ -59,7 +59,7 @@ def curve(recorded, ties, depth, replays):
 
 @compiled
 def stopping_curve(recorded, ties, depth, ends, adopt, replays):
-    """The same where a replay stops at some draw, and keeps its answer from there on.
+    """Replay the same with replays that stop at some draw and keep their answer from there on.
 
     ends  : uint16 [question, replay], draws after which a replay stops (see stops.ends)
     adopt : whether the last draw before a stop is the answer, or the plurality of all until then

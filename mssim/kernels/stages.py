@@ -37,7 +37,7 @@ _MOST_VOTES = np.int64(1) << 15
 
 
 class Rules(NamedTuple):
-    """What a strategy does at every budget."""
+    """Rules of a strategy at every budget."""
 
     sizes: NDArray[np.int64]  # [stage, budget], samples that a stage draws; 0 = the stage is left out
     need: NDArray[np.int64]  # [stage, budget], votes of the leading answer that stop the replay after this stage
@@ -70,7 +70,7 @@ class Memory(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What a vote counted of one replay. Allocated in Python to compile less."""
+    """Counts of one replay for a vote. Allocated in Python, which saves compile time."""
 
     counts: NDArray[np.float64]  # [stage, label], votes
     members: NDArray[np.int64]  # [stage, class], labels in the order in which they were seen
@@ -113,14 +113,14 @@ def _memory(recorded, rules):
 
 
 def results(rules: Rules, recorded: Recorded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Allocate what replays count: hits [question, budget] and stopped [question, stage, budget]."""
+    """Allocate the counters of replays: hits [question, budget] and stopped [question, stage, budget]."""
     n_questions, (n_stages, n_budgets) = recorded.codes.shape[1], rules.sizes.shape
     return np.zeros((n_questions, n_budgets), np.int64), np.zeros((n_questions, n_stages, n_budgets), np.int64)
 
 
 @compiled
 def within_weight(kind, at, ordered, distinct, valid, logs, inverse_logs, inverses):
-    """The within-model weight: 1, 1 / draws, or 1/m + (1 - 1/m)(1 - H / normaliser), H = log2 m - sum(n log2 n) / m."""
+    """Return 1, 1 / draws, or 1/m + (1 - 1/m)(1 - H / normaliser) with H = log2 m - sum(n log2 n) / m."""
     if kind == SHARE:
         return inverses[at]
     if kind == PLAIN or distinct <= 1:
@@ -153,7 +153,7 @@ def _at_budgets(best, sizes, leads, begin):
 
 @compiled
 def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
-    """Let stage i agree or not, at every budget of every lane; returns whether any continues. Arrays: see Memory."""
+    """Test the agreement of stage i at every budget of every lane; return whether any continues. Arrays: see Memory."""
     left, begin = np.int64(0), np.uint32(i * still.size)
     adopts = np.int64(-1) if adopt else np.int64(0)
     if not adopt:
@@ -177,7 +177,7 @@ def _settle(i, leads, need, adopt, still, common, differ, last, agreed):
 
 @compiled
 def _add_up(common, differ, covers, right):
-    """Count right answers where the leaders do not differ; returns whether they do anywhere. All are [budget, lane].
+    """Count correct answers where the leaders do not differ; return whether any differ. Arrays are [budget, lane].
 
     A class that leads every stage wins under any positive weights, and its ties are decided as in the stages.
     """
@@ -201,7 +201,7 @@ def _forget(i, most, depth, counts, members, facts):
 
 @inlined
 def _count(i, lane, to, most, depth, seen, counts, members, facts, steps):
-    """Make counts[i * most:], members[i * depth:] (labels, as they came) and facts hold the first draws of a lane."""
+    """Count the first draws of a lane in counts[i * most:], members[i * depth:] (labels, as first seen) and facts."""
     mine = i * N_FACTS
     ordered, distinct, valid = facts[mine + ORDERED], facts[mine + DISTINCT], facts[mine + VALID]
     first, second, leader = facts[mine + MOST], facts[mine + SECOND], facts[mine + LEADER]
@@ -228,7 +228,7 @@ def _count(i, lane, to, most, depth, seen, counts, members, facts, steps):
 
 @inlined
 def _vote(end, most, depth, counts, weights, members, facts, ties, tie_state):
-    """The label with the most weighted votes over stages 0..end - 1.
+    """Return the label with the most weighted votes over stages 0..end - 1.
 
     Classes are visited in the order in which they were seen, so under "first" a later one must score higher to win.
     """
@@ -249,7 +249,7 @@ def _vote(end, most, depth, counts, weights, members, facts, ties, tie_state):
 
 @inlined
 def _clear_winner(end, most, counts, weights, facts):
-    """The label that wins a vote beyond doubt, or -1.
+    """Return the label that is certain to win a vote, or -1.
 
     A class that leads no stage has in each at most the votes of the second.
     """
@@ -268,7 +268,7 @@ def _clear_winner(end, most, counts, weights, facts):
 
 @inlined
 def _highest(end, b, lane, leads, weights, ties):
-    """The tally of the stage whose leader scores highest; of equals the earlier stage's, or by the rule's tags."""
+    """Return the tally of the stage with the highest leader; ties go to the earlier stage or by the rule's tags."""
     top, winner = 0.0, np.int64(0)
     width = leads.size // weights.size
     for i in range(end):
@@ -321,7 +321,7 @@ def _decide(live, rules, tie_key, r, seen, leads, differ, last, right, counted, 
 
 @compiled
 def _sum_lanes(q, right, agreed, hits, stopped):
-    """Add up the replays of question q, and make their counters 0 again."""
+    """Add up the replays of question q and reset their counters to 0."""
     for k in range(right.size):
         hits[q, k // LANES] += right[k]
         right[k] = 0

@@ -18,7 +18,7 @@ from mssim.kernels.compiling import compiled_like_numpy
 
 @compiled_like_numpy
 def _weights(theta, n):
-    """Weights theta x^j / j of a class of j draws, x = n / (n + theta); and the value to start from."""
+    """Return weights theta x^j / j of a class of j draws, x = n / (n + theta), and the initial value."""
     x = n / (n + theta)
     weights = np.zeros(n + 1)
     power = theta
@@ -41,7 +41,7 @@ def _exponential(weights, start, limit, out):
 
 @compiled_like_numpy
 def all_below(theta, limit, n):
-    """Chances [m] for 0 <= m <= n that m wrong draws have no class of `limit` or more."""
+    """Return probabilities [m], 0 <= m <= n, that m wrong draws have no class of `limit` or more."""
     weights, start = _weights(theta, max(n, 1))
     below, all_ways = np.empty(n + 1), np.empty(n + 1)
     _exponential(weights, start, limit, below)
@@ -51,7 +51,7 @@ def all_below(theta, limit, n):
 
 @compiled_like_numpy
 def wins(theta, k):
-    """Chances [c] that c right draws outvote k - c wrong ones; among tied classes each has the same chance."""
+    """Return probabilities [c] that c correct draws outvote k - c wrong ones; tied classes have equal chances."""
     weights, start = _weights(theta, max(k, 1))
     below, all_ways = np.empty(k + 1), np.empty(k + 1)
     _exponential(weights, start, k + 1, all_ways)
@@ -70,7 +70,7 @@ def wins(theta, k):
 
 @compiled_like_numpy
 def right_draws(k, a, b):
-    """Chances [c] of c right draws among k: beta-binomial, each the last times a ratio, from the mode on."""
+    """Return beta-binomial probabilities [c] of c correct draws among k, computed by ratios from the mode."""
     out = np.empty(k + 1)
     mode = 0
     if a >= 1.0:

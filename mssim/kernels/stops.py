@@ -20,7 +20,7 @@ _AT_ONCE = 8  # draws taken together: most replays stop early
 
 @inlined
 def _window_agrees(order, end, window, nothing):
-    """Whether the window that ends before draw `end` agrees."""
+    """Return whether the window that ends before draw `end` agrees."""
     answer, same = order[0, end - window], 1
     while same < window and order[0, end - window + same] == answer:
         same += 1
@@ -29,7 +29,7 @@ def _window_agrees(order, end, window, nothing):
 
 @inlined
 def _scatters_little(n, ordered, distinct, threshold, logs, inverse_logs):
-    """Whether the entropy of n draws, over its maximum, is at most the threshold."""
+    """Return whether the entropy of n draws, over its maximum, is at most the threshold."""
     if distinct > 1:
         scatter = (logs[n] - ordered * UNIT / n) * inverse_logs[distinct]
     else:  # all agree: an imagined draw of another answer is counted too
@@ -87,7 +87,7 @@ def _ends(recorded, depth, table, replays, tables, found):
 
 
 def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArray[np.uint16]:
-    """Draws after which one model stops.
+    """Compute the draws after which one model stops.
 
     Of recorded the first stage is used. table is the StopTable of a rule for `depth` draws, the most.
 

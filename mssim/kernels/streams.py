@@ -34,7 +34,7 @@ def mix(z):
 
 @compiled
 def word(state, index):
-    """Word number `index` (from 0) of the SplitMix64 sequence that starts at `state`."""
+    """Return word number `index` (from 0) of the SplitMix64 sequence that starts at `state`."""
     return mix(state + (np.uint64(index) + _ONE) * GOLDEN)
 
 
@@ -57,7 +57,7 @@ def draw(order, row, depth, targets, scratch, samples, source, n, state, replace
 
 @compiled
 def draw_more(order, row, begin, depth, targets, scratch, source, n, state, replacement):
-    """Draw numbers begin to depth - 1 of a replay whose earlier draws are not put back yet; see `draw`."""
+    """Draw positions begin to depth - 1 of a replay whose earlier draws are not put back yet; see `draw`."""
     if replacement:
         for j in range(begin, depth):
             order[row, j] = scratch[source, ((word(state, j) >> HIGH) * np.uint64(n)) >> HIGH]
@@ -79,13 +79,13 @@ def put_back(depth, targets, scratch, samples, source, replacement):
 
 
 def hash_names(names: Iterable[str]) -> NDArray[np.uint64]:
-    """One stable 64-bit number per name, so that a stream depends on what is sampled and not on its place in a pool."""
+    """Return a stable 64-bit number per name, so that streams do not depend on places in a pool."""
     digests = b"".join(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def stream_keys(seed: int, models: Iterable[str], questions: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Keys of the streams of every model and question.
+    """Return the keys of the streams of every model and question.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ _TAG_BITS = np.uint64(64 - 30)
 
 
 class Recorded(NamedTuple):
-    """What was recorded of a block of questions, by the models of a strategy."""
+    """Recorded samples of a block of questions, by the models of a strategy."""
 
     codes: NDArray[np.int16]  # [stage, question, sample], -1 = no answer
     lengths: NDArray[np.int32]  # [stage, question], recorded samples
@@ -44,7 +44,7 @@ class Recorded(NamedTuple):
 
 
 class Replays(NamedTuple):
-    """Which replays to run: numbers first to first + n - 1."""
+    """Numbers of the replays to run: first to first + n - 1."""
 
     first: int
     n: int
@@ -53,7 +53,7 @@ class Replays(NamedTuple):
 
 @compiled
 def tie_rank(ties, right, tie_state, c):
-    """Rank of class c among tied ones: under "random" a hash of replay and class, under "wrong" wrong ones first."""
+    """Return the rank of class c in a tie: a hash of replay and class ("random"), or wrong classes first ("wrong")."""
     if ties == RANDOM:
         return np.int64(word(tie_state, c) >> _TAG_BITS)
     return np.int64(1) - right
@@ -61,13 +61,13 @@ def tie_rank(ties, right, tie_state, c):
 
 @compiled
 def wins(ties, right, tie_state, c, other):
-    """Whether class c wins a tie against another class."""
+    """Return whether class c wins a tie against another class."""
     return tie_rank(ties, right[c], tie_state, c) > tie_rank(ties, right[other], tie_state, other)
 
 
 @compiled
 def right_classes(correct, offsets, q):
-    """Whether each class of question q is right, and a last, wrong one for "no answer"."""
+    """Return whether each class of question q is correct, followed by 0 for "no answer"."""
     first, n_classes = offsets[q], offsets[q + 1] - offsets[q]
     right = np.zeros(n_classes + 1, np.int64)
     for c in range(n_classes):
@@ -77,7 +77,7 @@ def right_classes(correct, offsets, q):
 
 @compiled
 def most_classes(offsets):
-    """The most classes of a question."""
+    """Return the largest number of classes of a question."""
     most = np.int64(0)
     for q in range(offsets.size - 1):
         most = max(most, offsets[q + 1] - offsets[q])
@@ -85,7 +85,7 @@ def most_classes(offsets):
 
 
 class Logarithms(NamedTuple):
-    """Tables over n votes."""
+    """Tables of functions of n votes."""
 
     logs: NDArray[np.float64]  # log2 n
     inverse_logs: NDArray[np.float64]  # 1 / log2 n
@@ -95,7 +95,7 @@ class Logarithms(NamedTuple):
 
 @lru_cache(maxsize=8)
 def logarithms(depth: int) -> Logarithms:
-    """Tables for up to `depth` votes. The logarithms are the C library's, whose last bits NumPy's may not share."""
+    """Tabulate up to `depth` votes with the C library's logarithms, because NumPy's can differ in the last bit."""
     tables = Logarithms(np.zeros(depth + 1), np.zeros(depth + 1), np.ones(depth + 1), np.zeros(depth, np.int64))
     before = 0
     for n in range(2, depth + 1):

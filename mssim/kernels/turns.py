@@ -20,7 +20,7 @@ BATCH = 64  # replays at a time: what they draw stays in the processor's cache
 
 
 class Turns(NamedTuple):
-    """What `take_turns` finds for up to BATCH replays of one question, and its memory."""
+    """Results of `take_turns` for up to BATCH replays of one question, and its memory."""
 
     order: NDArray[np.uint16]  # [replay, stage, draw], drawn samples; only of stages that vote at some budget
     last: NDArray[np.int64]  # [replay, budget], last stage that votes; SETTLED = an answer was counted already
@@ -36,7 +36,7 @@ class Turns(NamedTuple):
 
 
 def turns_of(rules: Rules, recorded: Recorded, replays: Replays) -> Turns:
-    """Allocate the memory of `take_turns`, in Python to compile less."""
+    """Allocate the memory of `take_turns`; doing so in Python saves compile time."""
     n_stages, n_budgets = rules.sizes.shape
     width, depth, skipped = recorded.codes.shape[2], int(rules.sizes.max()), int(rules.skip.max())
     places = np.zeros((1, width), np.uint16)
@@ -74,7 +74,7 @@ def _lead(codes, i, q, line, begin, depth, right, ties, tie_state, classes, tall
 
 @inlined
 def _settle(q, r, i, sizes, need, adopt, best, last, hits, stopped):
-    """Settle the budgets of a replay at which stage i agrees; returns how many are still open."""
+    """Settle the budgets of a replay at which stage i agrees; return how many are still open."""
     n_open, n_stages = 0, sizes.shape[0]
     for b in range(sizes.shape[1]):
         if last[r, b] == n_stages:

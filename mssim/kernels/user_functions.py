@@ -24,32 +24,32 @@ _NEW = -1  # votes of a class that was not seen in this replay
 
 
 def _ask_counts(function, counts, n, answers, numbers):
-    """Ask a stop function that sees votes alone."""
+    """Call a stop function that reads votes only."""
     return function(counts, n)
 
 
 def _ask_draws(function, counts, n, answers, numbers):
-    """Ask a stop function that sees recorded numbers too."""
+    """Call a stop function that also reads recorded numbers."""
     return function(counts, answers[:n], numbers[:, :n])
 
 
 def _ask_rule(function, counts, n, answers, numbers):
-    """Ask a rule that is defined by its draws."""
+    """Call a rule that is defined by its draws."""
     return function(answers[:n], numbers[:, :n])
 
 
 def _score_counts(function, counts, prior, n, stages, answers, numbers):
-    """Ask a vote function that sees votes alone."""
+    """Call a vote function that reads votes only."""
     return function(counts, prior)
 
 
 def _score_draws(function, counts, prior, n, stages, answers, numbers):
-    """Ask a vote function that sees recorded numbers too."""
+    """Call a vote function that also reads recorded numbers."""
     return function(counts, prior, stages[:n], answers[:n], numbers[:, :n])
 
 
 def _ends(recorded, seen, depth, replays, function, ask):
-    """Draws after which the function says stop, uint16 [question, replay]; depth + 1 where it never does."""
+    """Return the draws after which the function stops, uint16 [question, replay]; depth + 1 if it never does."""
     _, n_questions, width = recorded.codes.shape
     found = np.empty((n_questions, replays.n), np.uint16)
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
@@ -81,7 +81,7 @@ def _ends(recorded, seen, depth, replays, function, ask):
 
 @compiled
 def _first_seen(counts, seen, c, depth):
-    """When class c, which has votes, was first seen: stages in order, then draws."""
+    """Return when class c, which has votes, was first seen: stages in order, then draws."""
     i = 0
     while counts[i, c] == 0:
         i += 1
@@ -90,7 +90,7 @@ def _first_seen(counts, seen, c, depth):
 
 @compiled
 def _winner(score, members, totals, counts, seen, depth, right, ties, tie_state):
-    """The class with the highest score among those with votes; the number after the last class if there is none."""
+    """Return the class with votes that has the highest score, or the number after the last class."""
     top, winner = -np.inf, totals.size
     for c in members:
         if totals[c] > 0 and score[c] > top:
@@ -110,7 +110,7 @@ def _winner(score, members, totals, counts, seen, depth, right, ties, tie_state)
 
 @compiled
 def _count(i, at, to, n_members, codes, order, members, totals, counts, seen):
-    """Make row i of `counts` hold the first `to` draws of a stage, not `at`; returns the classes seen so far."""
+    """Count the first `to` draws of stage i instead of `at`; return how many classes were seen."""
     if to < at:
         for place in range(n_members):
             c = members[place]
@@ -133,7 +133,7 @@ def _count(i, at, to, n_members, codes, order, members, totals, counts, seen):
 
 @compiled
 def _gather(q, at, order, codes, seen, stages, answers, numbers):
-    """List the draws that vote, stages in order, then draws in order; returns how many there are."""
+    """List the draws that vote, stages in order, then draws in order; return their number."""
     n = 0
     for i in range(at.size):
         for j in range(at[i]):
@@ -195,7 +195,7 @@ _COMPILED = {
 def ends(
     recorded: Recorded, depth: int, function: Callable[..., Any], seen: NDArray[np.float64], replays: Replays
 ) -> NDArray[np.uint16]:
-    """Draws after which one model stops because a user's function says so: as stops.ends.
+    """Compute the draws after which a user's function stops one model, as stops.ends.
 
     seen is float64 [column, stage, question, sample], the recorded numbers that the function reads.
     """
@@ -207,7 +207,7 @@ def ends(
 def rule_ends(
     recorded: Recorded, depth: int, rule: Callable[..., Any], seen: NDArray[np.float64], replays: Replays
 ) -> NDArray[np.uint16]:
-    """Draws after which a rule stops that is a plain function of answers and numbers: as stops.ends."""
+    """Compute the draws after which a plain function of answers and numbers stops one model, as stops.ends."""
     return np.asarray(_ends(recorded, seen, depth, replays, rule, _ask_rule))
 
 
@@ -219,7 +219,7 @@ def voted(
     seen: NDArray[np.float64],
     replays: Replays,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Replay one strategy whose vote is a user's function: as weighted_votes.voted."""
+    """Replay one strategy whose vote is a user's function, as weighted_votes.voted."""
     ask = _score_draws if seen.shape[0] else _score_counts
     run, ask = (_compiled_voted, _COMPILED[ask]) if _is_compiled(function) else (_voted, ask)
     hits, stopped = results(rules, recorded)

@@ -22,7 +22,7 @@ CLOSE = 1e-9  # scores that are relatively closer than this are equal
 
 
 class Ballots(NamedTuple):
-    """What a draw counts in a vote."""
+    """Contribution of each draw to a vote."""
 
     numbers: NDArray[np.float64]  # [stage, question, sample]; infinite where a length is not known
     kind: int  # SUM or MAX of the numbers, or one each for the m SHORTEST
@@ -46,7 +46,7 @@ class Counters(NamedTuple):
 
 @compiled
 def _shorten(i, number, label, most, keys, labels, held):
-    """Put a draw among the `most` smallest numbers of stage i, in order, after equal ones; whether it found a place."""
+    """Insert a draw among the `most` smallest numbers of stage i, after equal ones; return whether it was inserted."""
     n = held[i]
     if n == most and not number < keys[i, n - 1]:
         return False
@@ -61,7 +61,7 @@ def _shorten(i, number, label, most, keys, labels, held):
 
 @inlined
 def note(c, when, n_members, known, seen, members):
-    """Note that class c was seen; returns how many classes were."""
+    """Note that class c was seen; return how many classes were."""
     if known[c]:
         seen[c] = min(seen[c], when)
         return n_members
@@ -72,7 +72,7 @@ def note(c, when, n_members, known, seen, members):
 
 @inlined
 def count_within(i, c, number, kind, counts, sums, facts, steps):
-    """Count a draw of class c for stage i alone."""
+    """Count a draw of class c for stage i only."""
     n = counts[i, c]
     counts[i, c] = n + 1
     facts[i, ORDERED] += steps[n]
@@ -86,7 +86,7 @@ def count_within(i, c, number, kind, counts, sums, facts, steps):
 
 @inlined
 def clear(n_members, within, known, scores, members, counts, sums, facts):
-    """Forget all votes."""
+    """Reset all votes."""
     for place in range(n_members):
         c = members[place]
         known[c] = False
@@ -101,7 +101,7 @@ def clear(n_members, within, known, scores, members, counts, sums, facts):
 
 @inlined
 def beats(c, other, scores, seen, close, right, ties, tie_state):
-    """Whether class c has a higher score than another one, or wins their tie."""
+    """Return whether class c has a higher score than another class, or wins their tie."""
     score, top = scores[c], scores[other]
     slack = max(close, CLOSE * max(abs(score), abs(top)))
     if score > top + slack:
@@ -113,7 +113,7 @@ def beats(c, other, scores, seen, close, right, ties, tie_state):
 
 @compiled
 def top(n_members, members, scores, seen, close, right, ties, tie_state):
-    """The class with the highest score; the number after the last class if none has votes."""
+    """Return the class with the highest score, or the number after the last class if none has votes."""
     winner = np.int64(right.size - 1)
     for place in range(n_members):
         c = np.int64(members[place])
@@ -136,7 +136,7 @@ def total(n_members, members, weights, final, best_of, counts, sums, scores):
 
 
 def counters(n_stages: int, n_classes: int) -> Counters:
-    """Allocate the memory for the votes of one replay, in Python to compile less."""
+    """Allocate the memory for the votes of one replay; doing so in Python saves compile time."""
     return Counters(
         np.zeros(n_classes),
         np.zeros(n_classes, np.int64),
@@ -152,7 +152,7 @@ def counters(n_stages: int, n_classes: int) -> Counters:
 
 @inlined
 def steps_back(b, final, stops_at, sizes, at):
-    """Whether a stage has fewer draws at budget b than were counted."""
+    """Return whether a stage has fewer draws at budget b than were counted."""
     back = False
     for i in range(final + 1):
         back |= min(sizes[i, b], stops_at) < at[i]
@@ -161,7 +161,7 @@ def steps_back(b, final, stops_at, sizes, at):
 
 @inlined
 def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
-    """Bring the weights of the stages up to date."""
+    """Update the weights of the stages."""
     for i in range(final + 1):
         ordered, distinct, valid = facts[i, ORDERED], facts[i, DISTINCT], facts[i, VALID]
         weights[i] = prior[i] * within_weight(kind, at[i], ordered, distinct, valid, logs, inverse_logs, inverses)
@@ -169,7 +169,7 @@ def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
 
 @compiled
 def _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps):
-    """Count one vote for each of the shortest draws; returns how many classes have any."""
+    """Count one vote for each of the shortest draws; return how many classes have votes."""
     scores, seen, members, known, counts, sums, facts, _, _ = counters
     n_members = 0
     for i in range(final + 1):
@@ -249,7 +249,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
 def voted(
     recorded: Recorded, rules: Rules, ballots: Ballots, ends: NDArray[np.uint16], replays: Replays
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Replay one strategy whose vote looks at each sample, at all budgets.
+    """Replay one strategy whose vote depends on each sample, at all budgets.
 
     The `kind` of rules is the within-model weight. ends is uint16 [question, replay], draws after which the only stage
     stops (see stops.ends); without columns it never does.
