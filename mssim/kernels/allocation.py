@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.streams import GOLDEN, mix, word
-from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, right_classes, tie_rank
+from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, most_classes, right_classes, tie_rank
 
 _NONE = -1
 _VOTE = np.int64(1) << SHIFT
@@ -93,7 +93,7 @@ class _Memory(NamedTuple):
 
 def _memory(recorded, levels):
     _, n_questions, width = recorded.codes.shape
-    n_levels, most = int(levels.max()) + 1, int(np.diff(recorded.offsets).max()) + 1
+    n_levels, most = int(levels.max()) + 1, most_classes(recorded.offsets) + 1
     return _Memory(
         words=np.zeros((n_levels >> 6) + 1, np.uint64),
         above=np.zeros((n_levels >> 12) + 1, np.uint64),

@@ -22,6 +22,7 @@ from mssim.kernels.tally import (
     Recorded,
     Replays,
     logarithms,
+    most_classes,
     tie_rank,
 )
 
@@ -81,7 +82,7 @@ class Counted(NamedTuple):
 
 def _memory(recorded, rules):
     n_stages, n_budgets = rules.sizes.shape
-    width, most = recorded.codes.shape[2], 2 * int(np.diff(recorded.offsets).max()) + 1
+    width, most = recorded.codes.shape[2], 2 * most_classes(recorded.offsets) + 1
     depth, n_lanes = max(int(rules.sizes.max()), 1), LANES * n_budgets
     of_budget, of_stage = np.zeros((5, n_lanes), np.int64), np.zeros((3, n_stages * n_lanes), np.int64)
     needed = np.minimum(rules.need, _MOST_VOTES) << SHIFT

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.stages import Rules
 from mssim.kernels.streams import draw, word
-from mssim.kernels.tally import FIRST, NO_ANSWER, SHIFT, VOTE, Recorded, Replays, right_classes, tie_rank
+from mssim.kernels.tally import FIRST, NO_ANSWER, SHIFT, VOTE, Recorded, Replays, most_classes, right_classes, tie_rank
 
 SETTLED = -1
 BATCH = 64  # replays at a time: what they draw stays in the processor's cache
@@ -51,7 +51,7 @@ def turns_of(rules: Rules, recorded: Recorded, replays: Replays) -> Turns:
         line=np.empty((1, depth + skipped), np.uint16),
         targets=np.empty(depth + skipped, np.uint32),
         classes=np.zeros(depth, np.uint16),
-        tally=np.zeros(int(np.diff(recorded.offsets).max(initial=0)) + 1, np.int64),
+        tally=np.zeros(most_classes(recorded.offsets) + 1, np.int64),
         best=np.zeros(depth + 1, np.int64),
     )
 

@@ -27,6 +27,16 @@ def test_a_stage_of_fewer_samples_than_others_is_unknown_beyond_them():
     assert np.isfinite(found[1]).all()
 
 
+def test_without_samples_of_the_last_stage_nothing_is_known_but_that_no_draws_are_wrong():
+    counts = Counts(
+        np.array([[2, 1], [0, 0]]), np.zeros((2, 1), np.int64), np.array([0, 2]), np.array([True, False]), False
+    )
+    grid = grid_of((2, 2), (1.0, 1.0))
+    found = plurality(counts, grid, np.array([NEVER, NEVER]), tie_rule(RANDOM, grid, 2))
+    assert found[0, 0, 0] == 0
+    assert np.isnan(found).sum() == found.size - 1
+
+
 @pytest.mark.parametrize("rule", [RANDOM, WRONG])
 def test_the_chance_of_a_right_plurality_is_that_of_all_ways_of_drawing(rule):
     """Class 0 is right; the first model counts twice."""
