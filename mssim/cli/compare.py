@@ -27,7 +27,7 @@ def compare(
     """
     from mssim.results.evaluation import Evaluation
 
-    budgets = [number for part in budget.split(",") for number in parse_budgets(part)]
+    budgets = [number for part in budget.split(",") for number in parse_budgets(part, "--budget")]
     if len(budgets) > 2 or "-" in budget:
         raise BudgetError(
             f"--budget: {budget!r} is not one or two budgets. Use --budget 16 for both strategies, or --budget 8,16 "

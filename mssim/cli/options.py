@@ -41,7 +41,9 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
     for text in given:
         found = [(text.find(op), -len(op), op) for op in _OPERATORS if op in text]
         if not found or min(found)[0] == 0:
-            raise MssimError(f"--where: {text!r} is not a condition. Use COLUMN=VALUE, or !=, <, <=, >, >= for =.")
+            raise MssimError(
+                f"--where: {text!r} is not a condition. Write COLUMN=VALUE; the operators !=, <, <=, > and >= are also allowed."
+            )
         operator = min(found)[2]
         column, value = (part.strip() for part in text.split(operator, 1))
         if operator == "=":
@@ -51,7 +53,7 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
     return [(column, "in", values) for column, values in equal.items()] + others
 
 
-def parse_budgets(given: str) -> list[int]:
+def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
     budgets: list[int] = []
     for part in given.split(","):
@@ -61,11 +63,13 @@ def parse_budgets(given: str) -> list[int]:
             last = int(high) if dash else first
         except ValueError:
             raise BudgetError(
-                f"--budgets: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
+                f"{option}: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
             ) from None
-        if first < 1 or last < first or last > 100_000:
+        if last < first:
+            raise BudgetError(f"{option}: the range {part.strip()!r} is reversed. Use {last}-{first}.")
+        if first < 1 or last > 100_000:
             raise BudgetError(
-                f"--budgets: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
+                f"{option}: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
             )
         budgets += range(first, last + 1)
     return budgets

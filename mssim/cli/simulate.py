@@ -48,7 +48,7 @@ def simulate(
         )
     if model is not None and (where or models):
         raise MssimError(
-            "--where, --models: these select from a pool and do not apply to --model. Remove them, or give a pool."
+            "--where, --models: these select data from a pool and cannot be combined with --model. Remove them."
         )
     if out is not None and out.exists():
         raise MssimError(f"--out: {out} already exists. Use the name of a new folder.")

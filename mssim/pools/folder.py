@@ -118,7 +118,9 @@ def read_info(folder: Path) -> dict[str, Any]:
     path = current(folder, "pool.json")
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise PoolError(f"{path}: cannot be read ({error}).") from error
+    except (ValueError, RecursionError) as error:
         raise PoolError(f"{path}: not valid JSON ({error}). Restore the file.") from error
     if not isinstance(info, dict) or info.pop("schema", None) != SCHEMA:
         raise PoolError(

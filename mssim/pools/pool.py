@@ -143,8 +143,10 @@ class Pool(PoolArrays):
                 raise PoolError(f"no question {unknown[0]!r}; {choose_from(unknown[0], pool.question_ids)}")
             keep &= pool.questions["question_id"].isin(wanted).to_numpy()
         rows = np.array([pool.model_index(model) for model in (pool.models if models is None else models)], dtype=int)
-        if rows.size == 0 or np.unique(rows).size < rows.size:
-            raise PoolError(f"models: {list(models or [])!r} is empty or repeats a model. Name each model once.")
+        if rows.size == 0:
+            raise PoolError("models is empty. Name at least one model, or leave it out to keep all.")
+        if np.unique(rows).size < rows.size:
+            raise PoolError(f"models: {list(models or [])!r} repeats a model. Name each model once.")
         keep &= (pool.lengths[rows] >= min_samples).all(axis=0)
         if not keep.any():
             raise PoolError(

@@ -34,14 +34,17 @@ def require_columns(names: Sequence[str]) -> None:
             )
     if "correct" not in names and "truth" not in names:
         raise PoolError(
-            f"columns 'correct' and 'truth' are both missing, the table has {names}. Add or rename one of them."
+            f"the table has neither a column 'correct' nor a column 'truth' (columns: {', '.join(names)}). Add one of them, "
+            "or rename the column that contains it."
         )
 
 
 def question_ids_of(questions: pa.Table) -> list[str]:
     """Return the ids of a table of questions; raise if they are missing or repeated."""
     if "question_id" not in questions.column_names:
-        raise PoolError("questions.parquet: the column question_id is missing. Save the pool again.")
+        raise PoolError(
+            "questions.parquet has no column question_id. Restore the file, or recreate the pool from its source."
+        )
     names = [str(name) for name in questions["question_id"].to_pylist()]
     if len(set(names)) < len(names):
         raise PoolError("questions.parquet: a question_id is repeated. Write one row per question.")

@@ -20,8 +20,8 @@ def check_threshold(agreement: float, strict: bool) -> None:
     """Raise if a threshold of agreement is invalid."""
     if not is_number(agreement) or not 0 <= agreement < math.inf:
         raise StrategyError(
-            f"agreement={agreement!r} is not a share. Give a number from 0 (always stop) to 1 (unanimity), or above 1 "
-            "to never stop."
+            f"agreement={agreement!r} must be a number of at least 0: 0 always stops, 1 requires unanimity, and larger "
+            "numbers never stop."
         )
     if not isinstance(strict, bool):
         raise StrategyError(f"strict={strict!r} is not a bool. Use true or false.")

@@ -42,7 +42,7 @@ def set_models(strategy: _OfModels, models: Sequence[str], *, again: bool = Fals
     names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
         raise StrategyError(
-            f"{type(strategy).__name__}: models={models!r} is not a list of names. Name at least one model."
+            f"{type(strategy).__name__}: models={models!r} must be one or more names of models, e.g. ['gpt-4']."
         )
     if len(set(names)) < len(names) and not again:
         raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r} repeats a model. Name each model once.")

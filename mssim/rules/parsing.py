@@ -51,7 +51,8 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     one = "model" in getattr(cls, "__dataclass_fields__", {})
     if one and len(models) != 1:
         raise StrategyError(
-            f"strategy {given!r}: {cls.__name__} samples one model, given {models}. Use mix for several."
+            f"strategy {given!r}: {kind} takes one model, but {len(models)} were given. To combine models, use e.g. "
+            f"mix:{'+'.join(models or ['a', 'b'])}."
         )
     try:
         built: Strategy = cls(models[0] if one else tuple(models), **read_options(cls, options))

@@ -189,7 +189,7 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
     if isinstance(name, Vote):
         if options:
             raise StrategyError(
-                f"vote={name!r} is a complete vote. Remove {', '.join(options)}, or set it in the Vote."
+                f"vote={name!r}: {', '.join(options)} cannot be combined with a Vote. Set it when the Vote is created."
             )
         return name
     if isinstance(name, str) and name.startswith("own:"):

@@ -49,9 +49,9 @@ def tune(
     """Choose the most accurate strategy and budget within each limit, and score the choice on held-out questions.
 
     A candidate is a strategy at a budget. At each limit, the candidate with the highest mean accuracy is chosen among
-    those whose mean spend is within the limit. Ties go to the lower spend, then to the earlier candidate. The choice on
-    all questions has the in-sample accuracy. The choice without each fold is scored on the questions of that fold. The
-    best single model is chosen in the same way as a control.
+    those whose mean spend is within the limit. Ties go to the lower spend, then to the earlier candidate. The
+    in-sample accuracy is that of the candidate chosen on all questions. For the held-out accuracy, a candidate is
+    chosen with one fold left out and scored on that fold. The best single model is chosen in the same way as a control.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def tune(
     n_folds : int, optional
         Number of folds, at least 2. The default is 10, or the number of clusters if that is smaller.
     n_runs : int, optional
-        Number of single runs to choose on. Each run draws once per question, the choice is made on its outcomes and
-        scored by the expectation over all draws. By default, the choice is made on this expectation.
+        Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
+        chosen on these outcomes and scored by its expected accuracy. By default, it is chosen by expected accuracy.
     method, n_replays, seed, replacement, prices, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs.
     clusters : str, optional
@@ -94,9 +94,9 @@ def tune(
     -----
     The intervals and p-values are conditional on the choices of the folds. They do not include the variance due to
     other training questions, which has no unbiased estimate from one cross-validation (Bengio & Grandvalet 2004,
-    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 with an interval of zero width. The choice is
-    then stable, but this does not prove the in-sample accuracy. A choice on all questions is slightly better than one
-    without a fold, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
+    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 with an interval of zero width. This
+    shows that the choice is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are slightly
+    worse, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
     testing.
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
@@ -145,8 +145,9 @@ def tune(
     expected = next(passes)
     tried = _default_limits(spend, expected, candidates) if wanted is None else wanted
     outcomes = [expected] if n_runs is None else passes
-    found = choose_in_runs(outcomes, np.nonzero(candidates.single)[0], training_sets(folds), tried)
-    kept = _affordable(found.chosen, tried, expected, every=wanted is not None)
+    sets = training_sets(folds)
+    found = choose_in_runs(outcomes, np.nonzero(candidates.single)[0], sets, tried)
+    kept = _affordable(found.chosen, tried, expected, sets, every=wanted is not None)
     return Tuning(
         strategies=candidates.strategies,
         budgets=candidates.budgets,
@@ -199,28 +200,32 @@ def _passes(
         yield _scores(pool, candidates, spend, part, **{**options, **single})
 
 
-def _affordable(chosen: Ints, limits: Floats, expected: Scores, *, every: bool) -> NDArray[np.bool_]:
+def _affordable(
+    chosen: Ints, limits: Floats, expected: Scores, sets: NDArray[np.bool_], *, every: bool
+) -> NDArray[np.bool_]:
     """Return a mask of the limits with a choice in every run and set; raise if none, or not `every` one, has it."""
     kept = np.asarray((chosen >= 0).all(axis=(0, 2)))
     if kept.all() or (kept.any() and not every):
         return kept
+    cheapest = np.max([expected.spend[:, chosen_on].mean(axis=1).min() for chosen_on in sets])
     raise MssimError(
-        f"limits: no candidate is within {limits[~kept][0]:g} on all training questions. Use limits above "
-        f"{expected.spend.mean(axis=1).min():g}, the mean spend per question of the cheapest candidate."
+        f"limits: in at least one fold, every candidate spends more than {limits[~kept][0]:g} per question on average. "
+        f"Use limits of at least {cheapest:.6g}."
     )
 
 
 def _n_folds(given: int | None, n_clusters: int) -> int:
     if n_clusters < 2:
         raise MssimError(
-            "clusters: the questions form a single cluster, but at least 2 are needed. Use another column."
+            "clusters: all questions are in one cluster, but cross-validation needs at least 2. Use more questions or "
+            "another column of clusters."
         )
     if given is None:
         return min(10, n_clusters)
     n_folds = whole_number("n_folds", given, 2, 10**6)
     if n_folds > n_clusters:
         raise MssimError(
-            f"n_folds={n_folds}: more folds than the {n_clusters} clusters of questions. Use at most {n_clusters}."
+            f"n_folds={n_folds} exceeds the number of questions or clusters, {n_clusters}. Use at most {n_clusters}."
         )
     return n_folds
 
@@ -233,7 +238,9 @@ def _given_limits(given: ArrayLike) -> Floats:
     numbers = limits.ndim == 1 and limits.size > 0 and limits.dtype.kind in "iuf"
     if numbers and np.all((limits > 0) & (limits < np.inf)):
         return np.unique(limits).astype(float)
-    raise MssimError(f"limits={given!r} is not valid. Use positive numbers, the limits of the mean spend per question.")
+    raise MssimError(
+        f"limits={given!r} is not valid. Limits of the mean spend per question are positive, finite numbers."
+    )
 
 
 def _default_limits(spend: str, expected: Scores, candidates: _Candidates) -> Floats:

@@ -60,7 +60,7 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
     some = within.any(axis=1)
     if not some.all():
         raise BudgetError(
-            f"budgets: {names[int(some.argmin())]} needs more samples than were recorded at each of the budgets "
+            f"budgets: too few samples were recorded for {names[int(some.argmin())]} at any of the budgets "
             f"{budgets.tolist()}. Use lower budgets, replacement=True or pool.select(min_samples=...), or drop the "
             "strategy."
         )

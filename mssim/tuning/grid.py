@@ -82,7 +82,8 @@ def grid(
             found += [Mixture(order, vote=weighted, sizes=most) for order in (listed if alike else orders)]
     if not found:
         raise StrategyError(
-            f"grid: n_models={tuple(n_models)} yields no strategy for {len(models)} models. Use at most {len(models)}."
+            f"grid: n_models={tuple(n_models)} yields no strategy for {len(models)} models. Use numbers of at most "
+            f"{len(models)}."
         )
     return found
 
@@ -97,6 +98,8 @@ def _check_grid(**options: Any) -> None:
     for option, given in options.items():
         if isinstance(given, str) or not isinstance(given, Iterable):
             raise StrategyError(f"grid: {option}={given!r} is not a list. Pass a list of values to try.")
+        if not list(given):
+            raise StrategyError(f"grid: {option} is empty. Pass at least one value to try.")
     numbers = [whole_number("n_models", n, 1, 100) for n in options["n_models"]]
     for name in options["vote"]:
         if not isinstance(name, Vote) and name not in _VOTES:
@@ -105,6 +108,8 @@ def _check_grid(**options: Any) -> None:
     for option in ("prior", "sizes"):
         for values in options[option]:
             if values is not None and (not isinstance(values, Sequence) or len(values) not in several):
+                if not several:
+                    raise StrategyError(f"grid: {option} applies to strategies of several models. Add 2 to n_models.")
                 raise StrategyError(
                     f"grid: {option} contains {values!r}. Each entry must be None or have one number per model, for "
                     f"n_models={several}."

@@ -40,10 +40,10 @@ class Tuning:
         Chosen candidate, and chosen single model (-1 if none is within the limit). The last axis contains the choices
         without each fold, then the choice on all questions.
     training : ndarray of float64, shape (n_runs or 1, n_limits, n_folds + 1)
-        Accuracy of `chosen` on the questions and in the run of the choice.
+        Accuracy of each chosen candidate on the data on which it was chosen: the training questions, in the same run.
     in_sample : ndarray of float64, shape (n_runs or 1, n_limits, n_questions)
-        Accuracy of the choice on all questions: the expectation or, with runs, the outcome (0 or 1) in the run of the
-        choice.
+        Accuracy of the choice on all questions: the expectation or, with runs, the outcome (0 or 1) in the same
+        run.
     clusters : ndarray of str, shape (n_questions,), or None
         Cluster label of each question; None if all questions are independent.
     n_runs : int or None
@@ -87,7 +87,7 @@ class Tuning:
         -------
         DataFrame, one row per limit
             Columns: limit; strategy, budget (most frequent choice on all questions); same_choice (share of folds with
-            this choice); in_sample (accuracy on the questions and in the run of the choice); fresh (expected accuracy
+            this choice); in_sample (accuracy on the data on which it was chosen); fresh (expected accuracy
             on the same questions with other draws); held_out, low, high (accuracy of each question under the choice
             without its fold, with confidence interval); optimism (in_sample - held_out), optimism_low, optimism_high,
             mc_error (Monte Carlo error of optimism, 0 if exact); spend, held_out_spend (means per question); control,
@@ -137,7 +137,7 @@ class Tuning:
         -------
         DataFrame, one row per limit, fold and choice
             Columns: limit; fold (from 1); n_questions (held out); strategy, budget; share (of runs with this choice, 1
-            without runs); training (accuracy on the questions and in the runs of the choice); held_out, spend
+            without runs); training (accuracy on the data on which it was chosen); held_out, spend
             (expected accuracy and spend on the held-out questions).
         """
         rows = []

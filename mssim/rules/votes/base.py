@@ -107,7 +107,7 @@ class WeightedVote:
             )
         if columns and self.function is None:
             raise StrategyError(
-                f"vote: columns={self.columns!r} are only for Vote.own. Use column=, the number that other votes read."
+                f"vote: columns={self.columns!r} are supported only by Vote.own. Other votes read one number, the parameter column."
             )
         object.__setattr__(self, "columns", columns)
 
