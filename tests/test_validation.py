@@ -17,7 +17,7 @@ def test_whole_numbers_in_a_range(value, low, high):
     if low <= value <= high:
         assert whole_number("n", value, low, high) == value
     else:
-        with pytest.raises(MssimError, match=f"n={value}; give a whole number from {low} to {high}"):
+        with pytest.raises(MssimError, match=rf"^n={value} is out of range\. Use an integer from {low} to {high}\.$"):
             whole_number("n", value, low, high)
 
 
@@ -40,11 +40,11 @@ def test_real_numbers_are_numbers_and_truth_values_are_not():
 
 
 def test_the_nearest_names_come_before_all_names():
-    assert choose_from("bugdet", ["cost", "budget"]) == "did you mean 'budget'? choose from 'cost', 'budget'"
+    assert choose_from("bugdet", ["cost", "budget"]) == "did you mean 'budget'? Choose from 'cost', 'budget'"
     assert choose_from("x1", ["x2", "x3"]) == "choose from 'x2', 'x3'"
     both = choose_from("answer", ["answers", "an_answer", "text"])
-    assert both.startswith("did you mean 'answers' or 'an_answer'? choose from 'answers'")
-    assert choose_from("anything", []) == "choose from nothing (there are none)"
+    assert both.startswith("did you mean 'answers' or 'an_answer'? Choose from 'answers'")
+    assert choose_from("anything", []) == "there is nothing to choose from"
 
 
 @pytest.mark.parametrize(("n", "more"), [(12, ""), (13, " and 1 more"), (40, " and 28 more")])

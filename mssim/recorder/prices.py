@@ -76,7 +76,7 @@ class Prices:
                 return self.models[name]
         asked = " or ".join(repr(name) for name in dict.fromkeys(names))
         raise MssimError(
-            f"prices: model {asked} is not in the price table. Add it there; {choose_from(names[0], self.models)}"
+            f"prices: model {asked} is not in the price table; {choose_from(names[0], self.models)}, or add its prices"
         )
 
     def cost(self, names: Sequence[str], input_tokens: int, output_tokens: int) -> float:

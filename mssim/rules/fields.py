@@ -65,13 +65,15 @@ def set_split(strategy: _Split) -> None:
     set_shares(strategy)
     if strategy.sizes is None:
         return
+    most = 2**31
     message = (
-        f"sizes={strategy.sizes!r} does not fit the models {list(strategy.models)}. Use one positive integer per model."
+        f"sizes={strategy.sizes!r} does not fit the models {list(strategy.models)}. Use one integer from 1 to {most} "
+        "per model."
     )
     if not isinstance(strategy.sizes, Sequence) or len(strategy.sizes) != len(strategy.models):
         raise StrategyError(message)
     try:
-        sizes = tuple(whole_number("sizes", size, 1, 2**31) for size in strategy.sizes)
+        sizes = tuple(whole_number("sizes", size, 1, most) for size in strategy.sizes)
     except MssimError:
         raise StrategyError(message) from None
     object.__setattr__(strategy, "sizes", sizes)

@@ -379,7 +379,7 @@ def test_weights_that_name_no_models():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: points(data="MATH"), "no column 'data'; did you mean 'dataset'"),
+        (lambda: points(data="MATH"), "no column 'data' of published numbers; did you mean 'dataset'"),
         (lambda: points(dataset="MATHS"), "dataset: no published number has 'MATHS'; did you mean 'MATH'"),
         (lambda: points(strategy=["SC", "Best"]), "strategy: no published number has 'Best'"),
         (lambda: points(budget=5), "budget: no published number has 5; choose from"),

@@ -17,7 +17,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
     path, out = written(tmp_path, "[]"), tmp_path / "pool"
     assert run("import", "inspekt", path, "--out", out)[::2] == (
         2,
-        "mssim: error: format: 'inspekt' is not known; did you mean 'inspect'? choose from "
+        "mssim: error: format: 'inspekt' is not known; did you mean 'inspect'? Choose from "
         + ", ".join(map(repr, FORMATS))
         + "\n",
     )

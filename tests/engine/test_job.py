@@ -1,5 +1,7 @@
 """Settings of an evaluation: read, checked against a pool, and turned into costs."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -114,8 +116,11 @@ def test_limits_of_settings_are_allowed():
     job = read_job("sc:x", [2**31], n_replays=2**31, seed=2**64 - 1, **options)
     assert (job.n_replays, job.seed, job.replacement) == (2**31, 2**64 - 1, True)
     assert job.budgets.tolist() == [2**31]
-    for wrong in ({"n_replays": 2**31 + 1}, {"seed": 2**64}):
-        with pytest.raises(MssimError, match="give a whole number from"):
+    for wrong, says in (
+        ({"n_replays": 2**31 + 1}, f"n_replays={2**31 + 1} is out of range. Use an integer from 1 to {2**31}."),
+        ({"seed": 2**64}, f"seed={2**64} is out of range. Use an integer from 0 to {2**64 - 1}."),
+    ):
+        with pytest.raises(MssimError, match=re.escape(says)):
             read_job("sc:x", [1], **{"n_replays": 1, "seed": 0, **wrong}, **options)
-    with pytest.raises(BudgetError, match=f"2147483649 is more than anybody can sample; give at most {2**31}"):
+    with pytest.raises(BudgetError, match=rf"budgets: {2**31 + 1} exceeds the limit of {2**31}\. Use lower budgets"):
         read_budgets([2**31 + 1])

@@ -155,9 +155,13 @@ def test_blocks_that_no_run_has_are_damage(pool, tmp_path, columns):
 def test_of_many_missing_shards_eight_are_named(pool, tmp_path):
     part(pool, tmp_path / "1.ckpt", 1, 10, FEW)
     with pytest.raises(
-        MssimError, match=r"shard 2/10 is not among the files, .* 9/10 is not among the files and 1 more;"
+        MssimError,
+        match=r"20 of 23 blocks are missing: shard 2/10 is not among the files, .* 9/10 is not among the files and 1 "
+        r"more\. Run what is missing",
     ):
         merge(tmp_path / "1.ckpt")
     part(pool, tmp_path / "2.ckpt", 2, 10, FEW)
-    with pytest.raises(MssimError, match=r"shard 3/10 is not among the files, .* 10/10 is not among the files; run"):
+    with pytest.raises(
+        MssimError, match=r"shard 3/10 is not among the files, .* 10/10 is not among the files\. Run what"
+    ):
         merge([tmp_path / "1.ckpt", tmp_path / "2.ckpt"])

@@ -25,7 +25,7 @@ def test_a_rule_has_the_name_it_is_asked_for_by(name):
 
 
 def test_unknown_rules_are_refused():
-    refused("nubmer", "rule 'nubmer' is not known; did you mean 'number'? choose from 'number', 'boxed'")
+    refused("nubmer", "rule 'nubmer' is not known; did you mean 'number'? Choose from 'number', 'boxed'")
     refused("regex", "rule 'regex' is not known; choose from 'number'")
     refused("number=1", "'aime24', regex=PATTERN, python=module:function")
 

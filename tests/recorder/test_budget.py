@@ -123,8 +123,8 @@ def test_what_is_under_way_is_reserved_until_it_ends():
 
 def test_limits_are_reached_when_they_are_spent():
     assert Budget(max_requests=2, requests=1).reached() is None
-    assert Budget(max_requests=2, requests=2).reached() == "--max-requests 2 is reached (spent 2 in all runs)"
-    assert Budget(max_tokens=5, tokens=6).reached().startswith("--max-tokens 5 is reached (spent 6")
-    assert priced(max_cost=0.5, cost=0.5).reached().startswith("--max-cost 0.5 is reached (spent 0.5")
+    assert Budget(max_requests=2, requests=2).reached() == "The limit --max-requests 2 is reached (2 in all runs)."
+    assert Budget(max_tokens=5, tokens=6).reached().startswith("The limit --max-tokens 5 is reached (6 in all runs)")
+    assert priced(max_cost=0.5, cost=0.5).reached().startswith("The limit --max-cost 0.5 is reached (0.5 in all runs)")
     assert Budget(requests=9, tokens=9, unreported=1).reached() is None  # no limit needs the number of tokens
-    assert "1 requests came without a number of tokens" in Budget(max_tokens=9, unreported=1).reached()
+    assert "The server did not report tokens for 1 requests" in Budget(max_tokens=9, unreported=1).reached()

@@ -182,7 +182,7 @@ def test_the_shortest_file(plan_file):
         (
             'server = "other"',
             'server = "othr"',
-            "models.gpt-4.1: server='othr' is not defined; did you mean 'other'? choose from 'local'",
+            "models.gpt-4.1: server='othr' is not defined; did you mean 'other'? Choose from 'local'",
         ),
         (
             'server = "other"',

@@ -75,8 +75,8 @@ def test_a_model_without_a_price_is_refused_under_all_its_names():
         with pytest.raises(MssimError) as error:
             ask(["smal", "org/Small"])
         assert str(error.value) == (
-            "prices: model 'smal' or 'org/Small' is not in the price table. Add it there; "
-            "did you mean 'small'? choose from 'small'"
+            "prices: model 'smal' or 'org/Small' is not in the price table; "
+            "did you mean 'small'? Choose from 'small', or add its prices"
         )
 
 

@@ -46,5 +46,5 @@ def test_what_is_no_threshold_is_refused(agreement):
 
 
 def test_strict_is_true_or_false():
-    with pytest.raises(StrategyError, match="strict=1 is not true or false"):
+    with pytest.raises(StrategyError, match=r"strict=1 is not a bool\. Use true or false"):
         check_threshold(0.5, 1)

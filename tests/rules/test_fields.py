@@ -29,21 +29,30 @@ def test_a_prior_by_name_must_name_the_models():
         Mixture(["a", "b"], Vote.plurality(prior={"a": 1, "c": 2}))
 
 
+UNFIT = "does not fit the models ['x', 'y']"
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda: SelfConsistency("x", "plurality"), "vote='plurality' is not a Vote. Use e.g. Vote.plurality()"),
-        (lambda: SelfConsistency(""), "SelfConsistency: models=('',); give one or more names"),
-        (lambda: Mixture([]), "Mixture: models=[]; give one or more names"),
-        (lambda: Mixture(["x", "x"]), "Mixture: models=['x', 'x']; name each model once"),
-        (lambda: Mixture(["x", "y"], shares=(1,)), "shares=(1,); give one number above 0 for each of ['x', 'y']"),
-        (lambda: Mixture(["x", "y"], shares=(1, 0)), "shares=(1, 0); give one number above 0"),
-        (lambda: Mixture(["x", "y"], shares=(1, math.inf)), "shares=(1, inf); give one number above 0"),
-        (lambda: Mixture(["x", "y"], shares=3), "shares=3; give one number above 0"),
-        (lambda: Mixture(["x", "y"], shares=(1, 1), sizes=(1, 1)), "give one of the two"),
-        (lambda: Mixture(["x", "y"], sizes=(1, 0)), "sizes=(1, 0); give one whole number from 1 for each of"),
-        (lambda: Mixture(["x", "y"], sizes=(1, 2, 3)), "sizes=(1, 2, 3); give one whole number from 1 for each of"),
-        (lambda: Mixture(["x", "y"], sizes=(1, 2**31 + 1)), "give one whole number from 1 for each of ['x', 'y']"),
+        (lambda: SelfConsistency(""), "SelfConsistency: models=('',) is not a list of names. Name at least one model"),
+        (lambda: Mixture([]), "Mixture: models=[] is not a list of names. Name at least one model"),
+        (lambda: Mixture(["x", "x"]), "Mixture: models=['x', 'x'] repeats a model. Name each model once"),
+        (lambda: Mixture(["x", "y"], shares=(1,)), f"shares=(1,) {UNFIT}. Use one positive number per model"),
+        (lambda: Mixture(["x", "y"], shares=(1, 0)), f"shares=(1, 0) {UNFIT}. Use one positive number per model"),
+        (
+            lambda: Mixture(["x", "y"], shares=(1, math.inf)),
+            f"shares=(1, inf) {UNFIT}. Use one positive number per model",
+        ),
+        (lambda: Mixture(["x", "y"], shares=3), f"shares=3 {UNFIT}. Use one positive number per model"),
+        (
+            lambda: Mixture(["x", "y"], shares=(1, 1), sizes=(1, 1)),
+            "sizes=(1, 1) and shares=(1, 1) exclude each other. Remove one",
+        ),
+        (lambda: Mixture(["x", "y"], sizes=(1, 0)), f"sizes=(1, 0) {UNFIT}. Use one integer from 1"),
+        (lambda: Mixture(["x", "y"], sizes=(1, 2, 3)), f"sizes=(1, 2, 3) {UNFIT}. Use one integer from 1"),
+        (lambda: Mixture(["x", "y"], sizes=(1, 2**31 + 1)), f"{UNFIT}. Use one integer from 1 to {2**31} per model"),
     ],
 )
 def test_what_makes_no_field_is_refused(make, says):

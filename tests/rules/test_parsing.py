@@ -53,10 +53,16 @@ def test_strategies_are_read_once():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("xs:gpt-4", "strategy 'xs:gpt-4': kind 'xs'; choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'"),
+        (
+            "xs:gpt-4",
+            "strategy 'xs:gpt-4': unknown kind 'xs'; choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'",
+        ),
         ("sc:a+b", "strategy 'sc:a+b': SelfConsistency samples one model, given ['a', 'b']. Use mix for several."),
         ({"kind": "sc"}, "samples one model, given []"),
-        ("mix:a,sizes=0", "strategy 'mix:a,sizes=0': sizes=(0,); give one whole number from 1"),
+        (
+            "mix:a,sizes=0",
+            "strategy 'mix:a,sizes=0': sizes=(0,) does not fit the models ['a']. Use one integer from 1 to",
+        ),
     ],
 )
 def test_errors_name_the_strategy(given, says):

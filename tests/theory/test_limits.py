@@ -393,7 +393,7 @@ def test_finite_budgets_agree_with_replays_on_every_pool(any_pool, replacement):
         ([], None, PoolError, "models=[] is empty or repeats a model. Name each model once."),
         (None, "entropie", StrategyError, "weights='entropie' is not valid. Use 'entropy', or one positive number"),
         (None, (1, 2), StrategyError, "prior has 2 weights for 3 models. Use one weight per model"),
-        (None, (1, 2, 0), StrategyError, "prior weight 0 is not a positive number"),
+        (None, (1, 2, 0), StrategyError, "prior weight 0 is not a positive finite number"),
         (None, {"x": 1, "y": 2, "w": 1}, StrategyError, "prior has weights of ['w', 'x', 'y'], but the strategy uses"),
     ],
 )

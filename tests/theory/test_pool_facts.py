@@ -101,8 +101,13 @@ def test_only_switches_have_stages():
     ("strategy", "options", "error", "says"),
     [
         ("ms:x+x", {}, StrategyError, "stages of the same model are dependent without replacement"),
-        ("ms:x+y", {"replacement": 1}, MssimError, "replacement=1; give True or False"),
-        ("ms:x+y", {"budgets": 5}, BudgetError, "asks for 3 samples of model 'x' for question 'q2', 2 are recorded"),
+        ("ms:x+y", {"replacement": 1}, MssimError, r"replacement=1 is not a bool\. Use True or False"),
+        (
+            "ms:x+y",
+            {"budgets": 5},
+            BudgetError,
+            "budget 5 needs 3 samples of model 'x' for question 'q2', but 2 were recorded",
+        ),
         ("ms:x+y", {"budgets": 2050, "replacement": True}, BudgetError, "1025 samples of one model exceed the limit"),
     ],
 )

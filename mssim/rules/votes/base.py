@@ -162,7 +162,7 @@ def frozen(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | No
         weight = entry[1] if isinstance(entry, tuple) else entry
         if not is_number(weight) or not 0 < weight < math.inf:
             raise StrategyError(
-                f"vote: prior weight {weight!r} is not a positive number. To ignore a model, remove it from the "
+                f"vote: prior weight {weight!r} is not a positive finite number. To ignore a model, remove it from the "
                 "strategy."
             )
     return frozen

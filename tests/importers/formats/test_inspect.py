@@ -255,7 +255,7 @@ def test_the_scorer_is_chosen(tmp_path, kind):
     both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
     path = either(kind, tmp_path, [sample(scores=both)])
     listed = "from 'judge.style', 'judge.truth', 'match'"
-    with pytest.raises(PoolError, match=rf"has 3 scorers. Select one with scorer \(--scorer\); {listed}"):
+    with pytest.raises(PoolError, match=rf"has 3 scorers. Select one with scorer \(--scorer\); choose {listed}"):
         from_inspect(path)
     with pytest.raises(PoolError, match=rf"no scorer 'mach'; did you mean 'match'\? Choose {listed}"):
         from_inspect(path, scorer="mach")

@@ -50,7 +50,7 @@ def test_damaged_json_logs_are_refused(tmp_path, fault):
     says = {"an object": "The files contain no samples", "other objects": "EvalSample id Field required"}
     refused(path, says.get(fault, "not a log|not valid JSON|expected an object"))
     path.write_bytes(FAULTS[fault][0])
-    refused(path, "not a log|nested more than 100 deep")
+    refused(path, "not a log|nested more than 100 levels deep")
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e999"])

@@ -78,8 +78,9 @@ def test_options_at_their_defaults_are_not_written_but_the_first():
 
 def test_whole_numbers_have_a_range():
     assert MajorityStop(min_samples=2**15 - 1).min_samples == 2**15 - 1
-    for number in (2**15, 0, 2.0):
-        with pytest.raises(StrategyError, match=r"MajorityStop: min_samples=.*give a whole number from 1 to 32767"):
+    for number, problem in ((2**15, "out of range"), (0, "out of range"), (2.0, "not an integer")):
+        says = rf"MajorityStop: min_samples={number} is {problem}\. Use an integer from 1 to 32767"
+        with pytest.raises(StrategyError, match=says):
             MajorityStop(min_samples=number)
 
 

@@ -51,8 +51,8 @@ def test_only_the_last_stage_that_draws_stops_unasked():
     ("options", "says"),
     [
         ({"agreement": -1}, "agreement=-1 is not a share"),
-        ({"ties": "last"}, "ties='last'; choose from 'first', 'random', 'wrong'"),
-        ({"strict": "yes"}, "strict='yes' is not true or false"),
+        ({"ties": "last"}, "ties='last' is not valid; choose from 'first', 'random', 'wrong'"),
+        ({"strict": "yes"}, r"strict='yes' is not a bool\. Use true or false"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, says):

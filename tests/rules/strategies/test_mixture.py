@@ -37,5 +37,5 @@ def test_a_plan_has_a_stage_for_each_model_and_never_stops():
 
 
 def test_a_model_has_one_turn():
-    with pytest.raises(StrategyError, match=r"Mixture: models=\['x', 'x'\]; name each model once"):
+    with pytest.raises(StrategyError, match=r"Mixture: models=\['x', 'x'\] repeats a model\. Name each model once"):
         Mixture(["x", "x"])

@@ -77,9 +77,9 @@ def test_the_last_stage_that_draws_is_tested_unless_told_otherwise():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"test_last": 1}, "test_last=1; give true or false"),
-        ({"on_agreement": "adapt"}, "on_agreement='adapt'; did you mean 'adopt'"),
-        ({"on_agreement": None}, "on_agreement=None; choose from 'adopt', 'pool'"),
+        ({"test_last": 1}, r"test_last=1 is not a bool\. Use true or false"),
+        ({"on_agreement": "adapt"}, "on_agreement='adapt' is not valid; did you mean 'adopt'"),
+        ({"on_agreement": None}, "on_agreement=None is not valid; choose from 'adopt', 'pool'"),
         ({"agreement": None}, "agreement=None is not a share"),
     ],
 )

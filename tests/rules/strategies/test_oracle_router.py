@@ -62,9 +62,11 @@ def test_it_plans_what_each_model_does_alone():
 
 
 def test_what_no_model_can_do_alone_is_refused():
-    with pytest.raises(StrategyError, match=r"give Vote\.plurality"):
+    with pytest.raises(StrategyError, match=r"vote='plurality' is not a Vote\. Use e\.g\. Vote\.plurality\(\)"):
         OracleRouter(["x"], vote="plurality")
     with pytest.raises(StrategyError, match="prior has 2 weights for 1 models"):
         OracleRouter(["x", "y"], Vote.plurality(prior=(1, 2)))
-    with pytest.raises(StrategyError, match="name each model once"):
+    with pytest.raises(
+        StrategyError, match=r"OracleRouter: models=\['x', 'x'\] repeats a model\. Name each model once"
+    ):
         OracleRouter(["x", "x"])

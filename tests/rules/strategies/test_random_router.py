@@ -33,9 +33,13 @@ def test_it_plans_what_each_model_does_alone():
 
 
 def test_what_no_model_can_do_alone_is_refused():
-    with pytest.raises(StrategyError, match="stop='beta'; give a rule"):
+    with pytest.raises(StrategyError, match=r"stop='beta' is not a stopping rule\. Use e\.g\. BetaStop\(\)"):
         RandomRouter(["x", "y"], stop="beta")
-    with pytest.raises(StrategyError, match=r"shares=\(1,\); give one number above 0"):
+    with pytest.raises(
+        StrategyError, match=r"shares=\(1,\) does not fit the models .*\. Use one positive number per model"
+    ):
         RandomRouter(["x", "y"], (1,))
-    with pytest.raises(StrategyError, match="name each model once"):
+    with pytest.raises(
+        StrategyError, match=r"RandomRouter: models=\['x', 'x'\] repeats a model\. Name each model once"
+    ):
         RandomRouter(["x", "x"])

@@ -40,9 +40,9 @@ def test_a_plan_is_one_stage_with_vote_and_stop_rule():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"stop": "beta"}, r"stop='beta'; give a rule such as BetaStop\(\) or WindowStop\(5\), or None"),
-        ({"stop": BetaStop}, "give a rule such as"),
-        ({"vote": None}, "vote=None; give Vote"),
+        ({"stop": "beta"}, r"stop='beta' is not a stopping rule\. Use e\.g\. BetaStop\(\) or WindowStop\(5\), or None"),
+        ({"stop": BetaStop}, r"stop=<class .*BetaStop'> is not a stopping rule\. Use e\.g\. BetaStop\(\)"),
+        ({"vote": None}, r"vote=None is not a Vote\. Use e\.g\. Vote\.plurality\(\)"),
         ({"vote": Vote.plurality(prior=(1, 2))}, "prior has 2 weights for 1 models"),
     ],
 )

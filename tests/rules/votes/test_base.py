@@ -40,7 +40,10 @@ def test_prior_weights_go_by_name_or_place_and_only_their_ratios_count():
     assert Vote.plurality(prior=(4, 1)).ordered("ab").weights(2).tolist() == [1, 0.25]
     assert Vote.plurality().ordered("abc").weights(3).tolist() == [1, 1, 1]
     assert Vote.plurality(prior={"a": 3}).ordered(["a"]).prior == Vote.plurality(prior=[3]).ordered(["a"]).prior == (3,)
-    with pytest.raises(StrategyError, match=r"vote: prior names \['a'\], the strategy asks \['b'\]; name each once"):
+    says = (
+        r"vote: prior has weights of \['a'\], but the strategy uses \['b'\]\. Use one weight for each of these models"
+    )
+    with pytest.raises(StrategyError, match=says):
         Vote.plurality(prior={"a": 3}).ordered(["b"])
 
 
@@ -115,14 +118,23 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         (lambda: Vote(column="score"), "vote: ballots='one' does not use column. Remove it."),
         (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid; choose from 'one', 'number', 'exp'"),
         (lambda: replace(Vote.shortest(2), combine="max"), "vote: ballots='shortest' supports only combine='sum'"),
-        (lambda: replace(Vote.majority_of_bests(2), combine="max"), "these ballots add up, give 'sum'"),
-        (lambda: Vote.plurality(prior=(1, 0)), "vote: prior weight 0; give positive numbers"),
-        (lambda: Vote.plurality(prior=(1, math.inf)), "vote: prior weight inf; give positive numbers"),
-        (lambda: Vote.plurality(prior="12"), "vote: prior='12'; give one weight per model"),
-        (lambda: Vote.plurality(prior=(1, 2)).ordered("abc"), "vote: prior has 2 weights for 3 models; give one each"),
-        (lambda: Vote(columns="score"), "vote: columns='score' are for Vote.own; a named vote has one column."),
-        (lambda: Vote.own(max, columns=["a", 3]), "vote: columns=['a', 3]. Give names of recorded numbers"),
-        (lambda: Vote.own(max, columns=[""]), "vote: columns=['']. Give names of recorded numbers"),
+        (
+            lambda: replace(Vote.majority_of_bests(2), combine="max"),
+            "vote: ballots='bests' supports only combine='sum'",
+        ),
+        (lambda: Vote.plurality(prior=(1, 0)), "vote: prior weight 0 is not a positive finite number. To ignore"),
+        (lambda: Vote.plurality(prior=(1, math.inf)), "vote: prior weight inf is not a positive finite number"),
+        (lambda: Vote.plurality(prior="12"), "vote: prior='12' contains no weights. Use one per model"),
+        (
+            lambda: Vote.plurality(prior=(1, 2)).ordered("abc"),
+            "vote: prior has 2 weights for 3 models. Use one weight per",
+        ),
+        (lambda: Vote(columns="score"), "vote: columns='score' are only for Vote.own. Use column=, the number"),
+        (
+            lambda: Vote.own(max, columns=["a", 3]),
+            "vote: columns=['a', 3] are not names. Use names of recorded numbers",
+        ),
+        (lambda: Vote.own(max, columns=[""]), "vote: columns=[''] are not names. Use names of recorded numbers"),
         (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
     ],
 )

@@ -42,5 +42,5 @@ def test_it_is_written_with_its_number_of_draws():
 
 
 def test_the_number_of_draws_must_be_given():
-    with pytest.raises(StrategyError, match=r"needs m, e\.g\. vote=majority_of_bests,m=4"):
+    with pytest.raises(StrategyError, match=r"requires m\. Use e\.g\. vote=majority_of_bests,m=4"):
         parse_strategy("sc:x,vote=majority_of_bests")

@@ -27,5 +27,5 @@ def test_it_is_written_with_its_number_of_draws():
 
 
 def test_the_number_of_draws_must_be_given():
-    with pytest.raises(StrategyError, match=r"needs m, e\.g\. vote=shortest,m=3"):
+    with pytest.raises(StrategyError, match=r"vote=shortest requires m\. Use e\.g\. vote=shortest,m=3"):
         parse_strategy("sc:x,vote=shortest")
