@@ -200,17 +200,15 @@ def _passes(
         yield _scores(pool, candidates, spend, part, **{**options, **single})
 
 
-def _affordable(
-    chosen: Ints, limits: Floats, expected: Scores, sets: NDArray[np.bool_], *, every: bool
-) -> NDArray[np.bool_]:
+def _affordable(chosen: Ints, limits: Floats, expected: Scores, sets: Floats, *, every: bool) -> NDArray[np.bool_]:
     """Return a mask of the limits with a choice in every run and set; raise if none, or not `every` one, has it."""
     kept = np.asarray((chosen >= 0).all(axis=(0, 2)))
     if kept.all() or (kept.any() and not every):
         return kept
-    cheapest = np.max([expected.spend[:, chosen_on].mean(axis=1).min() for chosen_on in sets])
+    enough = (expected.spend @ sets.T).min(axis=0).max() * 1.0005  # not rounded down by the message
     raise MssimError(
         f"limits: in at least one fold, every candidate spends more than {limits[~kept][0]:g} per question on average. "
-        f"Use limits of at least {cheapest:.6g}."
+        f"Use limits of at least {enough:.4g}."
     )
 
 
