@@ -82,7 +82,8 @@ def tune(
     budgets: Annotated[
         str | None,
         typer.Option(
-            help="Samples allowed per question: 2,4,8 or 1-16. [default: increasing steps up to the recorded number of samples, at most 128]"
+            help="Samples allowed per question: 2,4,8 or 1-16. [default: increasing steps up to the recorded number of "
+            "samples, at most 128]"
         ),
     ] = None,
     spend: Annotated[str, typer.Option(help="Limited quantity: samples_used, budget or cost.")] = "samples_used",

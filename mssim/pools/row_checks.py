@@ -34,8 +34,8 @@ def require_columns(names: Sequence[str]) -> None:
             )
     if "correct" not in names and "truth" not in names:
         raise PoolError(
-            f"the table has neither a column 'correct' nor a column 'truth' (columns: {', '.join(names)}). Add one of them, "
-            "or rename the column that contains it."
+            f"the table has neither a column 'correct' nor a column 'truth' (columns: {', '.join(names)}). Add one of "
+            "them, or rename the column that contains it."
         )
 
 
@@ -43,7 +43,7 @@ def question_ids_of(questions: pa.Table) -> list[str]:
     """Return the ids of a table of questions; raise if they are missing or repeated."""
     if "question_id" not in questions.column_names:
         raise PoolError(
-            "questions.parquet has no column question_id. Restore the file, or recreate the pool from its source."
+            "questions.parquet: column question_id is missing. Restore the file, or recreate the pool from its source."
         )
     names = [str(name) for name in questions["question_id"].to_pylist()]
     if len(set(names)) < len(names):

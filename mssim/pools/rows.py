@@ -150,8 +150,8 @@ class _Gathering:
         if self.known is not None and len(self.questions) > len(self.known):
             unknown = self.questions.to_list()[len(self.known)]
             raise PoolError(
-                f"questions.parquet: question {unknown!r} of samples.parquet is missing. Restore the file, or recreate the pool "
-                "from its source."
+                f"questions.parquet: question {unknown!r} of samples.parquet is missing. Restore the file, or recreate "
+                "the pool from its source."
             )
 
     def rows(self) -> Rows:

@@ -95,8 +95,8 @@ def tune(
     The intervals and p-values are conditional on the choices of the folds. They do not include the variance due to
     other training questions, which has no unbiased estimate from one cross-validation (Bengio & Grandvalet 2004,
     JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 with an interval of zero width. This
-    shows that the choice is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are slightly
-    worse, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
+    shows that the choice is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are
+    slightly worse, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
     testing.
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
@@ -205,7 +205,9 @@ def _affordable(chosen: Ints, limits: Floats, expected: Scores, sets: Floats, *,
     kept = np.asarray((chosen >= 0).all(axis=(0, 2)))
     if kept.all() or (kept.any() and not every):
         return kept
-    enough = (expected.spend @ sets.T).min(axis=0).max() * 1.0005  # not rounded down by the message
+    enough = (expected.spend @ sets.T).min(axis=0).max()
+    if float(f"{enough:.4g}") < enough * (1 - 1e-9):
+        enough *= 1.0005  # so that the message does not round it down
     raise MssimError(
         f"limits: in at least one fold, every candidate spends more than {limits[~kept][0]:g} per question on average. "
         f"Use limits of at least {enough:.4g}."

@@ -133,7 +133,10 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ("strategies = ['sc:x']", "pool: missing. Give it on the command line"),
         ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
         ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
-        ("pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2", "samples one model, given []"),
+        (
+            "pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2",
+            "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b.",
+        ),
         ("pool = 'pool.parquet'\nstrategies = [3]\nbudgets = 2", "Write kind:model"),
         (
             "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2.5",
@@ -189,7 +192,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
             ("POOL", *EVALUATE, "--budgets", "25"),
             "needs 25 samples of model 'x' for question 'q0', but 24 were recorded",
         ),
-        (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Use COLUMN=VALUE"),
+        (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Write COLUMN=VALUE"),
         (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows; did you mean 'Math'"),
         (("POOL", "--strategy", "sc:x", "--budgets", "2"), "Column 'prompt' distinguishes them"),
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),

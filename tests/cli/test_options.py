@@ -22,11 +22,13 @@ def test_conditions_as_text():
         ("c", "<=", "3"),
         ("d", ">", "4"),
     ]
-    with pytest.raises(MssimError, match=r"is not a condition\. Use COLUMN=VALUE"):
+    with pytest.raises(MssimError, match=r"is not a condition\. Write COLUMN=VALUE"):
         parse_where(["=1"])
 
 
-@pytest.mark.parametrize(("given", "says"), [("0", "'0' is out of range"), ("3-2", "'3-2' is out of range")])
+@pytest.mark.parametrize(
+    ("given", "says"), [("0", "'0' is out of range"), ("3-2", "the range '3-2' is reversed. Use 2-3.")]
+)
 def test_budgets_out_of_range_are_named(given, says):
     with pytest.raises(BudgetError, match=says):
         parse_budgets(f"2,{given}")

@@ -111,7 +111,7 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
     [
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", "--models", "x+w"), "no model 'w' in this pool"),
-        (("POOL", "--models", "x+x"), "is empty or repeats a model. Name each model once."),
+        (("POOL", "--models", "x+x"), "models: ['x', 'x'] repeats a model. Name each model once."),
         (("POOL", "--budgets", "x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", "--budgets", "200"), "needs 67 samples of model"),
         (("POOL", "--n-replays", "0"), "n_replays=0 is out of range. Use an integer from 1"),

@@ -89,9 +89,12 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
         (("POOL", "--model", "m.json"), "POOL, --model: exactly one is required"),
         (
             ("--model", "m.json", "--models", "x"),
-            "--where, --models: these select from a pool and do not apply to --model",
+            "--where, --models: these select data from a pool and cannot be combined with --model",
         ),
-        (("--model", "m.json", *LONG), "--where, --models: these select from a pool and do not apply to --model"),
+        (
+            ("--model", "m.json", *LONG),
+            "--where, --models: these select data from a pool and cannot be combined with --model",
+        ),
         (
             ("--model", "m.json"),
             "m.json: not an answer model of mssim, or damaged (No such file or directory). Use a file",

@@ -21,7 +21,7 @@ def test_the_nearest_column_is_offered():
 
 
 def test_correct_or_truth_is_needed():
-    refused(long_frame(GOOD).drop(columns="truth"), "'correct' and 'truth' are both missing")
+    refused(long_frame(GOOD).drop(columns="truth"), "has neither a column 'correct' nor a column 'truth'")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -81,7 +81,7 @@ def test_correct_in_the_ways_people_write_it(right, wrong):
     [
         (pd.DataFrame({"question_id": ["q1"], "truth": ["a"]}), "question 'q2' of samples.parquet is missing"),
         (pd.DataFrame({"question_id": ["q1", "q2", "q2"], "truth": ["a"] * 3}), "a question_id is repeated"),
-        (pd.DataFrame({"truth": ["a"] * 2}), "the column question_id is missing"),
+        (pd.DataFrame({"truth": ["a"] * 2}), "column question_id is missing. Restore the file"),
     ],
 )
 def test_questions_that_do_not_fit_are_refused(tmp_path, questions, says):

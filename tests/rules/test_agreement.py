@@ -41,7 +41,7 @@ def test_shares_and_numbers_above_one_are_thresholds(agreement):
 
 @pytest.mark.parametrize("agreement", [-0.01, math.inf, math.nan, True, "1", None])
 def test_what_is_no_threshold_is_refused(agreement):
-    with pytest.raises(StrategyError, match=r"is not a share\. Give a number from 0 \(always stop\) to 1"):
+    with pytest.raises(StrategyError, match=r"must be a number of at least 0: 0 always stops"):
         check_threshold(agreement, False)
 
 

@@ -11,9 +11,9 @@ from mssim.rules.fields import never_stop, set_last
 
 def test_objects_check_their_types():
     for options in ({"agreement": "0.8"}, {"strict": "no"}, {"vote": "plurality"}, {"sizes": "66"}):
-        with pytest.raises(StrategyError, match=r"Give a number|true or false|is not a Vote|does not fit"):
+        with pytest.raises(StrategyError, match=r"must be a number|true or false|is not a Vote|does not fit"):
             ModelSwitch(["a", "b"], **options)
-    with pytest.raises(StrategyError, match="Name at least one model"):
+    with pytest.raises(StrategyError, match="must be one or more names of models"):
         Mixture(7)
 
 
@@ -36,8 +36,8 @@ UNFIT = "does not fit the models ['x', 'y']"
     ("make", "says"),
     [
         (lambda: SelfConsistency("x", "plurality"), "vote='plurality' is not a Vote. Use e.g. Vote.plurality()"),
-        (lambda: SelfConsistency(""), "SelfConsistency: models=('',) is not a list of names. Name at least one model"),
-        (lambda: Mixture([]), "Mixture: models=[] is not a list of names. Name at least one model"),
+        (lambda: SelfConsistency(""), "SelfConsistency: models=('',) must be one or more names of models"),
+        (lambda: Mixture([]), "Mixture: models=[] must be one or more names of models"),
         (lambda: Mixture(["x", "x"]), "Mixture: models=['x', 'x'] repeats a model. Name each model once"),
         (lambda: Mixture(["x", "y"], shares=(1,)), f"shares=(1,) {UNFIT}. Use one positive number per model"),
         (lambda: Mixture(["x", "y"], shares=(1, 0)), f"shares=(1, 0) {UNFIT}. Use one positive number per model"),

@@ -57,8 +57,8 @@ def test_strategies_are_read_once():
             "xs:gpt-4",
             "strategy 'xs:gpt-4': unknown kind 'xs'; choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'",
         ),
-        ("sc:a+b", "strategy 'sc:a+b': SelfConsistency samples one model, given ['a', 'b']. Use mix for several."),
-        ({"kind": "sc"}, "samples one model, given []"),
+        ("sc:a+b", "strategy 'sc:a+b': sc takes one model, but 2 were given. To combine models, use e.g. mix:a+b."),
+        ({"kind": "sc"}, "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b."),
         (
             "mix:a,sizes=0",
             "strategy 'mix:a,sizes=0': sizes=(0,) does not fit the models ['a']. Use one integer from 1 to",

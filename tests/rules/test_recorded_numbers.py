@@ -145,7 +145,7 @@ def test_columns_are_names(make, columns):
 
 
 def test_columns_are_for_functions():
-    with pytest.raises(StrategyError, match=r"are only for Vote\.own"):
+    with pytest.raises(StrategyError, match=r"are supported only by Vote\.own"):
         Vote(columns="score")
 
 

@@ -101,7 +101,11 @@ def test_answer_models_that_cannot_be(options, says):
         (lambda m: m.agreement_at_k("x", 1.5), MssimError, "k=1.5 is not valid. Use an integer from 1"),
         (lambda m: m.agreement_at_k("x", [[1]]), MssimError, r"k=\[\[1\]\] is not valid. Use an integer from 1"),
         (lambda m: m.agreement_at_k("x", [1, 1025]), MssimError, "from 1 to 1024, or a list of them"),
-        (lambda m: m.agreement_at_k("x", 2, agreement=-1), StrategyError, "agreement=-1 is not a share"),
+        (
+            lambda m: m.agreement_at_k("x", 2, agreement=-1),
+            StrategyError,
+            "agreement=-1 must be a number of at least 0",
+        ),
         (lambda m: m.agreement_at_k("x", 2, strict=2), StrategyError, "strict=2 is not a bool"),
         (lambda m: m.draw(0, 1), MssimError, "n_questions=0 is out of range. Use an integer from 1"),
         (lambda m: m.draw(1, 0), MssimError, "n_samples=0 is out of range. Use an integer from 1"),

@@ -71,7 +71,7 @@ def test_a_question_without_samples_of_a_model_has_no_candidate_of_it(strategy):
         pool = random_pool().from_frame(frame[(frame["model"] != "y") | (frame["question_id"] != "q3")])
     with pytest.raises(
         BudgetError,
-        match=f"budgets: {re.escape(strategy)} needs more samples than were recorded at each of the budgets",
+        match=f"budgets: too few samples were recorded for {re.escape(strategy)} at any of the budgets",
     ):
         tune(pool, strategy, [2, 4], replacement=True)
 

@@ -51,7 +51,7 @@ def test_prior_and_sizes_go_with_their_number_of_models():
         ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
         ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),
         ({"n_models": [0]}, "n_models=0 is out of range. Use an integer from 1"),
-        ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use at most 3"),
+        ({"n_models": [4]}, r"n_models=\(4,\) yields no strategy for 3 models. Use numbers of at most 3"),
         (
             {"prior": (2, 1)},
             r"grid: prior contains 2. Each entry must be None or .* one number per model, for n_models=\[2\]",

@@ -258,9 +258,12 @@ def test_default_limits_that_a_fold_cannot_keep_are_dropped_and_given_ones_refus
     tuning = tune(pool, ["sc:x", "sc:y"], 1, spend="cost")
     assert tuning.limits.size == 7
     assert tuning.limits[0] > 1  # 0.885 is the mean cost of x, 1 without the question that is cheap
-    says = r"limits: no candidate is within 0\.9 on all training questions. Use limits above 0\.885, the mean spend"
-    with pytest.raises(MssimError, match=says):
+    says = (
+        r"limits: in at least one fold, every candidate spends more than 0\.9 per question on average. Use limits of "
+    )
+    with pytest.raises(MssimError, match=says + r"at least 1\.$"):
         tune(pool, ["sc:x", "sc:y"], 1, spend="cost", limits=[0.9, 2])
+    assert tune(pool, ["sc:x", "sc:y"], 1, spend="cost", limits=[1]).limits.tolist() == [1]
     first = tuning.frontier().iloc[0]
     assert (first["strategy"], first["in_sample"]) == ("sc:x", 1)
     assert np.isnan(first["held_out"])
@@ -298,14 +301,26 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
         ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),
-        ({"limits": []}, MssimError, r"limits=\[\] is not valid. Use positive numbers"),
-        ({"limits": [0, 2]}, MssimError, r"limits=\[0, 2\] is not valid. Use positive numbers"),
-        ({"limits": [float("nan")]}, MssimError, r"limits=\[nan\] is not valid. Use positive numbers"),
-        ({"limits": "8"}, MssimError, "limits='8' is not valid. Use positive numbers"),
-        ({"limits": [[1], [1, 2]]}, MssimError, "is not valid. Use positive numbers"),
-        ({"limits": [0.5, 2]}, MssimError, "no candidate is within 0.5 on all training questions. Use limits above 2"),
+        ({"limits": []}, MssimError, r"limits=\[\] is not valid. Limits of the mean spend per question are positive"),
+        (
+            {"limits": [0, 2]},
+            MssimError,
+            r"limits=\[0, 2\] is not valid. Limits of the mean spend per question are positive",
+        ),
+        (
+            {"limits": [float("nan")]},
+            MssimError,
+            r"limits=\[nan\] is not valid. Limits of the mean spend per question are positive",
+        ),
+        ({"limits": "8"}, MssimError, "limits='8' is not valid. Limits of the mean spend per question are positive"),
+        ({"limits": [[1], [1, 2]]}, MssimError, "is not valid. Limits of the mean spend per question are positive"),
+        (
+            {"limits": [0.5, 2]},
+            MssimError,
+            "every candidate spends more than 0.5 per question on average. Use limits of at least 2.",
+        ),
         ({"n_folds": 1}, MssimError, "n_folds=1 is out of range. Use an integer from 2"),
-        ({"n_folds": 13}, MssimError, "n_folds=13: more folds than the 12 clusters of questions. Use at most 12"),
+        ({"n_folds": 13}, MssimError, "n_folds=13 exceeds the number of questions or clusters, 12. Use at most 12"),
         ({"n_runs": 0}, MssimError, "n_runs=0 is out of range. Use an integer from 1"),
         ({"n_replays": 0}, MssimError, "n_replays=0 is out of range. Use an integer from 1"),
         ({"seed": -1}, MssimError, "seed=-1 is out of range. Use an integer from 0"),
@@ -314,7 +329,7 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
         (
             {"budgets": [25, 30]},
             BudgetError,
-            r"budgets: sc:x needs more samples than were recorded at each of the budgets \[25, 30\]",
+            r"budgets: too few samples were recorded for sc:x at any of the budgets \[25, 30\]",
         ),
         ({"budgets": [0]}, BudgetError, "Use positive integers"),
         ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
@@ -328,7 +343,7 @@ def test_refusals(options, error, says):
 
 
 def test_one_cluster_cannot_be_split():
-    with pytest.raises(MssimError, match="the questions form a single cluster, but at least 2 are needed"):
+    with pytest.raises(MssimError, match="all questions are in one cluster, but cross-validation needs at least 2"):
         tune(clustered(size=12), "sc:x", 2)
 
 

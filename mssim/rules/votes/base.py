@@ -107,7 +107,8 @@ class WeightedVote:
             )
         if columns and self.function is None:
             raise StrategyError(
-                f"vote: columns={self.columns!r} are supported only by Vote.own. Other votes read one number, the parameter column."
+                f"vote: columns={self.columns!r} are supported only by Vote.own. Other votes read one number, the "
+                "parameter column."
             )
         object.__setattr__(self, "columns", columns)
 

@@ -129,7 +129,10 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
             lambda: Vote.plurality(prior=(1, 2)).ordered("abc"),
             "vote: prior has 2 weights for 3 models. Use one weight per",
         ),
-        (lambda: Vote(columns="score"), "vote: columns='score' are only for Vote.own. Use column=, the number"),
+        (
+            lambda: Vote(columns="score"),
+            "vote: columns='score' are supported only by Vote.own. Other votes read one number, the parameter column",
+        ),
         (
             lambda: Vote.own(max, columns=["a", 3]),
             "vote: columns=['a', 3] are not names. Use names of recorded numbers",
