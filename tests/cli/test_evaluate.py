@@ -186,7 +186,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'; did you mean 'agreement'"),
         (("POOL", *EVALUATE, "--budgets", "0"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "2,x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
-        (("POOL", *EVALUATE, "--budgets", "8-2"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
+        (("POOL", *EVALUATE, "--budgets", "8-2"), "--budgets: the range '8-2' is reversed. Use 2-8."),
         (("POOL", *EVALUATE, "--budgets", "1-99999999"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (
             ("POOL", *EVALUATE, "--budgets", "25"),
