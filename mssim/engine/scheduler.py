@@ -99,7 +99,7 @@ class _Pending:
     def __init__(self, workers: Executor, take: Callable[[int, Outcome], None], most: int) -> None:
         self._workers, self._take, self._most = workers, take, most
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
-        self._blocks: dict[Future[Outcome], tuple[int, int]] = {}  # number and bytes of each
+        self._blocks: dict[Future[Outcome], tuple[int, Task]] = {}
         self._nbytes = 0
 
     @property
@@ -120,7 +120,7 @@ class _Pending:
             future = self._workers.submit(_run, task, versions())
         except BrokenExecutor:
             raise _stopped() from None
-        self._blocks[future] = number, task.nbytes
+        self._blocks[future] = number, task
         self._nbytes += task.nbytes
         future.add_done_callback(self._done.put)
 
@@ -130,14 +130,18 @@ class _Pending:
             future = self._done.get(timeout=_PAUSE)
         except Empty:
             return False
-        number, nbytes = self._blocks[future]
+        number, task = self._blocks[future]
         try:
             outcome = future.result()
         except (CancelledError, BrokenExecutor):
             raise _stopped() from None
+        except (AttributeError, TypeError, ValueError) as error:
+            if not _misread(error):
+                raise
+            outcome = task.run()
         self._take(number, outcome)
         del self._blocks[future]
-        self._nbytes -= nbytes
+        self._nbytes -= task.nbytes
         return True
 
     def cancel(self) -> None:
@@ -147,6 +151,15 @@ class _Pending:
         for future, (number, _) in self._blocks.items():
             if not future.cancelled() and future.exception() is None:
                 self._take(number, future.result())
+
+
+def _misread(error: Exception) -> bool:
+    """Return whether Dask took an outcome for an error, which happens if a worker dies just after it has finished."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    # An error of a task also has the frames of the task.
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "distributed.cfexecutor"
 
 
 def _stopped() -> MssimError:

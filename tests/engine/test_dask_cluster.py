@@ -1,18 +1,23 @@
 """A real Dask scheduler with two worker processes: the same bits, also when a worker is killed in mid-run."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import Executor, Future
+from types import SimpleNamespace
 
 import distributed
 import pytest
+from distributed import cfexecutor
 
 import mssim.engine.versions
 from mssim import MssimError, merge
 from mssim.engine.dask_cluster import dask_executor
+from mssim.engine.scheduler import run_blocks
 from tests.cli import test_cli
 from tests.long_runs import AtOnce, assert_same, make_pool, run, small_blocks
 
@@ -102,6 +107,31 @@ def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
     executor = client.get_executor(workers=[victim[0], other[0]], allow_other_workers=True)
     assert_same(run(pool, executor, progress=kill), whole)
     assert killed[0] > 0  # it ended with blocks of its own, in mid-run
+
+
+class Misreading(Executor):
+    """Runs tasks at once, and hands each outcome over as Dask does if the worker dies in the meantime."""
+
+    def submit(self, function, *args):
+        async def cascade():
+            async def outcome(raiseit):  # noqa: ARG001
+                return function(*args)
+
+            await cfexecutor._cascade_future(SimpleNamespace(_result=outcome, status="pending"), future)
+
+        future = Future()
+        asyncio.run(cascade())
+        return future
+
+
+def test_an_outcome_that_dask_takes_for_an_error_is_computed_again(pool, whole):
+    assert_same(run(pool, Misreading()), whole)
+
+
+def test_an_error_of_a_task_remains_an_error():
+    failing = SimpleNamespace(nbytes=1, run=lambda: int("x"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        run_blocks([0], lambda _: failing, lambda *_: None, AtOnce())
 
 
 def test_other_versions_are_named_before_the_work_begins(cluster, monkeypatch):
