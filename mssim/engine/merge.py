@@ -76,7 +76,8 @@ class _Merged:
         code, here = settings["versions"]["code of mssim"], versions()["code of mssim"]
         if code != here:
             raise MssimError(
-                f"{self._path}: written by another version of mssim (code {code}, here {here}). Merge with that one."
+                f"{self._path}: written by another version of mssim (code {code}, here {here}). Run "
+                "`mssim merge` with the version that wrote the file."
             )
         self._job = job_of(settings)
         self._questions = questions_of(self._header)
