@@ -91,7 +91,9 @@ def test_another_mssim_does_not_merge(pool, tmp_path, monkeypatch):
     part(pool, tmp_path / "1.ckpt", 1, 1, FEW)
     other = {**versions(), "code of mssim": "0123456789ab"}
     monkeypatch.setattr("mssim.engine.merge.versions", lambda: other)
-    with pytest.raises(MssimError, match=r"written by another version of mssim .*, here 0123456789ab\)\. Run `mssim merge`"):
+    with pytest.raises(
+        MssimError, match=r"written by another version of mssim .*, here 0123456789ab\)\. Run `mssim merge`"
+    ):
         merge(tmp_path / "1.ckpt")
 
 
