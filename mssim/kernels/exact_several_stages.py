@@ -229,8 +229,8 @@ def n_nodes(sizes, prior, stage, score, n_tied):
     """Count the Gauss-Legendre nodes that integrate exactly over what `_decided` describes, n_tied rivals at a score.
 
     n nodes are exact to degree 2 n - 1. Where all tied answers have the same chance each rival carries y, so the degree
-    is n_tied; in the last stage all have equally many votes, of which there are no more than draws. Where the first of
-    them is seen in an earlier stage, a rival with j votes there carries y^j and the winner with i carries y^(i - 1):
+    is n_tied; in the last stage all have equally many votes, together at most the draws of the stage. Where the first
+    of them is seen in an earlier stage, a rival with j votes there carries y^j and the winner with i carries y^(i - 1):
     the degree is one less than all their votes in the stage, of which each has no more than make up the score.
     """
     if stage == -1:

@@ -121,9 +121,8 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
         stops_at = np.int64(ends[q, first + r]) if ends.shape[1] > 0 else depths[0] + 1
         for b in range(n_budgets):
             last[r, b] = min(last[r, b], n_stages - 1)
-            if (
-                adopt and last[r, b] != SETTLED and sizes[0, b] >= stops_at
-            ):  # the last draw before the stop is the answer
+            # Under `adopt` the last draw before a stop is the answer.
+            if adopt and last[r, b] != SETTLED and sizes[0, b] >= stops_at:
                 c = codes[0, q, order[r, 0, stops_at - 1]]
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED

@@ -21,6 +21,7 @@ def test_draws_and_stages_are_those_of_the_oracle(adopt, replacement):
     recorded, replays = recorded_of(pool, ["x", "y"], seed), Replays(4, n, replacement)
     turns, never = turns_of(rules, recorded, replays), np.empty((3, 0), np.uint16)
     hits, stopped = results(rules, recorded)
+    agreed, right = np.zeros_like(stopped), np.zeros_like(hits)
     for q, question in enumerate(pool.question_ids):
         for first in range(0, n, BATCH):
             take_turns(q, first, recorded, rules, never, replays, turns, hits, stopped)
@@ -33,5 +34,14 @@ def test_draws_and_stages_are_those_of_the_oracle(adopt, replacement):
                         agree.append(any(given.count(c) >= rules.need[i, b] for c in given))
                     expected = agree.index(True) if any(agree) else 1
                     assert turns.last[r, b] == (SETTLED if adopt and any(agree) else expected)
+                    if any(agree):
+                        given = [c for c in recorded.codes[expected, q, drawn[expected][:size]].tolist() if c >= 0]
+                        leader = max(given, key=given.count)  # of equals the one seen first
+                        agreed[q, expected, b] += 1
+                        right[q, b] += adopt and recorded.correct[recorded.offsets[q] + leader]
                 for i in range(1 if turns.last[r].max() < 1 else 2):
                     assert turns.order[r, i].tolist() == drawn[i]
+    assert stopped.tolist() == agreed.tolist()
+    assert hits.tolist() == right.tolist()
+    assert agreed.any()
+    assert hits.any() == adopt

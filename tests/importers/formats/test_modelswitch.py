@@ -269,9 +269,12 @@ RECORDS = st.fixed_dictionaries(
 def test_any_json_gives_a_pool_or_an_error(tmp_path_factory, records, dataset):
     path = written(tmp_path_factory.mktemp("fuzz"), "m.json", records)
     try:
-        event(str(len(from_modelswitch(path, dataset=dataset).models)))
+        pool = from_modelswitch(path, dataset=dataset)
     except MssimError:
         event("refused")
+    else:
+        event(str(len(pool.models)))
+        assert pool.lengths.sum() > 0
 
 
 # Beside published numbers ---------------------------------------------------------------------------------------------
