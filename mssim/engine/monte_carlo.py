@@ -68,7 +68,10 @@ class ReplayTask:
         if self.table is not None:
             return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
         if isinstance(stop, OwnStop):
-            return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
+            try:
+                return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
+            except ValueError as error:
+                raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
         return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
 
     def _ask_in_turn(self) -> Outcome:

@@ -1,16 +1,18 @@
 """Replays that ask a user's own function, compiled with Numba or plain Python.
 
-The code below is compiled for a compiled function and runs as it stands for a plain one, so it says its unsigned
-numbers out loud: Python's own would be read as signed.
+The kernels call a compiled function through a pointer, so that they are compiled once and not again for every function.
+What differs between functions is the few lines around each: `_counts_stop` and its kind. A plain function is called by
+the same code as it stands, which therefore says its unsigned numbers out loud: Python's own would be read as signed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, typeof, types
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
@@ -22,61 +24,117 @@ from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
 _CLOSE = 1e-9
 _NEW = -1  # votes of a class that was not seen in this replay
 
-
-def _ask_counts(function, counts, n, answers, numbers):
-    """Call a stop function that reads votes only."""
-    return function(counts, n)
-
-
-def _ask_draws(function, counts, n, answers, numbers):
-    """Call a stop function that also reads recorded numbers."""
-    return function(counts, answers[:n], numbers[:, :n])
+_Function = Callable[..., Any]
+_INTEGERS, _TABLE = types.int64[::1], types.int64[:, ::1]
+_FLOATS, _NUMBERS = types.float64[::1], types.float64[:, ::1]
+# (answers, numbers, counts) -> draws after which it stops, and
+# (counts, prior, n, stages, answers, numbers, score) -> number of scores; see the functions below.
+_STOP = types.int64(_INTEGERS, _NUMBERS, _INTEGERS)
+_SCORE = types.int64(_TABLE, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _FLOATS)
 
 
-def _ask_rule(function, counts, n, answers, numbers):
-    """Call a rule that is defined by its draws."""
-    return function(answers[:n], numbers[:, :n])
+def _counts_stop(function: _Function) -> _Function:
+    """Make the loop over one replay around a stop function that reads votes only."""
+
+    def stop(answers, numbers, counts):
+        for j in range(answers.size):
+            if answers[j] >= 0:
+                counts[answers[j]] += 1
+            if function(counts, j + 1):
+                return j + 1
+        return answers.size + 1
+
+    return stop
 
 
-def _score_counts(function, counts, prior, n, stages, answers, numbers):
-    """Call a vote function that reads votes only."""
-    return function(counts, prior)
+def _draws_stop(function: _Function) -> _Function:
+    """Make the loop over one replay around a stop function that also reads recorded numbers."""
+
+    def stop(answers, numbers, counts):
+        for j in range(answers.size):
+            if answers[j] >= 0:
+                counts[answers[j]] += 1
+            if function(counts, answers[: j + 1], numbers[:, : j + 1]):
+                return j + 1
+        return answers.size + 1
+
+    return stop
 
 
-def _score_draws(function, counts, prior, n, stages, answers, numbers):
-    """Call a vote function that also reads recorded numbers."""
-    return function(counts, prior, stages[:n], answers[:n], numbers[:, :n])
+def _rule_stops(function: _Function) -> _Function:
+    """Make the loop over one replay around a rule that is defined by its draws."""
+
+    def stop(answers, numbers, counts):
+        for j in range(answers.size):
+            if function(answers[: j + 1], numbers[:, : j + 1]):
+                return j + 1
+        return answers.size + 1
+
+    return stop
 
 
-def _ends(recorded, seen, depth, replays, function, ask):
-    """Return the draws after which the function stops, uint16 [question, replay]; depth + 1 if it never does."""
-    _, n_questions, width = recorded.codes.shape
-    found = np.empty((n_questions, replays.n), np.uint16)
+def _counts_score(function: _Function) -> _Function:
+    """Make what fills `score` by a vote function that reads votes only."""
+
+    def fill(counts, prior, n, stages, answers, numbers, score):
+        given = np.asarray(function(counts, prior))
+        for c in range(min(len(given), score.size)):
+            score[c] = given[c]
+        return len(given)
+
+    return fill
+
+
+def _draws_score(function: _Function) -> _Function:
+    """Make what fills `score` by a vote function that also reads recorded numbers."""
+
+    def fill(counts, prior, n, stages, answers, numbers, score):
+        given = np.asarray(function(counts, prior, stages[:n], answers[:n], numbers[:, :n]))
+        for c in range(min(len(given), score.size)):
+            score[c] = given[c]
+        return len(given)
+
+    return fill
+
+
+@lru_cache(maxsize=32)
+def _pointer(make: Any, function: _Function, signature: Any) -> Any:  # pragma: no cover (needs compiled functions)
+    """Compile what `make` puts around a compiled function, once per function."""
+    return njit(signature, nogil=True)(make(function))
+
+
+def _run(kernel: Any, arguments: tuple[Any, ...], make: Any, function: _Function, signature: Any) -> None:
+    """Run a kernel whose last argument is what `make` puts around a user's function, compiled or plain."""
+    if hasattr(function, "py_func"):  # pragma: no cover (needs compiled functions)
+        # Called with the function itself, Numba would compile the kernel again for every function.
+        run = kernel.compile((*map(typeof, arguments), types.FunctionType(signature)))
+        run(*arguments, _pointer(make, function, signature))
+    else:
+        getattr(kernel, "py_func", kernel)(*arguments, make(function))
+
+
+@compiled
+def _ends(recorded, seen, depth, replays, found, stop):
+    """Write the draws after which the function stops into found [question, replay]; depth + 1 if it never does."""
+    width = recorded.codes.shape[2]
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
     answers, numbers = np.empty(depth, np.int64), np.empty((seen.shape[0], depth))
     for s in range(width):
         samples[0, s], scratch[0, s] = s, s
-    for q in range(n_questions):
+    for q in range(found.shape[0]):
         n_classes = recorded.offsets[q + 1] - recorded.offsets[q]
         counts, length = np.zeros(max(n_classes, 1), np.int64), recorded.lengths[0, q]
         for r in range(replays.n):
             state = np.uint64(word(np.uint64(recorded.keys[0, q]), replays.first + r))
             draw(order, 0, depth, targets, scratch, samples, 0, length, state, replays.replacement)
             counts[:] = 0
-            end = np.int64(depth + 1)
             for j in range(depth):
                 place = np.int64(order[0, j])
                 answers[j] = recorded.codes[0, q, place]
                 for column in range(numbers.shape[0]):
                     numbers[column, j] = seen[column, 0, q, place]
-                if answers[j] >= 0:
-                    counts[answers[j]] += 1
-                if ask(function, counts, j + 1, answers, numbers):
-                    end = np.int64(j + 1)
-                    break
-            found[q, r] = end
-    return found
+            found[q, r] = stop(answers, numbers, counts)
 
 
 @compiled
@@ -145,8 +203,9 @@ def _gather(q, at, order, codes, seen, stages, answers, numbers):
     return n
 
 
-def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, function, ask):
-    codes, sizes, prior, ties = recorded.codes, rules.sizes, rules.prior.copy(), rules.ties
+@compiled
+def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, fill):
+    codes, sizes, prior, ties = recorded.codes, rules.sizes, rules.prior, rules.ties
     stages, answers, numbers = listed
     n_stages, depth = sizes.shape[0], turns.order.shape[2]
     for q in range(hits.shape[0]):
@@ -155,6 +214,7 @@ def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, f
         counts, first = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
         given, totals = np.zeros((n_stages, nothing), np.int64), np.zeros(nothing, np.int64)
         members, at = np.zeros(nothing, np.int64), np.zeros(n_stages, np.int64)
+        score = np.zeros(nothing)
         for number in range(replays.n):
             r, n_members = number % BATCH, 0
             if r == 0:
@@ -178,57 +238,52 @@ def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, f
                 else:
                     given[:] = counts  # the function may write into it
                     n = _gather(q, at, order, codes, seen, stages, answers, numbers) if stages.size > 0 else 0
-                    score = np.asarray(ask(function, given, prior, n, stages, answers, numbers))
-                    if len(score) != nothing:
+                    if fill(given, prior, n, stages, answers, numbers, score) != nothing:
                         raise ValueError("it must return one number per answer class, and returned fewer or more")
                     classes = members[:n_members]
                     winner = np.int64(_winner(score, classes, totals, counts, first, depth, right, ties, tie_state))
                 hits[q, b] += right[winner]
 
 
-_compiled_ends, _compiled_voted = njit(nogil=True)(_ends), njit(nogil=True)(_voted)
-_COMPILED = {
-    ask: njit(nogil=True, forceinline=True)(ask) for ask in (_ask_counts, _ask_draws, _score_counts, _score_draws)
-}
-
-
 def ends(
-    recorded: Recorded, depth: int, function: Callable[..., Any], seen: NDArray[np.float64], replays: Replays
+    recorded: Recorded, depth: int, function: _Function, seen: NDArray[np.float64], replays: Replays
 ) -> NDArray[np.uint16]:
     """Compute the draws after which a user's function stops one model, as stops.ends.
 
     seen is float64 [column, stage, question, sample], the recorded numbers that the function reads.
     """
-    ask = _ask_draws if seen.shape[0] else _ask_counts
-    run, ask = (_compiled_ends, _COMPILED[ask]) if _is_compiled(function) else (_ends, ask)
-    return np.asarray(run(recorded, seen, depth, replays, function, ask))
+    return _found(recorded, depth, _draws_stop if seen.shape[0] else _counts_stop, function, seen, replays)
 
 
 def rule_ends(
-    recorded: Recorded, depth: int, rule: Callable[..., Any], seen: NDArray[np.float64], replays: Replays
+    recorded: Recorded, depth: int, rule: _Function, seen: NDArray[np.float64], replays: Replays
 ) -> NDArray[np.uint16]:
     """Compute the draws after which a plain function of answers and numbers stops one model, as stops.ends."""
-    return np.asarray(_ends(recorded, seen, depth, replays, rule, _ask_rule))
+    return _found(recorded, depth, _rule_stops, rule, seen, replays)
+
+
+def _found(
+    recorded: Recorded, depth: int, make: Any, function: _Function, seen: NDArray[np.float64], replays: Replays
+) -> NDArray[np.uint16]:
+    found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
+    _run(_ends, (recorded, seen, depth, replays, found), make, function, _STOP)
+    return found
 
 
 def voted(
     recorded: Recorded,
     rules: Rules,
     ends: NDArray[np.uint16],
-    function: Callable[..., Any],
+    function: _Function,
     seen: NDArray[np.float64],
     replays: Replays,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote is a user's function, as weighted_votes.voted."""
-    ask = _score_draws if seen.shape[0] else _score_counts
-    run, ask = (_compiled_voted, _COMPILED[ask]) if _is_compiled(function) else (_voted, ask)
     hits, stopped = results(rules, recorded)
     turns = turns_of(rules, recorded, replays)
     n_listed = len(rules.sizes) * turns.order.shape[2] if seen.shape[0] else 0
     listed = np.empty(n_listed, np.int64), np.empty(n_listed, np.int64), np.empty((seen.shape[0], n_listed))
-    run(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, function, ask)
+    rules = rules._replace(prior=rules.prior.copy())  # the function may write into it
+    arguments = recorded, rules, ends, replays, turns, listed, seen, hits, stopped
+    _run(_voted, arguments, _draws_score if seen.shape[0] else _counts_score, function, _SCORE)
     return hits, stopped
-
-
-def _is_compiled(function: Callable[..., Any]) -> bool:
-    return hasattr(function, "py_func")

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from mssim import Mixture, SelfConsistency, StrategyError, Vote, evaluate
+from mssim import Mixture, OwnStop, SelfConsistency, StrategyError, Vote, evaluate
 from tests import naive
 from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import deep_pool
@@ -21,6 +21,26 @@ def test_a_function_that_scores_other_answers_than_there_are_is_refused():
     pool = make_pool({("x", "q"): list("aabb")})
     with pytest.raises(StrategyError, match=r"Vote\.own: calling the function failed: it must return one number per"):
         evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_error_in_a_function_says_whose_it_is(compiled):
+    def stop(counts, n):  # noqa: ARG001
+        if n > 3:
+            raise ValueError("no rule for so many draws")
+        return False
+
+    def score(counts, prior):  # noqa: ARG001
+        if counts.sum() > 3:
+            raise ValueError("no rule for so many votes")
+        return counts.sum(axis=0)
+
+    stop, score = (numba.njit(stop), numba.njit(score)) if compiled else (stop, score)
+    pool = make_pool({("x", "q"): list("aabb")})
+    with pytest.raises(StrategyError, match=r"OwnStop: calling the function failed: no rule for so many draws$"):
+        evaluate(pool, SelfConsistency("x", stop=OwnStop(stop)), 4, n_replays=4)
+    with pytest.raises(StrategyError, match=r"Vote\.own: calling the function failed: no rule for so many votes$"):
+        evaluate(pool, SelfConsistency("x", Vote.own(score)), 4, n_replays=4)
 
 
 @numba.njit
