@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import typer
 
@@ -28,14 +31,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (info, record, import_, grade, evaluate, merge, compare, tune, simulate, report):
-    app.command(_command.__name__.rstrip("_"))(_command)
+for _function in (info, record, import_, grade, evaluate, merge, compare, tune, simulate, report):
+    app.command(_function.__name__.rstrip("_"))(_function)
+
+
+@cache
+def _command() -> Callable[[], Any]:
+    """Build the command line; Typer's `app` would do so at every call."""
+    return typer.main.get_command(app)
 
 
 def main() -> None:
     """Run the command-line interface; invalid input prints one line and exits with code 2."""
     try:
-        app()
+        _command()()
     except MssimError as error:
         print(f"mssim: error: {printable(error)}", file=sys.stderr)
         sys.exit(2)

@@ -152,6 +152,7 @@ def test_the_file_can_be_read_without_mssim(pool, tmp_path):
     file.close()
 
 
+@pytest.mark.compiled
 def test_an_interrupt_between_writing_and_noting_a_block(pool, tmp_path, monkeypatch):
     class Once(set):
         def add(self, number):

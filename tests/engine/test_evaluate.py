@@ -66,6 +66,7 @@ def test_the_same_bits_from_other_processes():
         assert np.array_equal(bits(executor=executor), bits())
 
 
+@pytest.mark.compiled
 def test_the_same_bits_whatever_else_is_evaluated():
     pool = random_pool()
     whole = replay(pool, RULES, [1, 2, 3, 8, 20], n_replays=500)
@@ -104,6 +105,7 @@ def test_a_replay_of_all_samples_is_the_pools_own_plurality():
     assert replay(pool, "sc:x", 3, n_replays=7).accuracy[0, 0].tolist() == [1, 0, 0]
 
 
+@pytest.mark.compiled
 def test_replacement_reaches_beyond_what_was_recorded():
     pool = make_pool({("x", "q"): list("aab")})
     accuracy = replay(pool, "sc:x", 101, replacement=True, n_replays=2000).accuracy.item()
@@ -116,6 +118,7 @@ def test_replacement_reaches_beyond_what_was_recorded():
 # Progress and refusals ------------------------------------
 
 
+@pytest.mark.compiled
 @pytest.mark.usefixtures("small_tasks")
 def test_progress_counts_every_block():
     seen = []

@@ -90,6 +90,7 @@ def test_entropy_weights_need_no_replays_where_at_most_one_model_can_vote(pool, 
 # Larger pools, in rational arithmetic ---------------------
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("counts", "right", "window", "k"),
     [
@@ -174,6 +175,7 @@ def right_share(stages, ties):
 # Replays --------------------------------------------------
 
 
+@pytest.mark.compiled
 def test_replays_agree_within_their_error():
     """Five errors of the mean over questions, 54 comparisons of independent seeds: one seed in 30,000 fails."""
     pool, budgets = random_pool(20, 24, seed=3), [1, 4, 6, 9, 14, 16]
@@ -274,6 +276,7 @@ def test_three_models_may_lose_by_switching():
     assert evaluate(pool, Mixture(XYZ, vote), 6, method="exact").accuracy.item() == 1
 
 
+@pytest.mark.compiled
 @given(pools(n_models=3), st.booleans())
 def test_samples_used_grow_and_agreement_falls_with_the_threshold(pool, strict):
     thresholds = [0.0, 0.3, 0.5, 0.7, 0.9, 1.0, 1.1]
@@ -283,6 +286,7 @@ def test_samples_used_grow_and_agreement_falls_with_the_threshold(pool, strict):
     assert (np.diff(result.agreed, axis=0) <= 1e-12).all()
 
 
+@pytest.mark.compiled
 @given(pools(n_models=2), st.booleans())
 def test_coverage_is_monotone_and_the_ceiling(pool, replacement):
     budgets = np.arange(1, 2 * pool.codes.shape[2] + 1)
@@ -293,6 +297,7 @@ def test_coverage_is_monotone_and_the_ceiling(pool, replacement):
     assert (result.accuracy[1:] <= result.accuracy[0] + 1e-12).all()
 
 
+@pytest.mark.compiled
 @given(pools(n_models=2), switches(2), st.sampled_from([1e-3, 0.3, 7.0, 1e6]))
 def test_scaling_the_prior_weights_changes_nothing(pool, strategy, factor):
     prior = strategy.vote.prior or (1, 1)
@@ -329,6 +334,7 @@ OUT_OF_REACH = [
 ]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("strategy", "budget", "replacement", "reason"), OUT_OF_REACH)
 def test_what_is_out_of_reach_is_refused_with_the_reason_and_replayed_under_auto(strategy, budget, replacement, reason):
     pool, options = wide_pool(60), {"replacement": replacement, "n_replays": 50}
@@ -408,14 +414,14 @@ def exact_bits(seed):
 
 @pytest.mark.slow
 def test_exact_means_the_same_bits_whatever_else_is_in_memory():
-    """Forty times in one process, with junk left behind in memory of all sizes in between, and in two others."""
+    """Twelve times in one process, with junk left behind in memory of all sizes in between, and in another."""
     rng, first = np.random.default_rng(0), exact_bits(3)
-    for _ in range(40):
+    for _ in range(12):
         junk = [rng.random(n) * 10.0**power for n in 2 ** rng.integers(0, 14, 50) for power in (-300, 0, 300)]
         del junk[::2]  # what the next evaluation finds is full of holes
         assert exact_bits(3) == first
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        assert list(executor.map(exact_bits, [3, 3])) == [first, first]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        assert executor.submit(exact_bits, 3).result() == first
 
 
 def test_an_unknown_method_is_refused():

@@ -182,6 +182,7 @@ def test_selecting_models_and_questions_leaves_their_draws_alone(pool, strategy)
     assert [row[-1:] for row in whole[0]] == small[0]
 
 
+@pytest.mark.compiled
 def test_one_version_of_a_kernel_serves_all_plans():
     """Whichever budgets are replayed: a second version, for arrays in another order, costs seconds to compile."""
     pool = deep_pool()

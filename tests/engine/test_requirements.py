@@ -72,6 +72,7 @@ def test_where_scores_cannot_be_ranked_there_is_no_closed_form(pool, prior, kind
     assert evaluate(pool, rule, [2, 16], n_replays=5).to_frame()["method"].tolist() == ["exact", "monte_carlo"]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("prior", ["0.3333333333333/0.6666666666667", "0.333333/0.666667", "0.1/0.3"])
 def test_scores_that_are_equal_or_not_beyond_doubt_are_ranked(pool, prior):
     exact = evaluate(pool, f"mix:x+y,prior={prior}", [3, 6, 16], method="exact")

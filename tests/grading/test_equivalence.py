@@ -100,11 +100,12 @@ def test_what_no_one_should_read_equals_nothing(judge, text):
     assert judge.undecided == before
 
 
-def test_hostile_texts_cost_a_limited_time_and_are_counted():
+def test_hostile_texts_cost_a_limited_time_and_are_counted(monkeypatch):
+    monkeypatch.setattr(equivalence, "_SECONDS", 2.0)
     with Judge(VERSION) as judge:
         start = time.monotonic()
         found = equal_answers([*HOSTILE, "x", "x^2", "1", "1.0"], None, judge)
-        assert time.monotonic() - start < 30
+        assert time.monotonic() - start < 12
         assert len(set(found.values())) == 5
         assert judge.undecided > 0
         assert judge.equal("1/2", "0.5")  # and it goes on

@@ -337,7 +337,7 @@ def test_a_key_that_a_server_echoes_is_in_no_failure(answer, status):
 def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
     out = tmp_path / "pool"
     with serving(delay=0.05) as server:
-        arguments = command(write_questions(tmp_path), server, out, "--samples", 100, "--concurrency", 8)
+        arguments = command(write_questions(tmp_path), server, out, "--samples", 40, "--concurrency", 8)
         with start(arguments) as first:
             until(lambda: log_lines(server) > 20)
             code, text, err = run(arguments)
@@ -346,11 +346,11 @@ def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
             code, text, _ = run(mssim("record", "--status", "--out", out, "--json"))
             assert first.poll() is None
             (row,) = json.loads(text)
-            assert (code, row["wanted"]) == (1, 400)
-            assert 0 < row["recorded"] < 400
+            assert (code, row["wanted"]) == (1, 160)
+            assert 0 < row["recorded"] < 160
             _, err = first.communicate(timeout=WAIT)
         assert (first.returncode, err) == (0, "")
-        assert len(received(server)) == len(check_whole(server, out, set(stored(out)))) == 400
+        assert len(received(server)) == len(check_whole(server, out, set(stored(out)))) == 160
 
 
 def test_from_servers_to_accuracy(tmp_path):
@@ -403,7 +403,7 @@ def test_on_a_terminal_a_line_says_how_far_it_is(tmp_path, columns):
         with start(["env", f"COLUMNS={columns}", *arguments], stderr=terminal) as process:
             os.close(terminal)
             shown = reader.submit(read_all, controller)
-            until(lambda: log_lines(server) > 400)
+            until(lambda: log_lines(server) > 250)
             process.send_signal(signal.SIGINT)
             text, _ = process.communicate(timeout=WAIT)
     assert process.returncode == 1
@@ -450,7 +450,7 @@ def peak(tmp_path, server, samples):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
 def test_memory_stays_flat(tmp_path):
-    with serving(texts=["x y " * 20_000], log=None) as server:  # 80 kB each
-        few, many = (peak(tmp_path, server, samples) for samples in (125, 575))
+    with serving(texts=["x y " * 60_000], log=None) as server:  # 240 kB each
+        few, many = (peak(tmp_path, server, samples) for samples in (40, 190))
     # 36 MB of text came in addition, which one that keeps all replies until it ends needs more; measured were 9 MB.
     assert many - few < 25

@@ -46,7 +46,7 @@ def killed_at(moment, arguments):
 
 def kill_while_it_records(server, arguments, rng):
     """Kill at a random number of lines in the server's log after the first of this run, and some time."""
-    lines = log_lines(server) + rng.randrange(1, 40)
+    lines = log_lines(server) + rng.randrange(1, 30)
     later = rng.uniform(0, 0.03)
 
     def moment():
@@ -90,7 +90,7 @@ def kill_and_finish(tmp_path, server, kills, samples, *options):
 
 
 def test_twenty_kills_lose_nothing_and_repeat_only_what_was_under_way(tmp_path):
-    samples, kills = 200, 20
+    samples, kills = 120, 20
     with serving(delay=0.02) as server:
         runs = kill_and_finish(tmp_path, server, kills, samples)
         sent = {entry["number"]: entry["texts"] for entry in server.log("sent")}
@@ -116,7 +116,7 @@ def test_kills_among_faults_and_several_samples_a_request(tmp_path):
     kills = 4
     faults = dict.fromkeys(["rate_limit", "server_error", "reset", "half_body", "empty_choices", "fewer"], 0.03)
     with serving(delay=0.03, faults=faults) as server:
-        runs = kill_and_finish(tmp_path, server, kills, 300, "--samples-per-request", 4)
+        runs = kill_and_finish(tmp_path, server, kills, 160, "--samples-per-request", 4)
         assert {entry["kind"] for entry in server.log("sent")} == {"ok", *faults}
     seen, stored_before = 0, 0
     for came, _, requests in runs:
@@ -130,12 +130,12 @@ def test_kills_while_files_are_written_leave_the_old_pool_or_the_new_one(tmp_pat
     with serving() as server:
         first = command(path, server, out, "--samples", 1)
         assert run(first)[0] == 0
-        arguments = command(path, server, out, "--samples", 300, "--samples-per-request", 8)
+        arguments = command(path, server, out, "--samples", 200, "--samples-per-request", 8)
         killed = [kill_while_it_exports(out, arguments, rng) for _ in range(4)]
         assert any(killed)
         assert run(arguments)[::2] == (0, "")
-        assert sum(entry["n"] or 1 for entry in received(server)) == 4 * 300
-    assert len(in_parquet(out)) == 4 * 300
+        assert sum(entry["n"] or 1 for entry in received(server)) == 4 * 200
+    assert len(in_parquet(out)) == 4 * 200
     assert in_parquet(out) == stored(out)
 
 
@@ -152,7 +152,7 @@ def kill_while_it_exports(out, arguments, rng):
     killed = killed_at(moment, arguments)
     info = read_info(out)
     check_files(out, info["files"])
-    assert info["counts"]["samples"] in (4, 4 * 300)
+    assert info["counts"]["samples"] in (4, 4 * 200)
     return killed
 
 
@@ -162,7 +162,7 @@ def test_a_signal_stops_it_cleanly_and_all_that_was_sent_is_stored(tmp_path, num
     with serving(delay=0.05) as server:
         arguments = command(path, server, out, "--samples", 400, "--concurrency", CONCURRENCY)
         with start(arguments) as process:
-            until(lambda: log_lines(server) > 60)
+            until(lambda: log_lines(server) > 40)
             process.send_signal(number)
             out_text, err = process.communicate(timeout=WAIT)
         assert process.returncode == 1

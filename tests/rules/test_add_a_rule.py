@@ -34,6 +34,7 @@ def added(tmp_path, monkeypatch):
     del sys.modules["mssim.rules.stops.ahead"], stops.ahead
 
 
+@pytest.mark.compiled
 def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
     results = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(block("use"), {}, "use", None, 0))
     assert (results.failed, results.attempted) == (0, 7)
@@ -55,6 +56,7 @@ def test_the_tests_of_all_rules_find_it():
     test_parsing.test_the_catalogue_says_what_is_so(row)
 
 
+@pytest.mark.compiled
 def test_a_looser_rule_uses_more(added):
     rules = {str(lead): SelfConsistency("x", stop=added(lead)) for lead in (1, 2, 3, 5)}
     used = evaluate(deep_pool(), rules, [20], n_replays=200).samples_used.mean(axis=(1, 2))

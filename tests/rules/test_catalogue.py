@@ -9,6 +9,7 @@ import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from functools import cache
 
 import numba
 import numpy as np
@@ -232,7 +233,7 @@ def test_deep_pools_equal_the_naive_rule(rule, replacement):
     """Dozens of votes of many answers, and scores that are all different."""
     pool = deep_pool()
     budgets = budgets_for(rule, 60, extra=200)
-    budgets = np.unique(budgets[np.linspace(0, budgets.size - 1, 6).astype(int)])
+    budgets = np.unique(budgets[np.linspace(0, budgets.size - 1, 4).astype(int)])
     hits, used = counts(pool, rule, budgets, n_replays=4, replacement=replacement)
     for i, budget in enumerate(budgets):
         expected, spent = naive.evaluate(pool, rule, int(budget), n_replays=4, replacement=replacement)
@@ -257,6 +258,7 @@ def test_pools_with_unequal_numbers_of_samples_equal_the_naive_rule(rule):
         assert np.allclose(used[i], np.array(spent, dtype=float)), budget
 
 
+@cache
 def deep_pool(n_questions=3, n_samples=60):
     rng = random.Random(11)
     rows = [
@@ -279,17 +281,6 @@ def deep_pool(n_questions=3, n_samples=60):
 
 @pytest.mark.slow
 @every_rule
-@few
-@given(pools())
-def test_relabelling_answers_changes_nothing_but_ties(rule, pool):
-    frame = pool.to_frame()
-    renamed = frame.assign(answer=frame["answer"].map({"a": "zeta", "b": "y", "c": "x"}))
-    budgets = budgets_for(rule, pool.codes.shape[2])
-    assert same(counts(pool, rule, budgets), counts(Pool.from_frame(renamed), rule, budgets))
-
-
-@pytest.mark.slow
-@every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
     # comparisons, of which one fails for one seed in a million.
@@ -305,22 +296,49 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
 @pytest.mark.slow
 @every_rule
 @few
-@given(pools())
-def test_a_model_that_is_never_asked_changes_nothing(rule, pool):
-    """One that the strategy does not name, and for those that ask in turn, one that is never reached."""
+@given(pools(), st.data())
+def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     budgets = budgets_for(rule, pool.codes.shape[2])
-    asked = pool.select(models=list(dict.fromkeys(rule.models)))
-    assert same(counts(pool, rule, budgets), counts(asked, rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation):  # nor does a question that is left out change the others
-        last = pool.select(questions=pool.question_ids[-1:])
-        assert same([values[:, -1:] for values in counts(pool, rule, budgets)], counts(last, rule, budgets))
-    if isinstance(rule, ModelSwitch | Cascade) and len(set(rule.models)) == 3:
-        split = {"sizes": (2, 2), "shares": None, "models": XYZ[:2], "agreement": 0.0}
-        if isinstance(rule, ModelSwitch):
-            split["vote"] = replace(rule.vote, prior=None)
-        two = replace(rule, **split)
-        three = replace(two, models=XYZ, sizes=(2, 2, 2))
-        assert same(counts(pool, two, [4, 6]), counts(pool, three, [4, 6]))
+    found = counts(pool, rule, budgets)
+    # Names of the answers, which only break ties.
+    frame = pool.to_frame()
+    renamed = frame.assign(answer=frame["answer"].map({"a": "zeta", "b": "y", "c": "x"}))
+    assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
+    # Models that the strategy does not name, and other questions.
+    assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
+    if not isinstance(rule, AdaptiveAllocation):
+        last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
+        assert same([values[:, -1:] for values in found], last)
+    # Other budgets.
+    i = data.draw(st.integers(0, len(budgets) - 1))
+    assert same([values[[i]] for values in found], counts(pool, rule, budgets[[i]]))
+    # A factor of all weights.
+    if hasattr(rule, "vote"):
+        weights = rule.vote.prior or (1,) * (1 if isinstance(rule, RandomRouter | OracleRouter) else len(rule.models))
+        factor = data.draw(st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
+        scaled = replace(rule, vote=replace(rule.vote, prior=tuple(factor * w for w in weights)))
+        assert same(found, counts(pool, scaled, budgets))
+
+
+def in_turn(rules):
+    """Those of the rules that ask three models in turn."""
+    return {
+        name: rule
+        for name, rule in rules.items()
+        if isinstance(rule, ModelSwitch | Cascade) and len(set(rule.models)) == 3
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", as_parameters(in_turn(RULES)))
+@few
+@given(pools())
+def test_a_model_that_is_never_reached_changes_nothing(rule, pool):
+    split = {"sizes": (2, 2), "shares": None, "models": XYZ[:2], "agreement": 0.0}
+    if isinstance(rule, ModelSwitch):
+        split["vote"] = replace(rule.vote, prior=None)
+    two = replace(rule, **split)
+    assert same(counts(pool, two, [4, 6]), counts(pool, replace(two, models=XYZ, sizes=(2, 2, 2)), [4, 6]))
 
 
 @every_rule
@@ -370,33 +388,7 @@ def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
         assert (result.accuracy[0] <= result.accuracy[1]).all()  # on the same draws, so without any error
 
 
-@pytest.mark.slow
-@every_rule
-@few
-@given(pools(), st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
-def test_scaling_all_weights_changes_nothing(rule, pool, factor):
-    if not hasattr(rule, "vote"):
-        assert "vote" not in {f.name for f in fields(rule)}
-        return
-    prior = rule.vote.prior or (1,) * len(rule.vote.prior or rule.models)
-    if isinstance(rule, RandomRouter | OracleRouter):
-        prior = (1.0,)
-    budgets = budgets_for(rule, pool.codes.shape[2])
-    one, other = (replace(rule, vote=replace(rule.vote, prior=tuple(f * w for w in prior))) for f in (1, factor))
-    assert same(counts(pool, one, budgets), counts(pool, other, budgets))
-
-
-@pytest.mark.slow
-@every_rule
-@few
-@given(pools(), st.integers(0, 9))
-def test_a_budget_alone_gives_what_it_gives_among_others(rule, pool, i):
-    budgets = budgets_for(rule, pool.codes.shape[2])
-    i = min(i, len(budgets) - 1)
-    together, alone = counts(pool, rule, budgets), counts(pool, rule, budgets[[i]])
-    assert same([values[[i]] for values in together], alone)
-
-
+@pytest.mark.compiled
 @every_rule
 def test_the_same_bits_for_any_executor(rule, monkeypatch):
     pool = deep_pool(7, 20)
@@ -413,6 +405,7 @@ def test_the_same_bits_for_any_executor(rule, monkeypatch):
 CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:")}
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("rule", CLOSED.values(), ids=CLOSED)
 def test_what_is_exact_equals_replays(rule):
     """Accuracy where it has a closed form, samples used everywhere; fails for one seed in a million."""

@@ -149,6 +149,7 @@ def test_columns_are_for_functions():
         Vote(columns="score")
 
 
+@pytest.mark.compiled
 @few
 @given(pools_of_answers())
 def test_every_registered_stop_keeps_to_its_plain_statement(pool):

@@ -56,6 +56,7 @@ def test_tables_of_thousands_of_draws_are_made_at_once():
     assert lead[10_000] == pytest.approx(1.645 * math.sqrt(2 * 10_000), rel=0.02)
 
 
+@pytest.mark.compiled
 def test_it_makes_no_promise_of_an_error_rate():
     """Looking after every draw, a posterior of 0.95 is reached far more often than in one of twenty fair coins."""
     pool = make_pool({("x", f"q{q}"): ["a", "b"] for q in range(20)}, truth="b")

@@ -34,6 +34,7 @@ def test_a_function_with_columns_is_given_answers_and_numbers():
     assert OwnStop(max, "tokens").columns == ("tokens",)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("function", "says"),
     [

@@ -31,6 +31,7 @@ def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, rep
         )
 
 
+@pytest.mark.compiled
 def test_a_shared_budget_goes_where_it_is_needed():
     """Half of the questions are certain after a few equal answers: the rest goes to the others, and is worth more."""
     rng = random.Random(4)

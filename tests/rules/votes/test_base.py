@@ -71,6 +71,7 @@ def test_a_missing_column_is_named_with_how_to_record_it(text, column, what):
     assert "Record it as a column of samples.parquet, or name another column." in message
 
 
+@pytest.mark.compiled
 def test_any_column_of_numbers_will_do():
     pool = recorded("b", x=[("a", 1), ("b", 2)])
     frame = pool.to_frame().assign(chars=[30, 10], note=["long", "short"])

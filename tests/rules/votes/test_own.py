@@ -40,6 +40,7 @@ def test_a_function_may_spoil_what_it_is_given():
     assert np.array_equal(own.accuracy, replay(pool, Mixture(["x"]), range(1, 6), n_replays=50).accuracy)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("function", "says"),
     [
