@@ -251,7 +251,7 @@ def _validated(
             f"counts={counts!r:.80} has no classes. Use an array of shape (..., n_classes) with one count per answer."
         )
     if ties not in TIES:
-        raise MssimError(f"ties={ties!r} is not valid; {choose_from(str(ties), TIES)}")
+        raise MssimError(f"ties={ties!r} is not valid. {choose_from(str(ties), TIES)}.")
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
     silent = _whole("no_answer", no_answer)

@@ -96,7 +96,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in [*self.faults, *(name for name in self.first if name != "ok")]:
             if name not in FAULTS:
-                raise MssimError(f"unknown fault {name!r}; {choose_from(name, FAULTS)}")
+                raise MssimError(f"unknown fault {name!r}. {choose_from(name, FAULTS)}.")
         shares = list(self.faults.values())
         if not all(is_number(share) and 0 <= share <= 1 for share in shares) or sum(shares) > 1 + 1e-9:
             raise MssimError(f"faults={dict(self.faults)!r}; give probabilities that sum to at most 1")

@@ -384,8 +384,8 @@ def test_a_refused_request_takes_no_fault():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"faults": {"rate_limits": 0.1}}, "unknown fault 'rate_limits'; did you mean 'rate_limit'"),
-        ({"first": ["ok", "rset"]}, "unknown fault 'rset'; did you mean 'reset'?"),
+        ({"faults": {"rate_limits": 0.1}}, "unknown fault 'rate_limits'. Did you mean 'rate_limit'"),
+        ({"first": ["ok", "rset"]}, "unknown fault 'rset'. Did you mean 'reset'?"),
         ({"faults": {"reset": 0.6, "late": 0.6}}, "give probabilities that sum to at most 1"),
         ({"faults": {"reset": -0.1}}, "give probabilities"),
         ({"faults": {"reset": "0.1"}}, "give probabilities"),
@@ -509,7 +509,7 @@ def test_the_server_ends_with_a_test_that_is_killed(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [('{"faults": {"rset": 1}}', "did you mean 'reset'?"), ("{", "Expecting"), ('{"fault": {}}', "'fault'")],
+    [('{"faults": {"rset": 1}}', "Did you mean 'reset'?"), ("{", "Expecting"), ('{"fault": {}}', "'fault'")],
 )
 def test_the_command_refuses_bad_options(options, says):
     done = subprocess.run([*COMMAND, options], cwd=ROOT, capture_output=True, text=True, check=False)

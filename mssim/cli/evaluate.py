@@ -265,7 +265,7 @@ def _experiment(path: Path) -> dict[str, Any]:
         raise MssimError(f"--experiment {path}: cannot be read ({error}). Use the path of a TOML file.") from None
     for name, value in settings.items():
         if name not in _KEYS:
-            raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")
+            raise MssimError(f"--experiment {path}: unknown key {name!r}. {choose_from(name, _KEYS)}.")
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
             raise MssimError(f"--experiment {path}: {name} = {value!r} has the wrong type. It must be {allowed}.")

@@ -103,5 +103,5 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
 def check_x(x: str) -> str:
     """Return the column for the x-axis; raise if a plot cannot show it."""
     if x not in _X:
-        raise MssimError(f"--x: {x!r} is not valid; {choose_from(str(x), _X)}")
+        raise MssimError(f"--x: {x!r} is not valid. {choose_from(str(x), _X)}.")
     return x

@@ -150,7 +150,7 @@ def fit_curves(
     agreement = agreement or {}
     for model in agreement:
         if model not in curves:
-            raise MssimError(f"agreement: model {model!r} has no curve; {choose_from(str(model), curves)}")
+            raise MssimError(f"agreement: model {model!r} has no curve. {choose_from(str(model), curves)}.")
     problems = [
         _Problem(
             _points("curves", model, curves[model], error),

@@ -65,7 +65,7 @@ class WeightedVote:
         for name, allowed in _ALLOWED.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise StrategyError(f"vote: {name}={value!r} is not valid; {choose_from(str(value), allowed)}")
+                raise StrategyError(f"vote: {name}={value!r} is not valid. {choose_from(str(value), allowed)}.")
         object.__setattr__(self, "prior", frozen(self.prior))
         self._check_ballots()
         self._check_function()
