@@ -176,15 +176,13 @@ class _Way:
 
 
 def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
-    for name, example in (
-        ("pool", "recorded/tiny-arithmetic"),
-        ("strategies", "--strategy sc:MODEL"),
-        ("budgets", "--budgets 2,4,8"),
+    for name, option in (
+        ("pool", "a pool, e.g. recorded/tiny-arithmetic,"),
+        ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
+        ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):
         if not settings.get(name):
-            raise MssimError(
-                f"{name}: missing. Give it on the command line, e.g. {example}, or in the --experiment file."
-            )
+            raise MssimError(f"{name}: missing. Add {option} to the command line, or {name} to the --experiment file.")
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")

@@ -252,7 +252,7 @@ class Evaluation:
                 "Evaluation.save or `mssim evaluate --out`."
             ) from error
         raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}; evaluate again."
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}. Evaluate again."
         )
 
     @classmethod

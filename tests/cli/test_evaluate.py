@@ -130,9 +130,18 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
     [
         ("budget = 3", "unknown key 'budget'. Did you mean 'budgets'"),
         ("budgets = ", "cannot be read"),
-        ("strategies = ['sc:x']", "pool: missing. Give it on the command line"),
-        ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
-        ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
+        (
+            "strategies = ['sc:x']",
+            "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the",
+        ),
+        (
+            "pool = 'pool.parquet'\nbudgets = 2",
+            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+        ),
+        (
+            "pool = 'pool.parquet'\nstrategies = ['sc:x']",
+            "budgets: missing. Add --budgets, e.g. --budgets 2,4,8, to the command line, or budgets to the",
+        ),
         (
             "pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2",
             "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b.",
@@ -178,9 +187,15 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "pool: missing. Give it on the command line"),
-        (("POOL",), "strategies: missing. Give it on the command line"),
-        (("POOL", "--strategy", "sc:x"), "budgets: missing. Give it on the command line"),
+        ((), "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the"),
+        (
+            ("POOL",),
+            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+        ),
+        (
+            ("POOL", "--strategy", "sc:x"),
+            "budgets: missing. Add --budgets, e.g. --budgets 2,4,8, to the command line, or budgets to the",
+        ),
         (("nowhere.parquet", *EVALUATE), "nowhere.parquet does not exist"),
         (("POOL", *EVALUATE, "--strategy", "sc:gpt"), "no model 'gpt' in this pool. Choose from 'x', 'y', 'z'"),
         (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'. Did you mean 'agreement'"),

@@ -127,7 +127,11 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         (lambda: Vote.plurality(prior="12"), "vote: prior='12' contains no weights. Use one per model"),
         (
             lambda: Vote.plurality(prior=(1, 2)).ordered("abc"),
-            "vote: prior has 2 weights for 3 models. Use one weight per",
+            "vote: prior has 2 weights for 3 models. Use one weight per model.",
+        ),
+        (
+            lambda: Vote.plurality(prior=[3]).ordered("ab"),
+            "vote: prior has 1 weight for 2 models. Use one weight per model.",
         ),
         (
             lambda: Vote(columns="score"),
@@ -138,7 +142,7 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
             "vote: columns=['a', 3] are not names. Use names of recorded numbers",
         ),
         (lambda: Vote.own(max, columns=[""]), "vote: columns=[''] are not names. Use names of recorded numbers"),
-        (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
+        (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Use a function of (counts, prior)."),
     ],
 )
 def test_what_is_no_vote_says_what_is(make, says):
