@@ -99,14 +99,14 @@ class Options:
                 raise MssimError(f"unknown fault {name!r}. {choose_from(name, FAULTS)}.")
         shares = list(self.faults.values())
         if not all(is_number(share) and 0 <= share <= 1 for share in shares) or sum(shares) > 1 + 1e-9:
-            raise MssimError(f"faults={dict(self.faults)!r}; give probabilities that sum to at most 1")
+            raise MssimError(f"faults={dict(self.faults)!r} is not valid. Use probabilities that sum to at most 1.")
         if self.honours_n not in (True, "one", "refuse"):
-            raise MssimError(f"honours_n={self.honours_n!r}; give True, 'one' or 'refuse'")
+            raise MssimError(f"honours_n={self.honours_n!r} is not valid. Use True, 'one' or 'refuse'.")
         for name in ("delay", "retry_after", "late", "context_limit"):
             if not is_number(value := getattr(self, name)) or not value >= 0:
-                raise MssimError(f"{name}={value!r}; give a number from 0")
+                raise MssimError(f"{name}={value!r} is not valid. Use a number of at least 0.")
         if isinstance(self.texts, str) or not all(isinstance(text, str) for text in self.texts):
-            raise MssimError("texts: give a list of texts")
+            raise MssimError("texts: not a list of texts. Use e.g. ['a', 'b'].")
 
 
 # What is answered -----------------------------------------------------------------------------------------------------
@@ -290,7 +290,10 @@ class ChatServer:
         """Say why this request can never be answered, if that is so."""
         n, limit = request.asked.get("n", 1), self.options.context_limit
         if not (request.prompt and isinstance(request.asked.get("model"), str) and type(n) is int and n > 0):
-            return refused("bad_request", 400, "give a JSON object with model, messages and a whole number n from 1")
+            message = (
+                "the request is not valid. Send a JSON object with model, messages and an integer n of at least 1."
+            )
+            return refused("bad_request", 400, message)
         if n > 1 and self.options.honours_n == "refuse":
             return refused("n_refused", 400, "n > 1 is not supported", code="unsupported_value")
         if words(request.prompt) > limit:
@@ -383,7 +386,7 @@ class Served:
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
         """What was received, sent and lost so far, in order; or one of these."""
         if self.log_path is None:
-            raise MssimError("log=None: this server keeps no log")
+            raise MssimError("log=None: this server has no log. Start it with a log.")
         text = Path(self.log_path).read_text(encoding="ascii")
         entries = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
         return [entry for entry in entries if event in (None, entry["event"])]
@@ -407,7 +410,7 @@ def serving(*, port: int = 0, **options: Any) -> Iterator[Served]:
             process.stdin.flush()
             base_url = process.stdout.readline().strip()
             if not base_url:
-                raise RuntimeError("the chat server did not start; its stderr says why")
+                raise RuntimeError("the chat server did not start. See its stderr.")
             server = Served(base_url, process, chosen.log)
             try:
                 yield server

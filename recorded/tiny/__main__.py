@@ -32,9 +32,9 @@ def main(
 
         from recorded.tiny.steps import run
     except ModuleNotFoundError as error:
-        raise SystemExit(f'{error}; run `python -m pip install ".[tiny]"` first') from None
+        raise SystemExit(f'{error}. Run `python -m pip install ".[tiny]"` first.') from None
     if smoke and out:
-        raise SystemExit("--smoke makes pools of models that learnt nothing, for no other folder; leave --out out")
+        raise SystemExit("--out: not allowed with --smoke, whose pools are meaningless. Remove --out.")
     work = work or Path("out/tiny-smoke" if smoke else "out/tiny")
     run(work, out or work / "pools", jobs=jobs, smoke=smoke)
 

@@ -25,7 +25,7 @@ def encode(text: str) -> list[int]:
     """
     unknown = sorted(set(text) - set(ALPHABET))
     if unknown:
-        raise ValueError(f"{text[:60]!r} has {unknown}; the models know the characters {ALPHABET!r}")
+        raise ValueError(f"{text[:60]!r} contains {unknown}. Use only the characters {ALPHABET!r}.")
     return [_CODES[character] for character in text]
 
 

@@ -61,9 +61,9 @@ def draw(
     """
     codes = [*encode(question), START_OF_ANSWER]
     if not question:
-        raise ValueError("the question is empty")
+        raise ValueError("the question is empty. Use at least one character.")
     if len(question) > LONGEST - 2:
-        raise ValueError(f"the question has {len(question)} characters; the models read at most {LONGEST - 2}")
+        raise ValueError(f"the question has {len(question)} characters. Use at most {LONGEST - 2}.")
     logits, state = network(torch.tensor([codes]))
     logits, state = logits[:, -1].expand(n, -1), network.rows(state, torch.zeros(n, dtype=torch.long))
     rows = torch.arange(n)  # which text each row of the batch continues

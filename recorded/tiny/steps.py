@@ -71,7 +71,10 @@ def train_all(wanted: Mapping[Path, Mapping[str, Recipe]], jobs: int) -> None:
             if not recipe.describe().items() <= described.items():
                 others.add(name)
         if others:
-            raise SystemExit(f"{folder}: {', '.join(sorted(others))} of another recipe; take it away, or give --work")
+            raise SystemExit(
+                f"{folder}: weights of another recipe: {', '.join(sorted(others))}. Remove them, or set --work to "
+                "another folder."
+            )
     # An interrupt ends those that train; else all that wait would still be trained.
     stop = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}
     with ProcessPoolExecutor(jobs, get_context("spawn"), **stop) as pool:
@@ -127,7 +130,7 @@ def record(server: Server, asked: Path, folder: Path, rule: str, samples: int) -
 def _mssim(*arguments: str) -> None:
     print("$ mssim " + " ".join(arguments), flush=True)
     if subprocess.run([sys.executable, "-m", "mssim", *arguments]).returncode:
-        raise SystemExit(f"mssim {arguments[0]} did not finish; run the same command again")
+        raise SystemExit(f"mssim {arguments[0]} did not finish. Run the same command again.")
 
 
 @contextmanager
