@@ -1,9 +1,9 @@
-"""A server for the trained models that speaks OpenAI's protocol, as far as `mssim record` needs it.
+"""A server of the trained models with the part of OpenAI's protocol that `mssim record` needs.
 
     python -m recorded.tiny.server WEIGHTS --port 8000
 
-GET /v1/models lists the models, POST /v1/chat/completions samples from one: n, temperature, max_tokens, seed and
-logprobs are honoured. The question is the one message. A token is a character.
+GET /v1/models lists the models. POST /v1/chat/completions samples from a model, with the options n, temperature,
+max_tokens, seed and logprobs. The only message is the question. A token is a character.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PATHS = "Use GET /v1/models or POST /v1/chat/completions."
 
 
 class RefusedError(Exception):
-    """What the client is told instead of an answer."""
+    """An error response to a client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves all models whose weights lie in a folder, as many requests side by side as there are cores."""
+    """Serve all models whose weights are in a folder, with one request per core at a time."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -56,11 +56,11 @@ class Server(ThreadingHTTPServer):
 
     @property
     def base_url(self) -> str:
-        """What a client is given."""
+        """The base URL for clients."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def complete(self, asked: Any) -> dict[str, Any]:
-        """Answer the body of a request."""
+        """Return the response to the body of a request."""
         if not isinstance(asked, dict):
             raise RefusedError(400, "the body is not a JSON object. Send a JSON object.")
         unknown = sorted(set(asked).difference(_KEYS))
@@ -99,7 +99,7 @@ class Server(ThreadingHTTPServer):
         }
 
     def listed(self) -> dict[str, Any]:
-        """Answer to GET /v1/models."""
+        """Return the response to GET /v1/models."""
         owned = {"object": "model", "created": self.started, "owned_by": "mssim"}
         return {"object": "list", "data": [{"id": name, **owned} for name in self.models]}
 
@@ -107,7 +107,7 @@ class Server(ThreadingHTTPServer):
 def _loaded(path: Path) -> Transformer | Recurrent:
     try:
         return load(path)
-    except Exception as error:  # PyTorch raises many about a damaged file, one with the advice to run what is in it
+    except Exception as error:  # PyTorch raises many kinds, and one message recommends unsafe loading
         raise SystemExit(f"{path}: not weights of these models ({type(error).__name__}). Remove the file.") from None
 
 
@@ -136,7 +136,7 @@ def _choice(index: int, sample: Sample, logprobs: bool) -> dict[str, Any]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections are kept
+    protocol_version = "HTTP/1.1"  # keep connections open
     disable_nagle_algorithm = True
     server: Server
 
@@ -168,11 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, answer)
 
     def _body(self) -> bytes | None:
-        """The whole body; None if its length is refused, which is said."""
+        """Return the whole body, or None after an error response if its length is invalid."""
         length = self.headers.get("Content-Length", "0")
         if length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY:
             return self.rfile.read(int(length))
-        self.close_connection = True  # what follows would be read as the next request
+        self.close_connection = True  # the rest of the body would be read as the next request
         problem = f"Content-Length: {length} is not valid"
         self._fail(413, f"{problem}. Send the length of the body, at most {LARGEST_BODY} bytes.")
         return None
@@ -190,17 +190,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        with suppress(ConnectionError):  # the client went away
+        with suppress(ConnectionError):  # the client closed the connection
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of every request."""
+        """Print nothing for a request."""
 
 
 def main() -> None:
-    """Serve until it is interrupted."""
+    """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m recorded.tiny.server", description="Serve the trained models.")
-    parser.add_argument("weights", type=Path, help="folder of the weights")
+    parser.add_argument("weights", type=Path, help="folder of weights")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
     try:
