@@ -115,12 +115,12 @@ def points(**where: Any) -> pd.DataFrame:
     keep = pd.Series(True, index=frame.index)
     for column, wanted in where.items():
         if column not in frame:
-            raise MssimError(f"no column {column!r} of published numbers; {choose_from(column, frame.columns)}")
+            raise MssimError(f"no column {column!r} of published numbers. {choose_from(column, frame.columns)}.")
         values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
         known = frame[column].dropna().unique()
         for value in values:
             if value not in known:
-                raise MssimError(f"{column}: no published number has {value!r}; {choose_from(str(value), known)}")
+                raise MssimError(f"{column}: no published number has {value!r}. {choose_from(str(value), known)}.")
         keep &= frame[column].isin(values)
     return frame[keep].copy()
 
@@ -314,7 +314,7 @@ def not_multiples() -> list[dict[str, Any]]:
 
 def _known(what: str, name: str, names: Iterable[str]) -> str:
     if name not in names:
-        raise MssimError(f"no {what} {name!r}; {choose_from(str(name), sorted(names))}")
+        raise MssimError(f"no {what} {name!r}. {choose_from(str(name), sorted(names))}.")
     return name
 
 

@@ -37,7 +37,7 @@ ANALYSES = (
 def find(name: str) -> ModuleType:
     """Return the module of an analysis; raise if there is no such analysis."""
     if name not in ANALYSES:
-        raise MssimError(f"no analysis {name!r}; {choose_from(name, ANALYSES)}")
+        raise MssimError(f"no analysis {name!r}. {choose_from(name, ANALYSES)}.")
     return importlib.import_module(f"analysis.{name}")
 
 

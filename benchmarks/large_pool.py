@@ -86,15 +86,15 @@ def block(size: Size, model: int, questions: np.ndarray) -> pa.Table:
     )  # increasing, so that one search finds all answers
     drawn = np.searchsorted(edges.ravel(), rng.random(row.size) + row) - row * edges.shape[1]
     answer = np.minimum(drawn, n_wrong[row])
-    silent = rng.random(row.size) < 0.01
+    no_answer = rng.random(row.size) < 0.01
     texts = pa.array([str(number) for number in range(10_000 + edges.shape[1])])
     return pa.table(
         {
             "question_id": names(size).take(pa.array(questions[row])),
             "model": pa.repeat(f"m{model}", row.size),
             "sample_index": pa.array(np.tile(np.arange(size.samples, dtype=np.int32), questions.size)),
-            "answer": texts.take(pa.array(truths(questions)[row] + answer, mask=silent)),
-            "correct": pa.array((answer == 0) & ~silent),
+            "answer": texts.take(pa.array(truths(questions)[row] + answer, mask=no_answer)),
+            "correct": pa.array((answer == 0) & ~no_answer),
         }
     )
 

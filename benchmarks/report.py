@@ -43,6 +43,7 @@ def found_version(package: str) -> str:
 def header(smoke: bool) -> str:
     """Return title, date, machine and versions."""
     command = "python -m benchmarks" + (" --smoke" if smoke else "")
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
     versions = [f"mssim {__version__}", *(f"{name} {found_version(name)}" for name in PACKAGES)]
     return "\n".join(
         [
@@ -52,7 +53,9 @@ def header(smoke: bool) -> str:
             "process. Numbers are the best of several rounds, because other load on the machine only increases them.",
             *(["**Smoke mode: the sizes are too small for meaningful numbers.**"] if smoke else []),
             "",
-            f"- date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+            f"All figures were measured on {today} with mssim {__version__}. Other versions may be faster or slower.",
+            "",
+            f"- date: {today}",
             f"- machine: {processor()}, {platform.machine()}, {os.cpu_count()} cores, {memory()} of memory",
             f"- load average over the last 15 minutes: {os.getloadavg()[2]:.1f}, of which this run is about 1",
             f"- Python {platform.python_version()} on {platform.system()}; {', '.join(versions)}",

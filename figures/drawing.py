@@ -58,7 +58,7 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     """
     for name in only or ():
         if name not in FIGURES:
-            raise MssimError(f"no figure {name!r}; {choose_from(name, FIGURES)}")
+            raise MssimError(f"no figure {name!r}. {choose_from(name, FIGURES)}.")
     pools = embedded() if sources is None else list(sources)
     suffix = "-pools" if sources is None else f"-{_joined([source.name for source in pools])}"
     found = []

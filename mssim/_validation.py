@@ -13,14 +13,14 @@ __all__ = ["choose_from", "is_number", "whole_number"]
 
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
-    """Return a hint with the closest allowed names, followed by at most twelve of all allowed names."""
+    """Return a hint with the closest allowed names and at most twelve of all, in sentences without the last period."""
     names = [str(name) for name in allowed]
     if not names:
-        return "there is nothing to choose from"
+        return "There is nothing to choose from"
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
     listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    hint = f"did you mean {' or '.join(repr(name) for name in near)}? Choose" if near else "choose"
-    return f"{hint} from {listed}"
+    hint = f"Did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
+    return f"{hint}Choose from {listed}"
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:

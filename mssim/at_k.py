@@ -139,11 +139,11 @@ def maj_at_k(
     array([[0.6   , 0.6667, 0.7381,    nan],
            [0.6   , 0.7667, 0.981 ,    nan]])
     """
-    votes, silent, rule, draws = _validated(counts, no_answer, ties, k, replacement)
+    votes, no_answer, rule, draws = _validated(counts, no_answer, ties, k, replacement)
     right = _right(correct, votes)
     n_classes = votes.shape[-1]
     rows = votes.reshape(-1, n_classes)
-    total = rows.sum(axis=1) + silent.ravel()
+    total = rows.sum(axis=1) + no_answer.ravel()
     most = int(draws.max()) if replacement else int(min(draws.max(), total.max(initial=0)))
     found = np.full((len(rows), draws.size), np.nan)
     within = draws <= most
@@ -151,7 +151,7 @@ def maj_at_k(
         with_nodes = one_stage_ties(rule, most, n_classes)
 
         def solve(part: slice) -> None:
-            block = _block(rows[part], silent.ravel()[part], right.reshape(-1, n_classes)[part], replacement)
+            block = _block(rows[part], no_answer.ravel()[part], right.reshape(-1, n_classes)[part], replacement)
             found[part, within] = plurality(block, most, NEVER, with_nodes)[:, draws[within]]
 
         parts = [slice(i, i + _ROWS_PER_TASK) for i in range(0, len(rows), _ROWS_PER_TASK)]
@@ -209,11 +209,11 @@ def agreement_at_k(
     >>> agreement_at_k([6, 4], 4, agreement=0.75).round(4)
     np.float64(0.5714)
     """
-    votes, silent, _, draws = _validated(counts, no_answer, "random", k, replacement)
+    votes, no_answer, _, draws = _validated(counts, no_answer, "random", k, replacement)
     check_threshold(agreement, strict)
     need = votes_to_agree(draws, agreement, strict=strict)
     rows = votes.reshape(-1, votes.shape[-1])
-    block = _block(rows, silent.ravel(), np.zeros(rows.shape, bool), replacement)
+    block = _block(rows, no_answer.ravel(), np.zeros(rows.shape, bool), replacement)
     found = agreements(block, draws, need)[0].reshape(*votes.shape[:-1], draws.size)
     return _as_asked(found, k)
 
@@ -251,18 +251,18 @@ def _validated(
             f"counts={counts!r:.80} has no classes. Use an array of shape (..., n_classes) with one count per answer."
         )
     if ties not in TIES:
-        raise MssimError(f"ties={ties!r} is not valid; {choose_from(str(ties), TIES)}")
+        raise MssimError(f"ties={ties!r} is not valid. {choose_from(str(ties), TIES)}.")
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
-    silent = _whole("no_answer", no_answer)
+    no_answer = _whole("no_answer", no_answer)
     try:
-        silent = np.broadcast_to(silent, votes.shape[:-1])
+        no_answer = np.broadcast_to(no_answer, votes.shape[:-1])
     except ValueError:
         raise MssimError(
-            f"no_answer: shape {silent.shape} does not broadcast to {votes.shape[:-1]}. Use one number, or one per "
+            f"no_answer: shape {no_answer.shape} does not broadcast to {votes.shape[:-1]}. Use one number, or one per "
             "question."
         ) from None
-    return votes, silent, WRONG if ties == "wrong" else RANDOM, _draws(k)
+    return votes, no_answer, WRONG if ties == "wrong" else RANDOM, _draws(k)
 
 
 def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]:
@@ -286,8 +286,8 @@ def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]
     return np.broadcast_to(np.isin(np.arange(n_classes), numbers), votes.shape)
 
 
-def _block(votes: Ints, silent: Ints, right: NDArray[np.bool_], replacement: bool) -> Counts:
+def _block(votes: Ints, no_answer: Ints, right: NDArray[np.bool_], replacement: bool) -> Counts:
     """Return counts of one model from arrays [question, class]."""
     offsets = np.arange(len(votes) + 1) * votes.shape[1]
     # Copied, because Numba compiles the kernels again for read-only arrays.
-    return Counts(votes.reshape(1, -1), silent[None, :].copy(), offsets, right.flatten(), bool(replacement))
+    return Counts(votes.reshape(1, -1), no_answer[None, :].copy(), offsets, right.flatten(), bool(replacement))

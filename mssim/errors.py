@@ -14,7 +14,7 @@ class MssimError(ValueError):
     >>> try:
     ...     parse_strategy("ms:strong+weak,agrement=0.8")
     ... except MssimError as error:
-    ...     print(str(error).split(";")[0])
+    ...     print(str(error).split(". ")[0])
     strategy 'ms:strong+weak,agrement=0.8': unknown option 'agrement'
     """
 
@@ -27,7 +27,7 @@ class PoolError(MssimError):
     >>> from mssim import load_pool
     >>> load_pool("recorded/tiny-arithmetic").select(models=["tf-pluss"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    mssim.errors.PoolError: no model 'tf-pluss' in this pool; did you mean 'tf-plus'? ...
+    mssim.errors.PoolError: no model 'tf-pluss' in this pool. Did you mean 'tf-plus'? ...
     """
 
 

@@ -85,7 +85,7 @@ def plot_curves(
     import matplotlib.pyplot as plt
 
     if x not in _AXES:
-        raise MssimError(f"x={x!r} is not valid; {choose_from(str(x), _AXES)}")
+        raise MssimError(f"x={x!r} is not valid. {choose_from(str(x), _AXES)}.")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")

@@ -160,7 +160,7 @@ def _check_columns(table: pa.Table) -> None:
     for name in _REQUIRED:
         if name not in names:
             raise MssimError(
-                f"column {name!r} is missing. Rename the column that contains it: {choose_from(name, names)}"
+                f"column {name!r} is missing. Rename one of the columns to {name!r}. {choose_from(name, names)}."
             )
         kind = table.schema.field(name).type
         if pa.types.is_nested(kind):

@@ -1,25 +1,26 @@
-r"""A chat-completions server on loopback that answers as OpenAI's does, and misbehaves when told to.
+r"""A chat-completions server on loopback that responds like OpenAI's server and can produce faults.
 
-It speaks plain asyncio streams, so that it can break the protocol on purpose: FAULTS lists all that a recorder must
-survive. It is a process of its own in every case, so that killing the recorder leaves it alone:
+It uses asyncio streams directly, so that it can violate the protocol. FAULTS lists all faults that a recorder must
+survive. The server always runs in a separate process, so that it survives when a test kills the recorder. This command
+prints its base URL, and ends when its stdin closes or on SIGTERM:
 
     python -m tests.chat_server --port 8000 '{"faults": {"reset": 0.1, "server_error": 0.2}, "log": "log.jsonl"}'
 
-prints its base URL and ends when its stdin closes, or on SIGTERM. In a test:
+In a test:
 
     with serving(faults={"reset": 0.1}) as server:
         record(server.base_url)
         served = server.log("sent")
 
-Answer j of request r (both from 0, in the order of arrival) is `sample_text(r, j, last message)`, so every text is
-there once. The log has one JSON object a line:
+Choice j of request r (both from 0, in the order of arrival) has the text `sample_text(r, j, last message)`, so every
+text is distinct. The log has one JSON object per line:
 
-    received  number, time, in_flight (this one too), method, path, model, last (text of the last message), n, seed,
-              keys (of the body), headers (names), authorization (value or null)
-    sent      number, time, kind ("ok", a fault or a refusal), status, texts (what a client can read of it)
-    lost      number, time: the client went away before all of it was sent
+    received  number, time, in_flight (including this request), method, path, model, last (text of the last message),
+              n, seed, keys (of the body), headers (names), authorization (value or null)
+    sent      number, time, kind ("ok", a fault or a refusal), status, texts (those that the client can read)
+    lost      number, time: the client disconnected before the whole response was sent
 
-`sent` is written just before the bytes leave, so whatever a client holds is in the log already.
+`sent` is written just before the response is sent, so the log has every response that a client has received.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ from typing import Any, NamedTuple
 from mssim._validation import choose_from, is_number
 from mssim.errors import MssimError
 
-STATUS_OF = {  # faults that are an error status; all but the last three are worth another try
+STATUS_OF = {  # faults with an error status; a client may retry after all but the last three
     "rate_limit": 429,  # without Retry-After
     "rate_limit_after": 429,  # Retry-After in seconds
     "rate_limit_date": 429,  # Retry-After as a date
@@ -62,10 +63,10 @@ STATUS_OF = {  # faults that are an error status; all but the last three are wor
     "not_found_404": 404,
     "teapot_418": 418,
 }
-BROKEN = (  # faults that leave nothing to read
+BROKEN = (  # faults without a readable answer
     "reset",  # the connection is reset before any byte
-    "half_body",  # all headers, half of the body, end of the connection
-    "invalid_json",  # status 200 from here on
+    "half_body",  # all headers and half of the body, then the connection is closed
+    "invalid_json",  # status 200, like all that follow
     "html",
     "empty_choices",
     "no_choices",
@@ -73,53 +74,53 @@ BROKEN = (  # faults that leave nothing to read
     "null_content",
     "wrong_types",
 )
-FAULTS = (*STATUS_OF, *BROKEN, "late", "fewer")  # late: after `late` seconds; fewer: half of the choices asked for
+FAULTS = (*STATUS_OF, *BROKEN, "late", "fewer")  # late: after `late` seconds; fewer: half of the requested choices
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the server does; all of it can be written as JSON."""
+    """Options of the server. All can be written as JSON."""
 
-    log: str | None = None  # file to append to
-    texts: Sequence[str] = ()  # texts of the choices, in turn; none: `sample_text`
-    say: Mapping[str, str] = field(default_factory=dict)  # model -> the text of its every choice
-    honours_n: bool | str = True  # True, "one" (a single choice whatever n) or "refuse" (status 400 when n > 1)
-    delay: float = 0.0  # seconds before every answer
-    auth: str | None = None  # the key that must be sent
-    context_limit: float = math.inf  # words that a prompt may have
+    log: str | None = None  # file to which the log is appended
+    texts: Sequence[str] = ()  # texts of the choices, in turn; `sample_text` if empty
+    say: Mapping[str, str] = field(default_factory=dict)  # model -> text of all its choices
+    honours_n: bool | str = True  # True, "one" (one choice for any n) or "refuse" (status 400 if n > 1)
+    delay: float = 0.0  # seconds before every response
+    auth: str | None = None  # required key
+    context_limit: float = math.inf  # largest number of words of a prompt
     faults: Mapping[str, float] = field(default_factory=dict)  # fault -> probability; at most one per request
     fault_seed: int = 0
-    first: Sequence[str] = ()  # what happens to the first requests, in order: faults or "ok"
+    first: Sequence[str] = ()  # faults of the first requests, in order; "ok" for none
     retry_after: float = 0.0  # seconds
     late: float = 1.0  # seconds
 
     def __post_init__(self) -> None:
         for name in [*self.faults, *(name for name in self.first if name != "ok")]:
             if name not in FAULTS:
-                raise MssimError(f"unknown fault {name!r}; {choose_from(name, FAULTS)}")
+                raise MssimError(f"unknown fault {name!r}. {choose_from(name, FAULTS)}.")
         shares = list(self.faults.values())
         if not all(is_number(share) and 0 <= share <= 1 for share in shares) or sum(shares) > 1 + 1e-9:
-            raise MssimError(f"faults={dict(self.faults)!r}; give probabilities that sum to at most 1")
+            raise MssimError(f"faults={dict(self.faults)!r} is not valid. Use probabilities that sum to at most 1.")
         if self.honours_n not in (True, "one", "refuse"):
-            raise MssimError(f"honours_n={self.honours_n!r}; give True, 'one' or 'refuse'")
+            raise MssimError(f"honours_n={self.honours_n!r} is not valid. Use True, 'one' or 'refuse'.")
         for name in ("delay", "retry_after", "late", "context_limit"):
             if not is_number(value := getattr(self, name)) or not value >= 0:
-                raise MssimError(f"{name}={value!r}; give a number from 0")
+                raise MssimError(f"{name}={value!r} is not valid. Use a number of at least 0.")
         if isinstance(self.texts, str) or not all(isinstance(text, str) for text in self.texts):
-            raise MssimError("texts: give a list of texts")
+            raise MssimError("texts: not a list of texts. Use e.g. ['a', 'b'].")
 
 
-# What is answered -----------------------------------------------------------------------------------------------------
+# Responses ------------------------------------------------------------------------------------------------------------
 
 
 def sample_text(number: int, choice: int, last: str) -> str:
-    """Text of one choice; the answers are the digits, so that a question has several answer classes."""
+    """Return the text of a choice. The answers are digits, so that a question has several answer classes."""
     digest = hashlib.sha256(last.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"sample {number}.{choice} of {digest}: the answer is \\boxed{{{(number + choice) % 10}}}"
 
 
 def word_logprob(position: int) -> float:
-    """Log-probability of the word at a position (from 0) of any text: -1/8, -2/8, -3/8, -4/8, -1/8, ..."""
+    """Return the log-probability of the word at a position (from 0): -1/8, -2/8, -3/8, -4/8, -1/8, ..."""
     return -(position % 4 + 1) / 8
 
 
@@ -127,7 +128,7 @@ class Request(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
-    asked: dict[str, Any]  # the body; empty if it is no JSON object
+    asked: dict[str, Any]  # the body; empty if it is not a JSON object
     prompt: list[str]  # text of each message
 
 
@@ -135,7 +136,7 @@ class Reply(NamedTuple):
     kind: str
     body: bytes = b""
     status: int = 200
-    headers: str = ""  # further ones, each with its end of line
+    headers: str = ""  # additional headers, each with its end of line
     texts: Sequence[str] = ()
     content_type: str = "application/json"
 
@@ -145,7 +146,7 @@ def words(texts: Sequence[str]) -> int:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON in plain UTF-8, as most servers send it; in escapes where a lone surrogate cannot be UTF-8."""
+    """Encode JSON as UTF-8, as most servers do. Use escapes if a lone surrogate has no UTF-8."""
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -191,7 +192,7 @@ def completion(number: int, request: Request, texts: Sequence[str]) -> dict[str,
 
 
 def broken(fault: str, whole: dict[str, Any]) -> Reply:
-    """What a fault of BROKEN makes of a whole answer; a reset or half a body is left to the sending."""
+    """Return a whole answer with a fault of BROKEN. The faults reset and half_body are left to `send`."""
     match fault:
         case "html":
             return Reply(fault, b"<!doctype html><title>Sign in</title>", content_type="text/html")
@@ -228,7 +229,7 @@ class ChatServer:
         self.log = None if options.log is None else os.open(options.log, flags, 0o600)
 
     def note(self, event: str, number: int, **what: Any) -> None:
-        """Append one line to the log, in one write."""
+        """Append a line to the log, in a single write."""
         if self.log is not None:
             line = json.dumps({"event": event, "number": number, "time": time.time(), **what}) + "\n"
             os.write(self.log, line.encode())
@@ -241,25 +242,25 @@ class ChatServer:
         self.note("received", number, method=method, path=path, **what)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection, one after the other."""
-        writer.transport.set_write_buffer_limits(0)  # drain() then waits until the kernel has every byte
+        """Respond to the requests of a connection, one after the other."""
+        writer.transport.set_write_buffer_limits(0)  # drain() now waits until the kernel has all bytes
         try:
             while await self.respond(await read_request(reader), reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone
+            pass  # the client disconnected
         finally:
             writer.close()
 
     async def respond(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; whether another may follow."""
+        """Respond to a request. Return whether another one may follow."""
         number = next(self.numbers)
         self.in_flight += 1
         self.note_received(number, request)
         try:
             reply = await self.reply(number, request)
             if reader.at_eof() or writer.is_closing():
-                raise ConnectionError("the client did not wait")
+                raise ConnectionError("the client disconnected")
             self.note("sent", number, kind=reply.kind, status=reply.status, texts=reply.texts)
             await send(writer, number, reply)
         except ConnectionError:
@@ -287,10 +288,13 @@ class ChatServer:
         return self.complete(number, request, fault)
 
     def refusal(self, request: Request) -> Reply | None:
-        """Say why this request can never be answered, if that is so."""
+        """Return an error response if the request is invalid, else None."""
         n, limit = request.asked.get("n", 1), self.options.context_limit
         if not (request.prompt and isinstance(request.asked.get("model"), str) and type(n) is int and n > 0):
-            return refused("bad_request", 400, "give a JSON object with model, messages and a whole number n from 1")
+            message = (
+                "the request is not valid. Send a JSON object with model, messages and an integer n of at least 1."
+            )
+            return refused("bad_request", 400, message)
         if n > 1 and self.options.honours_n == "refuse":
             return refused("n_refused", 400, "n > 1 is not supported", code="unsupported_value")
         if words(request.prompt) > limit:
@@ -326,7 +330,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
             for message in asked.get("messages", [])
         ]
     except (AttributeError, KeyError, TypeError, ValueError):
-        asked, prompt = {}, []  # the reply says what is wrong
+        asked, prompt = {}, []  # `refusal` describes the problem
     return Request(method, path, headers, asked, prompt)
 
 
@@ -348,7 +352,7 @@ async def send(writer: asyncio.StreamWriter, number: int, reply: Reply) -> None:
 
 
 async def run(options: Options, port: int) -> None:
-    """Serve until stdin closes or a signal says so."""
+    """Serve until stdin closes or a signal arrives."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (SIGTERM, SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -357,13 +361,15 @@ async def run(options: Options, port: int) -> None:
     loop.add_reader(0, lambda: os.read(0, 4096) or stop.set())
     await stop.wait()
     listening.close()
-    loop.set_exception_handler(lambda *_: None)  # Python 3.11 complains of the connections that end here
+    loop.set_exception_handler(lambda *_: None)  # Python 3.11 reports connections that are closed here
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.chat_server", description="A chat server that can fail.")
-    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
-    parser.add_argument("options", nargs="?", default="{}", help="a JSON object, or - to read it from a line of stdin")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chat_server", description="A chat server that can produce faults."
+    )
+    parser.add_argument("--port", type=int, default=0, help="Port, or 0 for any free port.")
+    parser.add_argument("options", nargs="?", default="{}", help="JSON object, or - to read it from a line of stdin.")
     given = parser.parse_args()
     try:
         options = Options(**json.loads(sys.stdin.readline() if given.options == "-" else given.options))
@@ -381,33 +387,33 @@ class Served:
     log_path: str | None
 
     def log(self, event: str | None = None) -> list[dict[str, Any]]:
-        """What was received, sent and lost so far, in order; or one of these."""
+        """Return the entries of the log so far, in order: all, or those of one event."""
         if self.log_path is None:
-            raise MssimError("log=None: this server keeps no log")
+            raise MssimError("log=None: this server has no log. Start it with a log.")
         text = Path(self.log_path).read_text(encoding="ascii")
         entries = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
         return [entry for entry in entries if event in (None, entry["event"])]
 
     def close(self) -> None:
-        """End the server; once more does nothing."""
+        """End the server. Further calls do nothing."""
         with self.process:  # closes its pipes and waits
-            self.process.kill()  # whatever state it is in, so that no test hangs
+            self.process.kill()  # works in every state, so that no test hangs
 
 
 @contextmanager
 def serving(*, port: int = 0, **options: Any) -> Iterator[Served]:
-    """Start a server; the options are those of `Options`, the log a temporary file unless told otherwise."""
+    """Start a server with the given `Options`. By default, the log is a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         log = options.pop("log", f"{folder}/log.jsonl")
         chosen = Options(log=None if log is None else str(Path(log).absolute()), **options)
         command = [sys.executable, "-m", "tests.chat_server", "--port", str(port), "-"]
         root = Path(__file__).parents[1]
         with subprocess.Popen(command, cwd=root, stdin=-1, stdout=-1, text=True) as process:
-            process.stdin.write(json.dumps(asdict(chosen)) + "\n")  # an argument could not hold a megabyte
+            process.stdin.write(json.dumps(asdict(chosen)) + "\n")  # an argument cannot have a megabyte
             process.stdin.flush()
             base_url = process.stdout.readline().strip()
             if not base_url:
-                raise RuntimeError("the chat server did not start; its stderr says why")
+                raise RuntimeError("the chat server did not start. See its stderr.")
             server = Served(base_url, process, chosen.log)
             try:
                 yield server

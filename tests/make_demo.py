@@ -38,7 +38,7 @@ def draw_pool() -> Pool:
     difficulty = 2.2 * _logistic(rng.random(N_QUESTIONS))
     shared = _shares(rng.random((N_QUESTIONS, N_WRONG)))
     frames = []
-    for model, (ability, silent, cost) in MODELS.items():
+    for model, (ability, no_answer, cost) in MODELS.items():
         chance = 1 / (1 + np.exp(difficulty / 1.5 - ability - 0.9 * _logistic(rng.random(N_QUESTIONS))))
         own = _shares(rng.random((N_QUESTIONS, N_WRONG)))
         wrong = 0.4 * shared + 0.6 * own
@@ -46,7 +46,7 @@ def draw_pool() -> Pool:
         drawn = rng.random((N_QUESTIONS, N_SAMPLES))
         answer = (drawn[:, :, None] >= edges[:, None, :-1]).sum(axis=2)
         names = np.array(list("ABCDEFG"))[(answer + np.arange(N_QUESTIONS)[:, None]) % (N_WRONG + 1)].astype(object)
-        names[rng.random(names.shape) < silent] = None
+        names[rng.random(names.shape) < no_answer] = None
         frames.append(_long(model, names, cost))
     return Pool.from_frame(pd.concat(frames, ignore_index=True), info=INFO)
 

@@ -210,7 +210,7 @@ def test_nothing_but_samples_without_an_answer_is_wrong_and_does_not_agree():
         (lambda: maj_at_k([2, 1], 2.0), "k=2.0 is not valid. Use non-negative integers"),
         (lambda: maj_at_k([2, 1], True), "k=True is not valid. Use non-negative integers"),
         (lambda: maj_at_k([2, 1], 10**6, replacement=True), "k=1000000 is not valid. Use an integer from 1 to 32767"),
-        (lambda: maj_at_k([2, 1], 1, ties="frist"), "ties='frist' is not valid; did you mean 'first'"),
+        (lambda: maj_at_k([2, 1], 1, ties="frist"), "ties='frist' is not valid. Did you mean 'first'"),
         (lambda: maj_at_k([2, 1], 1, correct=[2]), "correct=[2] is not valid. Use indices of classes from 0 to 1"),
         (lambda: maj_at_k([2, 1], 1, correct=[-1]), "correct=[-1] is not valid. Use indices of classes from 0 to 1"),
         (lambda: maj_at_k([2, 1], 1, correct=["a"]), "correct=['a'] is not valid. Use indices of classes"),

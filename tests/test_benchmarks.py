@@ -1,5 +1,7 @@
 """What the benchmarks compare does the same work, and what they print is right; how fast it is they say themselves."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from benchmarks.measuring import Timed, interleaved, slope
 from benchmarks.pools import make_pool
 from benchmarks.report import cell, header, table
 from benchmarks.sections import Section, exceeded, measured
-from mssim import evaluate, pass_at_k
+from mssim import __version__, evaluate, pass_at_k
 from mssim.kernels.streams import draw, word
 from tests.conftest import make_pool as make_recorded
 
@@ -137,6 +139,7 @@ def test_cells(value, text):
 def test_the_header_names_versions_but_no_place():
     text = header(smoke=True)
     assert f"numpy {np.__version__}" in text
+    assert re.search(rf"All figures were measured on \d{{4}}-\d\d-\d\d with mssim {re.escape(__version__)}\.", text)
     assert "SYNTHETIC" in text
     assert "/home" not in text
 

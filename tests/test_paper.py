@@ -154,8 +154,8 @@ def test_the_released_threshold_is_strict():
 def test_invalid_answers_break_unanimity_and_never_stop():
     valid = make_pool({("x", "q"): ["a", "a", None], ("y", "q"): ["b", "b", "b"]}, truth="b")
     assert accuracy(valid, ModelSwitch(["x", "y"]), 6) == 1.0
-    silent = make_pool({("x", "q"): [None] * 3, ("y", "q"): ["a", "b", "c"]}, truth="a")
-    used = replay(silent, ModelSwitch(["x", "y"]), [6], n_replays=3).samples_used
+    no_answer = make_pool({("x", "q"): [None] * 3, ("y", "q"): ["a", "b", "c"]}, truth="a")
+    used = replay(no_answer, ModelSwitch(["x", "y"]), [6], n_replays=3).samples_used
     assert used.item() == 6
     nothing = make_pool({("x", "q"): [None, None], ("y", "q"): [None, None]})
     assert accuracy(nothing, ModelSwitch(["x", "y"]), 4) == 0.0

@@ -85,7 +85,7 @@ def test_synthetic_pools_are_labelled():
 
 
 def test_an_unknown_axis_and_an_unknown_cost_are_refused():
-    with pytest.raises(MssimError, match="x='samples' is not valid; did you mean 'samples_used'"):
+    with pytest.raises(MssimError, match=r"x='samples' is not valid\. Did you mean 'samples_used'"):
         plot_curves(result(), "samples")
     with pytest.raises(MssimError, match=r"the results have no costs\. Record a column 'cost' or pass prices="):
         plot_curves(evaluate(random_pool(), "sc:x", 2, n_replays=5), "cost")

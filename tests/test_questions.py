@@ -163,7 +163,7 @@ def test_a_table_is_checked_and_read_as_a_file_is():
 
 @pytest.mark.parametrize("name", ["question_id", "question", "truth"])
 def test_a_missing_column_is_named(tmp_path, name):
-    refused(jsonl(tmp_path, without(name)), f"column {name!r} is missing. Rename the column that contains it: ")
+    refused(jsonl(tmp_path, without(name)), f"column {name!r} is missing. Rename one of the columns to {name!r}. ")
 
 
 @pytest.mark.parametrize("name", ["question_id", "question", "truth"])

@@ -101,7 +101,7 @@ def test_rows_of_a_state(network):
 
 def test_unknown_characters_are_named():
     assert "".join(ALPHABET[code - FIRST] for code in encode("3*(191-9)=")) == "3*(191-9)="
-    with pytest.raises(ValueError, match=r"'12€' has \['€'\]; the models know the characters"):
+    with pytest.raises(ValueError, match=r"'12€' contains \['€'\]\. Use only the characters"):
         encode("12€")
 
 
@@ -210,7 +210,7 @@ def test_a_seed_gives_the_same_texts_again(network):
 
 
 def test_a_question_that_is_too_long(network):
-    with pytest.raises(ValueError, match=f"has 200 characters; the models read at most {LONGEST - 2}"):
+    with pytest.raises(ValueError, match=rf"has 200 characters\. Use at most {LONGEST - 2}\."):
         draw(network, "1" * 200, 1, 1.0, generator())
     with pytest.raises(ValueError, match="empty"):
         draw(network, "", 1, 1.0, generator())
@@ -284,18 +284,18 @@ def test_the_server_samples(server):
 @pytest.mark.parametrize(
     ("asked", "status", "message"),
     [
-        ({"model": "grue"}, 404, "model 'grue' is not served; there are gru, lstm, transformer"),
+        ({"model": "grue"}, 404, "model 'grue' is not served. Choose from gru, lstm, transformer."),
         ({"model": []}, 404, r"model \[\] is not served"),
-        ({"top_p": 0.5, "stop": "1"}, 400, "stop, top_p: not known here; leave it out, there are model, messages, n,"),
-        ({"messages": []}, 400, "messages: give a list of one message, whose content is text"),
-        ({"messages": [{"content": "1+1="}, {"content": "1+1="}]}, 400, "messages: give a list of one message"),
-        ({"messages": [{"role": "user", "content": None}]}, 400, "messages: give a list"),
-        ({"messages": ["1+1="]}, 400, "messages: give a list"),
-        ({"messages": [{"content": "é"}]}, 400, r"'é' has \['é'\]"),
-        ({"n": 0}, 400, "n=0; give a whole number from 1 to 1024"),
-        ({"n": 2.5}, 400, "n=2.5; give a whole"),
-        ({"n": True}, 400, "n=True; give a whole"),
-        ({"temperature": 0}, 400, "temperature=0; give a number from 0.01 to 100"),
+        ({"top_p": 0.5, "stop": "1"}, 400, "stop, top_p: not supported. Use only model, messages, n,"),
+        ({"messages": []}, 400, "messages: not a list of one message with text as content. Send one"),
+        ({"messages": [{"content": "1+1="}, {"content": "1+1="}]}, 400, "messages: not a list of one message"),
+        ({"messages": [{"role": "user", "content": None}]}, 400, "messages: not a list of one message"),
+        ({"messages": ["1+1="]}, 400, "messages: not a list of one message"),
+        ({"messages": [{"content": "é"}]}, 400, r"'é' contains \['é'\]"),
+        ({"n": 0}, 400, "n=0 is not valid. Use an integer from 1 to 1024"),
+        ({"n": 2.5}, 400, "n=2.5 is not valid. Use an integer"),
+        ({"n": True}, 400, "n=True is not valid. Use an integer"),
+        ({"temperature": 0}, 400, "temperature=0 is not valid. Use a number from 0.01 to 100"),
         ({"temperature": "hot"}, 400, "temperature='hot'"),
         ({"max_tokens": -1}, 400, "max_tokens=-1"),
         ({"seed": "x"}, 400, "seed='x'"),
@@ -310,10 +310,10 @@ def test_what_the_server_refuses(server, asked, status, message):
 def test_what_is_no_request(server):
     assert ask(server, body=b"{")[0] == 400
     assert ask(server, body=b"[" * 100_000)[0] == 400
-    assert ask(server, body=b"[1]") == (400, "the body must be a JSON object")
+    assert ask(server, body=b"[1]") == (400, "the body is not a JSON object. Send a JSON object.")
     assert ask(server, "embeddings", b"{}") == (
         404,
-        "nothing at /v1/embeddings; there are /v1/models and /v1/chat/completions",
+        "POST /v1/embeddings: not found. Use GET /v1/models or POST /v1/chat/completions.",
     )
     assert ask(server, "model")[0] == 404
     assert ask(server, "models")[0] == 200  # it is still there
@@ -335,7 +335,7 @@ def test_a_connection_is_kept_for_requests_of_all_sorts(server):
         connection.endheaders()
         answer = connection.getresponse()
         assert answer.status == 413
-        assert "give the length of the body, at most 1048576 bytes" in answer.read().decode()
+        assert "Send the length of the body, at most 1048576 bytes." in answer.read().decode()
         assert answer.will_close
         connection.close()
 
@@ -351,10 +351,10 @@ def test_requests_side_by_side_do_not_mix(server):
 
 
 def test_a_folder_without_weights_or_with_damaged_ones(tmp_path):
-    with pytest.raises(SystemExit, match=r"no weights in it; run `python -m recorded.tiny` first"):
+    with pytest.raises(SystemExit, match=r"contains no weights\. Run `python -m recorded\.tiny` first\."):
         served(tmp_path).__enter__()
     (tmp_path / "one.pt").write_bytes(b"no weights")
-    with pytest.raises(SystemExit, match=r"one.pt: no weights of these models \(.*\); take it away"):
+    with pytest.raises(SystemExit, match=r"one.pt: not weights of these models \(.*\)\. Remove the file\."):
         served(tmp_path).__enter__()
 
 
@@ -363,10 +363,13 @@ def test_a_folder_without_weights_or_with_damaged_ones(tmp_path):
     [
         (
             ["recorded.tiny.server", "{weights}", "--port", "70000"],
-            "--port 70000: .*; give one from 0 to 65535 that is free",
+            "--port 70000: .*. Use a free port from 0 to 65535.",
         ),
-        (["recorded.tiny.server", "{weights}", "--port", "{taken}"], r"--port \d+: .* in use; give one"),
-        (["recorded.tiny", "--smoke", "--out", "{weights}"], "--smoke makes pools of models that learnt nothing"),
+        (["recorded.tiny.server", "{weights}", "--port", "{taken}"], r"--port \d+: .* in use\. Use a free port"),
+        (
+            ["recorded.tiny", "--smoke", "--out", "{weights}"],
+            "--out: not allowed with --smoke, whose pools are meaningless",
+        ),
     ],
 )
 def test_bad_input_ends_with_one_line(server, tmp_path, command, message):
@@ -446,5 +449,5 @@ def test_from_training_to_the_card(tmp_path):
     refused = smoke(tmp_path)
     assert (refused.returncode, refused.stderr) == (
         1,
-        f"{tmp_path / 'models'}: gru-micro of another recipe; take it away, or give --work\n",
+        f"{tmp_path / 'models'}: weights of another recipe: gru-micro. Remove them, or set --work to another folder.\n",
     )

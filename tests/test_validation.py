@@ -40,14 +40,14 @@ def test_real_numbers_are_numbers_and_truth_values_are_not():
 
 
 def test_the_nearest_names_come_before_all_names():
-    assert choose_from("bugdet", ["cost", "budget"]) == "did you mean 'budget'? Choose from 'cost', 'budget'"
-    assert choose_from("x1", ["x2", "x3"]) == "choose from 'x2', 'x3'"
+    assert choose_from("bugdet", ["cost", "budget"]) == "Did you mean 'budget'? Choose from 'cost', 'budget'"
+    assert choose_from("x1", ["x2", "x3"]) == "Choose from 'x2', 'x3'"
     both = choose_from("answer", ["answers", "an_answer", "text"])
-    assert both.startswith("did you mean 'answers' or 'an_answer'? Choose from 'answers'")
-    assert choose_from("anything", []) == "there is nothing to choose from"
+    assert both.startswith("Did you mean 'answers' or 'an_answer'? Choose from 'answers'")
+    assert choose_from("anything", []) == "There is nothing to choose from"
 
 
 @pytest.mark.parametrize(("n", "more"), [(12, ""), (13, " and 1 more"), (40, " and 28 more")])
 def test_twelve_names_are_listed(n, more):
     names = [f"name{i:02}" for i in range(n)]
-    assert choose_from("zzz", names) == "choose from " + ", ".join(map(repr, names[:12])) + more
+    assert choose_from("zzz", names) == "Choose from " + ", ".join(map(repr, names[:12])) + more

@@ -176,15 +176,13 @@ class _Way:
 
 
 def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
-    for name, example in (
-        ("pool", "recorded/tiny-arithmetic"),
-        ("strategies", "--strategy sc:MODEL"),
-        ("budgets", "--budgets 2,4,8"),
+    for name, option in (
+        ("pool", "a pool, e.g. recorded/tiny-arithmetic,"),
+        ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
+        ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):
         if not settings.get(name):
-            raise MssimError(
-                f"{name}: missing. Give it on the command line, e.g. {example}, or in the --experiment file."
-            )
+            raise MssimError(f"{name}: missing. Add {option} to the command line, or {name} to the --experiment file.")
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
@@ -265,7 +263,7 @@ def _experiment(path: Path) -> dict[str, Any]:
         raise MssimError(f"--experiment {path}: cannot be read ({error}). Use the path of a TOML file.") from None
     for name, value in settings.items():
         if name not in _KEYS:
-            raise MssimError(f"--experiment {path}: unknown key {name!r}; {choose_from(name, _KEYS)}")
+            raise MssimError(f"--experiment {path}: unknown key {name!r}. {choose_from(name, _KEYS)}.")
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
             raise MssimError(f"--experiment {path}: {name} = {value!r} has the wrong type. It must be {allowed}.")

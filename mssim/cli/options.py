@@ -42,7 +42,7 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
         found = [(text.find(op), -len(op), op) for op in _OPERATORS if op in text]
         if not found or min(found)[0] == 0:
             raise MssimError(
-                f"--where: {text!r} is not a condition. Write COLUMN=VALUE; the operators !=, <, <=, > and >= are also "
+                f"--where: {text!r} is not a condition. Write COLUMN=VALUE. The operators !=, <, <=, > and >= are also "
                 "allowed."
             )
         operator = min(found)[2]
@@ -103,5 +103,5 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
 def check_x(x: str) -> str:
     """Return the column for the x-axis; raise if a plot cannot show it."""
     if x not in _X:
-        raise MssimError(f"--x: {x!r} is not valid; {choose_from(str(x), _X)}")
+        raise MssimError(f"--x: {x!r} is not valid. {choose_from(str(x), _X)}.")
     return x

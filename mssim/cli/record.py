@@ -83,7 +83,7 @@ def record(
         return
     if questions is None:
         raise MssimError(
-            "QUESTIONS: missing. Give a JSONL, CSV or Parquet file of questions, or --status to print the progress."
+            "QUESTIONS: missing. Add a JSONL, CSV or Parquet file of questions, or --status to print the progress."
         )
     options: dict[str, Any] = {"samples_per_request": samples_per_request, "template": template, "system": system}
     options |= {"settings": setting, "logprobs": logprobs, "seed": seed, "key_env": key_env}
@@ -126,7 +126,7 @@ def _plan(
     if options:
         name = "set" if "settings" in options else next(iter(options)).replace("_", "-")
         raise MssimError(
-            f"--{name}: not allowed with --plan. Set it in {path}; only --samples can be combined with --plan."
+            f"--{name}: not allowed with --plan. Set it in {path}. Only --samples can be combined with --plan."
         )
     return read_plan(path, samples=samples)
 

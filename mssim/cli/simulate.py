@@ -44,7 +44,7 @@ def simulate(
     """
     if (pool is None) == (model is None):
         raise MssimError(
-            "POOL, --model: exactly one is required. Give a pool to fit an answer model, or --model FILE to load one."
+            "POOL, --model: exactly one is required. Add a pool to fit an answer model, or --model FILE to load one."
         )
     if model is not None and (where or models):
         raise MssimError(

@@ -111,7 +111,7 @@ def tune(
     Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
     """
     if table not in _TABLES:
-        raise MssimError(f"--table: {table!r} is not valid; {choose_from(table, _TABLES)}")
+        raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
     if plot is not None:
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)

@@ -103,7 +103,7 @@ def chances(values: Floats) -> Floats:
 
 def agreements(counts: Counts, draws: Ints, need: Ints) -> tuple[Floats, Floats]:
     """Return probabilities of agreement and of correct agreement (NaN where not available here), [question, pair]."""
-    recorded = counts.silent[0] + per_question(counts.votes[0], counts.offsets)
+    recorded = counts.no_answer[0] + per_question(counts.votes[0], counts.offsets)
     known = (recorded[:, None] > 0) & (counts.replacement | (draws <= recorded[:, None]))
     agreed, right = np.where(known, 0.0, np.nan), np.where(known, 0.0, np.nan)
     agreed[known & (need <= 0)], right[known & (need <= 0)] = 1.0, np.nan
@@ -135,7 +135,7 @@ class ExactTask:
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        return self.counts.votes.nbytes + self.counts.silent.nbytes
+        return self.counts.votes.nbytes + self.counts.no_answer.nbytes
 
     def run(self) -> Outcome:
         """Compute expectations."""
@@ -260,7 +260,7 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     """
     if isinstance(plan.stop, WindowStop):
         return _windowed(plan, counts, closed, plan.stop.window)
-    drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.silent.shape[1]))
+    drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.no_answer.shape[1]))
     reached = np.ones_like(drawn)
     stops[:, plan.sizes.max(axis=0) > MOST_DRAWS] = np.nan
     for i, (sizes, need) in enumerate(zip(plan.sizes, plan.need, strict=True)):
@@ -282,7 +282,7 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
 
 
 def _stages(counts: Counts, stages: Sequence[int]) -> Counts:
-    return counts._replace(votes=counts.votes[list(stages)], silent=counts.silent[list(stages)])
+    return counts._replace(votes=counts.votes[list(stages)], no_answer=counts.no_answer[list(stages)])
 
 
 def per_question(values: NDArray[np.int64], offsets: Ints) -> Ints:
@@ -307,7 +307,7 @@ def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
 
 def _covered(plan: Plan, counts: Counts) -> Floats:
     """Return the probability that any draw is correct, [budget, question]."""
-    recorded = counts.silent + per_question(counts.votes, counts.offsets)
+    recorded = counts.no_answer + per_question(counts.votes, counts.offsets)
     right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
     missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
     for i, sizes in enumerate(plan.sizes):
@@ -329,7 +329,7 @@ def _voted(plan: Plan, counts: Counts, budgets: Ints, reached: Floats, stops_rig
     The probability that a stage stops and a vote is correct is the probability that the vote is correct, minus the
     probability that it is correct and no class has the votes that stop the stage.
     """
-    total = np.zeros((budgets.size, counts.silent.shape[1]))
+    total = np.zeros((budgets.size, counts.no_answer.shape[1]))
     terms: list[tuple[int, float | Floats, _Request]] = []
     for row, b in enumerate(budgets):
         n = _n_stages(plan.sizes[:, b], plan.need[:, b])
@@ -360,7 +360,7 @@ def _pluralities(plan: Plan, counts: Counts, wanted: set[_Request]) -> dict[_Req
     groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[_Request]] = {}
     for request in wanted:
         if min(request[2]) <= 0:
-            found[request] = np.zeros(counts.silent.shape[1])
+            found[request] = np.zeros(counts.no_answer.shape[1])
         else:
             groups.setdefault((request[0], request[2]), []).append(request)
     most_classes = int(np.diff(counts.offsets).max(initial=1))
@@ -395,7 +395,7 @@ def _on_one_grid(group: list[_Request], weights: tuple[float, ...]) -> list[list
 def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> Outcome:
     """Compute the outcome of a plan with windows, by inclusion and exclusion over agreeing windows."""
     assert plan.vote is not None
-    right, drawn, agreed = np.full((3, closed.size, counts.silent.shape[1]), np.nan)
+    right, drawn, agreed = np.full((3, closed.size, counts.no_answer.shape[1]), np.nan)
     if not closed.any():
         return Outcome(right, drawn[None], agreed)
     depth = int(plan.sizes[0, closed].max())

@@ -176,7 +176,7 @@ def read_job(
     named = name_strategies(strategies)
     grid = read_budgets(budgets)
     if method not in _METHODS:
-        raise MssimError(f"method={method!r} is not valid; {choose_from(str(method), _METHODS)}")
+        raise MssimError(f"method={method!r} is not valid. {choose_from(str(method), _METHODS)}.")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(replacement, bool | np.bool_):

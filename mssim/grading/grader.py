@@ -240,10 +240,10 @@ class _Graded:
     def chosen(self) -> dict[int, str]:
         """Return rows to show, chosen evenly over the file, with their outcomes."""
         code = self.spellings.of_row
-        silent = code < 0
-        right = np.append(self.right, False)[code] & ~silent
-        merged = np.append(self.label != self.spellings.answer, False)[code] & ~silent
-        kinds = {"merged": merged, "no answer": silent, "wrong": ~right & ~silent, "right": right}
+        no_answer = code < 0
+        right = np.append(self.right, False)[code] & ~no_answer
+        merged = np.append(self.label != self.spellings.answer, False)[code] & ~no_answer
+        kinds = {"merged": merged, "no answer": no_answer, "wrong": ~right & ~no_answer, "right": right}
         chosen: dict[int, str] = {}
         for name, mask in kinds.items():
             mask[list(chosen)] = False
@@ -279,16 +279,16 @@ def _write(path: Path, target: Path, graded: _Graded, step: Step) -> list[dict[s
 
 def _graded_table(batch: pa.RecordBatch, graded: _Graded, rows: slice, answers: pa.Array) -> pa.Table:
     spelling = graded.spellings.of_row[rows]
-    silent = spelling < 0
+    no_answer = spelling < 0
 
     def answer(codes: Codes) -> pa.Array:
-        return answers.take(pa.array(np.append(codes, 0)[spelling], mask=silent))
+        return answers.take(pa.array(np.append(codes, 0)[spelling], mask=no_answer))
 
     columns = {name: batch.column(name) for name in batch.schema.names}
     columns |= {
         "text": text_of(batch),
         "answer": answer(graded.label),
-        "correct": pa.array(np.append(graded.right, False)[spelling] & ~silent),
+        "correct": pa.array(np.append(graded.right, False)[spelling] & ~no_answer),
         "extracted": answer(graded.spellings.answer),
     }
     return pa.table(columns)

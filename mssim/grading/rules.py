@@ -173,7 +173,7 @@ def parse_rule(text: str) -> Rule:
         return replace(_regex(value) if kind == "regex" else _python(value), name=text)
     if text not in _RULES:
         raise MssimError(
-            f"rule {text!r} is not known; {choose_from(text, _RULES)}, regex=PATTERN, python=module:function"
+            f"rule {text!r} is not known. {choose_from(text, _RULES)}, regex=PATTERN, python=module:function."
         )
     return replace(_RULES[text](), name=text)
 
@@ -212,5 +212,7 @@ def _python(name: str) -> Rule:
     function = getattr(found, attribute, None)
     if not callable(function):
         names = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
-        raise MssimError(f"rule python={name}: {module} has no function {attribute!r}; {choose_from(attribute, names)}")
+        raise MssimError(
+            f"rule python={name}: {module} has no function {attribute!r}. {choose_from(attribute, names)}."
+        )
     return Rule("python", function)

@@ -30,11 +30,14 @@ def count_rows(path: Path) -> int:
         raise _damaged(path, error) from error
     for name in KEYS:
         if name not in names:
-            raise PoolError(f"{path}: column {name!r} is missing. Rename the right one: {choose_from(name, names)}")
+            raise PoolError(
+                f"{path}: column {name!r} is missing. Rename one of the columns to {name!r}. "
+                f"{choose_from(name, names)}."
+            )
     if "text" not in names:
         raise PoolError(
             f"{path}: column 'text' is missing, so samples cannot be graded. Import samples with texts, or rename the "
-            f"column that contains them: {choose_from('text', names)}"
+            f"column of the texts. {choose_from('text', names)}."
         )
     if rows == 0:
         raise PoolError(f"{path}: has no samples. Record or import samples first.")

@@ -41,7 +41,7 @@ def read_questions(table: pa.Table, rule: Rule) -> Questions:
     for name in ("question_id", "truth"):
         if name not in table.column_names:
             nearest = choose_from(name, table.column_names)
-            raise PoolError(f"questions: has no column {name!r}. Rename the column that contains it: {nearest}")
+            raise PoolError(f"questions: has no column {name!r}. Rename one of the columns to {name!r}. {nearest}.")
     ids, given = _texts(table["question_id"]), _texts(table["truth"])
     place = {name: i for i, name in enumerate(ids) if name is not None}
     if len(place) < len(ids):

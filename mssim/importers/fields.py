@@ -42,7 +42,7 @@ class Fields:
         if name in self.value and self.value[name] is None:
             self.refuse(f"{name!r} is null. It must have a value.")
         if name not in self:
-            self.refuse(f"has no {name!r}; {choose_from(name, self.value) if self.value else 'it is an empty object'}")
+            self.refuse(f"has no {name!r}. {choose_from(name, self.value) if self.value else 'It is an empty object'}.")
         return self.value[name]
 
     def text(self, name: str, *, required: bool = False) -> str | None:

@@ -27,7 +27,7 @@ FORMATS = {
 def find(name: str) -> ModuleType:
     """Return the module that reads a format."""
     if name not in FORMATS:
-        raise MssimError(f"format: {name!r} is not known; {choose_from(name, FORMATS)}")
+        raise MssimError(f"format: {name!r} is not known. {choose_from(name, FORMATS)}.")
     return importlib.import_module(f"mssim.importers.formats.{FORMATS[name]}")
 
 

@@ -24,7 +24,7 @@ class Counts(NamedTuple):
     """Recorded votes of a block of questions, by the models of a strategy."""
 
     votes: NDArray[np.int64]  # [stage, class], recorded samples of each class
-    silent: NDArray[np.int64]  # [stage, question], recorded samples without an answer
+    no_answer: NDArray[np.int64]  # [stage, question], recorded samples without an answer
     offsets: NDArray[np.int64]  # [question + 1], where a question's classes begin
     correct: NDArray[np.bool_]  # [class]
     replacement: bool

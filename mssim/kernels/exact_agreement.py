@@ -9,9 +9,9 @@ from mssim.kernels.draw_weights import fill_weights, most_votes
 
 
 @compiled_like_numpy
-def _none_agrees(votes, first, last, silent, k, need, rate, replacement):
+def _none_agrees(votes, first, last, no_answer, k, need, rate, replacement):
     """Return the probability that none of the classes `first` to `last` - 1 has `need` of k draws."""
-    total, together, width = silent, silent, np.uint64(k + 1)
+    total, together, width = no_answer, no_answer, np.uint64(k + 1)
     for c in range(first, last):
         total += votes[0, c]
     state, product, weights = np.zeros(k + 1), np.zeros(k + 1), np.empty(k + 1)
@@ -47,7 +47,7 @@ def agreement(counts, draws, need):
     Returns agreed and right, float64 [question, pair]; NaN where fewer samples were recorded, and right also where two
     classes could both have `need` votes.
     """
-    votes, silent, offsets, correct, replacement = counts
+    votes, no_answer, offsets, correct, replacement = counts
     most, n_questions = 0, offsets.size - 1
     for p in range(draws.size):
         most = max(most, draws[p])
@@ -55,7 +55,7 @@ def agreement(counts, draws, need):
     agreed, right = np.empty((n_questions, draws.size)), np.empty((n_questions, draws.size))
     for q in range(n_questions):
         first, last = offsets[q], offsets[q + 1]
-        total = silent[0, q]
+        total = no_answer[0, q]
         for c in range(first, last):
             total += votes[0, c]
         for p in range(draws.size):
@@ -65,7 +65,7 @@ def agreement(counts, draws, need):
                 continue
             rate = (k + 0.5) / (total + 1.0)
             if 2 * enough <= k:
-                agreed[q, p] = 1.0 - _none_agrees(votes, first, last, silent[0, q], k, enough, rate, replacement)
+                agreed[q, p] = 1.0 - _none_agrees(votes, first, last, no_answer[0, q], k, enough, rate, replacement)
                 continue
             fill_weights(everything, k + 1, total, rate, replacement)
             agreed[q, p] = right[q, p] = 0.0

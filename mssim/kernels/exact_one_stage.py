@@ -33,7 +33,7 @@ class Ties(NamedTuple):
 @compiled_like_numpy
 def _gather(counts, q, votes, right):
     """Copy the classes of question q with samples; return their number and the number of recorded samples."""
-    n, total = 0, counts.silent[0, q]
+    n, total = 0, counts.no_answer[0, q]
     for c in range(counts.offsets[q], counts.offsets[q + 1]):
         if counts.votes[0, c] > 0:
             votes[n], right[n] = counts.votes[0, c], counts.correct[c]
@@ -64,7 +64,7 @@ def _multiply(product, state, weights, c, below, tied, factors, n_nodes):
 
 
 @compiled_like_numpy
-def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner, ties, rate, replacement):
+def _add_wins(table, votes, right, no_answer, weights, reach, need, limits, winner, ties, rate, replacement):
     """Add the probabilities that one class wins to table [draws].
 
     votes, right, reach : [class], recorded samples, whether they are right, and the most votes they may get
@@ -81,7 +81,7 @@ def _add_wins(table, votes, right, silent, weights, reach, need, limits, winner,
         alone = v > last
         if not alone and v > reach[winner]:
             return
-        below, together, n_tied, width = cells if alone else v, silent, 0, cells
+        below, together, n_tied, width = cells if alone else v, no_answer, 0, cells
         for c in range(votes.size):
             if c != winner and reach[c] < below and reach[c] < need:
                 together += votes[c]
@@ -122,7 +122,7 @@ def plurality(counts, most, need, ties):
 
     Returns float64 [question, draws]; NaN beyond what was recorded.
     """
-    replacement, n_questions = counts.replacement, counts.silent.shape[1]
+    replacement, n_questions = counts.replacement, counts.no_answer.shape[1]
     found = np.empty((n_questions, most + 1))
     all_votes, all_right = np.empty(counts.correct.size, np.int64), np.empty(counts.correct.size, np.bool_)
     for q in range(n_questions):
@@ -152,7 +152,7 @@ def plurality(counts, most, need, ties):
                         table,
                         votes,
                         right,
-                        counts.silent[0, q],
+                        counts.no_answer[0, q],
                         weights,
                         reach,
                         need,

@@ -35,7 +35,7 @@ class _Classes(NamedTuple):
     """Classes of one question with samples."""
 
     votes: NDArray[np.int64]  # [stage, class]
-    silent: NDArray[np.int64]  # [stage]
+    no_answer: NDArray[np.int64]  # [stage]
     totals: NDArray[np.int64]  # [stage], all recorded samples
     right: NDArray[np.bool_]  # [class]
 
@@ -53,9 +53,9 @@ class _Weights(NamedTuple):
 @compiled_like_numpy
 def _classes(counts, q):
     """Gather the classes of question q with samples."""
-    first, last, n_stages = counts.offsets[q], counts.offsets[q + 1], counts.silent.shape[0]
+    first, last, n_stages = counts.offsets[q], counts.offsets[q + 1], counts.no_answer.shape[0]
     votes, right = np.empty((n_stages, last - first), np.int64), np.empty(last - first, np.bool_)
-    silent, totals = np.empty(n_stages, np.int64), np.empty(n_stages, np.int64)
+    no_answer, totals = np.empty(n_stages, np.int64), np.empty(n_stages, np.int64)
     n = 0
     for c in range(first, last):
         recorded = 0
@@ -66,10 +66,10 @@ def _classes(counts, q):
             right[n] = counts.correct[c]
             n += 1
     for m in range(n_stages):
-        silent[m] = totals[m] = counts.silent[m, q]
+        no_answer[m] = totals[m] = counts.no_answer[m, q]
         for c in range(n):
             totals[m] += votes[m, c]
-    return _Classes(votes, silent, totals, right[:n])
+    return _Classes(votes, no_answer, totals, right[:n])
 
 
 @compiled_like_numpy
@@ -119,9 +119,9 @@ def _together(state, grid, rates, numbers, n_nodes, replacement):
 @compiled_like_numpy
 def _numbers(classes, weights, winner, score):
     """Count samples [stage] without an answer, and of classes other than the winner that cannot reach the score."""
-    numbers = np.empty(classes.silent.size, np.int64)
+    numbers = np.empty(classes.no_answer.size, np.int64)
     for m in range(numbers.size):
-        numbers[m] = classes.silent[m]
+        numbers[m] = classes.no_answer[m]
         for c in range(classes.right.size):
             if c != winner and weights.reach[c] < score and not weights.held[c]:
                 numbers[m] += classes.votes[m, c]

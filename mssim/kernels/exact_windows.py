@@ -54,12 +54,12 @@ def _join(state, product, terms, below, may_tie, factors, n_nodes):
 
 
 @compiled_like_numpy
-def _add_wins(table, terms, silent, right, reach, winner, limits, ties):
+def _add_wins(table, terms, no_answer, right, reach, winner, limits, ties):
     """Add the weights of one class winning while given windows agree to table [windows, draws]."""
     n_rows, depth = table.shape[0], table.shape[1] - 1
     settled = np.zeros(right.size, np.bool_)
     base, spare, none = np.zeros_like(table), np.zeros_like(table), np.zeros(0)
-    base[0] = silent
+    base[0] = no_answer
     for v in range(1, reach[winner] + 1):
         n_tied = 0
         for c in range(right.size):
@@ -125,7 +125,7 @@ def windows(counts, window, depth, ties):
         first, last = counts.offsets[q], counts.offsets[q + 1]
         known = first + np.nonzero(counts.votes[0, first:last])[0]
         votes, right, replacement = counts.votes[0, known], counts.correct[known], counts.replacement
-        total = votes.sum() + counts.silent[0, q]
+        total = votes.sum() + counts.no_answer[0, q]
         rate = (depth + 2.0) / (2.0 * (total + 1.0))
         limits, reach = np.zeros(depth + 1, np.int64), np.zeros(votes.size, np.int64)
         for v in range(depth + 1 if votes.size else 0):
@@ -135,10 +135,11 @@ def windows(counts, window, depth, ties):
             reach[c] = most_votes(votes[c], total, depth, replacement)
             filled[c] = _filled(votes[c], total, window, most, replacement)
             _besides(terms[c], filled[c], votes[c], window, rate, reach[c], replacement)
-        silent, table, all_terms = np.zeros(depth + 1), np.zeros((most + 1, depth + 1)), np.zeros((most + 1, depth + 1))
-        fill_weights(silent, depth + 1, counts.silent[0, q], rate, replacement)
+        no_answer = np.zeros(depth + 1)
+        table, all_terms = np.zeros((most + 1, depth + 1)), np.zeros((most + 1, depth + 1))
+        fill_weights(no_answer, depth + 1, counts.no_answer[0, q], rate, replacement)
         for winner in np.nonzero(right)[0]:
-            _add_wins(table, terms, silent, right, reach, winner, limits, ties)
+            _add_wins(table, terms, no_answer, right, reach, winner, limits, ties)
         all_filled = _filled(total, total, window, most, replacement)
         _besides(all_terms, all_filled, total, window, rate, depth, replacement)
         every, good = _agreeing(filled, right)

@@ -145,7 +145,7 @@ class PoolArrays:
         found = {f.name for f in self.extra.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)}
         if column not in found:
             names = sorted(found | set(self.numbers))
-            raise PoolError(f"the pool has no column {column!r} of numbers; {choose_from(column, names)}")
+            raise PoolError(f"the pool has no column {column!r} of numbers. {choose_from(column, names)}.")
         values = np.full(self.codes.shape, np.nan)
         values[self.recorded] = self.extra[column].cast(pa.float64()).to_numpy()
         return values
@@ -153,7 +153,7 @@ class PoolArrays:
     def model_index(self, model: str) -> int:
         """Return the position of a model; raise `PoolError` if it is unknown."""
         if model not in self.models:
-            raise PoolError(f"no model {model!r} in this pool; {choose_from(model, self.models)}")
+            raise PoolError(f"no model {model!r} in this pool. {choose_from(model, self.models)}.")
         return self.models.index(model)
 
     def _sums(self, values: NDArray[Any]) -> NDArray[np.int64]:

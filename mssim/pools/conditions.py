@@ -59,7 +59,7 @@ class Conditions:
         mask = np.ones(table.num_rows, dtype=bool)
         for i, (column, operator, wanted) in enumerate(self._all):
             if column not in table.column_names:
-                raise PoolError(f"where: no column {column!r}; {choose_from(column, table.column_names)}")
+                raise PoolError(f"where: no column {column!r}. {choose_from(column, table.column_names)}.")
             codes, values = encode(table[column])
             if self._unused[i]:
                 self._values[i].update(dict.fromkeys(map(str, values)))
@@ -76,7 +76,7 @@ class Conditions:
         """Raise if a requested value matches no rows of any block, since it is probably misspelt."""
         for (column, _, _), values, unused in zip(self._all, self._values, self._unused, strict=True):
             for one in unused:
-                raise PoolError(f"where: {column}={one!r} matches no rows; {choose_from(str(one), values)}")
+                raise PoolError(f"where: {column}={one!r} matches no rows. {choose_from(str(one), values)}.")
 
 
 def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
@@ -91,7 +91,7 @@ def _fulfils(column: str, value: Any, operator: str, wanted: Any) -> bool:
     if operator in ("in", "not in"):
         return any(value == _like(column, value, w) for w in wanted) == (operator == "in")
     if operator not in compare:
-        raise PoolError(f"where: unknown operator {operator!r}; {choose_from(operator, [*compare, 'in', 'not in'])}")
+        raise PoolError(f"where: unknown operator {operator!r}. {choose_from(operator, [*compare, 'in', 'not in'])}.")
     return compare[operator](value, _like(column, value, wanted))
 
 

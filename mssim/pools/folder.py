@@ -124,7 +124,7 @@ def read_info(folder: Path) -> dict[str, Any]:
         raise PoolError(f"{path}: not valid JSON ({error}). Restore the file.") from error
     if not isinstance(info, dict) or info.pop("schema", None) != SCHEMA:
         raise PoolError(
-            f"{path}: unknown schema version. This mssim reads version {SCHEMA}; a newer release may read the file."
+            f"{path}: unknown schema version. This mssim reads version {SCHEMA}. A newer release may read the file."
         )
     return info
 

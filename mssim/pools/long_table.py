@@ -31,14 +31,14 @@ def long_tables(pool: PoolArrays, *, questions: bool = True) -> Iterator[pa.Tabl
         model, question = np.divmod(group, len(ids))
         sample = np.arange(starts[first], starts[first] + group.size) - starts[group]
         codes = pool.codes[model, question, sample]
-        silent, label = codes < 0, codes + pool.class_offsets[question]
+        no_answer, label = codes < 0, codes + pool.class_offsets[question]
         correct = np.zeros(group.size, dtype=bool)
-        correct[~silent] = pool.class_correct[label[~silent]]
+        correct[~no_answer] = pool.class_correct[label[~no_answer]]
         columns = {
             "question_id": ids.take(pa.array(question)),
             "model": models.take(pa.array(model)),
             "sample_index": pa.array(sample),
-            "answer": pool.class_labels.take(pa.array(label, mask=silent)),
+            "answer": pool.class_labels.take(pa.array(label, mask=no_answer)),
             "correct": pa.array(correct),
         }
         columns |= {n: pa.array(v[model, question, sample], from_pandas=True) for n, v in pool.numbers.items()}

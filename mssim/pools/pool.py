@@ -140,7 +140,7 @@ class Pool(PoolArrays):
             wanted = {str(question) for question in questions}
             unknown = sorted(wanted - set(pool.question_ids))
             if unknown:
-                raise PoolError(f"no question {unknown[0]!r}; {choose_from(unknown[0], pool.question_ids)}")
+                raise PoolError(f"no question {unknown[0]!r}. {choose_from(unknown[0], pool.question_ids)}.")
             keep &= pool.questions["question_id"].isin(wanted).to_numpy()
         rows = np.array([pool.model_index(model) for model in (pool.models if models is None else models)], dtype=int)
         if rows.size == 0:

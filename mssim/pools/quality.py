@@ -46,7 +46,7 @@ def _missing_answers(pool: PoolArrays) -> list[str]:
         if share > _MANY_WITHOUT_ANSWER:
             found.append(
                 f"model {model!r} gives no answer in {share:.1%} of its samples. They count as samples used but do not "
-                "vote; check the grading rule and max_tokens."
+                "vote. Check the grading rule and max_tokens."
             )
     return found
 
@@ -94,5 +94,5 @@ def no_votes(pool: PoolArrays) -> list[str]:
         return []
     return [
         "the samples were recorded as right or wrong, without answers. Each sample is its own answer class, so votes "
-        "are meaningless; use pass_at_k or best-of-N instead."
+        "are meaningless. Use pass_at_k or best-of-N instead."
     ]

@@ -30,7 +30,7 @@ def require_columns(names: Sequence[str]) -> None:
     for name in REQUIRED:
         if name not in names:
             raise PoolError(
-                f"column {name!r} is missing. Rename the column that contains it: {choose_from(name, names)}"
+                f"column {name!r} is missing. Rename one of the columns to {name!r}. {choose_from(name, names)}."
             )
     if "correct" not in names and "truth" not in names:
         raise PoolError(

@@ -232,7 +232,7 @@ def _chosen_server(name: Any, servers: Mapping[str, Server]) -> Server:
         raise MssimError("the plan has no servers. Add a table [servers.NAME] with base_url.")
     if not isinstance(name, str) or name not in servers:
         said = "server is missing" if name is None else f"server={name!r} is not defined"
-        raise MssimError(f"{said}; {choose_from(str(name or ''), servers)}, or add a table [servers.NAME]")
+        raise MssimError(f"{said}. {choose_from(str(name or ''), servers)}, or add a table [servers.NAME].")
     return servers[name]
 
 

@@ -76,7 +76,7 @@ class Prices:
                 return self.models[name]
         asked = " or ".join(repr(name) for name in dict.fromkeys(names))
         raise MssimError(
-            f"prices: model {asked} is not in the price table; {choose_from(names[0], self.models)}, or add its prices"
+            f"prices: model {asked} is not in the price table. {choose_from(names[0], self.models)}, or add its prices."
         )
 
     def cost(self, names: Sequence[str], input_tokens: int, output_tokens: int) -> float:
@@ -215,5 +215,7 @@ def check_keys(where: str, given: Mapping[str, Any], allowed: Iterable[str]) -> 
     allowed = list(allowed)
     for key, value in given.items():
         if key not in allowed:
-            quoted = f'. Names with dots need quotes: {where.split(".")[0]}."NAME"' if isinstance(value, dict) else ""
-            raise MssimError(f"{where + ': ' if where else ''}unknown key {key!r}; {choose_from(key, allowed)}{quoted}")
+            quoted = f' Names with dots need quotes: {where.split(".")[0]}."NAME".' if isinstance(value, dict) else ""
+            raise MssimError(
+                f"{where + ': ' if where else ''}unknown key {key!r}. {choose_from(key, allowed)}.{quoted}"
+            )

@@ -42,7 +42,7 @@ def check_template(template: str, columns: Sequence[str]) -> None:
     >>> check_template("{{topics}}", ["question", "truth", "topic"])
     Traceback (most recent call last):
     ...
-    mssim.errors.MssimError: {{topics}}: no such column; did you mean 'topic'? Choose from 'question', 'topic'
+    mssim.errors.MssimError: {{topics}}: no such column. Did you mean 'topic'? Choose from 'question', 'topic'.
     """
     names = _parts(template)[1::2]
     if not names:
@@ -56,7 +56,7 @@ def _check_names(names: Iterable[str], columns: Sequence[str]) -> None:
             raise MssimError("{{truth}}: it would reveal the correct answer to the model. Remove it from the template.")
         if name not in columns:
             allowed = choose_from(name, [column for column in columns if column != "truth"])
-            raise MssimError(f"{{{{{name}}}}}: no such column; {allowed}")
+            raise MssimError(f"{{{{{name}}}}}: no such column. {allowed}.")
 
 
 def check_prompts(template: str, system: str | None, questions: pa.Table) -> None:

@@ -215,10 +215,10 @@ class Evaluation:
 
     def _index(self, strategy: str, budget: int) -> tuple[int, int]:
         if strategy not in self.strategies:
-            raise StrategyError(f"no strategy {strategy!r} was evaluated; {choose_from(strategy, self.strategies)}")
+            raise StrategyError(f"no strategy {strategy!r} was evaluated. {choose_from(strategy, self.strategies)}.")
         at = np.nonzero(self.budgets == budget)[0]
         if not at.size:
-            raise BudgetError(f"budget {budget} was not evaluated; choose from {self.budgets.tolist()}")
+            raise BudgetError(f"budget {budget} was not evaluated. Choose from {self.budgets.tolist()}.")
         return self.strategies.index(strategy), int(at[0])
 
     def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
@@ -252,7 +252,7 @@ class Evaluation:
                 "Evaluation.save or `mssim evaluate --out`."
             ) from error
         raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}; evaluate again."
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}. Evaluate again."
         )
 
     @classmethod

@@ -207,7 +207,7 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
     if column is None:
         column = "cluster" if "cluster" in questions.columns else "question_id"
     if column not in questions.columns:
-        raise MssimError(f"clusters: no column {column!r}; {choose_from(column, questions.columns)}")
+        raise MssimError(f"clusters: no column {column!r}. {choose_from(column, questions.columns)}.")
     labels = questions[column]
     if labels.isna().any():
         question = questions["question_id"][int(labels.isna().argmax())]

@@ -46,7 +46,7 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
         return given
     kind, models, options = split(given)
     if kind not in STRATEGIES:
-        raise StrategyError(f"strategy {given!r}: unknown kind {kind!r}; {choose_from(kind, STRATEGIES)}")
+        raise StrategyError(f"strategy {given!r}: unknown kind {kind!r}. {choose_from(kind, STRATEGIES)}.")
     cls: Any = STRATEGIES[kind]
     one = "model" in getattr(cls, "__dataclass_fields__", {})
     if one and len(models) != 1:

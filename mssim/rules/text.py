@@ -147,7 +147,7 @@ def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     known, allowed = _options(cls), options_of(cls)
     for name in given:
         if name not in allowed:
-            raise StrategyError(f"unknown option {name!r}; {choose_from(name, allowed)}")
+            raise StrategyError(f"unknown option {name!r}. {choose_from(name, allowed)}.")
     of_vote = {f.name: f for f in fields(Vote)}
     options = {name: _read(name, (of_vote | known)[name], value) for name, value in given.items()}
     if "vote" in known:
@@ -195,7 +195,7 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
     if isinstance(name, str) and name.startswith("own:"):
         raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
     if name not in VOTES:
-        raise StrategyError(f"unknown vote {name!r}; {choose_from(str(name), VOTES)}")
+        raise StrategyError(f"unknown vote {name!r}. {choose_from(str(name), VOTES)}.")
     named = VOTES[name]
     overrides: dict[str, Any] = {option: options.pop(option) for option in ("within", "combine") if option in options}
     with_entropy = ("normaliser",) if overrides.get("within") == "entropy" else ()
@@ -223,7 +223,7 @@ def parse_stop(given: str) -> Stop:
     """
     name, _, rest = (part.strip() for part in given.partition(":"))
     if name not in STOPS:
-        raise StrategyError(f"stop={given!r}: unknown rule {name!r}; {choose_from(name, STOPS)}, e.g. stop=beta:0.95")
+        raise StrategyError(f"stop={given!r}: unknown rule {name!r}. {choose_from(name, STOPS)}, e.g. stop=beta:0.95.")
     cls: Any = STOPS[name]
     options = _options(cls)
     texts = rest.split("/") if rest else []

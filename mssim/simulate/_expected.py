@@ -156,9 +156,9 @@ class _Alone:
     def _at(self, model: str, size: int, agreement: float, strict: bool) -> Floats:
         key = (model, size, agreement, strict)
         if key not in self._known:
-            votes, right, silent, at = self._alike[model]
-            found = maj_at_k(votes, size, correct=right, no_answer=silent)
-            agrees = agreement_at_k(votes, size, agreement=agreement, strict=strict, no_answer=silent)
+            votes, right, no_answer, at = self._alike[model]
+            found = maj_at_k(votes, size, correct=right, no_answer=no_answer)
+            agrees = agreement_at_k(votes, size, agreement=agreement, strict=strict, no_answer=no_answer)
             accuracy = self._answer_model.accuracy_at_k(model, size)
             agreed = self._answer_model.agreement_at_k(model, size, agreement=agreement, strict=strict)
             self._known[key] = np.stack([found - accuracy, agrees - agreed])[:, at]
@@ -178,5 +178,5 @@ def _alike(pool: Pool, model: str) -> tuple[Ints, NDArray[np.bool_], Ints, Ints]
     split.sort(axis=1)
     splits, at = np.unique(split, axis=0, return_inverse=True)
     kept: Ints = splits[:, -max(1, splits.any(axis=0).sum()) :].astype(np.int64)  # the other classes have no votes
-    silent: Ints = pool.codes.shape[2] - (kept // 2).sum(axis=1)
-    return kept // 2, kept % 2 == 1, silent, at.ravel().astype(np.int64)
+    no_answer: Ints = pool.codes.shape[2] - (kept // 2).sum(axis=1)
+    return kept // 2, kept % 2 == 1, no_answer, at.ravel().astype(np.int64)

@@ -76,8 +76,8 @@ class CurveFit:
         return self.frame.copy()
 
     def __repr__(self) -> str:
-        fits = self.frame["fits"]
-        return f"CurveFit({len(self.answer_model.models)} models, {fits.sum()} of {len(fits)} numbers within tolerance)"
+        fits, n = self.frame["fits"], len(self.answer_model.models)
+        return f"CurveFit({n} model{'s' * (n != 1)}, {fits.sum()} of {len(fits)} numbers within tolerance)"
 
 
 def fit_curves(
@@ -132,7 +132,7 @@ def fit_curves(
     --------
     >>> fit = fit_curves({"x": {1: 0.580, 4: 0.619, 8: 0.641}}, {"x": {2: 0.591, 4: 0.421}})
     >>> fit
-    CurveFit(1 models, 5 of 5 numbers within tolerance)
+    CurveFit(1 model, 5 of 5 numbers within tolerance)
     >>> fit.to_frame()["residual"].abs().max() < 0.005
     np.True_
     """
@@ -150,7 +150,7 @@ def fit_curves(
     agreement = agreement or {}
     for model in agreement:
         if model not in curves:
-            raise MssimError(f"agreement: model {model!r} has no curve; {choose_from(str(model), curves)}")
+            raise MssimError(f"agreement: model {model!r} has no curve. {choose_from(str(model), curves)}.")
     problems = [
         _Problem(
             _points("curves", model, curves[model], error),

@@ -70,16 +70,16 @@ def draw_samples(
     """
     shape = (*questions.right.shape, n_samples)
     right = rng.random(shape) < questions.right[:, :, None]
-    silence = np.array([law.silent for law in laws])[:, None]
-    silent = rng.random(shape) < silence if silence.any() else np.zeros(shape, dtype=bool)
+    share = np.array([law.silent for law in laws])[:, None]
+    no_answer = rng.random(shape) < share if share.any() else np.zeros(shape, dtype=bool)
     theta = np.array([law.spread for law in laws])
     place = -np.log1p(-rng.random(shape)) * theta[:, None]
     # Models that share no answers are shifted so far that a point always separates them.
     shift = np.arange(len(laws)) * (40 * theta.max() + _APART)
     place += np.where(questions.shared[:, None], 0.0, shift)[:, :, None]
-    place[right | silent] = np.inf
+    place[right | no_answer] = np.inf
     answers = _numbered(place.reshape(len(place), -1), rng).reshape(shape)
-    answers[right], answers[silent] = 0, -1
+    answers[right], answers[no_answer] = 0, -1
     scores = None if separation is None else normal(rng.random(shape)) + separation * right
     return Samples(answers, scores)
 

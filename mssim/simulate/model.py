@@ -119,7 +119,7 @@ class AnswerModel:
     def law(self, model: str) -> Law:
         """Return the parameters of one model."""
         if model not in self.models:
-            raise MssimError(f"no model {model!r} in this answer model; {choose_from(str(model), self.models)}")
+            raise MssimError(f"no model {model!r} in this answer model. {choose_from(str(model), self.models)}.")
         return self._laws()[list(self.models).index(model)]
 
     def _laws(self) -> list[Law]:

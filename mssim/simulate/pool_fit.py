@@ -74,12 +74,12 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
     for model, given in zip(kept.models, answered, strict=True):
         if not given.any():
             raise PoolError(f"models: {model!r} has no answers. Fit only the other models, with models=[...].")
-    silent = 1 - answered.sum(axis=1) / kept.lengths.sum(axis=1)
+    no_answer = 1 - answered.sum(axis=1) / kept.lengths.sum(axis=1)
     laws = [
         Law(*_right_law(r, n), _spread(int((~kept.class_correct & (v > 0)).sum()), (n - r)[n > r]), float(s))
-        for r, n, v, s in zip(right, answered, votes, silent, strict=True)
+        for r, n, v, s in zip(right, answered, votes, no_answer, strict=True)
     ]
-    sure, a, b, spread, no_answer = zip(*laws, strict=True)
+    sure, a, b, spread, silent = zip(*laws, strict=True)
     return AnswerModel(
         kept.models,
         sure,
@@ -88,7 +88,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
         spread,
         correlation=_correlations(laws, right, answered).tolist(),
         shared_distractors=_shared(kept, votes, laws),
-        silent=no_answer,
+        silent=silent,
     )
 
 

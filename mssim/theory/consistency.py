@@ -50,7 +50,7 @@ class Consistency:
     >>> from mssim.theory import consistency
     >>> found = consistency(load_pool("recorded/tiny-arithmetic"), ["lstm-times"], n_resamples=99)
     >>> found
-    Consistency(1 models, 300 questions)
+    Consistency(1 model, 300 questions)
     >>> found.per_question()[["model", "entropy", "accuracy"]].head(2).round(2)
             model  entropy  accuracy
     0  lstm-times     4.41      0.21
@@ -89,7 +89,8 @@ class Consistency:
         )
 
     def __repr__(self) -> str:
-        return f"Consistency({len(self.models)} models, {len(self.questions)} questions)"
+        n = len(self.models)
+        return f"Consistency({n} model{'s' * (n != 1)}, {len(self.questions)} questions)"
 
 
 def consistency(

@@ -144,16 +144,16 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
 def counts_of(pool: Pool, model: str, replacement: bool) -> Counts:
     """Return the recorded counts of one model in the form required by the closed forms."""
     votes = pool.class_counts(model)
-    silent = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
+    no_answer = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
     # Copied, because Numba compiles the kernels again for read-only arrays.
     offsets, correct = pool.class_offsets.copy(), pool.class_correct.copy()
-    return Counts(votes[None], silent[None], offsets, correct, replacement)
+    return Counts(votes[None], no_answer[None], offsets, correct, replacement)
 
 
 def right_below(counts: Counts, need: Sequence[int] | Ints, most: int, rule: int) -> Floats:
     """Return P[plurality correct and no answer has `need` votes], [need, question, draws], up to `most` draws."""
     ties = one_stage_ties(rule, int(most), int(np.diff(counts.offsets).max(initial=1)))
-    found = np.zeros((len(need), counts.silent.shape[1], int(most) + 1))
+    found = np.zeros((len(need), counts.no_answer.shape[1], int(most) + 1))
     for row, n in enumerate(need):
         if n > 0:
             found[row] = plurality(counts, int(most), int(n), ties)

@@ -127,7 +127,7 @@ def tune(
                 f"strategies: {name} is an upper bound that cannot be run and would always be chosen. Remove it."
             )
     if spend not in _SPEND:
-        raise MssimError(f"spend={spend!r} is not valid; {choose_from(str(spend), _SPEND)}")
+        raise MssimError(f"spend={spend!r} is not valid. {choose_from(str(spend), _SPEND)}.")
     if n_runs is not None:
         n_runs = whole_number("n_runs", n_runs, 1, 10**6)
     wanted = None if limits is None else _given_limits(limits)

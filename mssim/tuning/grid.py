@@ -103,7 +103,7 @@ def _check_grid(**options: Any) -> None:
     numbers = [whole_number("n_models", n, 1, 100) for n in options["n_models"]]
     for name in options["vote"]:
         if not isinstance(name, Vote) and name not in _VOTES:
-            raise StrategyError(f"grid: vote={name!r} is not valid; {choose_from(str(name), _VOTES)}, or pass a Vote")
+            raise StrategyError(f"grid: vote={name!r} is not valid. {choose_from(str(name), _VOTES)}, or pass a Vote.")
     several = [n for n in numbers if n > 1]
     for option in ("prior", "sizes"):
         for values in options[option]:

@@ -1,1 +1,1 @@
-"""Tiny language models, trained here, and the pools that were recorded of them."""
+"""Training of tiny language models, and recording of the pools that ship with mssim."""

@@ -104,7 +104,7 @@ def switching(pool: Pool, n_replays: int = 10_000) -> pd.DataFrame:
 
 
 def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
-    """Return the text of the card."""
+    """Return the text of a data card."""
     info = pool.info
     days = list(dict.fromkeys(day[:10] for day in info["recorded"]))
     recorded = f"from {days[0]} to {days[-1]}" if len(days) > 1 else f"on {days[0]}"

@@ -1,7 +1,8 @@
-"""The optimizer Muon: momentum whose update of every matrix is made nearly orthogonal.
+"""The optimizer Muon, which replaces the momentum of every matrix by a nearly orthogonal update.
 
-After K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. That of PyTorch computes in
-bfloat16, which processors without it do slowly; this one computes in the weights' own type.
+The method is that of K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. PyTorch
+computes it in bfloat16, which is slow on processors without support for this type. This module uses the type of the
+weights.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the odd polynomial that takes singular values towards 1, as published
+_COEFFICIENTS = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # published coefficients of an odd polynomial that moves singular values towards 1
 _ROUNDS = 5
 
 
 def nearly_orthogonal(matrices: Tensor) -> Tensor:
-    """Replace the singular values of matrices [matrix, row, column] by numbers near 1, by Newton-Schulz iteration."""
+    """Move the singular values of matrices [matrix, row, column] close to 1 by Newton-Schulz iteration."""
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
@@ -33,10 +38,13 @@ class Muon(torch.optim.Optimizer):
     Parameters
     ----------
     params : iterable of Tensor
-        Matrices.
+        Matrices to train.
     lr : float
-        Times 0.2 sqrt(longer side), which gives updates the size of AdamW's.
-    momentum, weight_decay : float
+        Learning rate. It is multiplied by 0.2 sqrt(longer side), so that updates are as large as those of AdamW.
+    momentum : float, default 0.95
+        Weight of earlier gradients, from 0 to 1.
+    weight_decay : float, default 0.01
+        Relative decrease of the weights per step, for a learning rate of 1.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
@@ -44,7 +52,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """Update all weights; a closure is not taken."""
+        """Update all weights. A closure is not supported."""
         assert closure is None
         for group in self.param_groups:
             alike: dict[torch.Size, list[Tensor]] = {}

@@ -8,34 +8,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-LONGEST = 128  # characters of a question and its solution, with the two marks
-PAD, START_OF_ANSWER, END, FIRST = 0, 1, 2, 3  # FIRST: code of the first character
+LONGEST = 128  # characters of a question and its solution, including START_OF_ANSWER and END
+PAD, START_OF_ANSWER, END, FIRST = 0, 1, 2, 3  # FIRST is the code of the first character of ALPHABET
 ALPHABET = " '()*+,-./0123456789=?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CODES = {character: code for code, character in enumerate(ALPHABET, start=FIRST)}
 VOCABULARY = len(ALPHABET) + FIRST
 
 
 def encode(text: str) -> list[int]:
-    """Codes of the characters of a text.
+    """Return the codes of the characters of a text.
 
     Raises
     ------
     ValueError
-        If it has a character that is not in ALPHABET.
+        If the text has a character that is not in ALPHABET.
     """
     unknown = sorted(set(text) - set(ALPHABET))
     if unknown:
-        raise ValueError(f"{text[:60]!r} has {unknown}; the models know the characters {ALPHABET!r}")
+        raise ValueError(f"{text[:60]!r} contains {unknown}. Use only the characters {ALPHABET!r}.")
     return [_CODES[character] for character in text]
 
 
 def make_network(kind: str, **shape: int) -> Transformer | Recurrent:
-    """Make an untrained network: "transformer", "lstm" or "gru", of width, layers (of blocks) and heads."""
+    """Make an untrained network of kind "transformer", "lstm" or "gru", with the shape width, layers and heads."""
     return Transformer(**shape) if kind == "transformer" else Recurrent(kind, **shape)
 
 
 class Transformer(nn.Module):
-    """Decoder-only, pre-norm, learned positions; its state is the keys and values of every layer."""
+    """Decoder-only transformer with pre-norm and learned positions. Its state has the keys and values of all layers."""
 
     def __init__(self, width: int, layers: int, heads: int) -> None:
         super().__init__()
@@ -47,9 +47,9 @@ class Transformer(nn.Module):
         nn.init.normal_(self.positions.weight, std=0.1)
 
     def forward(self, codes: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Logits [batch, time, code] after every character of codes [batch, time], and the state after the last.
+        """Return the logits [batch, time, code] after each character of codes [batch, time], and the last state.
 
-        After a state there is one character at a time.
+        With a state, `codes` must have one character per row.
         """
         past = 0 if state is None else state[0][0].shape[2]
         x = self.characters(codes) + self.positions(torch.arange(past, past + codes.shape[1]))
@@ -57,7 +57,7 @@ class Transformer(nn.Module):
         return self.head(self.norm(x)), after
 
     def rows(self, state: Any, kept: Tensor) -> Any:
-        """State of these rows of the batch, which may repeat: `kept` has their numbers."""
+        """Return the state of the rows `kept` of the batch. Rows may be repeated."""
         return [(keys[kept], values[kept]) for keys, values in state]
 
 
@@ -73,7 +73,7 @@ class _Attention(nn.Module):
 
     def forward(self, x: Tensor, cache: Any) -> tuple[Tensor, Any]:
         batch, time, width = x.shape
-        assert cache is None or time == 1  # the mask is that of a whole text, or of one character that sees all
+        assert cache is None or time == 1  # the mask fits a whole text, or one character that attends to all others
         q, k, v = self.inward(self.norm(x)).view(batch, time, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if cache is not None:
             k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
@@ -95,7 +95,7 @@ class _Block(nn.Module):
 
 
 def _through(blocks: nn.ModuleList, x: Tensor, caches: Any) -> tuple[Tensor, Any]:
-    """Output of the last block, and keys and values of all."""
+    """Return the output of the last block, and the keys and values of all blocks."""
     after = []
     for block, cache in zip(blocks, caches or [None] * len(blocks), strict=True):
         x, cache = block(x, cache)
@@ -104,9 +104,9 @@ def _through(blocks: nn.ModuleList, x: Tensor, caches: Any) -> tuple[Tensor, Any
 
 
 class Recurrent(nn.Module):
-    """LSTM or GRU below transformer blocks; its state is that of the cells, and the keys and values of every block.
+    """LSTM or GRU below transformer blocks. Its state has that of the cells and the keys and values of all blocks.
 
-    There are no positions: the cells count.
+    Positions are not embedded, because the cells already depend on the order.
     """
 
     def __init__(self, kind: str, width: int, layers: int, heads: int) -> None:
@@ -118,9 +118,9 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(width, VOCABULARY, bias=False)
 
     def forward(self, codes: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Logits [batch, time, code] after every character of codes [batch, time], and the state after the last.
+        """Return the logits [batch, time, code] after each character of codes [batch, time], and the last state.
 
-        After a state there is one character at a time.
+        With a state, `codes` must have one character per row.
         """
         cells, caches = (None, None) if state is None else state
         x, cells = self.cells(self.characters(codes), cells)
@@ -128,7 +128,7 @@ class Recurrent(nn.Module):
         return self.head(self.norm(x)), (cells, caches)
 
     def rows(self, state: Any, kept: Tensor) -> Any:
-        """State of these rows of the batch, which may repeat: `kept` has their numbers."""
+        """Return the state of the rows `kept` of the batch. Rows may be repeated."""
         cells, caches = state
         cells = tuple(part[:, kept] for part in cells) if isinstance(cells, tuple) else cells[:, kept]
         return cells, [(keys[kept], values[kept]) for keys, values in caches]

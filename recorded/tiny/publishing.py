@@ -1,4 +1,4 @@
-"""From a recording to a pool that ships: scores added, columns that nobody needs left out."""
+"""Conversion of a recording into a pool that ships, with scores and without unused columns."""
 
 from __future__ import annotations
 
@@ -31,22 +31,26 @@ def publish(
     recording : Path
         Graded pool folder that `mssim record` wrote.
     target : Path
-        Folder of the new pool; one that is there is replaced.
+        Folder of the new pool. An existing pool is replaced.
     task : Task
+        Task of the questions.
     verifier : Transformer or Recurrent
-        Scores the answers.
+        Model that scores the answers.
     training : mapping
-        What pool.json says of it.
+        Description of the training, which is stored in pool.json.
 
     Returns
     -------
     Pool
+        The new pool.
     """
     pool = load_pool(recording)
     frame = pool.to_frame()
     frame["score"] = scores(frame, verifier)
-    frame.loc[frame["text"] == "", "output_tokens"] = 0  # without a character there were no log-probabilities to count
-    # A text that is the answer alone says nothing more.
+    frame.loc[frame["text"] == "", "output_tokens"] = (
+        0  # tokens are counted by log-probabilities, which an empty text does not have
+    )
+    # A text that equals the answer adds no information.
     frame["text"] = frame["text"].where(frame["text"] != frame["answer"])
     frame = frame.round(DIGITS)
     described = [name for name in pool.questions.columns if name != "question_id"]
@@ -77,7 +81,7 @@ def publish(
 
 
 def scores(frame: pd.DataFrame, verifier: Transformer | Recurrent) -> pd.Series:
-    """Log-likelihood of every answer of a long frame, missing where there is no answer."""
+    """Return the log-likelihood of every answer of a long frame, missing where there is no answer."""
     answered = frame["answer"].notna()
     pairs = frame.loc[answered, ["question", "answer"]].drop_duplicates()
     pairs["score"] = log_likelihoods(verifier, list(zip(pairs["question"], pairs["answer"], strict=True)))
@@ -86,5 +90,5 @@ def scores(frame: pd.DataFrame, verifier: Transformer | Recurrent) -> pd.Series:
 
 
 def describe_training(weights: Path) -> dict[str, Any]:
-    """What training wrote beside the weights, by model."""
+    """Return the descriptions that training stored next to the weights, by model."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(weights.glob("*.json"))}

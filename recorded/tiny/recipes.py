@@ -1,4 +1,4 @@
-"""The models that were trained, and the verifier that scores their answers."""
+"""Recipes of the models, and of the verifier that scores their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS = {
     "gru-dates": Recipe("gru", {"width": 64, "layers": 3, "heads": 4}, steps=15000, dates=0.5, seed=4),
 }
 VERIFIER = {"verifier": Recipe("gru", {"width": 64, "layers": 2, "heads": 4}, steps=10000, direct=1.0, seed=5)}
-# To try the whole path in seconds.
+# Small enough to run all steps in seconds.
 MICRO_MODELS = {
     "tf-micro": Recipe("transformer", {"width": 16, "layers": 1, "heads": 2}, steps=40, seed=1),
     "gru-micro": Recipe("gru", {"width": 16, "layers": 1, "heads": 2}, steps=40, seed=2),

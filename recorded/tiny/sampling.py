@@ -1,4 +1,4 @@
-"""Draw texts from a trained model, many of one question side by side."""
+"""Sampling of many texts for one question from a trained model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recorded.tiny.networks import (
 
 @dataclass(frozen=True)
 class Sample:
-    """One text, the log-probability of each of its characters, and whether the model ended it."""
+    """A text, the log-probability of each character, and whether the model ended the text."""
 
     text: str
     logprobs: list[float]
@@ -42,31 +42,36 @@ def draw(
     Parameters
     ----------
     network : Transformer or Recurrent
+        Trained model.
     question : str
+        Question, of at most LONGEST - 2 characters.
     n : int
+        Number of texts.
     temperature : float
+        Positive number by which logits are divided.
     generator : torch.Generator
-    longest : int
-        Characters of a text after which it is cut off.
+        Source of random numbers.
+    longest : int, default LONGEST
+        Number of characters after which a text is cut off.
 
     Returns
     -------
     list of Sample
-        The log-probabilities are those at temperature 1.
+        Texts, with log-probabilities at temperature 1.
 
     Raises
     ------
     ValueError
-        If the question is empty, too long, or has a character that the models do not know.
+        If the question is empty, too long, or has a character that is not in ALPHABET.
     """
     codes = [*encode(question), START_OF_ANSWER]
     if not question:
-        raise ValueError("the question is empty")
+        raise ValueError("the question is empty. Use at least one character.")
     if len(question) > LONGEST - 2:
-        raise ValueError(f"the question has {len(question)} characters; the models read at most {LONGEST - 2}")
+        raise ValueError(f"the question has {len(question)} characters. Use at most {LONGEST - 2}.")
     logits, state = network(torch.tensor([codes]))
     logits, state = logits[:, -1].expand(n, -1), network.rows(state, torch.zeros(n, dtype=torch.long))
-    rows = torch.arange(n)  # which text each row of the batch continues
+    rows = torch.arange(n)  # text that each row of the batch continues
     written: list[list[int]] = [[] for _ in range(n)]
     logprobs: list[list[float]] = [[] for _ in range(n)]
     finished = [False] * n
@@ -92,7 +97,7 @@ def draw(
 
 
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Codes drawn at a temperature, never one that is no character, and their log-probabilities at temperature 1."""
+    """Draw characters or END at a temperature. Return their codes and their log-probabilities at temperature 1."""
     logits = logits.clone()
     logits[:, [code for code in range(FIRST) if code != END]] = -torch.inf
     logprobs = torch.log_softmax(logits, -1)

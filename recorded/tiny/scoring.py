@@ -1,4 +1,4 @@
-"""Scores: the log-likelihood of an answer, under a model that was trained on answers alone."""
+"""Scores of answers: their log-likelihoods under a model that was trained only on answers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ _AT_ONCE = 256
 
 @torch.inference_mode()
 def log_likelihoods(verifier: Transformer | Recurrent, pairs: list[tuple[str, str]]) -> NDArray[np.float64]:
-    """Log-probability that a model continues each question with this answer and then ends.
+    """Compute the log-probability that a model continues each question with its answer and then ends.
 
     Parameters
     ----------
     verifier : Transformer or Recurrent
-    pairs : list of (question, answer)
+        Trained model.
+    pairs : list of (str, str)
+        Questions, each with an answer.
 
     Returns
     -------
     ndarray of float64, shape (n_pairs,)
-        In nats.
+        Log-probabilities in nats.
     """
     found = []
     for start in range(0, len(pairs), _AT_ONCE):

@@ -1,9 +1,9 @@
-"""A server for the trained models that speaks OpenAI's protocol, as far as `mssim record` needs it.
+"""A server of the trained models with the part of OpenAI's protocol that `mssim record` needs.
 
     python -m recorded.tiny.server WEIGHTS --port 8000
 
-GET /v1/models lists the models, POST /v1/chat/completions samples from one: n, temperature, max_tokens, seed and
-logprobs are honoured. The question is the one message. A token is a character.
+GET /v1/models lists the models. POST /v1/chat/completions samples from a model, with the options n, temperature,
+max_tokens, seed and logprobs. The only message is the question. A token is a character.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from recorded.tiny.training import load
 MOST_CHOICES = 1024
 LARGEST_BODY = 1 << 20  # bytes
 _KEYS = ("model", "messages", "n", "temperature", "max_tokens", "seed", "logprobs")
-_PATHS = "there are /v1/models and /v1/chat/completions"
+_PATHS = "Use GET /v1/models or POST /v1/chat/completions."
 
 
 class RefusedError(Exception):
-    """What the client is told instead of an answer."""
+    """An error response to a client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves all models whose weights lie in a folder, as many requests side by side as there are cores."""
+    """Serve all models whose weights are in a folder, with one request per core at a time."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -49,31 +49,31 @@ class Server(ThreadingHTTPServer):
         torch.set_num_threads(1)
         self.models = {path.stem: _loaded(path) for path in sorted(weights.glob("*.pt"))}
         if not self.models:
-            raise SystemExit(f"{weights}: no weights in it; run `python -m recorded.tiny` first")
+            raise SystemExit(f"{weights}: contains no weights. Run `python -m recorded.tiny` first.")
         super().__init__(("127.0.0.1", port), _Handler)
         self.places = threading.Semaphore(os.cpu_count() or 1)
         self.started = int(time.time())
 
     @property
     def base_url(self) -> str:
-        """What a client is given."""
+        """The base URL for clients."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def complete(self, asked: Any) -> dict[str, Any]:
-        """Answer the body of a request."""
+        """Return the response to the body of a request."""
         if not isinstance(asked, dict):
-            raise RefusedError(400, "the body must be a JSON object")
+            raise RefusedError(400, "the body is not a JSON object. Send a JSON object.")
         unknown = sorted(set(asked).difference(_KEYS))
         if unknown:
-            raise RefusedError(400, f"{', '.join(unknown)}: not known here; leave it out, there are {', '.join(_KEYS)}")
+            raise RefusedError(400, f"{', '.join(unknown)}: not supported. Use only {', '.join(_KEYS)}.")
         name = asked.get("model")
         if not isinstance(name, str) or name not in self.models:
-            raise RefusedError(404, f"model {name!r} is not served; there are {', '.join(self.models)}")
+            raise RefusedError(404, f"model {name!r} is not served. Choose from {', '.join(self.models)}.")
         messages = asked.get("messages")
         question = messages[0] if isinstance(messages, list) and len(messages) == 1 else None
         question = question.get("content") if isinstance(question, dict) else None
         if not isinstance(question, str):
-            raise RefusedError(400, "messages: give a list of one message, whose content is text")
+            raise RefusedError(400, "messages: not a list of one message with text as content. Send one such message.")
         n = _number(asked, "n", 1, 1, MOST_CHOICES, whole=True)
         temperature = _number(asked, "temperature", 1, 0.01, 100)
         longest = _number(asked, "max_tokens", LONGEST, 1, LONGEST, whole=True)
@@ -99,7 +99,7 @@ class Server(ThreadingHTTPServer):
         }
 
     def listed(self) -> dict[str, Any]:
-        """Answer to GET /v1/models."""
+        """Return the response to GET /v1/models."""
         owned = {"object": "model", "created": self.started, "owned_by": "mssim"}
         return {"object": "list", "data": [{"id": name, **owned} for name in self.models]}
 
@@ -107,8 +107,8 @@ class Server(ThreadingHTTPServer):
 def _loaded(path: Path) -> Transformer | Recurrent:
     try:
         return load(path)
-    except Exception as error:  # PyTorch raises many about a damaged file, one with the advice to run what is in it
-        raise SystemExit(f"{path}: no weights of these models ({type(error).__name__}); take it away") from None
+    except Exception as error:  # PyTorch raises many kinds, and one message recommends unsafe loading
+        raise SystemExit(f"{path}: not weights of these models ({type(error).__name__}). Remove the file.") from None
 
 
 def _number(asked: dict[str, Any], name: str, default: float, low: float, high: float, whole: bool = False) -> float:
@@ -117,7 +117,8 @@ def _number(asked: dict[str, Any], name: str, default: float, low: float, high: 
         return default
     fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and low <= value <= high
     if not fits:
-        raise RefusedError(400, f"{name}={value!r}; give {'a whole' if whole else 'a'} number from {low} to {high}")
+        kind = "an integer" if whole else "a number"
+        raise RefusedError(400, f"{name}={value!r} is not valid. Use {kind} from {low} to {high}.")
     return value
 
 
@@ -135,7 +136,7 @@ def _choice(index: int, sample: Sample, logprobs: bool) -> dict[str, Any]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections are kept
+    protocol_version = "HTTP/1.1"  # keep connections open
     disable_nagle_algorithm = True
     server: Server
 
@@ -145,19 +146,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/v1/models":
             self._send(200, self.server.listed())
         else:
-            self._fail(404, f"nothing at {self.path}; {_PATHS}")
+            self._fail(404, f"{self.command} {self.path}: not found. {_PATHS}")
 
     def do_POST(self) -> None:
         body = self._body()
         if body is None:
             return
         if self.path != "/v1/chat/completions":
-            self._fail(404, f"nothing at {self.path}; {_PATHS}")
+            self._fail(404, f"{self.command} {self.path}: not found. {_PATHS}")
             return
         try:
             asked = json.loads(body)
         except (ValueError, RecursionError) as error:
-            self._fail(400, f"the body is no JSON: {error}")
+            self._fail(400, f"the body is not JSON ({error}). Send a JSON object.")
             return
         try:
             answer = self.server.complete(asked)
@@ -167,12 +168,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, answer)
 
     def _body(self) -> bytes | None:
-        """The whole body; None if its length is refused, which is said."""
+        """Return the whole body, or None after an error response if its length is invalid."""
         length = self.headers.get("Content-Length", "0")
         if length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY:
             return self.rfile.read(int(length))
-        self.close_connection = True  # what follows would be read as the next request
-        self._fail(413, f"Content-Length: {length}; give the length of the body, at most {LARGEST_BODY} bytes")
+        self.close_connection = True  # the rest of the body would be read as the next request
+        problem = f"Content-Length: {length} is not valid"
+        self._fail(413, f"{problem}. Send the length of the body, at most {LARGEST_BODY} bytes.")
         return None
 
     def _fail(self, status: int, message: str) -> None:
@@ -188,23 +190,23 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        with suppress(ConnectionError):  # the client went away
+        with suppress(ConnectionError):  # the client closed the connection
             self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing of every request."""
+        """Print nothing for a request."""
 
 
 def main() -> None:
-    """Serve until it is interrupted."""
+    """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m recorded.tiny.server", description="Serve the trained models.")
-    parser.add_argument("weights", type=Path, help="folder of the weights")
+    parser.add_argument("weights", type=Path, help="folder of weights")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args()
     try:
         server = Server(given.weights, given.port)
     except (OSError, OverflowError) as error:
-        raise SystemExit(f"--port {given.port}: {error}; give one from 0 to 65535 that is free") from None
+        raise SystemExit(f"--port {given.port}: {error}. Use a free port from 0 to 65535.") from None
     print(f"{', '.join(server.models)} at {server.base_url}", flush=True)
     with suppress(KeyboardInterrupt):
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""The steps from nothing to the pools: training, questions, recording and grading, scores, cards."""
+"""All steps that make the pools: training, questions, recording, grading, scores and data cards."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from recorded.tiny.training import Recipe, load, train_to
 
 
 def run(work: Path, out: Path, *, jobs: int = 2, smoke: bool = False) -> None:
-    """Do all of it, and say what each step took.
+    """Run all steps, and print the time of each.
 
     Parameters
     ----------
     work : Path
-        Folder for weights, questions and recordings; what it holds already is not made again.
+        Folder for weights, questions and recordings. Existing ones are reused.
     out : Path
         Folder for the pools.
-    jobs : int
-        Models to train side by side.
-    smoke : bool
-        Micro models, four questions of a family, 32 samples.
+    jobs : int, default 2
+        Number of models to train in parallel.
+    smoke : bool, default False
+        Whether to use micro models, four questions per family and 32 samples.
     """
     models = recipes.MICRO_MODELS if smoke else recipes.MODELS
     verifier = recipes.MICRO_VERIFIER if smoke else recipes.VERIFIER
@@ -55,9 +55,12 @@ def run(work: Path, out: Path, *, jobs: int = 2, smoke: bool = False) -> None:
 
 
 def train_all(wanted: Mapping[Path, Mapping[str, Recipe]], jobs: int) -> None:
-    """Train every model whose weights are not yet in its folder, each on one core.
+    """Train every model without weights in its folder, each on one core.
 
-    Weights of other recipes end it: they would be taken for those that are asked for.
+    Raises
+    ------
+    SystemExit
+        If a folder has weights of another recipe, which would be mistaken for those of the models.
     """
     missing = {}
     for folder, some in wanted.items():
@@ -71,8 +74,11 @@ def train_all(wanted: Mapping[Path, Mapping[str, Recipe]], jobs: int) -> None:
             if not recipe.describe().items() <= described.items():
                 others.add(name)
         if others:
-            raise SystemExit(f"{folder}: {', '.join(sorted(others))} of another recipe; take it away, or give --work")
-    # An interrupt ends those that train; else all that wait would still be trained.
+            raise SystemExit(
+                f"{folder}: weights of another recipe: {', '.join(sorted(others))}. Remove them, or set --work to "
+                "another folder."
+            )
+    # With the default handler, an interrupt ends the workers. Otherwise they would train all pending models.
     stop = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}
     with ProcessPoolExecutor(jobs, get_context("spawn"), **stop) as pool:
         for done in [pool.submit(train_to, path, recipe) for path, recipe in missing.items()]:
@@ -80,14 +86,16 @@ def train_all(wanted: Mapping[Path, Mapping[str, Recipe]], jobs: int) -> None:
 
 
 def write_questions(task: Task, path: Path, per_family: int | None = None) -> None:
-    """Write the test questions of a task as JSON lines: question_id, question, truth, family.
+    """Write the test questions of a task as JSON lines with question_id, question, truth and family.
 
     Parameters
     ----------
     task : Task
+        Task of the questions.
     path : Path
+        File to write.
     per_family : int, optional
-        Write the first so many of every family alone.
+        Number of questions to write of every family, by default all.
     """
     lines, seen = [], dict.fromkeys(task.families, 0)
     for number, problem in enumerate(questions(task)):
@@ -102,7 +110,7 @@ def write_questions(task: Task, path: Path, per_family: int | None = None) -> No
 
 @contextmanager
 def served(weights: Path) -> Iterator[Server]:
-    """Serve the models of a folder as long as the block runs."""
+    """Serve the models of a folder while the block runs."""
     server = Server(weights)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -115,7 +123,7 @@ def served(weights: Path) -> Iterator[Server]:
 
 
 def record(server: Server, asked: Path, folder: Path, rule: str, samples: int) -> None:
-    """Record all models of a server through `mssim record`, and grade the answers; goes on where it stopped."""
+    """Record all models of a server with `mssim record` and grade the answers. A rerun resumes."""
     models = [f"--model={name}" for name in server.models]
     settings = ["--samples", f"{samples}", "--samples-per-request", f"{min(samples, 128)}", "--seed", f"{TEST_SEED}"]
     options = ["--base-url", server.base_url, "--new-server", "--logprobs", "--concurrency", "4", "--retry-failed"]
@@ -127,7 +135,7 @@ def record(server: Server, asked: Path, folder: Path, rule: str, samples: int) -
 def _mssim(*arguments: str) -> None:
     print("$ mssim " + " ".join(arguments), flush=True)
     if subprocess.run([sys.executable, "-m", "mssim", *arguments]).returncode:
-        raise SystemExit(f"mssim {arguments[0]} did not finish; run the same command again")
+        raise SystemExit(f"mssim {arguments[0]} did not finish. Run the same command again.")
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""Questions of two tasks, with worked solutions to train on: arithmetic, and dates.
+"""Questions of two tasks, arithmetic and dates, with worked solutions for training.
 
-Arithmetic asks for the four operations in the manner of MathBench's arithmetic set, dates for shifted dates in the
-manner of BIG-bench's date understanding. All questions are made here, from seeds; none is taken from either data set.
+The arithmetic questions are similar to those of MathBench and use the four operations. The date questions are similar
+to the date understanding task of BIG-bench and ask for shifted dates. All questions are generated here from seeds. None
+is copied from these data sets.
 
-A problem has a key: sums and products of two numbers have one in both orders, dates one for a day and a shift in
-whatever words. Problems for training that share the key of a test question are thrown away, and so are those of
-arithmetic with a step in their solutions that does. What remains is the `limitation` of the task.
+A problem has a key. Sums and products of two numbers have the same key in both orders, and so do questions for the same
+shift of the same day in different words. Training excludes problems that have the key of a test question, and those of
+arithmetic with such a step in their solutions. The `limitation` of a task describes the remaining similarity.
 """
 
 from __future__ import annotations
@@ -24,19 +25,20 @@ TEST_SEED = 20261125
 
 @dataclass(frozen=True)
 class Problem:
-    """One question, its right answer, and texts that arrive at it.
+    """A question, its correct answer, and solutions.
 
     Attributes
     ----------
     family : str
-        Of similar problems.
+        Name of a family of similar problems.
     key : str
-        What is asked, whatever the words.
+        Identifier that does not depend on the wording.
     question, truth : str
+        The question and its correct answer.
     solutions : tuple of str
-        Texts to train on: the answer at once, first, then worked solutions.
+        Texts for training. The first is the answer only, the others are worked solutions.
     parts : tuple of str
-        Keys of the problems that are solved on the way.
+        Keys of the problems that are steps of the solutions.
     """
 
     family: str
@@ -49,10 +51,20 @@ class Problem:
 
 @dataclass(frozen=True)
 class Task:
-    """Families of problems: what makes one, and how many test questions are of it.
+    """A task with families of problems.
 
-    `rule` is that by which `mssim grade` grades the answers; `about` says what is asked, `limitation` how similar
-    training and test are.
+    Attributes
+    ----------
+    name : str
+        Name of the task.
+    rule : str
+        Rule with which `mssim grade` grades the answers.
+    about : str
+        Description of the questions.
+    limitation : str
+        Description of how similar training and test questions are.
+    families : mapping of str to (callable, int)
+        Function that makes a problem of each family, and the number of test questions.
     """
 
     name: str
@@ -66,14 +78,14 @@ class Task:
 
 
 def _split(number: int) -> tuple[int, ...]:
-    """Of 407: 400 and 7; of 47: 40 and 7; nothing of what has but one part."""
+    """Split 407 into 400 and 7, and 47 into 40 and 7. Return no parts for a number such as 7 or 40."""
     unit = 100 if number >= 100 else 10
     parts = number // unit * unit, number % unit
     return parts if all(parts) else ()
 
 
 def _key(expression: str) -> str:
-    """Sums and products of two numbers in one order; other expressions as they are."""
+    """Return the key: sums and products of two numbers in ascending order, other expressions unchanged."""
     for sign in "+*":
         first, found, second = expression.partition(sign)
         if found and first.isdigit() and second.isdigit():
@@ -82,7 +94,7 @@ def _key(expression: str) -> str:
 
 
 def _asked_for(family: str, expression: str, value: int, steps: list[str]) -> Problem:
-    """Make a problem; `steps` are last steps of worked solutions, each of which a sum, difference or product."""
+    """Make a problem. `steps` are last steps of worked solutions, each a sum, a difference or a product."""
     worked = (f"{step}={value}" for step in steps)
     return Problem(
         family, _key(expression), f"{expression}=", f"{value}", (f"{value}", *worked), tuple(map(_key, steps))
@@ -156,7 +168,7 @@ ARITHMETIC = Task(
 # Dates ----------------------------------------------------------------------------------------------------------------
 
 _DAY = datetime.timedelta(days=1)
-_SHIFTS: dict[str, tuple[str, int]] = {  # what is asked -> unit and number
+_SHIFTS: dict[str, tuple[str, int]] = {  # wording -> unit and number
     "today": ("d", 0),
     "yesterday": ("d", -1),
     "tomorrow": ("d", 1),
@@ -288,7 +300,7 @@ TASKS = {task.name: task for task in (ARITHMETIC, DATES)}
 
 
 def questions(task: Task, seed: int = TEST_SEED) -> list[Problem]:
-    """Test questions of a task, no two of which ask the same."""
+    """Return the test questions of a task, with distinct keys."""
     rng = random.Random(f"{task.name} {seed}")
     found: dict[str, Problem] = {}
     for make, number in task.families.values():
@@ -307,13 +319,15 @@ def training(
     Parameters
     ----------
     task : Task
+        Task of the questions.
     weights : mapping of str to float
-        Family -> how often, relative to the others.
+        Relative frequency of each family.
     direct : float
-        Share of solutions that are the answer alone.
+        Share of solutions with the answer only.
     held_out : collection of str
-        Keys of problems that must not occur.
+        Keys of problems to exclude.
     rng : random.Random
+        Source of random numbers.
     """
     makers = [task.families[family][0] for family in weights]
     shares = list(weights.values())

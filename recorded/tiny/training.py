@@ -1,4 +1,4 @@
-"""The models: what each is made of, what it is trained on, and its training."""
+"""Recipes of models, and their training."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from recorded.tiny.muon import Muon
 from recorded.tiny.networks import END, PAD, START_OF_ANSWER, Recurrent, Transformer, encode, make_network
 from recorded.tiny.tasks import TASKS, questions, training
 
-IGNORED = -100  # places that cross_entropy leaves out
+IGNORED = -100  # targets that cross_entropy ignores
 _WARM_UP = 100  # steps
-_BATCH = {"arithmetic": 48, "dates": 16}  # problems; as many characters of each
-_SORTED = 8  # batches at a time by length, so that little of them is padding
+_BATCH = {"arithmetic": 48, "dates": 16}  # problems, with about equally many characters of each task
+_SORTED = 8  # batches that are sorted by length together, which reduces padding
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is made.
+    """Architecture and training of a model.
 
     Attributes
     ----------
     kind, shape
         Arguments of `make_network`.
     steps : int
+        Number of training steps.
     weights : mapping of str to float
-        Family of problems -> how often it occurs relative to others of its task; 1 where it is not said.
+        Relative frequency of families of problems within their task, by default 1.
     dates : float
-        Share of the steps whose problems are dates; the others are arithmetic.
+        Share of steps with problems of the task dates. The other steps use arithmetic.
     direct : float
-        Share of solutions that are the answer alone.
+        Share of solutions with the answer only.
     rates : tuple of float
-        Learning rates of Muon, for matrices, and of AdamW, for all else; they fall linearly.
+        Learning rates of Muon for matrices and of AdamW for all other weights. They decrease linearly.
     seed : int
+        Seed of the initial weights and of the problems.
     """
 
     kind: str
@@ -56,7 +58,7 @@ class Recipe:
     seed: int = 0
 
     def describe(self) -> dict[str, Any]:
-        """The recipe as JSON has it."""
+        """Return the recipe as values of JSON."""
         described: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return described
 
@@ -69,14 +71,16 @@ def train(
     Parameters
     ----------
     recipe : Recipe
+        Architecture and training of the model.
     report : function of (step, loss, seconds), optional
-        Called with the mean loss per character since the last call.
-    every : int
-        Steps from call to call.
+        Function that is called with the mean loss per character since its last call.
+    every : int, default 500
+        Number of steps between calls of `report`.
 
     Returns
     -------
     Transformer or Recurrent
+        The trained model.
     """
     torch.manual_seed(recipe.seed)
     network = make_network(recipe.kind, **recipe.shape)
@@ -105,14 +109,14 @@ def train(
 
 
 def save(network: Transformer | Recurrent, recipe: Recipe, path: Path) -> None:
-    """Write what `load` reads, whole or not at all."""
+    """Write a file for `load` atomically."""
     part = path.with_suffix(f".{os.getpid()}.part")
     torch.save({"kind": recipe.kind, "shape": dict(recipe.shape), "weights": network.state_dict()}, part)
     part.replace(path)
 
 
 def load(path: Path) -> Transformer | Recurrent:
-    """Read a trained model; nothing in the file is run."""
+    """Read a trained model. No code in the file is executed."""
     held = torch.load(path, weights_only=True)
     network = make_network(held["kind"], **held["shape"])
     network.load_state_dict(held["weights"])
@@ -120,7 +124,7 @@ def load(path: Path) -> Transformer | Recurrent:
 
 
 def train_to(path: Path, recipe: Recipe) -> None:
-    """Train a model on one core, write its weights and, beside them, its recipe and what that took."""
+    """Train a model on one core. Write its weights, and next to them its recipe and the training time."""
     torch.set_num_threads(1)
     started = time.monotonic()
 
@@ -139,7 +143,7 @@ def train_to(path: Path, recipe: Recipe) -> None:
 
 
 def tensors(pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor]:
-    """Codes of questions and solutions [problem, time], and what follows each, IGNORED outside of solutions."""
+    """Return the codes of questions and solutions [problem, time] and the next codes, IGNORED outside solutions."""
     longest = max(len(question) + len(solution) + 2 for question, solution in pairs)
     codes = torch.full((len(pairs), longest), PAD)
     targets = torch.full((len(pairs), longest), IGNORED)
@@ -162,7 +166,7 @@ def _optimizers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimize
 
 
 def _batches(recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield codes [problem, time] and what follows each of them, of solutions alone."""
+    """Yield batches of codes and next codes, as `tensors` returns them."""
     rng = random.Random(recipe.seed)
     streams = {}
     for name, task in TASKS.items():

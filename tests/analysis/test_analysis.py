@@ -296,7 +296,7 @@ def test_every_analysis_runs_by_name():
     for name in running.ANALYSES:
         if name not in ("predictions", "claims", "weights"):
             assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
-    with pytest.raises(MssimError, match="no analysis 'savigs'; did you mean 'savings'"):
+    with pytest.raises(MssimError, match=r"no analysis 'savigs'\. Did you mean 'savings'"):
         running.run("savigs")
     with pytest.raises(
         MssimError, match=r"--pool: predictions compares with published numbers and uses no pool. Remove --pool"
@@ -359,12 +359,12 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
             ["savings", "--pool", "tests/demo-synthetic", "--out", "README.md"],
             "--out: README.md cannot be created (File exists). Choose another folder.",
         ),
-        (["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weeak"], "did you mean 'weak'?"),
+        (["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weeak"], "Did you mean 'weak'?"),
         (
             ["savings", "--models", "a,b"],
             "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH",
         ),
-        (["nothing"], "no analysis 'nothing'; choose from 'scaling'"),
+        (["nothing"], "no analysis 'nothing'. Choose from 'scaling'"),
         (["savings", "--pool", "nowhere"], "nowhere"),
     ],
 )

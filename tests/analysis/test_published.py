@@ -379,20 +379,20 @@ def test_weights_that_name_no_models():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: points(data="MATH"), "no column 'data' of published numbers; did you mean 'dataset'"),
-        (lambda: points(dataset="MATHS"), "dataset: no published number has 'MATHS'; did you mean 'MATH'"),
+        (lambda: points(data="MATH"), "no column 'data' of published numbers. Did you mean 'dataset'"),
+        (lambda: points(dataset="MATHS"), "dataset: no published number has 'MATHS'. Did you mean 'MATH'"),
         (lambda: points(strategy=["SC", "Best"]), "strategy: no published number has 'Best'"),
-        (lambda: points(budget=5), "budget: no published number has 5; choose from"),
+        (lambda: points(budget=5), "budget: no published number has 5. Choose from"),
         (
             lambda: point(figure="fig4", strategy="SC"),
             "matches 60 published numbers. Use conditions that match exactly one",
         ),
         (lambda: point(figure="fig4", dataset="MATH(700)"), "matches 0 published numbers"),
-        (lambda: dataset("GSM"), "no data set 'GSM'; did you mean 'MGSM' or 'GSM8K'"),
-        (lambda: pair("MATH", "opened"), "no pair 'opened'; did you mean 'open'"),
-        (lambda: pair("AIME24", "closed"), "no closed pair on the data set 'AIME24'; choose from"),
-        (lambda: weights("AIME24"), "no released weights for the data set 'AIME24'; choose from"),
-        (lambda: weights("MATH", form="new"), "no form of weights 'new'; choose from"),
+        (lambda: dataset("GSM"), "no data set 'GSM'. Did you mean 'MGSM' or 'GSM8K'"),
+        (lambda: pair("MATH", "opened"), "no pair 'opened'. Did you mean 'open'"),
+        (lambda: pair("AIME24", "closed"), "no closed pair on the data set 'AIME24'. Choose from"),
+        (lambda: weights("AIME24"), "no released weights for the data set 'AIME24'. Choose from"),
+        (lambda: weights("MATH", form="new"), "no form of weights 'new'. Choose from"),
         (lambda: curves("fig44", "MATH"), "figure: no published number has 'fig44'"),
     ],
 )

@@ -26,8 +26,8 @@ def test_compare(run, pool_path, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated; did you mean 'sc:x'"),
-        (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated; choose from [2, 6]"),
+        (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated. Did you mean 'sc:x'"),
+        (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated. Choose from [2, 6]"),
         (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
         (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1 is out of range. Use an integer from 0"),
         (("sc:x", "ms:x+y", "--budget", "2-6"), "is not one or two budgets. Use --budget 16 for both"),

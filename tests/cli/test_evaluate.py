@@ -62,7 +62,7 @@ def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
     bad(run("evaluate", pool_path, *FAST, "--method", "exact"), says)
     bad(
         run("evaluate", pool_path, *FAST, "--method", "mc"),
-        "method='mc' is not valid; choose from 'auto', 'exact', 'monte_carlo'",
+        "method='mc' is not valid. Choose from 'auto', 'exact', 'monte_carlo'",
     )
     (tmp_path / "e.toml").write_text('method = "monte_carlo"')
     assert methods("--experiment", tmp_path / "e.toml") == ["monte_carlo"] * 4
@@ -128,11 +128,20 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("budget = 3", "unknown key 'budget'; did you mean 'budgets'"),
+        ("budget = 3", "unknown key 'budget'. Did you mean 'budgets'"),
         ("budgets = ", "cannot be read"),
-        ("strategies = ['sc:x']", "pool: missing. Give it on the command line"),
-        ("pool = 'pool.parquet'\nbudgets = 2", "strategies: missing. Give it on the command line"),
-        ("pool = 'pool.parquet'\nstrategies = ['sc:x']", "budgets: missing. Give it on the command line"),
+        (
+            "strategies = ['sc:x']",
+            "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the",
+        ),
+        (
+            "pool = 'pool.parquet'\nbudgets = 2",
+            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+        ),
+        (
+            "pool = 'pool.parquet'\nstrategies = ['sc:x']",
+            "budgets: missing. Add --budgets, e.g. --budgets 2,4,8, to the command line, or budgets to the",
+        ),
         (
             "pool = 'pool.parquet'\nstrategies = [{kind = 'sc'}]\nbudgets = 2",
             "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b.",
@@ -151,7 +160,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (
             SOUND + "where = {topic = ['Math', 'Lw']}",
-            "did you mean 'Law'",
+            "Did you mean 'Law'",
         ),
         (
             SOUND + "prices = {x = 'cheap'}",
@@ -178,12 +187,18 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "pool: missing. Give it on the command line"),
-        (("POOL",), "strategies: missing. Give it on the command line"),
-        (("POOL", "--strategy", "sc:x"), "budgets: missing. Give it on the command line"),
+        ((), "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the"),
+        (
+            ("POOL",),
+            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+        ),
+        (
+            ("POOL", "--strategy", "sc:x"),
+            "budgets: missing. Add --budgets, e.g. --budgets 2,4,8, to the command line, or budgets to the",
+        ),
         (("nowhere.parquet", *EVALUATE), "nowhere.parquet does not exist"),
-        (("POOL", *EVALUATE, "--strategy", "sc:gpt"), "no model 'gpt' in this pool; choose from 'x', 'y', 'z'"),
-        (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'; did you mean 'agreement'"),
+        (("POOL", *EVALUATE, "--strategy", "sc:gpt"), "no model 'gpt' in this pool. Choose from 'x', 'y', 'z'"),
+        (("POOL", *EVALUATE, "--strategy", "ms:x+y,agrement=1"), "unknown option 'agrement'. Did you mean 'agreement'"),
         (("POOL", *EVALUATE, "--budgets", "0"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "2,x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", *EVALUATE, "--budgets", "8-2"), "--budgets: the range '8-2' is reversed. Use 2-8."),
@@ -193,19 +208,19 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
             "needs 25 samples of model 'x' for question 'q0', but 24 were recorded",
         ),
         (("POOL", *EVALUATE, "--where", "topic"), "is not a condition. Write COLUMN=VALUE"),
-        (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows; did you mean 'Math'"),
+        (("POOL", *EVALUATE, "--where", "topic=Mat"), "matches no rows. Did you mean 'Math'"),
         (("POOL", "--strategy", "sc:x", "--budgets", "2"), "Column 'prompt' distinguishes them"),
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid; did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid. Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
         (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
-        (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
-        (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'; did you mean 'topic'"),
+        (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'. Did you mean 'topic'"),
         (("POOL", *EVALUATE, "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
         (("POOL", *EVALUATE, "--min-samples", "99"), "no questions remain"),

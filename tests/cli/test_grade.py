@@ -57,7 +57,7 @@ def test_texts_are_not_read_as_markup(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--rule", "numbr"), "rule 'numbr' is not known; did you mean 'number'?"),
+        (("--rule", "numbr"), "rule 'numbr' is not known. Did you mean 'number'?"),
         (("--rule", "regex=("), "the pattern is invalid"),
         (("--rule", "python=nothing:f"), "module 'nothing' cannot be imported"),
     ],

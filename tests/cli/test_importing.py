@@ -17,9 +17,9 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
     path, out = written(tmp_path, "[]"), tmp_path / "pool"
     assert run("import", "inspekt", path, "--out", out)[::2] == (
         2,
-        "mssim: error: format: 'inspekt' is not known; did you mean 'inspect'? Choose from "
+        "mssim: error: format: 'inspekt' is not known. Did you mean 'inspect'? Choose from "
         + ", ".join(map(repr, FORMATS))
-        + "\n",
+        + ".\n",
     )
     code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
     assert (code, err) == (

@@ -49,7 +49,7 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
         (("no.ckpt",), "no.ckpt does not exist. Use the path of a checkpoint, as written by --checkpoint."),
         (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", "--x", "budgets"), "--x: 'budgets' is not valid; did you mean 'budget'"),
+        (("POOL", "--x", "budgets"), "--x: 'budgets' is not valid. Did you mean 'budget'"),
     ],
 )
 def test_bad_input_to_merge(run, pool_path, tmp_path, monkeypatch, arguments, says):

@@ -64,5 +64,5 @@ def test_files_that_cannot_be_written_are_told_before_any_work(tmp_path):
 def test_the_axis_of_a_plot_is_one_of_three():
     for x in ("samples_used", "budget", "cost"):
         assert check_x(x) == x
-    with pytest.raises(MssimError, match=r"--x: 'budgets' is not valid; did you mean 'budget'\?"):
+    with pytest.raises(MssimError, match=r"--x: 'budgets' is not valid\. Did you mean 'budget'\?"):
         check_x("budgets")

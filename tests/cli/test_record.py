@@ -83,7 +83,7 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
     code, _, err = run(*bare, "--set", "top_p=0.5")
     assert code == 2
     assert "error: --set: not allowed with --plan. Set it in" in err
-    assert "only --samples can be combined with --plan" in err
+    assert "Only --samples can be combined with --plan" in err
     assert "--samples-per-request: not allowed with --plan. Set it in" in run(*bare, "--samples-per-request", 2)[2]
     assert "plan.toml already names models and servers. Remove --model" in run(*asked, "--plan", plan)[2]
 
@@ -91,7 +91,7 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda a: a[:1] + a[2:], "QUESTIONS: missing. Give a JSONL, CSV or Parquet file of questions, or --status"),
+        (lambda a: a[:1] + a[2:], "QUESTIONS: missing. Add a JSONL, CSV or Parquet file of questions, or --status"),
         (lambda a: a[:4], "Add --model NAME and --base-url URL, or use --plan FILE"),
         (
             lambda a: [*a, "--set", "seed=1"],

@@ -116,7 +116,7 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--budgets", "200"), "needs 67 samples of model"),
         (("POOL", "--n-replays", "0"), "n_replays=0 is out of range. Use an integer from 1"),
         (("POOL", "--resamples", "0"), "n_resamples=0 is out of range. Use an integer from 1"),
-        (("POOL", "--clusters", "topics"), "clusters: no column 'topics'; did you mean 'topic'"),
+        (("POOL", "--clusters", "topics"), "clusters: no column 'topics'. Did you mean 'topic'"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", "--min-samples", "99"), "no questions remain"),
     ],

@@ -85,7 +85,7 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "exactly one is required. Give a pool to fit an answer model, or --model FILE"),
+        ((), "exactly one is required. Add a pool to fit an answer model, or --model FILE"),
         (("POOL", "--model", "m.json"), "POOL, --model: exactly one is required"),
         (
             ("--model", "m.json", "--models", "x"),

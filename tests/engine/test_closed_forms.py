@@ -51,8 +51,8 @@ MOST_ORDERS = 1500  # of draws, which are enumerated
 def pools(draw):
     """One or two questions with one to five samples of each of three models."""
     answers = draw(st.sampled_from(["a", "ab", "aab", "abc", "abcdefgh"]))
-    silent = draw(st.sampled_from([0, 1, len(answers)]))
-    sample = st.sampled_from([*answers, *[None] * silent])
+    no_answer = draw(st.sampled_from([0, 1, len(answers)]))
+    sample = st.sampled_from([*answers, *[None] * no_answer])
     right = draw(st.sampled_from([{"a"}, {"b"}, {"a", "c"}, set()]))
     rows = [
         (f"q{q}", model, i, answer, answer in right)

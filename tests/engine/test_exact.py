@@ -425,7 +425,7 @@ def test_exact_means_the_same_bits_whatever_else_is_in_memory():
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(MssimError, match="method='exakt' is not valid; did you mean 'exact'"):
+    with pytest.raises(MssimError, match=r"method='exakt' is not valid\. Did you mean 'exact'"):
         evaluate(random_pool(), "sc:x", 2, method="exakt")
 
 

@@ -55,8 +55,8 @@ def test_budgets_are_sorted_and_counted_once():
 @pytest.mark.parametrize(
     ("strategies", "options", "says"),
     [
-        ("sc:xx", {}, "no model 'xx' in this pool; did you mean 'x'"),
-        ("ms:x+w", {}, "no model 'w' in this pool; choose from 'x', 'y', 'z'"),
+        ("sc:xx", {}, "no model 'xx' in this pool. Did you mean 'x'"),
+        ("ms:x+w", {}, "no model 'w' in this pool. Choose from 'x', 'y', 'z'"),
         ("sc:x,agreement=1", {}, "unknown option 'agreement'"),
         ([], {}, "strategies: none are given"),
         (["sc:x", "sc:x"], {}, "repeats a strategy. Remove the duplicate"),

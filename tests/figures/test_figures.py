@@ -578,7 +578,7 @@ def test_sheets_of_pools_hold_those_that_suit(pools):
 
 
 def test_unknown_figures_and_pools_that_suit_none(pools):
-    with pytest.raises(MssimError, match=r"^no figure 'fig44'; did you mean .*'fig4'.*Choose from 'fig1', 'fig3'"):
+    with pytest.raises(MssimError, match=r"^no figure 'fig44'\. Did you mean .*'fig4'.*Choose from 'fig1', 'fig3'"):
         drawing.sheets(["fig44"])
     one = [pool for pool in pools if pool.name == "one"]
     assert names(None, one) == ["fig3-one"]
@@ -711,11 +711,11 @@ def test_command_line(run, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'; did you mean .*Choose from 'fig1'"),
+        (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'. Did you mean .*Choose from 'fig1'"),
         (("--models", "a,b"), "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH"),
         (("--only", "fig7", "--pool", DEMO), "fig7: the pools do not have the required data. .*column 'score'"),
         (("--pool", "nowhere"), "nowhere does not exist. Use the path of a pool folder or"),
-        (("--pool", DEMO, "--models", "strog,weak"), "no model 'strog' in this pool; did you mean 'strong'"),
+        (("--pool", DEMO, "--models", "strog,weak"), "no model 'strog' in this pool. Did you mean 'strong'"),
         (
             ("--pool", DEMO, "--min-samples", "65"),
             "no question has at least 65 samples of each of .* Lower --min-samples",

@@ -25,8 +25,8 @@ def test_a_rule_has_the_name_it_is_asked_for_by(name):
 
 
 def test_unknown_rules_are_refused():
-    refused("nubmer", "rule 'nubmer' is not known; did you mean 'number'? Choose from 'number', 'boxed'")
-    refused("regex", "rule 'regex' is not known; choose from 'number'")
+    refused("nubmer", "rule 'nubmer' is not known. Did you mean 'number'? Choose from 'number', 'boxed'")
+    refused("regex", "rule 'regex' is not known. Choose from 'number'")
     refused("number=1", "'aime24', regex=PATTERN, python=module:function")
 
 
@@ -100,7 +100,7 @@ def test_a_function_of_the_current_directory_is_a_rule():
 @pytest.mark.usefixtures("module")
 def test_functions_that_cannot_be_had_are_refused():
     refused("python=rule_of_mine", "is not of the form python=module:function")
-    refused("python=rule_of_mine:lst", "rule_of_mine has no function 'lst'; did you mean 'last'?")
+    refused("python=rule_of_mine:lst", "rule_of_mine has no function 'lst'. Did you mean 'last'?")
     refused("python=rule_of_mine:length", "rule_of_mine has no function 'length'")
     refused("python=rule_broken:f", "module 'rule_broken' cannot be imported (ZeroDivisionError: division by zero)")
     refused("python=no_such_rule:f", "module 'no_such_rule' cannot be imported (ModuleNotFoundError")

@@ -30,7 +30,7 @@ def test_fields_are_checked_as_they_are_asked_for():
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda f: f.required("txt"), r"here: has no 'txt'; did you mean 'text'"),
+        (lambda f: f.required("txt"), r"here: has no 'txt'. Did you mean 'text'"),
         (lambda f: f.name("none"), r"here: 'none' is null"),
         (lambda f: f.text("list"), r"here: 'list' is a list. It must be text"),
         (lambda f: f.number("text"), r"here: 'text' is text. It must be a number"),

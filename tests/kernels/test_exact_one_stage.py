@@ -16,10 +16,10 @@ from tests.conftest import examples
 pytestmark = pytest.mark.kernels
 
 
-def counts_of(votes, silent, right):
+def counts_of(votes, no_answer, right):
     """One question of one model; classes without samples are allowed."""
     offsets, correct = np.array([0, len(votes)]), np.isin(np.arange(len(votes)), list(right))
-    return Counts(np.array([votes]), np.array([[silent]]), offsets, correct, False)
+    return Counts(np.array([votes]), np.array([[no_answer]]), offsets, correct, False)
 
 
 @settings(max_examples=examples(30))
@@ -29,15 +29,15 @@ def counts_of(votes, silent, right):
     st.sets(st.integers(0, 3)),
     st.sampled_from(["random", "wrong"]),
 )
-def test_the_chance_of_a_right_plurality_is_that_of_the_oracle(votes, silent, right, ties):
-    total, rule = sum(votes) + silent, RANDOM if ties == "random" else WRONG
+def test_the_chance_of_a_right_plurality_is_that_of_the_oracle(votes, no_answer, right, ties):
+    total, rule = sum(votes) + no_answer, RANDOM if ties == "random" else WRONG
     if total == 0:
         return
     right = {c for c in right if c < len(votes)}
-    found = plurality(counts_of(votes, silent, right), total + 2, NEVER, one_stage_ties(rule, total + 2, len(votes)))
+    found = plurality(counts_of(votes, no_answer, right), total + 2, NEVER, one_stage_ties(rule, total + 2, len(votes)))
     assert found[0, 0] == 0
     for k in range(1, total + 1):
-        assert found[0, k] == pytest.approx(float(naive.maj_at_k(votes, k, right, ties, silent)), abs=1e-12)
+        assert found[0, k] == pytest.approx(float(naive.maj_at_k(votes, k, right, ties, no_answer)), abs=1e-12)
     assert np.isnan(found[0, total + 1 :]).all()
 
 

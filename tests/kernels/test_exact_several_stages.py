@@ -42,8 +42,8 @@ def test_the_chance_of_a_right_plurality_is_that_of_all_ways_of_drawing(rule):
     """Class 0 is right; the first model counts twice."""
     recorded, weights, sizes = ("0012", "0112-"), (2, 1), (2, 3)
     votes = np.array([[given.count(c) for c in "012"] for given in recorded])
-    silent = np.array([[given.count("-")] for given in recorded])
-    counts = Counts(votes, silent, np.array([0, 3]), np.array([True, False, False]), False)
+    no_answer = np.array([[given.count("-")] for given in recorded])
+    counts = Counts(votes, no_answer, np.array([0, 3]), np.array([True, False, False]), False)
     grid = grid_of(sizes, (1.0, 0.5))
     found = plurality(counts, grid, np.array([NEVER, NEVER]), tie_rule(rule, grid, 3))
     for first in range(1, sizes[0] + 1):

@@ -18,21 +18,21 @@ from tests.conftest import examples
 pytestmark = pytest.mark.kernels
 
 
-def windows(votes, right, silent, window, depth, rule, replacement):
-    counts = Counts(np.array([votes]), np.array([[silent]]), np.array([0, len(votes)]), np.array(right), replacement)
+def windows(votes, right, no_answer, window, depth, rule, replacement):
+    counts = Counts(np.array([votes]), np.array([[no_answer]]), np.array([0, len(votes)]), np.array(right), replacement)
     ties = one_stage_ties(rule, depth, len(votes))
     return [found[0] for found in exact_windows.windows(counts, window, depth, ties)]
 
 
 @settings(max_examples=examples(30))
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=3), st.integers(0, 2), st.integers(1, 3), st.booleans())
-def test_the_chance_that_one_window_agrees(votes, silent, window, replacement):
-    total = sum(votes) + silent
+def test_the_chance_that_one_window_agrees(votes, no_answer, window, replacement):
+    total = sum(votes) + no_answer
     depth = min(2 * window, total)
     if depth < window:
         return
     right = [True] + [False] * (len(votes) - 1)
-    agree, agree_right, _ = windows(votes, right, silent, window, depth, RANDOM, replacement)
+    agree, agree_right, _ = windows(votes, right, no_answer, window, depth, RANDOM, replacement)
 
     def alike(n):
         return Fraction(n, total) ** window if replacement else Fraction(comb(n, window), comb(total, window))
@@ -44,10 +44,10 @@ def test_the_chance_that_one_window_agrees(votes, silent, window, replacement):
 
 @settings(max_examples=examples(30))
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=3), st.integers(0, 2), st.sampled_from(["random", "wrong"]))
-def test_without_a_given_window_the_plurality_is_that_of_the_oracle(votes, silent, ties):
-    depth, right = sum(votes) + silent, [True] + [False] * (len(votes) - 1)
+def test_without_a_given_window_the_plurality_is_that_of_the_oracle(votes, no_answer, ties):
+    depth, right = sum(votes) + no_answer, [True] + [False] * (len(votes) - 1)
     rule = RANDOM if ties == "random" else WRONG
-    _, _, plurality_right = windows(votes, right, silent, 2, depth, rule, False)
+    _, _, plurality_right = windows(votes, right, no_answer, 2, depth, rule, False)
     for k in range(1, depth + 1):
-        expected = naive.maj_at_k(votes, k, {0}, ties, silent)
+        expected = naive.maj_at_k(votes, k, {0}, ties, no_answer)
         assert plurality_right[0, k] == pytest.approx(float(expected), abs=1e-10)

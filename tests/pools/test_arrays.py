@@ -34,7 +34,7 @@ def test_numbers_come_from_any_numeric_column_in_the_places_of_their_samples():
     nan = np.nan
     assert np.array_equal(pool.number("chars"), [[[10, 20], [30, nan]], [[40, nan], [nan, nan]]], equal_nan=True)
     assert pool.number("cost") is pool.numbers["cost"]
-    with pytest.raises(PoolError, match="no column 'note' of numbers; choose from 'chars', 'cost'"):
+    with pytest.raises(PoolError, match=r"no column 'note' of numbers\. Choose from 'chars', 'cost'"):
         pool.number("note")
 
 
@@ -45,7 +45,7 @@ def test_counts_of_classes_by_hand():
     assert pool.class_counts("y").tolist() == [0, 1, 0]
     correct = pool.sample_correct()
     assert correct.tolist() == [[[True, False, True, False], [False] * 4], [[False] * 4, [False] * 4]]
-    with pytest.raises(PoolError, match="no model 'z' in this pool; choose from 'x', 'y'"):
+    with pytest.raises(PoolError, match=r"no model 'z' in this pool\. Choose from 'x', 'y'"):
         pool.class_counts("z")
 
 

@@ -35,9 +35,9 @@ def test_where(where, rows):
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ({"topc": "Math"}, "no column 'topc'; did you mean 'topic'"),
-        ({"topic": "Mathh"}, "topic='Mathh' matches no rows; did you mean 'Math'"),
-        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' matches no rows; did you mean 'Law'"),
+        ({"topc": "Math"}, "no column 'topc'. Did you mean 'topic'"),
+        ({"topic": "Mathh"}, "topic='Mathh' matches no rows. Did you mean 'Math'"),
+        ({"topic": ["Math", "Lawn"]}, "topic='Lawn' matches no rows. Did you mean 'Law'"),
         ([("topic", "like", "M")], "operator 'like'"),
         ([("topic", "Math")], "is not a .column, operator, value. triple"),
         ({"year": "soon"}, "'soon' cannot be compared with column 'year' of type int"),

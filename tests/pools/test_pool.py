@@ -29,10 +29,10 @@ def test_select_models_questions_and_columns():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"models": ["xx"]}, "no model 'xx' in this pool; did you mean 'x'? Choose from 'x', 'y'"),
+        ({"models": ["xx"]}, "no model 'xx' in this pool. Did you mean 'x'? Choose from 'x', 'y'"),
         ({"models": ["x", "x"]}, "models: ['x', 'x'] repeats a model. Name each model once."),
         ({"models": []}, "models is empty. Name at least one model"),
-        ({"questions": ["q3"]}, "no question 'q3'; choose from 'q1', 'q2'"),
+        ({"questions": ["q3"]}, "no question 'q3'. Choose from 'q1', 'q2'"),
         ({"min_samples": -1}, "min_samples=-1 is out of range. Use an integer from 0"),
         ({"min_samples": 4}, "select: no questions remain, the conditions exclude all 2 questions"),
         ({"where": {"topic": "t"}}, "no column 'topic'"),

@@ -41,9 +41,9 @@ def test_pool_warnings_are_emitted(tmp_path, answers, columns, says):
     assert message.count("|") == 0
 
 
-@pytest.mark.parametrize(("silent", "warns"), [(5, False), (6, True)])
-def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path, silent, warns):
-    message = warned({("x", "q"): ["a"] * (100 - silent) + [None] * silent}, tmp_path)
+@pytest.mark.parametrize(("no_answer", "warns"), [(5, False), (6, True)])
+def test_more_than_one_sample_in_twenty_without_an_answer_is_warned_of(tmp_path, no_answer, warns):
+    message = warned({("x", "q"): ["a"] * (100 - no_answer) + [None] * no_answer}, tmp_path)
     assert ("gives no answer in 6.0% of its samples" in message) == warns
 
 

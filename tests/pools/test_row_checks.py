@@ -13,11 +13,14 @@ from tests.pools.tables import GOOD, change_json, full_pool, refused
 
 @pytest.mark.parametrize("column", ["question_id", "model", "sample_index", "answer"])
 def test_a_missing_column_is_named(column):
-    refused(long_frame(GOOD).drop(columns=column), f"column {column!r} is missing. Rename the column that contains it")
+    refused(
+        long_frame(GOOD).drop(columns=column),
+        f"column {column!r} is missing. Rename one of the columns to {column!r}. ",
+    )
 
 
 def test_the_nearest_column_is_offered():
-    refused(long_frame(GOOD).rename(columns={"answer": "answers"}), "did you mean 'answers'?")
+    refused(long_frame(GOOD).rename(columns={"answer": "answers"}), "Did you mean 'answers'?")
 
 
 def test_correct_or_truth_is_needed():

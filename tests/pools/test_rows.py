@@ -40,4 +40,4 @@ def test_rows_are_counted_in_the_file_whatever_was_left_out(tmp_path):
 def test_a_condition_may_be_met_in_a_later_block_but_must_be_met(tmp_path):
     folder = write_split(long_frame(GOOD, run=[1] * 9 + [2] * 3), tmp_path / "pool", [5])
     assert load_pool(folder, where={"run": 2}).models == ("y",)
-    load_refused(folder, "where: run=3 matches no rows; choose from '1', '2'", where={"run": [1, 3]})
+    load_refused(folder, "where: run=3 matches no rows. Choose from '1', '2'", where={"run": [1, 3]})

@@ -139,7 +139,7 @@ def test_questions_keep_their_columns(tmp_path):
 def test_a_rule_that_is_none_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     collect(tmp_path, answers())
     monkeypatch.setattr("mssim.recorder._export._write_samples", None)
-    with pytest.raises(MssimError, match="rule 'nmber' is not known; did you mean 'number'"):
+    with pytest.raises(MssimError, match=r"rule 'nmber' is not known\. Did you mean 'number'"):
         export(tmp_path, rule="nmber")
 
 

@@ -302,7 +302,7 @@ def test_resolving_fills_in_the_default_template_and_nothing_else():
 
 def test_resolving_checks_every_prompt_and_names_the_model():
     plan = Plan((model(template="{{qestion}}"),))
-    says(lambda: plan.resolve(QUESTIONS), "model 'm': {{qestion}}: no such column; did you mean 'question'")
+    says(lambda: plan.resolve(QUESTIONS), "model 'm': {{qestion}}: no such column. Did you mean 'question'")
     plan = Plan((model(system="{{hint}}"),))
     gap = QUESTIONS.set_column(3, "hint", [[None]]).cast(QUESTIONS.schema)
     says(lambda: plan.resolve(gap), "model 'm': question 'a' has no hint")

@@ -75,8 +75,8 @@ def test_a_model_without_a_price_is_refused_under_all_its_names():
         with pytest.raises(MssimError) as error:
             ask(["smal", "org/Small"])
         assert str(error.value) == (
-            "prices: model 'smal' or 'org/Small' is not in the price table; "
-            "did you mean 'small'? Choose from 'small', or add its prices"
+            "prices: model 'smal' or 'org/Small' is not in the price table. "
+            "Did you mean 'small'? Choose from 'small', or add its prices."
         )
 
 
@@ -106,12 +106,12 @@ def test_prices_cannot_be_changed():
         ("0.60", '"0.60"', "price of 'gpt-4o-mini': output='0.60' is not allowed. It must be a number of at least 0"),
         ("0.60", "true", "price of 'gpt-4o-mini': output=True is not allowed. It must be a number of at least 0"),
         ("output = 0.60", "", "models.gpt-4o-mini: output is missing. Add the price of output tokens, 0 if they"),
-        ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'; did you mean 'output'?"),
-        ("currency", "curency", "unknown key 'curency'; did you mean 'currency'? Choose from 'date', 'currency'"),
+        ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'. Did you mean 'output'?"),
+        ("currency", "curency", "unknown key 'curency'. Did you mean 'currency'? Choose from 'date', 'currency'"),
         (
             '."gpt-4o-mini"',
             ".gpt-4.1",
-            "models.gpt-4: unknown key '1'; choose from 'input', 'output'. Names with dots",
+            "models.gpt-4: unknown key '1'. Choose from 'input', 'output'. Names with dots",
         ),
         ("[models.free]", "[models]\nx = 3\n[models.free]", "models.x has type int. It must be a table: [models.x]"),
         ("date =", "date", "is not valid TOML ("),

@@ -92,8 +92,8 @@ def test_the_default_template_asks_the_question_and_shows_the_choices():
             "{{question}} {{ truth }}",
             "{{truth}}: it would reveal the correct answer to the model. Remove it from the template",
         ),
-        ("{{qestion}}", "{{qestion}}: no such column; did you mean 'question' or 'question_id'? Choose from "),
-        ("{{question}} {{choices}}", "{{choices}}: no such column; choose from 'question_id', 'question', 'cluster'"),
+        ("{{qestion}}", "{{qestion}}: no such column. Did you mean 'question' or 'question_id'? Choose from "),
+        ("{{question}} {{choices}}", "{{choices}}: no such column. Choose from 'question_id', 'question', 'cluster'"),
     ],
 )
 def test_templates_that_cannot_be_meant_are_refused(template, says):
@@ -122,7 +122,7 @@ def test_messages_put_the_system_first():
         ("none", None, "template: it has no placeholder"),
         ("{{question}} {{hint}}", None, "question 'b' has no hint"),
         ("{{question}}", "{{hint}}", "question 'b' has no hint"),
-        ("{{question}}", "{{hints}}", "{{hints}}: no such column; did you mean 'hint'?"),
+        ("{{question}}", "{{hints}}", "{{hints}}: no such column. Did you mean 'hint'?"),
         ("{{question}}", "{{truth}}", "{{truth}}: it would reveal"),
         ("{{choices}}", None, "question 'b' has 27 choices"),
     ],

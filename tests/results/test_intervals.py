@@ -216,7 +216,7 @@ def test_clusters_are_a_column_of_the_questions():
     with_clusters = questions.assign(cluster=["a", "b"])
     assert cluster_labels(with_clusters).tolist() == ["a", "b"]
     assert cluster_labels(with_clusters, "question_id") is None
-    with pytest.raises(MssimError, match="clusters: no column 'topics'; did you mean 'topic'"):
+    with pytest.raises(MssimError, match=r"clusters: no column 'topics'\. Did you mean 'topic'"):
         cluster_labels(questions, "topics")
     with pytest.raises(MssimError, match="clusters: question 'q2' has no value in column 'topic'"):
         cluster_labels(questions.assign(topic=["a", None]), "topic")

@@ -42,7 +42,7 @@ def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
     assert rule == SelfConsistency("x", stop=added(3))
     assert parse_strategy(str(rule)) == rule
     assert "sc:M,stop=ahead:2" in [row.rule for row in catalogue()]
-    with pytest.raises(StrategyError, match="did you mean 'ahead'"):
+    with pytest.raises(StrategyError, match="Did you mean 'ahead'"):
         parse_strategy("sc:x,stop=ahed")
 
 

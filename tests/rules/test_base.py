@@ -40,7 +40,7 @@ def test_a_strategy_without_a_kind_is_evaluated_but_cannot_be_read():
     result = evaluate(pool, {"first": First(("x",))}, [1, 4], n_replays=3)
     assert result.samples_used[0, :, 0].tolist() == [1, 1]
     assert str(First("x", 2)) == "First:x,at_most=2"
-    with pytest.raises(StrategyError, match="kind 'First'; choose from"):
+    with pytest.raises(StrategyError, match=r"kind 'First'\. Choose from"):
         parse_strategy("First:x")
 
 

@@ -55,7 +55,7 @@ def test_strategies_are_read_once():
     [
         (
             "xs:gpt-4",
-            "strategy 'xs:gpt-4': unknown kind 'xs'; choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'",
+            "strategy 'xs:gpt-4': unknown kind 'xs'. Choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'",
         ),
         ("sc:a+b", "strategy 'sc:a+b': sc takes one model, but 2 were given. To combine models, use e.g. mix:a+b."),
         ({"kind": "sc"}, "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b."),

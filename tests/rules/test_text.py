@@ -83,7 +83,7 @@ def test_stop_rules_are_read_by_the_values_of_their_fields():
     assert parse_stop(" majority : 0.9/4 ") == MajorityStop(0.9, 4)
     with pytest.raises(StrategyError, match=r"stop='majority:0.9/4/1' cannot be read. Example: stop=majority:0.8/2\."):
         parse_stop("majority:0.9/4/1")
-    with pytest.raises(StrategyError, match=r"rule 'majorty'; did you mean 'majority'"):
+    with pytest.raises(StrategyError, match=r"rule 'majorty'\. Did you mean 'majority'"):
         parse_stop("majorty")
 
 
@@ -132,12 +132,12 @@ def test_a_mapping_reads_like_a_table_of_toml():
     ("text", "says"),
     [
         ("gpt-4", "has no kind. Write kind:model"),
-        ("xs:gpt-4", "choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc', 'oracle', 'random'"),
-        ("ms:a+b,agrement=1", "unknown option 'agrement'; did you mean 'agreement'"),
-        ("sc:a,agreement=1", "choose from 'vote', 'normaliser'"),
+        ("xs:gpt-4", "Choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc', 'oracle', 'random'"),
+        ("ms:a+b,agrement=1", "unknown option 'agrement'. Did you mean 'agreement'"),
+        ("sc:a,agreement=1", "Choose from 'vote', 'normaliser'"),
         (
             "sc:a,stop=5",
-            "unknown rule '5'; choose from 'beta', 'entropy', 'evalue', 'majority', 'window', e.g. stop=beta:0.95",
+            "unknown rule '5'. Choose from 'beta', 'entropy', 'evalue', 'majority', 'window', e.g. stop=beta:0.95",
         ),
         ("sc:a,stop=window", "stop='window' cannot be read. Example: stop=window:3."),
         ("sc:a,stop=window:0", "WindowStop: window=0 is out of range. Use an integer from 1 to 32767"),
@@ -153,11 +153,11 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("ms:a+b,agreement=-1", "must be a number of at least 0: 0 always stops, 1 requires unanimity"),
         ("ms:a+b,agreement=nan", "must be a number of at least 0: 0 always stops, 1 requires unanimity"),
         ("ms:a+b,strict=maybe", "Example: strict=true."),
-        ("ms:a+b,on_agreement=adapt", "did you mean 'adopt'"),
-        ("ms:a+b,vote=borda", "choose from 'best_of_n', 'confidence', 'entropy'"),
+        ("ms:a+b,on_agreement=adapt", "Did you mean 'adopt'"),
+        ("ms:a+b,vote=borda", "Choose from 'best_of_n', 'confidence', 'entropy'"),
         ("mix:a+b,normaliser=samples", "normaliser is an option of vote=entropy, not of vote=plurality"),
-        ("mix:a+b,vote=entropy,normaliser=sample", "did you mean 'samples'"),
-        ("mix:a+b,ties=last", "choose from 'first', 'random', 'wrong'"),
+        ("mix:a+b,vote=entropy,normaliser=sample", "Did you mean 'samples'"),
+        ("mix:a+b,ties=last", "Choose from 'first', 'random', 'wrong'"),
         ("mix:a+b,prior=1/2/3", "prior has 3 weights for 2 models. Use one weight per model"),
         ("mix:a+b,prior=1/0", "prior weight 0.0 is not a positive finite number"),
         ("mix:a+b,sizes=1", "sizes=(1,) does not fit the models ['a', 'b']. Use one integer from 1 to"),
@@ -180,7 +180,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("sc:x,vote=shortest", "vote=shortest requires m. Use e.g. vote=shortest,m=3"),
         ("sc:x,m=3", "m is an option of vote=majority_of_bests or vote=shortest, not of vote=plurality"),
         ("sc:x,vote=own:borda", "Use Vote.own(function)."),
-        ("sc:x,vote=best_of", "did you mean 'best_of_n'"),
+        ("sc:x,vote=best_of", "Did you mean 'best_of_n'"),
         (
             {"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"},
             "ties cannot be combined with a Vote. Set it when the Vote is created",

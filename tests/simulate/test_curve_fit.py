@@ -77,7 +77,7 @@ def test_the_spread_follows_rates_of_agreement():
         ({"curves": {"x": {1: "0.5"}}}, "'0.5' at k=1 is not a share"),
         ({"curves": {"x": {1: (0.5, 0.0)}}}, r"\(0.5, 0.0\) at k=1 is not a share"),
         ({"curves": {"x": {1: (0.5, 0.1, 0.1)}}}, r"a pair \(share, standard error\)"),
-        ({"agreement": {"y": {2: 0.5}}}, "agreement: model 'y' has no curve; choose from 'x'"),
+        ({"agreement": {"y": {2: 0.5}}}, "agreement: model 'y' has no curve. Choose from 'x'"),
         ({"agreement": {"x": {2: 1.5}}}, r"agreement\['x'\]: 1.5 at k=2 is not a share"),
         ({"threshold": -1}, "agreement=-1 must be a number of at least 0"),
         ({"error": 0}, "error=0 is not a number between 0 and 1"),

@@ -138,6 +138,6 @@ def test_one_question_one_sample():
     pool = AnswerModel("x", 0, 1e-6, 1e6, 1).draw(1, 1)
     assert pool.class_labels.to_pylist() == ["wrong 1"]
     assert pool.codes.tolist() == [[[0]]]
-    silent = AnswerModel("x", 0, 1, 1, 1, silent=1).draw(2, 3)
-    assert silent.codes.tolist() == [[[-1] * 3] * 2]
-    assert evaluate(silent, "sc:x", 3).accuracy.tolist() == [[[0, 0]]]
+    pool = AnswerModel("x", 0, 1, 1, 1, silent=1).draw(2, 3)
+    assert pool.codes.tolist() == [[[-1] * 3] * 2]
+    assert evaluate(pool, "sc:x", 3).accuracy.tolist() == [[[0, 0]]]

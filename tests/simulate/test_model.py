@@ -95,7 +95,7 @@ def test_answer_models_that_cannot_be(options, says):
 @pytest.mark.parametrize(
     ("ask", "error", "says"),
     [
-        (lambda m: m.accuracy_at_k("z", 1), MssimError, "no model 'z' in this answer model; choose from 'x', 'y'"),
+        (lambda m: m.accuracy_at_k("z", 1), MssimError, "no model 'z' in this answer model. Choose from 'x', 'y'"),
         (lambda m: m.accuracy_at_k("x", 0), MssimError, "k=0 is not valid. Use an integer from 1 to 1024"),
         (lambda m: m.accuracy_at_k("x", []), MssimError, r"k=\[\] is not valid. Use an integer from 1"),
         (lambda m: m.agreement_at_k("x", 1.5), MssimError, "k=1.5 is not valid. Use an integer from 1"),

@@ -89,9 +89,9 @@ def halves(pool, model, seed, n_splits):
 def test_halves_and_their_bootstrap_by_hand(n_samples):
     """Rows repeated as often as they were drawn, whole clusters at a time, by SciPy; questions without answers go."""
     frame = random_pool(16, n_samples, seed=5).to_frame().query("model == 'x'")
-    silent = (frame["question_id"] == "q3") & (frame["sample_index"] > 0)
-    frame = frame.assign(cluster=frame["question_id"].str[-1], answer=frame["answer"].mask(silent))
-    pool = Pool.from_frame(frame.assign(correct=frame["correct"] & ~silent))
+    no_answer = (frame["question_id"] == "q3") & (frame["sample_index"] > 0)
+    frame = frame.assign(cluster=frame["question_id"].str[-1], answer=frame["answer"].mask(no_answer))
+    pool = Pool.from_frame(frame.assign(correct=frame["correct"] & ~no_answer))
     found = table(consistency(pool, n_splits=3, n_resamples=40, seed=11, confidence_level=0.8))
     _, right = naive.recorded(pool)
     splits = [

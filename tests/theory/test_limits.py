@@ -346,7 +346,7 @@ def test_clusters_widen_the_interval():
     assert found.summary(clusters="topic").iloc[-1][["low", "high"]].tolist() == pytest.approx([low, high])
     named = limits(Pool.from_frame(frame.rename(columns={"topic": "cluster"})))
     assert named.summary().equals(found.summary(clusters="topic"))
-    with pytest.raises(MssimError, match="clusters: no column 'topics'; did you mean 'topic'"):
+    with pytest.raises(MssimError, match=r"clusters: no column 'topics'\. Did you mean 'topic'"):
         found.summary(clusters="topics")
 
 

@@ -37,7 +37,7 @@ def test_sums_go_over_the_classes_of_each_question():
 def test_counts_are_those_of_one_model():
     counts = counts_of(make_pool(RAGGED), "x", True)
     assert counts.votes.tolist() == [[2, 1, 0, 1]]
-    assert counts.silent.tolist() == [[1, 1]]
+    assert counts.no_answer.tolist() == [[1, 1]]
     assert counts.correct.tolist() == [True, False, True, False]
     assert counts.replacement is True
 

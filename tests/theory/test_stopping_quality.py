@@ -232,7 +232,7 @@ def test_agreement_need_not_be_calibrated():
             StrategyError,
             "stages of the same model are dependent without replacement",
         ),
-        (lambda p: stop_quality(p, "ms:x+y", 4, method="mc"), MssimError, "method='mc' is not valid; choose from"),
+        (lambda p: stop_quality(p, "ms:x+y", 4, method="mc"), MssimError, "method='mc' is not valid. Choose from"),
         (lambda p: calibration(p, "w", 4), PoolError, "no model 'w' in this pool"),
         (lambda p: calibration(p, "x", 25), BudgetError, "needs 25 samples of model 'x'"),
         (

@@ -46,7 +46,7 @@ def test_prior_and_sizes_go_with_their_number_of_models():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"vote": ["pluralty"]}, r"grid: vote='pluralty' is not valid; did you mean 'plurality'"),
+        ({"vote": ["pluralty"]}, r"grid: vote='pluralty' is not valid. Did you mean 'plurality'"),
         ({"vote": "plurality"}, "grid: vote='plurality' is not a list. Pass a list of values to try"),
         ({"agreement": 0.8}, "grid: agreement=0.8 is not a list. Pass a list of values to try"),
         ({"n_models": 2}, "grid: n_models=2 is not a list. Pass a list"),

@@ -297,7 +297,7 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"spend": "samples"}, MssimError, "spend='samples' is not valid; did you mean 'samples_used'"),
+        ({"spend": "samples"}, MssimError, "spend='samples' is not valid. Did you mean 'samples_used'"),
         ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),

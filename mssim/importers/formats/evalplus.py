@@ -93,7 +93,7 @@ def from_evalplus(
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tests: str | None = None) -> None:
     """Read the tasks of each file."""
     if tests not in (None, *_TESTS):
-        raise MssimError(f"tests={tests!r} is not known; {choose_from(str(tests), _TESTS)}")
+        raise MssimError(f"tests={tests!r} is not known. {choose_from(str(tests), _TESTS)}.")
     judged, empty = Counter[str](), 0
     for source in sources:
         found = named(source, "eval_results.json", ".json")
@@ -174,7 +174,7 @@ def _status(place: Fields, status: Any) -> bool | None:
         return None
     text = as_text(status, f"{place.place}: the status of a sample")
     if text not in _STATUS:
-        place.refuse(f"status {text[:40]!r} is not known; {choose_from(text[:40], _STATUS)}")
+        place.refuse(f"status {text[:40]!r} is not known. {choose_from(text[:40], _STATUS)}.")
     return _STATUS[text]
 
 

@@ -160,9 +160,9 @@ class _Importing:
         names = sorted({name for summary in summaries for name in _values(summary)})
         scorer = self._scorer or (names[0] if len(names) == 1 else None)
         if names and scorer is None:
-            source.refuse(f"has {len(names)} scorers. Select one with scorer (--scorer); {choose_from('', names)}")
+            source.refuse(f"has {len(names)} scorers, but scorer (--scorer) is not set. {choose_from('', names)}.")
         if names and scorer not in names:
-            source.refuse(f"has no scorer {scorer!r}; {choose_from(str(scorer), names)}")
+            source.refuse(f"has no scorer {scorer!r}. {choose_from(str(scorer), names)}.")
         self._scorers |= {scorer} & set(names)
         if len(self._scorers) > 1:
             self._sink.note(f"the logs use different scorers: {', '.join(sorted(map(repr, self._scorers)))}.")

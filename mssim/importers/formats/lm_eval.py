@@ -165,10 +165,10 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
             )
         _add(line, texts, run, sink, prefix + doc, chosen)
     if chosen and chosen.name not in filters:
-        run.source.refuse(f"has no line of filter {chosen.name!r}; {choose_from(chosen.name, sorted(filters))}")
+        run.source.refuse(f"has no line of filter {chosen.name!r}. {choose_from(chosen.name, sorted(filters))}.")
     if missing := [doc for doc in responses if doc not in done]:
         run.source.refuse(
-            f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete; export it again."
+            f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete. Export it again."
         )
 
 

@@ -127,7 +127,7 @@ def _dataset(sources: Sequence[Source], given: str | None) -> str:
     known = {_plain(name): name for name in DATASETS}
     if given is not None:
         if _plain(given) not in known:
-            raise MssimError(f"dataset={given!r} is not known; {choose_from(given, DATASETS)}")
+            raise MssimError(f"dataset={given!r} is not known. {choose_from(given, DATASETS)}.")
         return known[_plain(given)]
     found = {name for source in sources if (name := _named(source.path, known))}
     if len(found) != 1:

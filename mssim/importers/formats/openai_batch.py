@@ -216,7 +216,7 @@ class _Ids:
             if not match:
                 line.refuse(f"custom_id {custom_id!r:.80} does not match id_pattern. Describe all {describe}")
             line.refuse(
-                f"custom_id {custom_id!r:.80} refers to question {question!r:.80}, which is not in {self._file}; "
+                f"custom_id {custom_id!r:.80} refers to question {question!r:.80}, which is not in {self._file}. "
                 f"{choose_from(question, self._questions)}. Add the question to this file, or describe {describe}"
             )
         if number and not number.isdecimal():

@@ -139,8 +139,8 @@ def _prepared(source: Source, names: Mapping[str, str], model: str | None) -> pa
     for wanted in (("question_id",), ("model",), ("answer", "text", "correct"), ("correct", "truth")):
         if not set(wanted).intersection(table.column_names):
             source.refuse(
-                f"has no column {' or '.join(map(repr, wanted))}. Map the column that holds it, with names= or "
-                f"--map {wanted[0]}=...; {choose_from(wanted[0], table.column_names)}"
+                f"has no column {' or '.join(map(repr, wanted))}. Map the column that holds it with names= or "
+                f"--map {wanted[0]}=COLUMN. {choose_from(wanted[0], table.column_names)}."
             )
     return pa.table({name: _typed(source, name, table[name]) for name in table.column_names})
 
@@ -149,7 +149,7 @@ def _renamed(table: pa.Table, names: Mapping[str, str], source: Source) -> pa.Ta
     columns = table.column_names
     for new, old in names.items():
         if old not in columns:
-            source.refuse(f"has no column {old!r} to rename to {new!r}; {choose_from(old, columns)}")
+            source.refuse(f"has no column {old!r} to rename to {new!r}. {choose_from(old, columns)}.")
         if new in columns and new not in names.values():
             source.refuse(f"already has a column {new!r}. Rename that column too, for example with {new}_before={new}.")
     called = {old: new for new, old in names.items()}

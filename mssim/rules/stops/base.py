@@ -111,7 +111,7 @@ class Stop(ABC):
     def _set_number(self, name: str, low: float, high: float, allowed: str, *, high_too: bool = False) -> None:
         value = getattr(self, name)
         if not is_number(value) or not (low < value < high or (high_too and value == high)):
-            raise StrategyError(f"{type(self).__name__}: {name}={value!r} is out of range. Give {allowed}.")
+            raise StrategyError(f"{type(self).__name__}: {name}={value!r} is out of range. Use {allowed}.")
         object.__setattr__(self, name, float(value))
 
     def _set_whole(self, name: str, low: int) -> None:

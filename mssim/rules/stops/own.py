@@ -43,7 +43,7 @@ class OwnStop(Stop):
 
     def __post_init__(self) -> None:
         if not callable(self.function):
-            raise StrategyError(f"OwnStop: function={self.function!r} is not callable. Give a function of (counts, n).")
+            raise StrategyError(f"OwnStop: function={self.function!r} is not callable. Use a function of (counts, n).")
         columns = (self.columns,) if isinstance(self.columns, str) else tuple(self.columns)
         if not all(isinstance(column, str) and column for column in columns):
             raise StrategyError(

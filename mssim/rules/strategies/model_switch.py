@@ -77,8 +77,8 @@ class ModelSwitch(Strategy):
             raise StrategyError(f"test_last={self.test_last!r} is not a bool. Use true or false.")
         if self.on_agreement not in ("adopt", "pool"):
             raise StrategyError(
-                f"on_agreement={self.on_agreement!r} is not valid; "
-                f"{choose_from(str(self.on_agreement), ['adopt', 'pool'])}"
+                f"on_agreement={self.on_agreement!r} is not valid. "
+                f"{choose_from(str(self.on_agreement), ['adopt', 'pool'])}."
             )
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:

@@ -65,7 +65,7 @@ class WeightedVote:
         for name, allowed in _ALLOWED.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise StrategyError(f"vote: {name}={value!r} is not valid; {choose_from(str(value), allowed)}")
+                raise StrategyError(f"vote: {name}={value!r} is not valid. {choose_from(str(value), allowed)}.")
         object.__setattr__(self, "prior", frozen(self.prior))
         self._check_ballots()
         self._check_function()
@@ -96,9 +96,7 @@ class WeightedVote:
 
     def _check_function(self) -> None:
         if self.function is not None and not callable(self.function):
-            raise StrategyError(
-                f"vote: function={self.function!r} is not callable. Give a function of (counts, prior)."
-            )
+            raise StrategyError(f"vote: function={self.function!r} is not callable. Use a function of (counts, prior).")
         given: Any = self.columns
         columns = (given,) if isinstance(given, str) else tuple(given)
         if not all(isinstance(column, str) and column for column in columns):
@@ -130,6 +128,8 @@ class WeightedVote:
     def ordered(self, models: Sequence[str]) -> Self:
         """Return the same vote with its prior as one weight per model, in their order."""
         prior = self.prior
+        if prior and len(prior) > 1 and len(models) == 1:
+            raise StrategyError(f"vote: prior has {len(prior)} weights, but {models[0]!r} votes alone. Remove prior.")
         if prior and isinstance(prior[0], tuple):
             given = dict(prior)
             if set(given) != set(models):
@@ -140,7 +140,8 @@ class WeightedVote:
             prior = tuple(given[model] for model in models)
         if prior and len(prior) != len(models):
             raise StrategyError(
-                f"vote: prior has {len(prior)} weights for {len(models)} models. Use one weight per model."
+                f"vote: prior has {len(prior)} weight{'s' * (len(prior) != 1)} for {len(models)} models. "
+                "Use one weight per model."
             )
         return replace(self, prior=prior)
 

@@ -114,7 +114,7 @@ def test_the_name_of_a_file_says_model_and_temperature(tmp_path, name, model, te
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"q": [sample("passed")]}, "status 'passed' is not known; did you mean 'pass'"),
+        ({"q": [sample("passed")]}, "status 'passed' is not known. Did you mean 'pass'"),
         ({"q": [sample(["pass"])]}, "the status of a sample is a list. It must be text"),
         ({"q": [sample(None, "pass")]}, "item 1: has no status of the base tests"),
         ({"q": [{}]}, "item 1: has no status of the base tests"),
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_result(tmp_path):
 
 
 def test_tests_that_do_not_exist(tmp_path):
-    with pytest.raises(MssimError, match="tests='all' is not known; choose from 'base', 'plus'"):
+    with pytest.raises(MssimError, match=r"tests='all' is not known\. Choose from 'base', 'plus'"):
         from_evalplus(write_results(tmp_path, TASKS), tests="all")
 
 
@@ -163,7 +163,7 @@ def test_the_command_line(run, tmp_path):
     said = json.loads(text)
     assert [said["models"][0][name] for name in ("model", "samples_max", "accuracy")] == ["x", 3, pytest.approx(2 / 3)]
     assert "without answers" in said["remarks"][0]
-    bad(run("import", "evalplus", path, "--tests", "all", "--out", tmp_path / "other"), "choose from 'base', 'plus'")
+    bad(run("import", "evalplus", path, "--tests", "all", "--out", tmp_path / "other"), "Choose from 'base', 'plus'")
     lines = write_lines(tmp_path, [line("q", "passed")])
     bad(
         run("import", "human-eval", lines, "--tests", "base", "--out", tmp_path / "other"),

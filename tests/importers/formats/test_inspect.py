@@ -255,9 +255,9 @@ def test_the_scorer_is_chosen(tmp_path, kind):
     both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
     path = either(kind, tmp_path, [sample(scores=both)])
     listed = "from 'judge.style', 'judge.truth', 'match'"
-    with pytest.raises(PoolError, match=rf"has 3 scorers. Select one with scorer \(--scorer\); choose {listed}"):
+    with pytest.raises(PoolError, match=rf"has 3 scorers, but scorer \(--scorer\) is not set\. Choose {listed}"):
         from_inspect(path)
-    with pytest.raises(PoolError, match=rf"no scorer 'mach'; did you mean 'match'\? Choose {listed}"):
+    with pytest.raises(PoolError, match=rf"no scorer 'mach'\. Did you mean 'match'\? Choose {listed}"):
         from_inspect(path, scorer="mach")
     assert answers_of(from_inspect(path, scorer="match")) == (["4"], [True])
     assert answers_of(from_inspect(path, scorer="judge.style")) == (["four"], [False])
@@ -434,7 +434,7 @@ def test_the_command_line_takes_a_scorer(tmp_path, run):
     assert out.startswith("1 questions, 1 models, 1 samples")
     assert answers_of(load_pool(tmp_path / "pool")) == (["four"], [False])
     result = run("import", "inspect", path, "--out", tmp_path / "other")
-    test_cli.bad(result, "has 2 scorers. Select one with scorer (--scorer); choose from 'judge', 'match'")
+    test_cli.bad(result, "has 2 scorers, but scorer (--scorer) is not set. Choose from 'judge', 'match'")
     assert not (tmp_path / "other").exists()
 
 

@@ -243,9 +243,9 @@ def broken(**changed):
         ([line(0, "strict-match") | {"arguments": [1]}], None, None, "likelihoods"),
         ([line(0, "strict-match") | {"arguments": 1}], None, None, "'arguments': expected an object, found a number"),
         ([line(0, "strict-match") | {"resps": None}], None, None, r"'resps' is null. It must have a value"),
-        ([{"custom_id": "1"}], None, None, "no 'doc_id'; choose from 'custom_id'"),
+        ([{"custom_id": "1"}], None, None, "no 'doc_id'. Choose from 'custom_id'"),
         (LINES, None, None, "texts but no answers. Extract the answers with a rule"),
-        (LINES, None, "strict", "no line of filter 'strict'; did you mean 'strict-match'"),
+        (LINES, None, "strict", "no line of filter 'strict'. Did you mean 'strict-match'"),
         (LINES[:3], None, "flexible-extract", "document '1' has no line of the chosen filter. The file is incomplete"),
         (LINES, False, "strict-match", "no results file defines filter 'strict-match'. Grade with a rule"),
         (LINES, config(filter_list=None), "strict-match", "no results file defines filter 'strict-match'"),
@@ -312,7 +312,7 @@ def test_on_the_command_line(run, tmp_path):
     assert (code, err) == (0, "")
     assert text.startswith("2 questions, 1 models, 6 samples; ")
     assert load_pool(tmp_path / "pool").models == ("mine",)
-    bad(run(*found[:-1], tmp_path / "other", "--filter", "strict"), "no line of filter 'strict'; did you mean")
+    bad(run(*found[:-1], tmp_path / "other", "--filter", "strict"), "no line of filter 'strict'. Did you mean")
     assert not (tmp_path / "other").exists()
 
 

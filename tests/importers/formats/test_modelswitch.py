@@ -217,7 +217,7 @@ def test_a_released_file_has_the_accuracy_that_was_published():
         ("DATE.json", ["q"], r"record 1: expected an object, found text"),
         ("DATE.json", [{"question": "q?", "solution": "1"}], "has neither 'ans_list' nor '<model>_ans_list'"),
         ("DATE/results.json", [{"question": "q?", "solution": "1", "ans_list": []}], r"Pass model \(--model\)"),
-        ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], "has no 'solution'; did you mean 'question'"),
+        ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], "has no 'solution'. Did you mean 'question'"),
         ("DATE.json", [{"solution": "1", "a_ans_list": ["1"]}], r"record 1: has no 'question'"),
         ("DATE.json", [{"question": "q?", "solution": "1", "a_ans_list": [["1"]]}], r"'a_ans_list', item 1 is a list"),
         ("DATE.json", [["q"]], r"record 1: expected an object, found a list"),
@@ -240,7 +240,7 @@ def test_files_of_two_data_sets_are_refused(tmp_path):
         written(tmp_path, f"{dataset}/x.json", [merged(1, x=["4"])])
     with pytest.raises(MssimError, match=r"the paths name DATE, MGSM\. Pass one of"):
         from_modelswitch(tmp_path)
-    with pytest.raises(MssimError, match="dataset='DATES' is not known; did you mean 'DATE'"):
+    with pytest.raises(MssimError, match=r"dataset='DATES' is not known\. Did you mean 'DATE'"):
         from_modelswitch(tmp_path, dataset="DATES")
 
 

@@ -326,8 +326,8 @@ def test_without_a_rule_there_is_no_answer(imported):
 @pytest.mark.parametrize(
     ("lines", "options", "says"),
     [
-        ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl; "
-                                  r"choose from 'q1', 'q2'. .* id_pattern \(--id-pattern\)"),
+        ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl. "
+                                  r"Choose from 'q1', 'q2'. .* id_pattern \(--id-pattern\)"),
         ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' refers to question 'request'"),
         ([asked("nope")], {}, "custom_id 'nope' refers to question 'nope', which is not in"),
         ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "'q1' does not match id_pattern. Describe"),
@@ -340,18 +340,18 @@ def test_without_a_rule_there_is_no_answer(imported):
         ([chat("q1", "4", model=None)], {}, r"does not name its model. Pass model \(--model\)"),
         ([chat("q" * 1001, "4")], {}, "the custom_id has 1001 characters. At most 1000"),
         ([chat("", "4")], {}, "'custom_id' is blank"),
-        ([{"response": {}}], {}, "no 'custom_id'; choose from 'response'"),
+        ([{"response": {}}], {}, "no 'custom_id'. Choose from 'response'"),
         ([{"custom_id": "q1", "params": {}}], {}, "line 1: is neither a response .* nor a request"),
         ([chat("q1", "4"), asked("q2")], {}, "line 2: the file mixes requests and responses. Split it into two"),
         ([asked("q2"), chat("q1", "4")], {}, "line 2: the file mixes requests and responses"),
         ([[]], {}, "line 1: expected an object, found a list"),
         ([{"custom_id": "q1", "response": "ok"}], {}, "'response': expected an object, found text"),
         ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: expected an object, found a number"),
-        ([chat("q1", "4", choices=[{"index": 0}])], {}, "item 1: has no 'text'; choose from 'index'"),
+        ([chat("q1", "4", choices=[{"index": 0}])], {}, "item 1: has no 'text'. Choose from 'index'"),
         ([chat("q1", "4", choices={"a": 1})], {}, "'choices' is an object. It must be a list"),
         ([chat("q1", "4", usage=(-1, 2))], {}, "'prompt_tokens' is -1. It must be a non-negative integer"),
         ([chat("q1", {})], {}, "'content' is an object. It must be text"),
-        ([chat("q1", "4")], {"rule": "numbr"}, "did you mean 'number'"),
+        ([chat("q1", "4")], {"rule": "numbr"}, "Did you mean 'number'"),
         ([chat("q1", "4")], {"strict": True}, "1 of 2 questions have no samples"),
     ],
 )  # fmt: skip

@@ -35,10 +35,10 @@ def test_confidence_is_the_mean_log_probability_of_the_tokens(imported):
 
 
 def test_a_response_without_text_is_a_sample_without_an_answer(imported):
-    silent = chat("q1-1", None, system_fingerprint="fp")
-    silent["response"]["body"]["choices"][0]["message"] |= {"refusal": "I can not give 4.", "reasoning": "It is 4"}
+    no_answer = chat("q1-1", None, system_fingerprint="fp")
+    no_answer["response"]["body"]["choices"][0]["message"] |= {"refusal": "I can not give 4.", "reasoning": "It is 4"}
     parts = chat("q2-1", [{"type": "thinking", "thinking": []}, {"type": "text", "text": "It is "}, {"text": "9"}])
-    pool = imported(chat("q1-0", "4"), silent, chat("q2-0", "9"), parts, warns="no answer in 25.0%")
+    pool = imported(chat("q1-0", "4"), no_answer, chat("q2-0", "9"), parts, warns="no answer in 25.0%")
     assert texts(pool) == ["4", "", "9", "It is 9"]
     assert pool.codes.tolist() == [[[0, -1], [0, 0]]]
     assert pool.to_frame()["fingerprint"].tolist()[1] == "fp"

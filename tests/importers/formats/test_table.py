@@ -169,7 +169,7 @@ def test_names_can_be_swapped(tmp_path):
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ("question_id=docid", "has no column 'docid' to rename to 'question_id'; did you mean 'doc_id'"),
+        ("question_id=docid", "has no column 'docid' to rename to 'question_id'. Did you mean 'doc_id'"),
         (
             "question_id=doc_id,answer=pred",
             "already has a column 'answer'. Rename that column too, .* answer_before=answer",
@@ -183,7 +183,7 @@ def test_names_can_be_swapped(tmp_path):
         ("answer=pred,truth=pred", "'pred' appears twice. Rename each column once"),
         (
             None,
-            "'question_id'. Map the column that holds it, with names= or --map question_id=...; choose from",
+            "'question_id'. Map the column that holds it with names= or --map question_id=COLUMN. Choose from",
         ),
         ("question_id=doc_id", "has no column 'model'. Map the column that holds it"),
         ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'. .* --map answer="),

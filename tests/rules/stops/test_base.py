@@ -101,7 +101,7 @@ def test_votes_that_are_enough_are_the_fewest(depth, margin):
 @pytest.mark.parametrize("share", [0, 1.01, -0.5, math.nan, "0.9", True, None])
 def test_numbers_have_a_range_of_which_the_end_may_be_part(share):
     assert MajorityStop(1).share == 1.0
-    with pytest.raises(StrategyError, match=r"MajorityStop: share=.* is out of range\. Give a share from above 0 to 1"):
+    with pytest.raises(StrategyError, match=r"MajorityStop: share=.* is out of range\. Use a share from above 0 to 1"):
         MajorityStop(share)
 
 

@@ -84,11 +84,11 @@ def test_when_it_stops(rule, answers, end):
     [
         (
             lambda: BetaStop(0.5),
-            "BetaStop: threshold=0.5 is out of range. Give a certainty between 0.5 and 1, e.g. 0.95",
+            "BetaStop: threshold=0.5 is out of range. Use a certainty between 0.5 and 1, e.g. 0.95",
         ),
-        (lambda: BetaStop(1.0), "threshold=1.0 is out of range. Give"),
-        (lambda: BetaStop("0.9"), "threshold='0.9' is out of range. Give"),
-        (lambda: parse_strategy("sc:a,stop=beta:2"), "threshold=2.0 is out of range. Give a certainty"),
+        (lambda: BetaStop(1.0), "threshold=1.0 is out of range. Use"),
+        (lambda: BetaStop("0.9"), "threshold='0.9' is out of range. Use"),
+        (lambda: parse_strategy("sc:a,stop=beta:2"), "threshold=2.0 is out of range. Use a certainty"),
     ],
 )
 def test_thresholds_that_are_no_certainty_are_refused(make, says):

@@ -56,7 +56,7 @@ def test_an_entropy_that_equals_the_threshold_stops_whatever_its_rounding(stops,
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: EntropyStop(math.nan), "EntropyStop: threshold=nan is out of range. Give a number from above 0 to 1"),
+        (lambda: EntropyStop(math.nan), "EntropyStop: threshold=nan is out of range. Use a number from above 0 to 1"),
         (lambda: EntropyStop(0), "EntropyStop: threshold=0 is out of range"),
         (lambda: EntropyStop(1.01), "EntropyStop: threshold=1.01 is out of range"),
         (lambda: EntropyStop(0.5, 0), "min_samples=0 is out of range. Use an integer from 1 to 32767"),

@@ -81,7 +81,7 @@ def test_an_e_value_that_is_one_over_alpha_stops_whatever_its_rounding():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: EValueStop(0), "EValueStop: alpha=0 is out of range. Give an error rate between 0 and 1, e.g. 0.05"),
+        (lambda: EValueStop(0), "EValueStop: alpha=0 is out of range. Use an error rate between 0 and 1, e.g. 0.05"),
         (lambda: EValueStop(1), "EValueStop: alpha=1 is out of range"),
         (lambda: parse_strategy("sc:a,stop=evalue:x"), "stop='evalue:x' cannot be read. Example: stop=evalue:0.05."),
     ],

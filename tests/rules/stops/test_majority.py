@@ -37,7 +37,7 @@ def test_when_it_stops(rule, answers, end):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: MajorityStop(0), "MajorityStop: share=0 is out of range. Give a share from above 0 to 1"),
+        (lambda: MajorityStop(0), "MajorityStop: share=0 is out of range. Use a share from above 0 to 1"),
         (lambda: MajorityStop(1.1), "share=1.1"),
         (lambda: MajorityStop(0.8, min_samples=0), "min_samples=0 is out of range. Use an integer from 1 to 32767"),
         (lambda: parse_strategy("sc:a,stop=majority:0.8/2/3"), "cannot be read. Example: stop=majority:0.8/2."),

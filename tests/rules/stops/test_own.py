@@ -58,10 +58,10 @@ def test_a_function_that_is_no_rule_is_refused_at_once(function, says):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: OwnStop("three"), "OwnStop: function='three' is not callable. Give a function of (counts, n)."),
+        (lambda: OwnStop("three"), "OwnStop: function='three' is not callable. Use a function of (counts, n)."),
         (lambda: OwnStop(max, ["a", 3]), "OwnStop: columns=['a', 3] are not names. Use names of recorded numbers"),
         (lambda: OwnStop(max, [""]), "OwnStop: columns=[''] are not names. Use names of recorded numbers"),
-        (lambda: parse_strategy("sc:a,stop=own:f"), "rule 'own'; choose from"),
+        (lambda: parse_strategy("sc:a,stop=own:f"), "rule 'own'. Choose from"),
     ],
 )
 def test_what_is_no_function_or_column_is_refused(make, says):

@@ -51,7 +51,7 @@ def test_only_the_last_stage_that_draws_stops_unasked():
     ("options", "says"),
     [
         ({"agreement": -1}, "agreement=-1 must be a number of at least 0"),
-        ({"ties": "last"}, "ties='last' is not valid; choose from 'first', 'random', 'wrong'"),
+        ({"ties": "last"}, "ties='last' is not valid. Choose from 'first', 'random', 'wrong'"),
         ({"strict": "yes"}, r"strict='yes' is not a bool\. Use true or false"),
     ],
 )

@@ -36,5 +36,5 @@ def test_a_plan_does_not_vote():
 
 
 def test_a_vote_is_no_option():
-    with pytest.raises(StrategyError, match="unknown option 'vote'; choose from 'sizes', 'shares'"):
+    with pytest.raises(StrategyError, match=r"unknown option 'vote'\. Choose from 'sizes', 'shares'"):
         evaluate(make_pool({("x", "q"): ["a"]}), "cov:x,vote=plurality", 1)

@@ -78,8 +78,8 @@ def test_the_last_stage_that_draws_is_tested_unless_told_otherwise():
     ("options", "says"),
     [
         ({"test_last": 1}, r"test_last=1 is not a bool\. Use true or false"),
-        ({"on_agreement": "adapt"}, "on_agreement='adapt' is not valid; did you mean 'adopt'"),
-        ({"on_agreement": None}, "on_agreement=None is not valid; choose from 'adopt', 'pool'"),
+        ({"on_agreement": "adapt"}, "on_agreement='adapt' is not valid. Did you mean 'adopt'"),
+        ({"on_agreement": None}, "on_agreement=None is not valid. Choose from 'adopt', 'pool'"),
         ({"agreement": None}, "agreement=None must be a number of at least 0"),
     ],
 )

@@ -64,8 +64,10 @@ def test_it_plans_what_each_model_does_alone():
 def test_what_no_model_can_do_alone_is_refused():
     with pytest.raises(StrategyError, match=r"vote='plurality' is not a Vote\. Use e\.g\. Vote\.plurality\(\)"):
         OracleRouter(["x"], vote="plurality")
-    with pytest.raises(StrategyError, match="prior has 2 weights for 1 models"):
+    with pytest.raises(StrategyError, match=r"prior has 2 weights, but 'x' votes alone\. Remove prior\."):
         OracleRouter(["x", "y"], Vote.plurality(prior=(1, 2)))
+    with pytest.raises(StrategyError, match=r"prior has 2 weights, but 'x' votes alone\. Remove prior\."):
+        OracleRouter(["x", "y"], Vote.plurality(prior={"x": 1, "y": 2}))
     with pytest.raises(
         StrategyError, match=r"OracleRouter: models=\['x', 'x'\] repeats a model\. Name each model once"
     ):

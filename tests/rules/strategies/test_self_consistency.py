@@ -43,7 +43,7 @@ def test_a_plan_is_one_stage_with_vote_and_stop_rule():
         ({"stop": "beta"}, r"stop='beta' is not a stopping rule\. Use e\.g\. BetaStop\(\) or WindowStop\(5\), or None"),
         ({"stop": BetaStop}, r"stop=<class .*BetaStop'> is not a stopping rule\. Use e\.g\. BetaStop\(\)"),
         ({"vote": None}, r"vote=None is not a Vote\. Use e\.g\. Vote\.plurality\(\)"),
-        ({"vote": Vote.plurality(prior=(1, 2))}, "prior has 2 weights for 1 models"),
+        ({"vote": Vote.plurality(prior=(1, 2))}, r"prior has 2 weights, but 'x' votes alone\. Remove prior\."),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options, says):

@@ -79,7 +79,7 @@ def test_any_column_of_numbers_will_do():
     assert other.number("chars").tolist() == [[[30.0, 10.0]]]
     assert evaluate(other, "sc:x,vote=shortest,m=1,column=chars", 2).accuracy.item() == 1
     assert evaluate(other, "sc:x,vote=best_of_n,column=chars", 2).accuracy.item() == 0
-    with pytest.raises(PoolError, match="no column 'note' of numbers; choose from 'chars', 'confidence', 'score'"):
+    with pytest.raises(PoolError, match=r"no column 'note' of numbers\. Choose from 'chars', 'confidence', 'score'"):
         other.number("note")
 
 
@@ -117,7 +117,7 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         ),
         (lambda: Vote(ballots="number"), "vote: ballots='number' requires column. Set it."),
         (lambda: Vote(column="score"), "vote: ballots='one' does not use column. Remove it."),
-        (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid; choose from 'one', 'number', 'exp'"),
+        (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid. Choose from 'one', 'number', 'exp'"),
         (lambda: replace(Vote.shortest(2), combine="max"), "vote: ballots='shortest' supports only combine='sum'"),
         (
             lambda: replace(Vote.majority_of_bests(2), combine="max"),
@@ -128,7 +128,11 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         (lambda: Vote.plurality(prior="12"), "vote: prior='12' contains no weights. Use one per model"),
         (
             lambda: Vote.plurality(prior=(1, 2)).ordered("abc"),
-            "vote: prior has 2 weights for 3 models. Use one weight per",
+            "vote: prior has 2 weights for 3 models. Use one weight per model.",
+        ),
+        (
+            lambda: Vote.plurality(prior=[3]).ordered("ab"),
+            "vote: prior has 1 weight for 2 models. Use one weight per model.",
         ),
         (
             lambda: Vote(columns="score"),
@@ -139,7 +143,7 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
             "vote: columns=['a', 3] are not names. Use names of recorded numbers",
         ),
         (lambda: Vote.own(max, columns=[""]), "vote: columns=[''] are not names. Use names of recorded numbers"),
-        (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Give a function of (counts, prior)."),
+        (lambda: Vote.own("borda"), "vote: function='borda' is not callable. Use a function of (counts, prior)."),
     ],
 )
 def test_what_is_no_vote_says_what_is(make, says):
