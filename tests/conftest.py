@@ -15,7 +15,7 @@ from tests import compile_once, strict_arrays
 
 mpl.use("Agg")
 if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-    strict_arrays.install()
+    strict_arrays.install(check=os.environ.get("STRICT_ARRAYS") == "1")
 else:
     compile_once.install()
 

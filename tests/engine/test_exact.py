@@ -350,6 +350,7 @@ def test_what_is_out_of_reach_is_refused_with_the_reason_and_replayed_under_auto
     assert np.array_equal(result.accuracy[:, 1], replay(pool, strategy, [1, budget], **options).accuracy[:, 1])
 
 
+@pytest.mark.compiled
 def test_samples_used_are_exact_where_accuracy_is_not():
     pool = random_pool(cost=0.5)
     result = evaluate(pool, ModelSwitch(XYZ, agreement=0.5), [12, 30], n_replays=20)
@@ -361,6 +362,7 @@ def test_samples_used_are_exact_where_accuracy_is_not():
     assert not np.array_equal(replay(pool, ModelSwitch(XYZ), 12, n_replays=20).samples_used, plain.samples_used[:, [0]])
 
 
+@pytest.mark.compiled
 def test_auto_goes_as_far_as_it_is_quick_and_exact_further():
     pool, strategy = wide_pool(40), Mixture(["x", "y"])
     assert evaluate(pool, strategy, [32, 36], n_replays=5).to_frame()["method"].tolist() == ["exact", "monte_carlo"]
@@ -369,6 +371,7 @@ def test_auto_goes_as_far_as_it_is_quick_and_exact_further():
     assert evaluate(pool, strategy, [32, 36, 80], method="exact").to_frame()["method"].tolist() == ["exact"] * 3
 
 
+@pytest.mark.compiled
 def test_a_budget_alone_gives_what_it_gives_among_others():
     pool = random_pool()
     whole = evaluate(pool, CLOSED, range(1, 17), method="exact")
@@ -387,6 +390,7 @@ def bits(**options):
     return np.stack([result.accuracy, result.samples_used, result.agreed])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ThreadPoolExecutor(7), Backwards])
 def test_the_same_bits_whatever_the_executor(make, monkeypatch):
     whole = bits()
@@ -395,6 +399,7 @@ def test_the_same_bits_whatever_the_executor(make, monkeypatch):
         assert np.array_equal(bits(executor=executor), whole)
 
 
+@pytest.mark.compiled
 def test_the_same_bits_from_other_processes():
     with ProcessPoolExecutor(2, mp_context=FORKS) as executor:
         assert np.array_equal(bits(executor=executor), bits())
