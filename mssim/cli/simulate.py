@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NOTES = """\
 sure        share of questions the model always answers correctly; elsewhere its accuracy is Beta(a, b) distributed
 spread      two wrong answers agree with probability 1 / (1 + spread)
-silent      share of samples without an answer
+no_answer   share of samples without an answer
 accuracy    accuracy of one sample
 correlation correlation of question difficulty between two models
 shared_distractors: share of questions on which the models share their wrong answers"""

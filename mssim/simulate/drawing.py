@@ -70,7 +70,7 @@ def draw_samples(
     """
     shape = (*questions.right.shape, n_samples)
     right = rng.random(shape) < questions.right[:, :, None]
-    share = np.array([law.silent for law in laws])[:, None]
+    share = np.array([law.no_answer for law in laws])[:, None]
     no_answer = rng.random(shape) < share if share.any() else np.zeros(shape, dtype=bool)
     theta = np.array([law.spread for law in laws])
     place = -np.log1p(-rng.random(shape)) * theta[:, None]

@@ -33,7 +33,7 @@ _RANGES = {
     "a": (1e-6, 1e6, "numbers from 1e-6 to 1e6"),
     "b": (1e-6, 1e6, "numbers from 1e-6 to 1e6"),
     "spread": (1e-6, 1e6, "numbers from 1e-6 to 1e6"),
-    "silent": (0.0, 1.0, "shares of samples from 0 to 1"),
+    "no_answer": (0.0, 1.0, "shares of samples from 0 to 1"),
 }
 
 
@@ -62,7 +62,7 @@ class AnswerModel:
     shared_distractors : float, default 0
         Share of questions on which all models draw wrong answers from the same stick. On the others, no two models have
         a wrong answer in common.
-    silent : float or sequence of float, default 0
+    no_answer : float or sequence of float, default 0
         Share of samples of each model without an answer.
     separation : float, optional
         If given, samples have a `score`, as of a reward model: standard normal numbers, with `separation` added for
@@ -95,7 +95,7 @@ class AnswerModel:
     spread: Sequence[float] | float
     correlation: Sequence[Sequence[float]] | float = 0.0
     shared_distractors: float = 0.0
-    silent: Sequence[float] | float = 0.0
+    no_answer: Sequence[float] | float = 0.0
     separation: float | None = None
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class AnswerModel:
         return self._laws()[list(self.models).index(model)]
 
     def _laws(self) -> list[Law]:
-        columns = (self.sure, self.a, self.b, self.spread, self.silent)
+        columns = (self.sure, self.a, self.b, self.spread, self.no_answer)
         return [Law(*row) for row in zip(*columns, strict=True)]  # type: ignore[arg-type]
 
     def accuracy_at_k(self, model: str, k: int | ArrayLike) -> Any:
@@ -215,7 +215,7 @@ class AnswerModel:
         Returns
         -------
         DataFrame
-            model, sure, a, b, spread, silent; accuracy (of one sample); correlation_<model> for each model;
+            model, sure, a, b, spread, no_answer; accuracy (of one sample); correlation_<model> for each model;
             shared_distractors; separation (NaN without scores).
         """
         frame = pd.DataFrame({"model": self.models} | {name: getattr(self, name) for name in _RANGES})

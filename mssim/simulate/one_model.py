@@ -25,7 +25,7 @@ class Law(NamedTuple):
     a: float
     b: float
     spread: float
-    silent: float = 0.0
+    no_answer: float = 0.0
 
 
 def accuracy(law: Law, draws: Ints) -> Floats:
@@ -44,10 +44,10 @@ def agreement(law: Law, draws: Ints, threshold: float, *, strict: bool) -> Float
 
 def _answers(law: Law, k: int) -> Iterator[tuple[int, float]]:
     """Yield numbers of draws with an answer among k, each with its probability."""
-    if law.silent == 0:
+    if law.no_answer == 0:
         yield k, 1.0
         return
-    chances = stats.binom.pmf(np.arange(k + 1), k, 1 - law.silent)
+    chances = stats.binom.pmf(np.arange(k + 1), k, 1 - law.no_answer)
     yield from ((int(n), float(chances[n])) for n in np.nonzero(chances > _RARE)[0])
 
 

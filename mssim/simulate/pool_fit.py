@@ -51,7 +51,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
     -----
     Each model is fitted by maximum likelihood. All n answers to a question are correct with probability `sure`;
     otherwise the number of correct answers is beta-binomial. Wrong answers follow Ewens' law
-    (`mssim.kernels.stick_breaking`). `spread` is 1 if no question has two wrong answers. `silent` is the share of
+    (`mssim.kernels.stick_breaking`). `spread` is 1 if no question has two wrong answers. `no_answer` is the share of
     samples without an answer. Different correct answers to one question count as one answer.
 
     The coupling is fitted by moments. The correlation of two models reproduces the recorded mean product of their
@@ -79,7 +79,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
         Law(*_right_law(r, n), _spread(int((~kept.class_correct & (v > 0)).sum()), (n - r)[n > r]), float(s))
         for r, n, v, s in zip(right, answered, votes, no_answer, strict=True)
     ]
-    sure, a, b, spread, silent = zip(*laws, strict=True)
+    sure, a, b, spread, no_answer = zip(*laws, strict=True)
     return AnswerModel(
         kept.models,
         sure,
@@ -88,7 +88,7 @@ def fit_pool(pool: Pool, models: Sequence[str] | None = None) -> AnswerModel:
         spread,
         correlation=_correlations(laws, right, answered).tolist(),
         shared_distractors=_shared(kept, votes, laws),
-        silent=silent,
+        no_answer=no_answer,
     )
 
 

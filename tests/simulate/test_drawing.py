@@ -123,7 +123,9 @@ def test_the_same_seed_gives_the_same_pool():
 @pytest.mark.parametrize("at_once", [2**20, 100])
 def test_a_pool_is_the_same_after_it_was_saved(tmp_path, monkeypatch, separation, at_once):
     monkeypatch.setattr(drawing, "_SAMPLES_AT_ONCE", at_once)
-    pool = replace(TWO, separation=separation, silent=[0.02, 0.01], spread=[30, 2]).draw(40, 20, seed=1, title="twins")
+    pool = replace(TWO, separation=separation, no_answer=[0.02, 0.01], spread=[30, 2]).draw(
+        40, 20, seed=1, title="twins"
+    )
     pool.save(tmp_path / "pool")
     again = load_pool(tmp_path / "pool")
     assert again.fingerprint == pool.fingerprint
@@ -138,6 +140,6 @@ def test_one_question_one_sample():
     pool = AnswerModel("x", 0, 1e-6, 1e6, 1).draw(1, 1)
     assert pool.class_labels.to_pylist() == ["wrong 1"]
     assert pool.codes.tolist() == [[[0]]]
-    pool = AnswerModel("x", 0, 1, 1, 1, silent=1).draw(2, 3)
+    pool = AnswerModel("x", 0, 1, 1, 1, no_answer=1).draw(2, 3)
     assert pool.codes.tolist() == [[[-1] * 3] * 2]
     assert evaluate(pool, "sc:x", 3).accuracy.tolist() == [[[0, 0]]]

@@ -70,9 +70,9 @@ def test_one_model_alone_is_exact():
 
 
 def test_a_model_that_never_answers_is_never_right():
-    found = expected(replace(TWO, silent=[1.0, 0.0]), ["sc:x", "ms:x+y"], 2, n_questions=512)
+    found = expected(replace(TWO, no_answer=[1.0, 0.0]), ["sc:x", "ms:x+y"], 2, n_questions=512)
     assert found["accuracy"].tolist() == pytest.approx([0.0, TWO.accuracy_at_k("y", 1)], abs=1e-9)
-    assert expected(replace(TWO, silent=1.0), "ms:x+y", 8, n_questions=512)["accuracy"].tolist() == [0.0]
+    assert expected(replace(TWO, no_answer=1.0), "ms:x+y", 8, n_questions=512)["accuracy"].tolist() == [0.0]
 
 
 def test_expectations_are_what_drawn_pools_have_on_average():
@@ -83,7 +83,7 @@ def test_expectations_are_what_drawn_pools_have_on_average():
         "best": "ms:x+y,vote=best_of_n",
         "stop": "sc:x,stop=beta:0.9",
     }
-    model = replace(TWO, separation=1.0, silent=[0.05, 0.0])
+    model = replace(TWO, separation=1.0, no_answer=[0.05, 0.0])
     pool = model.draw(5000, 16, seed=3)
     drawn = evaluate(pool, rules, [8, 16], n_replays=50)
     found = expected(model, rules, [8, 16])

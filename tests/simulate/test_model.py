@@ -10,7 +10,14 @@ from mssim import MssimError, StrategyError
 from mssim.simulate import AnswerModel
 
 TWO = AnswerModel(
-    ["x", "y"], [0.3, 0.1], [0.5, 0.8], [0.7, 0.6], [1.5, 0.4], correlation=0.6, shared_distractors=0.4, silent=[0, 0.1]
+    ["x", "y"],
+    [0.3, 0.1],
+    [0.5, 0.8],
+    [0.7, 0.6],
+    [1.5, 0.4],
+    correlation=0.6,
+    shared_distractors=0.4,
+    no_answer=[0, 0.1],
 )
 
 
@@ -72,7 +79,7 @@ def test_files_that_are_no_answer_model(tmp_path, text, says):
         ({"b": float("nan")}, "b=nan is not valid. Use numbers from 1e-6 to 1e6"),
         ({"b": [1, "2"]}, "b='2' is not valid. Use numbers"),
         ({"spread": [1, 1e7]}, "spread=10000000.0 is not valid. Use numbers"),
-        ({"silent": -0.1}, "silent=-0.1 is not valid. Use shares of samples from 0 to 1"),
+        ({"no_answer": -0.1}, "no_answer=-0.1 is not valid. Use shares of samples from 0 to 1"),
         ({"shared_distractors": 2}, "shared_distractors=2 is not valid. Use a share from 0 to 1"),
         ({"separation": "high"}, "separation='high' is not valid. Use a number from -100 to 100, or None"),
         ({"correlation": 1.5}, "correlation=1.5 is not possible. Correlations must be from -1 to 1"),
@@ -111,7 +118,7 @@ def test_answer_models_that_cannot_be(options, says):
         (lambda m: m.draw(1, 0), MssimError, "n_samples=0 is out of range. Use an integer from 1"),
         (lambda m: m.draw(1, 1, seed=-1), MssimError, "seed=-1 is out of range. Use an integer from 0"),
         (
-            lambda m: replace(m, a=1e-6, b=1e6, sure=0.0, spread=1e6, silent=0).draw(1, 30_000),
+            lambda m: replace(m, a=1e-6, b=1e6, sure=0.0, spread=1e6, no_answer=0).draw(1, 30_000),
             MssimError,
             "different answers, more than the maximum of 32766. Use a smaller spread, or draw fewer samples",
         ),

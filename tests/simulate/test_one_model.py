@@ -19,10 +19,10 @@ def rising(x, n):
     return math.prod((x + i for i in range(n)), start=Fraction(1))
 
 
-def outcomes(k, sure, a, b, theta, silent):
+def outcomes(k, sure, a, b, theta, no_answer):
     """Every (right draws, sizes of wrong classes) of k draws with its chance."""
     for n in range(k + 1):
-        answered = math.comb(k, n) * (1 - silent) ** n * silent ** (k - n)
+        answered = math.comb(k, n) * (1 - no_answer) ** n * no_answer ** (k - n)
         yield n, (), answered * sure
         for c in range(n + 1):
             chance = math.comb(n, c) * rising(a, c) * rising(b, n - c) / rising(a + b, n)
@@ -39,10 +39,10 @@ positive = st.fractions(Fraction(1, 4), 5, max_denominator=4)
 
 @pytest.mark.kernels
 @given(st.integers(1, 7), shares, positive, positive, positive, shares)
-def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, silent):
-    found = list(outcomes(k, sure, a, b, theta, silent))
+def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, no_answer):
+    found = list(outcomes(k, sure, a, b, theta, no_answer))
     assert sum(chance for _, _, chance in found) == 1
-    model = AnswerModel("x", float(sure), float(a), float(b), float(theta), silent=float(silent))
+    model = AnswerModel("x", float(sure), float(a), float(b), float(theta), no_answer=float(no_answer))
     right = sum(chance * is_right(c, sizes) for c, sizes, chance in found)
     assert model.accuracy_at_k("x", k) == pytest.approx(float(right), abs=1e-12)
     for threshold, strict in ((1.0, False), (0.85, True), (0.5, False), (0.3, False)):
@@ -85,15 +85,15 @@ def test_majorities_of_hundreds_of_draws():
 def test_extremes():
     k = [1, 2, 16, 512]
     assert AnswerModel("x", 1, 1, 1, 1).accuracy_at_k("x", k).tolist() == [1, 1, 1, 1]
-    assert AnswerModel("x", 1, 1, 1, 1, silent=1).accuracy_at_k("x", k).tolist() == [0, 0, 0, 0]
-    assert AnswerModel("x", 1, 1, 1, 1, silent=1).agreement_at_k("x", k).tolist() == [0, 0, 0, 0]
+    assert AnswerModel("x", 1, 1, 1, 1, no_answer=1).accuracy_at_k("x", k).tolist() == [0, 0, 0, 0]
+    assert AnswerModel("x", 1, 1, 1, 1, no_answer=1).agreement_at_k("x", k).tolist() == [0, 0, 0, 0]
     assert AnswerModel("x", 0, 1, 1, 2).agreement_at_k("x", k, agreement=0).tolist() == [1, 1, 1, 1]
     assert AnswerModel("x", 0, 1, 1, 2).agreement_at_k("x", k, agreement=1, strict=True).tolist() == [0, 0, 0, 0]
     # Wrong answers that never agree lose to two right ones, those that always do make a fair contest.
     scattered, alike = AnswerModel("x", 0, 1, 1, 1e6), AnswerModel("x", 0, 1, 1, 1e-6)
     assert scattered.accuracy_at_k("x", 512) > 0.99
     assert alike.accuracy_at_k("x", [2, 32, 1024]) == pytest.approx([0.5, 0.5, 0.5], abs=1e-5)
-    assert np.isfinite(AnswerModel("x", 0, 1e-6, 1e6, 1e6, silent=0.5).accuracy_at_k("x", [3, 256])).all()
+    assert np.isfinite(AnswerModel("x", 0, 1e-6, 1e6, 1e6, no_answer=0.5).accuracy_at_k("x", [3, 256])).all()
 
 
 @given(shares, positive, positive, positive)

@@ -19,12 +19,12 @@ from tests.simulate.test_curve_fit import TWO
 @pytest.mark.slow
 def test_a_pool_gives_back_what_it_was_drawn_from():
     """Standard deviations over forty pools of this size; six of them are missed once in 500 million times."""
-    true = replace(TWO, correlation=0.7, shared_distractors=0.5, silent=[0.0, 0.1], a=[0.5, 0.8], b=[0.7, 0.6])
+    true = replace(TWO, correlation=0.7, shared_distractors=0.5, no_answer=[0.0, 0.1], a=[0.5, 0.8], b=[0.7, 0.6])
     found = fit_pool(true.draw(3000, 32, seed=5))
     scatter = {"sure": [0.011, 0.012], "a": [0.02, 0.032], "b": [0.03, 0.03], "spread": [0.022, 0.042]}
     for name, sd in scatter.items():
         assert (np.abs(np.subtract(getattr(found, name), getattr(true, name))) < 6 * np.array(sd)).all()
-    assert found.silent == pytest.approx([0, 0.1], abs=6 * 0.001)
+    assert found.no_answer == pytest.approx([0, 0.1], abs=6 * 0.001)
     assert found.correlation[0][1] == pytest.approx(0.7, abs=6 * 0.016)
     assert found.shared_distractors == pytest.approx(0.5, abs=6 * 0.021)
 
@@ -112,7 +112,7 @@ def test_uneven_pools_can_be_fitted():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)
         found = fit_pool(make_pool(answers))
-    assert found.silent == pytest.approx([0, 1 / 3])
+    assert found.no_answer == pytest.approx([0, 1 / 3])
     assert found.accuracy_at_k("x", 1) == pytest.approx(0.5, abs=0.02)
 
 
