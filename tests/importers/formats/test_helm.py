@@ -269,7 +269,7 @@ def test_a_damaged_run_spec_is_refused(tmp_path):
     path = write(tmp_path, GOOD, spec={"class_name": 7})
     assert from_helm(path).question_ids == ["id0"]
     (tmp_path / "run_spec.json").write_text('{"scenario_spec": {}}')
-    with pytest.raises(PoolError, match=r"run_spec\.json, 'scenario_spec': has no 'class_name'; it is an empty object"):
+    with pytest.raises(PoolError, match=r"run_spec\.json, 'scenario_spec': has no 'class_name'. It is an empty object"):
         from_helm(path)
 
 
