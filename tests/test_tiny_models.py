@@ -401,11 +401,11 @@ def test_from_training_to_the_card(tmp_path):
         with warnings.catch_warnings(action="ignore"):  # these models learnt so little that some texts have no answer
             pool = load_pool(folder)
         assert (pool.models, len(pool.questions)) == (("gru-micro", "tf-micro"), 4 * len(task.families))
-        assert (pool.lengths == 32).all()
+        assert (pool.lengths == 16).all()
         raw = pd.read_parquet(tmp_path / name / "samples.parquet")
         shipped = pd.read_parquet(folder / "samples.parquet")
         asked = {f"{name}-{number:03d}": problem for number, problem in enumerate(questions(task))}
-        assert len(raw) == len(shipped) == 2 * 32 * len(pool.questions)
+        assert len(raw) == len(shipped) == 2 * 16 * len(pool.questions)
         # What is shipped is what was sampled.
         both = raw.merge(shipped, on=["question_id", "model", "sample_index"], suffixes=("", "_shipped"))
         assert len(both) == len(raw)
@@ -436,12 +436,12 @@ def test_from_training_to_the_card(tmp_path):
     before = pd.read_parquet(tmp_path / "pools" / "tiny-dates" / "samples.parquet")
     kept = (tmp_path / "models" / "gru-micro.pt").stat().st_mtime_ns
     (tmp_path / "models" / "tf-micro.pt").unlink()
-    journal(tmp_path / "dates", "DELETE FROM samples WHERE sample_index >= 16")
+    journal(tmp_path / "dates", "DELETE FROM samples WHERE sample_index >= 8")
     again = smoke(tmp_path)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "models" / "gru-micro.pt").stat().st_mtime_ns == kept
     after = pd.read_parquet(tmp_path / "pools" / "tiny-dates" / "samples.parquet")
-    first = before["sample_index"] < 16
+    first = before["sample_index"] < 8
     pd.testing.assert_frame_equal(after[first], before[first])
     assert len(after) == len(before)
     recipe = tmp_path / "models" / "gru-micro.json"
