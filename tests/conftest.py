@@ -25,6 +25,7 @@ settings.register_profile(
     "many", derandomize=True, deadline=None, max_examples=MANY, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 3)
+settings.register_profile("few", settings.get_profile("many"), max_examples=MANY // 20)  # where lines count alone
 settings.load_profile("default")
 
 
@@ -48,11 +49,28 @@ FIRST = [
 ]
 
 
-def pytest_collection_modifyitems(items):
+SLOW_EXAMPLES = {
+    "analysis.best_k.best_number_of_samples",
+    "mssim.grading.grader.grade",
+    "mssim.grading.report.Grading",
+    "mssim.plots.plot_frontier",
+    "mssim.recorder.openai_sampler.OpenAISampler",
+    "mssim.simulate.coupling.fit_coupling",
+    "mssim.tuning._tune.tune",
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run tests that take a third of a second or more")
+
+
+def pytest_collection_modifyitems(config, items):
     """Order files for workers side by side, each of which takes the next whole file (`--dist loadfile`)."""
     for item in items:
-        if isinstance(item, pytest.DoctestItem) and item.path.suffix == ".md":
+        if isinstance(item, pytest.DoctestItem) and (item.path.suffix == ".md" or item.name in SLOW_EXAMPLES):
             item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow; add --slow"))
     order = {name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(FIRST)))
 

@@ -146,7 +146,7 @@ def _in_child(copy: Path, tests: Path) -> None:
 
     mssim = importlib.import_module("mssim")
     assert str(mssim.__file__).startswith(str(copy))
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", str(tests)])))
+    os._exit(int(pytest.main(["-x", "-q", "--slow", "-p", "no:cacheprovider", str(tests)])))
 
 
 def survivors(chosen: Iterable[Mutant], copy: Path, *, wider: bool) -> Iterator[Mutant]:

@@ -92,6 +92,7 @@ def test_every_module_has_its_test_file():
     assert {str(p.relative_to(ROOT)): str(test.relative_to(ROOT)) for p, test in sorted(missing.items())} == {}
 
 
+@pytest.mark.slow
 def test_every_test_file_has_tests():
     """A file that holds none satisfies the rule above and tests nothing."""
     for path in (ROOT / "tests").rglob("test_*.py"):

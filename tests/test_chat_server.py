@@ -180,6 +180,7 @@ def test_models_are_listed_and_other_addresses_are_not_found():
     assert found[2][1]["error"]["message"] == "Invalid URL (POST /v1/completions)"
 
 
+@pytest.mark.slow
 def test_delay_comes_before_the_answer():
     with serving(delay=0.2) as server:
         ask(server)
@@ -324,6 +325,7 @@ def test_a_late_answer_is_whole():
     assert 0.19 < sent["time"] - received["time"] < WAIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_a_client_that_does_not_wait_is_logged_as_lost(leave):
     with serving(first=["late"], late=0.5) as server:
@@ -436,6 +438,7 @@ def test_the_log_says_what_came():
     assert sent == {"event": "sent", "number": 0, "kind": "ok", "status": 200, "texts": texts}
 
 
+@pytest.mark.slow
 def test_the_log_says_how_many_were_asked_at_once():
     with serving(first=["late"] * 4, late=0.5) as server, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ask(server), range(4)))
@@ -444,6 +447,7 @@ def test_the_log_says_how_many_were_asked_at_once():
         assert server.log("received")[-1]["in_flight"] == 1
 
 
+@pytest.mark.slow
 def test_a_log_of_ones_own_is_appended_to_and_may_be_left_out(tmp_path):
     path = tmp_path / "log.jsonl"
     for entries in (2, 4):

@@ -36,6 +36,7 @@ def test_names_are_those_of_their_modules():
     assert set(mssim._HOME_OF) == set(mssim.__all__)
 
 
+@pytest.mark.slow
 def test_a_name_is_imported_when_it_is_first_used():
     code = "import sys, mssim; before = 'pandas' in sys.modules; mssim.Pool; print(before, 'pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

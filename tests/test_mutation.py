@@ -1,11 +1,12 @@
 """The script of mutation testing: what it changes, which tests it runs, and that it tells killed from survived."""
 
 import ast
+import inspect
 from pathlib import Path
 
 import pytest
 
-from tests import mutation
+from tests import conftest, mutation
 
 SOURCE = '''
 FEW = 10
@@ -29,6 +30,7 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "mssim" / "rules" / "_small.py").write_text("LIMIT = 5\n\n\ndef double(x):\n    return x + x\n")
     tests = "from mssim.rules._small import double\n\n\ndef test_double():\n    assert double(3) == 6\n"
     (tmp_path / "tests" / "rules" / "test_small.py").write_text(tests)
+    (tmp_path / "tests" / "conftest.py").write_text(inspect.getsource(conftest.pytest_addoption))
     monkeypatch.setattr(mutation, "ROOT", tmp_path)
     return tmp_path
 

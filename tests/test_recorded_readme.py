@@ -4,6 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from mssim import load_pool
 from tests.chat_server import serving
 from tests.recording_http import mssim, run
@@ -16,6 +18,7 @@ def block(mark, kind="bash"):
     return re.search(rf"<!-- {mark} -->\n\s*```{kind}\n(.*?)```", TEXT, re.DOTALL)[1]
 
 
+@pytest.mark.slow
 def test_from_questions_to_a_first_curve(tmp_path):
     lines = [line.strip() for line in block("questions", "json").splitlines() if line.strip()]
     (tmp_path / "questions.jsonl").write_text("\n".join(lines), encoding="utf-8")

@@ -85,6 +85,7 @@ def test_a_simulated_pool_has_the_published_questions_and_the_fitted_curves():
     assert simulated.pair("DATE", "closed", n_samples=16).fingerprint != source.fingerprint
 
 
+@pytest.mark.slow
 def test_the_coupling_meets_the_published_point_it_is_fitted_to():
     coupling = simulated.coupled("DATE", "closed")
     given = published.point(figure="fig4", dataset="DATE", strategy="ModelSwitch", budget=8)["accuracy"]
@@ -93,6 +94,7 @@ def test_the_coupling_meets_the_published_point_it_is_fitted_to():
     assert abs(coupling.fitted - given) < 0.004
 
 
+@pytest.mark.slow
 def test_a_team_leaves_out_models_of_which_nothing_is_published():
     six = simulated.six_models()
     assert simulated.team("MATH", six).models == tuple(

@@ -12,6 +12,7 @@ from tests.engine.test_evaluate import random_pool
 from tests.results.test_evaluation import COLUMNS
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_writes_results_and_a_figure(run, pool_path, tmp_path):
     out, plot = tmp_path / "r.parquet", tmp_path / "r.png"
     code, text, err = run("evaluate", pool_path, *FAST, "--seed", 3, "--out", out, "--plot", plot)
@@ -51,6 +52,7 @@ def test_options_reach_the_evaluation(run, pool_path):
     pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
     def methods(*options):
         rows = json.loads(run("evaluate", pool_path, *FAST, "--json", *options)[1])
@@ -79,6 +81,7 @@ def test_a_figure_that_cannot_be_written_leaves_no_half(run, pool_path, tmp_path
     assert (tmp_path / "r.png").read_bytes() == b"an older figure"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".svg", ".pdf"])
 def test_other_formats_of_the_figure(run, pool_path, tmp_path, suffix):
     plot = tmp_path / f"r{suffix}"

@@ -20,6 +20,7 @@ def held(path):
     return count
 
 
+@pytest.mark.slow
 def test_a_checkpoint_changes_nothing_and_goes_on(run, pool_path, tmp_path, table, monkeypatch):
     path, add = tmp_path / "run.ckpt", Checkpoint.add
 

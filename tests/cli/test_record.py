@@ -71,6 +71,7 @@ def test_a_dry_run_shows_the_prompts(run, asked, tmp_path):
     assert not (tmp_path / "pool").exists()
 
 
+@pytest.mark.slow
 def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
     plan = tmp_path / "plan.toml"
     plan.write_text(f'samples = 4\n[servers.x]\nbase_url = "{URL}"\n[models.a]\n[models.b]\n')

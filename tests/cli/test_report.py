@@ -65,6 +65,7 @@ def test_json_is_one_object_of_whole_tables(run, pool_path, models):
     assert_same(text, expected(pool, "ms:y+x", [2, 6]))
 
 
+@pytest.mark.slow
 def test_options_reach_the_tables(run, pool_path):
     options = ("--models", "x+y", "--budgets", "2-4", "--seed", 7, "--replacement", "--confidence-level", "0.5")
     options += ("--clusters", "topic", "--min-samples", 24, "--json")

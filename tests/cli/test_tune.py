@@ -35,6 +35,7 @@ def test_tune_prints_a_table_that_can_be_read(run, pool_path):
     assert max(map(len, text.splitlines())) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["limits", "choices", "frontier"])
 def test_json_is_the_whole_frame(run, pool_path, table):
     code, text, err = run("tune", pool_path, *FAST, "--json", "--table", table)

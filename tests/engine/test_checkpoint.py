@@ -100,6 +100,7 @@ def test_places_that_are_none(pool, tmp_path):
         kept(pool, tmp_path / "no" / "run.ckpt")
 
 
+@pytest.mark.slow
 def test_a_file_in_use_is_left_to_its_process(pool, path, whole_kept):
     def other(done, _):
         if done == 8:

@@ -80,6 +80,7 @@ def assert_equals_all_draws(pool, strategy, budgets, replacement):
         assert result.samples_used[0, i] == pytest.approx([float(n) for n in used], abs=1e-11)
 
 
+@pytest.mark.slow
 @given(pools(n_models=3, most_samples=4), st.booleans())
 def test_entropy_weights_need_no_replays_where_at_most_one_model_can_vote(pool, strict):
     """A single draw that does not agree is no answer, so at budget 3 only the first model's two draws are weighed."""
@@ -276,6 +277,7 @@ def test_three_models_may_lose_by_switching():
     assert evaluate(pool, Mixture(XYZ, vote), 6, method="exact").accuracy.item() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 @given(pools(n_models=3), st.booleans())
 def test_samples_used_grow_and_agreement_falls_with_the_threshold(pool, strict):
@@ -297,6 +299,7 @@ def test_coverage_is_monotone_and_the_ceiling(pool, replacement):
     assert (result.accuracy[1:] <= result.accuracy[0] + 1e-12).all()
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 @given(pools(n_models=2), switches(2), st.sampled_from([1e-3, 0.3, 7.0, 1e6]))
 def test_scaling_the_prior_weights_changes_nothing(pool, strategy, factor):
@@ -399,6 +402,7 @@ def test_the_same_bits_whatever_the_executor(make, monkeypatch):
         assert np.array_equal(bits(executor=executor), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 def test_the_same_bits_from_other_processes():
     with ProcessPoolExecutor(2, mp_context=FORKS) as executor:

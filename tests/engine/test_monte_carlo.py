@@ -163,6 +163,7 @@ def test_scores_tie_up_to_rounding_and_no_further(excess, accuracy):
     assert replay(pool, Mixture(XYZ[:2], vote), 6, n_replays=2).accuracy.item() == accuracy
 
 
+@pytest.mark.slow
 @given(pools(), st.sampled_from([XYZ[:1], XYZ[:2], XYZ]))
 def test_coverage_is_monotone_and_the_ceiling(pool, models):
     budgets = np.arange(1, pool.codes.shape[2] + 1)
@@ -172,6 +173,7 @@ def test_coverage_is_monotone_and_the_ceiling(pool, models):
     assert (result.accuracy[1:] <= result.accuracy[0]).all()
 
 
+@pytest.mark.slow
 @given(pools(), STRATEGIES)
 def test_selecting_models_and_questions_leaves_their_draws_alone(pool, strategy):
     if getattr(getattr(strategy, "vote", None), "ties", None) == "random":

@@ -90,6 +90,7 @@ def killed(path, k):
         kept(make_pool(), path, progress=progress)
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_that_was_committed(pool, tmp_path, whole_kept, total):
     path = tmp_path / "run.ckpt"
     process = FORKS.Process(target=killed, args=(path, 11))

@@ -42,6 +42,7 @@ def test_one_thread_per_processor(pool, whole):
     assert_same(run(pool), whole)
 
 
+@pytest.mark.slow
 def test_other_processes(pool, whole):
     with ProcessPoolExecutor(2, mp_context=FORKS) as executor:
         assert_same(run(pool, executor), whole)

@@ -52,6 +52,7 @@ def test_what_has_no_number_says_so(worker):
     assert ask(worker, r"\int_0^1 x dx") == [True, None]  # never evaluated: it may take for ever
 
 
+@pytest.mark.slow
 def test_equal_in_either_direction(worker):
     assert ask(worker, "1/2", "0.5") is True
     assert ask(worker, "1<x<2", "(1,2)") is True
@@ -60,6 +61,7 @@ def test_equal_in_either_direction(worker):
     assert ask(worker, "", "1") is False
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_has_no_verdict_and_the_next_is_answered(worker):
     assert ask(worker, "9^{9^{9^9}}", "9^{9^{9^8}}") is None
     assert ask(worker, "2", "2.0") is True

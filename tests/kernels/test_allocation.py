@@ -10,6 +10,7 @@ from mssim.kernels import allocation
 pytestmark = pytest.mark.kernels
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 299_999)), min_size=1, max_size=12))
 def test_the_lowest_of_many_marks_is_found(steps):
     words, above, top = np.zeros(4688, np.uint64), np.zeros(74, np.uint64), np.zeros(2, np.uint64)

@@ -23,7 +23,7 @@ def test_a_function_that_scores_other_answers_than_there_are_is_refused():
         evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_error_in_a_function_says_whose_it_is(compiled):
     def stop(counts, n):  # noqa: ARG001
         if n > 3:

@@ -41,6 +41,7 @@ def test_the_top_is_the_highest_score_and_of_equals_the_one_seen_first(members, 
     assert top(0, np.array(members), np.array(scores, float), seen, 0.0, np.zeros(7), FIRST, np.uint64(0)) == 6
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.5, -1.0, 2.0])), max_size=12), st.sampled_from([SUM, MAX])
 )

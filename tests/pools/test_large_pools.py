@@ -58,6 +58,7 @@ def peak_bytes(call):
         pa.set_memory_pool(usual)
 
 
+@pytest.mark.slow
 def test_reading_and_writing_hold_no_long_table(tmp_path, monkeypatch):
     monkeypatch.setattr("mssim.pools.reading.BLOCK_ROWS", 2**14)
     shape = (4, 500, 256)

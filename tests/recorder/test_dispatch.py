@@ -199,6 +199,7 @@ def test_a_bug_in_a_client_loses_nothing(tmp_path):
     assert collect(tmp_path, Client()).complete
 
 
+@pytest.mark.slow
 def test_a_first_request_goes_alone_but_no_server_waits_for_another(tmp_path):
     class Slow(Client):
         async def sample(self, request):
@@ -222,6 +223,7 @@ def test_a_server_that_starts_late_still_gives_several_samples_a_request(tmp_pat
     assert {request.n for request in client.requests[-6:]} == {8}
 
 
+@pytest.mark.slow
 def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_path):
     free = [0.0]
 

@@ -130,6 +130,7 @@ def test_confidence_and_tokens_of_the_sample(tmp_path):
     assert (sample["confidence"], sample["finish_reason"], sample["input_tokens"]) == (-0.5, "length", 7)
 
 
+@pytest.mark.slow
 def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
     class Slow(Client):
         async def sample(self, request):

@@ -31,7 +31,7 @@ def evaluated(pool, n_replays, seed):
     return replay(pool, rules, [2, 6, 12], n_replays=n_replays, seed=seed, executor=Backwards())  # small work
 
 
-def result(n_replays=400, seed=0, **columns):
+def result(n_replays=100, seed=0, **columns):
     return evaluated(random_pool(30, 12, cost=0.5, **columns) if columns else plain_pool(), n_replays, seed)
 
 

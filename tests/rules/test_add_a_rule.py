@@ -34,6 +34,7 @@ def added(tmp_path, monkeypatch):
     del sys.modules["mssim.rules.stops.ahead"], stops.ahead
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 def test_the_guide_adds_a_rule_by_one_file_and_one_line(added):
     results = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(block("use"), {}, "use", None, 0))

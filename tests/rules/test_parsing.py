@@ -35,6 +35,7 @@ def test_the_catalogue_says_what_is_so(row):
     assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]
 
 
+@pytest.mark.slow
 def test_a_fresh_interpreter_knows_every_strategy():
     """Rules register when they are imported, which nobody else may have done yet."""
     code = (

@@ -25,6 +25,7 @@ def near(values, expected):
     assert abs(np.mean(values) - expected) < SURE * error + 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["x", "y"])
 def test_pools_have_the_curves_of_their_answer_model(model):
     pool = TWO.draw(4000, 12, seed=1)

@@ -37,6 +37,7 @@ def is_right(c, sizes):
 positive = st.fractions(Fraction(1, 4), 5, max_denominator=4)
 
 
+@pytest.mark.slow
 @pytest.mark.kernels
 @given(st.integers(1, 7), shares, positive, positive, positive, shares)
 def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, no_answer):

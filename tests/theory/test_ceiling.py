@@ -158,6 +158,7 @@ def test_a_single_cluster_says_nothing():
     assert (found.low, found.ceiling, found.high, found.n_independent) == (0, 0.8, 1, 0)
 
 
+@pytest.mark.slow
 def test_the_frame_and_what_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("error", PoolWarning)

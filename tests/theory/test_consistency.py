@@ -85,6 +85,7 @@ def halves(pool, model, seed, n_splits):
         yield [a[: len(a) // 2] for a in answers], [a[len(a) // 2 : len(a) // 2 * 2] for a in answers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_samples", [12, 7])
 def test_halves_and_their_bootstrap_by_hand(n_samples):
     """Rows repeated as often as they were drawn, whole clusters at a time, by SciPy; questions without answers go."""

@@ -127,6 +127,7 @@ def test_limits_of_every_pool(any_pool):
     assert (np.abs(replayed - found.pooled) <= 6 * 0.5 / 20).all()
 
 
+@pytest.mark.slow
 @given(pools(n_models=3), WEIGHTS)
 def test_the_whole_pool_has_reached_its_limit(pool, weights):
     """Without replacement and with random ties, whatever ties with whatever."""

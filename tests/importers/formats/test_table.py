@@ -71,6 +71,7 @@ def test_a_table_that_load_pool_reads(tmp_path, ending):
     assert "text" not in from_table(path, texts=False).extra.column_names
 
 
+@pytest.mark.slow
 @SILENT
 def test_two_models_of_others(shared_pools):
     path = shared_pools / "exams-two-models"

@@ -47,6 +47,7 @@ def test_the_table_is_exact(threshold):
         assert need == next((v for v in range(61) if naive.leads(v, second) >= Fraction(threshold)), 61)
 
 
+@pytest.mark.slow
 def test_tables_of_thousands_of_draws_are_made_at_once():
     table = BetaStop().table(30_000).by_second
     assert table.size == 15_001
