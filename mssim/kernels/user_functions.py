@@ -1,14 +1,16 @@
 """Replays that ask a user's own function, compiled with Numba or plain Python.
 
-The kernels call a compiled function through a pointer, so that they are compiled once and not again for every function.
-What differs between functions is the few lines around each: `_counts_stop` and its kind. A plain function is called by
-the same code as it stands, which therefore says its unsigned numbers out loud: Python's own would be read as signed.
+The kernels call a compiled function through a pointer, so they are compiled once and not again for every function. Only
+the few lines around a function are compiled for each: `_counts_stop` and the four that follow. A plain function is
+called by the same code as plain Python. That code converts its unsigned numbers explicitly, because Python's own
+integers would be read as signed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
 
 _CLOSE = 1e-9
 _NEW = -1  # votes of a class that was not seen in this replay
+_COMPILING = Lock()  # threads begin together, and would compile the same function
 
 _Function = Callable[..., Any]
 _INTEGERS, _TABLE = types.int64[::1], types.int64[:, ::1]
@@ -99,7 +102,7 @@ def _draws_score(function: _Function) -> _Function:
 
 @lru_cache(maxsize=32)
 def _pointer(make: Any, function: _Function, signature: Any) -> Any:  # pragma: no cover (needs compiled functions)
-    """Compile what `make` puts around a compiled function, once per function."""
+    """Return what `make` puts around a compiled function, compiled to be called through a pointer."""
     return njit(signature, nogil=True)(make(function))
 
 
@@ -108,7 +111,9 @@ def _run(kernel: Any, arguments: tuple[Any, ...], make: Any, function: _Function
     if hasattr(function, "py_func"):  # pragma: no cover (needs compiled functions)
         # Called with the function itself, Numba would compile the kernel again for every function.
         run = kernel.compile((*map(typeof, arguments), types.FunctionType(signature)))
-        run(*arguments, _pointer(make, function, signature))
+        with _COMPILING:
+            pointer = _pointer(make, function, signature)
+        run(*arguments, pointer)
     else:
         getattr(kernel, "py_func", kernel)(*arguments, make(function))
 
