@@ -34,7 +34,7 @@ def run(work: Path, out: Path, *, jobs: int = 2, smoke: bool = False) -> None:
     jobs : int, default 2
         Number of models to train in parallel.
     smoke : bool, default False
-        Whether to use micro models, four questions per family and 16 samples.
+        Whether to use micro models, two questions per family and 16 samples.
     """
     models = recipes.MICRO_MODELS if smoke else recipes.MODELS
     verifier = recipes.MICRO_VERIFIER if smoke else recipes.VERIFIER
@@ -45,7 +45,7 @@ def run(work: Path, out: Path, *, jobs: int = 2, smoke: bool = False) -> None:
         for task in TASKS.values():
             with _timed(f"recording {task.name}"):
                 asked = work / "questions" / f"{task.name}.jsonl"
-                write_questions(task, asked, per_family=4 if smoke else None)
+                write_questions(task, asked, per_family=2 if smoke else None)
                 record(server, asked, work / task.name, task.rule, samples=16 if smoke else 512)
     for task in TASKS.values():
         with _timed(f"pool of {task.name}"):
