@@ -48,8 +48,7 @@ FIRST = [
     "tests/test_tiny_pools.py",
 ]
 
-
-SLOW_EXAMPLES = {
+SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too
     "analysis.best_k.best_number_of_samples",
     "mssim.grading.grader.grade",
     "mssim.grading.report.Grading",
@@ -65,7 +64,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Order files for workers side by side, each of which takes the next whole file (`--dist loadfile`)."""
+    """Skip slow tests without --slow, and order files for workers, which take whole files (`--dist loadfile`)."""
     for item in items:
         if isinstance(item, pytest.DoctestItem) and (item.path.suffix == ".md" or item.name in SLOW_EXAMPLES):
             item.add_marker(pytest.mark.slow)

@@ -81,7 +81,7 @@ def publish(
 
 
 def scores(frame: pd.DataFrame, verifier: Transformer | Recurrent) -> pd.Series:
-    """Return the log-likelihood of every answer of a long frame, missing where there is no answer."""
+    """Return the log-likelihood of each answer in a long frame; it is missing where the answer is missing."""
     answered = frame["answer"].notna()
     pairs = frame.loc[answered, ["question", "answer"]].drop_duplicates()
     pairs["score"] = log_likelihoods(verifier, list(zip(pairs["question"], pairs["answer"], strict=True)))

@@ -386,8 +386,9 @@ def test_from_servers_to_accuracy(tmp_path):
     code, text, err = run(mssim("info", out))
     assert code == 0
     assert text.startswith("title: Two servers\n")
-    code, text, _ = run(mssim("evaluate", out, "--strategy", "sc:a", "--budgets", "1", "--json"))
-    assert code == 0  # stderr may say that kernels are compiled
+    code, text, err = run(mssim("evaluate", out, "--strategy", "sc:a", "--budgets", "1", "--json"))
+    assert code == 0
+    assert err in ("", "mssim: compiling, once; later runs start at once\n")
     answers = [int(re.search(r"\{(\d)\}", text)[1]) for (_, model, _), text in stored(out).items() if model == "a"]
     assert json.loads(text)[0]["accuracy"] == pytest.approx(answers.count(7) / 32)
 
