@@ -283,11 +283,12 @@ def _highest(end, b, lane, leads, weights, ties):
 
 
 @compiled
-def _decide(live, rules, tie_key, r, seen, leads, differ, last, right, counted, tables):
+def _decide(
+    live, sizes, prior, kind, highest, ties, tie_key, r, seen, leads, differ, last, right, counts, members, facts,
+    weights, todo, logs, inverse_logs, inverses, steps,
+):  # fmt: skip
     """Let the stages of each lane vote at the budgets at which their leaders differ."""
-    sizes, prior, kind, highest, ties = rules.sizes, rules.prior, rules.kind, rules.highest, rules.ties
-    counts, members, facts, weights, todo = counted
-    logs, inverse_logs, inverses, steps = tables
+    # 22 parameters: a tuple adds counting of references per call, and replays take 6 % longer.
     n_stages, depth = sizes.shape[0], members.size // sizes.shape[0]
     most = counts.size // n_stages
     for lane in range(live):
@@ -338,8 +339,11 @@ def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
     depths, samples, scratch, places, tally, seen, best, leads, need, agreed, still, common, differ, last, right = (
         memory
     )
-    sizes, skip, ties, width, n_lanes = rules.sizes, rules.skip, rules.ties, codes.shape[2], still.size
-    n_stages, covers, depth = sizes.shape[0], rules.kind == COVERAGE, best.size // LANES - 1
+    counts, members, facts, weights, todo = counted
+    logs, inverse_logs, inverses, steps = tables
+    sizes, prior, skip, ties = rules.sizes, rules.prior, rules.skip, rules.ties
+    n_stages, n_lanes, width, depth = sizes.shape[0], still.size, codes.shape[2], best.size // LANES - 1
+    covers = rules.kind == COVERAGE
     for q in range(hits.shape[0]):
         known = correct[offsets[q] : offsets[q + 1]]
         for m in range(n_stages):
@@ -361,7 +365,10 @@ def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
                 i += 1
             if _add_up(common, differ, covers, right):
-                _decide(live, rules, tie_keys[q], r, seen, leads, differ, last, right, counted, tables)
+                _decide(
+                    live, sizes, prior, rules.kind, rules.highest, ties, tie_keys[q], r, seen, leads, differ, last,
+                    right, counts, members, facts, weights, todo, logs, inverse_logs, inverses, steps,
+                )  # fmt: skip
         _sum_lanes(q, right, agreed, hits, stopped)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.lanes import larger
 from mssim.kernels.stages import Rules
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, NO_ANSWER, SHIFT, VOTE, Recorded, Replays, most_classes, right_classes, tie_rank
@@ -65,11 +66,12 @@ def _lead(codes, i, q, line, begin, depth, right, ties, tie_state, classes, tall
         c = c if c >= 0 else nothing
         tag = depth - j if ties == FIRST else tie_rank(ties, right[c], tie_state, c)
         classes[j], tally[c] = c, (tag << 17) + (c << 1) + right[c]
-    tally[nothing] = NO_ANSWER
+    tally[nothing], leader = NO_ANSWER, np.int64(0)
     for j in range(depth):
-        c = classes[j]
-        tally[c] += VOTE
-        best[j + 1] = max(best[j], tally[c])
+        votes = tally[classes[j]] + VOTE
+        tally[classes[j]] = votes
+        leader = larger(leader, votes)
+        best[j + 1] = leader
 
 
 @inlined
