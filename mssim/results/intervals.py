@@ -6,6 +6,8 @@ questions that is due to this sampling (Miller 2024, arXiv 2411.00640). Monte Ca
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster_labels", "mean_interval", "sign_flip_p_value", "standard_error"]
 
 Floats = NDArray[np.float64]
+_BATCH = 2_000_000  # signs that are in memory at a time
 _FEW = 10  # expected correct or wrong answers below which the normal approximation is poor
 
 
@@ -160,18 +163,24 @@ def sign_flip_p_value(
     sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
     if sums.size == 1 or not np.any(sums):
         return 1.0
-    from scipy import stats  # imported here because the import takes a second
+    observed, exact = sums.sum(), 2**sums.size <= n_resamples
+    patterns = _all_signs(sums.size) if exact else _random_signs(sums.size, n_resamples, np.random.default_rng(seed))
+    found = np.concatenate([signs @ sums for signs in patterns])
+    close = 1e-12 * np.abs(sums).sum()  # sums that are closer than this differ by rounding alone
+    fewer = min(np.sum(found <= observed + close), np.sum(found >= observed - close))
+    one_sided = fewer / found.size if exact else (fewer + 1) / (found.size + 1)
+    return float(min(1.0, 2 * one_sided))
 
-    result = stats.permutation_test(
-        (sums, np.zeros_like(sums)),
-        lambda a, b, axis: (a - b).sum(axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=n_resamples,
-        batch=max(1, 2_000_000 // sums.size),
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
+
+def _all_signs(n: int) -> Iterator[Floats]:
+    yield np.array(list(itertools.product([1.0, -1.0], repeat=n)))
+
+
+def _random_signs(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    batch = max(1, _BATCH // n)
+    pairs = np.tile(np.array([0, 1], np.int8), (min(batch, n_resamples), n, 1))
+    for first in range(0, n_resamples, batch):
+        yield 1.0 - 2.0 * rng.permuted(pairs, axis=-1)[: n_resamples - first, :, 0]
 
 
 def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArray[Any] | None:

@@ -170,6 +170,12 @@ def test_with_few_questions_the_p_value_counts_all_sign_patterns(differences):
     assert sign_flip_p_value(differences) == pytest.approx(min(1, extreme / len(patterns)))
 
 
+def test_sums_that_only_rounding_tells_apart_are_equal():
+    differences = [-0.3, -0.1, 0.1, 0.3]  # 0 but for rounding
+    assert 0 < abs(sum(differences)) < 1e-15
+    assert sign_flip_p_value(differences) == 1.0
+
+
 def test_signs_of_a_cluster_flip_together():
     differences = [1.0, 1.0, -1.0, 1.0, 1.0, 1.0]
     assert sign_flip_p_value(differences, clusters=list("aabbcc")) == 0.5  # |2 + 0 + 2| in half of the patterns
