@@ -117,7 +117,7 @@ def compared(name: str, pool: Pool, alike: list[str], n_seeds: int, n_replays: i
 
 
 def measure(smoke: bool) -> pd.DataFrame:
-    n_seeds, n_replays = (10, 200) if smoke else (64, 12_800)
+    n_seeds, n_replays = (4, 200) if smoke else (64, 12_800)
     rows: list[dict[str, object]] = []
     for name in POOLS:
         pool = load_pool(f"recorded/{name}")

@@ -6,6 +6,7 @@ a frame or a mapping of names to frames. If a frame has a column "allowed", it i
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -52,6 +53,7 @@ def measure(name: str, smoke: bool) -> Section:
     from benchmarks.measuring import peak_memory
 
     module = import_module(f"benchmarks.{name}")
+    gc.freeze()  # collections before each measurement of memory pass over what modules hold
     title, _, text = (getdoc(module) or name).partition("\n")
     start = time.perf_counter()
     found = module.measure(smoke)
