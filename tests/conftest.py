@@ -19,12 +19,12 @@ if os.environ.get("NUMBA_DISABLE_JIT") == "1":
 else:
     compile_once.install()
 
-# Tests state their numbers of examples for `--hypothesis-profile=many`; without it they run a third of them.
+# Tests state their numbers of examples for `--hypothesis-profile=many`; without it they run a quarter of them.
 MANY = 60
 settings.register_profile(
     "many", derandomize=True, deadline=None, max_examples=MANY, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 3)
+settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 4)
 settings.register_profile("few", settings.get_profile("many"), max_examples=MANY // 20)  # where lines count alone
 settings.load_profile("default")
 
