@@ -1,4 +1,4 @@
-"""Validation of arguments, shared by several packages."""
+"""Validation of arguments and words of messages, shared by several packages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex, TypeGuard
 
 from mssim.errors import MssimError
 
-__all__ = ["choose_from", "is_number", "whole_number"]
+__all__ = ["choose_from", "counted", "is_number", "whole_number"]
 
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
@@ -21,6 +21,11 @@ def choose_from(given: str, allowed: Iterable[str]) -> str:
     listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     hint = f"Did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
     return f"{hint}Choose from {listed}"
+
+
+def counted(number: int, what: str, plural: str = "") -> str:
+    """Return e.g. "1 model" or "2 models"."""
+    return f"{number} {what if number == 1 else plural or what + 's'}"
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:

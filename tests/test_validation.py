@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._validation import choose_from, counted, is_number, whole_number
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
@@ -51,3 +51,8 @@ def test_the_nearest_names_come_before_all_names():
 def test_twelve_names_are_listed(n, more):
     names = [f"name{i:02}" for i in range(n)]
     assert choose_from("zzz", names) == "Choose from " + ", ".join(map(repr, names[:12])) + more
+
+
+def test_one_of_a_thing_and_several():
+    assert [counted(n, "model") for n in (0, 1, 2)] == ["0 models", "1 model", "2 models"]
+    assert [counted(n, "strategy", "strategies") for n in (1, 2)] == ["1 strategy", "2 strategies"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim._validation import counted
 from mssim.cli.options import Json, WhereOption, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
@@ -120,7 +121,8 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
     for warning in [*found.warnings, *found.remarks]:
         print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
     print(
-        f"{found.questions} questions, {len(found.models)} models, {found.samples} samples; "
+        f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
+        f"{counted(found.samples, 'sample')}; "
         f"{found.identical_texts} of {found.long_texts} long texts repeat an earlier one of the same model and question"
     )
     print_frame(found.to_frame(), as_json=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import (
     Clusters,
@@ -159,10 +159,11 @@ def tune(
 
 def _summary(tuning: Tuning) -> str:
     n_folds, n_questions = tuning.chosen.shape[2] - 1, tuning.folds.size
-    whole = "" if tuning.clusters is None else f" ({len(set(tuning.clusters))} clusters, kept whole)"
+    strategies = counted(len(set(tuning.strategies)), "strategy", "strategies")
+    whole = "" if tuning.clusters is None else f" ({counted(len(set(tuning.clusters)), 'cluster')}, kept whole)"
     return (
-        f"{tuning.budgets.size} candidates: {len(set(tuning.strategies))} strategies at budgets from "
-        f"{tuning.budgets.min()} to {tuning.budgets.max()}; {n_questions} questions{whole} in {n_folds} folds"
+        f"{counted(tuning.budgets.size, 'candidate')}: {strategies} at budgets from {tuning.budgets.min()} to "
+        f"{tuning.budgets.max()}; {counted(n_questions, 'question')}{whole} in {counted(n_folds, 'fold')}"
     )
 
 

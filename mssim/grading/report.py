@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mssim._validation import counted
 from mssim._version import __version__
 
 __all__ = ["Grading", "shown"]
@@ -152,8 +153,8 @@ class Grading:
         return found
 
     def __repr__(self) -> str:
-        models = f"{len(self.models)} model{'s' * (len(self.models) != 1)}"
-        return f"Grading({self.rule!r}, {models}, {int(self.samples.sum())} samples)"
+        size = f"{counted(len(self.models), 'model')}, {counted(int(self.samples.sum()), 'sample')}"
+        return f"Grading({self.rule!r}, {size})"
 
 
 def _spread(classes: NDArray[np.int64]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from mssim._validation import counted
 from mssim.pools.pool import Pool
 from mssim.pools.quality import no_votes, repeated_texts
 
@@ -70,9 +71,9 @@ class Diagnostics:
         return self._described.copy()
 
     def __repr__(self) -> str:
-        models = f"{len(self.models)} model{'s' * (len(self.models) != 1)}"
-        found = f"{len(self.warnings)} warning{'s' * (len(self.warnings) != 1)}"
-        return f"Diagnostics({self.questions} questions, {models}, {self.samples} samples, {found})"
+        size = f"{counted(self.questions, 'question')}, {counted(len(self.models), 'model')}"
+        found = f"{counted(self.samples, 'sample')}, {counted(len(self.warnings), 'warning')}"
+        return f"Diagnostics({size}, {found})"
 
 
 def diagnose(pool: Pool) -> Diagnostics:

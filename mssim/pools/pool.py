@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, whole_number
+from mssim._validation import choose_from, counted, whole_number
 from mssim.errors import PoolError
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import plain, table_from_frame
@@ -248,12 +248,10 @@ class Pool(PoolArrays):
 
     def __repr__(self) -> str:
         low, high = int(self.lengths.min()), int(self.lengths.max())
-        n = len(self.questions)
-        each = f"{high}" if low == high else f"{low} to {high}"
-        plural = "" if n == 1 else "s"
-        models = "" if len(self.models) == 1 else "s"
+        each = counted(high, "sample") if low == high else f"{low} to {high} samples"
+        size = f"{counted(len(self.questions), 'question')}, {counted(len(self.models), 'model')}"
         shown = ", ".join(self.models[:4]) + (", ..." if len(self.models) > 4 else "")
-        return f"Pool({n} question{plural}, {len(self.models)} model{models}, {each} samples each: {shown})"
+        return f"Pool({size}, {each} each: {shown})"
 
 
 def from_blocks(

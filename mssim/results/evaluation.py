@@ -15,7 +15,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim._files import whole_file
-from mssim._validation import choose_from, whole_number
+from mssim._validation import choose_from, counted, whole_number
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.results.comparison import Comparison
@@ -59,7 +59,7 @@ class Evaluation:
     >>> pool = load_pool("recorded/tiny-arithmetic")
     >>> evaluation = evaluate(pool, "sc:tf-plus", [1, 4])
     >>> evaluation
-    Evaluation(1 strategies, 2 budgets, 300 questions)
+    Evaluation(1 strategy, 2 budgets, 300 questions)
     >>> evaluation.accuracy.shape
     (1, 2, 300)
     """
@@ -272,4 +272,5 @@ class Evaluation:
 
     def __repr__(self) -> str:
         n_strategies, n_budgets, n_questions = self.accuracy.shape
-        return f"Evaluation({n_strategies} strategies, {n_budgets} budgets, {n_questions} questions)"
+        size = f"{counted(n_strategies, 'strategy', 'strategies')}, {counted(n_budgets, 'budget')}"
+        return f"Evaluation({size}, {counted(n_questions, 'question')})"

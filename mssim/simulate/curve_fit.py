@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._validation import choose_from, counted, is_number, whole_number
 from mssim.errors import MssimError
 from mssim.rules.agreement import check_threshold
 from mssim.simulate import one_model
@@ -76,8 +76,8 @@ class CurveFit:
         return self.frame.copy()
 
     def __repr__(self) -> str:
-        fits, n = self.frame["fits"], len(self.answer_model.models)
-        return f"CurveFit({n} model{'s' * (n != 1)}, {fits.sum()} of {len(fits)} numbers within tolerance)"
+        fits, models = self.frame["fits"], counted(len(self.answer_model.models), "model")
+        return f"CurveFit({models}, {fits.sum()} of {len(fits)} numbers within tolerance)"
 
 
 def fit_curves(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mssim._validation import whole_number
+from mssim._validation import counted, whole_number
 from mssim.engine.exact import Floats, Ints
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
@@ -89,8 +89,7 @@ class Consistency:
         )
 
     def __repr__(self) -> str:
-        n = len(self.models)
-        return f"Consistency({n} model{'s' * (n != 1)}, {len(self.questions)} questions)"
+        return f"Consistency({counted(len(self.models), 'model')}, {counted(len(self.questions), 'question')})"
 
 
 def consistency(

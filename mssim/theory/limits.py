@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mssim._validation import counted
 from mssim.engine.evaluate import evaluate
 from mssim.engine.exact import Floats
 from mssim.engine.scheduler import Progress
@@ -124,7 +125,7 @@ class Limits:
         return pd.DataFrame(found)
 
     def __repr__(self) -> str:
-        return f"Limits({self.mix}, {self.pooled.size} questions)"
+        return f"Limits({self.mix}, {counted(self.pooled.size, 'question')})"
 
 
 def _verdicts(values: Floats, others: Floats, best: Floats) -> NDArray[np.str_]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mssim._validation import counted
 from mssim.results.intervals import mean_interval, sign_flip_p_value
 from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, training_sets, undominated
 
@@ -225,7 +226,5 @@ class Tuning:
 
     def __repr__(self) -> str:
         n_candidates, n_questions = self.accuracy.shape
-        n_folds = self.chosen.shape[2] - 1
-        return (
-            f"Tuning({n_candidates} candidates, {self.limits.size} limits, {n_questions} questions in {n_folds} folds)"
-        )
+        size = f"{counted(n_candidates, 'candidate')}, {counted(self.limits.size, 'limit')}"
+        return f"Tuning({size}, {counted(n_questions, 'question')} in {counted(self.chosen.shape[2] - 1, 'fold')})"

@@ -36,7 +36,7 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     path = written(tmp_path, json.dumps([record]), "GSM8K_llama.json")
     code, text, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--title", "t", "--licence", "MIT")
     assert code == 0
-    assert "1 questions, 1 models, 2 samples; 1 of 2 long texts repeat an earlier one" in text
+    assert "1 question, 1 model, 2 samples; 1 of 2 long texts repeat an earlier one" in text
     assert [line.split(": ")[1] for line in err.splitlines()] == ["warning", "warning"]
     with pytest.warns(PoolWarning):
         info = load_pool(tmp_path / "a").info

@@ -431,7 +431,7 @@ def test_the_command_line_takes_a_scorer(tmp_path, run):
     path = eval_log(tmp_path / "log.eval", [sample(scores=both)])
     code, out, err = run("import", "inspect", path, "--scorer", "judge", "--out", tmp_path / "pool")
     assert (code, err) == (0, "")
-    assert out.startswith("1 questions, 1 models, 1 samples")
+    assert out.startswith("1 question, 1 model, 1 sample")
     assert answers_of(load_pool(tmp_path / "pool")) == (["four"], [False])
     result = run("import", "inspect", path, "--out", tmp_path / "other")
     test_cli.bad(result, "has 2 scorers, but scorer (--scorer) is not set. Choose from 'judge', 'match'")

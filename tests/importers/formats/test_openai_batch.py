@@ -300,7 +300,7 @@ def test_the_command_line(run, tmp_path, questions):
     pattern = ("--id-pattern", r"s(?P<sample>\d)-of-(?P<question_id>q\d)")
     code, out, err = run(*arguments, *pattern, "--out", tmp_path / "pool")
     assert (code, err) == (0, "")
-    assert "2 questions, 1 models, 4 samples" in out
+    assert "2 questions, 1 model, 4 samples" in out
     pool = load_pool(tmp_path / "pool")
     assert pool.models == ("y",)
     assert pool.sample_correct().tolist() == [[[True, True], [False, False]]]
