@@ -22,7 +22,15 @@ from mssim.errors import MssimError
 
 __all__ = ["FIGURES", "Sheet", "draw_all", "gallery", "sheets"]
 
-FIGURES = ("fig1", "fig3", "fig4", "fig5", "fig6", "fig7", "theory")
+FIGURES = {  # the module of each
+    "fig1": "fig1_scaling",
+    "fig3": "fig3_consistency",
+    "fig4": "fig4_equal_budget",
+    "fig5": "fig5_debate",
+    "fig6": "fig6_number_and_order",
+    "fig7": "fig7_best_of_n",
+    "theory": "theory",
+}
 DPI = 300
 _METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
@@ -63,7 +71,7 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     suffix = "-pools" if sources is None else f"-{_joined([source.name for source in pools])}"
     found = []
     for name in dict.fromkeys(only or FIGURES):
-        module = importlib.import_module(f"figures.{name}")
+        module = importlib.import_module(f"figures.{FIGURES[name]}")
         if sources is None:
             found += [Sheet(f"{name}{ending}", module, tuple(some)) for ending, some in module.groups().items()]
         suited = tuple(source for source in pools if module.suits(source))

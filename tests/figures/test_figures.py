@@ -147,11 +147,11 @@ def users(tables, pools):
 
 def draw(name, tables, given):
     with style.in_style():
-        return importlib.import_module(f"figures.{name}").draw(tables, given)
+        return importlib.import_module(f"figures.{drawing.FIGURES[name]}").draw(tables, given)
 
 
 def suited(name, given):
-    return [one for one in given if importlib.import_module(f"figures.{name}").suits(one)]
+    return [one for one in given if importlib.import_module(f"figures.{drawing.FIGURES[name]}").suits(one)]
 
 
 # Layout ---------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from analysis import equal_budget, number_and_order, published, simulated
 from analysis.running import Tables
 from analysis.sources import named
-from figures import fig4, fig5, fig6, theory
+from figures import fig4_equal_budget, fig5_debate, fig6_number_and_order, theory
 from figures.drawing import FIGURES, sheets
 from mssim import MssimError, PoolError, PoolWarning, load_pool
 from mssim.importers import from_modelswitch
@@ -314,7 +314,7 @@ def test_published_points_stand_beside_a_released_data_set(run, tmp_path, datase
     pair = published.pair(dataset, "closed")
     assert (source.dataset, source.pair) == (dataset, "closed")
     assert (source.models[:2], source.models[2:]) == (pair, ("Claude 3 Haiku",))  # GPT-4o has one sample: left out
-    figure = fig4.draw(Tables(tmp_path / "cache"), [source])
+    figure = fig4_equal_budget.draw(Tables(tmp_path / "cache"), [source])
     given = published.points(figure="fig4", dataset=dataset, strategy=["SC", "ModelSwitch"])
     hollow = [line for line in figure.axes[0].get_lines() if line.get_markerfacecolor() == "white"]
     drawn = sorted((round(x, 6), round(y, 6)) for line in hollow for x, y in zip(*line.get_data(), strict=True))
@@ -350,8 +350,8 @@ def test_what_is_published_of_others_does_not_stand_beside_a_model(tmp_path, mod
     from_modelswitch(release(tmp_path, "MathBench", models)).save(tmp_path / "p")
     source, tables = named(tmp_path / "p"), Tables(tmp_path / "cache")
     assert source.pair == ("open" if "gemma-2-9b-it" in models else None)
-    bars = fig5.draw(tables, [source]).axes[0].containers
-    assert [bar.get_label() for bar in bars if isinstance(bar, BarContainer)] == list(fig5.OURS)
+    bars = fig5_debate.draw(tables, [source]).axes[0].containers
+    assert [bar.get_label() for bar in bars if isinstance(bar, BarContainer)] == list(fig5_debate.OURS)
     for axes in theory.draw(tables, [source]).axes:
         assert not [line for line in axes.get_lines() if line.get_markerfacecolor() == "white"]
 
@@ -369,7 +369,7 @@ def test_figure_6_shows_what_is_published_of_an_order(tmp_path):
         tmp_path / "p"
     )
     source = named(tmp_path / "p")
-    figure = fig6.draw(Tables(tmp_path / "cache"), [source])
+    figure = fig6_number_and_order.draw(Tables(tmp_path / "cache"), [source])
     alone = published.points(figure="fig6", dataset="DATE", strategy="single").set_index("models")["accuracy"]
     hollow = [
         line
