@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, whole_number
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -155,12 +155,22 @@ def sign_flip_p_value(
         patterns, so the p-value is at least 2 / (n_resamples + 1) (Phipson & Smyth 2010,
         doi:10.2202/1544-6115.1585).
 
+    Raises
+    ------
+    MssimError
+        If differences are not finite or not one-dimensional, or if clusters, n_resamples or seed are invalid.
+
     Examples
     --------
     >>> sign_flip_p_value([1.0, 1.0, 1.0, 1.0])
     0.125
     """
-    sums = _cluster_sums(np.asarray(differences, dtype=float), clusters)
+    given = np.asarray(differences, dtype=float)
+    if given.ndim != 1 or not given.size or not np.isfinite(given).all():
+        raise MssimError("differences: not finite numbers, one per question. Pass an array of shape (n_questions,).")
+    whole_number("n_resamples", n_resamples, 1, 10**7)
+    whole_number("seed", seed, 0, 2**64 - 1)
+    sums = _cluster_sums(given, clusters)
     if sums.size == 1 or not np.any(sums):
         return 1.0
     observed, exact = sums.sum(), 2**sums.size <= n_resamples
@@ -177,6 +187,7 @@ def _all_signs(n: int) -> Iterator[Floats]:
 
 
 def _random_signs(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Draw the signs that `scipy.stats.permutation_test` draws: a sign is positive where a pair keeps its order."""
     batch = max(1, _BATCH // n)
     pairs = np.tile(np.array([0, 1], np.int8), (min(batch, n_resamples), n, 1))
     for first in range(0, n_resamples, batch):
@@ -228,6 +239,8 @@ def _cluster_sums(values: Floats, clusters: ArrayLike | None) -> Floats:
     if clusters is None:
         return values
     codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    if codes.shape != values.shape[-1:]:
+        raise MssimError(f"clusters: {codes.size} labels for {values.shape[-1]} questions. Pass one per question.")
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
     return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1))

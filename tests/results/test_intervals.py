@@ -190,6 +190,43 @@ def test_the_random_p_value_follows_the_plus_one_rule_and_its_seed():
     assert sign_flip_p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.03)
 
 
+@pytest.mark.parametrize("n", [9, 20, 1000])
+def test_the_p_value_is_scipys(n):
+    differences = np.random.default_rng(n).normal(0.1, 1, n)
+    wanted = stats.permutation_test(
+        (differences, np.zeros(n)),
+        lambda one, other, axis: (one - other).sum(axis=axis),
+        permutation_type="samples",
+        n_resamples=2500,
+        batch=2_000_000 // n,
+        rng=np.random.default_rng(7),
+    )
+    assert sign_flip_p_value(differences, n_resamples=2500, seed=7) == pytest.approx(wanted.pvalue)
+
+
+@pytest.mark.parametrize(
+    ("differences", "options", "message"),
+    [
+        ([1.0, np.nan], {}, "differences: not finite numbers"),
+        ([1.0, np.inf], {}, "differences: not finite numbers"),
+        ([[1.0, 2.0]], {}, "one per question"),
+        ([], {}, "one per question"),
+        ([1.0, 2.0], {"clusters": ["a"]}, "clusters: 1 labels for 2 questions. Pass one per question"),
+        ([1.0, 2.0], {"n_resamples": 0}, "n_resamples=0 is out of range"),
+        ([1.0, 2.0], {"seed": -1}, "seed=-1 is out of range"),
+    ],
+)
+def test_p_values_of_what_is_no_comparison_are_refused(differences, options, message):
+    with pytest.raises(MssimError, match=message):
+        sign_flip_p_value(differences, **options)
+
+
+def test_clusters_that_are_not_one_per_question_are_refused():
+    for statistic in (standard_error, mean_interval):
+        with pytest.raises(MssimError, match="clusters: 2 labels for 3 questions"):
+            statistic([1.0, 0.0, 1.0], clusters=["a", "b"])
+
+
 def test_p_values_are_uniform_when_nothing_differs():
     rng = np.random.default_rng(4)
     found = [sign_flip_p_value(rng.normal(size=40), n_resamples=199, seed=i) for i in range(300)]
