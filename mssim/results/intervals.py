@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster_labels", "mean_interval", "sign_flip_p_value", "standard_error"]
 
 Floats = NDArray[np.float64]
-_BATCH = 2_000_000  # signs that are in memory at a time
+_PART = 2_000_000  # signs that are in memory at a time
 _FEW = 10  # expected correct or wrong answers below which the normal approximation is poor
 
 
@@ -171,27 +171,25 @@ def sign_flip_p_value(
     whole_number("n_resamples", n_resamples, 1, 10**7)
     whole_number("seed", seed, 0, 2**64 - 1)
     sums = _cluster_sums(given, clusters)
-    if sums.size == 1 or not np.any(sums):
-        return 1.0
-    observed, exact = sums.sum(), 2**sums.size <= n_resamples
-    patterns = _all_signs(sums.size) if exact else _random_signs(sums.size, n_resamples, np.random.default_rng(seed))
-    found = np.concatenate([signs @ sums for signs in patterns])
-    close = 1e-12 * np.abs(sums).sum()  # sums that are closer than this differ by rounding alone
-    fewer = min(np.sum(found <= observed + close), np.sum(found >= observed - close))
-    one_sided = fewer / found.size if exact else (fewer + 1) / (found.size + 1)
+    exact = 2**sums.size <= n_resamples
+    flips = _all_flips(sums.size) if exact else _random_flips(sums.size, n_resamples, np.random.default_rng(seed))
+    flipped = np.concatenate([pattern @ sums for pattern in flips])  # the total loses twice this
+    close = 1e-12 * np.abs(sums).sum()  # rounding
+    fewer = min(np.sum(flipped >= -close), np.sum(flipped <= close))
+    one_sided = fewer / flipped.size if exact else (fewer + 1) / (flipped.size + 1)
     return float(min(1.0, 2 * one_sided))
 
 
-def _all_signs(n: int) -> Iterator[Floats]:
-    yield np.array(list(itertools.product([1.0, -1.0], repeat=n)))
+def _all_flips(n: int) -> Iterator[Floats]:
+    yield np.array(list(itertools.product([0.0, 1.0], repeat=n)))
 
 
-def _random_signs(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
-    """Draw the signs that `scipy.stats.permutation_test` draws: a sign is positive where a pair keeps its order."""
-    batch = max(1, _BATCH // n)
-    pairs = np.tile(np.array([0, 1], np.int8), (min(batch, n_resamples), n, 1))
-    for first in range(0, n_resamples, batch):
-        yield 1.0 - 2.0 * rng.permuted(pairs, axis=-1)[: n_resamples - first, :, 0]
+def _random_flips(n: int, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
+    """Yield patterns of 0 and 1 in parts. `scipy.stats.permutation_test` draws the same, as orders of pairs."""
+    part = max(1, _PART // n)
+    pairs = np.tile(np.array([0, 1], np.int8), (min(part, n_resamples), n, 1))
+    for first in range(0, n_resamples, part):
+        yield rng.permuted(pairs, axis=-1)[: n_resamples - first, :, 0].astype(float)
 
 
 def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArray[Any] | None:

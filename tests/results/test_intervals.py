@@ -221,6 +221,17 @@ def test_p_values_of_what_is_no_comparison_are_refused(differences, options, mes
         sign_flip_p_value(differences, **options)
 
 
+def test_nothing_to_tell_apart_has_p_value_1():
+    assert sign_flip_p_value([0.7]) == sign_flip_p_value([0.7], n_resamples=1) == 1.0
+    assert sign_flip_p_value([0.0, 0.0]) == sign_flip_p_value(np.zeros(40), n_resamples=99) == 1.0
+
+
+def test_rows_of_values_have_the_intervals_of_each_alone():
+    values = np.random.default_rng(5).beta(0.2, [[0.01], [0.2], [4.0]], (3, 40))  # some means near 0 and 1
+    low, high = mean_interval(values)
+    assert [mean_interval(row) for row in values] == list(zip(low, high, strict=True))
+
+
 def test_clusters_that_are_not_one_per_question_are_refused():
     for statistic in (standard_error, mean_interval):
         with pytest.raises(MssimError, match="clusters: 2 labels for 3 questions"):
