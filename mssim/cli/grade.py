@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.options import Json
+from mssim.cli.options import Json, ReasoningOption
 from mssim.cli.output import data_title, print_frame, progress_bar
 from mssim.errors import MssimError
 
@@ -25,10 +25,12 @@ def grade(
     rule: Annotated[
         str,
         typer.Option(
-            help="number, boxed, choice, date, exact, regex=PATTERN, python=module:function, or a rule of the "
-            "ModelSwitch paper: gsm8k, mgsm, mathbench, math, mmlu-pro, aime24."
+            help="number, first-number, boxed, choice, date, exact, regex=PATTERN, python=module:function, or a rule "
+            "of the ModelSwitch paper: gsm8k, mgsm, mathbench, math, mmlu-pro, aime24. regex and python may end in "
+            ",equal=math."
         ),
     ],
+    reasoning: ReasoningOption = "drop",
     json: Json = False,
 ) -> None:
     """Extract the answer from every recorded text, merge equal answers into classes and compare with the truth.
@@ -41,7 +43,7 @@ def grade(
     from mssim.pools.folder import read_info
 
     with progress_bar("grading") as progress:
-        grading = _grade(Path(pool), rule, progress)
+        grading = _grade(Path(pool), rule, reasoning, progress)
     for warning in grading.warnings():
         print(f"mssim: warning: {warning}", file=sys.stderr)
     if json:
@@ -61,14 +63,16 @@ def grade(
         print(_example(row))
 
 
-def _grade(pool: Path, rule: str, progress: Callable[[int, int], None] | None) -> Grading:
+def _grade(pool: Path, rule: str, reasoning: str, progress: Callable[[int, int], None] | None) -> Grading:
     from mssim.grading import grade as grade_files
     from mssim.recorder import export
     from mssim.recorder.journal import NAME
 
     if not (pool / NAME).is_file():
-        return grade_files(pool, rule, progress=progress)
-    grading = export(pool, rule=rule, progress=progress)  # includes samples recorded since the last export
+        return grade_files(pool, rule, reasoning=reasoning, progress=progress)
+    grading = export(
+        pool, rule=rule, reasoning=reasoning, progress=progress
+    )  # includes samples recorded since the last export
     if grading is None:
         raise MssimError(f"{pool}: no samples were recorded yet. Run `mssim record` first.")
     return grading

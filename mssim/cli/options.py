@@ -22,6 +22,9 @@ WhereOption = Annotated[
         help="Select rows: COLUMN=VALUE, also !=, <, <=, >, >=. Repeatable; several = on one column mean any of them.",
     ),
 ]
+ReasoningOption = Annotated[
+    str, typer.Option("--reasoning", help="Reasoning before an answer, as in <think>...</think>: drop or keep it.")
+]
 Confidence = Annotated[
     float, typer.Option("--confidence-level", help="Level of the confidence intervals over questions.")
 ]

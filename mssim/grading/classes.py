@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mssim.grading.equivalence import Judge, equal_answers
+from mssim.grading.latex import as_latex
 from mssim.grading.rules import Rule
 
 Codes = NDArray[np.int64]
@@ -100,5 +101,7 @@ def _keys(answers: Sequence[str], truth: str | None, rule: Rule, judge: Judge | 
         shortest[key] = min(shortest.get(key, answer), answer, key=lambda text: (len(text), text))
     if truth is not None:
         shortest[truth_key] = truth
-    head = equal_answers(shortest.values(), truth, judge)
-    return [head[shortest[key]] for key in keys], truth
+    spelled = {key: as_latex(answer) for key, answer in shortest.items()}
+    truth = None if truth is None else spelled[truth_key]
+    head = equal_answers(spelled.values(), truth, judge)
+    return [head[spelled[key]] for key in keys], truth

@@ -23,10 +23,12 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.errors import MssimError
 from mssim.grading import math_verify_worker
 from mssim.grading.latex import normal_form
+from mssim.grading.math_verify_worker import RELATIVE_TOLERANCE
 
 __all__ = ["Judge", "equal_answers"]
 
@@ -34,6 +36,9 @@ _SECONDS = 5.0  # time limit of a request to math-verify
 _PATIENCE = 2  # comparisons without a verdict after which a text counts as different from all others
 _LONGEST = 1000
 _DEEPEST = 60
+_NOISE = 1e-12  # a value that may be a zero with rounding errors
+
+Complex = NDArray[np.complex128]
 
 
 def equal_answers(answers: Iterable[str], truth: str | None, judge: Judge) -> dict[str, str]:
@@ -57,22 +62,65 @@ def equal_answers(answers: Iterable[str], truth: str | None, judge: Judge) -> di
     -----
     The truth comes first, followed by the answers from shortest to longest. Each joins the first class whose
     representative it equals, or starts a new class. Equality of math-verify is not transitive (1/2 = 50%, 50% = 50), so
-    classes are never joined, and a lenient verdict affects one answer only.
+    classes are never joined, and a lenient verdict affects one answer only. Two numbers are equal if their relative
+    difference is at most 1e-6, and two exact numbers only if they are identical.
     """
     order = sorted(set(answers) - {truth}, key=lambda text: (len(text), text))
     found: dict[str, str] = {}
-    heads: list[str] = []
-    values = np.empty(0, complex)
+    exact: dict[Fraction, str] = {}  # representatives that are exact numbers
+    values = _Values()
     for text in order if truth is None else [truth, *order]:
-        value = judge.value(text)
-        scale = 1e-5 + 1e-6 * np.maximum(np.abs(values), abs(value))
-        close = ~(np.abs(values - value) > scale)  # true if a value is unknown
-        head = next((heads[i] for i in np.nonzero(close)[0] if judge.equal(heads[i], text)), None)
+        form = normal_form(text)
+        number = form if isinstance(form, Fraction) else None
+        head = None if number is None else exact.get(number)
         if head is None:
-            heads.append(text)
-            values = np.append(values, value)
+            value = _as_complex(number) if number is not None else judge.value(text)
+            plain = number is not None or judge.is_number(text)
+            head = next((h for h in values.near(text, value, plain, number) if judge.equal(h, text)), None)
+            if head is None:
+                values.add(text, value, plain, number)
+                if number is not None:
+                    exact[number] = text
         found[text] = head or text
     return found
+
+
+class _Values:
+    """Values of the representatives, by which most pairs are told apart.
+
+    A value is plain if it is that of a number, and not a sum over a set or that of a function at some point.
+    """
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._values = np.empty(0, complex)
+        self._plain, self._exact, self._percent = np.empty((3, 0), bool)
+
+    def add(self, text: str, value: complex, plain: bool, number: Fraction | None) -> None:
+        self._texts.append(text)
+        self._values = np.append(self._values, value)
+        self._plain = np.append(self._plain, plain)
+        self._exact = np.append(self._exact, number is not None)
+        self._percent = np.append(self._percent, "%" in text)
+
+    def near(self, text: str, value: complex, plain: bool, number: Fraction | None) -> list[str]:
+        """Return the representatives that a text may equal, which excludes other exact numbers if it is one."""
+        near = self._near(self._values, value, plain)
+        if "%" in text:  # 50% may stand for 0.5 and for 50
+            near |= self._near(self._values, 100 * value, plain)
+        if self._percent.any():
+            near |= self._percent & self._near(100 * self._values, value, plain)
+        if number is not None:
+            near &= ~self._exact
+        return [self._texts[place] for place in np.nonzero(near)[0]]
+
+    def _near(self, values: Complex, value: complex, plain: bool) -> NDArray[np.bool_]:
+        if not np.isfinite(value):
+            return np.ones(values.size, bool)
+        size = np.maximum(np.abs(values), abs(value))
+        zero = (np.minimum(np.abs(values), abs(value)) == 0) & (size < _NOISE)
+        tolerance = np.where(self._plain & plain, np.where(zero, _NOISE, 0), 1e-5) + RELATIVE_TOLERANCE * size
+        return ~(np.abs(values - value) > tolerance)  # true if a value is unknown
 
 
 class Judge:
@@ -112,11 +160,12 @@ class Judge:
 
     def value(self, text: str) -> complex:
         """Return the value of an expression, or NaN if it has none."""
-        form = normal_form(text)
-        if isinstance(form, Fraction):
-            return complex(form)
-        _, value = self._reading(text)
+        value = self._reading(text)[1]
         return complex(*value) if value else complex(np.nan, np.nan)
+
+    def is_number(self, text: str) -> bool:
+        """Return whether an expression is a number, as opposed to a set, an equation or a function."""
+        return bool(self._reading(text)[2])
 
     def equal(self, a: str, b: str) -> bool:
         """Return whether math-verify considers the texts equal, in either order."""
@@ -124,7 +173,7 @@ class Judge:
             return False
         if not (self._reading(a)[0] and self._reading(b)[0]):
             return False
-        verdict = self._known("verdict", *sorted((a, b)))
+        verdict = self._known("equal", *sorted((a, b)))
         if verdict is None:
             self.undecided += 1
             self._failures.update(text for text in (a, b) if self._reading(text)[1] is None)
@@ -137,23 +186,30 @@ class Judge:
 
     def _read(self, text: str) -> list[Any]:
         if len(text) > _LONGEST or _depth(text) > _DEEPEST or "\0" in text:
-            return [False, None]
-        reading = self._known("reading", text, "")
+            return [False, None, False]
+        reading = self._known("value", text, "")
         self.undecided += reading is None
-        return reading or [False, None]
+        return reading or [False, None, False]
 
     def _known(self, kind: str, a: str, b: str) -> Any:
         key = (self.version, kind, a, b)
         row = self._cache.execute("SELECT found FROM asked WHERE (version, kind, a, b) = (?, ?, ?, ?)", key).fetchone()
         if row is None:
             self._process = self._process or _Process()
-            found = self._process.ask([a, b] if kind == "verdict" else [a])
+            found = self._process.ask([a, b] if kind == "equal" else [a])
             if self._process.dead:
                 self._process = None
             row = (json.dumps(found),)
             with suppress(sqlite3.OperationalError):
                 self._cache.execute("INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?, ?)", (*key, *row))
         return json.loads(row[0])
+
+
+def _as_complex(value: Fraction) -> complex:
+    try:
+        return complex(value)
+    except OverflowError:
+        return complex(np.inf if value > 0 else -np.inf)
 
 
 def _depth(text: str) -> int:
@@ -178,7 +234,7 @@ class _Process:
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        if self._send(["1"], 60.0) != [True, [1.0, 0.0]]:
+        if self._send(["1"], 60.0) != [True, [1.0, 0.0], True]:
             self.kill()
             raise MssimError(
                 'math-verify does not start. Reinstall it: python -m pip install --force-reinstall "mssim[grade]"'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,8 +19,10 @@ from numpy.typing import NDArray
 
 from mssim._files import whole_file
 from mssim.errors import PoolError
+from mssim.grading.characters import normal
 from mssim.grading.classes import Codes, Spellings, merge, spellings_of
 from mssim.grading.equivalence import Judge
+from mssim.grading.reasoning import CUT_OFF, Part, answer_part
 from mssim.grading.report import Grading, shown
 from mssim.grading.rules import Rule, parse_rule
 from mssim.grading.sample_files import KEYS, batches, codes_of, count_rows, name_of, text_of, write
@@ -32,12 +35,15 @@ __all__ = ["grade", "grade_file"]
 Progress = Callable[[int, int], None]
 
 _EXAMPLES = 3  # of each outcome
+_READ = ("text", "extracted", "answer", "reasoning", "finish_reason")
 _OUTCOMES = ("right", "wrong", "no answer", "merged")
 
 # Entry points ---------------------------------------------------------------------------------------------------------
 
 
-def grade(folder: str | os.PathLike[str], rule: str, *, progress: Progress | None = None) -> Grading:
+def grade(
+    folder: str | os.PathLike[str], rule: str, *, reasoning: str = "drop", progress: Progress | None = None
+) -> Grading:
     """Grade the texts of a pool folder. The files are replaced atomically.
 
     Parameters
@@ -46,6 +52,8 @@ def grade(folder: str | os.PathLike[str], rule: str, *, progress: Progress | Non
         Pool folder with samples.parquet, questions.parquet and pool.json, as written by `mssim record` and `Pool.save`.
     rule : str
         Rule of grading, see `parse_rule`.
+    reasoning : str, default "drop"
+        Whether reasoning before an answer is dropped or kept ("keep"), see `parse_rule`.
     progress : callable (done, total), optional
         Called during grading. Each sample counts three times: when it is extracted, merged and written.
 
@@ -76,7 +84,7 @@ def grade(folder: str | os.PathLike[str], rule: str, *, progress: Progress | Non
     ...     grade(f"{folder}/pool", "date").rule
     'date'
     """
-    place, chosen = Path(folder), parse_rule(rule)
+    place, chosen = Path(folder), parse_rule(rule, reasoning=reasoning)
     for name in ("pool.json", "samples.parquet", "questions.parquet"):
         if not current(place, name).is_file():
             raise PoolError(f"{place} has no {name}. Name a pool folder that `mssim record` or Pool.save wrote.")
@@ -189,26 +197,55 @@ class _Codes(dict[str, int]):
 
 @dataclass
 class _Rows:
-    """Codes with one entry per sample. The answer -1 means no answer."""
+    """Codes with one entry per sample. The answer -1 means no answer. `reasoning` counts its kinds by model."""
 
     question: array[int] = field(default_factory=lambda: array("i"))
     model: array[int] = field(default_factory=lambda: array("i"))
     answer: array[int] = field(default_factory=lambda: array("i"))
     models: _Codes = field(default_factory=_Codes)
     answers: _Codes = field(default_factory=_Codes)
+    reasoning: Counter[tuple[int, str]] = field(default_factory=Counter)
+    cut_off: array[int] = field(default_factory=lambda: array("i"))  # rows without reasoning that were cut off
 
 
 def _extract(path: Path, asked: Questions, step: Step) -> _Rows:
     total, rows = count_rows(path), _Rows()
-    for batch in batches(path, (*KEYS, "text", "extracted", "answer")):
+    for batch in batches(path, (*KEYS, *_READ)):
         questions = codes_of(batch, "question_id", asked.place, len(rows.answer))
-        rows.model.extend(codes_of(batch, "model", rows.models, len(rows.answer)))
+        models = codes_of(batch, "model", rows.models, len(rows.answer))
+        cut_off = _cut_off(batch)
+        rows.model.extend(models)
         rows.question.extend(questions)
-        for i, (question, text) in enumerate(zip(questions, text_of(batch).to_pylist(), strict=True)):
-            answer = None if text is None else _answer(asked.rules[question], text, batch, i)
+        for i, text in enumerate(_texts(batch, asked.rules)):
+            rule = asked.rules[questions[i]]
+            part = Part(text) if text is None or rule.reasoning == "keep" else answer_part(text)
+            answer = None if part.answer is None else _answer(rule, part.answer, batch, i)
+            rows.reasoning[models[i], part.reasoning] += 1
+            if part.reasoning == "none" and cut_off[i]:
+                rows.cut_off.append(len(rows.answer))
             rows.answer.append(-1 if answer is None else rows.answers[answer])
         step(0, len(rows.answer) / total)
+    for row in rows.cut_off:  # if the prompt starts the reasoning, a text that was cut off in it has no mark at all
+        model = rows.model[row]
+        if rows.reasoning[model, "unopened"]:
+            rows.answer[row] = -1
+            rows.reasoning.update({(model, "none"): -1, (model, "unclosed"): 1})
     return rows
+
+
+def _texts(batch: pa.RecordBatch, rules: Sequence[Rule]) -> list[str | None]:
+    """Return the texts to read, which follow the recorded reasoning if it is kept."""
+    texts: list[str | None] = text_of(batch).to_pylist()
+    if "reasoning" not in batch.schema.names or rules[0].reasoning == "drop":
+        return texts
+    before = batch.column("reasoning").to_pylist()
+    return [text if first is None else f"{first}\n{text or ''}" for first, text in zip(before, texts, strict=True)]
+
+
+def _cut_off(batch: pa.RecordBatch) -> list[bool]:
+    if "finish_reason" not in batch.schema.names:
+        return [False] * batch.num_rows
+    return [str(reason).lower() in CUT_OFF for reason in batch.column("finish_reason").to_pylist()]
 
 
 def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | None:
@@ -221,7 +258,7 @@ def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | Non
             f"rule {rule.name}: {name_of(batch, row)}: the function returned {answer!r:.80}, of type "
             f"{type(answer).__name__}. It must return text, or None for no answer."
         )
-    return (answer or "").strip() or None
+    return normal(answer or "") or None
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
@@ -343,4 +380,7 @@ def _grading(graded: _Graded, rule: Rule, undecided: int, examples: list[dict[st
         truths=rule.truths,
         undecided=undecided,
         chosen=pd.DataFrame([given for name in _OUTCOMES for given in examples if given["outcome"] == name]),
+        reasoning=rule.reasoning,
+        dropped=np.array([rows.reasoning[m, "dropped"] + rows.reasoning[m, "unopened"] for m in range(shape[0])]),
+        unclosed=np.array([rows.reasoning[m, "unclosed"] for m in range(shape[0])]),
     )

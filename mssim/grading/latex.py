@@ -1,21 +1,65 @@
-r"""Normal forms of LaTeX answers, which identify equal answers without math-verify."""
+r"""Normal forms of LaTeX answers, which identify equal answers and spell others as math-verify reads them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
+from mssim.grading.characters import GROUP_SPACE, NO_SPACES, plain
+from mssim.grading.numbers import fraction, whole_number
+
+__all__ = ["as_latex", "normal_form"]
+
+_LONGEST_NUMBER = 500
+_STYLE = (
+    r"\\(?:text|textbf|textit|textrm|texttt|emph|mathrm|mathbf|mathit|mathsf|mathtt|mbox|bm|boldsymbol|operatorname)"
+)
+_SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (re.compile(rf"{_STYLE}\s?\{{\s*([-+]?[\d.,]*\d[\d.,]*)\s*\}}"), r"\1"),  # \text{13}
+    (re.compile(rf"{_STYLE}\s?\{{\s*([-+]?\d[\d.,]*)(\s+[^\d{{}}\\]+)\}}"), r"\1\\text{\2}"),  # \text{13 km}
+    (re.compile(rf"{_STYLE}\s?\{{\s*([ei]|\\pi)\s*\}}"), r"\1"),  # the constants e and i in upright letters
+    (
+        re.compile(r"√\s?(?:([A-Za-z0-9]+)|\(([^()]*)\)|(?=\{))"),
+        lambda m: rf"\sqrt{{{m[1] or m[2]}}}" if m[0] != "√" else r"\sqrt",
+    ),
+    (
+        re.compile(r"(?<=[\d}])\s?(?:[°º˚]|\^\s?\{?\s?(?:[o°]|\\circ)\s?\}?(?![A-Za-z])|\\degree(?![A-Za-z]))"),
+        r"^\\circ ",
+    ),
+    (re.compile(rf"(?<=[\d}}])\s?[{NO_SPACES}][{NO_SPACES}/²³]*\Z"), ""),  # a unit
+]
+_SYMBOLS = str.maketrans(
+    {"·": r"\cdot ", "×": r"\times ", "÷": r"\div ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "≤": r"\le ",
+     "≥": r"\ge ", "≠": r"\neq ", "±": r"\pm ", "∅": r"\emptyset ", "、": ", ", "。": ".", GROUP_SPACE: r"\,"}
+)  # fmt: skip
 _SPACES = re.compile(r"\\(?:[,;:! ]|q?quad(?![a-zA-Z]))|~|\\(?:left|right)(?![a-zA-Z])")
 _WHITE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
 _SHORT_FRACTION = re.compile(r"\\frac(\d)(\d)")
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
-_NUMBER = re.compile(rf"([-+]?)({_DIGITS}(?:\.\d+)?|\.\d+)", re.ASCII)
-_FRACTION = re.compile(rf"([-+]?)(?:\\frac\{{({_DIGITS})\}}\{{({_DIGITS})\}}|({_DIGITS})/({_DIGITS}))", re.ASCII)
-_LONGEST_NUMBER = 100
+_FRACTION = re.compile(r"\\[dtc]frac(?![a-zA-Z])")
+
+
+def as_latex(answer: str) -> str:
+    r"""Return an answer in LaTeX as math-verify reads it, without the signs of a formula. Numbers have no group marks.
+
+    Examples
+    --------
+    >>> as_latex("$√3$"), as_latex("90°"), as_latex("５元。"), as_latex(r"\text{13}"), as_latex(r"10\,000")
+    ('\\sqrt{3}', '90^\\circ', '5', '13', '10000')
+    """
+    text = _rewritten(answer)
+    number = None if _value(text) is None else whole_number(text)
+    if number is None:
+        return text
+    mantissa, _, power = number.lower().partition("e")
+    sign, over, under = ("-" if mantissa[0] == "-" else ""), *mantissa.removeprefix("-").partition("/")[::2]
+    return (
+        f"{sign}\\frac{{{over}}}{{{under}}}" if under else f"{mantissa} \\times 10^{{{power}}}" if power else mantissa
+    )
 
 
 def normal_form(answer: str) -> str | Fraction:
-    r"""Return the normal form of a LaTeX answer. Numbers and fractions become exact fractions.
+    r"""Return the normal form of a LaTeX answer. Numbers become exact fractions.
 
     Examples
     --------
@@ -24,25 +68,34 @@ def normal_form(answer: str) -> str | Fraction:
     >>> normal_form(r"$\left( x,\, y \right)$.")
     '(x,y)'
     """
-    text = answer.strip().removesuffix(".").rstrip()
+    text = _rewritten(answer)
+    number = _value(text)
+    if number is not None:
+        return number
+    text = _FRACTION.sub(r"\\frac", _SPACES.sub(" ", text))
+    return _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", _WHITE.sub("", " ".join(text.split())))
+
+
+def _value(text: str) -> Fraction | None:
+    return fraction(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+def _rewritten(answer: str) -> str:
+    """Return an answer without the signs of a formula and in the characters and commands of LaTeX."""
+    text = _trimmed(answer)
+    if text.isascii() and not ("\\" in text or "^" in text):
+        return text
+    text = plain(text)
+    if not text.isascii():
+        text = _trimmed(text)
+    for pattern, spelling in _SPELLINGS:
+        text = pattern.sub(spelling, text)
+    return (text if text.isascii() else text.translate(_SYMBOLS)).strip()
+
+
+def _trimmed(text: str) -> str:
+    text = text.strip().rstrip("。．").removesuffix(".").rstrip()
     for before, after in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
-        if len(text) > 2 and text.startswith(before) and text.endswith(after):
-            text = text[len(before) : -len(after)]
-    text = re.sub(r"\\[dt]frac(?![a-zA-Z])", r"\\frac", _SPACES.sub(" ", text))
-    text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", _WHITE.sub("", " ".join(text.split())))
-    number = _exact(text) if len(text) <= _LONGEST_NUMBER else None
-    return text if number is None else number
-
-
-def _exact(text: str) -> Fraction | None:
-    plain = text.replace("\N{MINUS SIGN}", "-")
-    if found := _NUMBER.fullmatch(plain):
-        size = Fraction(found[2].replace(",", ""))
-    elif found := _FRACTION.fullmatch(plain):
-        over, under = (int(part.replace(",", "")) for part in (found[2] or found[4], found[3] or found[5]))
-        if under == 0:
-            return None
-        size = Fraction(over, under)
-    else:
-        return None
-    return -size if found[1] == "-" else size
+        if len(text) > len(before + after) and text.startswith(before) and text.endswith(after):
+            text = text[len(before) : -len(after)].strip()
+    return text

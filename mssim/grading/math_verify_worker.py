@@ -1,8 +1,8 @@
 """Process that runs math-verify on untrusted texts, with limited memory. The client may kill it.
 
 Each line of input is a JSON request: [text] is parsed, [text, text] is compared. Each line of output is an answer. For
-one text, it is whether the text can be parsed, and a number that equal texts share. For two texts, it is whether they
-are equal. The answer null means that the time limit was exceeded.
+one text, it is whether the text can be parsed, a number that equal texts share, and whether the text is a number. For
+two texts, it is whether they are equal. The answer null means that the time limit was exceeded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from zlib import crc32
 _MEMORY = 2 * 2**30
 _SECONDS = 1  # per step, enforced by math-verify itself, which avoids a restart of this process
 _INFINITY = 12345.678
+RELATIVE_TOLERANCE = 1e-6  # of numbers of which one is a decimal approximation
+_DIGITS = 50  # of the comparison of exact numbers, such as roots
 _NEVER_EVALUATED = ("Integral", "Sum", "Product", "Limit", "Derivative", "UnevaluatedExpr")
 
 
@@ -82,7 +84,8 @@ def _read(text: str) -> list[Any] | None:
         value = _limited(timeout(timeout_seconds=_SECONDS)(_value), found)
     except _NoVerdict:
         value = None
-    return [found is not None, None if value is None else [value.real, value.imag]]
+    plain = found is not None and _number(found) is found
+    return [found is not None, None if value is None else [value.real, value.imag], plain]
 
 
 def _value(found: Any) -> complex | None:
@@ -109,19 +112,75 @@ def _value(found: Any) -> complex | None:
 
 
 def _point(name: str) -> float:
-    """Return a product over the letters of a name, since math-verify parses yes as y * e * s."""
+    """Return the value of a number, or else a product over letters, since math-verify parses yes as y * e * s."""
+    if name.isdecimal():
+        return float(name)
     return math.prod(math.e if c == "e" else 0.5 + crc32(c.encode()) / 2**32 for c in name.lower())
 
 
 def _equal(a: str, b: str) -> bool | None:
     """Compare in both directions, since verify is not symmetric. Return None if the time limit is exceeded."""
     from math_verify import verify
+    from math_verify.utils import timeout
 
     options = {"timeout_seconds": _SECONDS, "raise_on_error": True}
     try:
+        if "%" not in a + b:  # 50% may stand for 0.5 and for 50
+            known = _limited(timeout(timeout_seconds=_SECONDS)(_same_numbers), _parsed(a), _parsed(b))
+            if known is not None:
+                return bool(known)
         return any(_limited(verify, _parsed(x), _parsed(y), **options) for x, y in ((a, b), (b, a)))
     except _NoVerdict:
         return None
+
+
+def _same_numbers(a: Any, b: Any) -> bool | None:
+    """Compare numbers, or the elements of sets, tuples and intervals. Return None if math-verify must decide.
+
+    math-verify rounds to six decimals, so that it considers all small numbers equal.
+    """
+    if _number(a) is a and _number(b) is b:
+        return _close(a, b)
+    first, second = _elements(a), _elements(b)
+    if first is None or second is None or len(first) != len(second):
+        return None
+    return None if all(map(_close, first, second)) else False
+
+
+def _number(found: Any) -> Any:
+    """Return a number, that of x = 5 for an equation, or None."""
+    sympy: Any = importlib.import_module("sympy")
+    if isinstance(found, sympy.Eq) and isinstance(found.lhs, sympy.Symbol):
+        found = found.rhs
+    if not isinstance(found, sympy.Expr) or not found.is_number or found.has(sympy.oo, sympy.zoo, sympy.nan):
+        return None
+    unevaluated = any(type(part).__name__ in _NEVER_EVALUATED for part in sympy.preorder_traversal(found))
+    return None if unevaluated else found
+
+
+def _elements(found: Any) -> list[Any] | None:
+    """Return the numbers of a set, tuple or interval from small to large, or None if they are not all real numbers."""
+    sympy: Any = importlib.import_module("sympy")
+    parts = [found.start, found.end] if isinstance(found, sympy.Interval) else [found]
+    if isinstance(found, sympy.FiniteSet | sympy.Tuple):
+        parts = list(found.args)
+    numbers = [_number(part) for part in parts]
+    if any(number is None or not number.is_real for number in numbers):
+        return None
+    return sorted(numbers, key=lambda number: float(number.evalf()))
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Compare two numbers, exactly unless one is a decimal approximation."""
+    sympy: Any = importlib.import_module("sympy")
+    if a.is_Rational and b.is_Rational:
+        return bool(a == b)
+    x, y = a.evalf(_DIGITS), b.evalf(_DIGITS)
+    if x == 0 or y == 0:  # rounding errors shrink with more digits
+        size = abs(x - y)
+        return bool(size == 0 or abs((a - b).evalf(2 * _DIGITS)) < size * sympy.Float(10) ** (5 - _DIGITS))
+    tolerance = RELATIVE_TOLERANCE if a.has(sympy.Float) or b.has(sympy.Float) else 10.0 ** (10 - _DIGITS)
+    return bool(abs(x - y) <= tolerance * max(abs(x), abs(y)))
 
 
 if __name__ == "__main__":

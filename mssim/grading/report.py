@@ -44,6 +44,10 @@ class Grading:
         Number of texts and pairs of texts for which math-verify exceeded its time limit. They count as different.
     chosen : DataFrame
         Examples, see `examples`.
+    reasoning : str
+        Whether reasoning before an answer was dropped ("drop") or kept ("keep").
+    dropped, unclosed : ndarray of int64, shape (n_models,)
+        Number of samples from which reasoning was dropped, and of samples without an answer since it does not end.
 
     Examples
     --------
@@ -70,6 +74,9 @@ class Grading:
     truths: str
     undecided: int
     chosen: pd.DataFrame
+    reasoning: str
+    dropped: NDArray[np.int64]
+    unclosed: NDArray[np.int64]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per model.
@@ -105,7 +112,14 @@ class Grading:
         dict
             The rule, the versions, and the number of truths that no answer can equal.
         """
-        return {"rule": self.rule, "mssim": __version__, **self.versions, "cannot_match": len(self.cannot_match)}
+        kept = {} if self.reasoning == "drop" else {"reasoning": self.reasoning}
+        return {
+            "rule": self.rule,
+            **kept,
+            "mssim": __version__,
+            **self.versions,
+            "cannot_match": len(self.cannot_match),
+        }
 
     def classes_per_question(self) -> dict[str, float]:
         """Return statistics of the number of answer classes per question, over all models.
@@ -130,7 +144,7 @@ class Grading:
         return self.chosen.copy()
 
     def warnings(self) -> list[str]:
-        """Return warnings about truths that cannot be matched and about missing verdicts of math-verify.
+        """Return warnings about truths that cannot be matched, missing verdicts of math-verify, and reasoning.
 
         Returns
         -------
@@ -150,6 +164,20 @@ class Grading:
                 f"math-verify exceeded its time limit for {self.undecided} answers or pairs of answers. They count as "
                 "different."
             )
+        return found + self._reasoning()
+
+    def _reasoning(self) -> list[str]:
+        found = []
+        for model, samples, dropped, unclosed in zip(
+            self.models, self.samples.sum(axis=1), self.dropped, self.unclosed, strict=True
+        ):
+            if dropped:
+                found.append(f"Reasoning was dropped from {dropped} of {samples} samples of {model}.")
+            if unclosed:
+                found.append(
+                    f"The reasoning of {unclosed} of {samples} samples of {model} does not end. They have no answer. "
+                    "Raise max_tokens, or grade the reasoning too (reasoning=keep)."
+                )
         return found
 
     def __repr__(self) -> str:

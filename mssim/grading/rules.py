@@ -12,23 +12,18 @@ from typing import Any
 
 from mssim._validation import choose_from
 from mssim.errors import MssimError
-from mssim.grading.extract import (
-    choice_in,
-    exact_value,
-    last_boxed,
-    last_date,
-    last_number,
-    last_number_of_paper,
-    padded_date,
-    read_choice,
-    read_date,
-    read_number,
-)
+from mssim.grading.boxes import last_boxed, minerva_answer
+from mssim.grading.characters import normal
+from mssim.grading.choices import choice_in, read_choice
+from mssim.grading.dates import last_date, padded_date, read_date
 from mssim.grading.latex import normal_form
+from mssim.grading.numbers import exact_value, first_number, last_number, number_in, read_number
+from mssim.grading.paper import last_number_of_paper, read_number_of_paper
 
 __all__ = ["Rule", "parse_rule"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_REASONING = ("drop", "keep")
 
 
 def _as_written(text: str) -> str:
@@ -57,6 +52,8 @@ class Rule:
         Returns the rule for a question with the given choices.
     versions : mapping of str to str
         Versions of packages on which the classes depend.
+    reasoning : str, default "drop"
+        Whether reasoning before an answer, as between <think> and </think>, is dropped or kept.
 
     Examples
     --------
@@ -74,24 +71,46 @@ class Rule:
     truths: str = "text"
     of_choices: Callable[[tuple[str, ...]], Rule] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    reasoning: str = "drop"
 
 
 def _number() -> Rule:
-    return Rule("number", last_number, read_number, exact_value, truths="one number (for others, see rule boxed)")
+    return Rule("number", _number_of, _number_truth, exact_value, truths="one number (for others, see rule boxed)")
+
+
+def _number_of(text: str) -> str | None:
+    marked = _boxed_of(text)
+    return last_number(text) if marked is None else number_in(marked)
+
+
+def _number_truth(text: str) -> str | None:
+    boxed = last_boxed(text)
+    return read_number(text) if boxed is None else number_in(boxed)
 
 
 def _paper_number(key: Callable[[str], Hashable]) -> Rule:
-    return replace(_number(), extract=last_number_of_paper, key=key)
+    return replace(_number(), extract=last_number_of_paper, read_truth=read_number_of_paper, key=key)
 
 
 def _boxed() -> Rule:
+    return _as_mathematics(Rule("boxed", _boxed_of))
+
+
+def _as_mathematics(rule: Rule) -> Rule:
+    """Return a rule whose answers are compared by math-verify."""
     try:
         versions = {"math_verify": importlib.metadata.version("math-verify")}
     except importlib.metadata.PackageNotFoundError:
         raise MssimError(
-            'Boxed answers require math-verify, which is not installed. Run `python -m pip install "mssim[grade]"`.'
+            "Comparison of mathematical answers requires math-verify, which is not installed. Run "
+            '`python -m pip install "mssim[grade]"`.'
         ) from None
-    return Rule("boxed", last_boxed, _boxed_truth, normal_form, equivalence=True, versions=versions)
+    return replace(rule, read_truth=_boxed_truth, key=normal_form, equivalence=True, versions=versions)
+
+
+def _boxed_of(text: str) -> str | None:
+    boxed = last_boxed(text)
+    return minerva_answer(text) if boxed is None else boxed
 
 
 def _boxed_truth(text: str) -> str:
@@ -117,11 +136,13 @@ def _letters(letters: str, choices: tuple[str, ...] = ()) -> Rule:
 
 
 def _exact() -> Rule:
-    return Rule("exact", str.strip)
+    return Rule("exact", normal)
 
 
 _RULES: dict[str, Callable[[], Rule]] = {
-    "number": _number, "boxed": _boxed, "choice": _choice, "date": _date, "exact": _exact,
+    "number": _number,
+    "first-number": lambda: replace(_number(), extract=first_number),
+    "boxed": _boxed, "choice": _choice, "date": _date, "exact": _exact,
     # As in the code of ModelSwitch, except for MMLU-Pro, whose extraction was not released.
     "gsm8k": lambda: _paper_number(float),
     "mgsm": lambda: _paper_number(float),
@@ -132,24 +153,33 @@ _RULES: dict[str, Callable[[], Rule]] = {
 }  # fmt: skip
 
 
-def parse_rule(text: str) -> Rule:
+def parse_rule(text: str, *, reasoning: str = "drop") -> Rule:
     r"""Parse the name of a rule.
 
     Parameters
     ----------
     text : str
-        - ``number``: the last number of the last \\boxed{} or, without a box, of the text. 7 and 7.0 are equal.
-        - ``boxed``: the content of the last closed \\boxed{} or \\fbox{}. math-verify determines which answers are
-          equal. Without a box there is no answer.
-        - ``choice``: the letter of a choice. If questions have `choices`, their texts are recognized too.
+        - ``number``: the number in the last \\boxed{} or, without a box, the last number of the text. 7 and 7.0 are
+          equal, and so are 0.5, 1/2 and \\frac{1}{2}. A box with anything but one number, its unit and words, such as
+          \\sqrt{2}, has no answer.
+        - ``first-number``: the first number of the text, for completions of few-shot prompts.
+        - ``boxed``: the content of the last closed \\boxed{} or \\fbox{} or, without a box, X of "The final answer is
+          X. I hope it is correct." math-verify determines which answers are equal.
+        - ``choice``: the letter of a choice that is not negated. If questions have `choices`, their texts are
+          recognized too.
         - ``date``: the last MM/DD/YYYY. 1/2/2020 and 01/02/2020 are equal.
-        - ``exact``: the whole text without surrounding white space.
+        - ``exact``: the whole text, in Unicode normal form C and without surrounding white space.
         - ``regex=PATTERN``: the last match. Its group named answer is used, or else group 1, or else the whole match.
         - ``python=module:function``: the return value of a function of the text, which is text or None for no answer.
           The module may be in the current directory.
+        - ``regex=PATTERN,equal=math`` and ``python=module:function,equal=math``: as above, and math-verify determines
+          which answers are equal.
         - a data set of the ModelSwitch paper, graded as in its code: ``gsm8k`` and ``mgsm`` (last number, compared as
           floats), ``mathbench`` (last number, compared as text), ``math`` (boxed), ``mmlu-pro`` (a letter from A to J),
           ``aime24`` (number). For DATE, use ``date``.
+    reasoning : str, default "drop"
+        With "drop", only what follows the last end of reasoning, such as </think>, is read, and a text whose reasoning
+        does not end has no answer. With "keep", the reasoning is read as well, also that of a column `reasoning`.
 
     Returns
     -------
@@ -159,23 +189,34 @@ def parse_rule(text: str) -> Rule:
     Raises
     ------
     MssimError
-        If the rule is not known, if a pattern or function is invalid, or if math-verify is not installed.
+        If the rule or the value of `reasoning` is not known, if a pattern or function is invalid, or if math-verify is
+        not installed.
 
     Examples
     --------
     >>> from mssim.grading import parse_rule
     >>> rule = parse_rule("number")
-    >>> rule.extract("The answer is 7.0."), rule.key("7.0") == rule.key("7"), rule.read_truth("3/4")
+    >>> rule.extract("The answer is 7.0."), rule.key("7.0") == rule.key("7"), rule.read_truth("seven")
     ('7.0', True, None)
     """
+    if reasoning not in _REASONING:
+        raise MssimError(f"reasoning: {reasoning!r} is not known. {choose_from(str(reasoning), _REASONING)}.")
+    return replace(_parse(text), name=text, reasoning=reasoning)
+
+
+def _parse(text: str) -> Rule:
     kind, given, value = text.partition("=")
     if given and kind in ("regex", "python"):
-        return replace(_regex(value) if kind == "regex" else _python(value), name=text)
+        value, how = re.fullmatch(r"(.*?)(?:,equal=(\w+))?", value, re.DOTALL).groups()  # type: ignore[union-attr]
+        if how not in (None, "math"):
+            raise MssimError(f"rule {text}: equal={how} is not known. Use equal=math, or omit it.")
+        rule = _regex(value) if kind == "regex" else _python(value)
+        return _as_mathematics(rule) if how else rule
     if text not in _RULES:
         raise MssimError(
             f"rule {text!r} is not known. {choose_from(text, _RULES)}, regex=PATTERN, python=module:function."
         )
-    return replace(_RULES[text](), name=text)
+    return _RULES[text]()
 
 
 def _regex(pattern: str) -> Rule:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
+from mssim.grading.characters import normal
 from mssim.grading.rules import Rule
 from mssim.pools.reading import encode_text
 
@@ -50,7 +51,7 @@ def read_questions(table: pa.Table, rule: Rule) -> Questions:
     if rule.of_choices and "choices" in table.column_names:
         choices = table["choices"].to_pylist()
         rules = [_with_choices(rule, value, name) for value, name in zip(choices, place, strict=True)]
-    truths = [None if truth is None else own.read_truth(truth.strip()) for truth, own in zip(given, rules, strict=True)]
+    truths = [None if truth is None else own.read_truth(normal(truth)) for truth, own in zip(given, rules, strict=True)]
     return Questions(place, given, truths, rules)
 
 

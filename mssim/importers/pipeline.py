@@ -52,12 +52,14 @@ class Common:
         Whether to raise a PoolError instead of issuing warnings.
     info : mapping, optional
         Metadata such as title, source and licence, stored in pool.json.
+    reasoning : str, default "drop"
+        Whether reasoning before an answer is dropped or kept ("keep"), see `mssim.grading.parse_rule`.
 
     Examples
     --------
     >>> from mssim.importers import Common
     >>> Common(rule="number", texts=False)
-    Common(rule='number', where=None, texts=False, strict=False, info=None)
+    Common(rule='number', where=None, texts=False, strict=False, info=None, reasoning='drop')
     """
 
     rule: str | None = None
@@ -65,6 +67,7 @@ class Common:
     texts: bool = True
     strict: bool = False
     info: Mapping[str, Any] | None = None
+    reasoning: str = "drop"
 
 
 class CommonOptions(TypedDict, total=False):
@@ -75,6 +78,7 @@ class CommonOptions(TypedDict, total=False):
     texts: bool
     strict: bool
     info: Mapping[str, Any] | None
+    reasoning: str
 
 
 def as_paths(given: Paths) -> list[Path]:
@@ -177,7 +181,7 @@ def _imported(
         raise PoolError(f"{out} already exists. Choose another path, or pass --overwrite to replace it.")
     if out.exists() and not current(out, "pool.json").is_file():
         raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
-    rule = None if common.rule is None else parse_rule(common.rule)
+    rule = None if common.rule is None else parse_rule(common.rule, reasoning=common.reasoning)
     sources = _sources(paths, progress)
     place = out.absolute().parent
     if not place.is_dir():

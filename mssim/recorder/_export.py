@@ -20,7 +20,7 @@ from mssim.pools.folder import current, folder_update, read_info, write_info
 from mssim.recorder.journal import Journal
 
 if TYPE_CHECKING:
-    from mssim.grading import Grading
+    from mssim.grading import Grading, Rule
 
 CACHE = "equivalence.sqlite"
 _MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # limits of a row group, which is held in memory
@@ -36,7 +36,11 @@ _TOKENS = (
 
 
 def export(
-    folder: str | os.PathLike[str], *, rule: str | None = None, progress: Callable[[int, int], None] | None = None
+    folder: str | os.PathLike[str],
+    *,
+    rule: str | None = None,
+    reasoning: str = "drop",
+    progress: Callable[[int, int], None] | None = None,
 ) -> Grading | None:
     """Write samples.parquet, questions.parquet and pool.json from a journal, atomically.
 
@@ -50,6 +54,9 @@ def export(
     rule : str, optional
         Rule by which the texts are graded, see `mssim.grading.parse_rule`. By default, a pool that was graded before is
         graded by the same rule again.
+    reasoning : str, default "drop"
+        Whether reasoning before an answer is dropped or kept ("keep"), see `mssim.grading.parse_rule`. It is not used
+        without `rule`.
     progress : callable (done, total), optional
         Called during grading.
 
@@ -81,25 +88,27 @@ def export(
     ...     export(folder, rule="number")
     Grading('number', 1 model, 8 samples)
     """
+    from mssim.grading import parse_rule
+
     with Journal(Path(folder)) as journal:
-        return export_journal(journal, Path(folder), rule, progress)
+        chosen = None if rule is None else parse_rule(rule, reasoning=reasoning)
+        return export_journal(journal, Path(folder), chosen, progress)
 
 
 def export_journal(
     journal: Journal,
     folder: Path,
-    rule: str | None = None,
+    rule: Rule | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Grading | None:
     """Export an open journal."""
-    from mssim.grading import grade_file, parse_rule
+    from mssim.grading import grade_file
 
     if not journal.any_sample("1"):
         return None
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
     info.pop("files", None)
-    rule = rule or _rule_again(info, folder)
-    chosen = None if rule is None else parse_rule(rule)  # raises before the texts are written
+    chosen = rule or _rule_again(info, folder)  # raises before the texts are written
     carried = _carried(folder)
     grading = None
     with folder_update(folder) as part:
@@ -132,7 +141,9 @@ def is_exported(journal: Journal, folder: Path) -> bool:
     return known == (journal.count(), failed) and in_place and (folder / "samples.parquet").exists()
 
 
-def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
+def _rule_again(info: Mapping[str, Any], folder: Path) -> Rule | None:
+    from mssim.grading import parse_rule
+
     grader = info.get("grader", {})
     if not isinstance(grader, dict):
         raise RecordError(
@@ -149,7 +160,7 @@ def _rule_again(info: Mapping[str, Any], folder: Path) -> str | None:
             f"{folder} was graded by the rule {rule}. Python code runs only if you name it. "
             f"Run `mssim grade {folder} --rule {rule}`."
         )
-    return None if rule is None else str(rule)
+    return None if rule is None else parse_rule(str(rule), reasoning=str(grader.get("reasoning", "drop")))
 
 
 def _carried(folder: Path) -> pd.DataFrame | None:

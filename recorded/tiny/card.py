@@ -24,6 +24,11 @@ _KINDS = {
     "gru": "GRU below transformer blocks",
 }
 _CARD = Path(__file__).with_name("card.md")
+# Pools graded by the rule number of mssim 0.1.0. Scores were computed for their answers, so they are not graded again.
+_OLD_NUMBERS = """
+- The answers were graded by mssim 0.1.0. Since 0.2.0, the rule `number` reads fractions and groups of digits, and so it
+  reads 17 of the 614,400 texts otherwise: in `340/285` it found 285 and finds 340/285, in `2700+90=2 600` it found 600
+  and finds 2600. None of them is correct in either reading. Answers and scores are left as recorded."""
 _CURVES = [1, 2, 4, 8, 16, 32, 64]
 
 
@@ -110,6 +115,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
     recorded = f"from {days[0]} to {days[-1]}" if len(days) > 1 else f"on {days[0]}"
     versions = ", ".join(f"{what} {version}" for what, version in info["versions"].items() if what != "machine")
     warnings = [f"- `mssim info` warns: {message}" for message in pool.warnings()]
+    old_numbers = info["grader"]["rule"] == "number" and info["grader"]["mssim"] == "0.1.0"
     best = best_pair(pairs)
     command = (
         f"mssim evaluate recorded/{name} --strategy ms:{best['first']}+{best['second']} \\\n"
@@ -121,6 +127,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         title=str(info["title"]).capitalize(),
         about=task.about,
         limitation=task.limitation,
+        grading=_OLD_NUMBERS if old_numbers else "",
         n_intervals=2 * len(pairs),
         questions=len(pool.questions),
         n_models=len(pool.models),

@@ -16,7 +16,7 @@ def test_tables_and_warnings(run, folder):
     code, text, err = run("grade", folder, "--rule", "number")
     assert code == 0
     assert err == (
-        "mssim: warning: 1 of 2 truths are not one number (for others, see rule boxed), such as '3/4'. "
+        "mssim: warning: 1 of 2 truths are not one number (for others, see rule boxed), such as 'x/4'. "
         "The rule number cannot match them. Choose another rule, or correct the truths.\n"
     )
     row = next(line.split() for line in text.splitlines() if line.split()[:1] == ["a"])
@@ -34,7 +34,7 @@ def test_json_is_one_object(run, folder):
     report = json.loads(text)
     assert [row["model"] for row in report["models"]] == ["a", "b"]
     assert report["models"][0]["accuracy"] == 0.375
-    assert report["cannot_match"] == {"q2": "3/4"}
+    assert report["cannot_match"] == {"q2": "x/4"}
     assert report["classes_per_question"] == {"classes_min": 3, "classes_median": 3.5, "classes_max": 4}
     assert {row["outcome"] for row in report["examples"]} == {"right", "wrong", "no answer", "merged"}
     assert len(report["warnings"]) == 1

@@ -92,9 +92,10 @@ def test_a_class_that_the_truth_joins_is_right_as_a_whole(graded, tmp_path):
     pytest.importorskip("math_verify")
     answers = [r"\frac{6}{8}", "0.75", "x=3/4", "0.7", "75\\%", r"\dfrac{6}{8}", "no"]
     texts = {("q2", "a"): [rf"\boxed{{{a}}}" for a in answers], ("q1", "a"): ["none", r"\boxed{7"]}
-    found, table = graded("boxed", samples_table(texts), cache=tmp_path / "e.sqlite")
+    questions = questions_table({"q1": "7", "q2": "3/4"})
+    found, table = graded("boxed", samples_table(texts), questions, cache=tmp_path / "e.sqlite")
     assert table["correct"].to_pylist() == [True, True, True, False, True, True, False, False, False]
     assert table["answer"].to_pylist() == [answers[0]] * 3 + ["0.7"] + [answers[0]] * 2 + ["no", None, None]
     assert found.describe() == {"rule": "boxed", "mssim": __version__, **found.versions, "cannot_match": 0}
     assert (tmp_path / "e.sqlite").is_file()
-    assert graded("boxed", table, cache=tmp_path / "e.sqlite")[1].equals(table)
+    assert graded("boxed", table, questions, cache=tmp_path / "e.sqlite")[1].equals(table)

@@ -28,7 +28,13 @@ EQUAL = [
     [r"\sqrt{2}/2", r"\frac{\sqrt2}{2}"],
     ["(1,2)", r"\{1,2\}", "1<x<2"],
     ["[1,2]", r"x \in [1,2]"],
-    ["0.333333", r"\frac13"],
+    ["1.414214", r"\sqrt{2}"],
+    ["0.00000141421356", r"\frac{\sqrt{2}}{1000000}"],
+    ["1000000000000000000", r"(10^9)^2", r"10^{18}"],
+    [r"\frac{1}{2^{99}}", "2^{-99}"],
+    ["602000000000000000000000", r"6.02\times 10^{23}"],
+    ["1, 250", "250, 1", r"1 \text{ and } 250", r"\{1, 250\}", "x=1, x=250"],
+    ["1-e^{-1}", r"1-\frac{1}{e}"],
     ["yes", r"\text{Yes}"],
     ["e", r"\text{E}"],
     [r"\pm 2", "2,-2", r"x=2\text{ or }x=-2"],
@@ -40,6 +46,18 @@ EQUAL = [
     ["10,000", "10000"],
 ]
 EVERY = [text for group in EQUAL for text in group]
+DIFFERENT = [
+    ["0.333333", r"\frac13"],
+    [r"1.6\times 10^{-19}", r"9.1\times 10^{-31}", "0", r"1.7\times 10^{-19}"],
+    [r"\frac{1}{2004!}", r"\frac{1}{2006!}", "0"],
+    [r"e^{-30}", r"e^{-31}", r"\sqrt{2}e^{-30}"],
+    [r"\sqrt{10^{18}+1}", "1000000000"],
+    [r"\sqrt{2}", "1.4142"],
+    ["1, 250", "1250"],
+    ["(0.0000001, 1)", "(0.0000002, 1)"],
+    [r"\{0.0000003, 1\}", r"\{0.0000004, 1\}"],
+    ["x=0.0000005", "x=0.0000006"],
+]
 HOSTILE = ["9^{9^{9^9}}", r"\prod_{k=1}^{10^9} k"]
 
 
@@ -61,6 +79,11 @@ def partition(found):
 @pytest.mark.parametrize("group", EQUAL)
 def test_what_math_verify_finds_equal_is_one_class(judge, group):
     assert partition(equal_answers(group, None, judge)) == {frozenset(group)}
+
+
+@pytest.mark.parametrize("group", DIFFERENT)
+def test_different_numbers_of_any_size_are_different_classes(judge, group):
+    assert len(set(equal_answers(group, None, judge).values())) == len(group)
 
 
 def test_texts_whose_values_differ_are_not_asked_about_and_never_equal(judge):
@@ -107,6 +130,7 @@ def test_hostile_texts_cost_a_limited_time_and_are_counted(monkeypatch):
         found = equal_answers([*HOSTILE, "x", "x^2", "1", "1.0"], None, judge)
         assert time.monotonic() - start < 12
         assert len(set(found.values())) == 5
+        assert found["1.0"] == found["1"]
         assert judge.undecided > 0
         assert judge.equal("1/2", "0.5")  # and it goes on
 

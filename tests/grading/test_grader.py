@@ -22,7 +22,7 @@ def test_no_column_extracted_where_every_answer_is_spelled_like_its_class(graded
         "question_id", "model", "sample_index", "text", "finish_reason", "answer", "correct",
     ]  # fmt: skip
     assert table["answer"].to_pylist() == table["text"].to_pylist()
-    assert sum(table["correct"].to_pylist()) == 2
+    assert sum(table["correct"].to_pylist()) == 1
 
 
 def test_grading_twice_is_grading_once(graded, tmp_path):
@@ -112,7 +112,7 @@ def test_an_old_grade_outlives_a_failure(folder, monkeypatch, tmp_path):
     grade(folder, "number")
     before = digests(folder)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "failing_rule.py").write_text("def f(text):\n    return text if text != '3/4' else 1 / 0\n")
+    (tmp_path / "failing_rule.py").write_text("def f(text):\n    return text if text != 'so x/4' else 1 / 0\n")
     with pytest.raises(PoolError, match="question 'q2', model 'b', sample_index 3: ZeroDivisionError"):
         grade(folder, "python=failing_rule:f")
     assert digests(folder) == before
@@ -144,3 +144,52 @@ def test_a_damaged_folder_is_not_graded(folder):
     pq.write_table(samples_table({("q1", "a"): ["7"]}), folder / "samples.parquet")
     with pytest.raises(PoolError, match=r"the SHA-256 checksum differs from pool\.json"):
         grade(folder, "number")
+
+
+# Reasoning ------------------------------------------------------------------------------------------------------------
+
+THOUGHTS = ["<think>It may be 8.</think>It is 7.", "<think>It is 7, but", "It may be 8.</think>7", "7, but", "7"]
+
+
+def reasoning_table():
+    return samples_table({("q1", "a"): THOUGHTS, ("q2", "b"): ["7"]}).append_column(
+        "reasoning", pa.array([None, None, None, None, "Or 9?", None])
+    )
+
+
+def test_reasoning_is_no_answer_unless_it_is_kept(graded):
+    found, table = graded("number", reasoning_table())
+    assert table["answer"].to_pylist() == ["7", None, "7", "7", "7", "7"]
+    assert table["text"].to_pylist()[:5] == THOUGHTS
+    assert (found.dropped.tolist(), found.unclosed.tolist()) == ([2, 0], [1, 0])
+    assert found.warnings()[-2:] == [
+        "Reasoning was dropped from 2 of 5 samples of a.",
+        "The reasoning of 1 of 5 samples of a does not end. They have no answer. Raise max_tokens, or grade the "
+        "reasoning too (reasoning=keep).",
+    ]
+    found, table = graded(parse_rule("first-number", reasoning="keep"), reasoning_table())
+    assert table["answer"].to_pylist() == ["8", "7", "8", "7", "9", "7"]
+    assert found.describe()["reasoning"] == "keep"
+
+
+def test_a_text_that_was_cut_off_in_reasoning_that_the_prompt_began_has_no_answer(graded):
+    table = reasoning_table()
+    place = table.schema.get_field_index("finish_reason")
+    table = table.set_column(place, "finish_reason", pa.array(["stop", "stop", "stop", "length", "stop", "length"]))
+    found, graded_table = graded("number", table)
+    # b never ends reasoning that it did not begin, so its text is no reasoning.
+    assert graded_table["answer"].to_pylist() == ["7", None, "7", None, "7", "7"]
+    assert found.unclosed.tolist() == [2, 0]
+
+
+def test_a_folder_keeps_how_its_reasoning_was_graded(folder):
+    assert "reasoning" not in grade(folder, "number").describe()
+    grade(folder, "number", reasoning="keep")
+    assert read_info(folder)["grader"]["reasoning"] == "keep"
+
+
+def test_normal_form_and_white_space_do_not_distinguish_answers(graded):
+    texts = {("q1", "a"): ["caf\u00e9", " cafe\u0301\n"], ("q2", "b"): ["tea"]}
+    _, table = graded("exact", samples_table(texts), questions_table({"q1": "cafe\u0301 ", "q2": "tea"}))
+    assert table["answer"].to_pylist()[:2] == ["caf\u00e9"] * 2
+    assert table["correct"].to_pylist() == [True] * 3

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim.grading.latex import normal_form
+from mssim.grading.latex import as_latex, normal_form
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,15 @@ def test_plainly_equal_answers_have_one_form(same):
 
 @pytest.mark.parametrize(
     "texts",
-    [["1/0", "1", "0"], ["1,23", "123"], ["1 2", "12"], ["x", "y"], [r"\leftarrow", "arrow"], ["9" * 101, "9" * 102]],
+    [
+        ["1/0", "1", "0"],
+        ["1,23", "123"],
+        ["1 2", "12"],
+        ["x", "y"],
+        [r"\leftarrow", "arrow"],
+        ["1, 250", "1,250"],
+        ["9" * 501, "9" * 502],
+    ],
 )
 def test_other_answers_keep_their_own_form(texts):
     assert len({normal_form(text) for text in texts}) == len(texts)
@@ -44,6 +52,40 @@ def test_decimals_and_thousands_are_exact(value):
     assert normal_form(f"{value:,}") == normal_form(f"${value}$") == normal_form(f"+{value}.") == Fraction(value)
 
 
-def test_numbers_of_up_to_a_hundred_characters_are_exact():
-    assert normal_form("1" * 100) == int("1" * 100)
-    assert normal_form("1" * 101) == "1" * 101
+def test_numbers_of_up_to_five_hundred_characters_are_exact():
+    assert normal_form("1" * 500) == int("1" * 500)
+    assert normal_form("1" * 501) == "1" * 501
+
+
+@pytest.mark.parametrize(
+    ("answer", "latex"),
+    [
+        (r"10\,000", "10000"),
+        ("1.50", "1.50"),
+        ("2½", r"\frac{5}{2}"),
+        (r"-\frac{6}{4}", r"-\frac{6}{4}"),
+        (r"1.6\times 10^{-19}", r"1.6 \times 10^{-19}"),
+        (r"\text{13}", "13"),
+        (r"\mathbf{-13}", "-13"),
+        (r"\text{13 apples}", r"13\text{ apples}"),
+        ("90°", r"90^\circ"),
+        ("90º", r"90^\circ"),
+        ("90^o", r"90^\circ"),
+        ("√3", r"\sqrt{3}"),
+        ("√(x+1)", r"\sqrt{x+1}"),
+        ("√{3}", r"\sqrt{3}"),
+        ("2·x", r"2\cdot x"),
+        ("x²", "x^{2}"),
+        ("（1，2）", "(1,2)"),
+        ("3、5", "3, 5"),
+        ("x≤3", r"x\le 3"),
+        ("5。", "5"),
+        ("5元", "5"),
+        ("5 平方米", "5"),
+        (r"\frac{1}{\mathrm{e}}", r"\frac{1}{e}"),
+        ("1, 250", "1, 250"),
+        ("3,5", "3,5"),
+    ],
+)
+def test_math_verify_is_given_latex(answer, latex):
+    assert as_latex(answer) == latex

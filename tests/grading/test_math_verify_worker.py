@@ -26,19 +26,22 @@ def ask(worker, *texts):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "value", "is_number"),
     [
-        (r"\frac{1}{2}", 0.5),
-        ("x = 5", 5),
-        (r"\{1, 2\}", 3),  # of a set, the sum
-        ("(1, 2, 4)", 7),
-        (r"\begin{pmatrix}1\\2\end{pmatrix}", 3),
+        (r"\frac{1}{2}", 0.5, True),
+        (r"\sqrt{4}", 2, True),
+        ("x = 5", 5, False),
+        (r"\text{13}", 13, False),  # a symbol whose name is a number
+        (r"\{1, 2\}", 3, False),  # of a set, the sum
+        ("(1, 2, 4)", 7, False),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", 3, False),
     ],
 )
-def test_equal_texts_share_a_number(worker, text, value):
-    readable, (real, imaginary) = ask(worker, text)
+def test_equal_texts_share_a_number(worker, text, value, is_number):
+    readable, (real, imaginary), plain = ask(worker, text)
     assert readable
     assert (real, imaginary) == pytest.approx((value, 0))
+    assert plain is is_number
 
 
 def test_variables_are_numbers_that_their_names_decide(worker):
@@ -48,8 +51,8 @@ def test_variables_are_numbers_that_their_names_decide(worker):
 
 
 def test_what_has_no_number_says_so(worker):
-    assert ask(worker, "") == [False, None]
-    assert ask(worker, r"\int_0^1 x dx") == [True, None]  # never evaluated: it may take for ever
+    assert ask(worker, "") == [False, None, False]
+    assert ask(worker, r"\int_0^1 x dx") == [True, None, False]  # never evaluated: it may take for ever
 
 
 @pytest.mark.slow

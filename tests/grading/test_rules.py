@@ -25,7 +25,7 @@ def test_a_rule_has_the_name_it_is_asked_for_by(name):
 
 
 def test_unknown_rules_are_refused():
-    refused("nubmer", "rule 'nubmer' is not known. Did you mean 'number'? Choose from 'number', 'boxed'")
+    refused("nubmer", "rule 'nubmer' is not known. Did you mean 'number'? Choose from 'number', 'first-number'")
     refused("regex", "rule 'regex' is not known. Choose from 'number'")
     refused("number=1", "'aime24', regex=PATTERN, python=module:function")
 
@@ -36,6 +36,7 @@ def one(rule, a, b):
 
 def test_which_answers_are_one():
     assert one(parse_rule("number"), "7", "7.00")
+    assert one(parse_rule("number"), "0.5", "1/2")
     assert not one(parse_rule("number"), "0.1", "0.10000000000000000555")
     assert one(parse_rule("mgsm"), "0.1", "0.10000000000000000555")  # floats, as the authors compare
     assert one(parse_rule("gsm8k"), "7", "7.0")
@@ -44,9 +45,46 @@ def test_which_answers_are_one():
     assert not one(parse_rule("exact"), "a", "A")
 
 
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"3 \boxed{\frac{3}{2}} 4", "3/2"),
+        (r"3 \boxed{10^2}", "100"),
+        (r"3 \boxed{\sqrt{2}}", None),
+        (r"3 \boxed{}", None),
+        (r"$\boxed{1}$ and $\boxed{2}$", None),
+        (r"\boxed{7} and \boxed{}", "7"),
+        ("The final answer is 5. I hope it is correct.\n\nProblem: 7", "5"),
+        ("So 5, then 7", "7"),
+    ],
+)
+def test_a_box_or_a_final_answer_is_read_as_a_whole(text, answer):
+    assert parse_rule("number").extract(text) == answer
+
+
+def test_the_first_number_of_a_completion_is_the_answer():
+    assert parse_rule("first-number").extract(r" 18\n\nQ: \boxed{3}") == "18"
+
+
+def test_a_pattern_may_find_answers_that_are_compared_as_mathematics():
+    pytest.importorskip("math_verify")
+    rule = parse_rule(r"regex=ANS: (.*),equal=math")
+    assert (rule.extract("ANS: 1/2"), rule.equivalence, rule.key("1/2") == rule.key("0.5")) == ("1/2", True, True)
+    assert parse_rule(r"regex=(\d+),equal=(\d)").extract("5,equal=7") == "5"
+    refused("regex=a,equal=maths", "equal=maths is not known. Use equal=math")
+
+
+def test_reasoning_is_kept_only_if_asked():
+    assert (parse_rule("number").reasoning, parse_rule("number", reasoning="keep").reasoning) == ("drop", "keep")
+    with pytest.raises(MssimError, match=r"reasoning: 'kep' is not known\. Did you mean 'keep'"):
+        parse_rule("number", reasoning="kep")
+
+
 def test_a_truth_that_no_answer_can_equal_reads_as_none():
-    for name in ("number", "gsm8k", "mathbench", "aime24"):
+    for name in ("gsm8k", "mathbench"):
         assert (parse_rule(name).read_truth("3/4"), parse_rule(name).read_truth("1,000")) == (None, "1000")
+    for name in ("number", "first-number", "aime24"):
+        assert [parse_rule(name).read_truth(t) for t in ("3/4", "1,000 km", "1, 2")] == ["3/4", "1000", None]
     assert parse_rule("date").read_truth("May 1st") is None
     assert parse_rule("choice").read_truth("maybe") is None
     assert parse_rule("exact").read_truth("3/4") == "3/4"

@@ -11,9 +11,9 @@ from tests.grading.tables import questions_table, samples_table
 
 def test_truths_that_cannot_be_met_are_counted(graded):
     found, _ = graded("number")
-    assert found.cannot_match == {"q2": "3/4"}
+    assert found.cannot_match == {"q2": "x/4"}
     assert found.warnings() == [
-        "1 of 2 truths are not one number (for others, see rule boxed), such as '3/4'. "
+        "1 of 2 truths are not one number (for others, see rule boxed), such as 'x/4'. "
         "The rule number cannot match them. Choose another rule, or correct the truths."
     ]
     found, _ = graded("exact", questions=questions_table({"q1": None, "q2": "3/4"}))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mssim.grading.extract import last_boxed
+from mssim.grading.boxes import last_boxed
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand

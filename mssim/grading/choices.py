@@ -1,0 +1,142 @@
+r"""Extraction of the letter of a choice, in the usual phrases of several languages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mssim.grading.boxes import last_boxed
+from mssim.grading.characters import NO_SPACES, plain
+
+__all__ = ["choice_in", "read_choice"]
+
+# Phrases before an answer. To support another language, add its phrases here.
+_LEADS = (
+    r"answers?(?: choice| option| letter)?(?: is| are|'s| would be| must be| should be)?",
+    r"(?:correct|right|best|final) (?:choice|option|letter)(?: is| would be)?",
+    r"(?:choice|option) is",
+    r"(?:答案|正确选项|正解选项|正确的选项|正確選項|選項|选项)(?:应该|應該|应|應)?(?:是|为|為|选|選)?",
+    r"(?:应|應|故|因此|所以)?(?:选择|選擇|选|選)",
+    r"(?:正解|正答|答え|回答|解答|正しい選択肢|選択肢)(?:は|：|:)",
+    r"(?:정답|답|답변|정답지)(?:은|는|이|:|：)",
+    r"réponse(?: correcte| finale| exacte)?(?: est)?(?: la| le)?(?: lettre| réponse)?",
+    r"respuesta(?: correcta| final)?(?: es)?(?: la)?(?: opción| letra)?",
+    r"(?:opción|alternativa) correcta(?: es)?(?: la)?",
+    r"(?:antwort|lösung)(?: ist| lautet| wäre)?",
+    r"(?:risposta|resposta)(?: corretta| correta| giusta| certa| final)?(?: è| é)?(?: la| a)?",
+    r"ответ",
+    r"الإجابة(?: الصحيحة)?(?: هي)?",
+)
+_LEAD = re.compile(rf"(?:(?<![^\W_])|(?<=[{NO_SPACES}]))(?:{'|'.join(_LEADS)})[\s:：]*", re.IGNORECASE)
+_NOT = (
+    r"not|n't|never|cannot be|neither|isn't|rather than|instead of|except|unlike|不是|并非|不选|不為|不为|不|非|"
+    r"nicht|kein\w*|n'est pas|pas|no es|no|non è|não é|не"
+)
+_BEFORE_NOT = re.compile(
+    rf"(?:(?<![^\W_])|(?<=[{NO_SPACES}]))(?:{_NOT})[\s*_(\"']*"
+    r"(?:(?:option|choice|answer|the|la|le|die)\s+)*[\s*_(\"']*\Z",
+    re.IGNORECASE,
+)
+_AFTER_NOT = re.compile(
+    r"[\s*_).\"'、]*(?:"
+    r"(?:is|are|was|were|seems?|looks?|can be|must be)\s+"
+    r"(?:not|n't|wrong|incorrect|false|out\b|ruled|excluded|eliminated|invalid|impossible)"
+    r"|isn't|aren't|cannot|can't|doesn't|does not|do not"
+    r"|不对|不對|不正确|不正確|错|錯|は(?:誤り|違|間違|不正解)|では(?:ない|ありません)|[은는이가]?\s?(?:아니|아닙|틀)"
+    r"|ist (?:falsch|nicht)|est (?:faux|fausse|incorrect)|n'est pas|es (?:falsa|incorrecta)|no es)",
+    re.IGNORECASE,
+)
+_GAP = 40  # characters at most between a negation and a letter
+_BETWEEN = re.compile(r"[\s*_()]*(?:,|、|/|&|and|or|nor|和|及|与|或|oder|und|et|ou|y|o|と)?[\s*_()]*")
+_AROUND = " \t\r\n*_$.,:;!\"'`()[]{}。，、：；！「」『』《》【】"
+# "I think" and "A reason" do not name a choice, but "A is right" does.
+_LETTER = re.compile(
+    rf"(?:(?<![^\W_])|(?<=[{NO_SPACES}]))(?:[B-HJ-Z]|[AI](?!['\u2019]| (?!(?:is|are|and|or)\b)[a-z]))"
+    rf"(?:(?![^\W_]|['\u2019]\w)|(?=[{NO_SPACES}]))"
+)
+_FIRST_WORD = re.compile(
+    rf"\W*(?:(?:option|choice|letter|opción|lettre|buchstabe|选项|選項)\s*)?\W*"
+    rf"([A-Z]|(?<=\()[a-z](?=\))|[a-z](?=[\W_]*\Z))(?:(?![^\W_])|(?=[{NO_SPACES}]))",
+    re.IGNORECASE,
+)
+
+
+def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
+    r"""Return the letter of the choice that a text names.
+
+    The first that applies is used: the last box; what follows the last phrase such as "the answer is", "答案是" or
+    "la respuesta es"; the whole text, if it is the text of a choice; the last separate capital letter. A choice that
+    is negated, as in "the answer is not A" or "A is wrong", is not named.
+
+    Examples
+    --------
+    >>> choice_in("A is out. The answer is (C), not D.", "ABCD", ())
+    'C'
+    >>> choice_in("B. The correct answer is not A.", "ABCD", ()), choice_in("所以答案选B。", "ABCD", ())
+    ('B', 'B')
+    """
+    boxed = last_boxed(text)
+    if boxed is not None and (found := read_choice(boxed, letters, choices)):
+        return found
+    text = plain(text)
+    for lead in reversed([*_LEAD.finditer(text)]):
+        line = text[lead.end() : lead.end() + 1000].partition("\n")[0]
+        if found := _at_start(line, letters, choices):
+            return found
+    if found := read_choice(text, letters, choices):
+        return found
+    named = [letter for letter in _named(text) if letter in letters]
+    return named[-1] if named else None
+
+
+def _at_start(line: str, letters: str, choices: Sequence[str]) -> str | None:
+    word = _FIRST_WORD.match(line)
+    if word and _is_letter(word[1], line, word) and word[1].upper() in letters:
+        return None if _AFTER_NOT.match(line, word.end()) else word[1].upper()
+    return read_choice(line, letters, choices)
+
+
+def _is_letter(letter: str, line: str, word: re.Match[str]) -> bool:
+    """Return whether a letter names a choice. "a" alone must be in brackets or end the line, and "A" not be a word."""
+    if letter.islower():
+        return line[word.start(1) - 1 : word.start(1)] == "(" or not line[word.end() :].strip(_AROUND)
+    return True
+
+
+def _named(text: str) -> Iterator[str]:
+    """Iterate over the separate capital letters that are not negated."""
+    found = [*_LETTER.finditer(text)]
+    named: list[str] = []
+    together = False  # whether a negation after the next letter also covers this one, as in "A and B are wrong"
+    for i in range(len(found) - 1, -1, -1):
+        start, end = found[i].span()
+        if together:
+            gap = text[end : found[i + 1].start()]
+            together = bool(gap.strip()) and len(gap) < _GAP and bool(_BETWEEN.fullmatch(gap))
+        together = together or bool(_AFTER_NOT.match(text, end))
+        if not together and not _BEFORE_NOT.search(text, max(start - _GAP, 0), start):
+            named.append(found[i][0])
+    return reversed(named)
+
+
+def read_choice(text: str, letters: str, choices: Sequence[str]) -> str | None:
+    """Return the letter of a text that consists of the letter or the text of one choice, ignoring case.
+
+    Examples
+    --------
+    >>> read_choice("(b)", "AB", ("London", "Paris")), read_choice("paris.", "AB", ("London", "Paris"))
+    ('B', 'B')
+    """
+    short = _bare(text) if len(text) < 2000 else ""
+    if len(short) == 1 and short.upper() in letters:
+        return short.upper()
+    spelled = [letter for letter, choice in zip(letters, choices, strict=False) if _bare(choice) == short]
+    return spelled[0] if len(spelled) == 1 and short else None
+
+
+def _bare(text: str) -> str:
+    r"""Remove punctuation around a text, \text{} and similar commands, and case."""
+    text = plain(text).strip()
+    while inner := re.fullmatch(r"\$?\\(?:text|textbf|mathrm|mathbf|boxed)\s*\{(.*)\}\$?", text, re.DOTALL):
+        text = inner[1].strip()
+    return " ".join(text.strip(_AROUND).split()).casefold()
