@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted
-from mssim.cli.options import Json, WhereOption, parse_where
+from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
@@ -32,6 +32,7 @@ def import_(
     ],
     out: Annotated[Path, typer.Option(help="Pool folder to write.")],
     rule: Annotated[str | None, typer.Option(help="Grade the texts with this rule; see mssim grade --help.")] = None,
+    reasoning: ReasoningOption = "drop",
     where: WhereOption = None,
     model: Annotated[str | None, typer.Option(help="Model name, if the files do not contain one.")] = None,
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
@@ -80,7 +81,7 @@ def import_(
             partial(module.read, **options),
             expand(as_paths(sources), *module.PATTERNS),
             out,
-            Common(rule, parse_where(where) if where else None, texts, strict, info),
+            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning),
             overwrite=overwrite,
             progress=progress,
         )

@@ -15,6 +15,14 @@ _LONGEST_NUMBER = 500
 _STYLE = (
     r"\\(?:text|textbf|textit|textrm|texttt|emph|mathrm|mathbf|mathit|mathsf|mathtt|mbox|bm|boldsymbol|operatorname)"
 )
+# Units that math-verify does not know, and words, which it takes for products of variables.
+_POWER = r"\^\s?(?:[23]|\{\s?[23]\s?\})"
+_LENGTH = r"(?:[mckd]?m|ft|in|yd|mi|inch(?:es)?|feet|meters?|metres?|units?)"
+_NO_UNITS = r"(?:infinity|theta|alpha|beta|gamma|delta|lambda|sigma|omega|epsilon|dozen|[mbtr]+illions?|thousand)\b"
+_UNITS = (
+    rf"{_LENGTH}\s?{_POWER}|{_LENGTH}/(?:s|sec|min|h|hr)(?:\s?{_POWER})?"
+    rf"|(?!{_NO_UNITS})[A-Za-z]{{4,}}(?:\s[A-Za-z]{{2,}})*"
+)
 _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(rf"{_STYLE}\s?\{{\s*([-+]?[\d.,]*\d[\d.,]*)\s*\}}"), r"\1"),  # \text{13}
     (re.compile(rf"{_STYLE}\s?\{{\s*([-+]?\d[\d.,]*)(\s+[^\d{{}}\\]+)\}}"), r"\1\\text{\2}"),  # \text{13 km}
@@ -27,7 +35,9 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
         re.compile(r"(?<=[\d}])\s?(?:[°º˚]|\^\s?\{?\s?(?:[o°]|\\circ)\s?\}?(?![A-Za-z])|\\degree(?![A-Za-z]))"),
         r"^\\circ ",
     ),
+    (re.compile(r"(?<=[\d)}])\s?[和與与及或]\s?(?=[-\d({\\])"), ", "),
     (re.compile(rf"(?<=[\d}}])\s?[{NO_SPACES}][{NO_SPACES}/²³]*\Z"), ""),  # a unit
+    (re.compile(rf"\A((?:[^A-Za-z\\]|\\[dtc]?frac)*[\d}}])\s(?:{_UNITS})\Z"), r"\1"),
 ]
 _SYMBOLS = str.maketrans(
     {"·": r"\cdot ", "×": r"\times ", "÷": r"\div ", "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "≤": r"\le ",
@@ -83,7 +93,7 @@ def _value(text: str) -> Fraction | None:
 def _rewritten(answer: str) -> str:
     """Return an answer without the signs of a formula and in the characters and commands of LaTeX."""
     text = _trimmed(answer)
-    if text.isascii() and not ("\\" in text or "^" in text):
+    if text.isascii() and not ("\\" in text or "^" in text or text[-1:].isalpha()):
         return text
     text = plain(text)
     if not text.isascii():

@@ -20,6 +20,7 @@ _MEMORY = 2 * 2**30
 _SECONDS = 1  # per step, enforced by math-verify itself, which avoids a restart of this process
 _INFINITY = 12345.678
 RELATIVE_TOLERANCE = 1e-6  # of numbers of which one is a decimal approximation
+_NOISE = 1e-40
 _DIGITS = 50  # of the comparison of exact numbers, such as roots
 _NEVER_EVALUATED = ("Integral", "Sum", "Product", "Limit", "Derivative", "UnevaluatedExpr")
 
@@ -176,9 +177,8 @@ def _close(a: Any, b: Any) -> bool:
     if a.is_Rational and b.is_Rational:
         return bool(a == b)
     x, y = a.evalf(_DIGITS), b.evalf(_DIGITS)
-    if x == 0 or y == 0:  # rounding errors shrink with more digits
-        size = abs(x - y)
-        return bool(size == 0 or abs((a - b).evalf(2 * _DIGITS)) < size * sympy.Float(10) ** (5 - _DIGITS))
+    if min(abs(x), abs(y)) < _NOISE:  # a zero may have rounding errors, which are no value to compare with
+        return bool(a.equals(b))
     tolerance = RELATIVE_TOLERANCE if a.has(sympy.Float) or b.has(sympy.Float) else 10.0 ** (10 - _DIGITS)
     return bool(abs(x - y) <= tolerance * max(abs(x), abs(y)))
 

@@ -63,14 +63,15 @@ FRACTION = rf"\\[dtc]?frac\s*{_PART}\s*{_PART}"
 _SLASH = rf"(?<![\d/])(?:{SIZE})\s?/\s?(?:{SIZE})(?!\d|\s?/\s?\d)"  # three parts are a date
 _MIXED = rf"{SPACE}*(?P<mixed_frac>{FRACTION})|{SPACE}(?:and{SPACE})?(?P<mixed_slash>\d+/\d+)(?![/\d])"
 _POWER = r"\d+(?:\.\d+)?\s?(?:\^|\*\*)\s?(?:\{\s?[-+]?\d{1,9}\s?\}|[-+]?\d{1,9}(?!\.?\d))"
+_REPEATING = r"\d*\.\d*\\(?:overline|bar|dot)\s?(?:\{\d+\}|\d)"
 NUMBER = (
-    rf"(?P<mixed>\d+)(?:{_MIXED})|(?P<frac>{FRACTION})|(?P<slash>{_SLASH})|(?P<power>{_POWER})"
-    rf"|(?P<size>{SIZE})(?P<scale>{_SCALE})?"
+    rf"(?P<repeating>{_REPEATING})|(?P<mixed>\d+)(?:{_MIXED})|(?P<frac>{FRACTION})|(?P<slash>{_SLASH})"
+    rf"|(?P<power>{_POWER})|(?P<size>{SIZE})(?P<scale>{_SCALE})?"
 )
 # A dash is a minus if it does not follow a letter, digit or closing bracket. Some scripts write no spaces between
 # words. After an equals sign or an opening bracket, a space may follow the minus.
 MINUS = (
-    rf"-(?:(?<![^\W_]-)(?<![)\]}}%°€£¥]-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
+    rf"-(?:(?<![^\W_]-)(?<![)\]}}]-)(?<!\d[%°€£¥]-)(?<!\\%-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
     rf"|(?<=[=≈({{\[$]-){SPACE}|(?<=[=≈] -){SPACE})"
 )
 CURRENCY = r"(?:US|[ACHN]Z?)?\\?\$|[€£¥₹₩₽₺₫฿₪₴]"

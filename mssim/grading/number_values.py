@@ -27,7 +27,7 @@ def value_of(found: re.Match[str]) -> str | None:
     elif found["power"] is not None:
         number = _power(found["power"]) or ""
     else:
-        number = _quotient(found) or ""
+        number = (_repeating(found["repeating"]) if found["repeating"] else _quotient(found)) or ""
     if not number:
         return None
     negative = minus != (number[0] == "-")
@@ -75,6 +75,17 @@ def _power(text: str) -> str | None:
     if size > LARGEST_POWER or (power < 0 and not base.strip("0.")):
         return None
     return _text(Fraction(base) ** power)
+
+
+def _repeating(text: str) -> str | None:
+    """Return the value of digits of which the last repeat for ever."""
+    fixed, _, repeated = text.partition("\\")
+    digits = re.sub(r"\D", "", repeated)
+    whole, _, decimals = fixed.partition(".")
+    if len(text) > LONGEST:
+        return None
+    rest = Fraction(int(digits), 10 ** len(digits) - 1) / 10 ** len(decimals)
+    return _text(Fraction(f"{whole or 0}.{decimals or 0}") + rest)
 
 
 def _quotient(found: re.Match[str]) -> str | None:

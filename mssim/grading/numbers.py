@@ -130,9 +130,9 @@ _UNIT_NAME = rf"[^\W\d_]++\.?(?:{_POWER}|(?<=m)[23])?"
 _UNIT = re.compile(
     rf"(?:{STYLE}\s?\{{[^{{}}]*\}}(?:{_POWER})?|{_UNIT_NAME}|\({_UNIT_NAME}(?: {_UNIT_NAME})*+\)"
     r"|\\?%|\\?\$|[°º€£¥₹₩₽'\"]|\^\s?\{?\s?(?:\\circ|°|o)\s?\}?"
-    r"|\\(?:degree|circ|pounds|euro|Omega|mu|cdot|quad|qquad|ldots)(?![A-Za-z])|[/.·*。!\s]|-(?=[^\W\d_]))*+"
+    r"|\\(?:degree|circ|pounds|euro|Omega|mu|cdot|quad|qquad|ldots)(?![A-Za-z])|[/.·*。…\s]|-(?=[^\W\d_]))*+"
 )
-_VARIABLE = re.compile(r"\s?(?:[xyz]+|[abcdefijknpqrtuvwxyz])(?![^\W\d_])")
+_VARIABLE = re.compile(r"\s?(?:[xyz]+|[abcdefijknpqrtuvwxyz]|pi|tau|inf(?:inity)?|mod)(?![^\W\d_])")
 _STYLED = re.compile(rf"{STYLE}\s?\{{([^{{}}]*)\}}")
 _OPERATORS = re.compile(r"[-+*=<>^√π÷×·|]|\\(?!text|math|mbox|emph|[%$&# ])|\d\s?/|/\s?\d")
 
@@ -174,7 +174,7 @@ def number_in(text: str) -> str | None:
     short = _trimmed(text)
     if (found := _read(short)) is not None:
         return found[0]
-    words = _STYLED.sub(r" \1 ", short)
+    words = _STYLED.sub(r" \1 ", short.replace("**", ""))
     numbers = [*_candidates(words)]
     if len(numbers) != 1 or _VARIABLE.match(words, numbers[0].end()):
         return None
@@ -184,7 +184,9 @@ def number_in(text: str) -> str | None:
 
 def _trimmed(text: str) -> str:
     text = spelled(text).strip()
-    for before, after in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("{", "}")):
+    for before, after in (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("{", "}"), ("(", ")")):
+        if before in "({" and "," in text:
+            continue  # a pair or a set
         if len(text) > len(before + after) and text.startswith(before) and text.endswith(after):
             within = text[len(before) : -len(after)].strip()
             text = text if before in within or after in within else within

@@ -85,6 +85,13 @@ def test_numbers_of_up_to_five_hundred_characters_are_exact():
         (r"\frac{1}{\mathrm{e}}", r"\frac{1}{e}"),
         ("1, 250", "1, 250"),
         ("3,5", "3,5"),
+        ("12 cm²", "12"),
+        ("12 dollars", "12"),
+        ("3 m/s^2", "3"),
+        ("4 x^2", "4 x^2"),
+        ("2 theta", "2 theta"),
+        ("5 hours and 3 minutes", "5 hours and 3 minutes"),
+        ("1和2", "1, 2"),
     ],
 )
 def test_math_verify_is_given_latex(answer, latex):
