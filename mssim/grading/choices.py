@@ -39,13 +39,14 @@ _BEFORE_NOT = re.compile(
 )
 _AFTER_NOT = re.compile(
     r"[\s*_).\"'、]*(?:"
-    r"(?:is|are|was|were|seems?|looks?|can be|must be)\s+"
+    r"(?:is|are|was|were|seems?|looks?|(?:can|must|would|could) be)\s+"
     r"(?:not|n't|wrong|incorrect|false|out\b|ruled|excluded|eliminated|invalid|impossible)"
     r"|isn't|aren't|cannot|can't|doesn't|does not|do not"
-    r"|不对|不對|不正确|不正確|错|錯|は(?:誤り|違|間違|不正解)|では(?:ない|ありません)|[은는이가]?\s?(?:아니|아닙|틀)"
+    r"|不对|不對|不正确|不正確|错|錯|は(?:誤り|違|間違|不正解)|では(?:な|ありません)|[은는이가]?\s?(?:아니|아닙|틀)"
     r"|ist (?:falsch|nicht)|est (?:faux|fausse|incorrect)|n'est pas|es (?:falsa|incorrecta)|no es)",
     re.IGNORECASE,
 )
+_OR = re.compile(r"[\s*_)]*(?:or|oder|ou|或)\s*[(*_]*[A-Z](?![^\W_])")
 _GAP = 40  # characters at most between a negation and a letter
 _BETWEEN = re.compile(r"[\s*_()]*(?:,|、|/|&|and|or|nor|和|及|与|或|oder|und|et|ou|y|o|と)?[\s*_()]*")
 _AROUND = " \t\r\n*_$.,:;!\"'`()[]{}。，、：；！「」『』《》【】"
@@ -65,8 +66,8 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
     r"""Return the letter of the choice that a text names.
 
     The first that applies is used: the last box; what follows the last phrase such as "the answer is", "答案是" or
-    "la respuesta es"; the whole text, if it is the text of a choice; the last separate capital letter. A choice that
-    is negated, as in "the answer is not A" or "A is wrong", is not named.
+    "la respuesta es"; the whole text, if it is the text of a choice; the first line, if it is a letter; the last
+    separate capital letter. A choice that is negated, as in "the answer is not A" or "A is wrong", is not named.
 
     Examples
     --------
@@ -85,6 +86,9 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
             return found
     if found := read_choice(text, letters, choices):
         return found
+    first = text.strip().partition("\n")[0].strip(_AROUND)
+    if len(first) == 1 and first in letters:
+        return first
     named = [letter for letter in _named(text) if letter in letters]
     return named[-1] if named else None
 
@@ -92,7 +96,8 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
 def _at_start(line: str, letters: str, choices: Sequence[str]) -> str | None:
     word = _FIRST_WORD.match(line)
     if word and _is_letter(word[1], line, word) and word[1].upper() in letters:
-        return None if _AFTER_NOT.match(line, word.end()) else word[1].upper()
+        open_end = _AFTER_NOT.match(line, word.end()) or _OR.match(line, word.end())
+        return None if open_end else word[1].upper()
     return read_choice(line, letters, choices)
 
 
@@ -130,6 +135,10 @@ def read_choice(text: str, letters: str, choices: Sequence[str]) -> str | None:
     short = _bare(text) if len(text) < 2000 else ""
     if len(short) == 1 and short.upper() in letters:
         return short.upper()
+    named = re.match(r"\(?([a-z])[).:]\s*(?=\S)", short)  # b) Paris
+    if named and (place := letters.find(named[1].upper())) >= 0 and choices[place : place + 1]:
+        rest = short[named.end() :].strip(_AROUND)
+        return letters[place] if rest == _bare(choices[place]) else None
     spelled = [letter for letter, choice in zip(letters, choices, strict=False) if _bare(choice) == short]
     return spelled[0] if len(spelled) == 1 and short else None
 

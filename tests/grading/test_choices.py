@@ -30,6 +30,10 @@ CHOICES = ("London", "Paris", "same", "Same")
         ("The correct option is **C**.", "C"),
         ("Therefore, the answer is Option C.", "C"),
         ("The answer is B. I hope this answer helps", "B"),
+        ("**B**\n\nBecause A has no river.", "B"),
+        ("b) Paris", "B"),
+        ("The answer is A or B? I choose B", "B"),
+        ("Thus A. (B would be wrong.)", "A"),
         ("the answer is E", None),
         ("both are the same", None),  # two choices spell alike
         ("same", None),
@@ -82,6 +86,7 @@ def test_answers_of_several_languages(text, letter):
         ("答案不是A，而是B", "B"),
         ("答案：A、B都错，选C", "C"),
         ("정답은 A가 아니라 B이다", "B"),
+        ("答えはBではなくCです", "C"),
         ("B, nicht A", "B"),
         ("not A", None),
     ],
