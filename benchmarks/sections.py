@@ -20,7 +20,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = ("engines", "growth", "threads", "exact", "agreement", "rules", "waiting", "record", "imports", "large_pool")
+NAMES = (
+    "engines",
+    "growth",
+    "threads",
+    "exact",
+    "agreement",
+    "rules",
+    "waiting",
+    "grading",
+    "record",
+    "imports",
+    "large_pool",
+)
 
 
 @dataclass

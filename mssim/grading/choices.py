@@ -10,24 +10,38 @@ from mssim.grading.characters import NO_SPACES, plain
 
 __all__ = ["choice_in", "read_choice"]
 
-# Phrases before an answer. To support another language, add its phrases here.
-_LEADS = (
-    r"answers?(?: choice| option| letter)?(?: is| are|'s| would be| must be| should be)?",
-    r"(?:correct|right|best|final) (?:choice|option|letter)(?: is| would be)?",
-    r"(?:choice|option) is",
-    r"(?:答案|正确选项|正解选项|正确的选项|正確選項|選項|选项)(?:应该|應該|应|應)?(?:是|为|為|选|選)?",
-    r"(?:应|應|故|因此|所以)?(?:选择|選擇|选|選)",
-    r"(?:正解|正答|答え|回答|解答|正しい選択肢|選択肢)(?:は|：|:)",
-    r"(?:정답|답|답변|정답지)(?:은|는|이|:|：)",
-    r"réponse(?: correcte| finale| exacte)?(?: est)?(?: la| le)?(?: lettre| réponse)?",
-    r"respuesta(?: correcta| final)?(?: es)?(?: la)?(?: opción| letra)?",
-    r"(?:opción|alternativa) correcta(?: es)?(?: la)?",
-    r"(?:antwort|lösung)(?: ist| lautet| wäre)?",
-    r"(?:risposta|resposta)(?: corretta| correta| giusta| certa| final)?(?: è| é)?(?: la| a)?",
-    r"ответ",
-    r"الإجابة(?: الصحيحة)?(?: هي)?",
-)
-_LEAD = re.compile(rf"(?:(?<![^\W_])|(?<=[{NO_SPACES}]))(?:{'|'.join(_LEADS)})[\s:：]*", re.IGNORECASE)
+# Phrases before an answer: a word by which they are found, in lower case, and what may follow it. To support another
+# language, add its phrases here.
+_LEADS = {
+    "answer": r"s?(?: choice| option| letter)?(?: is| are|'s| would be| must be| should be)?",
+    "choice": r"(?:(?<=correct choice)|(?<=right choice)|(?<=best choice)|(?<=final choice))(?: is| would be)?| is",
+    "option": r"(?:(?<=correct option)|(?<=right option)|(?<=best option))(?: is| would be)?| is",
+    "letter": r"(?:(?<=correct letter)|(?<=right letter))(?: is)?",
+    "答案": r"(?:应该|應該|应|應)?(?:是|为|為|选|選)?",
+    "选项": r"(?:应该|应)?(?:是|为)?",
+    "選項": r"(?:應該|應)?(?:是|為)?",
+    "选": r"择?",
+    "選": r"擇?",
+    "正解": r"(?:は|：|:)",
+    "正答": r"(?:は|：|:)",
+    "答え": r"(?:は|：|:)",
+    "回答": r"(?:は|：|:)",
+    "選択肢": r"(?:は|：|:)",
+    "정답": r"(?:은|는|이|:|：)",
+    "답": r"(?:은|는|이|:|：)",
+    "réponse": r"(?: correcte| finale| exacte)?(?: est)?(?: la| le)?(?: lettre| réponse)?",
+    "respuesta": r"(?: correcta| final)?(?: es)?(?: la)?(?: opción| letra)?",
+    "opción correcta": r"(?: es)?(?: la)?",
+    "alternativa correcta": r"(?: es)?(?: la)?(?: letra)?",
+    "antwort": r"(?: ist| lautet| wäre)?",
+    "lösung": r"(?: ist| lautet| wäre)?",
+    "risposta": r"(?: corretta| giusta| finale)?(?: è)?(?: la)?",
+    "resposta": r"(?: correta| certa| final)?(?: é)?(?: a)?",
+    "ответ": "",
+    "الإجابة": r"(?: الصحيحة)?(?: هي)?",
+}
+_FOLLOWED = {word: re.compile(rf"(?:{pattern})[\s:：]*", re.IGNORECASE) for word, pattern in _LEADS.items()}
+_IN_ASCII = [word for word in _LEADS if word.isascii()]
 _NOT = (
     r"not|n't|never|cannot be|neither|isn't|rather than|instead of|except|unlike|不是|并非|不选|不為|不为|不|非|"
     r"nicht|kein\w*|n'est pas|pas|no es|no|non è|não é|не"
@@ -51,8 +65,9 @@ _GAP = 40  # characters at most between a negation and a letter
 _BETWEEN = re.compile(r"[\s*_()]*(?:,|、|/|&|and|or|nor|和|及|与|或|oder|und|et|ou|y|o|と)?[\s*_()]*")
 _AROUND = " \t\r\n*_$.,:;!\"'`()[]{}。，、：；！「」『』《》【】"
 # "I think" and "A reason" do not name a choice, but "A is right" does.
+_LETTER_BEFORE = re.compile(rf"(?![{NO_SPACES}])[^\W_]")
 _LETTER = re.compile(
-    rf"(?:(?<![^\W_])|(?<=[{NO_SPACES}]))(?:[B-HJ-Z]|[AI](?!['\u2019]| (?!(?:is|are|and|or)\b)[a-z]))"
+    rf"(?:[B-HJ-Z]|[AI](?!['\u2019]| (?!(?:is|are|and|or)\b)[a-z]))(?:(?<![^\W_].)|(?<=[{NO_SPACES}].))"
     rf"(?:(?![^\W_]|['\u2019]\w)|(?=[{NO_SPACES}]))"
 )
 _FIRST_WORD = re.compile(
@@ -80,8 +95,8 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
     if boxed is not None and (found := read_choice(boxed, letters, choices)):
         return found
     text = plain(text)
-    for lead in reversed([*_LEAD.finditer(text)]):
-        line = text[lead.end() : lead.end() + 1000].partition("\n")[0]
+    for end in sorted(_ends_of_leads(text), reverse=True):
+        line = text[end : end + 1000].partition("\n")[0]
         if found := _at_start(line, letters, choices):
             return found
     if found := read_choice(text, letters, choices):
@@ -91,6 +106,20 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
         return first
     named = [letter for letter in _named(text) if letter in letters]
     return named[-1] if named else None
+
+
+def _ends_of_leads(text: str) -> Iterator[int]:
+    """Iterate over the ends of phrases that precede an answer."""
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters become two
+        lower = text
+    for word in _IN_ASCII if text.isascii() else _LEADS:
+        place = lower.find(word)
+        while place >= 0:
+            separate = place == 0 or not _LETTER_BEFORE.match(text, place - 1)
+            if separate and (after := _FOLLOWED[word].match(text, place + len(word))):
+                yield after.end()
+            place = lower.find(word, place + len(word))
 
 
 def _at_start(line: str, letters: str, choices: Sequence[str]) -> str | None:

@@ -19,7 +19,8 @@ def last_date(text: str) -> str | None:
     >>> last_date("From 01/02/2020 to 1/3/2020.")
     '1/3/2020'
     """
-    found = _DATE.findall(plain(text))
+    text = plain(text)
+    found = _DATE.findall(text) if "/" in text else []
     return found[-1] if found else None
 
 
