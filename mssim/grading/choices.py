@@ -60,6 +60,7 @@ _AFTER_NOT = re.compile(
     r"|ist (?:falsch|nicht)|est (?:faux|fausse|incorrect)|n'est pas|es (?:falsa|incorrecta)|no es)",
     re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"['\u2019]\w| (?!(?:is|because|since|as|and|or)\b)[a-z]")
 _OR = re.compile(r"[\s*_)]*(?:or|oder|ou|或)\s*[(*_]*[A-Z](?![^\W_])")
 _GAP = 40  # characters at most between a negation and a letter
 _BETWEEN = re.compile(r"[\s*_()]*(?:,|、|/|&|and|or|nor|和|及|与|或|oder|und|et|ou|y|o|と)?[\s*_()]*")
@@ -71,7 +72,7 @@ _LETTER = re.compile(
     rf"(?:(?![^\W_]|['\u2019]\w)|(?=[{NO_SPACES}]))"
 )
 _FIRST_WORD = re.compile(
-    rf"\W*(?:(?:option|choice|letter|opción|lettre|buchstabe|选项|選項)\s*)?\W*"
+    rf"(?![\s*]*,)\W*(?:(?:option|choice|letter|opción|lettre|buchstabe|选项|選項)\s*)?\W*"
     rf"([A-Z]|(?<=\()[a-z](?=\))|[a-z](?=[\W_]*\Z))(?:(?![^\W_])|(?=[{NO_SPACES}]))",
     re.IGNORECASE,
 )
@@ -131,10 +132,10 @@ def _at_start(line: str, letters: str, choices: Sequence[str]) -> str | None:
 
 
 def _is_letter(letter: str, line: str, word: re.Match[str]) -> bool:
-    """Return whether a letter names a choice. "a" alone must be in brackets or end the line, and "A" not be a word."""
+    """Return whether a letter names a choice. A small one must be in brackets or end the line. "I" may be a pronoun."""
     if letter.islower():
         return line[word.start(1) - 1 : word.start(1)] == "(" or not line[word.end() :].strip(_AROUND)
-    return True
+    return letter != "I" or not _PRONOUN.match(line, word.end())
 
 
 def _named(text: str) -> Iterator[str]:

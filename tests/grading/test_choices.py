@@ -34,6 +34,9 @@ CHOICES = ("London", "Paris", "same", "Same")
         ("b) Paris", "B"),
         ("The answer is A or B? I choose B", "B"),
         ("Thus A. (B would be wrong.)", "A"),
+        ("To find the answer, I will add 2 and 3", None),
+        ("My answer: I think so", None),
+        ("The answer is A because it is large", "A"),
         ("the answer is E", None),
         ("both are the same", None),  # two choices spell alike
         ("same", None),
