@@ -145,8 +145,7 @@ def read_number(text: str) -> str | None:
     >>> read_number(r"x = \frac{3}{2}\text{ km}"), read_number("10,000 dollars"), read_number("1, 250")
     ('3/2', '10000', None)
     """
-    found = _read(_trimmed(text))
-    return None if found is None else found[0]
+    return _read(_trimmed(text))
 
 
 def whole_number(text: str) -> str | None:
@@ -172,8 +171,8 @@ def number_in(text: str) -> str | None:
     if text.isascii() and text.isdigit():
         return text
     short = _trimmed(text)
-    if (found := _read(short)) is not None:
-        return found[0]
+    if (number := _read(short)) is not None:
+        return number
     words = _STYLED.sub(r" \1 ", short.replace("**", ""))
     numbers = [*_candidates(words)]
     if len(numbers) != 1 or _VARIABLE.match(words, numbers[0].end()):
@@ -195,22 +194,17 @@ def _trimmed(text: str) -> str:
     return text.rstrip(".。 ")
 
 
-def _read(text: str) -> tuple[str, bool] | None:
-    """Return a number and whether it has a unit."""
+def _read(text: str) -> str | None:
     if lead := _LEAD.match(text):
         if _SEVERAL.search(text):
             return None
         text = text[lead.end() :]
-    text = re.sub(rf"\A([-+]?){STYLE}\s?\{{\s*([-+\d][^{{}}]*)\}}", r"\1\2", text)
+    text = re.sub(rf"\A([-+]?){STYLE}\s?\{{\s*([-+\d][^{{}}]*)\}}", r"\1\2", text)  # -\text{5}
     found = _WHOLE.match(text)
-    if not found or (number := value_of(found)) is None:
+    rest = text[found.end() :] if found else ""
+    if not found or _VARIABLE.match(rest) or not _UNIT.fullmatch(rest) or _SEVERAL.search(rest) or "π" in rest:
         return None
-    rest = text[found.end() :]
-    if not rest.strip():
-        return number, False
-    if _VARIABLE.match(rest) or not _UNIT.fullmatch(rest) or _SEVERAL.search(rest) or "\\pi" in rest or "π" in rest:
-        return None
-    return number, True
+    return value_of(found)
 
 
 def fraction(text: str) -> Fraction | None:

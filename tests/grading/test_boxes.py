@@ -105,6 +105,7 @@ LONG = {
     "an answer and colons": "answer" + " :" * (N // 2),
     "an answer and brackets": "answer is " + "(" * N,
     "letters": "A " * (N // 2),
+    "indices": "x_1 " * (N // 4),
     "a unit": "5 " + "a" * N + "1",
     "units": "5 " + "km. " * (N // 4) + "1",
     "negated letters": "not A and " * (N // 10),
