@@ -100,11 +100,17 @@ def export_journal(
     info.pop("files", None)
     rule = rule or _rule_again(info, folder)
     chosen = None if rule is None else parse_rule(rule)  # raises before the texts are written
+    refuse_fewer(journal, folder)
+    least = journal.count()
     carried = _carried(folder, journal)
     grading = None
     with folder_update(folder) as part:
         samples, recorded = part / "samples.parquet", part / "recorded.parquet"
         rows = _write_samples(journal, recorded, carried)
+        if rows < least:
+            raise RecordError(
+                f"{folder}: the journal is damaged: of {least} samples, {rows} can be read. Restore it from a copy."
+            )
         questions = table_from_frame(pd.DataFrame(journal.questions(), dtype=object))
         pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
         if chosen is None:
@@ -117,6 +123,27 @@ def export_journal(
         info["counts"] = {"questions": questions.num_rows, "models": len(info["models"]), "samples": rows}
         write_info(part, folder, info)
     return grading
+
+
+def refuse_fewer(journal: Journal, folder: Path) -> None:
+    """Raise if the pool has more samples than its journal, whose export would replace them."""
+    try:
+        counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None
+    except PoolError:
+        return  # the export says what is wrong with pool.json
+    known, found = counts.get("samples") if isinstance(counts, dict) else None, journal.count()
+    if known is None and not found:
+        known = _rows(folder)
+    if isinstance(known, int) and known > found:
+        raise RecordError(
+            f"{folder} has a pool of {known} samples, but its journal has {found}. Restore journal.sqlite from a copy, "
+            "or choose another folder."
+        )
+
+
+def _rows(folder: Path) -> int:
+    with _readable(folder) as path:
+        return int(pa.parquet.read_metadata(path).num_rows) if path.exists() else 0
 
 
 def is_exported(journal: Journal, folder: Path) -> bool:

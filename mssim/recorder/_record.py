@@ -16,7 +16,7 @@ from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError, RecordError
 from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
-from mssim.recorder._export import export_journal, is_exported
+from mssim.recorder._export import export_journal, is_exported, refuse_fewer
 from mssim.recorder.budget import Budget
 from mssim.recorder.dispatch import Run, Target
 from mssim.recorder.journal import NAME, Cell, Journal
@@ -116,6 +116,7 @@ def record(
     if current(folder, "pool.json").exists() and not (folder / NAME).exists():
         raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
     with Journal(folder, record=True) as journal:
+        refuse_fewer(journal, folder)
         rows = table.to_pylist()
         targets = [_target(model, rows) for model in plan.models]
         _check_unchanged(journal, targets, new_server)

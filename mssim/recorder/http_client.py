@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 
 from mssim.errors import RecordError
 
-__all__ = ["MOST_BYTES", "HttpError", "ReplyTooLarge", "most_bytes", "open_client", "origin", "read_bounded"]
+__all__ = [
+    "MOST_BYTES",
+    "HttpError",
+    "ReplyTooLarge",
+    "is_openai",
+    "most_bytes",
+    "open_client",
+    "origin",
+    "read_bounded",
+]
 
 MOST_BYTES = 64 * 2**20  # of a reply, after decompression
 _FRAME, _PER_TOKEN = 2**20, 2**12  # generous bounds of a reply without its tokens, and of a token with its JSON
@@ -38,22 +47,49 @@ class ReplyTooLarge(Exception):  # noqa: N818 - it becomes a RequestFailed
 
 
 def open_client(openai: Any, base_url: str, key: str | None, timeout: float) -> Any:
-    """Return a client of the package `openai`. Raise a `RecordError` if the environment does not allow it."""
+    """Return a client of the package `openai`. Raise a `RecordError` if the environment does not allow it.
+
+    The package sends headers of the environment to any server. Servers other than openai.com do not get them.
+    """
     _check_certificates()
     limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT))
     try:
+        hooks = {"response": [_raise_for_status], "request": [] if is_openai(base_url) else [_without_headers(key)]}
         http = openai.DefaultAsyncHttpxClient(
             # Cookies of a server could relate samples to each other.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             timeout=limits,
-            event_hooks={"response": [_raise_for_status]},
+            event_hooks=hooks,
         )
         return openai.AsyncOpenAI(
             base_url=base_url, api_key=key or "none", timeout=limits, max_retries=0, http_client=http
         )
     except Exception as error:  # the HTTP client has exceptions of its own for proxies and URLs
         raise RecordError(_why_not(base_url, error)) from error
+
+
+def is_openai(base_url: str) -> bool:
+    """Return whether a server belongs to openai.com."""
+    return f".{urlsplit(base_url).hostname}".endswith(".openai.com")
+
+
+def _without_headers(key: str | None) -> Callable[[Any], Awaitable[None]]:
+    """Return a hook that removes the headers of OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID and OPENAI_PROJECT_ID."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines()
+    custom = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    of_openai = {
+        "OpenAI-Organization": os.environ.get("OPENAI_ORG_ID"),
+        "OpenAI-Project": os.environ.get("OPENAI_PROJECT_ID"),
+    }
+
+    async def remove(request: Any) -> None:
+        for name, value in {**custom, **of_openai}.items():
+            if name and value and request.headers.get(name) == value:
+                del request.headers[name]
+        request.headers["Authorization"] = f"Bearer {key or 'none'}"
+
+    return remove
 
 
 def _check_certificates() -> None:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError
+from mssim.recorder.http_client import is_openai
 from mssim.recorder.prompts import check_prompts, default_template
 from mssim.recorder.settings_hash import canonical
 
@@ -82,7 +83,7 @@ class Server:
 
     def key(self) -> str | None:
         """Return the key from the environment. It is not stored."""
-        if self.key_env is None and not f".{urlsplit(self.base_url).hostname}".endswith(".openai.com"):
+        if self.key_env is None and not is_openai(self.base_url):
             return None  # do not send OPENAI_API_KEY to other servers
         name = self.key_env or "OPENAI_API_KEY"
         key = os.environ.get(name, "").strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ _KNOWN_AS_EMPTY = {
     "tool_calls",
     "function_call",
 }  # finish reasons that explain an empty text
+# The generation itself failed: error, network_error, abort, insufficient_system_resource and the like.
+_FAILED = re.compile(r"error$|^fail|^abort|^cancel|^interrupt|^insufficient", re.IGNORECASE)
 # Servers mark an unknown log-probability by -9999 or another number that no token has.
 _LEAST_LOGPROB, _MOST_LOGPROB = -1000.0, 1e-5
 _TOKENS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
@@ -71,9 +74,12 @@ def read_reply(
     if not isinstance(body, dict) or not isinstance(choices := body.get("choices"), list | None):
         shown = json.dumps(body)[:_SHOWN]
         raise UnreadableError(f"not a chat completion, since it has no list of choices: {shown}")
-    if not choices and (error := body.get("error")):
+    error = body.get("error")
+    if not choices and error:
         raise UnreadableError(f"it has an error instead of choices: {_message(error)}", repeatable=True)
     tokens = _usage(body)
+    if error:
+        return Reply((), *tokens, error=clean(f"the generation failed: {_message(error)}"))
     read = [_choice(choice, tokens[1], clean) for choice in (choices or [])[: request.n]]
     failed = [one for one in read if isinstance(one, str)]
 
@@ -112,7 +118,7 @@ def _choice(choice: Any, reported: int | None, clean: Callable[[str], str]) -> C
     message = choice.get("message")
     if error := choice.get("error") or (message.get("error") if isinstance(message, dict) else None):
         return f"the generation failed: {_message(error)}"
-    if ended is not None and ended.lower() in ("error", "failed"):
+    if ended is not None and _FAILED.search(ended):
         return f"the generation failed (finish_reason {ended})"
     if not isinstance(message, dict):
         raise UnreadableError(f"a choice has no message: {json.dumps(choice)[:_SHOWN]}")
@@ -141,6 +147,7 @@ def _parts(content: Any) -> tuple[str, list[str], list[str]]:
     """Return the text of a content, its thinking parts and its refusals."""
     if content is None or isinstance(content, str):
         return content or "", [], []
+    content = [content] if isinstance(content, dict) else content
     if not isinstance(content, list):
         raise UnreadableError(f"a choice has no message with text: {json.dumps(content)[:_SHOWN]}")
     texts: list[str] = []

@@ -1,4 +1,5 @@
 import json
+import sqlite3
 
 import pandas as pd
 import pyarrow as pa
@@ -265,3 +266,27 @@ def test_pool_json_has_all_settings(tmp_path):
     known = json.loads((tmp_path / "pool.json").read_text())["models"]["a"]
     assert known["settings"] == {"temperature": 1.0, "top_p": 0.9}
     assert (known["samples_per_request"], known["logprobs"], known["seed"]) == (2, True, 5)
+
+
+def test_a_journal_with_fewer_samples_than_the_pool_does_not_replace_it(tmp_path):
+    collect(tmp_path, answers())
+    before = (tmp_path / "samples.parquet").read_bytes()
+    for lost in ("journal.sqlite", "pool.json"):
+        (tmp_path / lost).unlink()
+        Journal(tmp_path, record=True).close()
+        client = answers()
+        with pytest.raises(MssimError, match=r"has a pool of 12 samples, but its journal has 0\. Restore journal"):
+            collect(tmp_path, client)
+        assert client.requests == []
+        assert (tmp_path / "samples.parquet").read_bytes() == before
+
+
+def test_samples_that_cannot_be_read_are_not_left_out_of_the_export(tmp_path):
+    collect(tmp_path, answers())
+    before = (tmp_path / "samples.parquet").read_bytes()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as journal:
+        journal.execute("UPDATE samples SET settings = 'x' WHERE sample_index = 0 AND question = 'q0'")
+    journal.close()
+    with pytest.raises(MssimError, match=r"the journal is damaged: of 12 samples, 11 can be read"):
+        export(tmp_path)
+    assert (tmp_path / "samples.parquet").read_bytes() == before

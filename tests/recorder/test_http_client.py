@@ -80,6 +80,18 @@ def test_cookies_of_a_server_are_not_sent_back():
 
 
 @pytest.mark.slow
+def test_headers_of_the_environment_are_for_openai_alone(monkeypatch):
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer sk-other\nX-Team: blue\nContent-Type: text/html")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project")
+    with capturing() as server:
+        ask(server, key="sk-mine")
+        ((_, headers, _),) = server.requests
+    assert headers["authorization"] == "Bearer sk-mine"
+    assert not {"x-team", "openai-organization", "openai-project"} & set(headers)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_a_failed_request_that_names_the_host(tmp_path, status):
     with capturing() as other:

@@ -36,6 +36,7 @@ def only(message, **more):
         ([{"type": "thinking", "thinking": "6 x 7"}], "", "6 x 7", None),
         ([{"type": "refusal", "refusal": "No."}], "", None, "No."),
         ([{"type": "image_url", "image_url": {}}, {"type": "text", "text": "42"}], "42", None, None),
+        ({"type": "text", "text": "42"}, "42", None, None),
         ([], "", None, None),
     ],
 )
@@ -68,6 +69,8 @@ def test_what_a_message_has_besides_its_text_is_kept(message, kept):
         ({"content": "It is"}, {"finish_reason": "content_filter", "error": "blocked"}, "blocked"),
         ({"content": "It is"}, {"error": {"code": 502}}, "{'code': 502}"),
         ({"content": "It is"}, {"finish_reason": "error"}, "(finish_reason error)"),
+        ({"content": "It is"}, {"finish_reason": "network_error"}, "(finish_reason network_error)"),
+        ({"content": "It is"}, {"finish_reason": "abort"}, "(finish_reason abort)"),
         (None, {"error": {"message": "GPU lost"}}, "GPU lost"),
     ],
 )
@@ -94,6 +97,13 @@ def test_a_choice_without_content_and_tokens_is_no_sample(content, usage, ended,
     reply = read({"content": content}, usage=usage, finish_reason=ended)
     assert bool(reply.choices) == kept
     assert (reply.error is None) == kept
+
+
+def test_an_error_beside_the_choices_is_one_of_all_of_them():
+    reply = read_reply(
+        {"choices": [{"message": {"content": "It"}}], "usage": USAGE, "error": {"message": "cut"}}, ASKED
+    )
+    assert (reply.choices, reply.error, reply.output_tokens) == ((), "the generation failed: cut", 4)
 
 
 def test_choices_that_did_not_fail_are_kept():
