@@ -150,7 +150,9 @@ def _show_prompts(questions: Path, asked: Plan) -> None:
         )
         assert model.template is not None
         for message in messages(model.template, model.system, first):
-            print(f"-- {message['role']}\n{message['content']}")
+            print(f"-- {message['role']}")
+            for line in message["content"].expandtabs().split("\n"):
+                print(printable(line))
 
 
 def _show(

@@ -29,7 +29,7 @@ from mssim.recorder.usage import with_all_choices
 _BLOCK = 16  # samples per question and round, so a recording that stops early has similar numbers for all
 _IN_A_ROW = 20  # consecutive failures, over as many questions if possible, after which a model is stopped
 _TICK = 0.5
-_PROBE = 10.0  # longest wait in seconds between attempts to reach a server, so that its return is noticed soon
+_PROBE = 5.0  # longest wait in seconds between attempts to reach a server, so that its return is noticed soon
 _LEAST_FREE = 2**26  # bytes of free disk, enough to store pending requests
 
 Messages = Sequence[Mapping[str, str]]

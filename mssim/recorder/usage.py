@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,10 @@ from mssim.recorder.sampler import Choice, Reply
 
 __all__ = ["with_all_choices"]
 
-_BYTES_PER_TOKEN = 8  # more than a token of text has on average, in any language and vocabulary
+# More characters than a token of text has on average, in any language and vocabulary: English has about 4.5, Russian
+# 3.5 and Hindi 3 at most.
+_CHARACTERS = 8.0
+_OTHERS = 1.5  # weight of characters that are not ASCII
 _RUNS = re.compile(r"(.)\1{3,}", re.DOTALL)  # spaces and rulers, of which a token may have many
 _FRAME = 16  # tokens of an answer without text, such as its end
 
@@ -64,7 +68,9 @@ def _least(choice: Choice, reported: int, most_tokens: int | None) -> int:
         return choice.output_tokens
     if choice.finish_reason == "length" and most_tokens is not None and reported >= most_tokens:
         return most_tokens
-    return -(-len(_RUNS.sub(r"\1\1\1", _text(choice)).encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
+    text = _RUNS.sub(r"\1\1\1", _text(choice))
+    plain = sum(map(str.isascii, text))
+    return math.ceil((plain + _OTHERS * (len(text) - plain)) / _CHARACTERS)
 
 
 def _more_than_one(choices: Sequence[Choice], reported: int, most_tokens: int | None) -> bool:

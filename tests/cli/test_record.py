@@ -95,6 +95,13 @@ def test_a_dry_run_shows_the_prompts(run, asked, tmp_path):
     assert not (tmp_path / "pool").exists()
 
 
+def test_a_dry_run_sends_no_control_sequence_of_a_question_to_the_terminal(run, asked):
+    asked[1].write_text('question_id,question,truth\nq0,"1\t+ 6\n\x1b[2J?",7\n')
+    code, text, _ = run(*asked, "--dry-run")
+    assert code == 0
+    assert text.endswith("-- user\n1       + 6\n\\x1b[2J?\n")
+
+
 @pytest.mark.slow
 def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
     plan = tmp_path / "plan.toml"

@@ -119,7 +119,7 @@ def test_a_reply_is_read_up_to_a_limit_after_decompression(status, compressed):
         tracemalloc.stop()
     assert failure.reason.startswith("the reply has more than 1.06 MB" if status == 200 else "HTTP 500: ")
     assert failure.attempts == (2 if status == 200 else None)
-    assert peak < 2**24
+    assert peak < 2**26  # older HTTP clients decompress 64 kB at once
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import pytest
 from mssim.recorder import Choice, Reply
 from mssim.recorder.usage import with_all_choices
 
+HINDI = "\u0926\u094b \u0938\u0902\u0916\u094d\u092f\u093e\u090f\u0901 \u091c\u094b\u0921\u093c\u0947\u0902 " * 12
 PROSE = "To add two numbers, begin at the right and carry what exceeds nine. " * 6  # 414 bytes, some 90 tokens
 
 
@@ -25,6 +26,8 @@ def corrected(given, reported, most=None, known=False):
         (choices(), 90, None, (540, True)),  # one of them
         (choices(n=3), 90, None, (270, True)),
         (choices(n=1), 90, None, (90, False)),
+        (choices(HINDI), 6 * len(HINDI) // 4, None, (6 * len(HINDI) // 4, False)),  # 4 characters a token, 10 bytes
+        (choices(HINDI), len(HINDI) // 4, None, (6 * (len(HINDI) // 4), True)),
         (choices(), None, None, (None, False)),  # nothing
         (choices(output_tokens=91), 90, None, (546, True)),  # log-probabilities say how many there are
         (choices(output_tokens=91), 552, None, (552, False)),  # six more for the end of each
