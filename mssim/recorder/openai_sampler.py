@@ -132,9 +132,9 @@ class OpenAISampler:
         if isinstance(cause, HttpError):  # older versions of openai wrap it
             return self._refused(cause)
         said = f"{type(cause).__name__} {cause}"
-        if "SSL" in said:  # a certificate does not change
+        if "CERTIFICATE_VERIFY_FAILED" in said:  # the certificate of a server does not change
             return RequestFailed(self._one_line(f"connection failed: {said}"), transient=False, everywhere=True)
-        if type(cause).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError"):
+        if type(cause).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError") and "SSL" not in said:
             return RequestFailed(self._one_line(f"nothing answers at {self._base_url} ({said})"), unreachable=True)
         return RequestFailed(self._one_line(f"connection failed: {said}"))
 

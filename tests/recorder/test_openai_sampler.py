@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim.recorder import Request
+from mssim.recorder import OpenAISampler, Request
 from mssim.recorder.openai_sampler import _limits_n, _seconds
 from tests.chat_server import FAULTS, STATUS_OF, sample_text, serving
 from tests.recorder.test_http import ASKED, HALVES, HARMLESS, PERMANENT, SETTINGS, ask, capturing
@@ -228,3 +228,30 @@ def test_names_of_a_reply_have_no_control_characters():
     assert reply.choices[0].finish_reason == "[1mstop"
     assert reply.served_model.isprintable()
     assert len(reply.served_model) < 310
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "says", "how"),
+    [
+        (
+            "ConnectError",
+            "All connection attempts failed",
+            "nothing answers at http://x.test/v1 (ConnectError All",
+            "away",
+        ),
+        ("ConnectTimeout", "", "nothing answers at http://x.test/v1 (ConnectTimeout", "away"),
+        (
+            "ConnectError",
+            "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed",
+            "connection failed: ConnectError [SSL",
+            "stops",
+        ),
+        ("ConnectError", "[SSL: UNEXPECTED_EOF_WHILE_READING]", "connection failed: ConnectError [SSL", "again"),
+        ("ReadError", "", "connection failed: ReadError", "again"),
+    ],
+)
+def test_a_server_that_is_away_is_told_from_other_faults_of_a_connection(kind, message, says, how):
+    failure = OpenAISampler("http://x.test/v1")._failed(type(kind, (Exception,), {})(message))
+    assert failure.reason.startswith(says)
+    assert (failure.unreachable, failure.everywhere) == (how == "away", how == "stops")
+    assert failure.transient == (how != "stops")
