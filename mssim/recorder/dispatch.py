@@ -10,6 +10,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -194,7 +195,8 @@ class Run:
 
     async def _fill(self, target: Target, place: int, indices: list[int]) -> None:
         """Request samples until they are recorded or given up."""
-        messages, attempt, seen = target.prompt(place), 0, 0
+        messages, seen = target.prompt(place), 0
+        failed: Counter[bool] = Counter()  # attempts, by whether the failure has a limit of its own
         size = target.plan.samples_per_request
         refusal: RequestFailed | None = None
         failure: RequestFailed | None = None
@@ -203,8 +205,8 @@ class Run:
             if (need := await self._admitted(target, messages, len(asked))) is None:
                 return
             if failure is not None and failure.retry_after is not None and target.successes > seen:
-                attempt = 0  # a server that sends Retry-After while other requests succeed is busy, not broken
-            outcome, failure = await self._ask(target, place, messages, asked, need, attempt + 1)
+                failed.clear()  # a server that sends Retry-After while other requests succeed is busy, not broken
+            outcome, failure = await self._ask(target, place, messages, asked, need, failed)
             seen = target.successes
             if failure is not None and failure.unreachable:
                 self._wait_for_server(target, failure)
@@ -214,14 +216,16 @@ class Run:
             if refusal is not None and outcome.indices:
                 self._ask_for_fewer(target, size, refusal)
             indices = [index for index in indices if index not in {*outcome.indices, *outcome.failed}]
-            attempt = 0 if failure is None or outcome.failed else attempt + 1
+            if failure is None or outcome.failed:
+                failed.clear()
             if failure is not None and indices and target.stopped is None:
-                if not outcome.failed and not self._again(failure, attempt):
+                if not outcome.failed and not self._again(failure, failed):
                     # The server may not support several, or so many, samples per request.
-                    size, attempt = len(asked) // 2 if failure.fewer else 1, 0
+                    size = len(asked) // 2 if failure.fewer else 1
+                    failed.clear()
                     refusal = None if failure.transient else failure
                 if failure.transient:
-                    await self._pause(target.plan.server, failure, attempt)
+                    await self._pause(target.plan.server, failure, failed.total())
 
     def _ask_for_fewer(self, target: Target, size: int, refusal: RequestFailed) -> None:
         """Ask for at most `size` samples per request from now on, since the server refused more."""
@@ -250,10 +254,10 @@ class Run:
         if all(target.stopped is not None for target in self.targets):
             self._stop.set()
 
-    def _again(self, failure: RequestFailed, attempt: int) -> bool:
+    def _again(self, failure: RequestFailed, failed: Counter[bool]) -> bool:
         """Return whether to repeat the same request."""
-        most = self.retry.attempts if failure.attempts is None else min(failure.attempts, self.retry.attempts)
-        return failure.transient and attempt < most
+        limited = failure.attempts is not None and failed[True] >= failure.attempts
+        return failure.transient and not limited and failed.total() < self.retry.attempts
 
     async def _admitted(self, target: Target, messages: Messages, n: int) -> Need | None:
         """Wait until a request may start and return its bounds, or None if no request may start anymore."""
@@ -273,7 +277,7 @@ class Run:
         return None
 
     async def _ask(
-        self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, attempt: int
+        self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, failed: Counter[bool]
     ) -> tuple[Outcome, RequestFailed | None]:
         plan, cell = target.plan, target.cells[place]
         seed = plan.sample_seed(cell.question, asked[0])
@@ -290,6 +294,8 @@ class Run:
             latency = time.monotonic() - started
             tokens = (reply.input_tokens, reply.output_tokens)
             cost = self.budget.end(need, plan, len(reply.choices), tokens, asked=len(asked))
+            if failure is not None:
+                failed[failure.attempts is not None] += not failure.unreachable
             if failure is not None and failure.unreachable:
                 self.budget.forget()
             else:
@@ -303,7 +309,7 @@ class Run:
             indices=asked[: len(reply.choices)],
             reply=reply,
             error=None if failure is None else failure.reason,
-            failed=() if failure is None else self._given_up(target, cell, asked, failure, attempt),
+            failed=() if failure is None else self._given_up(target, cell, asked, failure, failed),
             latency=latency,
             time=time.time(),
             cost=cost,
@@ -330,7 +336,7 @@ class Run:
         return reply
 
     def _given_up(
-        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, attempt: int
+        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, failed: Counter[bool]
     ) -> Sequence[int]:
         """Return the samples that are given up after a failure."""
         if failure.unreachable:
@@ -338,7 +344,7 @@ class Run:
         if failure.everywhere:
             target.stopped = failure.reason
             return ()
-        if self._again(failure, attempt):
+        if self._again(failure, failed):
             return ()
         # It may have failed because it asked for several samples, unless the reply has the wrong shape.
         if len(asked) > 1 and (failure.fewer or not target.honours_n) and failure.attempts is None:

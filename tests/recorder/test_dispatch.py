@@ -311,6 +311,18 @@ def test_tokens_of_a_failed_request_count_and_its_shape_is_not_tried_again_and_a
     assert [request.n for request in several.requests] == [4, 4]
 
 
+def test_attempts_before_a_reply_of_another_shape_do_not_count_for_it(tmp_path):
+    faults = iter([{}, {}, {"attempts": 2}])
+
+    def says(_):
+        if (how := next(faults, None)) is not None:
+            raise RequestFailed("HTTP 503: loading", **how)
+
+    client = Client(says)
+    assert collect(tmp_path, client, plan(samples=1), questions(1)).complete
+    assert len(client.requests) == 4
+
+
 def test_a_server_that_is_not_there_is_told_at_once_and_no_sample_is_given_up(tmp_path):
     client = Client(fails("nothing answers at http://x", unreachable=True))
     found = collect(tmp_path, client, plan(["a", "b"], samples=80, concurrency=4))
