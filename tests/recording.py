@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pyarrow as pa
 
 from mssim.recorder import Choice, Journal, Reply, Retry, plan_from_options, record
@@ -69,3 +72,12 @@ def stored(out):
             for cell in journal.cells()
             for sample in journal.samples(cell)
         }
+
+
+def as_version_1(out):
+    """Turn a journal into one that mssim 0.1.0 wrote: it has no columns for reasoning, refusal and tool calls."""
+    with closing(sqlite3.connect(out / "journal.sqlite", isolation_level=None)) as journal:
+        for name in ("reasoning", "refusal", "tool_calls"):
+            journal.execute(f"ALTER TABLE samples DROP COLUMN {name}")
+        journal.execute("UPDATE models SET info = json_remove(info, '$.logprobs')")
+        journal.execute("PRAGMA user_version = 1")

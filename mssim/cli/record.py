@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim.cli.options import Json
-from mssim.cli.output import print_frame
+from mssim.cli.output import print_frame, printable
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from mssim.recorder import Plan, Progress, Status
 
@@ -37,7 +37,7 @@ def record(
     base_url: Annotated[str | None, typer.Option(help="Base URL of the server, e.g. http://127.0.0.1:8000/v1.")] = None,
     samples: Annotated[int | None, typer.Option(help="Samples per model and question. [default: 512]")] = None,
     samples_per_request: Annotated[
-        int | None, typer.Option(help="Samples per request (n), if the server supports it. [default: 1]")
+        int | None, typer.Option(help="Samples per request (n). Fewer if the server refuses so many. [default: 1]")
     ] = None,
     template: Annotated[
         Path | None,
@@ -56,7 +56,7 @@ def record(
         str | None, typer.Option(help="Environment variable with the API key. [default for openai.com: OPENAI_API_KEY]")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Concurrent requests. [default: 32]")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Timeout of one request in seconds. [default: 600]")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Timeout of one whole reply in seconds. [default: 600]")] = None,
     prices: Annotated[Path | None, typer.Option(help="TOML file with dated prices of tokens.")] = None,
     plan: Annotated[Path | None, typer.Option(help="TOML file with these settings for several models.")] = None,
     max_cost: Annotated[float | None, typer.Option(help="Cost limit over all runs of this pool.")] = None,
@@ -71,12 +71,14 @@ def record(
     """Record samples of language models from OpenAI-compatible servers into a pool.
 
     Every sample is written to disk as it arrives. After an interruption, rerun the same command to record the
-    missing samples. The exit code is 0 if the recording is complete and 1 if samples are missing.
+    missing samples. The exit code is 0 if the recording is complete and 1 if samples are missing. At the end, warnings
+    count samples that were cut off or are empty. If a server stops answering, the recorder waits for it for an hour.
 
     Example: mssim record questions.jsonl --model llama=meta-llama/Llama-3.1-8B-Instruct --base-url
     http://127.0.0.1:8000/v1 --samples 512 --out my-pool
     """
     from mssim import recorder
+    from mssim.recorder.findings import left_to_server
 
     if status:
         _show(recorder.status(out), as_json=json)
@@ -94,7 +96,8 @@ def record(
     if dry_run:
         _show_prompts(questions, asked)
         return
-    with _reporting() as report:
+    told: set[str] = set()
+    with _reporting(told) as report:
         found = recorder.record(
             questions,
             asked,
@@ -106,7 +109,8 @@ def record(
             new_server=new_server,
             report=report,
         )
-    _show(found, as_json=json)
+    left = {model.name: left_to_server(model.settings) for model in asked.models}
+    _show(found, as_json=json, told=told, left=left)
 
 
 def _plan(
@@ -146,23 +150,34 @@ def _show_prompts(questions: Path, asked: Plan) -> None:
         )
         assert model.template is not None
         for message in messages(model.template, model.system, first):
-            print(f"-- {message['role']}\n{message['content']}")
+            print(f"-- {message['role']}")
+            for line in message["content"].expandtabs().split("\n"):
+                print(printable(line))
 
 
-def _show(found: Status, *, as_json: bool) -> None:
+def _show(
+    found: Status, *, as_json: bool, told: Collection[str] = (), left: Mapping[str, str | None] | None = None
+) -> None:
+    """Print a status. `told` are warnings that were printed, `left` the settings that servers choose, by model."""
     frame = found.to_frame()
     if as_json:
-        print_frame(frame, as_json=True)
+        print_frame(frame.assign(warnings=frame["model"].map(lambda m: list(found.findings.get(m, ())))), as_json=True)
     else:
         print_frame(frame[["model", "questions", "samples", "wanted", "recorded", "failed", "missing"]], as_json=False)
         for row in frame.to_dict("records"):
-            print(_spent(row))
+            print(printable(_spent(row)))
+        for model, settings in (left or {}).items():
+            if settings:
+                print(printable(f"{model}: {settings}"))
+    for warning in found.warnings:
+        if warning not in told:
+            print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
     for model, reason, samples in found.reasons.head(10).itertuples(index=False):
-        print(f"mssim: {samples} samples of {model} failed: {reason}", file=sys.stderr)
+        print(printable(f"mssim: {samples} samples of {model} failed: {reason}"), file=sys.stderr)
     if len(found.reasons):
         print("mssim: rerun the same command with --retry-failed to retry them", file=sys.stderr)
     for note in found.notes:
-        print(f"mssim: {note}", file=sys.stderr)
+        print(f"mssim: {printable(note)}", file=sys.stderr)
     if not found.complete:
         raise typer.Exit(1)
 
@@ -177,10 +192,10 @@ def _spent(row: Mapping[Any, Any]) -> str:
 
 
 @contextmanager
-def _reporting() -> Iterator[Callable[[Progress], None]]:
-    """Yield a progress callback: a bar on a terminal, else one log line per minute."""
+def _reporting(told: set[str]) -> Iterator[Callable[[Progress], None]]:
+    """Yield a progress callback: a bar on a terminal, else one log line per minute. It adds warnings to `told`."""
     if not sys.stderr.isatty():
-        yield _Log()
+        yield _Log(told)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
@@ -191,19 +206,39 @@ def _reporting() -> Iterator[Callable[[Progress], None]]:
     columns = BarColumn(10), TextColumn("{task.description}", markup=False, table_column=Column())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
-        yield lambda p: bar.update(task, total=p.wanted, completed=p.done + p.failed, description=_line(p))
+
+        def report(p: Progress) -> None:
+            for line in _news(p, told):
+                bar.console.print(line, markup=False, highlight=False)
+            bar.update(task, total=p.wanted, completed=p.done + p.failed, description=printable(_line(p)))
+
+        yield report
+
+
+def _news(progress: Progress, told: set[str]) -> list[str]:
+    """Return the warnings that were not told yet, as lines, and add them to `told`."""
+    new = [warning for warning in progress.warnings if warning not in told]
+    told.update(new)
+    return [f"mssim: warning: {printable(warning)}" for warning in new]
 
 
 class _Log:
-    """Progress callback that prints one line per minute."""
+    """Progress callback that prints one line per minute, when a server stops answering, and for each warning."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: set[str] | None = None) -> None:
+        self._told = set() if told is None else told
         self._next = time.monotonic() + _LOG_EVERY
+        self._silent: float | None = None
 
     def __call__(self, progress: Progress) -> None:
-        if time.monotonic() >= self._next:
-            self._next += _LOG_EVERY
-            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {_line(progress)}", file=sys.stderr, flush=True)
+        for line in _news(progress, self._told):
+            print(line, file=sys.stderr, flush=True)
+        fell_silent = progress.silent_since is not None and self._silent is None
+        self._silent = progress.silent_since
+        if fell_silent or time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LOG_EVERY if fell_silent else self._next + _LOG_EVERY
+            line = printable(_line(progress))
+            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 def _line(progress: Progress) -> str:
@@ -222,6 +257,9 @@ def _line(progress: Progress) -> str:
     parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
     parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
     parts += [f"{_duration(progress.left / progress.rate)} remaining"] if progress.rate else []
+    if progress.silent_since is not None:
+        clock = time.strftime("%H:%M:%S", time.localtime(progress.silent_since))
+        parts += [f"server does not answer since {clock}, waiting ({_duration(time.time() - progress.silent_since)})"]
     parts += [f"last error: {progress.trouble}"] if progress.trouble else []
     return ", ".join(parts)
 

@@ -3,13 +3,13 @@
 from mssim.questions import read_questions
 from mssim.recorder._export import export
 from mssim.recorder._record import record
-from mssim.recorder.dispatch import Retry
 from mssim.recorder.journal import Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.plan_files import plan_from_options, read_plan
 from mssim.recorder.prices import Prices, read_prices
 from mssim.recorder.progress import Progress, Status, status
+from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed, Sampler
 
 __all__ = [

@@ -17,7 +17,7 @@ import mssim
 from mssim.errors import PoolError, RecordError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.folder import current, folder_update, read_info, write_info
-from mssim.recorder.journal import Journal
+from mssim.recorder.journal import BESIDES, Journal
 
 if TYPE_CHECKING:
     from mssim.grading import Grading, Rule
@@ -109,11 +109,17 @@ def export_journal(
     info = read_info(folder) if current(folder, "pool.json").exists() else {}
     info.pop("files", None)
     chosen = rule or _rule_again(info, folder)  # raises before the texts are written
-    carried = _carried(folder)
+    refuse_fewer(journal, folder)
+    least = journal.count()
+    carried = _carried(folder, journal)
     grading = None
     with folder_update(folder) as part:
         samples, recorded = part / "samples.parquet", part / "recorded.parquet"
         rows = _write_samples(journal, recorded, carried)
+        if rows < least:
+            raise RecordError(
+                f"{folder}: the journal is damaged: of {least} samples, {rows} can be read. Restore it from a copy."
+            )
         questions = table_from_frame(pd.DataFrame(journal.questions(), dtype=object))
         pa.parquet.write_table(questions, part / "questions.parquet", compression="zstd")
         if chosen is None:
@@ -126,6 +132,27 @@ def export_journal(
         info["counts"] = {"questions": questions.num_rows, "models": len(info["models"]), "samples": rows}
         write_info(part, folder, info)
     return grading
+
+
+def refuse_fewer(journal: Journal, folder: Path) -> None:
+    """Raise if the pool has more samples than its journal, whose export would replace them."""
+    try:
+        counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None
+    except PoolError:
+        return  # the export says what is wrong with pool.json
+    known, found = counts.get("samples") if isinstance(counts, dict) else None, journal.count()
+    if known is None and not found:
+        known = _rows(folder)
+    if isinstance(known, int) and known > found:
+        raise RecordError(
+            f"{folder} has a pool of {known} samples, but its journal has {found}. Restore journal.sqlite from a copy, "
+            "or choose another folder."
+        )
+
+
+def _rows(folder: Path) -> int:
+    with _readable(folder) as path:
+        return int(pa.parquet.read_metadata(path).num_rows) if path.exists() else 0
 
 
 def is_exported(journal: Journal, folder: Path) -> bool:
@@ -163,9 +190,10 @@ def _rule_again(info: Mapping[str, Any], folder: Path) -> Rule | None:
     return None if rule is None else parse_rule(str(rule), reasoning=str(grader.get("reasoning", "drop")))
 
 
-def _carried(folder: Path) -> pd.DataFrame | None:
+def _carried(folder: Path, journal: Journal) -> pd.DataFrame | None:
     """Return columns that were added to samples.parquet since the last export, such as scores, by sample."""
-    added = [name for name in _columns(folder) if name not in (*_KEY, *_RECORDED, "answer", "correct", "extracted")]
+    written = {*_KEY, *_RECORDED, *journal.besides(), "answer", "correct", "extracted"}
+    added = [name for name in _columns(folder) if name not in written]
     if not added:
         return None
     with _readable(folder) as path:
@@ -199,6 +227,7 @@ def _describe(journal: Journal) -> dict[str, Any]:
                 **known["identity"],
                 "server": known["server"],
                 "samples_per_request": known["samples_per_request"],
+                **{name: known[name] for name in ("logprobs",) if name in known},  # mssim 0.1.0 did not store it
             }
             for name, known in models.items()
         },
@@ -236,7 +265,7 @@ def _schema(journal: Journal) -> pa.Schema:
     confidence = "confidence" if not journal.any_sample("s.confidence IS NULL AND s.text <> ''") else "mean_logprob"
     asked = journal.any_sample("s.confidence IS NOT NULL")
     fields: dict[str, pa.DataType] = {"question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64()}
-    fields["text"] = pa.string()
+    fields |= dict.fromkeys(("text", *journal.besides()), pa.string())
     fields |= {"finish_reason": pa.string(), **({confidence: pa.float64()} if asked else {})}
     fields |= {"input_tokens": pa.int64(), "output_tokens": pa.int64()}
     if several:
@@ -265,10 +294,9 @@ def _batches(journal: Journal) -> Iterator[list[dict[str, Any]]]:
 
 def _row(sample: dict[str, Any]) -> dict[str, Any]:
     alone = sample["choices"] == 1
-    row = {name: sample[name] for name in ("sample_index", "finish_reason", "latency", "request_id")}
-    row |= {name: sample[name] for name in ("served_model", "fingerprint")}
-    # The journal keeps lone surrogates, which UTF-8 cannot encode.
-    row["text"] = sample["text"].encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    row = {name: sample[name] for name in ("sample_index", "latency")}
+    row |= {name: _without_halves(sample.get(name)) for name in ("text", *BESIDES)}
+    row |= {name: _one_line(sample[name]) for name in ("finish_reason", "served_model", "fingerprint", "request_id")}
     row["confidence"] = row["mean_logprob"] = sample["confidence"]
     row["input_tokens"] = sample["input_tokens"] if alone else None
     row["output_tokens"] = sample["request_output_tokens"] if alone else sample["output_tokens"]
@@ -277,3 +305,14 @@ def _row(sample: dict[str, Any]) -> dict[str, Any]:
     row["cost"] = None if sample["cost"] is None else sample["cost"] / sample["choices"]
     row["time"] = datetime.datetime.fromtimestamp(sample["time"], datetime.UTC)
     return row
+
+
+def _without_halves(text: str | None) -> str | None:
+    """Replace lone surrogates, which the journal keeps and UTF-8 cannot encode."""
+    return None if text is None else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def _one_line(name: str | None) -> str | None:
+    """Return a name of a server without control characters, which a sampler of the user may pass on."""
+    text = _without_halves(name)
+    return text if text is None or text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -16,15 +16,16 @@ from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError, RecordError
 from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
-from mssim.recorder._export import export_journal, is_exported
+from mssim.recorder._export import export_journal, is_exported, refuse_fewer
 from mssim.recorder.budget import Budget
-from mssim.recorder.dispatch import Retry, Run, Target
+from mssim.recorder.dispatch import Run, Target
 from mssim.recorder.journal import NAME, Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.prices import read_prices
 from mssim.recorder.progress import Progress, Status, read_status
 from mssim.recorder.prompts import messages
+from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Sampler
 from mssim.recorder.settings_hash import differences, settings_hash
 
@@ -60,8 +61,9 @@ def record(
     max_requests, max_tokens : int, optional
         Limits of the number of requests and of the number of tokens, of prompts and answers together, over all runs of
         this recording. A request starts only if its upper bound is within the limits. The bound of an answer is
-        max_tokens of the settings, or else the longest answer so far. Only tokens that servers report count. Tokens of
-        requests that timed out or were aborted are not known.
+        max_tokens of the settings, or else the longest answer so far. Tokens that servers report count, also in failed
+        replies; if a server reports one of several choices, all count. Tokens of requests that timed out or were
+        aborted are not known.
     max_cost : float, optional
         Limit of the cost, in the currency of the prices of the plan.
     retry_failed : bool, default False
@@ -78,7 +80,8 @@ def record(
     Returns
     -------
     Status
-        Numbers of recorded, failed and missing samples. If the run ended early, `notes` contains the reasons.
+        Numbers of recorded, failed and missing samples. If the run ended early, `notes` contains the reasons. The
+        attribute `warnings` describes samples that were cut off, are empty, or can affect the results in other ways.
 
     Raises
     ------
@@ -113,6 +116,7 @@ def record(
     if current(folder, "pool.json").exists() and not (folder / NAME).exists():
         raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
     with Journal(folder, record=True) as journal:
+        refuse_fewer(journal, folder)
         rows = table.to_pylist()
         targets = [_target(model, rows) for model in plan.models]
         _check_unchanged(journal, targets, new_server)
@@ -121,6 +125,8 @@ def record(
         cells = (cell for target in targets for cell in target.cells)
         journal.write_plan({t.plan.name: _known(t.plan) for t in targets}, rows, cells, info)
         progress = _progress(journal, targets, budget, retry_failed)
+        for target in targets:
+            _warn_of_confidence(journal, target.plan, progress)
         notes: list[str] = []
         if progress.left:
             clients = {server: (sampler or _openai)(server) for server in {t.plan.server: None for t in targets}}
@@ -190,7 +196,16 @@ def _status(journal: Journal, progress: Progress, notes: list[str]) -> Status:
     elsewhere = found.missing - missing
     if elsewhere > 0:
         notes = [*notes, f"{elsewhere} more samples are missing for questions or models that are not in this plan."]
-    return replace(found, missing=missing, notes=tuple(notes))
+    return replace(found, missing=missing, notes=tuple(notes), noticed=tuple(progress.warnings))
+
+
+def _warn_of_confidence(journal: Journal, plan: ModelPlan, progress: Progress) -> None:
+    query = "SELECT EXISTS (SELECT 1 FROM all_samples WHERE model = ? AND confidence IS NOT NULL)"
+    if progress.left and not plan.logprobs and journal.query(query, (plan.name,))[0][0]:
+        progress.warn(
+            f"model {plan.name!r} was recorded with log-probabilities before and is not now, so the pool loses its "
+            "column confidence. Add --logprobs (logprobs = true)."
+        )
 
 
 def _openai(server: Server) -> Sampler:
@@ -231,6 +246,7 @@ def _known(plan: ModelPlan) -> dict[str, Any]:
         "server": plan.server.base_url,
         "samples": plan.samples,
         "samples_per_request": plan.samples_per_request,
+        "logprobs": plan.logprobs,
     }
 
 

@@ -97,8 +97,10 @@ class Budget:
                 return False
         return True
 
-    def end(self, need: Need, plan: ModelPlan, samples: int, tokens: tuple[int | None, int | None]) -> float | None:
-        """Release the reservation of a request, add its tokens and return its cost."""
+    def end(
+        self, need: Need, plan: ModelPlan, samples: int, tokens: tuple[int | None, int | None], *, asked: int = 1
+    ) -> float | None:
+        """Release the reservation of a request, add its tokens and return its cost. `samples` of `asked` arrived."""
         self.in_flight -= 1
         self._of_model[plan.name] -= 1
         self._reserved_tokens -= need.tokens or 0
@@ -108,10 +110,17 @@ class Budget:
         self.unreported += bool(samples and (inputs is None or outputs is None))
         self.tokens += (inputs or 0) + (outputs or 0)
         self.cost += cost or 0.0
-        if samples:
+        if samples or outputs:
             seen_input, seen_output = self._largest.get(plan.name, (0, 0))
-            self._largest[plan.name] = (max(seen_input, inputs or 0), max(seen_output, -(-(outputs or 0) // samples)))
+            self._largest[plan.name] = (
+                max(seen_input, inputs or 0),
+                max(seen_output, -(-(outputs or 0) // (samples or asked))),
+            )
         return cost
+
+    def forget(self) -> None:
+        """Do not count a request that reached no server."""
+        self.requests -= 1
 
     def reached(self) -> str | None:
         """Return a message if a limit is reached, else None."""

@@ -10,66 +10,30 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mssim._validation import counted
 from mssim.errors import RecordError
 from mssim.recorder.budget import Budget, Need
+from mssim.recorder.contact import Contact
+from mssim.recorder.findings import other_model
 from mssim.recorder.group_commit import Commits
 from mssim.recorder.journal import Cell, Journal, Outcome
 from mssim.recorder.plan import ModelPlan, Server
 from mssim.recorder.progress import Progress
+from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Reply, Request, RequestFailed, Sampler
+from mssim.recorder.usage import with_all_choices
 
 _BLOCK = 16  # samples per question and round, so a recording that stops early has similar numbers for all
 _IN_A_ROW = 20  # consecutive failures, over as many questions if possible, after which a model is stopped
 _TICK = 0.5
+_PROBE = 5.0  # longest wait in seconds between attempts to reach a server, so that its return is noticed soon
 _LEAST_FREE = 2**26  # bytes of free disk, enough to store pending requests
 
 Messages = Sequence[Mapping[str, str]]
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Exponential backoff of failed requests.
-
-    The wait doubles after each attempt and is multiplied by a random factor from 0.5 to 1, so that waiting requests do
-    not return at the same time.
-
-    Parameters
-    ----------
-    attempts : int, default 8
-        Number of attempts before the samples of a request are given up.
-    first : float, default 0.5
-        Seconds to wait after the first attempt.
-    most : float, default 60
-        Maximum wait in seconds.
-
-    Examples
-    --------
-    >>> from mssim.recorder import Retry
-    >>> 1 <= Retry(first=0.5).wait(3) <= 2
-    True
-    """
-
-    attempts: int = 8
-    first: float = 0.5
-    most: float = 60.0
-
-    def wait(self, attempt: int) -> float:
-        """Return the wait after an attempt.
-
-        Parameters
-        ----------
-        attempt : int
-            Number of the attempt, from 1.
-
-        Returns
-        -------
-        float
-            Seconds, drawn at random.
-        """
-        return float(min(self.first * 2.0 ** (attempt - 1), self.most) * random.uniform(0.5, 1))
 
 
 @dataclass
@@ -81,6 +45,7 @@ class Target:
     prompt: Callable[[int], Messages]  # by index of the cell
     per_request: int = 1
     honours_n: bool = False
+    counts_one: bool = False  # the server reports the tokens of one choice for all
     fell_short: int = 0
     failures: int = 0  # since the last success
     failing: set[str] = field(default_factory=set)  # questions that failed since then
@@ -120,6 +85,7 @@ class Run:
         self._stop = asyncio.Event()
         self._ended = asyncio.Condition()
         self._not_before = dict.fromkeys(self.samplers, 0.0)
+        self._contacts = {server: Contact() for server in self.samplers}
         self._commits = Commits(self.journal)
         started = time.monotonic()
         self._tell(started)
@@ -191,6 +157,8 @@ class Run:
         progress.seconds = time.monotonic() - started
         progress.in_flight = budget.in_flight
         progress.cost = budget.cost if budget.prices else None
+        silent = [contact.silent_since for contact in self._contacts.values() if contact.silent_since is not None]
+        progress.silent_since = min(silent, default=None)
         if self.report is not None:
             self.report(progress)
         free = shutil.disk_usage(self.journal.path.parent).free
@@ -227,32 +195,69 @@ class Run:
 
     async def _fill(self, target: Target, place: int, indices: list[int]) -> None:
         """Request samples until they are recorded or given up."""
-        messages, attempt, alone, seen = target.prompt(place), 0, "", 0
+        messages, seen = target.prompt(place), 0
+        failed: Counter[bool] = Counter()  # attempts, by whether the failure has a limit of its own
+        size = target.plan.samples_per_request
+        refusal: RequestFailed | None = None
         failure: RequestFailed | None = None
         while indices and target.stopped is None:
-            asked = indices[: 1 if alone else target.per_request]
+            asked = indices[: min(size, target.per_request)]
             if (need := await self._admitted(target, messages, len(asked))) is None:
                 return
             if failure is not None and failure.retry_after is not None and target.successes > seen:
-                attempt = 0  # a server that sends Retry-After while other requests succeed is busy, not broken
-            outcome, failure = await self._ask(target, place, messages, asked, need, attempt + 1)
+                failed.clear()  # a server that sends Retry-After while other requests succeed is busy, not broken
+            outcome, failure = await self._ask(target, place, messages, asked, need, failed)
             seen = target.successes
+            if failure is not None and failure.unreachable:
+                self._wait_for_server(target, failure)
+                continue
             await self._commits.store(outcome)
-            self._count(target, outcome)
-            if alone == "refused" and outcome.indices and not target.honours_n:
-                target.per_request = 1
+            self._count(outcome)
+            if refusal is not None and outcome.indices:
+                self._ask_for_fewer(target, size, refusal)
             indices = [index for index in indices if index not in {*outcome.indices, *outcome.failed}]
-            attempt = 0 if failure is None or outcome.failed else attempt + 1
-            if failure is not None and indices:
-                if not alone and not outcome.failed and not self._again(failure, attempt):
-                    # The server may not support several samples per request, so try one at a time.
-                    alone, attempt = "given up" if failure.transient else "refused", 0
+            if failure is None or outcome.failed:
+                failed.clear()
+            if failure is not None and indices and target.stopped is None:
+                if not outcome.failed and not self._again(failure, failed):
+                    # The server may not support several, or so many, samples per request.
+                    size = len(asked) // 2 if failure.fewer else 1
+                    failed.clear()
+                    refusal = None if failure.transient else failure
                 if failure.transient:
-                    await self._pause(target.plan.server, failure, attempt)
+                    await self._pause(target.plan.server, failure, failed.total())
 
-    def _again(self, failure: RequestFailed, attempt: int) -> bool:
+    def _ask_for_fewer(self, target: Target, size: int, refusal: RequestFailed) -> None:
+        """Ask for at most `size` samples per request from now on, since the server refused more."""
+        if size < target.per_request and (refusal.fewer or not target.honours_n):
+            target.per_request = size
+            self.progress.warn(
+                f"requests for {target.plan.name} have {counted(size, 'sample')} instead of "
+                f"{target.plan.samples_per_request}, since the server refused more: {refusal.reason}"
+            )
+
+    def _wait_for_server(self, target: Target, failure: RequestFailed) -> None:
+        """Let all requests to a server that does not answer wait, or stop its models."""
+        server, now = target.plan.server, time.monotonic()
+        self.progress.trouble = failure.reason
+        if now < self._not_before[server]:  # a concurrent request failed before
+            return
+        contact = self._contacts[server]
+        if reason := contact.lost(failure.reason):
+            for one in self.targets:
+                if one.plan.server == server:
+                    one.stopped = one.stopped or reason
+            self._stop_if_all_stopped()
+        self._not_before[server] = now + min(self.retry.wait(contact.attempts), _PROBE)
+
+    def _stop_if_all_stopped(self) -> None:
+        if all(target.stopped is not None for target in self.targets):
+            self._stop.set()
+
+    def _again(self, failure: RequestFailed, failed: Counter[bool]) -> bool:
         """Return whether to repeat the same request."""
-        return failure.transient and attempt < self.retry.attempts
+        limited = failure.attempts is not None and failed[True] >= failure.attempts
+        return failure.transient and not limited and failed.total() < self.retry.attempts
 
     async def _admitted(self, target: Target, messages: Messages, n: int) -> Need | None:
         """Wait until a request may start and return its bounds, or None if no request may start anymore."""
@@ -272,7 +277,7 @@ class Run:
         return None
 
     async def _ask(
-        self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, attempt: int
+        self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, failed: Counter[bool]
     ) -> tuple[Outcome, RequestFailed | None]:
         plan, cell = target.plan, target.cells[place]
         seed = plan.sample_seed(cell.question, asked[0])
@@ -280,15 +285,21 @@ class Run:
         reply, failure = Reply(()), None
         started = time.monotonic()
         try:
-            reply = _checked(await self.samplers[plan.server].sample(request), len(asked))
+            reply = self._examined(target, _checked(await self.samplers[plan.server].sample(request), len(asked)))
             if not reply.choices:
-                failure = RequestFailed("the response has no choices")
+                failure = RequestFailed(reply.error or "the response has no choices")
         except RequestFailed as error:
-            failure = error
+            failure, reply = error, Reply((), *error.tokens)
         finally:
             latency = time.monotonic() - started
             tokens = (reply.input_tokens, reply.output_tokens)
-            cost = self.budget.end(need, plan, len(reply.choices), tokens)
+            cost = self.budget.end(need, plan, len(reply.choices), tokens, asked=len(asked))
+            if failure is not None:
+                failed[failure.attempts is not None] += not failure.unreachable
+            if failure is not None and failure.unreachable:
+                self.budget.forget()
+            else:
+                self._contacts[plan.server].reached()
             async with self._ended:
                 self._ended.notify_all()
         outcome = Outcome(
@@ -298,24 +309,45 @@ class Run:
             indices=asked[: len(reply.choices)],
             reply=reply,
             error=None if failure is None else failure.reason,
-            failed=() if failure is None else self._given_up(target, cell, asked, failure, attempt),
+            failed=() if failure is None else self._given_up(target, cell, asked, failure, failed),
             latency=latency,
             time=time.time(),
             cost=cost,
         )
-        self._learn(target, len(asked), len(reply.choices))
+        if reply.error is None:
+            self._learn(target, len(asked), len(reply.choices))
+        elif reply.choices:
+            self._learn(target, len(reply.choices), len(reply.choices))
         return outcome, failure
 
+    def _examined(self, target: Target, reply: Reply) -> Reply:
+        """Return a reply with the tokens of all choices, and warn of what the user should know at once."""
+        plan, warn = target.plan, self.progress.warn
+        reply, target.counts_one = with_all_choices(reply, plan.most_tokens(), target.counts_one)
+        if target.counts_one:
+            warn(
+                f"the server of {plan.name} reports the tokens of one choice for requests with several. Tokens, cost "
+                "and limits count all choices."
+            )
+        if plan.logprobs and any(choice.text and choice.confidence is None for choice in reply.choices):
+            warn(f"samples of {plan.name} lack known log-probabilities although they are requested")
+        if reply.choices and (other := other_model(plan.name, plan.model_id, reply.served_model)):
+            warn(other)
+        return reply
+
     def _given_up(
-        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, attempt: int
+        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, failed: Counter[bool]
     ) -> Sequence[int]:
         """Return the samples that are given up after a failure."""
+        if failure.unreachable:
+            return ()
         if failure.everywhere:
             target.stopped = failure.reason
             return ()
-        if self._again(failure, attempt):
+        if self._again(failure, failed):
             return ()
-        if len(asked) > 1 and not target.honours_n:  # it may have failed because it asked for several samples
+        # It may have failed because it asked for several samples, unless the reply has the wrong shape.
+        if len(asked) > 1 and (failure.fewer or not target.honours_n) and failure.attempts is None:
             return ()
         target.failures += 1
         target.failing.add(cell.question)
@@ -335,14 +367,14 @@ class Run:
             if target.fell_short > 1:
                 target.per_request = 1
 
-    def _count(self, target: Target, outcome: Outcome) -> None:
+    def _count(self, outcome: Outcome) -> None:
         arrived, failed = len(outcome.indices), len(outcome.failed)
         self.progress.arrived += arrived
         self.progress.done += arrived
         self.progress.failed += failed
-        self.progress.trouble = outcome.error
-        if target.stopped is not None and all(t.stopped is not None for t in self.targets):
-            self._stop.set()
+        partly = outcome.reply.error if outcome.reply is not None else None
+        self.progress.trouble = outcome.error or partly
+        self._stop_if_all_stopped()
 
     async def _pause(self, server: Server, failure: RequestFailed, attempt: int) -> None:
         if failure.retry_after is not None:  # applies to all requests to this server

@@ -20,7 +20,7 @@ from mssim.recorder.sampler import Reply
 
 NAME = "journal.sqlite"
 _LOCK = "journal.lock"
-_VERSION = 1
+_VERSION = 2  # version 1 has no columns for reasoning, refusal and tool_calls
 _SCHEMA = """
 CREATE TABLE models (model TEXT PRIMARY KEY, identity TEXT, server TEXT, samples INTEGER, info TEXT);
 CREATE TABLE run (info TEXT);
@@ -33,11 +33,14 @@ CREATE TABLE requests (
 CREATE TABLE samples (
     question TEXT, model TEXT, sample_index INTEGER, settings TEXT, text TEXT NOT NULL, finish_reason TEXT,
     confidence REAL, output_tokens INTEGER, request INTEGER REFERENCES requests,
+    reasoning TEXT, refusal TEXT, tool_calls TEXT,
     PRIMARY KEY (question, model, sample_index, settings));
 CREATE TABLE failures (
     question TEXT, model TEXT, sample_index INTEGER, settings TEXT, reason TEXT, request INTEGER REFERENCES requests,
     PRIMARY KEY (question, model, sample_index, settings));
 """
+BESIDES = ("reasoning", "refusal", "tool_calls")  # what a sample may have besides its text
+_FROM_1 = "".join(f"ALTER TABLE samples ADD COLUMN {name} TEXT; " for name in BESIDES)
 _OF_SAMPLE = ["sample_index", "text", "finish_reason", "confidence", "output_tokens"]
 _OF_REQUEST = ["output_tokens", "input_tokens", "choices", "cost", "latency"]
 _OF_REQUEST += ["served_model", "fingerprint", "request_id", "time"]
@@ -158,11 +161,14 @@ class Journal:
             self._writer.execute("PRAGMA synchronous = FULL")  # commits survive power failures
         if record and version == 0:
             self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
-        elif version != _VERSION:
+        elif record and version == 1:
+            self._writer.executescript(f"BEGIN IMMEDIATE; {_FROM_1} PRAGMA user_version = {_VERSION}; COMMIT")
+        elif version not in (1, _VERSION):
             raise RecordError(
-                f"{self.path} has version {version}, but this mssim reads version {_VERSION}. Use the mssim that "
+                f"{self.path} has version {version}, but this mssim reads version 1 or {_VERSION}. Use the mssim that "
                 "recorded it."
             )
+        self._besides = () if version == 1 and not record else BESIDES
 
     def close(self) -> None:
         """Close the journal and release its lock."""
@@ -338,19 +344,30 @@ class Journal:
 
     def samples(self, cell: Cell) -> list[dict[str, Any]]:
         """Return all samples of a cell with the columns of their requests, in order."""
-        columns = ", ".join([f"s.{name}" for name in _OF_SAMPLE] + [f"r.{name}" for name in _OF_REQUEST])
+        of_sample = (*_OF_SAMPLE, *self._besides)
+        columns = ", ".join([f"s.{name}" for name in of_sample] + [f"r.{name}" for name in _OF_REQUEST])
         rows = self._read(
             f"SELECT {columns} FROM samples s JOIN requests r USING (request) "
             "WHERE s.question = ? AND s.model = ? AND s.settings = ? ORDER BY s.sample_index",
             (cell.question, cell.model, cell.settings),
         )
-        names = (*_OF_SAMPLE, "request_output_tokens", *_OF_REQUEST[1:])
-        return [{**dict(zip(names, row, strict=True)), "text": _as_text(row[1])} for row in rows]
+        names = (*of_sample, "request_output_tokens", *_OF_REQUEST[1:])
+        return [dict(zip(names, map(_as_text, row), strict=True)) for row in rows]
 
     def any_sample(self, condition: str) -> bool:
         """Return whether a sample, joined with its request, satisfies an SQL condition."""
         query = f"SELECT EXISTS (SELECT 1 FROM samples s JOIN requests r USING (request) WHERE {condition})"
         return bool(self._read(query)[0][0])
+
+    def besides(self) -> list[str]:
+        """Return the columns of `BESIDES` that some sample has."""
+        return [name for name in self._besides if self.any_sample(f"s.{name} IS NOT NULL")]
+
+    def query(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of an SQL query. Columns that the journal lacks are NULL in the view `all_samples`."""
+        lacking = "".join(f", NULL AS {name}" for name in BESIDES if name not in self._besides)
+        view = f"WITH all_samples AS (SELECT *{lacking} FROM samples) "
+        return [tuple(map(_as_text, row)) for row in self._read(view + query, values)]
 
 
 def _locked(path: Path) -> sqlite3.Connection:
@@ -384,10 +401,11 @@ def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:
     for index, choice in zip(outcome.indices, reply.choices, strict=False):
         writer.execute(
             "INSERT INTO samples (question, model, settings, sample_index, text, finish_reason, confidence, "
-            "output_tokens, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "output_tokens, request, reasoning, refusal, tool_calls) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(*key, index, _storable(choice.text), _storable(choice.finish_reason)),
                 *(choice.confidence, choice.output_tokens, request),
+                *(_storable(choice.reasoning), _storable(choice.refusal), _storable(choice.tool_calls)),
             ),
         )
         writer.execute(
@@ -411,8 +429,9 @@ def _storable(text: str | None) -> str | bytes | None:
     return text
 
 
-def _as_text(stored: str | bytes) -> str:
-    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
+def _as_text(stored: Any) -> Any:
+    """Decode a text that was stored as bytes, and return any other value unchanged."""
+    return stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
 
 
 def _others(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import math
 import os
 import re
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError
+from mssim.recorder.http_client import is_openai
 from mssim.recorder.prompts import check_prompts, default_template
 from mssim.recorder.settings_hash import canonical
 
@@ -81,7 +83,7 @@ class Server:
 
     def key(self) -> str | None:
         """Return the key from the environment. It is not stored."""
-        if self.key_env is None and not f".{urlsplit(self.base_url).hostname}".endswith(".openai.com"):
+        if self.key_env is None and not is_openai(self.base_url):
             return None  # do not send OPENAI_API_KEY to other servers
         name = self.key_env or "OPENAI_API_KEY"
         key = os.environ.get(name, "").strip()
@@ -100,6 +102,8 @@ def _checked_url(given: Any) -> str:
     url = given if isinstance(given, str) else ""
     try:
         parts = urlsplit(url)
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(parts.hostname)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # its message contains a part of the URL
         whole = False
@@ -254,6 +258,8 @@ def _checked_settings(given: Any) -> dict[str, Any]:
         raise MssimError(f"settings={given!r:.100} is not a mapping. Pass names and values, such as {{'top_p': 0.9}}.")
     # A mapping proxy was checked before (dataclasses.replace), so a removed temperature is not added again.
     settings = dict(given) if isinstance(given, MappingProxyType) else {"temperature": 1.0, **given}
+    if settings.get("stream") is False:  # as every request says
+        del settings["stream"]
     for name in settings:
         check_text("name of a setting", name)
         if name in _RESERVED:

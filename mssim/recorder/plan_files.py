@@ -242,8 +242,15 @@ def _file_name(key: str, given: Any) -> str:
     return given
 
 
-def _present(key: str, path: Path) -> Path:
-    if not path.is_file():
+def _present(key: str, given: Any) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise MssimError(f"{key}={given!r:.80} is not a file name. Use the path of a file.")
+    path = Path(given)
+    try:
+        present = path.is_file()
+    except (OSError, ValueError) as error:  # a name that no file system allows
+        raise MssimError(f"{key}: {str(path)[:80]}... is not a file name ({type(error).__name__}).") from error
+    if not present:
         raise MssimError(f"{key}: the file {path} does not exist. Correct the path.")
     return path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,9 @@ from mssim._validation import choose_from, is_number, whole_number
 from mssim.errors import MssimError
 
 __all__ = ["Prices", "read_prices"]
+
+_MOST_BYTES = 2**24  # of a TOML file
+_MOST = 1e12  # of a price; costs of many tokens remain finite
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,11 @@ def _pair(name: str, given: Any) -> tuple[float, float]:
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise MssimError(f"price of {name!r}: {given!r} is not a pair. Use the prices of input and of output tokens.")
     for kind, price in zip(("input", "output"), given, strict=True):
-        if not is_number(price) or not 0 <= price < math.inf:
-            raise MssimError(f"price of {name!r}: {kind}={price!r} is not allowed. It must be a number of at least 0.")
+        if not is_number(price) or not 0 <= price <= _MOST:
+            raise MssimError(
+                f"price of {name!r}: {kind}={price!r:.50} is not allowed. It must be a number of at least 0 and at "
+                f"most {_MOST:g}."
+            )
     return float(given[0]), float(given[1])
 
 
@@ -161,6 +166,8 @@ def read_prices(path: str | os.PathLike[str]) -> Prices:
     ...     read_prices(path).price_of(["small"])
     (0.25, 1.0)
     """
+    if not isinstance(path, str | os.PathLike):
+        raise MssimError(f"prices={path!r:.80} is not a file name. Use the path of a price table.")
     given = read_toml(Path(path))
     try:
         check_keys("", given, ("date", "currency", "per_tokens", "models"))
@@ -193,9 +200,14 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raise if it is missing or damaged."""
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise MssimError(f"{path}: has more than {_MOST_BYTES >> 20} MB, so it is not a plan or a price table.")
+        return tomllib.loads(content.decode())
     except OSError as error:
-        raise MssimError(f"{path}: cannot be read ({error.strerror or error}). Check the path.") from error
+        raise MssimError(f"{str(path)[-200:]}: cannot be read ({error.strerror or error}). Check the path.") from error
+    except MssimError:
+        raise
     except (ValueError, RecursionError) as error:
         raise MssimError(f"{path}: is not valid TOML ({str(error).splitlines()[0]}). Correct it.") from error
 

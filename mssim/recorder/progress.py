@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from mssim.recorder.findings import findings
 from mssim.recorder.journal import Journal
 
 
@@ -32,6 +34,10 @@ class Progress:
         Reason why the last request failed, None if it succeeded.
     writing : bool
         Whether requests are complete and the files of the pool are being written.
+    silent_since : float, optional
+        Time since which a server does not answer, in seconds since 1970 UTC.
+    warnings : list of str
+        What this run noticed so far, such as a server that counts too few tokens.
 
     Examples
     --------
@@ -51,6 +57,19 @@ class Progress:
     currency: str = ""
     trouble: str | None = None
     writing: bool = False
+    silent_since: float | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Add a warning once.
+
+        Parameters
+        ----------
+        text : str
+            One line.
+        """
+        if text not in self.warnings:
+            self.warnings.append(text)
 
     @property
     def left(self) -> int:
@@ -81,6 +100,10 @@ class Status:
         to its plan.
     notes : tuple of str
         Reasons why the run of `record` ended early or did not update the files of the pool.
+    noticed : tuple of str
+        What the run of `record` noticed, such as a server that counts too few tokens.
+    findings : mapping of str to tuple of str
+        Warnings about the samples of each model: cut off, empty, repeated, or served by another model.
 
     Examples
     --------
@@ -97,6 +120,13 @@ class Status:
     reasons: pd.DataFrame
     missing: int
     notes: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
+    findings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All warnings: what the run noticed, and the findings of all models."""
+        return tuple(dict.fromkeys([*self.noticed, *(text for texts in self.findings.values() for text in texts)]))
 
     @property
     def complete(self) -> bool:
@@ -168,4 +198,5 @@ def read_status(journal: Journal) -> Status:
     frame[counts] = frame[counts].fillna(0).astype("int64")
     frame[["cost", "latency"]] = frame[["cost", "latency"]].astype(float)
     reasons = pd.DataFrame(journal.reasons(), columns=["model", "reason", "samples"])
-    return Status(frame, reasons, int((frame["wanted"] - frame["recorded"]).sum()))
+    found = {model: tuple(texts) for model, texts in findings(journal).items()}
+    return Status(frame, reasons, int((frame["wanted"] - frame["recorded"]).sum()), findings=found)

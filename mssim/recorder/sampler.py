@@ -55,6 +55,12 @@ class Choice:
         Mean log-probability of the tokens, in nats.
     output_tokens : int, optional
         Number of tokens of the sample.
+    reasoning : str, optional
+        Text of the reasoning that preceded the sample and is not part of it.
+    refusal : str, optional
+        Text by which the model refused to answer.
+    tool_calls : str, optional
+        Calls of tools, as JSON.
 
     Examples
     --------
@@ -67,6 +73,9 @@ class Choice:
     finish_reason: str | None = None
     confidence: float | None = None
     output_tokens: int | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,8 @@ class Reply:
         Numbers of tokens of the whole request, as billed.
     served_model, fingerprint, request_id : str, optional
         Model, configuration and request, as named by the server.
+    error : str, optional
+        Reason why there are fewer choices than requested, if some generations failed.
 
     Examples
     --------
@@ -95,6 +106,7 @@ class Reply:
     served_model: str | None = None
     fingerprint: str | None = None
     request_id: str | None = None
+    error: str | None = None
 
 
 class RequestFailed(Exception):  # noqa: N818 - the recorder handles it, callers do not see it
@@ -110,6 +122,14 @@ class RequestFailed(Exception):  # noqa: N818 - the recorder handles it, callers
         Whether all requests to the model fail, as with an invalid key. Requests to the model are stopped.
     retry_after : float, optional
         Seconds to wait before the next request to this server.
+    attempts : int, optional
+        Number of attempts after which the samples are given up, if it is less than that of `Retry`.
+    fewer : bool, default False
+        Whether a request for fewer samples may succeed.
+    unreachable : bool, default False
+        Whether no server answered. Such a request is repeated until the server answers, and gives up no sample.
+    tokens : tuple of int, optional
+        Numbers of input and output tokens that the server reported in spite of the failure.
 
     Examples
     --------
@@ -119,13 +139,26 @@ class RequestFailed(Exception):  # noqa: N818 - the recorder handles it, callers
     """
 
     def __init__(
-        self, reason: str, *, transient: bool = True, everywhere: bool = False, retry_after: float | None = None
+        self,
+        reason: str,
+        *,
+        transient: bool = True,
+        everywhere: bool = False,
+        retry_after: float | None = None,
+        attempts: int | None = None,
+        fewer: bool = False,
+        unreachable: bool = False,
+        tokens: tuple[int | None, int | None] = (None, None),
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.transient = transient
         self.everywhere = everywhere
         self.retry_after = retry_after
+        self.attempts = attempts
+        self.fewer = fewer
+        self.unreachable = unreachable
+        self.tokens = tokens
 
 
 class Sampler(Protocol):

@@ -54,6 +54,30 @@ def test_failures_are_told_with_their_reason(run, asked, monkeypatch):
     assert "rerun the same command with --retry-failed" in err
 
 
+def test_warnings_are_told_once_and_are_in_the_json(run, asked, monkeypatch):
+    def says(request):
+        return Reply((Choice("", "length"),) * request.n, 10, 5 * request.n, "\x1b[1mother")
+
+    monkeypatch.setattr("mssim.recorder._record._openai", lambda _: Client(says))
+    code, text, err = run(*asked, "--json")
+    warnings = [
+        "6 of 6 samples of a were cut off (finish_reason length)",
+        "6 of 6 texts of a are empty, all cut off",
+    ]
+    other = "samples of a were served by '\\x1b[1mother', but the request names 'a'"
+    assert code == 0
+    assert json.loads(text)[0]["warnings"] == [*warnings, other]
+    assert err.splitlines() == [f"mssim: warning: {line}" for line in (other, *warnings)]
+    code, text, err = run("record", "--status", "--out", asked[3])
+    assert err.splitlines() == [f"mssim: warning: {line}" for line in (*warnings, other)]
+
+
+def test_settings_that_the_server_chooses_are_told(run, asked):
+    says = "a: top_p, top_k, min_p are not set, so the defaults of the server apply\n"
+    assert says in run(*asked)[1]
+    assert says not in run(*asked[:3], "--out", f"{asked[3]}2", *asked[4:], "--set", "top_p=0.9")[1]
+
+
 def test_a_dry_run_shows_the_prompts(run, asked, tmp_path):
     template, system = tmp_path / "prompt.txt", tmp_path / "system.txt"
     template.write_text("On {{topic}}: {{question}} Put it in \\boxed{}.")
@@ -69,6 +93,13 @@ def test_a_dry_run_shows_the_prompts(run, asked, tmp_path):
         "On sums: 1 + 6? Put it in \\boxed{}.",
     ]
     assert not (tmp_path / "pool").exists()
+
+
+def test_a_dry_run_sends_no_control_sequence_of_a_question_to_the_terminal(run, asked):
+    asked[1].write_text('question_id,question,truth\nq0,"1\t+ 6\n\x1b[2J?",7\n')
+    code, text, _ = run(*asked, "--dry-run")
+    assert code == 0
+    assert text.endswith("-- user\n1       + 6\n\\x1b[2J?\n")
 
 
 @pytest.mark.slow
@@ -133,6 +164,20 @@ def test_the_log_has_a_line_a_minute(capsys, monkeypatch):
         "60 of 1000 samples, 940 left, 1.0/s, 0 in flight, 15 min 40 s remaining",
         "120 of 1000 samples, 880 left, 1.0/s, 0 in flight, 14 min 40 s remaining",
     ]
+
+
+def test_the_log_tells_of_warnings_and_of_a_silent_server_at_once(capsys, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 5065.0)
+    log, progress = _Log(), Progress(10, 5, 0)
+    log(progress)
+    assert capsys.readouterr().err == ""
+    progress.warn("odd")
+    progress.silent_since = 5000.0
+    for _ in range(3):
+        log(progress)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "mssim: warning: odd"
+    assert re.search(r"server does not answer since \d\d:\d\d:20, waiting \(1 min 5 s\)$", second)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5.4, "5 s"), (65, "1 min 5 s"), (3600 * 26 + 120, "26 h 2 min")])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mssim import RecordError
-from mssim.recorder import Choice, Reply, RequestFailed, Retry, read_plan, status
+from mssim.recorder import Choice, Reply, RequestFailed, read_plan, status
 from tests.recording import URL, Client, collect, plan, questions, stored
 
 
@@ -136,12 +136,6 @@ def test_retry_after_holds_for_all_requests_to_the_server(tmp_path):
     assert times[1] - times[0] >= 0.2
 
 
-def test_waits_double_up_to_the_most():
-    retry = Retry(first=1.0, most=5.0)
-    waits = [[retry.wait(attempt) for _ in range(200)] for attempt in (1, 2, 3, 4, 5)]
-    assert [max(w) <= top and min(w) >= top / 2 for w, top in zip(waits, [1, 2, 4, 5, 5], strict=True)] == [True] * 5
-
-
 def test_every_sample_has_a_seed_of_its_own(tmp_path):
     client = Client()
     collect(tmp_path, client, plan(samples=20, seed=1))
@@ -259,3 +253,140 @@ def test_more_choices_than_asked_for_are_cut(tmp_path):
     client = Client(lambda _: Reply((Choice("x"), Choice("y")), 10, 10))
     assert collect(tmp_path, client, plan(samples=1), questions(1)).complete
     assert stored(tmp_path) == {("q0", "a", 0): "x"}
+
+
+def refuses_more_than(most, says="HTTP 400: n cannot be greater than the number of slots"):
+    def answer(request):
+        if request.n > most:
+            raise RequestFailed(says, transient=False, fewer=True)
+
+    return answer
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(4, [8, 4, 4, 4, 4]), (3, [8, 4, 2, 2, 2, 2, 2, 2, 2, 2])])
+def test_more_samples_than_a_server_takes_are_halved_and_the_reason_is_told(tmp_path, most, sizes):
+    client = Client(refuses_more_than(most))
+    found = collect(tmp_path, client, plan(samples=16, samples_per_request=8, concurrency=1), questions(1))
+    assert found.complete
+    assert [request.n for request in client.requests] == sizes
+    assert found.noticed[1] == (
+        f"requests for a have {sizes[-1]} samples instead of 8, since the server refused more: HTTP 400: n cannot be "
+        "greater than the number of slots"
+    )
+
+
+def test_a_prompt_that_is_refused_at_every_size_does_not_reduce_the_size_of_others(tmp_path):
+    def says(request):
+        if request.messages[-1]["content"] == "Ask 0":
+            raise RequestFailed("HTTP 400: n tokens are too many", transient=False, fewer=True)
+
+    client = Client(says)
+    found = collect(tmp_path, client, plan(samples=8, samples_per_request=8, concurrency=1), questions(2))
+    assert found.to_frame()["failed"].item() == 8
+    assert client.requests[-1].n == 8
+    assert not any("instead of" in warning for warning in found.noticed)
+
+
+def test_a_failed_generation_is_asked_for_again_and_given_up_with_its_reason(tmp_path):
+    replies = iter([Reply((Choice("x"), Choice("y")), 10, 30, error="the generation failed: died")])
+    client = Client(lambda _: next(replies, None) or Reply((), 10, 5, error="the generation failed: died"))
+    found = collect(tmp_path, client, plan(samples=3, samples_per_request=3, concurrency=1), questions(1))
+    assert sorted(stored(tmp_path).values()) == ["x", "y"]
+    assert [request.n for request in client.requests] == [3, 1, 1, 1, 1]
+    assert found.reasons.iloc[0].tolist() == ["a", "the generation failed: died", 1]
+    assert found.to_frame()[["input_tokens", "output_tokens", "refused"]].iloc[0].tolist() == [50, 50, 4]
+
+
+def test_tokens_of_a_failed_request_count_and_its_shape_is_not_tried_again_and_again(tmp_path):
+    client = Client(fails("not JSON", attempts=2, tokens=(100, 500)))
+    found = collect(tmp_path / "all", client, plan(samples=3, concurrency=1), questions(1))
+    assert len(client.requests) == 6
+    assert found.to_frame()[["failed", "input_tokens", "output_tokens"]].iloc[0].tolist() == [3, 600, 3000]
+    limited = Client(fails("not JSON", attempts=2, tokens=(100, 500)))
+    found = collect(tmp_path / "limited", limited, plan(samples=3), questions(1), max_tokens=1000)
+    assert len(limited.requests) == 1
+    assert found.to_frame()["output_tokens"].item() == 500
+    several = Client(fails("not JSON", attempts=2))
+    collect(tmp_path / "several", several, plan(samples=4, samples_per_request=4), questions(1))
+    assert [request.n for request in several.requests] == [4, 4]
+
+
+def test_attempts_before_a_reply_of_another_shape_do_not_count_for_it(tmp_path):
+    faults = iter([{}, {}, {"attempts": 2}])
+
+    def says(_):
+        if (how := next(faults, None)) is not None:
+            raise RequestFailed("HTTP 503: loading", **how)
+
+    client = Client(says)
+    assert collect(tmp_path, client, plan(samples=1), questions(1)).complete
+    assert len(client.requests) == 4
+
+
+def test_a_server_that_is_not_there_is_told_at_once_and_no_sample_is_given_up(tmp_path):
+    client = Client(fails("nothing answers at http://x", unreachable=True))
+    found = collect(tmp_path, client, plan(["a", "b"], samples=80, concurrency=4))
+    assert found.to_frame()[["requests", "failed", "missing"]].to_numpy().tolist() == [[0, 0, 240]] * 2
+    says = "were stopped: nothing answers at http://x. Start the server, or correct the base URL."
+    assert found.notes == (f"Requests to model 'a' {says}", f"Requests to model 'b' {says}")
+    assert len(client.requests) <= 6
+    assert collect(tmp_path, Client(), plan(["a", "b"], samples=80)).complete
+
+
+def test_a_server_that_ends_in_between_is_waited_for_and_the_clock_is_shown(tmp_path):
+    down = iter(range(30))
+    shown = []
+
+    def says(_):
+        shown.append(progress[0].silent_since)
+        if len(client.texts) >= 4 and next(down, None) is not None:
+            raise RequestFailed("nothing answers at http://x", unreachable=True)
+
+    progress = []
+    client = Client(says)
+    found = collect(tmp_path, client, plan(concurrency=2), max_requests=12, report=progress.append)
+    assert found.complete  # though a limit of the requests would not allow any that was sent in vain
+    assert found.to_frame()[["requests", "refused", "failed"]].iloc[0].tolist() == [12, 0, 0]
+    assert len(client.requests) == 42
+    assert progress[0].silent_since is None
+
+
+def test_a_server_that_stays_away_stops_its_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("mssim.recorder.contact.PATIENCE", 0.0)
+    client = Client(lambda _: None if len(client.texts) < 3 else fails("nothing answers", unreachable=True)(_))
+    found = collect(tmp_path, client, plan(concurrency=1))
+    assert found.notes == ("Requests to model 'a' were stopped: nothing answers for 0 minutes. Start the server.",)
+    assert found.to_frame()[["recorded", "failed", "missing"]].iloc[0].tolist() == [3, 0, 9]
+
+
+def test_an_hour_of_retry_after_stops_the_model_but_not_the_others(tmp_path):
+    def says(request):
+        if request.model_id == "a":
+            raise RequestFailed("the server accepts no requests until noon", everywhere=True, retry_after=7200.0)
+
+    found = collect(tmp_path, Client(says), plan(["a", "b"], concurrency=1))
+    assert found.notes == ("Requests to model 'a' were stopped: the server accepts no requests until noon",)
+    assert found.to_frame()["recorded"].tolist() == [0, 12]
+
+
+def test_tokens_of_a_server_that_counts_one_choice_count_for_all_and_limits_hold(tmp_path):
+    text = "Adding both of them gives forty-two, which is even. " * 5
+
+    def says(request):
+        return Reply(tuple(Choice(text, "stop") for _ in range(request.n)), 10, 60)
+
+    asked = plan(samples=12, samples_per_request=6, concurrency=1)
+    found = collect(tmp_path / "all", Client(says), asked, questions(1))
+    assert found.to_frame()["output_tokens"].item() == 2 * 6 * 60
+    assert "reports the tokens of one choice" in found.noticed[0]
+    limited = collect(tmp_path / "limited", Client(says), asked, max_tokens=1200)
+    assert limited.to_frame()["output_tokens"].item() == 3 * 6 * 60
+
+
+def test_what_a_reply_lacks_is_told_once(tmp_path):
+    client = Client(lambda request: Reply((Choice("7"),) * request.n, 10, 5, served_model="another"))
+    found = collect(tmp_path, client, plan(logprobs=True))
+    assert set(found.noticed) == {
+        "samples of a lack known log-probabilities although they are requested",
+        "samples of a were served by 'another', but the request names 'a'",
+    }

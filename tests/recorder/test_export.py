@@ -1,4 +1,5 @@
 import json
+import sqlite3
 
 import pandas as pd
 import pyarrow as pa
@@ -218,3 +219,74 @@ def test_a_grader_that_is_none_is_refused(tmp_path):
         (tmp_path / "pool.json").write_text(json.dumps({**info, "grader": "x"}))
 
     damaged(tmp_path, change, "grader='x' in pool.json is not an object. Remove the entry and grade again")
+
+
+def test_reasoning_refusals_and_tool_calls_have_columns_if_a_sample_has_one(tmp_path):
+    collect(tmp_path / "none", answers())
+    assert not {"reasoning", "refusal", "tool_calls"} & set(samples(tmp_path / "none").columns)
+    replies = iter([Choice("7", reasoning="3 + 4"), Choice("", refusal="I must not."), Choice("8")])
+    client = Client(lambda _: Reply((next(replies),), 10, 5))
+    collect(tmp_path / "some", client, plan(samples=3, concurrency=1), questions(1))
+    frame = samples(tmp_path / "some")
+    assert frame.columns[:6].tolist() == ["question_id", "model", "sample_index", "text", "reasoning", "refusal"]
+    assert frame["reasoning"].fillna("-").tolist() == ["3 + 4", "-", "-"]
+    assert frame["refusal"].fillna("-").tolist() == ["-", "I must not.", "-"]
+    assert "tool_calls" not in frame
+    grade(tmp_path / "some", "number")
+    assert samples(tmp_path / "some")["reasoning"].fillna("-").tolist() == ["3 + 4", "-", "-"]
+
+
+def test_a_column_of_the_user_is_kept_though_samples_may_have_one_of_that_name(tmp_path):
+    collect(tmp_path, answers())
+    samples(tmp_path).assign(reasoning="mine").to_parquet(tmp_path / "samples.parquet")
+    collect(tmp_path, answers(), plan(samples=5))
+    assert samples(tmp_path)["reasoning"].value_counts().to_dict() == {"mine": 12}
+
+
+def test_half_a_surrogate_pair_or_a_control_character_in_any_field_does_not_block_the_export(tmp_path):
+    half = "a\ud800\x1b[1m"
+    choice = Choice("7", half, reasoning=half, refusal=half, tool_calls=half)
+    collect(tmp_path, Client(lambda _: Reply((choice,), 10, 5, half, half, half)), plan(samples=1), questions(1))
+    row = samples(tmp_path).iloc[0]
+    for name in ("reasoning", "refusal", "tool_calls"):
+        assert row[name].replace("\ufffd", "") == "a\x1b[1m"
+    for name in ("finish_reason", "served_model", "fingerprint", "request_id"):
+        assert row[name].replace("\ufffd", "") == "a [1m"
+    assert load_pool_after_grading(tmp_path).models == ("a",)
+
+
+def load_pool_after_grading(folder):
+    grade(folder, "number")
+    return load_pool(folder)
+
+
+def test_pool_json_has_all_settings(tmp_path):
+    asked = plan(samples=2, samples_per_request=2, settings=["top_p=0.9"], logprobs=True, seed=5)
+    collect(tmp_path, answers(confidence=-0.5), asked, questions(1))
+    known = json.loads((tmp_path / "pool.json").read_text())["models"]["a"]
+    assert known["settings"] == {"temperature": 1.0, "top_p": 0.9}
+    assert (known["samples_per_request"], known["logprobs"], known["seed"]) == (2, True, 5)
+
+
+def test_a_journal_with_fewer_samples_than_the_pool_does_not_replace_it(tmp_path):
+    collect(tmp_path, answers())
+    before = (tmp_path / "samples.parquet").read_bytes()
+    for lost in ("journal.sqlite", "pool.json"):
+        (tmp_path / lost).unlink()
+        Journal(tmp_path, record=True).close()
+        client = answers()
+        with pytest.raises(MssimError, match=r"has a pool of 12 samples, but its journal has 0\. Restore journal"):
+            collect(tmp_path, client)
+        assert client.requests == []
+        assert (tmp_path / "samples.parquet").read_bytes() == before
+
+
+def test_samples_that_cannot_be_read_are_not_left_out_of_the_export(tmp_path):
+    collect(tmp_path, answers())
+    before = (tmp_path / "samples.parquet").read_bytes()
+    with sqlite3.connect(tmp_path / "journal.sqlite") as journal:
+        journal.execute("UPDATE samples SET settings = 'x' WHERE sample_index = 0 AND question = 'q0'")
+    journal.close()
+    with pytest.raises(MssimError, match=r"the journal is damaged: of 12 samples, 11 can be read"):
+        export(tmp_path)
+    assert (tmp_path / "samples.parquet").read_bytes() == before

@@ -5,14 +5,15 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mssim import RecordError
-from mssim.recorder import Choice, Journal, Reply, status
+from mssim.recorder import Choice, Journal, Reply, export, status
 from mssim.recorder.journal import Cell, Outcome
-from tests.recording import Client, collect, plan, questions, stored
+from tests.recording import Client, as_version_1, collect, plan, questions, stored
 
 CELL = Cell("q", "a", "hash")
 
@@ -91,7 +92,7 @@ def test_a_damaged_or_newer_journal_is_refused_and_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "newer" / "journal.sqlite") as newer:
         newer.execute("PRAGMA user_version = 9")
     newer.close()
-    with pytest.raises(RecordError, match="has version 9, but this mssim reads version 1"):
+    with pytest.raises(RecordError, match="has version 9, but this mssim reads version 1 or 2"):
         collect(tmp_path / "newer", Client())
 
 
@@ -204,3 +205,40 @@ def test_a_journal_that_was_tampered_with_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RecordError, match=r"file is not a folder\. Name the folder of a recording, or a new folder"):
         collect(tmp_path / "file", Client())
+
+
+def test_a_journal_of_version_1_is_read_exported_and_continued(tmp_path):
+    collect(tmp_path, Client(), plan(samples=2))
+    as_version_1(tmp_path)
+    texts = stored(tmp_path)
+    found = status(tmp_path)
+    assert found.complete
+    assert found.warnings == ("samples of a were served by 'served', but the request names 'a'",)
+    (tmp_path / "samples.parquet").unlink()
+    assert export(tmp_path) is None
+    assert pq.read_table(tmp_path / "samples.parquet").num_rows == 6
+    with sqlite3.connect(tmp_path / "journal.sqlite") as untouched:
+        assert untouched.execute("PRAGMA user_version").fetchone() == (1,)  # reading changes nothing
+    untouched.close()
+    thinking = Client(lambda _: Reply((Choice("7", reasoning="3 + 4"),), 10, 5))
+    assert collect(tmp_path, thinking, plan(samples=3)).complete
+    assert len(thinking.requests) == 3
+    assert stored(tmp_path) == texts | {(f"q{i}", "a", 2): "7" for i in range(3)}
+    frame = pq.read_table(tmp_path / "samples.parquet").to_pandas()
+    assert frame.groupby("sample_index")["reasoning"].count().to_dict() == {0: 0, 1: 0, 2: 3}
+    with sqlite3.connect(tmp_path / "journal.sqlite") as migrated:
+        assert migrated.execute("PRAGMA user_version").fetchone() == (2,)
+    migrated.close()
+
+
+def test_what_a_sample_has_besides_its_text_comes_back(tmp_path):
+    choice = Choice("7", reasoning="3 + \ud800", refusal="no", tool_calls='[{"a": "\udfff"}]')
+    with opened(tmp_path) as journal:
+        assert journal.besides() == []
+        reply = Reply((choice,), served_model="m\ud800", fingerprint="f\ud800", request_id="r\ud800")
+        journal.store([Outcome(CELL, "http://x", 1, [0], reply, None, (), 0.1, 1e9, None)])
+        (sample,) = journal.samples(CELL)
+        assert journal.besides() == ["reasoning", "refusal", "tool_calls"]
+    names = ("reasoning", "refusal", "tool_calls", "served_model", "fingerprint", "request_id")
+    expected = (choice.reasoning, choice.refusal, choice.tool_calls, "m\ud800", "f\ud800", "r\ud800")
+    assert tuple(sample[name] for name in names) == expected

@@ -2,13 +2,15 @@
 
 import random
 import re
+from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim.recorder import Request
-from mssim.recorder.openai_sampler import _seconds, read_reply
+from mssim.recorder import OpenAISampler, Request
+from mssim.recorder.openai_sampler import _limits_n, _seconds
 from tests.chat_server import FAULTS, STATUS_OF, sample_text, serving
 from tests.recorder.test_http import ASKED, HALVES, HARMLESS, PERMANENT, SETTINGS, ask, capturing
 from tests.recording_http import (
@@ -42,14 +44,22 @@ def test_facts_of_a_reply():
 
 
 @pytest.mark.parametrize(
-    "values", [[-1, None], [-1, "x"], [float("nan")], [float("-inf")], [10**400], [-1e308] * 2, []]
+    "values",
+    [
+        *([-1, None], [-1, "x"], [float("nan")], [float("-inf")], [10**400], [-1e308] * 2, []),
+        *([-0.5, -9999.0], [-0.5, 0.25], [-4321.0], [-0.5, True]),
+    ],
 )
 def test_log_probabilities_that_are_none_make_no_confidence(values):
     tokens = [{"token": "x", "logprob": value} for value in values]
     answer = {"choices": [{"message": {"content": "x"}, "logprobs": {"content": tokens}}]}
     with capturing(answer) as server:
         (reply,) = ask(server)
-    assert (reply.choices[0].text, reply.choices[0].confidence, reply.choices[0].output_tokens) == ("x", None, None)
+    assert (reply.choices[0].text, reply.choices[0].confidence, reply.choices[0].output_tokens) == (
+        "x",
+        None,
+        len(values) or None,  # tokens whose probability is unknown are tokens
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_a_request_says_what_was_asked_and_nothing_else(given, body):
     assert path == "/v1/chat/completions"
     assert headers["authorization"] == "Bearer sk-1"
     assert headers["content-type"] == "application/json"
-    assert asked == {"model": "org/m", "messages": messages, **body}
+    assert asked == {"model": "org/m", "messages": messages, "stream": False, **body}
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("fewer", "null_content")])
@@ -94,9 +104,9 @@ def test_a_fault_is_a_reason_and_may_be_transient(fault):
         "late": r"no answer within 0\.5 s",
         "reset": "connection failed: .+",
         "half_body": "connection failed: RemoteProtocolError .+",
-        "invalid_json": r"unreadable response: Expecting .+",
-        "html": r"unreadable response: Expecting value.+",
-        "wrong_types": "unreadable response: not a chat completion, since it has no list of choices",
+        "invalid_json": r"unreadable response: invalid JSON \(Expecting .+\): \{\"id\".+",
+        "html": "unreadable response: text/html, not JSON: <!doctype html><title>Sign in</title>",
+        "wrong_types": r"unreadable response: not a chat completion, since it has no list of choices: \{.+",
     }
     says |= {name: f"HTTP {STATUS_OF[name]}: told to fail: {name}" for name in STATUS_OF}
     assert re.fullmatch(says[fault], failure.reason)
@@ -114,7 +124,8 @@ def test_a_server_that_is_not_there_may_come_back():
         server.close()
         (failure,) = ask(server)
     assert failure.transient
-    assert failure.reason.startswith("connection failed: ConnectError")
+    assert failure.unreachable
+    assert failure.reason.startswith(f"nothing answers at {server.base_url} (ConnectError")
 
 
 @pytest.mark.parametrize(
@@ -146,9 +157,10 @@ def test_what_a_server_says_is_one_line(status, error, says):
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        *[(None, None), ("", None), ("2.5", 2.5), ("-1", 0), ("nan", None), ("inf", None), ("soon", None)],
+        *[(None, None), ("", None), ("2.5", 2.5), ("-1", None), ("nan", None), ("inf", None), ("soon", None)],
         *[("Mon, 01 Jan 2001 00:00:00 GMT", 0), ("Mon, 01 Jan 0001 00:00:00 -0000", 0)],
         ("Mon, 99 Jan 2001 0:0:0", None),
+        *[("Sat, 02 Feb 2030 10:00:00 +7777777777777777", None), ("1e300", None), ("1e9", 1e9)],
     ],
 )
 def test_retry_after(header, seconds):
@@ -161,42 +173,85 @@ def test_retry_after_is_seconds_from_0_or_unknown(header):
     assert seconds is None or 0 <= seconds < float("inf")
 
 
-KEYS = st.sampled_from(["message", "content", "logprobs", "logprob", "finish_reason", "usage"])
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
-    max_leaves=20,
+@pytest.mark.parametrize(
+    ("header", "stops"), [("7200", True), ("1e9", True), ("3599", False), ("1e99", False), ("-7200", False)]
 )
+def test_hours_of_retry_after_stop_the_model_and_name_the_time(header, stops):
+    with capturing({"error": {"message": "quota"}}, 429, **{"Retry-After": header}) as server:
+        (failure,) = ask(server)
+    assert failure.everywhere == stops
+    said = r"the server accepts no requests until \d{4}-\d\d-\d\d \d\d:\d\d UTC \(Retry-After\)\. HTTP 429: quota"
+    assert re.fullmatch(said if stops else "HTTP 429: quota", failure.reason)
 
 
-COUNTS = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), JSON)
-
-
-TOKENS = st.lists(JSON | st.fixed_dictionaries({"logprob": st.floats() | JSON}), max_size=3)
-
-
-CHOICE = st.fixed_dictionaries(
-    {"message": st.fixed_dictionaries({"content": st.text() | JSON}) | JSON},
-    optional={"logprobs": st.fixed_dictionaries({"content": TOKENS}) | JSON, "finish_reason": JSON},
+@pytest.mark.parametrize(
+    ("said", "limits"),
+    [
+        ("n_cmpl cannot be greater than the number of slots, please increase -np", True),
+        ("Invalid 'n': integer above maximum value. Expected a value <= 4", True),
+        ("n must be between 1 and 16", True),
+        ("n=8 is not supported, since the server has 4 slots", True),
+        ("n > 1 is not supported", False),
+        ("n must be 1", False),
+        ("only one completion choice is allowed, n=8", False),
+        ("this prompt exceeds 4096 tokens", False),
+    ],
 )
+def test_a_limit_of_n_is_told_from_other_refusals(said, limits):
+    assert _limits_n(said) == limits
+    with capturing({"error": {"message": said}}, 400) as server:
+        (failure,) = ask(server)
+    assert (failure.fewer, failure.transient) == (limits, False)
 
 
-COMPLETION = st.fixed_dictionaries(
-    {"choices": st.lists(CHOICE, max_size=3) | JSON},
-    optional={"usage": COUNTS | JSON, "model": JSON, "system_fingerprint": JSON, "id": JSON},
+def test_the_key_is_in_no_name_of_a_reply_and_in_no_form_in_a_reason():
+    key = "sk-abc/DEF+12345=="
+    forms = [key, key.upper(), quote(key, safe=""), b64encode(key.encode()).decode(), f"{key[:9]}\u200b\n{key[9:]}"]
+    answer = {"choices": [{"message": {"content": "x"}, "finish_reason": key}], "model": f"m {key}", "id": key}
+    with capturing(answer | {"system_fingerprint": key}) as server:
+        (reply,) = ask(server, key=key)
+    assert (reply.served_model, reply.fingerprint, reply.request_id) == ("m [key]", "[key]", "[key]")
+    assert reply.choices[0].finish_reason == "[key]"
+    with capturing({"error": {"message": " | ".join(forms)}}, 500) as server:
+        (failure,) = ask(server, key=key)
+    assert failure.reason == "HTTP 500: " + " | ".join(["[key]"] * len(forms))
+
+
+def test_names_of_a_reply_have_no_control_characters():
+    answer = {
+        "choices": [{"message": {"content": "\x1b[1m"}, "finish_reason": "\x1b[1mstop"}],
+        "model": "m\x07\n" * 999,
+    }
+    with capturing(answer) as server:
+        (reply,) = ask(server)
+    assert reply.choices[0].text == "\x1b[1m"
+    assert reply.choices[0].finish_reason == "[1mstop"
+    assert reply.served_model.isprintable()
+    assert len(reply.served_model) < 310
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "says", "how"),
+    [
+        (
+            "ConnectError",
+            "All connection attempts failed",
+            "nothing answers at http://x.test/v1 (ConnectError All",
+            "away",
+        ),
+        ("ConnectTimeout", "", "nothing answers at http://x.test/v1 (ConnectTimeout", "away"),
+        (
+            "ConnectError",
+            "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed",
+            "connection failed: ConnectError [SSL",
+            "stops",
+        ),
+        ("ConnectError", "[SSL: UNEXPECTED_EOF_WHILE_READING]", "connection failed: ConnectError [SSL", "again"),
+        ("ReadError", "", "connection failed: ReadError", "again"),
+    ],
 )
-
-
-@given(COMPLETION | JSON)
-def test_any_json_is_a_reply_or_a_clear_refusal(body):
-    try:
-        reply = read_reply(body, Request("m", ASKED, n=2))
-    except ValueError:
-        return
-    assert len(reply.choices) <= 2
-    for choice in reply.choices:
-        assert choice.confidence is None or abs(choice.confidence) < float("inf")
-    for count in (reply.input_tokens, reply.output_tokens):
-        assert count is None or 0 <= count < 2**53
+def test_a_server_that_is_away_is_told_from_other_faults_of_a_connection(kind, message, says, how):
+    failure = OpenAISampler("http://x.test/v1")._failed(type(kind, (Exception,), {})(message))
+    assert failure.reason.startswith(says)
+    assert (failure.unreachable, failure.everywhere) == (how == "away", how == "stops")
+    assert failure.transient == (how != "stops")

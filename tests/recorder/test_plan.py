@@ -56,6 +56,8 @@ def test_a_slash_at_the_end_of_a_url_does_not_matter(url):
         "http://h:x",
         "http://[h",
         "http://h:0",
+        "http://[v1.x]/v1",
+        "http://[127.0.0.1]",
         "http://ho st",
         "http://h\n",
         "file:///etc",

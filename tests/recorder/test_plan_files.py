@@ -79,6 +79,14 @@ def test_text_files_must_be_there_and_hold_text(tmp_path, key):
 
 def test_prices_must_be_there(tmp_path):
     says(lambda: options(prices=tmp_path / "no.toml"), "no.toml does not exist. Correct the path")
+    says(lambda: options(prices=5), "prices=5 is not a file name. Use the path of a file")
+    says(lambda: options(prices=tmp_path / ("x" * 5000)), "is not a file name (OSError)")
+
+
+def test_a_stream_that_is_off_is_what_is_sent_anyway():
+    assert options(settings=["stream=false"]) == options()
+    for value in ("true", "False", "0"):
+        says(lambda value=value: options(settings=[f"stream={value}"]), "setting 'stream' is not supported")
 
 
 FILE = """

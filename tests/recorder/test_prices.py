@@ -105,6 +105,8 @@ def test_prices_cannot_be_changed():
         ("0.60", "nan", "price of 'gpt-4o-mini': output=nan is not allowed. It must be a number of at least 0"),
         ("0.60", '"0.60"', "price of 'gpt-4o-mini': output='0.60' is not allowed. It must be a number of at least 0"),
         ("0.60", "true", "price of 'gpt-4o-mini': output=True is not allowed. It must be a number of at least 0"),
+        ("0.60", "1e13", "output=10000000000000.0 is not allowed. It must be a number of at least 0 and at most 1e+12"),
+        ("0.60", "9" * 400, f"output={'9' * 50} is not allowed. It must be a number of at least 0 and at most 1e+12"),
         ("output = 0.60", "", "models.gpt-4o-mini: output is missing. Add the price of output tokens, 0 if they"),
         ("output = 0.60", "outputs = 0.60", "models.gpt-4o-mini: unknown key 'outputs'. Did you mean 'output'?"),
         ("currency", "curency", "unknown key 'curency'. Did you mean 'currency'? Choose from 'date', 'currency'"),
@@ -158,3 +160,17 @@ def test_a_price_is_a_pair(pair):
 def test_a_price_is_a_finite_number_from_0(price):
     with pytest.raises(MssimError, match="It must be a number of at least 0"):
         Prices(DAY, {"m": (1.0, price)})
+
+
+@pytest.mark.parametrize("path", [5, None, {}, 0.5])
+def test_a_path_is_a_path(path):
+    with pytest.raises(MssimError, match=r"is not a file name\. Use the path of a price table"):
+        read_prices(path)
+
+
+def test_a_file_that_is_too_large_or_has_an_impossible_name_is_refused_in_one_line(write, tmp_path):
+    path = write(b"#" * (2**24 + 1))
+    with pytest.raises(MssimError, match=r"prices\.toml: has more than 16 MB"):
+        read_prices(path)
+    with pytest.raises(MssimError, match=r"cannot be read \(File name too long\)"):
+        read_prices(tmp_path / ("x" * 5000))

@@ -152,3 +152,19 @@ def test_an_interrupt_in_a_notebook_stops_it(tmp_path):
     assert found.notes == ("Interrupted.",)
     assert len(client.requests) < 300
     assert sorted(stored(tmp_path).values()) == sorted(client.texts)
+
+
+def test_samples_that_go_on_without_log_probabilities_are_told_of_at_the_start(tmp_path):
+    sure = Client(lambda _: Reply((Choice("7", confidence=-0.5),), 10, 5))
+    assert collect(tmp_path, sure, plan(samples=2, logprobs=True), questions(1)).warnings == ()
+    assert collect(tmp_path, sure, plan(samples=2), questions(1)).noticed == ()  # nothing is requested
+    told = []
+    unsure = Client(lambda _: Reply((Choice("7"),), 10, 5))
+    found = collect(tmp_path, unsure, plan(samples=3), questions(1), report=lambda p: told.append(list(p.warnings)))
+    says = (
+        "model 'a' was recorded with log-probabilities before and is not now, so the pool loses its column confidence. "
+        "Add --logprobs (logprobs = true)."
+    )
+    assert told[0] == [says]
+    assert found.warnings[0] == says
+    assert found.warnings[1].startswith("1 of 3 samples of a lack known log-probabilities, so samples.parquet has no")
