@@ -105,8 +105,7 @@ def choice_in(text: str, letters: str, choices: Sequence[str]) -> str | None:
     first = text.strip().partition("\n")[0].strip(_AROUND)
     if len(first) == 1 and first in letters:
         return first
-    named = [letter for letter in _named(text) if letter in letters]
-    return named[-1] if named else None
+    return next((letter for letter in _named(text) if letter in letters), None)
 
 
 def _ends_of_leads(text: str) -> Iterator[int]:
@@ -139,9 +138,8 @@ def _is_letter(letter: str, line: str, word: re.Match[str]) -> bool:
 
 
 def _named(text: str) -> Iterator[str]:
-    """Iterate over the separate capital letters that are not negated."""
+    """Iterate over the separate capital letters that are not negated, from the last to the first."""
     found = [*_LETTER.finditer(text)]
-    named: list[str] = []
     together = False  # whether a negation after the next letter also covers this one, as in "A and B are wrong"
     for i in range(len(found) - 1, -1, -1):
         start, end = found[i].span()
@@ -150,8 +148,7 @@ def _named(text: str) -> Iterator[str]:
             together = bool(gap.strip()) and len(gap) < _GAP and bool(_BETWEEN.fullmatch(gap))
         together = together or bool(_AFTER_NOT.match(text, end))
         if not together and not _BEFORE_NOT.search(text, max(start - _GAP, 0), start):
-            named.append(found[i][0])
-    return reversed(named)
+            yield found[i][0]
 
 
 def read_choice(text: str, letters: str, choices: Sequence[str]) -> str | None:
