@@ -12,7 +12,7 @@ _FIRST = re.compile(rf"\\(?:{_NAMES})(?![A-Za-z])|<\|begin_of_box\|>")
 _TOKENS = re.compile(
     rf"\\\\|\\[{{}}]|(?<=\\)(?:{_NAMES})(?:\s*\{{|(?![A-Za-z\s])|[^\S\n]+(?=[^\s{{]))|<\|(?:begin|end)_of_box\|>|[{{}}]"
 )
-_FORMULA, _WORD = re.compile(r"[^\n$]*"), re.compile(r"[^\s$]*")
+_FORMULA, _WORD = re.compile(r"[^\n$]{0,1000}"), re.compile(r"[^\s$]*")
 # What separates boxes that are one answer. White space alone does so only within a line.
 _BETWEEN = re.compile(
     r"(?:[^\S\n]|[$,;、，]|\\[,;:! ()\[\]]|\\q?quad|\b(?:and|or|y|o|et|ou|und|oder)\b|[和或与及]"
@@ -55,6 +55,7 @@ def _boxes(text: str, place: int) -> list[tuple[int, int]]:
     """Return start and end of the content of each closed box, in order of their starts. Outer boxes are left out."""
     opened: list[int] = []  # start of the content of a box, 0 for other braces
     found: list[tuple[int, int]] = []
+    dollars = seen = 0  # signs of formulas in this line, up to a place
     for token in _TOKENS.finditer(text, max(place - 1, 0)):
         match token.group():
             case "}" | "<|end_of_box|>":
@@ -68,8 +69,10 @@ def _boxes(text: str, place: int) -> list[tuple[int, int]]:
             case other if other[-1] in "{>":
                 opened.append(token.end())
             case _:
-                line = text.rfind("\n", 0, token.end()) + 1
-                pattern = _FORMULA if text.count("$", line, token.end()) % 2 else _WORD
+                line = text.rfind("\n", seen, token.end()) + 1
+                dollars = text.count("$", max(line, seen), token.end()) + (0 if line else dollars)
+                seen = token.end()
+                pattern = _FORMULA if dollars % 2 else _WORD
                 bare = pattern.match(text, token.end())
                 if bare and bare[0]:
                     found.append((bare.start(), bare.start() + len(bare[0].rstrip(".,;:!?)。"))))

@@ -112,6 +112,7 @@ LONG = {
     "starts of reasoning": "<think>" * (N // 7),
     "boxes in a row": "\\boxed{1}, " * (N // 11),
     "boxes without braces": "\\boxed 1 $" * (N // 10),
+    "boxes in a formula": "$" + "\\boxed 1 " * (N // 9),
     "fractions": "\\frac{1}{2}" * (N // 11),
     "groups": "1 " + "000 " * (N // 4),
     "thin spaces": "1" + "\u202f000" * (N // 4),
