@@ -18,7 +18,6 @@ from mssim.pools.row_blocks import Origin
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
 REQUIRED = ("question_id", "model", "sample_index", "answer")
 PER_SAMPLE = (*NUMBERS, "text", "finish_reason")
-_VOTING = ("score", "confidence")  # can weight a vote, so every sample with an answer needs them
 
 Name = Callable[[int], str]  # description of a row, for messages
 
@@ -123,7 +122,7 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
 
 
 def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArray[np.float64]:
-    """Return a numeric column, NaN where missing; vote weights are required for every sample with an answer."""
+    """Return a numeric column, NaN where missing. Every sample with an answer needs a score."""
     try:
         values = table[column].cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -131,7 +130,7 @@ def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArr
     empty = values.is_null().to_numpy()
     numbers = values.fill_null(np.nan).to_numpy()
     bad = ~np.isfinite(numbers) & ~empty
-    if column in _VOTING:
+    if column == "score":
         bad |= empty & (answer >= 0)
     if bad.any():
         row = int(np.argmax(bad))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CACHE = "equivalence.sqlite"
 _MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # limits of a row group, which is held in memory
 _KEY = ("question_id", "model", "sample_index")
-_RECORDED = ["text", "finish_reason", "confidence", "mean_logprob", "input_tokens", "output_tokens", "cost", "latency"]
+_RECORDED = ["text", "finish_reason", "confidence", "input_tokens", "output_tokens", "cost", "latency"]
 _RECORDED += ["request_input_tokens", "request_output_tokens", "request_samples"]
 _RECORDED += ["served_model", "fingerprint", "request_id", "time"]
 _TOKENS = (
@@ -261,12 +261,10 @@ def _write_samples(journal: Journal, path: Path, carried: pd.DataFrame | None) -
 
 def _schema(journal: Journal) -> pa.Schema:
     several = journal.any_sample("r.choices > 1")
-    # Votes need the confidence of every sample. If some lack it, the column has another name.
-    confidence = "confidence" if not journal.any_sample("s.confidence IS NULL AND s.text <> ''") else "mean_logprob"
     asked = journal.any_sample("s.confidence IS NOT NULL")
     fields: dict[str, pa.DataType] = {"question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64()}
     fields |= dict.fromkeys(("text", *journal.besides()), pa.string())
-    fields |= {"finish_reason": pa.string(), **({confidence: pa.float64()} if asked else {})}
+    fields |= {"finish_reason": pa.string(), **({"confidence": pa.float64()} if asked else {})}
     fields |= {"input_tokens": pa.int64(), "output_tokens": pa.int64()}
     if several:
         fields |= dict.fromkeys(("request_input_tokens", "request_output_tokens", "request_samples"), pa.int64())
@@ -297,7 +295,7 @@ def _row(sample: dict[str, Any]) -> dict[str, Any]:
     row = {name: sample[name] for name in ("sample_index", "latency")}
     row |= {name: _without_halves(sample.get(name)) for name in ("text", *BESIDES)}
     row |= {name: _one_line(sample[name]) for name in ("finish_reason", "served_model", "fingerprint", "request_id")}
-    row["confidence"] = row["mean_logprob"] = sample["confidence"]
+    row["confidence"] = sample["confidence"]
     row["input_tokens"] = sample["input_tokens"] if alone else None
     row["output_tokens"] = sample["request_output_tokens"] if alone else sample["output_tokens"]
     row["request_input_tokens"], row["request_output_tokens"] = sample["input_tokens"], sample["request_output_tokens"]

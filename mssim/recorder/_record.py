@@ -203,8 +203,8 @@ def _warn_of_confidence(journal: Journal, plan: ModelPlan, progress: Progress) -
     query = "SELECT EXISTS (SELECT 1 FROM all_samples WHERE model = ? AND confidence IS NOT NULL)"
     if progress.left and not plan.logprobs and journal.query(query, (plan.name,))[0][0]:
         progress.warn(
-            f"model {plan.name!r} was recorded with log-probabilities before and is not now, so the pool loses its "
-            "column confidence. Add --logprobs (logprobs = true)."
+            f"model {plan.name!r} was recorded with log-probabilities before and is not now, so the new "
+            "samples have no confidence. Add --logprobs (logprobs = true)."
         )
 
 

@@ -45,10 +45,8 @@ def findings(journal: Journal) -> dict[str, list[str]]:
         if reasoned:
             lines.append(f"{reasoned} of {total} samples of {model} have reasoning, kept in the column reasoning")
         if unsure and (sure or models.get(model, {}).get("logprobs")):
-            lines.append(
-                f"{unsure} of {total} samples of {model} lack known log-probabilities, so samples.parquet has no "
-                f"column confidence{' but mean_logprob' if sure else ''}"
-            )
+            lacking = f"{unsure} of {total} samples of {model} lack known log-probabilities"
+            lines.append(f"{lacking}, so votes by confidence refuse them")
         if (repeats := _repeats(journal, model)) is not None:
             lines.append(f"all choices of {model} are identical within each of its {repeats} requests with several")
     for model, lines in found.items():

@@ -27,8 +27,10 @@ def test_correct_or_truth_is_needed():
     refused(long_frame(GOOD).drop(columns="truth"), "has neither a column 'correct' nor a column 'truth'")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("column", ["score", "confidence"])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("score", np.nan), *((column, value) for column in ("score", "confidence") for value in (np.inf, -np.inf))],
+)
 def test_a_score_that_is_not_finite_is_refused(column, value):
     frame = long_frame(GOOD, **{column: 0.5})
     frame.loc[3, column] = value
@@ -38,6 +40,12 @@ def test_a_score_that_is_not_finite_is_refused(column, value):
 def test_a_sample_without_an_answer_needs_no_score():
     frame = long_frame({("x", "q"): ["a", None]}, score=[0.5, np.nan])
     assert np.isnan(Pool.from_frame(frame).numbers["score"][0, 0, 1])
+
+
+def test_a_confidence_may_be_unknown():
+    frame = long_frame(GOOD, confidence=-0.5)
+    frame.loc[3, "confidence"] = np.nan
+    assert np.isnan(Pool.from_frame(frame).numbers["confidence"][1, 0, 0])
 
 
 def test_a_cost_may_be_unknown_but_not_infinite():

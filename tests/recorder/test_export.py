@@ -1,12 +1,13 @@
 import json
 import sqlite3
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mssim import MssimError, PoolError, load_pool
+from mssim import MssimError, PoolError, evaluate, load_pool
 from mssim.grading import grade
 from mssim.recorder import Choice, Journal, Reply, export
 from tests.cli import test_cli
@@ -69,14 +70,17 @@ def test_tokens_of_several_samples_a_request_are_those_of_the_request(tmp_path):
     assert "refer to the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
 
 
-def test_confidence_that_some_samples_lack_has_another_name(tmp_path):
+def test_a_confidence_that_is_not_known_is_missing_and_refused_only_by_votes_that_read_it(tmp_path):
     replies = iter([Reply((Choice("7", confidence=-0.5),)), Reply((Choice("7"),))])
     collect(tmp_path, Client(lambda _: next(replies)), plan(samples=2, concurrency=1), questions(1))
     frame = samples(tmp_path)
-    assert "confidence" not in frame
-    assert frame["mean_logprob"].tolist()[0] == -0.5
+    assert frame["confidence"].tolist() == pytest.approx([-0.5, np.nan], nan_ok=True)
     grade(tmp_path, "number")
-    assert load_pool(tmp_path).number("mean_logprob")[0, 0, 0] == -0.5
+    pool = load_pool(tmp_path)
+    assert pool.numbers["confidence"][0, 0].tolist() == pytest.approx([-0.5, np.nan], nan_ok=True)
+    assert evaluate(pool, ["sc:a"], [1]).to_frame()["accuracy"].item() == 1
+    with pytest.raises(PoolError, match="1 samples of model 'a' have none, first sample 1 of question"):
+        evaluate(pool, ["sc:a,vote=confidence"], [1])
 
 
 def test_half_a_surrogate_pair_is_kept_in_the_journal_and_replaced_in_the_pool(tmp_path):

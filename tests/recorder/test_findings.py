@@ -48,8 +48,7 @@ def found(out, *given, n=1, served="a", **options):
         ),
         (
             [Choice(SUM, confidence=-0.1), Choice(SUM)],
-            ["1 of 2 samples of a lack known log-probabilities, so samples.parquet has no column confidence but "
-             "mean_logprob"],
+            ["1 of 2 samples of a lack known log-probabilities, so votes by confidence refuse them"],
         ),
     ],
 )  # fmt: skip
@@ -58,7 +57,7 @@ def test_samples_that_are_cut_off_or_empty_are_counted_with_the_reason(tmp_path,
 
 
 def test_a_request_for_log_probabilities_that_none_has_is_told(tmp_path):
-    says = "2 of 2 samples of a lack known log-probabilities, so samples.parquet has no column confidence"
+    says = "2 of 2 samples of a lack known log-probabilities, so votes by confidence refuse them"
     assert found(tmp_path, Choice(SUM), Choice(SUM), logprobs=True) == [says]
 
 

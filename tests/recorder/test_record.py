@@ -162,9 +162,9 @@ def test_samples_that_go_on_without_log_probabilities_are_told_of_at_the_start(t
     unsure = Client(lambda _: Reply((Choice("7"),), 10, 5))
     found = collect(tmp_path, unsure, plan(samples=3), questions(1), report=lambda p: told.append(list(p.warnings)))
     says = (
-        "model 'a' was recorded with log-probabilities before and is not now, so the pool loses its column confidence. "
-        "Add --logprobs (logprobs = true)."
+        "model 'a' was recorded with log-probabilities before and is not now, so the new samples have no "
+        "confidence. Add --logprobs (logprobs = true)."
     )
     assert told[0] == [says]
     assert found.warnings[0] == says
-    assert found.warnings[1].startswith("1 of 3 samples of a lack known log-probabilities, so samples.parquet has no")
+    assert found.warnings[1].startswith("1 of 3 samples of a lack known log-probabilities")
