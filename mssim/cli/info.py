@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from mssim.cli.options import Json, WhereOption, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame
+from mssim.cli.output import data_title, pool_warnings, print_frame, printable
 
 
 def info(
@@ -17,12 +18,17 @@ def info(
 ) -> None:
     """Print the models of a pool, the number of samples and warnings about them.
 
+    Warnings name what limits the samples: texts that are empty, were cut off or repeat, and recorded reasoning.
+
     Example: mssim info recorded/tiny-arithmetic
     """
     from mssim.pools.loading import load_pool
+    from mssim.pools.quality import pool_remarks
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
+    for remark in pool_remarks(loaded):
+        print(f"mssim: warning: {printable(remark)}", file=sys.stderr)
     if not json:
         for name in ("title", "source", "licence"):
             if name in loaded.info:

@@ -44,6 +44,8 @@ class Grading:
         Number of texts and pairs of texts for which math-verify exceeded its time limit. They count as different.
     chosen : DataFrame
         Examples, see `examples`.
+    notes : tuple of str
+        What a reader must know of the samples, such as which were cut off or have an empty text.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class Grading:
     truths: str
     undecided: int
     chosen: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per model.
@@ -130,13 +133,19 @@ class Grading:
         return self.chosen.copy()
 
     def warnings(self) -> list[str]:
-        """Return warnings about truths that cannot be matched and about missing verdicts of math-verify.
+        """Return warnings about truths, about missing verdicts of math-verify, and about the samples.
 
         Returns
         -------
         list of str
-            The warnings, empty if there are none.
+            The warnings, empty if there are none. They name truths that no answer can equal, samples that were cut
+            off, empty texts, several served models, requests whose texts are equal, recorded reasoning, models without
+            a right answer, and verdicts of the source that the rule contradicts.
         """
+        return [*self.of_rule(), *self.notes]
+
+    def of_rule(self) -> list[str]:
+        """Return only the warnings about truths and about missing verdicts of math-verify."""
         found = []
         if self.cannot_match:
             truth = next(iter(self.cannot_match.values()))

@@ -2,22 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
+from mssim.pools import endings, requests
 from mssim.pools.arrays import PoolArrays
-from mssim.pools.arrow import codes_of, encode
+from mssim.pools.arrow import Codes, codes_of, encode
+from mssim.pools.endings import Columns, Endings
+from mssim.pools.requests import Requests
+from mssim.pools.verdicts import pool_disagreement, pool_none_right, whole_texts
 
-__all__ = ["LONG_TEXT", "no_votes", "pool_warnings", "repeated_texts"]
+__all__ = [
+    "LONG_TEXT",
+    "SampleFacts",
+    "no_votes",
+    "pool_remarks",
+    "pool_warnings",
+    "repeated_texts",
+]
 
 LONG_TEXT = 40  # characters; shorter texts repeat by chance
 _SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
 _MANY_WITHOUT_ANSWER = 0.05
+_ROWS = 2**15  # samples whose requests are compared at once
 
 
 def pool_warnings(pool: PoolArrays) -> list[str]:
-    """Return warnings about unequal lengths, missing questions, missing answers, mixed settings and repeated texts."""
-    return [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *_repeated(pool)]
+    """Return warnings about the samples, answers, settings and texts of a pool."""
+    columns = _columns(pool, (*SampleFacts.COLUMNS, "correct_in_source"))
+    facts = _facts(pool, columns)
+    found = [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *facts.warnings(pool.models)]
+    found += [*pool_none_right(pool), *pool_disagreement(pool, columns.get("correct_in_source")), *whole_texts(pool)]
+    return [*found, *facts.of_texts(pool.models), *_repeated(pool)]
+
+
+def pool_remarks(pool: PoolArrays) -> list[str]:
+    """Return remarks that are not warnings: which reasoning was kept."""
+    columns = _columns(pool, ("reasoning",))
+    counts = Endings()
+    counts.add(_model_of(pool), columns, np.zeros(0, bool))
+    return counts.reasoning(pool.models) if columns else []
+
+
+class SampleFacts:
+    """What a reader must know of samples besides their answers, accumulated over the blocks of a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> facts = SampleFacts()
+    >>> none = np.zeros(2, int)
+    >>> facts.add(none, none, {"finish_reason": pa.chunked_array([["stop", "length"]])}, np.ones(2, bool))
+    >>> facts.warnings(["m"])
+    ['1 of 2 samples of m was cut off (finish_reason length).']
+    """
+
+    COLUMNS = tuple(dict.fromkeys((*endings.COLUMNS, *requests.COLUMNS)))
+
+    def __init__(self) -> None:
+        self.endings, self.requests = Endings(), Requests()
+
+    def add(self, model: Codes, question: Codes, columns: Columns, answered: NDArray[np.bool_]) -> None:
+        """Add the samples of a block, with one entry of each argument per sample; see `Endings` and `Requests`."""
+        self.endings.add(model, columns, answered)
+        self.requests.add(model, question, columns)
+
+    def warnings(self, models: Sequence[str]) -> list[str]:
+        """Return warnings about samples that were cut off and about several served models."""
+        return [*self.endings.cut_off(models), *self.requests.served(models)]
+
+    def of_texts(self, models: Sequence[str]) -> list[str]:
+        """Return warnings about empty texts and about requests whose texts are equal."""
+        return [*self.endings.empty_texts(models), *self.requests.identical(models)]
+
+
+def _facts(pool: PoolArrays, columns: Columns) -> SampleFacts:
+    facts = SampleFacts()
+    if not columns:
+        return facts
+    facts.endings.add(_model_of(pool), columns, pool.codes[pool.recorded] >= 0)
+    ends = np.cumsum(pool.lengths.sum(axis=1, dtype=np.int64))
+    served = {name: column for name, column in columns.items() if name == "served_model"}
+    facts.requests.add(_model_of(pool), np.zeros(0, int), served)
+    texts = {name: column for name, column in columns.items() if name in requests.COLUMNS[:3]}
+    for m, end in enumerate(ends.tolist()):
+        question = np.repeat(np.arange(pool.lengths.shape[1]), pool.lengths[m])
+        for first in range(0, question.size, _ROWS):
+            rows = question[first : first + _ROWS]
+            start = end - question.size + first
+            block = {name: column.slice(start, rows.size) for name, column in texts.items()}
+            facts.requests.add(np.full(rows.size, m), rows, block)
+            if facts.requests.varied(m):
+                break
+    return facts
+
+
+def _model_of(pool: PoolArrays) -> Codes:
+    """Return the model of each row of `extra`."""
+    return np.repeat(np.arange(len(pool.models), dtype=np.int32), pool.lengths.sum(axis=1, dtype=np.int64))
+
+
+def _columns(pool: PoolArrays, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    """Return recorded columns per sample. One that is constant within questions may be stored with the questions."""
+    found = {name: pool.extra[name] for name in names if name in pool.extra.column_names}
+    described = [name for name in names if name in pool.questions and name not in found]
+    if described:
+        groups = np.tile(np.arange(len(pool.questions)), len(pool.models))
+        row = pa.array(np.repeat(groups, pool.lengths.ravel()))
+        for name in described:
+            values = pa.chunked_array([pa.array(pool.questions[name], from_pandas=True)])
+            found[name] = values.take(row)
+    return found
 
 
 def _lengths(pool: PoolArrays) -> list[str]:

@@ -38,6 +38,7 @@ _QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Questi
 _SEVERAL = (
     "some documents have several correct answers. A rule compares with the first, and with none if the list is text."
 )
+_METRICS = ("exact_match", "acc")
 _LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 
 
@@ -94,12 +95,15 @@ def from_lm_eval(
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, filter_name: str | None = None) -> None:
     """Read all runs."""
+    filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
     hashes: dict[str, str] = {}
     for run in runs:
         prefix = f"{run.task}/" if several and run.task else ""
-        _read_run(run, sink, prefix, None if filter_name is None else Filter(run.config, sink, filter_name), hashes)
+        chosen = None if filter_name is None else Filter(run.config, sink, filter_name)
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen, hashes))
+    sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -146,14 +150,16 @@ def _results(source: Source, date: str | None, sink: Sink) -> Fields:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> None:
+def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> list[str]:
+    """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
-    done, filters = set(), set()
+    done: set[str] = set()
+    filters: dict[str, None] = {}
     for line in run.source.items() if run.source.starts_with(b"[") else run.source.lines():  # a list before 0.4.3
         doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
         if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
             line.refuse(f"document {doc!r} has other responses in an earlier line. Store each run in a separate file.")
-        filters.add(name)
+        filters[name] = None
         if doc in done or (chosen and name != chosen.name):
             continue
         done.add(doc)
@@ -170,6 +176,7 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
         run.source.refuse(
             f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete. Export it again."
         )
+    return list(filters)
 
 
 def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_id: str, chosen: Filter | None) -> None:
@@ -181,9 +188,20 @@ def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_
     if lost:
         sink.fail("no response", lost)
     grades: list[dict[str, Any]] = chosen.grades(line, texts, targets) if chosen and texts else [{} for _ in texts]
+    if not chosen and len(texts) == 1:
+        grades = [{"correct_in_source": _verdict(line)}]
     samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
     question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
     sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+
+
+def _verdict(line: Fields) -> bool | None:
+    """Return the verdict of the task on a document with one response, if its metric is right or wrong."""
+    metrics = line.value.get("metrics")
+    named = [name for name in metrics if isinstance(name, str)] if isinstance(metrics, list) else []
+    values = [line.value.get(name) for name in [*_METRICS, *named]]
+    verdict = next((value for value in values if isinstance(value, int | float) and value in (0, 1)), None)
+    return None if verdict is None else bool(verdict)
 
 
 def _responses(line: Fields) -> list[str | None]:

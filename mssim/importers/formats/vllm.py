@@ -190,7 +190,7 @@ def _logprob(completion: Any, place: str) -> float | None:
         number = math.inf
     if not math.isfinite(number):
         _refuse(place, "cumulative_logprob", value, "a finite number or None")
-    return number
+    return number if number <= 0 else None  # a positive value is not a log-probability
 
 
 def _length(given: Any, name: str, place: str) -> int | None:

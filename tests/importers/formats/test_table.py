@@ -161,7 +161,8 @@ def test_columns_of_other_names(tmp_path, ending, as_text):
 def test_names_can_be_swapped(tmp_path):
     frame = long_frame({("x", "q"): ["a", "a"]}, truth="b")
     path = write(frame, tmp_path / "table.parquet")
-    pool = from_table(path, names="truth=answer,answer=truth")
+    with told("no answer of x is right, e.g. question q: answer 'b', truth 'a'"):
+        pool = from_table(path, names="truth=answer,answer=truth")
     assert pool.class_labels.to_pylist() == ["b"]
     assert pool.questions["truth"].tolist() == ["a"]
     assert not pool.class_correct.any()
@@ -260,7 +261,7 @@ def test_samples_that_are_right_or_wrong_without_answers(tmp_path):
 def test_texts_are_graded(tmp_path):
     frame = long_frame({("x", "q"): [None] * 2}, truth=7).drop(columns="answer")
     path = write(frame.assign(text=["It is 7.0.", "or 8"], correct=[True, True]), tmp_path / "table.jsonl")
-    with told("differ for 1 of 2 samples"):
+    with told("disagree on 1 of 2 samples"):
         pool = from_table(path, rule="number")
     assert pool.class_labels.to_pylist() == ["7.0", "8"]
     assert pool.sample_correct().tolist() == [[[True, False]]]

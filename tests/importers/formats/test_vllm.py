@@ -91,7 +91,7 @@ def test_what_vllm_does_not_say_may_be_missing():
     outputs = [SimpleNamespace(outputs=(SimpleNamespace(text=text),)) for text in "49"]
     frame = imported(outputs).to_frame()
     assert not {"input_tokens", "output_tokens", "confidence", "finish_reason", "request_id"} & set(frame)
-    outputs = [output("4", "4"), output("9", "9")]
+    outputs = [output("4", "5"), output("9", "8")]
     outputs[0].outputs[1].token_ids = array("l", [1, 2, 3])
     outputs[1].outputs[1].token_ids = None
     frame = imported(outputs).to_frame()
