@@ -248,7 +248,7 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
     imported |= {"text_warnings": written.warnings} if written.warnings else {}
-    remarks = [*(written.reasoning if common.texts else ()), *sink.remarks]
+    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks]
     imported |= {"remarks": remarks} if remarks else {}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
     if not sink.votes:

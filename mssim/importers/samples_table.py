@@ -44,6 +44,8 @@ class Written(NamedTuple):
         Number of long texts that repeat another text of the same model and question.
     warnings : list of str
         Warnings about empty texts and about requests whose texts are equal.
+    rare : list of str
+        Remarks about rare samples that were cut off or have an empty text.
     reasoning : list of str
         Remarks about recorded reasoning.
     """
@@ -52,6 +54,7 @@ class Written(NamedTuple):
     long_texts: int
     identical_texts: int
     warnings: list[str]
+    rare: list[str]
     reasoning: list[str]
 
 
@@ -108,7 +111,7 @@ def write_long_table(
     asked = set(pa.compute.unique(columns["question_id"]).to_pylist())
     kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
     facts, models = seen.facts, seen.models.to_list()
-    told = facts.of_texts(models), facts.endings.reasoning(models)
+    told = facts.of_texts(models, rare=False), facts.rare(models), facts.endings.reasoning(models)
     return Written(kept, len(seen.hashes), seen.repeated(), *told)
 
 

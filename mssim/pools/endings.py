@@ -25,6 +25,7 @@ _CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "max_length
 _CUT |= {"context_length", "model_context_window_exceeded"}
 _REFUSED = {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "recitation", "spii"}
 _CALLED = {"tool_calls", "tool_call", "tool_use", "function_call"}
+_RARE = 0.001
 _WHY = {"cut": "cut off", "refused": "refused", "called": "with tool calls only", "other": "without a stated reason"}
 
 
@@ -92,19 +93,27 @@ class Endings:
             if number:
                 self._counts[m, kind] += number
 
-    def cut_off(self, models: Sequence[str]) -> list[str]:
-        """Return one sentence per model of which samples were cut off."""
+    def cut_off(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
+        """Return one sentence per model of which samples were cut off.
+
+        Parameters
+        ----------
+        models : sequence of str
+            Names of the models, in the order of their codes.
+        rare : bool, optional
+            True for models with less than one such sample in a thousand, False for the others. By default, both.
+        """
         found = []
-        for m, model, cut in self._having("cut", models):
+        for m, model, cut in self._having("cut", models, rare):
             spelled = " or ".join(name_of(spelling) for spelling, _ in self._spellings[m].most_common(3))
             samples = f"{cut} of {counted(self._counts[m, 'all'], 'sample')} of {name_of(model)}"
             found.append(f"{samples} {_was(cut)} cut off (finish_reason {spelled}).")
         return found
 
-    def empty_texts(self, models: Sequence[str]) -> list[str]:
-        """Return one sentence per model that has empty texts, with the reasons."""
+    def empty_texts(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
+        """Return one sentence per model that has empty texts, with the reasons. See `cut_off` for the parameters."""
         found = []
-        for m, model, empty in self._having("empty", models):
+        for m, model, empty in self._having("empty", models, rare):
             if not self._counts[m, "written"] and not self._counts[m, "ended"]:
                 continue  # the texts of this model were not recorded
             whys = {name: self._counts[m, f"empty {why}"] for why, name in _WHY.items()}
@@ -125,9 +134,10 @@ class Endings:
             for m, model, number in self._having("reasoned", models)
         ]
 
-    def _having(self, kind: str, models: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+    def _having(self, kind: str, models: Sequence[str], rare: bool | None = None) -> Iterator[tuple[int, str, int]]:
         for m, model in enumerate(models):
-            if number := self._counts[m, kind]:
+            number = self._counts[m, kind]
+            if number and rare in (None, number < _RARE * self._counts[m, "all"]):
                 yield m, model, number
 
 

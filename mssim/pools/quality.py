@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from mssim.pools import endings, requests
 from mssim.pools.arrays import PoolArrays
-from mssim.pools.arrow import Codes, codes_of, encode
+from mssim.pools.arrow import Codes, _dictionary, codes_of, encode
 from mssim.pools.endings import Columns, Endings
 from mssim.pools.requests import Requests
 from mssim.pools.verdicts import pool_disagreement, pool_none_right, whole_texts
@@ -35,17 +36,17 @@ def pool_warnings(pool: PoolArrays) -> list[str]:
     """Return warnings about the samples, answers, settings and texts of a pool."""
     columns = _columns(pool, (*SampleFacts.COLUMNS, "correct_in_source"))
     facts = _facts(pool, columns)
-    found = [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *facts.warnings(pool.models)]
+    found = [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *facts.warnings(pool.models, rare=False)]
     found += [*pool_none_right(pool), *pool_disagreement(pool, columns.get("correct_in_source")), *whole_texts(pool)]
-    return [*found, *facts.of_texts(pool.models), *_repeated(pool)]
+    return [*found, *facts.of_texts(pool.models, rare=False), *_repeated(pool)]
 
 
 def pool_remarks(pool: PoolArrays) -> list[str]:
-    """Return remarks that are not warnings: which reasoning was kept."""
-    columns = _columns(pool, ("reasoning",))
-    counts = Endings()
-    counts.add(_model_of(pool), columns, np.zeros(0, bool))
-    return counts.reasoning(pool.models) if columns else []
+    """Return remarks that are not warnings: rare samples that were cut off or empty, and recorded reasoning."""
+    facts, columns = SampleFacts(), _columns(pool, endings.COLUMNS)
+    if columns:
+        facts.endings.add(_model_of(pool), columns, pool.codes[pool.recorded] >= 0)
+    return [*facts.rare(pool.models), *facts.endings.reasoning(pool.models)]
 
 
 class SampleFacts:
@@ -72,13 +73,17 @@ class SampleFacts:
         self.endings.add(model, columns, answered)
         self.requests.add(model, question, columns)
 
-    def warnings(self, models: Sequence[str]) -> list[str]:
+    def warnings(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
         """Return warnings about samples that were cut off and about several served models."""
-        return [*self.endings.cut_off(models), *self.requests.served(models)]
+        return [*self.endings.cut_off(models, rare=rare), *self.requests.served(models)]
 
-    def of_texts(self, models: Sequence[str]) -> list[str]:
+    def of_texts(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
         """Return warnings about empty texts and about requests whose texts are equal."""
-        return [*self.endings.empty_texts(models), *self.requests.identical(models)]
+        return [*self.endings.empty_texts(models, rare=rare), *self.requests.identical(models)]
+
+    def rare(self, models: Sequence[str]) -> list[str]:
+        """Return remarks about less than one sample in a thousand of a model that were cut off or have no text."""
+        return [*self.endings.cut_off(models, rare=True), *self.endings.empty_texts(models, rare=True)]
 
 
 def _facts(pool: PoolArrays, columns: Columns) -> SampleFacts:
@@ -168,10 +173,12 @@ def _mixed_settings(pool: PoolArrays) -> list[str]:
 
 
 def _repeated(pool: PoolArrays) -> list[str]:
-    if "text" not in pool.extra.column_names:
+    if "text" not in pool.extra.column_names or pa.types.is_nested(pool.extra["text"].type):
         return []
-    codes, texts = encode(pool.extra["text"])
-    long = np.array([isinstance(text, str) and len(text) >= LONG_TEXT for text in texts] + [False])
+    codes, texts = _dictionary(pool.extra["text"])
+    if not pa.types.is_large_string(texts.type):
+        return []
+    long = np.append(pa.compute.utf8_length(texts).to_numpy(zero_copy_only=False) >= LONG_TEXT, False)
     kept = long[codes]
     cell = np.repeat(np.arange(pool.lengths.size), pool.lengths.ravel())  # pair of model and question
     group = cell[kept] * max(len(texts), 1) + codes[kept]

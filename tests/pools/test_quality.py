@@ -94,3 +94,14 @@ def test_models_are_told_apart_in_any_order_of_rows():
     ]
     assert found[2].startswith("the texts of y are equal within every request with several samples (2 requests, 4 ")
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(("samples", "rare"), [(1000, False), (1001, True)])
+def test_less_than_one_sample_in_a_thousand_is_a_remark(samples, rare):
+    columns = {"finish_reason": ["length"] + ["stop"] * (samples - 1), "text": [""] + ["a"] * (samples - 1)}
+    pool = make_pool({("m", "q"): [None] + ["a"] * (samples - 1)}, **columns)
+    told = [
+        f"1 of {samples} samples of m was cut off (finish_reason length).",
+        f"1 of {samples} texts of m is empty, cut off.",
+    ]
+    assert (pool.warnings(), pool_remarks(pool)) == (([], told) if rare else (told, []))
