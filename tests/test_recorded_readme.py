@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mssim import load_pool
+from mssim import PoolWarning, load_pool
 from tests.chat_server import serving
 from tests.recording_http import mssim, run
 
@@ -35,7 +35,8 @@ def test_from_questions_to_a_first_curve(tmp_path):
                 said[step] = said.get(step, "") + out
         asked = len(server.log("received"))
     assert asked == 2 * 2 * 64 / 8  # the dry run asked for nothing
-    pool = load_pool(tmp_path / "my-pool")
+    with pytest.warns(PoolWarning, match="no answer of tf-even, tf-plus is right"):  # the server answers at random
+        pool = load_pool(tmp_path / "my-pool")
     assert (pool.models, len(pool.questions)) == (("tf-even", "tf-plus"), 2)
     assert (pool.lengths == 64).all()
     assert list(pool.questions["topic"]) == ["sums", "products"]

@@ -18,7 +18,8 @@ def info(
 ) -> None:
     """Print the models of a pool, the number of samples and warnings about them.
 
-    Warnings name what limits the samples: texts that are empty, were cut off or repeat, and recorded reasoning.
+    Warnings name what limits the samples, such as texts that were cut off. Notes below the table name rare cases and
+    recorded reasoning.
 
     Example: mssim info recorded/tiny-arithmetic
     """
@@ -27,11 +28,11 @@ def info(
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
-    for remark in pool_remarks(loaded):
-        print(f"mssim: warning: {printable(remark)}", file=sys.stderr)
     if not json:
         for name in ("title", "source", "licence"):
             if name in loaded.info:
                 print(f"{name}: {loaded.info[name]}")
         print(f"{loaded!r}\nquestion columns: {', '.join(loaded.questions.columns)}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
+    for remark in pool_remarks(loaded):
+        print(f"mssim: note: {printable(remark)}", file=sys.stderr if json else sys.stdout)

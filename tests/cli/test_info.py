@@ -32,5 +32,8 @@ def test_info_tells_what_limits_the_samples(run, tmp_path):
     assert err.splitlines()[1:] == [
         "mssim: warning: 1 of 2 samples of m was cut off (finish_reason length).",
         "mssim: warning: 1 of 2 texts of m is empty, cut off. 1 of them has reasoning.",
-        "mssim: warning: 1 of 2 samples of m has reasoning, kept in the column reasoning.",
+        "mssim: note: 1 of 2 samples of m has reasoning, kept in the column reasoning.",
     ]
+    code, text, err = run("info", tmp_path / "p.parquet")
+    assert (code, len(err.splitlines())) == (0, 3)
+    assert text.endswith("mssim: note: 1 of 2 samples of m has reasoning, kept in the column reasoning.\n")
