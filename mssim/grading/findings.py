@@ -17,6 +17,7 @@ from mssim.pools.verdicts import FEWEST_ANSWERS, as_verdicts, disagreement, none
 
 __all__ = ["KEPT", "Findings"]
 
+_ROWS, _BYTES = 2**14, 2**23  # size of the batches that are held; texts may be long
 KEPT = "correct_in_source"  # column of the verdicts of the source
 
 Example = tuple[int, str | None]  # question and answer
@@ -31,13 +32,16 @@ class Findings:
         Name of the rule.
     asked : Questions
         Questions with their truths.
-    verdicts : str, optional
-        Column with verdicts of the source, which are compared with the grades.
+    verdicts : str
+        Name of the column with verdicts of the source, which, if it exists, are compared with the grades.
     """
 
-    def __init__(self, rule: str, asked: Questions, verdicts: str | None) -> None:
+    def __init__(self, rule: str, asked: Questions, verdicts: str) -> None:
         self._rule, self._asked, self._verdicts = rule, asked, verdicts
+        self._read = dict.fromkeys((*SampleFacts.COLUMNS, verdicts))
         self._facts = SampleFacts()
+        self._held: list[pa.Table] = []  # batches to evaluate
+        self._size = np.zeros(2, np.int64)  # their rows and bytes
         self._right: set[int] = set()  # models with a right answer
         self._answers: dict[int, int] = {}  # numbers of answers of the others
         self._wrong: dict[int, Example] = {}  # a wrong answer of each model
@@ -46,11 +50,25 @@ class Findings:
 
     def add(self, batch: pa.RecordBatch, graded: pa.Table, model: Codes, question: Codes) -> None:
         """Add the samples of a batch, as they were read and as they were graded."""
-        table = pa.table(batch)
-        answered = table["answer"].is_valid() if "answer" in table.column_names else pa.repeat(False, batch.num_rows)
+        answered = batch.column("answer") if "answer" in batch.schema.names else pa.nulls(batch.num_rows)
+        columns = {name: batch.column(name) for name in self._read if name in batch.schema.names}
+        columns |= {"answered": answered.is_valid(), "model code": pa.array(model), "question code": pa.array(question)}
+        columns |= {"right": graded["correct"].combine_chunks(), "new answer": graded["answer"].combine_chunks()}
+        self._held.append(pa.table(columns))
+        self._size += np.array([batch.num_rows, self._held[-1].nbytes])
+        if (self._size >= (_ROWS, _BYTES)).any():
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Evaluate the batches that are held, which takes less time than one by one."""
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held)
+        self._held, self._size = [], np.zeros(2, np.int64)
+        model, question = table["model code"].to_numpy(), table["question code"].to_numpy()
         columns = {name: table[name] for name in SampleFacts.COLUMNS if name in table.column_names}
-        self._facts.add(model, question, columns, _mask(answered))
-        right, answer = _mask(graded["correct"]), graded["answer"]
+        self._facts.add(model, question, columns, _mask(table["answered"]))
+        right, answer = _mask(table["right"]), table["new answer"]
         self._count(model, question, right, answer)
         if self._verdicts in table.column_names:
             self._compare(as_verdicts(table[self._verdicts]), question, right, answer)
@@ -79,6 +97,7 @@ class Findings:
 
     def warnings(self, models: Sequence[str]) -> list[str]:
         """Return the warnings, given the names of the models in the order of their codes."""
+        self._take_in()
         ids = list(self._asked.place)
         wrong = {
             models[m]: (ids[question], answer, self._asked.given[question])

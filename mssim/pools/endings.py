@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mssim._validation import counted
 from mssim.pools.arrow import Codes, encode, large
 
-__all__ = ["COLUMNS", "Columns", "Endings", "blank", "name_of"]
+__all__ = ["COLUMNS", "Columns", "Endings", "blank", "name_of", "quoted"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 Mask = NDArray[np.bool_]
@@ -26,6 +26,7 @@ _CUT |= {"context_length", "model_context_window_exceeded"}
 _REFUSED = {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "recitation", "spii"}
 _CALLED = {"tool_calls", "tool_call", "tool_use", "function_call"}
 _RARE = 0.001
+_LONGEST = 60  # characters of a text in a message
 _WHY = {"cut": "cut off", "refused": "refused", "called": "with tool calls only", "other": "without a stated reason"}
 
 
@@ -154,6 +155,11 @@ def blank(column: pa.ChunkedArray) -> Mask:
 def name_of(text: str) -> str:
     """Return a name as it is, or its repr if it would break the line."""
     return text if text.isprintable() and text.strip() else repr(text)
+
+
+def quoted(text: str) -> str:
+    """Return the repr of a text, shortened in the middle of a message."""
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

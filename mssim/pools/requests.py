@@ -139,9 +139,10 @@ def _requests(rows: pd.DataFrame) -> pd.DataFrame:
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Return integers, 0 where unknown."""
     try:
-        return np.asarray(column.cast(pa.float64()).fill_null(0).to_numpy()).astype(np.int64)
+        numbers = np.nan_to_num(column.cast(pa.float64()).fill_null(0).to_numpy())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return np.zeros(len(column), np.int64)
+    return np.asarray(np.clip(numbers, 0, 2**31), np.int64)
 
 
 def _hashes(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mssim._validation import counted
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import encode
-from mssim.pools.endings import name_of
+from mssim.pools.endings import name_of, quoted
 
 __all__ = [
     "FEWEST_ANSWERS",
@@ -73,7 +73,7 @@ def none_right(examples: Mapping[str, tuple[str, str | None, str | None]]) -> li
     shown = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
     question, answer, truth = next(iter(examples.values()))
     beside = [
-        f"{name} {value!r:.80}" for name, value in {"answer": answer, "truth": truth}.items() if value is not None
+        f"{name} {quoted(value)}" for name, value in {"answer": answer, "truth": truth}.items() if value is not None
     ]
     example = f", e.g. question {name_of(question)}: {', '.join(beside)}" if beside else ""
     return [f"no answer of {shown} is right{example}. Check the grading rule and the truths."]
@@ -124,8 +124,8 @@ def disagreement(
     if not differ:
         return []
     by = f"the rule {rule}" if rule else "the grades"
-    given = "no answer" if answer is None else f"answer {answer!r:.80}"
-    beside = "" if truth is None else f", truth {truth!r:.80}"
+    given = "no answer" if answer is None else f"answer {quoted(answer)}"
+    beside = "" if truth is None else f", truth {quoted(truth)}"
     verdicts = ("right", "wrong") if right else ("wrong", "right")
     return [
         f"{by} and the verdicts of the file disagree on {differ} of {counted(compared, 'sample')}, e.g. question "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim.pools.endings import Endings, blank, name_of
+from mssim.pools.endings import Endings, blank, name_of, quoted
 
 
 def endings(answered=True, model=None, **columns):
@@ -131,3 +131,8 @@ def test_names_stay_on_one_line():
         "' '",
         "'\\x1b'",
     ]
+
+
+def test_texts_in_messages_are_short_and_quoted():
+    assert [quoted(text) for text in ("a", "a\n'", "b" * 60)] == ["'a'", '"a\\n\'"', repr("b" * 60)]
+    assert quoted("b" * 61) == repr("b" * 57 + "...")

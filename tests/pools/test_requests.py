@@ -82,3 +82,14 @@ def test_several_served_models_are_named_with_their_numbers():
     once = Requests()
     once.add(np.array([0, 0]), np.zeros(2, int), {"served_model": pa.chunked_array([["v1", None]])})
     assert once.served(["a"]) == []
+
+
+@pytest.mark.parametrize("together", [["2"] * 4, [2.0] * 4])
+def test_sizes_of_requests_of_any_type_are_read(together):
+    assert len(asked(["A", "A", "B", "B"], ["r1", "r1", "r2", "r2"], together).identical(["m"])) == 1
+
+
+@pytest.mark.parametrize("together", [["x"] * 4, [float("nan"), -1.0, 1e30, 1.0], [None] * 4])
+def test_sizes_that_are_none_say_nothing(together):
+    column = together if together[0] is not None else pa.nulls(4)
+    assert asked(["A", "A", "B", "B"], ["r1", "r2", "r3", "r4"], column).identical(["m"]) == []

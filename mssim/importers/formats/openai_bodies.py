@@ -81,13 +81,13 @@ def outcomes(body: Fields) -> list[dict[str, Any] | str]:
 
 def _choice(choice: Fields, *, used: bool) -> dict[str, Any] | str:
     finish, error = choice.text("finish_reason"), choice.value.get("error")
-    if error or (finish or "").strip().casefold() in _FAILED:
+    failed = (finish or "").strip().casefold() in _FAILED
+    if error or failed:
         message = _message(error)
-        code = error.get("code") if isinstance(error, dict) else None
-        known = f" ({_line(str(code), 60)})" if isinstance(code, str | int) and str(code).strip() else ""
-        return (
-            f"error: {message}" if message else f"error{known}" if known else f"finish_reason {_line(finish or '', 60)}"
-        )
+        without = f"finish_reason {_line(finish or '', 60)}" if failed else "error without a message"
+        return f"error: {message}" if message else without
+    if "message" not in choice and "message" in choice.value:
+        return "no message"
     logprobs = choice.part("logprobs")
     if "message" in choice:
         tokens = [token.value.get("logprob") for token in logprobs.parts("content")]

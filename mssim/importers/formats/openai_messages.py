@@ -20,9 +20,13 @@ def read_message(message: Fields) -> dict[str, Any]:
 
     Text parts of a content are joined. The text is empty if the model refused, only reasoned or only called tools.
     """
-    parts = message.parts("content") if isinstance(message.value.get("content"), list) else []
+    content = message.value.get("content")
+    parts = []
+    if isinstance(content, list):  # some servers write texts as parts
+        listed = [{"text": part} if isinstance(part, str) else part for part in content]
+        parts = Fields({"content": listed}, message.place).parts("content")
     given = (thoughts(message.value.get(name)) for name in _REASONING)
-    text = _joined(parts) if parts else "" if message.value.get("content") == [] else message.text("content")
+    text = _joined(parts) if isinstance(content, list) else message.text("content")
     return {
         "text": text or "",
         "reasoning": next((thought for thought in given if thought), None) or _thinking(parts),

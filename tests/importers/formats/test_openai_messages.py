@@ -18,6 +18,7 @@ def message(**given):
         ("4", "4", None),
         (None, "", None),
         ([], "", None),
+        (["It is ", {"type": "text", "text": "4"}], "It is 4", None),
         ([{"type": "text", "text": "It is "}, {"text": "4"}, {"type": "image_url", "image_url": {}}], "It is 4", None),
         (
             [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "4"}],
