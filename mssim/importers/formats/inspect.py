@@ -12,7 +12,7 @@ from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
-from mssim.importers.formats.openai_messages import as_json
+from mssim.importers.formats.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
@@ -270,7 +270,7 @@ def _said(whole: Whole) -> dict[str, Any]:
     reasoning = "".join((part.summary if part.redacted else part.reasoning) or "" for part in parts)
     return {
         "text": output.completion if output.choices else output.completion or None,
-        "reasoning": reasoning or None,
+        "reasoning": reasoning or thoughts(whole.choice.get("reasoning")),
         "refusal": (output.error or None) if reason == "content_filter" else None,
         "tool_calls": as_json(whole.choice.get("tool_calls")),
         "confidence": mean_logprob(whole.logprobs),

@@ -203,7 +203,7 @@ class Whole(NamedTuple):
     sample : EvalSample
         The sample, validated by inspect_ai.
     choice : dict
-        The values stop_reason and tool_calls of its first choice, as written.
+        The values stop_reason, tool_calls and (in old logs) reasoning of its first choice, as written.
     logprobs : list
         Log-probabilities of the tokens of this choice, as written. Inspect would refuse unknown ones.
     """
@@ -219,11 +219,15 @@ def _whole(models: ModuleType, record: Any) -> Whole:
     choice: dict[str, Any] = {}
     logprobs: list[Any] = []
     output = known.get("output")
-    if isinstance(output, dict) and isinstance(choices := output.get("choices"), list):
+    if output is None:
+        known.pop("output", None)
+    elif isinstance(output, dict) and isinstance(output.get("choices"), list):
+        choices = [choice for choice in output["choices"] if choice is not None]
         first = choices[0] if choices and isinstance(choices[0], dict) else {}
         message = first.get("message")
-        choice = {"stop_reason": first.get("stop_reason"), "tool_calls": None}
-        choice["tool_calls"] = message.get("tool_calls") if isinstance(message, dict) else None
+        choice = {"stop_reason": first.get("stop_reason")}
+        if isinstance(message, dict):
+            choice |= {name: message.get(name) for name in ("tool_calls", "reasoning")}
         tokens = first["logprobs"].get("content") if isinstance(first.get("logprobs"), dict) else None
         if isinstance(tokens, list):
             logprobs = [token.get("logprob") if isinstance(token, dict) else None for token in tokens]

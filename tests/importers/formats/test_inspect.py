@@ -478,6 +478,16 @@ def test_texts_reasoning_and_calls_are_columns(tmp_path, kind):
 
 
 @kinds
+def test_outputs_without_choices_and_old_reasoning(tmp_path, kind):
+    nothing = sample(epoch=2) | {"messages": [], "output": {"model": "m", "choices": [None]}}
+    whole = [answered(sample(epoch=1), "4", reasoning="hm"), nothing, sample(epoch=3) | {"output": None}]
+    frame = from_inspect(with_texts(kind, tmp_path, whole)).to_frame().astype(object)
+    assert frame.where(frame.notna(), None)[["text", "reasoning"]].values.tolist() == [
+        ["4", "hm"], [None, None], [None, None]
+    ]  # fmt: skip
+
+
+@kinds
 @pytest.mark.parametrize("mark", [None, -9999.0, 0.5])
 def test_log_probabilities_are_the_confidence(tmp_path, kind, mark):
     known = [answered(sample(epoch=epoch), "4", logprobs=[-1, -0.5 * epoch]) for epoch in (1, 2)]

@@ -354,7 +354,6 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
-        ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
         ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
         ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.csv", b"", "is empty"),
@@ -500,3 +499,24 @@ def test_any_rows_give_a_pool_or_an_error(tmp_path_factory, rows, rule):
     event("refused" if said else "a pool")
     assert "\n" not in said
     assert (folder / "pool").exists() == (not said)
+
+
+def test_half_a_surrogate_pair_becomes_a_mark(tmp_path):
+    rows = [{"question_id": "q\ud800", "model": "m", "answer": "4", "truth": "4", "te\udfffxt": "x\ud800"}] * 2
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pool = from_table(path)
+    assert pool.question_ids == ["q\ufffd"]
+    assert pool.questions["te\ufffdxt"].tolist() == ["x\ufffd"]
+
+
+def test_what_a_sample_said_is_of_the_sample(tmp_path):
+    said = {"reasoning": [{"text": "hm"}], "tool_calls": [{"name": "f"}], "refusal": "No.", "served_model": "v1"}
+    rows = [{"question_id": f"q{i}", "model": "m", "answer": "4", "truth": "4", **said} for i in (1, 2)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pool = from_table(path)
+    assert {name: pool.extra[name].to_pylist() for name in said} == {
+        "reasoning": ["hm"] * 2, "tool_calls": ['[{"name": "f"}]'] * 2, "refusal": ["No."] * 2,
+        "served_model": ["v1"] * 2,
+    }  # fmt: skip
