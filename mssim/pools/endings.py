@@ -27,7 +27,7 @@ _REFUSED = {"content_filter", "refusal", "safety", "prohibited_content", "blockl
 _CALLED = {"tool_calls", "tool_call", "tool_use", "function_call"}
 _RARE = 0.001
 _LONGEST = 60  # characters of a text in a message
-_WHY = {"cut": "cut off", "refused": "refused", "called": "with tool calls only", "other": "without a stated reason"}
+_WHY = {"cut": "cut off", "refused": "refused", "called": "with tool calls only", "other": "with no reason given"}
 
 
 class Endings:

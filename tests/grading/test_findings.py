@@ -27,7 +27,7 @@ def test_samples_that_were_cut_off_and_empty_texts(tmp_path):
     reasons = ["stop", "length", "length", "stop", "stop", "length"]
     assert notes(tmp_path, finish_reason=reasons, reasoning=[None, "Hm", None, None, None, None])[0] == [
         "3 of 6 samples of a were cut off (finish_reason length).",
-        "3 of 6 texts of a are empty, 2 cut off, 1 without a stated reason. 1 of them has reasoning.",
+        "3 of 6 texts of a are empty, 2 cut off, 1 with no reason given. 1 of them has reasoning.",
         "1 of 6 samples of a has reasoning, kept in the column reasoning.",
     ]
 

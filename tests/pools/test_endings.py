@@ -53,10 +53,10 @@ def test_several_spellings_are_named():
         ({"refusal": ["No."] * 3}, "3 of 3 texts of m are empty, all refused."),
         ({"finish_reason": ["content_filter"] * 3}, "3 of 3 texts of m are empty, all refused."),
         ({"tool_calls": ['[{"id": 1}]'] * 3}, "3 of 3 texts of m are empty, all with tool calls only."),
-        ({"tool_calls": ["[]"] * 3}, "3 of 3 texts of m are empty, all without a stated reason."),
-        ({"refusal": [" "] * 3}, "3 of 3 texts of m are empty, all without a stated reason."),
+        ({"tool_calls": ["[]"] * 3}, "3 of 3 texts of m are empty, all with no reason given."),
+        ({"refusal": [" "] * 3}, "3 of 3 texts of m are empty, all with no reason given."),
         ({"finish_reason": ["length", "stop", None], "refusal": ["No.", "No.", None]},
-         "3 of 3 texts of m are empty, 1 cut off, 1 refused, 1 without a stated reason."),
+         "3 of 3 texts of m are empty, 1 cut off, 1 refused, 1 with no reason given."),
         ({"finish_reason": ["length"] * 3, "reasoning": ["Hm", None, ""]},
          "3 of 3 texts of m are empty, all cut off. 1 of them has reasoning."),
     ],
@@ -69,7 +69,7 @@ def test_empty_texts_have_one_reason_each(columns, says):
 def test_tool_calls_may_be_lists():
     calls = pa.chunked_array([[[{"name": "f"}], [], None]])
     assert endings(text=["", "", ""], tool_calls=calls).empty_texts(["m"]) == [
-        "3 of 3 texts of m are empty, 1 with tool calls only, 2 without a stated reason."
+        "3 of 3 texts of m are empty, 1 with tool calls only, 2 with no reason given."
     ]
 
 
@@ -86,7 +86,7 @@ def test_a_missing_text_is_empty_only_if_texts_were_recorded_and_it_has_no_answe
     nothing = pa.chunked_array([[None, None]], pa.string())
     assert endings(text=nothing, answered=False).empty_texts(["m"]) == []
     assert endings(text=nothing, answered=False, finish_reason=["length", "stop"]).empty_texts(["m"]) == [
-        "2 of 2 texts of m are empty, 1 cut off, 1 without a stated reason."
+        "2 of 2 texts of m are empty, 1 cut off, 1 with no reason given."
     ]
     assert endings(text=pa.chunked_array([pa.nulls(2)]), answered=False).empty_texts(["m"]) == []
 
