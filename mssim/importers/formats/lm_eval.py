@@ -10,7 +10,7 @@ EleutherAI/lm-evaluation-harness.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -119,6 +119,10 @@ class _Run:
     config: Fields  # of the task
     settings: dict[str, Any]
 
+    def lines(self) -> Iterator[Fields]:
+        """Iterate over the documents, which are one list in versions before 0.4.3."""
+        return self.source.items() if self.source.starts_with(b"[") else self.source.lines()
+
 
 def _run(source: Source, sink: Sink, model: str | None) -> _Run:
     name = _NAME.fullmatch(source.path.stem)
@@ -155,7 +159,8 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
     responses: dict[str, int] = {}  # their hash, by document
     done: set[str] = set()
     filters: dict[str, None] = {}
-    for line in run.source.items() if run.source.starts_with(b"[") else run.source.lines():  # a list before 0.4.3
+    verdicts = {} if chosen else _verdicts(run)
+    for line in run.lines():
         doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
         if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
             line.refuse(f"document {doc!r} has other responses in an earlier line. Store each run in a separate file.")
@@ -169,7 +174,7 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
                 f"document {prefix + doc!r} has another doc_hash in an earlier file, so the data or the task changed. "
                 "Import the files separately."
             )
-        _add(line, texts, run, sink, prefix + doc, chosen)
+        _add(line, texts, run, sink, prefix + doc, chosen, verdicts.get(doc))
     if chosen and chosen.name not in filters:
         run.source.refuse(f"has no line of filter {chosen.name!r}. {choose_from(chosen.name, sorted(filters))}.")
     if missing := [doc for doc in responses if doc not in done]:
@@ -179,7 +184,15 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
     return list(filters)
 
 
-def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_id: str, chosen: Filter | None) -> None:
+def _add(
+    line: Fields,
+    texts: list[str | None],
+    run: _Run,
+    sink: Sink,
+    question_id: str,
+    chosen: Filter | None,
+    verdict: bool | None,
+) -> None:
     prompt, asked = _arguments(line)
     targets = _targets(line, run.config)
     if len(targets) > 1 or any(target.startswith(("['", '["')) for target in targets):
@@ -188,11 +201,22 @@ def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_
     if lost:
         sink.fail("no response", lost)
     grades: list[dict[str, Any]] = chosen.grades(line, texts, targets) if chosen and texts else [{} for _ in texts]
-    if not chosen and len(texts) == 1:
-        grades = [{"correct_in_source": _verdict(line)}]
+    if verdict is not None and len(texts) == 1:
+        grades = [{"correct_in_source": verdict}]
     samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
     question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
     sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+
+
+def _verdicts(run: _Run) -> dict[str, bool | None]:
+    """Return the verdict on each document with one response, or None if filters of the task do not agree."""
+    verdicts: dict[str, bool | None] = {}
+    for line in run.lines():
+        doc, verdict = line.name("doc_id"), _verdict(line)
+        if len(_responses(line)) != 1:
+            return {}
+        verdicts[doc] = verdict if verdicts.get(doc, verdict) == verdict else None
+    return verdicts
 
 
 def _verdict(line: Fields) -> bool | None:

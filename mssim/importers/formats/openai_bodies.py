@@ -92,7 +92,7 @@ def _choice(choice: Fields, *, used: bool) -> dict[str, Any] | str:
     if "message" in choice:
         tokens = [token.value.get("logprob") for token in logprobs.parts("content")]
         return _sample(read_message(choice.part("message")), finish, tokens, used=used)
-    text = choice.text("text", required=used) or ""
+    text = choice.text("text", required=used and "text" not in choice.value) or ""
     return _sample({"text": text}, finish, logprobs.values("token_logprobs"), used=used)
 
 

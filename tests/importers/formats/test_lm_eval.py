@@ -412,3 +412,16 @@ def test_verdicts_on_single_responses_are_kept(tmp_path, given, verdict):
 def test_the_verdict_on_several_responses_belongs_to_none_of_them(tmp_path):
     path = write(tmp_path / "m", [line(0, "strict-match", ["7", "8"], exact_match=0)], results=False)
     assert "correct_in_source" not in from_lm_eval(path, rule="number").to_frame()
+
+
+def test_filters_that_do_not_agree_give_no_verdict(tmp_path):
+    def lines(doc, strict, flexible):
+        named = {"strict-match": strict, "flexible-extract": flexible}
+        return [line(doc, name, ["7"], target="7", exact_match=right) for name, right in named.items()]
+
+    path = write(tmp_path / "m", [*lines(0, 0, 1), *lines(1, 0, 0)], results=False)
+    with told("the rule number and the verdicts of the file disagree on 1 of 1 sample, e.g. question 1: answer '7'"):
+        frame = from_lm_eval(path, rule="number").to_frame()
+    assert frame["correct_in_source"].astype(object).where(frame["correct_in_source"].notna(), None).tolist() == [
+        None, False
+    ]  # fmt: skip

@@ -138,6 +138,7 @@ def choice(text=None, finish="stop", message=None, **more):
         (choice("", None), "no content and no usage"),
         ({"text": "4", "finish_reason": "error"}, "finish_reason error"),
         ({"text": "", "finish_reason": None}, "no content and no usage"),
+        ({"text": None, "finish_reason": None}, "no content and no usage"),
         (choice("4", error={"message": "half \ud800"}), "error: half \ufffd"),
     ],
 )
@@ -209,3 +210,15 @@ def test_a_log_probability_that_is_not_known_leaves_the_confidence_unknown(impor
         line["response"]["body"]["choices"][0]["logprobs"] = {"content": tokens}
     pool = imported(*lines, warns="have no confidence, which votes need")
     np.testing.assert_allclose(pool.number("confidence_of_some"), [[[np.nan, -1.5], [-0.5, -500.5]]])
+
+
+def test_an_empty_text_that_was_paid_for_is_a_sample(imported):
+    line = chat("q1-1")
+    line["response"]["body"]["choices"] = [{"text": None, "finish_reason": "length"}]
+    warns = [
+        "1 of 3 texts of gpt is empty, cut off",
+        "range from 1 to 2",
+        "no answer in 33.3%",
+        "1 of 3 samples of gpt was",
+    ]
+    assert texts(imported(chat("q1-0", "4"), chat("q2-0", "9"), line, warns=warns)) == ["4", "", "9"]
