@@ -38,8 +38,9 @@ def import_(
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
     scorer: Annotated[str | None, typer.Option(help="inspect: scorer whose verdicts to use.")] = None,
     transcripts: Annotated[
-        bool, typer.Option("--transcripts", help="inspect: also read the texts; implied by --rule.")
-    ] = False,
+        bool | None,
+        typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
+    ] = None,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
@@ -71,8 +72,9 @@ def import_(
     module = find(format_name)
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    if transcripts or (rule and "transcripts" in options_of(module)):
-        given["transcripts"] = True
+    given["transcripts"] = transcripts
+    if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
+        given["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
     info = {name: value for name, value in {"title": title, "licence": licence}.items() if value is not None}
     with progress_bar("importing") as progress:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from mssim.cli.options import Json, WhereOption, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame
+from mssim.cli.output import data_title, pool_warnings, print_frame, printable
 
 
 def info(
@@ -17,9 +18,13 @@ def info(
 ) -> None:
     """Print the models of a pool, the number of samples and warnings about them.
 
+    Warnings name what limits the samples, such as texts that were cut off. Notes below the table name rare cases and
+    recorded reasoning.
+
     Example: mssim info recorded/tiny-arithmetic
     """
     from mssim.pools.loading import load_pool
+    from mssim.pools.quality import pool_remarks
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
@@ -29,3 +34,5 @@ def info(
                 print(f"{name}: {loaded.info[name]}")
         print(f"{loaded!r}\nquestion columns: {', '.join(loaded.questions.columns)}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
+    for remark in pool_remarks(loaded):
+        print(f"mssim: note: {printable(remark)}", file=sys.stderr if json else sys.stdout)

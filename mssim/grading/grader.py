@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from mssim.errors import PoolError
 from mssim.grading.characters import normal
 from mssim.grading.classes import Codes, Spellings, merge, spellings_of
 from mssim.grading.equivalence import Judge
-from mssim.grading.reasoning import CUT_OFF, Part, answer_part
+from mssim.grading.findings import KEPT, Findings
+from mssim.grading.reasoning import Part, answer_part
 from mssim.grading.report import Grading, shown
 from mssim.grading.rules import Rule, parse_rule
 from mssim.grading.sample_files import KEYS, batches, codes_of, count_rows, name_of, text_of, write
 from mssim.grading.truths import Questions, read_questions
+from mssim.pools.endings import was_cut_off
 from mssim.pools.folder import check_files, current, folder_update, read_info, write_info
 from mssim.pools.reading import read_table
 
@@ -98,6 +100,7 @@ def grade(
             chosen,
             cache=place / "equivalence.sqlite",
             progress=progress,
+            judged="grader" not in info,
         )
         write_info(part, place, {**info, "grader": grading.describe()})
     return grading
@@ -111,6 +114,7 @@ def grade_file(
     *,
     cache: Path | None = None,
     progress: Progress | None = None,
+    judged: bool = False,
 ) -> Grading:
     """Grade the texts of a Parquet file and write them to another file.
 
@@ -131,6 +135,9 @@ def grade_file(
         SQLite file for verdicts of math-verify.
     progress : callable (done, total), optional
         Called during grading.
+    judged : bool, default False
+        Whether the column `correct` has verdicts of the source. They are compared with the grades and kept as
+        `correct_in_source`. By default, only verdicts in a column of that name are compared.
 
     Returns
     -------
@@ -167,8 +174,10 @@ def grade_file(
     with Judge(rule.versions["math_verify"], cache) if rule.equivalence else nullcontext() as judge:
         label, right = merge(spellings, list(rows.answers), asked.truths, rule, judge, partial(step, 1))
     graded = _Graded(asked, rows, spellings, label, right)
-    examples = _write(samples, target, graded, step)
-    return _grading(graded, rule, judge.undecided if judge else 0, examples)
+    findings = Findings(rule.name, asked, "correct" if judged else KEPT)
+    examples = _write(samples, target, graded, step, findings)
+    notes = tuple(findings.warnings(list(rows.models)))
+    return replace(_grading(graded, rule, judge.undecided if judge else 0, examples), notes=notes)
 
 
 Step = Callable[[int, float], None]
@@ -245,7 +254,7 @@ def _texts(batch: pa.RecordBatch, rules: Sequence[Rule]) -> list[str | None]:
 def _cut_off(batch: pa.RecordBatch) -> list[bool]:
     if "finish_reason" not in batch.schema.names:
         return [False] * batch.num_rows
-    return [str(reason).lower() in CUT_OFF for reason in batch.column("finish_reason").to_pylist()]
+    return [was_cut_off(reason) for reason in batch.column("finish_reason").to_pylist()]
 
 
 def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | None:
@@ -290,7 +299,7 @@ class _Graded:
         return chosen
 
 
-def _write(path: Path, target: Path, graded: _Graded, step: Step) -> list[dict[str, Any]]:
+def _write(path: Path, target: Path, graded: _Graded, step: Step, findings: Findings) -> list[dict[str, Any]]:
     """Write the graded file and return its examples."""
     chosen = graded.chosen()
     examples: list[dict[str, Any]] = []
@@ -303,6 +312,8 @@ def _write(path: Path, target: Path, graded: _Graded, step: Step) -> list[dict[s
         for batch in batches(path):
             rows = slice(done, done + batch.num_rows)
             table = _graded_table(batch, graded, rows, answers)
+            findings.add(batch, table, np.asarray(graded.rows.model[rows]), np.asarray(graded.rows.question[rows]))
+            table = findings.with_verdicts(batch, table)
             here = [row for row in range(done, rows.stop) if row in chosen]
             examples.extend(_example(table.slice(row - done, 1), graded, row, chosen[row]) for row in here)
             yield table if differs else table.drop_columns("extracted")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["CUT_OFF", "Part", "answer_part"]
-
-CUT_OFF = ("length", "max_tokens", "max_output_tokens", "model_length", "max_length")  # reasons of a finish, lower case
+__all__ = ["Part", "answer_part"]
 
 # Tags around reasoning, in any case. To support another family, add its pair here.
 _TAGS = (

@@ -48,6 +48,8 @@ class Grading:
         Whether reasoning before an answer was dropped ("drop") or kept ("keep").
     dropped, unclosed : ndarray of int64, shape (n_models,)
         Number of samples from which reasoning was dropped, and of samples without an answer since it does not end.
+    notes : tuple of str
+        What a reader must know of the samples, such as which were cut off or have an empty text.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class Grading:
     reasoning: str
     dropped: NDArray[np.int64]
     unclosed: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with one row per model.
@@ -144,13 +147,19 @@ class Grading:
         return self.chosen.copy()
 
     def warnings(self) -> list[str]:
-        """Return warnings about truths that cannot be matched, missing verdicts of math-verify, and reasoning.
+        """Return warnings about truths, missing verdicts of math-verify, reasoning and the samples.
 
         Returns
         -------
         list of str
-            The warnings, empty if there are none.
+            The warnings, empty if there are none. They name truths that no answer can equal, samples that were cut
+            off, empty texts, several served models, requests whose texts are equal, recorded reasoning, models without
+            a right answer, and verdicts of the source that the rule contradicts.
         """
+        return [*self.of_rule(), *self.notes]
+
+    def of_rule(self) -> list[str]:
+        """Return only the warnings about truths and about missing verdicts of math-verify."""
         found = []
         if self.cannot_match:
             truth = next(iter(self.cannot_match.values()))

@@ -103,11 +103,14 @@ def write(path: Path, pieces: Iterator[pa.Table]) -> None:
     """Write tables with the same schema to one file, in row groups of bounded size."""
     first = next(pieces)
     held: list[pa.Table] = []
+    rows = size = 0
     with pa.parquet.ParquetWriter(path, first.schema, compression="zstd") as file:
         for piece in chain([first], pieces):
             held.append(piece)
-            if sum(t.nbytes for t in held) >= _GROUP_BYTES or sum(t.num_rows for t in held) >= _GROUP_ROWS:
+            rows, size = rows + piece.num_rows, size + piece.nbytes
+            if size >= _GROUP_BYTES or rows >= _GROUP_ROWS:
                 file.write_table(pa.concat_tables(held).unify_dictionaries())
                 held.clear()
+                rows = size = 0
         if held:
             file.write_table(pa.concat_tables(held).unify_dictionaries())

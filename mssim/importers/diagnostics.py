@@ -34,7 +34,7 @@ class Diagnostics:
     warnings : tuple of str
         Problems of the pool. An import with ``strict=True`` raises if there are any.
     remarks : tuple of str
-        Properties of the format that limit which statistics are meaningful, such as samples without votes.
+        What a reader should know but is not a problem: samples without votes, recorded reasoning, skipped texts.
 
     Examples
     --------
@@ -102,7 +102,9 @@ def diagnose(pool: Pool) -> Diagnostics:
     frame.insert(2, "missing", len(pool.questions) - frame["questions"])
     long, identical = found.get("long_texts", 0), found.get("identical_texts", 0)
     # A pool with texts warns of repeated texts itself.
-    texts = [] if "text" in pool.extra.column_names else repeated_texts(identical, long)
+    texts = [*found.get("text_warnings", ()), *repeated_texts(identical, long)]
+    if "text" in pool.extra.column_names:
+        texts = []
     failed = dict(found.get("failed", {}))
     return Diagnostics(
         questions=len(pool.questions),
@@ -111,8 +113,8 @@ def diagnose(pool: Pool) -> Diagnostics:
         failed=failed,
         identical_texts=identical,
         long_texts=long,
-        warnings=(*pool.warnings(), *texts, *_failures(failed), *_verdicts(pool), *found.get("notes", ())),
-        remarks=tuple(no_votes(pool)),
+        warnings=(*pool.warnings(), *texts, *_failures(failed), *found.get("notes", ())),
+        remarks=(*no_votes(pool), *found.get("remarks", ())),
         _described=frame.drop(columns="top_share"),
     )
 
@@ -122,19 +124,6 @@ def _failures(failed: Mapping[str, int]) -> list[str]:
         return []
     reasons = ", ".join(f"{number} {reason}" for reason, number in list(failed.items())[:5])
     more = f" and {len(failed) - 5} more reasons" if len(failed) > 5 else ""
-    return [f"{sum(failed.values())} samples failed and are not in the pool: {reasons}{more}."]
-
-
-def _verdicts(pool: Pool) -> list[str]:
-    """Return a warning if grades and the verdicts of the files disagree on more than 1 % of the samples."""
-    if "correct_in_source" not in pool.extra.column_names:
-        return []
-    said = pool.extra["correct_in_source"].to_pandas()
-    found = pool.sample_correct()[pool.recorded]
-    differ = int(((said != found) & said.notna()).sum())
-    if differ <= 0.01 * len(found):
-        return []
-    return [
-        f"the grades and the verdicts of the files differ for {differ} of {len(found)} samples. Compare them: the "
-        "verdicts of the files are in the column correct_in_source."
-    ]
+    total = sum(failed.values())
+    are = "is" if total == 1 else "are"
+    return [f"{counted(total, 'sample')} failed and {are} not in the pool: {reasons}{more}."]

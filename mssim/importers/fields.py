@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 
-__all__ = ["Fields", "as_flag", "as_number", "as_text"]
+__all__ = ["Fields", "as_flag", "as_number", "as_text", "is_logprob", "mean_logprob"]
+
+_UNKNOWN = -9999.0  # OpenAI's mark of a token whose log-probability is not known; vLLM writes it for -inf
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,17 @@ def as_flag(value: Any, place: str) -> bool:
     if isinstance(value, bool) or (isinstance(value, int | float) and value in (0, 1)):
         return bool(value)
     raise PoolError(f"{place} is {_kind(value)}. It must be true or false.")
+
+
+def mean_logprob(values: Sequence[Any]) -> float | None:
+    """Return the mean of log-probabilities, or None if one is unknown: null, not a number, positive or -9999."""
+    known = [value for value in values if is_logprob(value)]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
+
+
+def is_logprob(value: Any) -> bool:
+    """Return whether a JSON value is a known log-probability."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and _UNKNOWN < value <= 0
 
 
 def _kind(value: Any) -> str:

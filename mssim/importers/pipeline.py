@@ -47,7 +47,7 @@ class Common:
     where : optional
         Conditions that select samples, as in `mssim.load_pool`. By default, all samples are imported.
     texts : bool, default True
-        Whether to keep the texts of samples. Without texts a pool is much smaller but cannot be graded again.
+        Whether to keep texts and reasoning of samples. Without them a pool is much smaller but cannot be graded again.
     strict : bool, default False
         Whether to raise a PoolError instead of issuing warnings.
     info : mapping, optional
@@ -196,12 +196,15 @@ def _imported(
         read_samples = samples if rule is None else work / "read.parquet"
         kept = common.texts or rule is not None
         written = write_long_table(sink, read_samples, where=common.where, graded=rule is not None, texts=kept)
-        info = _info(format_name, sources, sink, written, common)
+        graders = {}
         if rule is not None:
             graded = samples if common.texts else work / "graded.parquet"
-            info["grader"] = grade_file(read_samples, graded, written.questions, rule).describe()
+            grading = grade_file(read_samples, graded, written.questions, rule)
+            sink.notes += grading.of_rule()
+            graders["grader"] = grading.describe()
             if not common.texts:
                 _without_texts(graded, samples)
+        info = {**_info(format_name, sources, sink, written, common), **graders}
         pa.parquet.write_table(written.questions, part / "questions.parquet", compression="zstd")
         pool = _checked(samples, written.questions, info)
         found = diagnose(pool)
@@ -248,6 +251,9 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
         )
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
+    imported |= {"text_warnings": written.warnings} if written.warnings else {}
+    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks]
+    imported |= {"remarks": remarks} if remarks else {}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
     if not sink.votes:
         info["votes"] = False
@@ -255,10 +261,14 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
 
 
 def _without_texts(graded: Path, samples: Path) -> None:
-    names = tuple(name for name in pa.parquet.read_schema(graded).names if name != "text")
+    names = tuple(name for name in pa.parquet.read_schema(graded).names if name not in ("text", "reasoning"))
     write(samples, (pa.Table.from_batches([batch]) for batch in batches(graded, names)))
 
 
+def _without(samples: Path) -> list[str]:
+    return [name for name in ("text", "reasoning") if name in pa.parquet.read_schema(samples).names]
+
+
 def _checked(samples: Path, questions: pa.Table, info: Mapping[str, Any]) -> Pool:
-    """Load the pool without texts, which are not needed to check it."""
-    return from_blocks(read_files([samples], without=["text"]), None, info, questions)
+    """Load the pool without texts and reasoning, which are not needed to check it."""
+    return from_blocks(read_files([samples], without=_without(samples)), None, info, questions)

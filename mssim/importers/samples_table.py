@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
 from mssim.importers.sink import Sink
-from mssim.pools.arrow import table_from_frame
+from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
-from mssim.pools.quality import LONG_TEXT
+from mssim.pools.quality import LONG_TEXT, SampleFacts
 from mssim.pools.reading import encode_text
 
 __all__ = ["Written", "write_long_table"]
 
 _VOTING = ("score", "confidence")  # a pool needs these of every sample with an answer, or of no sample
-_COPIED = "text"  # can be larger than memory, so it is copied in pieces
+_ROWS = 2**16  # rows that are copied at once
+_TEXT = "text"
+_COPIED = (_TEXT, "reasoning")  # can be larger than memory, so they are copied in pieces
 
 
 class Written(NamedTuple):
@@ -40,11 +42,20 @@ class Written(NamedTuple):
         Number of texts with at least 40 characters.
     identical_texts : int
         Number of long texts that repeat another text of the same model and question.
+    warnings : list of str
+        Warnings about empty texts and about requests whose texts are equal.
+    rare : list of str
+        Remarks about rare samples that were cut off or have an empty text.
+    reasoning : list of str
+        Remarks about recorded reasoning.
     """
 
     questions: pa.Table
     long_texts: int
     identical_texts: int
+    warnings: list[str]
+    rare: list[str]
+    reasoning: list[str]
 
 
 def write_long_table(
@@ -63,7 +74,7 @@ def write_long_table(
     graded : bool, default False
         Whether the texts are graded afterwards. If not, either every sample needs an answer or no sample has one.
     texts : bool, default True
-        Whether texts are written.
+        Whether texts and reasoning are written.
 
     Returns
     -------
@@ -74,13 +85,13 @@ def write_long_table(
         failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
         raise PoolError("The files contain no samples" + (f" ({failed})" if failed else "") + ".")
     data = _joined(sink.pieces)
-    thin = data.to_table(columns=[name for name in data.schema.names if name != _COPIED])
+    thin = data.to_table(columns=[name for name in data.schema.names if name not in _COPIED])
     questions = _questions(sink, thin)
     mask = _mask(thin, questions, where)
     thin = thin.filter(pa.array(mask))
     columns = {name: thin[name] for name in thin.column_names}
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
-    if graded and _COPIED not in data.schema.names:
+    if graded and _TEXT not in data.schema.names:
         answered = "answer" in columns or "correct" in columns
         remedy = "Remove the rule to use the answers of the files." if answered else "Import files with texts."
         raise PoolError(f"rule: the files contain no texts to grade. {remedy}")
@@ -93,13 +104,15 @@ def write_long_table(
         if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades
             columns["correct_in_source"] = said
     else:
-        _answers(columns, sink, has_texts=_COPIED in data.schema.names)
+        _answers(columns, sink, has_texts=_TEXT in data.schema.names)
         _correct(columns, questions)
-    seen = _Texts()
+    seen = _Seen()
     write(path, _pieces(data, mask, pa.table(columns), seen, texts=texts))
     asked = set(pa.compute.unique(columns["question_id"]).to_pylist())
     kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
-    return Written(kept, len(seen.hashes), seen.repeated())
+    facts, models = seen.facts, seen.models.to_list()
+    told = facts.of_texts(models, rare=False), facts.rare(models), facts.endings.reasoning(models)
+    return Written(kept, len(seen.hashes), seen.repeated(), *told)
 
 
 def _joined(pieces: Sequence[Path]) -> pyarrow.dataset.Dataset:
@@ -140,9 +153,9 @@ def _answered(
     """Return which samples have an answer or, if they are graded later, a text."""
     if "answer" in columns and not graded:
         return columns["answer"].is_valid()
-    if _COPIED not in data.schema.names:
+    if _TEXT not in data.schema.names:
         return columns["model"].is_valid()
-    said = [_is_said(texts) for texts in _copied(data)]
+    said = [_is_said(texts) for texts in _copied(data, _TEXT)]
     return pa.chunked_array(said, pa.bool_()).filter(pa.array(mask))
 
 
@@ -176,7 +189,7 @@ def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool
         if has_texts:
             raise PoolError(
                 "The files contain texts but no answers. Extract the answers with a rule, such as number, boxed or "
-                "regex=PATTERN."
+                f"regex=PATTERN{sink.remedy}."
             )
         raise PoolError("The files contain neither answers nor texts nor verdicts. Import files with one of them.")
     index = columns["sample_index"].cast(pa.string())
@@ -208,48 +221,60 @@ def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
     columns["correct"] = pa.chunked_array([pa.array((translated == right) & (answer >= 0))])
 
 
-class _Texts:
-    """Hashes of long texts, each combined with its question and model."""
+class _Seen:
+    """Facts about texts, and hashes of long texts, each combined with its question and model."""
 
     def __init__(self) -> None:
         self.hashes = array("q")
+        self.facts, self.models, self._questions = SampleFacts(), Names(), Names()
 
     def add(self, piece: pa.Table) -> None:
-        names = ("question_id", "model", _COPIED)
-        for question, model, text in zip(*(piece[name].to_pylist() for name in names), strict=True):
+        columns = {name: piece[name] for name in SampleFacts.COLUMNS if name in piece.column_names}
+        answered = piece["answer"].is_valid() if "answer" in piece.column_names else pa.repeat(False, piece.num_rows)
+        model, question = self.models.codes(piece["model"]), self._questions.codes(piece["question_id"])
+        self.facts.add(model, question, columns, np.asarray(answered.to_numpy(zero_copy_only=False), bool))
+        if _TEXT not in columns:
+            return
+        names = ("question_id", "model", _TEXT)
+        for question_id, name, text in zip(*(piece[name].to_pylist() for name in names), strict=True):
             if isinstance(text, str) and len(text) >= LONG_TEXT:
-                self.hashes.append(hash((question, model, text)))
+                self.hashes.append(hash((question_id, name, text)))
 
     def repeated(self) -> int:
         return len(self.hashes) - int(np.unique(np.asarray(self.hashes)).size)
 
 
-def _copied(data: pyarrow.dataset.Dataset) -> Iterator[pa.Array]:
-    """Iterate over the texts piece by piece. A dataset scan would read far ahead and use much memory."""
-    kind = data.schema.field(_COPIED).type
+def _copied(data: pyarrow.dataset.Dataset, name: str) -> Iterator[pa.Array]:
+    """Iterate over a column piece by piece. A dataset scan would read far ahead and use much memory."""
+    kind = data.schema.field(name).type
     for path in data.files:
         with pa.parquet.ParquetFile(path, pre_buffer=False) as piece:
-            if _COPIED not in piece.schema_arrow.names:
-                yield pa.nulls(piece.metadata.num_rows, kind)
+            if name not in piece.schema_arrow.names:
+                for first in range(0, piece.metadata.num_rows, _ROWS):
+                    yield pa.nulls(min(_ROWS, piece.metadata.num_rows - first), kind)
                 continue
-            for batch in piece.iter_batches(columns=[_COPIED]):
+            for batch in piece.iter_batches(_ROWS, columns=[name]):
                 yield batch.column(0).cast(kind)
 
 
 def _pieces(
-    data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table, seen: _Texts, *, texts: bool
+    data: pyarrow.dataset.Dataset, mask: NDArray[np.bool_], columns: pa.Table, seen: _Seen, *, texts: bool
 ) -> Iterator[pa.Table]:
     """Iterate over the rows of `columns` with their texts."""
-    if _COPIED not in data.schema.names:
+    names = [name for name in _COPIED if name in data.schema.names]
+    if not names:
         yield columns
         return
     read = done = 0
-    for given in _copied(data):
-        kept = given.filter(pa.array(mask[read : read + len(given)]))
-        read += len(given)
-        if len(kept):
-            piece = columns.slice(done, len(kept))
-            done += len(kept)
-            whole = piece.append_column(_COPIED, kept)
+    for given in zip(*(_copied(data, name) for name in names), strict=True):
+        chosen = pa.array(mask[read : read + len(given[0])])
+        read += len(chosen)
+        kept = [values.filter(chosen) for values in given]
+        if len(kept[0]):
+            piece = columns.slice(done, len(kept[0]))
+            done += len(kept[0])
+            whole = piece
+            for name, values in zip(names, kept, strict=True):
+                whole = whole.append_column(name, values)
             seen.add(whole)
             yield whole if texts else piece

@@ -16,7 +16,8 @@ __all__ = ["COLUMNS", "Sink"]
 
 COLUMNS: dict[str, pa.DataType] = {  # columns of samples
     "question_id": pa.string(), "model": pa.string(), "sample_index": pa.int64(),
-    "text": pa.string(), "answer": pa.string(), "correct": pa.bool_(),
+    "text": pa.string(), "reasoning": pa.string(), "refusal": pa.string(), "tool_calls": pa.string(),
+    "answer": pa.string(), "correct": pa.bool_(), "correct_in_source": pa.bool_(),
     "score": pa.float64(), "confidence": pa.float64(), "mean_logprob": pa.float64(),
     "input_tokens": pa.int64(), "output_tokens": pa.int64(), "cost": pa.float64(), "latency": pa.float64(),
     "request_input_tokens": pa.int64(), "request_output_tokens": pa.int64(), "request_samples": pa.int64(),
@@ -44,12 +45,16 @@ class Sink:
         Number of requested samples that were not obtained, by reason.
     notes : list of str
         Warnings of the reader.
+    remarks : list of str
+        Remarks of the reader, which are not warnings.
     info : dict
         Entries for pool.json, such as title, dataset and settings.
     pieces : list of Path
         Parquet files that were written.
     votes : bool
         Whether equal answers vote together. If not, every sample has a distinct answer.
+    remedy : str
+        What else than a rule extracts answers from the texts, such as a filter that the files name.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     """
@@ -59,9 +64,11 @@ class Sink:
         self.questions: dict[str, dict[str, Any]] = {}
         self.failed: Counter[str] = Counter()
         self.notes: list[str] = []
+        self.remarks: list[str] = []
         self.info: dict[str, Any] = {}
         self.pieces: list[Path] = []
         self.votes = self.verdicts = True
+        self.remedy = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -96,7 +103,7 @@ class Sink:
                 row["sample_index"] = self._next[question_id, model]
             self._next[question_id, model] = int(row["sample_index"]) + 1
             self._rows.append(row)
-            self._size += len(row.get("text") or "")
+            self._size += len(row.get("text") or "") + len(row.get("reasoning") or "")
             if len(self._rows) >= _MOST_ROWS or self._size >= _MOST_TEXT:
                 self._write_rows()
 

@@ -44,7 +44,8 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     -----
     PoolWarning
         For unequal numbers of samples, models without samples for some questions, many samples without an answer,
-        repeated response texts and mixed settings.
+        models without a right answer, mixed settings, several served models, samples that were cut off, empty and
+        repeated response texts, and verdicts of the source that the grades contradict.
 
     Examples
     --------

@@ -2,22 +2,127 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
 
+from mssim.pools import endings, requests
 from mssim.pools.arrays import PoolArrays
-from mssim.pools.arrow import codes_of, encode
+from mssim.pools.arrow import Codes, _dictionary, codes_of, encode
+from mssim.pools.endings import Columns, Endings
+from mssim.pools.requests import Requests
+from mssim.pools.verdicts import pool_disagreement, pool_none_right, whole_texts
 
-__all__ = ["LONG_TEXT", "no_votes", "pool_warnings", "repeated_texts"]
+__all__ = [
+    "LONG_TEXT",
+    "SampleFacts",
+    "no_votes",
+    "pool_remarks",
+    "pool_warnings",
+    "repeated_texts",
+]
 
 LONG_TEXT = 40  # characters; shorter texts repeat by chance
 _SETTINGS = {"temperature", "top_p", "top_k", "prompt", "system_prompt", "max_tokens", "reasoning_effort"}
 _MANY_WITHOUT_ANSWER = 0.05
+_ROWS = 2**15  # samples whose requests are compared at once
 
 
 def pool_warnings(pool: PoolArrays) -> list[str]:
-    """Return warnings about unequal lengths, missing questions, missing answers, mixed settings and repeated texts."""
-    return [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *_repeated(pool)]
+    """Return warnings about the samples, answers, settings and texts of a pool."""
+    columns = _columns(pool, (*SampleFacts.COLUMNS, "correct_in_source"))
+    facts = _facts(pool, columns)
+    found = [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *facts.warnings(pool.models, rare=False)]
+    found += [*pool_none_right(pool), *pool_disagreement(pool, columns.get("correct_in_source")), *whole_texts(pool)]
+    return [*found, *facts.of_texts(pool.models, rare=False), *_repeated(pool)]
+
+
+def pool_remarks(pool: PoolArrays) -> list[str]:
+    """Return remarks that are not warnings: rare samples that were cut off or empty, and recorded reasoning."""
+    facts, columns = SampleFacts(), _columns(pool, endings.COLUMNS)
+    if columns:
+        facts.endings.add(_model_of(pool), columns, pool.codes[pool.recorded] >= 0)
+    return [*facts.rare(pool.models), *facts.endings.reasoning(pool.models)]
+
+
+class SampleFacts:
+    """What a reader must know of samples besides their answers, accumulated over the blocks of a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> facts = SampleFacts()
+    >>> none = np.zeros(2, int)
+    >>> facts.add(none, none, {"finish_reason": pa.chunked_array([["stop", "length"]])}, np.ones(2, bool))
+    >>> facts.warnings(["m"])
+    ['1 of 2 samples of m was cut off (finish_reason length).']
+    """
+
+    COLUMNS = tuple(dict.fromkeys((*endings.COLUMNS, *requests.COLUMNS)))
+
+    def __init__(self) -> None:
+        self.endings, self.requests = Endings(), Requests()
+
+    def add(self, model: Codes, question: Codes, columns: Columns, answered: NDArray[np.bool_]) -> None:
+        """Add the samples of a block, with one entry of each argument per sample; see `Endings` and `Requests`."""
+        self.endings.add(model, columns, answered)
+        self.requests.add(model, question, columns)
+
+    def warnings(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
+        """Return warnings about samples that were cut off and about several served models."""
+        return [*self.endings.cut_off(models, rare=rare), *self.requests.served(models)]
+
+    def of_texts(self, models: Sequence[str], *, rare: bool | None = None) -> list[str]:
+        """Return warnings about empty texts and about requests whose texts are equal."""
+        return [*self.endings.empty_texts(models, rare=rare), *self.requests.identical(models)]
+
+    def rare(self, models: Sequence[str]) -> list[str]:
+        """Return remarks about less than one sample in a thousand of a model that were cut off or have no text."""
+        return [*self.endings.cut_off(models, rare=True), *self.endings.empty_texts(models, rare=True)]
+
+
+def _facts(pool: PoolArrays, columns: Columns) -> SampleFacts:
+    facts = SampleFacts()
+    if not columns:
+        return facts
+    facts.endings.add(_model_of(pool), columns, pool.codes[pool.recorded] >= 0)
+    ends = np.cumsum(pool.lengths.sum(axis=1, dtype=np.int64))
+    served = {name: column for name, column in columns.items() if name == "served_model"}
+    facts.requests.add(_model_of(pool), np.zeros(0, int), served)
+    texts = {name: column for name, column in columns.items() if name in requests.COLUMNS[:3]}
+    for m, end in enumerate(ends.tolist()):
+        question = np.repeat(np.arange(pool.lengths.shape[1]), pool.lengths[m])
+        for first in range(0, question.size, _ROWS):
+            rows = question[first : first + _ROWS]
+            start = end - question.size + first
+            block = {name: column.slice(start, rows.size) for name, column in texts.items()}
+            facts.requests.add(np.full(rows.size, m), rows, block)
+            if facts.requests.varied(m):
+                break
+    return facts
+
+
+def _model_of(pool: PoolArrays) -> Codes:
+    """Return the model of each row of `extra`."""
+    return np.repeat(np.arange(len(pool.models), dtype=np.int32), pool.lengths.sum(axis=1, dtype=np.int64))
+
+
+def _columns(pool: PoolArrays, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    """Return recorded columns per sample. One that is constant within questions may be stored with the questions."""
+    found = {name: pool.extra[name] for name in names if name in pool.extra.column_names}
+    described = [name for name in names if name in pool.questions and name not in found]
+    if described:
+        groups = np.tile(np.arange(len(pool.questions)), len(pool.models))
+        row = pa.array(np.repeat(groups, pool.lengths.ravel()))
+        for name in described:
+            values = pa.chunked_array([pa.array(pool.questions[name], from_pandas=True)])
+            found[name] = values.take(row)
+    return found
 
 
 def _lengths(pool: PoolArrays) -> list[str]:
@@ -68,10 +173,12 @@ def _mixed_settings(pool: PoolArrays) -> list[str]:
 
 
 def _repeated(pool: PoolArrays) -> list[str]:
-    if "text" not in pool.extra.column_names:
+    if "text" not in pool.extra.column_names or pa.types.is_nested(pool.extra["text"].type):
         return []
-    codes, texts = encode(pool.extra["text"])
-    long = np.array([isinstance(text, str) and len(text) >= LONG_TEXT for text in texts] + [False])
+    codes, texts = _dictionary(pool.extra["text"])
+    if not pa.types.is_large_string(texts.type):
+        return []
+    long = np.append(pa.compute.utf8_length(texts).to_numpy(zero_copy_only=False) >= LONG_TEXT, False)
     kept = long[codes]
     cell = np.repeat(np.arange(pool.lengths.size), pool.lengths.ravel())  # pair of model and question
     group = cell[kept] * max(len(texts), 1) + codes[kept]

@@ -6,6 +6,7 @@ import pandas as pd
 
 import mssim
 from tests.cli.test_cli import bad
+from tests.conftest import long_frame
 
 
 def test_info_describes_the_pool(run, pool_path):
@@ -21,3 +22,18 @@ def test_info_describes_the_pool(run, pool_path):
 def test_info_on_a_damaged_file(run, tmp_path):
     (tmp_path / "p.parquet").write_bytes(b"PAR1 and no more")
     bad(run("info", tmp_path / "p.parquet"), "Check whether the file is damaged or truncated")
+
+
+def test_info_tells_what_limits_the_samples(run, tmp_path):
+    told = {"text": ["", "It is a."], "finish_reason": ["length", "stop"], "reasoning": ["Hm", None]}
+    long_frame({("m", "q"): [None, "a"]}, **told).to_parquet(tmp_path / "p.parquet")
+    code, text, err = run("info", tmp_path / "p.parquet", "--json")
+    assert (code, json.loads(text)[0]["model"]) == (0, "m")
+    assert err.splitlines()[1:] == [
+        "mssim: warning: 1 of 2 samples of m was cut off (finish_reason length).",
+        "mssim: warning: 1 of 2 texts of m is empty, cut off. 1 of them has reasoning.",
+        "mssim: note: 1 of 2 samples of m has reasoning, kept in the column reasoning.",
+    ]
+    code, text, err = run("info", tmp_path / "p.parquet")
+    assert (code, len(err.splitlines())) == (0, 3)
+    assert text.endswith("mssim: note: 1 of 2 samples of m has reasoning, kept in the column reasoning.\n")

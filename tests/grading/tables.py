@@ -20,7 +20,7 @@ def samples_table(texts=TEXTS, **columns):
         for (question, model), given_ in texts.items()
         for i, text in enumerate(given_)
     ]
-    return pa.Table.from_pandas(pd.DataFrame(rows).assign(finish_reason="stop", **columns), preserve_index=False)
+    return pa.Table.from_pandas(pd.DataFrame(rows).assign(**{"finish_reason": "stop", **columns}), preserve_index=False)
 
 
 def questions_table(truths=TRUTHS, **columns):

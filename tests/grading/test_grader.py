@@ -162,11 +162,12 @@ def test_reasoning_is_no_answer_unless_it_is_kept(graded):
     assert table["answer"].to_pylist() == ["7", None, "7", "7", "7", "7"]
     assert table["text"].to_pylist()[:5] == THOUGHTS
     assert (found.dropped.tolist(), found.unclosed.tolist()) == ([2, 0], [1, 0])
-    assert found.warnings()[-2:] == [
+    says = [
         "Reasoning was dropped from 2 of 5 samples of a.",
         "The reasoning of 1 of 5 samples of a does not end. They have no answer. Raise max_tokens, or grade the "
         "reasoning too (reasoning=keep).",
     ]
+    assert [one for one in found.warnings() if one in says] == says
     found, table = graded(parse_rule("first-number", reasoning="keep"), reasoning_table())
     assert table["answer"].to_pylist() == ["8", "7", "8", "7", "9", "7"]
     assert found.describe()["reasoning"] == "keep"

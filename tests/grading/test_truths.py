@@ -19,7 +19,8 @@ def test_truths_that_cannot_be_met_are_counted(graded):
     found, _ = graded("exact", questions=questions_table({"q1": None, "q2": "3/4"}))
     assert found.warnings() == [
         "1 of 2 truths are not text, such as a missing truth. The rule exact cannot match them. Choose another rule, "
-        "or correct the truths."
+        "or correct the truths.",
+        "no answer of a, b is right, e.g. question q1: answer 'It is 7.0'. Check the grading rule and the truths.",
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mssim import PoolError
-from mssim.importers.fields import Fields
+from mssim.importers.fields import Fields, mean_logprob
 
 VALUE = {
     "text": "é",
@@ -51,3 +51,24 @@ def test_fields_are_checked_as_they_are_asked_for():
 def test_a_field_of_another_kind_is_refused(ask, message):
     with pytest.raises(PoolError, match=message):
         ask(Fields.of(VALUE, "here"))
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([-1.0, -2], -1.5),
+        ([0], 0),
+        ([], None),
+        ([-1.0, None], None),
+        ([-1.0, -9999.0], None),
+        ([-1.0, -9999], None),
+        ([-1.0, -9998.5], -4999.75),
+        ([-1.0, 1e-9], None),
+        ([-1.0, float("nan")], None),
+        ([-1.0, float("-inf")], None),
+        ([-1.0, "-2"], None),
+        ([-1.0, True], None),
+    ],
+)
+def test_a_mean_needs_all_log_probabilities(values, mean):
+    assert mean_logprob(values) == mean

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mssim import PoolError, PoolWarning, load_pool
-from mssim.importers import Common
+from mssim.importers import Common, diagnose
 from mssim.importers.pipeline import to_pool
 from tests.importers.readers import both, imported, rows
 
@@ -32,14 +32,14 @@ def test_texts_are_graded_and_what_the_files_say_stays_beside(tmp_path):
         {"text": "no idea", "correct": False},
     )
     found = imported(tmp_path, read, rule="number")
-    with pytest.warns(PoolWarning, match="no answer"):
+    with pytest.warns(PoolWarning, match="no answer"), pytest.warns(PoolWarning, match="disagree on 1 of 3 samples"):
         pool = load_pool(tmp_path / "pool")
     assert pool.to_frame()[["answer", "correct", "correct_in_source"]].values.tolist() == [
         ["1", True, True],
         ["2", False, True],
         [np.nan, False, False],
     ]
-    assert any("differ for 1 of 3 samples" in warning for warning in found.warnings)
+    assert any("disagree on 1 of 3 samples" in warning for warning in found.warnings)
     assert pool.info["grader"]["rule"] == "number"
 
 
@@ -91,3 +91,34 @@ def test_what_is_no_pool_is_refused_and_nothing_is_written(tmp_path, read, messa
 def test_a_rule_without_texts_is_refused(tmp_path):
     with pytest.raises(PoolError, match=r"rule: the files contain no texts to grade\. Remove the rule"):
         imported(tmp_path, rows({"answer": "1"}), rule="number")
+
+
+def test_what_is_known_of_texts_is_told_with_and_without_them(tmp_path):
+    read = rows(
+        {"text": "", "reasoning": "hm " * 99, "finish_reason": "length"},
+        {"text": "it is 1", "reasoning": "so"},
+        {"text": "it is 1"},
+    )
+    empty = "1 of 3 texts of m is empty, cut off. 1 of them has reasoning."
+    for texts in (True, False):
+        folder = tmp_path / str(texts)
+        folder.mkdir()
+        found = imported(folder, read, rule="number", texts=texts)
+        assert empty in found.warnings
+        assert found.remarks == ("2 of 3 samples of m have reasoning, kept in the column reasoning.",) * texts
+        with pytest.warns(PoolWarning) as caught:
+            pool = load_pool(folder / "pool")
+        assert (empty in [str(one.message) for one in caught]) == texts
+        assert diagnose(pool).warnings == found.warnings
+        assert ("reasoning" in pool.extra.column_names) == ("text" in pool.extra.column_names) == texts
+    with pytest.warns(PoolWarning):
+        kept = load_pool(tmp_path / "True" / "pool").extra["reasoning"].to_pylist()
+    assert kept == ["hm " * 99, "so", None]
+
+
+def test_requests_with_equal_texts_are_told_of_imports(tmp_path):
+    read = rows(*({"text": "it is 1", "request_id": f"r{i // 2}", "request_samples": 2} for i in range(4)))
+    found = imported(tmp_path, read, rule="number", texts=False)
+    assert [warning[:63] for warning in found.warnings] == [
+        "the texts of m are equal within every request with several samp"
+    ]

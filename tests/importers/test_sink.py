@@ -29,7 +29,7 @@ def test_pieces_of_other_columns_are_one_table(tmp_path, monkeypatch):
         rows({"answer": "1", "output_tokens": 5}, {"answer": None, "cost": 0.5}, {"answer": "1", "text": "five"}),
     )
     imported(tmp_path, read)
-    with pytest.warns(PoolWarning, match="no answer"):
+    with pytest.warns(PoolWarning, match="no answer"), pytest.warns(PoolWarning, match="1 of 5 texts of m is empty"):
         pool = load_pool(tmp_path / "pool")
     assert pool.extra["text"].to_pylist() == ["one", "two", None, None, "five"]
     assert pool.to_frame()["answer"].tolist() == ["1", "2", "1", np.nan, "1"]

@@ -19,7 +19,7 @@ def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch
         ids = [number * n_rows + row for row in range(n_rows)]
         texts = [f"a{i}" for i in (ids if answers == "new in each" else range(n_rows))]
         frame = pd.DataFrame({"question_id": [f"q{i // 2}" for i in ids], "model": "x", "sample_index": ids})
-        frame.assign(answer=texts, correct=False, topic=frame["question_id"]).to_parquet(part(tmp_path, number))
+        frame.assign(answer=texts, correct=number == 0, topic=frame["question_id"]).to_parquet(part(tmp_path, number))
     looked_at = {"texts": 0, "values": 0}
     distinct, chained = arrow._distinct, column_roles._chained
 

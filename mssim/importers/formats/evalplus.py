@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.errors import MssimError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
@@ -107,11 +107,11 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
             sink.add(name, model or found.model, samples, settings={"temperature": found.temperature})
     sink.info["settings"] = {"tests": ", ".join(name for name in _TESTS if judged[name])}
     if empty:
-        sink.note(f"{empty} tasks have no samples.")
+        sink.note(f"{counted(empty, 'task has', 'tasks have')} no samples.")
     if len(judged) > 1:
         sink.note(
-            f"{judged['base']} samples were run with the base tests only, {judged['plus']} with the plus tests too. "
-            "To apply the same tests to all samples, use tests='base' (--tests base)."
+            f"{counted(judged['base'], 'sample was', 'samples were')} run with the base tests only, {judged['plus']} "
+            "with the plus tests too. To apply the same tests to all samples, use tests='base' (--tests base)."
         )
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mssim.importers.fields import Fields, as_text
+from mssim._validation import counted
+from mssim.importers.fields import Fields, as_text, is_logprob
 from mssim.importers.patterns import Pattern
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -122,13 +123,13 @@ class _Known:
                 sink.describe(question, {"cluster": instance})
         if self.several:
             sink.note(
-                f"{len(self.several)} questions have several correct references. Without a rule, each of them is "
-                "accepted. A rule compares with the first."
+                f"{counted(len(self.several), 'question has', 'questions have')} several correct references. "
+                "Without a rule, each of them is accepted. A rule compares with the first."
             )
         if self.copies:
             sink.note(
-                f"{self.copies} requests repeat an earlier request with the same seed and were answered from "
-                "the cache of HELM. Their samples are copies."
+                f"{counted(self.copies, 'request repeats', 'requests repeat')} an earlier request with the same seed "
+                "and came from the cache of HELM. Such samples are copies."
             )
 
 
@@ -266,13 +267,17 @@ def _answer(completion: Fields, mapping: Fields | None, pattern: Pattern | None)
 
 
 def _sample(completion: Fields, result: Fields, answer: str | None, right: list[str]) -> dict[str, Any]:
-    tokens, logprob = len(completion.values("tokens")), completion.number("logprob")
-    reason = completion.value.get("finish_reason")
+    given, logprob = completion.values("tokens"), completion.number("logprob")
+    tokens, own = len(given), [token["logprob"] for token in given if isinstance(token, dict) and "logprob" in token]
+    if logprob is None or logprob >= 0 or not all(map(is_logprob, own)):  # 0 if the API did not report it
+        logprob = None
+    reason, thinking = completion.value.get("finish_reason"), completion.value.get("thinking")
     return {
         "text": completion.text("text") or "",
         "answer": answer,
         "correct": answer in right,
-        "mean_logprob": logprob / tokens if logprob and tokens else None,  # 0 if the API did not report it
+        "reasoning": completion.part("thinking").text("text") if isinstance(thinking, dict) else None,
+        "mean_logprob": logprob / tokens if logprob and tokens else None,
         "output_tokens": tokens or None,
         "latency": result.number("request_time"),
         "finish_reason": completion.part("finish_reason").text("reason") if isinstance(reason, dict) else None,

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
-from mssim.importers.formats.inspect_files import EvalLog, JsonLog, open_log
+from mssim.importers.fields import as_text, mean_logprob
+from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
+from mssim.importers.formats.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
@@ -27,11 +29,13 @@ PATTERNS = ("*.eval", "[0-9]*_*.json")  # names of logs start with a timestamp, 
 
 _CREDIT = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
+_FINISHED = {"max_tokens": "length", "model_length": "length", "unknown": None}
+_MOST_TRANSCRIPTS = 2**30  # bytes that are read unasked
 _TAKEN = {*COLUMNS, "question", "truth", "choices", "cluster"}
 
 
 def from_inspect(
-    paths: Paths, *, scorer: str | None = None, transcripts: bool = False, **common: Unpack[CommonOptions]
+    paths: Paths, *, scorer: str | None = None, transcripts: bool | None = None, **common: Unpack[CommonOptions]
 ) -> Pool:
     """Import logs of Inspect AI, in which each epoch is a sample.
 
@@ -45,8 +49,10 @@ def from_inspect(
     scorer : str, optional
         Scorer whose verdicts are used, required if a log has several. SCORER.VALUE selects one value of a scorer that
         returns several.
-    transcripts : bool, default False
-        Whether to read the texts of samples, which takes longer. A rule implies it.
+    transcripts : bool, optional
+        Whether to read the texts of samples, their log-probabilities (as confidence), reasoning, refusals and tool
+        calls, which takes longer. By default they are read, unless ``texts=False`` or the transcripts of an .eval log
+        have more than 1 GB. True reads them in any case, and a rule implies it.
     **common
         The options rule, where, texts, strict and info, see `mssim.importers.Common`.
 
@@ -80,11 +86,15 @@ def from_inspect(
     ...     from_inspect(path)
     Pool(1 question, 1 model, 2 samples each: llama)
     """
-    reader = partial(read, scorer=scorer, transcripts=transcripts or common.get("rule") is not None)
+    if common.get("rule") is not None:
+        transcripts = True
+    elif transcripts is None and not common.get("texts", True):
+        transcripts = False
+    reader = partial(read, scorer=scorer, transcripts=transcripts)
     return to_pool("inspect", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
-def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool = False) -> None:
+def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool | None = None) -> None:
     """Read all logs."""
     into = _Importing(sink, scorer, transcripts)
     for source in sources:
@@ -99,7 +109,7 @@ def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, tr
 class _Importing:
     """Adds logs to a sink and keeps the state that they share."""
 
-    def __init__(self, sink: Sink, scorer: str | None, transcripts: bool) -> None:
+    def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None) -> None:
         self._sink, self._scorer, self._transcripts = sink, scorer, transcripts
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
@@ -113,6 +123,13 @@ class _Importing:
         header, source = log.header, log.source
         latest = {(str(summary.id), summary.epoch): summary for summary in log.summaries}
         self._tasks[header.eval.task] = None
+        self._skip = self._transcripts is None and log.transcript_bytes() > _MOST_TRANSCRIPTS
+        if self._skip:
+            size = log.transcript_bytes() >> 20
+            self._sink.remarks.append(
+                f"{source.name}: texts were not read, since the transcripts have {size} MB. Pass --transcripts to read "
+                "them."
+            )
         self._note(log, len(latest))
         scorer = self._choose(source, latest.values())
         place = {str(name): i for i, name in enumerate(header.eval.dataset.sample_ids or [])}
@@ -127,11 +144,14 @@ class _Importing:
                 self._once(source, header, summary)
                 credit = self._credit(source, summary, scorer)
                 if credit is not None:
-                    partly += 0 < credit < 1
-                    rows.append(self._row(log, summary, scorer or "", credit))
+                    row = self._row(log, summary, scorer or "", credit)
+                    partly += 0 < credit < 1 and row is not None
+                    rows += [] if row is None else [row]
             self._sink.add(question_id, header.eval.model, rows, settings=settings)
         if partly:
-            self._sink.note(f"{source.name}: {partly} samples have partial credit by {scorer!r} and count as wrong.")
+            having = counted(partly, "sample has", "samples have")
+            verb = "counts" if partly == 1 else "count"
+            self._sink.note(f"{source.name}: {having} partial credit by {scorer!r} and {verb} as wrong.")
 
     def close(self) -> None:
         """Add the columns of questions that all logs share. Raise if only some correct samples have an answer."""
@@ -153,7 +173,8 @@ class _Importing:
             self._sink.note(f"{name} is marked as invalid.")
         if len(log.summaries) > samples:
             again = len(log.summaries) - samples
-            self._sink.note(f"{name}: {again} samples were repeated. The last repetition is used.")
+            repeated = counted(again, "sample was", "samples were")
+            self._sink.note(f"{name}: {repeated} repeated. The last repetition is used.")
 
     def _choose(self, source: Source, summaries: Iterable[Any]) -> str | None:
         """Return the name of the scorer to use, or None if there are no scores."""
@@ -209,17 +230,23 @@ class _Importing:
         self._sink.fail(reason)
         return None
 
-    def _row(self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float) -> dict[str, Any]:
+    def _row(self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float) -> dict[str, Any] | None:
+        """Return a sample, or None after counting a generation that failed."""
         name = scorer if scorer in summary.scores else scorer.rpartition(".")[0]
-        score, text = summary.scores[name], None
+        score, said = summary.scores[name], {}
         cut = score.answer is not None and score.answer.endswith("...")
-        if cut or self._transcripts:
+        wanted = self._transcripts if self._transcripts is not None else not self._skip and log.has_whole(summary)
+        if cut or wanted:
             whole = log.whole(summary)
-            score, text = (whole.scores or {}).get(name, score), whole.output.completion
+            score = (whole.sample.scores or {}).get(name, score)
+            if str(whole.choice.get("stop_reason")).casefold() == "error":
+                message = " ".join((whole.sample.output.error or "").split())[:60].strip()
+                self._sink.fail(f"error: {message}" if message else "stop_reason error")
+                return None
+            said = _said(whole) if wanted else {}
         answer = " ".join((score.answer or "").split()) if score.value != "N" else ""
         row = {"correct": credit == 1, "latency": summary.working_time or summary.total_time, **_usage(log, summary)}
-        if self._transcripts:
-            row["text"] = text
+        row |= said
         if answer:  # if no sample has an answer, each gets a distinct one
             row["answer"] = answer
             self._check(log.source, str(summary.id), answer, credit == 1, name)
@@ -233,6 +260,22 @@ class _Importing:
                 f"scorer {scorer!r} marks answer {answer!r:.60} to question {question_id!r} right in one sample and "
                 "wrong in another. Choose another scorer, or grade the texts with a rule."
             )
+
+
+def _said(whole: Whole) -> dict[str, Any]:
+    """Return the columns of what the model said."""
+    output, reason = whole.sample.output, whole.choice.get("stop_reason")
+    content = output.choices[0].message.content if output.choices else ""
+    parts = [part for part in content if part.type == "reasoning"] if isinstance(content, list) else []
+    reasoning = "".join((part.summary if part.redacted else part.reasoning) or "" for part in parts)
+    return {
+        "text": output.completion if output.choices else output.completion or None,
+        "reasoning": reasoning or thoughts(whole.choice.get("reasoning")),
+        "refusal": (output.error or None) if reason == "content_filter" else None,
+        "tool_calls": as_json(whole.choice.get("tool_calls")),
+        "confidence": mean_logprob(whole.logprobs),
+        "finish_reason": _FINISHED.get(reason, as_text(reason, "")) if isinstance(reason, str) else None,
+    }
 
 
 def _values(summary: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import ijson
 from ijson import ObjectBuilder
@@ -26,7 +26,7 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.safe_files import Source, streamed
 
-__all__ = ["EvalLog", "JsonLog", "open_log"]
+__all__ = ["EvalLog", "JsonLog", "Whole", "open_log"]
 
 _MOST = 2**29  # bytes of JSON that are parsed at once
 _MOST_WHOLE = 2**26  # the same for parsers that need many bytes of memory per byte
@@ -110,16 +110,28 @@ class EvalLog:
                 for summary in self._list(name)
             ]
 
-    def whole(self, summary: Any) -> Any:
+    def whole(self, summary: Any) -> Whole:
         """Return a sample as it was recorded."""
-        names = [f"samples/{summary.id}_epoch_{summary.epoch}{end}.json" for end in ("", "/sample")]
-        name = next((name for name in names if name in self._names), None)
+        name = self._name(summary)
         if name is None:
+            member = f"samples/{summary.id}_epoch_{summary.epoch}.json"
             self.source.refuse(
-                f"has no member {names[0]!r:.100}, which holds the whole sample. Copy or export the log again."
+                f"has no member {member!r:.100}, which holds the whole sample. Copy or export the log again."
             )
         with _faults(self.source):
             return _whole(self._models, self._member(name))
+
+    def has_whole(self, summary: Any) -> bool:
+        """Return whether a sample is in the log as it was recorded. An interrupted run may have only its summary."""
+        return self._name(summary) is not None
+
+    def transcript_bytes(self) -> int:
+        """Return the size of all transcripts, which are read to get the texts."""
+        return sum(info.file_size for info in self._archive.infolist() if info.filename.startswith("samples/"))
+
+    def _name(self, summary: Any) -> str | None:
+        names = [f"samples/{summary.id}_epoch_{summary.epoch}{end}.json" for end in ("", "/sample")]
+        return next((name for name in names if name in self._names), None)
 
     def _parts(self) -> list[str]:
         if "summaries.json" in self._names:
@@ -160,25 +172,75 @@ class JsonLog:
     """A JSON file with the interface of `EvalLog`."""
 
     def __init__(self, source: Source, models: ModuleType) -> None:
-        self._samples: dict[tuple[str, int], Any] = {}
+        self._samples: dict[tuple[str, int], Whole] = {}
         self.source, self.summaries = source, []
         with _faults(source):
             header, samples = _header_and_samples(source)
             self.header = models.EvalLog.model_validate(header, context=_reading())
             for record in samples:
-                sample = _whole(models, record)
-                self.summaries.append(sample.summary())
-                self._samples[str(sample.id), sample.epoch] = sample
+                whole = _whole(models, record)
+                self.summaries.append(whole.sample.summary())
+                self._samples[str(whole.sample.id), whole.sample.epoch] = whole
 
-    def whole(self, summary: Any) -> Any:
+    def whole(self, summary: Any) -> Whole:
         """Return a sample as it was recorded."""
         return self._samples[str(summary.id), summary.epoch]
 
+    def has_whole(self, summary: Any) -> bool:
+        """Return True: every sample is in the log as it was recorded."""
+        return (str(summary.id), summary.epoch) in self._samples
 
-def _whole(models: ModuleType, record: Any) -> Any:
+    def transcript_bytes(self) -> int:
+        """Return 0: the samples were read already."""
+        return 0
+
+
+class Whole(NamedTuple):
+    """A sample as it was recorded.
+
+    Attributes
+    ----------
+    sample : EvalSample
+        The sample, validated by inspect_ai.
+    choice : dict
+        The values stop_reason, tool_calls and (in old logs) reasoning of its first choice, as written.
+    logprobs : list
+        Log-probabilities of the tokens of this choice, as written. Inspect would refuse unknown ones.
+    """
+
+    sample: Any
+    choice: dict[str, Any]
+    logprobs: list[Any]
+
+
+def _whole(models: ModuleType, record: Any) -> Whole:
     """Return a validated sample with the fields that are needed."""
     known = {name: value for name, value in Fields.of(record, "a sample").value.items() if name in _FIELDS}
-    return models.EvalSample.model_validate(known, context=_reading())
+    choice: dict[str, Any] = {}
+    logprobs: list[Any] = []
+    output = known.get("output")
+    if output is None:
+        known.pop("output", None)
+    elif isinstance(output, dict) and isinstance(output.get("choices"), list):
+        choices = [choice for choice in output["choices"] if choice is not None]
+        first = choices[0] if choices and isinstance(choices[0], dict) else {}
+        message = first.get("message")
+        choice = {"stop_reason": first.get("stop_reason")}
+        if isinstance(message, dict):
+            choice |= {name: message.get(name) for name in ("tool_calls", "reasoning")}
+        tokens = first["logprobs"].get("content") if isinstance(first.get("logprobs"), dict) else None
+        if isinstance(tokens, list):
+            logprobs = [token.get("logprob") if isinstance(token, dict) else None for token in tokens]
+        known["output"] = {**output, "choices": [_checked(one) for one in choices]}
+    return Whole(models.EvalSample.model_validate(known, context=_reading()), choice, logprobs)
+
+
+def _checked(choice: Any) -> Any:
+    """Return a choice without values that are read as written."""
+    unchecked = ("logprobs", "prompt_logprobs", "stop_reason")
+    return (
+        {name: value for name, value in choice.items() if name not in unchecked} if isinstance(choice, dict) else choice
+    )
 
 
 def _parsed(text: bytes) -> Any:

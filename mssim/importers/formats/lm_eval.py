@@ -10,7 +10,7 @@ EleutherAI/lm-evaluation-harness.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,6 +38,7 @@ _QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Questi
 _SEVERAL = (
     "some documents have several correct answers. A rule compares with the first, and with none if the list is text."
 )
+_METRICS = ("exact_match", "acc")
 _LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 
 
@@ -94,12 +95,15 @@ def from_lm_eval(
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, filter_name: str | None = None) -> None:
     """Read all runs."""
+    filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
     hashes: dict[str, str] = {}
     for run in runs:
         prefix = f"{run.task}/" if several and run.task else ""
-        _read_run(run, sink, prefix, None if filter_name is None else Filter(run.config, sink, filter_name), hashes)
+        chosen = None if filter_name is None else Filter(run.config, sink, filter_name)
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen, hashes))
+    sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -114,6 +118,10 @@ class _Run:
     model: str
     config: Fields  # of the task
     settings: dict[str, Any]
+
+    def lines(self) -> Iterator[Fields]:
+        """Iterate over the documents, which are one list in versions before 0.4.3."""
+        return self.source.items() if self.source.starts_with(b"[") else self.source.lines()
 
 
 def _run(source: Source, sink: Sink, model: str | None) -> _Run:
@@ -146,14 +154,17 @@ def _results(source: Source, date: str | None, sink: Sink) -> Fields:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> None:
+def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> list[str]:
+    """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
-    done, filters = set(), set()
-    for line in run.source.items() if run.source.starts_with(b"[") else run.source.lines():  # a list before 0.4.3
+    done: set[str] = set()
+    filters: dict[str, None] = {}
+    verdicts = {} if chosen else _verdicts(run)
+    for line in run.lines():
         doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
         if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
             line.refuse(f"document {doc!r} has other responses in an earlier line. Store each run in a separate file.")
-        filters.add(name)
+        filters[name] = None
         if doc in done or (chosen and name != chosen.name):
             continue
         done.add(doc)
@@ -163,16 +174,25 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
                 f"document {prefix + doc!r} has another doc_hash in an earlier file, so the data or the task changed. "
                 "Import the files separately."
             )
-        _add(line, texts, run, sink, prefix + doc, chosen)
+        _add(line, texts, run, sink, prefix + doc, chosen, verdicts.get(doc))
     if chosen and chosen.name not in filters:
         run.source.refuse(f"has no line of filter {chosen.name!r}. {choose_from(chosen.name, sorted(filters))}.")
     if missing := [doc for doc in responses if doc not in done]:
         run.source.refuse(
             f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete. Export it again."
         )
+    return list(filters)
 
 
-def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_id: str, chosen: Filter | None) -> None:
+def _add(
+    line: Fields,
+    texts: list[str | None],
+    run: _Run,
+    sink: Sink,
+    question_id: str,
+    chosen: Filter | None,
+    verdict: bool | None,
+) -> None:
     prompt, asked = _arguments(line)
     targets = _targets(line, run.config)
     if len(targets) > 1 or any(target.startswith(("['", '["')) for target in targets):
@@ -181,9 +201,31 @@ def _add(line: Fields, texts: list[str | None], run: _Run, sink: Sink, question_
     if lost:
         sink.fail("no response", lost)
     grades: list[dict[str, Any]] = chosen.grades(line, texts, targets) if chosen and texts else [{} for _ in texts]
+    if verdict is not None and len(texts) == 1:
+        grades = [{"correct_in_source": verdict}]
     samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
     question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
     sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+
+
+def _verdicts(run: _Run) -> dict[str, bool | None]:
+    """Return the verdict on each document with one response, or None if filters of the task do not agree."""
+    verdicts: dict[str, bool | None] = {}
+    for line in run.lines():
+        doc, verdict = line.name("doc_id"), _verdict(line)
+        if len(_responses(line)) != 1:
+            return {}
+        verdicts[doc] = verdict if verdicts.get(doc, verdict) == verdict else None
+    return verdicts
+
+
+def _verdict(line: Fields) -> bool | None:
+    """Return the verdict of the task on a document with one response, if its metric is right or wrong."""
+    metrics = line.value.get("metrics")
+    named = [name for name in metrics if isinstance(name, str)] if isinstance(metrics, list) else []
+    values = [line.value.get(name) for name in [*_METRICS, *named]]
+    verdict = next((value for value in values if isinstance(value, int | float) and value in (0, 1)), None)
+    return None if verdict is None else bool(verdict)
 
 
 def _responses(line: Fields) -> list[str | None]:

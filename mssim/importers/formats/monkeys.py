@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mssim._validation import counted
 from mssim.grading.boxes import last_boxed
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
@@ -125,10 +126,11 @@ class _Reader:
             self._sink.info["dataset"] = ", ".join(self._tasks)
         if self._unjudged:
             self._sink.note(
-                f"{self._unjudged} samples have no verdict in the files, and therefore no answer without a rule."
+                f"{counted(self._unjudged, 'sample has', 'samples have')} no verdict in the files, and therefore no "
+                "answer without a rule."
             )
         if self._empty:
-            self._sink.note(f"{self._empty} records have no samples.")
+            self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
 
     def _verdicts(self, record: Fields) -> list[bool | None]:
         """Return the verdict of each sample, or None if samples can be graded by a rule."""

@@ -17,10 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.formats.openai_bodies import choices, failure, settings, shared
+from mssim.importers.formats.openai_bodies import failure, outcomes, settings, shared
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -85,8 +85,9 @@ def from_openai_batch(
 
     Notes
     -----
-    A request that failed and was repeated counts as failed only if it has no response at all. Several responses to one
-    custom_id, as from repeated runs of one file of requests, are several samples.
+    A request that failed and was repeated counts as failed only if it has no response at all. A choice with an error,
+    or with neither content nor usage, is a failure with its reason, not a sample, even if it has partial text. Several
+    responses to one custom_id, as from repeated runs of one file of requests, are several samples.
 
     Examples
     --------
@@ -169,7 +170,7 @@ class _Known:
     model: str | None = None
     number: int | None = None
     requests: dict[str | None, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    failures: tuple[str, ...] = ()
+    failures: tuple[tuple[str, int], ...] = ()  # reasons with numbers of choices
     models: tuple[str, ...] = ()
 
     def request(self, served: str | None) -> tuple[int, dict[str, Any]]:
@@ -254,8 +255,10 @@ class _Reader:
         known, response = self._of(line), line.part("response")
         body = response.part("body")
         reason = failure(line, response, body)
-        if reason:
-            known.failures += (reason,)
+        choices = [] if reason else outcomes(body)
+        failed = [choice for choice in choices if isinstance(choice, str)]
+        if len(failed) == len(choices):
+            known.failures += ((reason or failed[0], len(failed)),)
             return
         served = body.text("model")
         model = self._model or known.model or served
@@ -270,13 +273,16 @@ class _Reader:
         else:
             known.models += (model,)
         n, asked = known.request(served)
-        samples = choices(body)
-        if n > len(samples):
-            self._sink.fail("choice missing", n - len(samples))
-        common = shared(response, body, len(samples))
-        for i, sample in enumerate(samples):
-            index = self._number((known.question_id, model), known.number, max(n, len(samples)), i)
-            sample.update(common, sample_index=index)
+        for reason in failed:
+            self._sink.fail(reason)
+        if n > len(choices):
+            self._sink.fail("choice missing", n - len(choices))
+        common = {k: v for k, v in shared(response, body, len(choices)).items() if v is not None}
+        samples = []
+        for i, choice in enumerate(choices):
+            if not isinstance(choice, str):
+                index = self._number((known.question_id, model), known.number, max(n, len(choices)), i)
+                samples.append({**choice, **common, "sample_index": index})
         self._sink.add(known.question_id, model, samples, settings=asked)
 
     def close(self) -> None:
@@ -289,16 +295,15 @@ class _Reader:
             failures = known.failures[-lacking:] if lacking else ()
             unanswered = lacking - len(failures) if known.requests else 0
             n = max((n for n, _ in known.requests.values()), default=1)
-            for reason in [*failures, *["no response"] * unanswered]:
-                self._sink.fail(reason, n)
+            for reason, number in [*failures, *[("no response", n)] * unanswered]:
+                self._sink.fail(reason, max(n, number))
         if self._again:
-            self._sink.note(
-                f"{self._again} responses have a custom_id that was answered before. They count as further samples."
-            )
+            again = counted(self._again, "response has", "responses have")
+            self._sink.note(f"{again} a custom_id that was answered before. They count as further samples.")
         questions = self._sink.questions
         without = len(questions.keys() - {known.question_id for known in self._known.values() if known.models})
         if without:
-            self._sink.note(f"{without} of {len(questions)} questions have no samples.")
+            self._sink.note(f"{without} of {counted(len(questions), 'question')} have no samples.")
 
     def _of(self, line: Fields) -> _Known:
         custom_id = line.name("custom_id")

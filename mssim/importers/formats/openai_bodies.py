@@ -4,65 +4,109 @@ from __future__ import annotations
 
 from typing import Any
 
-from mssim.importers.fields import Fields, as_text
+from mssim.importers.fields import Fields, as_text, mean_logprob
+from mssim.importers.formats.openai_messages import read_message, read_output
 
-__all__ = ["choices", "failure", "settings", "shared"]
+__all__ = ["failure", "outcomes", "settings", "shared"]
+
+_FAILED = ("error", "abort")  # finish reasons of generations that broke off
+_ENDED = ("completed", "incomplete")  # states of responses with output
+_LONGEST = 100  # characters of a reason
+_SAYING = ("message", "detail", "error", "code", "type")  # keys of an error
+_SYSTEM = ("system", "developer")
 
 
 def failure(line: Fields, response: Fields, body: Fields) -> str | None:
     """Return the reason why a line of a batch has no sample, or None if it has one."""
     status = response.count("status_code") or 200
     error = line.value.get("error") or body.value.get("error")
-    if error or status >= 400:
-        return (f"HTTP {status}" if status >= 400 else "error") + _code(error)
+    if status >= 400:
+        return f"HTTP {status}{_code(error)}"
+    if error:
+        return _reason(error)
     if not response.value:
         return "no response"
-    return None if body.value.get("choices") or body.value.get("output") else "no choice"
+    if not body.value.get("choices") and isinstance(state := body.value.get("status"), str) and state not in _ENDED:
+        return f"status {as_text(state, '')[:40]}"
+    return None if body.value.get("choices") or body.value.get("output") or _cut(body) else "no choice"
+
+
+def _cut(body: Fields) -> bool:
+    """Return whether a response without output was cut off in mid-reasoning, which is paid for."""
+    return body.value.get("status") == "incomplete" and _is_used(body)
+
+
+def _reason(error: Any) -> str:
+    """Return a short reason with the code or type of an error, or else with its message."""
+    code = _code(error)
+    message = "" if code else _message(error)
+    return f"error: {message}" if message else f"error{code}"
+
+
+def _inner(error: Any) -> Any:
+    while isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    return error
 
 
 def _code(error: Any) -> str:
     """Return the code or type of an error, which unlike its message has few values."""
-    while isinstance(error, dict) and isinstance(error.get("error"), dict):
-        error = error["error"]
+    error = _inner(error)
     kinds = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
-    kind = next((" ".join(as_text(kind, "").split())[:60] for kind in kinds if isinstance(kind, str) and kind), "")
+    kind = next((_line(kind, 60) for kind in kinds if isinstance(kind, str) and kind), "")
     return f" ({kind})" if kind else ""
 
 
-def choices(body: Fields) -> list[dict[str, Any]]:
-    """Return the samples of a response."""
+def _message(error: Any) -> str:
+    """Return the message of an error, or else its code."""
+    error = _inner(error)
+    given = [error.get(name) for name in _SAYING] if isinstance(error, dict) else [error]
+    texts = (str(value) for value in given if isinstance(value, str | int) and not isinstance(value, bool))
+    return next((_line(text, _LONGEST) for text in texts if text.strip()), "")
+
+
+def _line(text: str, most: int) -> str:
+    return " ".join(as_text(text, "").split())[:most].strip()
+
+
+def outcomes(body: Fields) -> list[dict[str, Any] | str]:
+    """Return for each choice of a response its sample, or the reason why its generation failed."""
+    used = _is_used(body)
     if body.value.get("choices"):
-        return [_choice(choice) for choice in body.parts("choices")]
-    messages = [item for item in body.parts("output") if item.value.get("type") == "message"]
-    content = [part for message in messages for part in message.parts("content")]
-    text = "".join(part.text("text") or "" for part in content)
+        return [_choice(choice, used=used) for choice in body.parts("choices")]
+    said, logprobs = read_output(body)
     finish = body.part("incomplete_details").text("reason") or body.text("status")
-    return [_sample(text, finish, [token.number("logprob") for part in content for token in part.parts("logprobs")])]
+    return [_sample(said, finish, logprobs, used=used)]
 
 
-def _choice(choice: Fields) -> dict[str, Any]:
+def _choice(choice: Fields, *, used: bool) -> dict[str, Any] | str:
+    finish, error = choice.text("finish_reason"), choice.value.get("error")
+    failed = (finish or "").strip().casefold() in _FAILED
+    if error or failed:
+        message = _message(error)
+        without = f"finish_reason {_line(finish or '', 60)}" if failed else "error without a message"
+        return f"error: {message}" if message else without
+    if "message" not in choice and "message" in choice.value:
+        return "no message"
     logprobs = choice.part("logprobs")
     if "message" in choice:
-        text = _content(choice.part("message"))
-        tokens = [token.number("logprob") for token in logprobs.parts("content")]
-    else:
-        text = choice.text("text", required=True) or ""
-        tokens = logprobs.numbers("token_logprobs")
-    return _sample(text, choice.text("finish_reason"), tokens)
+        tokens = [token.value.get("logprob") for token in logprobs.parts("content")]
+        return _sample(read_message(choice.part("message")), finish, tokens, used=used)
+    text = choice.text("text", required=used and "text" not in choice.value) or ""
+    return _sample({"text": text}, finish, logprobs.values("token_logprobs"), used=used)
 
 
-def _sample(text: str, finish_reason: str | None, logprobs: list[float | None]) -> dict[str, Any]:
-    known = [value for value in logprobs if value is not None]
-    confidence = sum(known) / len(known) if known and len(known) == len(logprobs) else None
-    tokens = len(logprobs) or None
-    return {"text": text, "finish_reason": finish_reason, "confidence": confidence, "output_tokens": tokens}
+def _sample(said: dict[str, Any], finish: str | None, logprobs: list[Any], *, used: bool) -> dict[str, Any] | str:
+    if not used and not logprobs and not any(said.values()):
+        return "no content and no usage" + (f" (finish_reason {_line(finish, 60)})" if finish else "")
+    counts = {"confidence": mean_logprob(logprobs), "output_tokens": len(logprobs) or None}
+    return {**said, "finish_reason": finish, **counts}
 
 
-def _content(message: Fields) -> str:
-    """Return the text of a message, empty if the model refused or only reasoned."""
-    if isinstance(message.value.get("content"), list):
-        return "".join(part.text("text") or "" for part in message.parts("content"))
-    return message.text("content") or ""
+def _is_used(body: Fields) -> bool:
+    """Return whether a response reports that tokens were used."""
+    usage = body.value.get("usage")
+    return isinstance(usage, dict) and any(isinstance(n, int | float) and n > 0 for n in usage.values())
 
 
 def shared(response: Fields, body: Fields, n: int) -> dict[str, Any]:
@@ -80,7 +124,7 @@ def settings(body: Fields) -> dict[str, Any]:
     """Return the settings of a request as columns of its samples."""
     lengths = (body.count(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
     messages = body.parts("messages") or (body.parts("input") if isinstance(body.value.get("input"), list) else [])
-    system = [_content(message) for message in messages if message.value.get("role") in ("system", "developer")]
+    system = [read_message(message)["text"] for message in messages if message.value.get("role") in _SYSTEM]
     top_k = body.number("top_k")
     return {
         "temperature": body.number("temperature"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,12 @@ from numpy.typing import NDArray
 
 from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
+from mssim.importers.fields import as_text
+from mssim.importers.formats.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
+from mssim.pools.arrow import table_from_frame
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, encode_text, read_table
 from mssim.pools.row_checks import NUMBERS
@@ -38,7 +42,10 @@ Codes = NDArray[np.int64]
 
 _NEEDED = ("question_id", "model")
 _ALIKE = ("sample_index", "answer", "text", "correct")  # either all files have such a column or none has
-_OF_SAMPLES = (*_NEEDED, *_ALIKE, *NUMBERS, "finish_reason")  # even where they are constant within every question
+_SAID = {"reasoning": thoughts, "tool_calls": as_json}  # how values that are not text become text
+_OF_REQUESTS = ("served_model", "request_id", "request_samples")
+# Columns of samples even where they are constant within every question.
+_OF_SAMPLES = (*_NEEDED, *_ALIKE, *NUMBERS, "finish_reason", *_SAID, "refusal", *_OF_REQUESTS)
 _READINGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -160,8 +167,9 @@ def _read(source: Source, text: Sequence[str]) -> pa.Table:
     """Read a file. The columns `text` of a CSV file are read as text, without conversion."""
     try:
         return read_table(source.path, text=text)
-    except UnicodeEncodeError as error:
-        source.refuse(f"cannot be read, since it contains a lone surrogate ({_reason(error)}). Replace it with U+FFFD.")
+    except UnicodeEncodeError:  # a lone surrogate in JSON
+        rows = [json.loads(as_text(json.dumps(line.value, ensure_ascii=False), "")) for line in source.lines()]
+        return table_from_frame(pd.DataFrame(rows, dtype=object))
 
 
 def _reason(error: Exception) -> str:
@@ -203,6 +211,8 @@ def _typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArra
                 source, name, column, index.fill_null(-1).to_numpy() < 0, "It must be an integer of at least 0."
             )
             return index
+        if name in _SAID and pa.types.is_nested(kind):
+            return pa.chunked_array([pa.array(map(_SAID[name], column.to_pylist()), pa.string())])
         return _known(name, column) if name in COLUMNS else _storable(column)
     except PoolError:
         raise

@@ -95,14 +95,14 @@ def _rows(given: pd.DataFrame | Sequence[Mapping[str, Any]]) -> list[dict[str, A
             if not isinstance(given, Sequence) or not all(isinstance(row, Mapping) for row in given):
                 raise PoolError("not a table. Pass a DataFrame or a list of dicts with question and truth.")
             given = pd.DataFrame([dict(row) for row in given], dtype=object)
-        table = table_from_frame(given)
+        table = table_from_frame(given.map(lambda value: as_text(value, "") if isinstance(value, str) else value))
         ids = _ids(table)
         numbered = pa.array(map(str, range(table.num_rows)), pa.string())  # unique, whereas rows may repeat
         others = table.select([name for name in table.column_names if name != "question_id"])
         checked = check_questions(others.append_column("question_id", numbered))
     except MssimError as error:
         raise PoolError(f"questions: {error}") from error
-    except (ValueError, TypeError) as error:  # lone surrogates, integers with thousands of digits
+    except (ValueError, TypeError) as error:  # integers with thousands of digits
         raise PoolError(
             f"questions: not a table of text and numbers ({str(error).splitlines()[0]}). Convert its values."
         ) from error
@@ -190,7 +190,7 @@ def _logprob(completion: Any, place: str) -> float | None:
         number = math.inf
     if not math.isfinite(number):
         _refuse(place, "cumulative_logprob", value, "a finite number or None")
-    return number
+    return number if number <= 0 else None  # a positive value is not a log-probability
 
 
 def _length(given: Any, name: str, place: str) -> int | None:

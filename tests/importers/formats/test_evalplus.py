@@ -79,7 +79,7 @@ def test_without_plus_tests(tmp_path, tasks):
 def test_different_tests_in_one_pool_are_told(tmp_path):
     write_results(tmp_path, {"q": [sample("pass", "fail")]}, "a_temp_0.0.eval_results.json")
     write_results(tmp_path, {"q": [sample("pass")]}, "b_temp_0.0.eval_results.json")
-    with told("1 samples were run with the base tests only, 1 with the plus tests too. .* tests='base'"):
+    with told("1 sample was run with the base tests only, 1 with the plus tests too. .* tests='base'"):
         from_evalplus(tmp_path)
     assert from_evalplus(tmp_path, tests="base").sample_correct().tolist() == [[[True]], [[True]]]
 

@@ -122,7 +122,7 @@ def test_texts_graded_by_a_rule(tmp_path):
 
 def test_several_correct_references(tmp_path):
     path = write(tmp_path, [state(0, ["red", "blue", "green"], right=[1, 2])])
-    with told("1 questions have several correct references. Without a rule, each of them is accepted"):
+    with told("1 question has several correct references. Without a rule, each of them is accepted"):
         pool = from_helm(path)
     assert rows(pool, "answer", "correct", "truth") == [
         ("red", False, "blue"), ("blue", True, "blue"), ("green", True, "blue")
@@ -149,7 +149,7 @@ def test_failures_are_counted(tmp_path):
 
 def test_copies_from_the_cache_are_told(tmp_path):
     states = [state(0, ["red", "blue"]), state(0, ["red", "blue"], result={"cached": True})]
-    with told("1 requests repeat an earlier request with the same seed .* from the cache of HELM"):
+    with told("1 request repeats an earlier request with the same seed .* from the cache of HELM"):
         pool = from_helm(write(tmp_path, states))
     assert pool.lengths.tolist() == [[4]]
     other = state(0, ["red", "blue"], request={"random": "1"}, result={"cached": True})

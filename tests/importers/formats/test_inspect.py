@@ -124,7 +124,7 @@ def written_by_inspect(path, status="success"):
 def test_logs_written_by_inspect_are_read(tmp_path, kind):
     path = written_by_inspect(tmp_path / f"log.{kind}")
     with pytest.warns(PoolWarning, match=r"2 samples failed .*: 2 error: RateLimitError\('slow down'\)"):
-        pool = from_inspect(path, scorer="match")
+        pool = from_inspect(path, scorer="match", texts=False)
     assert (pool.question_ids, pool.lengths.tolist()) == (["a", "b"], [[2, 2]])
     assert answers_of(pool) == answers_of(pool, question=1) == (["4", "5"], [True, False])
     questions = pool.questions.astype(object).to_dict("records")[0]
@@ -140,11 +140,14 @@ def test_logs_written_by_inspect_are_read(tmp_path, kind):
 
 
 @kinds
-def test_texts_are_read_from_the_samples_where_asked_for(tmp_path, kind):
+def test_texts_are_read_from_the_samples(tmp_path, kind):
     path = written_by_inspect(tmp_path / f"log.{kind}")
     with pytest.warns(PoolWarning, match="2 samples failed"):
-        pool = from_inspect(path, scorer="match", transcripts=True)
+        pool = from_inspect(path, scorer="match")
     assert pool.extra["text"].to_pylist() == ["I say 4.", "I say 5."] * 2
+    assert pool.extra["finish_reason"].to_pylist() == ["stop"] * 4
+    with pytest.warns(PoolWarning, match="2 samples failed"):
+        assert "text" not in from_inspect(path, scorer="match", transcripts=False).extra.column_names
 
 
 @kinds
@@ -168,7 +171,7 @@ def test_a_run_that_was_killed_leaves_its_journal(tmp_path):
     assert answers_of(pool) == (["4", "9", "10"], [True, False, False])
     assert [str(warning.message) for warning in caught] == [
         "log.eval is incomplete (status started): it has 3 of 4 samples.",
-        "log.eval: 1 samples were repeated. The last repetition is used.",
+        "log.eval: 1 sample was repeated. The last repetition is used.",
     ]
 
 
@@ -191,8 +194,9 @@ def test_it_reads_within_a_running_loop_and_says_nothing(tmp_path, capfd, caplog
     ("value", "right"), [("C", 1), ("I", 0), (1, 1), (0.0, 0), (True, 1), ("yes", 1), ("No", 0), ("1", 1), ("0.0", 0)]
 )
 def test_values_that_are_verdicts(tmp_path, kind, value, right):
-    pool = from_inspect(either(kind, tmp_path, [sample(value=value), sample("5", 0.0, epoch=2)]))
-    assert pool.sample_correct()[pool.recorded].tolist() == [right, False]
+    path = either(kind, tmp_path, [sample(value=value), sample("5", 1 - right, epoch=2)])
+    pool = from_inspect(path)
+    assert pool.sample_correct()[pool.recorded].tolist() == [right, not right]
 
 
 @kinds
@@ -313,9 +317,11 @@ def test_answers_that_a_summary_cuts_are_read_from_the_sample(tmp_path, chunked)
     whole = [logged(sample(long + "4")), logged(sample(long + "5", "I", epoch=2))]
     summaries = [models.EvalSample.model_validate(one).summary().model_dump(mode="json") for one in whole]
     assert summaries[0]["scores"]["match"]["answer"] == summaries[1]["scores"]["match"]["answer"]
-    pool = from_inspect(eval_log(tmp_path / "log.eval", summaries, whole=whole, chunked=chunked))
+    with pytest.warns(PoolWarning, match="answers of openai/m are whole texts, and hardly any two of a question are"):
+        pool = from_inspect(eval_log(tmp_path / "log.eval", summaries, whole=whole, chunked=chunked))
     assert answers_of(pool) == ([long + "4", long + "5"], [True, False])
-    assert answers_of(from_inspect(json_log(tmp_path / "log.json", whole))) == answers_of(pool)
+    with pytest.warns(PoolWarning, match="whole texts"):
+        assert answers_of(from_inspect(json_log(tmp_path / "log.json", whole))) == answers_of(pool)
     with pytest.raises(PoolError, match=r"has no member 'samples/q_epoch_1.json', which holds the whole sample"):
         from_inspect(eval_log(tmp_path / "log.eval", summaries))
 
@@ -423,6 +429,116 @@ def test_a_missing_inspect_ai_names_the_extra(tmp_path, monkeypatch):
         from_inspect(path)
 
 
+# What the model said --------------------------------------------------------------------------------------------------
+
+
+def answered(told, content, reason="stop", logprobs=None, **message):
+    """A whole sample with this output."""
+    choice = {"message": {"role": "assistant", "content": content, **message}, "stop_reason": reason}
+    if logprobs is not None:
+        tokens = [{"token": "t", "logprob": value, "bytes": None, "top_logprobs": None} for value in logprobs]
+        choice["logprobs"] = {"content": tokens}
+    return told | {"messages": [], "output": {"model": "m", "choices": [choice]}}
+
+
+def with_texts(kind, folder, whole):
+    if kind == "json":
+        return json_log(folder / "log.json", whole)
+    summaries = [models.EvalSample.model_validate(one).summary().model_dump(mode="json") for one in map(logged, whole)]
+    return eval_log(folder / "log.eval", summaries, whole=whole)
+
+
+@kinds
+def test_texts_reasoning_and_calls_are_columns(tmp_path, kind):
+    parts = [
+        {"type": "reasoning", "reasoning": "hm"},
+        {"type": "text", "text": "It is "},
+        {"type": "text", "text": "4"},
+    ]
+    call = {"id": "c", "function": "f", "arguments": {"x": 1}, "type": "function"}
+    whole = [
+        answered(sample(epoch=1), parts),
+        answered(sample(epoch=2), "4", "max_tokens"),
+        answered(sample("5", "I", epoch=3), "", "tool_calls", tool_calls=[call]),
+    ]
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(with_texts(kind, tmp_path, whole))
+    assert [str(one.message) for one in caught] == [
+        "1 of 3 samples of openai/m was cut off (finish_reason length).",
+        "1 of 3 texts of openai/m is empty, with tool calls only.",
+    ]
+    frame = pool.to_frame().astype(object)
+    names = ["text", "reasoning", "finish_reason"]
+    assert [text.replace("\n", "") for text in frame["text"]] == ["It is 4", "4", ""]
+    assert frame.where(frame.notna(), None)[names[1:]].values.tolist() == [
+        ["hm", "stop"], [None, "length"], [None, "tool_calls"]
+    ]  # fmt: skip
+    assert json.loads(frame["tool_calls"][2]) == [call]
+    assert pool.info["import"]["remarks"] == ["1 of 3 samples of openai/m has reasoning, kept in the column reasoning."]
+
+
+@kinds
+def test_outputs_without_choices_and_old_reasoning(tmp_path, kind):
+    nothing = sample(epoch=2) | {"messages": [], "output": {"model": "m", "choices": [None]}}
+    whole = [answered(sample(epoch=1), "4", reasoning="hm"), nothing, sample(epoch=3) | {"output": None}]
+    frame = from_inspect(with_texts(kind, tmp_path, whole)).to_frame().astype(object)
+    assert frame.where(frame.notna(), None)[["text", "reasoning"]].values.tolist() == [
+        ["4", "hm"], [None, None], [None, None]
+    ]  # fmt: skip
+
+
+@kinds
+@pytest.mark.parametrize("mark", [None, -9999.0, 0.5])
+def test_log_probabilities_are_the_confidence(tmp_path, kind, mark):
+    known = [answered(sample(epoch=epoch), "4", logprobs=[-1, -0.5 * epoch]) for epoch in (1, 2)]
+    path = with_texts(kind, tmp_path, known)
+    assert from_inspect(path).numbers["confidence"][0, 0].tolist() == [-0.75, -1.0]
+    path = with_texts(kind, tmp_path, [*known[:1], answered(sample(epoch=2), "4", logprobs=[-1, mark])])
+    with pytest.warns(PoolWarning, match="have no confidence, which votes need of all samples"):
+        pool = from_inspect(path)
+    assert [str(value) for value in pool.number("confidence_of_some")[0, 0]] == ["-0.75", "nan"]
+
+
+@kinds
+@pytest.mark.parametrize(("reason", "finish"), [("model_length", "length"), ("length", "length"), ("unknown", None)])
+def test_stop_reasons_are_those_of_other_formats(tmp_path, kind, reason, finish):
+    path = with_texts(kind, tmp_path, [answered(sample(), "4", reason)])
+    if finish is None:
+        assert "finish_reason" not in from_inspect(path).extra.column_names
+    else:
+        with pytest.warns(PoolWarning, match="1 of 1 sample of openai/m was cut off"):
+            assert from_inspect(path).extra["finish_reason"].to_pylist() == [finish]
+
+
+@kinds
+def test_generations_that_failed_are_no_samples(tmp_path, kind):
+    died = answered(sample("5", "I", epoch=2), "It is", "error")
+    died["output"]["error"] = "upstream\ndied"
+    with pytest.warns(PoolWarning, match="1 sample failed and is not in the pool: 1 error: upstream died"):
+        pool = from_inspect(with_texts(kind, tmp_path, [answered(sample(), "4"), died]))
+    assert answers_of(pool) == (["4"], [True])
+
+
+@kinds
+def test_refusals_are_kept(tmp_path, kind):
+    refusal = answered(sample("", "I", epoch=2), "", "content_filter")
+    refusal["output"]["error"] = "not allowed"
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(with_texts(kind, tmp_path, [answered(sample(), "4"), refusal]))
+    assert "1 of 2 texts of openai/m is empty, refused." in [str(one.message) for one in caught]
+    assert pool.extra["refusal"].to_pylist() == [None, "not allowed"]
+
+
+def test_large_transcripts_are_read_only_where_asked_for(tmp_path, monkeypatch):
+    path = with_texts("eval", tmp_path, [answered(sample(), "4")])
+    monkeypatch.setattr("mssim.importers.formats.inspect._MOST_TRANSCRIPTS", 10)
+    pool = from_inspect(path)
+    assert "text" not in pool.extra.column_names
+    (remark,) = pool.info["import"]["remarks"]
+    assert remark == "log.eval: texts were not read, since the transcripts have 0 MB. Pass --transcripts to read them."
+    assert from_inspect(path, transcripts=True).extra["text"].to_pylist() == ["4"]
+
+
 # The command line -----------------------------------------------------------------------------------------------------
 
 
@@ -438,11 +554,16 @@ def test_the_command_line_takes_a_scorer(tmp_path, run):
     assert not (tmp_path / "other").exists()
 
 
-@pytest.mark.parametrize("options", [["--rule", "number"], ["--transcripts"]])
-def test_the_command_line_reads_texts_where_they_are_needed(tmp_path, run, options):
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [([], 1), (["--rule", "number"], 1), (["--transcripts"], 1), (["--no-transcripts"], 0), (["--no-texts"], 0)],
+)
+def test_the_command_line_reads_texts(tmp_path, run, options, texts):
     path = either("json", tmp_path, [logged(sample())])
     assert run("import", "inspect", path, *options, "--out", tmp_path / "pool")[0] == 0
-    assert load_pool(tmp_path / "pool").extra["text"].to_pylist() == ["I say 4."]
+    extra = load_pool(tmp_path / "pool").extra
+    assert ("text" in extra.column_names) == texts
+    assert not texts or extra["text"].to_pylist() == ["I say 4."]
 
 
 # Anything -------------------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_repeats_are_samples_and_each_document_counts_once(tmp_path):
 
 def test_a_rule_beside_a_filter_grades_and_what_the_filter_says_is_kept(tmp_path):
     path = write(tmp_path / "org__m", LINES)
-    with told("differ for 1 of 6 samples"):
+    with told("the rule number and the verdicts of the file disagree on 1 of 6 samples, e.g. question 0: answer '9'"):
         pool = from_lm_eval(path, filter_name="strict-match", rule="number")
     assert rows(pool, "correct", "correct_in_source")[1] == (False, True)
 
@@ -191,7 +191,11 @@ def test_older_files_are_one_list_with_lists_of_arguments(tmp_path):
 )  # fmt: skip
 def test_questions(tmp_path, changed, question, truth, choices):
     path = write(tmp_path / "m", [line(0, "strict-match", ["7"], **changed)], results=False)
-    frame = from_lm_eval(path, rule="exact").to_frame()
+    if truth == "7":
+        frame = from_lm_eval(path, rule="exact").to_frame()
+    else:
+        with told("disagree on 1 of 1 sample"):
+            frame = from_lm_eval(path, rule="exact").to_frame()
     found = frame["question"][0] if "question" in frame else None
     assert (found, frame["truth"][0]) == (question, truth)
     assert (list(frame["choices"][0]) if "choices" in frame else None) == choices
@@ -211,7 +215,7 @@ def test_several_targets(tmp_path):
     with told("some documents have several correct answers. A rule compares with the first"):
         pool = from_lm_eval(path, filter_name="none")
     assert rows(pool, "answer", "correct") == [("8", True), ("7", True), ("6", False)]
-    with told("and with none if the list is text"):
+    with told("and with none if the list is text"), told(r"no answer of org/m is right, e.g. question 0: answer"):
         from_lm_eval(write(tmp_path / "n", [line(0, "strict-match", target="['7', '8']")]), rule="exact")
 
 
@@ -374,3 +378,50 @@ def test_any_json_gives_a_pool_or_an_error(tmp_path_factory, lines, step, metric
     event("refused" if said else "a pool")
     assert "\n" not in said
     assert (folder / "pool").exists() == (not said)
+
+
+def test_filters_are_named_where_answers_are_missing(tmp_path):
+    path = write(tmp_path / "m", [line(0, "strict-match", ["7"]), line(0, "flexible-extract", ["7"])], results=False)
+    with pytest.raises(PoolError, match=r"regex=PATTERN, or .* \(--filter strict-match or --filter flexible-extract\)"):
+        from_lm_eval(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ({"exact_match": 1.0}, True),
+        ({"exact_match": 0}, False),
+        ({"exact_match": None, "metrics": ["f1"], "f1": 1}, True),
+        ({"exact_match": None, "metrics": ["f1"], "f1": 0.5}, None),
+        ({"exact_match": None, "acc": 0.0, "metrics": 7}, False),
+        ({"exact_match": None}, None),
+    ],
+)
+def test_verdicts_on_single_responses_are_kept(tmp_path, given, verdict):
+    path = write(tmp_path / "m", [line(0, "strict-match", ["7"], **given)], results=False)
+    if verdict is False:
+        with told(
+            "the rule number and the verdicts of the file disagree on 1 of 1 sample, e.g. question 0: answer '7'"
+        ):
+            frame = from_lm_eval(path, rule="number").to_frame()
+    else:
+        frame = from_lm_eval(path, rule="number").to_frame()
+    assert (frame["correct_in_source"].tolist() if "correct_in_source" in frame else [None]) == [verdict]
+
+
+def test_the_verdict_on_several_responses_belongs_to_none_of_them(tmp_path):
+    path = write(tmp_path / "m", [line(0, "strict-match", ["7", "8"], exact_match=0)], results=False)
+    assert "correct_in_source" not in from_lm_eval(path, rule="number").to_frame()
+
+
+def test_filters_that_do_not_agree_give_no_verdict(tmp_path):
+    def lines(doc, strict, flexible):
+        named = {"strict-match": strict, "flexible-extract": flexible}
+        return [line(doc, name, ["7"], target="7", exact_match=right) for name, right in named.items()]
+
+    path = write(tmp_path / "m", [*lines(0, 0, 1), *lines(1, 0, 0)], results=False)
+    with told("the rule number and the verdicts of the file disagree on 1 of 1 sample, e.g. question 1: answer '7'"):
+        frame = from_lm_eval(path, rule="number").to_frame()
+    assert frame["correct_in_source"].astype(object).where(frame["correct_in_source"].notna(), None).tolist() == [
+        None, False
+    ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_samples_of_math_are_graded_by_the_box_of_the_solution(tmp_path):
     solution = r"We have $2x = 1$, or \boxed{5}? No: $x = \boxed{\frac{1}{2}}$."
     samples = [r"\boxed{0.5}", r"\boxed{2}", "no box", r"\boxed{\frac12} or so"]
     one = record(0, [True, False, False, False], gt_answer=solution, samples=samples)
-    with told("differ for 1 of 4 samples"), told("gives no answer in 25.0%"):
+    with told("disagree on 1 of 4 samples"), told("gives no answer in 25.0%"):
         pool = from_monkeys(write(tmp_path / "MATH_Gemma-2B.json", [one]), rule="boxed")
     assert pool.questions["truth"].tolist() == [r"\frac{1}{2}"]
     assert right(pool) == [[True, False, False, True]]
@@ -185,7 +185,7 @@ def test_what_is_odd_is_told(tmp_path):
     path = write(tmp_path / GSM8K, [record(1, [True, None, None]), record(2, [])])
     with (
         told("2 samples have no verdict in the files, and therefore no answer without a rule"),
-        told("1 records have no samples"),
+        told("1 record has no samples"),
         told("gives no answer in 66.7% of its samples"),
     ):
         pool = from_monkeys(path)

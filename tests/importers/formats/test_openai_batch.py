@@ -154,7 +154,7 @@ def test_huge_numbers_in_ids_only_keep_their_samples_apart(imported):
 
 
 def test_numbers_of_samples_do_not_collide_where_requests_have_several_choices_and_one(imported):
-    lines = [chat(f"q{q}-{s}", *["4"] * n) for q in (1, 2) for s, n in ((1, 4), (2, 2), (4, 1), (5, 1))]
+    lines = [chat(f"q{q}-{s}", *map(str, range(4, 4 + n))) for q in (1, 2) for s, n in ((1, 4), (2, 2), (4, 1), (5, 1))]
     pool = imported(*lines)
     assert pool.lengths.tolist() == [[8, 8]]
     assert pool.to_frame()["sample_index"].tolist()[:8] == [4, 5, 6, 7, 8, 9, 10, 11]
@@ -181,14 +181,14 @@ def test_what_was_asked_again_and_answered_did_not_fail(imported, tmp_path):
     again = written(tmp_path, refused("q2", 503, "busy"), chat("q1", "4"), name="again.jsonl")
     more = written(tmp_path, chat("q1-1", "4"), chat("q2-1", "9"), name="more.jsonl")
     for paths in ([error, again, more], [again, error, more]):
-        pool = imported(more=paths, warns=["range from 1 to 2", "1 samples failed"])
+        pool = imported(more=paths, warns=["range from 1 to 2", "1 sample failed"])
         assert pool.lengths.tolist() == [[2, 1]]
         assert sum(failed(pool).values()) == 1
 
 
 def test_a_failure_of_one_of_two_models_is_counted(imported):
     lines = [chat(f"q{q}-{s}", "4", model=m) for m in "ab" for q in (1, 2) for s in (0, 1) if (m, q, s) != ("b", 1, 1)]
-    pool = imported(*lines, refused("q1-1"), warns=["1 samples failed", "range from 1 to 2"])
+    pool = imported(*lines, refused("q1-1"), warns=["1 sample failed", "range from 1 to 2"])
     assert failed(pool) == {"HTTP 400 (context_length_exceeded)": 1}
 
 
@@ -252,7 +252,7 @@ def test_a_folder_holds_all(imported, questions):
     written(folder, chat("q1", "4"), name="output.jsonl")
     written(folder, refused("q2"), name="errors.jsonl")
     (folder / "notes.txt").write_text("not read")
-    pool = imported(more=[folder], warns=["1 samples failed", "1 of 2 questions have no samples"])
+    pool = imported(more=[folder], warns=["1 sample failed", "1 of 2 questions have no samples"])
     assert pool.question_ids == ["q1"]
     assert sorted(file["name"] for file in pool.info["import"]["files"]) == [
         "errors.jsonl", "output.jsonl", "questions.jsonl", "requests.jsonl"

@@ -1,6 +1,9 @@
 """Requests and responses of the OpenAI API: texts, tokens, settings and failures."""
 
+import re
+
 import numpy as np
+import pytest
 
 from tests.importers.formats import test_openai_batch
 from tests.importers.formats.test_openai_batch import chat, failed, refused, texts, written
@@ -21,7 +24,7 @@ def test_choices_of_one_request_share_its_tokens(imported):
 
 def test_confidence_is_the_mean_log_probability_of_the_tokens(imported):
     def line(custom_id, *values):
-        given = chat(custom_id, "4", "4")
+        given = chat(custom_id, "4", "5")
         for choice in given["response"]["body"]["choices"]:
             choice["logprobs"] = {"content": [{"token": "a", "logprob": v} for v in values], "refusal": None}
         return given
@@ -86,7 +89,8 @@ def test_failures_are_counted_by_kind(imported):
     pool = imported(chat("q1-0", "4"), chat("q2-0", "9"), *lines, warns="10 samples failed and are not in the pool")
     assert failed(pool) == {
         "HTTP 400 (context_length_exceeded)": 2, "HTTP 429 (invalid_request_error)": 1, "no choice": 2,
-        "HTTP 400 (BadRequestError)": 1, "error (batch_expired)": 1, "error": 2, "no response": 1,
+        "HTTP 400 (BadRequestError)": 1, "error (batch_expired)": 1, "error: no worker": 1, "error: overloaded": 1,
+        "no response": 1,
     }  # fmt: skip
 
 
@@ -101,3 +105,120 @@ def test_requests_of_other_endpoints(imported, tmp_path):
     assert frame["system_prompt"].tolist() == ["Think."] * 2
     assert frame["reasoning_effort"].tolist() == ["high"] * 2
     assert frame["max_tokens"].tolist() == [50] * 2
+
+
+def failing(custom_id, *choices, **body):
+    """A line whose choices are given as they are."""
+    line = chat(custom_id, usage=None, **body)
+    line["response"]["body"]["choices"] = list(choices)
+    return line
+
+
+def choice(text=None, finish="stop", message=None, **more):
+    return {"message": {"role": "assistant", "content": text, **(message or {})}, "finish_reason": finish, **more}
+
+
+@pytest.mark.parametrize(
+    ("failed_choice", "reason"),
+    [
+        (
+            choice("", "error", error={"code": 502, "message": "Upstream\nprovider died"}),
+            "error: Upstream provider died",
+        ),
+        (choice("It is 4, s", "error", error={"message": "died"}), "error: died"),
+        (choice("It is 4", "stop", error={"message": "died"}), "error: died"),
+        (choice("It is 4", error="overloaded"), "error: overloaded"),
+        (choice("4", "error", error={"code": 502}), "error: 502"),
+        (choice("4", "ERROR"), "finish_reason ERROR"),
+        (choice("4", None, error={}) | {"finish_reason": "abort"}, "finish_reason abort"),
+        (choice("4", error=True), "error without a message"),
+        (choice("4", error=["?"]), "error without a message"),
+        ({"message": None, "finish_reason": None}, "no message"),
+        (choice(None), "no content and no usage (finish_reason stop)"),
+        (choice("", None), "no content and no usage"),
+        ({"text": "4", "finish_reason": "error"}, "finish_reason error"),
+        ({"text": "", "finish_reason": None}, "no content and no usage"),
+        ({"text": None, "finish_reason": None}, "no content and no usage"),
+        (choice("4", error={"message": "half \ud800"}), "error: half \ufffd"),
+    ],
+)
+def test_a_choice_that_failed_is_no_sample(imported, failed_choice, reason):
+    good = [chat("q1-0", "4"), chat("q2-0", "9")]
+    warns = f"1 sample failed and is not in the pool: 1 {re.escape(reason)}"
+    pool = imported(*good, failing("q1-1", failed_choice), warns=warns)
+    assert pool.lengths.tolist() == [[1, 1]]
+    assert failed(pool) == {reason: 1}
+
+
+def test_choices_beside_one_that_failed_are_samples(imported):
+    died = choice("It is 4 or", "error", error={"message": "died"})
+    lines = [failing("q1-0", choice("4"), died, choice("5"), id="x"), failing("q2-0", *[choice("9")] * 3)]
+    pool = imported(*lines, warns=["1 sample failed", "range from 2 to 3"])
+    assert texts(pool, question_id="q1") == ["4", "5"]
+    assert pool.to_frame()["sample_index"].tolist()[:2] == [0, 2]
+    assert failed(pool) == {"error: died": 1}
+
+
+def test_a_request_that_failed_and_was_repeated_did_not_fail(imported):
+    died = choice("", "error", error={"message": "died"})
+    pool = imported(failing("q1", died, died, id="x"), chat("q1", "4", "5"), chat("q2", "9", "9"))
+    assert failed(pool) == {}
+    pool = imported(failing("q1", died, died), chat("q2", "9"), warns=["2 samples failed", "1 of 2 questions have no"])
+    assert failed(pool) == {"error: died": 2}
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled", "in_progress"])
+def test_responses_that_did_not_end_are_failures(imported, state):
+    body = {"id": "r", "object": "response", "status": state, "model": "gpt", "error": None}
+    body |= {"output": [{"type": "message", "content": [{"type": "output_text", "text": "It is"}]}]}
+    line = {"custom_id": "q1-1", "response": {"status_code": 200, "body": body}}
+    pool = imported(chat("q1-0", "4"), chat("q2-0", "9"), line, warns=f"1 status {state}")
+    assert failed(pool) == {f"status {state}": 1}
+
+
+def test_a_response_that_was_cut_off_while_it_reasoned_is_a_sample(imported):
+    body = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": [], "model": "gpt"}
+    lines = [{"custom_id": "q1-1", "response": {"body": body | {"usage": {"output_tokens": 99}}}}]
+    warns = [
+        "1 of 3 samples of gpt was cut off .finish_reason max_output_tokens",
+        "1 of 3 texts of gpt is empty, cut off",
+    ]
+    pool = imported(chat("q1-0", "4"), chat("q2-0", "9"), *lines, warns=[*warns, "range from", "no answer"])
+    assert texts(pool) == ["4", "", "9"]
+
+
+def test_reasoning_refusals_and_calls_are_columns_where_a_sample_has_one(imported):
+    assert not {"reasoning", "refusal", "tool_calls"} & set(imported(chat("q1", "4"), chat("q2", "9")).to_frame())
+    lines = [chat("q1", "4"), chat("q2", None, None)]
+    first, second = (one["message"] for one in lines[1]["response"]["body"]["choices"])
+    first |= {"reasoning_content": "hm", "refusal": "No."}
+    second |= {"tool_calls": [{"id": "c"}]}
+    warns = ["range from 1 to 2", "no answer in 66.7%", "2 of 3 texts of gpt are empty, 1 refused, 1 with tool calls"]
+    pool = imported(*lines, warns=warns)
+    frame = pool.to_frame().astype(object)
+    assert frame.where(frame.notna(), None)[["reasoning", "refusal", "tool_calls"]].values.tolist() == [
+        [None, None, None], ["hm", "No.", None], [None, None, '[{"id": "c"}]']
+    ]  # fmt: skip
+    assert pool.info["import"]["remarks"] == ["1 of 3 samples of gpt has reasoning, kept in the column reasoning."]
+
+
+@pytest.mark.parametrize("mark", [-9999, -9999.0, None, 0.5, "-1", True])
+def test_a_log_probability_that_is_not_known_leaves_the_confidence_unknown(imported, mark):
+    lines = [chat(f"q{q}-{s}", "4", logprobs=None) for q in (1, 2) for s in (0, 1)]
+    for line, last in zip(lines, (mark, -2.0, 0, -1e3), strict=True):
+        tokens = [{"token": "t", "logprob": value} for value in (-1.0, last)]
+        line["response"]["body"]["choices"][0]["logprobs"] = {"content": tokens}
+    pool = imported(*lines, warns="have no confidence, which votes need")
+    np.testing.assert_allclose(pool.number("confidence_of_some"), [[[np.nan, -1.5], [-0.5, -500.5]]])
+
+
+def test_an_empty_text_that_was_paid_for_is_a_sample(imported):
+    line = chat("q1-1")
+    line["response"]["body"]["choices"] = [{"text": None, "finish_reason": "length"}]
+    warns = [
+        "1 of 3 texts of gpt is empty, cut off",
+        "range from 1 to 2",
+        "no answer in 33.3%",
+        "1 of 3 samples of gpt was",
+    ]
+    assert texts(imported(chat("q1-0", "4"), chat("q2-0", "9"), line, warns=warns)) == ["4", "", "9"]

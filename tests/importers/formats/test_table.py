@@ -161,7 +161,8 @@ def test_columns_of_other_names(tmp_path, ending, as_text):
 def test_names_can_be_swapped(tmp_path):
     frame = long_frame({("x", "q"): ["a", "a"]}, truth="b")
     path = write(frame, tmp_path / "table.parquet")
-    pool = from_table(path, names="truth=answer,answer=truth")
+    with told("no answer of x is right, e.g. question q: answer 'b', truth 'a'"):
+        pool = from_table(path, names="truth=answer,answer=truth")
     assert pool.class_labels.to_pylist() == ["b"]
     assert pool.questions["truth"].tolist() == ["a"]
     assert not pool.class_correct.any()
@@ -260,7 +261,7 @@ def test_samples_that_are_right_or_wrong_without_answers(tmp_path):
 def test_texts_are_graded(tmp_path):
     frame = long_frame({("x", "q"): [None] * 2}, truth=7).drop(columns="answer")
     path = write(frame.assign(text=["It is 7.0.", "or 8"], correct=[True, True]), tmp_path / "table.jsonl")
-    with told("differ for 1 of 2 samples"):
+    with told("disagree on 1 of 2 samples"):
         pool = from_table(path, rule="number")
     assert pool.class_labels.to_pylist() == ["7.0", "8"]
     assert pool.sample_correct().tolist() == [[[True, False]]]
@@ -353,7 +354,6 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
-        ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
         ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
         ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.csv", b"", "is empty"),
@@ -499,3 +499,24 @@ def test_any_rows_give_a_pool_or_an_error(tmp_path_factory, rows, rule):
     event("refused" if said else "a pool")
     assert "\n" not in said
     assert (folder / "pool").exists() == (not said)
+
+
+def test_half_a_surrogate_pair_becomes_a_mark(tmp_path):
+    rows = [{"question_id": "q\ud800", "model": "m", "answer": "4", "truth": "4", "te\udfffxt": "x\ud800"}] * 2
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pool = from_table(path)
+    assert pool.question_ids == ["q\ufffd"]
+    assert pool.questions["te\ufffdxt"].tolist() == ["x\ufffd"]
+
+
+def test_what_a_sample_said_is_of_the_sample(tmp_path):
+    said = {"reasoning": [{"text": "hm"}], "tool_calls": [{"name": "f"}], "refusal": "No.", "served_model": "v1"}
+    rows = [{"question_id": f"q{i}", "model": "m", "answer": "4", "truth": "4", **said} for i in (1, 2)]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pool = from_table(path)
+    assert {name: pool.extra[name].to_pylist() for name in said} == {
+        "reasoning": ["hm"] * 2, "tool_calls": ['[{"name": "f"}]'] * 2, "refusal": ["No."] * 2,
+        "served_model": ["v1"] * 2,
+    }  # fmt: skip

@@ -91,7 +91,7 @@ def test_what_vllm_does_not_say_may_be_missing():
     outputs = [SimpleNamespace(outputs=(SimpleNamespace(text=text),)) for text in "49"]
     frame = imported(outputs).to_frame()
     assert not {"input_tokens", "output_tokens", "confidence", "finish_reason", "request_id"} & set(frame)
-    outputs = [output("4", "4"), output("9", "9")]
+    outputs = [output("4", "5"), output("9", "8")]
     outputs[0].outputs[1].token_ids = array("l", [1, 2, 3])
     outputs[1].outputs[1].token_ids = None
     frame = imported(outputs).to_frame()
@@ -104,6 +104,14 @@ def test_half_of_a_surrogate_pair_becomes_a_mark():
     text = pool.to_frame()["text"].tolist()[0]
     assert set(text[:-1]) == {"\ufffd"}
     assert pool.sample_correct().all()
+    asked = [{"question": "2\ud800", "truth": "4", "topic": "\udfff"}]
+    questions = from_vllm([output("4")], asked, model="llama", rule="number").questions
+    assert questions[["question", "topic"]].values.tolist() == [["2\ufffd", "\ufffd"]]
+
+
+def test_a_positive_log_probability_is_unknown():
+    pool = imported([output(completion(text, logprob=0.5)) for text in "49"])
+    assert "confidence" not in pool.numbers
 
 
 def test_unfinished_samples_are_counted_and_left_out():
@@ -180,7 +188,6 @@ def test_outputs_of_another_kind_are_refused(outputs, says):
             [{"question_id": "a", **question} for question in QUESTIONS],
             "row 2 repeats question_id 'a' with other values",
         ),
-        ([{"question": "\ud800", "truth": "4"}], "not a table of text and numbers"),
         ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "not a table of text and numbers"),
         ([{"question": "?", "truth": "4", "choices": "a"}], "is not a list of text"),
         ([{"question": "?", "truth": "4", "answer": "a"}], "column 'answer' is reserved for samples"),
