@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex, TypeGuard
 
 from mssim.errors import MssimError
 
-__all__ = ["choose_from", "counted", "is_number", "whole_number"]
+__all__ = ["choose_from", "counted", "is_number", "printable", "shown", "whole_number"]
 
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
@@ -28,12 +28,26 @@ def counted(number: int, what: str, plural: str = "") -> str:
     return f"{number} {what if number == 1 else plural or what + 's'}"
 
 
+def printable(text: object) -> str:
+    """Return one line for a terminal, with non-printable characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def shown(value: Any, most: int = 200) -> str:
+    """Return the repr of an argument for a message, cut to a length that fits into a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not convert integers of more than 4300 digits
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
+    return text if len(text) <= most else f"{text[: most - 20]} ... {text[-15:]}"
+
+
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
     """Return an integer, possibly of NumPy, as int; raise if it is out of range."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise MssimError(f"{name}={value!r} is not an integer. Use an integer from {low} to {high}.")
+        raise MssimError(f"{name}={shown(value)} is not an integer. Use an integer from {low} to {high}.")
     if not low <= value.__index__() <= high:
-        raise MssimError(f"{name}={value!r} is out of range. Use an integer from {low} to {high}.")
+        raise MssimError(f"{name}={shown(value)} is out of range. Use an integer from {low} to {high}.")
     return value.__index__()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mssim._validation import printable as printable
 from mssim.errors import PoolWarning
 
 if TYPE_CHECKING:
@@ -43,11 +44,6 @@ def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
 def data_title(pool: Mapping[str, Any]) -> str | None:
     """Return the title required above every table of a synthetic pool, else None."""
     return "SYNTHETIC DATA" if pool.get("synthetic") else None
-
-
-def printable(text: object) -> str:
-    """Return one line for a terminal, with non-printable characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:

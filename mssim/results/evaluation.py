@@ -18,6 +18,7 @@ from mssim._files import whole_file
 from mssim._validation import choose_from, counted, whole_number
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
+from mssim.pools.plain_types import to_frame
 from mssim.results.comparison import Comparison
 from mssim.results.intervals import cluster_labels, mean_interval, sign_flip_p_value
 
@@ -257,7 +258,7 @@ class Evaluation:
 
     @classmethod
     def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
-        frame = table.to_pandas()
+        frame = to_frame(table)
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
         values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
         questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]

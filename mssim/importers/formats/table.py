@@ -20,6 +20,7 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
+from mssim.pools.arrow import distinct_values
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, encode_text, read_table
 from mssim.pools.row_checks import NUMBERS
@@ -255,7 +256,8 @@ def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column as it is, or as text if Parquet has no such type, as for objects without fields."""
     if pa.types.is_temporal(column.type) or pa.types.is_nested(column.type):
-        encode(column)  # raises for dates outside the range of Python
+        _, values = distinct_values(column)
+        _ = values if isinstance(values, list) else values.to_pylist()  # raises for dates that Python does not have
     try:
         pa.parquet.write_table(pa.schema([("column", column.type)]).empty_table(), io.BytesIO())
     except pa.ArrowException:

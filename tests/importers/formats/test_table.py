@@ -353,7 +353,7 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
         ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
-        ("a.jsonl", b'{"question_id": "\\ud800"}\n', "cannot be read, .*surrogates"),
+        ("a.jsonl", b'{"question_id": "\\ud800"}\n', "line 1: contains a lone surrogate"),
         ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
         ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
         ("a.csv", b"", "is empty"),
