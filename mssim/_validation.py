@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex, TypeGuard
 
 from mssim.errors import MssimError
 
-__all__ = ["choose_from", "counted", "is_number", "printable", "shown", "whole_number"]
+__all__ = ["choose_from", "counted", "is_number", "level", "printable", "shown", "whole_number"]
 
 
 def choose_from(given: str, allowed: Iterable[str]) -> str:
@@ -49,6 +49,13 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
     if not low <= value.__index__() <= high:
         raise MssimError(f"{name}={shown(value)} is out of range. Use an integer from {low} to {high}.")
     return value.__index__()
+
+
+def level(confidence_level: Any) -> float:
+    """Return a confidence level as float; raise if it is not a number between 0 and 1."""
+    if not is_number(confidence_level) or not 0 < confidence_level < 1:
+        raise MssimError(f"confidence_level={shown(confidence_level)} is not between 0 and 1. Use e.g. 0.95.")
+    return float(confidence_level)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from mssim._files import usable_path
 from mssim._validation import choose_from
 from mssim.errors import MssimError
 from mssim.pools.plain_types import plain_types
@@ -65,7 +66,7 @@ def read_questions(path: str | os.PathLike[str]) -> pa.Table:
     ...     read_questions(path).to_pylist()
     [{'question_id': 'q1', 'question': '2 + 2?', 'truth': '4'}]
     """
-    path = Path(path)
+    path = usable_path(path)
     if not path.is_file() or path.suffix.lower() not in (".jsonl", ".csv", ".parquet"):
         if path.is_file():
             raise MssimError(f"{path}: the suffix {path.suffix!r} is not supported. Use .jsonl, .csv or .parquet.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mssim._files import usable_path
 from mssim._validation import choose_from, counted, printable, whole_number
 from mssim.errors import PoolError
 from mssim.pools.arrays import PoolArrays
@@ -234,7 +234,7 @@ class Pool(PoolArrays):
         overwrite : bool, default False
             Whether to replace an existing pool. Other files in the folder are kept.
         """
-        target = Path(path)
+        target = usable_path(path)
         if target.exists() and not overwrite:
             raise PoolError(f"{target} already exists. Choose another path or pass overwrite=True.")
         if target.exists() and not current(target, "pool.json").is_file():

@@ -194,7 +194,7 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
         return name
     if isinstance(name, str) and name.startswith("own:"):
         raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
-    if name not in VOTES:
+    if not isinstance(name, str) or name not in VOTES:
         raise StrategyError(f"unknown vote {name!r}. {choose_from(str(name), VOTES)}.")
     named = VOTES[name]
     overrides: dict[str, Any] = {option: options.pop(option) for option in ("within", "combine") if option in options}
