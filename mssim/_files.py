@@ -21,12 +21,15 @@ def usable_path(given: Any, name: str = "path") -> Path:
     """Return a path; raise if it is none, or if the system cannot have a file of this name."""
     try:
         path = Path(given)
+        os.fsencode(path)
         path.exists()
         if "\0" not in str(path):
             return path
         reason = "it contains a zero byte"
     except TypeError:
         raise MssimError(f"{name}={shown(given)} is not a path. Use text or a pathlib.Path.") from None
+    except UnicodeEncodeError:
+        reason = "it contains a lone surrogate"
     except OSError as error:
         reason = error.strerror or str(error)
     raise MssimError(f"{name}: {shown(str(given))} cannot be used ({reason}). Use another path.")
@@ -36,6 +39,8 @@ def usable_path(given: Any, name: str = "path") -> Path:
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error."""
     target = usable_path(path)
+    if not target.name:
+        raise MssimError(f"path: {shown(str(path))} is not the name of a file. Use another path.")
     short = target.name if len(target.name.encode()) < _LONG else hashlib.sha256(target.name.encode()).hexdigest()
     part = target.with_name(f".{short}.{os.getpid()}.part")
     import pyarrow as pa  # `mssim --help` does not wait for it

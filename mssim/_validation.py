@@ -12,12 +12,12 @@ from mssim.errors import MssimError
 __all__ = ["choose_from", "counted", "is_number", "level", "printable", "shown", "whole_number"]
 
 
-def choose_from(given: str, allowed: Iterable[str]) -> str:
+def choose_from(given: object, allowed: Iterable[str]) -> str:
     """Return a hint with the closest allowed names and at most twelve of all, in sentences without the last period."""
     names = [str(name) for name in allowed]
     if not names:
         return "There is nothing to choose from"
-    near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(str(given), names, n=3, cutoff=0.6)
     listed = ", ".join(repr(name) for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     hint = f"Did you mean {' or '.join(repr(name) for name in near)}? " if near else ""
     return f"{hint}Choose from {listed}"
@@ -44,7 +44,7 @@ def shown(value: Any, most: int = 200) -> str:
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
     """Return an integer, possibly of NumPy, as int; raise if it is out of range."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or _is_array(value):
         raise MssimError(f"{name}={shown(value)} is not an integer. Use an integer from {low} to {high}.")
     if not low <= value.__index__() <= high:
         raise MssimError(f"{name}={shown(value)} is out of range. Use an integer from {low} to {high}.")
@@ -56,6 +56,11 @@ def level(confidence_level: Any) -> float:
     if not is_number(confidence_level) or not 0 < confidence_level < 1:
         raise MssimError(f"confidence_level={shown(confidence_level)} is not between 0 and 1. Use e.g. 0.95.")
     return float(confidence_level)
+
+
+def _is_array(value: Any) -> bool:
+    shape: Any = getattr(value, "shape", ())  # arrays claim that they can be an index
+    return bool(shape != ())
 
 
 def is_number(value: Any) -> TypeGuard[float]:

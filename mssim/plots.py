@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mssim._fonts import families
-from mssim._validation import choose_from, printable
+from mssim._validation import choose_from, printable, shown
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def plot_curves(
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    if x not in _AXES:
-        raise MssimError(f"x={x!r} is not valid. {choose_from(str(x), _AXES)}.")
+    if not isinstance(x, str) or x not in _AXES:
+        raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")

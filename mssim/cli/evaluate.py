@@ -269,6 +269,7 @@ def _experiment(path: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError) as error:  # also integers of thousands of digits
         raise MssimError(f"--experiment {path}: cannot be read ({error!s:.200}). Write valid TOML.") from None
+    _refuse_large(path, settings)
     for name, value in settings.items():
         if name not in _KEYS:
             raise MssimError(f"--experiment {path}: unknown key {name!r}. {choose_from(name, _KEYS)}.")
@@ -279,3 +280,12 @@ def _experiment(path: Path) -> dict[str, Any]:
         if name in settings:
             settings[name] = str(path.parent / settings[name])
     return settings
+
+
+def _refuse_large(path: Path, value: Any) -> None:
+    """Raise if a setting is an integer of more than 64 bits, which TOML does not have and no setting allows."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise MssimError(f"--experiment {path}: {shown(value, 60)} exceeds 64 bits. Use a smaller integer.")
+    if isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            _refuse_large(path, one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -177,7 +177,7 @@ def read_job(
     """Validate the settings of `evaluate`."""
     named = name_strategies(strategies)
     grid = read_budgets(budgets)
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
@@ -197,6 +197,8 @@ def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
                 f"strategies: the names {list(strategies)} are not unique as text. Use different names."
             )
     else:
+        if not isinstance(strategies, Iterable):
+            raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
         parsed = [parse_strategy(given) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
         if len(named) < len(parsed):

@@ -85,7 +85,7 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
 
 def _written(column: pa.ChunkedArray) -> tuple[Codes, list[Any]]:
     """Return codes and distinct values of a nested column, compared by their repr."""
-    rows = column.to_pylist()
+    rows = listed(column)
     _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
     missing = np.array([row is None for row in rows], dtype=bool)
     return np.where(missing, -1, place), [rows[i] for i in first]

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim._files import usable_path
-from mssim._validation import choose_from, counted, printable, whole_number
+from mssim._validation import choose_from, counted, printable, shown, whole_number
 from mssim.errors import PoolError
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import plain, table_from_frame
@@ -140,6 +140,9 @@ class Pool(PoolArrays):
             pool = from_blocks(blocks_of(long_tables(pool)), per_sample, pool.info)
         per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
         keep = matches(table_from_frame(pool.questions), per_question)
+        for name, given in (("models", models), ("questions", questions)):
+            if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
+                raise PoolError(f"{name}={shown(given)} is not a list of names. Use e.g. [{shown(given)}].")
         if questions is not None:
             wanted = {normal(as_text(question)) for question in questions}
             unknown = sorted(wanted - set(pool.question_ids))

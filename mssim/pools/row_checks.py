@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -96,7 +97,7 @@ def sample_indices(table: pa.Table, origin: Origin) -> Codes:
     if numbers.min() < 0:
         row = int(np.argmax(numbers < 0))
         raise PoolError(
-            f"{origin.name(row)}: sample_index is {table['sample_index'][row].as_py()}. "
+            f"{origin.name(row)}: sample_index is {_value(table, 'sample_index', row)}. "
             "Number the samples of a question and model from 0."
         )
     return narrow(numbers, int(numbers.max()))
@@ -119,7 +120,7 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
     unclear = (read < 0) & ((answer >= 0) | (codes >= 0))
     if unclear.any():
         row = int(np.argmax(unclear))
-        raise PoolError(f"{name(row)}: correct is {table['correct'][row].as_py()!r}. Use true or false.")
+        raise PoolError(f"{name(row)}: correct is {_value(table, 'correct', row)!r}. Use true or false.")
     contradiction = (read == 1) & (answer < 0)
     if contradiction.any():
         row = int(np.argmax(contradiction))
@@ -132,6 +133,11 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
 def _is_numeric(kind: pa.DataType) -> bool:
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _value(table: pa.Table, column: str, row: int) -> Any:
+    """Return one value, for a message."""
+    return listed(table[column].slice(row, 1))[0]
 
 
 def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArray[np.float64]:

@@ -54,7 +54,10 @@ def as_text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, Decimal) and value.is_finite():
         return whole(format(value.normalize(), "f"))
-    return str(value)
+    try:
+        return str(value)
+    except ValueError:  # Python does not convert integers of more than 4300 digits
+        return hex(value)
 
 
 def normal(text: str) -> str:

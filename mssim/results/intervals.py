@@ -256,7 +256,14 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
     if labels.isna().any():
         question = questions["question_id"][int(labels.isna().argmax())]
         raise MssimError(f"clusters: question {question!r} has no value in column {column!r}. Fill in a label.")
-    return None if column == "question_id" else labels.astype(str).map(normal).to_numpy()
+    if column == "question_id":
+        return None
+    try:
+        return labels.astype(str).map(normal).to_numpy()
+    except (ValueError, OverflowError, NotImplementedError) as error:  # bytes that are no text, times beyond Python's
+        raise MssimError(
+            f"clusters: column {column!r} cannot be written as text ({error}). Use another column."
+        ) from None
 
 
 def _cluster_sums(values: Floats, clusters: ArrayLike | None) -> Floats:

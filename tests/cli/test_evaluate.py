@@ -171,7 +171,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         ("x = " + "[" * 5000 + "]" * 5000, "cannot be read (maximum recursion depth exceeded"),
         ("seed = " + "9" * 5000, "cannot be read (Exceeds the limit"),
-        (SOUND + "seed = 0x" + "f" * 5000, "seed=an integer of 20000 bits is out of range"),
+        (SOUND + "seed = 0x" + "f" * 5000, "an integer of 20000 bits exceeds 64 bits"),
         (
             "pool = 'pool.parquet'\nbudgets = 1\nstrategies = {a = {kind = 'ms', models = ['x', 'y'], vote = {a = 1}}}",
             "unknown vote",

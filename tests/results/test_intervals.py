@@ -333,6 +333,13 @@ def test_a_column_of_clusters_is_named_by_text(column):
         cluster_labels(pd.DataFrame({"question_id": ["q"]}), column)
 
 
+def test_labels_that_are_no_text_are_refused():
+    with pytest.raises(MssimError, match="'bytes' cannot be written as text"):
+        cluster_labels(
+            pd.DataFrame({"question_id": ["q"], "bytes": [b"\xff"]}).astype({"bytes": "large_binary[pyarrow]"}), "bytes"
+        )
+
+
 def test_labels_of_clusters_are_compared_without_white_space():
     questions = pd.DataFrame({"question_id": ["q", "r", "s"], "cluster": ["a", "a ", "b"]})
     assert cluster_labels(questions).tolist() == ["a", "a", "b"]
