@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _WHOLE = r"^(-?[0-9]+)\.0$"  # an integer as pandas writes it in a column of floats
+_FIRST = 1000  # rows
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?$"
 
 
@@ -56,8 +57,8 @@ def as_text(value: Any) -> str:
         return whole(format(value.normalize(), "f"))
     try:
         return str(value)
-    except ValueError:  # Python does not convert integers of more than 4300 digits
-        return hex(value)
+    except ValueError as error:
+        raise PoolError(f"an integer of more than 4300 digits cannot be written ({error}). Store it as text.") from None
 
 
 def normal(text: str) -> str:
@@ -123,10 +124,12 @@ def alike(one: pa.ChunkedArray, other: pa.ChunkedArray) -> tuple[pa.ChunkedArray
     pandas writes them, and all texts of the other column are numbers, 18.0 becomes 18 in both. Other columns are
     returned as they are: 3.10 is not written by pandas, so version numbers remain different texts.
     """
-    kinds = [_written_by_pandas(column) for column in (one, other)]
-    if (kinds[0] and not kinds[1] and _numeric(other)) or (kinds[1] and not kinds[0] and _numeric(one)):
-        return wholes(normal_texts(one)), wholes(normal_texts(other))
-    return one, other
+    for rows in (slice(0, _FIRST), slice(None)):  # most columns of texts are told from numbers by their first rows
+        texts = [_distinct(column[rows]) for column in (one, other)]
+        floats = [_written_by_pandas(distinct) for distinct in texts]
+        if not any(floats) or not all(map(_numeric, texts)):
+            return one, other
+    return (one, other) if all(floats) else (wholes(normal_texts(one)), wholes(normal_texts(other)))
 
 
 def _distinct(column: pa.ChunkedArray) -> pa.Array:
@@ -134,15 +137,10 @@ def _distinct(column: pa.ChunkedArray) -> pa.Array:
     return texts.filter(pa.compute.not_equal(texts, ""))
 
 
-def _written_by_pandas(column: pa.ChunkedArray) -> bool:
-    """Return whether all texts are floats as pandas writes them, at least one of them a whole number."""
-    if not _numeric(column):
-        return False
-    texts = _distinct(column)
-    whole_numbers = pa.compute.any(pa.compute.match_substring_regex(texts, _WHOLE)).as_py()
-    return bool(whole_numbers) and all(text == repr(float(text)) for text in texts.to_pylist())
+def _written_by_pandas(texts: pa.Array) -> bool:
+    """Return whether all texts are floats as pandas writes them; whole numbers end in .0."""
+    return _numeric(texts) and all(text == repr(float(text)) for text in texts.to_pylist())
 
 
-def _numeric(column: pa.ChunkedArray) -> bool:
-    texts = _distinct(column)
-    return bool(len(texts)) and bool(pa.compute.all(pa.compute.match_substring_regex(texts, _NUMBER)).as_py())
+def _numeric(texts: pa.Array) -> bool:
+    return bool(pa.compute.all(pa.compute.match_substring_regex(texts, _NUMBER), min_count=0).as_py())

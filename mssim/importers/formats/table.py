@@ -256,8 +256,8 @@ def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column as it is, or as text if Parquet has no such type, as for objects without fields."""
     if pa.types.is_temporal(column.type) or pa.types.is_nested(column.type):
-        _, values = distinct_values(column)
-        _ = values if isinstance(values, list) else values.to_pylist()  # raises for dates that Python does not have
+        values: Any = column if pa.types.is_nested(column.type) else distinct_values(column)[1]
+        values.to_pylist()  # raises for dates that Python does not have
     try:
         pa.parquet.write_table(pa.schema([("column", column.type)]).empty_table(), io.BytesIO())
     except pa.ArrowException:
