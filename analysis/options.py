@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mssim.cli.running import run_command
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -57,11 +59,4 @@ def make_folder(path: Path) -> Path:
 
 def plain_errors(app: typer.Typer, name: str) -> None:
     """Run a command line; invalid input prints one line and exits with code 2."""
-    try:
-        app(prog_name=f"python -m {name}")
-    except MssimError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(run_command(partial(app, prog_name=f"python -m {name}"), name))

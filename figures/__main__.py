@@ -9,7 +9,7 @@ import typer
 
 from analysis.options import MinSamples, Models, Pools, chosen_sources, plain_errors
 from mssim.cli.options import WhereOption
-from mssim.cli.output import print_frame, progress_bar
+from mssim.cli.output import print_frame, progress_bar, quiet_matplotlib
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,10 +33,10 @@ def figures(
 
     Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out
     """
-    from figures.drawing import draw_all, sheets
-
     sources = chosen_sources(pool, models, where, min_samples)
-    with progress_bar("drawing figures") as progress:
+    with quiet_matplotlib(), progress_bar("drawing figures") as progress:
+        from figures.drawing import draw_all, sheets
+
         files = draw_all(sheets(only, sources), out, progress=progress)
     if sources is None and not only:
         _say_how_near(out)

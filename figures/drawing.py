@@ -17,7 +17,7 @@ from analysis.running import Tables
 from analysis.sources import Source, embedded
 from figures import style
 from mssim._files import whole_file
-from mssim._validation import choose_from
+from mssim._validation import choose_from, printable
 from mssim.errors import MssimError
 
 __all__ = ["FIGURES", "Sheet", "draw_all", "gallery", "sheets"]
@@ -110,14 +110,16 @@ def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int
     """
     make_folder(out)
     tables = Tables(out / "cache")
+    names = [(sheet.name, source.title, *source.models) for sheet in wanted for source in sheet.sources]
+    fonts = style.fonts(text for some in names for text in some)
     files = []
     for done, sheet in enumerate(wanted, 1):
-        with style.in_style():
+        with style.in_style(fonts):
             _write(sheet.module.draw(tables, list(sheet.sources)), out / sheet.name)
         files.append(out / f"{sheet.name}.png")
         if progress:
             progress(done, len(wanted))
-    with style.in_style():
+    with style.in_style(fonts):
         files.append(_contact_sheet(files, out / "contact-sheet.png"))
     with whole_file(out / "README.md") as part:
         part.write_text(gallery(wanted), encoding="utf-8")
@@ -139,7 +141,7 @@ def _contact_sheet(files: Sequence[Path], path: Path, *, columns: int = 5) -> Pa
         ax.axis("off")
     for ax, file in zip(axes, files, strict=False):
         ax.imshow(matplotlib.image.imread(file)[::2, ::2], interpolation="antialiased")
-        ax.set_title(file.stem, fontsize=7)
+        ax.set_title(printable(file.stem), fontsize=7)
     with whole_file(path) as part:
         figure.savefig(part, format="png", dpi=150, metadata=_METADATA["png"])
     return path

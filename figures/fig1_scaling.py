@@ -44,7 +44,7 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
                 style.hollow(ax, given[given["models"] == models], "samples_used", look)
         style.doublings(ax, frame["samples_used"].max())
         style.named(ax, source.title, "samples used per question", first=ax is axes[0])
-        ax.legend(handles=ax.get_lines()[:2], loc="best")
+        style.legend(ax, ax.get_lines()[:2], loc="best")
     switch = style.key("ModelSwitch, agrees at > 85 %", looks[2])
     style.legend_below(figure, [switch, *style.published_key(sources), *references])
     return figure

@@ -46,7 +46,7 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
             references |= {line.get_label(): line for line in _published(ax, source, looks)}
         style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
         style.budgets(ax, frame["samples_used"].max())
-        ax.legend(handles=ax.get_lines()[:2], loc="best", fontsize=5.5)
+        style.legend(ax, ax.get_lines()[:2], loc="best", fontsize=5.5)
     style.legend_below(
         figure, [style.key("ModelSwitch", looks[2]), *style.published_key(sources), *references.values()]
     )

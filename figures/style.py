@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from analysis.sources import Source
+from mssim._fonts import families
+from mssim._validation import printable
 from mssim.plots import COLOURS, STYLE
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "budgets",
     "doublings",
     "fitted",
+    "fonts",
     "hollow",
     "in_style",
     "key",
+    "legend",
     "legend_below",
     "looks",
     "named",
@@ -52,7 +56,6 @@ PAPER: dict[Any, Any] = STYLE | {
     "lines.markersize": 3.2,
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "mssim",
-    "text.parse_math": False,  # names of pools and models can contain "$"
 }
 
 _REFERENCES: dict[str, Any] = {
@@ -86,7 +89,7 @@ def looks(n: int) -> list[Look]:
 
 def short(model: str, width: float = 48) -> str:
     """Return the name of a model, shortened to `width` points: first its organisation is cut, then its middle."""
-    whole = _SHORT.get(model) or model.rpartition("/")[2] or model
+    whole = printable(_SHORT.get(model) or model.rpartition("/")[2] or model)
     shown, kept = whole, len(whole)
     while kept > 2 and _width(shown) > width:
         kept -= 1
@@ -120,6 +123,7 @@ def named(ax: Axes, title: str, x: str, *, first: bool) -> None:
 def fitted(text: str, width: float) -> str:
     """Return the text, truncated to `width` points; the words simulated and synthetic are kept."""
     said = [word for word in ("simulated", "synthetic") if word in text.lower()][:1]
+    text = printable(text)
     shown, kept = text, len(text)
     while kept and _width(shown) > width:
         kept -= 1
@@ -177,8 +181,9 @@ def published_key(sources: Sequence[Source]) -> list[Line2D]:
 
 def legend_below(figure: Figure, handles: Sequence[Any], *, columns: int = 2, title: str | None = None) -> None:
     """Draw one legend for all panels below them."""
-    figure.legend(
-        handles=list(handles),
+    _legend(
+        figure,
+        handles,
         loc="outside lower center",
         ncols=columns,
         handlelength=2.2,
@@ -186,6 +191,18 @@ def legend_below(figure: Figure, handles: Sequence[Any], *, columns: int = 2, ti
         title=title,
         title_fontsize=6.5,
     )
+
+
+def legend(ax: Axes, handles: Sequence[Any], **options: Any) -> None:
+    """Draw the legend of a panel."""
+    _legend(ax, handles, **options)
+
+
+def _legend(place: Axes | Figure, handles: Sequence[Any], **options: Any) -> None:
+    """Draw a legend with the labels as they are written; Matplotlib would leave out those that begin with "_"."""
+    drawn = place.legend(handles=list(handles), labels=[f"curve {i}" for i in range(len(handles))], **options)
+    for text, handle in zip(drawn.get_texts(), handles, strict=True):
+        text.set_text(handle.get_label())
 
 
 def budgets(ax: Axes, most: float) -> None:
@@ -200,6 +217,12 @@ def doublings(ax: Axes, most: float) -> None:
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
 
 
-def in_style() -> Any:
+def fonts(texts: Iterable[str]) -> list[str]:
+    """Return the font families for the names in figures."""
+    with in_style():
+        return families(texts)
+
+
+def in_style(fonts: Sequence[str] | None = None) -> Any:
     """Return the context in which figures are drawn and written."""
-    return mpl.rc_context(PAPER)
+    return mpl.rc_context(PAPER if fonts is None else PAPER | {"font.family": list(fonts)})

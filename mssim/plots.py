@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mssim._validation import choose_from
+from mssim._fonts import families
+from mssim._validation import choose_from, printable, shown
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from mssim.results.evaluation import Evaluation
     from mssim.tuning._tune import Tuning
@@ -33,7 +35,11 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "savefig.dpi": 200,
+    "text.parse_math": False,  # names of models and pools can contain "$", "_" and "^"
+    "text.usetex": False,
 }
+
+_LONGEST = 70  # letters of a name
 
 _AXES = {
     "samples_used": "samples used per question (mean)",
@@ -84,26 +90,34 @@ def plot_curves(
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    if x not in _AXES:
-        raise MssimError(f"x={x!r} is not valid. {choose_from(str(x), _AXES)}.")
+    if not isinstance(x, str) or x not in _AXES:
+        raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
-    with mpl.rc_context(STYLE):
+    names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
+    fonts = families([*names, title])
+    with mpl.rc_context(STYLE | {"font.family": fonts}):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-        for number, strategy in enumerate(evaluation.strategies):
+        lines = [
             _draw_curve(ax, frame[frame["strategy"] == strategy], x, number, strategy)
+            for number, strategy in enumerate(evaluation.strategies)
+        ]
         _scale_x(ax, frame[x].to_numpy())
         ax.set_xlabel(_AXES[x])
         ax.set_ylabel("accuracy (%)")
-        ax.legend(
+        legend = ax.legend(
+            lines,
+            [f"strategy {number}" for number in range(len(lines))],
             fontsize="small",
             handlelength=3,
             title=f"band: {confidence_level:.0%} interval over questions",
             title_fontsize="small",
         )
-        ax.set_title(_title(evaluation), fontsize="medium", loc="left")
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
+        _set_title(ax, title, fonts)
     return ax
 
 
@@ -145,7 +159,9 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
 
     candidates, frontier = tuning.candidates(), tuning.frontier()
     frame = tuning.to_frame(confidence_level=confidence_level)
-    with mpl.rc_context(STYLE):
+    title = _title(tuning)
+    fonts = families([title])
+    with mpl.rc_context(STYLE | {"font.family": fonts}):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         _draw_choices(ax, frame, f"choice, held-out ({confidence_level:.0%} interval)")
@@ -166,7 +182,7 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
         ax.set_xlabel(_AXES[tuning.provenance["spend"]])
         ax.set_ylabel("accuracy (%)")
         ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
-        ax.set_title(_title(tuning), fontsize="medium", loc="left")
+        _set_title(ax, title, fonts)
     return ax
 
 
@@ -189,11 +205,12 @@ def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:
         ax.plot(known["control_spend"], accuracy, label="best single model, held-out", zorder=4, **square)
 
 
-def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> None:
+def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> Line2D:
     colour = COLOURS[number % len(COLOURS)]
     line = {"linestyle": _DASHES[number // 2 % len(_DASHES)], "marker": _MARKERS[number % len(_MARKERS)]}
-    ax.plot(curve[x], 100 * curve["accuracy"], color=colour, label=label, markersize=4.5, linewidth=1.4, **line)
+    drawn = ax.plot(curve[x], 100 * curve["accuracy"], color=colour, label=label, markersize=4.5, linewidth=1.4, **line)
     ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.12, linewidth=0)
+    return drawn[0]
 
 
 def _scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
@@ -204,9 +221,20 @@ def _scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
+def _set_title(ax: Axes, title: str, fonts: list[str]) -> None:
+    """Set the title as it is written. The axes that a user gives have texts of another style."""
+    ax.set_title(title, fontsize="medium", loc="left", fontfamily=fonts, parse_math=False, usetex=False)
+
+
 def _title(evaluation: Evaluation | Tuning) -> str:
     pool = evaluation.provenance.get("pool", {})
     n = len(evaluation.questions)
-    parts = [str(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
+    parts = [_short(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
     title = ", ".join(part for part in parts if part)
     return f"SYNTHETIC DATA: {title}" if pool.get("synthetic") else title
+
+
+def _short(name: str) -> str:
+    """Return a name as one line that is not wider than a figure; the middle of long names is left out."""
+    text = printable(name)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2) :]}"

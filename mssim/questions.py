@@ -10,9 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from mssim._files import usable_path
 from mssim._validation import choose_from
 from mssim.errors import MssimError
+from mssim.pools.plain_types import plain_types
 from mssim.pools.reading import read_table
+from mssim.pools.texts import as_text, is_missing, listed, normal
 
 __all__ = [
     "check_questions",
@@ -63,7 +66,7 @@ def read_questions(path: str | os.PathLike[str]) -> pa.Table:
     ...     read_questions(path).to_pylist()
     [{'question_id': 'q1', 'question': '2 + 2?', 'truth': '4'}]
     """
-    path = Path(path)
+    path = usable_path(path)
     if not path.is_file() or path.suffix.lower() not in (".jsonl", ".csv", ".parquet"):
         if path.is_file():
             raise MssimError(f"{path}: the suffix {path.suffix!r} is not supported. Use .jsonl, .csv or .parquet.")
@@ -100,6 +103,7 @@ def check_questions(table: pa.Table) -> pa.Table:
     >>> check_questions(pa.table({"question_id": [1], "question": ["2 + 2?"], "truth": [4]})).to_pylist()
     [{'question_id': '1', 'question': '2 + 2?', 'truth': '4'}]
     """
+    table = plain_types(table)
     _check_columns(table)
     for name in _REQUIRED:
         table = _replaced(table, name, pa.array(_filled(table, name), pa.string()))
@@ -110,14 +114,8 @@ def check_questions(table: pa.Table) -> pa.Table:
 
 
 def _read(path: Path) -> pa.Table:
-    try:
-        table = read_table(path)
-        return _as_written(path, table) if path.suffix.lower() == ".csv" else table
-    except UnicodeEncodeError:
-        raise MssimError(
-            f"{path}, line {_surrogate_line(path)}: contains a lone surrogate (\\ud800 to \\udfff). Write the whole "
-            "character, or remove it."
-        ) from None
+    table = read_table(path, exact=True)  # prompts are made of it
+    return _as_written(path, table) if path.suffix.lower() == ".csv" else table
 
 
 def _as_written(path: Path, table: pa.Table) -> pa.Table:
@@ -131,22 +129,10 @@ def _as_written(path: Path, table: pa.Table) -> pa.Table:
     except pa.ArrowException as error:  # type inference reads bytes that are not UTF-8 as binary
         raise MssimError(f"{path}: cannot be read ({str(error).splitlines()[0]}). Save it as UTF-8.") from error
     for name in table.column_names:
-        values = [None if _missing(value) else _text(value) for value in table[name].to_pylist()]
+        values = [None if is_missing(value) else as_text(value) for value in listed(table[name])]
         if values != written[name].to_pylist():
             table = _replaced(table, name, written[name])
     return table
-
-
-def _surrogate_line(path: Path) -> int:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                json.dumps(json.loads(line or "0"), ensure_ascii=False).encode()
-            except UnicodeEncodeError:
-                return number
-            except ValueError:  # a blank line
-                continue
-    raise AssertionError("no line has a lone surrogate")
 
 
 def _replaced(table: pa.Table, name: str, values: Any) -> pa.Table:
@@ -173,12 +159,13 @@ def _check_columns(table: pa.Table) -> None:
 def _filled(table: pa.Table, name: str) -> list[str]:
     """Return the values of a column as text. Raise if one is missing or blank."""
     column = table[name]
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+    kind = column.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         try:
             column = column.cast(pa.string())
         except pa.ArrowInvalid as error:
             raise MssimError(f"column {name!r} contains bytes that are not UTF-8 ({error}). Convert them.") from error
-    values = ["" if _missing(value) else _text(value) for value in column.to_pylist()]
+    values = ["" if is_missing(value) else as_text(value) for value in listed(column)]
     for row, value in enumerate(values, 1):
         if not value.strip():
             raise MssimError(f"row {row}: {name} is empty. Every question needs one.")
@@ -188,9 +175,11 @@ def _filled(table: pa.Table, name: str) -> list[str]:
 def _check_repeated(question_ids: list[str]) -> None:
     first: dict[str, int] = {}
     for row, name in enumerate(question_ids, 1):
-        if first.setdefault(name, row) != row:
+        before = first.setdefault(normal(name), row)
+        if before != row:
+            spelled = "" if name == question_ids[before - 1] else f", spelled {question_ids[before - 1]!r}"
             raise MssimError(
-                f"row {row}: question_id {name!r} also appears in row {first[name]}. Give each question its own."
+                f"row {row}: question_id {name!r} also appears in row {before}{spelled}. Give each question its own."
             )
 
 
@@ -207,7 +196,7 @@ def _choice_list(row: int, given: Any) -> list[str]:
             value = None
     if not isinstance(value, list) or not value or any(isinstance(one, list | dict) for one in value):
         raise MssimError(f'row {row}: choices={given!r:.100} is not a list of text, such as ["yes", "no"]. Correct it.')
-    texts = ["" if _missing(one) else _text(one) for one in value]
+    texts = ["" if is_missing(one) else as_text(one) for one in value]
     for number, text in enumerate(texts, 1):
         if not text.strip():
             raise MssimError(f"row {row}: choice {number} is empty. Add its text, or remove it.")
@@ -216,18 +205,3 @@ def _choice_list(row: int, given: Any) -> list[str]:
     except UnicodeEncodeError:
         raise MssimError(f"row {row}: choices={given!r:.100} contains a lone surrogate. Remove it.") from None
     return texts
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value)
-
-
-def _text(value: Any) -> str:
-    """Convert a value to text: whole numbers without .0, other values as JSON if possible."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        return str(int(value))
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)

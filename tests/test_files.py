@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from mssim import MssimError
-from mssim._files import whole_file
+from mssim._files import usable_path, whole_file
 
 
 def test_a_file_appears_when_its_block_ends(tmp_path):
@@ -50,3 +50,21 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     with pytest.raises(MssimError, match="cannot be written"), whole_file(tmp_path / "out.txt"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [("a" * 300, "File name too long"), ("a\0b", "zero byte"), (5, "path=5 is not a path"), (None, "is not a path")],
+)
+def test_paths_that_no_file_can_have(given, says):
+    with pytest.raises(MssimError, match=says):
+        usable_path(given)
+    with pytest.raises(MssimError, match=says), whole_file(given):
+        raise AssertionError
+
+
+def test_the_longest_names_are_usable(tmp_path):
+    path = tmp_path / ("é" * 127)  # 254 bytes; the name of the temporary file is no longer
+    with whole_file(usable_path(path)) as part:
+        part.write_text("x")
+    assert path.read_text() == "x"

@@ -155,3 +155,23 @@ def test_a_frontier_by_cost_of_synthetic_data_says_so():
     assert ax.get_xlabel() == "cost per question (mean)"
     assert ax.get_title("left") == "SYNTHETIC DATA: a toy, 12 questions"
     assert ax.get_xscale() == "linear"
+
+
+@pytest.mark.parametrize("name", ["_private", "$5 $x^{$", "a_b^2", "\\frac{1}{", "x" * 60])
+def test_names_and_titles_are_drawn_as_they_are_written(name):
+    evaluation = evaluate(random_pool(), {name: "sc:x", "b": "sc:y"}, [1])
+    evaluation.provenance["pool"]["title"] = f"{name}\x1b[31m\n"
+    _, given = plt.subplots()
+    for ax in (plot_curves(evaluation), plot_curves(evaluation, ax=given)):
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == [name, "b"]
+        assert ax.get_title(loc="left") == f"{name}\\x1b[31m\\n, 12 questions"
+        ax.figure.canvas.draw()
+        assert not any(text.get_parse_math() for text in (*ax.get_legend().get_texts(), ax._left_title))
+
+
+def test_long_names_are_shortened_so_that_they_fit():
+    evaluation = evaluate(random_pool(), {f"{'x' * 200}{'y' * 200}": "sc:x"}, [1])
+    evaluation.provenance["pool"]["title"] = "W" * 70
+    ax = plot_curves(evaluation)
+    ax.figure.canvas.draw()  # a warning that the layout failed is an error
+    assert ax.get_legend().get_texts()[0].get_text() == f"{'x' * 35}…{'y' * 35}"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError
-from mssim._validation import choose_from, counted, is_number, whole_number
+from mssim._validation import choose_from, counted, is_number, level, printable, shown, whole_number
 
 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
@@ -56,3 +56,27 @@ def test_twelve_names_are_listed(n, more):
 def test_one_of_a_thing_and_several():
     assert [counted(n, "model") for n in (0, 1, 2)] == ["0 models", "1 model", "2 models"]
     assert [counted(n, "strategy", "strategies") for n in (1, 2)] == ["1 strategy", "2 strategies"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, 1, -0.1, 95, float("nan"), "0.95", None, True, [0.95], Decimal("0.9"), pytest.param(10**5000, id="huge")],
+)
+def test_what_is_no_confidence_level(value):
+    with pytest.raises(MssimError, match=r"^confidence_level=.* is not between 0 and 1\. Use e\.g\. 0\.95"):
+        level(value)
+
+
+def test_confidence_levels_become_floats():
+    assert level(Fraction(9, 10)) == level(np.float32(0.5)) + 0.4 == 0.9
+
+
+def test_control_sequences_are_written_as_escapes():
+    assert printable("a\x1b[31m\nb\u202e\udc80é") == "a\\x1b[31m\\nb\\u202e\\udc80é"
+
+
+def test_arguments_in_messages_fit_into_a_line():
+    assert shown("a") == "'a'"
+    assert shown(16**4500 - 1) == "an integer of 18000 bits"
+    assert shown([16**5000]) == "list"
+    assert len(shown("x" * 10**6)) == 200

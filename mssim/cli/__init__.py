@@ -15,12 +15,11 @@ from mssim.cli.grade import grade
 from mssim.cli.importing import import_
 from mssim.cli.info import info
 from mssim.cli.merge import merge
-from mssim.cli.output import printable
 from mssim.cli.record import record
 from mssim.cli.report import report
+from mssim.cli.running import run_command
 from mssim.cli.simulate import simulate
 from mssim.cli.tune import tune
-from mssim.errors import MssimError
 
 app = typer.Typer(
     name="mssim",
@@ -43,11 +42,4 @@ def _command() -> Callable[[], Any]:
 
 def main() -> None:
     """Run the command-line interface; invalid input prints one line and exits with code 2."""
-    try:
-        _command()()
-    except MssimError as error:
-        print(f"mssim: error: {printable(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("mssim: interrupted", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(run_command(_command(), "mssim"))

@@ -12,11 +12,16 @@ __all__ = ["compiling_notice"]
 
 @contextmanager
 def compiling_notice() -> Iterator[None]:
-    """Print one line on stderr when kernels are compiled, and nothing when they come from the cache."""
+    """Print one line on stderr when kernels are compiled, and nothing when they come from the cache.
+
+    Where they cannot be kept, a warning says so when they are imported.
+    """
     from numba.core import event
 
+    from mssim.kernels.compiling import KEPT
+
     class Notice(event.Listener):
-        told = False
+        told = not KEPT
 
         def on_start(self, event: Any) -> None:  # noqa: ARG002
             if not self.told:

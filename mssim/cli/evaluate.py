@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, shown
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import (
     Clusters,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mssim.pools.pool import Pool
     from mssim.results.evaluation import Evaluation
 
+_MOST_SHARDS = 10**6
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
@@ -241,8 +242,11 @@ def _read_shard(given: str | None) -> tuple[int, int] | None:
     if given is None:
         return None
     i, slash, n = given.partition("/")
-    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
-        raise MssimError(f"--shard: {given!r} is not I/N with 1 <= I <= N. Use e.g. --shard 1/8.")
+    short = max(len(i), len(n)) <= len(str(_MOST_SHARDS))
+    if not (slash and short and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n) <= _MOST_SHARDS):
+        raise MssimError(
+            f"--shard: {shown(given)} is not I/N with 1 <= I <= N <= {_MOST_SHARDS}. Use e.g. --shard 1/8."
+        )
     return int(i), int(n)
 
 
@@ -259,15 +263,29 @@ def _experiment(path: Path) -> dict[str, Any]:
 
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MssimError(f"--experiment {path}: cannot be read ({error}). Use the path of a TOML file.") from None
+    except OSError as error:
+        raise MssimError(
+            f"--experiment {path}: cannot be read ({error.strerror}). Use the path of a TOML file."
+        ) from None
+    except (ValueError, RecursionError) as error:  # also integers of thousands of digits
+        raise MssimError(f"--experiment {path}: cannot be read ({error!s:.200}). Write valid TOML.") from None
+    _refuse_large(path, settings)
     for name, value in settings.items():
         if name not in _KEYS:
             raise MssimError(f"--experiment {path}: unknown key {name!r}. {choose_from(name, _KEYS)}.")
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
-            raise MssimError(f"--experiment {path}: {name} = {value!r} has the wrong type. It must be {allowed}.")
+            raise MssimError(f"--experiment {path}: {name} = {shown(value)} has the wrong type. It must be {allowed}.")
     for name in ("pool", "out", "plot"):
         if name in settings:
             settings[name] = str(path.parent / settings[name])
     return settings
+
+
+def _refuse_large(path: Path, value: Any) -> None:
+    """Raise if a setting is an integer of more than 64 bits, which TOML does not have and no setting allows."""
+    if isinstance(value, int) and value.bit_length() > 64:
+        raise MssimError(f"--experiment {path}: {shown(value, 60)} exceeds 64 bits. Use a smaller integer.")
+    if isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            _refuse_large(path, one)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim._files import usable_path
 from mssim._validation import choose_from
 from mssim.errors import BudgetError, MssimError
 
@@ -97,6 +98,7 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
     """Raise if an output file cannot be written, before any work starts."""
     if figure and path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise MssimError(f"{option}: {path} has no supported image format. Use a name that ends in .png, .svg or .pdf.")
+    usable_path(path, option)
     if path.is_dir():
         raise MssimError(f"{option}: {path} is a folder. Use the name of a file.")
     if not path.absolute().parent.is_dir():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mssim._validation import printable as printable
 from mssim.errors import PoolWarning
 
 if TYPE_CHECKING:
@@ -24,30 +26,38 @@ _SPEED_OVER = 600  # seconds; blocks of work vary in size, so the remaining time
 
 def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
     """Call `draw` with the module `mssim.plots` and write the current figure atomically to `path`."""
-    import matplotlib as mpl
+    with quiet_matplotlib():
+        import matplotlib as mpl
 
-    mpl.use("Agg")  # works without a display
-    import matplotlib.pyplot as plt
+        mpl.use("Agg")  # works without a display
+        import matplotlib.pyplot as plt
 
-    from mssim import plots
-    from mssim._files import whole_file
+        from mssim import plots
+        from mssim._files import whole_file
 
+        try:
+            draw(plots)
+            with whole_file(path) as part:
+                plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
+        finally:
+            plt.close("all")
+
+
+@contextmanager
+def quiet_matplotlib() -> Iterator[None]:
+    """Hide the log of Matplotlib, which is about its caches; without a home it uses a temporary folder."""
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        draw(plots)
-        with whole_file(path) as part:
-            plt.savefig(part, format=path.suffix[1:].lower(), dpi=200)
+        yield
     finally:
-        plt.close("all")
+        logger.setLevel(before)
 
 
 def data_title(pool: Mapping[str, Any]) -> str | None:
     """Return the title required above every table of a synthetic pool, else None."""
     return "SYNTHETIC DATA" if pool.get("synthetic") else None
-
-
-def printable(text: object) -> str:
-    """Return one line for a terminal, with non-printable characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
@@ -57,14 +67,16 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(emoji=False) if sys.stdout.isatty() else Console(emoji=False, width=200)
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+    heading = None if title is None else escape(printable(title))
+    table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
     shown = frame.dropna(axis="columns", how="all")
     for name in shown.columns:
         numeric = shown[name].dtype.kind in "ifu"
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(escape(printable(name)), justify="right" if numeric else "left", overflow="fold")
     for row in shown.itertuples(index=False):
         table.add_row(*(_cell(name, value) for name, value in zip(shown.columns, row, strict=True)))
     console.print(table)

@@ -10,7 +10,7 @@ import typer
 
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame, progress_bar
+from mssim.cli.output import data_title, pool_warnings, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,9 +86,10 @@ def report(
         print(json_module.dumps({name: _records(frame) for name, frame in tables.items()}, indent=1))
         return
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
-    print(f"{loaded!r}\n{switch}: models {how}; agreement 1, entropy weights")
+    shown = printable(switch)
+    print(f"{loaded!r}\n{shown}: models {how}; agreement 1, entropy weights")
     for name, frame in tables.items():
-        print(f"\n{name}: {_NOTES[name].format(switch=switch)}")
+        print(f"\n{name}: {_NOTES[name].format(switch=shown)}")
         print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
 
 

@@ -16,13 +16,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mssim._files import usable_path
 from mssim.engine.blocks import Block, Outcome
 from mssim.errors import MssimError
 
@@ -81,7 +81,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], header: Header | None = None) -> None:
-        self.path = Path(path)
+        self.path = usable_path(path, "checkpoint")
         if self.path.is_dir():
             raise MssimError(f"{self.path} is a folder. Use the path of a file.")
         if header is None and not self.path.is_file():

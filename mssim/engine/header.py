@@ -19,6 +19,7 @@ from mssim.engine.versions import versions
 from mssim.engine.work import Work
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
+from mssim.pools.plain_types import rows_of, to_frame
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
@@ -72,7 +73,7 @@ def _columns(job: Job, pool: Pool) -> dict[str, str]:
 
 
 def _digest(table: pa.Table) -> str:
-    return hashlib.sha256(json.dumps([table.column_names, table.to_pylist()], default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([table.column_names, rows_of(table)], default=str).encode()).hexdigest()[:16]
 
 
 def job_of(settings: Mapping[str, Any]) -> Job:
@@ -84,5 +85,4 @@ def job_of(settings: Mapping[str, Any]) -> Job:
 
 def questions_of(header: Header) -> pd.DataFrame:
     """Return the questions of a header."""
-    frame: pd.DataFrame = pa.parquet.read_table(io.BytesIO(header.questions)).to_pandas()
-    return frame
+    return to_frame(pa.parquet.read_table(io.BytesIO(header.questions)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim._version import __version__
 from mssim.engine.blocks import Outcome
 from mssim.engine.exact import obstacles
@@ -86,6 +86,8 @@ class Job:
 
     def check(self, pool: Pool) -> None:
         """Raise if the pool does not have the samples or columns that the strategies need."""
+        if not isinstance(pool, Pool):
+            raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
             check_recorded(pool, name, plan, self.budgets, self.replacement)
@@ -175,12 +177,12 @@ def read_job(
     """Validate the settings of `evaluate`."""
     named = name_strategies(strategies)
     grid = read_budgets(budgets)
-    if method not in _METHODS:
-        raise MssimError(f"method={method!r} is not valid. {choose_from(str(method), _METHODS)}.")
+    if not isinstance(method, str) or method not in _METHODS:
+        raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
+        raise MssimError(f"replacement={shown(replacement)} is not a bool. Use True or False.")
     return Job(named, grid, method, replays, start, bool(replacement), None if prices is None else dict(prices))
 
 
@@ -195,6 +197,8 @@ def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
                 f"strategies: the names {list(strategies)} are not unique as text. Use different names."
             )
     else:
+        if not isinstance(strategies, Iterable):
+            raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
         parsed = [parse_strategy(given) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
         if len(named) < len(parsed):
@@ -212,7 +216,8 @@ def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
         given = np.empty(0)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
         raise BudgetError(
-            f"budgets={budgets!r} is not valid. Use positive integers, the samples allowed per question, e.g. [4, 8]."
+            f"budgets={shown(budgets)} is not valid. Use positive integers, the samples allowed per question, e.g. "
+            "[4, 8]."
         )
     if given.max() > 2**31:
         raise BudgetError(f"budgets: {given.max()} exceeds the limit of {2**31}. Use lower budgets.")

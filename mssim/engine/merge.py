@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterable, Sequence
 
+from mssim._validation import shown
 from mssim.engine.blocks import Block
 from mssim.engine.checkpoint import Checkpoint, FilePath, differences
 from mssim.engine.header import job_of, questions_of
@@ -51,6 +52,8 @@ def merge(paths: FilePath | Iterable[FilePath]) -> Evaluation:
     >>> bool((merge(path).accuracy == result.accuracy).all())
     True
     """
+    if not isinstance(paths, str | os.PathLike | Iterable):
+        raise MssimError(f"paths={shown(paths)} are not paths. Pass the checkpoints of all shards.")
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not files:
         raise MssimError("paths: no files are given. Pass the checkpoints of all shards.")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim._validation import shown
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.pool import Pool
@@ -152,9 +153,14 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
     assert vote.prior is not None
     if len(vote.prior) != len(plan.models) or isinstance(vote.prior[0], tuple):
         raise StrategyError(f"{name}: prior of its plan is not one weight per stage. Use Vote.ordered(models).")
-    if not vote.counts_only or vote.combine != "sum":
-        return
     weights = vote.weights(len(plan.models))
+    if not vote.counts_only or vote.combine != "sum":
+        if not weights.all():
+            raise StrategyError(
+                f"{name}: prior: the weights {shown(vote.prior)} are too different for their ratio to be computed. Use "
+                "numbers such as 2/1."
+            )
+        return
     drawing = np.where(plan.sizes > 0, weights[:, None], np.inf)
     share = drawing.min(axis=0) / (weights @ plan.sizes)
     if (share <= _LEAST_SHARE).any():

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
 
+from mssim._validation import shown
 from mssim.engine.blocks import Outcome
 from mssim.engine.versions import check_versions, versions
 from mssim.errors import MssimError
 
-__all__ = ["Progress", "Task", "run_blocks"]
+__all__ = ["Progress", "Task", "check_executor", "run_blocks"]
 
 Progress = Callable[[int, int], None]
 
@@ -64,6 +65,7 @@ def run_blocks(
     pause : callable, optional
         Called about once a second.
     """
+    check_executor(executor, progress)
     total = done + len(numbers)
     if progress and done:
         progress(done, total)
@@ -81,6 +83,19 @@ def run_blocks(
         except BaseException:
             pending.cancel()
             raise
+
+
+def check_executor(executor: Any, progress: Any) -> None:
+    """Raise if an executor cannot run tasks, or `progress` cannot be called."""
+    if executor is not None and (isinstance(executor, type) or not callable(getattr(executor, "submit", None))):
+        raise MssimError(
+            f"executor={shown(executor)} is not an executor. Pass a concurrent.futures.Executor, such as "
+            "ThreadPoolExecutor(4), or the executor of a Dask client, client.get_executor()."
+        )
+    if progress is not None and not callable(progress):
+        raise MssimError(
+            f"progress={shown(progress)} cannot be called. Pass a function of (done, total), or leave it out."
+        )
 
 
 def _next(pending: _Pending, done: int, total: int, progress: Progress | None, pause: Callable[[], None]) -> int:
@@ -118,7 +133,7 @@ class _Pending:
     def start(self, number: int, task: Task) -> None:
         try:
             future = self._workers.submit(_run, task, versions())
-        except BrokenExecutor:
+        except RuntimeError:  # it is broken, or was shut down
             raise _stopped() from None
         self._blocks[future] = number, task
         self._nbytes += task.nbytes

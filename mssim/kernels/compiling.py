@@ -2,27 +2,70 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core.caching import FunctionCache
 
-__all__ = ["compiled", "compiled_like_numpy", "inlined"]
+__all__ = ["KEPT", "compiled", "compiled_like_numpy", "inlined"]
+
+_NOT_KEPT = (
+    "compiled kernels cannot be kept ({reason}), so every run compiles them again. Set NUMBA_CACHE_DIR to a "
+    "folder that is writable."
+)
 
 
-def _cache_has_a_place():
+class _Cache(FunctionCache):
+    """Cache of a kernel that compiles without a word where its files are damaged or belong to somebody else."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # unpickling what is not a cache raises anything
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # a full disk, or an index that cannot be read
+            if _Cache.works:
+                _Cache.works = False
+                warnings.warn(_NOT_KEPT.format(reason=str(error) or type(error).__name__), stacklevel=2)
+
+    works = True
+
+
+def _has_a_place() -> bool:
     """Return whether Numba finds a writable folder: beside the package or in the user's cache directory."""
     try:
-        njit(cache=True)(_cache_has_a_place)
-    except RuntimeError:  # pragma: no cover (tests/kernels/test_compiling.py sees it in another process)
+        _Cache(_has_a_place)
+    except (RuntimeError, OSError):  # pragma: no cover (tests/kernels/test_compiling.py sees it in another process)
         return False
     return True
 
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}  # kernels are not called from C
-_CACHE = _cache_has_a_place()
+KEPT = _has_a_place()
+if not KEPT:  # pragma: no cover
+    warnings.warn(_NOT_KEPT.format(reason="no folder is writable"), stacklevel=2)
 
-compiled = njit(cache=_CACHE, **_OPTIONS)
-compiled_like_numpy = njit(cache=_CACHE, error_model="numpy", **_OPTIONS)  # a division by zero does not raise
+
+def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    compiler = njit(**options, **_OPTIONS)
+
+    def compile_and_keep(function: Callable[..., Any]) -> Any:
+        kernel = compiler(function)
+        if KEPT and hasattr(kernel, "py_func"):  # with NUMBA_DISABLE_JIT, the kernel is the function
+            kernel._cache = _Cache(function)  # as njit(cache=True) does with the class that _Cache extends
+        return kernel
+
+    return compile_and_keep
+
+
+compiled = _compiler()
+compiled_like_numpy = _compiler(error_model="numpy")  # a division by zero does not raise
 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
 # The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).

@@ -21,6 +21,7 @@ from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.pools import reading
 from mssim.pools.assemble import MOST_CLASSES
+from mssim.pools.texts import normal
 
 __all__ = ["PoolArrays"]
 
@@ -152,9 +153,10 @@ class PoolArrays:
 
     def model_index(self, model: str) -> int:
         """Return the position of a model; raise `PoolError` if it is unknown."""
-        if model not in self.models:
-            raise PoolError(f"no model {model!r} in this pool. {choose_from(model, self.models)}.")
-        return self.models.index(model)
+        name = normal(model) if isinstance(model, str) and model not in self.models else model
+        if name not in self.models:
+            raise PoolError(f"no model {model!r} in this pool. {choose_from(str(model), self.models)}.")
+        return self.models.index(name)
 
     def _sums(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Sum values over the answer classes of each question."""

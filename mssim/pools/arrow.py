@@ -15,34 +15,28 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError
+from mssim.pools.plain_types import plain_types
+from mssim.pools.texts import as_text, is_missing, listed, normal_texts, texts_of, texts_of_list
 
 __all__ = [
     "Names",
     "Texts",
     "as_text",
     "codes_of",
+    "distinct_values",
     "encode",
     "encode_text",
     "in_order",
     "is_missing",
     "large",
     "narrow",
+    "plain",
+    "table_from_frame",
+    "table_of",
     "text_codes",
 ]
 
 Codes = NDArray[np.signedinteger[Any]]
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value represents a missing value."""
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
-
-
-def as_text(value: Any) -> str:
-    """Convert a value to text such that 7, 7.0 and "7" are equal."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
-        value = int(value)
-    return value if isinstance(value, str) else str(value)
 
 
 def narrow(codes: Codes, most: int) -> Codes:
@@ -91,25 +85,26 @@ def _dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
 
 def _written(column: pa.ChunkedArray) -> tuple[Codes, list[Any]]:
     """Return codes and distinct values of a nested column, compared by their repr."""
-    rows = column.to_pylist()
+    rows = listed(column)
     _, first, place = np.unique([repr(row) for row in rows], return_index=True, return_inverse=True)
     missing = np.array([row is None for row in rows], dtype=bool)
     return np.where(missing, -1, place), [rows[i] for i in first]
 
 
+def distinct_values(column: pa.ChunkedArray) -> tuple[Codes, pa.Array | list[Any]]:
+    """Return a code per row (-1 = missing) and the distinct values, a list if the column is nested."""
+    return _written(column) if pa.types.is_nested(column.type) else _dictionary(column)
+
+
 def codes_of(column: pa.ChunkedArray) -> Codes:
     """Return a code per row (-1 = missing)."""
-    return _written(column)[0] if pa.types.is_nested(column.type) else _dictionary(column)[0]
+    return distinct_values(column)[0]
 
 
 def encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[Any]]:
     """Return a code per row (-1 = missing) and the distinct values."""
-    if pa.types.is_nested(column.type):
-        codes, values = _written(column)
-    else:
-        codes, dictionary = _dictionary(column)
-        values = dictionary.to_pylist()
-    return codes.astype(np.int64), values
+    codes, values = distinct_values(column)
+    return codes.astype(np.int64), values if isinstance(values, list) else listed(values)
 
 
 def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
@@ -122,14 +117,11 @@ def encode_text(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
 def text_codes(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Return a code per row and the distinct texts in order of first appearance.
 
-    Missing, empty and blank values have code -1.
+    Texts that differ only in surrounding white space or in their Unicode normal form are one text. Missing, empty and
+    blank values have code -1.
     """
-    if pa.types.is_nested(column.type):
-        rows, values = _written(column)
-        texts = _as_texts(values)
-    else:
-        rows, dictionary = _dictionary(column)
-        texts = _texts(dictionary)
+    rows, values = distinct_values(column)
+    texts = texts_of_list(values) if isinstance(values, list) else texts_of(values)
     named = pd.unique(rows)
     named = named[named >= 0]
     place, distinct = _distinct([_not_blank(texts.take(pa.array(named)))])
@@ -217,33 +209,40 @@ def _distinct(texts: Sequence[pa.Array]) -> tuple[Codes, pa.Array]:
     return np.concatenate(codes), chunks[0].dictionary
 
 
-def _texts(values: pa.Array) -> pa.Array:
-    kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
-        return values.cast(pa.large_string())
-    return _as_texts(values.to_pylist())
-
-
-def _as_texts(values: list[Any]) -> pa.Array:
-    return pa.array([None if is_missing(value) else as_text(value) for value in values], pa.large_string())
-
-
 def _not_blank(texts: pa.Array) -> pa.Array:
-    blank = pa.compute.equal(pa.compute.utf8_trim_whitespace(texts), "")
-    return pa.compute.if_else(blank, pa.scalar(None, pa.large_string()), texts)
+    """Return the texts in normal form; blank texts are null."""
+    trimmed = normal_texts(texts)
+    return pa.compute.if_else(pa.compute.equal(trimmed, ""), pa.scalar(None, pa.large_string()), trimmed)
 
 
 def table_from_frame(frame: pd.DataFrame) -> pa.Table:
     """Convert a frame column by column; a column of mixed types becomes text."""
+    try:
+        return table_of(frame)
+    except UnicodeEncodeError as error:
+        raise PoolError(
+            f"a text contains a lone surrogate (\\ud800 to \\udfff), which is no character: {error.object!r:.60}. "
+            "Write the whole character, or remove it."
+        ) from None
+
+
+def table_of(frame: pd.DataFrame) -> pa.Table:
+    """Convert a frame as `table_from_frame`, and raise `UnicodeEncodeError` if a text has a lone surrogate."""
     _once([str(name) for name in frame.columns])
-    columns: dict[str, pa.Array] = {}
-    for name in frame.columns:
-        values = frame[name]
-        try:
-            columns[str(name)] = pa.array(values, from_pandas=True)
-        except (pa.ArrowException, OverflowError):
-            columns[str(name)] = pa.array([None if is_missing(v) else as_text(v) for v in values], pa.string())
-    return pa.table(columns)
+    return plain_types(pa.table({str(name): _column(frame[name]) for name in frame.columns}))
+
+
+def _column(values: pd.Series[Any]) -> pa.Array:
+    try:
+        return pa.array(_without_periods(values), from_pandas=True)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if is_missing(v) else as_text(v) for v in values], pa.string())
+
+
+def _without_periods(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Write periods and intervals of pandas as text, because only pandas can read their types."""
+    pandas_only = isinstance(values.dtype, pd.PeriodDtype | pd.IntervalDtype)
+    return values.astype(str).where(values.notna()) if pandas_only else values
 
 
 def _once(names: list[str]) -> None:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.pools import reading
 from mssim.pools.arrow import Codes, in_order, narrow, plain
+from mssim.pools.plain_types import to_frame
 from mssim.pools.reading import KEYS
-from mssim.pools.row_checks import PER_SAMPLE
+from mssim.pools.row_checks import PER_SAMPLE, question_ids_of
 from mssim.pools.rows import Rows
 
 __all__ = ["assemble"]
@@ -228,7 +229,7 @@ def _mixed_message(rows: Rows, members: Codes, label: str) -> str:
     yes, no = int(members[right][0]), int(members[~right][0])
     return (
         f"answer: {label!r} is correct in {rows.name(yes)} and wrong in {rows.name(no)}. Grade the samples again, or "
-        "use distinct labels for distinct answers."
+        "use distinct labels for distinct answers; surrounding white space does not distinguish them."
     )
 
 
@@ -237,11 +238,11 @@ def _mixed_message(rows: Rows, members: Codes, label: str) -> str:
 
 def _described(rows: Rows, questions: pa.Table | None) -> pd.DataFrame:
     if questions is not None:
-        described: pd.DataFrame = questions.to_pandas()
+        described = to_frame(questions)
+        described["question_id"] = question_ids_of(questions)
     else:
-        described = rows.questions.to_pandas()
+        described = to_frame(rows.questions)
         described.insert(0, "question_id", rows.question_ids)
-    described["question_id"] = described["question_id"].astype(str)
     plainly: pd.DataFrame = described.apply(plain)
     return plainly
 

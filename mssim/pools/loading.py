@@ -6,6 +6,7 @@ import os
 import warnings
 from pathlib import Path
 
+from mssim._files import usable_path
 from mssim.errors import PoolError, PoolWarning
 from mssim.pools.conditions import Where
 from mssim.pools.folder import check_files, current, read_info, sample_files
@@ -53,7 +54,7 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     >>> load_pool("recorded/tiny-arithmetic")
     Pool(300 questions, 4 models, 512 samples each: gru-dates, lstm-times, tf-even, tf-plus)
     """
-    source = Path(path)
+    source = usable_path(path, "pool")
     if not source.exists():
         raise PoolError(f"{source} does not exist. Use the path of a pool folder or a .parquet, .csv or .jsonl table.")
     files = sample_files(source) if source.is_dir() else [source]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, counted, whole_number
+from mssim._files import usable_path
+from mssim._validation import choose_from, counted, printable, shown, whole_number
 from mssim.errors import PoolError
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import plain, table_from_frame
@@ -22,9 +22,11 @@ from mssim.pools.assemble import assemble
 from mssim.pools.conditions import Where, conditions, matches
 from mssim.pools.folder import current, folder_update, write_info
 from mssim.pools.long_table import long_tables, write_samples
+from mssim.pools.plain_types import to_frame
 from mssim.pools.quality import pool_warnings
 from mssim.pools.row_blocks import RowBlock, blocks_of
 from mssim.pools.rows import gather
+from mssim.pools.texts import as_text, normal
 
 __all__ = ["Pool", "from_blocks"]
 
@@ -84,7 +86,9 @@ class Pool(PoolArrays):
         ----------
         frame : DataFrame
             Table with the columns question_id, model, sample_index, answer and either correct or truth. Further
-            columns are kept. A missing or blank answer means "no answer".
+            columns are kept. A missing or blank answer means "no answer". Answers, truths, question ids and models
+            that differ only in surrounding white space or in their Unicode normal form are equal, and so are 18 and
+            18.0 in columns of numbers.
         where : mapping or sequence of (column, operator, value), optional
             Conditions that rows must satisfy, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
             By default all rows are used.
@@ -136,8 +140,11 @@ class Pool(PoolArrays):
             pool = from_blocks(blocks_of(long_tables(pool)), per_sample, pool.info)
         per_question = [c for c in conditions(where) if c[0] in pool.questions.columns]
         keep = matches(table_from_frame(pool.questions), per_question)
+        for name, given in (("models", models), ("questions", questions)):
+            if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
+                raise PoolError(f"{name}={shown(given)} is not a list of names. Use e.g. [{shown(given)}].")
         if questions is not None:
-            wanted = {str(question) for question in questions}
+            wanted = {normal(as_text(question)) for question in questions}
             unknown = sorted(wanted - set(pool.question_ids))
             if unknown:
                 raise PoolError(f"no question {unknown[0]!r}. {choose_from(unknown[0], pool.question_ids)}.")
@@ -218,8 +225,7 @@ class Pool(PoolArrays):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the pool as a long frame with one row per sample, as accepted by `from_frame`."""
-        frame: pd.DataFrame = pa.concat_tables(long_tables(self)).to_pandas()
-        return frame.apply(plain)
+        return to_frame(pa.concat_tables(long_tables(self))).apply(plain)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the pool folder with samples.parquet, questions.parquet and pool.json atomically.
@@ -231,7 +237,7 @@ class Pool(PoolArrays):
         overwrite : bool, default False
             Whether to replace an existing pool. Other files in the folder are kept.
         """
-        target = Path(path)
+        target = usable_path(path)
         if target.exists() and not overwrite:
             raise PoolError(f"{target} already exists. Choose another path or pass overwrite=True.")
         if target.exists() and not current(target, "pool.json").is_file():
@@ -250,7 +256,7 @@ class Pool(PoolArrays):
         low, high = int(self.lengths.min()), int(self.lengths.max())
         each = counted(high, "sample") if low == high else f"{low} to {high} samples"
         size = f"{counted(len(self.questions), 'question')}, {counted(len(self.models), 'model')}"
-        shown = ", ".join(self.models[:4]) + (", ..." if len(self.models) > 4 else "")
+        shown = ", ".join(map(printable, self.models[:4])) + (", ..." if len(self.models) > 4 else "")
         return f"Pool({size}, {each} each: {shown})"
 
 

@@ -18,7 +18,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from mssim.errors import PoolError
-from mssim.pools.arrow import _once, encode, encode_text, table_from_frame
+from mssim.pools.arrow import _once, encode, encode_text, table_of
+from mssim.pools.plain_types import plain_types
+from mssim.pools.texts import alike
 
 __all__ = [
     "BLOCK_ROWS",
@@ -38,13 +40,15 @@ _MOST_BYTES = 2**30  # bytes of a Parquet file to read at once
 BLOCK_ROWS = 2**20  # balances the size of temporary arrays and the number of blocks
 
 
-def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
+def read_table(path: Path, *, text: Sequence[str] = (), exact: bool = False) -> pa.Table:
     """Read a Parquet, CSV or JSONL file as an Arrow table.
 
-    Columns of a CSV file that are in `KEYS` or in `text` are read as text. A damaged file raises `PoolError`.
+    Columns of a CSV file that are in `KEYS` or in `text` are read as text. Half a surrogate pair in JSON becomes U+FFFD
+    or, if the text must be `exact`, raises `PoolError`. So does a damaged file.
     """
     csv = partial(_csv, text=(*KEYS, *text))
-    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".jsonl": _jsonl}
+    jsonl = partial(_jsonl, exact=exact)
+    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".jsonl": jsonl}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise PoolError(
@@ -53,7 +57,7 @@ def read_table(path: Path, *, text: Sequence[str] = ()) -> pa.Table:
     with _sound(path):
         table = reader(path)
     _once(table.column_names)
-    return table
+    return plain_types(table)
 
 
 def read_blocks(path: Path, *, without: Sequence[str] = ()) -> Iterator[pa.Table]:
@@ -135,10 +139,16 @@ def _csv(path: Path, text: Sequence[str]) -> pa.Table:
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(text, pa.string()), null_values=[""], strings_can_be_null=True
     )
-    return pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert)
+    table = pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert)
+    pair = ("answer", "truth")
+    if not {*pair} <= {*table.column_names} or not all(pa.types.is_string(table[name].type) for name in pair):
+        return table
+    for name, column in zip(pair, alike(*(table[name] for name in pair)), strict=True):
+        table = table.set_column(table.column_names.index(name), name, column)
+    return table
 
 
-def _jsonl(path: Path) -> pa.Table:
+def _jsonl(path: Path, exact: bool) -> pa.Table:
     rows: list[dict[str, Any]] = []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
@@ -159,7 +169,32 @@ def _jsonl(path: Path) -> pa.Table:
                     f"{path}, line {number}: nested more than {_DEEPEST} levels deep. Store plain values only."
                 )
             rows.append(row)
-    return table_from_frame(pd.DataFrame(rows, dtype=object))  # dtype=object keeps integers beside missing values
+    try:
+        return table_of(pd.DataFrame(rows, dtype=object))  # dtype=object keeps integers beside missing values
+    except UnicodeEncodeError:
+        if exact:
+            raise PoolError(
+                f"{path}, line {_surrogate_line(path)}: contains a lone surrogate (\\ud800 to \\udfff). Write the "
+                "whole character, or remove it."
+            ) from None
+        return table_of(pd.DataFrame([json.loads(_encodable(row)) for row in rows], dtype=object))
+
+
+def _surrogate_line(path: Path) -> int:
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                json.dumps(json.loads(line or "0"), ensure_ascii=False).encode()
+            except UnicodeEncodeError:
+                return number
+            except ValueError:  # a blank line
+                continue
+    raise AssertionError("no line has a lone surrogate")
+
+
+def _encodable(row: dict[str, Any]) -> str:
+    """Return the JSON of a row without halves of surrogate pairs."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _no_number(name: str) -> NoReturn:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim.pools.arrow import large
+from mssim.pools.plain_types import plain_types
 from mssim.pools.reading import cut, read_blocks
 
 __all__ = ["Origin", "RowBlock", "blocks_of", "read_files"]
@@ -56,7 +57,7 @@ def blocks_of(tables: Iterable[pa.Table], file: str = "") -> Iterator[RowBlock]:
     start = 1
     for table in tables:
         for piece in cut(table):
-            yield RowBlock(_without_views(piece), Origin(file, start, piece.num_rows))
+            yield RowBlock(plain_types(_without_views(piece)), Origin(file, start, piece.num_rows))
             start += piece.num_rows
 
 

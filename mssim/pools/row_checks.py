@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from mssim.errors import PoolError
 from mssim.pools.arrow import Codes, Names, encode, narrow, text_codes
 from mssim.pools.reading import KEYS
 from mssim.pools.row_blocks import Origin
+from mssim.pools.texts import listed, normal_texts, texts_of_list, wholes
 
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
 REQUIRED = ("question_id", "model", "sample_index", "answer")
@@ -44,19 +46,23 @@ def question_ids_of(questions: pa.Table) -> list[str]:
         raise PoolError(
             "questions.parquet: column question_id is missing. Restore the file, or recreate the pool from its source."
         )
-    names = [str(name) for name in questions["question_id"].to_pylist()]
+    names: list[str] = normal_texts(texts_of_list(listed(questions["question_id"]))).to_pylist()
+    if not all(names):
+        raise PoolError("questions.parquet: a question_id is empty. Fill in the value or drop the row.")
     if len(set(names)) < len(names):
         raise PoolError("questions.parquet: a question_id is repeated. Write one row per question.")
     return names
 
 
 def with_text_keys(table: pa.Table) -> pa.Table:
-    """Convert bytes in the key columns to text; raise for nested types."""
+    """Convert bytes and truth values in the key columns to text; raise for nested types."""
     for name in [name for name in KEYS if name in table.column_names]:
         kind = table.schema.field(name).type
         if pa.types.is_nested(kind):
             raise PoolError(f"column {name!r} has the nested type {kind}. Store its values as text or numbers.")
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        if pa.types.is_boolean(kind):
+            table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
             try:
                 table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
             except pa.ArrowInvalid as error:
@@ -82,7 +88,7 @@ def sample_indices(table: pa.Table, origin: Origin) -> Codes:
         values = table["sample_index"]
         values = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
         index = values.cast(pa.int64())
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise PoolError(
             f"sample_index: not an integer column ({error}). Number the samples of a question and model from 0."
         ) from error
@@ -90,7 +96,7 @@ def sample_indices(table: pa.Table, origin: Origin) -> Codes:
     if numbers.min() < 0:
         row = int(np.argmax(numbers < 0))
         raise PoolError(
-            f"{origin.name(row)}: sample_index is {table['sample_index'][row].as_py()}. "
+            f"{origin.name(row)}: sample_index is {_value(table, 'sample_index', row)}. "
             "Number the samples of a question and model from 0."
         )
     return narrow(numbers, int(numbers.max()))
@@ -100,6 +106,8 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
     """Return whether each row is correct, from `correct` or by comparing answers (`texts`) with `truth`."""
     if "correct" not in table.column_names:
         truth, truths = text_codes(table["truth"])
+        if _is_numeric(table["answer"].type) and not _is_numeric(table["truth"].type):
+            truths = wholes(truths)  # as answers are written, so that the number 18.0 equals the text "18.0"
         if truth.min() < 0:
             row = int(np.argmax(truth < 0))
             raise PoolError(f"{name(row)}: truth is empty and the table has no column 'correct'. Fill in the truth.")
@@ -111,7 +119,7 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
     unclear = (read < 0) & ((answer >= 0) | (codes >= 0))
     if unclear.any():
         row = int(np.argmax(unclear))
-        raise PoolError(f"{name(row)}: correct is {table['correct'][row].as_py()!r}. Use true or false.")
+        raise PoolError(f"{name(row)}: correct is {_value(table, 'correct', row)!r}. Use true or false.")
     contradiction = (read == 1) & (answer < 0)
     if contradiction.any():
         row = int(np.argmax(contradiction))
@@ -121,11 +129,21 @@ def right_of(table: pa.Table, answer: Codes, texts: pa.Array, name: Name) -> NDA
     return np.asarray(read == 1)
 
 
+def _is_numeric(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _value(table: pa.Table, column: str, row: int) -> Any:
+    """Return one value, for a message."""
+    return listed(table[column].slice(row, 1))[0]
+
+
 def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArray[np.float64]:
     """Return a numeric column, NaN where missing. Every sample with an answer needs a score."""
     try:
         values = table[column].cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise PoolError(f"column {column!r} is not numeric ({error}). Store numbers or rename the column.") from error
     empty = values.is_null().to_numpy()
     numbers = values.fill_null(np.nan).to_numpy()

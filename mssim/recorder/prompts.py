@@ -12,7 +12,7 @@ import pyarrow.csv
 
 from mssim._validation import choose_from
 from mssim.errors import MssimError
-from mssim.questions import _missing, _text
+from mssim.pools.texts import as_text, is_missing
 
 __all__ = ["check_prompts", "check_template", "default_template", "messages", "render"]
 
@@ -120,13 +120,13 @@ def _parts(template: str) -> tuple[str, ...]:
 
 def _value(name: str, row: Mapping[str, Any]) -> str:
     value = row[name]
-    if _missing(value):
+    if is_missing(value):
         question = row.get("question_id")
         raise MssimError(
             f"question {question!r} has no {name}, which the template needs. Add it, or remove the question."
         )
     if name != "choices":
-        return _text(value)
+        return as_text(value)
     if len(value) > len(_LETTERS):
         raise MssimError(
             f"question {row.get('question_id')!r} has {len(value)} choices. {{{{choices}}}} allows at most "

@@ -15,9 +15,10 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim._files import whole_file
-from mssim._validation import choose_from, counted, whole_number
+from mssim._validation import choose_from, counted, shown, whole_number
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
+from mssim.pools.plain_types import to_frame
 from mssim.results.comparison import Comparison
 from mssim.results.intervals import cluster_labels, mean_interval, sign_flip_p_value
 
@@ -183,8 +184,8 @@ class Evaluation:
             Difference of the accuracies with interval and p-value, and numbers of wins, ties and losses.
         """
         budgets = budget if isinstance(budget, tuple) else (budget, budget)
-        if len(budgets) != 2:
-            raise BudgetError(f"budget: {budget!r} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
+        if len(budgets) != 2 or not all(isinstance(one, int | np.integer) for one in budgets):
+            raise BudgetError(f"budget: {shown(budget)} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
         budget_a, budget_b = budgets
         n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
         seed = whole_number("seed", seed, 0, 2**64 - 1)
@@ -214,7 +215,7 @@ class Evaluation:
         return accuracy * (1 - accuracy) / replays if replays else np.zeros_like(accuracy)
 
     def _index(self, strategy: str, budget: int) -> tuple[int, int]:
-        if strategy not in self.strategies:
+        if not isinstance(strategy, str) or strategy not in self.strategies:
             raise StrategyError(f"no strategy {strategy!r} was evaluated. {choose_from(strategy, self.strategies)}.")
         at = np.nonzero(self.budgets == budget)[0]
         if not at.size:
@@ -257,7 +258,7 @@ class Evaluation:
 
     @classmethod
     def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
-        frame = table.to_pandas()
+        frame = to_frame(table)
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
         values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
         questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]

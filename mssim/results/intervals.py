@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from mssim._validation import choose_from, whole_number
+from mssim._validation import choose_from, level, shown, whole_number
 from mssim.errors import MssimError
+from mssim.pools.texts import normal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ __all__ = ["cluster_labels", "mean_interval", "sign_flip_p_value", "standard_err
 
 Floats = NDArray[np.float64]
 _PART = 2_000_000  # signs that are in memory at a time
+_ROUNDING = 1e-12  # differences closer than this are equal
 _FEW = 10  # expected correct or wrong answers below which the normal approximation is poor
 
 
@@ -94,21 +96,24 @@ def mean_interval(
     returns Wilson's interval with the same quantile. Its sample size is the number of independent questions with the
     same standard error, mean (1 - mean) / se^2, or C if all outcomes are equal.
 
+    If all differences of two proportions are equal, Student's t has no width. The function then returns Newcombe's
+    interval (Newcombe 1998, Statistics in Medicine 17, 873-890, method 10). It combines Wilson's intervals of two
+    proportions over C questions, of which the larger one is 1.
+
     Examples
     --------
     >>> low, high = mean_interval([1.0] * 30)
     >>> round(float(low), 3), round(float(high), 3)
     (0.878, 1.0)
     """
-    if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
+    confidence_level = level(confidence_level)
     x = np.asarray(values, dtype=float)
     mean, error = x.mean(axis=-1), standard_error(x, clusters)
-    n_clusters = x.shape[-1] if clusters is None else len(np.unique(np.asarray(clusters)))
+    n_clusters = x.shape[-1] if clusters is None else int(_codes(clusters).max()) + 1
     quantile = float(special.stdtrit(max(n_clusters - 1, 1), (1 + confidence_level) / 2))  # of Student's t
     low, high = mean - quantile * error, mean + quantile * error
     if not bounded:
-        return low, high
+        return _with_width(x, n_clusters, quantile, low, high)
     few = np.minimum(mean, 1 - mean) * x.shape[-1] < _FEW
     binary = ((x == 0) | (x == 1)).all(axis=-1)
     wilson_low, wilson_high = _wilson(mean, error, n_clusters, quantile)
@@ -116,6 +121,25 @@ def mean_interval(
     return (
         np.where(small, wilson_low, np.clip(low, 0, 1))[()],
         np.where(small, wilson_high, np.clip(high, 0, 1))[()],
+    )
+
+
+def _with_width(x: Floats, n_clusters: int, quantile: float, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Replace the limits of means of equal differences by those of Newcombe's interval."""
+    difference = x.mean(axis=-1)
+    size = np.minimum(np.abs(difference), 1)
+    equal = (np.ptp(x, axis=-1) <= _ROUNDING) & (np.abs(difference) <= 1 + _ROUNDING)
+    if not equal.any():
+        return low, high
+    one_low, _ = _wilson(np.ones_like(size), np.zeros_like(size), n_clusters, quantile)
+    other, alone = 1 - size, np.sqrt(size * (1 - size) / n_clusters)  # its standard error if outcomes were 0 and 1
+    other_low, other_high = _wilson(other, alone, n_clusters, quantile)
+    below = size - np.hypot(1 - one_low, other_high - other)
+    above = np.minimum(size + other - other_low, 1)
+    negative = difference < 0
+    return (
+        np.where(equal, np.where(negative, -above, below), low)[()],
+        np.where(equal, np.where(negative, -below, above), high)[()],
     )
 
 
@@ -224,21 +248,42 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
     """
     if column is None:
         column = "cluster" if "cluster" in questions.columns else "question_id"
+    if not isinstance(column, str):
+        raise MssimError(f"clusters={shown(column)} is not the name of a column. Use text, e.g. 'topic'.")
     if column not in questions.columns:
         raise MssimError(f"clusters: no column {column!r}. {choose_from(column, questions.columns)}.")
     labels = questions[column]
     if labels.isna().any():
         question = questions["question_id"][int(labels.isna().argmax())]
         raise MssimError(f"clusters: question {question!r} has no value in column {column!r}. Fill in a label.")
-    return None if column == "question_id" else labels.astype(str).to_numpy()
+    if column == "question_id":
+        return None
+    try:
+        return labels.astype(str).map(normal).to_numpy()
+    except (ValueError, OverflowError, NotImplementedError) as error:  # bytes that are no text, times beyond Python's
+        raise MssimError(
+            f"clusters: column {column!r} cannot be written as text ({error}). Use another column."
+        ) from None
 
 
 def _cluster_sums(values: Floats, clusters: ArrayLike | None) -> Floats:
     if clusters is None:
         return values
-    codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    codes = _codes(clusters)
     if codes.shape != values.shape[-1:]:
         raise MssimError(f"clusters: {codes.size} labels for {values.shape[-1]} questions. Pass one per question.")
     order = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[order], np.arange(codes.max() + 1))
     return np.asarray(np.add.reduceat(values[..., order], starts, axis=-1))
+
+
+def _codes(clusters: ArrayLike) -> NDArray[np.int64]:
+    """Number the labels of clusters."""
+    try:
+        labels = np.asarray(clusters)
+        codes = np.unique(labels, return_inverse=True)[1]
+    except (TypeError, ValueError):
+        labels = np.empty(0)
+    if labels.ndim != 1 or not labels.size:
+        raise MssimError("clusters: not one label per question. Pass text or numbers, one per question.")
+    return np.asarray(codes)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import is_number
+from mssim._validation import is_number, shown
 from mssim.errors import StrategyError
 
 __all__ = ["FORCED", "NEVER", "check_threshold", "votes_to_agree"]
@@ -18,10 +18,10 @@ FORCED = -1  # a stage that needs these votes always stops, without having agree
 
 def check_threshold(agreement: float, strict: bool) -> None:
     """Raise if a threshold of agreement is invalid."""
-    if not is_number(agreement) or not 0 <= agreement < math.inf:
+    if not is_number(agreement) or not 0 <= agreement <= sys.float_info.max:
         raise StrategyError(
-            f"agreement={agreement!r} must be a number of at least 0: 0 always stops, 1 requires unanimity, and larger "
-            "numbers never stop."
+            f"agreement={shown(agreement)} must be a number of at least 0: 0 always stops, 1 requires unanimity, and "
+            "larger numbers never stop."
         )
     if not isinstance(strict, bool):
         raise StrategyError(f"strict={strict!r} is not a bool. Use true or false.")

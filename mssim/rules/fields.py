@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mssim._validation import is_number, whole_number
+from mssim._validation import is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Ints, Plan, allocate
@@ -67,8 +67,8 @@ def set_split(strategy: _Split) -> None:
         return
     most = 2**31
     message = (
-        f"sizes={strategy.sizes!r} does not fit the models {list(strategy.models)}. Use one integer from 1 to {most} "
-        "per model."
+        f"sizes={shown(strategy.sizes)} does not fit the models {list(strategy.models)}. Use one integer from 1 "
+        f"to {most} per model."
     )
     if not isinstance(strategy.sizes, Sequence) or len(strategy.sizes) != len(strategy.models):
         raise StrategyError(message)
@@ -87,9 +87,19 @@ def set_shares(strategy: _Shared) -> None:
     given = tuple(shares) if isinstance(shares, Sequence) else ()
     if len(given) != len(strategy.models) or not all(is_number(s) and 0 < s < math.inf for s in given):
         raise StrategyError(
-            f"shares={shares!r} does not fit the models {list(strategy.models)}. Use one positive number per model."
+            f"shares={shown(shares)} does not fit the models {list(strategy.models)}. Use one positive number per "
+            "model."
         )
-    object.__setattr__(strategy, "shares", tuple(float(s) for s in given))
+    try:
+        floats = tuple(float(s) for s in given)
+    except OverflowError:  # an integer beyond the range of floats
+        floats = (math.inf,)
+    if not min(floats) / sum(floats) > 0:
+        raise StrategyError(
+            f"shares={shown(shares)}: the sum is too large, or the numbers are too different, for their ratios to be "
+            "computed. Use numbers such as 2/1."
+        )
+    object.__setattr__(strategy, "shares", floats)
 
 
 def allocated(strategy: _Split, budgets: Ints) -> Ints:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any, get_args
 
+import numpy as np
+
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
 from mssim.rules.registry import STOPS, VOTES
@@ -159,7 +161,7 @@ def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
 def _read(name: str, field: Field[Any], value: Any) -> Any:
     """Read the value of an option that may be text."""
     if not isinstance(value, str):
-        return tuple(value) if isinstance(value, list) else value
+        return tuple(value) if isinstance(value, list | np.ndarray) else value
     kind = "Sequence[float]" if name == "prior" else _type(field)
     if kind == "Stop":
         return parse_stop(value)
@@ -194,7 +196,7 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
         return name
     if isinstance(name, str) and name.startswith("own:"):
         raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
-    if name not in VOTES:
+    if not isinstance(name, str) or name not in VOTES:
         raise StrategyError(f"unknown vote {name!r}. {choose_from(str(name), VOTES)}.")
     named = VOTES[name]
     overrides: dict[str, Any] = {option: options.pop(option) for option in ("within", "combine") if option in options}

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from mssim.errors import MssimError
+from mssim._validation import level
 from mssim.pools.pool import Pool
 from mssim.results.intervals import cluster_labels, standard_error
 from mssim.theory.pool_facts import over_classes, sampled_models
@@ -107,8 +107,7 @@ def ceiling(
     0 of 300 fail: 1.000 [0.988, 1.000]
     """
     names = sampled_models(pool, models, 1)
-    if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
+    confidence_level = level(confidence_level)
     votes = np.sum([pool.class_counts(model) for model in names], axis=0)
     failed = over_classes(pool, votes * pool.class_correct) == 0
     share = float(failed.mean())

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mssim._validation import counted, whole_number
+from mssim._validation import counted, level, whole_number
 from mssim.engine.exact import Floats, Ints
-from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 from mssim.results.intervals import cluster_labels
 from mssim.theory.pool_facts import over_classes, sampled_models
@@ -168,8 +167,7 @@ def consistency(
     5    split half  spearman -0.80      256.0
     """
     names = sampled_models(pool, models, 2)
-    if not 0 < confidence_level < 1:
-        raise MssimError(f"confidence_level={confidence_level!r} is not between 0 and 1. Use e.g. 0.95.")
+    confidence_level = level(confidence_level)
     n_resamples = whole_number("n_resamples", n_resamples, 1, 10**5)
     n_splits = whole_number("n_splits", n_splits, 1, 10**4)
     seed = whole_number("seed", seed, 0, 2**64 - 1)

@@ -94,10 +94,9 @@ def tune(
     -----
     The intervals and p-values are conditional on the choices of the folds. They do not include the variance due to
     other training questions, which has no unbiased estimate from one cross-validation (Bengio & Grandvalet 2004,
-    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 with an interval of zero width. This
-    shows that the choice is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are
-    slightly worse, so held-out accuracy is biased downwards. P-values at several limits are not adjusted for multiple
-    testing.
+    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 on all questions. This shows that the choice
+    is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are slightly worse, so held-out
+    accuracy is biased downwards. P-values at several limits are not adjusted for multiple testing.
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;

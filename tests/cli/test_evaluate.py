@@ -169,6 +169,13 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
             SOUND + "prices = {x = 'cheap'}",
             "prices: 'cheap' of model 'x' is not a price",
         ),
+        ("x = " + "[" * 5000 + "]" * 5000, "cannot be read (maximum recursion depth exceeded"),
+        ("seed = " + "9" * 5000, "cannot be read (Exceeds the limit"),
+        (SOUND + "seed = 0x" + "f" * 5000, "an integer of 20000 bits exceeds 64 bits"),
+        (
+            "pool = 'pool.parquet'\nbudgets = 1\nstrategies = {a = {kind = 'ms', models = ['x', 'y'], vote = {a = 1}}}",
+            "unknown vote",
+        ),
         ("pool = 3\nstrategies = 'sc:x'\nbudgets = 2", "pool = 3 has the wrong type. It must be a string"),
         (
             SOUND + "min_samples = true",

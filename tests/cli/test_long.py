@@ -55,7 +55,10 @@ def test_an_interrupt_without_a_checkpoint_says_nothing_of_one(run, pool_path, m
     ("options", "says"),
     [
         (("--shard", "1/2"), "--shard: 1/2 needs a file to write to. Add --checkpoint FILE"),
-        (("--shard", "3/2", "--checkpoint", "f"), "--shard: '3/2' is not I/N with 1 <= I <= N. Use e.g. --shard 1/8."),
+        (
+            ("--shard", "3/2", "--checkpoint", "f"),
+            "--shard: '3/2' is not I/N with 1 <= I <= N <= 1000000. Use e.g. --shard 1/8.",
+        ),
         (("--shard", "0/2", "--checkpoint", "f"), "--shard: '0/2' is not I/N"),
         (("--shard", "2", "--checkpoint", "f"), "--shard: '2' is not I/N"),
         (("--shard", "a/b", "--checkpoint", "f"), "--shard: 'a/b' is not I/N"),

@@ -1,6 +1,7 @@
 """Tables, figures and a progress bar whose guess is honest."""
 
 import json
+import logging
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import rich.progress
 
 from mssim import PoolWarning
-from mssim.cli.output import data_title, pool_warnings, print_frame, printable, progress_bar
+from mssim.cli.output import data_title, pool_warnings, print_frame, printable, progress_bar, quiet_matplotlib
 
 
 @pytest.fixture
@@ -91,3 +92,19 @@ def test_warnings_of_pools_are_lines_on_stderr_and_others_remain_warnings(capsys
 def test_only_synthetic_data_have_a_title():
     assert data_title({"synthetic": True}) == "SYNTHETIC DATA"
     assert data_title({"synthetic": False}) is data_title({}) is None
+
+
+def test_headers_and_titles_are_printed_as_they_are_written(capsys):
+    frame = pd.DataFrame({"[/red]": ["[link=x]a"], "a\x1b[31m": [1], "[b]": [0.5]})
+    print_frame(frame, as_json=False, title="[/b] of \x07")
+    out = capsys.readouterr().out
+    for text in ("[/red]", "[link=x]a", "a\\x1b[31m", "[b]", "[/b] of \\x07"):
+        assert text in out
+
+
+def test_the_log_of_matplotlib_is_hidden_while_a_figure_is_drawn(caplog):
+    logger = logging.getLogger("matplotlib")
+    with quiet_matplotlib():
+        logger.warning("a temporary cache directory")
+    logger.warning("another")
+    assert caplog.messages == ["another"]

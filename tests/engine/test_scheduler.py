@@ -118,3 +118,21 @@ def test_a_pool_of_processes_that_breaks_is_named(pool):
 
     with pytest.raises(MssimError, match="a worker or its scheduler died"):
         run(pool, Broken())
+
+
+@pytest.mark.parametrize("executor", ["threads", 4, 0, [], ThreadPoolExecutor])
+def test_what_is_no_executor_is_refused(pool, executor):
+    with pytest.raises(MssimError, match=r"executor=.* is not an executor"):
+        run(pool, executor)
+
+
+def test_what_cannot_be_called_is_no_progress():
+    with pytest.raises(MssimError, match="progress=True cannot be called"):
+        run_blocks([], lambda _: None, lambda *_: None, progress=True)
+
+
+def test_an_executor_that_was_shut_down(pool):
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(MssimError, match="executor: it stopped before"):
+        run(pool, executor)

@@ -13,13 +13,18 @@ from mssim.kernels import compiling, streams
 
 ROOT = Path(__file__).parents[2]
 
+NOT_KEPT = """compiled kernels cannot be kept (no folder is writable), so every run compiles them again. Set \
+NUMBA_CACHE_DIR to a folder that is writable.
+"""
 NO_PLACE = """
+import sys, warnings
+warnings.showwarning = lambda message, *_, **__: print(message, file=sys.stderr)
 from numba.core import caching
 for impl in (caching.CompileResultCacheImpl, caching.CodeLibraryCacheImpl):
     impl._locator_classes = []
 import numpy as np
 from mssim.kernels import compiling, streams
-assert not compiling._CACHE
+assert not compiling.KEPT
 print(int(streams.word(np.uint64(7), 3)))
 """
 MIX = "import numpy as np; from mssim.kernels import streams; print(int(streams.mix(np.uint64(7))))"
@@ -47,10 +52,10 @@ def environment_of(given):
     return {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "0", **given}
 
 
-def python(code, **environment):
+def python(code, says="", **environment):
     given = environment_of(environment)
     done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
+    assert done.stderr == says
     return int(done.stdout)
 
 
@@ -60,7 +65,7 @@ def test_no_place_for_a_cache_is_no_error():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "mix", getattr(streams.mix, "py_func", streams.mix))
         with np.errstate(over="ignore"):
-            assert python(NO_PLACE) == int(word(np.uint64(7), 3))
+            assert python(NO_PLACE, NOT_KEPT) == int(word(np.uint64(7), 3))
 
 
 @pytest.mark.slow
@@ -87,4 +92,24 @@ def test_of_two_processes_that_start_together_one_compiles(tmp_path):
 
 def test_kernels_release_the_lock():
     assert numba.config.DISABLE_JIT or streams.mix.targetoptions["nogil"]
-    assert compiling._CACHE
+    assert compiling.KEPT
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_a_damaged_cache_is_compiled_again(tmp_path):
+    here = python(MIX, NUMBA_CACHE_DIR=str(tmp_path))
+    for path in tmp_path.rglob("*.nb[ic]"):
+        path.write_bytes(b"damaged")
+    assert python(f"import warnings; warnings.simplefilter('ignore'); {MIX}", NUMBA_CACHE_DIR=str(tmp_path)) == here
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+def test_a_cache_that_cannot_be_written_warns_once(monkeypatch):
+    cache = compiling._Cache(streams.mix.py_func)
+    monkeypatch.setattr(compiling._Cache, "works", True)
+    monkeypatch.setattr(cache._impl, "check_cachable", lambda _: 1 / 0)
+    with pytest.warns(UserWarning, match="cannot be kept .division by zero., .* Set NUMBA_CACHE_DIR"):
+        cache.save_overload((), None)
+    cache.save_overload((), None)  # a second warning would be an error
+    assert cache.load_overload((), None) is None

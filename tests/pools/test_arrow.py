@@ -65,7 +65,7 @@ def test_encode_text_groups_equal_texts(values):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(7, "7"), (7.0, "7"), ("7", "7"), (7.5, "7.5"), (-0.0, "0"), (True, "True"), (2.0**70, "1.1805916207174113e+21")],
+    [(7, "7"), (7.0, "7"), ("7", "7"), (7.5, "7.5"), (-0.0, "0"), (True, "true"), (2.0**70, "1.1805916207174113e+21")],
 )
 def test_whole_numbers_are_written_alike(value, text):
     assert as_text(value) == text

@@ -152,3 +152,21 @@ def test_selecting_from_a_ragged_pool_equals_filtering_its_table(data):
         wanted[columns].sort_values(order, ignore_index=True),
         check_dtype=False,
     )
+
+
+@pytest.mark.parametrize("given", [{"models": 5}, {"models": "x"}, {"questions": 5}, {"questions": "q1"}])
+def test_a_selection_is_a_list_of_names(given):
+    with pytest.raises(PoolError, match="is not a list of names"):
+        full_pool().select(**given)
+
+
+@pytest.mark.parametrize("path", [5, None, "a" * 300, "\ud800", "a\0b"])
+def test_paths_that_no_pool_can_have(path):
+    with pytest.raises(MssimError, match=r"path|pool"):
+        full_pool().save(path)
+    with pytest.raises(MssimError, match=r"pool: |pool="):
+        load_pool(path)
+
+
+def test_control_sequences_in_names_are_escapes_in_a_repr():
+    assert "\\x1b[31m" in repr(Pool.from_frame(full_pool().to_frame().assign(model="\x1b[31m", sample_index=range(12))))

@@ -266,3 +266,17 @@ def test_what_was_not_evaluated_cannot_be_compared():
         result().compare("SCC", "MS", budget=6)
     with pytest.raises(BudgetError, match=r"budget 7 was not evaluated\. Choose from \[2, 6, 12\]"):
         result().compare("SC", "MS", budget=7)
+
+
+@pytest.mark.parametrize("budget", [[], [8], "8", None, 8.0, (1, "2"), (1,)])
+def test_budgets_of_a_comparison_are_integers(budget):
+    evaluation = result()
+    a, b = evaluation.strategies[:2]
+    with pytest.raises(MssimError, match=r"budget: .* is neither an int nor a pair"):
+        evaluation.compare(a, b, budget=budget)
+
+
+@pytest.mark.parametrize("name", [None, 5, np.array([1, 2]), ["a"]])
+def test_strategies_of_a_comparison_are_names(name):
+    with pytest.raises(MssimError, match=r"no strategy .* was evaluated"):
+        result().compare(name, name, budget=2)

@@ -274,3 +274,72 @@ def test_clusters_are_a_column_of_the_questions():
         cluster_labels(questions, "topics")
     with pytest.raises(MssimError, match="clusters: question 'q2' has no value in column 'topic'"):
         cluster_labels(questions.assign(topic=["a", None]), "topic")
+
+
+# Differences that are all equal ---------------------------------------------------------------------------------------
+
+
+def newcombe(n, ones, others):
+    """Newcombe's interval of the difference of two shares of n, by hand."""
+    quantile = stats.t.ppf(0.975, n - 1)
+    (low_1, high_1), (low_2, high_2) = wilson(ones, n, quantile), wilson(others, n, quantile)
+    difference = ones - others
+    return (
+        difference - np.hypot(ones - low_1, high_2 - others),
+        difference + np.hypot(high_1 - ones, others - low_2),
+    )
+
+
+@pytest.mark.parametrize("n", [2, 12, 80])
+@pytest.mark.parametrize(
+    ("difference", "ones", "others"), [(0, 1, 1), (0, 0, 0), (1, 1, 0), (-1, 0, 1), (0.25, 1, 0.75)]
+)
+def test_equal_differences_have_newcombes_interval(n, difference, ones, others):
+    low, high = mean_interval([difference] * n, bounded=False)
+    assert (low, high) == pytest.approx(newcombe(n, ones, others), abs=1e-9)
+
+
+def test_equal_differences_up_to_rounding_and_in_several_rows():
+    values = np.full((3, 20), 0.1)
+    values[0] += 1e-13 * np.arange(20) / 20
+    values[1] *= -1
+    values[2, 0] = 0.2
+    low, high = mean_interval(values, bounded=False)
+    assert (low[0], high[0]) == pytest.approx((-high[1], -low[1]))
+    assert low[0] < 0 < 0.1 < high[0]
+    assert (low[2], high[2]) == pytest.approx(tuple(stats.ttest_1samp(values[2], 0).confidence_interval(0.95)))
+
+
+def test_equal_differences_of_clusters_count_clusters():
+    ten, few = mean_interval([0.0] * 10, bounded=False), mean_interval([0.0] * 10, bounded=False, clusters=[0, 1] * 5)
+    assert few[1] > ten[1]
+    assert few == pytest.approx(mean_interval([0.0] * 2, bounded=False))
+
+
+def test_other_quantities_have_no_interval_of_shares():
+    assert mean_interval([3.0] * 5, bounded=False) == (3, 3)
+    assert np.isnan(mean_interval([np.nan] * 5, bounded=False)).all()
+
+
+@pytest.mark.parametrize("clusters", [[None, "a"], [["a"], ["b"]], [["a"], ["b", "c"]], "ab", []])
+def test_clusters_that_are_not_one_label_each(clusters):
+    with pytest.raises(MssimError, match="clusters: "):
+        mean_interval([0.0, 1.0], clusters=clusters)
+
+
+@pytest.mark.parametrize("column", [5, ["cluster"], {"a": 1}, b"cluster"])
+def test_a_column_of_clusters_is_named_by_text(column):
+    with pytest.raises(MssimError, match="is not the name of a column"):
+        cluster_labels(pd.DataFrame({"question_id": ["q"]}), column)
+
+
+def test_labels_that_are_no_text_are_refused():
+    with pytest.raises(MssimError, match="'bytes' cannot be written as text"):
+        cluster_labels(
+            pd.DataFrame({"question_id": ["q"], "bytes": [b"\xff"]}).astype({"bytes": "large_binary[pyarrow]"}), "bytes"
+        )
+
+
+def test_labels_of_clusters_are_compared_without_white_space():
+    questions = pd.DataFrame({"question_id": ["q", "r", "s"], "cluster": ["a", "a ", "b"]})
+    assert cluster_labels(questions).tolist() == ["a", "a", "b"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Mixture, OwnStop, Vote
+from mssim import Mixture, OwnStop, StrategyError, Vote
 from mssim.rules.plan import Plan, allocate
 from tests import naive
 
@@ -73,3 +73,23 @@ def test_columns_are_those_of_vote_and_stop_rule():
     assert Plan(("x",), sizes, sizes, None).columns == ()
     assert Plan(("x",), sizes, sizes, Vote.best_of_n(column="reward")).columns == ("reward",)
     assert Plan(("x",), sizes, sizes, own, stop=stop).columns == ("score", "tokens", "score")
+
+
+@pytest.mark.parametrize(
+    "shares", [(1e308, 1e308), (1e308, 1e-308), (10**400, 1), pytest.param((10**5000, 1), id="huge"), (5e-324, 1e300)]
+)
+def test_shares_without_a_ratio_are_refused(shares):
+    with pytest.raises(StrategyError, match="shares="):
+        Mixture(["a", "b"], shares=shares)
+
+
+def test_small_shares_still_draw():
+    assert Mixture(["a", "b"], shares=(5e-324, 5e-324)).plans(np.array([8]))[0].sizes[:, 0].tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    "prior", [(10**400, 1), pytest.param((1, 10**5000), id="huge"), (("a",), ("b", 1)), ([1], [2])]
+)
+def test_priors_that_are_no_numbers_are_refused(prior):
+    with pytest.raises(StrategyError, match="prior weight"):
+        Vote.plurality(prior=prior)

@@ -44,7 +44,7 @@ class Filter:
             right = [said]
         else:
             right = self._right(line, found, targets, whole=whole)
-            if said is not None and len(logged) == 1 and self._right(line, logged, targets, whole=whole) != [said]:
+            if said is not None and len(logged) == 1 and not self._agrees(line, logged, targets, said, whole=whole):
                 line.refuse(
                     f"exact_match of {logged[0]!r:.80} is {said:d} in the log, but {1 - said:d} here. {_USE_RULE}"
                 )
@@ -67,13 +67,19 @@ class Filter:
         if not targets:
             line.refuse("has no target to compare answers with. Log the samples again with a task that has targets.")
         if self.metric:
-            return [self.metric(answer) in map(self.metric, targets) for answer in answers]
+            right = {self.metric(target).strip() for target in targets}
+            return [self.metric(answer).strip() in right for answer in answers]
         if not whole:
             line.refuse(f"the task does not use exact_match alone. {_USE_RULE}")
         self.sink.note(
             f"the metric of filter {self.name!r} is not known. Answers are compared with the truth literally."
         )
-        return [answer in map(final, targets) for answer in answers]
+        return [answer.strip() in map(final, targets) for answer in answers]
+
+    def _agrees(self, line: Fields, logged: list[str], targets: list[str], said: bool, *, whole: bool) -> bool:
+        """Return whether a verdict of the log is ours; the harness calls white space around an answer wrong."""
+        spaced = logged != [answer.strip() for answer in logged]
+        return self._right(line, logged, targets, whole=whole) == [said] or (spaced and not said)
 
     def _answer(self, found: str) -> str | None:
         answer = (self.metric or str)(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,11 @@ from numpy.typing import NDArray
 
 from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
-from mssim.importers.fields import as_text
 from mssim.importers.formats.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
-from mssim.pools.arrow import table_from_frame
+from mssim.pools.arrow import distinct_values
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, encode_text, read_table
 from mssim.pools.row_checks import NUMBERS
@@ -138,7 +136,7 @@ def _parse_names(names: Names | None) -> dict[str, str]:
 
 def _prepared(source: Source, names: Mapping[str, str], model: str | None) -> pa.Table:
     """Read a file, rename its columns and convert known columns to their types."""
-    table = _renamed(_read(source, [old for new, old in names.items() if new in KEYS]), names, source)
+    table = _renamed(read_table(source.path, text=[old for new, old in names.items() if new in KEYS]), names, source)
     if model is not None:
         if "model" in table.column_names:
             source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
@@ -161,15 +159,6 @@ def _renamed(table: pa.Table, names: Mapping[str, str], source: Source) -> pa.Ta
             source.refuse(f"already has a column {new!r}. Rename that column too, for example with {new}_before={new}.")
     called = {old: new for new, old in names.items()}
     return table.rename_columns([called.get(name, name) for name in columns])
-
-
-def _read(source: Source, text: Sequence[str]) -> pa.Table:
-    """Read a file. The columns `text` of a CSV file are read as text, without conversion."""
-    try:
-        return read_table(source.path, text=text)
-    except UnicodeEncodeError:  # a lone surrogate in JSON
-        rows = [json.loads(as_text(json.dumps(line.value, ensure_ascii=False), "")) for line in source.lines()]
-        return table_from_frame(pd.DataFrame(rows, dtype=object))
 
 
 def _reason(error: Exception) -> str:
@@ -265,7 +254,8 @@ def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column as it is, or as text if Parquet has no such type, as for objects without fields."""
     if pa.types.is_temporal(column.type) or pa.types.is_nested(column.type):
-        encode(column)  # raises for dates outside the range of Python
+        values: Any = column if pa.types.is_nested(column.type) else distinct_values(column)[1]
+        values.to_pylist()  # raises for dates that Python does not have
     try:
         pa.parquet.write_table(pa.schema([("column", column.type)]).empty_table(), io.BytesIO())
     except pa.ArrowException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, cast
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.registry import Row
 
@@ -160,11 +161,11 @@ def frozen(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | No
             f"vote: prior={prior!r} contains no weights. Use one per model, e.g. (2, 1) or {{'gpt-4': 2, ...}}."
         )
     frozen = tuple(prior.items()) if isinstance(prior, Mapping) else tuple(prior)
-    for entry in frozen:
-        weight = entry[1] if isinstance(entry, tuple) else entry
-        if not is_number(weight) or not 0 < weight < math.inf:
+    weights = [entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry for entry in frozen]
+    for weight in weights:
+        if not is_number(weight) or not 0 < weight <= sys.float_info.max:
             raise StrategyError(
-                f"vote: prior weight {weight!r} is not a positive finite number. To ignore a model, remove it from the "
-                "strategy."
+                f"vote: prior weight {shown(weight)} is not a positive finite number. To ignore a model, remove it "
+                "from the strategy."
             )
     return frozen

@@ -188,7 +188,7 @@ def test_outputs_of_another_kind_are_refused(outputs, says):
             [{"question_id": "a", **question} for question in QUESTIONS],
             "row 2 repeats question_id 'a' with other values",
         ),
-        ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "not a table of text and numbers"),
+        ([{"question": "?", "truth": 10**5000}, {"question": "?", "truth": "x"}], "more than 4300 digits"),
         ([{"question": "?", "truth": "4", "choices": "a"}], "is not a list of text"),
         ([{"question": "?", "truth": "4", "answer": "a"}], "column 'answer' is reserved for samples"),
         (
