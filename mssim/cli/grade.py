@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim.cli.options import Json, ReasoningOption
-from mssim.cli.output import data_title, print_frame, progress_bar
+from mssim.cli.output import data_title, print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def grade(
     with progress_bar("grading") as progress:
         grading = _grade(Path(pool), rule, reasoning, progress)
     for warning in grading.warnings():
-        print(f"mssim: warning: {warning}", file=sys.stderr)
+        print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
     if json:
         _print_json(grading)
         return

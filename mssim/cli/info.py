@@ -31,8 +31,8 @@ def info(
     if not json:
         for name in ("title", "source", "licence"):
             if name in loaded.info:
-                print(f"{name}: {loaded.info[name]}")
-        print(f"{loaded!r}\nquestion columns: {', '.join(loaded.questions.columns)}")
+                print(f"{name}: {printable(str(loaded.info[name]))}")
+        print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
     for remark in pool_remarks(loaded):
         print(f"mssim: note: {printable(remark)}", file=sys.stderr if json else sys.stdout)

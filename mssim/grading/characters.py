@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["GROUP_SPACE", "NO_SPACES", "normal", "plain"]
+__all__ = ["GROUP_SPACE", "NO_SPACES", "plain"]
 
 GROUP_SPACE = "\N{NO-BREAK SPACE}"  # stands for all spaces that are not broken or narrower than a word space
 
@@ -77,14 +77,3 @@ def _exponent(found: re.Match[str]) -> str:
 
 def _index(found: re.Match[str]) -> str:
     return f"_{{{found[0].translate(_RAISED)}}}"
-
-
-def normal(text: str) -> str:
-    r"""Return a text in Unicode normal form C, without surrounding white space.
-
-    Examples
-    --------
-    >>> normal(" cafe\u0301 ") == "caf\u00e9"
-    True
-    """
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from mssim._files import whole_file
 from mssim.errors import PoolError
-from mssim.grading.characters import normal
 from mssim.grading.classes import Codes, Spellings, merge, spellings_of
 from mssim.grading.equivalence import Judge
 from mssim.grading.findings import KEPT, Findings
@@ -31,6 +30,7 @@ from mssim.grading.truths import Questions, read_questions
 from mssim.pools.endings import was_cut_off
 from mssim.pools.folder import check_files, current, folder_update, read_info, write_info
 from mssim.pools.reading import read_table
+from mssim.pools.texts import encodable, normal
 
 __all__ = ["grade", "grade_file"]
 
@@ -267,7 +267,7 @@ def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | Non
             f"rule {rule.name}: {name_of(batch, row)}: the function returned {answer!r:.80}, of type "
             f"{type(answer).__name__}. It must return text, or None for no answer."
         )
-    return normal(answer or "") or None
+    return normal(encodable(answer or "")) or None
 
 
 # Writing --------------------------------------------------------------------------------------------------------------

@@ -13,12 +13,12 @@ from typing import Any
 from mssim._validation import choose_from
 from mssim.errors import MssimError
 from mssim.grading.boxes import last_boxed, minerva_answer
-from mssim.grading.characters import normal
 from mssim.grading.choices import choice_in, read_choice
 from mssim.grading.dates import last_date, padded_date, read_date
 from mssim.grading.latex import normal_form
 from mssim.grading.numbers import exact_value, first_number, last_number, number_in, read_number
 from mssim.grading.paper import last_number_of_paper, read_number_of_paper
+from mssim.pools.texts import normal
 
 __all__ = ["Rule", "parse_rule"]
 

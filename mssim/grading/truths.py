@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
-from mssim.grading.characters import normal
 from mssim.grading.rules import Rule
 from mssim.pools.reading import encode_text
+from mssim.pools.texts import normal
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from mssim.errors import PoolError
 from mssim.pools.arrow import _once, encode, encode_text, table_of
 from mssim.pools.plain_types import plain_types
-from mssim.pools.texts import alike
+from mssim.pools.texts import alike, encodable
 
 __all__ = [
     "BLOCK_ROWS",
@@ -177,7 +177,9 @@ def _jsonl(path: Path, exact: bool) -> pa.Table:
                 f"{path}, line {_surrogate_line(path)}: contains a lone surrogate (\\ud800 to \\udfff). Write the "
                 "whole character, or remove it."
             ) from None
-        return table_of(pd.DataFrame([json.loads(_encodable(row)) for row in rows], dtype=object))
+        return table_of(
+            pd.DataFrame([json.loads(encodable(json.dumps(row, ensure_ascii=False))) for row in rows], dtype=object)
+        )
 
 
 def _surrogate_line(path: Path) -> int:
@@ -190,11 +192,6 @@ def _surrogate_line(path: Path) -> int:
             except ValueError:  # a blank line
                 continue
     raise AssertionError("no line has a lone surrogate")
-
-
-def _encodable(row: dict[str, Any]) -> str:
-    """Return the JSON of a row without halves of surrogate pairs."""
-    return json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _no_number(name: str) -> NoReturn:

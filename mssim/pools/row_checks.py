@@ -19,7 +19,7 @@ from mssim.pools.texts import listed, normal_texts, texts_of_list, wholes
 
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
 REQUIRED = ("question_id", "model", "sample_index", "answer")
-PER_SAMPLE = (*NUMBERS, "text", "finish_reason")
+PER_SAMPLE = (*NUMBERS, "text", "finish_reason", "reasoning", "refusal", "tool_calls")
 
 Name = Callable[[int], str]  # description of a row, for messages
 

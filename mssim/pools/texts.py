@@ -21,6 +21,7 @@ from mssim.errors import PoolError
 __all__ = [
     "alike",
     "as_text",
+    "encodable",
     "is_missing",
     "listed",
     "normal",
@@ -62,8 +63,29 @@ def as_text(value: Any) -> str:
 
 
 def normal(text: str) -> str:
-    """Return a text without surrounding white space, in Unicode normal form C."""
+    r"""Return a text without surrounding white space, in Unicode normal form C.
+
+    Examples
+    --------
+    >>> normal(" cafe\u0301 ") == "caf\u00e9"
+    True
+    """
     return unicodedata.normalize("NFC", text.strip())
+
+
+def encodable(text: str) -> str:
+    r"""Return a text in which halves of surrogate pairs, which UTF-8 cannot encode, are U+FFFD.
+
+    Examples
+    --------
+    >>> encodable("a\ud800b") == "a\ufffdb"
+    True
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def normal_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

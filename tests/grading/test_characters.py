@@ -2,7 +2,7 @@
 
 import pytest
 
-from mssim.grading.characters import normal, plain
+from mssim.grading.characters import plain
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,3 @@ from mssim.grading.characters import normal, plain
 )
 def test_plain_characters(text, same):
     assert plain(text) == same
-
-
-def test_normal_form_and_white_space_do_not_distinguish_texts():
-    assert normal(" cafe\u0301\n") == normal("caf\u00e9") == "caf\u00e9"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mssim import MssimError, PoolError, PoolWarning, __version__, load_pool
-from mssim.grading import grade, parse_rule
+from mssim.grading import Rule, grade, parse_rule
 from mssim.pools.folder import folder_update, read_info, write_info
 from tests.grading.tables import questions_table, samples_table
 
@@ -194,3 +194,8 @@ def test_normal_form_and_white_space_do_not_distinguish_answers(graded):
     _, table = graded("exact", samples_table(texts), questions_table({"q1": "cafe\u0301 ", "q2": "tea"}))
     assert table["answer"].to_pylist()[:2] == ["caf\u00e9"] * 2
     assert table["correct"].to_pylist() == [True] * 3
+
+
+def test_half_a_surrogate_pair_that_a_function_returns_is_replaced(graded):
+    _, table = graded(Rule("own", lambda text: f"\ud800{text}"), samples_table({("q1", "a"): ["7"], ("q2", "a"): ["8"]}))
+    assert table["answer"].to_pylist() == ["\ufffd7", "\ufffd8"]
