@@ -156,10 +156,10 @@ class Grading:
             off, empty texts, several served models, requests whose texts are equal, recorded reasoning, models without
             a right answer, and verdicts of the source that the rule contradicts.
         """
-        return [*self.of_rule(), *self.notes]
+        return [*self.of_rule(), *self.notes, *self.remarks()]
 
     def of_rule(self) -> list[str]:
-        """Return only the warnings about truths and about missing verdicts of math-verify."""
+        """Return only the warnings about truths, missing verdicts of math-verify and reasoning that does not end."""
         found = []
         if self.cannot_match:
             truth = next(iter(self.cannot_match.values()))
@@ -173,21 +173,21 @@ class Grading:
                 f"math-verify exceeded its time limit for {self.undecided} answers or pairs of answers. They count as "
                 "different."
             )
-        return found + self._reasoning()
-
-    def _reasoning(self) -> list[str]:
-        found = []
-        for model, samples, dropped, unclosed in zip(
-            self.models, self.samples.sum(axis=1), self.dropped, self.unclosed, strict=True
-        ):
-            if dropped:
-                found.append(f"Reasoning was dropped from {dropped} of {samples} samples of {model}.")
+        for model, samples, unclosed in zip(self.models, self.samples.sum(axis=1), self.unclosed, strict=True):
             if unclosed:
                 found.append(
                     f"The reasoning of {unclosed} of {samples} samples of {model} does not end. They have no answer. "
                     "Raise max_tokens, or grade the reasoning too (reasoning=keep)."
                 )
         return found
+
+    def remarks(self) -> list[str]:
+        """Return how many samples had reasoning before their answer, which was dropped."""
+        return [
+            f"Reasoning was dropped from {dropped} of {samples} samples of {model}."
+            for model, samples, dropped in zip(self.models, self.samples.sum(axis=1), self.dropped, strict=True)
+            if dropped
+        ]
 
     def __repr__(self) -> str:
         size = f"{counted(len(self.models), 'model')}, {counted(int(self.samples.sum()), 'sample')}"

@@ -201,6 +201,7 @@ def _imported(
             graded = samples if common.texts else work / "graded.parquet"
             grading = grade_file(read_samples, graded, written.questions, rule)
             sink.notes += grading.of_rule()
+            sink.remarks += grading.remarks()
             graders["grader"] = grading.describe()
             if not common.texts:
                 _without_texts(graded, samples)

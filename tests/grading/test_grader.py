@@ -163,9 +163,9 @@ def test_reasoning_is_no_answer_unless_it_is_kept(graded):
     assert table["text"].to_pylist()[:5] == THOUGHTS
     assert (found.dropped.tolist(), found.unclosed.tolist()) == ([2, 0], [1, 0])
     says = [
-        "Reasoning was dropped from 2 of 5 samples of a.",
         "The reasoning of 1 of 5 samples of a does not end. They have no answer. Raise max_tokens, or grade the "
         "reasoning too (reasoning=keep).",
+        "Reasoning was dropped from 2 of 5 samples of a.",
     ]
     assert [one for one in found.warnings() if one in says] == says
     found, table = graded(parse_rule("first-number", reasoning="keep"), reasoning_table())
@@ -197,5 +197,7 @@ def test_normal_form_and_white_space_do_not_distinguish_answers(graded):
 
 
 def test_half_a_surrogate_pair_that_a_function_returns_is_replaced(graded):
-    _, table = graded(Rule("own", lambda text: f"\ud800{text}"), samples_table({("q1", "a"): ["7"], ("q2", "a"): ["8"]}))
+    _, table = graded(
+        Rule("own", lambda text: f"\ud800{text}"), samples_table({("q1", "a"): ["7"], ("q2", "a"): ["8"]})
+    )
     assert table["answer"].to_pylist() == ["\ufffd7", "\ufffd8"]
