@@ -39,19 +39,26 @@ def findings(journal: Journal) -> dict[str, list[str]]:
         model, total, cut, empty, reasoned, sure, unsure = row
         lines = found.setdefault(model, [])
         if cut:
-            lines.append(f"{cut} of {total} samples of {model} were cut off (finish_reason length)")
+            lines.append(f"{_share(cut, total, 'samples', model, 'was', 'were')} cut off (finish_reason length)")
         if empty:
-            lines.append(f"{empty} of {total} texts of {model} are empty, {_why_empty(journal, model, empty)}")
+            why = _why_empty(journal, model, empty)
+            lines.append(f"{_share(empty, total, 'texts', model, 'is', 'are')} empty, {why}")
         if reasoned:
-            lines.append(f"{reasoned} of {total} samples of {model} have reasoning, kept in the column reasoning")
+            lines.append(
+                f"{_share(reasoned, total, 'samples', model, 'has', 'have')} reasoning, kept in the column reasoning"
+            )
         if unsure and (sure or models.get(model, {}).get("logprobs")):
-            lacking = f"{unsure} of {total} samples of {model} lack known log-probabilities"
-            lines.append(f"{lacking}, so votes by confidence refuse them")
+            lacking = _share(unsure, total, "samples", model, "lacks", "lack")
+            lines.append(f"{lacking} known log-probabilities, so votes by confidence refuse them")
         if (repeats := _repeats(journal, model)) is not None:
             lines.append(f"all choices of {model} are identical within each of its {repeats} requests with several")
     for model, lines in found.items():
         lines += _served(journal, model, str(models.get(model, {}).get("identity", {}).get("model_id", model)))
     return found
+
+
+def _share(number: int, total: int, what: str, model: str, one: str, many: str) -> str:
+    return f"{number} of {total} {what} of {model} {one if number == 1 else many}"
 
 
 def _why_empty(journal: Journal, model: str, empty: int) -> str:

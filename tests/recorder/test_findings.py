@@ -35,7 +35,7 @@ def found(out, *given, n=1, served="a", **options):
                 "2 of 2 texts of a are empty, all cut off",
             ],
         ),
-        ([Choice("", "stop", refusal="I must not."), Choice(SUM)], ["1 of 2 texts of a are empty, refused"]),
+        ([Choice("", "stop", refusal="I must not."), Choice(SUM)], ["1 of 2 texts of a is empty, refused"]),
         ([Choice(" \n", "tool_calls", tool_calls="[]")] * 2, ["2 of 2 texts of a are empty, all tool calls"]),
         ([Choice("", "stop")] * 2, ["2 of 2 texts of a are empty, no reason given"]),
         (
@@ -44,11 +44,11 @@ def found(out, *given, n=1, served="a", **options):
         ),
         (
             [Choice(SUM, "stop", reasoning="Hm"), Choice(SUM, "stop")],
-            ["1 of 2 samples of a have reasoning, kept in the column reasoning"],
+            ["1 of 2 samples of a has reasoning, kept in the column reasoning"],
         ),
         (
             [Choice(SUM, confidence=-0.1), Choice(SUM)],
-            ["1 of 2 samples of a lack known log-probabilities, so votes by confidence refuse them"],
+            ["1 of 2 samples of a lacks known log-probabilities, so votes by confidence refuse them"],
         ),
     ],
 )  # fmt: skip

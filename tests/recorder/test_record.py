@@ -167,4 +167,4 @@ def test_samples_that_go_on_without_log_probabilities_are_told_of_at_the_start(t
     )
     assert told[0] == [says]
     assert found.warnings[0] == says
-    assert found.warnings[1].startswith("1 of 3 samples of a lack known log-probabilities")
+    assert found.warnings[1].startswith("1 of 3 samples of a lacks known log-probabilities")
