@@ -35,7 +35,7 @@ class _Table(dict[int, str]):
 
 _PLAIN = _Table({code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)})  # fullwidth forms
 for _letters, _stands_for in {
-    "‐‑‒–—―−﹘﹣": "-",
+    "‐‑‒–—―−﹘﹣˗➖": "-",
     "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f": GROUP_SPACE,
     "\u3000": " ",
     "’‘ʼ٬": "'",  # the last is the Arabic thousands mark
