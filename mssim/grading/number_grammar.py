@@ -70,7 +70,7 @@ _PART = r"(\{[^{}]*\}|\d)"
 FRACTION = rf"\\(?:[dtcs]|nice)?frac\s*{_PART}\s*{_PART}"
 _SLASH = rf"(?<![\d/])(?:{SIZE})\s?/\s?(?:{SIZE})(?!\d|\s?/\s?\d)"  # three parts are a date
 _MIXED = rf"{SPACE}*(?P<mixed_frac>{FRACTION})|{SPACE}(?:and{SPACE})?(?P<mixed_slash>\d+/\d+)(?![/\d])"
-_POWER = r"\d+(?:\.\d+)?\s?(?:\^|\*\*)\s?(?:\{\s?[-+]?\d{1,9}\s?\}|[-+]?\d{1,9}(?!\.?\d))"
+_POWER = r"\d+(?:\.\d+)?(?:\s?\^\s?|\*\*|\s\*\*\s)(?:\{\s?[-+]?\d{1,9}\s?\}|[-+]?\d{1,9}(?!\.?\d))"
 _REPEATING = r"\d*\.\d*\\(?:overline|bar|dot)\s?(?:\{\d+\}|\d)"
 NUMBER = (
     rf"(?P<repeating>{_REPEATING})|(?P<mixed>\d+)(?:{_MIXED})|(?P<frac>{FRACTION})|(?P<slash>{_SLASH})"
@@ -81,7 +81,7 @@ NUMBER = (
 # the minus.
 _BEFORE_MINUS = "到至是为為于於得或和与與及有はがをにも은는이가을를"
 MINUS = (
-    rf"-(?:(?<![^\W_]-)(?<![)\]}}]-)(?<!\d[%°€£¥]-)(?<!\\%-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
+    rf"-(?:(?<![^\W_]-)(?<![)\]}}]-)(?<!\d[%°€£¥℃℉‰]-)(?<!\\%-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
     rf"|(?<=[{_BEFORE_MINUS}]-)"
     rf"|(?<=[=≈({{\[$]-){SPACE}|(?<=[=≈] -){SPACE})"
 )

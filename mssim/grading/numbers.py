@@ -123,7 +123,7 @@ _ROOT = re.compile(
     r"|(?:[)}π]|\\pi)\s?/\s?-?\Z"
 )
 _FACTOR = re.compile(
-    r"\s?(?:π|√|\\?pi(?![A-Za-z])|\\?sqrt(?![A-Za-z]))|\)?\^(?!\s?\{?\s?(?:\\circ|°|o\b|\\text|\\mathrm|st\b|nd\b|th\b))"
+    r"\s?(?:(?:[*·×]|\\(?:cdot|times))\s?)?(?:π|√|\\?pi(?![A-Za-z])|\\?sqrt(?![A-Za-z]))|\)?\^(?!\s?\{?\s?(?:\\circ|°|o\b|\\text|\\mathrm|st\b|nd\b|th\b))"
 )
 
 
