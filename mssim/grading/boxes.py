@@ -18,7 +18,10 @@ _BETWEEN = re.compile(
     r"(?:[^\S\n]|[$,;、，]|\\[,;:! ()\[\]]|\\q?quad|\b(?:and|or|y|o|et|ou|und|oder)\b|[和或与及]"
     r"|\\(?:text|mathrm)\s*\{\s*(?:,?\s*(?:and|or))\s*,?\s*\})*"
 )
-_MINERVA = re.compile(r"[Tt]he final answer is:?\s*(.{1,1000}?)\.?\s*I hope (?:it|this) is correct", re.DOTALL)
+_HOPE = re.compile(r"I hope (?:it is|it's|it’s|this is) correct", re.IGNORECASE)
+_FINAL = re.compile(r"(?<!\w)the final answer is:?", re.IGNORECASE)
+_SIGNS = (("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"))
+_LONGEST = 1000
 
 
 def last_boxed(text: str) -> str | None:
@@ -80,12 +83,23 @@ def _boxes(text: str, place: int) -> list[tuple[int, int]]:
 
 
 def minerva_answer(text: str) -> str | None:
-    """Return X of the first "The final answer is X. I hope it is correct.", without the signs of a formula.
+    """Return X of the first "The final answer is X. I hope it is correct.", without the signs of a formula or of bold.
 
     Examples
     --------
     >>> minerva_answer("Final Answer: The final answer is $5$. I hope it is correct.")
     '5'
     """
-    found = _MINERVA.search(text) if "I hope" in text else None
-    return None if found is None else found[1].strip().strip("$").strip() or None
+    for hope in _HOPE.finditer(text) if "hope" in text.lower() else ():
+        leads = [*_FINAL.finditer(text, max(hope.start() - _LONGEST, 0), hope.start())]
+        if leads and (answer := text[leads[-1].end() : hope.start()].strip()):
+            return _without_signs(answer.removesuffix(".").strip()) or None
+    return None
+
+
+def _without_signs(text: str) -> str:
+    """Remove the signs of bold text and of a formula."""
+    for before, after in (_SIGNS[-1], *_SIGNS):
+        while len(text) >= len(before + after) and text.startswith(before) and text.endswith(after):
+            text = text[len(before) : -len(after)].strip()
+    return text

@@ -18,7 +18,7 @@ NO_SPACES = (
 _SUPER, _SUB = "⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 _RAISED = str.maketrans(_SUPER, "+-0123456789") | str.maketrans(_SUB, "0123456789")
 _VULGAR = "\u00bc-\u00be\u2150-\u215e\u2189"
-_FRACTION = re.compile(rf"([⁰¹²³⁴-⁹]+)[⁄/]([{_SUB}]+)|([{_VULGAR}])")
+_FRACTION = re.compile(rf"(?<![⁰¹²³⁴-⁹])([⁰¹²³⁴-⁹]++)[⁄/]([{_SUB}]+)|([{_VULGAR}])")
 _EXPONENT = re.compile(rf"[{_SUPER}]+")
 _INDEX = re.compile(rf"[{_SUB}]+")
 _UNDRAWN = "\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"  # marks of direction and breaks
@@ -35,7 +35,7 @@ class _Table(dict[int, str]):
 
 _PLAIN = _Table({code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)})  # fullwidth forms
 for _letters, _stands_for in {
-    "‐‑‒–—―−﹘﹣": "-",
+    "‐‑‒–—―−﹘﹣˗➖": "-",
     "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f": GROUP_SPACE,
     "\u3000": " ",
     "’‘ʼ٬": "'",  # the last is the Arabic thousands mark

@@ -36,6 +36,9 @@ _SPELLINGS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] =
         r"^\\circ ",
     ),
     (re.compile(r"(?<=[\d)}])\s?[和與与及或]\s?(?=[-\d({\\])"), ", "),
+    # Of 3 \text{ hours } 20 \text{ minutes}, math-verify would read the 3 only.
+    (re.compile(rf"(?<=\d)(?:\s|\\[ ,;:])*{_STYLE}\s?\{{[^{{}}]*\}}(?:\s|\\[ ,;:])*(?=\d)"), ", "),
+    (re.compile(r"~"), r"\\,"),
     (re.compile(rf"(?<=[\d}}])\s?[{NO_SPACES}][{NO_SPACES}/²³]*\Z"), ""),  # a unit
     (re.compile(rf"\A((?:[^A-Za-z\\]|\\[dtc]?frac)*[\d}}])\s(?:{_UNITS})\Z"), r"\1"),
 ]
@@ -93,7 +96,7 @@ def _value(text: str) -> Fraction | None:
 def _rewritten(answer: str) -> str:
     """Return an answer without the signs of a formula and in the characters and commands of LaTeX."""
     text = _trimmed(answer)
-    if text.isascii() and not ("\\" in text or "^" in text or text[-1:].isalpha()):
+    if text.isascii() and not ("\\" in text or "^" in text or "~" in text or text[-1:].isalpha()):
         return text
     text = plain(text)
     if not text.isascii():

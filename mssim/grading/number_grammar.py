@@ -12,10 +12,16 @@ __all__ = ["CURRENCY", "FRACTION", "MINUS", "NUMBER", "SIZE", "SPACE", "STYLE", 
 # Spelling of LaTeX ----------------------------------------------------------------------------------------------------
 
 TEX_COMMA = "\ue000"  # stands for {,} and ,\! of LaTeX, which never separate numbers
-_GROUP_COMMA = re.compile(r"\{,\}|,\s?\\!|\\!,|\\text\{,\}")
+_GROUP_COMMA = re.compile(r"(?:\\(?:text|math(?:ord|punct)))?\{,\}|,\s?\\!|\\!,")
 _TEX_SPACE = re.compile(r"\{?\\(?:[,;:> ]|thinspace(?![A-Za-z]) ?)\}?|(?<=\d)~(?=\d)")
-_DROPPED = re.compile(r"\\!|\\(?:left|right|displaystyle)(?![A-Za-z])\s?")
-_BRACED_SIGN = re.compile(r"\{([-+])\}")
+_DROPPED = re.compile(
+    r"\\!|\\(?:left|right|displaystyle|rm|bf|[lL]arge|LARGE|[hH]uge)(?![A-Za-z])\s?"
+    r"|\\(?:text)?color(?:box)?\s?\{[A-Za-z]*\}"
+)
+_QUAD = re.compile(r"\\q?quad(?![A-Za-z])")
+_BRACED_SIGN = re.compile(r"\{([-+.])\}")
+_OVER = re.compile(r"\{([^{}\\]*)\\over(?![A-Za-z])([^{}\\]*)\}")
+_LIST_COMMA = re.compile(r"，(?!\d{3}(?!\d))")  # where it does not separate a group of digits, it separates numbers
 STYLE = r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it|sf|tt)|emph|mbox|bm|boldsymbol|operatorname|underline)"
 
 
@@ -27,10 +33,12 @@ def spelled(text: str) -> str:
     >>> spelled(r"-10{,}000") == "-10" + TEX_COMMA + "000"
     True
     """
-    text = plain(text)
+    text = plain(_LIST_COMMA.sub(", ", text) if "，" in text else text)
     if "\\" in text or "{" in text or "~" in text:
         text = _TEX_SPACE.sub(S, _GROUP_COMMA.sub(TEX_COMMA, text))
-        text = _BRACED_SIGN.sub(r"\1", _DROPPED.sub("", text))
+        text = _BRACED_SIGN.sub(r"\1", _DROPPED.sub("", _QUAD.sub("  ", text)))
+        if "\\over" in text:
+            text = _OVER.sub(r"\\frac{\1}{\2}", text)
     return text
 
 
@@ -59,19 +67,22 @@ SIZE = "|".join(
 _TEN = r"\s?(?:\\times|\\cdot|[×·*xX])\s*\{?10\}?\s?(?:\^|\*\*)\s?[({]?\s?([-+]?\d{1,9})(?!\.?\d)\s?[)}]?"
 _SCALE = rf"(?:[eE][-+]?\d{{1,9}}(?!\w)|{_TEN})"
 _PART = r"(\{[^{}]*\}|\d)"
-FRACTION = rf"\\[dtc]?frac\s*{_PART}\s*{_PART}"
+FRACTION = rf"\\(?:[dtcs]|nice)?frac\s*{_PART}\s*{_PART}"
 _SLASH = rf"(?<![\d/])(?:{SIZE})\s?/\s?(?:{SIZE})(?!\d|\s?/\s?\d)"  # three parts are a date
 _MIXED = rf"{SPACE}*(?P<mixed_frac>{FRACTION})|{SPACE}(?:and{SPACE})?(?P<mixed_slash>\d+/\d+)(?![/\d])"
-_POWER = r"\d+(?:\.\d+)?\s?(?:\^|\*\*)\s?(?:\{\s?[-+]?\d{1,9}\s?\}|[-+]?\d{1,9}(?!\.?\d))"
+_POWER = r"\d+(?:\.\d+)?(?:\s?\^\s?|\*\*|\s\*\*\s)(?:\{\s?[-+]?\d{1,9}\s?\}|[-+]?\d{1,9}(?!\.?\d))"
 _REPEATING = r"\d*\.\d*\\(?:overline|bar|dot)\s?(?:\{\d+\}|\d)"
 NUMBER = (
     rf"(?P<repeating>{_REPEATING})|(?P<mixed>\d+)(?:{_MIXED})|(?P<frac>{FRACTION})|(?P<slash>{_SLASH})"
     rf"|(?P<power>{_POWER})|(?P<size>{SIZE})(?P<scale>{_SCALE})?"
 )
 # A dash is a minus if it does not follow a letter, digit or closing bracket. Some scripts write no spaces between
-# words. After an equals sign or an opening bracket, a space may follow the minus.
+# words; a letter of theirs after a digit may be a unit. After an equals sign or an opening bracket, a space may follow
+# the minus.
+_BEFORE_MINUS = "到至是为為于於得或和与與及有はがをにも은는이가을를"
 MINUS = (
-    rf"-(?:(?<![^\W_]-)(?<![)\]}}]-)(?<!\d[%°€£¥]-)(?<!\\%-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
+    rf"-(?:(?<![^\W_]-)(?<![)\]}}]-)(?<!\d[%°€£¥℃℉‰]-)(?<!\\%-)|(?<=[{NO_SPACES}]-)(?<!\d[{NO_SPACES}]-)"
+    rf"|(?<=[{_BEFORE_MINUS}]-)"
     rf"|(?<=[=≈({{\[$]-){SPACE}|(?<=[=≈] -){SPACE})"
 )
 CURRENCY = r"(?:US|[ACHN]Z?)?\\?\$|[€£¥₹₩₽₺₫฿₪₴]"

@@ -18,7 +18,12 @@ __all__ = ["exact_value", "first_number", "fraction", "last_number", "number_in"
 
 _CONTEXT = 32  # characters around a run of digits that may belong to the number
 
-_MINUS_IN_WORDS = re.compile(rf"(?:(?<!-)\bnegative{SPACE}|\bis minus{SPACE}|(?<![正±])(?:负|負|マイナス))\Z", re.I)
+_MINUS_IN_WORDS = re.compile(
+    rf"(?:(?<!-)\bnegative|(?:[=:]|\b(?:is|equals?|to|be|was)){SPACE}minus|\best moins|\bes menos|\bé menos|\bist minus"
+    rf"|(?<![正±])(?:负的?|負|マイナス|零下)|영하){SPACE}?(?:{CURRENCY})?\Z"
+    rf"|(?<![^\W_])(?<![)\]}}])-{STYLE}\{{\s?\Z",
+    re.I,
+)
 _SIGNED = re.compile(rf"(?:(?P<minus>{MINUS})(?:{CURRENCY}{SPACE}?)?)?(?P<number>{NUMBER})")
 _START = re.compile(r"[-\d.\\]")
 _DIGIT = re.compile(r"[\d¼-¾⅐-⅞↉⁰¹²³⁴-⁹]")
@@ -33,7 +38,7 @@ def last_number(text: str) -> str | None:
 
     A minus counts where it stands directly before the number or its currency, and not directly after a letter, digit or
     closing bracket: 10-5 ends in 5, x=-5 in -5. Exponents and indices of letters are skipped. There is no number if the
-    last one is part of a root or of a multiple of pi.
+    last one is part of a root, power or fraction that is no number, or of a multiple of pi.
 
     Examples
     --------
@@ -44,7 +49,11 @@ def last_number(text: str) -> str | None:
     found = _DIGIT.search(backwards)
     while found:
         end = len(text) - found.start()
-        if (alone := _ALONE.match(backwards, found.start())) and _ENDS.match(text, end) and alone[3] not in _SIGN_WORDS:
+        if (
+            (alone := _ALONE.match(backwards, found.start()))
+            and _ENDS.match(text, end)
+            and alone[3].lower() not in _SIGN_WORDS
+        ):
             return f"{'-' if '-' in alone[2] else ''}{alone[1][::-1]}"
         run = _RUN.match(backwards, found.start())
         start, context = 0, end - (len(run[0]) if run else 0)
@@ -82,9 +91,9 @@ def first_number(text: str) -> str | None:
 
 
 # A number between words, read backwards, needs no further look.
-_ALONE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(\\?\$-|-?\$?)(?=(?: |\n)([A-Za-z:=.]{1,8}+)(?!\\))")
+_ALONE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(\\?\$-|-?\$?)(?=(?: |\n)([A-Za-z:=.]{1,8}+)(?![A-Za-z\\]))")
 _ENDS = re.compile(r"[.,:;!?)*%$]*\s*(?![\\^π√×·])")
-_SIGN_WORDS = ("evitagen", "sunim")
+_SIGN_WORDS = ("evitagen", "sunim", "sniom", "sonem")
 
 
 def _candidates(window: str) -> Iterator[re.Match[str]]:
@@ -99,20 +108,29 @@ def _candidates(window: str) -> Iterator[re.Match[str]]:
 def _signed_value(window: str, found: re.Match[str]) -> str | None:
     """Return the value of a match. A minus may be a word."""
     number = value_of(found)
-    if number and not found["minus"] and _MINUS_IN_WORDS.search(window[max(found.start() - 12, 0) : found.start()]):
+    if number and not found["minus"] and _MINUS_IN_WORDS.search(window[max(found.start() - 20, 0) : found.start()]):
         return f"-{number}"
     return number
 
 
-_INDEX = re.compile(r"[^\W\d]['′]?(?:\^|_|\*\*)[({]?-?\Z|\\circ\}?\^?\Z|[)\]}](?:\^|_)[({]?-?\Z")
-_ROOT = re.compile(r"(?:√|\\sqrt(?:\s?\[[^\]]*\])?)\s?[({]?\Z|\d(?:\^|\*\*)[({]?-?\Z")
-_FACTOR = re.compile(r"\s?(?:π|√|\\pi(?![A-Za-z])|\\sqrt(?![A-Za-z]))|\^(?!\s?\{?\s?(?:\\circ|°|o\b))")
+_INDEX = re.compile(
+    r"[^\W\d_]['′]?\$?(?:\^|_)[({]?-?\Z|(?<![^\W_])[A-Za-z]\*\*[({]?-?\Z|\\circ\}?\^?\Z|[)\]}]\$?(?:\^|_)[({]?-?\Z"
+    r"|<su[bp]>[-+]?\Z"
+)
+_SQUARED = re.compile(r"(?:\d\s?|/)(?:[cdkm]?m|ft|in|yd|s)(?:\*\*)?\Z|(?<![^\W_])(?:H|N[OH]|[CS]O|CH)\Z")  # m2, CO2
+_ROOT = re.compile(
+    r"(?:√|\\?\bsqrt(?:\s?\[[^\]]*\])?)\s?[({]?\Z|\d(?:\^|\*\*|_)[({]?-?\Z|\\[dtc]?frac\s?\{\s?-?\Z|[})]\s?\{\s?-?\Z"
+    r"|(?:[)}π]|\\pi)\s?/\s?-?\Z"
+)
+_FACTOR = re.compile(
+    r"\s?(?:(?:[*·×]|\\(?:cdot|times))\s?)?(?:π|√|\\?pi(?![A-Za-z])|\\?sqrt(?![A-Za-z]))|\)?\^(?!\s?\{?\s?(?:\\circ|°|o\b|\\text|\\mathrm|st\b|nd\b|th\b))"
+)
 
 
 def _role(window: str, found: re.Match[str]) -> str:
     """Return whether a match is a number, the index or exponent of a letter, or a part of an expression."""
     before = window[max(found.start() - 24, 0) : found.start()]
-    if _INDEX.search(before):
+    if _INDEX.search(before) or (found["size"] in ("2", "3", "4") and _SQUARED.search(before)):
         return "index"
     return "part" if _ROOT.search(before) or _FACTOR.match(window, found.end()) else "number"
 
@@ -129,12 +147,13 @@ _POWER = r"\s?\^\s?(?:-?\d|\{\s?-?\d\s?\})"
 _UNIT_NAME = rf"[^\W\d_]++\.?(?:{_POWER}|(?<=m)[23])?"
 _UNIT = re.compile(
     rf"(?:{STYLE}\s?\{{[^{{}}]*\}}(?:{_POWER})?|{_UNIT_NAME}|\({_UNIT_NAME}(?: {_UNIT_NAME})*+\)"
-    r"|\\?%|\\?\$|[°º€£¥₹₩₽'\"]|\^\s?\{?\s?(?:\\circ|°|o)\s?\}?"
+    r"|\\?%|\\?\$|[°º€£¥₹₩₽'\"]|\^\s?\{?\s?(?:\\circ|°|o|(?:\\text\s?\{)?(?:st|nd|rd|th)(?![a-z])\}?)\s?\}?"
     r"|\\(?:degree|circ|pounds|euro|Omega|mu|cdot|quad|qquad|ldots)(?![A-Za-z])|[/.·*。…\s]|-(?=[^\W\d_]))*+"
 )
 _VARIABLE = re.compile(r"\s?(?:[xyz]+|[abcdefijknpqrtuvwxyz]|pi|tau|inf(?:inity)?|mod)(?![^\W\d_])")
+_POSTFIX = re.compile(r"!|\s?_\s?[{\\\d]")  # a factorial, or the base of a numeral
 _STYLED = re.compile(rf"{STYLE}\s?\{{([^{{}}]*)\}}")
-_OPERATORS = re.compile(r"[-+*=<>^√π÷×·|]|\\(?!text|math|mbox|emph|[%$&# ])|\d\s?/|/\s?\d")
+_OPERATORS = re.compile(r"[-+*=<>^√π÷×·|±∓]|\\(?!text|math|mbox|emph|[%$&# ])|\d\s?/|/\s?\d")
 
 
 def read_number(text: str) -> str | None:
@@ -175,7 +194,7 @@ def number_in(text: str) -> str | None:
         return number
     words = _STYLED.sub(r" \1 ", short.replace("**", ""))
     numbers = [*_candidates(words)]
-    if len(numbers) != 1 or _VARIABLE.match(words, numbers[0].end()):
+    if len(numbers) != 1 or _VARIABLE.match(words, numbers[0].end()) or _POSTFIX.match(words, numbers[0].end()):
         return None
     around = f"{words[: numbers[0].start()]} {words[numbers[0].end() :]}"
     return None if _OPERATORS.search(around) else _signed_value(words, numbers[0])

@@ -29,13 +29,18 @@ _TAGS = (
     ("<|channel>thought", "<channel|>"),  # Gemma 4
     ("<unused94>", "<unused95>"),  # MedGemma
     ("here is my thought process:", "here is my response:"),  # Granite 3.2
+    ("here's my thought process:", "here's my response:"),
+    ("<mm:think>", "</mm:think>"),  # MiniMax M3
+    ("[unused16]", "[unused17]"),  # Pangu
+    ("<reasoning_scratchpad>", "</reasoning_scratchpad>"),
 )
 # Patterns of a start and an end that are no fixed texts.
 _PATTERNS = (
     # gpt-oss: each message names its channel, and only the channel final is an answer.
     (r"<\|channel\|>(?!\s*final)", r"<\|channel\|>\s*final[^\n]{0,80}?<\|message\|>"),
     # The same where the server has removed the special tokens.
-    (r"\Aanalysis(?=[A-Z])", r"assistantfinal"),
+    (r"\A(?:assistant)?analysis(?=[A-Z])", r"assistantfinal"),
+    (r"<think:\w{1,40}>", r"</think:\w{1,40}>"),  # Hunyuan 3 adds a name
 )
 # Tags that may enclose the answer as a whole.
 _AROUND = (
@@ -44,6 +49,7 @@ _AROUND = (
     ("<output>", "</output>"),
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
     ("<|start_response|>", "<|end_response|>"),
+    ("<|start_text|>", "<|end_text|>"),
 )
 _ENDS = re.compile(r"(?:\s|</s>|<eos>|<end_of_turn>|<\|(?:return|end|im_end|eot_id|endoftext|end_of_text)\|>)+\Z")
 
@@ -51,8 +57,10 @@ _FLAGS = re.IGNORECASE
 _START = re.compile("|".join([re.escape(start) for start, _ in _TAGS] + [start for start, _ in _PATTERNS]), _FLAGS)
 _END = re.compile("|".join([re.escape(end) for _, end in _TAGS] + [end for _, end in _PATTERNS]), _FLAGS)
 # Parts of the marks. A text without any of them has no reasoning; the characters are searched first, which is quick.
-_MARKED = ("<", "[", "◁", "ere is my thought")
-_HINTS = ("think", "thought", "reason", "analysis", "scratchpad", "reflection", "inner_", "unused9", "<|channel")
+_MARKED = ("<", "[", "◁", "ere is my thought", "ere's my thought")
+_HINTS = (
+    "think", "thought", "reason", "analysis", "scratchpad", "reflection", "inner_", "[unused1", "<unused9", "<|channel",
+)  # fmt: skip
 
 
 class Part(NamedTuple):
@@ -96,7 +104,7 @@ def answer_part(text: str) -> Part:
     >>> answer_part("<think>It may be 7, but")
     Part(answer=None, reasoning='unclosed')
     """
-    if not any(mark in text for mark in _MARKED) and not text.startswith("analysis"):
+    if not any(mark in text for mark in _MARKED) and not text.startswith(("analysis", "assistantanalysis")):
         return Part(text)
     rest, lower, found = text, text.lower(), "none"
     if any(hint in lower for hint in _HINTS):

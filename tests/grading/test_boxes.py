@@ -84,6 +84,10 @@ def test_the_final_answer_of_minerva_stands_for_a_box():
     assert minerva_answer(text) == r"\frac{1}{2}"
     assert minerva_answer("The final answer is 3.5. I hope it is correct.") == "3.5"
     assert minerva_answer("The final answer is 3.") is None
+    assert minerva_answer(r"The final answer is \(5\). I hope it's correct.") == "5"
+    assert minerva_answer("**Final Answer:** The final answer is **$5$**. I hope it is correct.") == "5"
+    assert minerva_answer("The final answer is 3? No. The final answer is 4. I hope it is correct.") == "4"
+    assert minerva_answer("I hope it is correct. The final answer is 4. I hope this is correct.") == "4"
 
 
 # Long texts -----------------------------------------------------------------------------------------------------------
@@ -118,6 +122,14 @@ LONG = {
     "thin spaces": "1" + "\u202f000" * (N // 4),
     "powers": "10^" * (N // 3),
     "fullwidth": "１" * (N // 2),
+    "superscripts": "³" * N,
+    "leads in Korean": "정답은 " * (N // 4),
+    "joined letters": "A or B, " * (N // 8),
+    "marked letters": "B) " * (N // 3),
+    "fractions with over": r"{1\over" * (N // 7),
+    "commas of lists": "1，" * (N // 2),
+    "colors": "\\color{" * (N // 7),
+    "hopes": "the final answer is I hope it is correct " * (N // 41),
     "final answers": "The final answer is 1. " * (N // 23) + "I hope",
 }
 

@@ -37,6 +37,14 @@ CHOICES = ("London", "Paris", "same", "Same")
         ("To find the answer, I will add 2 and 3", None),
         ("My answer: I think so", None),
         ("The answer is A because it is large", "A"),
+        ("Answer: A good one is B", "B"),
+        ("Answer: A London", "A"),
+        ("The answer is therefore B, since A is small", "B"),
+        ("The correct answer is d) Saturn", "D"),
+        ("B. Paris. A and C are towns", "B"),
+        (r"I pick B. \boxed{A, C}", None),
+        (r"I pick B. \boxed{A\text{ and }C}", None),
+        (r"I pick B. \boxed{AC}", None),
         ("the answer is E", None),
         ("both are the same", None),  # two choices spell alike
         ("same", None),
@@ -92,10 +100,55 @@ def test_answers_of_several_languages(text, letter):
         ("答えはBではなくCです", "C"),
         ("B, nicht A", "B"),
         ("not A", None),
+        ("选B，不选A", "B"),
+        ("应选B，不应选A", "B"),
+        ("B选项正确，A选项错误", "B"),
+        ("排除A，选B。", "B"),
+        ("I would choose B over A", "B"),
+        ("B is better than A", "B"),
+        ("Choose B. We ruled out A", "B"),
+        ("C. A, B, and D are wrong", "C"),
+        ("The correct answer here is B, A is not", "B"),
+        ("D. It isn't A, B, or C.", "D"),
+        ("C, neither A nor B", "C"),
+        ("C; ni A ni B", "C"),
+        ("C, weder A noch B", "C"),
     ],
 )
 def test_a_negated_choice_is_not_chosen(text, letter):
     assert choice_in(text, "ABCD", ()) == letter
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is A and B.",
+        "The answer is A, B.",
+        "The answer is either A or B.",
+        'The answer is "A and B"',
+        "Correct answers: A, B and D",
+        "I see A. Answer: AC",
+        "**A** or **C**",
+        "Answer: A/B",
+        "答案是A和B",
+        "答案：A、B",
+        "答案是A或B",
+        "정답은 A와 B",
+        "答えはAとB",
+        "La réponse est A ou B",
+        "La respuesta es A y B",
+        "Die Antwort ist A oder B",
+        r"\boxed{A} or \boxed{B}",
+    ],
+)
+def test_several_letters_are_not_a_choice(text):
+    assert choice_in(text, "ABCD", ()) is None
+
+
+def test_a_letter_after_several_is_a_choice():
+    assert choice_in("The answer is A or B? It must be B.", "ABCD", ()) == "B"
+    assert choice_in("The answer is B, and A is wrong", "ABCD", ()) == "B"
+    assert choice_in("Answer: B, D is wrong", "ABCD", ()) == "B"
 
 
 def test_a_truth_is_a_letter_or_the_text_of_a_choice_but_no_index():

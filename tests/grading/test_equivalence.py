@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mssim import MssimError
 from mssim.grading import equivalence
 from mssim.grading.equivalence import Judge, equal_answers
+from mssim.grading.latex import as_latex
 from tests.conftest import examples
 
 pytestmark = pytest.mark.slow
@@ -84,6 +85,11 @@ def test_what_math_verify_finds_equal_is_one_class(judge, group):
 @pytest.mark.parametrize("group", DIFFERENT)
 def test_different_numbers_of_any_size_are_different_classes(judge, group):
     assert len(set(equal_answers(group, None, judge).values())) == len(group)
+
+
+def test_numbers_with_several_units_differ_from_their_first_number(judge):
+    group = [r"3\text{ hours }20\text{ min}", r"3\text{ hours }30\text{ min}", "3", "20"]
+    assert len(set(equal_answers(map(as_latex, group), None, judge).values())) == len(group)
 
 
 def test_texts_whose_values_differ_are_not_asked_about_and_never_equal(judge):

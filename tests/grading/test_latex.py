@@ -92,6 +92,10 @@ def test_numbers_of_up_to_five_hundred_characters_are_exact():
         ("2 theta", "2 theta"),
         ("5 hours and 3 minutes", "5 hours and 3 minutes"),
         ("1和2", "1, 2"),
+        (r"3\text{ hours }20\text{ min}", r"3, 20\text{ min}"),
+        (r"3\ \text{h}\ 20", "3, 20"),
+        (r"5~\text{cm}", r"5\,\text{cm}"),
+        ("10~000", "10000"),
     ],
 )
 def test_math_verify_is_given_latex(answer, latex):

@@ -20,6 +20,13 @@ S = "\N{NO-BREAK SPACE}"
         (r"10,\!000", f"10{TEX_COMMA}000"),
         (r"\left(5\right)", "(5)"),
         ("{-}5", "-5"),
+        ("0{.}5", "0.5"),
+        (r"10\mathord{,}000", f"10{TEX_COMMA}000"),
+        (r"{1 \over 2}", r"\frac{1 }{ 2}"),
+        (r"1\quad 200", "1   200"),
+        (r"\color{red}{5}", "{5}"),
+        ("1，000", "1,000"),
+        ("3，4", "3, 4"),
         ("about~ten", "about~ten"),
     ],
 )
@@ -44,4 +51,5 @@ def test_kinds_of_numbers():
         assert found
         assert found[kind] is not None
     assert re.fullmatch(FRACTION, r"\dfrac{1}{2}")
+    assert re.fullmatch(FRACTION, r"\nicefrac{1}{2}")
     assert not re.fullmatch(NUMBER, "1/2/2020")

@@ -23,6 +23,13 @@ from mssim.grading.reasoning import answer_part
         "<|channel|>analysis<|message|>3<|end|><|start|>assistant<|channel|>final<|message|>It is 4.<|return|>",
         "analysisIt may be 3.assistantfinalIt is 4.",
         "Here is my thought process: 3 Here is my response:It is 4.",
+        "Here's my thought process: 3 Here's my response:It is 4.",
+        "<mm:think>3</mm:think>It is 4.",
+        "<think:opensource>3</think:opensource>It is 4.",
+        "[unused16]3[unused17]It is 4.",
+        "<REASONING_SCRATCHPAD>3</REASONING_SCRATCHPAD>It is 4.",
+        "<|START_THINKING|>3<|END_THINKING|><|START_TEXT|>It is 4.<|END_TEXT|>",
+        "assistantanalysisIt may be 3.assistantfinalIt is 4.",
     ],
 )
 def test_only_what_follows_the_reasoning_is_an_answer(text):
