@@ -197,5 +197,7 @@ def test_normal_form_and_white_space_do_not_distinguish_answers(graded):
 
 
 def test_half_a_surrogate_pair_that_a_function_returns_is_replaced(graded):
-    _, table = graded(Rule("own", lambda text: f"\ud800{text}"), samples_table({("q1", "a"): ["7"], ("q2", "a"): ["8"]}))
+    _, table = graded(
+        Rule("own", lambda text: f"\ud800{text}"), samples_table({("q1", "a"): ["7"], ("q2", "a"): ["8"]})
+    )
     assert table["answer"].to_pylist() == ["\ufffd7", "\ufffd8"]
