@@ -36,7 +36,7 @@ def printable(text: object) -> str:
 def shown(value: Any, most: int = 200) -> str:
     """Return the repr of an argument for a message, cut to a length that fits into a line."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).splitlines())  # tables and arrays have several lines
     except ValueError:  # Python does not convert integers of more than 4300 digits
         text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
     return text if len(text) <= most else f"{text[: most - 20]} ... {text[-15:]}"

@@ -80,3 +80,4 @@ def test_arguments_in_messages_fit_into_a_line():
     assert shown(16**4500 - 1) == "an integer of 18000 bits"
     assert shown([16**5000]) == "list"
     assert len(shown("x" * 10**6)) == 200
+    assert shown(np.zeros((2, 1))) == "array([[0.],        [0.]])"
