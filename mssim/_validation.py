@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any, SupportsIndex, TypeGuard
+from typing import Any, TypeGuard
 
 from mssim.errors import MssimError
 
@@ -36,7 +37,7 @@ def printable(text: object) -> str:
 def shown(value: Any, most: int = 200) -> str:
     """Return the repr of an argument for a message, cut to a length that fits into a line."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).splitlines())  # tables and arrays have several lines
     except ValueError:  # Python does not convert integers of more than 4300 digits
         text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else type(value).__name__
     return text if len(text) <= most else f"{text[: most - 20]} ... {text[-15:]}"
@@ -44,11 +45,15 @@ def shown(value: Any, most: int = 200) -> str:
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
     """Return an integer, possibly of NumPy, as int; raise if it is out of range."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or _is_array(value):
+    try:
+        number = None if isinstance(value, bool) or _is_array(value) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
         raise MssimError(f"{name}={shown(value)} is not an integer. Use an integer from {low} to {high}.")
-    if not low <= value.__index__() <= high:
+    if not low <= number <= high:
         raise MssimError(f"{name}={shown(value)} is out of range. Use an integer from {low} to {high}.")
-    return value.__index__()
+    return number
 
 
 def level(confidence_level: Any) -> float:

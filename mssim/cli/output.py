@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -27,9 +28,10 @@ _SPEED_OVER = 600  # seconds; blocks of work vary in size, so the remaining time
 def save_figure(path: Path, draw: Callable[[Any], Any]) -> None:
     """Call `draw` with the module `mssim.plots` and write the current figure atomically to `path`."""
     with quiet_matplotlib():
+        os.environ["MPLBACKEND"] = "agg"  # works without a display; an unknown backend would fail on import
         import matplotlib as mpl
 
-        mpl.use("Agg")  # works without a display
+        mpl.use("Agg")
         import matplotlib.pyplot as plt
 
         from mssim import plots

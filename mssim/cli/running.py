@@ -35,6 +35,7 @@ def run_command(command: Callable[[], Any], name: str) -> int:
 
 def _run(command: Callable[[], Any], name: str) -> int:
     try:
+        _check_environment()
         command()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
@@ -52,6 +53,21 @@ def _run(command: Callable[[], Any], name: str) -> int:
     except MemoryError as error:
         return _failed(name, f"the memory is full ({str(error) or 'out of memory'}). Use fewer questions or models.")
     return 0
+
+
+def _check_environment() -> None:
+    """Raise if a variable has a value with which NumPy or Numba cannot be imported."""
+    for variable, least in (("NUMBA_NUM_THREADS", 1), ("SOURCE_DATE_EPOCH", 0)):
+        given = os.environ.get(variable)
+        try:
+            fits = given is None or int(given) >= least
+        except ValueError:
+            fits = False
+        if not fits:
+            raise MssimError(
+                f"{variable}={given!r:.40}: the environment variable is not an integer of at least {least}. Correct "
+                f"it, or run `unset {variable}`."
+            )
 
 
 def _failed(name: str, error: object) -> int:

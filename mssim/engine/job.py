@@ -32,6 +32,7 @@ Strategies = (
     str | Strategy | Sequence[str | Strategy | Mapping[str, Any]] | Mapping[str, str | Strategy | Mapping[str, Any]]
 )
 
+_HIGHEST_PRICE = 1e100  # sums of costs remain finite
 _METHODS = ("auto", "exact", "monte_carlo")
 
 
@@ -183,7 +184,7 @@ def read_job(
     start = whole_number("seed", seed, 0, 2**64 - 1)
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={shown(replacement)} is not a bool. Use True or False.")
-    return Job(named, grid, method, replays, start, bool(replacement), None if prices is None else dict(prices))
+    return Job(named, grid, method, replays, start, bool(replacement), _read_prices(prices))
 
 
 def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
@@ -197,7 +198,7 @@ def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
                 f"strategies: the names {list(strategies)} are not unique as text. Use different names."
             )
     else:
-        if not isinstance(strategies, Iterable):
+        if not isinstance(strategies, Iterable) or getattr(strategies, "shape", None) == ():
             raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
         parsed = [parse_strategy(given) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
@@ -224,6 +225,14 @@ def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
     return np.unique(given).astype(np.int64)
 
 
+def _read_prices(prices: Mapping[str, float] | None) -> dict[str, float] | None:
+    try:
+        return None if prices is None else dict(prices)
+    except (TypeError, ValueError):
+        message = f"prices={shown(prices)} does not map models to prices. Pass e.g. {{'gpt-4': 0.01}}."
+        raise MssimError(message) from None
+
+
 def _check_prices(prices: Mapping[str, float] | None, models: Sequence[str]) -> None:
     if prices is None:
         return
@@ -232,7 +241,8 @@ def _check_prices(prices: Mapping[str, float] | None, models: Sequence[str]) -> 
     if lacking:
         raise MssimError(f"prices: model {lacking[0]!r} has no price. Set the price of a sample for each of {wanted}.")
     for model, price in prices.items():
-        if not is_number(price) or not 0 <= price < np.inf:
+        if not is_number(price) or not 0 <= price <= _HIGHEST_PRICE:
             raise MssimError(
-                f"prices: {price!r} of model {model!r} is not a price. Use a non-negative number per sample."
+                f"prices: {shown(price)} of model {model!r} is not a price. Use a non-negative number per sample, at "
+                f"most {_HIGHEST_PRICE:g}."
             )

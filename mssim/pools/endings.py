@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mssim._validation import counted
 from mssim.pools.arrow import Codes, encode, large
 
-__all__ = ["COLUMNS", "Columns", "Endings", "blank", "name_of", "quoted", "was_cut_off"]
+__all__ = ["COLUMNS", "Columns", "Endings", "blank", "has_failed", "name_of", "quoted", "was_cut_off"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 Mask = NDArray[np.bool_]
@@ -25,6 +26,8 @@ _CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "max_length
 _CUT |= {"context_length", "model_context_window_exceeded"}
 _REFUSED = {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "recitation", "spii"}
 _CALLED = {"tool_calls", "tool_call", "tool_use", "function_call"}
+# The generation itself failed: error, network_error, abort, insufficient_system_resource and the like.
+_FAILED = re.compile(r"error$|^fail|^abort|^cancel|^interrupt|^insufficient", re.IGNORECASE)
 _RARE = 0.001
 _LONGEST = 60  # characters of a text in a message
 _WHY = {"cut": "cut off", "refused": "refused", "called": "with tool calls only", "other": "with no reason given"}
@@ -198,6 +201,17 @@ def _reads(codes: Codes, values: list[Any], known: set[str]) -> Mask:
 def _plain(reason: object) -> str:
     """Return the name of a finish reason: MAX_TOKENS and FinishReason.MAX_TOKENS are max_tokens."""
     return str(reason).strip().rpartition(".")[2].casefold().replace("-", "_")
+
+
+def has_failed(reason: str | None) -> bool:
+    """Return whether a finish reason says that the generation failed, so that there is no sample.
+
+    Examples
+    --------
+    >>> has_failed("network_error"), has_failed("length"), has_failed(None)
+    (True, False, False)
+    """
+    return reason is not None and _FAILED.search(reason.strip()) is not None
 
 
 def was_cut_off(reason: object) -> bool:

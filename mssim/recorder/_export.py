@@ -17,6 +17,7 @@ import mssim
 from mssim.errors import PoolError, RecordError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.folder import current, folder_update, read_info, write_info
+from mssim.pools.texts import encodable
 from mssim.recorder.journal import BESIDES, Journal
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def _row(sample: dict[str, Any]) -> dict[str, Any]:
 
 def _without_halves(text: str | None) -> str | None:
     """Replace lone surrogates, which the journal keeps and UTF-8 cannot encode."""
-    return None if text is None else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return None if text is None else encodable(text)
 
 
 def _one_line(name: str | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import random
 import shutil
 import signal
@@ -24,7 +25,7 @@ from mssim.recorder.journal import Cell, Journal, Outcome
 from mssim.recorder.plan import ModelPlan, Server
 from mssim.recorder.progress import Progress
 from mssim.recorder.retry import Retry
-from mssim.recorder.sampler import Reply, Request, RequestFailed, Sampler
+from mssim.recorder.sampler import Choice, Reply, Request, RequestFailed, Sampler
 from mssim.recorder.usage import with_all_choices
 
 _BLOCK = 16  # samples per question and round, so a recording that stops early has similar numbers for all
@@ -387,8 +388,29 @@ class Run:
             await asyncio.wait_for(self._stop.wait(), seconds)
 
 
+def _problem(reply: Reply) -> str | None:
+    """Return what the journal cannot store or would spoil limits and export, else None."""
+    if not isinstance(reply, Reply) or not all(isinstance(choice, Choice) for choice in reply.choices):
+        return "It must return a Reply with a tuple of Choice."
+    if not all(isinstance(choice.text, str) for choice in reply.choices):
+        return "The text of each choice must be a str."
+    names = [reply.served_model, reply.fingerprint, reply.request_id, reply.error]
+    counts = [reply.input_tokens, reply.output_tokens]
+    for choice in reply.choices:
+        names += [choice.finish_reason, choice.reasoning, choice.refusal, choice.tool_calls]
+        counts.append(choice.output_tokens)
+        sure = choice.confidence
+        if not (sure is None or (isinstance(sure, float | int) and abs(sure) != math.inf)):
+            return "The confidence of each choice must be a finite float or None."
+    if not all(name is None or isinstance(name, str) for name in names):
+        return "Names, finish reasons, reasoning, refusals and tool calls must be a str or None."
+    if not all(count is None or (isinstance(count, int) and count >= 0) for count in counts):
+        return "Numbers of tokens must be an int of at least 0 or None."
+    return None
+
+
 def _checked(reply: Reply, n: int) -> Reply:
     """Raise if a sampler returned an invalid reply, and drop choices that were not requested."""
-    if not all(isinstance(choice.text, str) for choice in reply.choices):
-        raise TypeError(f"sampler: it returned {reply!r:.200}. The text of each choice must be a str.")
+    if problem := _problem(reply):
+        raise TypeError(f"sampler: it returned {reply!r:.200}. {problem}")
     return reply if len(reply.choices) <= n else replace(reply, choices=reply.choices[:n])

@@ -28,6 +28,7 @@ _FRAME, _PER_TOKEN = 2**20, 2**12  # generous bounds of a reply without its toke
 _MOST_OF_AN_ERROR = 2**16
 _CONNECT = 20.0  # seconds to wait for a connection
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_HEADERS = ("OPENAI_CUSTOM_HEADERS", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 
@@ -52,6 +53,7 @@ def open_client(openai: Any, base_url: str, key: str | None, timeout: float) -> 
     The package sends headers of the environment to any server. Servers other than openai.com do not get them.
     """
     _check_certificates()
+    _check_headers()
     limits = openai.Timeout(timeout, connect=min(timeout, _CONNECT))
     try:
         hooks = {"response": [_raise_for_status], "request": [] if is_openai(base_url) else [_without_headers(key)]}
@@ -99,6 +101,15 @@ def _check_certificates() -> None:
             raise RecordError(
                 f"{name}: the file {path!r} with certificates does not exist. Correct the environment variable {name}, "
                 f"or run `unset {name}`."
+            )
+
+
+def _check_headers() -> None:
+    for name in _HEADERS:
+        if not os.environ.get(name, "").isascii():  # the package openai reads them, whether they are sent or not
+            raise RecordError(
+                f"{name}: the headers (not shown) have characters that are not ASCII. Correct the environment variable "
+                f"{name}, or run `unset {name}`."
             )
 
 

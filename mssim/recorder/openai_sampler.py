@@ -27,7 +27,10 @@ _SHORTEST_KEY = 8  # characters; a placeholder such as "none" may be part of a n
 _BREAKS = r"[\\\s\u00ad\u200b-\u200f\u2060\ufeff]*"  # a server may escape, wrap or hyphenate an echoed key
 # Messages of servers that serve fewer choices than requested, though more than one.
 _SLOTS = re.compile(r"\bslots?\b", re.IGNORECASE)
-_NAMES_N = re.compile(r"\bn(_\w+)?\b|num_return_sequences|number of (choices|completions)", re.IGNORECASE)
+_NAMES_N = re.compile(
+    r"\bn(_\w+)?\b|num_return_sequences|\bbest_of\b|candidate_?count|number of (choices|completions|candidates)",
+    re.IGNORECASE,
+)
 _ONLY_ONE = re.compile(r"\bn\W*(>|must be|has to be|should be|=+)\W*1\b(?!\d)|\bonly (one|1)\b|support", re.IGNORECASE)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mssim.pools.endings import has_failed
 from mssim.recorder.sampler import Choice, Reply, Request
 
 __all__ = ["UnreadableError", "parse_body", "read_reply", "tokens_of"]
@@ -18,8 +18,9 @@ _KNOWN_AS_EMPTY = {
     "tool_calls",
     "function_call",
 }  # finish reasons that explain an empty text
-# The generation itself failed: error, network_error, abort, insufficient_system_resource and the like.
-_FAILED = re.compile(r"error$|^fail|^abort|^cancel|^interrupt|^insufficient", re.IGNORECASE)
+_REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")  # of a message, in this order
+_INSIDE = ("thinking", "reasoning", "text", "summary", "value")  # keys of a part that hold its text
+_MOST_TOKENS = 2**40  # of a request; sums of millions of larger numbers do not fit into the journal
 # Servers mark an unknown log-probability by -9999 or another number that no token has.
 _LEAST_LOGPROB, _MOST_LOGPROB = -1000.0, 1e-5
 _TOKENS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
@@ -118,13 +119,14 @@ def _choice(choice: Any, reported: int | None, clean: Callable[[str], str]) -> C
     message = choice.get("message")
     if error := choice.get("error") or (message.get("error") if isinstance(message, dict) else None):
         return f"the generation failed: {_message(error)}"
-    if ended is not None and _FAILED.search(ended):
+    if has_failed(ended):
         return f"the generation failed (finish_reason {ended})"
     if not isinstance(message, dict):
         raise UnreadableError(f"a choice has no message: {json.dumps(choice)[:_SHOWN]}")
     content = message.get("content")
     text, thought, refused = _parts(content)
-    reasoning = _joined([*thought, *(_strings(message.get("reasoning_content") or message.get("reasoning")))])
+    beside = (_strings(message.get(name)) for name in _REASONING)
+    reasoning = _joined([*thought, *next((texts for texts in beside if texts), ())])
     refusal = _joined([*refused, *_strings(message.get("refusal"))])
     tools = message.get("tool_calls") or message.get("function_call")
     empty = not (text or reasoning or refusal or tools)
@@ -161,7 +163,7 @@ def _parts(content: Any) -> tuple[str, list[str], list[str]]:
         if not isinstance(kind, str):
             raise UnreadableError(f"a part of a message has no type: {json.dumps(part)[:_SHOWN]}")
         if kind in ("thinking", "reasoning"):
-            thought += _strings(part.get("thinking") or part.get("reasoning") or part.get("text"))
+            thought += _strings(part)
         elif kind == "refusal":
             refused += _strings(part.get("refusal"))
         elif kind in ("text", "output_text"):
@@ -174,7 +176,7 @@ def _strings(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for one in value for text in _strings(one)]
     if isinstance(value, dict):
-        return _strings(value.get("text") or value.get("value"))
+        return next((texts for texts in (_strings(value.get(name)) for name in _INSIDE) if texts), [])
     return [value] if isinstance(value, str) and value else []
 
 
@@ -203,5 +205,5 @@ def _known(value: Any) -> float | None:
 
 def _count(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
-        value = int(value) if abs(value) < 2**53 else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None

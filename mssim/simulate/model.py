@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from mssim._files import whole_file
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import check_threshold
@@ -258,38 +258,38 @@ def _plain(model: AnswerModel) -> Mapping[str, Any]:
 
 def _number(name: str, given: Any, low: float, high: float, allowed: str) -> float:
     if not is_number(given) or not low <= given <= high:
-        raise MssimError(f"AnswerModel: {name}={given!r} is not valid. Use {allowed}.")
+        raise MssimError(f"AnswerModel: {name}={shown(given)} is not valid. Use {allowed}.")
     return float(given)
 
 
 def _per_model(name: str, given: Any, n_models: int) -> tuple[float, ...]:
     low, high, allowed = _RANGES[name]
-    values = [given] * n_models if is_number(given) else list(given) if isinstance(given, Sequence | np.ndarray) else []
+    several = isinstance(given, Sequence) or (isinstance(given, np.ndarray) and given.ndim > 0)
+    values = [given] * n_models if is_number(given) else list(given) if several else []
     if len(values) != n_models:
         raise MssimError(
-            f"AnswerModel: {name}={given!r} does not match the {n_models} models. Use one number, or one per model."
+            f"AnswerModel: {name}={shown(given)} does not match the {n_models} models. Use one number, or one per "
+            "model."
         )
     return tuple(_number(name, value, low, high, allowed) for value in values)
 
 
 def _matrix(given: Any, n_models: int) -> tuple[tuple[float, ...], ...]:
     """Read correlations as a symmetric, positive semidefinite matrix with ones on the diagonal."""
-    if is_number(given):
-        matrix = np.where(np.eye(n_models, dtype=bool), 1.0, float(given))
-    else:
-        try:
-            matrix = np.array(given, dtype=float)
-        except (TypeError, ValueError):
-            matrix = np.empty(0)
+    try:
+        alike = np.where(np.eye(n_models, dtype=bool), 1.0, float(given)) if is_number(given) else given
+        matrix = np.array(alike, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        matrix = np.empty(0)
     size = (n_models, n_models)
     if matrix.shape != size or not np.allclose(matrix, matrix.T, atol=1e-12) or not np.allclose(np.diag(matrix), 1):
         raise MssimError(
-            f"AnswerModel: correlation={given!r} is not a correlation matrix. Use one number from -1 to 1, or a "
+            f"AnswerModel: correlation={shown(given)} is not a correlation matrix. Use one number from -1 to 1, or a "
             f"symmetric matrix of shape {size} with ones on the diagonal."
         )
     if not (np.abs(matrix) <= 1).all() or np.linalg.eigvalsh(matrix).min() < -1e-10:
         raise MssimError(
-            f"AnswerModel: correlation={given!r} is not possible. Correlations must be from -1 to 1 and form a "
+            f"AnswerModel: correlation={shown(given)} is not possible. Correlations must be from -1 to 1 and form a "
             "positive semidefinite matrix."
         )
     return tuple(tuple(row) for row in matrix.tolist())

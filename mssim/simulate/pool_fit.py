@@ -143,7 +143,7 @@ def _correlations(laws: Sequence[Law], right: Ints, answered: Ints) -> Floats:
     if values.min() < 0:
         matrix = (vectors * values.clip(0)) @ vectors.T
         scale = np.sqrt(np.diag(matrix))
-        matrix = matrix / np.outer(scale, scale)
+        matrix = (matrix / np.outer(scale, scale)).clip(-1, 1)  # rounding may exceed 1
         np.fill_diagonal(matrix, 1.0)
     return matrix
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, whole_number
+from mssim._validation import choose_from, shown, whole_number
 from mssim.engine.evaluate import evaluate
 from mssim.engine.job import Strategies, name_strategies, read_budgets
-from mssim.engine.scheduler import Progress
+from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
@@ -125,8 +125,9 @@ def tune(
             raise StrategyError(
                 f"strategies: {name} is an upper bound that cannot be run and would always be chosen. Remove it."
             )
-    if spend not in _SPEND:
-        raise MssimError(f"spend={spend!r} is not valid. {choose_from(str(spend), _SPEND)}.")
+    check_executor(executor, progress)
+    if not isinstance(spend, str) or spend not in _SPEND:
+        raise MssimError(f"spend={shown(spend)} is not valid. {choose_from(str(spend), _SPEND)}.")
     if n_runs is not None:
         n_runs = whole_number("n_runs", n_runs, 1, 10**6)
     wanted = None if limits is None else _given_limits(limits)
@@ -238,7 +239,7 @@ def _given_limits(given: ArrayLike) -> Floats:
     if numbers and np.all((limits > 0) & (limits < np.inf)):
         return np.unique(limits).astype(float)
     raise MssimError(
-        f"limits={given!r} is not valid. Limits of the mean spend per question are positive, finite numbers."
+        f"limits={shown(given)} is not valid. Limits of the mean spend per question are positive, finite numbers."
     )
 
 

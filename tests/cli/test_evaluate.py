@@ -1,6 +1,9 @@
 """`mssim evaluate`: tables, files, experiments, and one clear line for bad input."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -79,6 +82,14 @@ def test_a_figure_that_cannot_be_written_leaves_no_half(run, pool_path, tmp_path
     bad(run("evaluate", pool_path, *FAST, "--plot", tmp_path / "r.png"), "cannot be written (No space left on device)")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pool.parquet", "r.png"]
     assert (tmp_path / "r.png").read_bytes() == b"an older figure"
+
+
+@pytest.mark.slow
+def test_figures_do_not_depend_on_the_backend_of_the_environment(pool_path, tmp_path):
+    command = [sys.executable, "-m", "mssim", "evaluate", pool_path, *FAST, "--plot", tmp_path / "x.png"]
+    done = subprocess.run(list(map(str, command)), env={**os.environ, "MPLBACKEND": "nope"}, capture_output=True)
+    assert done.returncode == 0
+    assert (tmp_path / "x.png").exists()
 
 
 @pytest.mark.slow

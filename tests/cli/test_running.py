@@ -93,6 +93,17 @@ def test_output_that_cannot_be_written(monkeypatch, capsys, error, code, says, a
     assert err.count("\n") == bool(says)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("NUMBA_NUM_THREADS", "0"), ("NUMBA_NUM_THREADS", "x"), ("SOURCE_DATE_EPOCH", "now\n")]
+)
+def test_variables_with_which_libraries_cannot_be_imported(monkeypatch, capsys, name, value):
+    monkeypatch.setenv(name, value)
+    assert run_command(failing(AssertionError), "mssim") == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"mssim: error: {name}={value!r}: the environment variable is not an integer of at least")
+    assert err.count("\n") == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_commands_in_other_encodings(tmp_path, encoding):

@@ -70,6 +70,11 @@ def test_budgets_are_sorted_and_counted_once():
         ("sc:x", {"prices": {"y": 1}}, "prices: model 'x' has no price"),
         ("sc:x", {"prices": {"x": -1}}, "prices: -1 of model 'x' is not a price"),
         ("sc:x", {"prices": {"x": float("nan")}}, "prices: nan of model 'x' is not a price"),
+        ("sc:x", {"prices": {"x": 1e308}}, "prices: 1e+308 of model 'x' is not a price. Use a non-negative number"),
+        ("sc:x", {"prices": {"x": 10**400}}, "of model 'x' is not a price"),
+        ("sc:x", {"prices": 3}, "prices=3 does not map models to prices. Pass e.g. {'gpt-4': 0.01}"),
+        ("sc:x", {"prices": "x=3"}, "prices='x=3' does not map models to prices"),
+        (np.array("sc:x"), {}, "is not a strategy. Pass e.g. ['sc:gpt-4']"),
     ],
 )
 def test_what_makes_no_sense_is_refused(strategies, options, says):

@@ -4,6 +4,7 @@ import asyncio
 import math
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -241,6 +242,12 @@ def test_a_busy_server_that_names_a_time_and_serves_others_loses_no_sample(tmp_p
             r"too large to convert.*\. 8 received samples could not be stored",
         ),
         (Choice(None), TypeError, "The text of each choice must be a str"),
+        (Choice("7", 5), TypeError, "Names, finish reasons, reasoning, refusals and tool calls must be a str or None"),
+        (Choice("7", confidence="high"), TypeError, "The confidence of each choice must be a finite float or None"),
+        (Choice("7", confidence=math.inf), TypeError, "The confidence of each choice must be a finite float or None"),
+        (Choice("7", output_tokens=-1), TypeError, "Numbers of tokens must be an int of at least 0 or None"),
+        (Choice("7", output_tokens="5"), TypeError, "Numbers of tokens must be an int of at least 0 or None"),
+        (SimpleNamespace(text="7"), TypeError, "It must return a Reply with a tuple of Choice"),
     ],
 )
 def test_what_a_client_may_not_return_ends_the_run(tmp_path, choice, error, says):

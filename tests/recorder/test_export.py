@@ -87,9 +87,7 @@ def test_half_a_surrogate_pair_is_kept_in_the_journal_and_replaced_in_the_pool(t
     collect(tmp_path, answers("a\ud800b\0"), plan(samples=1), questions(1))
     with Journal(tmp_path) as journal:
         assert journal.samples(next(journal.cells()))[0]["text"] == "a\ud800b\0"
-    text = samples(tmp_path)["text"].item()
-    assert text.startswith("a\ufffd")
-    assert text.endswith("b\0")
+    assert samples(tmp_path)["text"].item() == "a\ufffdb\0"
 
 
 def test_recording_more_keeps_grade_scores_and_what_was_written_by_hand(tmp_path):

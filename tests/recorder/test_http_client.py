@@ -38,6 +38,15 @@ def test_certificates_that_do_not_exist_are_refused_with_the_name_of_the_variabl
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("name", ["OPENAI_CUSTOM_HEADERS", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"])
+def test_headers_that_cannot_be_sent_are_refused_with_the_name_of_the_variable(monkeypatch, name):
+    monkeypatch.setenv(name, "X-Team: bl\u00fce")
+    with pytest.raises(RecordError, match=f"^{name}: the headers .not shown. have characters that are not ASCII"):
+        OpenAISampler("http://127.0.0.1:9/v1")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare")
 def test_certificates_that_are_none_are_refused_with_the_name_of_the_variable(monkeypatch, tmp_path):
     (tmp_path / "file.pem").write_text("none")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "file.pem"))

@@ -190,6 +190,8 @@ def test_hours_of_retry_after_stop_the_model_and_name_the_time(header, stops):
         ("n_cmpl cannot be greater than the number of slots, please increase -np", True),
         ("Invalid 'n': integer above maximum value. Expected a value <= 4", True),
         ("n must be between 1 and 16", True),
+        ("Input validation error: `best_of` must be > 0 and <= 4. Given: 8", True),
+        ("candidateCount must be in the range [1, 4]", True),
         ("n=8 is not supported, since the server has 4 slots", True),
         ("n > 1 is not supported", False),
         ("n must be 1", False),

@@ -50,6 +50,15 @@ def test_text_parts_are_joined_and_other_parts_kept_apart(content, text, reasoni
     [
         ({"content": "42", "reasoning_content": "6 x 7"}, ("42", "6 x 7", None, None)),
         ({"content": "42", "reasoning": "6 x 7"}, ("42", "6 x 7", None, None)),
+        ({"content": "42", "thinking": "6 x 7"}, ("42", "6 x 7", None, None)),
+        (
+            {"content": "", "reasoning_details": [{"type": "reasoning.summary", "summary": "6 x 7"}, {"data": "?"}]},
+            ("", "6 x 7", None, None),
+        ),
+        (
+            {"content": "42", "reasoning": "6 x 7", "reasoning_details": [{"text": "6 x 7"}]},
+            ("42", "6 x 7", None, None),
+        ),
         ({"content": None, "refusal": "No."}, ("", None, "No.", None)),
         ({"content": None, "tool_calls": [{"id": "é"}]}, ("", None, None, '[{"id": "é"}]')),
         ({"function_call": {"name": "f"}}, ("", None, None, '{"name": "f"}')),
@@ -120,6 +129,7 @@ def test_choices_that_did_not_fail_are_kept():
         ({"prompt_tokens": 9, "total_tokens": 13}, (9, 4)),
         ({"prompt_tokens": 9.0, "completion_tokens": 4.5}, (9, None)),
         ({"prompt_tokens": -1, "completion_tokens": True}, (None, None)),
+        ({"prompt_tokens": 2**40, "completion_tokens": 2.0**40}, (None, None)),
     ],
 )
 def test_names_of_usage(usage, expected):

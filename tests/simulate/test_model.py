@@ -82,6 +82,8 @@ def test_files_that_are_no_answer_model(tmp_path, text, says):
         ({"no_answer": -0.1}, "no_answer=-0.1 is not valid. Use shares of samples from 0 to 1"),
         ({"shared_distractors": 2}, "shared_distractors=2 is not valid. Use a share from 0 to 1"),
         ({"separation": "high"}, "separation='high' is not valid. Use a number from -100 to 100, or None"),
+        ({"sure": np.array(0.1)}, r"sure=array\(0.1\) does not match the 2 models. Use one number, or one per"),
+        ({"correlation": 10**400}, "is not a correlation matrix. Use one number from -1 to 1"),
         ({"correlation": 1.5}, "correlation=1.5 is not possible. Correlations must be from -1 to 1"),
         ({"correlation": float("nan")}, "correlation=nan is not a correlation matrix. Use one number from -1 to 1"),
         ({"correlation": "high"}, "correlation='high' is not a correlation matrix. Use one number"),

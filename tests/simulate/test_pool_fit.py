@@ -105,6 +105,16 @@ def test_correlations_of_three_models_are_possible_together():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("alike", ["aabbab", "abbbba"])
+def test_models_that_answer_alike_can_be_fitted(alike):
+    """The nearest semidefinite matrix has correlations of 1, which rounding must not exceed."""
+    answers = {f"q{i}": list(alike[i % 6 :] + alike[: i % 3]) for i in range(8)}
+    found = fit_pool(make_pool({(model, q): texts for model in "xyz" for q, texts in answers.items()}))
+    assert np.abs(found.correlation).max() == 1
+    assert found.draw(3, 2).models == ("x", "y", "z")
+
+
+@pytest.mark.slow
 def test_uneven_pools_can_be_fitted():
     answers = {("x", f"q{i}"): list("ab" * (1 + i % 3)) for i in range(12)} | {
         ("y", f"q{i}"): ["a", None, "c"] for i in range(8)

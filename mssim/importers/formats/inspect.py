@@ -16,6 +16,7 @@ from mssim.importers.formats.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
+from mssim.pools.endings import has_failed
 from mssim.pools.pool import Pool
 
 if TYPE_CHECKING:
@@ -239,9 +240,10 @@ class _Importing:
         if cut or wanted:
             whole = log.whole(summary)
             score = (whole.sample.scores or {}).get(name, score)
-            if str(whole.choice.get("stop_reason")).casefold() == "error":
+            reason = whole.choice.get("stop_reason")
+            if isinstance(reason, str) and has_failed(reason):
                 message = " ".join((whole.sample.output.error or "").split())[:60].strip()
-                self._sink.fail(f"error: {message}" if message else "stop_reason error")
+                self._sink.fail(f"error: {message}" if message else f"stop_reason {as_text(reason, '')[:60]}")
                 return None
             said = _said(whole) if wanted else {}
         answer = " ".join((score.answer or "").split()) if score.value != "N" else ""

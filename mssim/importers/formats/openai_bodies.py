@@ -6,10 +6,10 @@ from typing import Any
 
 from mssim.importers.fields import Fields, as_text, mean_logprob
 from mssim.importers.formats.openai_messages import read_message, read_output
+from mssim.pools.endings import has_failed
 
 __all__ = ["failure", "outcomes", "settings", "shared"]
 
-_FAILED = ("error", "abort")  # finish reasons of generations that broke off
 _ENDED = ("completed", "incomplete")  # states of responses with output
 _LONGEST = 100  # characters of a reason
 _SAYING = ("message", "detail", "error", "code", "type")  # keys of an error
@@ -80,12 +80,13 @@ def outcomes(body: Fields) -> list[dict[str, Any] | str]:
 
 
 def _choice(choice: Fields, *, used: bool) -> dict[str, Any] | str:
-    finish, error = choice.text("finish_reason"), choice.value.get("error")
-    failed = (finish or "").strip().casefold() in _FAILED
+    finish, message = choice.text("finish_reason"), choice.value.get("message")
+    error = choice.value.get("error") or (message.get("error") if isinstance(message, dict) else None)
+    failed = has_failed(finish)
     if error or failed:
-        message = _message(error)
+        said = _message(error)
         without = f"finish_reason {_line(finish or '', 60)}" if failed else "error without a message"
-        return f"error: {message}" if message else without
+        return f"error: {said}" if said else without
     if "message" not in choice and "message" in choice.value:
         return "no message"
     logprobs = choice.part("logprobs")

@@ -511,10 +511,18 @@ def test_stop_reasons_are_those_of_other_formats(tmp_path, kind, reason, finish)
 
 
 @kinds
-def test_generations_that_failed_are_no_samples(tmp_path, kind):
-    died = answered(sample("5", "I", epoch=2), "It is", "error")
-    died["output"]["error"] = "upstream\ndied"
-    with pytest.warns(PoolWarning, match="1 sample failed and is not in the pool: 1 error: upstream died"):
+@pytest.mark.parametrize(
+    ("reason", "error", "says"),
+    [
+        ("error", "upstream\ndied", "error: upstream died"),
+        ("error", None, "stop_reason error"),
+        ("network_error", None, "stop_reason network_error"),
+    ],
+)
+def test_generations_that_failed_are_no_samples(tmp_path, kind, reason, error, says):
+    died = answered(sample("5", "I", epoch=2), "It is", reason)
+    died["output"]["error"] = error
+    with pytest.warns(PoolWarning, match=f"1 sample failed and is not in the pool: 1 {says}"):
         pool = from_inspect(with_texts(kind, tmp_path, [answered(sample(), "4"), died]))
     assert answers_of(pool) == (["4"], [True])
 

@@ -131,6 +131,8 @@ def choice(text=None, finish="stop", message=None, **more):
         (choice("4", "error", error={"code": 502}), "error: 502"),
         (choice("4", "ERROR"), "finish_reason ERROR"),
         (choice("4", None, error={}) | {"finish_reason": "abort"}, "finish_reason abort"),
+        (choice("4", "network_error"), "finish_reason network_error"),
+        (choice("4", message={"error": {"message": "died"}}), "error: died"),
         (choice("4", error=True), "error without a message"),
         (choice("4", error=["?"]), "error without a message"),
         ({"message": None, "finish_reason": None}, "no message"),
