@@ -25,7 +25,7 @@ from mssim.pools.reading import encode_text
 
 __all__ = ["Written", "write_long_table"]
 
-_VOTING = ("score", "confidence")  # a pool needs these of every sample with an answer, or of no sample
+_VOTING = ("score", "confidence")  # votes need these of every sample with an answer
 _ROWS = 2**16  # rows that are copied at once
 _TEXT = "text"
 _COPIED = (_TEXT, "reasoning")  # can be larger than memory, so they are copied in pieces
@@ -166,16 +166,17 @@ def _is_said(texts: pa.Array) -> pa.Array:
 
 
 def _part_of_votes(columns: dict[str, pa.ChunkedArray], answered: pa.ChunkedArray, sink: Sink) -> None:
-    """Rename a score or confidence that some samples with an answer lack, since votes need all of them."""
+    """Note that votes need a score or confidence which some samples with an answer lack. Such a score is renamed."""
     for name in [name for name in _VOTING if name in columns]:
         lacking = pa.compute.and_(answered, columns[name].is_null())
         models = pa.compute.unique(columns["model"].filter(lacking)).to_pylist()
-        if models:
-            columns[f"{name}_of_some"] = columns.pop(name)
-            sink.note(
-                f"some samples of {', '.join(map(repr, models[:4]))} have no {name}, which votes need of all samples. "
-                f"The column is renamed to {name}_of_some. To keep {name}, exclude these models with where."
-            )
+        if not models:
+            continue
+        note = f"some samples of {', '.join(map(repr, models[:4]))} have no {name}, which votes need of all samples."
+        if name == "score":  # a pool refuses a missing score
+            columns["score_of_some"] = columns.pop(name)
+            note += " The column is renamed to score_of_some. To keep score, exclude these models with where."
+        sink.note(note)
 
 
 def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool) -> None:

@@ -496,7 +496,7 @@ def test_log_probabilities_are_the_confidence(tmp_path, kind, mark):
     path = with_texts(kind, tmp_path, [*known[:1], answered(sample(epoch=2), "4", logprobs=[-1, mark])])
     with pytest.warns(PoolWarning, match="have no confidence, which votes need of all samples"):
         pool = from_inspect(path)
-    assert [str(value) for value in pool.number("confidence_of_some")[0, 0]] == ["-0.75", "nan"]
+    assert [str(value) for value in pool.number("confidence")[0, 0]] == ["-0.75", "nan"]
 
 
 @kinds

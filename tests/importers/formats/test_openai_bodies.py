@@ -33,8 +33,7 @@ def test_confidence_is_the_mean_log_probability_of_the_tokens(imported):
     np.testing.assert_allclose(pool.numbers["confidence"], [[[-1.5, -1.5], [-1.0, -1.0]]])
     assert pool.numbers["output_tokens"].tolist() == [[[2.0, 2.0], [4.0, 4.0]]]
     pool = imported(line("q1", -1.0, -2.0), line("q2", -1.0, None), warns="have no confidence, which votes need")
-    assert "confidence" not in pool.numbers
-    np.testing.assert_allclose(pool.number("confidence_of_some"), [[[-1.5, -1.5], [np.nan, np.nan]]])
+    np.testing.assert_allclose(pool.number("confidence"), [[[-1.5, -1.5], [np.nan, np.nan]]])
 
 
 def test_a_response_without_text_is_a_sample_without_an_answer(imported):
@@ -211,7 +210,7 @@ def test_a_log_probability_that_is_not_known_leaves_the_confidence_unknown(impor
         tokens = [{"token": "t", "logprob": value} for value in (-1.0, last)]
         line["response"]["body"]["choices"][0]["logprobs"] = {"content": tokens}
     pool = imported(*lines, warns="have no confidence, which votes need")
-    np.testing.assert_allclose(pool.number("confidence_of_some"), [[[np.nan, -1.5], [-0.5, -500.5]]])
+    np.testing.assert_allclose(pool.number("confidence"), [[[np.nan, -1.5], [-0.5, -500.5]]])
 
 
 def test_an_empty_text_that_was_paid_for_is_a_sample(imported):

@@ -84,7 +84,7 @@ def test_confidence_is_the_mean_log_probability_of_a_token():
     outputs[1].outputs[0].cumulative_logprob = None
     with pytest.warns(PoolWarning, match="have no confidence, which votes need of all"):
         pool = imported(outputs)
-    np.testing.assert_allclose(pool.number("confidence_of_some"), [[[-0.75], [np.nan]]])
+    np.testing.assert_allclose(pool.number("confidence"), [[[-0.75], [np.nan]]])
 
 
 def test_what_vllm_does_not_say_may_be_missing():
