@@ -286,6 +286,7 @@ def test_the_server_samples(server):
     [
         ({"model": "grue"}, 404, "model 'grue' is not served. Choose from gru, lstm, transformer."),
         ({"model": []}, 404, r"model \[\] is not served"),
+        ({"stream": True}, 400, "stream: only whole answers are sent. Leave it out, or send false."),
         ({"top_p": 0.5, "stop": "1"}, 400, "stop, top_p: not supported. Use only model, messages, n,"),
         ({"messages": []}, 400, "messages: not a list of one message with text as content. Send one"),
         ({"messages": [{"content": "1+1="}, {"content": "1+1="}]}, 400, "messages: not a list of one message"),

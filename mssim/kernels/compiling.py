@@ -20,13 +20,13 @@ _NOT_KEPT = (
 class _Cache(FunctionCache):
     """Cache of a kernel that compiles without a word where its files are damaged or belong to somebody else."""
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
+    def load_overload(self, sig: Any, target_context: Any) -> Any:  # pragma: no cover (not in plain Python)
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # unpickling what is not a cache raises anything
             return None
 
-    def save_overload(self, sig: Any, data: Any) -> None:
+    def save_overload(self, sig: Any, data: Any) -> None:  # pragma: no cover (not in plain Python)
         try:
             super().save_overload(sig, data)
         except Exception as error:  # a full disk, or an index that cannot be read
@@ -57,8 +57,9 @@ def _compiler(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compile_and_keep(function: Callable[..., Any]) -> Any:
         kernel = compiler(function)
-        if KEPT and hasattr(kernel, "py_func"):  # with NUMBA_DISABLE_JIT, the kernel is the function
-            kernel._cache = _Cache(function)  # as njit(cache=True) does with the class that _Cache extends
+        # As njit(cache=True) does with the class that _Cache extends. In plain Python, the kernel is the function.
+        if KEPT and hasattr(kernel, "py_func"):  # pragma: no cover
+            kernel._cache = _Cache(function)
         return kernel
 
     return compile_and_keep

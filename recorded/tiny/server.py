@@ -27,7 +27,7 @@ from recorded.tiny.training import load
 
 MOST_CHOICES = 1024
 LARGEST_BODY = 1 << 20  # bytes
-_KEYS = ("model", "messages", "n", "temperature", "max_tokens", "seed", "logprobs")
+_KEYS = ("model", "messages", "n", "temperature", "max_tokens", "seed", "logprobs", "stream")
 _PATHS = "Use GET /v1/models or POST /v1/chat/completions."
 
 
@@ -66,6 +66,8 @@ class Server(ThreadingHTTPServer):
         unknown = sorted(set(asked).difference(_KEYS))
         if unknown:
             raise RefusedError(400, f"{', '.join(unknown)}: not supported. Use only {', '.join(_KEYS)}.")
+        if asked.get("stream"):
+            raise RefusedError(400, "stream: only whole answers are sent. Leave it out, or send false.")
         name = asked.get("model")
         if not isinstance(name, str) or name not in self.models:
             raise RefusedError(404, f"model {name!r} is not served. Choose from {', '.join(self.models)}.")
