@@ -1,6 +1,7 @@
 """Equal answers as math-verify sees them: classes, hostile texts, the cache."""
 
 import importlib.metadata
+import random
 import shutil
 import sqlite3
 import time
@@ -94,7 +95,7 @@ def test_numbers_with_several_units_differ_from_their_first_number(judge):
 
 def test_texts_whose_values_differ_are_not_asked_about_and_never_equal(judge):
     hidden = []
-    for a, b in combinations(EVERY, 2):
+    for a, b in random.Random(0).sample([*combinations(EVERY, 2)], 500):
         difference, scale = abs(judge.value(a) - judge.value(b)), max(abs(judge.value(a)), abs(judge.value(b)))
         if difference > 1e-5 + 1e-6 * scale and judge.equal(a, b):
             hidden.append((a, b))
