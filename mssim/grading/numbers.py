@@ -52,9 +52,9 @@ def last_number(text: str) -> str | None:
         if (
             (alone := _ALONE.match(backwards, found.start()))
             and _ENDS.match(text, end)
-            and alone[3].lower() not in _SIGN_WORDS
+            and not alone[3].lower().startswith(_OF_THE_NUMBER)
         ):
-            return f"{'-' if '-' in alone[2] else ''}{alone[1][::-1]}"
+            return f"{'-' if '-' in alone[2] else ''}{alone[1][::-1].replace(',', '')}"
         run = _RUN.match(backwards, found.start())
         start, context = 0, end - (len(run[0]) if run else 0)
         for margin in (_CONTEXT, 16 * _CONTEXT, end):
@@ -91,9 +91,12 @@ def first_number(text: str) -> str | None:
 
 
 # A number between words, read backwards, needs no further look.
-_ALONE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(\\?\$-|-?\$?)(?=(?: |\n)([A-Za-z:=.]{1,8}+)(?![A-Za-z\\]))")
-_ENDS = re.compile(r"[.,:;!?)*%$]*\s*(?![\\^π√×·])")
-_SIGN_WORDS = ("evitagen", "sunim", "sniom", "sonem")
+_ALONE = re.compile(
+    r"((?:[0-9]+\.)?(?:[0-9]{3},)+[0-9]{0,2}[1-9]|[0-9]+(?:\.[0-9]+)?)(\\?\$-|-?\$?)"
+    r"(?=(?: |\n)([A-Za-z:=.#]{1,8}+)(?![A-Za-z\\]))"
+)
+_ENDS = re.compile(r"[.,:;!?)*%$]*+\s*+(?![\\^π√×·]|pi(?![A-Za-z])|sqrt(?![A-Za-z]))")
+_OF_THE_NUMBER = ("evitagen", "sunim", "sniom", "sonem", "trqs")  # words before it that change it
 
 
 def _candidates(window: str) -> Iterator[re.Match[str]]:

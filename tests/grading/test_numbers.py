@@ -1,5 +1,6 @@
 """The one reader of numbers: by hand, by many ways of writing a number, and against exact arithmetic."""
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mssim.grading import numbers as reader
 from mssim.grading.latex import normal_form
 from mssim.grading.numbers import exact_value, first_number, fraction, last_number, number_in, read_number, whole_number
 from tests.grading.number_writers import DASHES, WITH_UNIT, WITHOUT_UNIT
@@ -189,6 +191,12 @@ def test_mixed_numbers_add_their_parts(whole, part):
         (r"\pi/2", None),
         ("(-2)^3", None),
         (r"3\sqrt 7", None),
+        (r"it is 1,000 \pi", None),
+        ("it is 2 pi.", None),
+        ("it is 2 pieces", "2"),
+        ("it costs -1,234.50.", "-1234.50"),
+        ("#### 12,345,678", "12345678"),
+        ("it is 0,123", "0.123"),
         ("90°", "90"),
         ("none", None),
         ("", None),
@@ -207,6 +215,37 @@ words = st.text(
 def test_any_number_comes_back_from_the_words_around_it(before, number, after):
     for written in (f"{number:f}", f"{number:,f}", f"${number:,f}", f"{number:f}.".replace("-", "\N{MINUS SIGN}")):
         assert Decimal(last_number(f"{before}: {written} {after}")) == number
+
+
+PARTS = [
+    "x",
+    "is",
+    "=",
+    "#",
+    "costs",
+    "negative",
+    "minus",
+    "and",
+    " ",
+    "\\pi",
+    "pi",
+    "sqrt",
+    "1,234",
+    "12",
+    "3.5",
+    "$7",
+]
+PARTS += ["-8", "1,2", "0,123", "1,234,567.89", "12,34", "(3,400)", "x_2", "5%", ".", "2 1/2", "3/4", "**9,000**", "°"]
+PARTS += ["#### 1,000", "-2,000", "- 2,000", "km^2", "!", "\n"]
+
+
+@given(st.lists(st.sampled_from(PARTS), min_size=2, max_size=7), st.sampled_from([" ", " ", ""]))
+def test_the_short_way_to_a_number_between_words_is_no_other(parts, between):
+    text = between.join(parts)
+    found = last_number(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_ALONE", re.compile("(?!)"))
+        assert last_number(text) == found
 
 
 @pytest.mark.parametrize(
