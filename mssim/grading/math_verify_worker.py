@@ -177,7 +177,7 @@ def _close(a: Any, b: Any) -> bool:
     if a.is_Rational and b.is_Rational:
         return bool(a == b)
     x, y = a.evalf(_DIGITS), b.evalf(_DIGITS)
-    if min(abs(x), abs(y)) < _NOISE:  # a zero may have rounding errors, which are no value to compare with
+    if min(abs(x), abs(y)) < _NOISE:  # a zero may have rounding errors
         return bool(a.equals(b))
     tolerance = RELATIVE_TOLERANCE if a.has(sympy.Float) or b.has(sympy.Float) else 10.0 ** (10 - _DIGITS)
     return bool(abs(x - y) <= tolerance * max(abs(x), abs(y)))

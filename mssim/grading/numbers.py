@@ -38,7 +38,7 @@ def last_number(text: str) -> str | None:
 
     A minus counts where it stands directly before the number or its currency, and not directly after a letter, digit or
     closing bracket: 10-5 ends in 5, x=-5 in -5. Exponents and indices of letters are skipped. There is no number if the
-    last one is part of a root, power or fraction that is no number, or of a multiple of pi.
+    last one is part of a root, power or fraction that is not a number, or of a multiple of pi.
 
     Examples
     --------

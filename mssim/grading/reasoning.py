@@ -34,7 +34,7 @@ _TAGS = (
     ("[unused16]", "[unused17]"),  # Pangu
     ("<reasoning_scratchpad>", "</reasoning_scratchpad>"),
 )
-# Patterns of a start and an end that are no fixed texts.
+# Patterns of starts and ends that vary.
 _PATTERNS = (
     # gpt-oss: each message names its channel, and only the channel final is an answer.
     (r"<\|channel\|>(?!\s*final)", r"<\|channel\|>\s*final[^\n]{0,80}?<\|message\|>"),

@@ -221,7 +221,7 @@ def table_from_frame(frame: pd.DataFrame) -> pa.Table:
         return table_of(frame)
     except UnicodeEncodeError as error:
         raise PoolError(
-            f"a text contains a lone surrogate (\\ud800 to \\udfff), which is no character: {error.object!r:.60}. "
+            f"a text contains a lone surrogate (\\ud800 to \\udfff), which is not a character: {error.object!r:.60}. "
             "Write the whole character, or remove it."
         ) from None
 

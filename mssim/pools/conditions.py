@@ -42,7 +42,7 @@ def conditions(where: Where | None) -> list[tuple[str, str, Any]]:
         where = [(c, "in", v) if _is_several(v) else (c, "==", v) for c, v in where.items()]
     given: Any = where
     if not isinstance(given, Iterable) or isinstance(given, str):
-        raise PoolError(f"where: {shown(given)} is no condition. Use e.g. {{'topic': 'Math'}}.")
+        raise PoolError(f"where: {shown(given)} is not a condition. Use e.g. {{'topic': 'Math'}}.")
     triples: list[Any] = list(given)
     for triple in triples:
         if not (isinstance(triple, tuple | list) and len(triple) == 3):

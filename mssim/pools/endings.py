@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from mssim._validation import counted
 from mssim.pools.arrow import Codes, encode, large
 
-__all__ = ["COLUMNS", "Columns", "Endings", "blank", "has_failed", "name_of", "quoted", "was_cut_off"]
+__all__ = ["COLUMNS", "CUT_OFF", "Columns", "Endings", "blank", "has_failed", "name_of", "quoted", "was_cut_off"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 Mask = NDArray[np.bool_]
 
 COLUMNS = ("text", "finish_reason", "reasoning", "refusal", "tool_calls")
 
-_CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "max_length", "max_new_tokens", "limit"}
-_CUT |= {"context_length", "model_context_window_exceeded"}
+CUT_OFF = {"length", "max_tokens", "max_output_tokens", "model_length", "max_length", "max_new_tokens", "limit"}
+CUT_OFF |= {"context_length", "model_context_window_exceeded"}
 _REFUSED = {"content_filter", "refusal", "safety", "prohibited_content", "blocklist", "recitation", "spii"}
 _CALLED = {"tool_calls", "tool_call", "tool_use", "function_call"}
 # The generation itself failed: error, network_error, abort, insufficient_system_resource and the like.
@@ -69,7 +69,7 @@ class Endings:
         cut, refused, called = (np.zeros(len(model), bool) for _ in range(3))
         if "finish_reason" in columns:
             codes, values = encode(columns["finish_reason"])
-            cut, refused, called = (_reads(codes, values, of) for of in (_CUT, _REFUSED, _CALLED))
+            cut, refused, called = (_reads(codes, values, of) for of in (CUT_OFF, _REFUSED, _CALLED))
             self._count("ended", model, codes >= 0)
             for m, code in np.unique(np.column_stack([model[cut], codes[cut]]), axis=0).tolist():
                 self._spellings[m][str(values[code])] += int(np.count_nonzero((model == m) & (codes == code)))
@@ -222,7 +222,7 @@ def was_cut_off(reason: object) -> bool:
     >>> was_cut_off("length"), was_cut_off("FinishReason.MAX_TOKENS"), was_cut_off("stop")
     (True, True, False)
     """
-    return _plain(reason) in _CUT
+    return _plain(reason) in CUT_OFF
 
 
 def _was(number: int) -> str:

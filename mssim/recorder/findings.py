@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mssim.pools.endings import CUT_OFF
 from mssim.recorder.journal import Journal
 
 __all__ = ["findings", "left_to_server", "other_model"]
 
-_CUT = "lower(finish_reason) IN ('length', 'max_tokens', 'max_output_tokens', 'model_length')"
+_CUT = f"lower(finish_reason) IN ({', '.join(repr(reason) for reason in sorted(CUT_OFF))})"
 # The comparison is fast and holds for every text that begins with a space, so few texts are trimmed.
 _EMPTY = "(text < '!' AND trim(text, ' ' || char(9, 10, 13)) = '')"
 _NO_REASON = "no reason given"

@@ -260,7 +260,7 @@ def cluster_labels(questions: pd.DataFrame, column: str | None = None) -> NDArra
         return None
     try:
         return labels.astype(str).map(normal).to_numpy()
-    except (ValueError, OverflowError, NotImplementedError) as error:  # bytes that are no text, times beyond Python's
+    except (ValueError, OverflowError, NotImplementedError) as error:  # bytes that are not text, times beyond Python's
         raise MssimError(
             f"clusters: column {column!r} cannot be written as text ({error}). Use another column."
         ) from None

@@ -178,7 +178,7 @@ def test_a_text_that_was_cut_off_in_reasoning_that_the_prompt_began_has_no_answe
     place = table.schema.get_field_index("finish_reason")
     table = table.set_column(place, "finish_reason", pa.array(["stop", "stop", "stop", "length", "stop", "length"]))
     found, graded_table = graded("number", table)
-    # b never ends reasoning that it did not begin, so its text is no reasoning.
+    # No text of b ends reasoning, so its text that was cut off is an answer.
     assert graded_table["answer"].to_pylist() == ["7", None, "7", None, "7", "7"]
     assert found.unclosed.tolist() == [2, 0]
 
