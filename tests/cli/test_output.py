@@ -102,8 +102,9 @@ def test_headers_and_titles_are_printed_as_they_are_written(capsys):
         assert text in out
 
 
-def test_the_log_of_matplotlib_is_hidden_while_a_figure_is_drawn(caplog):
+def test_the_log_of_matplotlib_is_hidden_while_a_figure_is_drawn(caplog, monkeypatch):
     logger = logging.getLogger("matplotlib")
+    monkeypatch.setattr(logger, "disabled", False)  # import-linter disables all loggers of the process
     with quiet_matplotlib():
         logger.warning("a temporary cache directory")
     logger.warning("another")
