@@ -24,8 +24,6 @@ class BestKept(NamedTuple):
         Excess over the accuracy of the same candidate on the same questions with other draws.
     added : float
         Excess over the accuracy of candidates chosen in this way on other questions.
-    added_low, added_high : float
-        95 % interval of `added` over questions.
     mc_error : float
         Monte Carlo error of `added`.
     """
@@ -33,8 +31,6 @@ class BestKept(NamedTuple):
     best: float
     added_by_draws: float
     added: float
-    added_low: float
-    added_high: float
     mc_error: float
 
 
@@ -82,10 +78,8 @@ def best_of_many(
     """
     options: dict[str, Any] = {"n_runs": n_papers, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     row = tune(pool, strategies, budgets, spend="budget", limits=max(budgets), **options).to_frame().iloc[0]
-    best, fresh, added, low, high, mc_error = (
-        float(row[name]) for name in ("in_sample", "fresh", "optimism", "optimism_low", "optimism_high", "mc_error")
-    )
-    return BestKept(best, best - fresh, added, low, high, mc_error)
+    best, fresh, added, mc_error = (float(row[name]) for name in ("in_sample", "fresh", "optimism", "mc_error"))
+    return BestKept(best, best - fresh, added, mc_error)
 
 
 def best_number_of_samples(pool: Pool, models: Sequence[str], *, n_papers: int = 200, seed: int = 0) -> BestKept:

@@ -38,12 +38,10 @@ IN_FILE = (
     "saved",
     "pool",
     "added_by_draws",
-    "added_low",
-    "added_high",
 )  # columns that are only in the CSV file
 ALPHA = 0.05
 BUDGET = 16
-ADDED = ["added_by_draws", "added", "added_low", "added_high"]
+ADDED = ["added_by_draws", "added"]
 _OF_TWO = ("a", "accuracy_a", "low_a", "high_a", "b", "accuracy_b", "low_b", "high_b")
 COLUMNS = [
     *("claim", "says", "dataset", "unit", "n", *_OF_TWO),
@@ -332,7 +330,7 @@ def run(pool: Pool | Sequence[Pool] | None = None, *, n_papers: int = 200, seed:
           most_discordant: maximum number with p < 0.05;
         - times_fewer: samples of b divided by samples used by a; times_fewer_first: fewest published samples at which b
           had its accuracy, divided by those of a; saved;
-        - pool, added_by_draws, added, added_low, added_high: see `BestKept`; verdict.
+        - pool, added_by_draws, added: see `BestKept`; verdict.
 
         P-values are not corrected for multiple comparisons.
     """

@@ -34,7 +34,7 @@ _NOTES = {
 }
 _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "limits": ["n_questions"],
-    "ceiling": ["failed_low", "failed_high", "n_independent"],
+    "ceiling": ["failed_low", "failed_high"],
     "cost": ["strategy", "n_questions", "saving_independent"],
     "stop_quality": ["strategy", "stage", "contribution"],
 }

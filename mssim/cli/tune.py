@@ -35,7 +35,7 @@ _WORTH = {
     "held_out": "accuracy on questions not used for the choice, {level:.0%} interval: report this one",
     "optimism": "in_sample - held_out, the bias from choosing and scoring on the same questions",
     "control": "held-out accuracy of the best single model (last column), chosen in the same way",
-    "gain": "held_out - control, with interval; p_value: test of zero gain at this limit",
+    "gain": "held_out - control, with interval; p_holm: test of zero gain, adjusted for the number of limits",
 }
 _NOTES = {
     "limits": {
@@ -203,7 +203,7 @@ def _worth(frame: pd.DataFrame) -> pd.DataFrame:
     if frame["gain"].notna().any():
         shown["control"] = _where_known(f"{value:.3f}" for value in frame["control_held_out"])
         shown["gain"] = _with_interval(frame, ["gain", "gain_low", "gain_high"], "+")
-        shown["p_value"] = _where_known(f"{value:.4f}" for value in frame["p_value"])
+        shown["p_holm"] = _where_known(f"{value:.4f}" for value in frame["p_holm"])
         shown["single_model"] = frame["control"].fillna("")
     return shown
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mssim._files import whole_file
-from mssim._validation import choose_from, counted, shown, whole_number
+from mssim._validation import choose_from, counted, level, shown
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.plain_types import to_frame
-from mssim.results.comparison import Comparison
-from mssim.results.intervals import cluster_labels, mean_interval, sign_flip_p_value
+from mssim.results.clusters import cluster_labels
+from mssim.results.comparison import Comparison, Comparisons
+from mssim.results.differences import ASSUMPTIONS, mean_difference
+from mssim.results.intervals import mean_interval
 
 __all__ = ["Evaluation"]
 
@@ -158,10 +161,10 @@ class Evaluation:
         b: str,
         *,
         budget: int | tuple[int, int],
+        margin: float | None = None,
         confidence_level: float = 0.95,
         clusters: str | None = None,
-        n_resamples: int = 9999,
-        seed: int = 0,
+        test: str = "auto",
     ) -> Comparison:
         """Compare two strategies question by question; both used the same draws.
 
@@ -171,28 +174,48 @@ class Evaluation:
             Names of the strategies, as in `strategies`.
         budget : int or (int, int)
             Budget of both strategies, or the budgets of a and b.
+        margin : float, optional
+            Largest difference of accuracies without practical importance, e.g. 0.02 for two points. Adds the tests of
+            equivalence and non-inferiority.
         confidence_level, clusters
             As in `to_frame`.
-        n_resamples : int, default 9999
-            Number of random sign patterns of the permutation test.
-        seed : int, default 0
-            Seed of the permutation test.
+        test : {"auto", "gaffke", "t"}, default "auto"
+            Construction of interval and p-values, see `mssim.results.differences.mean_difference`. "auto" is "gaffke"
+            for independent questions, which assumes no law of the differences, and "t" for clusters, which assumes that
+            the sums of clusters are nearly symmetric.
 
         Returns
         -------
         Comparison
             Difference of the accuracies with interval and p-value, and numbers of wins, ties and losses.
+
+        Raises
+        ------
+        StrategyError, BudgetError
+            If a strategy or budget was not evaluated.
+        MssimError
+            If another argument is invalid.
+
+        See Also
+        --------
+        compare_with : Compare many strategies with one, with p-values adjusted for their number.
         """
         budgets = budget if isinstance(budget, tuple) else (budget, budget)
         if len(budgets) != 2 or not all(isinstance(one, int | np.integer) for one in budgets):
             raise BudgetError(f"budget: {shown(budget)} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
         budget_a, budget_b = budgets
-        n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
-        seed = whole_number("seed", seed, 0, 2**64 - 1)
         at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
-        labels = self.cluster_labels(clusters)
+        confidence_level = level(confidence_level)
+        if not isinstance(test, str) or test not in ("auto", *ASSUMPTIONS):
+            raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), ['auto', *ASSUMPTIONS])}.")
         difference = self.accuracy[at_a] - self.accuracy[at_b]
-        low, high = mean_interval(difference, confidence_level=confidence_level, clusters=labels, bounded=False)
+        found = mean_difference(
+            difference,
+            confidence_level=confidence_level,
+            clusters=self.cluster_labels(clusters),
+            margin=margin,
+            method=test,
+        )
         noise = sum(self._mc_variance(at) for at in (at_a, at_b))
         tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
         return Comparison(
@@ -200,15 +223,65 @@ class Evaluation:
             b,
             int(budget_a),
             int(budget_b),
-            float(difference.mean()),
-            float(low),
-            float(high),
-            sign_flip_p_value(difference, clusters=labels, n_resamples=n_resamples, seed=seed),
-            int((~tie & (difference > 0)).sum()),
-            int(tie.sum()),
-            int((~tie & (difference < 0)).sum()),
-            difference.size,
+            difference=float(found.difference),
+            low=float(found.low),
+            high=float(found.high),
+            p_value=float(found.p_value),
+            wins=int((~tie & (difference > 0)).sum()),
+            ties=int(tie.sum()),
+            losses=int((~tie & (difference < 0)).sum()),
+            n_questions=difference.size,
+            confidence_level=confidence_level,
+            test=found.method,
+            margin=None if margin is None else float(margin),
+            p_noninferior=None if margin is None else float(found.p_noninferior),
+            p_equivalent=None if margin is None else float(found.p_equivalent),
         )
+
+    def compare_with(
+        self,
+        base: str,
+        strategies: Sequence[str] | None = None,
+        *,
+        budgets: ArrayLike | None = None,
+        margin: float | None = None,
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        test: str = "auto",
+    ) -> Comparisons:
+        """Compare several strategies with one, with p-values adjusted for the number of comparisons.
+
+        Parameters
+        ----------
+        base : str
+            Name of the strategy with which the others are compared; b in every comparison.
+        strategies : sequence of str, optional
+            Names of the others. By default all.
+        budgets : int or sequence of int, optional
+            Budgets at which they are compared. By default all.
+        margin, confidence_level, clusters, test
+            As in `compare`.
+
+        Returns
+        -------
+        Comparisons
+            One comparison per strategy and budget. `Comparisons` also makes a family of other pairs.
+
+        Raises
+        ------
+        StrategyError, BudgetError
+            If a strategy or budget was not evaluated, or there is no other strategy.
+        MssimError
+            If another argument is invalid.
+        """
+        if isinstance(strategies, str):
+            raise StrategyError(f"strategies={strategies!r} is a single name. Use a list, or compare().")
+        others = [name for name in self.strategies if name != base] if strategies is None else list(strategies)
+        if not others:
+            raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others with it, or use compare().")
+        steps = self.budgets if budgets is None else np.atleast_1d(np.asarray(budgets))
+        compare = partial(self.compare, margin=margin, confidence_level=confidence_level, clusters=clusters, test=test)
+        return Comparisons(compare(name, base, budget=step) for name in others for step in steps.tolist())
 
     def _mc_variance(self, at: tuple[int, int]) -> Floats:
         accuracy, replays = self.accuracy[at], self.n_replays[at]

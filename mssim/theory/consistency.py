@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mssim._validation import counted, level, whole_number
 from mssim.engine.exact import Floats, Ints
 from mssim.pools.pool import Pool
-from mssim.results.intervals import cluster_labels
+from mssim.results.clusters import cluster_labels
 from mssim.theory.pool_facts import over_classes, sampled_models
 
 __all__ = ["Consistency", "consistency"]

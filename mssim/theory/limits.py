@@ -18,7 +18,8 @@ from mssim.engine.scheduler import Progress
 from mssim.errors import StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.pool import Pool
-from mssim.results.intervals import cluster_labels, mean_interval
+from mssim.results.clusters import cluster_labels
+from mssim.results.intervals import mean_interval
 from mssim.rules.strategies import Mixture, SelfConsistency
 from mssim.rules.votes import Vote
 from mssim.theory.pool_facts import over_classes, question_of_class, sampled_models

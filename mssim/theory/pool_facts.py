@@ -17,7 +17,7 @@ from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.pools.pool import Pool
-from mssim.results.intervals import mean_interval
+from mssim.results.intervals import ratio_interval
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import Plan
 from mssim.rules.strategies import ModelSwitch
@@ -67,18 +67,13 @@ def question_of_class(pool: Pool) -> Ints:
 def ratio(right: Floats, share: Floats, confidence_level: float, labels: NDArray[Any] | None) -> tuple[float, ...]:
     """Return the ratio of the means of `right` and `share`, with its confidence interval.
 
-    The interval is that of the mean of the linearised ratio, right - accuracy x share (Cochran 1977, section 6.4), over
-    the questions with a positive share.
+    The accuracy of a replayed vote can lie outside 0 to 1 by Monte Carlo error. The interval is that of values within.
     """
-    counts = share > 1e-12
-    if not counts.any():
+    if not (share > 0).any():
         return np.nan, np.nan, np.nan
-    mean = share[counts].mean()
-    accuracy = right[counts].mean() / mean
-    linear = accuracy + (right - accuracy * share)[counts] / mean
-    kept = None if labels is None else labels[counts]
-    low, high = mean_interval(linear, confidence_level=confidence_level, clusters=kept)
-    return float(accuracy), float(low), float(high)
+    inside = right.clip(0, share)
+    low, high = ratio_interval(inside, share, confidence_level=confidence_level, clusters=labels)
+    return float(right.sum() / share.sum()), float(low), float(high)
 
 
 # Stages of ModelSwitch ------------------------------------------------------------------------------------------------

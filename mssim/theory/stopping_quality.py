@@ -18,7 +18,7 @@ from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.kernels.tally import RANDOM
 from mssim.pools.pool import Pool
-from mssim.results.intervals import cluster_labels
+from mssim.results.clusters import cluster_labels
 from mssim.rules.strategies import ModelSwitch, SelfConsistency
 from mssim.theory.pool_facts import Stages, counts_of, ratio, read_switch, right_below, stages_of
 

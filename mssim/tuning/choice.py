@@ -13,6 +13,7 @@ __all__ = []
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_TIED = 2.0  # Monte Carlo errors up to which a difference is a tie
 _SAME = 1e-9  # accuracies and relative spends within this tolerance are considered equal
 
 
@@ -50,20 +51,33 @@ def training_sets(folds: Ints) -> Floats:
     return np.asarray(among / among.sum(axis=1, keepdims=True))
 
 
-def choose(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
-    """Return the most accurate candidate within each limit, or -1; ties go to the lower spend, then the earlier."""
+def noise_on_sets(accuracy: Floats, n_replays: Ints, sets: Floats) -> Floats:
+    """Return the Monte Carlo variance of the mean of each candidate on each set, [candidate, set]; 0 if exact."""
+    others = np.where(n_replays == 0, np.inf, np.maximum(n_replays - 1, 1))
+    return np.asarray((accuracy * (1 - accuracy) / others[:, None]) @ (sets.T**2))
+
+
+def choose(accuracy: Floats, spend: Floats, limits: Floats, noise: Floats | None = None) -> Ints:
+    """Return the most accurate candidate within each limit, or -1; ties go to the lower spend, then the earlier.
+
+    Differences of at most two Monte Carlo errors are ties. `noise` are the Monte Carlo variances. Candidates share
+    their draws, so the sum of two variances is an upper bound for most differences.
+    """
     chosen = np.full(limits.size, -1)
     for i, limit in enumerate(limits):
         fit = np.nonzero(spend <= limit * (1 + _SAME))[0]
         if fit.size:
-            best = fit[accuracy[fit] >= accuracy[fit].max() - _SAME]
+            first = fit[accuracy[fit].argmax()]
+            error = 0.0 if noise is None else np.sqrt(noise[fit] + noise[first])
+            best = fit[accuracy[fit] >= accuracy[first] - _SAME - _TIED * error]
             chosen[i] = best[spend[best] <= spend[best].min() * (1 + _SAME)][0]
     return chosen
 
 
-def choose_on_sets(accuracy: Floats, spend: Floats, limits: Floats) -> Ints:
+def choose_on_sets(accuracy: Floats, spend: Floats, limits: Floats, noise: Floats) -> Ints:
     """Choose on every set of questions, given means [candidate, set]; returns candidates [limit, set]."""
-    return np.stack([choose(a, s, limits) for a, s in zip(accuracy.T, spend.T, strict=True)], axis=1)
+    rows = zip(accuracy.T, spend.T, noise.T, strict=True)
+    return np.stack([choose(one, spent, limits, unsure) for one, spent, unsure in rows], axis=1)
 
 
 def choose_in_runs(outcomes: Iterable[Scores], single: Ints, sets: Floats, limits: Floats) -> Choices:
@@ -71,8 +85,11 @@ def choose_in_runs(outcomes: Iterable[Scores], single: Ints, sets: Floats, limit
     found = []
     for scores in outcomes:
         accuracy, spend = scores.accuracy @ sets.T, scores.spend @ sets.T
-        chosen = choose_on_sets(accuracy, spend, limits)
-        control = np.append(single, -1)[choose_on_sets(accuracy[single], spend[single], limits)]
+        # A run is what a study reports: it has outcomes and no expectation that replays estimate.
+        replays = np.where(scores.n_replays == 1, 0, scores.n_replays)
+        noise = noise_on_sets(scores.accuracy, replays, sets)
+        chosen = choose_on_sets(accuracy, spend, limits, noise)
+        control = np.append(single, -1)[choose_on_sets(accuracy[single], spend[single], limits, noise[single])]
         found.append(Choices(chosen, control, accuracy[chosen, np.arange(len(sets))], scores.accuracy[chosen[:, -1]]))
     return Choices(*(np.stack(runs) for runs in zip(*found, strict=True)))
 

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mssim._validation import counted
-from mssim.results.intervals import mean_interval, sign_flip_p_value
-from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, training_sets, undominated
+from mssim.results.differences import mean_difference
+from mssim.results.intervals import mean_interval
+from mssim.results.multiplicity import holm
+from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, noise_on_sets, training_sets, undominated
 
 __all__ = ["Tuning"]
 
@@ -90,17 +92,27 @@ class Tuning:
             Columns: limit; strategy, budget (most frequent choice on all questions); same_choice (share of folds with
             this choice); in_sample (accuracy on the data on which it was chosen); fresh (expected accuracy
             on the same questions with other draws); held_out, low, high (accuracy of each question under the choice
-            without its fold, with confidence interval); optimism (in_sample - held_out), optimism_low, optimism_high,
-            mc_error (Monte Carlo error of optimism, 0 if exact); spend, held_out_spend (means per question); control,
-            control_budget, control_held_out, control_spend (the best single model, chosen in the same way; NaN if no
-            single model is within the limit); gain (held_out - control_held_out), gain_low, gain_high, p_value
-            (sign-flip permutation test); n_folds, n_questions.
+            without its fold, with confidence interval); optimism (in_sample - held_out), mc_error (Monte Carlo error of
+            optimism, 0 if exact); spend, held_out_spend (means per question); control, control_budget,
+            control_held_out, control_spend (the best single model, chosen in the same way; NaN if no single model is
+            within the limit); gain (held_out - control_held_out), gain_low, gain_high, p_value (for a gain of zero);
+            p_holm (p_value adjusted for the number of limits); n_folds, n_questions.
+
+        Notes
+        -----
+        Folds share most of their training questions, so held-out values are dependent. The standard errors of held_out
+        and gain are therefore multiplied by sqrt(1 + K / (K - 1)) for K folds (Nadeau & Bengio 2003,
+        doi:10.1023/A:1024068626366, with the sizes of the folds of one cross-validation). The gain has Student's t, or
+        with clusters CR2 and Bell and McCaffrey's degrees of freedom; if it is the same on all questions, Gaffke's
+        interval. Optimism has no interval, because it has a small part of the variance in common with each fold and
+        none of the usual estimates covers.
         """
         held, control = (self._held_out(self.accuracy, chosen) for chosen in (self.chosen, self.control))
         optimism, gain = self.in_sample.mean(axis=0) - held, held - control
-        low, high = self._interval(held, confidence_level, bounded=True)
-        optimism_low, optimism_high = self._interval(optimism, confidence_level)
-        gain_low, gain_high = self._interval(gain, confidence_level)
+        low, high = self._interval(held, confidence_level)
+        gained = mean_difference(
+            gain, confidence_level=confidence_level, clusters=self.clusters, method="t", stretch=self._stretch()
+        )
         usual, usual_control = _usual(self.chosen), _usual(self.control)
         columns = {
             "limit": self.limits,
@@ -113,8 +125,6 @@ class Tuning:
             "low": low,
             "high": high,
             "optimism": optimism.mean(axis=1),
-            "optimism_low": optimism_low,
-            "optimism_high": optimism_high,
             "mc_error": self._mc_error(),
             "spend": self.spend[self.chosen[:, :, -1]].mean(axis=(0, 2)),
             "held_out_spend": self._held_out(self.spend, self.chosen).mean(axis=1),
@@ -123,9 +133,10 @@ class Tuning:
             "control_held_out": control.mean(axis=1),
             "control_spend": self._held_out(self.spend, self.control).mean(axis=1),
             "gain": gain.mean(axis=1),
-            "gain_low": gain_low,
-            "gain_high": gain_high,
-            "p_value": [self._p_value(differences) for differences in gain],
+            "gain_low": gained.low,
+            "gain_high": gained.high,
+            "p_value": gained.p_value,
+            "p_holm": holm(gained.p_value),
             "n_folds": self.chosen.shape[2] - 1,
             "n_questions": self.folds.size,
         }
@@ -190,8 +201,9 @@ class Tuning:
         sets = training_sets(self.folds)
         accuracy, spend = self.accuracy @ sets.T, self.spend @ sets.T
         frontier = undominated(accuracy[:, -1], spend[:, -1])
-        held = self._held_out(self.accuracy, choose_on_sets(accuracy, spend, spend[frontier, -1])[None])
-        low, high = self._interval(held, confidence_level, bounded=True)
+        noise = noise_on_sets(self.accuracy, self.n_replays, sets)
+        held = self._held_out(self.accuracy, choose_on_sets(accuracy, spend, spend[frontier, -1], noise)[None])
+        low, high = self._interval(held, confidence_level)
         again = [np.isin(frontier, undominated(accuracy[:, s], spend[:, s])) for s in range(len(sets) - 1)]
         frame = self.candidates().iloc[frontier].reset_index(drop=True)
         return frame.assign(held_out=held.mean(axis=1), low=low, high=high, folds=np.sum(again, axis=0))
@@ -201,13 +213,13 @@ class Tuning:
         picked = chosen[:, :, self.folds]
         return np.asarray(np.where(picked >= 0, values[picked, np.arange(self.folds.size)], np.nan).mean(axis=0))
 
-    def _interval(self, values: Floats, confidence_level: float, *, bounded: bool = False) -> tuple[Floats, Floats]:
-        return mean_interval(values, confidence_level=confidence_level, clusters=self.clusters, bounded=bounded)
+    def _stretch(self) -> float:
+        """Return the factor of standard errors for folds that share training questions."""
+        n_folds = self.chosen.shape[2] - 1
+        return float(np.sqrt(1 + n_folds / (n_folds - 1)))
 
-    def _p_value(self, differences: Floats) -> float:
-        if np.isnan(differences).any():
-            return float("nan")
-        return sign_flip_p_value(differences, clusters=self.clusters, seed=self.provenance["seed"])
+    def _interval(self, values: Floats, confidence_level: float) -> tuple[Floats, Floats]:
+        return mean_interval(values, confidence_level=confidence_level, clusters=self.clusters, stretch=self._stretch())
 
     def _mc_error(self) -> Floats:
         """Return the Monte Carlo error of optimism over runs or, without runs, over the replays of both accuracies."""

@@ -23,13 +23,36 @@ def test_compare(run, pool_path, tmp_path):
     assert re.search(r"p_value", text)
 
 
+def test_compare_many(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    evaluation = Evaluation.load(out)
+    expected = evaluation.compare_with("sc:x", margin=0.3).to_frame()
+    code, text, _ = run("compare", out, "--against", "sc:x", "--margin", 0.3, "--json")
+    assert code == 0
+    assert {"p_holm", "p_equivalent", "verdict"} <= set(expected)
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    one = run("compare", out, "ms:x+y", "--against", "sc:x", "--budget", 6, "--json")
+    assert one == run("compare", out, "ms:x+y", "sc:x", "--budget", 6, "--json")
+    code, text, _ = run("compare", out, "ms:x+y", "sc:x", "sc:x", "ms:x+y", "--budget", 6, "--test", "t", "--json")
+    both = pd.DataFrame(json.loads(text))
+    assert (code, both["difference"][0], set(both["test"])) == (0, -both["difference"][1], {"t"})
+    assert both["p_holm"].tolist() == pytest.approx((2 * both["p_value"]).clip(upper=1).tolist())
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated. Did you mean 'sc:x'"),
         (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated. Choose from [2, 6]"),
         (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
-        (("sc:x", "ms:x+y", "--budget", "6", "--seed", "-1"), "seed=-1 is out of range. Use an integer from 0"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--margin", "3"), "margin=3.0 is not valid. Use a difference above 0"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--test", "sign"), "test='sign' is not valid"),
+        (("sc:x", "ms:x+y"), "--budget: missing. Use --budget 16 for both"),
+        (("sc:x", "--budget", "6"), "not a pair of names. Use A B, several pairs A B C D, or --against BASE."),
+        (("--budget", "6"), "not a pair of names"),
+        (("--against", "sc:y"), "no strategy 'sc:y' was evaluated"),
+        (("--against", "sc:x", "--budget", "7"), "budget 7 was not evaluated"),
         (("sc:x", "ms:x+y", "--budget", "2-6"), "is not one or two budgets. Use --budget 16 for both"),
         (("sc:x", "ms:x+y", "--budget", "2,6,8"), "is not one or two budgets. Use --budget 16 for both"),
     ],

@@ -29,7 +29,7 @@ def test_tune_prints_a_table_that_can_be_read(run, pool_path):
     assert f"{row['held_out']:.3f} [{row['low']:.3f}, {row['high']:.3f}]" in worth
     assert f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]" in worth
     assert f"{row['control_held_out']:.3f} " in worth
-    assert worth.split()[-2:] == [f"{row['p_value']:.4f}", row["control"]]
+    assert worth.split()[-2:] == [f"{row['p_holm']:.4f}", row["control"]]
     assert "limit      most samples used per question, on average" in text
     assert "95% interval" in text
     assert max(map(len, text.splitlines())) <= 120

@@ -1,5 +1,6 @@
 """Results: tables, comparisons, and files."""
 
+import dataclasses
 import json
 from functools import cache
 
@@ -10,7 +11,8 @@ import pytest
 from scipy import stats
 
 from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
-from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.results.differences import mean_difference
+from mssim.results.intervals import mean_interval
 from tests.conftest import Backwards, make_pool, replay
 from tests.engine.test_evaluate import random_pool
 
@@ -206,11 +208,12 @@ def test_a_save_that_fails_leaves_nothing_half_written(tmp_path):
 
 def test_a_comparison_is_paired():
     evaluation = result()
-    found = evaluation.compare("MS", "SC", budget=12, seed=4, n_resamples=999)
+    found = evaluation.compare("MS", "SC", budget=12, margin=0.1)
     difference = evaluation.accuracy[1, 2] - evaluation.accuracy[0, 2]
-    assert found.difference == pytest.approx(difference.mean())
-    assert (found.low, found.high) == pytest.approx(mean_interval(difference, bounded=False))
-    assert found.p_value == sign_flip_p_value(difference, seed=4, n_resamples=999)
+    expected = mean_difference(difference, margin=0.1)
+    assert (found.difference, found.low, found.high) == pytest.approx(expected[:3])
+    assert (found.p_value, found.p_noninferior, found.p_equivalent) == pytest.approx(expected[3:6])
+    assert (found.test, found.margin, found.confidence_level) == ("gaffke", 0.1, 0.95)
     assert found.wins + found.ties + found.losses == found.n_questions == 30
     assert found.to_frame().columns.tolist()[:5] == ["a", "b", "budget_a", "budget_b", "difference"]
 
@@ -218,7 +221,7 @@ def test_a_comparison_is_paired():
 def test_a_comparison_is_antisymmetric():
     there, back = result().compare("MS", "SC", budget=6), result().compare("SC", "MS", budget=6)
     assert there.difference == -back.difference
-    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), abs=1e-7)
     assert (there.wins, there.ties, there.losses) == (back.losses, back.ties, back.wins)
 
 
@@ -227,6 +230,40 @@ def test_equal_draws_make_the_paired_interval_narrow():
     found = result().compare("MS", "SC", budget=12)
     width = frame.query("budget == 12").eval("high - low").sum()
     assert found.high - found.low < width / 2
+
+
+def test_clusters_and_the_test_reach_a_comparison():
+    evaluation = result()
+    questions = evaluation.questions.assign(topic=[f"t{i % 5}" for i in range(30)])
+    evaluation = dataclasses.replace(evaluation, questions=questions)
+    difference = evaluation.accuracy[1, 2] - evaluation.accuracy[0, 2]
+    found = evaluation.compare("MS", "SC", budget=12, clusters="topic", confidence_level=0.9)
+    expected = mean_difference(difference, clusters=questions["topic"], confidence_level=0.9)
+    assert (found.low, found.high, found.p_value) == pytest.approx((expected.low, expected.high, expected.p_value))
+    assert found.test == "t"
+    assert evaluation.compare("MS", "SC", budget=12, test="t").low > evaluation.compare("MS", "SC", budget=12).low
+
+
+def test_a_family_of_comparisons_with_one_strategy():
+    evaluation = result()
+    family = evaluation.compare_with("SC", budgets=[2, 12], margin=0.05)
+    alone = [evaluation.compare("MS", "SC", budget=budget, margin=0.05) for budget in (2, 12)]
+    assert list(family) == alone
+    every = evaluation.compare_with("SC")
+    assert [(one.a, one.b, one.budget_a) for one in every] == [("MS", "SC", budget) for budget in (2, 6, 12)]
+    assert len(evaluation.compare_with("SC", ["MS"], budgets=6)) == 1
+
+
+def test_a_family_needs_something_to_compare():
+    evaluation = result()
+    with pytest.raises(StrategyError, match="no strategy 'SCC' was evaluated"):
+        evaluation.compare_with("SCC")
+    with pytest.raises(StrategyError, match="is the only strategy"):
+        evaluation.compare_with("SC", [])
+    with pytest.raises(BudgetError, match="budget 7 was not evaluated"):
+        evaluation.compare_with("SC", budgets=[7])
+    with pytest.raises(StrategyError, match="strategies"):
+        evaluation.compare_with("SC", "MS")
 
 
 def test_two_budgets_of_one_strategy_are_compared():
@@ -255,9 +292,17 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
     assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
 
 
-@pytest.mark.parametrize("options", [{"seed": -1}, {"n_resamples": 0}, {"budget": (2, 6, 12)}])
-def test_options_of_a_comparison_are_checked(options):
-    with pytest.raises(MssimError, match=r"Use an integer from|is neither an int nor a pair"):
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"margin": -1}, "margin=-1 is not valid"),
+        ({"test": "sign"}, "'sign' is not valid"),
+        ({"budget": (2, 6, 12)}, "is neither an int nor a pair"),
+        ({"confidence_level": 95}, "between 0 and 1"),
+    ],
+)
+def test_options_of_a_comparison_are_checked(options, says):
+    with pytest.raises(MssimError, match=says):
         result().compare("SC", "MS", **{"budget": 6, **options})
 
 

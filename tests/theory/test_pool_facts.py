@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError
-from mssim.results.intervals import mean_interval
+from mssim.results.intervals import mean_interval, ratio_interval
 from mssim.theory.pool_facts import (
     counts_of,
     over_classes,
@@ -54,7 +54,7 @@ def test_models_have_the_samples_that_are_required():
             sampled_models(pool, models, 1)
 
 
-def test_a_ratio_of_means_has_the_interval_of_its_linear_form():
+def test_a_ratio_of_means_has_gaffkes_interval():
     rng = np.random.default_rng(0)
     share = rng.random(40)
     right = share * rng.random(40)
@@ -62,7 +62,11 @@ def test_a_ratio_of_means_has_the_interval_of_its_linear_form():
     assert accuracy == pytest.approx(right.sum() / share.sum())
     assert low < accuracy < high
     with_unasked = ratio(np.append(right, 0), np.append(share, 0), 0.9, None)
-    assert with_unasked == (accuracy, low, high)  # questions without a share do not count
+    assert with_unasked == pytest.approx((accuracy, low, high))  # questions without a share do not count
+    labels = np.arange(40) % 15
+    assert ratio(right, share, 0.9, labels)[1:] == ratio_interval(right, share, confidence_level=0.9, clusters=labels)
+    replayed = ratio(right - 0.01, share, 0.9, None)  # by Monte Carlo error
+    assert replayed[1:] == ratio_interval((right - 0.01).clip(0), share, confidence_level=0.9)
     whole = ratio(right, np.ones(40), 0.9, None)
     assert whole[1:] == pytest.approx(mean_interval(right, confidence_level=0.9))
     assert np.isnan(ratio(np.zeros(3), np.zeros(3), 0.9, None)).all()

@@ -9,8 +9,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mssim import tune
-from mssim.results.intervals import mean_interval, sign_flip_p_value
-from mssim.tuning.choice import Scores, choose, choose_in_runs, fold_of, training_sets, undominated
+from mssim.results.differences import mean_difference
+from mssim.results.intervals import mean_interval
+from mssim.tuning.choice import Scores, choose, choose_in_runs, fold_of, noise_on_sets, training_sets, undominated
+from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
 
 STRATEGIES = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x", "mix:y+z,vote=entropy"]
@@ -129,6 +131,30 @@ def test_what_differs_by_more_than_rounding_is_no_tie():
     assert undominated(np.array([0.5, 0.5]), beyond).tolist() == [0]
 
 
+@pytest.mark.parametrize(("errors", "chosen"), [(1.9, 0), (2.1, 1)])
+def test_what_differs_by_up_to_two_monte_carlo_errors_goes_to_the_cheaper(errors, chosen):
+    noise = np.array([9e-6, 16e-6])  # the error of the difference is 0.005
+    accuracy, spend = np.array([0.5, 0.5 + 0.005 * errors]), np.array([1.0, 2.0])
+    assert choose(accuracy, spend, np.array([3.0]), noise).tolist() == [chosen]
+    assert choose(accuracy, spend, np.array([3.0]), np.zeros(2)).tolist() == [1]
+
+
+def test_monte_carlo_variances_by_hand():
+    accuracy, sets = np.array([[0.5, 0.2], [0.5, 1.0], [0.4, 0.4]]), np.array([[1.0, 0.0], [0.5, 0.5]])
+    found = noise_on_sets(accuracy, np.array([11, 101, 0]), sets)
+    assert found == pytest.approx(np.array([[0.025, 0.01025], [0.0025, 0.000625], [0, 0]]))
+
+
+def test_noise_does_not_buy_more_draws():
+    """Half of the samples are right, so any number of draws has the accuracy 0.5, and one is the choice."""
+    pool = make_pool({("x", f"q{q}"): list("aaaabbbb") for q in range(20)})
+    options = {"limits": 5, "method": "monte_carlo", "n_replays": 50}
+    frames = [tune(pool, "sc:x", [1, 3, 5], seed=seed, **options).to_frame() for seed in range(8)]
+    assert [frame["budget"][0] for frame in frames] == [1] * 8
+    runs = [tune(pool, "sc:x", [1, 3, 5], seed=seed, n_runs=1, **options).to_frame() for seed in range(8)]
+    assert {frame["budget"][0] for frame in runs} != {1}  # a study that ran each candidate once chooses by luck
+
+
 # Folds -----------------------------------------------------
 
 
@@ -168,10 +194,14 @@ def test_clusters_are_taken_from_their_column_and_widen_the_interval():
     assert all(len(set(default.folds[default.clusters == f"c{c}"])) == 1 for c in range(4))
     row = default.to_frame().iloc[0]
     held = [default.accuracy[default.chosen[0, 0, fold], q] for q, fold in enumerate(default.folds)]
-    assert (row["low"], row["high"]) == pytest.approx(mean_interval(held, clusters=default.clusters))
-    assert (row["low"], row["high"]) != pytest.approx(mean_interval(held))
+    stretch = np.sqrt(1 + 4 / 3)
+    expected = mean_interval(held, clusters=default.clusters, stretch=stretch)
+    assert (row["low"], row["high"]) == pytest.approx(expected)
+    assert (row["low"], row["high"]) != pytest.approx(mean_interval(held, stretch=stretch))
     alone = [default.accuracy[default.control[0, 0, fold], q] for q, fold in enumerate(default.folds)]
     gain = np.subtract(held, alone)
-    assert row["p_value"] == sign_flip_p_value(gain, clusters=default.clusters) != sign_flip_p_value(gain)
+    found = mean_difference(gain, clusters=default.clusters, stretch=stretch)
+    assert row["p_value"] == pytest.approx(found.p_value)
+    assert row["p_value"] != pytest.approx(mean_difference(gain, method="t", stretch=stretch).p_value)
     assert tune(clustered(), STRATEGIES, [4], clusters="question_id").chosen.shape[2] - 1 == 10
     assert tune(clustered(), STRATEGIES, [4], clusters="topic", n_folds=2).folds.tolist() in ([0, 1] * 6, [1, 0] * 6)

@@ -20,7 +20,9 @@ from mssim import (
     load_pool,
     tune,
 )
-from mssim.results.intervals import mean_interval, sign_flip_p_value
+from mssim.results.differences import mean_difference
+from mssim.results.intervals import mean_interval
+from mssim.results.multiplicity import holm
 from mssim.tuning.grid import grid
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
@@ -28,9 +30,9 @@ from tests.tuning.test_choice import STRATEGIES, best_within, clustered, mean, q
 
 COLUMNS = [
     *("limit", "strategy", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
-    *("optimism", "optimism_low", "optimism_high", "mc_error", "spend", "held_out_spend"),
+    *("optimism", "mc_error", "spend", "held_out_spend"),
     *("control", "control_budget", "control_held_out", "control_spend"),
-    *("gain", "gain_low", "gain_high", "p_value", "n_folds", "n_questions"),
+    *("gain", "gain_low", "gain_high", "p_value", "p_holm", "n_folds", "n_questions"),
 ]
 
 
@@ -101,17 +103,16 @@ def test_everything_follows_from_evaluations_one_by_one(n_runs):
         assert row["control_held_out"] == pytest.approx(np.mean(control))
         gain = np.mean(held, axis=0) - np.mean(control, axis=0)
         assert row["gain"] == pytest.approx(gain.mean())
-        assert row[["gain_low", "gain_high"]].tolist() == pytest.approx(mean_interval(gain, bounded=False))
-        assert row["p_value"] == sign_flip_p_value(gain, seed=7)
-        assert row[["low", "high"]].tolist() == pytest.approx(mean_interval(np.mean(held, axis=0)))
-        difference = np.mean(in_sample, axis=0) - np.mean(held, axis=0)
-        expected = mean_interval(difference, bounded=False)
-        assert row[["optimism_low", "optimism_high"]].tolist() == pytest.approx(expected)
+        stretch = np.sqrt(1 + 4 / 3)  # of four folds
+        gained = mean_difference(gain, method="t", stretch=stretch)
+        assert row[["gain_low", "gain_high", "p_value"]].tolist() == pytest.approx([*gained[1:4]])
+        assert row[["low", "high"]].tolist() == pytest.approx(mean_interval(np.mean(held, axis=0), stretch=stretch))
         if n_runs:
             per_run = np.mean(in_sample, axis=1) - np.mean(held, axis=1)
             assert row["mc_error"] == pytest.approx(per_run.std(ddof=1) / np.sqrt(n_runs))
         assert tuning.training[:, i, :4] == pytest.approx(np.array(training))
     assert frame.columns.tolist() == COLUMNS
+    assert frame["p_holm"].tolist() == pytest.approx(holm(frame["p_value"]).tolist())
     assert frame["n_folds"].tolist() == [4] * 3
     assert frame["n_questions"].tolist() == [20] * 3
 
@@ -190,12 +191,13 @@ def test_a_choice_that_all_folds_make_is_compared_as_an_evaluation_is():
     )  # fmt: skip
     rules = {"MS": ModelSwitch(["y", "x"], vote=Vote.plurality()), "SC": "sc:x"}
     row = tune(pool, rules, 4, seed=2).to_frame().iloc[0]
-    found = evaluate(pool, rules, 4).compare("MS", "SC", budget=4, seed=2)
+    found = evaluate(pool, rules, 4).compare("MS", "SC", budget=4, test="t")
     assert (row["strategy"], row["same_choice"], row["control"], row["control_budget"]) == ("MS", 1, "SC", 4)
-    assert row[["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([found.difference, found.low, found.high])
-    assert row["p_value"] == found.p_value
+    assert row["gain"] == pytest.approx(found.difference)
+    stretch = np.sqrt(1 + row["n_folds"] / (row["n_folds"] - 1))
+    assert row["gain_high"] - row["gain_low"] == pytest.approx(stretch * (found.high - found.low))
+    assert row["p_value"] > found.p_value
     assert row[["optimism", "mc_error"]].tolist() == [0, 0]
-    assert row["optimism_high"] == -row["optimism_low"] > 0  # without a difference there is still an interval
 
 
 def test_monte_carlo_error_of_the_optimism():
@@ -281,6 +283,7 @@ def test_without_a_single_model_there_is_no_control():
         "gain_low",
         "gain_high",
         "p_value",
+        "p_holm",
     ]
     assert frame[nothing].isna().all(axis=None)
     assert frame["held_out"].notna().all()
