@@ -118,7 +118,9 @@ def test_halves_and_their_bootstrap_by_hand(n_samples):
         for i, version in enumerate(VERSIONS):
             row = found[version, statistic]
             assert row.r == pytest.approx(itself[i], abs=1e-9)
-            expected = np.nanquantile(np.array(resampled)[:, i], [0.1, 0.9])
+            z = np.arctanh(np.array(resampled)[:, i])
+            half = stats.t.ppf(0.9, len(labels) - 1) * np.nanstd(z, ddof=1)
+            expected = np.tanh(np.arctanh(itself[i]) + np.array([-half, half]))
             assert (row.low, row.high) == pytest.approx(expected, abs=1e-4)
             assert row.n_questions == kept.sum()
             assert row.n_samples == (n_samples if i == 0 else n_samples // 2)
@@ -131,17 +133,17 @@ def test_the_interval_agrees_with_scipy_bootstrap():
     row = table(consistency(pool, ["x"], n_resamples=4000, n_splits=1))["same samples", "pearson"]
     frame = consistency(pool, ["x"], n_resamples=1, n_splits=1).per_question()
     assert row.n_questions == 60
-    expected = stats.bootstrap(
+    error = stats.bootstrap(
         (frame["entropy"], frame["accuracy"]),
-        lambda x, y: stats.pearsonr(x, y).statistic,
+        lambda x, y: np.arctanh(stats.pearsonr(x, y).statistic),
         paired=True,
         vectorized=False,
         method="percentile",
         n_resamples=4000,
         rng=np.random.default_rng(0),
-    ).confidence_interval
-    assert abs(row.low - expected.low) < 0.2 * (row.high - row.low)
-    assert abs(row.high - expected.high) < 0.2 * (row.high - row.low)
+    ).standard_error
+    ends = np.tanh(np.arctanh(row.r) + stats.t.ppf([0.025, 0.975], 59) * error)
+    assert [row.low, row.high] == pytest.approx(ends, abs=0.1 * (row.high - row.low))
 
 
 # The mechanical part --------------------------------------
@@ -221,11 +223,11 @@ def test_what_does_not_vary_has_no_correlation_and_no_warning(answers):
     assert len(found) == 6
 
 
-def test_a_single_cluster_has_no_width_to_speak_of():
+def test_a_single_cluster_has_no_interval():
     pool = make_pool({("x", f"q{i}"): list("abab") if i % 2 else list("aaab") for i in range(8)}, cluster="all")
     row = table(quick(pool))["same samples", "pearson"]
-    assert row.low == pytest.approx(row.r, abs=1e-5)
-    assert row.high == pytest.approx(row.r, abs=1e-5)
+    assert row.r == pytest.approx(-1)
+    assert np.isnan([row.low, row.high]).all()
 
 
 def test_correlations_on_every_pool(any_pool):
