@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ModelSwitch,
         OracleRouter,
         RandomRouter,
+        Reliability,
         SelfConsistency,
     )
     from mssim.rules.votes import Vote
@@ -53,6 +54,7 @@ _HOMES = {
         "ModelSwitch",
         "OracleRouter",
         "RandomRouter",
+        "Reliability",
         "SelfConsistency",
     ],
     "tuning": ["Tuning", "tune"],
@@ -83,6 +85,7 @@ __all__ = [
     "PoolWarning",
     "RandomRouter",
     "RecordError",
+    "Reliability",
     "SelfConsistency",
     "Stop",
     "Strategy",

@@ -94,6 +94,7 @@ def pass_hat_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
     --------
     pass_at_k : Probability that at least one of k samples is correct.
     g_pass_at_k : Probability that a share of k samples is correct.
+    Reliability : The same for the samples of a pool, with intervals.
 
     References
     ----------
