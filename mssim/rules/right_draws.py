@@ -46,7 +46,7 @@ def right_draws(draws: NDArray[np.int64], tau: float) -> NDArray[np.int64]:
     >>> right_draws(np.array([1, 4, 10, 25]), 0.28)
     array([1, 2, 3, 7])
     """
-    return np.asarray(np.maximum(np.ceil(draws * tau * (1 - _ROUNDING)), 1), dtype=np.int64)
+    return np.asarray(np.ceil(draws * tau * (1 - _ROUNDING)), dtype=np.int64)
 
 
 def draws_above_half(draws: NDArray[np.int64]) -> NDArray[np.int64]:
