@@ -76,6 +76,14 @@ def test_more_draws_than_samples_have_no_chance_without_replacement():
 
 
 @pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("k", [5, 16383, 32765])
+def test_most_of_an_odd_number_of_draws_from_halves_are_right_half_of_the_time(k, replacement):
+    """Weights that are not relative to the most likely number would overflow."""
+    found = chance(32766, 16383, k, (k + 1) // 2, replacement=replacement)
+    assert found == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("replacement", [False, True])
 def test_far_tails_keep_their_digits(replacement):
     """Thousands of digits of a number that is about 1e-280, from the least likely end of the law."""
     for total, right, k, least in ((2000, 60, 900, 60), (2000, 300, 640, 290), (1000, 999, 600, 600), (900, 899, 2, 1)):
