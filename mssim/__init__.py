@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mssim._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
+    from mssim.at_k import agreement_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k, pass_hat_k
     from mssim.engine.evaluate import evaluate
     from mssim.engine.merge import merge
     from mssim.engine.shards import evaluate_shard
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ModelSwitch,
         OracleRouter,
         RandomRouter,
+        Reliability,
         SelfConsistency,
     )
     from mssim.rules.votes import Vote
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "at_k": ["agreement_at_k", "maj_at_k", "pass_at_k"],
+    "at_k": ["agreement_at_k", "g_pass_at_k", "maj_at_k", "mg_pass_at_k", "pass_at_k", "pass_hat_k"],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
     "engine.evaluate": ["evaluate"],
     "results.comparison": ["Comparison"],
@@ -53,6 +54,7 @@ _HOMES = {
         "ModelSwitch",
         "OracleRouter",
         "RandomRouter",
+        "Reliability",
         "SelfConsistency",
     ],
     "tuning": ["Tuning", "tune"],
@@ -83,6 +85,7 @@ __all__ = [
     "PoolWarning",
     "RandomRouter",
     "RecordError",
+    "Reliability",
     "SelfConsistency",
     "Stop",
     "Strategy",
@@ -94,11 +97,14 @@ __all__ = [
     "catalogue",
     "evaluate",
     "evaluate_shard",
+    "g_pass_at_k",
     "load_pool",
     "maj_at_k",
     "merge",
+    "mg_pass_at_k",
     "parse_strategy",
     "pass_at_k",
+    "pass_hat_k",
     "tune",
 ]
 

@@ -282,9 +282,20 @@ def coverage(draws, right):
     return any(a in right for answers in draws for a in answers), [len(answers) for answers in draws]
 
 
-def replay(strategy, draws, right, rank, numbers=()):
+def reliability(strategy, answers, right, lot):
+    """With tau="mean" `lot`, from 0 to below 1, chooses how many draws must be right; without one: the mean."""
+    k, n_right = len(answers), sum(a in right for a in answers)
+    if strategy.tau != "mean":
+        return n_right >= math.ceil(Fraction(str(strategy.tau)) * k), [k]
+    above = max(n_right - math.ceil(Fraction(k, 2)), 0)
+    return Fraction(2 * above, k) if lot is None else above > math.floor(lot * k) // 2, [k]
+
+
+def replay(strategy, draws, right, rank, numbers=(), lot=None):
     """One replay of a strategy of the library, read by its documented attributes."""
     kind = type(strategy).__name__
+    if kind == "Reliability":
+        return reliability(strategy, draws[0], right, lot)
     if kind == "Coverage":
         return coverage(draws, right)
     if kind == "SelfConsistency":
@@ -364,7 +375,8 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 if rng is not None
                 else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
             )
-            won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers)
+            lot = Fraction(word(stream_key(seed, "", q), r) >> 32, 2**32) if rng is None else rng.random()
+            won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers, lot)
             n_right += won
             total += sum(spent)
         hits.append(n_right)

@@ -12,7 +12,7 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Block, Outcome
-from mssim.kernels import exact_one_stage, exact_several_stages
+from mssim.kernels import exact_one_stage, exact_several_stages, right_draws
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_agreement import agreement
 from mssim.kernels.exact_one_stage import Ties
@@ -274,7 +274,7 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
             stops[i, ask], stops_right[i, ask] = agreed.T, right.T
     right = np.full(drawn.shape[1:], np.nan)
     if plan.vote is None:
-        right[:] = _covered(plan, counts)
+        right[:] = _covered(plan, counts) if plan.least is None else _reliable(plan, plan.least, counts)
     elif closed.any():
         right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
     agreed = np.where((plan.need >= 0)[:, :, None], reached * stops, 0.0).sum(axis=0)
@@ -305,10 +305,24 @@ def covered(total: Ints, right: Ints, draws: Ints) -> Floats:
     return found.reshape(*total.shape, draws.size)
 
 
+def _recorded_right(counts: Counts) -> tuple[Ints, Ints]:
+    """Return the numbers of recorded and of correct samples, [stage, question]."""
+    recorded = counts.no_answer + per_question(counts.votes, counts.offsets)
+    return recorded, per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
+
+
+def _reliable(plan: Plan, least: Ints, counts: Counts) -> Floats:
+    """Return the probability that enough draws of the only model are correct, [budget, question]."""
+    (recorded,), (right,) = _recorded_right(counts)
+    found = right_draws.enough_right(
+        recorded, right, plan.sizes[0].copy(), least.copy(), plan.raised, counts.replacement
+    )
+    return np.asarray(found.T)
+
+
 def _covered(plan: Plan, counts: Counts) -> Floats:
     """Return the probability that any draw is correct, [budget, question]."""
-    recorded = counts.no_answer + per_question(counts.votes, counts.offsets)
-    right = per_question(np.where(counts.correct, counts.votes, 0), counts.offsets)
+    recorded, right = _recorded_right(counts)
     missed = np.ones((plan.sizes.shape[1], recorded.shape[1]))
     for i, sizes in enumerate(plan.sizes):
         drawing = sizes > 0

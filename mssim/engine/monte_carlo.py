@@ -14,7 +14,16 @@ from scipy import special
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.requirements import check_stop_table
 from mssim.errors import StrategyError
-from mssim.kernels import allocation, majority_of_bests, one_model, stages, stops, user_functions, weighted_votes
+from mssim.kernels import (
+    allocation,
+    majority_of_bests,
+    one_model,
+    right_draws,
+    stages,
+    stops,
+    user_functions,
+    weighted_votes,
+)
 from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
@@ -54,6 +63,8 @@ class ReplayTask:
         """Run the replays and return sums over them."""
         if self.plan.cap:
             return self._share_budget()
+        if self.plan.least is not None:
+            return self._count_right(self.plan.least)
         vote = self.plan.vote
         if vote is not None and not vote.counts_only:
             return self._vote_by_sample(vote)
@@ -132,6 +143,11 @@ class ReplayTask:
             agreed[b] = stopped.sum(axis=1)
             drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
         return Outcome(right.T.astype(float), drawn[None], agreed)
+
+    def _count_right(self, least: Ints) -> Outcome:
+        sizes = np.ascontiguousarray(self.plan.sizes[0])
+        hits = right_draws.replayed(self.recorded, sizes, np.ascontiguousarray(least), self.plan.raised, self.replays)
+        return self._stopped_outcome(hits, self._ends())
 
     def _share_budget(self) -> Outcome:
         assert self.plan.vote is not None

@@ -13,6 +13,7 @@ from mssim._validation import shown
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.pool import Pool
+from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
 from mssim.rules.stops import OwnStop, Stop, StopTable
 from mssim.rules.votes import Vote
@@ -144,8 +145,24 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
             f"{name}: its plan has a cap, which requires a vote and sizes that do not decrease with the budget. Return "
             "such a plan."
         )
+    if plan.least is not None:
+        _check_least(name, plan, plan.least)
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
+
+
+def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
+    """Raise if a plan whose answer is right with enough right draws does anything but draw from one model."""
+    if len(plan.models) != 1 or plan.vote is not None or plan.stop is not None or (plan.need != NEVER).any():
+        raise StrategyError(
+            f"{name}: its plan has least, which supports only one model that neither votes nor stops. Return such a "
+            "plan, or remove least."
+        )
+    if not isinstance(least, np.ndarray) or least.dtype != np.int64 or least.shape != plan.sizes.shape[1:]:
+        raise StrategyError(
+            f"{name}: least of its plan is {shown(least)}. Return an int64 array [budget] of shape "
+            f"{plan.sizes.shape[1:]}."
+        )
 
 
 def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) -> None:

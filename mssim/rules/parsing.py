@@ -78,7 +78,7 @@ def catalogue() -> list[Row]:
     >>> for row in catalogue()[1:3]:
     ...     print(f"{row.rule:13}{row.formula}")
     cascade:M+M  the first M with v1 / K >= agreement, else the last
-    cov:M        any draw is right: 1 - C(K - c, K) / C(n, K)
+    cov:M        any draw is right: 1 - C(n - c, K) / C(n, K)
     """
     registries: tuple[Mapping[str, Any], ...] = (STRATEGIES, STOPS, VOTES)
     return [row for registry in registries for name in sorted(registry) for row in registry[name].rows]

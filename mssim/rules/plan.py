@@ -26,10 +26,12 @@ class Plan(NamedTuple):
     models: Sequence[str]
     sizes: Ints  # samples that a stage draws; 0 = left out, as no stage before one that draws can be
     need: Ints  # votes of the leading answer that stop after this stage
-    vote: Vote | None  # None: right if any draw is right
+    vote: Vote | None  # None: right if any draw is right, or as many as `least` says
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
+    least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
+    raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
 
     @property
     def repeats(self) -> bool:
@@ -44,7 +46,8 @@ class Plan(NamedTuple):
 
     def at(self, budgets: Sequence[int] | Ints) -> Plan:
         """Return the plan at some of its budgets, given by their numbers."""
-        return self._replace(sizes=self.sizes[:, budgets], need=self.need[:, budgets])
+        least = None if self.least is None else self.least[np.asarray(budgets)]
+        return self._replace(sizes=self.sizes[:, budgets], need=self.need[:, budgets], least=least)
 
 
 class Expected(NamedTuple):

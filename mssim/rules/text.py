@@ -29,6 +29,13 @@ def _truth(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
+def _number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _numbers(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return lambda text: tuple(kind(part) for part in text.split("/"))
 
@@ -39,6 +46,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "int": (int, "3"),
     "bool": (_truth, "true"),
     "str": (str, ""),
+    "float | str": (_number_or_word, "0.8"),
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
 }

@@ -17,7 +17,7 @@ from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.rules.base import Strategy
-from mssim.rules.strategies import Coverage, OracleRouter
+from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
 from mssim.tuning.grid import grid
@@ -124,6 +124,11 @@ def tune(
         if isinstance(strategy, Coverage | OracleRouter):
             raise StrategyError(
                 f"strategies: {name} is an upper bound that cannot be run and would always be chosen. Remove it."
+            )
+        if isinstance(strategy, Reliability):
+            raise StrategyError(
+                f"strategies: {name} measures how often several draws are right. It returns no answer, so it cannot "
+                "be run. Remove it."
             )
     check_executor(executor, progress)
     if not isinstance(spend, str) or spend not in _SPEND:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Coverage, Mixture, ModelSwitch, Pool, SelfConsistency, Vote, WindowStop, evaluate
+from mssim import Coverage, Mixture, ModelSwitch, Pool, Reliability, SelfConsistency, Vote, WindowStop, evaluate
 from mssim.engine import monte_carlo
 from mssim.kernels import one_model, stages
 from tests import naive
@@ -68,6 +68,7 @@ STRATEGIES = st.one_of(
         SelfConsistency, st.sampled_from(XYZ), st.builds(Vote, ties=TIES), st.builds(WindowStop, st.integers(1, 4))
     ),
     st.builds(Coverage, st.sampled_from([["x"], ["x", "y"], ["z", "y", "x"]])),
+    st.builds(Reliability, st.sampled_from(XYZ), st.sampled_from([1.0, 0.75, 0.5, 0.1, "mean"])),
 )
 
 

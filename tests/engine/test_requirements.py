@@ -5,7 +5,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from mssim import BudgetError, Mixture, PoolError, SelfConsistency, Stop, Strategy, StrategyError, Vote, evaluate
+from mssim import (
+    BetaStop,
+    BudgetError,
+    Mixture,
+    PoolError,
+    SelfConsistency,
+    Stop,
+    Strategy,
+    StrategyError,
+    Vote,
+    evaluate,
+)
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
 from mssim.rules.stops import StopTable
@@ -157,6 +168,14 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
             plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3),
             "has 2 models, but stop and cap support only one",
         ),
+        (plan([[1, 2]], vote=None, least=np.array([1, 2])), None),
+        (plan([[1, 2], [1, 2]], vote=None, least=np.array([1, 2])), "has least, which supports only one model that"),
+        (plan([[1, 2]], least=np.array([1, 2])), "only one model that neither votes nor stops. Return such a plan"),
+        (plan([[1, 2]], vote=None, need=np.array([[NEVER, 2]]), least=np.array([1, 2])), "nor stops"),
+        (plan([[1, 2]], vote=None, stop=BetaStop(), least=np.array([1, 2])), "nor stops"),
+        (plan([[1, 2]], vote=None, least=np.array([1])), r"least of its plan is array\(\[1\]\). .* of shape \(2,\)"),
+        (plan([[1, 2]], vote=None, least=np.array([1.0, 2.0])), r"Return an int64 array \[budget\] of shape"),
+        (plan([[1, 2]], vote=None, least=[1, 2]), r"least of its plan is \[1, 2\]\. Return an int64 array"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "is not one weight per stage"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"Use Vote.ordered\(models\)"),
     ],

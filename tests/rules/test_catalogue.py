@@ -33,6 +33,7 @@ from mssim import (
     Pool,
     PoolWarning,
     RandomRouter,
+    Reliability,
     SelfConsistency,
     Vote,
     WindowStop,
@@ -129,6 +130,9 @@ RULES = {
     "random router, stop": RandomRouter(XYZ[:2], vote=Vote.best_of_n(), stop=BetaStop(0.8)),
     "oracle router": OracleRouter(XYZ),
     "coverage": Coverage(XYZ, shares=(1, 1, 2)),
+    "reliability": Reliability("x"),
+    "reliability, three quarters": Reliability("y", tau=0.75),
+    "reliability, mean": Reliability("z", tau="mean"),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }

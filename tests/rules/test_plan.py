@@ -57,7 +57,8 @@ def test_a_plan_at_some_of_its_budgets():
     some = plan.at([2, 0])
     assert some.sizes.tolist() == [[3, 1], [2, 0]]
     assert some.need.tolist() == [[6, 4], [9, 7]]
-    assert (some.models, some.cap) == (plan.models, 5)
+    assert (some.models, some.cap, some.least) == (plan.models, 5, None)
+    assert plan._replace(least=np.array([7, 8, 9])).at((2, 0)).least.tolist() == [9, 7]
 
 
 def test_a_model_with_several_turns_is_told():

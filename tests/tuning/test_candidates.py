@@ -80,3 +80,10 @@ def test_a_question_without_samples_of_a_model_has_no_candidate_of_it(strategy):
 def test_ceilings_are_no_candidates(strategy):
     with pytest.raises(StrategyError, match=re.escape(f"strategies: {strategy} is an upper bound that cannot be run")):
         tune(random_pool(), ["sc:x", strategy], [2, 4])
+
+
+@pytest.mark.parametrize("strategy", ["rel:x", "rel:x,tau=mean"])
+def test_measures_of_reliability_are_no_candidates(strategy):
+    says = f"strategies: {strategy} measures how often several draws are right. It returns no answer, so it cannot be"
+    with pytest.raises(StrategyError, match=re.escape(says)):
+        tune(random_pool(), ["sc:x", strategy], [2, 4])

@@ -7,6 +7,7 @@ from mssim.rules.strategies.mixture import Mixture
 from mssim.rules.strategies.model_switch import ModelSwitch
 from mssim.rules.strategies.oracle_router import OracleRouter
 from mssim.rules.strategies.random_router import RandomRouter
+from mssim.rules.strategies.reliability import Reliability
 from mssim.rules.strategies.self_consistency import SelfConsistency
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "ModelSwitch",
     "OracleRouter",
     "RandomRouter",
+    "Reliability",
     "SelfConsistency",
 ]

@@ -40,7 +40,7 @@ class Coverage(Strategy):
 
     kind: ClassVar[str] = "cov"
     rows: ClassVar[tuple[Row, ...]] = (
-        Row("cov:M", "any draw is right: 1 - C(K - c, K) / C(n, K)", "2107.03374", method="exact"),
+        Row("cov:M", "any draw is right: 1 - C(n - c, K) / C(n, K)", "2107.03374", method="exact"),
     )
     models: Sequence[str]
     sizes: Sequence[int] | None = None
