@@ -91,7 +91,7 @@ def simultaneous_level(
         Probability that the intervals of all points of a curve cover, between 0 and 1.
     clusters : array_like, shape (n_questions,), optional
         Cluster label of each question. By default all questions are independent.
-    n_resamples : int, default 2048
+    n_resamples : int, default 4096
         Number of quasi-random draws of the bootstrap.
     seed : int, default 0
         Seed of the shift of the draws.

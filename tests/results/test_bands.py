@@ -63,6 +63,13 @@ def test_the_critical_value_of_two_points_by_integration(rho, confidence_level):
     assert np.trapezoid(inside * stats.norm.pdf(t), t) == pytest.approx(confidence_level, abs=5e-4)
 
 
+def test_points_that_the_first_component_does_not_reach():
+    """Three copies of one point and an independent one are two independent points."""
+    one, other = correlated(np.eye(2))
+    for curve in ([one, one, one, other], [other, one, -one, 2 * one]):
+        assert critical_value(curve) == pytest.approx(2.2365, abs=0.003)
+
+
 def curve_of_a_pool(budgets):
     return evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", budgets).accuracy[0]
 
