@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import published
 from analysis.sources import Source
-from analysis.tables import of_source, versus
+from analysis.tables import of_source, versus, with_bands
 from mssim import Mixture, ModelSwitch, SelfConsistency, Vote, evaluate
 from mssim.errors import PoolError
 
@@ -19,6 +19,8 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
+    "band_low",
+    "band_high",
 )  # columns that are only in the CSV file
 BUDGETS = (1, 2, 4, 8, 12, 16)
 DEBATE_BUDGET = 15
@@ -34,8 +36,9 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, synthetic, the columns of `mssim.Evaluation.to_frame`, and control, difference, difference_low,
-        difference_high, p_value (see `analysis.tables.versus`).
+        source, synthetic, the columns of `mssim.Evaluation.to_frame`, band_low and band_high (limits of the
+        simultaneous band over budgets), and control, difference, difference_low, difference_high, p_value (see
+        `analysis.tables.versus`).
     """
     models = two_models(source)
     strategies = {model: SelfConsistency(model) for model in models} | {
@@ -45,7 +48,7 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     }
     budgets = source.within(BUDGETS, models)
     evaluation = evaluate(source.pool, strategies, budgets, n_replays=n_replays, seed=seed)
-    return of_source(source, versus(evaluation, evaluation.to_frame(), models))
+    return of_source(source, versus(evaluation, with_bands(evaluation), models))
 
 
 def two_models(source: Source) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from analysis import published
 from analysis.sources import Source
 from analysis.tables import of_source
 from mssim import ModelSwitch, SelfConsistency, evaluate
+from mssim.results.bands import mean_band
 
 __all__ = ["orders", "run"]
 
@@ -19,6 +20,8 @@ IN_FILE = (
     "cost",
     "method",
     "n_questions",
+    "band_low",
+    "band_high",
 )  # columns that are only in the CSV file
 BUDGET = 16
 MOST_MODELS = 6
@@ -35,7 +38,8 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     -------
     DataFrame
         source, synthetic, order, n_models, added (the model that joins), alone (its accuracy with one sample),
-        alone_low, alone_high, and the columns of `mssim.Evaluation.to_frame`.
+        alone_low, alone_high, the columns of `mssim.Evaluation.to_frame`, and band_low, band_high (limits of the
+        simultaneous band over numbers of models).
     """
     models = source.models[:MOST_MODELS]
     budget = min(BUDGET, source.most(models))
@@ -45,7 +49,11 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     frames = []
     for order, listed in orders(source).items():
         teams = {f"{n} models": _first(listed, n) for n in range(1, len(listed) + 1)}
-        found = evaluate(source.pool, teams, [budget], n_replays=n_replays, seed=seed).to_frame()
+        evaluation = evaluate(source.pool, teams, [budget], n_replays=n_replays, seed=seed)
+        found = evaluation.to_frame()
+        found["band_low"], found["band_high"] = mean_band(
+            evaluation.accuracy[:, 0], clusters=evaluation.cluster_labels(), band="simultaneous"
+        )
         found.insert(0, "order", order)
         found.insert(1, "n_models", range(1, len(listed) + 1))
         found.insert(2, "added", listed)

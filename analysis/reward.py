@@ -6,13 +6,20 @@ import pandas as pd
 
 from analysis.equal_budget import BUDGETS, two_models
 from analysis.sources import Source
-from analysis.tables import of_source
+from analysis.tables import of_source, with_bands
 from mssim import ModelSwitch, SelfConsistency, Vote, evaluate
 from mssim.errors import PoolError
 
 __all__ = ["has_scores", "run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
+IN_FILE = (
+    "replay_sd",
+    "agreed",
+    "cost",
+    "n_questions",
+    "band_low",
+    "band_high",
+)  # columns that are only in the CSV file
 BEST, SWITCH_BEST = "best of N", "ModelSwitch + best of N"
 
 
@@ -30,7 +37,8 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        source, synthetic, and the columns of `mssim.Evaluation.to_frame`.
+        source, synthetic, the columns of `mssim.Evaluation.to_frame`, and band_low, band_high (limits of the
+        simultaneous band over budgets).
 
     Raises
     ------
@@ -50,4 +58,4 @@ def run(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame
         SWITCH_BEST: ModelSwitch(models, vote=Vote.best_of_n()),
     }
     evaluation = evaluate(source.pool, strategies, source.within(BUDGETS, models), n_replays=n_replays, seed=seed)
-    return of_source(source, evaluation.to_frame())
+    return of_source(source, with_bands(evaluation))

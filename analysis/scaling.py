@@ -10,7 +10,14 @@ from mssim import Mixture, ModelSwitch, SelfConsistency
 
 __all__ = ["run"]
 
-IN_FILE = ("replay_sd", "agreed", "cost", "n_questions")  # columns that are only in the CSV file
+IN_FILE = (
+    "replay_sd",
+    "agreed",
+    "cost",
+    "n_questions",
+    "band_low",
+    "band_high",
+)  # columns that are only in the CSV file
 BUDGETS = tuple(2**step for step in range(11))
 STRICT = "ModelSwitch, > 85 %"
 
@@ -24,7 +31,8 @@ def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, synthetic, and the columns of `mssim.Evaluation.to_frame`.
+        source, synthetic, the columns of `mssim.Evaluation.to_frame`, and band_low, band_high (limits of the
+        simultaneous band over budgets).
     """
     models = source.models[:2]
     alone = {model: SelfConsistency(model) for model in models}

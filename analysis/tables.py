@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.sources import Source
 from mssim import Evaluation, Strategy, evaluate
 
-__all__ = ["curves", "of_source", "versus"]
+__all__ = ["curves", "of_source", "versus", "with_bands"]
 
 _RESAMPLES = 1999
 
@@ -27,11 +27,17 @@ def curves(
 ) -> pd.DataFrame:
     """Evaluate groups of strategies, each at its own budgets, in one table; groups without budgets are skipped."""
     frames = [
-        evaluate(source.pool, dict(strategies), budgets, **options).to_frame()
+        with_bands(evaluate(source.pool, dict(strategies), budgets, **options))
         for strategies, budgets in wanted
         if len(budgets)
     ]
     return of_source(source, pd.concat(frames, ignore_index=True))
+
+
+def with_bands(evaluation: Evaluation) -> pd.DataFrame:
+    """Return the table of an evaluation with band_low and band_high, its simultaneous band over budgets."""
+    whole = evaluation.to_frame(band="simultaneous")
+    return evaluation.to_frame().assign(band_low=whole["low"], band_high=whole["high"])
 
 
 def versus(evaluation: Evaluation, frame: pd.DataFrame, controls: Sequence[str]) -> pd.DataFrame:

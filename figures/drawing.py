@@ -150,9 +150,10 @@ def _contact_sheet(files: Sequence[Path], path: Path, *, columns: int = 5) -> Pa
 _INTRODUCTION = """# Figures
 
 Hollow markers and white bars are numbers published by the ModelSwitch paper or its authors' code. All other numbers are
-computed here. Bands and bars are 95 % confidence intervals over questions. "simulated" means that no language model was
-queried. A simulated pool is drawn from an answer model fitted to published numbers (`mssim.simulate`) and has as many
-questions as the data set.
+computed here. Bands are simultaneous 95 % confidence bands over questions: a band covers its curve at all points
+together. Error bars are 95 % confidence intervals over questions: a bar covers a single number. "simulated" means that
+no language model was queried. A simulated pool is drawn from an answer model fitted to published numbers
+(`mssim.simulate`) and has as many questions as the data set.
 """
 
 

@@ -46,5 +46,5 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         style.named(ax, source.title, "samples used per question", first=ax is axes[0])
         style.legend(ax, ax.get_lines()[:2], loc="best")
     switch = style.key("ModelSwitch, agrees at > 85 %", looks[2])
-    style.legend_below(figure, [switch, *style.published_key(sources), *references])
+    style.legend_below(figure, [switch, style.band_key(), *style.published_key(sources), *references])
     return figure

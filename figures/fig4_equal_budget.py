@@ -35,7 +35,7 @@ def suits(source: Source) -> bool:
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
     """Draw one panel per source."""
-    figure, axes = style.panels(len(sources), height=1.5, extra=0.4)
+    figure, axes = style.panels(len(sources), height=1.5, extra=0.5)
     looks = style.looks(3)
     references: dict[str, Line2D] = {}
     for i, (ax, source) in enumerate(zip(axes, sources, strict=True)):
@@ -47,9 +47,8 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
         style.budgets(ax, frame["samples_used"].max())
         style.legend(ax, ax.get_lines()[:2], loc="best", fontsize=5.5)
-    style.legend_below(
-        figure, [style.key("ModelSwitch", looks[2]), *style.published_key(sources), *references.values()]
-    )
+    switch = style.key("ModelSwitch", looks[2])
+    style.legend_below(figure, [switch, style.band_key(), *style.published_key(sources), *references.values()])
     return figure
 
 

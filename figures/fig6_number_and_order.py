@@ -44,7 +44,8 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
             _published(ax, source, order, look)
         style.named(ax, f"{source.title}\n{order}", "", first=i % 2 == 0)
     alone = Patch(color=BAR, label="alone, 1 sample")
-    style.legend_below(figure, [style.key("ModelSwitch of the first n", look), alone, *style.published_key(sources)])
+    switch = style.key("ModelSwitch of the first n", look)
+    style.legend_below(figure, [switch, style.band_key(), alone, *style.published_key(sources)])
     return figure
 
 

@@ -48,5 +48,5 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
         style.budgets(ax, frame["samples_used"].max())
     keys = [style.key(name, look) for name, look in zip(STRATEGIES, looks, strict=True)]
-    style.legend_below(figure, [*keys, *style.published_key(sources)])
+    style.legend_below(figure, [*keys, style.band_key(), *style.published_key(sources)])
     return figure

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
 
 from analysis.sources import Source
@@ -24,6 +25,7 @@ __all__ = [
     "COLUMN",
     "Look",
     "band",
+    "band_key",
     "budgets",
     "doublings",
     "fitted",
@@ -140,10 +142,12 @@ def _width(text: str) -> float:
 
 
 def band(ax: Axes, curve: pd.DataFrame, x: str, look: Look, label: str | None = None, **options: Any) -> None:
-    """Draw a curve of accuracy with its interval over questions."""
+    """Draw a curve of accuracy with its simultaneous band over questions."""
     size = 5.5 if look["marker"] == "*" else None
     ax.plot(curve[x], 100 * curve["accuracy"], label=label, markersize=size, **look, **options)
-    ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=look["color"], alpha=0.1, linewidth=0)
+    ax.fill_between(
+        curve[x], 100 * curve["band_low"], 100 * curve["band_high"], color=look["color"], alpha=0.1, linewidth=0
+    )
 
 
 def hollow(ax: Axes, points: pd.DataFrame, x: str, look: Look) -> None:
@@ -171,6 +175,11 @@ def reference(ax: Axes, singles: pd.DataFrame) -> list[Line2D]:
 def key(label: str, look: Look) -> Line2D:
     """Return the legend entry of a curve."""
     return Line2D([], [], label=label, **look)
+
+
+def band_key() -> Patch:
+    """Return the legend entry of bands."""
+    return Patch(facecolor="#555555", alpha=0.2, linewidth=0, label="95 % simultaneous band")
 
 
 def published_key(sources: Sequence[Source]) -> list[Line2D]:

@@ -39,6 +39,10 @@ STYLE: dict[Any, Any] = {
     "text.usetex": False,
 }
 
+_BAND_TITLES = {
+    "pointwise": "band: {:.0%} interval over questions",
+    "simultaneous": "{:.0%} simultaneous band over questions",
+}
 _LONGEST = 70  # letters of a name
 
 _AXES = {
@@ -54,6 +58,7 @@ def plot_curves(
     *,
     confidence_level: float = 0.95,
     clusters: str | None = None,
+    band: str = "pointwise",
     ax: Axes | None = None,
 ) -> Axes:
     """Plot accuracy against spend, with one line and confidence band per strategy.
@@ -61,10 +66,10 @@ def plot_curves(
     Parameters
     ----------
     evaluation : Evaluation
-        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=...)``.
+        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=..., band=...)``.
     x : {"samples_used", "budget", "cost"}, default "samples_used"
         Quantity on the x-axis.
-    confidence_level, clusters
+    confidence_level, clusters, band
         As in `Evaluation.to_frame`.
     ax : Axes, optional
         Axes to draw on. By default a new figure is created.
@@ -77,7 +82,8 @@ def plot_curves(
     Notes
     -----
     Strategies share their questions, so overlapping bands do not imply that a difference is insignificant. Use
-    `Evaluation.compare` for paired comparisons.
+    `Evaluation.compare` for paired comparisons. Use ``band="simultaneous"`` for statements about a whole curve, for
+    example that it is above 0.7 from budget 8 on.
 
     Examples
     --------
@@ -92,7 +98,7 @@ def plot_curves(
 
     if not isinstance(x, str) or x not in _AXES:
         raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
-    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
+    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
     names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
@@ -112,7 +118,7 @@ def plot_curves(
             [f"strategy {number}" for number in range(len(lines))],
             fontsize="small",
             handlelength=3,
-            title=f"band: {confidence_level:.0%} interval over questions",
+            title=_BAND_TITLES[band].format(confidence_level),
             title_fontsize="small",
         )
         for text, name in zip(legend.get_texts(), names, strict=True):

@@ -17,18 +17,25 @@ def close_figures():
     plt.close("all")
 
 
-@pytest.mark.parametrize("x", ["samples_used", "budget", "cost"])
-def test_lines_and_bands_are_the_frame(x):
+@pytest.mark.parametrize(
+    ("x", "options", "title"),
+    [
+        ("samples_used", {}, "band: 80% interval over questions"),
+        ("budget", {"band": "pointwise"}, "band: 80% interval over questions"),
+        ("cost", {"band": "simultaneous"}, "80% simultaneous band over questions"),
+    ],
+)
+def test_lines_and_bands_are_the_frame(x, options, title):
     evaluation = result()
-    frame = evaluation.to_frame(confidence_level=0.8)
-    ax = plot_curves(evaluation, x, confidence_level=0.8)
+    frame = evaluation.to_frame(confidence_level=0.8, **options)
+    ax = plot_curves(evaluation, x, confidence_level=0.8, **options)
     for line, band, (name, curve) in zip(ax.lines, ax.collections, frame.groupby("strategy", sort=False), strict=True):
         assert line.get_label() == name
         assert line.get_xydata() == pytest.approx(np.column_stack([curve[x], 100 * curve["accuracy"]]))
         edge = band.get_paths()[0].vertices
         assert edge[:, 1].min() == pytest.approx(100 * curve["low"].min())
         assert edge[:, 1].max() == pytest.approx(100 * curve["high"].max())
-    assert "80% interval" in ax.get_legend().get_title().get_text()
+    assert ax.get_legend().get_title().get_text() == title
     assert ax.get_ylabel() == "accuracy (%)"
     assert "per question" in ax.get_xlabel()
 
@@ -87,6 +94,8 @@ def test_synthetic_pools_are_labelled():
 def test_an_unknown_axis_and_an_unknown_cost_are_refused():
     with pytest.raises(MssimError, match=r"x='samples' is not valid\. Did you mean 'samples_used'"):
         plot_curves(result(), "samples")
+    with pytest.raises(MssimError, match=r"band='both' is not valid\. Choose from 'pointwise', 'simultaneous'"):
+        plot_curves(result(), band="both")
     with pytest.raises(MssimError, match=r"the results have no costs\. Record a column 'cost' or pass prices="):
         plot_curves(evaluate(random_pool(), "sc:x", 2, n_replays=5), "cost")
     assert not plt.get_fignums()

@@ -17,6 +17,7 @@ from mssim.cli.options import (
     Clusters,
     Json,
     WhereOption,
+    check_band,
     check_output,
     check_x,
     parse_budgets,
@@ -49,6 +50,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "prices": (dict,),
     "clusters": (str,),
     "confidence_level": (float,),
+    "band": (str,),
     "out": (str,),
     "plot": (str,),
     "x": (str,),
@@ -100,6 +102,13 @@ def evaluate(
     price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
+    band: Annotated[
+        str | None,
+        typer.Option(
+            help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together. "
+            "[default: pointwise]"
+        ),
+    ] = None,
     experiment: Annotated[
         Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
@@ -151,6 +160,7 @@ def evaluate(
         "prices": parse_prices(price),
         "clusters": clusters,
         "confidence_level": confidence_level,
+        "band": band,
         "out": out,
         "plot": plot,
         "x": x,
@@ -188,12 +198,13 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
     x = check_x(settings.get("x", "samples_used"))
+    check_band(settings.get("band", "pointwise"))
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
     evaluation = _do(_read_pool(settings), settings, way, outputs)
     if evaluation is not None:
         statistics: dict[str, Any] = {
-            name: settings[name] for name in ("confidence_level", "clusters") if name in settings
+            name: settings[name] for name in ("confidence_level", "clusters", "band") if name in settings
         }
         out, plot = outputs.get("out"), outputs.get("plot")
         show_evaluation(evaluation, statistics, out=out, plot=plot, x=x, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mssim.cli.options import Clusters, Confidence, Json, check_output, check_x
+from mssim.cli.options import Band, Clusters, Confidence, Json, check_band, check_output, check_x
 from mssim.cli.output import show_evaluation
 
 
@@ -18,6 +18,7 @@ def merge(
     x: Annotated[str, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = "samples_used",
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
+    band: Band = "pointwise",
     json: Json = False,
 ) -> None:
     """Combine the shards of an evaluation and print the results table. The pool is not needed.
@@ -28,8 +29,9 @@ def merge(
         if path is not None:
             check_output(path, option, figure=option == "--plot")
     check_x(x)
+    check_band(band)
 
     from mssim.engine.merge import merge as run
 
-    statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters}
+    statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters, "band": band}
     show_evaluation(run(parts), statistics, out=out, plot=plot, x=x, as_json=json)

@@ -33,8 +33,13 @@ Clusters = Annotated[
     str | None,
     typer.Option("--clusters", help="Question column that marks dependent questions. [default: cluster, if present]"),
 ]
+Band = Annotated[
+    str,
+    typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
+]
 
 _X = ("samples_used", "budget", "cost")
+_BANDS = ("pointwise", "simultaneous")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 
 
@@ -103,6 +108,13 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
         raise MssimError(f"{option}: {path} is a folder. Use the name of a file.")
     if not path.absolute().parent.is_dir():
         raise MssimError(f"{option}: the folder {path.absolute().parent} does not exist. Create it first.")
+
+
+def check_band(band: str) -> str:
+    """Return the kind of the intervals; raise if there is no such kind."""
+    if band not in _BANDS:
+        raise MssimError(f"--band: {band!r} is not valid. {choose_from(band, _BANDS)}.")
+    return band
 
 
 def check_x(x: str) -> str:

@@ -20,10 +20,10 @@ from mssim._validation import choose_from, counted, level, shown
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.plain_types import to_frame
+from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
 from mssim.results.comparison import Comparison, Comparisons
 from mssim.results.differences import ASSUMPTIONS, mean_difference
-from mssim.results.intervals import mean_interval
 
 __all__ = ["Evaluation"]
 
@@ -78,7 +78,9 @@ class Evaluation:
     n_replays: NDArray[np.int64]
     provenance: Mapping[str, Any]
 
-    def to_frame(self, *, confidence_level: float = 0.95, clusters: str | None = None) -> pd.DataFrame:
+    def to_frame(
+        self, *, confidence_level: float = 0.95, clusters: str | None = None, band: str = "pointwise"
+    ) -> pd.DataFrame:
         """Return the means over questions of every strategy and budget.
 
         Parameters
@@ -88,6 +90,10 @@ class Evaluation:
         clusters : str, optional
             Question column whose equal values mark dependent questions. The default is the column `cluster`, if
             present. ``"question_id"`` treats all questions as independent.
+        band : {"pointwise", "simultaneous"}, default "pointwise"
+            Whether low and high cover the accuracy at each budget with the confidence level, or the whole curve of a
+            strategy, at all budgets together. Simultaneous bands are wider; see `mssim.results.bands`. They hold for
+            each strategy, not for all strategies together.
 
         Returns
         -------
@@ -98,7 +104,7 @@ class Evaluation:
             samples_used, agreed, cost (means over questions); method (exact or monte_carlo); n_questions.
         """
         labels = self.cluster_labels(clusters)
-        low, high = mean_interval(self.accuracy, confidence_level=confidence_level, clusters=labels)
+        low, high = mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
         replay_sd, mc_error = self._run_scatter()
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         columns = {

@@ -25,6 +25,7 @@ from analysis import (
 from analysis.options import plain_errors
 from analysis.sources import Source, embedded, named
 from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
+from mssim.results.bands import mean_band
 from mssim.simulate import AnswerModel
 from mssim.theory import consistency as correlate
 
@@ -47,16 +48,22 @@ def rows(frame, **where):
     return frame
 
 
+def assert_bands(found, expected):
+    assert found[["band_low", "band_high"]].to_numpy().tolist() == expected[["low", "high"]].to_numpy().tolist()
+
+
 def test_scaling_doubles_as_far_as_was_recorded():
     frame = scaling.run(SOURCE, n_replays=50)
     assert set(frame["source"]) == {"drawn"}
     assert frame["synthetic"].all()
     assert rows(frame, strategy="x")["budget"].tolist() == [1, 2, 4, 8, 16]
     assert rows(frame, strategy="ModelSwitch")["budget"].tolist() == [2, 4, 8, 16, 32]
-    strict = evaluate(SOURCE.pool, "ms:x+y,agreement=0.85,strict=true", [2, 4, 8, 16, 32], n_replays=50).to_frame()
-    found = rows(frame, strategy=scaling.STRICT)
-    assert found["accuracy"].tolist() == strict["accuracy"].tolist()
-    assert found["samples_used"].tolist() == strict["samples_used"].tolist()
+    strict = evaluate(SOURCE.pool, "ms:x+y,agreement=0.85,strict=true", [2, 4, 8, 16, 32], n_replays=50)
+    found, expected = rows(frame, strategy=scaling.STRICT), strict.to_frame()
+    assert found["accuracy"].tolist() == expected["accuracy"].tolist()
+    assert found["samples_used"].tolist() == expected["samples_used"].tolist()
+    assert_bands(found, strict.to_frame(band="simultaneous"))
+    assert (found["band_low"] < found["low"]).all()
     alone = scaling.run(drawn(["x"]), n_replays=50)
     assert set(alone["strategy"]) == {"x"}
 
@@ -67,6 +74,8 @@ def test_equal_budgets_are_compared_with_the_best_model_alone():
     direct = evaluate(SOURCE.pool, strategies, [8], n_replays=100)
     best = max("xy", key=lambda name: direct.accuracy[list(strategies).index(name), 0].mean())
     compared = direct.compare("ms", best, budget=8)
+    one = evaluate(SOURCE.pool, "sc:x", equal_budget.BUDGETS).to_frame(band="simultaneous")
+    assert_bands(rows(frame, strategy="x"), one)
     row = rows(frame, strategy="ModelSwitch", budget=8).iloc[0]
     assert row["control"] == best
     found = row[["difference", "difference_low", "difference_high"]].astype(float).to_numpy()
@@ -95,6 +104,12 @@ def test_models_join_in_both_orders():
     frame = number_and_order.run(SOURCE, n_replays=100)
     assert rows(frame, order="strong first")["added"].tolist() == ["x", "y", "z"]
     assert rows(frame, order="weak first")["added"].tolist() == ["z", "y", "x"]
+    assert ((frame["band_low"] < frame["low"]) & (frame["high"] < frame["band_high"])).all()
+    listed = ["sc:x", "ms:x+y,test_last=false", "ms:x+y+z,test_last=false"]
+    teams = evaluate(SOURCE.pool, listed, [16], n_replays=100)
+    low, high = mean_band(teams.accuracy[:, 0], band="simultaneous")
+    strong = rows(frame, order="strong first")
+    assert (strong["band_low"].tolist(), strong["band_high"].tolist()) == (low.tolist(), high.tolist())
     team = evaluate(SOURCE.pool, "ms:z+y,test_last=false", [16], n_replays=100).to_frame()
     assert rows(frame, order="weak first", n_models=2)["accuracy"].item() == team["accuracy"].item()
     alone = evaluate(SOURCE.pool, "sc:y", [1]).to_frame()
@@ -127,6 +142,8 @@ def test_reward_models_choose_where_there_are_scores():
     frame = reward.run(SOURCE, n_replays=100)
     switch = evaluate(SOURCE.pool, "ms:x+y,vote=best_of_n", [8], n_replays=100).to_frame()
     assert rows(frame, strategy=reward.SWITCH_BEST, budget=8)["accuracy"].item() == switch["accuracy"].item()
+    one = evaluate(SOURCE.pool, "sc:x", equal_budget.BUDGETS).to_frame(band="simultaneous")
+    assert_bands(rows(frame, strategy="x"), one)
     gain = rows(frame, strategy=reward.BEST, budget=16)["accuracy"].item()
     assert gain > rows(frame, strategy="x", budget=16)["accuracy"].item() + 0.05
     with pytest.raises(PoolError, match=r"no column 'score', which best-of-N requires. Record"):

@@ -47,11 +47,12 @@ def test_a_number_that_is_missing_is_null_in_json(run, pool_path, tmp_path):
 
 def test_options_reach_the_evaluation(run, pool_path):
     options = ("--price", "x=2", "--price", "y=1", "--replacement", "--confidence-level", "0.5", "--clusters", "topic")
+    options += ("--band", "simultaneous")
     _, text, _ = run("evaluate", pool_path, *FAST, "--json", *options)
     pool = mssim.load_pool(pool_path, where={"prompt": "long"})
     expected = mssim.evaluate(
         pool, ["sc:x", "ms:x+y"], [2, 6], n_replays=50, prices={"x": 2, "y": 1}, replacement=True
-    ).to_frame(confidence_level=0.5, clusters="topic")
+    ).to_frame(confidence_level=0.5, clusters="topic", band="simultaneous")
     pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
@@ -120,6 +121,7 @@ def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
         budgets = [2, 6]
         n_replays = 50
         seed = 3
+        band = "simultaneous"
         out = "r.parquet"
         [prices]
         x = 2.0
@@ -127,6 +129,7 @@ def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
         """
     )
     options = ("--where", "prompt=long", "--where", "topic!=Law", "--seed", 3, "--price", "x=2", "--price", "y=1")
+    options += ("--band", "simultaneous")
     strategies = ("--strategy", "sc:x", "--strategy", "ms:x+y,agreement=0.8,vote=plurality")
     said = run("evaluate", pool_path, *options, *strategies, "--budgets", "2,6", "--n-replays", 50, "--json")
     written = run("evaluate", "--experiment", tmp_path / "e.toml", "--json")
@@ -239,6 +242,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
         (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
+        (("POOL", *EVALUATE, "--band", "simultan"), "--band: 'simultan' is not valid. Did you mean 'simultaneous'?"),
         (("POOL", *EVALUATE, "--plot", "r.png", "--x", "samples"), "Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'. Did you mean 'topic'"),

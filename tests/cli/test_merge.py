@@ -28,7 +28,7 @@ def test_shards_and_merge(run, pool_path, tmp_path, table):
     )
     pd.testing.assert_frame_equal(Evaluation.load(out).to_frame(), expected.to_frame(), check_exact=True)
     assert plot.read_bytes().startswith(b"\x89PNG")
-    options = ("--json", "--clusters", "topic", "--confidence-level", "0.5")
+    options = ("--json", "--clusters", "topic", "--confidence-level", "0.5", "--band", "simultaneous")
     assert run("merge", one, two, *options) == run("evaluate", pool_path, *FAST, *options)
 
 
@@ -49,6 +49,7 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
         (("no.ckpt",), "no.ckpt does not exist. Use the path of a checkpoint, as written by --checkpoint."),
         (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
+        (("POOL", "--band", "curve"), "--band: 'curve' is not valid. Choose from 'pointwise', 'simultaneous'"),
         (("POOL", "--x", "budgets"), "--x: 'budgets' is not valid. Did you mean 'budget'"),
     ],
 )

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from mssim import BudgetError, MssimError
-from mssim.cli.options import check_output, check_x, parse_budgets, parse_prices, parse_where
+from mssim.cli.options import check_band, check_output, check_x, parse_budgets, parse_prices, parse_where
+from mssim.results.bands import BANDS
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,12 @@ def test_the_axis_of_a_plot_is_one_of_three():
         assert check_x(x) == x
     with pytest.raises(MssimError, match=r"--x: 'budgets' is not valid\. Did you mean 'budget'\?"):
         check_x("budgets")
+
+
+def test_the_kinds_of_bands_are_those_of_the_library():
+    for band in BANDS:
+        assert check_band(band) == band
+    with pytest.raises(
+        MssimError, match=r"--band: 'point' is not valid\. .*Choose from 'pointwise', 'simultaneous'\.$"
+    ):
+        check_band("point")

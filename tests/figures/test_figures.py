@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
@@ -365,7 +365,7 @@ def percent(frame, *columns):
 def assert_curve(line, band, frame, x):
     assert line.get_xydata() == pytest.approx(np.column_stack([frame[x], 100 * frame["accuracy"]]))
     (path,) = band.get_paths()
-    edge = np.concatenate([np.column_stack([frame[x], 100 * frame[side]]) for side in ("low", "high")])
+    edge = np.concatenate([np.column_stack([frame[x], 100 * frame[side]]) for side in ("band_low", "band_high")])
     assert np.unique(path.vertices.round(6), axis=0) == pytest.approx(np.unique(edge.round(6), axis=0))
 
 
@@ -398,6 +398,14 @@ def test_lines_and_bands_are_the_table(tables, pools, name):
 def test_lines_and_bands_beside_published_numbers_are_the_table(paper, name):
     given, figure = paper(name)
     assert_curves(name.partition("-")[0], given[:3], figure_of(figure, 3))
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_legend_says_that_bands_are_simultaneous(paper, name):
+    _, figure = paper(name)
+    fills = [one for ax in figure.axes for one in ax.collections if isinstance(one, PolyCollection)]
+    assert bool(fills) == name.startswith(("fig1", "fig4", "fig6", "fig7"))
+    assert legend_texts(figure).count("95 % simultaneous band") == bool(fills)
 
 
 def figure_of(figure, n):

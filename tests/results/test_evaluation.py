@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
+from mssim.results.bands import mean_band
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from tests.conftest import Backwards, make_pool, replay
@@ -52,6 +53,26 @@ def test_the_table_is_tidy():
     low, high = mean_interval(evaluation.accuracy[1, 2], confidence_level=0.8)
     row = evaluation.to_frame(confidence_level=0.8).iloc[5]
     assert (row["low"], row["high"]) == pytest.approx((low, high))
+
+
+@pytest.mark.compiled
+def test_a_simultaneous_band_is_that_of_each_strategy_over_its_budgets():
+    evaluation = result(topic=[f"t{i // 144}" for i in range(30 * 36)])
+    pointwise, whole = evaluation.to_frame(), evaluation.to_frame(confidence_level=0.9, band="simultaneous")
+    pd.testing.assert_frame_equal(evaluation.to_frame(band="pointwise"), pointwise)
+    pd.testing.assert_frame_equal(whole.drop(columns=["low", "high"]), pointwise.drop(columns=["low", "high"]))
+    for at, name in enumerate(["SC", "MS"]):
+        rows = whole[whole["strategy"] == name]
+        expected = mean_band(evaluation.accuracy[at], confidence_level=0.9, band="simultaneous")
+        assert np.array_equal([rows["low"], rows["high"]], expected)
+    labels = evaluation.cluster_labels("topic")
+    clustered = evaluation.to_frame(clusters="topic", band="simultaneous")
+    expected = mean_band(evaluation.accuracy, clusters=labels, band="simultaneous")[0]
+    assert clustered["low"].tolist() == expected.ravel().tolist()
+    with pytest.raises(
+        MssimError, match=r"^band='simultaneus' is not valid\. Did you mean 'simultaneous'\? Choose from"
+    ):
+        evaluation.to_frame(band="simultaneus")
 
 
 @pytest.mark.compiled
