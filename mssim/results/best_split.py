@@ -180,8 +180,8 @@ def best_split(
     found = np.where(questions >= 2, found, np.inf)
     if not (found <= 1).any():
         raise MssimError(
-            f"money={shown(money)}: it buys at most {counted(int(questions.max()), 'question')}, too few to detect any "
-            "difference. Use more money, lower prices or, if it limits them, a larger most_questions."
+            f"money={shown(money)} buys at most {counted(int(questions.max()), 'question')}, too few to detect any "
+            "difference. Use more money, lower prices or, if that is the limit, more questions."
         )
     cost = questions * prices.of_question(runs)
     best = int(np.lexsort((runs, cost, found.round(12)))[0])

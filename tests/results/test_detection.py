@@ -8,7 +8,7 @@ from scipy import stats
 
 from mssim import MssimError
 from mssim.results.detection import TESTS, PlannedTest, detected, needed, power_of
-from tests.results.paired import Law, gaffke, t_statistic
+from tests.paired import Law, gaffke, t_statistic
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 NORMAL, GAFFKE, STUDENT = (PlannedTest(0.8, 0.95, test) for test in ("normal", "gaffke", "t"))

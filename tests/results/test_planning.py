@@ -17,7 +17,7 @@ from mssim.results.planning import (
     planned_power,
     questions_needed,
 )
-from tests.results.paired import Law
+from tests.paired import Law
 
 VARIANCES = Variances(0.09, 0.2, 0.15)
 

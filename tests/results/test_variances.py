@@ -11,7 +11,7 @@ from scipy import stats
 
 from mssim import MssimError
 from mssim.results.variances import Measured, PairedQuestions, Variances
-from tests.results.paired import Law
+from tests.paired import Law
 
 ROWS = [[1, 1, 0, 1], [0, 0, 0, 1], [1, 1, 1, 1], [0, 1, 0, 0]]
 
