@@ -300,7 +300,7 @@ def _notes(plan: Plan, pilot: Pilot | None) -> list[str]:
     notes = [
         "difference true difference of the accuracies that is found significant with the planned power",
         "runs       independent runs of each strategy per question; with a budget of one sample, samples",
-        "questions  number needed; samples, cost: expected totals of both strategies",
+        "questions  number needed; samples, cost: expected totals of both strategies, which may stop early",
         f"test: {_TESTS[plan.test]}, two-sided at {1 - plan.confidence_level:.4g}",
     ]
     if plan.best is not None:

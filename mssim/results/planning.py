@@ -2,7 +2,9 @@
 
 The planned measurement has Q questions and K independent runs of each strategy on every question. Its result is the
 paired difference of the mean accuracies, tested two-sided over questions. A run of a strategy with a budget of one
-sample is one sample.
+sample is one sample. `evaluate` averages over all ways to draw a run from N recorded samples, so that with a budget of
+B its variance within questions is at most that of floor(N / B) runs (Hoeffding 1948, Annals of Mathematical Statistics
+19, 293-325).
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from mssim import BudgetError, MssimError, SelfConsistency, StrategyError, evaluate
+from mssim import BudgetError, MssimError, SelfConsistency, StrategyError, evaluate, maj_at_k
 from mssim.results.planning import Measured, PairedQuestions
 from mssim.theory import pilot
 from mssim.theory.pilot import _split
@@ -130,6 +131,22 @@ def test_one_strategy_at_two_budgets_can_be_compared():
     assert found.budgets == (1, 12)
     assert found.halves
     assert not pilot(random_pool(), "sc:x", "sc:x", (1, 13), n_splits=1).halves
+
+
+@pytest.mark.parametrize("chance", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize(("recorded", "budget"), [(6, 1), (6, 3), (11, 5), (5, 5)])
+def test_recorded_samples_are_worth_at_least_their_whole_runs(recorded, budget, chance):
+    """The variance of the mean over all draws of a majority vote, by the binomial distribution of correct samples."""
+    right = np.arange(recorded + 1)
+    weights = stats.binom.pmf(right, recorded, chance)
+    accuracy = maj_at_k(np.stack([right, recorded - right], axis=1), [budget])[:, 0]
+    mean = weights @ accuracy
+    assert mean == pytest.approx(stats.binom.sf(budget // 2, budget, chance))
+    variance = weights @ (accuracy - mean) ** 2
+    one_run = mean * (1 - mean)
+    assert variance <= one_run / (recorded // budget) * (1 + 1e-9)
+    if recorded % budget == 0 and budget in (1, recorded):
+        assert variance == pytest.approx(one_run / (recorded // budget))
 
 
 def test_models_that_no_strategy_draws_may_have_few_samples():
