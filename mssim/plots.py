@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
     from mssim.results.evaluation import Evaluation
+    from mssim.results.planning import Plan
     from mssim.tuning._tune import Tuning
 
-__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier"]
+__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier", "plot_plan"]
 
 # Okabe & Ito's palette without yellow, which is hard to see on white; neighbours differ in lightness.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
@@ -190,6 +191,78 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
         ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         _set_title(ax, title, fonts)
     return ax
+
+
+def plot_plan(plan: Plan, *, title: str | None = None, ax: Axes | None = None) -> Axes:
+    """Plot the questions that a measurement needs against the runs of each strategy per question.
+
+    Parameters
+    ----------
+    plan : Plan
+        Plan to plot. Lines and bands show ``plan.to_frame()`` (runs, questions, questions_low and questions_high), the
+        dashed line ``plan.affordable()`` and the star the best split of the money.
+    title : str, optional
+        Title of the axes.
+    ax : Axes, optional
+        Axes to draw on. By default a new figure is created.
+
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Examples
+    --------
+    >>> from mssim.plots import plot_plan
+    >>> from mssim.results.planning import Variances, plan
+    >>> plot_plan(plan(Variances(0.09, 0.2, 0.2), [0.03, 0.05])).get_ylabel()
+    'questions'
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
+
+    frame, names = plan.to_frame(), [] if title is None else [title]
+    needed, affordable = frame[~frame["best"]], plan.affordable()
+    fonts = families(names)
+    with mpl.rc_context(STYLE | {"font.family": fonts}):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+        for number, difference in enumerate(needed["difference"].unique()):
+            curve = needed[needed["difference"] == difference]
+            _draw_needed(ax, curve, number, f"needed for {100 * difference:.3g} points")
+        if len(affordable):
+            line: dict[str, Any] = {"color": "#555555", "linestyle": (0, (2, 2)), "linewidth": 1.2}
+            ax.plot(affordable["runs"], affordable["questions"], label=f"affordable with {plan.money:g}", **line)
+        if plan.best is not None:
+            label = f"best split: {100 * plan.best.difference:.3g} points"
+            star: dict[str, Any] = {"color": "#000000", "markersize": 10, "linestyle": "none", "zorder": 5}
+            ax.plot([plan.best.runs], [plan.best.questions], "*", label=label, **star)
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+        _scale_x(ax, frame["runs"].to_numpy())
+        ax.set_xlabel("runs of each strategy per question")
+        ax.set_ylabel("questions")
+        band = f", band: {plan.confidence_level:.0%} interval" if needed["questions_low"].notna().any() else ""
+        ax.legend(fontsize="small", title=f"power {plan.power:g}{band}", title_fontsize="small")
+        _set_title(ax, title or "", fonts)
+    return ax
+
+
+def _draw_needed(ax: Axes, curve: pd.DataFrame, number: int, label: str) -> None:
+    colour = COLOURS[number % len(COLOURS)]
+    style: dict[str, Any] = {
+        "linestyle": _DASHES[number // 2 % len(_DASHES)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "markersize": 4.5,
+        "linewidth": 1.4,
+    }
+    ax.plot(curve["runs"], curve["questions"], color=colour, label=label, **style)
+    if curve["questions_low"].notna().all():
+        low, high = (curve[name].astype(float) for name in ("questions_low", "questions_high"))
+        ax.fill_between(curve["runs"], low, high, color=colour, alpha=0.12, linewidth=0)
 
 
 def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:

@@ -55,6 +55,8 @@ SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown fi
     "mssim.plots.plot_frontier",
     "mssim.recorder.openai_sampler.OpenAISampler",
     "mssim.simulate.coupling.fit_coupling",
+    "mssim.theory.pilot.Pilot",
+    "mssim.theory.pilot.pilot",
     "mssim.tuning._tune.tune",
 }
 

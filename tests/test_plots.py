@@ -6,9 +6,11 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from mssim import MssimError, Pool, evaluate, tune
-from mssim.plots import COLOURS, STYLE, plot_curves, plot_frontier
+from mssim.plots import COLOURS, STYLE, plot_curves, plot_frontier, plot_plan
+from mssim.results.planning import Prices, Variances, plan
 from tests.engine.test_evaluate import random_pool
 from tests.results.test_evaluation import result
+from tests.results.test_planning import pilot
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,7 @@ def test_the_style_of_the_user_is_left_alone():
     before = {name: plt.rcParams[name] for name in STYLE}
     plot_curves(result())
     plot_frontier(tuned())
+    plot_plan(planned())
     assert {name: plt.rcParams[name] for name in STYLE} == before
 
 
@@ -184,3 +187,45 @@ def test_long_names_are_shortened_so_that_they_fit():
     ax = plot_curves(evaluation)
     ax.figure.canvas.draw()  # a warning that the layout failed is an error
     assert ax.get_legend().get_texts()[0].get_text() == f"{'x' * 35}…{'y' * 35}"
+
+
+# Plans -----------------------------------------------------
+
+
+def planned(source=None, **options):
+    return plan(source or Variances(0.09, 0.2, 0.15), [0.03, 0.05], runs=[1, 2, 8, 16], **options)
+
+
+def test_a_plan_is_drawn_with_the_budget_and_the_best_split():
+    made = planned(prices=Prices(0.5, 0.01, 0.01), money=200)
+    frame, best = made.to_frame(), made.best
+    ax = plot_plan(made)
+    marks = drawn(ax)
+    for difference, label in ((0.03, "needed for 3 points"), (0.05, "needed for 5 points")):
+        rows = frame[(frame["difference"] == difference) & ~frame["best"]]
+        assert marks[label] == pytest.approx(rows[["runs", "questions"]].to_numpy())
+    assert marks["affordable with 200"] == pytest.approx(made.affordable()[["runs", "questions"]].to_numpy())
+    assert marks[f"best split: {100 * best.difference:.3g} points"].tolist() == [[best.runs, best.questions]]
+    assert len(marks) == 4
+    assert not ax.collections
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_legend().get_title().get_text() == "power 0.8"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("runs of each strategy per question", "questions")
+
+
+def test_the_interval_of_a_pilots_plan_is_a_band():
+    made = planned(pilot(), confidence_level=0.9)
+    _, axes = plt.subplots(1, 2)
+    ax = plot_plan(made, title="SYNTHETIC DATA", ax=axes[1])
+    assert ax is axes[1]
+    assert not axes[0].lines
+    for band, (_, rows) in zip(ax.collections, made.to_frame().groupby("difference"), strict=True):
+        edge = band.get_paths()[0].vertices[:, 1]
+        assert edge.min() == pytest.approx(rows["questions_low"].min())
+        assert edge.max() == pytest.approx(rows["questions_high"].max())
+    assert ax.get_legend().get_title().get_text() == "power 0.8, band: 90% interval"
+    assert ax.get_title("left") == "SYNTHETIC DATA"
+    assert len(drawn(ax)) == 2
+    ax.figure.canvas.draw()
+    labels = [tick.label1.get_text() for tick in (*ax.yaxis.get_major_ticks(), *ax.yaxis.get_minor_ticks())]
+    assert {"1000", "2000"} <= set(labels)

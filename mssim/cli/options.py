@@ -85,6 +85,25 @@ def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     return budgets
 
 
+def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
+    """Parse one budget for both strategies (16) or one for each (8,16)."""
+    budgets = [number for part in given.split(",") for number in parse_budgets(part, option)]
+    if len(budgets) > 2 or "-" in given:
+        raise BudgetError(
+            f"{option}: {given!r} is not one or two budgets. Use {option} 16 for both strategies, or {option} 8,16 "
+            "for one budget each."
+        )
+    return budgets[0], budgets[-1]
+
+
+def parse_numbers(given: str, option: str, example: str) -> list[float]:
+    """Parse a list of numbers such as 0.02,0.05."""
+    try:
+        return [float(part) for part in given.split(",")]
+    except ValueError:
+        raise MssimError(f"{option}: {given!r} is not a list of numbers. Use e.g. {example}.") from None
+
+
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:
     """Parse repeated MODEL=PRICE."""
     if not given:

@@ -25,6 +25,8 @@ T7  Strategies that return a drawn answer are right `ceiling`                  s
     on at most 1 - beta of the questions.                                      independent questions or clusters
 === =============================================== ========================== =======================================
 
+`pilot` estimates what `mssim.results.planning` needs to plan a measurement.
+
 The quantities are defined in arXiv 2504.00762. The statements are derived here, and tests include counter-examples
 outside their assumptions.
 """
@@ -34,6 +36,7 @@ from mssim.theory.consistency import Consistency, consistency
 from mssim.theory.costs import cost, expected_samples
 from mssim.theory.limits import Limits, finite_budget, limits
 from mssim.theory.lossless import Lossless, lossless
+from mssim.theory.pilot import Pilot, pilot
 from mssim.theory.stopping_quality import calibration, stop_quality
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Consistency",
     "Limits",
     "Lossless",
+    "Pilot",
     "calibration",
     "ceiling",
     "consistency",
@@ -49,5 +53,6 @@ __all__ = [
     "finite_budget",
     "limits",
     "lossless",
+    "pilot",
     "stop_quality",
 ]

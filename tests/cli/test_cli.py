@@ -49,7 +49,7 @@ EVALUATE = ("--where", "prompt=long", "--strategy", "sc:x", "--strategy", "ms:x+
 FAST = (*EVALUATE, "--n-replays", "50")
 
 
-@pytest.mark.parametrize("command", ["info", "evaluate", "compare", "tune"])
+@pytest.mark.parametrize("command", ["info", "evaluate", "compare", "tune", "plan"])
 def test_every_command_has_help_with_an_example(run, command):
     code, text, _ = run(command, "--help")
     assert code == 0

@@ -5,7 +5,16 @@ import re
 import pytest
 
 from mssim import BudgetError, MssimError
-from mssim.cli.options import check_band, check_output, check_x, parse_budgets, parse_prices, parse_where
+from mssim.cli.options import (
+    check_band,
+    check_output,
+    check_x,
+    parse_budgets,
+    parse_numbers,
+    parse_pair,
+    parse_prices,
+    parse_where,
+)
 from mssim.results.bands import BANDS
 
 
@@ -39,6 +48,21 @@ def test_a_hundred_thousand_is_the_largest_budget():
     assert parse_budgets("100000") == [100_000]
     with pytest.raises(BudgetError, match="'100001' is out of range"):
         parse_budgets("100001")
+
+
+def test_one_budget_or_one_for_each():
+    assert parse_pair("16") == (16, 16)
+    assert parse_pair("8, 16") == (8, 16)
+    for given in ("1-2", "1,2,3"):
+        with pytest.raises(BudgetError, match=rf"--to: '{given}' is not one or two budgets\. Use --to 16 for both"):
+            parse_pair(given, "--to")
+
+
+def test_numbers_as_text():
+    assert parse_numbers("0.5,2", "--x", "1") == [0.5, 2]
+    for given in ("", "1,", "x"):
+        with pytest.raises(MssimError, match=rf"--x: '{given}' is not a list of numbers\. Use e\.g\. 1 or 2\."):
+            parse_numbers(given, "--x", "1 or 2")
 
 
 def test_prices_as_text():
