@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 
 _NEWTON_STEPS = 1000
 _SECANT_STEPS = 30
+_FAR_TAIL = 40.0  # normal quantiles beyond do not matter
 _CLOSE = 3e-4  # of a normal quantile, before a last step
 _STEP = 0.15  # of the integration, in standard deviations near the saddlepoint
 _FAR = 60.0  # from the saddlepoint, in standard deviations
@@ -65,12 +66,15 @@ def probability_below(y: Floats, w: Floats, pseudo: Floats, t: Floats) -> Floats
     above, under = (a > 0).any(axis=1), (a < 0).any(axis=1)
     found[above & ~under] = -np.inf
     both = above & under
-    found[both] = _log_below(a[both] / scale[both, None])
+    # Of an event and its complement, the one against the sign of the mean is in the tail, where the integral is stable.
+    sign = np.where(a.sum(axis=1) < 0, -1.0, 1.0)
+    tail = _log_below((sign / np.where(scale > 0, scale, 1))[both, None] * a[both])
+    found[both] = np.where(sign[both] > 0, tail, np.log1p(-np.exp(np.minimum(tail, -1e-9))))
     return found
 
 
 def _log_below(a: Floats) -> Floats:
-    """Return log P[sum_i a_i e_i <= 0] for rows with coefficients of both signs."""
+    """Return log P[sum_i a_i e_i <= 0] for rows with coefficients of both signs and a sum that is not negative."""
     s = _saddlepoint(a)
     s = np.minimum(s, -_CLEARANCE / np.sqrt((a**2).sum(axis=1)))
     left = 1 - a * s[:, None]
@@ -169,7 +173,8 @@ def _solve(y: Floats, w: Floats, pseudo: Floats, target: Floats) -> Floats:
     todo = np.arange(len(y))
     for _ in range(_SECANT_STEPS):
         log_p = probability_below(y[todo], w[todo], pseudo[todo], limit(score[todo], todo))
-        before, off[todo] = off[todo], special.ndtri_exp(np.minimum(log_p, 0.0)) - target[todo]
+        quantile = special.ndtri_exp(np.minimum(log_p, 0.0)).clip(-_FAR_TAIL, _FAR_TAIL)
+        before, off[todo] = off[todo], quantile - target[todo]
         moved = np.abs(step[todo]) > 1e-13
         slope[todo[moved]] = ((off[todo] - before)[moved] / step[todo[moved]]).clip(0.2, 5)
         step[todo] = -off[todo] / slope[todo]

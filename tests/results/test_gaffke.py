@@ -98,6 +98,18 @@ def test_certain_and_impossible_events():
     assert probability_below(y, w, np.ones(1), np.array([0.0])) == 0
 
 
+@pytest.mark.parametrize("t", [0.46, 0.5, 0.505, 0.51, 0.54, 0.6, 0.9])
+def test_events_far_on_either_side_of_the_mean(t):
+    """Values close to 0.5: P[T <= t] is nearly 0 or 1. The sum of both tails is 1."""
+    y = 0.5 + 0.02 * np.random.default_rng(0).normal(size=(1, 300)).clip(-2, 2)
+    w = np.ones_like(y)
+    below = probability_below(y, w, np.ones(1), np.array([t]))
+    # With the additional unit of weight 0 and one more question that is wrong, the mirror image is the complement.
+    mirrored = np.append(1 - y, [[1.0]], axis=1)
+    above = probability_below(mirrored, np.ones_like(mirrored), np.zeros(1), np.array([1 - t]))
+    assert np.exp(below) + np.exp(above) == pytest.approx([1], abs=1e-6)
+
+
 def test_tiny_probabilities_keep_their_digits():
     """All of 200 questions are right: P[T <= t] = t^200."""
     y, w = rows([1.0] * 200)
