@@ -14,7 +14,7 @@ from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 from mssim.results.intervals import cluster_labels
 from mssim.simulate.influence import influence
-from mssim.simulate.misfit import misfits
+from mssim.simulate.misfit import ALPHA, misfits
 from mssim.simulate.model import MOST_DRAWS, AnswerModel
 from mssim.simulate.parameter_table import parameter_table
 from mssim.simulate.pool_fit import fit_recorded, recorded
@@ -78,11 +78,11 @@ class FitReport:
         largest = shares.iloc[int(shares["difference"].abs().to_numpy().argmax())]
         name = str(largest["quantity"]).replace("@k", f"@{largest['k']}")
         name = f"{name} at budget {largest['k']}" if name == "ModelSwitch" else name
-        beyond = int(self._misfit["beyond_noise"].sum())
+        explained = int((self._misfit["p_value_holm"] >= ALPHA).sum())
         return (
             f"largest misfit: {name} of {largest['model']}: {100 * abs(largest['difference']):.1f} points too "
             f"{'high' if largest['difference'] > 0 else 'low'} (standard error {100 * largest['noise']:.1f}); noise "
-            f"explains {len(self._misfit) - beyond} of {counted(len(self._misfit), 'quantity', 'quantities')}"
+            f"explains {explained} of {counted(len(self._misfit), 'quantity', 'quantities')}"
         )
 
     def __repr__(self) -> str:
@@ -136,7 +136,7 @@ def fit_report(
     Intervals are symmetric for log(a), log(b), log(spread) and Fisher's z of a correlation, with Student's t. That of
     `sure` is the set of values whose profile deviance is below the square of the quantile, times the design effect of
     clusters; it has limits where the estimate is 0. That of `no_answer` is `mean_interval` over questions. That of
-    `shared_distractors` is cut to [0, 1].
+    `shared_distractors` is cut to [0, 1]; [1, 1] means that models agree more than the same wrong answers explain.
 
     `noise` counts that the answer model was fitted to this pool, which makes it smaller than the errors of the pool and
     of the fit combined. Rare events have at least the spread that they have under the fit. For ModelSwitch, `noise` has

@@ -38,6 +38,7 @@ _STEP = 1e-3
 _POINTS = 2**11  # of products of two models; slopes need fewer than estimates
 _SHARES = (0, 4)  # sure and no_answer
 _AT_BOUND = 1e-6
+_ROUNDING = 1e-6  # influence relative to the estimate, below which it is rounding
 _FLAT = 1e-9  # curvature relative to the largest one, below which a direction has no information
 
 
@@ -66,6 +67,8 @@ def influence(numbers: Recorded, answer_model: AnswerModel) -> Influence:
             for m, law in enumerate(laws)
         ]
     )
+    flat = alone[:, :4].std(axis=2) < _ROUNDING * np.array(laws)[:, :4]  # equal questions do not show any error
+    alone[:, :4][flat] = np.nan
     free = np.nan_to_num(alone)  # an estimate at a bound stays there
     correlations = {
         (i, j): _correlation_influence(numbers, (i, j), [laws[i], laws[j]], answer_model.correlation[i][j], free)  # type: ignore[index]
@@ -186,7 +189,8 @@ def _correlation_influence(
             return np.array(mean_product([law, laws[1]] if k == 0 else [laws[0], law], correlation, _POINTS))
 
         moved = moved - gradient(laws[k], expected, range(3)) @ free[m]
-    return np.asarray(moved / slope) if slope > _FLAT else np.full(both.shape, np.nan)
+    told = slope > _FLAT and moved.std() > _ROUNDING * slope
+    return np.asarray(moved / slope) if told else np.full(both.shape, np.nan)
 
 
 def _shared_influence(numbers: Recorded, laws: Sequence[Law], free: Floats) -> tuple[Floats, float]:
@@ -203,4 +207,5 @@ def _shared_influence(numbers: Recorded, laws: Sequence[Law], free: Floats) -> t
             return np.array(wrong_agreements(numbers.pool, numbers.votes, others)[1].mean())
 
         moved = moved - share * gradient(law, expected, [3])[3] * free[m, 3]
-    return moved / possible.mean(), share
+    told = moved.std() > _ROUNDING * possible.mean()
+    return (moved / possible.mean() if told else np.full(agreed.shape, np.nan)), share

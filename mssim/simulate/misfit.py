@@ -94,14 +94,14 @@ def _compared(row: _Row, n_clusters: int, clusters: NDArray[Any] | None) -> dict
 
 
 def _noise(row: _Row, pool: float, n_clusters: int, clusters: NDArray[Any] | None) -> float:
-    """Return the standard error of the difference, for shares no smaller than if the fit were the truth."""
+    """Return the standard error of the difference, no smaller than if the fit were the truth."""
     noise = float(standard_error(row.deviations, clusters))
-    if row.quantity == "distinct answers":
-        return noise
     # The spread of rare events is poorly estimated by the few that were recorded.
+    most = row.k if row.quantity == "distinct answers" else 1
+    fitted = row.fitted * (most - row.fitted)
     if np.ptp(row.values) < _ROUNDING:
-        return max(noise, float(np.sqrt(row.fitted * (1 - row.fitted) / n_clusters)))
-    return noise * float(np.sqrt(max(1.0, row.fitted * (1 - row.fitted) / (pool * (1 - pool)))))
+        return max(noise, float(np.sqrt(fitted / n_clusters)))
+    return noise * float(np.sqrt(max(1.0, fitted / (pool * (most - pool)))))
 
 
 # One model ------------------------------------------------------------------------------------------------------------

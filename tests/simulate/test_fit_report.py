@@ -12,6 +12,7 @@ from mssim.simulate.influence import influence
 from mssim.simulate.misfit import misfits
 from mssim.simulate.parameter_table import parameter_table
 from mssim.simulate.pool_fit import fit_recorded, recorded
+from tests.conftest import make_pool
 
 POOL = AnswerModel(["x", "y"], [0.3, 0.1], 0.8, 1.0, 2.0, 0.6, shared_distractors=0.5).draw(60, 16, seed=4)
 
@@ -54,7 +55,7 @@ def test_the_line_names_the_largest_misfit_of_a_share():
         f"{100 * abs(largest['difference']):.1f}",
         "high" if largest["difference"] > 0 else "low",
         f"{100 * largest['noise']:.1f}",
-        str((~frame["beyond_noise"]).sum()),
+        str((frame["p_value_holm"] >= 0.05).sum()),
         str(len(frame)),
     )
     assert repr(report) == f"FitReport(1 model, {report})"
@@ -72,6 +73,27 @@ def test_clusters_are_those_of_a_column():
     pd.testing.assert_frame_equal(fit_report(marked, clusters="topic", k=4).parameters(), expected)
     named = Pool.from_frame(frame.assign(cluster=topic))
     pd.testing.assert_frame_equal(fit_report(named, k=4).parameters(), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("texts", ["aaaa", "bbbb", "bcde", "aabb"])
+def test_questions_that_are_all_alike_show_no_error(texts):
+    report = fit_report(make_pool({(m, f"q{i}"): list(texts) for i in range(9) for m in "xy"}))
+    table = report.parameters()
+    assert (table["high"] > table["low"])[table["high"].notna()].all()
+    assert table.loc[table["parameter"].isin(["a", "b", "spread", "shared_distractors"]), "error"].isna().all()
+    misfit = report.misfit()
+    assert ((misfit["noise"] > 0) | (misfit["difference"] == 0)).all()
+    if texts != "aabb":  # half of the answers to each question, which no beta distribution explains
+        assert "noise explains 13 of 13 quantities" in str(report)
+
+
+@pytest.mark.slow
+def test_one_question_has_no_errors():
+    report = fit_report(make_pool({("x", "q"): list("aabc")}))
+    assert report.parameters()["error"].isna().all()
+    assert report.misfit()["p_value"].isna().all()
+    assert "(standard error nan); noise explains 0 of 6 quantities" in str(report)
 
 
 @pytest.mark.parametrize("k", [0, 1025, 2.0, "4", [], [[4]], True])
