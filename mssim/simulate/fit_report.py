@@ -138,6 +138,10 @@ def fit_report(
     clusters; it has limits where the estimate is 0. That of `no_answer` is `mean_interval` over questions. That of
     `shared_distractors` is cut to [0, 1]; [1, 1] means that models agree more than the same wrong answers explain.
 
+    Intervals of sure, a, b and spread at 95 % covered 93.5 to 98.5 % in 200 pools each of 200 questions and 16
+    samples, 100 and 8, and 300 and 32, drawn from answer models. With four samples per question, 100 questions,
+    sure = 0.4 and a = b = 0.5, that of b covered 71 % only: so few samples hardly tell a large `sure` from a small b.
+
     `noise` counts that the answer model was fitted to this pool, which makes it smaller than the errors of the pool and
     of the fit combined. Rare events have at least the spread that they have under the fit. For ModelSwitch, `noise` has
     the error of the pool and a Monte Carlo error only.

@@ -54,7 +54,8 @@ class Influence(NamedTuple):
 def influence(numbers: Recorded, answer_model: AnswerModel) -> Influence:
     """Return the influence of each question on the parameters that were fitted to the numbers."""
     laws = [answer_model.law(model) for model in answer_model.models]
-    wrong_classes = per_question((~numbers.pool.class_correct & (numbers.votes > 0)).astype(int), _offsets(numbers))
+    wrong = (~numbers.pool.class_correct & (numbers.votes > 0)).astype(np.int64)
+    wrong_classes = per_question(wrong, numbers.pool.class_offsets)
     alone = np.stack(
         [
             np.vstack(
@@ -75,10 +76,6 @@ def influence(numbers: Recorded, answer_model: AnswerModel) -> Influence:
         for i, j in combinations(range(len(laws)), 2)
     }
     return Influence(alone, correlations, *_shared_influence(numbers, laws, free))
-
-
-def _offsets(numbers: Recorded) -> Ints:
-    return numbers.pool.class_offsets
 
 
 def law_at(law: Law, parameter: int, value: float) -> Law:
