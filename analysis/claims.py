@@ -4,6 +4,13 @@ Published numbers are single runs with one outcome per question, correct or wron
 questions determine its interval and, for two accuracies, the test for unpaired questions. Both strategies answered the
 same questions, so a paired test is appropriate. It depends on the number of questions on which they differ, which was
 not published. At least |difference| n questions differ, and the p-value is smallest if no others do.
+
+The paired test is McNemar's exact test. The choice matters for the two differences of five questions: their smallest
+p-value is 0.0625, and 0.03125 with the mid-p correction.
+
+Questions of a cluster, such as translations of one problem, are not independent. Two rows show both extremes: each
+question counts, or all of a cluster are one question. The second has no paired test, because its smallest p-value does
+not follow from the number of clusters: 19 questions that differ can be in 19 clusters or in two.
 """
 
 from __future__ import annotations
@@ -19,6 +26,7 @@ from analysis import published
 from analysis.best_k import best_number_of_samples
 from mssim import Pool
 from mssim.errors import PoolError
+from mssim.results.multiplicity import holm
 
 __all__ = ["mcnemar_p_value", "most_discordant", "newcombe", "run", "unpaired_p_value", "wilson"]
 
@@ -45,13 +53,13 @@ ADDED = ["added_by_draws", "added"]
 _OF_TWO = ("a", "accuracy_a", "low_a", "high_a", "b", "accuracy_b", "low_b", "high_b")
 COLUMNS = [
     *("claim", "says", "dataset", "unit", "n", *_OF_TWO),
-    *("difference", "difference_low", "difference_high", "p_value"),
+    *("difference", "difference_low", "difference_high", "p_value", "p_value_holm"),
     *("least_discordant", "paired_p_value", "most_discordant"),
     *("times_fewer", "times_fewer_first", "saved"),
     *("pool", *ADDED, "verdict"),
 ]
 _Z = float(stats.norm.ppf(1 - ALPHA / 2))
-_SETS = "data sets"
+_SETS, _CLUSTERS = "data sets", "clusters"
 _OTHERS = ("MAD", "MOA", "ChatEval")
 
 
@@ -108,6 +116,9 @@ def unpaired_p_value(share_a: float, share_b: float, n: float) -> float:
 def mcnemar_p_value(only_a: int, only_b: int) -> float:
     """Return the exact two-sided p-value for `only_a` questions that only a has right and `only_b` that only b has.
 
+    Given their sum, `only_a` is binomial with probability 1/2. No mid-p correction is made, so that the test keeps its
+    level.
+
     Examples
     --------
     >>> mcnemar_p_value(6, 0), round(mcnemar_p_value(7, 1), 3)
@@ -143,17 +154,18 @@ def _compared(a: pd.Series, b: pd.Series, n: int, unit: str) -> dict[str, Any]:
     share_a, share_b = float(a["accuracy"]), float(b["accuracy"])
     (low_a, high_a), (low_b, high_b) = wilson(share_a, n), wilson(share_b, n)
     low, high = newcombe(share_a, share_b, n)
-    least = round(abs(share_a - share_b) * n)
     row = dict(zip(_OF_TWO, (_label(a), share_a, low_a, high_a, _label(b), share_b, low_b, high_b), strict=True)) | {
         "difference": share_a - share_b,
         "difference_low": low,
         "difference_high": high,
         "p_value": unpaired_p_value(share_a, share_b, n),
-        "least_discordant": least,
-        "paired_p_value": mcnemar_p_value(least, 0),
-        "most_discordant": most_discordant(share_a, share_b, n),
     }
-    return {"dataset": a["dataset"], "n": n, "unit": unit, **row, **_samples(a, b), "verdict": _verdict(row, n, unit)}
+    if unit == _CLUSTERS:
+        return {"dataset": a["dataset"], "n": n, "unit": unit, **row, **_samples(a, b), "verdict": _if_alike(row)}
+    least = round(abs(share_a - share_b) * n)
+    row["least_discordant"], row["paired_p_value"] = least, mcnemar_p_value(least, 0)
+    row["most_discordant"] = most_discordant(share_a, share_b, n)
+    return {"dataset": a["dataset"], "n": n, "unit": unit, **row, **_samples(a, b), "verdict": _verdict(row, n)}
 
 
 def _samples(a: pd.Series, b: pd.Series) -> dict[str, float]:
@@ -178,8 +190,20 @@ def _label(point: pd.Series) -> str:
     return f"{point['strategy']} {models}".strip() + f", {spent}"
 
 
-def _verdict(row: dict[str, Any], n: int, unit: str) -> str:
-    sign = "" if row["difference"] > 0 else "lower; "
+def _if_alike(row: dict[str, Any]) -> str:
+    """Return the verdict if all questions of a cluster had the same outcome."""
+    if row["difference"] == 0:
+        return "no difference"
+    told = "significant, even unpaired," if row["p_value"] < ALPHA else "unpaired, not significant"
+    return f"{_sign(row)}{told} if all of a cluster were one question"
+
+
+def _sign(row: dict[str, Any]) -> str:
+    return "" if row["difference"] > 0 else "lower; "
+
+
+def _verdict(row: dict[str, Any], n: int) -> str:
+    sign = _sign(row)
     if row["least_discordant"] == 0:
         return "no difference"
     if row["paired_p_value"] >= ALPHA:
@@ -187,7 +211,7 @@ def _verdict(row: dict[str, Any], n: int, unit: str) -> str:
     if row["p_value"] < ALPHA:
         return f"{sign}significant, even unpaired"
     most = row["most_discordant"]
-    return f"{sign}significant only if the two differ on at most {most} of {n} {unit}"
+    return f"{sign}significant only if the two differ on at most {most} of {n} questions"
 
 
 # The claims -----------------------------------------------------------------------------------------------------------
@@ -243,7 +267,7 @@ def _differences() -> Iterator[dict[str, Any]]:
 def _units(dataset: str) -> list[tuple[int, str]]:
     """Return the possible independent units and their numbers: questions, and clusters if questions form such."""
     known = published.dataset(dataset)
-    return [(known[size], unit) for size, unit in (("n", "questions"), ("clusters", "clusters")) if size in known]
+    return [(known[size], unit) for size, unit in (("n", "questions"), ("clusters", _CLUSTERS)) if size in known]
 
 
 def _on_most_data_sets(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -286,6 +310,16 @@ def _correlations(claim: dict[str, Any]) -> Iterator[dict[str, Any]]:
 # The table ------------------------------------------------------------------------------------------------------------
 
 
+def _correct(frame: pd.DataFrame) -> None:
+    """Fill in Holm's adjusted p-values of all unpaired tests over questions, and say which findings remain."""
+    family = frame["unit"].eq("questions") & frame["accuracy_b"].notna()
+    frame.loc[family, "p_value_holm"] = holm(frame.loc[family, "p_value"])
+    told = family & (frame["p_value"] < ALPHA) & (frame["least_discordant"] > 0)
+    frame.loc[told, "verdict"] += np.where(
+        frame.loc[told, "p_value_holm"] < ALPHA, ", also after Holm's correction", ", but not after Holm's correction"
+    )
+
+
 def _add_scans(frame: pd.DataFrame, pool: Pool, n_papers: int, seed: int) -> None:
     """Fill in the selection bias of claims whose number of samples was chosen by its score."""
     if len(pool.models) < 2:
@@ -321,18 +355,30 @@ def run(pool: Pool | Sequence[Pool] | None = None, *, n_papers: int = 200, seed:
         Columns, NaN where they do not apply:
 
         - claim, says (in the article's words), dataset;
-        - unit, n: the independent units and their number. The unit is questions, clusters (the other extreme, with each
-          cluster as a single question) or data sets;
+        - unit, n: the independent units and their number. The unit is questions, clusters (the other extreme, as if all
+          of a cluster were one question) or data sets;
         - a, b: the compared points; accuracy_a, low_a, high_a, accuracy_b, low_b, high_b: 95 % Wilson intervals;
         - difference, difference_low, difference_high: Newcombe's interval; p_value: unpaired, or the sign test over
           data sets;
-        - least_discordant: minimum number of questions that differ; paired_p_value: the p-value at that number;
-          most_discordant: maximum number with p < 0.05;
+        - p_value_holm: the unpaired p-value over questions, adjusted by `mssim.results.multiplicity.holm`;
+        - least_discordant: minimum number of questions that differ; paired_p_value: the exact p-value at that number;
+          most_discordant: maximum number with p < 0.05; NaN for clusters;
         - times_fewer: samples of b divided by samples used by a; times_fewer_first: fewest published samples at which b
           had its accuracy, divided by those of a; saved;
         - pool, added_by_draws, added: see `BestKept`; verdict.
 
-        P-values are not corrected for multiple comparisons.
+    Notes
+    -----
+    The family of Holm's correction is all 77 unpaired tests of two accuracies over questions, each question counted as
+    independent. Rows over clusters repeat some of these comparisons, and sign tests over data sets summarise them;
+    neither belongs to the family. Paired p-values are the smallest possible ones and are not corrected.
+
+    Examples
+    --------
+    >>> table = run()
+    >>> differences = table[table["p_value_holm"].notna()]
+    >>> [int((differences[column] < 0.05).sum()) for column in ("p_value", "p_value_holm")]
+    [21, 10]
     """
     rows: list[dict[str, Any]] = []
     for claim in _differences():
@@ -343,6 +389,7 @@ def run(pool: Pool | Sequence[Pool] | None = None, *, n_papers: int = 200, seed:
         rows += _savings(claim) if "figures" in claim and "saved" in claim["says"] else []
         rows += _correlations(claim) if "r" in claim["says"] else []
     frame = pd.DataFrame(rows).reindex(columns=[*COLUMNS, "models", "scanned"]).astype({"pool": object})
+    _correct(frame)
     frame.loc[frame["scanned"].eq(True), "verdict"] += "; the number of samples of a was chosen by its score"
     for one in [pool] if isinstance(pool, Pool) else pool or ():
         _add_scans(frame, one, n_papers, seed)

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssim.cli.options import Json, WhereOption, check_output, parse_where
+from mssim._validation import choose_from
+from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_where
 from mssim.cli.output import data_title, pool_warnings, print_frame
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from mssim.simulate import AnswerModel
+    import pandas as pd
 
+    from mssim.pools.pool import Pool
+    from mssim.simulate import AnswerModel, FitReport
+
+_TABLES = ("model", "parameters", "misfit")
 _NOTES = """\
 sure        share of questions the model always answers correctly; elsewhere its accuracy is Beta(a, b) distributed
 spread      two wrong answers agree with probability 1 / (1 + spread)
@@ -21,6 +26,10 @@ no_answer   share of samples without an answer
 accuracy    accuracy of one sample
 correlation correlation of question difficulty between two models
 shared_distractors: share of questions on which the models share their wrong answers"""
+_NOTES_MISFIT = """\
+pool, fitted   value of the pool, with its standard error, and expected value under the answer model
+noise          standard error of the difference, fitted - pool
+beyond_noise   whether the p-value of the difference is below 0.05 after Holm's correction for all rows"""
 
 
 def simulate(
@@ -35,12 +44,21 @@ def simulate(
     questions: Annotated[int, typer.Option(help="Number of questions to draw.")] = 1000,
     samples: Annotated[int, typer.Option(help="Number of samples per model and question.")] = 64,
     seed: Annotated[int, typer.Option(help="Seed of the drawn pool.")] = 0,
+    table: Annotated[
+        str,
+        typer.Option(
+            help="Table to print: model, parameters (with errors and intervals) or misfit (pool against answer model)."
+        ),
+    ] = "model",
+    clusters: Clusters = None,
     json: Json = False,
 ) -> None:
     """Fit an answer model to a pool, print its parameters and draw a simulated pool of any size.
 
     Example: mssim simulate recorded/tiny-arithmetic --models tf-plus+lstm-times --questions 5000
     --samples 128 --out simulated
+
+    The last line names the largest difference of the answer model from the pool. --table misfit prints all differences.
     """
     if (pool is None) == (model is None):
         raise MssimError(
@@ -50,16 +68,27 @@ def simulate(
         raise MssimError(
             "--where, --models: these select data from a pool and cannot be combined with --model. Remove them."
         )
+    if table not in _TABLES:
+        raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
+    if model is not None and (table != "model" or clusters is not None):
+        raise MssimError("--table, --clusters: errors and misfits need the pool that was fitted. Add it as POOL.")
     if out is not None and out.exists():
         raise MssimError(f"--out: {out} already exists. Use the name of a new folder.")
     if save_model is not None:
         check_output(save_model, "--save-model")
 
-    from mssim.simulate import AnswerModel
+    from mssim.simulate import AnswerModel, fit_pool, fit_report
 
+    report = None
     if model is None:
         assert pool is not None
-        answer_model, title = _fitted(pool, where, models)
+        loaded, title = _loaded(pool, where)
+        names = [name.strip() for name in models.replace("+", ",").split(",")] if models else None
+        if json and table == "model":  # nothing to print about errors
+            answer_model = fit_pool(loaded, names)
+        else:
+            report = fit_report(loaded, names, clusters=clusters)
+            answer_model = report.answer_model
     else:
         answer_model, title = AnswerModel.load(model), None
     drawn = (
@@ -69,18 +98,24 @@ def simulate(
         answer_model.save(save_model)
     if out is not None and drawn is not None:
         drawn.save(out)
-    print_frame(answer_model.to_frame(), as_json=json, title=title)
+    print_frame(_table(table, answer_model, report), as_json=json, title=title)
     if not json:
-        print(_NOTES)
+        print(_NOTES_MISFIT if table == "misfit" else _NOTES)
+        if report is not None:
+            print(report)
         if drawn is not None:
             print(f"{out}: {drawn!r}, simulated; no language model was queried")
 
 
-def _fitted(pool: str, where: list[str] | None, models: str | None) -> tuple[AnswerModel, str | None]:
+def _table(name: str, answer_model: AnswerModel, report: FitReport | None) -> pd.DataFrame:
+    if report is None or name == "model":
+        return answer_model.to_frame()
+    return report.parameters() if name == "parameters" else report.misfit()
+
+
+def _loaded(pool: str, where: list[str] | None) -> tuple[Pool, str | None]:
     from mssim.pools.loading import load_pool
-    from mssim.simulate import fit_pool
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
-    names = [name.strip() for name in models.replace("+", ",").split(",")] if models else None
-    return fit_pool(loaded, names), data_title(loaded.info)
+    return loaded, data_title(loaded.info)

@@ -12,7 +12,18 @@ array([0.58  , 0.6406])
 from mssim.simulate._expected import expected
 from mssim.simulate.coupling import Coupling, fit_coupling
 from mssim.simulate.curve_fit import CurveFit, fit_curves
+from mssim.simulate.fit_report import FitReport, fit_report
 from mssim.simulate.model import AnswerModel
 from mssim.simulate.pool_fit import fit_pool
 
-__all__ = ["AnswerModel", "Coupling", "CurveFit", "expected", "fit_coupling", "fit_curves", "fit_pool"]
+__all__ = [
+    "AnswerModel",
+    "Coupling",
+    "CurveFit",
+    "FitReport",
+    "expected",
+    "fit_coupling",
+    "fit_curves",
+    "fit_pool",
+    "fit_report",
+]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from mssim.kernels import stick_breaking
 from mssim.rules.agreement import votes_to_agree
@@ -70,3 +70,32 @@ def _agreement(law: Law, k: int, need: int) -> float:
             split = stick_breaking.right_draws(n, law.a, law.b)[:need] @ below[: n - need : -1]
             total += chance * (law.sure + (1 - law.sure) * (1 - split))
     return min(max(float(total), 0.0), 1.0)
+
+
+def coverage(law: Law, draws: Ints) -> Floats:
+    """Return the probability of a correct sample for each number of draws, pass@k."""
+    found = [
+        sum(chance * (1 - float(never_right(law, np.array(n)))) for n, chance in _answers(law, int(k)) if n)
+        for k in draws
+    ]
+    return np.array(found, dtype=float)
+
+
+def never_right(law: Law, answered: Ints) -> Floats:
+    """Return the probability that none of these numbers of answers is correct."""
+    none = np.exp(special.betaln(law.a, law.b + answered) - special.betaln(law.a, law.b))
+    return np.where(answered > 0, (1 - law.sure) * none, 1.0)
+
+
+def distinct(law: Law, draws: Ints) -> Floats:
+    """Return the expected number of different answers for each number of draws."""
+    found = [sum(chance * _distinct(law, n) for n, chance in _answers(law, int(k)) if n) for k in draws]
+    return np.array(found, dtype=float)
+
+
+def _distinct(law: Law, n: int) -> float:
+    """Return the expected number of different answers among n; wrong ones are a Chinese restaurant process."""
+    wrong = np.arange(n, -1, -1)
+    classes = law.spread * (special.digamma(law.spread + wrong) - special.digamma(law.spread))
+    unsure = stick_breaking.right_draws(n, law.a, law.b) @ (classes + (wrong < n))
+    return float(law.sure + (1 - law.sure) * unsure)

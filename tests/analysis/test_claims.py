@@ -23,6 +23,7 @@ from analysis.claims import (
     wilson,
 )
 from mssim import BudgetError, Pool, PoolError, evaluate, load_pool, parse_strategy
+from mssim.results.intervals import sign_flip_p_value
 from tests import naive
 from tests.conftest import make_pool
 
@@ -213,6 +214,8 @@ def test_every_difference_is_what_its_row_says(table):
         assert d == pytest.approx(row["accuracy_a"] - row["accuracy_b"])
         assert row["difference_low"] < d < row["difference_high"]
         assert row["low_a"] < row["accuracy_a"] < row["high_a"]
+        if row["unit"] == "clusters":
+            continue
         assert row["least_discordant"] == pytest.approx(abs(d) * n, abs=0.5)
         assert (row["most_discordant"] > 0) == (row["paired_p_value"] < 0.05)
         verdict = row["verdict"].removeprefix("lower; ")
@@ -222,10 +225,11 @@ def test_every_difference_is_what_its_row_says(table):
         elif row["paired_p_value"] >= 0.05:
             assert verdict.startswith("not significant: p >= ")
         elif row["p_value"] < 0.05:
-            assert verdict == "significant, even unpaired"
+            remains = "also" if row["p_value_holm"] < 0.05 else "but not"
+            assert verdict == f"significant, even unpaired, {remains} after Holm's correction"
         else:
-            found = re.search(r"only if the two differ on at most (\d+) of (\d+) (questions|clusters)", verdict)
-            assert found.groups() == (f"{row['most_discordant']:.0f}", str(n), row["unit"])
+            found = re.search(r"only if the two differ on at most (\d+) of (\d+) questions", verdict)
+            assert found.groups() == (f"{row['most_discordant']:.0f}", str(n))
     assert rows["verdict"].str.split(" ").str[:6].str.join(" ").nunique() >= 5
 
 
@@ -235,8 +239,53 @@ def test_languages_of_a_problem_count_once_or_each(table):
     each, once = (only(rows, "better than SC, closed pair", unit=unit) for unit in ("questions", "clusters"))
     assert each["accuracy_a"] == once["accuracy_a"] == 0.913
     assert (once["low_a"], once["high_a"]) == wilson(0.913, 100)
-    assert (each["least_discordant"], once["least_discordant"]) == (19, 2)
+    assert once["p_value"] == unpaired_p_value(0.913, 0.894, 100)
+    assert each["least_discordant"] == 19
     assert set(table.loc[table["unit"] == "clusters", "dataset"]) == {"MGSM"}
+
+
+def test_clusters_have_no_bound_of_the_paired_p_value(table):
+    """As many questions that differ can be in as many clusters: the p-value is that of the questions."""
+    rows = table[table["unit"] == "clusters"]
+    assert len(rows) == 9
+    assert rows[["least_discordant", "paired_p_value", "most_discordant", "p_value_holm"]].isna().all().all()
+    assert rows["verdict"].str.removeprefix("lower; ").value_counts().to_dict() == {
+        "unpaired, not significant if all of a cluster were one question": 8,
+        "significant, even unpaired, if all of a cluster were one question": 1,
+    }
+    assert rows.loc[rows["p_value"] < 0.05, "verdict"].str.startswith("significant").tolist() == [True]
+    spread, heaped = (np.isin(np.arange(1000), where) for where in (np.arange(0, 190, 10), np.arange(19)))
+    clusters = np.repeat(np.arange(100), 10)
+    sums = [np.bincount(clusters, values).tolist() for values in (spread, heaped)]
+    assert [sum(total > 0 for total in per) for per in sums] == [19, 2]
+    assert only(table, "better than SC, closed pair", dataset="MGSM", unit="questions")["paired_p_value"] == 2 * 0.5**19
+    assert sign_flip_p_value(sums[0], n_resamples=2**14 - 1, seed=1) == pytest.approx(
+        2 / 2**14
+    )  # as small as it can be
+    assert sign_flip_p_value(sums[1], n_resamples=2**14 - 1, seed=1) > 0.4
+
+
+def test_ten_of_the_unpaired_findings_remain_after_the_correction(table):
+    """The step-down by hand: the smallest p-value times 77, the next times 76, and so on until one is 0.05 or more."""
+    rows = table[(table["unit"] == "questions") & table["accuracy_b"].notna()]
+    assert len(rows) == 77
+    assert (table["p_value_holm"].notna() == table.index.isin(rows.index)).all()
+    ascending = sorted(rows["p_value"])
+    remaining = next(i for i, p in enumerate(ascending) if (77 - i) * p >= 0.05)
+    assert (sum(p < 0.05 for p in ascending), remaining) == (21, 10)
+    assert sorted(rows["p_value_holm"])[9:11] == pytest.approx([68 * ascending[9], 67 * ascending[10]])
+    assert (rows["p_value_holm"] < 0.05).sum() == 10
+    assert rows["verdict"].str.contains("also after Holm").sum() == 10
+    assert rows["verdict"].str.contains("but not after Holm").sum() == 11
+
+
+def test_two_verdicts_depend_on_the_exact_test(table):
+    """The mid-p correction takes half of the chance of the observed split away, on both sides."""
+    rows = table[(table["unit"] == "questions") & (table["least_discordant"] > 0)]
+    middle = rows["paired_p_value"] - 0.5 ** rows["least_discordant"]
+    flipped = rows[(rows["paired_p_value"] >= 0.05) & (middle < 0.05)]
+    assert flipped["least_discordant"].tolist() == [5, 5]
+    assert flipped["verdict"].str.removeprefix("lower; ").tolist() == ["not significant: p >= 0.062"] * 2
 
 
 @pytest.mark.parametrize(("pair", "better", "worse"), [("closed", 6, 0), ("open", 4, 2)])

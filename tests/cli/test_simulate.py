@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool
-from mssim.simulate import AnswerModel, fit_pool
+from mssim.simulate import AnswerModel, fit_pool, fit_report
 from tests.cli import test_cli
 
 run, pool_path = test_cli.run, test_cli.pool_path
@@ -32,6 +32,39 @@ def test_simulate_prints_the_fitted_parameters(run, pool_path):
     assert row[1:5] == [f"{values[1]:.4f}" for values in (model.sure, model.a, model.b, model.spread)]
     assert "spread      two wrong answers agree with probability 1 / (1 + spread)" in text
     assert "SYNTHETIC" not in text
+    report = fit_report(load_pool(pool_path, where={"prompt": "long"}), ("x", "y"))
+    assert text.splitlines()[-1] == str(report)
+    assert text.splitlines()[-1].startswith("largest misfit: ")
+
+
+@pytest.mark.slow
+def test_errors_and_misfits_are_tables(run, pool_path):
+    pool = load_pool(pool_path, where={"prompt": "long"})
+    report = fit_report(pool, ["x"])
+    for name, expected in (("parameters", report.parameters()), ("misfit", report.misfit())):
+        arguments = ("simulate", pool_path, *LONG, "--models", "x", "--table", name)
+        code, text, err = run(*arguments, "--json")
+        assert (code, err) == (0, "")
+        pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-9)
+        assert run(*arguments)[1].splitlines()[-1] == str(report)
+    assert "beyond_noise   whether the p-value" in run(*arguments)[1]
+    arguments = (
+        "simulate",
+        pool_path,
+        *LONG,
+        "--models",
+        "x",
+        "--table",
+        "parameters",
+        "--clusters",
+        "topic",
+        "--json",
+    )
+    code, text, _ = run(*arguments)
+    assert code == 0
+    together = fit_report(pool, ["x"], clusters="topic").parameters()
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), together, check_dtype=False, rtol=1e-9)
+    assert together["error"].tolist() != report.parameters()["error"].tolist()
 
 
 @pytest.mark.slow
@@ -100,6 +133,10 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
             "m.json: not an answer model of mssim, or damaged (No such file or directory). Use a file",
         ),
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
+        (("POOL", *LONG, "--table", "misfits"), "--table: 'misfits' is not valid. Did you mean 'misfit'? Choose from"),
+        (("POOL", *LONG, "--clusters", "subject"), "clusters: no column 'subject'"),
+        (("--model", "m.json", "--table", "misfit"), "--table, --clusters: errors and misfits need the pool that was"),
+        (("--model", "m.json", "--clusters", "c"), "--table, --clusters: errors and misfits need the pool that was"),
         (("POOL", *LONG, "--models", "x+w"), "no model 'w' in this pool"),
         (("POOL", *LONG, "--out", "folder"), "--out: folder already exists. Use the name of a new folder."),
         (("POOL", *LONG, "--save-model", "folder"), "--save-model: folder is a folder"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from mssim.simulate import AnswerModel
+from mssim.simulate.one_model import coverage, distinct, never_right
 from tests.kernels.test_stick_breaking import partitions_of
 
 shares = st.fractions(0, 1, max_denominator=6)
@@ -55,6 +56,13 @@ def test_closed_forms_are_the_sums_over_all_outcomes(k, sure, a, b, theta, no_an
         assert model.agreement_at_k("x", k, agreement=threshold, strict=strict) == pytest.approx(
             float(agreed), abs=1e-12
         )
+    law, draws = model.law("x"), np.array([k])
+    some = sum(chance for c, _, chance in found if c)
+    assert coverage(law, draws) == pytest.approx([float(some)], abs=1e-12)
+    different = sum(chance * ((c > 0) + len(sizes)) for c, sizes, chance in found)
+    assert distinct(law, draws) == pytest.approx([float(different)], abs=1e-9)
+    answered = (1 - sure) * rising(b, k) / rising(a + b, k)  # none correct, given that all have an answer
+    assert never_right(law, np.array([0, k])) == pytest.approx([1, float(answered)], abs=1e-12)
 
 
 @pytest.mark.parametrize(("a", "b", "theta"), [(0.4, 0.8, 0.3), (2.0, 1.0, 12.0), (0.05, 3.0, 1.7)])
