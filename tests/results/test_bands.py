@@ -120,6 +120,12 @@ def test_the_level_is_between_that_of_one_point_and_sidaks(about, confidence_lev
     assert confidence_level <= found <= confidence_level ** (1 / varying) + 1e-12
 
 
+def test_noise_of_the_draws_does_not_carry_the_level_beyond_sidaks():
+    found = [simultaneous_level(correlated(np.eye(20)), n_resamples=64, seed=seed) for seed in range(20)]
+    assert max(found) == pytest.approx(0.95 ** (1 / 20), abs=1e-12)  # reached, since half of the draws are beyond
+    assert min(found) < 0.997
+
+
 @given(CURVES, st.floats(-2, 2).filter(lambda x: abs(x) > 0.01), st.floats(-2, 2))
 def test_units_and_the_order_of_questions_do_not_matter(about, factor, offset):
     curve = random_curve(*about)
@@ -216,9 +222,9 @@ def test_a_curve_of_one_point_has_exactly_the_pointwise_interval():
 
 @pytest.mark.slow
 def test_a_simultaneous_band_covers_the_whole_curve():
-    """400 data sets of eight points with correlations of 0.5; 4.9 standard deviations, so once in a million."""
+    """400 data sets of eight correlated points, right or wrong; 4.9 standard deviations, so once in a million."""
     rng = np.random.default_rng(0)
-    curves, truth = 0.5 * rng.random((400, 1, 100)) + 0.5 * rng.random((400, 8, 100)), 0.5
+    curves, truth = (rng.normal(size=(400, 1, 100)) + rng.normal(size=(400, 8, 100)) > 0).astype(float), 0.5
 
     def share(band):
         low, high = mean_band(curves, band=band)
