@@ -39,7 +39,8 @@ def detected(
         1 minus the size of the two-sided test.
     test : {"gaffke", "t", "normal"}, default "gaffke"
         Test of the measurement. "gaffke": whether Gaffke's interval of differences from -1 to 1 excludes zero. "t":
-        Student's t with n - 1 degrees of freedom. "normal": the formula of Miller.
+        Student's t with n - 1 degrees of freedom. "normal": the formula of Miller. The first two are the constructions
+        of `mean_difference`.
 
     Returns
     -------

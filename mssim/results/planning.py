@@ -60,7 +60,8 @@ def questions_needed(
     confidence_level : float, default 0.95
         1 minus the size of the two-sided test.
     test : {"gaffke", "t", "normal"}, optional
-        Test of the measurement, as in `detected`. The default is "gaffke" without clusters and "t" with clusters.
+        Test of the measurement, as in `detected`. The default is that of `Evaluation.compare`: "gaffke" without
+        clusters and "t" with clusters.
 
     Returns
     -------
