@@ -39,7 +39,7 @@ def test_the_numbers_of_millers_formula():
 
 @given(
     st.floats(0.001, 0.5), st.floats(0.01, 0.3), st.integers(1, 20), st.floats(1, 9), st.floats(0, 1),
-    st.sampled_from([None, "gaffke", "t", "normal"]),
+    st.sampled_from(["auto", "gaffke", "t", "normal"]),
 )  # fmt: skip
 def test_the_three_questions_have_consistent_answers(between, difference, runs, size, correlation, test):
     variances = Variances(between, 0.1, 0.2, size, correlation)
@@ -179,7 +179,11 @@ def test_clusters_of_a_pilot_are_planned():
         (lambda: plan(VARIANCES, "few"), "difference='few' is out of range"),
         (lambda: plan(VARIANCES, 0.05, samples_per_run=(1, -1)), "samples_per_run=(1, -1) is not valid"),
         (lambda: questions_needed(VARIANCES, 0.05, 1.5), "runs=1.5 is not an integer"),
-        (lambda: questions_needed(VARIANCES, 0.05, test="z"), "test='z' is not valid"),
+        (
+            lambda: questions_needed(VARIANCES, 0.05, test="z"),
+            "test='z' is not valid. Choose from 'auto', 'gaffke', 't', 'normal'",
+        ),
+        (lambda: questions_needed(VARIANCES, 0.05, test=None), "test=None is not valid"),
         (lambda: detectable_difference(VARIANCES, 0), "questions=0 is out of range"),
         (lambda: planned_power(VARIANCES, 2, 50), "difference=2 is out of range. Use a number from 0 to 1"),
         (lambda: planned_power(VARIANCES, 0.1, 2.5), "questions=2.5 is not an integer"),
