@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.options import Clusters, Confidence, Json, parse_budgets
+from mssim.cli.options import Clusters, Confidence, Json, parse_budgets, parse_pair
 from mssim.cli.output import data_title, print_frame
 from mssim.errors import BudgetError, MssimError
 
@@ -75,24 +75,19 @@ def compare(
     if against is not None:
         found = evaluation.compare_with(against, names or None, budgets=budgets, **options)
     else:
-        found = _pairs(evaluation, names, _one_or_two(budget, budgets), options)
+        found = _pairs(evaluation, names, _one_or_two(budget), options)
     frame = found.to_frame()
     if len(found) == 1:
         frame = frame.drop(columns="p_holm")
     print_frame(frame, as_json=json, title=data_title(evaluation.provenance["pool"]))
 
 
-def _one_or_two(budget: str | None, budgets: list[int] | None) -> tuple[int, int]:
-    if budget is None or budgets is None:
+def _one_or_two(budget: str | None) -> tuple[int, int]:
+    if budget is None:
         raise BudgetError(
             "--budget: missing. Use --budget 16 for both strategies, or --budget 8,16 for one budget each."
         )
-    if len(budgets) > 2 or "-" in budget:
-        raise BudgetError(
-            f"--budget: {budget!r} is not one or two budgets. Use --budget 16 for both strategies, or --budget 8,16 "
-            "for one budget each."
-        )
-    return budgets[0], budgets[-1]
+    return parse_pair(budget)
 
 
 def _pairs(evaluation: Evaluation, names: list[str], budget: tuple[int, int], options: dict[str, Any]) -> Comparisons:

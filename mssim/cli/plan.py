@@ -79,9 +79,11 @@ def plan(
         float, typer.Option(help="1 minus the size of the two-sided test; also the level of intervals of the plan.")
     ] = 0.95,
     test: Annotated[
-        str | None,
-        typer.Option(help="Planned test: gaffke, t or normal. [default: gaffke; t for questions in clusters]"),
-    ] = None,
+        str,
+        typer.Option(
+            help="Planned test, as in mssim compare: gaffke, t, auto (t with clusters, else gaffke) or normal."
+        ),
+    ] = "auto",
     runs: Annotated[
         str, typer.Option(help="Independent runs of each strategy per question: 1,2,4 or 1-8.")
     ] = "1,2,4,8,16",

@@ -129,7 +129,7 @@ def best_split(
     most_runs: int = 64,
     power: float = 0.8,
     confidence_level: float = 0.95,
-    test: str | None = None,
+    test: str = "auto",
 ) -> Split:
     """Split money between questions and runs so that the detectable difference is smallest.
 

@@ -39,7 +39,8 @@ def detected(
         1 minus the size of the two-sided test.
     test : {"gaffke", "t", "normal"}, default "gaffke"
         Test of the measurement. "gaffke": whether Gaffke's interval of differences from -1 to 1 excludes zero. "t":
-        Student's t with n - 1 degrees of freedom. "normal": the formula of Miller.
+        Student's t with n - 1 degrees of freedom. "normal": the formula of Miller. The first two are the constructions
+        of `mean_difference`.
 
     Returns
     -------
@@ -178,18 +179,18 @@ def needed(variance: float, size: float, difference: float, how: PlannedTest) ->
     return low
 
 
-def checked_test(variances: Variances, test: str | None) -> str:
-    """Return the test, by default Gaffke's interval without clusters and Student's t with clusters."""
-    if test is None:
+def checked_test(variances: Variances, test: str) -> str:
+    """Return the test; "auto" is Gaffke's interval without clusters and Student's t with clusters."""
+    if isinstance(test, str) and test == "auto":
         return "gaffke" if variances.cluster_size == 1 else "t"
-    check_test(test)
+    check_test(test, ("auto", *TESTS))
     return test
 
 
-def check_test(test: str) -> None:
+def check_test(test: str, allowed: tuple[str, ...] = TESTS) -> None:
     """Raise unless a test is known."""
-    if not isinstance(test, str) or test not in TESTS:
-        raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), TESTS)}.")
+    if not isinstance(test, str) or test not in allowed:
+        raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), allowed)}.")
 
 
 def _significant(v: Floats, n: Floats, z: float) -> Floats:

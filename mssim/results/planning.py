@@ -43,7 +43,7 @@ def questions_needed(
     *,
     power: float = 0.8,
     confidence_level: float = 0.95,
-    test: str | None = None,
+    test: str = "auto",
 ) -> int:
     """Return the number of questions that detects a difference with the given power.
 
@@ -59,8 +59,9 @@ def questions_needed(
         Probability that the result is significant, between 0 and 1.
     confidence_level : float, default 0.95
         1 minus the size of the two-sided test.
-    test : {"gaffke", "t", "normal"}, optional
-        Test of the measurement, as in `detected`. The default is "gaffke" without clusters and "t" with clusters.
+    test : {"auto", "gaffke", "t", "normal"}, default "auto"
+        Test of the measurement, as in `detected`. "auto" is that of `Evaluation.compare`: "gaffke" without clusters and
+        "t" with clusters.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def detectable_difference(
     *,
     power: float = 0.8,
     confidence_level: float = 0.95,
-    test: str | None = None,
+    test: str = "auto",
 ) -> float:
     """Return the smallest difference that a measurement detects with the given power.
 
@@ -139,7 +140,7 @@ def planned_power(
     runs: int = 1,
     *,
     confidence_level: float = 0.95,
-    test: str | None = None,
+    test: str = "auto",
 ) -> float:
     """Return the probability that a measurement finds a true difference significant.
 
@@ -250,7 +251,7 @@ def plan(
     runs: Sequence[int] = (1, 2, 4, 8, 16),
     power: float = 0.8,
     confidence_level: float = 0.95,
-    test: str | None = None,
+    test: str = "auto",
     prices: Prices | None = None,
     money: float | None = None,
     most_questions: int = MOST_QUESTIONS,

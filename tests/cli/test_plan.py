@@ -167,7 +167,7 @@ def test_the_commands_of_the_guide(run, tmp_path, monkeypatch):
         ((*STATED[:4], "--within", "p"), "--within: 'p' is not a list of numbers"),
         ((*STATED[:4], "--within", "0.4"), "--within: 0.4 is out of range. Use a number from 0 to 0.25."),
         ((*STATED, "--runs", "x"), "--runs: 'x' is not a list of numbers of runs. Use integers from 1 to 100000"),
-        ((*STATED, "--test", "z"), "--test: 'z' is not valid. Choose from 'gaffke', 't', 'normal'"),
+        ((*STATED, "--test", "z"), "--test: 'z' is not valid. Choose from 'auto', 'gaffke', 't', 'normal'"),
         ((*STATED, "--power", "80"), "--power: 80.0 is not between 0 and 1"),
         ((*STATED, "--money", "5"), "--money: no price is known. Add --price-per-question or --price-per-sample."),
         ((*STATED, "--money", "5", "--price-per-question", "-1"), "--price-per-question: -1.0 is out of range"),

@@ -64,6 +64,16 @@ def test_equal_splits_are_the_cheaper():
     assert (split.questions, split.runs, split.cost) == (100, 1, 1.0)
 
 
+def test_differences_above_one_are_not_detected():
+    """With too little money the smallest detectable difference is above 1, which no accuracies have."""
+    largest = Variances(1, 0.25, 0.25)
+    one = Prices(question=1, run_a=0, run_b=0)
+    least = next(n for n in range(2, 100) if detectable_difference(largest, n, 64) <= 1)
+    assert best_split(largest, least, one).questions == least
+    with pytest.raises(MssimError, match=f"buys at most {least - 1} questions, too few to detect any difference"):
+        best_split(largest, least - 1, one)
+
+
 def test_money_buys_what_it_pays_but_for_rounding():
     assert affordable(0.3, Prices(question=0.1), [1, 2]).tolist() == [3, 3]
     assert affordable(100, Prices(question=0.1, run_a=0.05, run_b=0.15), 2) == 200

@@ -115,6 +115,18 @@ def test_a_negative_variance_between_questions_is_replaced_and_named():
     assert not PairedQuestions.from_runs(runs, Measured.from_counts([0, 8] * 5, 8)).truncated
 
 
+def test_estimates_outside_the_possible_range_are_replaced():
+    """Differences of opposite signs in each cluster have a negative covariance; rounding can make within negative."""
+    d = np.array([0.5, -0.5] * 4)
+    tiny = np.full(8, -1e-17)
+    variances = PairedQuestions(d, d**2, tiny, np.full(8, 0.3), np.repeat(np.arange(4), 2)).variances()
+    assert (variances.cluster_size, variances.cluster_correlation) == (2, 0)
+    assert (variances.within_a, variances.within_b) == (0, 0.25)
+    assert variances.of_mean() == variances.of_question() == variances.between + 0.25
+    d = np.array([1.0, -1.0] * 2)
+    assert PairedQuestions(d, d**2, d * 0, d * 0).variances().between == 1  # the estimate is 4/3
+
+
 def test_clusters_of_one_question_are_no_clusters():
     rng = np.random.default_rng(2)
     a, b = (Measured.from_samples(rng.integers(0, 2, size=(30, 4))) for _ in range(2))
