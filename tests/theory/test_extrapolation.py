@@ -151,6 +151,13 @@ def test_what_cannot_be_extrapolated_says_why(pool, options, says):
         quick(pool, **{"budgets": 64, **options})
 
 
+def test_a_selection_is_a_remedy_if_it_leaves_questions():
+    pool = make_pool({("x", "q1"): ["a"] * 15, ("x", "q2"): ["a", "b"] * 8})
+    says = r"has 15 samples of question 'q1', but at least 16 are required\. Record more, or use pool\.select\("
+    with pytest.raises(PoolError, match=says + r"min_samples=16\)\.$"):
+        quick(pool, 64)
+
+
 def test_recorded_budgets_need_no_law():
     assert quick(pool_of([(0, 0), (1, 0)]), 16)["accuracy"].item() == 0
     with pytest.raises(PoolError, match="has 0 samples"):
