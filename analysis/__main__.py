@@ -20,7 +20,7 @@ def analyse(
         str,
         typer.Argument(
             help="Analysis to run: scaling, equal_budget, number_and_order, weights, reward, consistency, theory, "
-            "savings, predictions or claims."
+            "savings, extrapolation, predictions or claims."
         ),
     ],
     pool: Pools = None,

@@ -29,6 +29,7 @@ ANALYSES = (
     "consistency",
     "theory",
     "savings",
+    "extrapolation",
     "predictions",
     "claims",
 )

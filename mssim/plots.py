@@ -11,15 +11,18 @@ from mssim._validation import choose_from, printable, shown
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
+    from mssim.pools.pool import Pool
     from mssim.results.evaluation import Evaluation
     from mssim.results.planning import Plan
     from mssim.tuning._tune import Tuning
 
-__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_frontier", "plot_plan"]
+__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_extrapolation", "plot_frontier", "plot_plan"]
 
 # Okabe & Ito's palette without yellow, which is hard to see on white; neighbours differ in lightness.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
@@ -193,6 +196,83 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
     return ax
 
 
+def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = None) -> Axes:
+    """Plot pass@k or maj@k against k: solid where recorded, dashed where extrapolated.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Table of `mssim.theory.extrapolate`, or several of them, one below the other.
+    pool : Pool
+        Pool of the table, for the title.
+    ax : Axes, optional
+        Axes to draw on. By default a new figure is created.
+
+    Returns
+    -------
+    Axes
+        The axes. Each model and quantity has a line with its confidence band; the dashed part begins at the last
+        recorded budget of the table.
+
+    Raises
+    ------
+    MssimError
+        If the table has no rows.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.plots import plot_extrapolation
+    >>> from mssim.theory import extrapolate
+    >>> pool = load_pool("recorded/tiny-dates")
+    >>> ax = plot_extrapolation(extrapolate(pool, "tf-plus", [128, 256, 512, 1024, 2048]), pool)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['tf-plus, pass@k', 'extrapolated (more than 512 samples)']
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    if not len(frame):
+        raise MssimError("frame: no rows to draw. Pass a table of mssim.theory.extrapolate.")
+    groups = frame.groupby(["model", "quantity"], sort=False)
+    series = {", ".join(map(_short, map(str, names))): rows for names, rows in groups}
+    title = _pool_title(pool.info, len(pool.questions))
+    fonts = families([*series, title])
+    with mpl.rc_context(STYLE | {"font.family": fonts}):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+        lines = [
+            _draw_extrapolated(ax, rows.sort_values("budget"), number) for number, rows in enumerate(series.values())
+        ]
+        names = list(series)
+        if (frame["method"] == "extrapolated").any():
+            lines += ax.plot([], [], color="#555555", linestyle="--", linewidth=1.4)
+            names.append(f"extrapolated (more than {frame['n_samples'].min()} samples)")
+        _scale_x(ax, frame["budget"].to_numpy())
+        ax.set_xlabel("k (samples per question)")
+        ax.set_ylabel("accuracy (%)")
+        heading = "band: interval over questions"
+        labels = [str(number) for number in range(len(lines))]
+        legend = ax.legend(lines, labels, fontsize="small", handlelength=3, title=heading, title_fontsize="small")
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(name)
+        _set_title(ax, title, fonts)
+    return ax
+
+
+def _draw_extrapolated(ax: Axes, rows: pd.DataFrame, number: int) -> Line2D:
+    """Draw one curve, its extrapolated part dashed and paler, and return its first part."""
+    colour, marker = COLOURS[number % len(COLOURS)], _MARKERS[number % len(_MARKERS)]
+    recorded = rows[rows["method"] == "exact"]
+    further = rows.iloc[max(len(recorded) - 1, 0) :]
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4.5, "linewidth": 1.4}
+    drawn = ax.plot(recorded["budget"], 100 * recorded["accuracy"], **look)
+    ax.plot(further["budget"], 100 * further["accuracy"], linestyle="--", markerfacecolor="white", zorder=1.9, **look)
+    for part, alpha in ((recorded, 0.15), (further, 0.07)):
+        ax.fill_between(part["budget"], 100 * part["low"], 100 * part["high"], color=colour, alpha=alpha, linewidth=0)
+    return drawn[0]
+
+
 def plot_plan(plan: Plan, *, title: str | None = None, ax: Axes | None = None) -> Axes:
     """Plot the questions that a measurement needs against the runs of each strategy per question.
 
@@ -306,8 +386,10 @@ def _set_title(ax: Axes, title: str, fonts: list[str]) -> None:
 
 
 def _title(evaluation: Evaluation | Tuning) -> str:
-    pool = evaluation.provenance.get("pool", {})
-    n = len(evaluation.questions)
+    return _pool_title(evaluation.provenance.get("pool", {}), len(evaluation.questions))
+
+
+def _pool_title(pool: Mapping[str, Any], n: int) -> str:
     parts = [_short(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
     title = ", ".join(part for part in parts if part)
     return f"SYNTHETIC DATA: {title}" if pool.get("synthetic") else title

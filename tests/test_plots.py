@@ -2,12 +2,14 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
 from mssim import MssimError, Pool, evaluate, tune
-from mssim.plots import COLOURS, STYLE, plot_curves, plot_frontier, plot_plan
+from mssim.plots import COLOURS, STYLE, plot_curves, plot_extrapolation, plot_frontier, plot_plan
 from mssim.results.planning import Prices, Variances, plan
+from mssim.theory import extrapolate
 from tests.engine.test_evaluate import random_pool
 from tests.results.test_evaluation import result
 from tests.results.test_planning import pilot
@@ -229,3 +231,53 @@ def test_the_interval_of_a_pilots_plan_is_a_band():
     ax.figure.canvas.draw()
     labels = [tick.label1.get_text() for tick in (*ax.yaxis.get_major_ticks(), *ax.yaxis.get_minor_ticks())]
     assert {"1000", "2000"} <= set(labels)
+
+
+# Extrapolation --------------------------------------------------------------------------------------------------------
+
+
+def extrapolated(pool, budgets):
+    frames = [extrapolate(pool, "x", budgets, quantity=quantity, n_resamples=20) for quantity in ("pass", "maj")]
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_what_was_not_recorded_is_dashed():
+    pool = random_pool()
+    n = int(pool.lengths.min())
+    frame = extrapolated(pool, [n // 2, n, 2 * n, 4 * n])
+    ax = plot_extrapolation(frame, pool)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["x, pass@k", "x, maj@k", f"extrapolated (more than {n} samples)"]
+    for i, (_, rows) in enumerate(frame.groupby("quantity", sort=False)):
+        solid, dashed = ax.lines[2 * i : 2 * i + 2]
+        assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+        points = np.column_stack([rows["budget"], 100 * rows["accuracy"]])
+        assert solid.get_xydata() == pytest.approx(points[:2])
+        assert dashed.get_xydata() == pytest.approx(points[1:])
+        for band, part in zip(ax.collections[2 * i : 2 * i + 2], (rows[:2], rows[1:]), strict=True):
+            edge = band.get_paths()[0].vertices[:, 1]
+            assert (edge.min(), edge.max()) == pytest.approx((100 * part["low"].min(), 100 * part["high"].max()))
+    _, given = plt.subplots()
+    assert plot_extrapolation(frame, pool, ax=given) is given
+
+
+def test_only_recorded_or_only_extrapolated_budgets_can_be_drawn():
+    pool = random_pool()
+    n = int(pool.lengths.min())
+    texts = [text.get_text() for text in plot_extrapolation(extrapolated(pool, [1, n]), pool).get_legend().get_texts()]
+    assert texts == ["x, pass@k", "x, maj@k"]
+    ax = plot_extrapolation(extrapolated(pool, [2 * n, 3 * n]), pool)
+    assert ax.lines[1].get_xdata().tolist() == [2 * n, 3 * n]
+    assert not ax.lines[0].get_xdata().size
+    with pytest.raises(MssimError, match="frame: no rows to draw"):
+        plot_extrapolation(extrapolated(pool, [1]).iloc[:0], pool)
+
+
+def test_extrapolation_of_synthetic_samples_says_so():
+    pool = random_pool()
+    synthetic = Pool.from_frame(pool.to_frame(), info={"synthetic": True, "title": "drawn"})
+    frame = extrapolated(synthetic, [2, 100])
+    assert (
+        plot_extrapolation(frame, synthetic).get_title("left")
+        == f"SYNTHETIC DATA: drawn, {len(pool.questions)} questions"
+    )

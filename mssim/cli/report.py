@@ -29,6 +29,8 @@ _NOTES = {
     "cost": "expected samples used by {switch}; independent: from mean agreement alone; bound: budget / (n c);\n"
     "lossless: whether the answer always equals that of a vote over the whole budget",
     "stop_quality": "share of replays of {switch} that end at each stage, and their accuracy there",
+    "extrapolation": "pass@k (any of k samples correct) and maj@k (their plurality correct) of each model; rows\n"
+    "beyond the recorded samples are extrapolated, and their intervals hold if the fitted law does",
     "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
     "part:\nboth are functions of the same samples",
 }
@@ -37,6 +39,7 @@ _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "ceiling": ["failed_low", "failed_high"],
     "cost": ["strategy", "n_questions", "saving_independent"],
     "stop_quality": ["strategy", "stage", "contribution"],
+    "extrapolation": ["n_questions"],
 }
 
 
@@ -53,8 +56,13 @@ def report(
     budgets: Annotated[
         str | None, typer.Option(help="Samples allowed per question: 2,4,8. [default: 1, 2, 4 and 8 per model]")
     ] = None,
+    extrapolate: Annotated[
+        str | None, typer.Option(help="Numbers of samples, also more than recorded, for pass@k and maj@k: 1024,4096.")
+    ] = None,
     n_replays: Annotated[int, typer.Option(help="Monte Carlo replays of votes without a closed form.")] = 2000,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the correlations.")] = 999,
+    resamples: Annotated[
+        int, typer.Option(help="Bootstrap resamples of the correlations and the extrapolation.")
+    ] = 999,
     seed: Annotated[int, typer.Option(help="Seed of replays, bootstrap and split halves.")] = 0,
     replacement: Annotated[
         bool, typer.Option("--replacement/--no-replacement", help="Draw samples with replacement.")
@@ -65,9 +73,12 @@ def report(
 ) -> None:
     """Print theoretical results for a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
+    --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
+
     Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
     """
     asked = None if budgets is None else parse_budgets(budgets)
+    further = None if extrapolate is None else parse_budgets(extrapolate, "--extrapolate")
 
     from mssim.pools.loading import load_pool
     from mssim.rules.strategies import ModelSwitch
@@ -82,6 +93,8 @@ def report(
     with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
         tables = _tables(loaded, switch, spent, statistics, options, resamples)
+    if further is not None:
+        tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
     if json:
         print(json_module.dumps({name: _records(frame) for name, frame in tables.items()}, indent=1))
         return
@@ -127,6 +140,23 @@ def _tables(
         found = theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
         tables["consistency"] = found.to_frame()
     return tables
+
+
+def _extrapolation(
+    pool: Pool, budgets: Sequence[int], statistics: dict[str, Any], resamples: int, seed: int
+) -> pd.DataFrame:
+    """Return pass@k and maj@k of every model."""
+    import pandas as pd
+
+    from mssim import theory
+
+    options = {"n_resamples": resamples, "seed": seed, **statistics}
+    frames = [
+        theory.extrapolate(pool, model, budgets, quantity=quantity, **options)
+        for model in pool.models
+        for quantity in ("pass", "maj")
+    ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def _records(frame: pd.DataFrame) -> object:

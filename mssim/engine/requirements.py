@@ -18,8 +18,17 @@ from mssim.rules.plan import Plan
 from mssim.rules.stops import OwnStop, Stop, StopTable
 from mssim.rules.votes import Vote
 
-__all__ = ["check_columns", "check_own", "check_plan", "check_recorded", "check_stop_table", "enough_recorded"]
+__all__ = [
+    "ENOUGH_TO_EXTRAPOLATE",
+    "check_columns",
+    "check_own",
+    "check_plan",
+    "check_recorded",
+    "check_stop_table",
+    "enough_recorded",
+]
 
+ENOUGH_TO_EXTRAPOLATE = 16  # samples of every question that theory.extrapolate requires
 _MOST_DRAWS = 2**15 - 1
 _WIDEST = 600  # range of confidences in temperatures; exp of more overflows
 _LEAST_SHARE = 2 * (HIGHER - 1)  # of one vote in all votes; scores within half of that are equal
@@ -62,12 +71,20 @@ def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]
             remedies = ["Lower the budget"]
             if not replacement and lengths.min() > 0:
                 remedies.append("draw with replacement")
+            if _simple(plan) and lengths.min() >= ENOUGH_TO_EXTRAPOLATE:
+                remedies.append("extrapolate by theory.extrapolate (mssim report --extrapolate)")
             if enough:
                 remedies.append(f"use min_samples={least}, which keeps {enough} of {lengths.size} questions")
             raise BudgetError(
                 f"{name}: budget {budget} needs {asked} samples of model {model!r} for question {question!r}, but "
                 f"{lengths.min()} were recorded. {', or '.join(remedies)}."
             )
+
+
+def _simple(plan: Plan) -> bool:
+    """Return whether a plan is pass@k or maj@k of one model."""
+    vote = plan.vote is None or plan.vote.counts_only
+    return len(plan.models) == 1 and plan.stop is None and vote
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._validation import counted, level, shown
 from mssim.errors import MssimError
 from mssim.pools.pool import Pool
-from mssim.results.intervals import cluster_labels
+from mssim.results.clusters import cluster_labels
 from mssim.simulate.influence import influence
 from mssim.simulate.misfit import ALPHA, misfits
 from mssim.simulate.model import MOST_DRAWS, AnswerModel

@@ -13,7 +13,7 @@ from scipy import special
 
 from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
 from mssim.engine.evaluate import evaluate
-from mssim.results.intervals import standard_error
+from mssim.results.clusters import standard_error
 from mssim.results.multiplicity import holm
 from mssim.rules.strategies import ModelSwitch
 from mssim.rules.votes import Vote

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from mssim.results.intervals import mean_interval, standard_error
+from mssim.results.clusters import standard_error
+from mssim.results.intervals import mean_interval
 from mssim.simulate.influence import Influence, scores, unbounded
 from mssim.simulate.model import AnswerModel
 from mssim.simulate.one_model import Law

@@ -23,6 +23,8 @@ T6  Entropy and accuracy correlate; split halves    `consistency`              e
     remove the mechanical part.                                                interval: over questions
 T7  Strategies that return a drawn answer are right `ceiling`                  samples as recorded; interval:
     on at most 1 - beta of the questions.                                      independent questions or clusters
+T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              laws of difficulty and of answers, see
+                                                                               there; independent samples
 === =============================================== ========================== =======================================
 
 `pilot` estimates what `mssim.results.planning` needs to plan a measurement.
@@ -34,6 +36,7 @@ outside their assumptions.
 from mssim.theory.ceiling import Ceiling, ceiling
 from mssim.theory.consistency import Consistency, consistency
 from mssim.theory.costs import cost, expected_samples
+from mssim.theory.extrapolation import extrapolate
 from mssim.theory.limits import Limits, finite_budget, limits
 from mssim.theory.lossless import Lossless, lossless
 from mssim.theory.pilot import Pilot, pilot
@@ -50,6 +53,7 @@ __all__ = [
     "consistency",
     "cost",
     "expected_samples",
+    "extrapolate",
     "finite_budget",
     "limits",
     "lossless",

@@ -18,7 +18,7 @@ from mssim._validation import counted, level, whole_number
 from mssim.engine.exact import Floats, Ints
 from mssim.pools.pool import Pool
 from mssim.results.clusters import cluster_labels
-from mssim.theory.pool_facts import over_classes, sampled_models
+from mssim.theory.pool_facts import over_classes, resampled, sampled_models
 
 __all__ = ["Consistency", "consistency"]
 
@@ -176,7 +176,8 @@ def consistency(
     n_splits = whole_number("n_splits", n_splits, 1, 10**4)
     seed = whole_number("seed", seed, 0, 2**64 - 1)
     labels = cluster_labels(pool.questions, clusters)
-    weights = _resamples(len(pool.questions), labels, n_resamples, seed)
+    # Single precision halves the time and is sufficient for intervals.
+    weights = resampled(len(pool.questions), labels, n_resamples, seed).astype(np.float32)
 
     def correlate(model: str) -> tuple[_Both, pd.DataFrame]:
         rng = np.random.default_rng([seed, zlib.crc32(model.encode())])
@@ -270,15 +271,6 @@ def _of_model(
 
 
 # Correlations of weighted questions -----------------------------------------------------------------------------------
-
-
-def _resamples(n_questions: int, labels: NDArray[Any] | None, n_resamples: int, seed: int) -> Floats32:
-    """Return how often each question is drawn, [resample, question]; clusters are drawn whole."""
-    codes = np.arange(n_questions) if labels is None else np.unique(labels, return_inverse=True)[1]
-    n = int(codes.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
-    # Single precision halves the time and is sufficient for intervals.
-    return np.asarray(drawn[:, codes], dtype=np.float32)
 
 
 def _versions(whole: _Both, splits: list[_Pair], kept: NDArray[np.bool_], weights: Any, ranked: bool) -> Any:

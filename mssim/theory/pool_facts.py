@@ -29,6 +29,7 @@ __all__ = [
     "question_of_class",
     "ratio",
     "read_switch",
+    "resampled",
     "right_below",
     "sampled_models",
     "stages_of",
@@ -74,6 +75,13 @@ def ratio(right: Floats, share: Floats, confidence_level: float, labels: NDArray
     inside = right.clip(0, share)
     low, high = ratio_interval(inside, share, confidence_level=confidence_level, clusters=labels)
     return float(right.sum() / share.sum()), float(low), float(high)
+
+
+def resampled(n_questions: int, labels: NDArray[Any] | None, n_resamples: int, seed: int) -> Ints:
+    """Return how often each question is drawn in a bootstrap, [resample, question]; clusters are drawn whole."""
+    codes = np.arange(n_questions) if labels is None else np.unique(labels, return_inverse=True)[1]
+    n = int(codes.max()) + 1
+    return np.asarray(np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)[:, codes])
 
 
 # Stages of ModelSwitch ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from analysis import __main__ as command_line
 from analysis import (
     consistency,
     equal_budget,
+    extrapolation,
     number_and_order,
     predictions,
     published,
@@ -24,10 +25,11 @@ from analysis import (
 )
 from analysis.options import plain_errors
 from analysis.sources import Source, embedded, named
-from mssim import ModelSwitch, MssimError, PoolError, SelfConsistency, Vote, evaluate, tune
+from mssim import ModelSwitch, MssimError, Pool, PoolError, SelfConsistency, Vote, evaluate, tune
 from mssim.results.bands import mean_band
 from mssim.simulate import AnswerModel
 from mssim.theory import consistency as correlate
+from mssim.theory import extrapolate
 
 pytestmark = pytest.mark.slow
 
@@ -306,12 +308,36 @@ def test_the_summary_counts_the_rule_of_the_released_code(predicted):
     assert row["fits"] == some["fits"].mean()
 
 
+def test_hidden_samples_are_extrapolated_and_compared():
+    source = drawn(["x"], n_questions=40, n_samples=128)
+    frame = extrapolation.run(source, n_resamples=20)
+    assert frame["quantity"].tolist() == ["pass@k"] * 4 + ["maj@k"] * 4
+    assert frame["budget"].tolist() == [32, 64, 128, 128] * 2
+    assert frame["n_samples"].tolist() == [16, 16, 16, 64] * 2
+    assert set(frame["method"]) == {"extrapolated"}
+    pool = source.pool
+    for quantity, rule in (("pass@k", "cov:x"), ("maj@k", "sc:x")):
+        some = rows(frame, quantity=quantity)
+        exact = evaluate(pool, rule, [32, 64, 128]).to_frame()["accuracy"].to_numpy()
+        assert some["recorded"].to_numpy() == pytest.approx(exact[[0, 1, 2, 2]])
+        known = pool.to_frame().query("sample_index < 16")
+        found = extrapolate(Pool.from_frame(known), "x", [32, 64, 128], quantity=quantity[:-2], n_resamples=20)
+        same = 1e-9 if quantity == "pass@k" else 0.05  # votes are drawn in the order of classes, which differs
+        assert some["accuracy"].to_numpy()[:3] == pytest.approx(found["accuracy"].to_numpy(), abs=same)
+    assert frame["error"].to_numpy() == pytest.approx((frame["accuracy"] - frame["recorded"]).to_numpy())
+    inside = (frame["low"] <= frame["recorded"] + 1e-9) & (frame["recorded"] <= frame["high"] + 1e-9)
+    assert (frame["covered"] == inside).all()
+    with pytest.raises(PoolError, match=r"extrapolation: drawn has 20 samples of some question\. Use a pool with 128"):
+        extrapolation.run(SOURCE)
+    assert set(extrapolation.IN_FILE) < set(frame)
+
+
 # Running --------------------------------------------------------------------------------------------------------------
 
 
 def test_every_analysis_runs_by_name():
     for name in running.ANALYSES:
-        if name not in ("predictions", "claims", "weights"):
+        if name not in ("predictions", "claims", "weights", "extrapolation"):
             assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
     with pytest.raises(MssimError, match=r"no analysis 'savigs'\. Did you mean 'savings'"):
         running.run("savigs")

@@ -99,6 +99,31 @@ def test_a_single_sample_has_no_consistency(run, tmp_path):
     assert list(json.loads(text)) == TABLES[:-1]
 
 
+def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
+    answers = {(m, f"q{q}"): list("a" * (q % 5 * 4) + "b" * (16 - q % 5 * 4)) for q in range(6) for m in "xy"}
+    pool = make_pool(answers)
+    pool.save(tmp_path / "pool")
+    arguments = ("report", tmp_path / "pool", *FAST[2:], "--models", "y+x", "--budgets", "2", "--seed", 3)
+    _, text, err = run(*arguments, "--extrapolate", "16,64", "--json")
+    assert err == ""
+    tables = json.loads(text)
+    assert list(tables) == [*TABLES, "extrapolation"]
+    wanted = [
+        theory.extrapolate(pool, model, [16, 64], quantity=quantity, n_resamples=20, seed=3)
+        for model in "yx"
+        for quantity in ("pass", "maj")
+    ]
+    read = pd.DataFrame(tables["extrapolation"])
+    pd.testing.assert_frame_equal(read, pd.concat(wanted, ignore_index=True), check_dtype=False, rtol=1e-12)
+    _, text, _ = run(*arguments, "--extrapolate", "16,64")
+    table = text[text.index("extrapolation: pass@k") :]
+    assert [line.split()[6] for line in table.splitlines() if line.split()[:1] in (["x"], ["y"])] == [
+        "exact",
+        "extrapolated",
+    ] * 4
+    assert max(map(len, table.splitlines())) <= 130
+
+
 def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
     pool = clustered()
     pool.from_frame(pool.to_frame(), info={"synthetic": True}).save(tmp_path / "pool")
@@ -120,6 +145,8 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--clusters", "topics"), "clusters: no column 'topics'. Did you mean 'topic'"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", "--min-samples", "99"), "no questions remain"),
+        (("POOL", "--extrapolate", "x"), "--extrapolate: 'x' is not a list of budgets"),
+        (("POOL", "--extrapolate", "64", "--resamples", "9"), "n_resamples=9 is out of range. Use an integer from 20"),
     ],
 )
 def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):

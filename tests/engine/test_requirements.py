@@ -17,6 +17,7 @@ from mssim import (
     Vote,
     evaluate,
 )
+from mssim.engine.requirements import ENOUGH_TO_EXTRAPOLATE
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
 from mssim.rules.stops import StopTable
@@ -27,6 +28,20 @@ from tests.engine.test_evaluate import random_pool
 @pytest.fixture(scope="module")
 def pool():
     return random_pool(3, 12)
+
+
+# Samples --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("strategy", "said"), [("sc:x", 1), ("cov:x", 1), ("sc:x,stop=window:5", 0), ("ms:x+y", 0)])
+def test_pass_and_maj_at_k_of_one_model_can_be_extrapolated(strategy, said):
+    with pytest.raises(BudgetError) as error:
+        evaluate(random_pool(3, ENOUGH_TO_EXTRAPOLATE), strategy, 1000)
+    remedy = "or extrapolate by theory.extrapolate (mssim report --extrapolate)"
+    assert (remedy in str(error.value)) == said
+    few = make_pool({("x", "q1"): ["a"] * 15, ("x", "q2"): ["b"] * 15})
+    with pytest.raises(BudgetError, match=r"were recorded\. Lower the budget, or draw with replacement\.$"):
+        evaluate(few, "sc:x", 16)
 
 
 # Prior weights --------------------------------------------

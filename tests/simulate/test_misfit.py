@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mssim import ModelSwitch, Vote, evaluate
-from mssim.results.intervals import standard_error
+from mssim.results.clusters import standard_error
 from mssim.results.multiplicity import holm
 from mssim.simulate import AnswerModel, expected
 from mssim.simulate.influence import influence

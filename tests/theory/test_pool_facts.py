@@ -16,6 +16,7 @@ from mssim.theory.pool_facts import (
     question_of_class,
     ratio,
     read_switch,
+    resampled,
     right_below,
     sampled_models,
     stages_of,
@@ -93,6 +94,17 @@ def test_a_plurality_below_a_number_of_votes_is_counted_draw_by_draw():
     counts = counts_of(make_pool({("x", "q"): list("aabb")}), "x", False)
     below = right_below(counts, [0, 2, 3], 3, 0)[:, 0, 3]
     assert below == pytest.approx([0, 0, 0.5])
+
+
+def test_resamples_draw_whole_clusters_as_often_as_there_are_clusters():
+    labels = np.array(["a", "b", "b", "c"])
+    times = resampled(4, labels, 50, seed=1)
+    assert (times[:, 1] == times[:, 2]).all()
+    assert (times[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    alone = resampled(4, None, 50, seed=1)
+    assert (alone.sum(axis=1) == 4).all()
+    assert (alone == resampled(4, None, 50, seed=1)).all()
+    assert (alone != resampled(4, None, 50, seed=2)).any()
 
 
 def test_only_switches_have_stages():
