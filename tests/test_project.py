@@ -96,17 +96,17 @@ def test_links_to_files_and_sections_exist(page):
 def test_every_shell_block_of_the_readme_is_run():
     """By .ci/run, by tests/cli/test_long.py, or below."""
     marks = [mark for mark, _ in shell_blocks("README.md")]
-    assert marks == ["main command", "test command", "first commands", "tuning command", "long commands"]
+    assert marks == ["main command", "test command", "first commands", "tuning command", "plan command", "long commands"]
 
 
-@pytest.mark.parametrize("mark", ["first commands", "tuning command"])
+@pytest.mark.parametrize("mark", ["first commands", "tuning command", "plan command"])
 def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     for folder in ("recorded", "examples"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
         assert program == "mssim"
-        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune") else []
+        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan") else []
         code, out, err = run(*arguments, *few)
         assert (code, err) == (0, "")
         assert out
