@@ -258,7 +258,7 @@ def test_values_that_are_no_curves(values):
         simultaneous_level(values)
 
 
-@pytest.mark.parametrize("band", ["simultanous", None, ["pointwise"]])
+@pytest.mark.parametrize("band", ["both", None, ["pointwise"]])
 def test_an_invalid_band(band):
     with pytest.raises(MssimError, match=r"^band=.* is not valid\. .*Choose from 'pointwise', 'simultaneous'\.$"):
         mean_band(np.eye(3), band=band)

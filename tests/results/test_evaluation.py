@@ -70,9 +70,9 @@ def test_a_simultaneous_band_is_that_of_each_strategy_over_its_budgets():
     expected = mean_band(evaluation.accuracy, clusters=labels, band="simultaneous")[0]
     assert clustered["low"].tolist() == expected.ravel().tolist()
     with pytest.raises(
-        MssimError, match=r"^band='simultaneus' is not valid\. Did you mean 'simultaneous'\? Choose from"
+        MssimError, match=r"^band='simultaneous_' is not valid\. Did you mean 'simultaneous'\? Choose from"
     ):
-        evaluation.to_frame(band="simultaneus")
+        evaluation.to_frame(band="simultaneous_")
 
 
 @pytest.mark.compiled
