@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mssim._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mssim.at_k import agreement_at_k, maj_at_k, pass_at_k
+    from mssim.at_k import agreement_at_k, jackknife_variance, maj_at_k, pass_at_k
     from mssim.engine.evaluate import evaluate
     from mssim.engine.merge import merge
     from mssim.engine.shards import evaluate_shard
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "at_k": ["agreement_at_k", "maj_at_k", "pass_at_k"],
+    "at_k": ["agreement_at_k", "jackknife_variance", "maj_at_k", "pass_at_k"],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
     "engine.evaluate": ["evaluate"],
     "results.comparison": ["Comparison"],
@@ -94,6 +94,7 @@ __all__ = [
     "catalogue",
     "evaluate",
     "evaluate_shard",
+    "jackknife_variance",
     "load_pool",
     "maj_at_k",
     "merge",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from mssim.engine.job import Strategies, read_job
+from mssim._validation import shown
+from mssim.engine.jackknife import JackknifeWork
+from mssim.engine.job import Job, Strategies, read_job
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.engine.work import Totals, Work
+from mssim.errors import MssimError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 
@@ -27,6 +32,7 @@ def evaluate(
     seed: int = 0,
     replacement: bool = False,
     prices: Mapping[str, float] | None = None,
+    jackknife: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -64,6 +70,10 @@ def evaluate(
         Draw independently, as from an infinite pool, instead of without replacement.
     prices : mapping of model to price per sample, optional
         Used for `cost` instead of the recorded costs.
+    jackknife : bool, default False
+        Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
+        ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
+        once more per model and distinct answer, replays ten times more.
     executor : concurrent.futures.Executor, optional
         Executor that runs the blocks of work: threads, processes, or a Dask cluster, ``client.get_executor()``, whose
         workers and scheduler need the same versions as this process. It stays open; blocks that have not begun are
@@ -74,7 +84,8 @@ def evaluate(
     checkpoint : path, optional
         File that keeps every finished block, committed once a second and when this function ends for any reason. The
         same call resumes with the missing blocks; a file of other settings is refused. Functions of your own
-        (`Vote.own`, `OwnStop`) are not supported, because a change of them could not be detected.
+        (`Vote.own`, `OwnStop`) are not supported, because a change of them could not be detected. It does not keep the
+        jackknife, which is computed again.
 
     Returns
     -------
@@ -84,7 +95,8 @@ def evaluate(
     Raises
     ------
     BudgetError
-        If a budget is not a positive integer, or needs more samples than were recorded.
+        If a budget is not a positive integer, or needs more samples than were recorded; with jackknife, if a question
+        has fewer than two samples of a model.
     StrategyError, PoolError
         If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
         closed form.
@@ -100,6 +112,17 @@ def evaluate(
     -----
     The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
     holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
+
+    **Jackknife.** With K recorded samples of a question and a model, its variance is (K - 1) / K sum_i (A_i - mean)^2,
+    where A_i is the accuracy on the question without sample i (Efron & Stein 1981, doi:10.1214/aos/1176345462). The
+    variances of several models add up. Closed forms are computed without one sample of each answer. For replays, up to
+    ten groups of samples of all models are left out in turn, in two independent sets of n_replays / 2 replays. The
+    product of their deviations has no bias by Monte Carlo noise.
+
+    Accuracy without replacement is unbiased for any number of samples up to K. Where a run draws all K samples, nothing
+    can be left out: the variance is that of a run of K - 1 samples (90 % of them for groups of ten). The jackknife is
+    biased upwards. For a plurality of 8, 16, 64 and 512 of as many samples, on questions with uniform chances, its
+    error is 1.7, 2.0, 2.7 and 3.0 times the true one. For half of the samples it is 1.1 times the true one.
 
     Examples
     --------
@@ -125,14 +148,24 @@ def evaluate(
         prices=prices,
     )
     job.check(pool)
+    left_out = _left_out(job, pool, jackknife)
+    after = 0 if left_out is None else left_out.n_tasks
     work = Work(job, pool)
     totals = Totals(job.plans, len(pool.questions))
     every = range(len(work.blocks))
+    first = progress and (lambda done, total: progress(done, total + after))
     if checkpoint is None:
-        run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=progress)
+        run_blocks(every, work.task, lambda i, o: totals.add(work.blocks[i], o), executor, progress=first)
     else:
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
-        run_into(checkpoint, work, every, totals, executor=executor, progress=progress)
+        run_into(checkpoint, work, every, totals, executor=executor, progress=first)
     outcomes = totals.outcomes(job.n_replays)
-    return job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))
+    return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
+
+
+def _left_out(job: Job, pool: Pool, jackknife: bool) -> JackknifeWork | None:
+    if not isinstance(jackknife, bool | np.bool_):
+        raise MssimError(f"jackknife={shown(jackknife)} is not a bool. Use True or False.")
+    return JackknifeWork(job, pool) if jackknife else None
