@@ -39,6 +39,7 @@ STYLE: dict[Any, Any] = {
     "text.usetex": False,
 }
 
+_ABOUT = {"questions": "over questions", "these": "on these questions"}  # by scope
 _LONGEST = 70  # letters of a name
 
 _AXES = {
@@ -54,6 +55,7 @@ def plot_curves(
     *,
     confidence_level: float = 0.95,
     clusters: str | None = None,
+    scope: str = "questions",
     ax: Axes | None = None,
 ) -> Axes:
     """Plot accuracy against spend, with one line and confidence band per strategy.
@@ -61,10 +63,10 @@ def plot_curves(
     Parameters
     ----------
     evaluation : Evaluation
-        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=...)``.
+        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=..., scope=...)``.
     x : {"samples_used", "budget", "cost"}, default "samples_used"
         Quantity on the x-axis.
-    confidence_level, clusters
+    confidence_level, clusters, scope
         As in `Evaluation.to_frame`.
     ax : Axes, optional
         Axes to draw on. By default a new figure is created.
@@ -92,7 +94,7 @@ def plot_curves(
 
     if not isinstance(x, str) or x not in _AXES:
         raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
-    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters)
+    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, scope=scope)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
     names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
@@ -112,7 +114,7 @@ def plot_curves(
             [f"strategy {number}" for number in range(len(lines))],
             fontsize="small",
             handlelength=3,
-            title=f"band: {confidence_level:.0%} interval over questions",
+            title=f"band: {confidence_level:.0%} interval {_ABOUT[scope]}",
             title_fontsize="small",
         )
         for text, name in zip(legend.get_texts(), names, strict=True):

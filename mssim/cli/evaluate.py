@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mssim.results.evaluation import Evaluation
 
 _MOST_SHARDS = 10**6
+_SCOPES = ("questions", "these")
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
@@ -49,6 +50,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "prices": (dict,),
     "clusters": (str,),
     "confidence_level": (float,),
+    "scope": (str,),
     "out": (str,),
     "plot": (str,),
     "x": (str,),
@@ -100,6 +102,14 @@ def evaluate(
     price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            help="What low and high are about: questions (all of this kind, of which these are a sample) or these "
+            "(exactly these, with infinitely many samples; adds the column jackknife_error and takes longer). "
+            "[default: questions]"
+        ),
+    ] = None,
     experiment: Annotated[
         Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
@@ -129,6 +139,10 @@ def evaluate(
 
     Example with a checkpoint on a cluster: mssim evaluate recorded/tiny-arithmetic --strategy ms:tf-plus+lstm-times
     --budgets 1-64 --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
+
+    replay_sd is the standard deviation of the accuracy of a single run that draws from the recorded samples. It is not
+    an error: it becomes 0 where every run draws all of them. jackknife_error (--scope these) is the standard error of
+    accuracy that is due to the number of recorded samples.
     """
     if shard is not None and (out or plot or json):
         raise MssimError(
@@ -151,6 +165,7 @@ def evaluate(
         "prices": parse_prices(price),
         "clusters": clusters,
         "confidence_level": confidence_level,
+        "scope": scope,
         "out": out,
         "plot": plot,
         "x": x,
@@ -188,15 +203,27 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool) -> None:
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
     x = check_x(settings.get("x", "samples_used"))
+    _check_scope(settings.get("scope", "questions"), way)
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
     evaluation = _do(_read_pool(settings), settings, way, outputs)
     if evaluation is not None:
         statistics: dict[str, Any] = {
-            name: settings[name] for name in ("confidence_level", "clusters") if name in settings
+            name: settings[name] for name in ("confidence_level", "clusters", "scope") if name in settings
         }
         out, plot = outputs.get("out"), outputs.get("plot")
         show_evaluation(evaluation, statistics, out=out, plot=plot, x=x, as_json=as_json)
+
+
+def _check_scope(scope: str, way: _Way) -> None:
+    """Raise if a scope does not exist or cannot be computed."""
+    if scope not in _SCOPES:
+        raise MssimError(f"--scope: {scope!r} is not valid. {choose_from(scope, _SCOPES)}.")
+    if scope == "these" and way.shard:
+        raise MssimError(
+            "--scope: these needs the whole evaluation, but --shard computes a part. Drop --shard, or use --scope "
+            "questions."
+        )
 
 
 def _read_pool(settings: dict[str, Any]) -> Pool:
@@ -214,6 +241,8 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
     budgets = settings["budgets"]
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
+    if settings.get("scope") == "these":
+        options["jackknife"] = True
     what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
     with way.executor() as executor, _going_on(way.checkpoint), compiling_notice(), progress_bar(what) as progress:
         options |= {"executor": executor, "progress": progress}
