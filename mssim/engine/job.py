@@ -176,7 +176,7 @@ def read_job(
     n_replays: int,
     seed: int,
     replacement: bool,
-    prices: Mapping[str, float] | None,
+    prices: Mapping[str, float] | None = None,
 ) -> Job:
     """Validate the settings of `evaluate`."""
     named = name_strategies(strategies)

@@ -16,7 +16,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Plan
 
-__all__ = ["GroupWork", "product_variance", "without_group"]
+__all__ = ["GroupWork", "keep_samples", "product_variance", "without_group"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,15 +36,18 @@ def without_group(pool: Pool, group: int, numbers: Ints) -> Pool:
     Questions with fewer groups keep all samples.
     """
     place = np.arange(pool.codes.shape[2])
-    recorded = pool.recorded
-    kept = recorded & (place % np.maximum(numbers, 1)[:, None] != group)
+    return keep_samples(pool, pool.recorded & (place % np.maximum(numbers, 1)[:, None] != group))
+
+
+def keep_samples(pool: Pool, kept: NDArray[np.bool_]) -> Pool:
+    """Return a pool with some of the recorded samples, given a mask of the shape of `codes`."""
     order = np.argsort(~kept, axis=2, kind="stable")
     return replace(
         pool,
         codes=np.take_along_axis(pool.codes, order, axis=2),
         lengths=kept.sum(axis=2, dtype=np.int32),
         numbers={name: np.take_along_axis(values, order, axis=2) for name, values in pool.numbers.items()},
-        extra=pool.extra.filter(kept[recorded]) if pool.extra.num_columns else pool.extra,
+        extra=pool.extra.filter(kept[pool.recorded]) if pool.extra.num_columns else pool.extra,
     )
 
 

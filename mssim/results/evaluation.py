@@ -58,6 +58,9 @@ class Evaluation:
         Versions, seed, pool fingerprint and settings.
     jackknife : Jackknife or None
         Variances due to the number of recorded samples, if ``evaluate(..., jackknife=True)`` computed them.
+    bias : ndarray of float64, shape (n_strategies, n_budgets), or None
+        Estimated bias of the mean accuracies by drawing with replacement, if ``evaluate(..., replacement=True)``
+        computed it; NaN for strategies whose questions share a budget.
 
     Examples
     --------
@@ -80,9 +83,15 @@ class Evaluation:
     n_replays: NDArray[np.int64]
     provenance: Mapping[str, Any]
     jackknife: Jackknife | None = None
+    bias: Floats | None = None
 
     def to_frame(
-        self, *, confidence_level: float = 0.95, clusters: str | None = None, scope: str = "questions"
+        self,
+        *,
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        scope: str = "questions",
+        correct_bias: bool = False,
     ) -> pd.DataFrame:
         """Return the means over questions of every strategy and budget.
 
@@ -99,6 +108,9 @@ class Evaluation:
             accuracy on exactly these questions that infinitely many samples would give, see
             `mssim.results.jackknife.these_interval`. It requires ``evaluate(..., jackknife=True)`` and has no clusters.
             `compare` is about all questions of this kind.
+        correct_bias : bool, default False
+            Add the columns `bias` (estimated bias of accuracy by drawing with replacement) and `corrected` (accuracy -
+            bias, limited to 0 to 1). The other columns, with low and high, are not corrected.
 
         Returns
         -------
@@ -112,7 +124,7 @@ class Evaluation:
         Raises
         ------
         MssimError
-            If an option is invalid, or the scope is "these" and the jackknife was not computed.
+            If an option is invalid, or what it requires was not computed: the jackknife, or the bias.
 
         Notes
         -----
@@ -127,6 +139,7 @@ class Evaluation:
             "strategy": np.repeat(self.strategies, n_budgets),
             "budget": np.tile(self.budgets, n_strategies),
             "accuracy": self.accuracy.mean(axis=2).ravel(),
+            **(self._corrected() if correct_bias else {}),
             "low": low.ravel(),
             "high": high.ravel(),
             "replay_sd": replay_sd.ravel(),
@@ -159,6 +172,15 @@ class Evaluation:
             n_questions=self.accuracy.shape[2],
             confidence_level=confidence_level,
         )
+
+    def _corrected(self) -> dict[str, Floats]:
+        if self.bias is None:
+            raise MssimError(
+                "correct_bias=True: no bias is known. Draws without replacement have none, and merged shards do not "
+                "estimate it. Use correct_bias=False, or evaluate(..., replacement=True)."
+            )
+        corrected = np.clip(self.accuracy.mean(axis=2) - self.bias, 0.0, 1.0)
+        return {"bias": self.bias.ravel(), "corrected": corrected.ravel()}
 
     def _run_scatter(self) -> tuple[Floats, Floats]:
         """Return the standard deviations of the accuracy of a single run and of the mean over replays.
@@ -283,6 +305,7 @@ class Evaluation:
             "n_replays": self.n_replays.tolist(),
             "provenance": dict(self.provenance),
             **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),
+            **({} if self.bias is None else {"bias": self.bias.tolist()}),
         }
         table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
         with whole_file(path) as part:
@@ -323,6 +346,7 @@ class Evaluation:
             n_replays=np.array(header["n_replays"], dtype=np.int64),
             provenance=header["provenance"],
             jackknife=jackknife,
+            bias=np.array(header["bias"]) if "bias" in header else None,
         )
 
     def __repr__(self) -> str:

@@ -296,3 +296,14 @@ def test_scopes_that_do_not_exist_or_cannot_be_computed(run, pool_path, tmp_path
     bad(run("evaluate", pool_path, *FAST, "--scope", "this"), "--scope: 'this' is not valid")
     part = ("--shard", "1/2", "--checkpoint", tmp_path / "c.ckpt")
     bad(run("evaluate", pool_path, *FAST, "--scope", "these", *part), "--scope: these needs the whole evaluation")
+
+
+def test_the_bias_of_replacement_is_named_and_can_be_subtracted(run, pool_path):
+    code, text, err = run("evaluate", pool_path, *FAST, "--replacement", "--correct-bias", "--json")
+    rows = json.loads(text)
+    assert code == 0
+    assert all(0 <= row["corrected"] <= 1 for row in rows)
+    assert rows[0]["corrected"] == pytest.approx(rows[0]["accuracy"] - rows[0]["bias"])
+    assert all(line.startswith("mssim: warning: replacement: ") for line in err.splitlines())
+    without = run("evaluate", pool_path, *FAST, "--correct-bias")
+    bad(without, "--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
