@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._validation import choose_from
 from mssim.engine.exact import Floats, Ints, agreements, chances, covered, one_stage_ties
 from mssim.engine.half_samples import halves_of_counts
-from mssim.engine.left_out import LeftOutTask
+from mssim.engine.left_out import LeftOutTask, left_out
 from mssim.errors import MssimError
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
@@ -240,7 +240,9 @@ def jackknife_variance(
     -----
     With K recorded samples it is (K - 1) / K sum_i (m_i - mean)^2, where m_i is `maj_at_k` without sample i (Efron &
     Stein 1981, doi:10.1214/aos/1176345462). For k = K, m_i is the value of K - 1 samples. The estimate is biased
-    upwards, most where k is close to K, and 0 where all samples are equal; see `evaluate` for numbers.
+    upwards where k is close to K: for k = K, on questions with uniform chances, its root is 1.7 times the true error
+    with 8 samples and 2.7 times with 64. `evaluate` leaves out groups of samples there. It is 0 where all samples are
+    equal, although a further one could differ; `mssim.results.jackknife.these_interval` allows for that.
 
     Examples
     --------
@@ -259,7 +261,7 @@ def jackknife_variance(
         if within.any():
             block = _block(rows[chosen], no_answer.ravel()[chosen], right.reshape(rows.shape)[chosen], False)
             plans, free = strategy.plans(draws[within]), np.zeros((1, chosen.size))
-            found[np.ix_(chosen, within)] = LeftOutTask(strategy, plans, ("M",), block, free).run().right.T
+            found[np.ix_(chosen, within)] = LeftOutTask(strategy, plans, ("M",), left_out(block), free).run().right.T
     return _as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 
 

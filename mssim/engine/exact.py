@@ -167,18 +167,26 @@ def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], 
     return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
 
 
-def counts_of(pool: Pool, models: Sequence[str], questions: slice, *, replacement: bool) -> Counts:
-    """Return the counts of votes of some questions, with one stage per model."""
+def counts_of(
+    pool: Pool,
+    models: Sequence[str],
+    questions: slice,
+    *,
+    replacement: bool,
+    kept: NDArray[np.bool_] | bool = True,
+) -> Counts:
+    """Return the counts of votes of some questions, with one stage per model; `kept` is a mask [question, sample]."""
     rows = [pool.model_index(model) for model in models]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
     codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
-    voting = (codes >= 0) & (np.arange(codes.shape[2]) < lengths[:, :, None])
+    recorded = (np.arange(codes.shape[2]) < lengths[:, :, None]) & kept
+    voting = (codes >= 0) & recorded
     places = codes + (offsets[:-1, None] - offsets[0])
     n_classes = int(offsets[-1] - offsets[0])
     votes = np.stack([np.bincount(places[i][voting[i]], minlength=n_classes) for i in range(len(rows))])
     return Counts(
         votes,
-        lengths - voting.sum(axis=2),
+        recorded.sum(axis=2) - voting.sum(axis=2),
         offsets - offsets[0],
         pool.class_correct[offsets[0] : offsets[-1]].copy(),
         replacement,

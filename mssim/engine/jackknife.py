@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import counts_of
 from mssim.engine.job import Job
-from mssim.engine.left_out import LeftOutTask
+from mssim.engine.left_out import LeftOut, LeftOutTask, groups_left_out, left_out
 from mssim.engine.monte_carlo import ReplayTask
-from mssim.engine.sample_groups import GroupWork
+from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.errors import BudgetError, StrategyError
+from mssim.kernels.draw_weights import Counts
 from mssim.pools.pool import Pool
 from mssim.results.jackknife import Jackknife
 from mssim.rules.plan import Plan
@@ -25,6 +26,7 @@ __all__ = ["JackknifeWork", "check_jackknife"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_MOST_SHARE = 0.75  # of the recorded samples that a run draws; above, single samples are left out with a large bias
 _QUESTIONS_PER_TASK = 4  # each is evaluated once per model and distinct answer
 
 
@@ -60,14 +62,18 @@ class JackknifeWork:
         self._job, self._pool, self._costs = job, pool, job.unit_costs(pool)
         n_questions = len(pool.questions)
         self._variance = np.zeros((len(job.strategies), job.budgets.size, n_questions))
-        self._keys: list[tuple[int, slice] | tuple[int, int, int, Block]] = []
+        self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
         self._closed = [np.logical_and.reduce([next(closed) for _ in plans]) for plans in job.per_strategy]
+        self._shares = self._largest_shares()
+        parts = [
+            slice(q, min(q + _QUESTIONS_PER_TASK, n_questions)) for q in range(0, n_questions, _QUESTIONS_PER_TASK)
+        ]
         for s, known in enumerate(self._closed):
-            if known.any():
-                parts = range(0, n_questions, _QUESTIONS_PER_TASK)
-                self._keys += [(s, slice(q, min(q + _QUESTIONS_PER_TASK, n_questions))) for q in parts]
+            for grouped in (False, True):
+                if (known & (self._in_groups(s) == grouped)).any():
+                    self._keys += [(s, grouped, part) for part in parts]
             if not known.all():
                 work = self._group_work(s, np.nonzero(~known)[0])
                 self._keys += [(s, *key) for key in work.blocks]
@@ -86,7 +92,7 @@ class JackknifeWork:
         run_blocks(range(self.n_tasks), self._task, self._take, executor, progress=progress, done=done)
         for s, (budgets, work) in self._groups.items():
             self._variance[s, budgets] = work.variance(self._costs_of(self._models(s)))
-        return Jackknife(self._variance, self._share())
+        return Jackknife(self._variance, self._shares)
 
     def _models(self, s: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model for plan in self._job.per_strategy[s] for model in plan.models))
@@ -99,12 +105,12 @@ class JackknifeWork:
         if len(key) == 4:
             s, half, group, block = key
             return self._groups[s][1].task(half, group, block)
-        s, questions = key
-        models, closed = self._models(s), np.nonzero(self._closed[s])[0]
-        counts = counts_of(self._pool, models, questions, replacement=self._job.replacement)
+        s, grouped, questions = key
+        models, closed = self._models(s), self._budgets(s, grouped)
+        lacking = self._without_groups(models, questions) if grouped else left_out(self._counts(models, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
         strategy = list(self._job.strategies.values())[s]
-        return LeftOutTask(strategy, plans, models, counts, self._costs_of(models)[:, questions])
+        return LeftOutTask(strategy, plans, models, lacking, self._costs_of(models)[:, questions])
 
     def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]
@@ -112,14 +118,34 @@ class JackknifeWork:
             s, half, group, block = key
             self._groups[s][1].add(half, group, block, outcome)
         else:
-            s, questions = key
-            self._variance[s, self._closed[s], questions] = outcome.right
+            s, grouped, questions = key
+            self._variance[s, self._budgets(s, grouped), questions] = outcome.right
 
-    def _share(self) -> Floats:
-        shares = [np.max([*self._shares(plans)], axis=0) for plans in self._job.per_strategy]
+    def _in_groups(self, s: int) -> NDArray[np.bool_]:
+        """Return the budgets for which groups are left out, because a run votes over nearly all samples.
+
+        Coverage is less affected, and groups would miss a rare right answer.
+        """
+        votes = all(plan.vote is not None for plan in self._job.per_strategy[s])
+        return np.asarray((self._shares[s] > _MOST_SHARE) & (votes and not self._job.replacement))
+
+    def _budgets(self, s: int, grouped: bool) -> Ints:
+        return np.nonzero(self._closed[s] & (self._in_groups(s) == grouped))[0]
+
+    def _counts(self, models: tuple[str, ...], questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
+        return counts_of(self._pool, models, questions, replacement=self._job.replacement, kept=kept)
+
+    def _without_groups(self, models: tuple[str, ...], questions: slice) -> LeftOut:
+        numbers = group_numbers(self._pool, models)[questions]
+        group_of = np.arange(self._pool.codes.shape[2]) % numbers[:, None]
+        parts = [self._counts(models, questions, group_of != group) for group in range(numbers.max())]
+        return groups_left_out(parts, numbers)
+
+    def _largest_shares(self) -> Floats:
+        shares = [np.max([*self._shares_of(plans)], axis=0) for plans in self._job.per_strategy]
         return np.asarray(np.minimum(np.array(shares, dtype=float), 1.0))
 
-    def _shares(self, plans: tuple[Plan, ...]) -> Iterator[Floats]:
+    def _shares_of(self, plans: tuple[Plan, ...]) -> Iterator[Floats]:
         """Yield the largest share of the recorded samples that a plan draws of each model, [budget]."""
         for plan in plans:
             for model in dict.fromkeys(plan.models):

@@ -15,18 +15,21 @@ from mssim.kernels.draw_weights import Counts
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Expected, Plan
 
-__all__ = ["LeftOut", "LeftOutTask", "expected_of", "fit_plan", "left_out", "variance_of"]
+__all__ = ["LeftOut", "LeftOutTask", "expected_of", "fit_plan", "groups_left_out", "left_out", "variance_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 class LeftOut(NamedTuple):
-    """Questions that lack one sample of one model; samples that are interchangeable are left out once."""
+    """Questions that lack one sample of one model, or a group of samples of all models.
+
+    Samples that are interchangeable are left out once.
+    """
 
     counts: Counts  # one stage per model
     question: Ints  # [row], index of the question
-    model: Ints  # [row], index of the model that lacks a sample
+    model: Ints  # [row], index of the model that lacks a sample; 0 for groups
     copies: Ints  # [row], number of recorded samples that are interchangeable with the missing one
 
 
@@ -47,6 +50,22 @@ def left_out(counts: Counts) -> LeftOut:
     lacking.votes[model[voted], lacking.offsets[:-1][voted] + place[voted]] -= 1
     lacking.no_answer[model[~voted], np.nonzero(~voted)[0]] -= 1
     return LeftOut(lacking, question, model, copies)
+
+
+def groups_left_out(parts: Sequence[Counts], numbers: Ints) -> LeftOut:
+    """Return the counts without each group of samples; `numbers` of groups have the questions."""
+    rows = [np.nonzero(numbers > group)[0] for group in range(len(parts))]
+    taken = [take_questions(part, chosen) for part, chosen in zip(parts, rows, strict=True)]
+    sizes = np.concatenate([np.diff(part.offsets) for part in taken])
+    counts = Counts(
+        np.concatenate([part.votes for part in taken], axis=1),
+        np.concatenate([part.no_answer for part in taken], axis=1),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        np.concatenate([part.correct for part in taken]),
+        parts[0].replacement,
+    )
+    question = np.concatenate(rows)
+    return LeftOut(counts, question, np.zeros_like(question), np.ones_like(question))
 
 
 def _distinct(kinds: Ints) -> tuple[Ints, Ints]:
@@ -74,7 +93,8 @@ def take_questions(counts: Counts, chosen: Ints) -> Counts:
 def variance_of(found: Floats, lacking: LeftOut, n_questions: int) -> Floats:
     """Return the jackknife variance of every question from leave-one-out estimates [..., row].
 
-    It is the sum over models of (K - 1) / K sum_i (estimate without sample i - their mean)^2.
+    It is the sum over models of (K - 1) / K sum_i (estimate without sample i - their mean)^2; for groups the sum over
+    groups, with their number as K.
     """
     n_models = lacking.counts.no_answer.shape[0]
     group = lacking.question * n_models + lacking.model
@@ -126,22 +146,20 @@ class LeftOutTask:
     strategy: Strategy
     plans: tuple[Plan, ...]
     models: tuple[str, ...]  # the stages of the counts
-    counts: Counts
+    lacking: LeftOut
     unit_costs: Floats  # [model, question]
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        return self.counts.votes.nbytes + self.counts.no_answer.nbytes
+        return self.lacking.counts.votes.nbytes + self.lacking.counts.no_answer.nbytes
 
     def run(self) -> Outcome:
         """Compute the variance of the accuracy, [budget, question], as `right` of the outcome."""
-        n_questions = self.counts.no_answer.shape[1]
-        lacking = left_out(self.counts)
-        costs = self.unit_costs[:, lacking.question]
-        parts = [self._part(plan, lacking, costs) for plan in self.plans]
+        costs = self.unit_costs[:, self.lacking.question]
+        parts = [self._part(plan, self.lacking, costs) for plan in self.plans]
         found = self.strategy.combine(parts).accuracy
-        variance = variance_of(found, lacking, n_questions)
+        variance = variance_of(found, self.lacking, self.unit_costs.shape[1])
         return Outcome(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance))
 
     def _part(self, plan: Plan, lacking: LeftOut, costs: Floats) -> Expected:

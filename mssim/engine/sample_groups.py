@@ -16,7 +16,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Plan
 
-__all__ = ["GroupWork", "keep_samples", "product_variance", "without_group"]
+__all__ = ["GroupWork", "group_numbers", "keep_samples", "product_variance", "without_group"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,9 +25,10 @@ N_GROUPS = 10
 
 
 def group_numbers(pool: Pool, models: Sequence[str]) -> Ints:
-    """Return the number of groups of each question: at most ten, each with samples of all models."""
+    """Return the number of groups of each question: from two to ten, if possible each with two samples of a model."""
     rows = [pool.model_index(model) for model in models]
-    return np.asarray(np.minimum(pool.lengths[rows].min(axis=0), N_GROUPS), dtype=np.int64)
+    least = pool.lengths[rows].min(axis=0)
+    return np.asarray(np.minimum(np.maximum(least // 2, np.minimum(least, 2)), N_GROUPS), dtype=np.int64)
 
 
 def without_group(pool: Pool, group: int, numbers: Ints) -> Pool:

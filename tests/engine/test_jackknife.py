@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from mssim import BudgetError, MssimError, StrategyError, evaluate
+from mssim.engine.sample_groups import without_group
+from mssim.results.jackknife import these_interval
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
 
@@ -45,6 +47,29 @@ def test_the_share_is_the_largest_over_models_and_questions():
     assert beyond.jackknife.share.tolist() == [[1]]
 
 
+@pytest.mark.parametrize(
+    ("strategy", "budget", "smaller"),
+    [("sc:x", 8, None), ("oracle:x+y", 7, None), ("mix:x+y,sizes=8/8", 16, "mix:x+y,sizes=6/6")],
+)
+def test_groups_are_left_out_where_a_run_draws_nearly_all_samples(strategy, budget, smaller):
+    """Eight samples, so four groups of two; six of eight samples remain."""
+    pool = random_pool(5, 8)
+    made = evaluate(pool, strategy, [2, budget], method="exact", jackknife=True)
+    parts = [without_group(pool, group, np.full(5, 4)) for group in range(4)]
+    fitted = (smaller, budget) if smaller else (strategy, 6)
+    found = np.array([evaluate(part, *fitted, method="exact").accuracy[0, 0] for part in parts])
+    assert made.jackknife.variance[0, 1] == pytest.approx(3 / 4 * ((found - found.mean(axis=0)) ** 2).sum(axis=0))
+    assert made.jackknife.variance[0, 1].max() > 0
+
+
+def test_with_replacement_single_samples_are_left_out_at_every_budget():
+    pool = random_pool(5, 8)
+    made = evaluate(pool, "sc:x", [2, 30], method="exact", jackknife=True, replacement=True)
+    alone = evaluate(pool, "sc:x", [30], method="exact", jackknife=True, replacement=True)
+    assert np.array_equal(made.jackknife.variance[0, 1], alone.jackknife.variance[0, 0])
+    assert len(np.unique(made.jackknife.variance[0])) > 5
+
+
 def test_questions_that_share_a_budget_have_no_jackknife():
     with pytest.raises(StrategyError, match="alloc:x: jackknife is not available where questions share the budget"):
         evaluate(random_pool(6, 8), ["sc:x", "alloc:x"], 2, jackknife=True)
@@ -78,7 +103,7 @@ def recordings(chances, n_samples, n_sets):
 def test_it_estimates_the_scatter_where_replay_sd_collapses():
     """200 recordings of 16 questions; chi-square interval of their variance, missed by one seed in a million.
 
-    Eight of eight samples: the jackknife is biased upwards. Replays of a recording do not differ but by ties.
+    Replays of all of eight samples do not differ but by ties.
     """
     chances = (np.arange(16) + 0.5) / 16
     made = evaluate(recordings(chances, 8, 200), "sc:x", [1, 4, 8], jackknife=True)
@@ -89,6 +114,17 @@ def test_it_estimates_the_scatter_where_replay_sd_collapses():
     run = (by_set * (1 - by_set)).sum(axis=2).mean(axis=1) / 16**2
     assert low[0] < jackknife[0] < high[0]
     assert (jackknife > low).all()
-    assert jackknife[1] < 1.5 * scatter[1]
-    assert 2 * scatter[2] < jackknife[2] < 4 * scatter[2]
+    assert (jackknife < 1.6 * scatter).all()
     assert run[2] < scatter[2] / 2
+    truth = np.array([stats.binom.sf(k / 2, k, chances) + stats.binom.pmf(k / 2, k, chances) / 2 for k in (1, 4, 8)])
+    error = np.sqrt(made.jackknife.variance[0].reshape(3, 200, 16).sum(axis=2)) / 16
+    low, high = these_interval(by_set.mean(axis=2), error, made.jackknife.share[0][:, None], n_questions=16)
+    truth = truth.mean(axis=1)[:, None]
+    # Fewer than 168 of 200 have a probability below 1e-6 if the coverage is 94.
+    assert (((low <= truth) & (truth <= high)).sum(axis=1) >= 168).all()
+
+
+def test_coverage_leaves_out_single_samples_at_every_budget():
+    """One right sample of eight: without it no run is covered, without another one all runs of seven are."""
+    made = evaluate(make_pool({("x", "q"): ["a", *"bcdefgh"]}), "cov:x", 8, jackknife=True)
+    assert made.jackknife.variance[0, 0, 0] == pytest.approx((7 / 8) ** 2)

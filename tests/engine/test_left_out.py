@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim import ModelSwitch, SelfConsistency, evaluate, jackknife_variance, parse_strategy
-from mssim.engine.left_out import fit_plan, left_out, take_questions
+from mssim.engine.left_out import fit_plan, groups_left_out, left_out, take_questions, variance_of
 from mssim.kernels.draw_weights import Counts
 from tests.conftest import examples, make_pool
 from tests.test_at_k import draws_of, mean, right_share
@@ -101,6 +101,16 @@ def test_several_questions_have_their_own_numbers_of_samples():
     assert np.isnan(found[1, 1]).all()
 
 
+def test_groups_are_rows_of_the_questions_that_have_them():
+    first, second = (counts_of([votes], [[0, 1]], [True, False, True], [2, 1]) for votes in ([1, 2, 3], [2, 1, 4]))
+    found = groups_left_out([first, second], np.array([1, 2]))
+    assert found.question.tolist() == [0, 1, 1]
+    assert found.counts.votes.tolist() == [[1, 2, 3, 4]]
+    assert found.counts.no_answer.tolist() == [[0, 1, 1]]
+    assert found.counts.offsets.tolist() == [0, 2, 3, 4]
+    assert variance_of(np.array([[0.5, 0.2, 0.8]]), found, 2).tolist() == [[0, pytest.approx(0.5 * 0.18)]]
+
+
 # Strategies -----------------------------------------------
 
 ANSWERS = {
@@ -144,7 +154,8 @@ def deleted(strategy, budget, smaller):
         ("ms:x+y,vote=plurality,sizes=3/5", 8, (None, "ms:x+y,vote=plurality,sizes=3/4")),
     ],
 )
-def test_strategies_are_evaluated_without_every_sample(strategy, budget, smaller):
+def test_strategies_are_evaluated_without_every_sample(strategy, budget, smaller, monkeypatch):
+    monkeypatch.setattr("mssim.engine.jackknife._MOST_SHARE", 1)  # else groups are left out
     made = evaluate(make_pool(ANSWERS), strategy, budget, method="exact", jackknife=True)
     used = {model for plan in parse_strategy(strategy).plans(made.budgets) for model in plan.models}
     variance = deleted(strategy, budget, smaller)
