@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 from mssim._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mssim.at_k import agreement_at_k, g_pass_at_k, maj_at_k, mg_pass_at_k, pass_at_k, pass_hat_k
+    from mssim.at_k import (
+        agreement_at_k,
+        g_pass_at_k,
+        jackknife_variance,
+        maj_at_k,
+        mg_pass_at_k,
+        pass_at_k,
+        pass_hat_k,
+    )
     from mssim.engine.evaluate import evaluate
     from mssim.engine.merge import merge
     from mssim.engine.shards import evaluate_shard
@@ -36,7 +44,15 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "at_k": ["agreement_at_k", "g_pass_at_k", "maj_at_k", "mg_pass_at_k", "pass_at_k", "pass_hat_k"],
+    "at_k": [
+        "agreement_at_k",
+        "g_pass_at_k",
+        "jackknife_variance",
+        "maj_at_k",
+        "mg_pass_at_k",
+        "pass_at_k",
+        "pass_hat_k",
+    ],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
     "engine.evaluate": ["evaluate"],
     "results.comparison": ["Comparison"],
@@ -98,6 +114,7 @@ __all__ = [
     "evaluate",
     "evaluate_shard",
     "g_pass_at_k",
+    "jackknife_variance",
     "load_pool",
     "maj_at_k",
     "merge",

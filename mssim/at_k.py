@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from
 from mssim.engine.exact import Floats, Ints, agreements, chances, covered, one_stage_ties
+from mssim.engine.half_samples import halves_of_counts
+from mssim.engine.left_out import LeftOutTask, left_out
 from mssim.errors import MssimError
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
@@ -18,9 +20,19 @@ from mssim.kernels.right_draws import enough_right
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.rules.agreement import NEVER, check_threshold, votes_to_agree
 from mssim.rules.right_draws import check_tau, draws_above_half, right_draws
+from mssim.rules.strategies import SelfConsistency
+from mssim.rules.votes import Vote
 from mssim.rules.votes.base import TIES
 
-__all__ = ["agreement_at_k", "g_pass_at_k", "maj_at_k", "mg_pass_at_k", "pass_at_k", "pass_hat_k"]
+__all__ = [
+    "agreement_at_k",
+    "g_pass_at_k",
+    "jackknife_variance",
+    "maj_at_k",
+    "mg_pass_at_k",
+    "pass_at_k",
+    "pass_hat_k",
+]
 
 _ROWS_PER_TASK = 16
 
@@ -209,6 +221,7 @@ def maj_at_k(
     ties: str = "random",
     replacement: bool = False,
     no_answer: ArrayLike = 0,
+    correct_bias: bool = False,
 ) -> Floats:
     """Compute the probability that the plurality of k samples is correct.
 
@@ -228,10 +241,15 @@ def maj_at_k(
         as wrong unless all tied answers are correct. "first" and "random" have the same probability, because tied
         answers are exchangeable in the order of draws.
     replacement : bool, default False
-        Draw with replacement, as from an infinite pool with these shares.
+        Draw with replacement, as from an infinite pool with these shares. As an estimate for a model this is biased if
+        few samples were recorded: by -4.1 points for k = 8 with 8 recorded samples, -2.3 with 16 and -0.6 with 64, on
+        average over chances of the correct answer from 0.5 to 1. Without replacement it is unbiased.
     no_answer : array_like of int, default 0
         Number of samples without an answer, broadcast to (...). They are drawn but do not vote. If no drawn sample has
         an answer, the result is wrong.
+    correct_bias : bool, default False
+        Reduce the bias of drawing with replacement by halves of the samples: in the example above to -1.3, -0.5 and 0.0
+        points. The result can lie outside 0 to 1, which means over questions need.
 
     Returns
     -------
@@ -242,11 +260,13 @@ def maj_at_k(
     Raises
     ------
     MssimError
-        If a number is not a non-negative integer, or a class does not exist.
+        If a number is not a non-negative integer, a class does not exist, or a bias is to be corrected without
+        replacement.
 
     See Also
     --------
     pass_at_k : Probability that at least one of k samples is correct.
+    jackknife_variance : Variance that is due to the number of recorded samples.
     agreement_at_k : Probability that k samples agree.
 
     Notes
@@ -255,6 +275,10 @@ def maj_at_k(
     winners and their votes of coefficients of a product of polynomials, one per answer. See
     `mssim.kernels.draw_weights`.
 
+    The bias with K samples is about b / K and with half of them 2 b / K, so the corrected estimate is 2 P(K) - mean
+    P(K/2) over all halves of the samples. If there are more than 2000 halves of a question, the mean is over 200 pairs
+    of halves drawn with a fixed seed.
+
     Examples
     --------
     Six of ten samples are correct. The wrong ones agree in the first question and all differ in the second:
@@ -262,7 +286,18 @@ def maj_at_k(
     >>> maj_at_k([[6, 4, 0, 0, 0], [6, 1, 1, 1, 1]], [1, 3, 5, 11]).round(4)
     array([[0.6   , 0.6667, 0.7381,    nan],
            [0.6   , 0.7667, 0.981 ,    nan]])
+
+    Six of eight samples are correct:
+
+    >>> [maj_at_k([6, 2], 3, **how).round(4).item() for how in (
+    ...     {}, {"replacement": True}, {"replacement": True, "correct_bias": True}
+    ... )]
+    [0.8929, 0.8438, 0.8839]
     """
+    if correct_bias:
+        if not replacement:
+            raise MssimError("correct_bias=True: draws without replacement have no bias. Add replacement=True.")
+        return _corrected(counts, k, correct, ties, no_answer)
     votes, no_answer, rule, draws = _validated(counts, no_answer, ties, k, replacement)
     right = _right(correct, votes)
     n_classes = votes.shape[-1]
@@ -286,6 +321,80 @@ def maj_at_k(
                 list(workers.map(solve, parts))
     found = chances(found).reshape(*votes.shape[:-1], draws.size)
     return _as_asked(found, k)
+
+
+def _corrected(
+    counts: ArrayLike, k: int | ArrayLike, correct: Sequence[int] | ArrayLike, ties: str, no_answer: ArrayLike
+) -> Floats:
+    """Return 2 P(K) - mean P(K/2) for draws with replacement; NaN for a question of fewer than two samples."""
+    votes, no_answer, _, draws = _validated(counts, no_answer, ties, k, True)
+    right = _right(correct, votes).reshape(-1, votes.shape[-1])
+    found = maj_at_k(votes, draws, correct=correct, ties=ties, replacement=True, no_answer=no_answer)
+    corrected = 2 * found.reshape(-1, draws.size)
+    for q, recorded in enumerate(np.column_stack([votes.reshape(right.shape), no_answer.ravel()])):
+        if recorded.sum() < 2:
+            corrected[q] = np.nan
+            continue
+        halves, chances = halves_of_counts(recorded)
+        each = maj_at_k(halves[:, :-1], draws, correct=right[q], ties=ties, replacement=True, no_answer=halves[:, -1])
+        corrected[q] -= chances @ each
+    return _as_asked(corrected.reshape(found.shape), k)
+
+
+def jackknife_variance(
+    counts: ArrayLike,
+    k: int | ArrayLike,
+    *,
+    correct: Sequence[int] | ArrayLike = (0,),
+    ties: str = "random",
+    no_answer: ArrayLike = 0,
+) -> Floats:
+    """Compute the variance of `maj_at_k` that is due to the finite number of recorded samples.
+
+    It is the variance over other recordings of the same number of samples for the same question.
+
+    Parameters
+    ----------
+    counts, k, correct, ties, no_answer
+        As in `maj_at_k`.
+
+    Returns
+    -------
+    ndarray of float64, shape (...) for one k, (..., n_k) for several
+        Variances; NaN where k exceeds the number of recorded samples, or where there are fewer than two.
+
+    Raises
+    ------
+    MssimError
+        As in `maj_at_k`.
+
+    Notes
+    -----
+    With K recorded samples it is (K - 1) / K sum_i (m_i - mean)^2, where m_i is `maj_at_k` without sample i (Efron &
+    Stein 1981, doi:10.1214/aos/1176345462). For k = K, m_i is the value of K - 1 samples. The estimate is biased
+    upwards where k is close to K: for k = K, on questions with uniform chances, its root is 1.7 times the true error
+    with 8 samples and 2.7 times with 64. `evaluate` leaves out groups of samples there. It is 0 where all samples are
+    equal, although a further one could differ; `mssim.results.jackknife.these_interval` allows for that.
+
+    Examples
+    --------
+    >>> jackknife_variance([[6, 4, 0], [5, 3, 2]], [1, 3, 4]).round(4)
+    array([[0.0267, 0.0689, 0.0689],
+           [0.0278, 0.0629, 0.0833]])
+    """
+    votes, no_answer, _, draws = _validated(counts, no_answer, ties, k, False)
+    right = _right(correct, votes)
+    rows = votes.reshape(-1, votes.shape[-1])
+    total = rows.sum(axis=1) + no_answer.ravel()
+    found = np.full((len(rows), draws.size), np.nan)
+    strategy = SelfConsistency("M", Vote.plurality(ties=ties))
+    for recorded in np.unique(total[total > 1]):
+        chosen, within = np.nonzero(total == recorded)[0], draws <= recorded
+        if within.any():
+            block = _block(rows[chosen], no_answer.ravel()[chosen], right.reshape(rows.shape)[chosen], False)
+            plans, free = strategy.plans(draws[within]), np.zeros((1, chosen.size))
+            found[np.ix_(chosen, within)] = LeftOutTask(strategy, plans, ("M",), left_out(block), free).run().right.T
+    return _as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 
 
 def agreement_at_k(
@@ -312,7 +421,7 @@ def agreement_at_k(
     strict : bool, default False
         Whether the share must exceed the threshold, as in `ModelSwitch`.
     replacement : bool, default False
-        Draw with replacement, as from an infinite pool with these shares.
+        Draw with replacement, as from an infinite pool with these shares. This is biased if few samples were recorded.
     no_answer : array_like of int, default 0
         Number of samples without an answer, broadcast to (...). They count in k, so they break unanimity.
 

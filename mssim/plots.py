@@ -43,10 +43,8 @@ STYLE: dict[Any, Any] = {
     "text.usetex": False,
 }
 
-_BAND_TITLES = {
-    "pointwise": "band: {:.0%} interval over questions",
-    "simultaneous": "{:.0%} simultaneous band over questions",
-}
+_BAND_TITLES = {"pointwise": "band: {:.0%} interval {}", "simultaneous": "{:.0%} simultaneous band {}"}
+_ABOUT = {"questions": "over questions", "these": "on these questions"}  # by scope
 _LONGEST = 70  # letters of a name
 
 _AXES = {
@@ -63,6 +61,7 @@ def plot_curves(
     confidence_level: float = 0.95,
     clusters: str | None = None,
     band: str = "pointwise",
+    scope: str = "questions",
     ax: Axes | None = None,
 ) -> Axes:
     """Plot accuracy against spend, with one line and confidence band per strategy.
@@ -70,10 +69,10 @@ def plot_curves(
     Parameters
     ----------
     evaluation : Evaluation
-        Results to plot; the plot shows ``evaluation.to_frame(confidence_level=..., clusters=..., band=...)``.
+        Results to plot. The plot shows ``evaluation.to_frame(...)``.
     x : {"samples_used", "budget", "cost"}, default "samples_used"
         Quantity on the x-axis.
-    confidence_level, clusters, band
+    confidence_level, clusters, band, scope
         As in `Evaluation.to_frame`.
     ax : Axes, optional
         Axes to draw on. By default a new figure is created.
@@ -102,7 +101,7 @@ def plot_curves(
 
     if not isinstance(x, str) or x not in _AXES:
         raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
-    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band)
+    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
     if frame[x].isna().any():
         raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
     names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
@@ -122,7 +121,7 @@ def plot_curves(
             [f"strategy {number}" for number in range(len(lines))],
             fontsize="small",
             handlelength=3,
-            title=_BAND_TITLES[band].format(confidence_level),
+            title=_BAND_TITLES[band].format(confidence_level, _ABOUT[scope]),
             title_fontsize="small",
         )
         for text, name in zip(legend.get_texts(), names, strict=True):

@@ -109,10 +109,17 @@ def pool_warnings() -> Iterator[None]:
 
 
 def show_evaluation(
-    evaluation: Evaluation, statistics: Mapping[str, Any], *, out: Path | None, plot: Path | None, x: str, as_json: bool
+    evaluation: Evaluation,
+    statistics: Mapping[str, Any],
+    *,
+    out: Path | None,
+    plot: Path | None,
+    x: str,
+    as_json: bool,
+    correct_bias: bool = False,
 ) -> None:
     """Write the requested files of an evaluation, then print its table."""
-    frame = evaluation.to_frame(**statistics)
+    frame = evaluation.to_frame(**statistics, correct_bias=correct_bias)
     if out is not None:
         evaluation.save(out)
     if plot is not None:

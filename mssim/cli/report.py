@@ -65,7 +65,11 @@ def report(
     ] = 999,
     seed: Annotated[int, typer.Option(help="Seed of replays, bootstrap and split halves.")] = 0,
     replacement: Annotated[
-        bool, typer.Option("--replacement/--no-replacement", help="Draw samples with replacement.")
+        bool,
+        typer.Option(
+            "--replacement/--no-replacement",
+            help="Draw samples with replacement, which is biased if few were recorded.",
+        ),
     ] = False,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,

@@ -97,7 +97,11 @@ def tune(
     n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of replays, runs and folds.")] = 0,
     replacement: Annotated[
-        bool, typer.Option("--replacement/--no-replacement", help="Draw samples with replacement.")
+        bool,
+        typer.Option(
+            "--replacement/--no-replacement",
+            help="Draw samples with replacement, which is biased if few were recorded.",
+        ),
     ] = False,
     price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
     clusters: Clusters = None,

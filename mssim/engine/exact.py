@@ -24,7 +24,16 @@ from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
 from mssim.rules.stops import WindowStop
 
-__all__ = ["ExactTask", "exact_blocks", "exact_task", "expected", "nothing_known", "obstacles", "per_question"]
+__all__ = [
+    "ExactTask",
+    "counts_of",
+    "exact_blocks",
+    "exact_task",
+    "expected",
+    "nothing_known",
+    "obstacles",
+    "per_question",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -155,21 +164,33 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
 
 def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
     """Return the task of a block, with its counts of votes."""
-    rows = [pool.model_index(model) for model in plan.models]
-    offsets = pool.class_offsets[block.first_question : block.end_question + 1]
-    codes, lengths = pool.codes[rows, block.questions], pool.lengths[rows, block.questions]
-    voting = (codes >= 0) & (np.arange(codes.shape[2]) < lengths[:, :, None])
+    return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
+
+
+def counts_of(
+    pool: Pool,
+    models: Sequence[str],
+    questions: slice,
+    *,
+    replacement: bool,
+    kept: NDArray[np.bool_] | bool = True,
+) -> Counts:
+    """Return the counts of votes of some questions, with one stage per model; `kept` is a mask [question, sample]."""
+    rows = [pool.model_index(model) for model in models]
+    offsets = pool.class_offsets[questions.start : questions.stop + 1]
+    codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
+    recorded = (np.arange(codes.shape[2]) < lengths[:, :, None]) & kept
+    voting = (codes >= 0) & recorded
     places = codes + (offsets[:-1, None] - offsets[0])
     n_classes = int(offsets[-1] - offsets[0])
     votes = np.stack([np.bincount(places[i][voting[i]], minlength=n_classes) for i in range(len(rows))])
-    counts = Counts(
+    return Counts(
         votes,
-        lengths - voting.sum(axis=2),
+        recorded.sum(axis=2) - voting.sum(axis=2),
         offsets - offsets[0],
         pool.class_correct[offsets[0] : offsets[-1]].copy(),
         replacement,
     )
-    return ExactTask(plan, counts, closed)
 
 
 def nothing_known(plan: Plan) -> str | None:

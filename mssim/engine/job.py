@@ -18,6 +18,7 @@ from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim._version import __version__
 from mssim.engine.blocks import Outcome
 from mssim.engine.exact import obstacles
+from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.pool import Pool
@@ -49,18 +50,19 @@ class Job:
     prices: Mapping[str, float] | None
 
     @cached_property
-    def _per_strategy(self) -> list[tuple[Plan, ...]]:
+    def per_strategy(self) -> list[tuple[Plan, ...]]:
+        """Plans of every strategy."""
         return [strategy.plans(self.budgets) for strategy in self.strategies.values()]
 
     @cached_property
     def plans(self) -> list[Plan]:
         """Plans of all strategies, in order."""
-        return [plan for group in self._per_strategy for plan in group]
+        return [plan for group in self.per_strategy for plan in group]
 
     @cached_property
     def names(self) -> list[str]:
         """Names of the strategies of all plans."""
-        return [name for name, group in zip(self.strategies, self._per_strategy, strict=True) for _ in group]
+        return [name for name, group in zip(self.strategies, self.per_strategy, strict=True) for _ in group]
 
     @cached_property
     def closed(self) -> list[NDArray[np.bool_]]:
@@ -144,19 +146,20 @@ class Job:
         place = {model: i for i, model in enumerate(self.models)}
         expected = []
         for plan, outcome in zip(self.plans, outcomes, strict=True):
-            unit_cost = unit_costs[[place[model] for model in plan.models]][:, None]
-            costs = np.where(outcome.drawn > 0, outcome.drawn * unit_cost, 0).sum(axis=0)
-            expected.append(Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, costs))
+            expected.append(expected_of(outcome, unit_costs[[place[model] for model in plan.models]]))
         parts, closed = iter(expected), iter(self.closed)
         results, all_closed = [], []
-        for strategy, group in zip(self.strategies.values(), self._per_strategy, strict=True):
+        for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
             results.append(strategy.combine([next(parts) for _ in group]))
             all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
+        values: dict[str, Any] = {
+            name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields
+        }
         return Evaluation(
             strategies=tuple(self.strategies),
             budgets=self.budgets,
             questions=questions,
-            **{name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields},
+            **values,
             n_replays=np.where(all_closed, 0, self.n_replays),
             provenance=provenance,
         )
@@ -173,7 +176,7 @@ def read_job(
     n_replays: int,
     seed: int,
     replacement: bool,
-    prices: Mapping[str, float] | None,
+    prices: Mapping[str, float] | None = None,
 ) -> Job:
     """Validate the settings of `evaluate`."""
     named = name_strategies(strategies)

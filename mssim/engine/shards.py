@@ -46,7 +46,7 @@ def evaluate_shard(
     checkpoint : path
         File for the results of this shard. The same call resumes with the missing blocks.
     method, n_replays, seed, replacement, prices, executor, progress
-        As in `evaluate`.
+        As in `evaluate`. The bias of ``replacement=True`` is not estimated.
 
     Returns
     -------

@@ -24,10 +24,13 @@ from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
 from mssim.results.comparison import Comparison, Comparisons
 from mssim.results.differences import ASSUMPTIONS, mean_difference
+from mssim.results.jackknife import Jackknife, these_interval
 
 __all__ = ["Evaluation"]
 
-SCHEMA = 2
+SCHEMA, WITH_JACKKNIFE = 2, 3  # versions of files; the second one has the jackknife
+SCOPES = ("questions", "these")
+_VARIANCE = "jackknife_variance"
 _PER_QUESTION = ("accuracy", "samples_used", "agreed", "cost")
 Floats = NDArray[np.float64]
 
@@ -56,6 +59,11 @@ class Evaluation:
         Number of replays behind the accuracy; 0 if it is exact.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
+    jackknife : Jackknife or None
+        Variances due to the number of recorded samples, if ``evaluate(..., jackknife=True)`` computed them.
+    bias : ndarray of float64, shape (n_strategies, n_budgets), or None
+        Estimated bias of the mean accuracies by drawing with replacement, if ``evaluate(..., replacement=True)``
+        computed it; NaN for strategies whose questions share a budget.
 
     Examples
     --------
@@ -77,9 +85,17 @@ class Evaluation:
     cost: Floats
     n_replays: NDArray[np.int64]
     provenance: Mapping[str, Any]
+    jackknife: Jackknife | None = None
+    bias: Floats | None = None
 
     def to_frame(
-        self, *, confidence_level: float = 0.95, clusters: str | None = None, band: str = "pointwise"
+        self,
+        *,
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        band: str = "pointwise",
+        scope: str = "questions",
+        correct_bias: bool = False,
     ) -> pd.DataFrame:
         """Return the means over questions of every strategy and budget.
 
@@ -94,26 +110,48 @@ class Evaluation:
             Whether low and high cover the accuracy at each budget with the confidence level, or the whole curve of a
             strategy, at all budgets together. Simultaneous bands are wider; see `mssim.results.bands`. They hold for
             each strategy, not for all strategies together.
+        scope : {"questions", "these"}, default "questions"
+            What low and high are about. "questions": the mean accuracy on all questions of this kind, of which these
+            are a sample. This interval already contains the noise of a finite number of recorded samples. "these": the
+            accuracy on exactly these questions that infinitely many samples would give, see
+            `mssim.results.jackknife.these_interval`. It requires ``evaluate(..., jackknife=True)`` and has no clusters.
+            `compare` is about all questions of this kind.
+        correct_bias : bool, default False
+            Add the columns `bias` (estimated bias of accuracy by drawing with replacement) and `corrected` (accuracy -
+            bias, limited to 0 to 1). The other columns, with low and high, are not corrected.
 
         Returns
         -------
         DataFrame, one row per strategy and budget
             Columns: strategy; budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
-            mc_error (Monte Carlo error of accuracy, 0 if exact; NaN, like replay_sd, after a single replay);
-            samples_used, agreed, cost (means over questions); method (exact or monte_carlo); n_questions.
+            jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
+            accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, cost (means over
+            questions); method (exact or monte_carlo); n_questions.
+
+        Raises
+        ------
+        MssimError
+            If an option is invalid, or what it requires was not computed: the jackknife, or the bias.
+
+        Notes
+        -----
+        `replay_sd` describes a run that draws from the recorded samples. It is not an error of `accuracy`, and it
+        becomes 0 as a budget approaches the number of recorded samples, because all runs then draw the same samples.
+        `jackknife_error` is the error of `accuracy` on these questions, and does not become 0.
         """
-        labels = self.cluster_labels(clusters)
-        low, high = mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
+        low, high = self._limits(confidence_level, clusters, band, scope)
         replay_sd, mc_error = self._run_scatter()
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         columns = {
             "strategy": np.repeat(self.strategies, n_budgets),
             "budget": np.tile(self.budgets, n_strategies),
             "accuracy": self.accuracy.mean(axis=2).ravel(),
+            **(self._corrected() if correct_bias else {}),
             "low": low.ravel(),
             "high": high.ravel(),
             "replay_sd": replay_sd.ravel(),
+            **({} if self.jackknife is None else {"jackknife_error": self.jackknife.error().ravel()}),
             "mc_error": mc_error.ravel(),
             "samples_used": self.samples_used.mean(axis=2).ravel(),
             "agreed": self.agreed.mean(axis=2).ravel(),
@@ -122,6 +160,39 @@ class Evaluation:
             "n_questions": n_questions,
         }
         return pd.DataFrame(columns)
+
+    def _limits(self, confidence_level: float, clusters: str | None, band: str, scope: str) -> tuple[Floats, Floats]:
+        """Return the limits of the confidence intervals, [strategy, budget]."""
+        if not isinstance(scope, str) or scope not in SCOPES:
+            raise MssimError(f"scope={shown(scope)} is not valid. {choose_from(str(scope), SCOPES)}.")
+        if scope == "questions":
+            labels = self.cluster_labels(clusters)
+            return mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
+        if band != "pointwise":
+            raise MssimError(
+                f"band={shown(band)}: bands are over questions. Use scope='questions', or band='pointwise'."
+            )
+        if self.jackknife is None:
+            raise MssimError(
+                "scope='these': the jackknife of this evaluation was not computed. Evaluate again with jackknife=True "
+                "(on the command line `mssim evaluate --scope these`)."
+            )
+        return these_interval(
+            self.accuracy.mean(axis=2),
+            np.hypot(self.jackknife.error(), self._run_scatter()[1]),
+            self.jackknife.share,
+            n_questions=self.accuracy.shape[2],
+            confidence_level=confidence_level,
+        )
+
+    def _corrected(self) -> dict[str, Floats]:
+        if self.bias is None:
+            raise MssimError(
+                "correct_bias=True: no bias is known. Draws without replacement have none, and merged shards do not "
+                "estimate it. Use correct_bias=False, or evaluate(..., replacement=True)."
+            )
+        corrected = np.clip(self.accuracy.mean(axis=2) - self.bias, 0.0, 1.0)
+        return {"bias": self.bias.ravel(), "corrected": corrected.ravel()}
 
     def _run_scatter(self) -> tuple[Floats, Floats]:
         """Return the standard deviations of the accuracy of a single run and of the mean over replays.
@@ -143,7 +214,8 @@ class Evaluation:
         -------
         DataFrame, one row per strategy, budget and question
             Columns: strategy, budget, question_id, accuracy, samples_used, agreed, cost and the other columns of
-            `questions`. Question columns with a conflicting name receive the prefix ``question_``.
+            `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
+            receive the prefix ``question_``.
         """
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         frame = pd.DataFrame(
@@ -154,6 +226,7 @@ class Evaluation:
                 "samples_used": self.samples_used.ravel(),
                 "agreed": self.agreed.ravel(),
                 "cost": self.cost.ravel(),
+                **({} if self.jackknife is None else {_VARIANCE: self.jackknife.variance.ravel()}),
             }
         )
         described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
@@ -308,11 +381,13 @@ class Evaluation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the per-question results and provenance atomically to a Parquet file."""
         header = {
-            "schema": SCHEMA,
+            "schema": SCHEMA if self.jackknife is None else WITH_JACKKNIFE,
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
             "n_replays": self.n_replays.tolist(),
             "provenance": dict(self.provenance),
+            **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),
+            **({} if self.bias is None else {"bias": self.bias.tolist()}),
         }
         table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
         with whole_file(path) as part:
@@ -324,7 +399,7 @@ class Evaluation:
         try:
             table = pa.parquet.read_table(path, page_checksum_verification=True)
             header = json.loads((table.schema.metadata or {})[b"mssim"])
-            if header["schema"] == SCHEMA:
+            if header["schema"] in (SCHEMA, WITH_JACKKNIFE):
                 return cls._from_table(table, header)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise MssimError(
@@ -332,7 +407,8 @@ class Evaluation:
                 "Evaluation.save or `mssim evaluate --out`."
             ) from error
         raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads version {SCHEMA}. Evaluate again."
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads {SCHEMA} and {WITH_JACKKNIFE}. "
+            "Evaluate again."
         )
 
     @classmethod
@@ -340,6 +416,9 @@ class Evaluation:
         frame = to_frame(table)
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
         values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
+        jackknife = None
+        if header["schema"] == WITH_JACKKNIFE:
+            jackknife = Jackknife(frame.pop(_VARIANCE).to_numpy().reshape(shape), np.array(header["share"]))
         questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
         return cls(
             strategies=tuple(header["strategies"]),
@@ -348,6 +427,8 @@ class Evaluation:
             **values,
             n_replays=np.array(header["n_replays"], dtype=np.int64),
             provenance=header["provenance"],
+            jackknife=jackknife,
+            bias=np.array(header["bias"]) if "bias" in header else None,
         )
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import counted
-from mssim.engine.evaluate import evaluate
+from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.exact import Floats
 from mssim.engine.scheduler import Progress
 from mssim.errors import StrategyError
@@ -273,6 +273,8 @@ def finite_budget(
         As in `limits`.
     method, n_replays, seed, replacement, executor, progress
         As in `evaluate`. Without replacement, Self-Consistency reaches its limit when it draws all recorded samples.
+        With replacement, accuracies approach the limit of the recorded shares. Both are biased estimates for the model
+        if few samples were recorded, see `evaluate`.
     confidence_level, clusters
         As in `Evaluation.to_frame`.
 
@@ -309,7 +311,7 @@ def finite_budget(
         strategies.append(Mixture(found.models, _read_vote(weights, found.models)))
         means.append(found.pooled.mean())
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
-    result = evaluate(pool, strategies, budgets, **options, executor=executor, progress=progress)
+    result = evaluate_quietly(pool, strategies, budgets, **options, executor=executor, progress=progress)
     frame = result.to_frame(confidence_level=confidence_level, clusters=clusters)
     limit = np.repeat(means, result.budgets.size)
     columns = ["strategy", "budget", "accuracy", "low", "high", "mc_error", "method"]

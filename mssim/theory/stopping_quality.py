@@ -52,7 +52,8 @@ def stop_quality(
     budgets : int or sequence of int
         Samples allowed per question.
     method, n_replays, seed, replacement, executor, progress
-        As in `evaluate`. They affect only the final vote.
+        As in `evaluate`. They affect only the final vote. ``replacement=True`` biases accuracies if few samples were
+        recorded.
     confidence_level, clusters
         As in `Evaluation.to_frame`.
 

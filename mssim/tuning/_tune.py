@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
-from mssim.engine.evaluate import evaluate
+from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, StrategyError
@@ -73,7 +73,9 @@ def tune(
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes and scored by its expected accuracy. By default, it is chosen by expected accuracy.
     method, n_replays, seed, replacement, prices, executor, progress
-        As in `evaluate`. The seed also determines the folds and the runs.
+        As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
+        samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
+        evaluate the choices with ``replacement=True`` to learn theirs.
     clusters : str, optional
         Question column whose equal values mark questions that stay in one fold, as in `Evaluation.to_frame`.
 
@@ -100,7 +102,7 @@ def tune(
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;
-    `replacement=True` then models new samples better.
+    `replacement=True` then models new samples better, but its accuracies are biased, see `evaluate`.
 
     `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
     held-out answers, but not on their correctness.
@@ -181,7 +183,7 @@ def _probe(
 ) -> Evaluation:
     """Evaluate the first candidate alone, so that invalid options raise before the long computation."""
     first = candidates.strategies[0]
-    probe = evaluate(pool, {first: named[first]}, candidates.budgets[0], **options)
+    probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
     if spend == "cost" and np.isnan(probe.cost).any():
         raise MssimError("spend='cost': the pool has no costs. Record a column 'cost' or pass prices=.")
     return probe

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.evaluate import evaluate
+from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.requirements import enough_recorded
 from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError
@@ -90,7 +90,7 @@ def _scores(pool: Pool, candidates: _Candidates, spend: str, progress: Progress 
     done = 0
     for group in candidates.groups:
         part = _part(progress, done, group.rows.size, shape[0])
-        found = evaluate(pool, group.strategies, group.budgets, progress=part, **options)
+        found = evaluate_quietly(pool, group.strategies, group.budgets, progress=part, **options)
         done += group.rows.size
         scores.accuracy[group.rows] = found.accuracy.reshape(-1, shape[1])
         budgets = candidates.budgets[group.rows, None]

@@ -273,3 +273,41 @@ def test_rules_are_listed_from_the_catalogue(run):
     assert len(rows) > 20
     for row in rows:
         assert any(row.rule in line and row.source in line for line in text.splitlines()), row
+
+
+@pytest.mark.slow
+def test_the_scope_reaches_the_table_the_results_and_the_plot(run, pool_path, tmp_path):
+    out, plot = tmp_path / "r.parquet", tmp_path / "r.svg"
+    code, text, err = run("evaluate", pool_path, *FAST, "--scope", "these", "--json", "--out", out, "--plot", plot)
+    assert (code, err) == (0, "")
+    expected = Evaluation.load(out).to_frame(scope="these")
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    assert "jackknife_error" in expected
+
+
+def test_a_scope_in_an_experiment_file(run, pool_path, tmp_path):
+    path = tmp_path / "e.toml"
+    path.write_text(
+        f"pool = {str(pool_path)!r}\nstrategies = 'sc:x'\nbudgets = 2\nscope = 'these'\nwhere = 'prompt=long'"
+    )
+    _, text, _ = run("evaluate", "--experiment", path, "--json")
+    assert "jackknife_error" in json.loads(text)[0]
+    _, text, _ = run("evaluate", "--experiment", path, "--json", "--scope", "questions")
+    assert "jackknife_error" not in json.loads(text)[0]
+
+
+def test_scopes_that_do_not_exist_or_cannot_be_computed(run, pool_path, tmp_path):
+    bad(run("evaluate", pool_path, *FAST, "--scope", "this"), "--scope: 'this' is not valid")
+    part = ("--shard", "1/2", "--checkpoint", tmp_path / "c.ckpt")
+    bad(run("evaluate", pool_path, *FAST, "--scope", "these", *part), "--scope: these needs the whole evaluation")
+
+
+def test_the_bias_of_replacement_is_named_and_can_be_subtracted(run, pool_path):
+    code, text, err = run("evaluate", pool_path, *FAST, "--replacement", "--correct-bias", "--json")
+    rows = json.loads(text)
+    assert code == 0
+    assert all(0 <= row["corrected"] <= 1 for row in rows)
+    assert rows[0]["corrected"] == pytest.approx(rows[0]["accuracy"] - rows[0]["bias"])
+    assert all(line.startswith("mssim: warning: replacement: ") for line in err.splitlines())
+    without = run("evaluate", pool_path, *FAST, "--correct-bias")
+    bad(without, "--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")

@@ -14,6 +14,7 @@ from mssim import BudgetError, Evaluation, MssimError, StrategyError, evaluate
 from mssim.results.bands import mean_band
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
+from mssim.results.jackknife import these_interval
 from tests.conftest import Backwards, make_pool, replay
 from tests.engine.test_evaluate import random_pool
 
@@ -73,6 +74,11 @@ def test_a_simultaneous_band_is_that_of_each_strategy_over_its_budgets():
         MssimError, match=r"^band='simultaneous_' is not valid\. Did you mean 'simultaneous'\? Choose from"
     ):
         evaluation.to_frame(band="simultaneous_")
+
+
+def test_bands_are_over_questions():
+    with pytest.raises(MssimError, match="band='simultaneous': bands are over questions. Use scope='questions'"):
+        result().to_frame(scope="these", band="simultaneous")
 
 
 @pytest.mark.compiled
@@ -213,9 +219,9 @@ def test_a_damaged_result_is_refused(tmp_path):
 def test_an_unknown_schema_is_refused(tmp_path):
     result().save(tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")
-    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 3}
+    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 4}
     pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
-    with pytest.raises(MssimError, match=r"unsupported schema version 3\. This mssim reads version 2"):
+    with pytest.raises(MssimError, match=r"unsupported schema version 4\. This mssim reads 2 and 3\."):
         Evaluation.load(tmp_path / "r.parquet")
 
 
@@ -346,3 +352,56 @@ def test_budgets_of_a_comparison_are_integers(budget):
 def test_strategies_of_a_comparison_are_names(name):
     with pytest.raises(MssimError, match=r"no strategy .* was evaluated"):
         result().compare(name, name, budget=2)
+
+
+# What an interval is about --------------------------------
+
+
+@cache
+def with_jackknife():
+    return evaluate(plain_pool(), ["sc:x", "sc:y,vote=entropy"], [2, 12], n_replays=60, jackknife=True)
+
+
+def test_the_table_of_these_questions_has_the_jackknife_beside_the_scatter_of_runs():
+    evaluation = with_jackknife()
+    frame, wide = evaluation.to_frame(scope="these", confidence_level=0.8), evaluation.to_frame(confidence_level=0.8)
+    columns = [*COLUMNS]
+    columns.insert(columns.index("replay_sd") + 1, "jackknife_error")
+    assert frame.columns.tolist() == columns
+    assert frame.drop(columns=["low", "high"]).equals(wide.drop(columns=["low", "high"]))
+    assert frame["jackknife_error"].tolist() == evaluation.jackknife.error().ravel().tolist()
+    low, high = these_interval(
+        frame["accuracy"],
+        np.hypot(frame["jackknife_error"], frame["mc_error"]),
+        evaluation.jackknife.share.ravel(),
+        n_questions=30,
+        confidence_level=0.8,
+    )
+    assert frame["low"].tolist() == low.tolist()
+    assert frame["high"].tolist() == high.tolist()
+
+
+def test_these_questions_need_the_jackknife_and_scopes_have_names():
+    with pytest.raises(
+        MssimError, match=r"scope='these': the jackknife .* not computed\. Evaluate again with jackknife"
+    ):
+        result().to_frame(scope="these")
+    for given in ("this", None, 3):
+        with pytest.raises(MssimError, match=r"scope=.* is not valid\. .*Choose from 'questions', 'these'"):
+            with_jackknife().to_frame(scope=given)
+
+
+def test_a_saved_jackknife_comes_back_and_files_without_one_stay_as_they_were(tmp_path):
+    path = tmp_path / "r.parquet"
+    evaluation = with_jackknife()
+    evaluation.save(path)
+    back = Evaluation.load(path)
+    assert np.array_equal(back.jackknife.variance, evaluation.jackknife.variance)
+    assert np.array_equal(back.jackknife.share, evaluation.jackknife.share)
+    pd.testing.assert_frame_equal(back.to_frame(scope="these"), evaluation.to_frame(scope="these"))
+    pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
+    assert "jackknife_variance" in back.per_question()
+    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 3
+    result().save(path)
+    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 2
+    assert Evaluation.load(path).jackknife is None
