@@ -25,7 +25,7 @@ import pandas as pd
 
 from benchmarks import laws
 from benchmarks.covered import COUNT, Cell, Row
-from benchmarks.measuring import best_of
+from benchmarks.measuring import interleaved
 from benchmarks.tuned import CANDIDATES, tuning
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval, ratio_interval
@@ -119,7 +119,7 @@ def beyond(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def times(smoke: bool) -> pd.DataFrame:
-    """Return the time of one interval of 1,000 questions."""
+    """Return the processor time of one interval of 1,000 questions, the best of several rounds."""
     rng, n = np.random.default_rng(1), 1000
     mixed, binary = laws.MEANS[4].draw(rng, n), laws.MEANS[-2].draw(rng, n)
     many, few = np.repeat(np.arange(100), 10), np.repeat(np.arange(10), 100)
@@ -131,8 +131,8 @@ def times(smoke: bool) -> pd.DataFrame:
         calls[f"mean of 0 and 1{name}"] = partial(mean_interval, binary, clusters=labels)
         calls[f"ratio{name}"] = partial(ratio_interval, mixed * binary, mixed, clusters=labels)
         calls[f"difference with p-value{name}"] = partial(mean_difference, difference, clusters=labels)
-    rounds = 2 if smoke else 30
-    frame = pd.DataFrame([{"interval": name, "ms": 1e3 * best_of(call, rounds)} for name, call in calls.items()])
+    timed = interleaved({name: lambda _, call=call: call() for name, call in calls.items()}, 2 if smoke else 30)
+    frame = pd.DataFrame([{"interval": name, "ms": 1e3 * one.seconds} for name, one in timed.items()])
     return frame.assign(allowed=[np.nan] + [MOST_MS] * (len(frame) - 1))
 
 

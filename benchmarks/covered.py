@@ -159,9 +159,11 @@ def tuned(cell: Cell, n_sets: int) -> list[Row]:
     rows = []
     for name, limits, target in (("held_out", ("low", "high"), held), ("gain", ("gain_low", "gain_high"), gain)):
         covers, width = coverage([(column[limits[0]], column[limits[1]])], target)
-        rows.append(cell.row(name, 0.95, covers=covers, width=width, sets=n_sets))
+        assumed = name == "held_out" or cell.law.symmetric
+        rows.append(cell.row(name, 0.95, covers=covers, width=width, assumed=assumed, sets=n_sets))
     if np.ptp(true) < _ROUNDING:
-        rows.append(cell.row("test", 1 - ALPHA, rejects=percent(column["p_value"] <= ALPHA), sets=n_sets))
+        rejects = percent(column["p_value"] <= ALPHA)
+        rows.append(cell.row("test", 1 - ALPHA, rejects=rejects, assumed=cell.law.symmetric, sets=n_sets))
     return rows
 
 

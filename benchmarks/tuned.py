@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks.laws import Floats
+from benchmarks.laws import DIFFERENCES, Floats, Law
 from mssim import evaluate
 from mssim.simulate import AnswerModel
 from mssim.tuning.choice import Scores, choose_in_runs, fold_of, training_sets
@@ -31,6 +31,7 @@ class Candidates(NamedTuple):
     draw: Callable[[np.random.Generator, int], Floats]
     true: Callable[[], Floats]
     n_single: int
+    symmetric: bool = True  # whether gains are nearly symmetric, which Student's t assumes
 
 
 def equal(n_candidates: int, rng: np.random.Generator, n_questions: int) -> Floats:
@@ -48,8 +49,19 @@ def population() -> Floats:
     return found.accuracy.reshape(-1, _POPULATION)
 
 
+def lopsided(law: Law, rng: np.random.Generator, n_questions: int) -> Floats:
+    """Draw accuracies of a control of 1/2 and of five variants of a strategy with the same asymmetric differences."""
+    return 0.5 + np.vstack(
+        [np.zeros(n_questions), law.draw(rng, n_questions) + 0.001 * rng.normal(size=(5, n_questions))]
+    )
+
+
 def two_thirds(n_candidates: int) -> Floats:
     return np.full(n_candidates, 2 / 3)
+
+
+def half(n_candidates: int) -> Floats:
+    return np.full(n_candidates, 1 / 2)
 
 
 def means_of_population() -> Floats:
@@ -63,6 +75,9 @@ def drawn(rng: np.random.Generator, n_questions: int) -> Floats:
 CANDIDATES = (
     Candidates("6 equal candidates", partial(equal, 6), partial(two_thirds, 6), 3),
     Candidates("40 equal candidates", partial(equal, 40), partial(two_thirds, 40), 20),
+    Candidates(
+        "gains: 90 % at -.05, 10 % at +.45", partial(lopsided, DIFFERENCES[1]), partial(half, 6), 1, symmetric=False
+    ),
     Candidates("90 candidates of a simulated pool", drawn, means_of_population, 3 * len(_BUDGETS)),
 )
 
