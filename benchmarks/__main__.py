@@ -1,7 +1,7 @@
 """Command line `python -m benchmarks`: measure everything and print a report in Markdown.
 
-    python -m benchmarks                                                    # all sections, about twenty minutes
-    python -m benchmarks --skip large_pool                                  # without the section that takes ten minutes
+    python -m benchmarks                                                    # all sections, more than half an hour
+    python -m benchmarks --skip large_pool coverage                         # without the longest ones
     python -m benchmarks --smoke                                            # small sizes, as a test
     python -m benchmarks --only engines threads                             # some sections
     python -m benchmarks --out benchmarks/RESULTS.md --figure docs/speed.png    # write report and figure

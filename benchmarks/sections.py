@@ -26,6 +26,7 @@ NAMES = (
     "threads",
     "exact",
     "agreement",
+    "coverage",
     "rules",
     "waiting",
     "grading",
