@@ -69,7 +69,7 @@ def plot_curves(
     Parameters
     ----------
     evaluation : Evaluation
-        Results to plot. The plot shows ``evaluation.to_frame(...)``.
+        Results to plot. The plot shows ``evaluation.to_frame`` with the options below.
     x : {"samples_used", "budget", "cost"}, default "samples_used"
         Quantity on the x-axis.
     confidence_level, clusters, band, scope

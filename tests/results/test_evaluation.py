@@ -77,7 +77,7 @@ def test_a_simultaneous_band_is_that_of_each_strategy_over_its_budgets():
 
 
 def test_bands_are_over_questions():
-    with pytest.raises(MssimError, match="band='simultaneous': bands are over questions. Use scope='questions'"):
+    with pytest.raises(MssimError, match=r"band='simultaneous': bands are over questions\. Use scope='questions'"):
         result().to_frame(scope="these", band="simultaneous")
 
 
