@@ -11,8 +11,6 @@ from mssim import Evaluation, Strategy, evaluate
 
 __all__ = ["curves", "of_source", "versus", "with_bands"]
 
-_RESAMPLES = 1999
-
 
 def of_source(source: Source, frame: pd.DataFrame) -> pd.DataFrame:
     """Insert the columns `source` (its name) and `synthetic` (whether no language model was queried) in front."""
@@ -51,6 +49,6 @@ def versus(evaluation: Evaluation, frame: pd.DataFrame, controls: Sequence[str])
     rows = {}
     for row in frame[~frame["strategy"].isin(controls)].itertuples():
         control = at[row.budget][list(controls)].idxmax()
-        found = evaluation.compare(row.strategy, control, budget=row.budget, n_resamples=_RESAMPLES)
+        found = evaluation.compare(row.strategy, control, budget=row.budget)
         rows[row.Index] = (control, found.difference, found.low, found.high, found.p_value)
     return frame.join(pd.DataFrame.from_dict(rows, orient="index", columns=names))

@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING, Any
 from mssim._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mssim.at_k import (
-        agreement_at_k,
-        g_pass_at_k,
-        jackknife_variance,
-        maj_at_k,
-        mg_pass_at_k,
-        pass_at_k,
-        pass_hat_k,
-    )
+    from mssim.at_k import agreement_at_k, jackknife_variance, maj_at_k, pass_at_k
     from mssim.engine.evaluate import evaluate
     from mssim.engine.merge import merge
     from mssim.engine.shards import evaluate_shard
     from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, RecordError, StrategyError
     from mssim.pools.loading import load_pool
     from mssim.pools.pool import Pool
-    from mssim.results.comparison import Comparison
+    from mssim.reliability import g_pass_at_k, mg_pass_at_k, pass_hat_k
+    from mssim.results.comparison import Comparison, Comparisons
     from mssim.results.evaluation import Evaluation
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
@@ -44,18 +37,11 @@ if TYPE_CHECKING:
 
 
 _HOMES = {
-    "at_k": [
-        "agreement_at_k",
-        "g_pass_at_k",
-        "jackknife_variance",
-        "maj_at_k",
-        "mg_pass_at_k",
-        "pass_at_k",
-        "pass_hat_k",
-    ],
+    "at_k": ["agreement_at_k", "jackknife_variance", "maj_at_k", "pass_at_k"],
     "errors": ["BudgetError", "MssimError", "PoolError", "PoolWarning", "RecordError", "StrategyError"],
     "engine.evaluate": ["evaluate"],
-    "results.comparison": ["Comparison"],
+    "reliability": ["g_pass_at_k", "mg_pass_at_k", "pass_hat_k"],
+    "results.comparison": ["Comparison", "Comparisons"],
     "results.evaluation": ["Evaluation"],
     "pools.pool": ["Pool"],
     "pools.loading": ["load_pool"],
@@ -86,6 +72,7 @@ __all__ = [
     "BudgetError",
     "Cascade",
     "Comparison",
+    "Comparisons",
     "Coverage",
     "EValueStop",
     "EntropyStop",

@@ -1,4 +1,4 @@
-"""Unbiased pass@k, pass^k, G-Pass@k, maj@k and agreement@k from counts of answers."""
+"""Unbiased pass@k, maj@k and agreement@k from counts of answers, and the error of maj@k."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mssim._counts import as_asked, draw_counts, sample_counts, whole_counts
 from mssim._validation import choose_from
 from mssim.engine.exact import Floats, Ints, agreements, chances, covered, one_stage_ties
 from mssim.engine.half_samples import halves_of_counts
@@ -16,23 +17,13 @@ from mssim.engine.left_out import LeftOutTask, left_out
 from mssim.errors import MssimError
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
-from mssim.kernels.right_draws import enough_right
 from mssim.kernels.tally import RANDOM, WRONG
 from mssim.rules.agreement import NEVER, check_threshold, votes_to_agree
-from mssim.rules.right_draws import check_tau, draws_above_half, right_draws
 from mssim.rules.strategies import SelfConsistency
 from mssim.rules.votes import Vote
 from mssim.rules.votes.base import TIES
 
-__all__ = [
-    "agreement_at_k",
-    "g_pass_at_k",
-    "jackknife_variance",
-    "maj_at_k",
-    "mg_pass_at_k",
-    "pass_at_k",
-    "pass_hat_k",
-]
+__all__ = ["agreement_at_k", "jackknife_variance", "maj_at_k", "pass_at_k"]
 
 _ROWS_PER_TASK = 16
 
@@ -77,140 +68,8 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
            [0.3   , 0.9167,    nan],
            [1.    , 1.    ,    nan]])
     """
-    total, right, draws = _samples(n, c, k)
-    return _as_asked(covered(total, right, draws), k)
-
-
-def pass_hat_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
-    """Compute the probability that all of k samples are correct: pass^k, the reliability of a model.
-
-    Samples are drawn without replacement from n recorded samples, of which c are correct.
-
-    Parameters
-    ----------
-    n, c, k
-        As in `pass_at_k`.
-
-    Returns
-    -------
-    ndarray of float64, shape (...) for one k, (..., n_k) for several
-        C(c, k) / C(n, k); NaN where k > n. For n up to 32767 the relative error is below 1e-11, unless the probability
-        is below 1e-290.
-
-    Raises
-    ------
-    MssimError
-        If a number is not an integer, or c is not between 0 and n.
-
-    See Also
-    --------
-    pass_at_k : Probability that at least one of k samples is correct.
-    g_pass_at_k : Probability that a share of k samples is correct.
-    Reliability : The same for the samples of a pool, with intervals.
-
-    References
-    ----------
-    Yao et al. (2024), "tau-bench: A Benchmark for Tool-Agent-User Interaction in Real-World Domains", arXiv 2406.12045,
-    pass^k.
-
-    Examples
-    --------
-    >>> pass_hat_k(8, [0, 6, 8], [1, 3, 9]).round(4)
-    array([[0.    , 0.    ,    nan],
-           [0.75  , 0.3571,    nan],
-           [1.    , 1.    ,    nan]])
-    """
-    return _enough_right(n, c, k, 1.0)
-
-
-def g_pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike, tau: float) -> Floats:
-    """Compute the probability that at least a share tau of k samples is correct: G-Pass@k.
-
-    Samples are drawn without replacement from n recorded samples, of which c are correct.
-
-    Parameters
-    ----------
-    n, c, k
-        As in `pass_at_k`.
-    tau : float
-        Share of the k samples, above 0 and at most 1. With 1 all samples must be correct, as in `pass_hat_k`. With 1/k
-        or less one is enough, as in `pass_at_k`, which is the limit for small tau; 0 is not accepted, because no
-        correct sample would be required.
-
-    Returns
-    -------
-    ndarray of float64, shape (...) for one k, (..., n_k) for several
-        Sum over j from ceil(tau k) to k of C(c, j) C(n - c, k - j) / C(n, k); NaN where k > n. Accurate as
-        `pass_hat_k`.
-
-    Raises
-    ------
-    MssimError
-        If a number is not an integer, c is not between 0 and n, or tau is out of range.
-
-    See Also
-    --------
-    mg_pass_at_k : Mean over tau above 1/2.
-
-    Notes
-    -----
-    A product tau k that exceeds a whole number by no more than rounding is that number: 0.28 x 25 is 7, although it is
-    larger in floating point.
-
-    References
-    ----------
-    Liu et al. (2024), "Are Your LLMs Capable of Stable Reasoning?", arXiv 2412.13147, G-Pass@k with threshold tau.
-
-    Examples
-    --------
-    >>> g_pass_at_k(8, 6, 4, 0.75).round(4)
-    np.float64(0.7857)
-    >>> g_pass_at_k(16, [8, 10, 14], [4, 8], 0.75).round(4)
-    array([[0.2846, 0.066 ],
-           [0.511 , 0.3042],
-           [0.95  , 1.    ]])
-    """
-    return _enough_right(n, c, k, check_tau(tau))
-
-
-def mg_pass_at_k(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> Floats:
-    """Compute the mean of G-Pass@k over shares tau above one half: mG-Pass@k.
-
-    Samples are drawn without replacement from n recorded samples, of which c are correct.
-
-    Parameters
-    ----------
-    n, c, k
-        As in `pass_at_k`.
-
-    Returns
-    -------
-    ndarray of float64, shape (...) for one k, (..., n_k) for several
-        (2 / k) x sum over i from ceil(k / 2) + 1 to k of G-Pass@k with tau = i / k; NaN where k > n. Accurate as
-        `pass_hat_k`.
-
-    Raises
-    ------
-    MssimError
-        If a number is not an integer, or c is not between 0 and n.
-
-    Notes
-    -----
-    For even k this is twice the integral of G-Pass@k over tau from 1/2 to 1. For odd k the sum of the paper has
-    (k - 1) / 2 terms, so a model that is always correct has (k - 1) / k, and 0 for k = 1. Compare values of one k, or
-    use even k.
-
-    References
-    ----------
-    Liu et al. (2024), "Are Your LLMs Capable of Stable Reasoning?", arXiv 2412.13147, mG-Pass@k.
-
-    Examples
-    --------
-    >>> mg_pass_at_k(8, [6, 8], [4, 5]).round(4)
-    array([[0.5, 0.3],
-           [1. , 0.8]])
-    """
-    return _enough_right(n, c, k, None)
+    total, right, draws = sample_counts(n, c, k)
+    return as_asked(covered(total, right, draws), k)
 
 
 def maj_at_k(
@@ -320,7 +179,7 @@ def maj_at_k(
             with ThreadPoolExecutor(os.cpu_count()) as workers:
                 list(workers.map(solve, parts))
     found = chances(found).reshape(*votes.shape[:-1], draws.size)
-    return _as_asked(found, k)
+    return as_asked(found, k)
 
 
 def _corrected(
@@ -338,7 +197,7 @@ def _corrected(
         halves, chances = halves_of_counts(recorded)
         each = maj_at_k(halves[:, :-1], draws, correct=right[q], ties=ties, replacement=True, no_answer=halves[:, -1])
         corrected[q] -= chances @ each
-    return _as_asked(corrected.reshape(found.shape), k)
+    return as_asked(corrected.reshape(found.shape), k)
 
 
 def jackknife_variance(
@@ -394,7 +253,7 @@ def jackknife_variance(
             block = _block(rows[chosen], no_answer.ravel()[chosen], right.reshape(rows.shape)[chosen], False)
             plans, free = strategy.plans(draws[within]), np.zeros((1, chosen.size))
             found[np.ix_(chosen, within)] = LeftOutTask(strategy, plans, ("M",), left_out(block), free).run().right.T
-    return _as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
+    return as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 
 
 def agreement_at_k(
@@ -448,62 +307,13 @@ def agreement_at_k(
     rows = votes.reshape(-1, votes.shape[-1])
     block = _block(rows, no_answer.ravel(), np.zeros(rows.shape, bool), replacement)
     found = agreements(block, draws, need)[0].reshape(*votes.shape[:-1], draws.size)
-    return _as_asked(found, k)
-
-
-def _whole(name: str, given: ArrayLike) -> Ints:
-    try:
-        array = np.asarray(given)
-    except ValueError:  # lists of different lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in "iu" or (array.size and int(array.min()) < 0):
-        raise MssimError(
-            f"{name}={given!r:.80} is not valid. Use non-negative integers, as a number or a rectangular array."
-        )
-    return array.astype(np.int64)
-
-
-def _draws(k: int | ArrayLike) -> Ints:
-    draws = np.atleast_1d(_whole("k", k))
-    if draws.ndim > 1 or not draws.size or draws.min() < 1 or draws.max() > 2**15 - 1:
-        raise MssimError(f"k={k!r:.80} is not valid. Use an integer from 1 to {2**15 - 1}, or a list of them.")
-    return draws
-
-
-def _samples(n: ArrayLike, c: ArrayLike, k: int | ArrayLike) -> tuple[Ints, Ints, Ints]:
-    """Return numbers of samples and of correct samples, of one shape, and of draws."""
-    total, right = _whole("n", n), _whole("c", c)
-    try:
-        total, right = np.broadcast_arrays(total, right)
-    except ValueError:
-        raise MssimError(
-            f"n, c: shapes {total.shape} and {right.shape} do not broadcast. Use the same shape for both."
-        ) from None
-    draws = _draws(k)
-    if (right > total).any():
-        at = np.unravel_index(int(np.argmax(right > total)), right.shape)
-        raise MssimError(f"c: {right[at]} correct samples exceed n={total[at]}. Use values of c from 0 to n.")
-    return total, right, draws
-
-
-def _enough_right(n: ArrayLike, c: ArrayLike, k: int | ArrayLike, tau: float | None) -> Floats:
-    """Return the probability that a share tau of k samples is correct, or without tau its mean above one half."""
-    total, right, draws = _samples(n, c, k)
-    least = draws_above_half(draws) if tau is None else right_draws(draws, tau)
-    # Copied, as in `_block`.
-    found = enough_right(total.flatten(), right.flatten(), draws, least, tau is None, False)
-    return _as_asked(found.reshape(*total.shape, draws.size), k)
-
-
-def _as_asked(found: Floats, k: int | ArrayLike) -> Floats:
-    """Drop the last axis if k is a scalar; a 0-d result becomes a scalar, as in NumPy."""
-    return found if np.ndim(k) else found[..., 0][()]
+    return as_asked(found, k)
 
 
 def _validated(
     counts: ArrayLike, no_answer: ArrayLike, ties: str, k: int | ArrayLike, replacement: bool
 ) -> tuple[Ints, Ints, int, Ints]:
-    votes = _whole("counts", counts)
+    votes = whole_counts("counts", counts)
     if votes.ndim < 1 or not votes.shape[-1]:
         raise MssimError(
             f"counts={counts!r:.80} has no classes. Use an array of shape (..., n_classes) with one count per answer."
@@ -512,7 +322,7 @@ def _validated(
         raise MssimError(f"ties={ties!r} is not valid. {choose_from(str(ties), TIES)}.")
     if not isinstance(replacement, bool | np.bool_):
         raise MssimError(f"replacement={replacement!r} is not a bool. Use True or False.")
-    no_answer = _whole("no_answer", no_answer)
+    no_answer = whole_counts("no_answer", no_answer)
     try:
         no_answer = np.broadcast_to(no_answer, votes.shape[:-1])
     except ValueError:
@@ -520,7 +330,7 @@ def _validated(
             f"no_answer: shape {no_answer.shape} does not broadcast to {votes.shape[:-1]}. Use one number, or one per "
             "question."
         ) from None
-    return votes, no_answer, WRONG if ties == "wrong" else RANDOM, _draws(k)
+    return votes, no_answer, WRONG if ties == "wrong" else RANDOM, draw_counts(k)
 
 
 def _right(correct: Sequence[int] | ArrayLike, votes: Ints) -> NDArray[np.bool_]:
