@@ -12,7 +12,7 @@ from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
 from mssim.results.clusters import cluster_sums, degrees_of_freedom
 from mssim.results.gaffke import probability_below
-from mssim.results.intervals import ROUNDING, gaffke, tail_of
+from mssim.results.intervals import ROUNDING, additional_weight, gaffke, tail_of
 
 __all__ = ["MeanDifference", "mean_difference"]
 
@@ -178,7 +178,7 @@ def _by_gaffke(sums: Floats, sizes: Floats, tail: Floats, at: Floats, stretch: f
     low, high = gaffke(shares, np.broadcast_to(sizes, sums.shape), special.ndtr(stretch * special.ndtri(tail)))
     y = shares.reshape(-1, n)
     known = np.isfinite(y).all(axis=1)
-    w, pseudo = np.broadcast_to(sizes, (int(known.sum()), n)), np.full(int(known.sum()), sizes.mean())
+    w, pseudo = np.broadcast_to(sizes, (int(known.sum()), n)), np.full(int(known.sum()), additional_weight(sizes))
     p_values = np.full((2, at.size, len(y)), np.nan)
     for i, value in enumerate(at):
         for side, (one, share) in enumerate(((y[known], (1 + value) / 2), (w - y[known], (1 - value) / 2))):

@@ -16,21 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mssim.kernels.exponential_sum import log_below
+
 __all__ = ["lower_limit", "probability_below"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_NEWTON_STEPS = 1000
-_SECANT_STEPS = 30
+_SECANT_STEPS, _MOST_STEPS = 12, 60
 _FAR_TAIL = 40.0  # normal quantiles beyond do not matter
 _CLOSE = 3e-4  # of a normal quantile, before a last step
-_STEP = 0.15  # of the integration, in standard deviations near the saddlepoint
-_FAR = 60.0  # from the saddlepoint, in standard deviations
 _NOTHING = 1e-12  # a share that rounding makes of 0
-_LOST = 1e-11  # relative size of terms that no longer matter
-_NEAR = 0.03  # of the saddlepoint, in standard deviations; the curve need not meet it
-_CLEARANCE = 0.3  # least distance of the curve of integration to the pole at 0, in standard deviations
 
 
 def probability_below(y: Floats, w: Floats, pseudo: Floats, t: Floats) -> Floats:
@@ -60,62 +56,7 @@ def probability_below(y: Floats, w: Floats, pseudo: Floats, t: Floats) -> Floats
     >>> np.exp(probability_below(one, one, np.ones(1), np.array([0.25]))).round(9)
     array([0.25])
     """
-    a = np.concatenate([y - t[:, None] * w, -(t * pseudo)[:, None]], axis=1)
-    scale = np.abs(a).max(axis=1)
-    found = np.zeros(len(a))  # no positive coefficient: T <= t surely
-    above, under = (a > 0).any(axis=1), (a < 0).any(axis=1)
-    found[above & ~under] = -np.inf
-    both = above & under
-    # Of an event and its complement, the one against the sign of the mean is in the tail, where the integral is stable.
-    sign = np.where(a.sum(axis=1) < 0, -1.0, 1.0)
-    tail = _log_below((sign / np.where(scale > 0, scale, 1))[both, None] * a[both])
-    found[both] = np.where(sign[both] > 0, tail, np.log1p(-np.exp(np.minimum(tail, -1e-9))))
-    return found
-
-
-def _log_below(a: Floats) -> Floats:
-    """Return log P[sum_i a_i e_i <= 0] for rows with coefficients of both signs and a sum that is not negative."""
-    s = _saddlepoint(a)
-    s = np.minimum(s, -_CLEARANCE / np.sqrt((a**2).sum(axis=1)))
-    left = 1 - a * s[:, None]
-    r = a / left
-    deviation = np.sqrt((r**2).sum(axis=1))
-    # A parabola of steepest descent near the saddlepoint, then a hyperbola, and far away a vertical line, because there
-    # other factors matter. The curve may be bent, because all singularities are real.
-    bend = -(r**3).sum(axis=1) / deviation**3 * (2 / 3)
-    # The step must be small against the distance of the nearest pole: that of 1/s, or those of the factors.
-    step = _STEP * np.arcsin(np.minimum(-s * deviation, 1.0))
-    factors = np.ones(a.shape, complex)
-    total = np.zeros(len(a))
-    todo = np.ones(len(a), dtype=bool)
-    node = 0
-    while todo.any():
-        v = node * step
-        rise, slope = np.cosh(v) - 1, np.sinh(v)
-        at = np.where(todo, slope + 1j * bend * rise / (1 + rise / _FAR), 0.0) / deviation
-        np.multiply(r, -at.real[:, None], out=factors.imag)
-        np.multiply(r, at.imag[:, None], out=factors.real)
-        factors.real += 1
-        along = rise + 1 + 1j * bend * slope / (1 + rise / _FAR) ** 2
-        inverse = along / (factors.prod(axis=1) * -(s + 1j * at))
-        total += np.where(todo, inverse.real, 0.0) * (0.5 if node == 0 else 1.0)
-        todo &= np.abs(inverse) > _LOST * np.abs(total)
-        node += 1
-    return np.asarray(np.log(total * step / (deviation * np.pi)) - np.log(left).sum(axis=1))
-
-
-def _saddlepoint(a: Floats) -> Floats:
-    """Return the minimum of K(s) = -sum log(1 - a_i s). Damped Newton steps converge, because K is self-concordant."""
-    s = np.zeros(len(a))
-    for _ in range(_NEWTON_STEPS):
-        r = a / (1 - a * s[:, None])
-        slope, curvature = r.sum(axis=1), (r**2).sum(axis=1)
-        decrement = np.abs(slope) / np.sqrt(curvature)
-        near = decrement < _NEAR
-        if near.all():
-            break
-        s = np.where(near, s, s - slope / curvature / (1 + decrement))
-    return s
+    return np.asarray(log_below(np.concatenate([y - t[:, None] * w, -(t * pseudo)[:, None]], axis=1)))
 
 
 def lower_limit(y: Floats, w: Floats, pseudo: Floats, tail: Floats) -> Floats:
@@ -168,18 +109,23 @@ def _solve(y: Floats, w: Floats, pseudo: Floats, target: Floats) -> Floats:
     def limit(score: Floats, at: Ints) -> Floats:
         return np.asarray(top[at] * special.betaincinv(alpha[at], beta[at], special.ndtr(score)))
 
-    score, slope, off = target.copy(), np.ones(len(y)), np.zeros(len(y))
-    step = np.zeros(len(y))
+    score, slope, off, step = target.copy(), np.ones(len(y)), np.full(len(y), np.inf), np.zeros(len(y))
+    low, high = np.full(len(y), -_FAR_TAIL), np.full(len(y), _FAR_TAIL)  # scores around the solution
     todo = np.arange(len(y))
-    for _ in range(_SECANT_STEPS):
+    for n_steps in range(_MOST_STEPS):
         log_p = probability_below(y[todo], w[todo], pseudo[todo], limit(score[todo], todo))
         quantile = special.ndtri_exp(np.minimum(log_p, 0.0)).clip(-_FAR_TAIL, _FAR_TAIL)
         before, off[todo] = off[todo], quantile - target[todo]
+        low[todo] = np.where(off[todo] < 0, score[todo], low[todo])
+        high[todo] = np.where(off[todo] > 0, score[todo], high[todo])
         moved = np.abs(step[todo]) > 1e-13
         slope[todo[moved]] = ((off[todo] - before)[moved] / step[todo[moved]]).clip(0.2, 5)
         step[todo] = -off[todo] / slope[todo]
-        score[todo] += step[todo]
-        todo = todo[np.abs(off[todo]) >= _CLOSE]
+        further = np.abs(off) >= _CLOSE
+        if n_steps >= _SECANT_STEPS:  # bisection of what secant steps do not solve
+            step[further] = ((low + high) / 2 - score)[further]
+        score[todo] = (score + step)[todo].clip(low[todo], high[todo])
+        todo = np.flatnonzero(further)
         if not todo.size:
             break
     return limit(score, np.arange(len(y)))

@@ -11,6 +11,7 @@ from scipy import stats
 
 from mssim.results.gaffke import lower_limit, probability_below
 
+TAIL = np.array([0.025])
 SHARES = st.lists(st.integers(0, 1000), min_size=1, max_size=12, unique=True)
 
 
@@ -64,6 +65,22 @@ def test_known_limits(values, level, low, high):
     tail = np.array([(1 - level) / 2])
     assert lower_limit(y, w, np.ones(1), tail)[0] == pytest.approx(low, abs=1e-6)
     assert 1 - lower_limit(w - y, w, np.ones(1), tail)[0] == pytest.approx(high, abs=1e-6)
+
+
+def test_known_limits_of_sums():
+    """With an additional unit of mean weight."""
+    y, w = rows([3, 4, 10, 2.5], [5, 4, 12, 9])
+    assert lower_limit(y, w, w.mean(axis=1), TAIL)[0] == pytest.approx(0.22624, abs=5e-6)
+    assert 1 - lower_limit(w - y, w, w.mean(axis=1), TAIL)[0] == pytest.approx(0.91065, abs=5e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_of_many_sizes_are_solved_in_far_tails(seed):
+    rng = np.random.default_rng(seed)
+    w = rng.lognormal(0, 2, (40, 20))
+    y, tail = w * rng.beta(0.5, 0.2, w.shape), np.full(40, 5e-5)
+    limit = lower_limit(y, w, w.mean(axis=1), tail)
+    assert np.exp(probability_below(y, w, w.mean(axis=1), limit)) == pytest.approx(tail, rel=1e-3)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 9)), min_size=1, max_size=60), st.floats(1e-6, 0.49))
