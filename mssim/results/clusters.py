@@ -145,13 +145,15 @@ def standard_error(values: ArrayLike, clusters: ArrayLike | None = None) -> Floa
     return np.asarray(np.sqrt((sums**2 / (1 - sizes / sizes.sum())).sum(axis=-1)) / x.shape[-1])[()]
 
 
-def degrees_of_freedom(sizes: ArrayLike) -> float:
-    """Return the degrees of freedom of `standard_error` by Bell and McCaffrey.
+def degrees_of_freedom(sizes: ArrayLike, *, jackknife: bool = False) -> float:
+    """Return the degrees of freedom of a cluster-robust standard error by Bell and McCaffrey.
 
     Parameters
     ----------
     sizes : array_like, shape (n_clusters,)
         Number of questions of each cluster.
+    jackknife : bool, default False
+        Whether the error is that of the jackknife over clusters instead of `standard_error`.
 
     Returns
     -------
@@ -176,10 +178,13 @@ def degrees_of_freedom(sizes: ArrayLike) -> float:
     n = np.asarray(sizes, dtype=float)
     if n.ndim != 1 or n.size < 2 or not (n > 0).all():
         raise MssimError(f"sizes={shown(sizes)} is not valid. Use the numbers of questions of at least two clusters.")
-    # The estimate is a quadratic form with matrix P, P_gh = (n_g d_gh - n_g n_h / Q) / sqrt((1 - n_g/Q) (1 - n_h/Q)).
+    # The squared error is a quadratic form with matrix P, P_gh = (n_g d_gh - n_g n_h / Q) / sqrt(u_g u_h).
     total = n.sum()
-    scaled = n**2 / (1 - n / total)
-    return float(total**2 / ((n**2).sum() + (scaled.sum() ** 2 - (scaled**2).sum()) / total**2))
+    left = 1 - n / total
+    u = left**2 if jackknife else left
+    diagonal, other = n * left / u, n**2 / u
+    squares = (diagonal**2).sum() + (other.sum() ** 2 - (other**2).sum()) / total**2
+    return float(diagonal.sum() ** 2 / squares)
 
 
 def _codes(clusters: ArrayLike) -> NDArray[np.int64]:

@@ -98,9 +98,13 @@ def mean_difference(
     questions differ by -0.02 and 3 % by +0.647, so that the mean is zero, they report p <= 0.05 in every second sample
     of 20 questions. The price is a wider interval: about one question with the difference -1 or 1 is added.
 
-    "t" is Student's t with the CR2 standard error and Bell and McCaffrey's degrees of freedom (Bell & McCaffrey 2002).
-    Without clusters this is the paired t test. It assumes that the sums of clusters are nearly symmetric. If all
-    clusters have the same mean, the standard error is zero, and "gaffke" over clusters is used.
+    "t" is Student's t with the jackknife over clusters (MacKinnon, Nielsen & Webb 2023, Journal of Applied Econometrics
+    38, 671-694) and the degrees of freedom by which Bell & McCaffrey (2002) match its variance. Without clusters this
+    is the paired t test. It assumes that the sums of clusters are nearly symmetric. With 5 to 30 clusters of lognormal
+    sizes, tests at 5 % have a size of 2.9 to 5.6 %; the CR2 error has up to 6.8 %. If the differences are the same
+    within clusters, 90 % at -0.05 and 10 % at 0.45, the size is up to 19 %, and with noise within clusters up to 52 %.
+    "gaffke" over clusters holds there, but its interval is 114 points wide for 5 clusters, 39 for 20. If all clusters
+    have the same mean, the standard error is zero, and "gaffke" over clusters is used.
 
     For a single cluster the interval is [-1, 1] and all p-values are 1. The test of equivalence consists of two
     one-sided tests (Schuirmann 1987, doi:10.1007/BF01068419).
@@ -191,9 +195,9 @@ def _by_gaffke(sums: Floats, sizes: Floats, tail: Floats, at: Floats, stretch: f
 def _by_t(
     sums: Floats, sizes: Floats, difference: Floats, tail: Floats, at: Floats, stretch: float
 ) -> tuple[Floats, ...]:
-    total, freedom = sizes.sum(), degrees_of_freedom(sizes)
-    squares = (sums - difference[..., None] * sizes) ** 2 / (1 - sizes / total)
-    error = stretch * np.sqrt(squares.sum(axis=-1)) / total
+    n, freedom = sizes.size, degrees_of_freedom(sizes, jackknife=True)
+    left_out = (difference[..., None] * sizes - sums) / (sizes.sum() - sizes)  # changes of the mean without a cluster
+    error = stretch * np.sqrt((n - 1) / n * (left_out**2).sum(axis=-1))
     half = -special.stdtrit(freedom, tail) * error
     with np.errstate(divide="ignore", invalid="ignore"):  # clusters that are all alike
         scores = (difference - at.reshape(-1, *[1] * difference.ndim)) / error

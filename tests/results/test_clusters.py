@@ -9,6 +9,7 @@ from scipy import linalg, stats
 
 from mssim import MssimError
 from mssim.results.clusters import cluster_labels, cluster_sums, degrees_of_freedom, standard_error
+from mssim.results.differences import mean_difference
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -18,8 +19,11 @@ def test_standard_error_is_that_of_the_mean(values):
     assert standard_error(values) == pytest.approx(stats.sem(values), abs=1e-12)
 
 
-def by_matrices(values, labels):
-    """CR2 and Bell and McCaffrey's degrees of freedom of a regression on a constant, as defined for any regression."""
+def by_matrices(values, labels, power=-0.5):
+    """CR2 and Bell and McCaffrey's degrees of freedom of a regression on a constant, as defined for any regression.
+
+    With the power -1 in place of -1/2, these are the sums of squares and degrees of freedom of the jackknife.
+    """
     n = len(values)
     design = np.ones((n, 1))
     hat = design @ design.T / n
@@ -27,7 +31,7 @@ def by_matrices(values, labels):
     meat, columns = 0.0, []
     for label in sorted(set(labels)):
         inside = np.array(labels) == label
-        adjust = linalg.fractional_matrix_power(np.eye(inside.sum()) - hat[np.ix_(inside, inside)], -0.5)
+        adjust = linalg.fractional_matrix_power(np.eye(inside.sum()) - hat[np.ix_(inside, inside)], power)
         meat += (design[inside].T @ adjust @ residuals[inside]).item() ** 2
         columns.append((np.eye(n) - hat)[:, inside] @ adjust @ design[inside, 0] / n)
     gram = np.array(columns) @ np.array(columns).T
@@ -43,7 +47,14 @@ def test_error_and_degrees_of_freedom_are_those_of_cr2(rows):
         return
     expected, freedom = by_matrices(values, labels)
     assert error == pytest.approx(expected, abs=1e-12)
-    assert degrees_of_freedom(np.unique(labels, return_counts=True)[1]) == pytest.approx(freedom)
+    sizes = np.unique(labels, return_counts=True)[1]
+    assert degrees_of_freedom(sizes) == pytest.approx(freedom)
+    jackknife, freedom = by_matrices(values, labels, -1)
+    assert degrees_of_freedom(sizes, jackknife=True) == pytest.approx(freedom)
+    found = mean_difference(values, clusters=labels)
+    if found.method == "t" and jackknife > 1e-9:
+        half = stats.t.ppf(0.975, freedom) * np.sqrt(1 - 1 / sizes.size) * jackknife
+        assert found.high == pytest.approx(min(values.mean() + half, 1))
 
 
 def test_known_errors_and_degrees_of_freedom():

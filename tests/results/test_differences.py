@@ -70,12 +70,14 @@ def test_t_without_clusters_is_the_paired_t_test(level):
     assert found.p_value == pytest.approx(expected.pvalue)
 
 
-def test_clusters_have_t_with_cr2():
+def test_clusters_have_t_with_the_jackknife():
     rng = np.random.default_rng(1)
     labels = rng.choice(6, 60, p=[0.4, 0.2, 0.1, 0.1, 0.1, 0.1])
     values = 0.1 * rng.normal(size=60) + 0.1 * labels / 6
     found = mean_difference(values, clusters=labels)
-    error, freedom = standard_error(values, labels), degrees_of_freedom(np.bincount(labels))
+    without = [values[labels != label].mean() for label in range(6)]
+    error = np.sqrt(5 / 6 * np.sum((np.array(without) - values.mean()) ** 2))
+    freedom = degrees_of_freedom(np.bincount(labels), jackknife=True)
     half = stats.t.ppf(0.975, freedom) * error
     assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
     assert found.p_value == pytest.approx(2 * stats.t.sf(abs(values.mean()) / error, freedom))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mssim import tune
+from mssim import MssimError, tune
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.tuning.choice import Scores, choose, choose_in_runs, fold_of, noise_on_sets, training_sets, undominated
@@ -186,6 +186,21 @@ def clustered(n_questions=12, size=3, **columns):
     frame = pool.to_frame()
     number = frame["question_id"].str[1:].astype(int)
     return pool.from_frame(frame.assign(cluster=(number // size).map("c{}".format), topic=number % 2, **columns))
+
+
+def test_there_are_no_more_folds_than_clusters():
+    with pytest.raises(MssimError, match=r"n_folds=5 exceeds the number of questions or clusters, 4\. Use at most 4"):
+        tune(clustered(), STRATEGIES, [4], n_folds=5)
+
+
+def test_the_test_of_the_gain_can_be_chosen():
+    found = tune(clustered(), STRATEGIES, [4], clusters="question_id")
+    held = [found.accuracy[found.chosen[0, 0, fold], q] for q, fold in enumerate(found.folds)]
+    alone = [found.accuracy[found.control[0, 0, fold], q] for q, fold in enumerate(found.folds)]
+    for test in ("t", "gaffke"):
+        row = found.to_frame(test=test).iloc[0]
+        expected = mean_difference(np.subtract(held, alone), method=test, stretch=np.sqrt(1 + 10 / 9))
+        assert row[["gain_low", "gain_high", "p_value"]].tolist() == pytest.approx([*expected[1:4]])
 
 
 def test_clusters_are_taken_from_their_column_and_widen_the_interval():

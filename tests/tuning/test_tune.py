@@ -328,7 +328,7 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
             "every candidate spends more than 0.5 per question on average. Use limits of at least 2.",
         ),
         ({"n_folds": 1}, MssimError, "n_folds=1 is out of range. Use an integer from 2"),
-        ({"n_folds": 13}, MssimError, "n_folds=13 exceeds the number of questions or clusters, 12. Use at most 12"),
+        ({"n_folds": 11}, MssimError, "n_folds=11 is out of range. Use an integer from 2 to 10"),
         ({"n_runs": 0}, MssimError, "n_runs=0 is out of range. Use an integer from 1"),
         ({"n_replays": 0}, MssimError, "n_replays=0 is out of range. Use an integer from 1"),
         ({"seed": -1}, MssimError, "seed=-1 is out of range. Use an integer from 0"),
