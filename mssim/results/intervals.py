@@ -63,13 +63,15 @@ def mean_interval(
     random weights, with one more question that is wrong. The upper limit is the mirror image. If all values are 0 or 1,
     this is the interval of Clopper & Pearson. The limits never decrease if a value increases, and their distance is
     never zero. It is a conjecture that the interval covers for every law of the values. Related bounds with proven
-    coverage are wider (Phan et al. 2021, arXiv 2106.03163). `python -m benchmarks --only coverage` measures coverage.
+    coverage are wider (Phan et al. 2021, arXiv 2106.03163). `python -m benchmarks --only coverage` measures coverage:
+    at 80, 95 and 99 % at least 80.3, 95.2 and 99.0 % for twelve laws and 20 to 1000 questions, and 78.4, 95.0 and
+    99.5 % for 3 to 40 clusters.
 
-    Six or more clusters enter by their sums in place of single values, and the size of the additional cluster is the
-    root mean square of the sizes. With 2 to 5 clusters the interval is Wilson's with the CR2 standard error se,
-    Student's quantile with Bell and McCaffrey's degrees of freedom, and min(mean (1 - mean) / se^2, Q) independent
-    questions. If all clusters have the same mean, there are Q^2 / sum(n_c^2) of them (Kish 1965). It is not monotone.
-    For a single cluster the interval is from 0 to 1.
+    Clusters enter by their sums in place of single values, and the size of the additional cluster is the root mean
+    square of the sizes. With three to five clusters, each with less than half of the questions, the interval is
+    narrower: Wilson's with the CR2 standard error se, Student's quantile with Bell and McCaffrey's degrees of freedom,
+    and min(mean (1 - mean) / se^2, Q) independent questions. If all clusters have the same mean, there are
+    Q^2 / sum(n_c^2) of them (Kish 1965). It is not monotone. For a single cluster the interval is from 0 to 1.
 
     Examples
     --------
@@ -83,7 +85,7 @@ def mean_interval(
     if sizes.size < 2 <= sizes.max():  # a single cluster
         unknown = np.isnan(sums).any(axis=-1)
         return np.where(unknown, np.nan, 0.0)[()], np.where(unknown, np.nan, 1.0)[()]
-    if sizes.size <= FEW_CLUSTERS and sizes.max() > 1:
+    if sizes.size <= FEW_CLUSTERS and 1 < sizes.max() < sizes.sum() / 2:
         return _wilson(sums, sizes, np.asarray(-stretch * special.stdtrit(degrees_of_freedom(sizes), tail)))
     return gaffke(sums, np.broadcast_to(sizes, sums.shape), special.ndtr(stretch * special.ndtri(tail)))
 
@@ -122,7 +124,9 @@ def ratio_interval(
     -----
     Gaffke's limits as in `mean_interval`, with sum(e_i part_i) / (sum(e_i whole_i) + e_0 w) in place of the mean. The
     weight w of the additional question is the root mean square of the positive denominators. Questions with
-    denominator 0 therefore change nothing. Clusters enter by their sums, however few they are.
+    denominator 0 therefore change nothing. Clusters enter by their sums, however few they are. Denominators that differ
+    by orders of magnitude are not covered: with lognormal ones (standard deviation of the logarithm 2) and a ratio of
+    0.5, the 95 % interval of 100 questions covers 90 %.
 
     Examples
     --------

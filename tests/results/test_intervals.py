@@ -88,10 +88,11 @@ def test_no_more_independent_questions_than_there_are():
     assert low == pytest.approx(optimize.brentq(lambda p: (mean - p) ** 2 - quantile**2 * p * (1 - p) / 40, 0, mean))
 
 
-@pytest.mark.parametrize("n_clusters", [6, 40])
-def test_more_than_five_clusters_enter_by_their_sums(n_clusters):
+@pytest.mark.parametrize("sizes", [[34] * 4 + [32] * 2, [5] * 40, [50, 20, 15, 10, 5], [100, 100], [150, 25, 25]])
+def test_more_than_five_clusters_or_large_ones_enter_by_their_sums(sizes):
     rng = np.random.default_rng(2)
-    values, labels = rng.random(200), rng.permutation(np.arange(200) % n_clusters)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    values = rng.random(labels.size)
     sizes = np.bincount(labels)
     sums = np.bincount(labels, values)
     assert mean_interval(values, clusters=labels) == pytest.approx(ratio_interval(sums, sizes))
