@@ -11,6 +11,8 @@ from mssim.cli.output import data_title, print_frame
 from mssim.errors import BudgetError, MssimError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mssim.results.comparison import Comparisons
     from mssim.results.evaluation import Evaluation
 
@@ -79,7 +81,55 @@ def compare(
     frame = found.to_frame()
     if len(found) == 1:
         frame = frame.drop(columns="p_holm")
-    print_frame(frame, as_json=json, title=data_title(evaluation.provenance["pool"]))
+    title = data_title(evaluation.provenance["pool"])
+    if json:
+        print_frame(frame, as_json=True, title=title)
+        return
+    print_frame(_readable(frame), as_json=False, title=title)
+    print(_notes(frame))
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that differ from row to row, rounded for display; p-values are those of the family."""
+    import pandas as pd
+
+    budgets = zip(frame["budget_a"], frame["budget_b"], strict=True)
+    limits = frame[["difference", "low", "high"]].itertuples(index=False)
+    counts = frame[["wins", "ties", "losses"]].itertuples(index=False)
+    tests = [name for name in ("p_holm", "p_noninferior", "p_equivalent") if name in frame]
+    tests = tests if "p_holm" in frame else ["p_value", *tests]
+    shown = {
+        "a": frame["a"],
+        "b": frame["b"],
+        "budget": [str(a) if a == b else f"{a}, {b}" for a, b in budgets],
+        "difference": [f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in limits],
+        **{name: [f"{value:.2g}" if value >= 1e-4 else f"{value:.0e}" for value in frame[name]] for name in tests},
+        "wins, ties, losses": [", ".join(map(str, row)) for row in counts],
+        "verdict": frame["verdict"],
+    }
+    return pd.DataFrame(shown)
+
+
+def _notes(frame: pd.DataFrame) -> str:
+    """Return the explanations of the columns."""
+    from mssim.results.differences import ASSUMPTIONS
+
+    row = frame.iloc[0]
+    notes = {
+        "difference": f"accuracy of a - accuracy of b over {row['n_questions']} questions, "
+        f"with its {100 * row['confidence_level']:.6g}% interval",
+        "test": f"{row['test']}, for {ASSUMPTIONS[row['test']]}",
+    }
+    if "p_holm" in frame:
+        notes["p_holm"] = f"p-value for a difference of zero, adjusted for {len(frame)} comparisons"
+    else:
+        notes["p_value"] = "for a difference of zero"
+    if "margin" in frame:
+        adjusted = ", adjusted" if "p_holm" in frame else ""
+        notes["p_noninferior"] = f"p-value for a being worse by {row['margin']:g} or more{adjusted}"
+        notes["p_equivalent"] = f"p-value for a difference of {row['margin']:g} or more in either direction{adjusted}"
+    width = max(map(len, notes))
+    return "\n".join(f"{name:{width}}  {text}" for name, text in notes.items())
 
 
 def _one_or_two(budget: str | None) -> tuple[int, int]:

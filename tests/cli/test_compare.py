@@ -20,7 +20,9 @@ def test_compare(run, pool_path, tmp_path):
     pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
     code, text, _ = run("compare", out, "sc:x", "sc:x", "--budget", "2,6")
     assert code == 0
-    assert re.search(r"p_value", text)
+    assert re.search(r"p_value .* verdict", text)
+    assert "no difference found" in text
+    assert "p_value     for a difference of zero" in text
 
 
 def test_compare_many(run, pool_path, tmp_path):
@@ -38,6 +40,20 @@ def test_compare_many(run, pool_path, tmp_path):
     both = pd.DataFrame(json.loads(text))
     assert (code, both["difference"][0], set(both["test"])) == (0, -both["difference"][1], {"t"})
     assert both["p_holm"].tolist() == pytest.approx((2 * both["p_value"]).clip(upper=1).tolist())
+
+
+def test_many_comparisons_can_be_read(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    row = Evaluation.load(out).compare("ms:x+y", "sc:x", budget=6, margin=0.3)
+    code, text, _ = run("compare", out, "--against", "sc:x", "--margin", 0.3)
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 200
+    line = next(line for line in text.splitlines() if line.split()[:3] == ["ms:x+y", "sc:x", "6"])
+    assert f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]" in line
+    assert f"{row.wins}, {row.ties}, {row.losses}" in line
+    assert "adjusted for 2 comparisons" in text
+    assert "p_equivalent   p-value for a difference of 0.3 or more" in text
 
 
 @pytest.mark.parametrize(
