@@ -115,6 +115,7 @@ class _Pending:
         self._workers, self._take, self._most = workers, take, most
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._blocks: dict[Future[Outcome], tuple[int, Task]] = {}
+        self._restarted: set[int] = set()  # numbers of blocks
         self._nbytes = 0
 
     @property
@@ -148,16 +149,26 @@ class _Pending:
         number, task = self._blocks[future]
         try:
             outcome = future.result()
-        except (CancelledError, BrokenExecutor):
+        except BrokenExecutor:
             raise _stopped() from None
+        except CancelledError:  # Dask can cancel a block if its worker dies; an executor that was shut down refuses it
+            if number in self._restarted:
+                raise _stopped() from None
+            self._restarted.add(number)
+            self._forget(future)
+            self.start(number, task)
+            return False
         except (AttributeError, TypeError, ValueError) as error:
             if not _misread(error):
                 raise
             outcome = task.run()
         self._take(number, outcome)
-        del self._blocks[future]
-        self._nbytes -= task.nbytes
+        self._forget(future)
         return True
+
+    def _forget(self, future: Future[Outcome]) -> None:
+        _, task = self._blocks.pop(future)
+        self._nbytes -= task.nbytes
 
     def cancel(self) -> None:
         """Cancel blocks that have not started, and pass on the outcomes of the others."""

@@ -111,6 +111,25 @@ def test_an_executor_that_drops_its_work_is_named(pool):
         run(pool, Dropping())
 
 
+def test_a_block_that_is_dropped_once_is_computed_again(pool):
+    """As Dask does if a worker dies while its outcome is on the way."""
+    dropped = set()
+
+    class DropsOnce(AtOnce):
+        def submit(self, function, *args):
+            if len(dropped) < 3 and len(seen) % 2 == 0:
+                dropped.add(len(seen))
+                seen.append("dropped")
+                return Dropping().submit()
+            seen.append("done")
+            return super().submit(function, *args)
+
+    seen = []
+    found = run(pool, DropsOnce())
+    assert len(dropped) == 3
+    assert_same(found, run(pool, AtOnce()))
+
+
 def test_a_pool_of_processes_that_breaks_is_named(pool):
     class Broken(AtOnce):
         def submit(self, *_):
