@@ -143,5 +143,5 @@ def _one_or_two(budget: str | None) -> tuple[int, int]:
 def _pairs(evaluation: Evaluation, names: list[str], budget: tuple[int, int], options: dict[str, Any]) -> Comparisons:
     from mssim.results.comparison import Comparisons
 
-    pairs = zip(names[::2], names[1::2], strict=True)
+    pairs = dict.fromkeys(zip(names[::2], names[1::2], strict=True))  # a pair that is named twice is one test
     return Comparisons(evaluation.compare(a, b, budget=budget, **options) for a, b in pairs)

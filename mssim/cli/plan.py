@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +40,8 @@ _FROM_POOL = ("--a", "--b", "--budget", "--where", "--clusters", "--price")
 _OPTIONS = {  # of arguments that have another name
     "within_a": "--within",
     "within_b": "--within",
+    "pilot": "--pool",
+    "prices": "--price-per-question, --price-per-sample",
     "question": "--price-per-question",
     "run_a": "--price-per-sample",
     "run_b": "--price-per-sample",
@@ -100,7 +103,9 @@ def plan(
     most_questions: Annotated[
         int | None, typer.Option(help="Number of questions that exist, for the best split. [default: no limit]")
     ] = None,
-    most_runs: Annotated[int, typer.Option(help="Most runs per question, for the best split.")] = 64,
+    most_runs: Annotated[
+        int | None, typer.Option(help="Most runs per question, for the best split. [default: 64]")
+    ] = None,
     clusters: Clusters = None,
     n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays, with --pool.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the replays and of halves of the pilot.")] = 0,
@@ -119,6 +124,8 @@ def plan(
         dict(zip(_STATED, (between, within, cluster_size, cluster_correlation), strict=True)),
         dict(zip(_FROM_POOL, (a, b, budget, where, clusters, price), strict=True)),
     )
+    if cluster_correlation and cluster_size is None:
+        raise MssimError("--cluster-correlation: without effect on single questions. Add --cluster-size, or remove it.")
     if plot is not None:
         check_output(plot, "--plot", figure=True)
     differences, counts = parse_numbers(difference, "--difference", "0.03 or 0.02,0.05"), _runs(runs)
@@ -127,7 +134,10 @@ def plan(
 
     source: Variances | PairedQuestions
     found, title = None, None
-    extra: dict[str, Any] = {} if most_questions is None else {"most_questions": most_questions}
+    limits = {"most_questions": most_questions, "most_runs": most_runs}
+    extra: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
+    if extra and money is None:
+        raise MssimError(f"{_option(next(iter(extra)))}: a limit of the best split. Add --money, or remove it.")
     if pool is None:
         with _named_as_options():
             source = _stated(between, within, cluster_size, cluster_correlation)
@@ -159,7 +169,6 @@ def plan(
             test=test,
             prices=prices,
             money=money,
-            most_runs=most_runs,
             **extra,
         )
     if plot is not None:
@@ -194,15 +203,20 @@ def _check_source(from_pool: bool, stated: dict[str, Any], pilot: dict[str, Any]
 
 @contextmanager
 def _named_as_options() -> Iterator[None]:
-    """Name options instead of arguments in errors of the form "argument=value is ..."."""
+    """Name options instead of arguments in errors of the form "argument=value is ..." or "argument, argument: ..."."""
     try:
         yield
     except MssimError as error:
-        argument, equal, rest = str(error).partition("=")
-        if not equal or not argument.isidentifier():
+        found = re.fullmatch(r"(\w+)=(.*)|(\w+(?:, \w+)*): (.*)", str(error), re.DOTALL)
+        if found is None:
             raise
-        option = _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
-        raise MssimError(f"{option}: {rest}") from None
+        arguments, rest = found[1] or found[3], found[2] or found[4]
+        options = dict.fromkeys(_option(argument) for argument in arguments.split(", "))
+        raise MssimError(f"{', '.join(options)}: {rest}") from None
+
+
+def _option(argument: str) -> str:
+    return _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
 
 
 def _runs(given: str) -> list[int]:

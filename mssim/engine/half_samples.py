@@ -70,7 +70,8 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
     """Return the bias of the mean accuracies of an evaluation with replacement, [strategy, budget].
 
     With an accuracy P(K) of K samples that is off by about b / K, that of K/2 samples is off by 2 b / K. So the bias is
-    estimated by mean P(K/2) - P(K). It is NaN where questions share the budget.
+    estimated by mean P(K/2) - P(K). It is NaN where questions share the budget, and where a run draws several samples
+    although a question has only one, which has no halves.
     """
     bias = np.full(found.accuracy.shape[:2], np.nan)
     apart = [all(not plan.cap for plan in plans) for plans in job.per_strategy]
@@ -79,6 +80,9 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
         small = replace(job, strategies=kept, n_replays=min(job.n_replays, _MOST_REPLAYS))
         halves = [_mean_accuracy(small, half, executor) for half in half_pools(pool, job.seed)]
         bias[apart] = np.mean(halves, axis=0) - found.accuracy[apart].mean(axis=2)
+    least = {model: int(pool.lengths[pool.model_index(model)].min()) for model in job.models}
+    lone = [any(least[model] < 2 for plan in plans for model in plan.models) for plans in job.per_strategy]
+    bias[np.array(lone)[:, None] & (job.budgets > 1)] = np.nan
     return bias
 
 

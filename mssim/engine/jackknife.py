@@ -44,7 +44,8 @@ def check_jackknife(job: Job, pool: Pool) -> None:
             question = pool.question_ids[int(lengths.argmin())]
             raise BudgetError(
                 f"jackknife: one sample is left out in turn, but question {question!r} has {lengths.min()} of model "
-                f"{model!r}. Use min_samples=2 to remove such questions, or evaluate without jackknife."
+                f"{model!r}. Use min_samples=2 to remove such questions, or the scope 'questions', which "
+                "needs no jackknife."
             )
 
 

@@ -12,7 +12,7 @@ from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
 from mssim.results.clusters import cluster_sums, degrees_of_freedom
 from mssim.results.gaffke import probability_below
-from mssim.results.intervals import ROUNDING, additional_weight, gaffke, tail_of
+from mssim.results.intervals import ROUNDING, additional_weight, check_stretch, gaffke, tail_of
 
 __all__ = ["MeanDifference", "mean_difference"]
 
@@ -119,6 +119,7 @@ def mean_difference(
     """
     x = _differences(differences)
     at = _margins(margin)
+    check_stretch(stretch)
     tail = tail_of(confidence_level, x.shape[:-1])
     sums, sizes = cluster_sums(x, clusters)
     construction = _construction(method, clustered=bool(sizes.max() > 1))

@@ -170,7 +170,8 @@ class Evaluation:
             return mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
         if band != "pointwise":
             raise MssimError(
-                f"band={shown(band)}: bands are over questions. Use scope='questions', or band='pointwise'."
+                f"band {shown(band)}: bands are about all questions of this kind. Use the scope 'questions', or the "
+                "band 'pointwise'."
             )
         if self.jackknife is None:
             raise MssimError(
@@ -335,7 +336,7 @@ class Evaluation:
         base : str
             Name of the strategy with which the others are compared; b in every comparison.
         strategies : sequence of str, optional
-            Names of the others. By default all.
+            Names of the others, without `base`; a name that is repeated counts once. By default all.
         budgets : int or sequence of int, optional
             Budgets at which they are compared. By default all.
         margin, confidence_level, clusters, test
@@ -355,12 +356,18 @@ class Evaluation:
         """
         if isinstance(strategies, str):
             raise StrategyError(f"strategies={strategies!r} is a single name. Use a list, or compare().")
+        # A comparison that is named twice is one test.
         others = [name for name in self.strategies if name != base] if strategies is None else list(strategies)
+        others = list(dict.fromkeys(others))
+        if base in others:
+            raise StrategyError(f"strategies: {base!r} is also the base. Remove it: the sides would be equal.")
         if not others:
             raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others with it, or use compare().")
         steps = self.budgets if budgets is None else np.atleast_1d(np.asarray(budgets))
         compare = partial(self.compare, margin=margin, confidence_level=confidence_level, clusters=clusters, test=test)
-        return Comparisons(compare(name, base, budget=step) for name in others for step in steps.tolist())
+        return Comparisons(
+            compare(name, base, budget=step) for name in others for step in dict.fromkeys(steps.tolist())
+        )
 
     def _mc_variance(self, at: tuple[int, int]) -> Floats:
         accuracy, replays = self.accuracy[at], self.n_replays[at]

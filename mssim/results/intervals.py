@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from mssim._validation import level, shown
+from mssim._validation import is_number, level, shown
 from mssim.errors import MssimError
 from mssim.results.clusters import cluster_sums, degrees_of_freedom
 from mssim.results.gaffke import lower_limit
@@ -53,7 +53,7 @@ def mean_interval(
     Raises
     ------
     MssimError
-        If a value is not from 0 to 1, or if clusters or the level are invalid.
+        If a value is not from 0 to 1, or if clusters, the level or `stretch` are invalid.
 
     Notes
     -----
@@ -80,6 +80,7 @@ def mean_interval(
     (0.884, 1.0)
     """
     x = _shares(values)
+    check_stretch(stretch)
     tail = tail_of(confidence_level, x.shape[:-1])
     sums, sizes = cluster_sums(x, clusters)
     if sizes.size < 2 <= sizes.max():  # a single cluster
@@ -118,7 +119,8 @@ def ratio_interval(
     Raises
     ------
     MssimError
-        If a numerator is negative or exceeds its denominator, or if clusters or the level are invalid.
+        If a number is not finite, a numerator is negative or exceeds its denominator, or clusters or the level are
+        invalid.
 
     Notes
     -----
@@ -134,9 +136,7 @@ def ratio_interval(
     >>> round(float(low), 5), round(float(high), 5)
     (0.21571, 0.91424)
     """
-    y, w = np.broadcast_arrays(np.asarray(part, dtype=float), np.asarray(whole, dtype=float))
-    if not ((y >= -ROUNDING) & (y <= w + ROUNDING)).all():
-        raise MssimError("part: a numerator is negative or exceeds its denominator. Use numbers from 0 to whole.")
+    y, w = _parts(part, whole)
     tail = tail_of(confidence_level, y.shape[:-1])
     w = np.where(w > _NOTHING, w, 0.0)
     tops, _ = cluster_sums(y.clip(0, w), clusters)
@@ -155,6 +155,27 @@ def tail_of(confidence_level: float | ArrayLike, shape: tuple[int, ...]) -> Floa
     else:
         levels = np.full(shape, level(confidence_level))
     return np.asarray((1 - levels) / 2)
+
+
+def _parts(part: ArrayLike, whole: ArrayLike) -> tuple[Floats, Floats]:
+    """Return numerators and denominators of `ratio_interval` in a unit of which none has more than 1."""
+    try:
+        y, w = np.broadcast_arrays(np.asarray(part, dtype=float), np.asarray(whole, dtype=float))
+        fits = y.ndim > 0 and y.shape[-1] > 0 and bool(np.isfinite(y).all() and np.isfinite(w).all())
+    except (TypeError, ValueError):  # text, or shapes that do not fit
+        fits = False
+    if not fits:
+        raise MssimError("part, whole: not finite numbers per question. Pass two arrays of shape (..., n_questions).")
+    if not ((y >= -ROUNDING) & (y <= w + ROUNDING)).all():
+        raise MssimError("part: a numerator is negative or exceeds its denominator. Use numbers from 0 to whole.")
+    unit = max(float(w.max(initial=0)), 1)  # squares of large numbers overflow
+    return y / unit, w / unit
+
+
+def check_stretch(stretch: float) -> None:
+    """Raise unless a factor of a standard error is valid."""
+    if not is_number(stretch) or not 1 <= stretch < np.inf:
+        raise MssimError(f"stretch={shown(stretch)} is out of range. Use a finite number from 1.")
 
 
 def _shares(values: ArrayLike) -> Floats:

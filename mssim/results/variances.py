@@ -60,7 +60,7 @@ class Variances:
         if self.between + self.within_a + self.within_b == 0:
             raise MssimError(
                 "between, within_a, within_b: all are 0, so that one question would be enough. State at least one "
-                "variance above 0, or record a larger pilot."
+                "variance above 0."
             )
 
     def of_question(self, runs: ArrayLike = 1) -> Floats:
@@ -210,6 +210,11 @@ class PairedQuestions:
         between, covariance, size = self._components()
         within_a, within_b = (min(max(float(x.mean()), 0.0), 0.25) for x in (self.within_a, self.within_b))
         correlation = min(max(covariance, 0.0) / between, 1.0) if between > 0 else 0.0
+        if between <= 0 and within_a + within_b == 0:
+            raise MssimError(
+                "pilot: both strategies have the same difference in every run of every question, so that no variance "
+                "can be estimated. Record more questions, or state variances."
+            )
         return Variances(min(max(between, 0.0), 1.0), within_a, within_b, size, correlation)
 
     @property

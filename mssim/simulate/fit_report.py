@@ -78,11 +78,13 @@ class FitReport:
         largest = shares.iloc[int(shares["difference"].abs().to_numpy().argmax())]
         name = str(largest["quantity"]).replace("@k", f"@{largest['k']}")
         name = f"{name} at budget {largest['k']}" if name == "ModelSwitch" else name
-        explained = int((self._misfit["p_value_holm"] >= ALPHA).sum())
+        p_values = self._misfit["p_value_holm"].dropna()
+        error = "unknown" if np.isnan(largest["noise"]) else f"{100 * largest['noise']:.1f}"
+        explained = f"explains {(p_values >= ALPHA).sum()} of {counted(len(p_values), 'quantity', 'quantities')}"
         return (
             f"largest misfit: {name} of {largest['model']}: {100 * abs(largest['difference']):.1f} points too "
-            f"{'high' if largest['difference'] > 0 else 'low'} (standard error {100 * largest['noise']:.1f}); noise "
-            f"explains {explained} of {counted(len(self._misfit), 'quantity', 'quantities')}"
+            f"{'high' if largest['difference'] > 0 else 'low'} (standard error {error}); noise "
+            f"{explained if len(p_values) else 'cannot be estimated from one question or cluster'}"
         )
 
     def __repr__(self) -> str:

@@ -54,7 +54,8 @@ def _alone(numbers: Recorded, m: int, law: Law, moved: Floats, how: _Level) -> I
     yield _row("sure", law.sure, moved[0], _sure_interval(numbers, m, law, how), how)
     for p, name in enumerate(("a", "b", "spread"), 1):
         error = float(standard_error(moved[p], how.clusters))
-        ends = law[p] * np.exp(how.quantile * error / law[p] * np.array([-1, 1]))
+        with np.errstate(over="ignore"):  # few clusters have a large quantile, and the upper limit may be infinite
+            ends = law[p] * np.exp(how.quantile * error / law[p] * np.array([-1, 1]))
         yield _row(name, law[p], moved[p], ends, how)
     yield _row("no_answer", law.no_answer, moved[4], _no_answer_interval(numbers, m, law, moved[4], how), how)
 

@@ -40,6 +40,8 @@ def test_compare_many(run, pool_path, tmp_path):
     both = pd.DataFrame(json.loads(text))
     assert (code, both["difference"][0], set(both["test"])) == (0, -both["difference"][1], {"t"})
     assert both["p_holm"].tolist() == pytest.approx((2 * both["p_value"]).clip(upper=1).tolist())
+    twice = run("compare", out, *("sc:x", "ms:x+y") * 2, "--budget", "6", "--json")
+    assert twice == run("compare", out, "sc:x", "ms:x+y", "--budget", "6", "--json")
 
 
 def test_many_comparisons_can_be_read(run, pool_path, tmp_path):

@@ -174,6 +174,17 @@ def test_the_commands_of_the_guide(run, tmp_path, monkeypatch):
         ((*STATED, "--money", "5"), "--money: no price is known. Add --price-per-question or --price-per-sample."),
         ((*STATED, "--money", "5", "--price-per-question", "-1"), "--price-per-question: -1.0 is out of range"),
         ((*STATED, "--money", "5", "--price-per-question", "2"), "--money: 5.0 buys at most 2 questions, too few"),
+        ((*STATED, "--money", "5", "--price-per-sample", "0"), "--price-per-question, --price-per-sample: all are 0"),
+        ((*STATED, "--most-questions", "5"), "--most-questions: a limit of the best split. Add --money, or remove it."),
+        ((*STATED, "--most-runs", "5"), "--most-runs: a limit of the best split. Add --money, or remove it."),
+        (
+            ("--difference", "0.1", "--between", "0", "--within", "0"),
+            "--between, --within: all are 0, so that one question would be enough.",
+        ),
+        (
+            (*STATED, "--cluster-correlation", "0.5"),
+            "--cluster-correlation: without effect on single questions. Add --cluster-size, or remove it.",
+        ),
         ((*STATED, "--cluster-size", "0"), "--cluster-size: 0.0 is out of range. Use a finite number from 1."),
         ((*STATED, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("--difference", "0.1", "--pool", "POOL", *PILOT, "--budget", "1,2,3"), "is not one or two budgets"),

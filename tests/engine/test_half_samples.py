@@ -163,6 +163,13 @@ def test_the_bias_is_kept_in_files_and_known_only_with_replacement(tmp_path):
         plain.to_frame(correct_bias=True)
 
 
+def test_a_single_sample_has_no_known_bias():
+    pool = make_pool({("x", "q"): ["a"], ("x", "r"): ["b", "a"], ("y", "q"): ["a", "b"], ("y", "r"): ["b", "b"]})
+    made = evaluate(pool, ["rel:x", "rel:y"], [1, 2, 4], replacement=True)
+    assert np.isnan(made.bias).tolist() == [[False, True, True], [False, False, False]]
+    assert made.bias[:, 0].tolist() == [0, 0]
+
+
 def test_questions_that_share_a_budget_have_no_known_bias():
     made = evaluate(random_pool(12, 16), ["alloc:x", "sc:x"], 2, n_replays=50, replacement=True)
     assert np.isnan(made.bias[0, 0])

@@ -177,6 +177,7 @@ def test_rows_are_independent():
         ([0.5], {"method": "wilson"}, "method='wilson' is not valid"),
         ([0.5], {"method": None}, "method=None is not valid"),
         ([0.5], {"confidence_level": 1}, "between 0 and 1"),
+        ([0.5], {"stretch": 0}, "stretch=0 is out of range"),
         ([0.5, 0.5], {"clusters": ["a"]}, "1 labels for 2 questions"),
     ],
 )

@@ -77,7 +77,7 @@ def test_a_simultaneous_band_is_that_of_each_strategy_over_its_budgets():
 
 
 def test_bands_are_over_questions():
-    with pytest.raises(MssimError, match=r"band='simultaneous': bands are over questions\. Use scope='questions'"):
+    with pytest.raises(MssimError, match=r"band 'simultaneous': bands are about all questions of this kind\."):
         result().to_frame(scope="these", band="simultaneous")
 
 
@@ -279,6 +279,8 @@ def test_a_family_of_comparisons_with_one_strategy():
     every = evaluation.compare_with("SC")
     assert [(one.a, one.b, one.budget_a) for one in every] == [("MS", "SC", budget) for budget in (2, 6, 12)]
     assert len(evaluation.compare_with("SC", ["MS"], budgets=6)) == 1
+    repeated = evaluation.compare_with("SC", ["MS", "MS"], budgets=[2, 12, 2], margin=0.05)
+    assert repeated == family
 
 
 def test_a_family_needs_something_to_compare():
@@ -291,6 +293,8 @@ def test_a_family_needs_something_to_compare():
         evaluation.compare_with("SC", budgets=[7])
     with pytest.raises(StrategyError, match="strategies"):
         evaluation.compare_with("SC", "MS")
+    with pytest.raises(StrategyError, match="strategies: 'SC' is also the base"):
+        evaluation.compare_with("SC", ["MS", "SC"])
 
 
 def test_two_budgets_of_one_strategy_are_compared():

@@ -236,6 +236,26 @@ def test_numerators_beyond_their_denominators_are_refused():
         ratio_interval([-0.5], [0.5])
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [([np.nan], [1]), ([1, 1], [np.inf, 1]), ([], []), (0.5, 1), (["a"], [1]), ([1, 2, 3], [4, 5]), ([None], [1])],
+)
+def test_ratios_of_anything_but_finite_numbers_are_refused(part, whole):
+    with pytest.raises(MssimError, match="part, whole: not finite numbers per question"):
+        ratio_interval(part, whole)
+
+
+def test_ratios_have_no_unit():
+    part, whole = np.array([3, 4, 10, 2.5]), np.array([5, 4, 12, 9])
+    assert ratio_interval(part * 1e200, whole * 1e200) == pytest.approx(ratio_interval(part, whole), rel=1e-9)
+
+
+@pytest.mark.parametrize("stretch", [0, 0.5, -1, np.nan, np.inf, "2", None, True])
+def test_factors_of_the_error_below_1_are_refused(stretch):
+    with pytest.raises(MssimError, match=r"stretch=.* is out of range"):
+        mean_interval([0.5, 0.6], stretch=stretch)
+
+
 # Coverage: laws that other intervals do not cover. `benchmarks/coverage.py` has all cells. --------------------
 
 N_SAMPLES = 4000

@@ -213,6 +213,7 @@ def test_the_range_covers():
         (lambda: Variances(0.1, 0.1, 0.1, np.inf), "cluster_size=inf is out of range"),
         (lambda: Variances(0.1, 0.1, 0.1, 2, -0.1), "cluster_correlation=-0.1 is out of range"),
         (lambda: Variances(0, 0, 0), "between, within_a, within_b: all are 0"),
+        (lambda: PairedQuestions(*np.zeros((4, 5))).variances(), "pilot: both strategies have the same difference in"),
         (lambda: Measured.from_samples([[1], [0]]), "values: shape (2, 1) is not valid"),
         (lambda: Measured.from_samples([[1, 2], [0, 0]]), "values are not between 0 and 1"),
         (lambda: Measured.from_counts([1, 2], [1, 2]), "correct, n_runs: out of range. Use at least two runs"),

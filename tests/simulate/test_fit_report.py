@@ -93,7 +93,7 @@ def test_one_question_has_no_errors():
     report = fit_report(make_pool({("x", "q"): list("aabc")}))
     assert report.parameters()["error"].isna().all()
     assert report.misfit()["p_value"].isna().all()
-    assert "(standard error nan); noise explains 0 of 6 quantities" in str(report)
+    assert "(standard error unknown); noise cannot be estimated from one question or cluster" in str(report)
 
 
 @pytest.mark.parametrize("k", [0, 1025, 2.0, "4", [], [[4]], True])

@@ -54,6 +54,14 @@ def test_clusters_of_copies_count_once():
     assert narrower.to_numpy() == pytest.approx(1, abs=0.03)
 
 
+def test_two_clusters_have_an_upper_limit_of_infinity_without_a_warning():
+    answers = np.random.default_rng(0).choice(["a", "b"], size=(12, 2, 8))
+    groups = {(m, f"q{q}"): answers[q, i].tolist() for q in range(12) for i, m in enumerate("mn")}
+    found = table(make_pool(groups), np.arange(12) % 2, 0.9999)
+    assert np.isinf(found["high"]).any()
+    assert (found["low"].dropna() >= -1).all()
+
+
 @pytest.mark.slow
 def test_a_share_that_is_estimated_as_zero_has_an_upper_limit():
     """The profile on a grid of sure, a and b, in SciPy's words."""
