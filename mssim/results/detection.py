@@ -79,7 +79,7 @@ def detected(
         if test == "gaffke":
             found = _significant(v, size, z) + z_power * error
         elif test == "t":
-            critical = special.stdtrit(size - 1, (1 + confidence_level) / 2)
+            critical = -special.stdtrit(size - 1, (1 - confidence_level) / 2)
             found = np.where(size > 1, special.nctdtrinc(size - 1, 1 - power, critical) * error, np.inf)
         else:
             found = (z + z_power) * error
@@ -121,7 +121,7 @@ def power_of(
         if test == "gaffke":
             found = special.ndtr((delta - _significant(v, size, z)) / error)
         elif test == "t":
-            critical = special.stdtrit(size - 1, (1 + confidence_level) / 2)
+            critical = -special.stdtrit(size - 1, (1 - confidence_level) / 2)
             found = np.where(size > 1, 1 - special.nctdtr(size - 1, delta / error, critical), 0)
         else:
             found = special.ndtr(delta / error - z)
@@ -204,4 +204,5 @@ def _quantiles(power: float, confidence_level: float) -> tuple[float, float]:
     level(confidence_level)
     if not is_number(power) or not 0 < power < 1:
         raise MssimError(f"power={shown(power)} is not between 0 and 1. Use e.g. 0.8.")
-    return float(special.ndtri((1 + confidence_level) / 2)), float(special.ndtri(power))
+    # The lower tail does not round to 0 where the upper one rounds to 1.
+    return -float(special.ndtri((1 - confidence_level) / 2)), float(special.ndtri(power))

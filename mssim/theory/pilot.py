@@ -16,6 +16,7 @@ from mssim.engine.evaluate import evaluate
 from mssim.engine.job import name_strategies, read_job
 from mssim.errors import BudgetError, StrategyError
 from mssim.pools.pool import Pool
+from mssim.results.evaluation import Evaluation
 from mssim.results.planning import PairedQuestions, Prices, Variances
 from mssim.rules.base import Strategy
 from mssim.rules.strategies import AdaptiveAllocation
@@ -178,7 +179,7 @@ def pilot(
     splits = whole_number("n_splits", n_splits, 1, 1000)
     runs = list(zip(_both(a, b), _budgets(budget), strict=True))
     options: dict[str, Any] = {"n_replays": n_replays, "seed": seed, "prices": prices}
-    whole = [evaluate(pool, strategy, one, **options) for strategy, one in runs]
+    whole = [_evaluated(pool, strategy, one, options) for strategy, one in runs]
     models = dict.fromkeys(model for strategy, one in runs for model in _models(strategy, one))
     found = _of_halves(pool.select(models=list(models)), runs, splits, options)
     p = np.array([evaluation.accuracy[0, 0] for evaluation in whole])
@@ -212,6 +213,17 @@ def _budgets(budget: Any) -> tuple[int, int]:
     if len(pair) != 2 or not whole:
         raise BudgetError(f"budget: {shown(budget)} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
     return int(pair[0]), int(pair[1])
+
+
+def _evaluated(pool: Pool, strategy: Strategy, budget: int, options: dict[str, Any]) -> Evaluation:
+    try:
+        return evaluate(pool, strategy, budget, **options)
+    except BudgetError as error:
+        problem, end, _ = str(error).partition(" were recorded.")
+        if not end:
+            raise
+        # A pilot cannot be drawn with replacement or extrapolated, which `evaluate` suggests.
+        raise BudgetError(f"{problem}{end} Lower the budget, or record more samples.") from None
 
 
 def _models(strategy: Strategy, budget: int) -> list[str]:

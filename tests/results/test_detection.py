@@ -23,6 +23,12 @@ def test_the_detectable_difference_of_millers_formula():
     assert round(float(detected(0.09 + 0.4 / 8, 300, test="normal")), 5) == 0.06052
 
 
+@pytest.mark.parametrize("test", TESTS)
+def test_a_level_next_to_1_needs_a_finite_number_of_questions(test):
+    z = stats.norm.isf(2**-54) + stats.norm.ppf(0.8)
+    assert needed(0.35, 1, 0.03, PlannedTest(0.8, 1 - 2**-53, test)) == pytest.approx(z**2 * 0.35 / 0.03**2, rel=0.02)
+
+
 @given(st.floats(1e-3, 1), st.integers(20, 10**6), st.floats(0.05, 0.99), st.floats(0.5, 0.999), st.sampled_from(TESTS))
 def test_power_and_detected_difference_are_inverse(variance, n, power, confidence_level, test):
     difference = detected(variance, n, power=power, confidence_level=confidence_level, test=test)

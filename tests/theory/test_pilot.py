@@ -171,7 +171,7 @@ def test_clusters_are_those_of_the_pool():
     [
         ({"a": "alloc:x"}, StrategyError, "alloc:x: one budget is spent on all questions"),
         ({"a": "sc:w"}, MssimError, "no model 'w' in this pool"),
-        ({"budget": 25}, BudgetError, "needs 25 samples of model 'x'"),
+        ({"budget": 25}, BudgetError, "24 were recorded. Lower the budget, or record more samples."),
         ({"budget": (1, 2, 3)}, BudgetError, "is neither an int nor a pair. Use budget=8 or budget=(8, 16)."),
         ({"budget": 0}, BudgetError, "budget: 0 is neither an int nor a pair"),
         ({"n_splits": 0}, MssimError, "n_splits=0 is out of range. Use an integer from 1 to 1000."),
