@@ -33,13 +33,18 @@ class Law:
         p = rng.beta(*self.a, size=shape)
         return p, np.where(rng.random(shape) < self.same, p, rng.beta(*self.b, size=shape))
 
+    def chances(self, runs):
+        """Chances of every difference of correct runs, from -runs to runs."""
+        a, b = (stats.betabinom.pmf(np.arange(runs + 1), runs, *one) for one in (self.a, self.b))
+        x, y = np.indices((runs + 1, runs + 1))
+        # Of 2 * runs samples of one accuracy any x + y are right equally often, whichever of the two drew them.
+        together = stats.betabinom.pmf(x + y, 2 * runs, *self.a) * stats.hypergeom.pmf(x, 2 * runs, x + y, runs)
+        joint = self.same * together + (1 - self.same) * np.outer(a, b)
+        return np.bincount((x - y + runs).ravel(), joint.ravel())
+
     def counts(self, rng, n_measurements, n_questions, runs):
         """Numbers of questions with every difference of correct runs, [measurement, -runs to runs]."""
-        p, q = self.draw(rng, (n_measurements, n_questions))
-        difference = rng.binomial(runs, p) - rng.binomial(runs, q) + runs
-        width = 2 * runs + 1
-        rows = difference + width * np.arange(n_measurements)[:, None]
-        return np.bincount(rows.ravel(), minlength=n_measurements * width).reshape(n_measurements, width)
+        return rng.multinomial(n_questions, self.chances(runs), n_measurements)
 
 
 def gaffke(counts, values):

@@ -93,6 +93,15 @@ LAWS = {
 }
 
 
+@pytest.mark.parametrize("runs", [1, 2, 8])
+@pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
+def test_simulated_differences_have_the_moments_of_their_law(law, runs):
+    chances, values = law.chances(runs), np.arange(-runs, runs + 1) / runs
+    assert chances.sum() == pytest.approx(1)
+    assert chances @ values == pytest.approx(law.difference)
+    assert chances @ values**2 - law.difference**2 == pytest.approx(law.between + sum(law.within) / runs)
+
+
 def rejections(law, n, runs, test, seed, level=0.05):
     counts = law.counts(np.random.default_rng(seed), 5_000, n, runs).astype(float)
     values = np.arange(-runs, runs + 1) / runs
