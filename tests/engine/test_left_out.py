@@ -130,10 +130,12 @@ def deleted(strategy, budget, smaller):
     for model, fitted in zip("xy", smaller, strict=True):
         for q, question in enumerate("pq"):
             recorded = ANSWERS[model, question]
-            found = []
-            for i in range(len(recorded)):
+            without = {}  # an answer: the accuracy without one of its samples
+            for answer in set(recorded):
+                i = recorded.index(answer)
                 left = {**ANSWERS, (model, question): recorded[:i] + recorded[i + 1 :]}
-                found.append(evaluate(make_pool(left), fitted or strategy, budget).accuracy[0, 0, q])
+                without[answer] = evaluate(make_pool(left), fitted or strategy, budget).accuracy[0, 0, q]
+            found = [without[answer] for answer in recorded]
             variance[q] += (len(recorded) - 1) / len(recorded) * ((found - np.mean(found)) ** 2).sum()
     return variance
 

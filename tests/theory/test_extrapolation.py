@@ -166,27 +166,27 @@ def test_recorded_budgets_need_no_law():
 
 @pytest.mark.slow
 def test_intervals_cover_a_law_that_is_not_beta():
-    """Half of the questions are hard: 100 data sets of 60 questions, 32 samples each, k = 128.
+    """Half of the questions are hard: 60 data sets of 60 questions, 32 samples each, k = 128.
 
-    Nominal coverage is 95 %. At 92 %, fewer than 77 of 100 would occur less than once in a million.
+    Nominal coverage is 95 %. At 92 %, fewer than 43 of 60 would occur less than once in a million.
     """
     draw = np.random.default_rng(8)
     hard, easy = draw.beta(1, 30, 10**6), draw.beta(20, 5, 10**6)
     truth = 1 - (np.mean((1 - hard) ** 128) + np.mean((1 - easy) ** 128)) / 2
     covered = 0
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         p = np.where(rng.random(60) < 0.5, rng.beta(1, 30, 60), rng.beta(20, 5, 60))
         row = quick(pool_of(enumerate(rng.binomial(32, p)), 32), 128, n_resamples=60).iloc[0]
         covered += row["low"] <= truth <= row["high"]
-    assert covered >= 77
+    assert covered >= 43
 
 
 @pytest.mark.slow
 def test_intervals_of_votes_cover_a_long_tail_of_wrong_answers():
-    """Thirty wrong answers of very unequal shares: 100 data sets of 60 questions, 16 samples each, k = 64.
+    """Thirty wrong answers of very unequal shares: 60 data sets of 60 questions, 16 samples each, k = 64.
 
-    Nominal coverage is 95 %. At 92 %, fewer than 77 of 100 would occur less than once in a million.
+    Nominal coverage is 95 %. At 92 %, fewer than 43 of 60 would occur less than once in a million.
     """
 
     def shares(rng, n_questions):
@@ -198,11 +198,11 @@ def test_intervals_of_votes_cover_a_long_tail_of_wrong_answers():
     leading = votes == votes.max(axis=1, keepdims=True)
     truth = np.mean(leading[:, 0] / leading.sum(axis=1))
     covered = 0
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         counts = rng.multinomial(16, shares(rng, 60))
         names = [chr(ord("a") + i) if i < 26 else f"z{i}" for i in range(31)]
         pool = make_pool({("x", f"q{q:02}"): list(np.repeat(names, row)) for q, row in enumerate(counts)})
         row = quick(pool, 64, quantity="maj", n_resamples=60).iloc[0]
         covered += row["low"] <= truth <= row["high"]
-    assert covered >= 77
+    assert covered >= 43
