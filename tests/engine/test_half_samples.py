@@ -34,11 +34,11 @@ def test_halves_are_all_subsets_of_half_the_samples(counts):
 
 
 def test_many_halves_are_drawn_in_pairs(monkeypatch):
-    counts = np.array([40, 30, 20, 11])
+    counts = np.array([19, 19, 10, 9])
     halves, chances = halves_of_counts(counts)
     assert halves.shape == (400, 4)
     assert (halves[:200] + halves[200:] == counts).all()
-    assert set(halves.sum(axis=1)) == {50, 51}
+    assert set(halves.sum(axis=1)) == {28, 29}
     assert chances.sum() == pytest.approx(1)
     monkeypatch.setattr(half_samples, "_MOST_HALVES", 10**6)
     every, exact = halves_of_counts(counts)
@@ -109,7 +109,7 @@ def biased_pool(n_questions=200, n_samples=8):
     )
 
 
-@pytest.mark.parametrize("method", ["exact", "monte_carlo"])
+@pytest.mark.parametrize("method", ["exact", pytest.param("monte_carlo", marks=pytest.mark.compiled)])
 def test_the_bias_of_an_evaluation_is_that_of_counts(method):
     """Halves of 200 questions; five times the Monte Carlo error of 400 replays of both, or the error of the halves."""
     pool = biased_pool()
