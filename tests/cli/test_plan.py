@@ -88,6 +88,7 @@ def test_a_pilot_prints_its_strategies_and_an_interval(run, pool_path):
     assert "fewer than twice" not in text
 
 
+@pytest.mark.slow
 def test_options_of_a_pilot_reach_it(run, pool_path):
     options = ("--price", "x=2", "--price", "y=1", "--clusters", "topic", "--seed", 3, "--difference", "0.1,0.2")
     _, text, err = run("plan", "--pool", pool_path, *PILOT, *options, "--json")
@@ -102,6 +103,7 @@ def test_options_of_a_pilot_reach_it(run, pool_path):
     assert json.loads(text)[0]["cost"] == pytest.approx(2 * json.loads(text)[0]["samples"])
 
 
+@pytest.mark.slow
 def test_limits_of_a_pilot_are_named(run, pool_path, tmp_path):
     few = ("--where", "prompt=long", "--a", "sc:x", "--b", "sc:y", "--budget", "20", "--n-replays", "50")
     _, text, _ = run("plan", "--pool", pool_path, *few, "--difference", "0.1")

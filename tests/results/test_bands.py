@@ -74,6 +74,7 @@ def curve_of_a_pool(budgets):
     return evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", budgets).accuracy[0]
 
 
+@pytest.mark.slow
 @pytest.mark.compiled
 def test_the_curve_of_a_recorded_pool_by_integration():
     curve = curve_of_a_pool([1, 4, 8, 16, 32, 64])  # budgets 1 and 2 have the same accuracy
