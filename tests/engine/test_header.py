@@ -55,6 +55,7 @@ def test_other_blocks_are_refused(pool, path, monkeypatch):
         kept(pool, path)
 
 
+@pytest.mark.compiled
 def test_prices_and_names_of_any_kind_survive(pool, tmp_path):
     frame = pool.to_frame().replace({"model": {"x": "a+b", "y": "c,d"}}).drop(columns="cost")
     odd = type(pool).from_frame(frame)

@@ -88,6 +88,10 @@ def test_absurd_budgets_are_refused_before_memory_is_asked_for():
         replay(random_pool(), "sc:x", 10**9, replacement=True)
     with pytest.raises(BudgetError, match="exceeds the limit of 2147483648"):
         replay(random_pool(), "sc:x", [2**63])
+
+
+@pytest.mark.compiled
+def test_the_largest_budget_is_replayed():
     assert replay(random_pool(1), "sc:x", 32767, replacement=True, n_replays=1).samples_used.item() == 32767
 
 

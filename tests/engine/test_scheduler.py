@@ -32,7 +32,16 @@ def test_while_a_slow_block_is_under_way_others_are_committed(monkeypatch):
     assert calls == [*slow, (0, "done"), "pause", *slow, *slow, (1, "done"), "pause"]
 
 
-@pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(2), lambda: ThreadPoolExecutor(5), Backwards, AtOnce])
+@pytest.mark.parametrize(
+    "make",
+    [
+        Backwards,
+        *(
+            pytest.param(make, marks=pytest.mark.compiled)
+            for make in (lambda: ThreadPoolExecutor(2), lambda: ThreadPoolExecutor(5), AtOnce)
+        ),
+    ],
+)
 def test_executors(pool, whole, make):
     with make() as executor:
         assert_same(run(pool, executor), whole)

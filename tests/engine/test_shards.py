@@ -8,7 +8,7 @@ from mssim import MssimError, StrategyError, evaluate_shard, merge
 from tests.long_runs import BUDGETS, FEW, assert_same, part, run
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [2, *(pytest.param(n, marks=pytest.mark.compiled) for n in (1, 3, 7))])
 def test_shards(pool, whole, tmp_path, n):
     files = [tmp_path / f"{i}.ckpt" for i in range(1, n + 1)]
     with ThreadPoolExecutor(2) as executor:
