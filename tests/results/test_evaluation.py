@@ -95,7 +95,7 @@ def test_per_question_has_what_describes_the_questions():
 
 
 def test_columns_of_questions_with_the_names_of_results_are_kept():
-    evaluation = result(accuracy=1, budget="large")
+    evaluation = result(20, accuracy=1, budget="large")
     frame = evaluation.per_question()
     assert frame["question_accuracy"].tolist() == [1] * 180
     assert set(frame["question_budget"]) == {"large"}
@@ -167,7 +167,7 @@ def test_clusters_with_missing_labels_are_refused():
 
 
 def test_a_saved_evaluation_comes_back(tmp_path):
-    evaluation = result(topic="t", cluster=[f"c{i // 72}" for i in range(30 * 36)])
+    evaluation = result(20, topic="t", cluster=[f"c{i // 72}" for i in range(30 * 36)])
     evaluation.save(tmp_path / "r.parquet")
     back = Evaluation.load(tmp_path / "r.parquet")
     pd.testing.assert_frame_equal(back.to_frame(), evaluation.to_frame())
@@ -178,7 +178,7 @@ def test_a_saved_evaluation_comes_back(tmp_path):
 
 
 def test_the_file_is_a_plain_table_with_its_provenance(tmp_path):
-    evaluation = result(seed=9)
+    evaluation = result(20, seed=9)
     evaluation.save(tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")
     assert table.column_names[:3] == ["strategy", "budget", "question_id"]
