@@ -1,6 +1,7 @@
 """Shards are merged to the last bit; what is missing or does not fit is named."""
 
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -113,6 +114,14 @@ def test_rules_in_another_order_are_another_run(pool, tmp_path):
         part(pool, tmp_path / "1", 1, 2, SWAPPED[::-1])
 
 
+@pytest.fixture(scope="module")
+def one_shard(pool, tmp_path_factory):
+    path = tmp_path_factory.mktemp("one_shard") / "run"
+    part(pool, path, 1, 1, SWAPPED, method="monte_carlo")
+    assert_same(merge(path), run_whole(pool, path))
+    return path
+
+
 def forged(path, columns):
     """Change the block that comes first, with a checksum that fits."""
     file = sqlite3.connect(path)
@@ -144,9 +153,8 @@ def forged(path, columns):
         {"n_replays": 10**6},
     ],
 )
-def test_blocks_that_no_run_has_are_damage(pool, tmp_path, columns):
-    path = tmp_path / "run"
-    part(pool, path, 1, 1, SWAPPED, method="monte_carlo")
+def test_blocks_that_no_run_has_are_damage(pool, one_shard, tmp_path, columns):
+    path = shutil.copy(one_shard, tmp_path)
     forged(path, columns)
     with pytest.raises(MssimError, match="is damaged"):
         merge(path)
