@@ -136,7 +136,7 @@ LONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
-def test_a_hundred_thousand_characters_take_no_second(name):
+def test_a_hundred_thousand_characters_take_no_minutes(name):
     finders = [
         last_boxed,
         minerva_answer,
@@ -155,4 +155,4 @@ def test_a_hundred_thousand_characters_take_no_second(name):
     for find in finders:
         start = time.process_time()
         find(LONG[name])
-        assert time.process_time() - start < 1
+        assert time.process_time() - start < 5  # a search that begins anew at every character takes minutes
