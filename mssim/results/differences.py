@@ -12,7 +12,7 @@ from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
 from mssim.results.clusters import cluster_sums, degrees_of_freedom
 from mssim.results.gaffke import probability_below
-from mssim.results.intervals import ROUNDING, additional_weight, check_stretch, gaffke, tail_of
+from mssim.results.intervals import ROUNDING, additional_weight, check_stretch, gaffke, tail_of, within
 
 __all__ = ["MeanDifference", "mean_difference"]
 
@@ -117,7 +117,7 @@ def mean_difference(
     >>> print(f"{found.difference:.3f} [{found.low:.5f}, {found.high:.5f}], p = {found.p_value:.5f}")
     0.012 [0.00094, 0.02593], p = 0.03125
     """
-    x = _differences(differences)
+    x = within("differences", differences, -1, "differences of shares")
     at = _margins(margin)
     check_stretch(stretch)
     tail = tail_of(confidence_level, x.shape[:-1])
@@ -141,16 +141,6 @@ def mean_difference(
         np.maximum(above[1], below[2])[()] if margin else unasked[()],
         construction,
     )
-
-
-def _differences(differences: ArrayLike) -> Floats:
-    x = np.asarray(differences, dtype=float)
-    if x.ndim < 1 or not x.shape[-1]:
-        raise MssimError("differences: no questions. Pass an array of shape (..., n_questions).")
-    beyond = (np.abs(x) > 1 + ROUNDING) | np.isinf(x)
-    if beyond.any():
-        raise MssimError(f"differences: {x[beyond][0]:g} is not from -1 to 1. Use differences of shares.")
-    return np.asarray(x.clip(-1, 1))
 
 
 def _construction(method: str, *, clustered: bool) -> str:

@@ -79,7 +79,7 @@ def mean_interval(
     >>> round(float(low), 3), round(float(high), 3)
     (0.884, 1.0)
     """
-    x = _shares(values)
+    x = within("values", values, 0, "shares or probabilities")
     check_stretch(stretch)
     tail = tail_of(confidence_level, x.shape[:-1])
     sums, sizes = cluster_sums(x, clusters)
@@ -178,14 +178,18 @@ def check_stretch(stretch: float) -> None:
         raise MssimError(f"stretch={shown(stretch)} is out of range. Use a finite number from 1.")
 
 
-def _shares(values: ArrayLike) -> Floats:
-    x = np.asarray(values, dtype=float)
+def within(name: str, values: ArrayLike, least: int, what: str) -> Floats:
+    """Return numbers from `least` to 1, [..., question]; NaN may occur."""
+    try:
+        x = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        x = np.empty(0)
     if x.ndim < 1 or not x.shape[-1]:
-        raise MssimError("values: no questions. Pass an array of shape (..., n_questions).")
-    beyond = (x < -ROUNDING) | (x > 1 + ROUNDING)
+        raise MssimError(f"{name}: no questions, or no numbers. Pass an array of shape (..., n_questions).")
+    beyond = (x < least - ROUNDING) | (x > 1 + ROUNDING)
     if beyond.any():
-        raise MssimError(f"values: {x[beyond][0]:g} is not from 0 to 1. Use shares or probabilities.")
-    return np.asarray(x.clip(0, 1))
+        raise MssimError(f"{name}: {x[beyond][0]:g} is not from {least} to 1. Use {what}.")
+    return np.asarray(x.clip(least, 1))
 
 
 def additional_weight(sizes: Floats) -> Floats:

@@ -168,6 +168,7 @@ def test_rows_are_independent():
     ("values", "options", "says"),
     [
         ([], {}, "no questions"),
+        (["a"], {}, "differences: no questions, or no numbers"),
         ([0.5, 1.5], {}, r"1\.5 is not from -1 to 1"),
         ([np.inf], {}, "inf is not from -1 to 1"),
         ([0.5], {"margin": 0}, "margin=0 is not valid"),

@@ -219,6 +219,9 @@ def test_levels_are_one_per_mean(levels):
     [
         ([], "no questions"),
         (0.5, "no questions"),
+        (["a"], "values: no questions, or no numbers"),
+        ([[0.5], [0.5, 1]], "values: no questions, or no numbers"),
+        ([1j], "values: no questions, or no numbers"),
         ([0.5, 1.1], r"1\.1 is not from 0 to 1"),
         ([-0.01], r"-0\.01 is not from 0"),
         ([np.inf], "inf is not from 0"),
