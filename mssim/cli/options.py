@@ -130,7 +130,7 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
 
 
 def check_band(band: str) -> str:
-    """Return the kind of the intervals; raise if there is no such kind."""
+    """Return the kind of intervals; raise if it does not exist."""
     if band not in _BANDS:
         raise MssimError(f"--band: {band!r} is not valid. {choose_from(band, _BANDS)}.")
     return band

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Options of one source that the other does not have.
 _STATED = ("--between", "--within", "--cluster-size", "--cluster-correlation")
-_FROM_POOL = ("--a", "--b", "--budget", "--where", "--clusters", "--price")
+_FROM_POOL = ("--a", "--b", "--budget", "--where", "--clusters", "--price", "--n-replays", "--seed")
 _OPTIONS = {  # of arguments that have another name
     "within_a": "--within",
     "within_b": "--within",
@@ -107,8 +107,12 @@ def plan(
         int | None, typer.Option(help="Most runs per question, for the best split. [default: 64]")
     ] = None,
     clusters: Clusters = None,
-    n_replays: Annotated[int, typer.Option(help="Number of Monte Carlo replays, with --pool.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Seed of the replays and of halves of the pilot.")] = 0,
+    n_replays: Annotated[
+        int | None, typer.Option(help="Number of Monte Carlo replays, with --pool. [default: 2000]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the replays and of halves of the pilot, with --pool. [default: 0]")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the plan: .png, .svg or .pdf.")] = None,
     json: Json = False,
 ) -> None:
@@ -122,7 +126,7 @@ def plan(
     _check_source(
         pool is not None,
         dict(zip(_STATED, (between, within, cluster_size, cluster_correlation), strict=True)),
-        dict(zip(_FROM_POOL, (a, b, budget, where, clusters, price), strict=True)),
+        dict(zip(_FROM_POOL, (a, b, budget, where, clusters, price, n_replays, seed), strict=True)),
     )
     if cluster_correlation and cluster_size is None:
         raise MssimError("--cluster-correlation: without effect on single questions. Add --cluster-size, or remove it.")
@@ -150,8 +154,8 @@ def plan(
                 *(loaded, a, b, budget),
                 clusters=clusters,
                 prices=_per_model(loaded, price, price_per_sample),
-                n_replays=n_replays,
-                seed=seed,
+                n_replays=2000 if n_replays is None else n_replays,
+                seed=0 if seed is None else seed,
             )
         source, title = found.questions, data_title(loaded.info)
         extra["samples_per_run"] = found.samples_used
@@ -186,7 +190,11 @@ def _check_source(from_pool: bool, stated: dict[str, Any], pilot: dict[str, Any]
     """Raise unless the options of exactly one source are given, with all that it needs."""
     needed = ("--a", "--b", "--budget") if from_pool else ("--between", "--within")
     own, other = (pilot, stated) if from_pool else (stated, pilot)
-    if not from_pool and all(value is None for value in stated.values()) and not any(pilot.values()):
+    if (
+        not from_pool
+        and all(value is None for value in stated.values())
+        and all(value in (None, []) for value in pilot.values())
+    ):
         raise MssimError(
             "--pool, --between: a pilot or variances are required. Add --pool PILOT --a STRATEGY --b STRATEGY --budget "
             "B, or --between and --within."

@@ -114,7 +114,9 @@ def affordable(money: float, prices: Prices, runs: ArrayLike, most_questions: in
         raise MssimError(f"money={shown(money)} is out of range. Use a positive number up to {_HIGHEST:g}.")
     one = np.asarray(prices.of_question(runs), dtype=float)
     if (one == 0).any():
-        raise MssimError("prices: all are 0, so that money is no limit. Give the price of a question or of a run.")
+        raise MssimError(
+            "prices: all are 0, so money does not limit the plan. Give the price of a question or of a run."
+        )
     # Money that buys a number of questions but for rounding buys them.
     bought = np.floor(money / one * (1 + 1e-12))
     return np.asarray(np.minimum(bought, most_questions).astype(np.int64))[()]
@@ -142,7 +144,7 @@ def best_split(
     prices : Prices
         Prices of a question and of runs.
     most_questions : int, optional
-        Number of questions that exist or can be written. By default there is no limit.
+        Number of questions that exist or can be written. Unlimited by default.
     most_runs : int, default 64
         Upper limit of runs of each strategy per question.
     power, confidence_level, test

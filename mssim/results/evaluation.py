@@ -350,7 +350,7 @@ class Evaluation:
         Raises
         ------
         StrategyError, BudgetError
-            If a strategy or budget was not evaluated, or there is no other strategy.
+            If a strategy or budget was not evaluated, or base is the only strategy.
         MssimError
             If another argument is invalid.
         """

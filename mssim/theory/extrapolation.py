@@ -167,7 +167,9 @@ def _check(pool: Pool, model: str, answers: Answers, n: Ints, labels: NDArray[An
     independent = n.size if labels is None else np.unique(labels).size
     if independent < 2:
         what = "question" if labels is None else "cluster"
-        raise MssimError(f"extrapolate: the pool has one {what}, so there is no interval. Use a pool with several.")
+        raise MssimError(
+            f"extrapolate: the pool has one {what}, so an interval cannot be computed. Use a pool with several."
+        )
     if not (answers.votes * answers.right).any():
         raise PoolError(
             f"extrapolate: none of the {n.sum()} samples of model {model!r} is correct, so further samples are not "

@@ -132,7 +132,7 @@ def pilot(
     n_splits : int, default 8
         Number of random splits of the samples of each question into halves, from 1 to 1000.
     n_replays : int, default 2000
-        Number of Monte Carlo replays where there is no closed form.
+        Number of Monte Carlo replays of strategies without a closed form.
     seed : int, default 0
         Seed of the splits and replays.
 

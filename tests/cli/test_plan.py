@@ -155,6 +155,8 @@ def test_the_commands_of_the_guide(run, tmp_path, monkeypatch):
         (("--difference", "0.05", "--within", "0.1"), "--between: missing."),
         ((*STATED, "--a", "sc:x"), "--a: not usable without --pool. Add --pool, or remove it."),
         ((*STATED, "--price", "x=1"), "--price: not usable without --pool. Add --pool, or remove it."),
+        ((*STATED, "--seed", "0"), "--seed: not usable without --pool. Add --pool, or remove it."),
+        ((*STATED, "--n-replays", "50"), "--n-replays: not usable without --pool. Add --pool, or remove it."),
         ((*STATED, "--pool", "POOL"), "--between: not usable with --pool. Remove it, or remove --pool."),
         (
             ("--difference", "0.1", "--pool", "POOL", "--a", "sc:x", "--budget", 1),

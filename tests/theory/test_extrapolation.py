@@ -121,14 +121,14 @@ def test_clusters_are_drawn_whole():
         wide, narrow = (quick(clustered, 64, quantity=quantity, clusters=c).iloc[0] for c in (None, "question_id"))
         assert wide["high"] - wide["low"] > 1.15 * (narrow["high"] - narrow["low"])
     one = type(pool)(**{**vars(pool), "questions": questions.assign(cluster="c")})
-    with pytest.raises(MssimError, match="has one cluster, so there is no interval"):
+    with pytest.raises(MssimError, match="has one cluster, so an interval cannot be computed"):
         quick(one, 64)
 
 
 @pytest.mark.parametrize(
     ("pool", "options", "says"),
     [
-        (pool_of([(0, 3)]), {}, "extrapolate: the pool has one question, so there is no interval"),
+        (pool_of([(0, 3)]), {}, "extrapolate: the pool has one question, so an interval cannot be computed"),
         (
             pool_of([(0, 3), (1, 2)], 15),
             {},
