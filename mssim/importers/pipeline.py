@@ -256,7 +256,7 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
     remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks]
     imported |= {"remarks": remarks} if remarks else {}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
-    if not sink.votes:
+    if not sink.votes and common.rule is None:
         info["votes"] = False
     return info
 

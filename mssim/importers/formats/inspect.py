@@ -12,7 +12,7 @@ from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
-from mssim.importers.formats.openai_messages import as_json, thoughts
+from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
