@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from mssim.errors import PoolError
+from mssim.importers.conflicts import IDENTIFYING, Conflicts
+from mssim.pools.arrow import codes_of, encode_text, is_missing
 
 __all__ = ["COLUMNS", "Sink"]
 
@@ -59,6 +62,12 @@ class Sink:
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     separate : list of str
         Columns of questions whose values the tool reports separately.
+    conflicts : Conflicts
+        Questions with two truths, texts or lists of choices.
+    tell_apart : str
+        How different questions with one id are distinguished in this format, without a period at the end.
+    remedy_of_verdicts : str
+        What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -72,8 +81,13 @@ class Sink:
         self.votes = self.verdicts = True
         self.remedy = ""
         self.separate: list[str] = []
+        self.conflicts = Conflicts()
+        self.tell_apart = "Import them separately"
+        self.remedy_of_verdicts = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0
+        self._identities: dict[tuple[str, str], str] = {}
+        self._prompts: dict[str, str] = {}
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def add(
@@ -84,6 +98,7 @@ class Sink:
         *,
         question: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
+        prompt: str | None = None,
     ) -> None:
         """Add samples of one model for one question.
 
@@ -98,8 +113,13 @@ class Sink:
             Columns of the question, such as question, truth and choices. Values that are already known are kept.
         settings : mapping, optional
             Columns that all of these samples share, such as temperature.
+        prompt : str, optional
+            Request to the model. It is the text of the question if no other is known. Prompts to one question may
+            differ, for instance in their examples.
         """
         self.describe(question_id, question or {})
+        if prompt is not None:
+            self._prompts.setdefault(question_id, prompt)
         for sample in samples:
             row = {"question_id": question_id, "model": model, **(settings or {}), **sample}
             if row.get("sample_index") is None:
@@ -111,21 +131,53 @@ class Sink:
                 self._write_rows()
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
-        """Add columns of a question. Raise if its truth differs from a truth added before.
+        """Add columns of a question. Values that were added before are kept.
 
-        Values that are not text, numbers or Booleans are stored as text. Choices remain a list of text.
+        Values that are not text, numbers or Booleans are stored as text. Choices remain a list of text. Another truth,
+        text or list of choices than before is recorded in `conflicts`, which the import refuses or leaves out.
         """
         known = self.questions.setdefault(question_id, {})
         for name, given in question.items():
-            if given is None or name == "question_id":
+            if is_missing(given) or name == "question_id":
                 continue
             value = given if name == "choices" or isinstance(given, str | int | float) else str(given)
-            if name == "truth" and known.get("truth", value) != value:
-                raise PoolError(
-                    f"question {question_id!r} has two truths, {known['truth']!r:.80} and {value!r:.80}. "
-                    "The files contain different questions under the same ids. Import them separately."
-                )
+            if name in IDENTIFYING and name in known:
+                self.conflicts.compare(question_id, name, known[name], value)
             known.setdefault(name, value)
+
+    def describe_table(self, table: pa.Table) -> None:
+        """Add columns of questions from a table, as `describe` does for each row.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id and further columns of questions, in which null values are not known. A question
+            may have any number of rows. Of each column, its first value is kept. Other values of truth, question and
+            choices are recorded in `conflicts`.
+        """
+        ids, names = encode_text(table["question_id"])
+        for code in dict.fromkeys(ids.tolist()):
+            if code >= 0:
+                self.describe(names[code], {})
+        for name in [name for name in table.column_names if name != "question_id"]:
+            codes = codes_of(table[name])
+            known = np.nonzero((codes >= 0) & (ids >= 0))[0]
+            of = ids[known].astype(np.int64)
+            pairs = of * (int(codes.max(initial=0)) + 1) + codes[known] if name in IDENTIFYING else of
+            rows = known[np.sort(np.unique(pairs, return_index=True)[1])]
+            for row, value in zip(rows.tolist(), table[name].take(pa.array(rows)).to_pylist(), strict=True):
+                self.describe(names[ids[row]], {name: value})
+
+    def identify(self, question_id: str, what: str, value: str) -> None:
+        """Record a conflict if a question had another value before, such as a hash of its document."""
+        known = self._identities.setdefault((question_id, what), value)
+        self.conflicts.compare(question_id, what, known, value)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the columns of all questions. Where no text is known, it is the prompt."""
+        for question_id, prompt in self._prompts.items():
+            self.questions.setdefault(question_id, {}).setdefault("question", prompt)
+        return [{"question_id": question_id, **known} for question_id, known in self.questions.items()]
 
     def add_table(self, table: pa.Table) -> None:
         """Add a long table, which has the columns question_id and model, without changes."""
