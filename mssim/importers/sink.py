@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from mssim.errors import PoolError
 from mssim.importers.conflicts import IDENTIFYING, Conflicts
@@ -168,6 +170,30 @@ class Sink:
             for row, value in zip(rows.tolist(), table[name].take(pa.array(rows)).to_pylist(), strict=True):
                 self.describe(names[ids[row]], {name: value})
 
+    def telling_column(self, table: pa.Table) -> str | None:
+        """Return the column of a long table that distinguishes the questions with conflicts, or None.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id, those of truth, question and choices that exist, and others. Columns of samples
+            are not considered. Of several columns that distinguish the questions, the one with the fewest values is
+            returned, such as the name of a data set.
+        """
+        ids = table["question_id"]
+        found = self.conflicts.of(pa.compute.unique(ids).to_pylist())
+        rows = table.filter(pa.compute.is_in(ids, value_set=pa.array(found, pa.string())))
+        names = [str(name) for name in table.column_names if name not in COLUMNS and name not in IDENTIFYING]
+        telling = {name: codes_of(rows[name]) for name in names}
+        numbers = {name: np.unique(codes).size for name, codes in telling.items() if (codes >= 0).all()}
+        ids_of_rows = codes_of(rows["question_id"]).astype(np.int64)
+        values = [codes_of(rows[name]) for name in IDENTIFYING if name in table.column_names]
+        for name in sorted((name for name, number in numbers.items() if number > 1), key=lambda name: numbers[name]):
+            groups = ids_of_rows * numbers[name] + np.unique(telling[name], return_inverse=True)[1]
+            if all(_at_most_one(groups, codes) for codes in values):
+                return name
+        return None
+
     def identify(self, question_id: str, what: str, value: str) -> None:
         """Record a conflict if a question had another value before, such as a hash of its document."""
         known = self._identities.setdefault((question_id, what), value)
@@ -225,3 +251,10 @@ class Sink:
         path = self.folder / f"piece-{len(self.pieces):05}.parquet"
         pa.parquet.write_table(table, path, compression="zstd")
         self.pieces.append(path)
+
+
+def _at_most_one(groups: NDArray[np.int64], codes: NDArray[np.integer[Any]]) -> bool:
+    """Return whether the known values of each group are equal."""
+    known = codes >= 0
+    pairs = np.unique(np.stack([groups[known], codes[known]]), axis=1)
+    return bool(np.unique(pairs[0]).size == pairs.shape[1])

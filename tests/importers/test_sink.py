@@ -154,3 +154,22 @@ def test_what_identifies_a_question_is_compared_but_not_stored(tmp_path):
     for question_id, value in (("q", "e3"), ("r", "e3"), ("q", "e3"), ("r", "5f")):
         sink.identify(question_id, "doc_hash", value)
     assert (sink.questions, sink.conflicts.counts("qr")) == ({}, {"doc_hash": 1})
+
+
+def test_the_column_that_tells_questions_apart_is_found(tmp_path):
+    table = pa.table(
+        {
+            "question_id": ["0"] * 4 + ["1"] * 2,
+            "truth": ["7", "7", "Paris", "Paris", "3", "3"],
+            "model": ["a", "a", "b", "b", "a", "b"],  # of samples
+            "level": [1, 1, 1, 2, 3, 4],
+            "dataset": ["sums", "sums", "capitals", "capitals", None, None],  # null elsewhere only
+            "row": [0, 1, 2, 3, 4, 5],
+        }
+    )
+    sink = Sink(tmp_path)
+    sink.describe_table(table.select(["question_id", "truth"]))
+    assert sink.telling_column(table) == "dataset"
+    assert sink.telling_column(table.drop_columns("dataset")) == "row"
+    assert sink.telling_column(table.drop_columns(["dataset", "row"])) is None
+    assert Sink(tmp_path).telling_column(table) is None
