@@ -12,13 +12,16 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError
+from mssim.grading import Rule, parse_rule
 from mssim.pools.arrow import Codes, as_text, text_codes
+from mssim.pools.verdicts import FEWEST_ANSWERS
 
-__all__ = ["Judged", "Mixed", "judge", "mixed"]
+__all__ = ["Judged", "Mixed", "equal_as_numbers", "judge", "mixed"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 
 _NAMED = 3  # questions that a message describes
+_COMPARED = 1000  # answers of a model that are read as numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,46 @@ def _compared(columns: Columns, questions: pa.Table, *, required: bool) -> NDArr
     codes = {text: code for code, text in enumerate(truths.to_pylist())}
     translated = np.array([*(codes.get(text, -2) for text in answers.to_pylist()), -2])[answer]
     return np.where(missing, -1, translated == right).astype(np.int8)
+
+
+def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool) -> list[str]:
+    """Return a warning for each model of which no answer equals a truth as text, but some do as numbers.
+
+    Parameters
+    ----------
+    columns : mapping of str to column
+        The columns question_id, model and answer.
+    questions : Table
+        One row per question, with its truth.
+    right : bool array, shape (samples,)
+        Whether the texts of answer and truth are equal.
+    has_texts : bool
+        Whether the samples have texts that a rule can grade.
+    """
+    model, names = text_codes(columns["model"])
+    answer, answers = text_codes(columns["answer"])
+    truths = dict(zip(*(questions[name].to_pylist() for name in ("question_id", "truth")), strict=True))
+    found, rule = [], parse_rule("number")
+    for m in np.setdiff1d(model[answer >= 0], model[right]).tolist():
+        own = np.nonzero((model == m) & (answer >= 0))[0]
+        rows, among = own[:_COMPARED], "the first " if own.size > _COMPARED else ""
+        ids = columns["question_id"].take(pa.array(rows)).to_pylist()
+        given = [answers[int(code)].as_py() for code in answer[rows]]
+        equal = [i for i, name in enumerate(ids) if _same_number(rule, given[i], truths.get(name))]
+        if equal and rows.size >= FEWEST_ANSWERS:
+            first = equal[0]
+            example = f"{given[first]!r:.40} and {as_text(truths[ids[first]])!r:.40} of question {ids[first]!r:.40}"
+            remedy = "" if has_texts else "Name the column of the answers text, as by names={'text': 'answer'}, and g"
+            found.append(
+                f"no answer of {names[m].as_py()!r:.80} equals a truth as text, but {len(equal)} of "
+                f"{among}{rows.size} do as numbers, e.g. {example}. {remedy or 'G'}rade with rule='number'."
+            )
+    return found
+
+
+def _same_number(rule: Rule, answer: str, truth: object) -> bool:
+    one, other = rule.extract(answer), None if truth is None else rule.read_truth(as_text(truth))
+    return one is not None and other is not None and rule.key(one) == rule.key(other)
 
 
 def _pairs(columns: Columns) -> tuple[Codes, NDArray[np.bool_]]:

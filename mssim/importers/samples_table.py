@@ -19,7 +19,7 @@ from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
 from mssim.importers.conflicts import named
-from mssim.importers.judged import judge, mixed
+from mssim.importers.judged import equal_as_numbers, judge, mixed
 from mssim.importers.sink import Sink
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
@@ -176,6 +176,9 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
     if "answer" not in chosen.columns and "correct" not in chosen.columns:
         return {}
     judged = judge(chosen.columns, questions)
+    if "correct" not in chosen.columns:
+        right = judged.verdicts == 1
+        sink.notes += equal_as_numbers(chosen.columns, questions, right, has_texts=has_texts)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:
         sink.fail("not judged", lacking)

@@ -1,12 +1,13 @@
 """Verdicts are those of the files, or else of equal answers, or else of the truth."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import PoolError
-from mssim.importers.judged import judge, mixed
+from mssim.importers.judged import equal_as_numbers, judge, mixed
 
 QUESTIONS = pa.table({"question_id": ["q", "r"], "truth": ["1", None]})
 ROWS = st.lists(
@@ -117,3 +118,31 @@ def test_every_question_with_two_verdicts_on_an_answer_is_found(rows):
     assert len(found.told) == len(expected)
     own = {(q, m, a): {c for p, n, b, c in rows if (p, n, b) == (q, m, a)} for q, m, a, _ in rows if a is not None}
     assert found.within == any(len(verdicts) == 2 for verdicts in own.values())
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+def test_answers_that_equal_truths_only_as_numbers_are_told():
+    rows = [
+        ("q", "m", "18.0"), ("q", "m", "17.0"), ("r", "m", "3.0"), ("q", "m", None),
+        ("q", "text", "18"), ("r", "text", "3.0"),
+        ("q", "wrong", "17"), ("r", "wrong", "4"),
+        ("q", "once", "18.0"),
+    ]  # fmt: skip
+    given, questions = (
+        columns(rows, "question_id", "model", "answer"),
+        pa.table({"question_id": ["q", "r"], "truth": ["18", "3"]}),
+    )
+    right = judge(given, questions).verdicts == 1
+    assert right.tolist() == [model == "text" and answer == "18" for _, model, answer in rows]
+    (told,) = equal_as_numbers(given, questions, right, has_texts=True)
+    assert told == (
+        "no answer of 'm' equals a truth as text, but 2 of 3 do as numbers, e.g. '18.0' and '18' of question "
+        "'q'. Grade with rule='number'."
+    )
+    many = {name: pa.chunked_array([*column.chunks] * 400) for name, column in given.items()}
+    told, *_ = equal_as_numbers(many, questions, np.tile(right, 400), has_texts=True)
+    assert "but 667 of the first 1000 do as numbers" in told
+    (told,) = equal_as_numbers(given, questions, right, has_texts=False)
+    assert told.endswith("as by names={'text': 'answer'}, and grade with rule='number'.")
