@@ -120,7 +120,7 @@ class Sink:
             differ, for instance in their examples.
         """
         self.describe(question_id, question or {})
-        if prompt is not None:
+        if prompt is not None and "question" not in self.questions[question_id]:
             self._prompts.setdefault(question_id, prompt)
         for sample in samples:
             row = {"question_id": question_id, "model": model, **(settings or {}), **sample}
