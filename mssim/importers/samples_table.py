@@ -19,8 +19,8 @@ from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
 from mssim.importers.conflicts import named
-from mssim.importers.judged import equal_as_numbers, judge, mixed
 from mssim.importers.sink import Sink
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
 from mssim.pools.quality import LONG_TEXT, SampleFacts
@@ -173,31 +173,42 @@ def _identify(chosen: _Chosen, sink: Sink, *, drop: bool) -> dict[str, int]:
 
 def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_texts: bool) -> dict[str, int]:
     """Add verdicts. Leave out samples without one, and refuse or drop questions in which one answer has two."""
-    if "answer" not in chosen.columns and "correct" not in chosen.columns:
+    columns = chosen.columns
+    if "answer" not in columns and has_texts and not _any_valid(columns.get("correct")):
+        columns.pop("correct", None)  # texts to be graded, none of which is judged
+    if "answer" not in columns and "correct" not in columns:
         return {}
-    judged = judge(chosen.columns, questions)
-    if "correct" not in chosen.columns:
-        right = judged.verdicts == 1
-        sink.notes += equal_as_numbers(chosen.columns, questions, right, has_texts=has_texts)
+    judged = judge(columns, questions)
+    if "correct" not in columns:
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:
         sink.fail("not judged", lacking)
     if judged.compared:
-        are = "is" if judged.compared == 1 else "are"
+        without = counted(judged.compared, "answer has", "answers have")
         sink.note(
-            f"{counted(judged.compared, 'answer has', 'answers have')} no verdict in the files and {are} compared with "
-            "equal answers and with the truth."
+            f"{without} no verdict in the files. Such answers are compared with equal answers to the question that "
+            "have one, or else with the truth."
         )
-    chosen.columns["correct"] = pa.chunked_array([pa.array(judged.verdicts == 1)])
+    columns["correct"] = pa.chunked_array([pa.array(judged.verdicts == 1)])
     chosen.keep(judged.verdicts >= 0)
-    found = mixed(chosen.columns) if "answer" in chosen.columns else None
-    if found is None or not found.question_ids:
+    return _one_verdict(chosen, sink, drop=drop, has_texts=has_texts) if "answer" in columns else {}
+
+
+def _any_valid(column: pa.ChunkedArray | None) -> bool:
+    return column is not None and column.null_count < len(column)
+
+
+def _one_verdict(chosen: _Chosen, sink: Sink, *, drop: bool, has_texts: bool) -> dict[str, int]:
+    """Refuse or drop questions in which one answer is both right and wrong. Return the number dropped."""
+    found = mixed(chosen.columns)
+    number = len(found.question_ids)
+    if not number:
         return {}
     if not drop:
         remedy = "Grade the texts with a rule" if has_texts else "Give answers that differ different names"
         raise PoolError(found.message(sink.remedy_of_verdicts or remedy))
     chosen.drop(found.question_ids)
-    number = len(found.question_ids)
     having = counted(number, "question has", "questions have")
     sink.note(
         f"{having} an answer that is both right and wrong and {'is' if number == 1 else 'are'} left out: "

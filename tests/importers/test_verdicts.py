@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import PoolError
-from mssim.importers.judged import equal_as_numbers, judge, mixed
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 
 QUESTIONS = pa.table({"question_id": ["q", "r"], "truth": ["1", None]})
 ROWS = st.lists(

@@ -16,7 +16,7 @@ from mssim.grading import Rule, parse_rule
 from mssim.pools.arrow import Codes, as_text, text_codes
 from mssim.pools.verdicts import FEWEST_ANSWERS
 
-__all__ = ["Judged", "Mixed", "equal_as_numbers", "judge", "mixed"]
+__all__ = ["Mixed", "Verdicts", "equal_as_numbers", "judge", "mixed"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 
@@ -25,7 +25,7 @@ _COMPARED = 1000  # answers of a model that are read as numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class Verdicts:
     """Verdicts on samples.
 
     Attributes
@@ -41,7 +41,7 @@ class Judged:
     compared: int
 
 
-def judge(columns: Columns, questions: pa.Table) -> Judged:
+def judge(columns: Columns, questions: pa.Table) -> Verdicts:
     """Return the verdict on each sample.
 
     Parameters
@@ -64,10 +64,10 @@ def judge(columns: Columns, questions: pa.Table) -> Judged:
     array([ 1,  0, -1], dtype=int8)
     """
     if "correct" not in columns:
-        return Judged(_compared(columns, questions, required=True), 0)
+        return Verdicts(_compared(columns, questions, required=True), 0)
     said = pa.compute.fill_null(columns["correct"].cast(pa.int8()), -1).to_numpy().astype(np.int8)
     if "answer" not in columns or (said >= 0).all():
-        return Judged(said, 0)
+        return Verdicts(said, 0)
     pairs, answered = _pairs(columns)
     known = np.full(int(pairs.max(initial=-1)) + 2, -1, np.int8)  # the last entry: no answer
     for verdict in (0, 1):
@@ -76,7 +76,7 @@ def judge(columns: Columns, questions: pa.Table) -> Judged:
     found = np.where(found >= 0, found, _compared(columns, questions, required=False))
     found = np.where((said < 0) & ~answered, 0, found).astype(np.int8)
     compared = (said < 0) & answered & (found >= 0) & (said >= 0).any()
-    return Judged(found, int(np.count_nonzero(compared)))
+    return Verdicts(found, int(np.count_nonzero(compared)))
 
 
 def _compared(columns: Columns, questions: pa.Table, *, required: bool) -> NDArray[np.int8]:
