@@ -59,6 +59,9 @@ def import_(
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    drop_conflicts: Annotated[
+        bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
     json: Json = False,
@@ -87,7 +90,7 @@ def import_(
             partial(module.read, **options),
             expand(as_paths(sources), *module.PATTERNS),
             out,
-            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning),
+            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning, drop_conflicts),
             overwrite=overwrite,
             progress=progress,
         )

@@ -322,7 +322,6 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
         ),
         ({"answer": [b"\xff", b"a"]}, "column 'answer' has type binary, not string"),
         ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. It must be true or false"),
-        ({"correct": [True, None]}, "correct is None. Use true or false."),
         ({"sample_index": [0, None]}, "row 2: sample_index is None. It must be an integer of at least 0"),
         ({"sample_index": [-1, 0]}, "row 1: sample_index is -1. It must be an integer of at least 0"),
         ({"sample_index": [0.5, 1]}, "column 'sample_index' has type double, not int64"),
