@@ -55,6 +55,8 @@ class Sink:
         Whether equal answers vote together. If not, every sample has a distinct answer.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
+    shuffled : int
+        Number of questions whose choices were shuffled, so that their letters were translated to texts.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     """
@@ -69,6 +71,7 @@ class Sink:
         self.pieces: list[Path] = []
         self.votes = self.verdicts = True
         self.remedy = ""
+        self.shuffled = 0
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
