@@ -339,7 +339,7 @@ ODD = st.sampled_from(
         {"gen_args_0": {"arg_1": {"temperature": "x"}}},
     ]
 )
-LINE_KEYS = (*LINES[0], "metrics")
+LINE_KEYS = (*LINES[0], "metrics", "acc")
 STEP_KEYS = ("function", "regex_pattern", "group_select", "fallback")
 METRIC_KEYS = ("metric", "ignore_case", "ignore_punctuation", "regexes_to_ignore")
 
