@@ -2,8 +2,12 @@
 
 A line of an output file has custom_id, response {status_code, request_id, body} and error. The body is a response of
 /v1/chat/completions, /v1/completions or /v1/responses. Lines have any order and are identified by custom_id only. See
-https://platform.openai.com/docs/guides/batch, https://docs.together.ai/docs/batch-inference and
-https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html.
+https://platform.openai.com/docs/guides/batch and https://docs.together.ai/docs/batch-inference.
+
+`vllm run-batch` writes the same lines since version 0.5.1. Before, the response was the body. The error of a request is
+null, a text, {message, type, code} or, in later versions, {error: {message, type, code}}. See
+https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html and vllm/entrypoints/openai/run_batch.py in
+vllm-project/vllm.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.formats.openai_bodies import failure, outcomes, settings, shared
+from mssim.importers.formats.openai_bodies import body_of, failure, outcomes, settings, shared
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -253,7 +257,7 @@ class _Reader:
 
     def response(self, line: Fields) -> None:
         known, response = self._of(line), line.part("response")
-        body = response.part("body")
+        body = body_of(response)
         reason = failure(line, response, body)
         choices = [] if reason else outcomes(body)
         failed = [choice for choice in choices if isinstance(choice, str)]

@@ -43,6 +43,12 @@ def asked(custom_id, model="gpt", **body):
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
 
 
+def direct(custom_id, *texts, **more):
+    """The same of an old version of vLLM: the response is the body."""
+    line = chat(custom_id, *texts, **more)
+    return line | {"response": line["response"]["body"]}
+
+
 def written(folder, *lines, name="output.jsonl"):
     path = folder / name
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -401,6 +407,7 @@ ANYTHING = st.recursive(
 BODY, CHOICE = ("response", "body"), ("response", "body", "choices", 0)
 PATHS = [
     ("custom_id",), ("id",), ("error",), ("response",), ("response", "status_code"), ("response", "request_id"), BODY,
+    *(("response", name) for name in ("id", "model", "choices", "output", "usage")), ("response", "choices", 0),
     *((*BODY, name) for name in ("id", "model", "usage", "choices", "error", "output", "system_fingerprint")),
     *((*BODY, "usage", name) for name in ("prompt_tokens", "completion_tokens", "input_tokens")), CHOICE,
     *((*CHOICE, name) for name in ("message", "text", "finish_reason", "logprobs")), (*CHOICE, "message", "content"),
@@ -414,6 +421,7 @@ LINE = st.one_of(
         chat, st.sampled_from(["q1", "q2", "q1-1", "q2_3", "q1-99999999999999999999"]), st.sampled_from("49 "), id_=IDS
     ),
     st.builds(chat, st.sampled_from(["q1", "q2-7"]), st.just("4"), st.text(max_size=3), id_=IDS),
+    st.builds(direct, st.sampled_from(["q1", "q2"]), st.just("4"), id_=IDS),
     st.builds(refused, st.sampled_from(["q1", "q2"])),
     st.builds(asked, st.sampled_from(["q1", "q2", "q2-7"]), n=st.integers(0, 3)),
 )
