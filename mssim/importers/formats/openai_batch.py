@@ -15,16 +15,18 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mssim._validation import choose_from, counted
+from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.openai_bodies import body_of, failure, outcomes, settings, shared
+from mssim.importers.formats.openai_ids import hint
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -135,9 +137,9 @@ def read(
         )
     for row in read_questions(questions).to_pylist():
         sink.describe(row["question_id"], row)
-    reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name), model)
     # The file of questions may be in the same folder.
     files = [source for source in sources if source.path.resolve() != questions.resolve()]
+    reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name, files), model)
     asking = [source for source in files if _asks(source)]
     for source in [*asking, *(source for source in files if source not in asking)]:
         for line in source.lines():
@@ -145,6 +147,13 @@ def read(
                 line.refuse("the file mixes requests and responses. Split it into two files.")
             (reader.request if source in asking else reader.response)(line)
     reader.close()
+
+
+def _custom_ids(sources: Sequence[Source]) -> Iterator[str]:
+    """Iterate over the custom_ids of all files, up to the first damaged line of each."""
+    for source in sources:
+        with suppress(PoolError):
+            yield from (line.text("custom_id") or "" for line in source.lines())
 
 
 def _asks(source: Source) -> bool:
@@ -188,8 +197,8 @@ class _Known:
 class _Ids:
     """Parser of custom_ids. Without a pattern, a custom_id may be a question_id."""
 
-    def __init__(self, pattern: str | None, questions: Collection[str], file: str) -> None:
-        self._questions, self._file, self._whole = questions, file, pattern is None
+    def __init__(self, pattern: str | None, questions: Collection[str], file: str, sources: Sequence[Source]) -> None:
+        self._questions, self._file, self._sources, self._whole = questions, file, sources, pattern is None
         try:
             self._pattern = re.compile(_ID if pattern is None else pattern, re.DOTALL)
         except (re.error, RecursionError, OverflowError) as error:
@@ -215,15 +224,10 @@ class _Ids:
         said = match.groupdict() if match else {}
         question, number = said.get("question_id") or "", said.get("sample")
         if question not in self._questions:
-            describe = (
-                "custom_ids with id_pattern (--id-pattern), such as 'task-(?P<question_id>.+)-(?P<sample>[0-9]+)'."
-            )
-            if not match:
-                line.refuse(f"custom_id {custom_id!r:.80} does not match id_pattern. Describe all {describe}")
-            line.refuse(
-                f"custom_id {custom_id!r:.80} refers to question {question!r:.80}, which is not in {self._file}. "
-                f"{choose_from(question, self._questions)}. Add the question to this file, or describe {describe}"
-            )
+            missing = f"refers to question {question!r:.80}, which is not in {self._file}"
+            problem = missing if match else "does not match id_pattern"
+            advice = hint(_custom_ids(self._sources), self._questions, self._pattern, self._file)
+            line.refuse(f"custom_id {custom_id!r:.80} {problem}. {advice}")
         if number and not number.isdecimal():
             line.refuse(
                 f"custom_id {custom_id!r:.80}: the group sample of id_pattern matches {number!r:.40}. It must match "

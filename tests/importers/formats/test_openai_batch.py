@@ -333,10 +333,12 @@ def test_without_a_rule_there_is_no_answer(imported):
     ("lines", "options", "says"),
     [
         ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl. "
-                                  r"Choose from 'q1', 'q2'. .* id_pattern \(--id-pattern\)"),
-        ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' refers to question 'request'"),
+                                  r"custom_ids look like 'q3-1', question_ids like 'q1', 'q2'. .* \(--id-pattern\)"),
+        ([chat("q1", "4"), refused("request-7")], {},
+         r"line 2: custom_id 'request-7' refers to question 'request', .*\. 1 of 2 custom_ids are found. Add the"),
         ([asked("nope")], {}, "custom_id 'nope' refers to question 'nope', which is not in"),
-        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "'q1' does not match id_pattern. Describe"),
+        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"},
+         r"'q1' does not match id_pattern. Describe .* '\(.P<question_id>.\+\)' finds 1 of 1"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' refers to question '', which"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern: '\(.*' is not a valid regular"),
         ([chat("q1", "4")], {"id_pattern": "(.*)"}, "has the groups none. It must have question_id"),
