@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["from_lm_eval"]
 
-PATTERNS = ("samples_*.jsonl",)
+PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
 
+_STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
 _QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Question", "Problem")
 _SEVERAL = (
@@ -143,7 +144,7 @@ class _Run:
 
 
 def _run(source: Source, sink: Sink, model: str | None) -> _Run:
-    name = _NAME.fullmatch(source.path.stem)
+    name = _NAME.fullmatch(_STEM.sub("", source.name))
     task, date = (as_text(name["task"], ""), name["date"]) if name else ("", None)
     results = _results(source, date, sink)
     config = results.part("configs").part(task)

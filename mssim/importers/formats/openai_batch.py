@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_openai_batch"]
 
-PATTERNS = ("*.jsonl",)
+PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
 _ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
 _GROUPS = ("question_id", "model", "sample")
@@ -62,8 +62,8 @@ def from_openai_batch(
     Parameters
     ----------
     paths : path or sequence of path
-        JSONL files, or folders of them. Files of requests add the settings of samples and reveal requests without a
-        response. Pass the requests of all batches or of none.
+        JSONL files or JSON lists, or folders of JSONL files. Files of requests add the settings of samples and reveal
+        requests without a response. Pass the requests of all batches or of none.
     questions : path
         JSONL, CSV or Parquet file with question_id, question and truth, see `mssim.recorder.read_questions`. Required.
     model : str, optional
@@ -142,7 +142,7 @@ def read(
     reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name, files), model)
     asking = [source for source in files if _asks(source)]
     for source in [*asking, *(source for source in files if source not in asking)]:
-        for line in source.lines():
+        for line in source.records():
             if _is_request(line) != (source in asking):
                 line.refuse("the file mixes requests and responses. Split it into two files.")
             (reader.request if source in asking else reader.response)(line)
@@ -153,12 +153,12 @@ def _custom_ids(sources: Sequence[Source]) -> Iterator[str]:
     """Iterate over the custom_ids of all files, up to the first damaged line of each."""
     for source in sources:
         with suppress(PoolError):
-            yield from (line.text("custom_id") or "" for line in source.lines())
+            yield from (line.text("custom_id") or "" for line in source.records())
 
 
 def _asks(source: Source) -> bool:
     """Return whether the first line of a file is a request."""
-    first = next(source.lines(), None)
+    first = next(source.records(), None)
     return first is not None and _is_request(first)
 
 

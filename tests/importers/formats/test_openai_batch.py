@@ -1,5 +1,6 @@
 """Files of batches, made up here: outputs, errors and requests of servers that speak OpenAI's protocol."""
 
+import gzip
 import json
 import re
 
@@ -265,6 +266,14 @@ def test_a_folder_holds_all(imported, questions):
     ]  # fmt: skip
 
 
+def test_compressed_lines_and_lists(imported, tmp_path):
+    packed = tmp_path / "packed.jsonl.gz"
+    packed.write_bytes(gzip.compress(json.dumps(chat("q1", "4")).encode()))
+    listed = tmp_path / "listed.json"
+    listed.write_text(json.dumps([chat("q2", "9")], indent=1))
+    assert imported(more=[packed, listed]).sample_correct().tolist() == [[[True], [True]]]
+
+
 def test_several_runs_of_one_file_are_further_samples(imported, tmp_path):
     again = written(tmp_path, chat("q2", "8", id_="b"), chat("q1", "5", id_="b"), name="again.jsonl")
     pool = imported(
@@ -352,7 +361,8 @@ def test_without_a_rule_there_is_no_answer(imported):
         ([{"custom_id": "q1", "params": {}}], {}, "line 1: is neither a response .* nor a request"),
         ([chat("q1", "4"), asked("q2")], {}, "line 2: the file mixes requests and responses. Split it into two"),
         ([asked("q2"), chat("q1", "4")], {}, "line 2: the file mixes requests and responses"),
-        ([[]], {}, "line 1: expected an object, found a list"),
+        ([[]], {}, "The files contain no samples"),
+        ([[1]], {}, "record 1: expected an object, found a number"),
         ([{"custom_id": "q1", "response": "ok"}], {}, "'response': expected an object, found text"),
         ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: expected an object, found a number"),
         ([chat("q1", "4", choices=[{"index": 0}])], {}, "item 1: has no 'text'. Choose from 'index'"),
