@@ -38,10 +38,12 @@ class Metrics:
         Largest number of responses to one document.
     whole : bool
         Whether the filter changed no response, so that answers are whole responses.
+    literal : bool
+        Whether exact_match can be a comparison of whole responses with the target. If not, the task extracts an answer.
     """
 
     def __init__(self) -> None:
-        self.repeats, self.whole = 0, True
+        self.repeats, self.whole, self.literal = 0, True, True
         self._verdicts: dict[str, dict[str, bool]] = {}  # by metric and document
         self._problems: dict[str, str] = {}  # why a metric is not a verdict
 
@@ -49,6 +51,8 @@ class Metrics:
         """Add the line of a document with these responses."""
         self.repeats = max(self.repeats, len(texts))
         self.whole &= line.value.get("filtered_resps") in (texts, [texts])
+        if len(texts) == 1 and line.value.get(_EXACT) == 1:
+            self.literal &= _is_similar(texts[0] or "", line.value.get("target"))
         for name in _names(line):
             value = line.value.get(name)
             if value is None or name in self._problems:
@@ -90,7 +94,7 @@ class Metrics:
         """
         if asked in self._problems:
             raise PoolError(f"{self._problems[asked]} Choose another metric.")
-        answers = compared or not (own and self.whole)  # own code extracts the answer from a whole response
+        answers = compared or not (self.whole and (own or not self.literal))
         if asked == _EXACT and answers:
             return None
         if asked is None and (compared or not self.names):
@@ -120,20 +124,21 @@ class Metrics:
         has = f"{choose_from(asked, self.names)}" if self.names else "They have none. Remove metric (--metric)"
         source.refuse(f"its lines have no metric {asked!r}. {has}.")
 
-    def usual(self) -> str | None:
-        """Return the metric that judges a response beside a rule: exact_match, acc or the only one; None if unclear."""
-        names = self.candidates
-        return next((name for name in _USUAL if name in names), names[0] if len(names) == 1 else None)
+    @property
+    def usual(self) -> list[str]:
+        """Names of the metrics that judge a response beside a rule: exact_match, acc, or all candidates."""
+        return next(([name] for name in _USUAL if name in self.candidates), self.candidates)
 
 
 def agreed(filters: Collection[Metrics]) -> dict[str, bool]:
-    """Return the verdict on each document with one response, if all filters agree on it."""
+    """Return the verdict on each document with one response, if all filters and metrics agree on it."""
     if any(metrics.repeats > 1 for metrics in filters):
         return {}
     found: dict[str, set[bool]] = {}
     for metrics in filters:
-        for doc, verdict in metrics.verdicts(metrics.usual() or "").items():
-            found.setdefault(doc, set()).add(verdict)
+        for name in metrics.usual:
+            for doc, verdict in metrics.verdicts(name).items():
+                found.setdefault(doc, set()).add(verdict)
     return {doc: verdicts.pop() for doc, verdicts in found.items() if len(verdicts) == 1}
 
 
@@ -144,6 +149,16 @@ def _names(line: Fields) -> list[Any]:
     if named and all(name in line.value for name in named):
         return [name for name in named if name not in _LINE]
     return [name for name in line.value if name not in _LINE]
+
+
+def _is_similar(text: str, target: Any) -> bool:
+    """Return whether a response is a target except for case, white space and punctuation."""
+    targets = [one for one in (target if isinstance(target, list) else [target]) if isinstance(one, str | int)]
+    return any(text.strip() == str(one).strip() or _bare(text) == _bare(str(one)) for one in targets)
+
+
+def _bare(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def _listed(names: Collection[str]) -> str:

@@ -69,9 +69,9 @@ def test_several_metrics_are_refused_until_one_is_chosen(tmp_path):
     with pytest.raises(PoolError, match=r"right or wrong: 'exact_match', 'math_verify'. Choose one .*\(--metric\)"):
         imported(tmp_path, MATH)
     assert verdicts(imported(tmp_path, MATH, metric="math_verify")) == ([("0", True), ("1", True)], False)
-    for results in (OWN, False):  # with own code, a whole response is not what exact_match compares
+    for results in (OWN, False):  # a whole response is not what exact_match compares
         pool = imported(tmp_path / f"results {bool(results)}", MATH, results, metric="exact_match")
-        assert (rows(pool, "correct"), pool.info.get("votes")) == ([(True,), (False,)], False if results else None)
+        assert verdicts(pool) == ([("0", True), ("1", False)], False)
 
 
 def test_a_metric_alone_chooses_the_only_filter(tmp_path):
@@ -95,10 +95,14 @@ def test_a_metric_may_be_chosen_although_the_comparison_is_known(tmp_path):
         (False, "Yes.", [("Yes.", True)]),
         (OWN, "yes", [("yes", True)]),  # the filter extracted it
         (OWN, "Yes.", [("0 right", True)]),
+        (False, "It is \\boxed{yes}.", [("0 right", True)]),  # the task found the answer in it
+        (False, "It is no.", [("It is no.", False)]),
+        (config(filter_list=None), "It is \\boxed{yes}.", [("it is \\boxed{yes}", True)]),  # a known comparison
     ],
 )
 def test_exact_match_alone_judges_the_answers_of_a_filter(tmp_path, results, filtered, expected):
-    lines = [judged(0, "Yes.", filtered, exact_match=1.0, target="yes")]
+    text = "Yes." if filtered == "yes" else filtered
+    lines = [judged(0, text, filtered, exact_match=float("no" not in text), target="yes")]
     assert rows(imported(tmp_path, lines, results), "answer", "correct") == expected
 
 
@@ -185,6 +189,7 @@ def test_which_metric_is_compared_with_a_rule():
     assert agreed([logged(*MATH)]) == {0: True, 1: False}  # exact_match before others
     assert agreed([logged(judged(0, x=1, y=0))]) == {}
     assert agreed([logged(judged(0, x=1, y=0.5))]) == {0: True}
+    assert agreed([logged(judged(0, x=1, y=1), judged(1, x=0, y=1), judged(2, y=0))]) == {0: True, 2: False}
     assert agreed([logged(*IFEVAL), logged(judged(0, acc=0))]) == {1: False, 2: True}
     assert agreed([logged(*REPEATS), logged(judged(0, acc=0))]) == {}
 
