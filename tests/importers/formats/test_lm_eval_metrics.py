@@ -49,8 +49,7 @@ SCORES = [judged(0, em=1.0, f1=1.0, metric=3), judged(1, em=0.0, f1=0.4, metric=
 RIGHT_WRONG_RIGHT = [("0", True), ("1", False), ("2", True)]
 
 
-@pytest.mark.parametrize("results", [OWN, False], ids=["own code", "no results file"])
-@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize(("results", "older"), [(OWN, False), (False, True)], ids=["own code", "older"])
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
@@ -204,20 +203,22 @@ def test_the_option_on_the_command_line(run, tmp_path):
 
 
 VALUES = st.one_of(st.sampled_from([0, 1, True, False, 1.0, 0.5, None, [True], 2]), ODD)
-TASKS = st.dictionaries(st.sampled_from(["acc", "exact_match", "pass@1", "f1", "metrics", "doc", "filter"]), VALUES)
+CHANGED = st.dictionaries(st.sampled_from(["acc", "exact_match", "pass@1", "f1", "metrics", "doc", "filter"]), VALUES)
 
 
-@given(
-    given_lines=st.lists(st.tuples(st.sampled_from([*IFEVAL, *CODE, *MATH, *SCORES, *REPEATS]), TASKS), min_size=1),
-    own=st.booleans(),
-    options=st.fixed_dictionaries(
-        {}, optional={"filter_name": st.just("none"), "metric": st.sampled_from(["acc", "exact_match", "pass@1", "x"])}
-    ),
-    rule=st.sampled_from([None, "boxed"]),
-)
-def test_any_values_give_a_pool_or_an_error(tmp_path_factory, given_lines, own, options, rule):
-    folder = tmp_path_factory.mktemp("fuzz")
-    lines = [one | changed | {"doc_id": number} for number, (one, changed) in enumerate(given_lines)]
+@st.composite
+def tasks(draw):
+    """Lines of one task, some of them changed, and options that fit the task."""
+    lines, metric = draw(st.sampled_from([(IFEVAL, "strict"), (CODE, "pass@1"), (MATH, "math_verify"), (SCORES, "em")]))
+    changed = st.tuples(st.sampled_from([*lines, *REPEATS]), st.one_of(st.just({}), CHANGED))
+    options = [{"filter_name": "none"}, {"filter_name": "none", "metric": metric}, {"metric": metric}]
+    numbered = enumerate(draw(st.lists(changed, min_size=1, max_size=4)))
+    return [one | change | {"doc_id": number} for number, (one, change) in numbered], draw(st.sampled_from(options))
+
+
+@given(task=tasks(), own=st.booleans(), rule=st.sampled_from([None, "boxed"]))
+def test_any_values_give_a_pool_or_an_error(tmp_path_factory, task, own, rule):
+    folder, (lines, options) = tmp_path_factory.mktemp("fuzz"), task
     path, said = write(folder / "m", lines, results=OWN if own else False), ""
     try:
         import_pool(
