@@ -20,6 +20,7 @@ FORMATS = {
     "human-eval": "human_eval",
     "evalplus": "evalplus",
     "helm": "helm",
+    "math-harness": "math_harness",
     "table": "table",
 }
 
