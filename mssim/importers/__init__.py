@@ -10,6 +10,7 @@ from mssim.importers.formats.evalplus import from_evalplus
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.livecodebench import from_livecodebench
 from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.math_harness import from_math_harness
 from mssim.importers.formats.modelswitch import from_modelswitch
@@ -27,6 +28,7 @@ __all__ = [
     "from_helm",
     "from_human_eval",
     "from_inspect",
+    "from_livecodebench",
     "from_lm_eval",
     "from_math_harness",
     "from_modelswitch",

@@ -21,6 +21,7 @@ FORMATS = {
     "evalplus": "evalplus",
     "helm": "helm",
     "math-harness": "math_harness",
+    "livecodebench": "livecodebench",
     "table": "table",
 }
 
