@@ -15,6 +15,7 @@ from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.math_harness import from_math_harness
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
+from mssim.importers.formats.nemo_skills import from_nemo_skills
 from mssim.importers.formats.openai_batch import from_openai_batch
 from mssim.importers.formats.table import from_table
 from mssim.importers.formats.vllm import from_vllm
@@ -33,6 +34,7 @@ __all__ = [
     "from_math_harness",
     "from_modelswitch",
     "from_monkeys",
+    "from_nemo_skills",
     "from_openai_batch",
     "from_table",
     "from_vllm",

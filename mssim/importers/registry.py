@@ -22,6 +22,7 @@ FORMATS = {
     "helm": "helm",
     "math-harness": "math_harness",
     "livecodebench": "livecodebench",
+    "nemo-skills": "nemo_skills",
     "table": "table",
 }
 
