@@ -13,6 +13,7 @@ from mssim.importers.formats.inspect import from_inspect
 from mssim.importers.formats.livecodebench import from_livecodebench
 from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.math_harness import from_math_harness
+from mssim.importers.formats.matharena import from_matharena
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.nemo_skills import from_nemo_skills
@@ -32,6 +33,7 @@ __all__ = [
     "from_livecodebench",
     "from_lm_eval",
     "from_math_harness",
+    "from_matharena",
     "from_modelswitch",
     "from_monkeys",
     "from_nemo_skills",

@@ -23,6 +23,7 @@ FORMATS = {
     "math-harness": "math_harness",
     "livecodebench": "livecodebench",
     "nemo-skills": "nemo_skills",
+    "matharena": "matharena",
     "table": "table",
 }
 
