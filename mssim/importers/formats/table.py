@@ -302,8 +302,11 @@ def _is_constant(column: pa.ChunkedArray, group: Codes) -> bool:
 def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Hand every different truth, text and list of choices of a question to the sink, which refuses contradictions."""
     names = [name for name in _FACTS if name in table.column_names]
-    codes = np.stack([question, *(encode(table[name])[0] for name in names)])
-    first = np.sort(np.unique(codes, axis=1, return_index=True)[1])
+    group = question
+    for name in names:
+        codes = encode(table[name])[0]
+        group = pd.factorize(group * (codes.max(initial=0) + 2) + codes)[0]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(group), prepend=-1))  # groups are numbered as they appear
     for row in rows_of(table.select(["question_id", *names]).take(pa.array(first))):
         if "choices" in row:
             row["choices"] = _as_list(row["choices"])
