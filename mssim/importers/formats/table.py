@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
 from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
@@ -156,8 +157,14 @@ def read(
     for source in sources:
         for row in questions_of(source.path):
             sink.describe(row.pop("question_id"), row)
+    choices = None
+    if {"choices", "answer"} <= {*table.column_names} and not _is_constant(table["choices"], question):
+        choices = Choices(sink)
+        table = _in_one_order(table, choices)
     for piece in spool.pieces(_take_constant(_take_facts(table, question, sink), question, sink)):
         sink.add_table(piece)
+    if choices is not None:
+        choices.close()
 
 
 class _Part(NamedTuple):
@@ -312,6 +319,19 @@ def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
             row["choices"] = _as_list(row["choices"])
         sink.describe(row.pop("question_id"), row)
     return table.drop_columns(names)
+
+
+def _in_one_order(table: pa.Table, choices: Choices) -> pa.Table:
+    """Translate letters of choices that were shuffled, so that they name the same choice in all rows of a question."""
+    names = [name for name in ("question_id", "choices", "truth", "answer") if name in table.column_names]
+    answers = []
+    for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+        given = dict(zip(names, row, strict=True))
+        listed = _as_list(given["choices"])
+        order = choices.order(given["question_id"], listed if isinstance(listed, list) else None, given.get("truth"))
+        answers.append(None if given["answer"] is None else order.answer(given["answer"]))
+    kept = [name for name in table.column_names if name not in ("choices", "truth")]
+    return table.select(kept).set_column(kept.index("answer"), "answer", pa.array(answers, pa.string()))
 
 
 def _as_list(choices: Any) -> Any:
