@@ -112,13 +112,13 @@ def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, 
 
 
 @SILENT
-def test_a_truth_that_differs_between_rows_judges_each_by_its_own(tmp_path):
-    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"])
+def test_a_truth_that_differs_between_rows_is_refused_unless_one_is_selected(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"], part=[1, 2, 3, 3])
     path = write(frame, tmp_path / "table.parquet")
-    pool = from_table(path)
-    same(pool, load_pool(path))
-    assert pool.sample_correct().tolist() == [[[True, True, False, False]]]
-    assert pool.extra["truth"].to_pylist() == ["a", "b", "d", "d"]
+    with pytest.raises(PoolError, match="question 'q' has two truths, 'a' and 'b'"):
+        from_table(path)
+    pool = from_table(path, where={"part": 2})
+    assert (pool.questions["truth"].tolist(), pool.sample_correct().tolist()) == (["b"], [[[True]]])
 
 
 @SILENT
