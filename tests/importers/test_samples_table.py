@@ -260,6 +260,7 @@ SAMPLES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(SAMPLES, st.booleans(), st.booleans())
 def test_no_question_of_a_pool_has_two_truths(samples, drop, as_table):
     """Every import with repeated ids is refused or a pool, whose questions have one truth, text and verdict."""
