@@ -141,6 +141,7 @@ def read(
     """Read all files and add them to the sink as one table."""
     given = parse_names(names)
     own = parse_models(models, given)
+    sink.renamed = given
     spool = Spool(sink.folder)
     named = _named_by_files(sources) if model is None else {}
     parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
@@ -325,18 +326,17 @@ def _is_constant(column: pa.ChunkedArray, group: Codes) -> bool:
 
 
 def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
-    """Hand every different truth, text and list of choices of a question to the sink, which refuses contradictions."""
-    names = [name for name in _FACTS if name in table.column_names]
-    group = question
-    for name in names:
+    """Move truths, texts and choices to the questions. Those that differ stay, since `where` may select one of them."""
+    for name in [name for name in _FACTS if name in table.column_names]:
         codes = encode(table[name])[0]
-        group = pd.factorize(group * (codes.max(initial=0) + 2) + codes)[0]
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(group), prepend=-1))  # groups are numbered as they appear
-    for row in rows_of(table.select(["question_id", *names]).take(pa.array(first))):
-        if "choices" in row:
-            row["choices"] = _as_list(row["choices"])
-        sink.describe(row.pop("question_id"), row)
-    return table.drop_columns(names)
+        known = np.flatnonzero(codes >= 0)
+        first = known[np.unique(question[known], return_index=True)[1]]
+        if len(np.unique(question[known] * (codes.max(initial=0) + 1) + codes[known])) > len(first):
+            continue
+        for row in table.select(["question_id", name]).take(pa.array(first)).to_pylist():
+            sink.describe(row["question_id"], {name: _as_list(row[name]) if name == "choices" else row[name]})
+        table = table.drop_columns(name)
+    return table
 
 
 def _in_one_order(table: pa.Table, choices: Choices) -> pa.Table:
@@ -363,7 +363,7 @@ def _as_list(choices: Any) -> Any:
 
 def _take_constant(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Move columns that are constant within every question to the questions."""
-    others = [name for name in table.column_names if name not in _OF_SAMPLES]
+    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS)]
     constant = [name for name in others if _is_constant(table[name], question)]
     first = pa.array(np.unique(question, return_index=True)[1])
     for row in table.select(["question_id", *constant]).take(first).to_pylist():

@@ -113,10 +113,14 @@ def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, 
     assert pool.extra[column].to_pylist() == [values[1]] * 12
 
 
-def test_a_truth_that_differs_between_rows_of_a_question(tmp_path):
-    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"])
-    with pytest.raises(PoolError, match="two truths, 'a' and 'b'"):
-        from_table(write(frame, tmp_path / "table.parquet"))
+@SILENT
+def test_a_truth_that_differs_between_rows_is_refused_unless_one_is_selected(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"], part=[1, 2, 3, 3])
+    path = write(frame, tmp_path / "table.parquet")
+    with pytest.raises(PoolError, match="question 'q' has two truths, 'a' and 'b'"):
+        from_table(path)
+    pool = from_table(path, where={"part": 2})
+    assert (pool.questions["truth"].tolist(), pool.sample_correct().tolist()) == (["b"], [[[True]]])
 
 
 @SILENT
