@@ -78,7 +78,8 @@ class _Question:
 
     name: str
     raw: Sequence[str] = ()  # choices of the first sample that has them
-    texts: list[str] = field(default_factory=list)  # of these choices, then of others
+    texts: list[str] = field(default_factory=list)  # of these choices, then of others, without repetitions
+    known: dict[str, int] = field(default_factory=dict)  # positions in `texts`, of these and of other spellings
     first: Order | None = None  # that of `raw`
     said: str | None = None  # the first truth, as written
     lettered: bool = False  # whether that is letters
@@ -249,19 +250,23 @@ class Choices:
 
 def _ordered(question: _Question, choices: Sequence[str]) -> Order:
     """Return the order of choices. Choices that are new become known."""
-    names = [_plain(name) for name in choices]
-    if names and question.first is None:
-        question.raw, question.texts = choices, names
-        question.first = Order(question, tuple(map(names.index, names)))
+    places = []
+    for name in choices:
+        place = question.known.get(name)
+        if place is None:
+            text = _plain(name)
+            place = question.known[name] = question.known.setdefault(text, len(question.texts))
+            question.texts += [text] * (place == len(question.texts))
+        places.append(place)
+    order = Order(question, tuple(places))
+    if question.first is None and choices:
+        question.raw, question.first = choices, order
         if question.said and not question.lettered:
-            question.right = question.first._right(question.said, None)
-        return question.first
-    question.texts += [name for name in dict.fromkeys(names) if name not in question.texts]
-    places = tuple(map(question.texts.index, names))
-    if question.first and places == question.first._places:
+            question.right = order._right(question.said, None)
+    if question.first and order._places == question.first._places:
         return question.first
     question.shuffled |= bool(places)
-    return Order(question, places)
+    return order
 
 
 def _plain(text: str) -> str:

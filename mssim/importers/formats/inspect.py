@@ -16,7 +16,7 @@ from mssim.importers.choices import Choices, Order, named
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_log, open_log
 from mssim.importers.formats.inspect_scores import credit_of, score_of, unjudged, values_of
-from mssim.importers.formats.openai_messages import as_json, thoughts
+from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
@@ -129,10 +129,11 @@ class _Importing:
     def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None, paths: Collection[Path]) -> None:
         self._sink, self._scorer, self._transcripts, self._paths = sink, scorer, transcripts, paths
         self._choices = Choices(sink)
+        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
         self._owners: dict[str, Source] = {}  # of samples, by uuid
-        self._verdicts: dict[tuple[str, str], bool] = {}  # by question and answer
+        self._answered = False
         self._unnamed: str | None = None  # a right sample without an answer
         self._facts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._known: set[str] | None = None  # names of the facts that are the same in all samples of a question
@@ -158,7 +159,7 @@ class _Importing:
             questions[key[0]].append(latest[key])
         settings, partly = _settings(header), 0
         for question_id, summaries in questions.items():
-            self._describe(source, question_id, summaries)
+            self._describe(question_id, summaries)
             rows = []
             for summary in summaries:
                 self._once(source, header, summary)
@@ -176,7 +177,7 @@ class _Importing:
 
     def close(self) -> None:
         """Add the columns of questions that all logs share. Raise if only some correct samples have an answer."""
-        if self._unnamed and self._verdicts and not self._transcripts:
+        if self._unnamed and self._answered and not self._transcripts:
             raise PoolError(
                 f"{self._unnamed} is correct but has no answer, whereas other samples have one. Choose a scorer that "
                 "reports an answer for all samples or for none, or grade the texts with a rule."
@@ -232,15 +233,9 @@ class _Importing:
             self._sink.note(f"the logs use different scorers: {', '.join(sorted(map(repr, self._scorers)))}.")
         return scorer
 
-    def _describe(self, source: Source, question_id: str, summaries: Sequence[Any]) -> None:
+    def _describe(self, question_id: str, summaries: Sequence[Any]) -> None:
         first = summaries[0]
         text = first.input if isinstance(first.input, str) else "\n\n".join(message.text for message in first.input)
-        known = self._sink.questions.get(question_id, {}).get("question", text)
-        if known[:1000] != text[:1000]:
-            source.refuse(
-                f"question {question_id!r} is {text!r:.80}, but {known!r:.80} in an earlier log. The logs contain "
-                "different questions under the same ids. Import them separately."
-            )
         self._sink.describe(question_id, {"question": text})
         facts = self._facts[question_id]
         for summary in (summary for summary in summaries if summary.scores):  # failed samples may lack metadata
@@ -296,12 +291,7 @@ class _Importing:
         row |= said
         if answer:  # if no sample has an answer, each gets a distinct one
             row["answer"] = order.answer(answer)
-            known = self._verdicts.setdefault((question_id := str(summary.id), row["answer"]), credit == 1)
-            if known != (credit == 1) and not self._transcripts:
-                log.source.refuse(
-                    f"scorer {name!r} marks answer {answer!r:.60} to question {question_id!r} right in one sample and "
-                    "wrong in another. Choose another scorer, or grade the texts with a rule."
-                )
+            self._answered = True
         elif credit == 1:
             self._unnamed = self._unnamed or f"{log.source}: sample {summary.id!r}, epoch {summary.epoch},"
         return row
