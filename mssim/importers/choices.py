@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.sink import Sink
-from mssim.pools.texts import normal
+from mssim.pools.arrow import codes_of
+from mssim.pools.texts import as_text, normal
 
 __all__ = ["Choices", "Order", "named"]
 
@@ -105,11 +107,16 @@ class Order:
     _question: _Question
     _places: tuple[int, ...]  # of each letter in the texts of the question
 
+    @property
+    def differs(self) -> bool:
+        """Whether answers are not written as they are."""
+        return self is not self._question.first
+
     def answer(self, answer: str) -> str:
         """Return what to write for the answer of a sample, a text that only `Choices.close` makes final."""
         if not self._places:
             self._question.blind |= named(answer, _USUAL) is not None
-        if not self._places or self is self._question.first:
+        if not self._places or not self.differs:
             return answer  # translated at the end if another sample has another order
         return _DONE + self._text(answer)
 
@@ -189,6 +196,43 @@ class Choices:
         if said:
             self._compare(question, order, said, letters, place)
         return order
+
+    def table(self, table: pa.Table, place: str = "") -> pa.Table:
+        """Return a long table with what to write for its answers, as `order` and `Order.answer` do for each row.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id. The columns choices (lists of text), truth and answer are optional.
+        place : str, optional
+            Name of the file, for messages.
+
+        Returns
+        -------
+        Table
+            The table without choices and truth, which `close` describes.
+
+        Raises
+        ------
+        PoolError
+            As `order`.
+        """
+        names = [name for name in ("choices", "truth") if name in table.column_names]
+        codes = np.stack([codes_of(table[name]) for name in ("question_id", *names)])
+        _, first, group = np.unique(codes, axis=1, return_index=True, return_inverse=True)
+        rows = table.select(["question_id", *names]).take(pa.array(first)).to_pylist()
+        orders: dict[int, Order] = {}
+        for kind in np.argsort(first).tolist():
+            choices, truth = rows[kind].get("choices"), rows[kind].get("truth")
+            given = [as_text(one) for one in choices] if isinstance(choices, list) else None
+            said = None if truth is None else as_text(truth)
+            orders[kind] = self.order(rows[kind]["question_id"], given, said, place)
+        if "answer" in table.column_names and any(order.differs for order in orders.values()):
+            kinds = zip(group.ravel().tolist(), table["answer"].to_pylist(), strict=True)
+            answers = [None if answer is None else orders[kind].answer(as_text(answer)) for kind, answer in kinds]
+            place_of = table.column_names.index("answer")
+            table = table.set_column(place_of, "answer", pa.array(answers, pa.string()))
+        return table.drop_columns(names)
 
     def close(self) -> None:
         """Describe all questions, and translate letters in the samples of the sink where choices were shuffled.
@@ -276,7 +320,7 @@ def _plain(text: str) -> str:
 def _refuse_without(place: str, question: _Question, told: str) -> NoReturn:
     raise PoolError(
         f"{place or 'the files'}: {told}, but letters of samples of question {question.name!r:.80} are without the "
-        "choices that they name. Export the files with the choices of every sample, or import each file separately."
+        "choices that they name. Export the files with the choices of every sample, or import each run separately."
     )
 
 
@@ -290,7 +334,7 @@ def _require_distinct(question: _Question) -> None:
     if problem:
         raise PoolError(
             f"question {question.name!r:.80}: its choices were shuffled, so letters must be translated to their texts, "
-            f"but one of them {problem}. Import the files separately."
+            f"but one of them {problem}. Import each run separately."
         )
 
 

@@ -213,6 +213,32 @@ def test_files_of_samples_are_translated_in_pieces(tmp_path, monkeypatch):
     assert sorted(tmp_path.iterdir()) == sorted(sink.pieces)
 
 
+def test_a_long_table_is_read_as_row_by_row(tmp_path):
+    names = ["cow", "crow", "dog"]
+    rows = [("q", names, "B", "A"), ("r", names, "A", "A"), ("q", names[::-1], "B", "A"), ("q", names, "B", None)]
+    rows += [("q", ["dog", "cow", "crow"], "C", "C"), ("s", None, "7", "7")]
+    columns = dict(zip(("question_id", "choices", "truth", "answer"), map(list, zip(*rows, strict=True)), strict=True))
+    table = pa.table(columns | {"model": ["m"] * 6})
+    found = []
+    for number, drop in enumerate([[], ["answer"], ["choices", "truth"]]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sink = Sink(folder)
+        choices = Choices(sink)
+        sink.add_table(choices.table(table.drop_columns(drop), "a.csv"))
+        choices.close()
+        found.append((pq.read_table(sink.pieces[0]).to_pydict(), sink.questions["q"]))
+    rest = {"question_id": columns["question_id"], "model": ["m"] * 6}
+    told = {"truth": "crow", "choices": names}
+    assert found == [
+        (rest | {"answer": ["cow", "A", "dog", None, "crow", "7"]}, told),
+        (rest, told),
+        (rest | {"answer": columns["answer"]}, {}),
+    ]
+    with pytest.raises(PoolError, match=r"^a.csv: the truth of question 'q' is 'B' in one sample and 'C' in another"):
+        Choices(Sink(tmp_path)).table(table.drop_columns("choices"), "a.csv")
+
+
 def test_answers_that_look_translated_are_harmless(tmp_path):
     samples = [("q", COW, "B", "\0A"), ("q", CROW, "A", "A"), ("r", None, "7", "\0A")]
     assert read(tmp_path, samples)[1] == ["A", "crow", "\0A"]
