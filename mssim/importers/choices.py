@@ -20,58 +20,18 @@ import pyarrow.parquet
 
 from mssim._validation import counted
 from mssim.errors import PoolError
+from mssim.importers.letters import named
 from mssim.importers.sink import Sink
 from mssim.pools.arrow import codes_of
 from mssim.pools.texts import as_text, normal
 
-__all__ = ["Choices", "Order", "named"]
+__all__ = ["Choices", "Order"]
 
 _DONE = "\0"  # before an answer that is written as text already
 _SEVERAL = " | "  # between the texts of an answer of several letters
-_LETTERS = 26  # choices after the 26th have the numbers 1, 2, ...
 _USUAL = 10  # choices of a question whose choices are not known; YES and NO are not letters of choices
-_LETTER = re.compile(r"\(?([A-Za-z])[).:]?|\(?([A-Z]{2,26})\)?")
 _MARKED = re.compile(r"\(?([A-Za-z])[).:]\s*(?=\S)")  # B) Paris
-_BEFORE = re.compile(r"(?:(?:the|my|final|correct)\s+)*(?:answer|option|choice)(?:\s+is\b)?\s*:?\s+", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|text|mathrm|mathbf)\{(.*)\}", re.DOTALL)
-_AROUND = " \t\r\n,.*_$`'\""
-_BETWEEN = re.compile(r"\s*[,;|&/]\s*(?:and\s+)?|\s+and\s+|\s+")
 _ROWS = 2**14  # samples that are translated at once
-
-
-def named(text: str, number: int = _LETTERS) -> tuple[int, ...] | None:
-    """Return the positions of the choices that letters name, or None if a text is not letters of choices.
-
-    Parameters
-    ----------
-    text : str
-        One letter or several, such as "B", "(b)", "A, C" or "AC". Choices after the 26th have the numbers 1, 2, ....
-    number : int, default 26
-        Number of choices.
-
-    Returns
-    -------
-    tuple of int or None
-        Positions in ascending order, from 0.
-
-    Examples
-    --------
-    >>> named("B", 4), named("C, A", 4), named("AC", 4), named("E", 4), named("Paris", 4)
-    ((1,), (0, 2), (0, 2), None, None)
-    """
-    if len(text) > 4 * max(number, _LETTERS):
-        return None
-    while inner := _BOX.fullmatch(text := text.strip(_AROUND)):
-        text = inner[1]
-    lead = _BEFORE.match(text)
-    found: list[int] = []
-    for word in _BETWEEN.split(text[lead.end() if lead else 0 :].strip(_AROUND)):
-        letters = _LETTER.fullmatch(word)
-        if letters:
-            found += [ord(letter) - ord("A") for letter in (letters[1] or letters[2]).upper()]
-        else:
-            found.append(int(word) + _LETTERS - 1 if word.isdecimal() and int(word) else number)
-    return tuple(sorted(found)) if max(found) < number and len(set(found)) == len(found) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +47,7 @@ class _Question:
     lettered: bool = False  # whether that is letters
     right: tuple[int, ...] | None = None  # positions of the correct choices in `texts`
     shuffled: bool = False  # whether letters are translated
+    used: bool = False  # whether an answer was translated
     several: bool = False  # whether several letters were translated at once
     blind: bool = False  # whether a sample without choices answers with letters
     unclear: bool = False  # whether a wrong choice has the text of a correct one
@@ -122,11 +83,17 @@ class Order:
 
     def _text(self, answer: str) -> str:
         """Return the texts of the choices that an answer names by letters, or by a letter before the text."""
-        letters, texts = named(answer, len(self._places)), self._question.texts
+        texts = self._question.texts
+        if not self._question.lettered and (text := _plain(answer)) in texts:
+            return text  # choices may be letters themselves, such as blood groups
+        letters = named(answer, len(self._places))
         marked = None if letters else _MARKED.match(answer)
         if marked and (letter := named(marked[1], len(self._places))):
             letters = letter if texts[self._places[letter[0]]] == _plain(answer[marked.end() :]) else None
-        return self._question.label([self._places[letter] for letter in letters]) if letters else answer
+        if not letters:
+            return answer
+        self._question.used = True
+        return self._question.label([self._places[letter] for letter in letters])
 
     def _right(self, said: str, letters: Sequence[int] | None) -> tuple[int, ...] | None:
         """Return the positions of the correct choices, if known."""
@@ -193,6 +160,8 @@ class Choices:
         letters = named(said, len(choices or ()) or _USUAL) if said else None
         if letters and not choices and len(question.without) < 2:
             question.without.add(place)
+        if letters and len(letters) > 1 and _plain(said or "") in question.texts:
+            letters = None  # a text such as the blood group AB
         if said:
             self._compare(question, order, said, letters, place)
         return order
@@ -260,11 +229,13 @@ class Choices:
         self._sink.close()
         for path in self._sink.pieces:
             _translate(path, shuffled)
-        self._sink.shuffled += len(shuffled)
-        self._sink.remarks.append(
-            f"the choices of {counted(len(shuffled), 'question')} were shuffled. Answers and truths are the texts of "
-            "the choices, but letters in the texts of samples are as written, so a rule cannot grade them."
-        )
+        number = sum(question.used or question.lettered for question in shuffled.values())
+        self._sink.shuffled += number
+        if number:
+            self._sink.remarks.append(
+                f"the choices of {counted(number, 'question')} were shuffled. Answers and truths are the texts of the "
+                "choices, but letters in the texts of samples are as written, so a rule cannot grade them."
+            )
 
     def _compare(self, question: _Question, order: Order, said: str, letters: Sequence[int] | None, place: str) -> None:
         """Compare the truth of a sample with that of the samples before."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
-from mssim.importers.choices import Choices, Order, named
+from mssim.importers.choices import Choices, Order
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_log, open_log
 from mssim.importers.formats.inspect_scores import credit_of, score_of, unjudged, values_of
+from mssim.importers.letters import named
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
