@@ -2,8 +2,8 @@
 
 `ns eval` writes OUTPUT/eval-results/BENCHMARK/output-rsSEED.jsonl, one file per run, or output.jsonl for a single run
 (nemo_skills/pipeline/summarize_results.py). Each line is a question with problem, expected_answer, generation,
-predicted_answer (null if there is none), symbolic_correct (nemo_skills/evaluation/evaluator/math.py and mcq.py) and,
-after an LLM judge, judgement, a text that ends with "Judgement: Yes" or "Judgement: No"
+predicted_answer (null if there is none), symbolic_correct (nemo_skills/evaluation/evaluator/math.py and mcq.py; until
+July 2025 is_correct) and, after an LLM judge, judgement, a text that ends with "Judgement: Yes" or "Judgement: No"
 (nemo_skills/evaluation/metrics/utils.py). It can have num_generated_tokens, num_input_tokens, generation_time,
 finish_reason, reward_model_score, error, and subset_for_metrics, by which scores are reported separately
 (nemo_skills/inference/generate.py, nemo_skills/evaluation/metrics/).
@@ -103,7 +103,8 @@ def is_own(source: Source) -> bool:
     """Return whether a file has the shape of this format."""
     first = source.first
     judged = "symbolic_correct" in first or isinstance(first.get("judgement"), str)
-    return judged and "predicted_answer" in first and not isinstance(first.get("predicted_answer"), list | dict)
+    older = "is_correct" in first and {"generation", "expected_answer"} <= set(first)
+    return (judged or older) and not isinstance(first.get("predicted_answer", []), list | dict)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, scorer: str | None = None) -> None:
@@ -225,7 +226,7 @@ class _Reader:
 
     def _is_judged(self, record: Fields) -> bool:
         """Return whether the file has verdicts, and find out which to use."""
-        kinds = {"symbolic": "symbolic_correct", "judge": "judgement"}
+        kinds = {"symbolic": _symbolic(record), "judge": "judgement"}
         found = [kind for kind, field in kinds.items() if field in record.value]
         if len(found) == 2 and self._scorer is None:
             record.refuse(
@@ -240,7 +241,7 @@ class _Reader:
         """Return the verdict of the chosen scorer, None if the sample was not judged."""
         verdicts = []
         if self._scorer != "judge":
-            verdicts.append(record.flag("symbolic_correct"))
+            verdicts.append(record.flag(_symbolic(record)))
         if self._scorer != "symbolic":
             verdicts.append(self._judgement(record))
         if None in verdicts:
@@ -254,6 +255,12 @@ class _Reader:
         said = text.rpartition("Judgement:")[2].strip().lower() if "Judgement:" in text else ""
         self._unclear += not said.startswith(("yes", "no"))
         return said.startswith("yes")
+
+
+def _symbolic(record: Fields) -> str:
+    """Return the name of the verdict of the comparison. Tests of programs have the older name too."""
+    older = "is_correct" in record.value and "predicted_answer" in record.value
+    return "is_correct" if older and "symbolic_correct" not in record.value else "symbolic_correct"
 
 
 def _reasoning(record: Fields) -> str | None:

@@ -181,6 +181,17 @@ def test_competitions_and_models(tmp_path):
     assert from_matharena(named).question_ids == ["12"]
 
 
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_several_problems_in_a_file(tmp_path, suffix):
+    problems = [problem(["7", "8"], [True, False], idx=idx) for idx in (1, 2)]
+    path = tmp_path / "aime" / f"gpt-4.1{suffix}"
+    path.parent.mkdir()
+    path.write_text(json.dumps(problems) if suffix == ".json" else "\n".join(map(json.dumps, problems)))
+    pool = from_matharena(path)
+    assert (pool.models, pool.question_ids) == (("gpt-4.1",), ["1", "2"])
+    assert set(pool.questions["competition"]) == {"aime"}
+
+
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 ROWS = [row("A", 1, "8", False), row("A", 0, "7", True), row("B", 0, "None", False), row("B", 1, "7", True)]
@@ -227,7 +238,7 @@ def test_rows_without_answers_or_verdicts(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ([1], "expected an object, found a list"),
+        ([1], "record 1: expected an object, found a number"),
         ({}, "has no 'answers'. It is an empty object"),
         (problem([], []), "The files contain no samples"),
         (problem(["7"], "absent"), "has no 'correct'"),

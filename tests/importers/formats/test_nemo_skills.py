@@ -127,6 +127,13 @@ def test_samples_without_verdicts(tmp_path):
     assert right(from_nemo_skills(path, rule="number")) == {"0": [True]}
 
 
+def test_verdicts_under_their_older_name(tmp_path):
+    lines = [line("a", "7.0", "absent", is_correct=True), line("b", "7", "absent", is_correct=False)]
+    assert right(from_nemo_skills(write(tmp_path, lines))) == {"0": [True], "1": [False]}
+    with pytest.raises(PoolError, match="has verdicts of a symbolic comparison and of a judge"):
+        from_nemo_skills(write(tmp_path, [judged("a", "7", "absent", "Yes", is_correct=True)]))
+
+
 def test_a_judge_can_accept_a_sample_without_an_answer(tmp_path):
     lines = [judged("a", None, "absent", "Yes"), judged("b", "7", "absent", "yes")]
     with told("1 sample is judged right without an extracted answer"):
@@ -207,10 +214,11 @@ def test_files_that_are_refused(tmp_path, content, says):
 
 
 def test_own_files(tmp_path):
-    own = [line("a", "7", True), judged("a", None, "absent", "Yes")]
+    own = [line("a", "7", True), judged("a", None, "absent", "Yes"), line("a", "7", "absent", is_correct=True)]
     others = [{"generation": "x"}, {"question_id": "q", "graded_list": [True], "generation": "x"}, {"pred": ["7"]}]
+    others += [{"generation": "x", "is_correct": True, "is_correct-plus": True, "expected_answer": "7"}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 2 + [False] * 3
+    assert found == [True] * 3 + [False] * 4
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
 
