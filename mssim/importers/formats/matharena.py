@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mssim._validation import counted
 from mssim.errors import PoolError
-from mssim.importers.containers import suffix_of
 from mssim.importers.fields import Fields, as_flag, as_text
 from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
@@ -26,6 +25,7 @@ from mssim.importers.reshape import samples_of
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.pools.pool import Pool
+from mssim.pools.reading import suffix_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
