@@ -97,6 +97,8 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all lines of each file."""
+    sink.apart("dataset")
+    sink.tell_apart = "Keep the folders of the data sets, DATA/FILE, to distinguish them, import them separately"
     named = [_named(source) for source in sources]
     reader = _Reader(sink, several=len({name.data for name in named}) > 1)
     for source, name in zip(sources, named, strict=True):

@@ -106,6 +106,8 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all problems of each file."""
+    sink.apart("competition")
+    sink.tell_apart = "Keep the folders COMPETITION/MODEL to distinguish competitions, import them separately"
     named = [_named(source) for source in sources]
     reader = _Reader(sink, model, several=len({name.competition for name in named}) > 1)
     for source, name in zip(sources, named, strict=True):

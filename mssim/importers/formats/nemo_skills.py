@@ -111,6 +111,9 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, sco
     """Read all lines of each file."""
     if scorer is not None and scorer not in _SCORERS:
         raise MssimError(f"scorer: {scorer!r} is not known. {choose_from(scorer, _SCORERS)}.")
+    sink.apart("benchmark")
+    sink.apart("subset_for_metrics")
+    sink.tell_apart = "Keep the folders eval-results/BENCHMARK to distinguish benchmarks, import them separately"
     files = _whole_runs([(source, _named(source, model)) for source in sources], sink)
     reader = _Reader(sink, scorer, several=len({name.benchmark for _, name in files}) > 1)
     for source, name in files:

@@ -177,6 +177,7 @@ def test_competitions_and_models(tmp_path):
         pool = from_matharena(tmp_path)
     assert sorted(pool.models) == ["openai/o1", "openai/o3"]
     assert sorted(pool.question_ids) == ["aime_2024/1", "aime_2025/1"]
+    assert any("the 2 values of competition separately" in told for told in pool.info["import"]["remarks"])
     named = write(tmp_path / "x", problem(["7"], [True], idx=12), "problem.json")
     assert from_matharena(named).question_ids == ["12"]
 

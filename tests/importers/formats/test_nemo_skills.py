@@ -162,6 +162,7 @@ def test_benchmarks_prompts_and_models(tmp_path):
         pool = from_nemo_skills(tmp_path)
     assert answers(pool) == {"aime24/x": ["7", "8"], "gsm8k/x": ["7"], "gsm8k/0": ["7"]}
     assert pool.models == ("m",)
+    assert "the tool reports the 2 values of benchmark separately" in pool.info["import"]["remarks"][0]
     assert pool.questions["subset_for_metrics"].fillna("").tolist() == ["", "", "hard"]
     write(tmp_path / "n" / "eval-results-judged" / "gsm8k", [line("a", "7.0", True, id="x")])
     with told("model 'n' has no samples for 1 of 2"):
