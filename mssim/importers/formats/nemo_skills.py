@@ -38,7 +38,9 @@ TOOL = "NeMo-Skills, output-rs*.jsonl"
 VOTES = "predicted_answer, or by `--rule`"
 EXAMPLE = "mssim import nemo-skills my-eval/eval-results/aime24 --out my-pool"
 
-_SCORERS = ("symbolic", "judge", "both", "any")
+_NEEDED = {  # verdicts that a scorer needs
+    "symbolic": ("symbolic",), "judge": ("judge",), "both": ("symbolic", "judge"), "any": ("symbolic", "judge")
+}  # fmt: skip
 _RUN = re.compile(r"output(?:-rs(?P<seed>[0-9]{1,15}))?(?:_chunk_(?P<chunk>[0-9]+))?\.jsonl.*")
 _COLUMNS = {"output_tokens": "num_generated_tokens", "input_tokens": "num_input_tokens"}
 
@@ -109,8 +111,8 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, scorer: str | None = None) -> None:
     """Read all lines of each file."""
-    if scorer is not None and scorer not in _SCORERS:
-        raise MssimError(f"scorer: {scorer!r} is not known. {choose_from(scorer, _SCORERS)}.")
+    if scorer is not None and scorer not in _NEEDED:
+        raise MssimError(f"scorer: {scorer!r} is not known. {choose_from(scorer, _NEEDED)}.")
     sink.apart("benchmark")
     sink.apart("subset_for_metrics")
     sink.tell_apart = "Keep the folders eval-results/BENCHMARK to distinguish benchmarks, import them separately"
@@ -238,15 +240,16 @@ class _Reader:
             )
         if found and self._scorer is None:
             self._scorer = found[0]
+        lacking = [kinds[kind] for kind in _NEEDED.get(self._scorer or "", ()) if kind not in found]
+        if found and lacking:
+            record.refuse(f"has no {lacking[0]!r}, which scorer {self._scorer!r} needs. Choose another scorer.")
         return self._scorer is not None
 
     def _verdict(self, record: Fields) -> bool | None:
         """Return the verdict of the chosen scorer, None if the sample was not judged."""
-        verdicts = []
-        if self._scorer != "judge":
-            verdicts.append(record.flag(_symbolic(record)))
-        if self._scorer != "symbolic":
-            verdicts.append(self._judgement(record))
+        needed = _NEEDED[self._scorer or ""]
+        verdicts = [record.flag(_symbolic(record))] if "symbolic" in needed else []
+        verdicts += [self._judgement(record)] if "judge" in needed else []
         if None in verdicts:
             return None
         return any(verdicts) if self._scorer == "any" else all(verdicts)

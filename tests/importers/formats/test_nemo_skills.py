@@ -101,6 +101,8 @@ def test_verdicts_of_two_kinds(tmp_path, scorer, expected):
     assert right(from_nemo_skills(path, scorer=scorer)) == {str(i): [verdict] for i, verdict in enumerate(expected)}
     with pytest.raises(PoolError, match=r"line 1: has verdicts of a symbolic comparison and of a judge\. Choose with"):
         from_nemo_skills(path)
+    with pytest.raises(PoolError, match=r"line 1: has no 'judgement', which scorer 'any' needs\. Choose another"):
+        from_nemo_skills(write(tmp_path, [line("a", "7", True)], "output-rs1.jsonl"), scorer="any")
     with pytest.raises(MssimError, match=r"scorer: 'juge' is not known\. Did you mean 'judge'"):
         from_nemo_skills(path, scorer="juge")
 
@@ -249,7 +251,7 @@ LINES = st.builds(
 
 @given(
     files=st.lists(st.lists(or_odd(LINES), min_size=1, max_size=3), min_size=1, max_size=2),
-    scorer=st.sampled_from([*[None] * 6, *nemo_skills._SCORERS]),
+    scorer=st.sampled_from([*[None] * 6, *nemo_skills._NEEDED]),
 )
 def test_any_lines_give_a_pool_or_an_error(tmp_path_factory, files, scorer):
     folder = tmp_path_factory.mktemp("fuzz")
