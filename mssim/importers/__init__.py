@@ -11,6 +11,7 @@ from mssim.importers.formats.evalscope import from_evalscope
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.lighteval import from_lighteval
 from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
@@ -29,6 +30,7 @@ __all__ = [
     "from_helm",
     "from_human_eval",
     "from_inspect",
+    "from_lighteval",
     "from_lm_eval",
     "from_modelswitch",
     "from_monkeys",

@@ -21,6 +21,7 @@ FORMATS = {
     "evalplus": "evalplus",
     "helm": "helm",
     "evalscope": "evalscope",
+    "lighteval": "lighteval",
     "tau-bench": "tau_bench",
     "table": "table",
 }
