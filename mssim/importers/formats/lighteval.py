@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
-from mssim.grading.boxes import last_boxed
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
+from mssim.importers.solutions import final_answer
 from mssim.pools.pool import Pool
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class _Row:
         """Return the columns of the question."""
         golds = self._golds()
         solution = golds[0] if golds else None
-        truth = _final(solution)
+        truth = final_answer(solution)
         question = {"question": self._doc.text("query" if self._is_new else "example"), "truth": truth}
         return {**question, "solution": None if solution == truth else solution}
 
@@ -249,14 +249,6 @@ class _Row:
 def _either(row: Mapping[str, Any], name: str) -> Any:
     """Return the value of a column, whose name may have underscores around it."""
     return row.get(name, row.get(f"__{name}__"))
-
-
-def _final(solution: str | None) -> str | None:
-    """Return the final answer of a gold: after its last ####, in its last box, or all of it."""
-    if solution is None:
-        return None
-    _, marked, answer = solution.rpartition("####")
-    return (answer.strip() if marked else None) or last_boxed(solution) or solution.strip() or None
 
 
 def _model_of(source: Source) -> str | None:
