@@ -16,6 +16,7 @@ from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.openai_batch import from_openai_batch
+from mssim.importers.formats.opencompass import from_opencompass
 from mssim.importers.formats.table import from_table
 from mssim.importers.formats.tau_bench import from_tau_bench
 from mssim.importers.formats.vllm import from_vllm
@@ -35,6 +36,7 @@ __all__ = [
     "from_modelswitch",
     "from_monkeys",
     "from_openai_batch",
+    "from_opencompass",
     "from_table",
     "from_tau_bench",
     "from_vllm",

@@ -22,6 +22,7 @@ FORMATS = {
     "helm": "helm",
     "evalscope": "evalscope",
     "lighteval": "lighteval",
+    "opencompass": "opencompass",
     "tau-bench": "tau_bench",
     "table": "table",
 }
