@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.formats.lighteval_rows import has_columns, rows
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -100,9 +101,7 @@ def from_lighteval(
 
 def is_own(source: Source) -> bool:
     """Return whether a file has details of LightEval."""
-    first = source.first
-    new = all(isinstance(_either(first, name), dict) for name in ("doc", "model_response", "metric"))
-    return new or {"example", "full_prompt", "predictions", "metrics"} <= set(first)
+    return has_columns(source)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, metric: str | None = None) -> None:
@@ -119,8 +118,8 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, met
 
 def _has_several(source: Source) -> bool:
     """Return whether the first question of a file has several samples."""
-    row = next(Source(source.path).records(), None)  # read again below, with progress
-    return row is not None and len(_Row(row).texts) > 1
+    first = next(rows(source), None)
+    return first is not None and len(_texts(first)) > 1
 
 
 class _File:
@@ -146,23 +145,21 @@ class _File:
 
     def read(self) -> None:
         """Add all samples."""
-        for number, record in enumerate(self._source.records()):
-            row = _Row(record)
-            samples = list(row.samples())
+        for number, row in enumerate(rows(self._source)):
+            samples = list(_samples(row))
             if self._judged:
                 if len(samples) > 1:
-                    record.refuse(
-                        f"has {len(samples)} samples, but the first row has one. Import the files separately."
-                    )
-                right = self._verdict(row.metrics)
+                    row.refuse(f"has {len(samples)} samples, but the first row has one. Import the files separately.")
+                right = self._verdict(row.part("metrics"))
                 if right is None:
-                    self._sink.fail("without the metric", len(samples))
+                    self._sink.fail("without the metric")
                     continue
-                samples = [{**(samples[0] if samples else {}), "correct": right}]
-            elif not row.texts:
-                record.refuse("has no text to grade, but other files have several samples. Import them separately.")
-            question = {**row.question(), "task": self._task}
-            self._sink.add(f"{self._task}/{row.name(number)}", self._model, samples, question=question)
+                samples = [{**samples[0], "correct": right}]
+            elif not _texts(row):
+                row.refuse("has no text to grade, but other files have several samples. Import them separately.")
+            name = row.text("id") or str(number)
+            question = {**_question(row), "task": self._task}
+            self._sink.add(f"{self._task}/{name}", self._model, samples, question=question)
 
     def _verdict(self, metrics: Fields) -> bool | None:
         """Return whether the metric of a question is 1, or None if there is no value."""
@@ -187,68 +184,42 @@ class _File:
         return number > 0.5
 
 
-class _Row:
-    """A row of either version."""
-
-    def __init__(self, record: Fields) -> None:
-        self._record = record
-        self._is_new = _either(record.value, "doc") is not None
-        names = ("doc", "model_response", "metric") if self._is_new else ()
-        if not self._is_new and "predictions" not in record:
-            record.refuse("has neither 'doc' nor 'predictions'. Pass files details_*.parquet of LightEval.")
-        if any(isinstance(_either(record.value, name), str) for name in (*names, "predictions", "metrics")):
-            record.refuse("stores lists as text, as LightEval before 0.8 did. Convert its columns to lists first.")
-        parts = [Fields.of(_either(record.value, name) or {}, f"{record.place}, {name!r}") for name in names]
-        self._doc, self._response, self.metrics = parts or (record, record, record.part("metrics"))
-
-    @property
-    def texts(self) -> list[str | None]:
-        """Texts of the samples, none if the model rated given choices."""
-        name = "text" if self._is_new else "predictions"
-        values = self._response.values(name)
-        if not all(value is None or isinstance(value, str) for value in values):
-            return []
-        return self._response.texts(name)
-
-    def samples(self) -> Iterator[dict[str, Any]]:
-        """Iterate over the samples. A question whose choices were rated has one sample without a text."""
-        texts = self.texts
-        if not texts:
-            yield {}
-        tokens = self._response.values("output_tokens" if self._is_new else "cont_tokens")
-        reasoning = self._response.texts("reasonings") if self._is_new else []
-        for i, text in enumerate(texts):
-            sample: dict[str, Any] = {"text": text}
-            if len(tokens) == len(texts) and isinstance(tokens[i], list):
-                sample["output_tokens"] = len(tokens[i])
-            if len(reasoning) == len(texts):
-                sample["reasoning"] = reasoning[i]
-            yield sample
-
-    def question(self) -> dict[str, Any]:
-        """Return the columns of the question."""
-        golds = self._golds()
-        solution = golds[0] if golds else None
-        truth = final_answer(solution)
-        question = {"question": self._doc.text("query" if self._is_new else "example"), "truth": truth}
-        return {**question, "solution": None if solution == truth else solution}
-
-    def _golds(self) -> list[str | None]:
-        """Return the right answers."""
-        if golds := self._doc.texts("gold"):
-            return golds
-        choices, places = self._doc.texts("choices"), self._doc.value.get("gold_index")
-        places = places if isinstance(places, list) else [places]
-        return [choices[i] for i in places if isinstance(i, int) and 0 <= i < len(choices)]
-
-    def name(self, number: int) -> str:
-        """Return the id of the question, or its number in the file if it has none."""
-        return (self._doc.text("id") if self._is_new else None) or str(number)
+def _texts(row: Fields) -> list[str | None]:
+    """Return the texts of the samples, none if the model rated given choices."""
+    texts = row.values("texts")
+    return row.texts("texts") if all(text is None or isinstance(text, str) for text in texts) else []
 
 
-def _either(row: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a column, whose name may have underscores around it."""
-    return row.get(name, row.get(f"__{name}__"))
+def _samples(row: Fields) -> Iterator[dict[str, Any]]:
+    """Iterate over the samples. A question whose choices were rated has one sample without a text."""
+    texts, tokens, reasoning = _texts(row), row.values("tokens"), row.values("reasonings")
+    if not texts:
+        yield {}
+    for i, text in enumerate(texts):
+        sample: dict[str, Any] = {"text": text}
+        if len(tokens) == len(texts):
+            sample["output_tokens"] = tokens[i]
+        if len(reasoning) == len(texts):
+            sample["reasoning"] = row.texts("reasonings")[i]
+        yield sample
+
+
+def _question(row: Fields) -> dict[str, Any]:
+    """Return the columns of a question."""
+    golds = _golds(row)
+    solution = golds[0] if golds else None
+    truth = final_answer(solution)
+    truth = None if truth is None else truth.strip()
+    return {"question": row.text("query"), "truth": truth, "solution": None if solution == truth else solution}
+
+
+def _golds(row: Fields) -> list[str | None]:
+    """Return the right answers."""
+    if golds := row.texts("gold"):
+        return golds
+    choices, places = row.texts("choices"), row.value.get("gold_index")
+    places = places if isinstance(places, list) else [places]
+    return [choices[i] for i in places if isinstance(i, int) and 0 <= i < len(choices)]
 
 
 def _model_of(source: Source) -> str | None:

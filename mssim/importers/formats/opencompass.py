@@ -196,8 +196,8 @@ def _whole(name: str, predictions: Mapping[str, Source], results: Mapping[str, S
 
 def _details(dataset: _Dataset) -> list[Detail] | None:
     """Return the details of a data set, None if they are not of single samples."""
-    first = next((record for _, record in dataset.records(quietly=True)), None)
-    if dataset.results is None or (first is not None and isinstance(first.value.get("prediction"), list)):
+    listed = dataset.predictions and isinstance(dataset.predictions[0].first.get("prediction"), list)
+    if dataset.results is None or listed:
         return None
     return read_details(dataset.results)
 

@@ -82,7 +82,7 @@ def test_one_of_several_metrics_is_chosen(tmp_path):
     rows = [detail(i, "7", metric={"em": 1.0, "acc": float(i == 0), "f1": 0.5}) for i in range(2)]
     path = write(tmp_path, rows)
     with pytest.raises(
-        PoolError, match=r"row 1, 'metric': there are several metrics: em, acc, f1\. Choose one with metric"
+        PoolError, match=r"row 1, 'metrics': there are several metrics: em, acc, f1\. Choose one with metric"
     ):
         from_lighteval(path)
     assert right(from_lighteval(path, metric="acc")) == {"lighteval|gsm8k|5/0": [True], "lighteval|gsm8k|5/1": [False]}
@@ -172,9 +172,7 @@ def test_columns_with_underscores(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([{"x": 1}], "row 1: has neither 'doc' nor 'predictions'"),
-        ([flat(0, "7", predictions="['7']")], "stores lists as text, as LightEval before 0.8 did"),
-        ([flat(0, "7", metrics="{'em': 1.0}")], "stores lists as text"),
+        ([{"x": 1}], "has neither the column model_response nor predictions"),
         ([detail(0, "7"), detail(1, "7", "8")], "row 2: has 2 samples, but the first row has one"),
         ([detail(0, "7"), detail(0, "8", gold="8")], "question 'lighteval.gsm8k.5/0' has two truths"),
         ([detail(0, "7", metric={"em": "good"})], "'em' is text. It must be a number"),
@@ -189,6 +187,8 @@ def test_files_are_recognised_by_their_columns(tmp_path):
     rows = [detail(0, "7"), flat(0, "7"), {"predictions": ["7"], "metrics": {"em": 1}}, {"doc": {"id": 1}, "resps": []}]
     for i, row in enumerate(rows):
         assert lighteval.is_own(Source(write(tmp_path, [row], f"{i}.parquet"))) == (i < 2)
+    (tmp_path / "x.json").write_text('{"predictions": ["7"], "metrics": {"em": 1}, "example": "?"}')
+    assert not lighteval.is_own(Source(tmp_path / "x.json"))
 
 
 ROWS = st.builds(
