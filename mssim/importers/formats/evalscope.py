@@ -163,13 +163,14 @@ class _File:
         text = score.text("prediction") or said.text
         extracted = score.text("extracted_prediction")
         answer = text if extracted is None else extracted
-        question: dict[str, Any] = {"question": _prompt(line), "truth": line.text("target") or None}
+        prompt, truth = _prompt(line), line.text("target") or None
         if self._translated:
-            stem, choices = parse_choices(question["question"] or "") or ("", {})
-            question = {"question": stem, "truth": spelled(question["truth"], choices)}
-            answer = spelled(answer, choices)
+            prompt, choices = parse_choices(prompt or "") or ("", {})
+            truth, answer = spelled(truth, choices), spelled(answer, choices)
         sample = {"text": text, "reasoning": said.reasoning, "answer": answer, "correct": right, **said.numbers}
-        self._add(name, self._named(said.model), sample, question)
+        # Prompts can have other examples, so that they identify a question only if there is no truth.
+        known = {"question": prompt} if truth is None else {"truth": truth}
+        self._add(name, self._named(said.model), sample, known, prompt)
 
     def _add_reviewed(self, line: Fields) -> None:
         """Add the samples of a line of an earlier version."""
@@ -193,9 +194,16 @@ class _File:
             question = {"question": _prompt(line), "truth": _gold(review)}
             self._add(name, self._named(line.text("model")), sample, question)
 
-    def _add(self, name: str, model: str, sample: Mapping[str, Any], question: Mapping[str, Any]) -> None:
-        question_id = f"{self._dataset}/{name}"
-        self._sink.add(question_id, model, [sample], question={**question, "dataset": self._dataset})
+    def _add(
+        self,
+        name: str,
+        model: str,
+        sample: Mapping[str, Any],
+        question: Mapping[str, Any],
+        prompt: str | None = None,
+    ) -> None:
+        question = {**question, "dataset": self._dataset}
+        self._sink.add(f"{self._dataset}/{name}", model, [sample], question=question, prompt=prompt)
 
     def _once(self, line: Fields, index: str | None) -> None:
         """Raise if a sample appears twice."""

@@ -6,8 +6,8 @@ opencompass/openicl/icl_inferencer/icl_base_inferencer.py. prediction is a list 
 Large data sets are split into DATASET_0.json, DATASET_1.json and so on, which start at 0 again.
 
 TIME/results/MODEL/DATASET.json has the metrics and, unless --dump-eval-details False was given, details of each
-question: a list or an object by number with pred, answer and correct, or predictions, references and correct. See
-opencompass/tasks/openicl_eval.py. Since version 0.4.2 the members are lists with one value per repeat, beside
+question: a list or an object by number with pred, answer and correct, or predictions, references and perhaps correct.
+See opencompass/tasks/openicl_eval.py. Since version 0.4.2 the members are lists with one value per repeat, beside
 example_abbr, and predictions has the repeats one after another: evaluate in
 opencompass/openicl/icl_evaluator/icl_base_evaluator.py.
 """
@@ -165,12 +165,12 @@ def _datasets(sources: Sequence[Source]) -> Iterator[_Dataset]:
     """Describe the data sets of all runs and models, in the order of their files."""
     folders = dict[tuple[Path, str], dict[str, dict[str, Source]]]()
     for source in sources:
-        folder = source.path.absolute().parent
-        if folder.parent.name in ("predictions", "results") and _JUDGED not in folder.name:
+        folder, kind = source.path.absolute().parent, _kind(source)
+        if kind is not None and _JUDGED not in folder.name:
             kinds = folders.setdefault((folder.parents[1], folder.name), {"predictions": {}, "results": {}})
-            kinds[folder.parent.name][as_text(source.name.partition(".json")[0], str(source))] = source
+            kinds[kind][as_text(source.name.partition(".json")[0], str(source))] = source
     if not folders:
-        sources[0].refuse("is not in a folder predictions/MODEL or results/MODEL. Pass the folder of a run.")
+        sources[0].refuse("is not a file predictions/MODEL/DATASET.json or results/MODEL/DATASET.json of OpenCompass.")
     for (_, model), kinds in folders.items():
         grouped = dict[str, dict[int, Source]]()
         for name, source in kinds["predictions"].items():
@@ -182,6 +182,14 @@ def _datasets(sources: Sequence[Source]) -> Iterator[_Dataset]:
                 next(iter(parts.values())).refuse(f"parts of {name} are missing, since they are not numbered from 0.")
             files = tuple(source for _, source in sorted(parts.items()))
             yield _Dataset(as_text(model, str(sources[0])), name, files, kinds["results"].get(name))
+
+
+def _kind(source: Source) -> str | None:
+    """Return whether a file is in predictions or in results, or has predictions, None otherwise."""
+    folder = source.path.absolute().parent.parent.name
+    if folder in ("predictions", "results"):
+        return folder
+    return "predictions" if {"prediction", "origin_prompt"} <= set(source.first) else None
 
 
 def _whole(name: str, predictions: Mapping[str, Source], results: Mapping[str, Source]) -> tuple[str, int]:
@@ -251,8 +259,9 @@ class _Reader:
             self._put(place % period, samples, _question(record))
 
     def _put(self, number: int, samples: Sequence[Mapping[str, Any]], question: Mapping[str, Any]) -> None:
-        question_id = f"{self._dataset.name}/{number}"
-        self._sink.add(question_id, self._model, samples, question={**question, "dataset": self._dataset.name})
+        question_id, prompt = f"{self._dataset.name}/{number}", question.get("prompt")
+        known = {"truth": question.get("truth"), "dataset": self._dataset.name}
+        self._sink.add(question_id, self._model, samples, question=known, prompt=prompt)
 
 
 def _sample(record: Fields) -> dict[str, Any]:
@@ -276,17 +285,18 @@ def _samples(record: Fields) -> list[dict[str, Any]]:
 
 
 def _question(record: Fields) -> dict[str, Any]:
-    """Return prompt and truth. Only prompts of a chat are the text of the question: others have tokens of a model."""
+    """Return prompt and truth. The prompt of a chat is its last turn."""
     prompt = record.value.get("origin_prompt")
     if not isinstance(prompt, list):
         return {"prompt": record.text("origin_prompt"), "truth": _truth(record)}
     asked = [turn for turn in record.parts("origin_prompt") if turn.value.get("role") in ("HUMAN", "user")]
     text = asked[-1].text("prompt" if "prompt" in asked[-1] else "content") if asked else None
-    return {"question": text, "truth": _truth(record)}
+    return {"prompt": text, "truth": _truth(record)}
 
 
 def _truth(record: Fields) -> str | None:
-    return final_answer(joined(record.value.get("gold"), record, single=True))
+    gold = next((record.value[name] for name in ("gold", "refr", "reference") if name in record), None)
+    return final_answer(joined(gold, record, single=True))
 
 
 def _digest(record: Fields) -> int | None:

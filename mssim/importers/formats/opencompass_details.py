@@ -8,11 +8,11 @@ github.com/open-compass/opencompass. Evaluators name these members differently.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mssim._validation import counted
+from mssim._validation import counted, is_number
 from mssim.importers.fields import Fields, as_flag, as_text
 from mssim.importers.safe_files import Source
 
@@ -20,6 +20,7 @@ __all__ = ["CORRECT", "PREDICTED", "Detail", "joined", "read_details"]
 
 PREDICTED = ("parsed", "pred", "predictions")  # names of an answer, the most processed first
 CORRECT = ("correct", "is_correct", "cascade_correct")  # names of a verdict, in the order of evaluate
+_ROUNDED = 0.01  # percentage points by which a rounded accuracy may differ
 _TRUE = ("answer", "answers", "refr", "ref", "references", "reference")
 
 
@@ -33,26 +34,34 @@ class Detail:
 
 
 def read_details(results: Source) -> list[Detail] | None:
-    """Return the details of all questions of a data set, None if they have no verdicts."""
-    found = [_detail(record) for record in _records(results)]
+    """Return the details of all questions of a data set, None if they have no verdicts.
+
+    Evaluators without verdicts, such as AccEvaluator, have predictions and references in the details. They are compared
+    if the share of equal ones is the accuracy of the results.
+    """
+    listed = [_detail(record) for record in results.items("details")]
+    whole = {} if listed else results.document()
+    members = whole.get("details")
+    named = members.items() if isinstance(members, dict) else ()
+    records = [Fields(value, f"{results}, {name!r:.80}") for name, value in named if isinstance(value, dict)]
+    found = listed or [_detail(record) for record in records]
     if all(right is None for one in found for right in one.correct):
-        return None
+        return _compared(records, whole.get("accuracy"))
     if len({len(one.correct) for one in found}) > 1:
         results.refuse("the questions in details have different numbers of repeats. Evaluate again.")
     return found
 
 
-def _records(results: Source) -> Iterator[Fields]:
-    """Iterate over the details of questions, which are a list or an object by number."""
-    listed = False
-    for record in results.items("details"):
-        listed = True
-        yield record
-    members = None if listed else results.document().get("details")
-    if isinstance(members, dict):
-        for name, value in members.items():
-            if isinstance(value, dict):
-                yield Fields(value, f"{results}, {name!r:.80}")
+def _compared(records: Sequence[Fields], accuracy: Any) -> list[Detail] | None:
+    """Return details by comparing predictions with references, None if that does not explain the accuracy."""
+    pairs = [[record.value.get(name) for name in ("predictions", "references")] for record in records]
+    texts = [pair for pair in pairs if all(isinstance(value, str) for value in pair)]
+    if not records or len(texts) < len(records) or not is_number(accuracy):
+        return None
+    equal = sum(predicted == true for predicted, true in texts)
+    if abs(100 * equal / len(texts) - accuracy) > _ROUNDED:
+        return None
+    return [Detail((as_text(said, ""),), (said == true,), as_text(true, "")) for said, true in texts]
 
 
 def _detail(record: Fields) -> Detail:

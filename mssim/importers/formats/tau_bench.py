@@ -105,6 +105,7 @@ def is_own(source: Source) -> bool:
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all runs of each file."""
     reader = _Reader(sink)
+    sink.tell_apart = "Put the files of each domain into a folder airline or retail"
     runs = list(_runs(sources))
     for run, name in zip(runs, _names(runs) if model is None else [model] * len(runs), strict=True):
         reader.add(run, name)

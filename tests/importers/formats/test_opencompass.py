@@ -97,12 +97,19 @@ def test_predictions_alone_are_graded_by_a_rule(tmp_path, chat):
     pool = from_opencompass(tmp_path, rule="number")
     assert right(pool) == {f"sums/{i}": ["7" in text] for i, text in enumerate(said)}
     assert pool.questions["truth"].tolist() == ["7"] * 4
-    assert pool.questions["question" if chat else "prompt"].tolist()[3] == ("3: 3 + 4?" if chat else "<s>3: 3 + 4?")
+    assert pool.questions["question"].tolist()[3] == ("3: 3 + 4?" if chat else "<s>3: 3 + 4?")
     with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
         from_opencompass(path)
     out = tmp_path / "pool"
     read = import_pool("opencompass", opencompass.read, sorted(tmp_path.rglob("*.json")), out, Common(rule="number"))
     assert any("the results have no verdicts of single samples" in remark for remark in read.remarks)
+
+
+def test_predictions_in_other_folders_with_other_names_of_the_truth(tmp_path):
+    for i, name in enumerate(("refr", "reference")):
+        one = prediction(0, "It is 7", gold=None, **{name: "7"})
+        pool = from_opencompass(write(tmp_path, {"0": one}, kind=f"zero_shot{i}"), rule="number")
+        assert (pool.models, right(pool)) == (("llama",), {"sums/0": [True]})
 
 
 def test_prompts_that_recur_are_repeats(tmp_path):
@@ -195,7 +202,7 @@ def test_folders_that_are_refused(tmp_path):
     write(tmp_path / "x", numbered([prediction(1, "7")]), name="sums_3")
     with pytest.raises(PoolError, match="parts of sums are missing"):
         from_opencompass(tmp_path / "x")
-    with pytest.raises(PoolError, match="is not in a folder predictions/MODEL or results/MODEL"):
+    with pytest.raises(PoolError, match=r"is not a file predictions/MODEL/DATASET\.json or results/"):
         from_opencompass(write(tmp_path / "y", {"x": 1}, kind="configs"))
 
 

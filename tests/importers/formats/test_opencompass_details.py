@@ -15,6 +15,10 @@ def details(folder, content):
     return read_details(Source(path))
 
 
+def numbered(values):
+    return {str(i): value for i, value in enumerate(values)}
+
+
 ONE = [Detail(("7",), (True,), "7"), Detail(("8",), (False,), "7")]
 
 
@@ -67,6 +71,20 @@ def test_a_truth_with_several_values_is_left_out(tmp_path):
 )
 def test_details_without_verdicts(tmp_path, content):
     assert details(tmp_path, content) is None
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "expected"),
+    [(100 / 3, [True, False, False]), (33.33, [True, False, False]), (66.67, None), (None, None), ("33.33", None)],
+)
+def test_predictions_are_compared_with_references_if_that_is_the_accuracy(tmp_path, accuracy, expected):
+    said = numbered({"prompt": "?", "predictions": text, "references": "A"} for text in "ABC")
+    path = tmp_path / "sums.json"
+    path.write_text(json.dumps({"accuracy": accuracy, "details": {"type": "GEN", **said}}))
+    found = read_details(Source(path))
+    assert (None if found is None else [one.correct[0] for one in found]) == expected
+    path.write_text(json.dumps({"accuracy": 0.0, "details": said | {"3": {"predictions": "A"}}}))
+    assert read_details(Source(path)) is None
 
 
 @pytest.mark.parametrize(
