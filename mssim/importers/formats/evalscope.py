@@ -79,7 +79,8 @@ def from_evalscope(
     Notes
     -----
     Questions are identified by dataset, subset and group_id. If EvalScope shuffled the choices of a question between
-    samples, letters are replaced by the texts of the choices. Samples without the metric are failed, not wrong.
+    samples, letters are replaced by the texts of the choices. Samples without the metric are failed, not wrong. An
+    answer that is blank and right is called (blank).
 
     Examples
     --------
@@ -106,7 +107,7 @@ def is_own(source: Source) -> bool:
     choices = first.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     old = isinstance(choice, dict) and "review" in choice and "reviewed" in first
-    return "index" in first and (isinstance(first.get("sample_score"), dict) or old)
+    return old or ("index" in first and isinstance(first.get("sample_score"), dict))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, metric: str | None = None) -> None:
@@ -162,7 +163,7 @@ class _File:
         said = _last(line)
         text = score.text("prediction") or said.text
         extracted = score.text("extracted_prediction")
-        answer = text if extracted is None else extracted
+        answer = _answer(text if extracted is None else extracted, right=right)
         prompt, truth = _prompt(line), line.text("target") or None
         if self._translated:
             prompt, choices = parse_choices(prompt or "") or ("", {})
@@ -187,7 +188,7 @@ class _File:
                 self._sink.fail("without a review")
                 continue
             text = choice.part("message").text("content")
-            answer = review.text("pred") if "pred" in review else text
+            answer = _answer(review.text("pred") if "pred" in review else text, right=right)
             sample: dict[str, Any] = {"text": text, "answer": answer, "correct": right}
             sample["finish_reason"] = choice.text("finish_reason")
             sample |= {"input_tokens": usage.count("prompt_tokens"), "output_tokens": usage.count("completion_tokens")}
@@ -302,6 +303,11 @@ def _question(line: Fields) -> str:
     if known is None:
         line.refuse("has neither 'index' nor 'raw_input', which identify a question. Export the reviews again.")
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _answer(answer: str | None, *, right: bool) -> str | None:
+    """Name an answer that is blank but right, since a pool has no right sample without an answer."""
+    return "(blank)" if right and not (answer or "").strip() else answer
 
 
 def _reason(score: Fields) -> str:

@@ -215,9 +215,10 @@ def _question(row: Fields) -> dict[str, Any]:
 
 def _golds(row: Fields) -> list[str | None]:
     """Return the right answers."""
-    if golds := row.texts("gold"):
-        return golds
-    choices, places = row.texts("choices"), row.value.get("gold_index")
+    gold, choices = row.value.get("gold"), row.value.get("choices")
+    if isinstance(gold, list) and gold:
+        return row.texts("gold")
+    choices, places = row.texts("choices") if isinstance(choices, list) else [], row.value.get("gold_index")
     places = places if isinstance(places, list) else [places]
     return [choices[i] for i in places if isinstance(i, int) and 0 <= i < len(choices)]
 

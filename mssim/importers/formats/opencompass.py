@@ -77,7 +77,9 @@ def from_opencompass(paths: Paths, *, model: str | None = None, **common: Unpack
     Notes
     -----
     Repeats of a question (the option n of a data set) are its samples. Without details, they are recognised because the
-    prompts of a file recur in the same order. The output of judges is skipped.
+    prompts of a file recur in the same order. Details without verdicts are used if predictions and references, or the
+    replies of a judge, explain the recorded accuracy. Then the answers are whole texts if a judge gave the verdicts. An
+    answer that is blank and right is called (blank). Other output of judges is skipped.
 
     Examples
     --------
@@ -247,7 +249,10 @@ class _Reader:
             return
         truth = detail.truth if detail.truth is not None else question.get("truth")
         answer = sample.get("text") if answer is None else answer
-        self._put(number, [{**sample, "answer": answer, "correct": right}], {**question, "truth": truth})
+        if right and answer is not None and not answer.strip():
+            answer = "(blank)"  # a pool has no right sample without an answer
+        known = {} if answer is None else {"answer": answer}
+        self._put(number, [{**sample, **known, "correct": right}], {**question, "truth": truth})
 
     def add_predictions(self) -> None:
         """Add the samples of predictions without verdicts."""

@@ -8,7 +8,8 @@ github.com/open-compass/opencompass. Evaluators name these members differently.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["CORRECT", "PREDICTED", "Detail", "joined", "read_details"]
 PREDICTED = ("parsed", "pred", "predictions")  # names of an answer, the most processed first
 CORRECT = ("correct", "is_correct", "cascade_correct")  # names of a verdict, in the order of evaluate
 _ROUNDED = 0.01  # percentage points by which a rounded accuracy may differ
+_LETTER, _ACCURACY = re.compile("[AB]"), re.compile(r"accuracy(?: \(\d+ runs average\))?")
 _TRUE = ("answer", "answers", "refr", "ref", "references", "reference")
 
 
@@ -36,32 +38,54 @@ class Detail:
 def read_details(results: Source) -> list[Detail] | None:
     """Return the details of all questions of a data set, None if they have no verdicts.
 
-    Evaluators without verdicts, such as AccEvaluator, have predictions and references in the details. They are compared
-    if the share of equal ones is the accuracy of the results.
+    Some evaluators write no verdicts: AccEvaluator has predictions and references in the details, which are equal or
+    not, and GenericLLMEvaluator the replies of a judge, of which the first A means correct and the first B wrong. Such
+    verdicts are used if their mean is the accuracy of the results.
     """
-    listed = [_detail(record) for record in results.items("details")]
-    whole = {} if listed else results.document()
-    members = whole.get("details")
-    named = members.items() if isinstance(members, dict) else ()
-    records = [Fields(value, f"{results}, {name!r:.80}") for name, value in named if isinstance(value, dict)]
-    found = listed or [_detail(record) for record in records]
+    found, inferred = list[Detail](), list[Detail | None]()
+    scalars, records = _parts(results)
+    for record in records:
+        found.append(_detail(record))
+        inferred.append(_inferred(record))
     if all(right is None for one in found for right in one.correct):
-        return _compared(records, whole.get("accuracy"))
+        known = [one for one in inferred if one is not None]
+        if len(known) < len(inferred) or not _explains(known, scalars):
+            return None
+        found = known
     if len({len(one.correct) for one in found}) > 1:
         results.refuse("the questions in details have different numbers of repeats. Evaluate again.")
     return found
 
 
-def _compared(records: Sequence[Fields], accuracy: Any) -> list[Detail] | None:
-    """Return details by comparing predictions with references, None if that does not explain the accuracy."""
-    pairs = [[record.value.get(name) for name in ("predictions", "references")] for record in records]
-    texts = [pair for pair in pairs if all(isinstance(value, str) for value in pair)]
-    if not records or len(texts) < len(records) or not is_number(accuracy):
+def _parts(results: Source) -> tuple[Mapping[str, Any], Iterator[Fields]]:
+    """Return metrics and details, which are a list or an object by number."""
+    if next(results.items("details"), None) is not None:
+        return results.outer, results.items("details")
+    whole = results.document()
+    members = whole.get("details")
+    named = members.items() if isinstance(members, dict) else ()
+    places = ((f"{results}, {name!r:.80}", value) for name, value in named)
+    return whole, (Fields(value, place) for place, value in places if isinstance(value, dict))
+
+
+def _inferred(record: Fields) -> Detail | None:
+    """Return what details without verdicts say by a comparison or by the replies of a judge."""
+    said, true = record.value.get("predictions"), record.value.get("references")
+    if isinstance(said, str) and isinstance(true, str):
+        return Detail((as_text(said, ""),), (said == true,), as_text(true, ""))
+    replies = record.value.get("prediction")
+    replies = replies if isinstance(replies, list) else [replies]
+    if not replies or not all(isinstance(reply, str) for reply in replies):
         return None
-    equal = sum(predicted == true for predicted, true in texts)
-    if abs(100 * equal / len(texts) - accuracy) > _ROUNDED:
-        return None
-    return [Detail((as_text(said, ""),), (said == true,), as_text(true, "")) for said, true in texts]
+    letters = [_LETTER.search(reply) for reply in replies]
+    return Detail((None,) * len(replies), tuple(found is not None and found[0] == "A" for found in letters), None)
+
+
+def _explains(found: Sequence[Detail], scalars: Mapping[str, Any]) -> bool:
+    """Return whether the mean of verdicts is the accuracy of the results, up to rounding."""
+    accuracy = next((value for name, value in scalars.items() if _ACCURACY.fullmatch(name)), None)
+    right = [bool(one) for detail in found for one in detail.correct]
+    return is_number(accuracy) and bool(right) and abs(100 * sum(right) / len(right) - accuracy) < _ROUNDED
 
 
 def _detail(record: Fields) -> Detail:

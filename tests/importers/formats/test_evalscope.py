@@ -50,7 +50,7 @@ def write(folder, lines, name="gsm8k_main.jsonl", model="llama", kind="reviews")
 
 
 def test_reviews_are_samples_and_repeats_share_a_question(tmp_path):
-    said = [("7", 1.0), ("8", 0.0), ("7", True), ("", 0), ("seven", 1.0), ("7", 1)]
+    said = [("7", 1.0), ("8", 0.0), ("7", True), ("", 0), ("seven", 1.0), (" ", 1)]
     lines = [review(i, answer, acc, group=i // 3) for i, (answer, acc) in enumerate(said)]
     write(tmp_path, lines)
     write(tmp_path, [{"index": 0, "model_output": {}}], kind="predictions")

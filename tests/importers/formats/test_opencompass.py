@@ -77,6 +77,26 @@ def test_answers_without_a_name_are_the_texts(tmp_path):
     assert sorted(pool.class_labels.to_pylist()) == ["def f0()", "def f1()"]
 
 
+def test_right_answers_that_are_blank_or_absent(tmp_path):
+    found = [{"pred": " ", "answer": "none", "correct": i < 2} for i in range(4)]
+    with told("gives no answer in 50.0%"):
+        pool = from_opencompass(write(tmp_path, {"details": found}, "results"))
+    assert pool.sample_correct()[0, :, 0].tolist() == [True, True, False, False]
+    pool = from_opencompass(write(tmp_path / "x", {"details": [{"correct": i < 2} for i in range(4)]}, "results"))
+    assert pool.sample_correct()[0, :, 0].tolist() == [True, True, False, False]
+    assert pool.info["votes"] is False
+
+
+def test_replies_of_a_judge_are_verdicts_on_the_texts(tmp_path):
+    write(tmp_path, numbered(prediction(i, f"So it is {i}") for i in range(2)))
+    judged = [{"example_abbr": f"q_{i}", "prediction": ["AB"[i]], "gold": ["1"]} for i in range(2)]
+    write(tmp_path, {"accuracy": 50.0, "details": judged}, "results")
+    pool = from_opencompass(tmp_path)
+    assert right(pool) == {"sums/0": [True], "sums/1": [False]}
+    assert pool.class_labels.to_pylist() == ["So it is 0", "So it is 1"]
+    assert pool.questions["truth"].tolist() == ["7", "7"]
+
+
 def test_questions_without_a_verdict_are_failed(tmp_path):
     found = [{"pred": "7", "answer": "7", "correct": True}, {"pred": "7", "answer": "7"}]
     with told("1 sample failed and is not in the pool: 1 without a verdict"):

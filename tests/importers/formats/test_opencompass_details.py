@@ -88,6 +88,25 @@ def test_predictions_are_compared_with_references_if_that_is_the_accuracy(tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("name", "accuracy", "used"),
+    [
+        ("accuracy (2 runs average)", 50.0, True),
+        ("accuracy", 50, True),
+        ("accuracy", 75.0, False),
+        ("score", 50.0, False),
+    ],
+)
+def test_replies_of_a_judge_are_verdicts_if_they_are_the_accuracy(tmp_path, name, accuracy, used):
+    replies = [["A", "B: INCORRECT"], ["I cannot say", "Verdict: A"]]  # the first A or B
+    content = [{"example_abbr": f"q_{i}", "prediction": two, "gold": ["7", "7"]} for i, two in enumerate(replies)]
+    path = tmp_path / "sums.json"
+    path.write_text(json.dumps({name: accuracy, "details": content}))
+    found = read_details(Source(path))
+    expected = [Detail((None, None), (True, False), None), Detail((None, None), (False, True), None)]
+    assert found == (expected if used else None)
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         ([{"pred": "7", "correct": [True, True]}], "'pred' must be a list of 2 items, one for each repeat"),
