@@ -68,7 +68,7 @@ def test_runs_are_samples_and_pass_hat_k_is_as_by_hand(tmp_path):
 
 def test_runs_with_an_error_are_failed_and_partial_rewards_are_told(tmp_path):
     runs = [run(0, 0, 1.0, agent_cost=0.5), run(0, 1, 0.0, info={"error": "rate limit", "traceback": "..."}, traj=[])]
-    runs += [run(0, 2, 0.5, agent_cost=0.25), run(0, 3, 1 - 1e-9, agent_cost=1)]
+    runs += [run(0, 2, 0.5, agent_cost=0.25), run(0, 3, 1 - 1e-9, agent_cost=1, info={"user_cost": 2})]
     with (
         told(
             "1 sample failed and is not in the pool: 1 with an error before they were judged, for which tau-bench has"
@@ -78,6 +78,7 @@ def test_runs_with_an_error_are_failed_and_partial_rewards_are_told(tmp_path):
         pool = from_tau_bench(write(tmp_path / "gpt-4o-airline.json", runs))
     assert right(pool) == {"airline/0": [True, False, True]}
     assert pool.numbers["cost"][0, 0].tolist() == [0.5, 0.25, 1.0]
+    assert pool.info["user_cost"] == {"gpt-4o": 2.5}  # a run has none
 
 
 def test_what_differs_between_runs_of_a_model_is_in_its_name(tmp_path):
@@ -174,7 +175,7 @@ def test_files_are_recognised_by_their_records(tmp_path):
     assert tau_bench.is_own(Source(write(tmp_path / "a.json", [run(0, 0, 1.0)])))
     assert tau_bench.is_own(Source(write(tmp_path / "b.json", results([simulation(0, 0, 1.0)]))))
     assert tau_bench.is_own(Source(write(tmp_path / "c.json", simulation(0, 0, 1.0))))
-    others = [{"task_id": "HumanEval/0", "passed": True}, {"task_id": 1, "trial": 2}, results([])["info"]]
+    others = [{"task_id": "HumanEval/0", "passed": True}, {"task_id": 1, "trial": 2, "reward": 1}, results([])["info"]]
     for i, other in enumerate(others):
         assert not tau_bench.is_own(Source(write(tmp_path / f"{i}.json", [other])))
 
