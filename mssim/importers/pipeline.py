@@ -22,6 +22,7 @@ from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.safe_files import Source
 from mssim.importers.samples_table import Written, write_long_table
 from mssim.importers.sink import Sink
+from mssim.importers.subsets import reported_apart
 from mssim.pools.conditions import Where
 from mssim.pools.folder import current, folder_update, write_info
 from mssim.pools.loading import load_pool
@@ -253,7 +254,8 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
     imported |= {"text_warnings": written.warnings} if written.warnings else {}
-    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks]
+    separate = reported_apart(written.questions, sink.separate)
+    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks, *separate]
     imported |= {"remarks": remarks} if remarks else {}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
     if not sink.votes:

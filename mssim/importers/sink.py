@@ -57,6 +57,8 @@ class Sink:
         What else than a rule extracts answers from the texts, such as a filter that the files name.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
+    separate : list of str
+        Columns of questions whose values the tool reports separately.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,6 +71,7 @@ class Sink:
         self.pieces: list[Path] = []
         self.votes = self.verdicts = True
         self.remedy = ""
+        self.separate: list[str] = []
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -137,6 +140,14 @@ class Sink:
         """Add a warning, unless it was added before."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def apart(self, column: str) -> None:
+        """Say that the tool reports the values of a column of questions separately, such as tasks or subsets.
+
+        If the pool has several of them, the import names them in a remark.
+        """
+        if column not in self.separate:
+            self.separate.append(column)
 
     def close(self) -> None:
         """Write the remaining rows."""
