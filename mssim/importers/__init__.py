@@ -11,6 +11,7 @@ from mssim.importers.formats.evalplus import from_evalplus
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.llmrouterbench import from_llmrouterbench
 from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
@@ -29,6 +30,7 @@ __all__ = [
     "from_helm",
     "from_human_eval",
     "from_inspect",
+    "from_llmrouterbench",
     "from_lm_eval",
     "from_modelswitch",
     "from_monkeys",

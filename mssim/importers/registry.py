@@ -21,6 +21,7 @@ FORMATS = {
     "evalplus": "evalplus",
     "helm": "helm",
     "routerbench": "routerbench",
+    "llmrouterbench": "llmrouterbench",
     "deepconf": "deepconf",
     "table": "table",
 }
