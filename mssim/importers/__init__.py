@@ -8,6 +8,7 @@ write a module with a function `read(sources, sink, *, options)` and add one lin
 from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.formats.deepconf import from_deepconf
 from mssim.importers.formats.evalplus import from_evalplus
+from mssim.importers.formats.feval_ttc import from_feval_ttc
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
@@ -27,6 +28,7 @@ __all__ = [
     "diagnose",
     "from_deepconf",
     "from_evalplus",
+    "from_feval_ttc",
     "from_helm",
     "from_human_eval",
     "from_inspect",

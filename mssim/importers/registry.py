@@ -22,6 +22,7 @@ FORMATS = {
     "helm": "helm",
     "routerbench": "routerbench",
     "llmrouterbench": "llmrouterbench",
+    "feval-ttc": "feval_ttc",
     "deepconf": "deepconf",
     "table": "table",
 }
