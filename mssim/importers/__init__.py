@@ -18,6 +18,7 @@ from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.openai_batch import from_openai_batch
 from mssim.importers.formats.routerbench import from_routerbench
+from mssim.importers.formats.strategic_ttc import from_strategic_ttc
 from mssim.importers.formats.table import from_table
 from mssim.importers.formats.vllm import from_vllm
 from mssim.importers.pipeline import Common
@@ -38,6 +39,7 @@ __all__ = [
     "from_monkeys",
     "from_openai_batch",
     "from_routerbench",
+    "from_strategic_ttc",
     "from_table",
     "from_vllm",
 ]

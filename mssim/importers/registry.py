@@ -23,6 +23,7 @@ FORMATS = {
     "routerbench": "routerbench",
     "llmrouterbench": "llmrouterbench",
     "feval-ttc": "feval_ttc",
+    "strategic-ttc": "strategic_ttc",
     "deepconf": "deepconf",
     "table": "table",
 }
