@@ -191,6 +191,7 @@ class _Reader:
 
     def __init__(self, sink: Sink, confidence: str | None) -> None:
         self._sink, self._confidence = sink, confidence
+        sink.tell_apart = "Import the results on each data set separately"
         self._used: set[str] = set()
         self._judged: bool | None = None
         self._stopped = self._scored = 0

@@ -219,6 +219,7 @@ class _Reader:
         self._answers = VerdictAnswers()
         self._own: dict[str, int] = {}  # samples with an answer of their own, by data set
         self._kept = 0
+        sink.tell_apart = "Import results on different versions of a data set separately"
         sink.apart("dataset")
         sink.apart("split")
 

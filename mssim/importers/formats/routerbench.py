@@ -64,7 +64,7 @@ def from_routerbench(paths: Paths, *, pass_mark: float | None = None, **common: 
     ------
     PoolError
         If a file is damaged, a pickle or in another format, if a verdict is not between 0 and 1, or if two prompts
-        have the same sample_id.
+        have the same sample_id, unless drop_conflicts is set.
 
     Notes
     -----
@@ -130,35 +130,29 @@ def _models(row: Fields) -> list[str]:
 
 
 class _Reader:
-    """Adds rows to a sink and remembers the prompts."""
+    """Adds rows to a sink and remembers what was added."""
 
     def __init__(self, sink: Sink, credit: PartialCredit) -> None:
         self._sink, self._credit = sink, credit
-        self._prompts: dict[str, int] = {}  # hashes, by question_id
         self._added: set[tuple[str, str]] = set()  # questions and models
         self._repeated = self._unjudged = self._kept = 0
         sink.apart("eval_name")
+        sink.tell_apart = "Import tables with different prompts, such as 0-shot and 5-shot, separately"
 
     def add(self, row: Fields) -> None:
         """Add the samples of a row."""
-        task, prompt = row.name("eval_name"), row.text("prompt")
+        task = row.name("eval_name")
         question_id = _question_id(row.name("sample_id"), task)
-        if self._prompts.setdefault(question_id, hash(prompt)) != hash(prompt):
-            row.refuse(
-                f"sample_id {question_id!r} has another prompt in an earlier row. Import tables with different "
-                "prompts, such as 0-shot and 5-shot, separately."
-            )
-        question = {"question": prompt, "eval_name": task, _ORACLE: row.text(_ORACLE)}
+        question = {"question": row.text("prompt"), "eval_name": task, _ORACLE: row.text(_ORACLE)}
+        self._sink.describe(question_id, question)  # also if the row repeats another one
         for model in _models(row):
             if (question_id, model) in self._added:
                 self._repeated += 1
                 continue
             self._added.add((question_id, model))
-            self._add_sample(row, task, question_id, model, question)
+            self._add_sample(row, task, question_id, model)
 
-    def _add_sample(
-        self, row: Fields, task: str, question_id: str, model: str, question: dict[str, str | None]
-    ) -> None:
+    def _add_sample(self, row: Fields, task: str, question_id: str, model: str) -> None:
         verdict = verdict_of(row, model)
         if verdict is None:
             self._unjudged += 1
@@ -168,7 +162,7 @@ class _Reader:
             self._kept += 1
             sample: dict[str, Any] = {"text": row.text(model + _RESPONSE), "cost": row.number(model + _COST)}
             sample["correct"] = self._credit.is_correct(verdict)
-            self._sink.add(question_id, model, [sample], question=question)
+            self._sink.add(question_id, model, [sample])
 
     def end(self) -> None:
         """Report what was left out."""

@@ -2,11 +2,12 @@
 
 Released as Human-Centric-Machine-Learning/strategic-ttc-data on Hugging Face. The repository
 github.com/Networks-Learning/strategic-ttc says what the files are: `strategic_ttc/core/generation.py` (JSON Lines with
-one question each: qid, prompt, and the parallel lists answers, which are whole responses, correct, explanations,
-num_tokens and rewards, beside ground_truths, model_name and reward_model_name; num_tokens of reasoning models are pairs
-of thinking tokens and all tokens), `strategic_ttc/verifiers/*.py` (the first of ground_truths counts; an explanation
-starts with what was extracted, such as boxed='7', parsed='B' or pred=B), `strategic_ttc/models/hf_chat.py` (model_name
-is "hf_chat:" and the name on Hugging Face; tokens are those that were generated),
+one question each: qid, prompt, which may end in instructions, and the parallel lists answers, which are whole
+responses, correct, explanations, num_tokens and rewards, beside ground_truths, question_meta, model_name and
+reward_model_name; num_tokens of reasoning models are pairs of thinking tokens and all tokens),
+`strategic_ttc/verifiers/*.py` (the first of ground_truths counts; an explanation starts with what was extracted, such
+as boxed='7', parsed='B' or pred=B), `strategic_ttc/models/hf_chat.py` (model_name is "hf_chat:" and the name on Hugging
+Face; tokens are those that were generated),
 `strategic_ttc/core/accuracy_analysis.py` (majority votes are cast by what the explanations extracted),
 `scripts/load_results.py` (of records with the same qid the first counts) and `README.md` (files are named
 MODEL--temp-T--samples-N--max-TOKENS.jsonl).
@@ -149,8 +150,9 @@ class _Reader:
         if rows:
             self._extract(record, question_id, rows)
         truths = record.texts("ground_truths")
-        question = {"question": record.text("prompt"), "truth": truths[0] if truths else None}
-        self._sink.add(question_id, model, judged, question=question, settings=settings)
+        question = {"question": record.part("question_meta").text("question"), "truth": truths[0] if truths else None}
+        prompt = record.text("prompt")  # with instructions that may differ between models
+        self._sink.add(question_id, model, judged, question=question, settings=settings, prompt=prompt)
 
     def _extract(self, record: Fields, question_id: str, rows: Sequence[dict[str, Any]]) -> None:
         """Add the answers that the verifier extracted."""

@@ -104,6 +104,15 @@ def test_rows_that_repeat_count_once(tmp_path):
     assert accuracies(pool) == [pd.DataFrame(ROWS)[model].mean() for model in MODELS]
 
 
+def test_one_id_with_two_prompts_is_refused_or_dropped(tmp_path):
+    path = write(tmp_path, [*ROWS, row("mmlu-law", 0, 1.0, 1.0, prompt="other")])
+    with pytest.raises(PoolError, match=r"two texts, .*such as 0-shot and 5-shot, separately"):
+        from_routerbench(path)
+    with told("1 question has two texts"), told("2 samples repeat"):
+        pool = from_routerbench(path, drop_conflicts=True)
+    assert accuracies(pool) == [pd.DataFrame(ROWS[1:])[model].mean() for model in MODELS]
+
+
 def test_samples_without_a_verdict_failed(tmp_path):
     rows = [row("arc", 0, True, None), row("arc", 1, False, True, **{"gpt-4|total_cost": None})]
     with told("1 no verdict"), told("no samples for 1 of 2 questions"):
@@ -116,10 +125,6 @@ def test_samples_without_a_verdict_failed(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (
-            [row("arc", 0, 1, 0), row("arc", 0, 1, 0, prompt="other")],
-            "line 2: sample_id .* has another prompt",
-        ),
         ([row("arc", 0, 1, 2)], "line 1: 'meta/llama' is 2. A verdict is between 0 .wrong. and 1"),
         ([row("arc", 0, 1, 0, **{"gpt-4": "absent"})], "has no column 'gpt-4' with verdicts beside its responses"),
         ([{"sample_id": "a", "eval_name": "a", "gpt": 1}], "has no column MODEL|model_response or MODEL|total_cost"),

@@ -53,6 +53,14 @@ def test_the_samples_of_a_question_are_parallel_lists(tmp_path):
     assert pool.extra["text"].to_pylist()[0] == "So gsm8k-1 is \\boxed{4}"
 
 
+def test_the_text_of_a_question_is_without_instructions_if_it_is_known(tmp_path):
+    for i, model in enumerate(["a", "b"]):
+        meta = {"question": "2 + 2?", "final": "4"}
+        one = record("q", ["4"], question_meta=meta, model_name=model, prompt=f"2 + 2?\nInstruction {i}")
+        write_lines(tmp_path, [one], f"{model}.jsonl")
+    assert from_strategic_ttc(tmp_path).questions["question"].tolist() == ["2 + 2?"]
+
+
 def test_answers_are_what_the_verifiers_extracted(tmp_path):
     pool = from_strategic_ttc(write_lines(tmp_path, RECORDS, NAME))
     codes = pool.codes[0].tolist()
