@@ -177,11 +177,14 @@ TRACES = st.fixed_dictionaries(
     },
 )
 RESULTS = st.fixed_dictionaries(
-    {"question_id": or_odd(st.integers(0, 1)), "ground_truth": or_odd(st.just("4"))},
+    {
+        "question_id": or_odd(st.integers(0, 1)),
+        "ground_truth": or_odd(st.just("4")),
+        "config": st.fixed_dictionaries({"model_path": or_odd(st.just("m"))}),
+    },
     optional={
-        "config": or_odd(st.fixed_dictionaries({"model_path": or_odd(st.just("m"))})),
         **{
-            name: or_odd(st.lists(or_odd(TRACES), max_size=2))
+            name: or_odd(st.lists(TRACES, min_size=1, max_size=2))
             for name in ("all_traces", "warmup_traces", "final_traces")
         },
     },

@@ -131,7 +131,7 @@ COTS = st.fixed_dictionaries(
 )
 RESPONSES = st.fixed_dictionaries(
     {
-        "cots": or_odd(st.lists(or_odd(COTS), max_size=3)),
+        "cots": or_odd(st.lists(COTS, min_size=1, max_size=2)),
         "request": or_odd(
             st.fixed_dictionaries({"dollar_cost": or_odd(st.just(0.1)), "token_cost": or_odd(st.just(1))})
         ),
@@ -141,8 +141,8 @@ ENTRIES = st.fixed_dictionaries({"question": or_odd(st.just("?")), "answer": or_
 
 
 @given(
-    data=or_odd(st.lists(or_odd(ENTRIES), min_size=1, max_size=3)),
-    responses=or_odd(st.lists(or_odd(RESPONSES), max_size=3)),
+    data=or_odd(st.lists(ENTRIES, min_size=1, max_size=2)),
+    responses=or_odd(st.lists(or_odd(RESPONSES), min_size=1, max_size=1)),
     name=or_odd(st.just("m")),
 )
 def test_any_files_give_a_pool_or_an_error(tmp_path_factory, data, responses, name):

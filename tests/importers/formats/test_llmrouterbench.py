@@ -174,7 +174,7 @@ def test_files_of_its_own(tmp_path):
 
 RECORDS = st.fixed_dictionaries(
     {
-        "index": or_odd(st.integers(1, 3)),
+        "index": or_odd(st.integers(1, 50)),
         "prediction": or_odd(st.sampled_from(["4", "5", ""])),
         "ground_truth": or_odd(st.just("4")),
         "score": or_odd(st.sampled_from([1.0, 0.0, 0.5, None])),
@@ -188,7 +188,7 @@ OUTER = st.fixed_dictionaries(
 )
 
 
-@given(records=or_odd(st.lists(or_odd(RECORDS), max_size=4)), outer=OUTER)
+@given(records=or_odd(st.lists(or_odd(RECORDS), min_size=1, max_size=2)), outer=OUTER)
 def test_any_results_give_a_pool_or_an_error(tmp_path_factory, records, outer):
     folder = tmp_path_factory.mktemp("fuzz")
     path = written(folder, json.dumps({**outer, "records": records}))
