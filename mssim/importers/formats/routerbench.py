@@ -134,7 +134,7 @@ class _Reader:
 
     def __init__(self, sink: Sink, credit: PartialCredit) -> None:
         self._sink, self._credit = sink, credit
-        self._added: set[tuple[str, str]] = set()  # questions and models
+        self._added: set[int] = set()  # hashes of question and model
         self._repeated = self._unjudged = self._kept = 0
         sink.apart("eval_name")
         sink.tell_apart = "Import tables with different prompts, such as 0-shot and 5-shot, separately"
@@ -146,11 +146,12 @@ class _Reader:
         question = {"question": row.text("prompt"), "eval_name": task, _ORACLE: row.text(_ORACLE)}
         self._sink.describe(question_id, question)  # also if the row repeats another one
         for model in _models(row):
-            if (question_id, model) in self._added:
+            key = hash((question_id, model))
+            if key in self._added:
                 self._repeated += 1
-                continue
-            self._added.add((question_id, model))
-            self._add_sample(row, task, question_id, model)
+            else:
+                self._added.add(key)
+                self._add_sample(row, task, question_id, model)
 
     def _add_sample(self, row: Fields, task: str, question_id: str, model: str) -> None:
         verdict = verdict_of(row, model)

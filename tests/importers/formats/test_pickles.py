@@ -65,7 +65,13 @@ def test_the_scripts_convert_a_pickle(tmp_path):
     table = pd.DataFrame({"sample_id": ["a.1"], "prompt": ["?"], "eval_name": ["a"], "gpt": [1.0]})
     table["gpt|model_response"] = ["['x']"]
     table.astype({"gpt": object}).to_pickle(tmp_path / "r.pkl")
-    trace = {"text": "x", "extracted_answer": "4", "confs": np.array([1.5]), "num_tokens": np.int64(1)}
+    trace = {
+        "text": "x",
+        "extracted_answer": "4",
+        "confs": np.array([1.5]),
+        "num_tokens": np.int64(1),
+        "token_ids": [7],
+    }
     result = {"question_id": 0, "ground_truth": "4", "config": {"model_path": "m"}, "all_traces": [trace]}
     (tmp_path / "d.pkl").write_bytes(pickle.dumps(result))
     made = {"r.pkl": (from_routerbench, "r.parquet"), "d.pkl": (from_deepconf, "d.json")}
@@ -77,3 +83,4 @@ def test_the_scripts_convert_a_pickle(tmp_path):
             patch.setattr(sys, "argv", ["-c", str(tmp_path / name), str(tmp_path / converted)])
             runpy.run_path(str(script))
         assert import_(tmp_path / converted).lengths.tolist() == [[1]]
+    assert "token_ids" not in (tmp_path / "d.json").read_text()
