@@ -60,6 +60,12 @@ def import_(
     models: Annotated[
         str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
     ] = None,
+    pass_mark: Annotated[
+        float | None, typer.Option(help="routerbench, llmrouterbench: least verdict that is correct.")
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option(help="deepconf: which confidence is the score: mean, tail, bottom or lowest.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
@@ -84,7 +90,7 @@ def import_(
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     given |= {"metric": metric}
     given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    given |= {"transcripts": transcripts, "models": models}
+    given |= {"transcripts": transcripts, "models": models, "pass_mark": pass_mark, "confidence": confidence}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         given["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
@@ -102,7 +108,7 @@ def import_(
     _show(found, as_json=json)
 
 
-_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern"}
+_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern", "pass_mark": "--pass-mark"}
 
 
 def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,11 @@ FORMATS = {
     "lighteval": "lighteval",
     "opencompass": "opencompass",
     "tau-bench": "tau_bench",
+    "routerbench": "routerbench",
+    "llmrouterbench": "llmrouterbench",
+    "feval-ttc": "feval_ttc",
+    "strategic-ttc": "strategic_ttc",
+    "deepconf": "deepconf",
     "table": "table",
 }
 
