@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mssim.importers.formats.table import from_table
     from mssim.importers.formats.vllm import from_vllm
     from mssim.importers.pipeline import Common
+    from mssim.importers.recognition import recognise
 
 __all__ = [
     "Common",
@@ -40,10 +41,11 @@ __all__ = [
     "from_openai_batch",
     "from_table",
     "from_vllm",
+    "recognise",
 ]
 
 _HOMES = {f"from_{module}": f"formats.{module}" for module in (*FORMATS.values(), "vllm")}
-_HOMES |= {"Common": "pipeline", "Diagnostics": "diagnostics", "diagnose": "diagnostics"}
+_HOMES |= {"Common": "pipeline", "Diagnostics": "diagnostics", "diagnose": "diagnostics", "recognise": "recognition"}
 
 
 def __getattr__(name: str) -> Any:

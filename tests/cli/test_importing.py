@@ -66,6 +66,6 @@ def test_messages_are_one_line_without_control_characters(run, tmp_path):
 def test_help_shows_the_example(run):
     code, text, _ = run("import", "--help")
     assert code == 0
-    assert "mssim import lm-eval" in " ".join(text.split())
+    assert "Example: mssim import samples_gsm8k_*.jsonl --rule number --out my-pool" in " ".join(text.split())
     with pytest.raises(MssimError):
         find("lm_eval")

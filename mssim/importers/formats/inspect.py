@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import as_text, mean_logprob
-from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
+from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_archive, open_log
 from mssim.importers.formats.openai_messages import as_json, thoughts
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["from_inspect"]
 
 PATTERNS = ("*.eval", "[0-9]*_*.json")  # names of logs start with a timestamp, unlike other JSON files in the folder
+TOOL = "Inspect AI: logs of evaluations, .eval or .json"
+VOTES = "answers of the scorer (--scorer)"
+EXAMPLE = "mssim import inspect logs/*.eval --scorer match --out my-pool"
 
 _CREDIT = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
@@ -93,6 +97,14 @@ def from_inspect(
         transcripts = False
     reader = partial(read, scorer=scorer, transcripts=transcripts)
     return to_pool("inspect", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file is a log of Inspect AI."""
+    head = beginning(source)
+    spec = head.get("eval") if isinstance(head, dict) else None
+    logged = isinstance(spec, dict) and {"task", "model"} <= set(spec) and {"version", "status"} <= set(head)
+    return logged or is_archive(source.path)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool | None = None) -> None:

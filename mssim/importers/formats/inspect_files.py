@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.safe_files import Source, streamed
 
-__all__ = ["EvalLog", "JsonLog", "Whole", "open_log"]
+__all__ = ["EvalLog", "JsonLog", "Whole", "is_archive", "open_log"]
 
 _MOST = 2**29  # bytes of JSON that are parsed at once
 _MOST_WHOLE = 2**26  # the same for parsers that need many bytes of memory per byte
@@ -53,6 +54,18 @@ def open_log(source: Source) -> Iterator[EvalLog | JsonLog]:
         archive = zipfile.ZipFile(source.path)
     with archive:
         yield EvalLog(source, models, archive)
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file is a ZIP archive with the header of a log."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                return False
+            with zipfile.ZipFile(file) as archive:
+                return not {"header.json", "_journal/start.json"}.isdisjoint(archive.namelist())
+    except Exception:  # whatever zipfile raises for damaged archives
+        return False
 
 
 def _models() -> ModuleType:

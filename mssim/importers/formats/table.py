@@ -22,6 +22,7 @@ from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
 from mssim.pools.arrow import distinct_values
+from mssim.pools.folder import current
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, encode_text, read_table
 from mssim.pools.row_checks import NUMBERS
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["from_table"]
 
 PATTERNS = ("*.parquet", "*.csv", "*.jsonl")
+TOOL = "any log or table with a record per sample or per question, and pools"
+VOTES = "a field (--map answer=FIELD), or answers by a rule (--rule)"
+EXAMPLE = "mssim import table answers.csv --map question_id=doc_id,answer=pred --out my-pool"
 
 Names = str | Mapping[str, str]
 Codes = NDArray[np.int64]
@@ -96,6 +100,13 @@ def from_table(
     """
     options = partial(read, names=names, model=model)
     return to_pool("table", options, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file is a pool or has its columns. Other formats may claim it too."""
+    columns = source.first.keys()
+    pool = current(source.path, "pool.json").is_file()
+    return pool or ("question_id" in columns and not {"answer", "text", "correct"}.isdisjoint(columns))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, names: Names | None = None, model: str | None = None) -> None:
