@@ -54,11 +54,18 @@ def import_(
     ] = None,
     tests: Annotated[str | None, typer.Option(help="evalplus: test suite, base or plus.")] = None,
     map_: Annotated[
-        str | None, typer.Option("--map", help="table: columns to rename, e.g. question_id=doc_id,answer=pred.")
+        str | None,
+        typer.Option("--map", help="table: what columns are read from, e.g. question_id=doc_id,answer=score.value."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    drop_conflicts: Annotated[
+        bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
     json: Json = False,
@@ -83,7 +90,7 @@ def import_(
     module = find(format_name)
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    of_format["transcripts"] = transcripts
+    of_format |= {"transcripts": transcripts, "models": models}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         of_format["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in of_format.items() if value is not None})
@@ -94,7 +101,7 @@ def import_(
             partial(module.read, **options),
             expand(paths, *module.PATTERNS),
             out or Path(),
-            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning),
+            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning, drop_conflicts),
             overwrite=overwrite,
             progress=progress,
         )

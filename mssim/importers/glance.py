@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mssim.errors import MssimError, PoolError
-from mssim.importers.containers import Outline, suffix_of
+from mssim.importers.containers import Outline
 from mssim.importers.fields import Fields
 from mssim.importers.safe_files import Source
 from mssim.pools.plain_types import rows_of
+from mssim.pools.reading import suffix_of
 from mssim.pools.texts import is_missing
 
 __all__ = ["Glance", "beginning"]
@@ -66,8 +67,7 @@ class Glance(Source):
         inside = self._list_inside
         if inside is not None:
             return _object(value[inside][0])
-        outlined = _outline(value)
-        if self._is_document and outlined.is_keyed():
+        if self.is_keyed:
             key, member = next((key, member) for key, member in value.items() if isinstance(member, dict | list))
             record = member[0] if isinstance(member, list) else member
             return {"question_id": key, **_object(record)}
@@ -89,6 +89,11 @@ class Glance(Source):
     def outer(self) -> Mapping[str, Any]:
         """Texts and numbers beside the list of records, as far as they were read."""
         return {} if self._list_inside is None else _outline(self.beginning).scalars
+
+    @cached_property
+    def is_keyed(self) -> bool:
+        """Whether the records are members of an object, as far as they were read."""
+        return self._is_document and self._list_inside is None and _outline(self.beginning).is_keyed()
 
     def part(self, name: str) -> Fields:
         """Return a named object of the top-level object as far as it was read, empty if absent."""

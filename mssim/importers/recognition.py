@@ -12,9 +12,9 @@ from mssim._validation import counted, shown
 from mssim.errors import MssimError, PoolError
 from mssim.importers.glance import Glance
 from mssim.importers.pipeline import Paths, as_paths
+from mssim.importers.pool_folders import is_pool
 from mssim.importers.proposals import proposed, told
 from mssim.importers.registry import FORMATS, find
-from mssim.pools.folder import current
 
 __all__ = ["Recognised", "recognise", "recognised"]
 
@@ -151,11 +151,7 @@ def _single(path: Path, names: Sequence[str]) -> str:
 
 
 def _is_plain_folder(path: Path) -> bool:
-    return path.is_dir() and not _is_pool(path)
-
-
-def _is_pool(path: Path) -> bool:
-    return current(path, "pool.json").is_file()
+    return path.is_dir() and not is_pool(path)
 
 
 def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
@@ -165,7 +161,7 @@ def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or not pools.isdisjoint(path.parents):
             continue
-        if path.is_dir() and _is_pool(path):
+        if path.is_dir() and is_pool(path):
             pools.add(path)
             if _REST in formats:
                 yield path

@@ -107,11 +107,10 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, fil
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
-    hashes: dict[str, str] = {}
     for run in runs:
         prefix = f"{run.task}/" if several and run.task else ""
         chosen = None if filter_name is None else Filter(run.config, sink, filter_name)
-        filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen, hashes))
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen))
     sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
 
 
@@ -163,7 +162,7 @@ def _results(source: Source, date: str | None, sink: Sink) -> Fields:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes: dict[str, str]) -> list[str]:
+def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None) -> list[str]:
     """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
     done: set[str] = set()
@@ -177,13 +176,9 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None, hashes:
         if doc in done or (chosen and name != chosen.name):
             continue
         done.add(doc)
-        same = line.text("doc_hash")
-        if same and hashes.setdefault(prefix + doc, same) != same:
-            line.refuse(
-                f"document {prefix + doc!r} has another doc_hash in an earlier file, so the data or the task changed. "
-                "Import the files separately."
-            )
         _add(line, texts, run, sink, prefix + doc, chosen, verdicts.get(doc))
+        if same := line.text("doc_hash"):  # after the truth and the text, which say more
+            sink.identify(prefix + doc, "doc_hash", same)
     if chosen and chosen.name not in filters:
         run.source.refuse(f"has no line of filter {chosen.name!r}. {choose_from(chosen.name, sorted(filters))}.")
     if missing := [doc for doc in responses if doc not in done]:
@@ -213,8 +208,9 @@ def _add(
     if verdict is not None and len(texts) == 1:
         grades = [{"correct_in_source": verdict}]
     samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
-    question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
-    sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+    question = {**_question(line), "truth": final(targets[0]) if targets else None, "task": run.task or None}
+    settings = {**run.settings, **_settings(asked)}
+    sink.add(question_id, run.model, samples, question=question, settings=settings, prompt=prompt)
 
 
 def _verdicts(run: _Run) -> dict[str, bool | None]:
@@ -282,14 +278,14 @@ def _settings(asked: Fields) -> dict[str, Any]:
     }
 
 
-def _question(line: Fields, prompt: str | None) -> dict[str, Any]:
+def _question(line: Fields) -> dict[str, Any]:
     doc = line.value.get("doc")
     doc = doc if isinstance(doc, dict) else {}
     texts = (doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip())
     lists = [doc[name] for name in ("choices", "options") if isinstance(doc.get(name), list) and doc[name]]
     choices = next((names for names in lists if all(isinstance(name, str) for name in names)), None)
     return {
-        "question": as_text(next(texts, prompt or ""), "") or None,
+        "question": as_text(next(texts, ""), "") or None,
         "choices": choices and [as_text(name, "") for name in choices],
     }
 

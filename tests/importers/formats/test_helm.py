@@ -189,9 +189,7 @@ def test_scenarios_and_models(tmp_path):
 def test_other_questions_of_the_same_id_are_refused(tmp_path):
     write(tmp_path / "a", [state(0, ["red"])])
     write(tmp_path / "b", [state(0, ["red"], instance={"input": {"text": "other"}})])
-    with pytest.raises(
-        PoolError, match=r"question 'id0' differs from the question with this id .* import the runs separately"
-    ):
+    with pytest.raises(PoolError, match=r"question 'id0' has two texts, .* Keep run_spec.json beside each file"):
         from_helm(tmp_path)
     write(tmp_path / "b", [state(0, ["red"], right=[1])])
     with pytest.raises(PoolError, match="two truths"):
