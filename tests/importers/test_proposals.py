@@ -25,6 +25,10 @@ def test_fields_are_named_with_dots():
             "--map question_id=idx,truth=gt,text=output --model NAME --rule RULE",
         ),
         ({"idx": 1, "output": "x", "passed": True}, "--map question_id=idx,correct=passed,text=output --model NAME"),
+        (
+            {"id": 0, "gold": "7", "answers": [["7", 10], ["8", 12]]},
+            "--map question_id=id,answer=answers.0,truth=gold --model NAME",
+        ),
         ({"a b": 1}, "--map question_id=FIELD,answer=FIELD --model NAME"),
         (
             {"doc": {"id": 1}, "runs": [{"pred": 1, "ok": True}], "llm": "m"},
