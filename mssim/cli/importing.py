@@ -46,6 +46,7 @@ def import_(
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
     ] = None,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
+    metric: Annotated[str | None, typer.Option(help="lm-eval: metric of the task whose verdicts to use.")] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,
@@ -90,7 +91,7 @@ def import_(
     module = find(format_name)
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    of_format |= {"transcripts": transcripts, "models": models}
+    of_format |= {"transcripts": transcripts, "models": models, "metric": metric}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         of_format["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in of_format.items() if value is not None})

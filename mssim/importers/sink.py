@@ -60,6 +60,8 @@ class Sink:
         Whether equal answers vote together. If not, every sample has a distinct answer.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
+    shuffled : int
+        Number of questions whose choices were shuffled, so that their letters were translated to texts.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     separate : list of str
@@ -86,6 +88,7 @@ class Sink:
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
         self.remedy_of_verdicts = ""
+        self.shuffled = 0
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._identities: dict[tuple[str, str], str] = {}

@@ -16,6 +16,7 @@ _STATE = {
     "request": {"model": "llama", "temperature": 0.7},
     "result": {"success": True, "completions": [{"text": " 4"}]},
 }
+_JUDGED = {"symbolic_correct": True}
 
 MINIMAL = {
     "inspect": (
@@ -53,6 +54,22 @@ MINIMAL = {
     "helm": (
         "scenario_state.json",
         json.dumps({"adapter_spec": {"method": "generation"}, "request_states": [_STATE]}),
+    ),
+    "math-harness": (
+        "llama/math_eval/gsm8k/test_cot_-1_seed0_t0.7_s0_e-1.jsonl",
+        _lines({"idx": 0, "question": "2 + 2?", "gt": "4", "code": ["It is 4."], "pred": ["4"], "score": [True]}),
+    ),
+    "livecodebench": (
+        "llama/Scenario.codegeneration_2_0.2_eval_all.json",
+        json.dumps([{"question_id": "a", "question_content": "?", "code_list": ["x"], "graded_list": [True]}]),
+    ),
+    "nemo-skills": (
+        "llama/eval-results/sums/output-rs0.jsonl",
+        _lines({"problem": "2 + 2?", "expected_answer": "4", "generation": "", "predicted_answer": "4"} | _JUDGED),
+    ),
+    "matharena": (
+        "aime/openai/o3/1.json",
+        json.dumps({"idx": 1, "problem": "2 + 2?", "gold_answer": "4", "answers": ["4"], "correct": [True]}),
     ),
     "table": ("table.csv", "question_id,model,answer,truth\nq,llama,4,4\n"),
 }

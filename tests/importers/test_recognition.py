@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import event, given
@@ -140,9 +141,9 @@ def test_the_format_may_be_left_out(run, tmp_path):
     assert json.loads(text)["samples"] == 1
     with pytest.warns(match="recorded as right or wrong"):
         assert load_pool(tmp_path / "pool").info["import"]["format"] == "human-eval"
-    code, _, err = run("import", path, "--out", tmp_path / "b", "--scorer", "x")
+    code, _, err = run("import", path, "--out", tmp_path / "b", "--tests", "plus")
     assert (code, err.count("\n")) == (2, 2)
-    assert "mssim: error: --scorer: not an option of format human-eval, only of inspect. Remove --scorer." in err
+    assert "mssim: error: --tests: not an option of format human-eval, only of evalplus. Remove --tests." in err
 
 
 def test_a_folder_named_like_a_format_is_a_source(run, tmp_path, monkeypatch):
@@ -175,7 +176,7 @@ def imported(folder, paths):
     return said
 
 
-NAMES = st.sampled_from([file for file, _ in MINIMAL.values()])
+NAMES = st.sampled_from([Path(file).name for file, _ in MINIMAL.values()])
 ENDINGS = st.sampled_from(["", ".gz", ".zst", ".eval", ".parquet", ".csv", ".tsv", ".json", ".jsonl"])
 STARTS = st.sampled_from(
     [b"", b"[", b'{"a":', b"[{", b"PK\x03\x04", b"PAR1", b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"\x80\x04"]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Named", "from_evalplus", "named"]
 
 PATTERNS = ("*eval_results.json",)
-TOOL = "EvalPlus: *eval_results.json of evalplus.evaluate"
-VOTES = "nothing: pass@k and best-of-N only"
+TOOL = "EvalPlus, *eval_results.json"
+VOTES = "none: pass@k and best-of-N only"
 EXAMPLE = "mssim import evalplus llama_temp_0.8_eval_results.json --tests plus --out my-pool"
 
 _TESTS = ("base", "plus")

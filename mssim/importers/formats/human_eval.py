@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["from_human_eval"]
 
 PATTERNS = ("*_results.jsonl",)
-TOOL = "HumanEval: *_results.jsonl of evaluate_functional_correctness"
-VOTES = "nothing: pass@k and best-of-N only"
+TOOL = "HumanEval, *_results.jsonl"
+VOTES = "none: pass@k and best-of-N only"
 EXAMPLE = "mssim import human-eval llama_temp_0.8.jsonl_results.jsonl --out my-pool"
 
 _NUMBERS = ("score", "confidence", "mean_logprob")

@@ -37,7 +37,7 @@ __all__ = ["DATASETS", "from_modelswitch"]
 
 PATTERNS = ("*.json",)
 TOOL = "the release of the ModelSwitch paper"
-VOTES = "answers as released, or by a rule (--rule)"
+VOTES = "as released, or by --rule"
 EXAMPLE = "mssim import modelswitch results/GSM8K.json --out my-pool"
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro", "AIME24")
 _NUMBERS = ("GSM8K", "MGSM", "AIME24")  # compared as floats; MATH as mathematics, the others as text

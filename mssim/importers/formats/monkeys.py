@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["from_monkeys"]
 
 PATTERNS = ("*.json",)
-TOOL = "Large Language Monkeys: TASK_MODEL.json"
-VOTES = "answers by a rule (--rule); nothing without a rule"
+TOOL = "Large Language Monkeys, TASK_MODEL.json"
+VOTES = "by --rule; without a rule, only correct or wrong"
 EXAMPLE = "mssim import monkeys GSM8K_Llama-3-8B-Instruct.json --rule number --out my-pool"
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
 from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
@@ -41,8 +42,8 @@ __all__ = ["from_table"]
 
 PATTERNS = tuple(f"*.{name}" for name in ("parquet", "csv", "tsv", "jsonl", "json", "ndjson"))
 PATTERNS += tuple(f"{pattern}.{name}" for pattern in PATTERNS[1:] for name in ("gz", "zst"))
-TOOL = "any log or table with a record per sample or per question, and pools"
-VOTES = "a field (--map answer=FIELD), or answers by a rule (--rule)"
+TOOL = "any other log or table, and pools"
+VOTES = "a field (--map answer=FIELD), or by --rule"
 EXAMPLE = "mssim import table answers.csv --map question_id=doc_id,answer=pred --out my-pool"
 
 Codes = NDArray[np.int64]
@@ -165,8 +166,14 @@ def read(
     for source in sources:
         for row in questions_of(source.path):
             sink.describe(row.pop("question_id"), row)
+    choices = None
+    if {"choices", "answer"} <= {*table.column_names} and not _is_constant(table["choices"], question):
+        choices = Choices(sink)
+        table = _in_one_order(table, choices)
     for piece in spool.pieces(_take_constant(_take_facts(table, question, sink), question, sink)):
         sink.add_table(piece)
+    if choices is not None:
+        choices.close()
 
 
 class _Part(NamedTuple):
@@ -311,13 +318,29 @@ def _is_constant(column: pa.ChunkedArray, group: Codes) -> bool:
 def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Hand every different truth, text and list of choices of a question to the sink, which refuses contradictions."""
     names = [name for name in _FACTS if name in table.column_names]
-    codes = np.stack([question, *(encode(table[name])[0] for name in names)])
-    first = np.sort(np.unique(codes, axis=1, return_index=True)[1])
+    group = question
+    for name in names:
+        codes = encode(table[name])[0]
+        group = pd.factorize(group * (codes.max(initial=0) + 2) + codes)[0]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(group), prepend=-1))  # groups are numbered as they appear
     for row in rows_of(table.select(["question_id", *names]).take(pa.array(first))):
         if "choices" in row:
             row["choices"] = _as_list(row["choices"])
         sink.describe(row.pop("question_id"), row)
     return table.drop_columns(names)
+
+
+def _in_one_order(table: pa.Table, choices: Choices) -> pa.Table:
+    """Translate letters of choices that were shuffled, so that they name the same choice in all rows of a question."""
+    names = [name for name in ("question_id", "choices", "truth", "answer") if name in table.column_names]
+    answers = []
+    for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+        given = dict(zip(names, row, strict=True))
+        listed = _as_list(given["choices"])
+        order = choices.order(given["question_id"], listed if isinstance(listed, list) else None, given.get("truth"))
+        answers.append(None if given["answer"] is None else order.answer(given["answer"]))
+    kept = [name for name in table.column_names if name not in ("choices", "truth")]
+    return table.select(kept).set_column(kept.index("answer"), "answer", pa.array(answers, pa.string()))
 
 
 def _as_list(choices: Any) -> Any:

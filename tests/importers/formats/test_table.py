@@ -501,6 +501,27 @@ def test_lists_of_choices(tmp_path):
     assert pool.questions["choices"].item().tolist() == ["x", "y"]
 
 
+def test_shuffled_choices_are_translated_to_their_texts(tmp_path):
+    records = [
+        {"question_id": "q", "model": model, "answer": answer, "truth": truth, "choices": choices}
+        for model, answer, truth, choices in [
+            ("a", "A", "B", ["cow", "crow"]),
+            ("a", "B", "B", ["cow", "crow"]),
+            ("b", "A", "A", ["crow", "cow"]),
+            ("b", "none", "A", ["crow", "cow"]),
+        ]
+    ]
+    for ending in ("jsonl", "parquet"):
+        pool = from_table(write_json(records, tmp_path / f"a.{ending}"))
+        assert pool.to_frame()["answer"].tolist() == ["cow", "crow", "crow", "none"]
+        assert pool.questions["truth"].item() == "crow"
+        assert pool.sample_correct().tolist() == [[[False, True]], [[True, False]]]
+    for record in records:
+        record["truth"] = "A"
+    with pytest.raises(PoolError, match="question 'q' has two truths, 'cow' and 'crow'"):
+        from_table(write_json(records, tmp_path / "b.jsonl"))
+
+
 # Fuzz -----------------------------------------------------------------------------------------------------------------
 
 ENDINGS = st.sampled_from(["parquet", "csv", "jsonl"])
