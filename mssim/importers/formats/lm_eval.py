@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["from_lm_eval"]
 
 PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
+TOOL = "lm-evaluation-harness, samples_*.jsonl of --log_samples"
+VOTES = "by --rule, or by a filter of the task (--filter)"
+EXAMPLE = "mssim import lm-eval results/*/samples_gsm8k_*.jsonl --rule number --out my-pool"
 
 _STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
@@ -104,6 +107,12 @@ def from_lm_eval(
     """
     reader = partial(read, model=model, filter_name=filter_name, metric=metric)
     return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has logged samples of lm-evaluation-harness."""
+    first = source.first
+    return {"doc_id", "resps"} <= set(first) and not {"doc", "target", "arguments", "filtered_resps"}.isdisjoint(first)
 
 
 def read(

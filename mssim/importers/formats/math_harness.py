@@ -35,7 +35,7 @@ __all__ = ["from_math_harness"]
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 TOOL = "math-evaluation-harness, Qwen2.5-Math, ToRA, DART-Math"
-VOTES = "pred, as the harness extracted it, or by `--rule`"
+VOTES = "pred, as the harness extracted it, or by --rule"
 EXAMPLE = "mssim import math-harness outputs/Qwen2.5-Math-7B-Instruct/math_eval/gsm8k --out my-pool"
 
 _NAME = re.compile(

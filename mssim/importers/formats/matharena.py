@@ -36,7 +36,7 @@ __all__ = ["from_matharena"]
 
 PATTERNS = ("*.json", "*.json.zst", "*.jsonl", "*.parquet", "*.csv")
 TOOL = "MathArena, outputs/ and the datasets MathArena/*_outputs"
-VOTES = "answers (parsed_answer in tables), or by `--rule`"
+VOTES = "answers (parsed_answer in tables), or by --rule"
 EXAMPLE = "mssim import matharena outputs/aime/aime_2025 --out my-pool"
 
 _ROW_OF_TABLE = {"problem_idx", "model_name", "idx_answer"}

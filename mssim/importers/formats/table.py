@@ -23,7 +23,7 @@ from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
 from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
-from mssim.importers.pool_folders import questions_of, shared_info
+from mssim.importers.pool_folders import is_pool, questions_of, shared_info
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
@@ -43,6 +43,9 @@ __all__ = ["from_table"]
 
 PATTERNS = tuple(f"*.{name}" for name in ("parquet", "csv", "tsv", "jsonl", "json", "ndjson"))
 PATTERNS += tuple(f"{pattern}.{name}" for pattern in PATTERNS[1:] for name in ("gz", "zst"))
+TOOL = "any other log or table, and pools"
+VOTES = "a field (--map answer=FIELD), or by --rule"
+EXAMPLE = "mssim import table answers.csv --map question_id=doc_id,answer=pred --out my-pool"
 
 Codes = NDArray[np.int64]
 
@@ -128,6 +131,12 @@ def from_table(
     """
     options = partial(read, names=names, model=model, models=models)
     return to_pool("table", options, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file is a pool or has its columns. Other formats may claim it too."""
+    columns = source.first.keys()
+    return is_pool(source.path) or ("question_id" in columns and not {"answer", "text", "correct"}.isdisjoint(columns))
 
 
 def read(
