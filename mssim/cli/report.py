@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json as json_module
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mssim.cli.compiling import compiling_notice
-from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_where
+from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_models, parse_where
 from mssim.cli.output import data_title, pool_warnings, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def report(
 
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
-    names = re.split(r"\s*[+,]\s*", models.strip()) if models else _strongest(loaded)
+    names = parse_models(models, loaded.models, "+,") if models else _strongest(loaded)
     loaded = loaded.select(models=names, min_samples=min_samples)
     switch = ModelSwitch(names)
     statistics = {"confidence_level": confidence_level, "clusters": clusters}

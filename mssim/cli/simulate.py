@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mssim._validation import choose_from
-from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_where
+from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_models, parse_where
 from mssim.cli.output import data_title, pool_warnings, print_frame
 from mssim.errors import MssimError
 
@@ -83,7 +83,7 @@ def simulate(
     if model is None:
         assert pool is not None
         loaded, title = _loaded(pool, where)
-        names = [name.strip() for name in models.replace("+", ",").split(",")] if models else None
+        names = parse_models(models, loaded.models, "+,") if models else None
         if json and table == "model":  # nothing to print about errors
             answer_model = fit_pool(loaded, names)
         else:

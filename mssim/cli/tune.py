@@ -16,6 +16,7 @@ from mssim.cli.options import (
     WhereOption,
     check_output,
     parse_budgets,
+    parse_models,
     parse_prices,
     parse_where,
 )
@@ -127,7 +128,7 @@ def tune(
     with pool_warnings():
         loaded = load_pool(pool, where=parse_where(where or []))
     if models or min_samples:
-        names = [name.strip() for name in models.split(",")] if models else None
+        names = parse_models(models, loaded.models) if models else None
         loaded = loaded.select(models=names, min_samples=min_samples)
     with compiling_notice(), progress_bar("tuning") as progress:
         tuning = run(

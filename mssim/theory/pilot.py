@@ -177,7 +177,7 @@ def pilot(
     1836
     """
     splits = whole_number("n_splits", n_splits, 1, 1000)
-    runs = list(zip(_both(a, b), _budgets(budget), strict=True))
+    runs = list(zip(_both(pool, a, b), _budgets(budget), strict=True))
     options: dict[str, Any] = {"n_replays": n_replays, "seed": seed, "prices": prices}
     whole = [_evaluated(pool, strategy, one, options) for strategy, one in runs]
     models = dict.fromkeys(model for strategy, one in runs for model in _models(strategy, one))
@@ -196,8 +196,8 @@ def pilot(
     )
 
 
-def _both(*given: str | Strategy) -> tuple[Strategy, Strategy]:
-    first, second = (strategy for one in given for strategy in name_strategies(one).values())
+def _both(pool: Pool, *given: str | Strategy) -> tuple[Strategy, Strategy]:
+    first, second = (strategy for one in given for strategy in name_strategies(one, pool).values())
     for strategy in (first, second):
         if isinstance(strategy, AdaptiveAllocation):
             raise StrategyError(

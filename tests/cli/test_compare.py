@@ -25,6 +25,15 @@ def test_compare(run, pool_path, tmp_path):
     assert "p_value     for a difference of zero" in text
 
 
+def test_strategies_are_found_in_another_spelling(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    expected = run("compare", out, "ms:x+y", "sc:x", "--budget", 6)
+    assert expected[0] == 0
+    assert run("compare", out, "ms:'x'+y,agreement=1.0", 'sc:"x"', "--budget", 6) == expected
+    bad(run("compare", out, "ms:'x", "--against", "sc:x", "--budget", 6), 'no strategy "ms:\'x" was evaluated')
+
+
 def test_compare_many(run, pool_path, tmp_path):
     out = tmp_path / "r.parquet"
     run("evaluate", pool_path, *FAST, "--out", out)
