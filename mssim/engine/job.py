@@ -93,7 +93,8 @@ class Job:
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
-            check_recorded(pool, name, plan, self.budgets, self.replacement)
+        for name, plan in zip(self.names, self.plans, strict=True):
+            check_recorded(pool, name, plan, self.budgets, self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
             check_own(name, plan)
         _check_prices(self.prices, self.models)
