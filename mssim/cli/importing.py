@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted
+from mssim.cli.language import as_options
 from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
@@ -116,13 +117,13 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
             "failed": dict(found.failed),
             "long_texts": found.long_texts,
             "identical_texts": found.identical_texts,
-            "warnings": list(found.warnings),
-            "remarks": list(found.remarks),
+            "warnings": [as_options(warning) for warning in found.warnings],
+            "remarks": [as_options(remark) for remark in found.remarks],
         }
         print(json_module.dumps(report, indent=1))
         return
     for warning in [*found.warnings, *found.remarks]:
-        print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
+        print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
     print(
         f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
         f"{counted(found.samples, 'sample')}; "

@@ -78,7 +78,7 @@ class Job:
                 if reason is not None:
                     raise StrategyError(
                         f"{name}: method='exact' is not available at budget {budget}: {reason}. Use method='auto' or "
-                        "'monte_carlo'."
+                        "method='monte_carlo'."
                     )
         return np.array([reason is None for reason in reasons])
 

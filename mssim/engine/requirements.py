@@ -136,7 +136,7 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
         values = pool.number(column)
     except PoolError as error:
         raise PoolError(
-            f"{name} requires {needs}: {error}. Record it as a column of samples.parquet, or name another column."
+            f"{name} requires {needs}: {error} Record it as a column of samples.parquet, or name another column."
         ) from None
     answered = pool.recorded & (pool.codes >= 0)
     rows = [pool.model_index(model) for model in plan.models]

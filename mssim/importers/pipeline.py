@@ -178,7 +178,7 @@ def _imported(
     progress: Progress | None,
 ) -> Diagnostics:
     if out.exists() and not overwrite:
-        raise PoolError(f"{out} already exists. Choose another path, or pass --overwrite to replace it.")
+        raise PoolError(f"{out} already exists. Choose another path, or pass overwrite=True to replace it.")
     if out.exists() and not current(out, "pool.json").is_file():
         raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
     rule = None if common.rule is None else parse_rule(common.rule, reasoning=common.reasoning)

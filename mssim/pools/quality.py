@@ -203,5 +203,5 @@ def no_votes(pool: PoolArrays) -> list[str]:
         return []
     return [
         "the samples were recorded as right or wrong, without answers. Each sample is its own answer class, so votes "
-        "are meaningless. Use pass_at_k or best-of-N instead."
+        "are meaningless. Use pass@k (the strategy cov) or best-of-N instead."
     ]

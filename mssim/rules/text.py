@@ -221,7 +221,9 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
             )
         return name
     if isinstance(name, str) and name.startswith("own:"):
-        raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
+        raise StrategyError(
+            f"vote={name!r}: a Python function cannot be given as text. Use an object of Vote.own in Python."
+        )
     if not isinstance(name, str) or name not in VOTES:
         raise StrategyError(f"unknown vote {name!r}. {choose_from(str(name), VOTES)}.")
     named = VOTES[name]

@@ -60,8 +60,9 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
     names = list(named)
     some = within.any(axis=1)
     if not some.all():
-        lowest = [plan for strategy in named.values() for plan in strategy.plans(budgets[:1])]
-        selecting = selecting_asked(pool, asked_of(lowest, replacement))
+        lowest = budgets[:1] if budgets.size else np.array([max(len(strategy.models) for strategy in named.values())])
+        plans = [plan for strategy in named.values() for plan in strategy.plans(lowest)]
+        selecting = selecting_asked(pool, asked_of(plans, replacement))
         remedies = [
             "lower budgets",
             *([] if replacement else ["replacement=True"]),
@@ -69,7 +70,7 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
         ]
         raise BudgetError(
             f"budgets: too few samples were recorded for {names[int(some.argmin())]} at any of the budgets "
-            f"{budgets.tolist()}. Drop the strategy, or use {', or '.join(remedies)}."
+            f"{budgets.tolist() or lowest.tolist()}. Drop the strategy, or use {', or '.join(remedies)}."
         )
     which, at = np.nonzero(within)
     members: dict[bytes, list[int]] = {}

@@ -183,7 +183,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ('sc:"a', "the quotes of '\"a' are not closed"),
         ("sc:a+search", "A model whose name contains + or a comma needs quotes, as in"),
         ("sc:a,dtype=auto", "A model whose name contains + or a comma needs quotes, as in"),
-        ("sc:x,vote=own:borda", "Use Vote.own(function)."),
+        ("sc:x,vote=own:borda", "Use an object of Vote.own in Python."),
         ("sc:x,vote=best_of", "Did you mean 'best_of_n'"),
         (
             {"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"},

@@ -103,7 +103,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, fil
         prefix = f"{run.task}/" if several and run.task else ""
         chosen = None if filter_name is None else Filter(run.config, sink, filter_name)
         filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen, hashes))
-    sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
+    sink.remedy = f", or take those of a filter of the task: {' or '.join(f'filter_name={name!r}' for name in filters)}"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def _run(source: Source, sink: Sink, model: str | None) -> _Run:
     config = results.part("configs").part(task)
     model = model or results.text("model_name") or (source.path.absolute().parent.name if name else "")
     if not model.strip():
-        source.refuse("neither the file name nor a results file names the model. Pass model (--model).")
+        source.refuse("neither the file name nor a results file names the model. Pass model=NAME.")
     shots, chat = config.count("num_fewshot"), " chat" if "chat_template" in results else ""
     prompt = None if shots is None else f"{shots}-shot{chat}"
     settings = {"prompt": prompt, "system_prompt": results.text("system_instruction")}

@@ -20,7 +20,7 @@ _Step = Callable[[str], str]
 _CHOOSING = ("take_first", "take_first_k", "majority_vote")  # select among repeats, all of which a pool keeps
 _STEPS: dict[str, _Step] = {"lowercase": str.lower, "uppercase": str.upper, "remove_whitespace": str.strip}
 _INVALID = "[invalid]"  # default result of a filter without a match
-_USE_RULE = "Grade with a rule instead (--rule), such as number, choice or regex=PATTERN."
+_USE_RULE = "Grade with a rule instead, such as rule='number', rule='choice' or rule='regex=PATTERN'."
 
 
 class Filter:
