@@ -149,6 +149,8 @@ def _translated(found: re.Match[str], names: _Names) -> str:
         return _call(found, names)
     if found["argument"]:
         name, value = _ARGUMENT.fullmatch(found["argument"]).groups()  # type: ignore[union-attr]
+        if value == "..." and name not in names.own and name in names.others:
+            return f"{names.others[name].on} of `mssim {names.others[name].command}`"
         return _spelled(names.given[name], value) if name in names.given else found[0]
     if found["named"]:
         option = names.given.get(found["named"])

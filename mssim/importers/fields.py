@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 
-__all__ = ["Fields", "as_flag", "as_number", "as_text", "is_logprob", "mean_logprob"]
+__all__ = ["Fields", "as_count", "as_flag", "as_number", "as_text", "is_logprob", "mean_logprob"]
 
 _UNKNOWN = -9999.0  # OpenAI's mark of a token whose log-probability is not known; vLLM writes it for -inf
 
@@ -67,9 +67,7 @@ class Fields:
     def count(self, name: str) -> int | None:
         """Return a non-negative integer."""
         value = self.number(name)
-        if value is not None and not (value >= 0 and value == int(value) and value < 2**53):
-            self.refuse(f"{name!r} is {value:.17g}. It must be a non-negative integer.")
-        return None if value is None else int(value)
+        return None if value is None else as_count(value, f"{self.place}: {name!r}")
 
     def flag(self, name: str) -> bool | None:
         """Return a Boolean. The numbers 1 and 0 are accepted."""
@@ -137,6 +135,14 @@ def as_number(value: Any, place: str) -> float:
     if not math.isfinite(number):
         raise PoolError(f"{place} is NaN, infinite or too large. It must be a finite number.")
     return number
+
+
+def as_count(value: Any, place: str) -> int:
+    """Convert a JSON value to a non-negative integer."""
+    number = as_number(value, place)
+    if not (number >= 0 and number == int(number) and number < 2**53):
+        raise PoolError(f"{place} is {number:.17g}. It must be a non-negative integer.")
+    return int(number)
 
 
 def as_flag(value: Any, place: str) -> bool:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import ijson
+import pyarrow as pa
 from ijson.common import ObjectBuilder
 
-from mssim.errors import PoolError
+from mssim.errors import MssimError, PoolError
+from mssim.importers.containers import (
+    Cells,
+    Outline,
+    csv_batches,
+    csv_names,
+    is_lines,
+    outline,
+    parquet_batches,
+)
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.pool_folders import files_of_pools
 from mssim.pools.folder import sha256
+from mssim.pools.plain_types import rows_of
+from mssim.pools.reading import suffix_of
+from mssim.pools.texts import is_missing
 
 __all__ = ["Source", "expand", "streamed"]
 
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _MOST_LINE = 2**28
 _DEEPEST = 100  # levels of nesting
+_MARK = b"\xef\xbb\xbf"  # byte order mark
+_TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 Progress = Callable[[int], None]
 
 
@@ -31,7 +51,7 @@ def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
         if not inside:
             names = " or ".join(patterns)
             raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
-        found += inside
+        found += files_of_pools(inside) if path.is_dir() else inside
     return found
 
 
@@ -69,6 +89,99 @@ class Source:
         """Raise a PoolError that names this file."""
         raise PoolError(f"{self.path}: {problem}")
 
+    def records(self) -> Iterator[Fields]:
+        """Iterate over the records of a file: lines, a list, members of an object, or rows of a table.
+
+        Records are the objects of a JSON Lines file or of a JSON list; the one list of objects that a JSON object
+        holds, such as `records` or `outputs`; the values of a JSON object that has one member per question, whose name
+        becomes the `question_id` of records without one; or the rows of a Parquet, CSV or TSV file. Each of these may
+        be compressed with gzip or zstd.
+        """
+        if suffix_of(self.path) in _TABLES:
+            yield from self._rows()
+            return
+        if suffix_of(self.path) in _LINES or (outlined := self._outline) is None:
+            yield from self.items() if self.starts_with(b"[") else self.lines()
+            return
+        inside = self._refusing(outlined.records)
+        if inside is not None:
+            yield from self.items(inside)
+        elif outlined.is_keyed():
+            yield from self._members()
+        else:
+            yield Fields.of(self.document(), str(self.path))
+
+    @cached_property
+    def outer(self) -> Mapping[str, Any]:
+        """Texts and numbers beside the list of records, {} if the file is not an object that holds one."""
+        if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
+            return {}
+        return outlined.scalars if self._refusing(outlined.records) is not None else {}
+
+    @cached_property
+    def is_keyed(self) -> bool:
+        """Whether the records are members of an object, so that their `question_id` is the name of the member."""
+        if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
+            return False
+        return self._refusing(outlined.records) is None and outlined.is_keyed()
+
+    @cached_property
+    def first(self) -> Mapping[str, Any]:
+        """The first record, {} if there is none or if it cannot be read."""
+        records = self.records()
+        try:
+            return next((record.value for record in records), {})
+        except MssimError:
+            return {}
+        finally:
+            records.close()  # type: ignore[attr-defined]
+
+    @cached_property
+    def _outline(self) -> Outline | None:
+        """What the members of the object are that is this file, None if it is a list or has one object per line."""
+        with self._reading() as file:
+            if not _first_bytes(file).startswith(b"{") or is_lines(file):
+                return None
+        with self._reading() as file:
+            _first_bytes(file)
+            return outline(file)
+
+    def _refusing(self, function: Callable[[], Any]) -> Any:
+        """Call a function and name this file in its error."""
+        try:
+            return function()
+        except PoolError as error:
+            self.refuse(str(error))
+
+    def _rows(self) -> Iterator[Fields]:
+        """Iterate over the rows of a table. Cells of a CSV file are texts, and empty ones null."""
+        suffix = suffix_of(self.path)
+        delimiter = "\t" if suffix == ".tsv" else ","
+        names: list[str] = []
+        if suffix != ".parquet":
+            with self._reading() as file:
+                names = self._refusing(partial(csv_names, file, delimiter))
+        with self._reading() as file:
+            batches = parquet_batches(file) if suffix == ".parquet" else csv_batches(file, delimiter, names)
+            number = 0
+            for batch in batches:
+                for row in rows_of(pa.Table.from_batches([batch])):
+                    number += 1
+                    values = {name: None if is_missing(value) else value for name, value in row.items()}
+                    yield (Cells if names else Fields)(values, f"{self.path}, row {number}")
+                self._tell(file)
+
+    def _members(self) -> Iterator[Fields]:
+        """Iterate over the members of an object, which are named after questions."""
+        with self._reading() as file:
+            _first_bytes(file)
+            for key, value in members(file):
+                for record in value if isinstance(value, list) else [value]:
+                    found = Fields.of(record, f"{self.path}, {key!r:.80}")
+                    yield Fields({"question_id": key, **found.value}, found.place)
+                self._tell(file)
+            self._tell(file)
+
     def lines(self) -> Iterator[Fields]:
         """Iterate over the objects of a JSON Lines file. Blank lines are skipped."""
         with self._reading() as file:
@@ -76,7 +189,7 @@ class Source:
             while line := file.readline(_MOST_LINE):
                 number += 1
                 if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
+                    line = line.removeprefix(_MARK)
                 if not line.strip():
                     continue
                 place = f"{self.path}, line {number}"
@@ -112,7 +225,7 @@ class Source:
             if len(text) > _MOST_DOCUMENT:
                 self.refuse(f"is larger than {_MOST_DOCUMENT >> 20} MB. Split it into smaller files.")
             self._tell(file)
-        return _parsed(text.removeprefix(b"\xef\xbb\xbf"), str(self.path))
+        return _parsed(text.removeprefix(_MARK), str(self.path))
 
     def starts_with(self, text: bytes) -> bool:
         """Return whether the file starts with these bytes, after white space and a byte order mark."""
@@ -122,27 +235,39 @@ class Source:
     @contextmanager
     def _reading(self) -> Iterator[IO[bytes]]:
         try:
-            with self.path.open("rb") as file:
-                yield file
+            with self.path.open("rb") as self._raw:
+                yield _decompressed(self._raw)
         except (ijson.JSONError, UnicodeDecodeError, OverflowError, RecursionError) as error:
             raise PoolError(
                 f"{self.path}: is not valid JSON, or truncated ({_reason(error)}). Repair the file or export it again."
             ) from error
         except PoolError:
             raise
-        except (OSError, ValueError) as error:
-            raise PoolError(f"{self.path}: cannot be read ({_reason(error)}). Check its permissions.") from error
+        except (EOFError, zlib.error, OSError, ValueError) as error:
+            remedy = "its permissions" if getattr(error, "errno", None) else "whether the file is damaged or truncated"
+            raise PoolError(f"{self.path}: cannot be read ({_reason(error)}). Check {remedy}.") from error
 
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:
-            self._progress(file.tell())
+            self._progress((file if self._raw.closed else self._raw).tell())
+
+
+def _decompressed(file: IO[bytes]) -> IO[bytes]:
+    """Return the contents of a file that may be compressed with gzip or zstd."""
+    start = file.read(4)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if start == b"\x28\xb5\x2f\xfd":
+        return io.BufferedReader(pa.input_stream(file, compression="zstd"))
+    return file
 
 
 def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True) -> Iterator[Any]:
     """Iterate over the values of the top-level list or of a named member, or yield that member (``listed=False``)."""
     base = (inside is not None) + listed  # depth of the values
     depth, key, here, builder = 0, None, False, None
-    for event, value in ijson.basic_parse(file, use_float=True):
+    for event, value in _events(file):
         if event == "map_key" and depth == 1:
             key = value
             continue
@@ -153,19 +278,45 @@ def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True)
             builder = builder or ObjectBuilder()
             builder.event(event, value)
         depth += event in ("start_map", "start_array")
-        if depth > _DEEPEST:
-            raise ijson.JSONError(f"nested more than {_DEEPEST} levels deep")
         if builder and depth == base:
             yield builder.value
             builder = None
 
 
+def members(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    """Iterate over the names and values of the members of the top-level object."""
+    depth, key, builder = 0, "", None
+    for event, value in _events(file):
+        if event == "map_key" and depth == 1:
+            key = value
+            continue
+        depth -= event in ("end_map", "end_array")
+        if depth >= 1:
+            builder = builder or ObjectBuilder()
+            builder.event(event, value)
+        depth += event in ("start_map", "start_array")
+        if builder and depth == 1:
+            yield key, builder.value
+            builder = None
+
+
+def _events(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    """Iterate over the events of a parser. Raise if values are nested too deeply."""
+    depth = 0
+    for event, value in ijson.basic_parse(file, use_float=True):
+        depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
+        if depth > _DEEPEST:
+            raise ijson.JSONError(f"nested more than {_DEEPEST} levels deep")
+        yield event, value
+
+
 def _first_bytes(file: IO[bytes]) -> bytes:
-    """Return the first bytes of a file, and seek to its beginning after a byte order mark."""
-    start = file.read(4096)
-    mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
-    file.seek(mark)
-    return start[mark:].lstrip()
+    """Return the first bytes of a file that was just opened, and skip a byte order mark."""
+    start: bytes = file.peek(4096)  # type: ignore[attr-defined]
+    if start.startswith(_MARK):
+        file.read(len(_MARK))
+        start = start.removeprefix(_MARK)
+    return start.lstrip()
 
 
 def _reason(error: Exception) -> str:
@@ -174,7 +325,7 @@ def _reason(error: Exception) -> str:
 
 def _parsed(text: bytes, place: str) -> Any:
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_no_number)
+        return _DECODER.decode(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise PoolError(f"{place}: is not UTF-8 text ({_reason(error)}). Save the file as UTF-8.") from error
     except (ValueError, RecursionError) as error:
@@ -185,3 +336,6 @@ def _parsed(text: bytes, place: str) -> Any:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed in JSON, write null")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)

@@ -80,7 +80,7 @@ def test_arguments_become_options(say, message, said):
 def test_options_of_another_command_are_named_with_it(say):
     message = "Use pool.select(min_samples=2) or evaluate(..., prices=...)."
     assert say(message, "info") == "Use --min-samples 2 of `mssim evaluate` or --price of `mssim evaluate`."
-    assert say("Use min_samples=2.", "info") == "Use min_samples=2."
+    assert say("Use min_samples=2 (rule=...).", "info") == "Use min_samples=2 (--rule of `mssim grade`)."
 
 
 def test_names_that_a_file_sets_stay(say):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_helm"]
 
-PATTERNS = ("scenario_state.json",)
+PATTERNS = ("scenario_state.json", "scenario_state.json.gz", "scenario_state.json.zst")
 
 _SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods without sampling
 
@@ -65,7 +65,8 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     Notes
     -----
     The question_id is the id of the instance, prefixed by the scenario if there are several scenarios and followed by
-    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`.
+    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`. The columns
+    scenario, split, sub_split and perturbation are those that HELM reports separately.
 
     Examples
     --------
@@ -91,13 +92,14 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
+    sink.tell_apart = "Keep run_spec.json beside each file to distinguish scenarios, import the runs separately"
     known = _Known()
     for source, scenario in zip(sources, scenarios, strict=True):
         adapter = source.part("adapter_spec")
         if (adapter.text("method") or "").startswith(_SCORED):
             _no_samples(adapter)
         prefix = f"{scenario}/" if several and scenario else ""
-        run = _Run(adapter, prefix, model, _pattern(adapter), sink, known)
+        run = _Run(adapter, scenario, prefix, model, _pattern(adapter), sink, known)
         for state in source.items("request_states"):
             _read_state(state, run)
     known.tell(sink)
@@ -111,7 +113,6 @@ class _Known:
     """State that is shared by all files."""
 
     instances: dict[str, str] = field(default_factory=dict)  # by question
-    inputs: dict[str, int] = field(default_factory=dict)  # hash of the text, by question
     requests: set[int] = field(default_factory=set)  # hashes
     copies: int = 0
     several: set[str] = field(default_factory=set)  # questions with more than one correct reference
@@ -138,6 +139,7 @@ class _Run:
     """Values that all requests of a file share."""
 
     adapter: Fields
+    scenario: str  # "" = not known
     prefix: str
     model: str | None
     pattern: Pattern | None
@@ -189,8 +191,9 @@ def _read_state(state: Fields, run: _Run) -> None:
     mapping = state.part("output_mapping") if "output_mapping" in state else None
     completions = result.parts("completions")
     samples = [_sample(one, result, _answer(one, mapping, run.pattern), right) for one in completions]
-    question = {**_question(instance, request, mapping), "truth": right[0]}
-    run.sink.add(question_id, model, samples, question=question, settings=_settings(state, request, run.adapter))
+    question = {**_question(instance, mapping), "truth": right[0], "scenario": run.scenario or None}
+    settings, prompt = _settings(state, request, run.adapter), request.text("prompt")
+    run.sink.add(question_id, model, samples, question=question, settings=settings, prompt=prompt)
 
 
 def _no_samples(place: Fields) -> None:
@@ -218,30 +221,31 @@ def _right(instance: Fields) -> list[str]:
 
 
 def _question_id(instance: Fields, run: _Run) -> str:
-    """Return the question_id. Raise if a different question has the same id."""
-    base, perturbation = run.prefix + instance.name("id"), instance.part("perturbation")
-    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
-    options = sorted(name for name, value in perturbation.value.items() if _is_plain(value) and name not in about)
-    names = [perturbation.text("name") or "", *(f"{name}={perturbation.text(name)}" for name in options)]
-    question_id = as_text(f"{base}/{','.join(names)}", "") if perturbation.value else base
+    """Return the question_id."""
+    base, perturbation = run.prefix + instance.name("id"), _perturbation(instance)
+    question_id = base if perturbation is None else f"{base}/{perturbation}"
     run.known.instances[question_id] = base
-    given = hash(_text_of(instance, "input"))
-    if run.known.inputs.setdefault(question_id, given) != given:
-        instance.refuse(
-            f"question {question_id!r} differs from the question with this id in an earlier run. Keep run_spec.json "
-            "beside each file, so that scenarios can be distinguished, or import the runs separately."
-        )
     return question_id
 
 
-def _question(instance: Fields, request: Fields, mapping: Fields | None) -> dict[str, Any]:
+def _perturbation(instance: Fields) -> str | None:
+    """Return the name and the options of a perturbation, None if the instance is not perturbed."""
+    given = instance.part("perturbation")
+    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
+    options = sorted(name for name, value in given.value.items() if _is_plain(value) and name not in about)
+    names = [given.text("name") or "", *(f"{name}={given.text(name)}" for name in options)]
+    return as_text(",".join(names), "") if given.value else None
+
+
+def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
     choices = [] if mapping is None else [mapping.text(name) or "" for name in mapping.value]
     lettered = mapping is not None and list(mapping.value) == list(string.ascii_uppercase[: len(choices)])
     return {
-        "question": _text_of(instance, "input") or request.text("prompt"),
+        "question": _text_of(instance, "input") or None,
         "choices": choices if lettered and choices else None,
         "split": instance.text("split"),
         "sub_split": instance.text("sub_split"),
+        "perturbation": _perturbation(instance),
     }
 
 

@@ -78,8 +78,6 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
     """Read all lines of each file."""
     names: dict[str, Source] = {}
     for source in sources:
-        if source.starts_with(b"\x1f\x8b"):
-            source.refuse("is compressed. Decompress it with gunzip first.")
         found = named(source, "_results.jsonl", ".jsonl")
         if model is None and names.setdefault(found.model, source) is not source:
             raise PoolError(

@@ -108,7 +108,7 @@ def test_files_that_are_cut_off_or_compressed(tmp_path):
     with pytest.raises(PoolError, match="line 2: is not valid JSON, or truncated"):
         from_human_eval(path)
     path.write_bytes(b"\x1f\x8b\x08\x00")
-    with pytest.raises(PoolError, match=r"compressed\. Decompress it with gunzip"):
+    with pytest.raises(PoolError, match=r"Compressed file ended .* is damaged or truncated"):
         from_human_eval(path)
 
 
