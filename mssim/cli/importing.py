@@ -12,7 +12,7 @@ import typer
 
 from mssim._validation import counted
 from mssim.cli.language import as_options
-from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_where
+from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_renames, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
@@ -61,6 +61,10 @@ def import_(
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(help="NEW=OLD: new name of a model in the files. Repeatable."),
+    ] = None,
     drop_conflicts: Annotated[
         bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
     ] = False,
@@ -93,7 +97,16 @@ def import_(
             partial(module.read, **options),
             expand(as_paths(sources), *module.PATTERNS),
             out,
-            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning, drop_conflicts),
+            Common(
+                rule,
+                parse_where(where) if where else None,
+                texts,
+                strict,
+                info,
+                reasoning,
+                drop_conflicts,
+                parse_renames(rename),
+            ),
             overwrite=overwrite,
             progress=progress,
         )

@@ -118,6 +118,21 @@ def parse_models(given: str, known: Collection[str], separators: str = ",") -> l
     return names
 
 
+def parse_renames(given: Sequence[str] | None) -> dict[str, str] | None:
+    """Parse repeated NEW=OLD; the old name may contain "="."""
+    renames: dict[str, str] = {}
+    for text in given or ():
+        new, _, old = (part.strip() for part in text.partition("="))
+        if not new or not old:
+            raise MssimError(f"--rename: {text!r} is not NEW=OLD. Use e.g. --rename llama=hf/llama,dtype=auto.")
+        if new in renames:
+            raise MssimError(
+                f"--rename: {renames[new]!r} and {old!r} would both be called {new!r}. Use different names."
+            )
+        renames[new] = old
+    return renames or None
+
+
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:
     """Parse repeated MODEL=PRICE."""
     if not given:

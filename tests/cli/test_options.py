@@ -14,6 +14,7 @@ from mssim.cli.options import (
     parse_numbers,
     parse_pair,
     parse_prices,
+    parse_renames,
     parse_where,
 )
 from mssim.results.bands import BANDS
@@ -63,6 +64,16 @@ def test_names_of_models_may_have_quotes():
     with pytest.raises(MssimError, match=r"--models: the quotes of '\"c' are not closed"):
         parse_models('"c', known)
     assert parse_prices(["a=b=1", '"c,d"=2', '"e=3']) == {"a=b": 1, "c,d": 2, '"e': 3}
+
+
+def test_renames_are_split_at_the_first_equals_sign():
+    assert parse_renames(["a=b=c,d", " e = f "]) == {"a": "b=c,d", "e": "f"}
+    assert parse_renames(None) is None
+    for given in ("a", "a=", "=b"):
+        with pytest.raises(MssimError, match=rf"--rename: '{given}' is not NEW=OLD"):
+            parse_renames([given])
+    with pytest.raises(MssimError, match="--rename: 'b' and 'c' would both be called 'a'"):
+        parse_renames(["a=b", "a=c"])
 
 
 def test_one_budget_or_one_for_each():
