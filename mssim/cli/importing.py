@@ -42,6 +42,7 @@ def import_(
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
     ] = None,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
+    metric: Annotated[str | None, typer.Option(help="lm-eval: metric of the task whose verdicts to use.")] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,
@@ -50,7 +51,11 @@ def import_(
     ] = None,
     tests: Annotated[str | None, typer.Option(help="evalplus: test suite, base or plus.")] = None,
     map_: Annotated[
-        str | None, typer.Option("--map", help="table: columns to rename, e.g. question_id=doc_id,answer=pred.")
+        str | None,
+        typer.Option("--map", help="table: what columns are read from, e.g. question_id=doc_id,answer=score.value."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
@@ -74,8 +79,9 @@ def import_(
 
     module = find(format_name)
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
+    given |= {"metric": metric}
     given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    given["transcripts"] = transcripts
+    given |= {"transcripts": transcripts, "models": models}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         given["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})

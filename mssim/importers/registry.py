@@ -20,6 +20,10 @@ FORMATS = {
     "human-eval": "human_eval",
     "evalplus": "evalplus",
     "helm": "helm",
+    "math-harness": "math_harness",
+    "livecodebench": "livecodebench",
+    "nemo-skills": "nemo_skills",
+    "matharena": "matharena",
     "table": "table",
 }
 
