@@ -51,11 +51,18 @@ def import_(
     ] = None,
     tests: Annotated[str | None, typer.Option(help="evalplus: test suite, base or plus.")] = None,
     map_: Annotated[
-        str | None, typer.Option("--map", help="table: columns to rename, e.g. question_id=doc_id,answer=pred.")
+        str | None,
+        typer.Option("--map", help="table: what columns are read from, e.g. question_id=doc_id,answer=score.value."),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    drop_conflicts: Annotated[
+        bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
     json: Json = False,
@@ -74,7 +81,7 @@ def import_(
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     given |= {"metric": metric}
     given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    given["transcripts"] = transcripts
+    given |= {"transcripts": transcripts, "models": models}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         given["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
@@ -85,7 +92,7 @@ def import_(
             partial(module.read, **options),
             expand(as_paths(sources), *module.PATTERNS),
             out,
-            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning),
+            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning, drop_conflicts),
             overwrite=overwrite,
             progress=progress,
         )

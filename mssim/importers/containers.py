@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import ijson
@@ -14,7 +13,7 @@ import pyarrow.parquet
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_flag, as_number
 
-__all__ = ["Cells", "Outline", "csv_batches", "csv_names", "is_lines", "outline", "parquet_batches", "suffix_of"]
+__all__ = ["Cells", "Outline", "csv_batches", "csv_names", "is_lines", "outline", "parquet_batches"]
 
 LISTS = (  # usual names of the list of records in an object
     "records", "outputs", "samples", "results", "predictions", "responses", "examples", "instances", "simulations",
@@ -22,21 +21,6 @@ LISTS = (  # usual names of the list of records in an object
 )  # fmt: skip
 _ROWS = 1000  # rows that are converted at once
 _MOST_LINE = 2**28
-_COMPRESSED = (".gz", ".zst", ".zstd")
-
-
-def suffix_of(path: Path) -> str:
-    """Return the ending of a file name without the ending of a compression.
-
-    Examples
-    --------
-    >>> suffix_of(Path("answers.JSONL.gz"))
-    '.jsonl'
-    """
-    name = path.name.lower()
-    for ending in _COMPRESSED:
-        name = name.removesuffix(ending)
-    return Path(name).suffix
 
 
 def is_lines(file: IO[bytes]) -> bool:

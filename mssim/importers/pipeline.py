@@ -22,6 +22,7 @@ from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.safe_files import Source
 from mssim.importers.samples_table import Written, write_long_table
 from mssim.importers.sink import Sink
+from mssim.importers.subsets import reported_apart
 from mssim.pools.conditions import Where
 from mssim.pools.folder import current, folder_update, write_info
 from mssim.pools.loading import load_pool
@@ -54,12 +55,15 @@ class Common:
         Metadata such as title, source and licence, stored in pool.json.
     reasoning : str, default "drop"
         Whether reasoning before an answer is dropped or kept ("keep"), see `mssim.grading.parse_rule`.
+    drop_conflicts : bool, default False
+        Whether to leave out questions that have two truths, texts or lists of choices under one id, or an answer that
+        is both right and wrong. By default, an import with such a question raises a PoolError.
 
     Examples
     --------
     >>> from mssim.importers import Common
     >>> Common(rule="number", texts=False)
-    Common(rule='number', where=None, texts=False, strict=False, info=None, reasoning='drop')
+    Common(rule='number', where=None, texts=False, strict=False, info=None, reasoning='drop', drop_conflicts=False)
     """
 
     rule: str | None = None
@@ -68,6 +72,7 @@ class Common:
     strict: bool = False
     info: Mapping[str, Any] | None = None
     reasoning: str = "drop"
+    drop_conflicts: bool = False
 
 
 class CommonOptions(TypedDict, total=False):
@@ -79,6 +84,7 @@ class CommonOptions(TypedDict, total=False):
     strict: bool
     info: Mapping[str, Any] | None
     reasoning: str
+    drop_conflicts: bool
 
 
 def as_paths(given: Paths) -> list[Path]:
@@ -195,7 +201,14 @@ def _imported(
         samples = part / "samples.parquet"
         read_samples = samples if rule is None else work / "read.parquet"
         kept = common.texts or rule is not None
-        written = write_long_table(sink, read_samples, where=common.where, graded=rule is not None, texts=kept)
+        written = write_long_table(
+            sink,
+            read_samples,
+            where=common.where,
+            graded=rule is not None,
+            texts=kept,
+            drop_conflicts=common.drop_conflicts,
+        )
         graders = {}
         if rule is not None:
             graded = samples if common.texts else work / "graded.parquet"
@@ -252,11 +265,13 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
         )
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
+    imported |= {"dropped_conflicts": written.dropped} if written.dropped else {}
     imported |= {"text_warnings": written.warnings} if written.warnings else {}
-    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks]
+    separate = reported_apart(written.questions, sink.separate)
+    remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks, *separate]
     imported |= {"remarks": remarks} if remarks else {}
     info: dict[str, Any] = {**sink.info, **(common.info or {}), "import": imported}
-    if not sink.votes:
+    if not sink.votes and common.rule is None:
         info["votes"] = False
     return info
 

@@ -12,7 +12,7 @@ from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_count, as_flag, as_number, as_text
 from mssim.importers.sink import COLUMNS
 
-__all__ = ["common_length", "fields_of", "nested", "samples_of", "value_at"]
+__all__ = ["common_length", "fields_of", "nested", "paths_of", "samples_of", "value_at"]
 
 _CONVERT: dict[pa.DataType, Callable[[Any, str], Any]] = {
     pa.string(): as_text, pa.bool_(): as_flag, pa.float64(): as_number, pa.int64(): as_count
@@ -115,7 +115,7 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     """Return a column of samples, with the type that a pool needs."""
     kind, place = COLUMNS[name], f"{record.place}: {path!r}"
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
-        record.refuse(nested(path, value))
+        record.refuse(nested(path, value, name))
     if isinstance(value, list):
         items = enumerate(value, 1)
         return [None if item is None else _CONVERT[kind](item, f"{place}, item {number}") for number, item in items]
@@ -124,18 +124,42 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     return [_CONVERT[kind](value, place)] * length
 
 
-def nested(path: str, value: Any) -> str:
-    """Return what is wrong with a nested value: what it holds, and the paths that read it."""
+def nested(path: str, value: Any, name: str = "NAME") -> str:
+    """Return what is wrong with a nested value: what it holds, and how to read a part of it as the column `name`."""
     inside = fields_of(value)
     if inside:
-        paths = [f"{path}.{name}" for name in inside[:_MOST_NAMES]]
-        return f"{path!r} holds objects with the fields {', '.join(map(repr, paths))}. Read one of these fields."
+        paths = ", ".join(repr(f"{path}.{field}") for field in inside[:_MOST_NAMES])
+        return f"{path!r} holds objects with the fields {paths}. Map one of them, such as {name}={path}.{inside[0]}."
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        return f"{path!r} holds lists. {path + '.0'!r} reads the first item of each."
-    return f"{path!r} holds {'a list' if isinstance(value, list) else 'an empty object'}, not a single value."
+        return f"{path!r} holds lists. Map one item of each, such as {name}={path}.0 for the first."
+    if not isinstance(value, list):
+        return f"{path!r} holds an empty object. It must be a single value."
+    return f"{path!r} holds a list. It must be a single value; {name}={path}.0 maps the first item."
 
 
 def fields_of(value: Any) -> list[str]:
     """Return the names of the fields of an object, or of the objects of a list."""
     objects = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]
     return list(dict.fromkeys(name for item in objects[:100] for name in item))
+
+
+def paths_of(record: Mapping[str, Any], most: int = 200) -> list[str]:
+    """Return the dotted paths of the values of a record.
+
+    Examples
+    --------
+    >>> paths_of({"id": 1, "score": {"value": {"acc": 1}}, "runs": [{"text": "7"}]})
+    ['id', 'score.value.acc', 'runs.text']
+    """
+    found: list[str] = []
+    waiting = [(name, record[name]) for name in record]
+    while waiting and len(found) < most:
+        path, value = waiting.pop(0)
+        inside = fields_of(value)
+        objects = value if isinstance(value, list) else [value]
+        first = {name: item[name] for item in reversed(objects[:100]) if isinstance(item, dict) for name in item}
+        if inside and path.count(".") < 20:
+            waiting = [(f"{path}.{name}", first[name]) for name in inside] + waiting
+        else:
+            found.append(path)
+    return found

@@ -25,11 +25,12 @@ from mssim.importers.containers import (
     is_lines,
     outline,
     parquet_batches,
-    suffix_of,
 )
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.pool_folders import files_of_pools
 from mssim.pools.folder import sha256
 from mssim.pools.plain_types import rows_of
+from mssim.pools.reading import suffix_of
 from mssim.pools.texts import is_missing
 
 __all__ = ["Source", "expand", "streamed"]
@@ -50,7 +51,7 @@ def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
         if not inside:
             names = " or ".join(patterns)
             raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
-        found += inside
+        found += files_of_pools(inside) if path.is_dir() else inside
     return found
 
 
@@ -116,6 +117,13 @@ class Source:
         if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
             return {}
         return outlined.scalars if self._refusing(outlined.records) is not None else {}
+
+    @cached_property
+    def is_keyed(self) -> bool:
+        """Whether the records are members of an object, so that their `question_id` is the name of the member."""
+        if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
+            return False
+        return self._refusing(outlined.records) is None and outlined.is_keyed()
 
     @cached_property
     def first(self) -> Mapping[str, Any]:
@@ -317,7 +325,7 @@ def _reason(error: Exception) -> str:
 
 def _parsed(text: bytes, place: str) -> Any:
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_no_number)
+        return _DECODER.decode(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise PoolError(f"{place}: is not UTF-8 text ({_reason(error)}). Save the file as UTF-8.") from error
     except (ValueError, RecursionError) as error:
@@ -328,3 +336,6 @@ def _parsed(text: bytes, place: str) -> Any:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed in JSON, write null")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,15 @@ import pyarrow.dataset
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
+from mssim.importers.conflicts import named
 from mssim.importers.sink import Sink
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
 from mssim.pools.quality import LONG_TEXT, SampleFacts
-from mssim.pools.reading import encode_text
 
 __all__ = ["Written", "write_long_table"]
 
@@ -48,6 +50,8 @@ class Written(NamedTuple):
         Remarks about rare samples that were cut off or have an empty text.
     reasoning : list of str
         Remarks about recorded reasoning.
+    dropped : dict of str to int
+        Number of questions that were left out because of a conflict, by column.
     """
 
     questions: pa.Table
@@ -56,17 +60,24 @@ class Written(NamedTuple):
     warnings: list[str]
     rare: list[str]
     reasoning: list[str]
+    dropped: dict[str, int]
 
 
 def write_long_table(
-    sink: Sink, path: Path, *, where: Where | None = None, graded: bool = False, texts: bool = True
+    sink: Sink,
+    path: Path,
+    *,
+    where: Where | None = None,
+    graded: bool = False,
+    texts: bool = True,
+    drop_conflicts: bool = False,
 ) -> Written:
     """Write the samples that satisfy all conditions to one file.
 
     Parameters
     ----------
     sink : Sink
-        Samples and questions that the reader added.
+        Samples and questions that the reader added. Samples that are not judged are counted as failed.
     path : Path
         Parquet file to write.
     where : optional
@@ -75,6 +86,9 @@ def write_long_table(
         Whether the texts are graded afterwards. If not, either every sample needs an answer or no sample has one.
     texts : bool, default True
         Whether texts and reasoning are written.
+    drop_conflicts : bool, default False
+        Whether questions are left out that have two truths, texts or lists of choices, or an answer that is both right
+        and wrong. By default, they are refused.
 
     Returns
     -------
@@ -82,37 +96,138 @@ def write_long_table(
         The questions and the number of long and identical texts.
     """
     if not sink.pieces:
-        failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
-        raise PoolError("The files contain no samples" + (f" ({failed})" if failed else "") + ".")
+        raise _without_samples(sink)
     data = _joined(sink.pieces)
     thin = data.to_table(columns=[name for name in data.schema.names if name not in _COPIED])
     questions = _questions(sink, thin)
-    mask = _mask(thin, questions, where)
-    thin = thin.filter(pa.array(mask))
-    columns = {name: thin[name] for name in thin.column_names}
+    chosen = _Chosen(thin, _mask(thin, questions, where))
+    dropped = _identify(chosen, sink, drop=drop_conflicts)
+    if not graded:
+        dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
+    if not chosen.mask.any():
+        raise _without_samples(sink)
+    columns, mask = chosen.columns, chosen.mask
     _part_of_votes(columns, _answered(data, columns, mask, graded=graded), sink)
-    if graded and _TEXT not in data.schema.names:
-        answered = "answer" in columns or "correct" in columns
-        remedy = "Remove the rule to use the answers of the files." if answered else "Import files with texts."
-        raise PoolError(f"rule: the files contain no texts to grade. {remedy}")
-    if graded and "truth" not in questions.column_names:
-        judged = "correct" in columns
-        remedy = "Remove the rule to use the verdicts of the files." if judged else "Add a truth to each question."
-        raise PoolError(f"rule: the files contain no truth to compare with. {remedy}")
     if graded:
+        _require_gradable(data, questions, columns)
         said = columns.pop("correct", None)
         if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades
             columns["correct_in_source"] = said
     else:
         _answers(columns, sink, has_texts=_TEXT in data.schema.names)
-        _correct(columns, questions)
     seen = _Seen()
     write(path, _pieces(data, mask, pa.table(columns), seen, texts=texts))
-    asked = set(pa.compute.unique(columns["question_id"]).to_pylist())
+    asked = set(chosen.question_ids())
     kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
     facts, models = seen.facts, seen.models.to_list()
     told = facts.of_texts(models, rare=False), facts.rare(models), facts.endings.reasoning(models)
-    return Written(kept, len(seen.hashes), seen.repeated(), *told)
+    return Written(kept, len(seen.hashes), seen.repeated(), *told, dropped)
+
+
+def _without_samples(sink: Sink) -> PoolError:
+    failed = ", ".join(f"{number} failed: {reason}" for reason, number in sink.failed.items())
+    return PoolError("The files contain no samples" + (f" ({failed})" if failed else "") + ".")
+
+
+class _Chosen:
+    """The rows to write: a mask of all rows, and the columns of the chosen rows without texts."""
+
+    def __init__(self, samples: pa.Table, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+        self.columns: dict[str, pa.ChunkedArray] = {
+            name: samples[name].filter(pa.array(mask)) for name in samples.column_names
+        }
+
+    def question_ids(self) -> list[str]:
+        """Return the questions of the chosen rows."""
+        names: list[str] = pa.compute.unique(self.columns["question_id"]).to_pylist()
+        return names
+
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        """Keep some of the chosen rows."""
+        if rows.all():
+            return
+        self.mask = self.mask.copy()
+        self.mask[np.nonzero(self.mask)[0][~rows]] = False
+        self.columns = {name: column.filter(pa.array(rows)) for name, column in self.columns.items()}
+
+    def drop(self, question_ids: Sequence[str]) -> None:
+        """Drop all rows of some questions, but not of all."""
+        within = pa.compute.is_in(self.columns["question_id"], value_set=pa.array(question_ids, pa.string()))
+        if pa.compute.all(within).as_py():
+            raise PoolError("drop_conflicts: all questions have conflicts. Import the files separately.")
+        self.keep(~within.to_numpy())
+
+
+def _identify(chosen: _Chosen, sink: Sink, *, drop: bool) -> dict[str, int]:
+    """Refuse or drop questions that have two truths, texts or lists of choices. Return the number dropped."""
+    found = sink.conflicts.of(chosen.question_ids())
+    if not found:
+        return {}
+    if not drop:
+        raise PoolError(sink.conflicts.message(found, sink.tell_apart))
+    chosen.drop(found)
+    sink.note(sink.conflicts.note(found))
+    return sink.conflicts.counts(found)
+
+
+def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_texts: bool) -> dict[str, int]:
+    """Add verdicts. Leave out samples without one, and refuse or drop questions in which one answer has two."""
+    columns = chosen.columns
+    if "answer" not in columns and has_texts and not _any_valid(columns.get("correct")):
+        columns.pop("correct", None)  # texts to be graded, none of which is judged
+    if "answer" not in columns and "correct" not in columns:
+        return {}
+    judged = judge(columns, questions)
+    if "correct" not in columns:
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
+    lacking = int(np.count_nonzero(judged.verdicts < 0))
+    if lacking:
+        sink.fail("not judged", lacking)
+    if judged.compared:
+        without = counted(judged.compared, "answer has", "answers have")
+        sink.note(
+            f"{without} no verdict in the files. Such answers are compared with equal answers to the question that "
+            "have one, or else with the truth."
+        )
+    columns["correct"] = pa.chunked_array([pa.array(judged.verdicts == 1)])
+    chosen.keep(judged.verdicts >= 0)
+    return _one_verdict(chosen, sink, drop=drop, has_texts=has_texts) if "answer" in columns else {}
+
+
+def _any_valid(column: pa.ChunkedArray | None) -> bool:
+    return column is not None and column.null_count < len(column)
+
+
+def _one_verdict(chosen: _Chosen, sink: Sink, *, drop: bool, has_texts: bool) -> dict[str, int]:
+    """Refuse or drop questions in which one answer is both right and wrong. Return the number dropped."""
+    found = mixed(chosen.columns)
+    number = len(found.question_ids)
+    if not number:
+        return {}
+    if not drop:
+        remedy = "Grade the texts with a rule" if has_texts else "Give answers that differ different names"
+        raise PoolError(found.message(sink.remedy_of_verdicts or remedy))
+    chosen.drop(found.question_ids)
+    having = counted(number, "question has", "questions have")
+    sink.note(
+        f"{having} an answer that is both right and wrong and {'is' if number == 1 else 'are'} left out: "
+        f"{named(found.question_ids)}."
+    )
+    return {"answer": number}
+
+
+def _require_gradable(data: pyarrow.dataset.Dataset, questions: pa.Table, columns: Mapping[str, Any]) -> None:
+    """Raise if there is no text to grade or no truth to compare with."""
+    if _TEXT not in data.schema.names:
+        answered = "answer" in columns or "correct" in columns
+        remedy = "Remove the rule to use the answers of the files." if answered else "Import files with texts."
+        raise PoolError(f"rule: the files contain no texts to grade. {remedy}")
+    if "truth" not in questions.column_names:
+        remedy = "Remove the rule to use the verdicts of the files." if "correct" in columns else ""
+        raise PoolError(
+            f"rule: the files contain no truth to compare with. {remedy or 'Add a truth to each question.'}"
+        )
 
 
 def _joined(pieces: Sequence[Path]) -> pyarrow.dataset.Dataset:
@@ -131,8 +246,7 @@ def _questions(sink: Sink, samples: pa.Table) -> pa.Table:
     """Return one row per question, in order of first appearance."""
     for question_id in pa.compute.unique(samples["question_id"]).to_pylist():
         sink.questions.setdefault(question_id, {})
-    rows = [{"question_id": question_id, **known} for question_id, known in sink.questions.items()]
-    return table_from_frame(pd.DataFrame(rows, dtype=object))
+    return table_from_frame(pd.DataFrame(sink.described(), dtype=object))
 
 
 def _mask(samples: pa.Table, questions: pa.Table, where: Where | None) -> NDArray[np.bool_]:
@@ -195,31 +309,8 @@ def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool
         raise PoolError("The files contain neither answers nor texts nor verdicts. Import files with one of them.")
     index = columns["sample_index"].cast(pa.string())
     right = pa.compute.if_else(columns["correct"], "right", "wrong")
-    names = pa.compute.binary_join_element_wise(index, right, " ")
-    columns["answer"] = pa.compute.if_else(columns["correct"].is_valid(), names, pa.scalar(None, pa.string()))
+    columns["answer"] = pa.compute.binary_join_element_wise(index, right, " ")
     sink.votes = False
-
-
-def _correct(columns: dict[str, pa.ChunkedArray], questions: pa.Table) -> None:
-    """Compare answers with the truth if the files have no verdicts."""
-    if "correct" in columns:
-        return
-    if "truth" not in questions.column_names:
-        raise PoolError("The files contain neither verdicts nor truths. Add a column correct or truth.")
-    truth = questions["truth"].take(
-        pa.compute.index_in(columns["question_id"], questions["question_id"].combine_chunks())
-    )
-    missing = pa.compute.and_(columns["answer"].is_valid(), truth.is_null())
-    if pa.compute.any(missing).as_py():
-        question = columns["question_id"].filter(missing)[0].as_py()
-        raise PoolError(
-            f"question {question!r} has neither a truth nor verdicts. Add one of them, or exclude it with where."
-        )
-    answer, answers = encode_text(columns["answer"])
-    right, truths = encode_text(truth)
-    place = {text: code for code, text in enumerate(truths)}
-    translated = np.array([place.get(text, -2) for text in answers] + [-1])[answer]
-    columns["correct"] = pa.chunked_array([pa.array((translated == right) & (answer >= 0))])
 
 
 class _Seen:

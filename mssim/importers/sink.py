@@ -7,10 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from mssim.errors import PoolError
+from mssim.importers.conflicts import IDENTIFYING, Conflicts
+from mssim.pools.arrow import codes_of, encode_text, is_missing
 
 __all__ = ["COLUMNS", "Sink"]
 
@@ -57,6 +62,14 @@ class Sink:
         What else than a rule extracts answers from the texts, such as a filter that the files name.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
+    separate : list of str
+        Columns of questions whose values the tool reports separately.
+    conflicts : Conflicts
+        Questions with two truths, texts or lists of choices.
+    tell_apart : str
+        How different questions with one id are distinguished in this format, without a period at the end.
+    remedy_of_verdicts : str
+        What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -69,8 +82,14 @@ class Sink:
         self.pieces: list[Path] = []
         self.votes = self.verdicts = True
         self.remedy = ""
+        self.separate: list[str] = []
+        self.conflicts = Conflicts()
+        self.tell_apart = "Import them separately"
+        self.remedy_of_verdicts = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0
+        self._identities: dict[tuple[str, str], str] = {}
+        self._prompts: dict[str, str] = {}
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def add(
@@ -81,6 +100,7 @@ class Sink:
         *,
         question: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
+        prompt: str | None = None,
     ) -> None:
         """Add samples of one model for one question.
 
@@ -95,8 +115,13 @@ class Sink:
             Columns of the question, such as question, truth and choices. Values that are already known are kept.
         settings : mapping, optional
             Columns that all of these samples share, such as temperature.
+        prompt : str, optional
+            Request to the model. It is the text of the question if no other is known. Prompts to one question may
+            differ, for instance in their examples.
         """
         self.describe(question_id, question or {})
+        if prompt is not None and "question" not in self.questions[question_id]:
+            self._prompts.setdefault(question_id, prompt)
         for sample in samples:
             row = {"question_id": question_id, "model": model, **(settings or {}), **sample}
             if row.get("sample_index") is None:
@@ -108,21 +133,77 @@ class Sink:
                 self._write_rows()
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
-        """Add columns of a question. Raise if its truth differs from a truth added before.
+        """Add columns of a question. Values that were added before are kept.
 
-        Values that are not text, numbers or Booleans are stored as text. Choices remain a list of text.
+        Values that are not text, numbers or Booleans are stored as text. Choices remain a list of text. Another truth,
+        text or list of choices than before is recorded in `conflicts`, which the import refuses or leaves out.
         """
         known = self.questions.setdefault(question_id, {})
         for name, given in question.items():
-            if given is None or name == "question_id":
+            if is_missing(given) or name == "question_id":
                 continue
             value = given if name == "choices" or isinstance(given, str | int | float) else str(given)
-            if name == "truth" and known.get("truth", value) != value:
-                raise PoolError(
-                    f"question {question_id!r} has two truths, {known['truth']!r:.80} and {value!r:.80}. "
-                    "The files contain different questions under the same ids. Import them separately."
-                )
+            if name in IDENTIFYING and name in known:
+                self.conflicts.compare(question_id, name, known[name], value)
             known.setdefault(name, value)
+
+    def describe_table(self, table: pa.Table) -> None:
+        """Add columns of questions from a table, as `describe` does for each row.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id and further columns of questions, in which null values are not known. A question
+            may have any number of rows. Of each column, its first value is kept. Other values of truth, question and
+            choices are recorded in `conflicts`.
+        """
+        ids, names = encode_text(table["question_id"])
+        for code in dict.fromkeys(ids.tolist()):
+            if code >= 0:
+                self.describe(names[code], {})
+        for name in [name for name in table.column_names if name != "question_id"]:
+            codes = codes_of(table[name])
+            known = np.nonzero((codes >= 0) & (ids >= 0))[0]
+            of = ids[known].astype(np.int64)
+            pairs = of * (int(codes.max(initial=0)) + 1) + codes[known] if name in IDENTIFYING else of
+            rows = known[np.sort(np.unique(pairs, return_index=True)[1])]
+            for row, value in zip(rows.tolist(), table[name].take(pa.array(rows)).to_pylist(), strict=True):
+                self.describe(names[ids[row]], {name: value})
+
+    def telling_column(self, table: pa.Table) -> str | None:
+        """Return the column of a long table that distinguishes the questions with conflicts, or None.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id, those of truth, question and choices that exist, and others. Columns of samples
+            are not considered. Of several columns that distinguish the questions, the one with the fewest values is
+            returned, such as the name of a data set.
+        """
+        ids = table["question_id"]
+        found = self.conflicts.of(pa.compute.unique(ids).to_pylist())
+        rows = table.filter(pa.compute.is_in(ids, value_set=pa.array(found, pa.string())))
+        names = [str(name) for name in table.column_names if name not in COLUMNS and name not in IDENTIFYING]
+        telling = {name: codes_of(rows[name]) for name in names}
+        numbers = {name: np.unique(codes).size for name, codes in telling.items() if (codes >= 0).all()}
+        ids_of_rows = codes_of(rows["question_id"]).astype(np.int64)
+        values = [codes_of(rows[name]) for name in IDENTIFYING if name in table.column_names]
+        for name in sorted((name for name, number in numbers.items() if number > 1), key=lambda name: numbers[name]):
+            groups = ids_of_rows * numbers[name] + np.unique(telling[name], return_inverse=True)[1]
+            if all(_at_most_one(groups, codes) for codes in values):
+                return name
+        return None
+
+    def identify(self, question_id: str, what: str, value: str) -> None:
+        """Record a conflict if a question had another value before, such as a hash of its document."""
+        known = self._identities.setdefault((question_id, what), value)
+        self.conflicts.compare(question_id, what, known, value)
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return the columns of all questions. Where no text is known, it is the prompt."""
+        for question_id, prompt in self._prompts.items():
+            self.questions.setdefault(question_id, {}).setdefault("question", prompt)
+        return [{"question_id": question_id, **known} for question_id, known in self.questions.items()]
 
     def add_table(self, table: pa.Table) -> None:
         """Add a long table, which has the columns question_id and model, without changes."""
@@ -137,6 +218,14 @@ class Sink:
         """Add a warning, unless it was added before."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def apart(self, column: str) -> None:
+        """Say that the tool reports the values of a column of questions separately, such as tasks or subsets.
+
+        If the pool has several of them, the import names them in a remark.
+        """
+        if column not in self.separate:
+            self.separate.append(column)
 
     def close(self) -> None:
         """Write the remaining rows."""
@@ -162,3 +251,10 @@ class Sink:
         path = self.folder / f"piece-{len(self.pieces):05}.parquet"
         pa.parquet.write_table(table, path, compression="zstd")
         self.pieces.append(path)
+
+
+def _at_most_one(groups: NDArray[np.int64], codes: NDArray[np.integer[Any]]) -> bool:
+    """Return whether the known values of each group are equal."""
+    known = codes >= 0
+    pairs = np.unique(np.stack([groups[known], codes[known]]), axis=1)
+    return bool(np.unique(pairs[0]).size == pairs.shape[1])

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mssim.pools.texts import as_text, is_missing, listed
 
-__all__ = ["plain_types", "rows_of", "to_frame"]
+__all__ = ["has_empty_struct", "plain_types", "rows_of", "to_frame"]
 
 
 def plain_types(table: pa.Table) -> pa.Table:
@@ -39,7 +39,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pa.chunked_array(
             [pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.large_string())]
         )
-    if pa.types.is_nested(kind) and _has_empty_struct(kind):
+    if pa.types.is_nested(kind) and has_empty_struct(kind):
         rows = [None if row is None else json.dumps(row, ensure_ascii=False, default=str) for row in column.to_pylist()]
         return pa.chunked_array([pa.array(rows, pa.large_string())])
     return column
@@ -64,10 +64,11 @@ def _is_known(zone: str) -> bool:
     return True
 
 
-def _has_empty_struct(kind: pa.DataType) -> bool:
+def has_empty_struct(kind: pa.DataType) -> bool:
+    """Return whether a type has objects without fields, which Parquet cannot store."""
     if pa.types.is_struct(kind) and kind.num_fields == 0:
         return True
-    return any(_has_empty_struct(kind.field(i).type) for i in range(kind.num_fields))
+    return any(has_empty_struct(kind.field(i).type) for i in range(kind.num_fields))
 
 
 # What leaves Arrow ----------------------------------------------------------------------------------------------------

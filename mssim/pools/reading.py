@@ -24,18 +24,22 @@ from mssim.pools.texts import alike, encodable
 
 __all__ = [
     "BLOCK_ROWS",
+    "DEEPEST",
     "KEYS",
     "cut",
     "encode",
     "encode_text",
+    "is_deep",
     "read_blocks",
     "read_table",
+    "suffix_of",
 ]
 
 
 KEYS = ("question_id", "model", "answer", "truth")
-_FORMATS = (".parquet", ".csv", ".jsonl")
-_DEEPEST = 50  # levels of nesting in a value
+_FORMATS = (".parquet", ".csv", ".tsv", ".jsonl")
+DEEPEST = 50  # levels of nesting in a value
+_COMPRESSED = (".gz", ".zst", ".zstd")
 _MOST_BYTES = 2**30  # bytes of a Parquet file to read at once
 BLOCK_ROWS = 2**20  # balances the size of temporary arrays and the number of blocks
 
@@ -47,9 +51,10 @@ def read_table(path: Path, *, text: Sequence[str] = (), exact: bool = False) -> 
     or, if the text must be `exact`, raises `PoolError`. So does a damaged file.
     """
     csv = partial(_csv, text=(*KEYS, *text))
+    tsv = partial(_csv, text=(*KEYS, *text), delimiter="\t")
     jsonl = partial(_jsonl, exact=exact)
-    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".jsonl": jsonl}
-    reader = readers.get(path.suffix.lower())
+    readers: dict[str, Callable[[Path], pa.Table]] = {".parquet": _parquet, ".csv": csv, ".tsv": tsv, ".jsonl": jsonl}
+    reader = readers.get(suffix_of(path) if suffix_of(path) in (".csv", ".tsv") else path.suffix.lower())
     if reader is None:
         raise PoolError(
             f"{path}: unknown file format. Supported are {', '.join(_FORMATS)} files and folders with samples.parquet."
@@ -58,6 +63,20 @@ def read_table(path: Path, *, text: Sequence[str] = (), exact: bool = False) -> 
         table = reader(path)
     _once(table.column_names)
     return plain_types(table)
+
+
+def suffix_of(path: Path) -> str:
+    """Return the ending of a file name without the ending of a compression.
+
+    Examples
+    --------
+    >>> suffix_of(Path("answers.CSV.gz"))
+    '.csv'
+    """
+    name = path.name.lower()
+    for ending in _COMPRESSED:
+        name = name.removesuffix(ending)
+    return Path(name).suffix
 
 
 def read_blocks(path: Path, *, without: Sequence[str] = ()) -> Iterator[pa.Table]:
@@ -134,12 +153,13 @@ def _joined(batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> p
     return pa.Table.from_batches(batches, None if batches else schema).replace_schema_metadata(None)
 
 
-def _csv(path: Path, text: Sequence[str]) -> pa.Table:
+def _csv(path: Path, text: Sequence[str], delimiter: str = ",") -> pa.Table:
     # Key columns are read as text: "7" and 7 are one answer, and 007 differs from 7.
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(text, pa.string()), null_values=[""], strings_can_be_null=True
     )
-    table = pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(newlines_in_values=True), convert_options=convert)
+    parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
+    table = pa.csv.read_csv(path, parse_options=parse, convert_options=convert)  # decompresses .gz and .zst
     pair = ("answer", "truth")
     if not {*pair} <= {*table.column_names} or not all(pa.types.is_string(table[name].type) for name in pair):
         return table
@@ -164,9 +184,9 @@ def _jsonl(path: Path, exact: bool) -> pa.Table:
                 raise PoolError(
                     f"{path}, line {number}: a {type(row).__name__}, not an object. Write one JSON object per line."
                 )
-            if _is_deep(row):
+            if is_deep(row):
                 raise PoolError(
-                    f"{path}, line {number}: nested more than {_DEEPEST} levels deep. Store plain values only."
+                    f"{path}, line {number}: nested more than {DEEPEST} levels deep. Store plain values only."
                 )
             rows.append(row)
     try:
@@ -198,10 +218,10 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON, use null")
 
 
-def _is_deep(row: Any) -> bool:
+def is_deep(row: Any) -> bool:
     """Return whether values are nested too deeply for a table of moderate size."""
     level: list[Any] = [row]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(DEEPEST + 1):
         level = [v for o in level if isinstance(o, dict | list) for v in (o.values() if isinstance(o, dict) else o)]
         if not level:
             return False

@@ -52,6 +52,23 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     assert code == 0
 
 
+def test_questions_with_two_truths_are_refused_or_left_out(run, tmp_path):
+    records = [
+        {"question": f"{number}?", "orig_dset_idx": number, "gt_answer": truth, "samples": ["a"], "is_corrects": [True]}
+        for number, truth in ((0, "7"), (1, "8"), (1, "9"))
+    ]
+    path, out = written(tmp_path, json.dumps(records), "GSM8K_llama.json"), tmp_path / "pool"
+    code, _, err = run("import", "monkeys", path, "--out", out)
+    assert (code, err.count("\n"), out.exists()) == (2, 1, False)
+    assert "question 'GSM8K/1' has two truths, '8' and '9'" in err
+    code, _, err = run("import", "monkeys", path, "--out", out, "--drop-conflicts")
+    assert code == 0
+    assert "warning: 1 question has two truths under one id and is left out: 'GSM8K/1'." in err
+    with pytest.warns(PoolWarning):
+        pool = load_pool(out)
+    assert (pool.question_ids, pool.info["import"]["dropped_conflicts"]) == (["GSM8K/0"], {"truth": 1})
+
+
 def test_messages_are_one_line_without_control_characters(run, tmp_path):
     path = written(tmp_path, "no", "new\nline\x1b[31m.json")
     code, _, err = run("import", "monkeys", path, "--out", tmp_path / "pool")

@@ -3,14 +3,13 @@
 import gzip
 import io
 import json
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from mssim import PoolError
-from mssim.importers.containers import Cells, is_lines, outline, suffix_of
+from mssim.importers.containers import Cells, is_lines, outline
 from mssim.importers.safe_files import Source
 from tests.importers.readers import written
 
@@ -27,8 +26,8 @@ FILES = {
     "two lists.json": json.dumps({"errors": [{"a": 1}], "outputs": RECORDS}, indent=1),
     "keyed.json": json.dumps({r["question_id"]: {"answer": r["answer"], "n": r["n"]} for r in RECORDS}),
     "keyed lists.json": json.dumps({r["question_id"]: [{"answer": r["answer"], "n": r["n"]}] for r in RECORDS}),
-    "lines.jsonl.gz": gzip.compress(LINES.encode()),
-    "list.json.gz": gzip.compress(json.dumps(RECORDS).encode()),
+    "lines.jsonl.gz": gzip.compress(LINES.encode(), mtime=0),
+    "list.json.gz": gzip.compress(json.dumps(RECORDS).encode(), mtime=0),
 }
 
 
@@ -53,7 +52,7 @@ def test_zstd_and_parquet(tmp_path):
 @pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.tsv", "\t"), ("a.csv.gz", ",")])
 def test_cells_are_texts_that_may_be_numbers(tmp_path, name, delimiter):
     text = f"id,ok,n\n007,True,2\n,0,0.5\n8,,{'9' * 400}\n".replace(",", delimiter)
-    source = Source(written(tmp_path, gzip.compress(text.encode()) if name.endswith("gz") else text, name))
+    source = Source(written(tmp_path, gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text, name))
     rows = list(source.records())
     assert all(isinstance(row, Cells) for row in rows)
     assert [(row.text("id"), row.flag("ok")) for row in rows] == [("007", True), (None, False), ("8", None)]
@@ -91,8 +90,8 @@ def test_a_single_record(tmp_path):
         ("a.csv", "a,b\n1\n", "a.csv: cannot be read .* damaged or truncated"),
         ("a.csv", b"a,b\n1,\xff\n", "a.csv: cannot be read .* damaged or truncated"),
         ("a.parquet", "PAR1", "a.parquet: cannot be read .* damaged or truncated"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())[:-9], "damaged or truncated"),
-        ("a.jsonl.gz", gzip.compress(LINES.encode())[:20] + b"\xff" * 30, "damaged or truncated"),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:-9], "damaged or truncated"),
+        ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:20] + b"\xff" * 30, "damaged or truncated"),
         ("a.jsonl.zst", b"\x28\xb5\x2f\xfd\xff\xff", "damaged or truncated"),
     ],
 )
@@ -116,8 +115,3 @@ def test_what_the_members_of_an_object_are():
 )
 def test_one_object_per_line(text, expected):
     assert is_lines(io.BytesIO(text.encode())) is expected
-
-
-def test_endings():
-    names = ("a.csv", "A.JSON.ZST", "b.tar.gz", "c")
-    assert [suffix_of(Path(name)) for name in names] == [".csv", ".json", ".tar", ""]

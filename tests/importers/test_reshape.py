@@ -62,10 +62,10 @@ def test_parallel_lists_are_samples():
     ("record", "says"),
     [
         ({"a": ["7", "8"], "b": [True]}, "lists of samples must be equally long, but 'a' has 2, 'b' has 1"),
-        ({"a": [["7", 1], ["8", 2]]}, "'a' holds lists. 'a.0' reads the first item of each"),
+        ({"a": [["7", 1], ["8", 2]]}, "'a' holds lists. Map one item of each, such as answer=a.0 for the first"),
         ({"a": [{"text": "7", "n": 1}]}, "'a' holds objects with the fields 'a.text', 'a.n'"),
         ({"a": {"text": "7"}}, "'a' holds objects with the fields 'a.text'"),
-        ({"a": {}}, "'a' holds an empty object, not a single value"),
+        ({"a": {}}, "'a' holds an empty object. It must be a single value"),
         ({"a": ["7"], "b": ["yes"]}, "line 1: 'b', item 1 is text. It must be true or false"),
         ({"a": ["7"], "b": 2}, "'b' is a number. It must be true or false"),
         ({"c": 1}, "line 1: has none of 'a', 'b'. Choose from 'c'"),

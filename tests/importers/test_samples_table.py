@@ -1,7 +1,13 @@
 """One long table of what was read: chosen, graded, and each sample with an answer."""
 
+import tempfile
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mssim import PoolError, PoolWarning, load_pool
 from mssim.importers import Common, diagnose
@@ -77,7 +83,7 @@ def test_samples_without_answers_are_answers_of_their_own(tmp_path):
         ),
         (both(rows({"answer": "1"}), rows({"answer": "1"}, truth="2")), "two truths, '1' and '2'"),
         (rows({"answer": "1", "sample_index": 3}, {"answer": "1", "sample_index": 3}), "2 rows hold the same sample"),
-        (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is correct in .* and wrong in"),
+        (rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}), "is right and wrong for 'm'"),
         (rows({"answer": "1", "output_tokens": 2**70}), "A value of a sample does not fit the type of its column"),
     ],
 )
@@ -122,3 +128,141 @@ def test_requests_with_equal_texts_are_told_of_imports(tmp_path):
     assert [warning[:63] for warning in found.warnings] == [
         "the texts of m are equal within every request with several samp"
     ]
+
+
+# Conflicts and missing verdicts ---------------------------------------------------------------------------------------
+
+
+def test_questions_with_two_meanings_are_refused_or_left_out(tmp_path):
+    read = both(
+        rows({"answer": "1", "correct": True}, question_id="p", truth="1"),
+        *(
+            rows({"answer": "1"}, model=model, question_id=f"q{i}", truth=truth)
+            for model, truth in (("m", "1"), ("n", "2"))
+            for i in range(4)
+        ),
+        rows({"answer": "1", "correct": True}, {"answer": "1", "correct": False}, question_id="r", truth="1"),
+    )
+    with pytest.raises(PoolError, match="4 questions have two values under one id: question 'q0' has two truths"):
+        imported(tmp_path, read)
+    with pytest.raises(PoolError, match="question 'q2' has two truths"):
+        to_pool("made up", read, [], Common(where={"question_id": ["p", "q2"]}))
+    assert to_pool("made up", read, [], Common(where={"question_id": "p"})).question_ids == ["p"]
+    found = imported(tmp_path, read, drop_conflicts=True)
+    assert found.warnings == (
+        "4 questions have two truths under one id and are left out: 'q0', 'q1', 'q2' and 1 more.",
+        "1 question has an answer that is both right and wrong and is left out: 'r'.",
+    )
+    pool = load_pool(tmp_path / "pool")
+    assert (pool.question_ids, pool.models) == (["p"], ("m",))
+    assert pool.info["import"]["dropped_conflicts"] == {"truth": 4, "answer": 1}
+    with pytest.raises(PoolError, match="strict: the import has 2 warnings"):
+        to_pool("made up", read, [], Common(drop_conflicts=True, strict=True))
+    with pytest.raises(PoolError, match="drop_conflicts: all questions have conflicts"):
+        to_pool("made up", read, [], Common(drop_conflicts=True, where=[("question_id", "!=", "p")]))
+
+
+def test_conflicts_of_texts_stay_beside_a_rule(tmp_path):
+    read = both(
+        rows({"text": "it is 1"}, question_id="p", truth="1"),
+        rows({"text": "it is 1"}, truth="1", question="a?"),
+        rows({"text": "it is 1"}, truth="1", question="b?"),
+    )
+    with pytest.raises(PoolError, match=r"question 'q' has two texts, 'a\?' and 'b\?'"):
+        imported(tmp_path, read, rule="number")
+    imported(tmp_path, read, rule="number", drop_conflicts=True)
+    pool = load_pool(tmp_path / "pool")
+    assert (pool.question_ids, pool.extra["text"].to_pylist()) == (["p"], ["it is 1"])
+
+
+def test_verdicts_on_one_answer_need_texts_to_be_graded(tmp_path):
+    def read(**more):
+        return rows({"answer": "1", "correct": True, **more}, {"answer": "1", "correct": False, **more})
+
+    with pytest.raises(PoolError, match="Grade the texts with a rule, or leave out"):
+        imported(tmp_path, read(text="so it is"))
+    with pytest.raises(PoolError, match="Give answers that differ different names, or leave out"):
+        imported(tmp_path, read())
+    with pytest.raises(PoolError, match="Choose another judge, or leave out"):
+        imported(tmp_path, both(read(), lambda _, sink: setattr(sink, "remedy_of_verdicts", "Choose another judge")))
+
+
+def test_samples_that_are_not_judged_have_failed(tmp_path):
+    read = both(
+        rows({"text": "a", "correct": True}, {"text": "b", "correct": None}, {"text": "c", "correct": False}),
+        rows({"text": "d", "correct": None}, question_id="r", truth="1"),
+    )
+    found = imported(tmp_path, read)
+    assert (found.failed, found.warnings) == (
+        {"not judged": 2},
+        ("2 samples failed and are not in the pool: 2 not judged.",),
+    )
+    with pytest.warns(PoolWarning):
+        pool = load_pool(tmp_path / "pool")
+    assert (pool.question_ids, pool.extra["text"].to_pylist()) == (["q"], ["a", "c"])
+    assert pool.to_frame()["answer"].tolist() == ["0 right", "2 wrong"]
+    with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
+        to_pool("made up", read, [], Common(where={"question_id": "r"}))
+    others = rows({"answer": "1", "correct": None}, {"answer": "2", "correct": None}, question_id="s", topic="a")
+    with pytest.raises(PoolError, match=r"contain no samples \(2 failed: not judged\)"):
+        to_pool("made up", both(read, others), [], Common(where={"question_id": "s"}))
+
+
+def test_answers_without_verdict_are_compared_with_the_truth_if_there_is_one(tmp_path):
+    read = both(
+        rows({"answer": "1"}, {"answer": "2"}, {"answer": None, "text": "no idea"}, {"answer": "3", "correct": True}),
+        rows({"answer": "1"}, {"answer": "3", "correct": False}, question_id="r", topic="a"),
+    )
+    found = imported(tmp_path, read)
+    assert found.failed == {"not judged": 1}
+    assert any(warning.startswith("2 answers have no verdict in the files.") for warning in found.warnings)
+    with pytest.warns(PoolWarning):
+        frame = load_pool(tmp_path / "pool").to_frame()
+    assert frame[["question_id", "answer", "correct"]].values.tolist() == [
+        ["q", "1", True],
+        ["q", "2", False],
+        ["q", np.nan, False],
+        ["q", "3", True],
+        ["r", "3", False],
+    ]
+
+
+SAMPLES = st.lists(
+    st.tuples(
+        st.sampled_from("pqr"),
+        st.sampled_from("mn"),
+        st.sampled_from(["1", "2", None]),
+        st.sampled_from([True, False, None]),
+        st.sampled_from(["1", " 1", "2", None]),
+        st.sampled_from(["a b", "ab", "c", None]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(SAMPLES, st.booleans())
+def test_no_question_of_a_pool_has_two_truths(samples, drop):
+    """Every import with repeated ids is refused or a pool, whose questions have one truth, text and verdict."""
+
+    def read(_, sink):
+        for question_id, model, answer, correct, truth, question in samples:
+            sample = {"answer": answer, "correct": correct}
+            sink.add(question_id, model, [sample], question={"truth": truth, "question": question})
+
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore", PoolWarning)
+        try:
+            imported(Path(folder), read, drop_conflicts=drop)
+        except PoolError:
+            return
+        pool = load_pool(Path(folder) / "pool")
+    for question_id in pool.question_ids:
+        own = [sample for sample in samples if sample[0] == question_id]
+        assert len({truth.strip() for *_, truth, _ in own if truth}) <= 1
+        assert len({"".join(text.split()) for *_, text in own if text}) <= 1
+        verdicts = {(answer, correct) for _, _, answer, correct, _, _ in own if answer and correct is not None}
+        assert len({answer for answer, _ in verdicts}) == len(verdicts)
+    if not drop:
+        asked = {sample[0] for sample in samples}
+        assert pool.info["import"].get("failed") or asked == set(pool.question_ids)

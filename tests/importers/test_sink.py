@@ -1,8 +1,11 @@
 """Samples and questions as readers add them."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mssim import PoolWarning, load_pool
 from mssim.importers.sink import Sink
@@ -84,3 +87,89 @@ def test_notes_are_kept_once_and_failures_counted(tmp_path):
         sink.note("odd it is")
     assert sink.failed == {"timeout": 4, "refused": 2}
     assert sink.notes == ["odd it is"]
+
+
+# Questions ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_of_questions_keeps_first_values_and_records_others(tmp_path):
+    sink = Sink(tmp_path)
+    sink.describe("s", {"truth": "3"})
+    table = {
+        "question_id": ["q", "r", "q", "s", "q", None],
+        "truth": pa.array([None, "1", "2", "4", "2", "5"]),
+        "choices": [["a"], None, ["a "], None, ["b"], None],
+        "question": ["2?", None, "2 ?", "3?", None, None],
+        "topic": pa.array(["sums", None, "dates", None, "sums", None]),
+        "day": pa.array([0, None, 1, None, None, None], pa.date32()),
+    }
+    sink.describe_table(pa.table(table))
+    assert sink.questions == {
+        "s": {"truth": "3", "question": "3?"},
+        "q": {"truth": "2", "choices": ["a"], "question": "2?", "topic": "sums", "day": "1970-01-01"},
+        "r": {"truth": "1"},
+    }
+    assert sink.conflicts.counts(["q", "r", "s"]) == {"choices": 1, "truth": 1}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("qrs"),
+            st.sampled_from(["1", " 1", "2", None]),
+            st.sampled_from(["a b", "ab", "c", None]),
+            st.sampled_from([["x", "y"], ["x", "y "], ["y", "x"], None]),
+        ),
+        max_size=8,
+    )
+)
+def test_a_table_of_questions_is_what_its_rows_are(tmp_path_factory, rows):
+    names = ("question_id", "truth", "question", "choices")
+    kinds = (pa.string(), pa.string(), pa.string(), pa.list_(pa.string()))
+    values = list(zip(*rows, strict=True)) or [()] * 4
+    whole, single = Sink(tmp_path_factory.getbasetemp()), Sink(tmp_path_factory.getbasetemp())
+    whole.describe_table(pa.table({n: pa.array(v, k) for n, v, k in zip(names, values, kinds, strict=True)}))
+    for row in rows:
+        single.describe(row[0], dict(zip(names, row, strict=True)))
+    assert whole.questions == single.questions
+    assert list(whole.questions) == list(single.questions)
+    assert whole.conflicts.of("qrs") == single.conflicts.of("qrs")
+
+
+def test_prompts_of_a_question_may_differ_and_stand_for_its_text_where_none_is_known(tmp_path):
+    sink = Sink(tmp_path)
+    sink.add("q", "m", [], prompt="one shot. 1 + 1?")
+    sink.add("q", "n", [], question={"question": "1 + 1?"}, prompt="two shots. 1 + 1?")
+    sink.add("r", "m", [], prompt="one shot. 2 + 2?")
+    sink.add("r", "n", [], prompt="two shots. 2 + 2?")
+    assert sink.described() == [
+        {"question_id": "q", "question": "1 + 1?"},
+        {"question_id": "r", "question": "one shot. 2 + 2?"},
+    ]
+    assert not sink.conflicts.of("qr")
+
+
+def test_what_identifies_a_question_is_compared_but_not_stored(tmp_path):
+    sink = Sink(tmp_path)
+    for question_id, value in (("q", "e3"), ("r", "e3"), ("q", "e3"), ("r", "5f")):
+        sink.identify(question_id, "doc_hash", value)
+    assert (sink.questions, sink.conflicts.counts("qr")) == ({}, {"doc_hash": 1})
+
+
+def test_the_column_that_tells_questions_apart_is_found(tmp_path):
+    table = pa.table(
+        {
+            "question_id": ["0"] * 4 + ["1"] * 2,
+            "truth": ["7", "7", "Paris", "Paris", "3", "3"],
+            "model": ["a", "a", "b", "b", "a", "b"],  # of samples
+            "level": [1, 1, 1, 2, 3, 4],
+            "dataset": ["sums", "sums", "capitals", "capitals", None, None],  # null elsewhere only
+            "row": [0, 1, 2, 3, 4, 5],
+        }
+    )
+    sink = Sink(tmp_path)
+    sink.describe_table(table.select(["question_id", "truth"]))
+    assert sink.telling_column(table) == "dataset"
+    assert sink.telling_column(table.drop_columns("dataset")) == "row"
+    assert sink.telling_column(table.drop_columns(["dataset", "row"])) is None
+    assert Sink(tmp_path).telling_column(table) is None

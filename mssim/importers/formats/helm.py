@@ -92,6 +92,9 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
+    for column in ("scenario", "split", "sub_split", "perturbation"):
+        sink.apart(column)
+    sink.tell_apart = "Keep run_spec.json beside each file to distinguish scenarios, import the runs separately"
     known = _Known()
     for source, scenario in zip(sources, scenarios, strict=True):
         adapter = source.part("adapter_spec")
@@ -112,7 +115,6 @@ class _Known:
     """State that is shared by all files."""
 
     instances: dict[str, str] = field(default_factory=dict)  # by question
-    inputs: dict[str, int] = field(default_factory=dict)  # hash of the text, by question
     requests: set[int] = field(default_factory=set)  # hashes
     copies: int = 0
     several: set[str] = field(default_factory=set)  # questions with more than one correct reference
@@ -191,8 +193,9 @@ def _read_state(state: Fields, run: _Run) -> None:
     mapping = state.part("output_mapping") if "output_mapping" in state else None
     completions = result.parts("completions")
     samples = [_sample(one, result, _answer(one, mapping, run.pattern), right) for one in completions]
-    question = {**_question(instance, request, mapping), "truth": right[0], "scenario": run.scenario or None}
-    run.sink.add(question_id, model, samples, question=question, settings=_settings(state, request, run.adapter))
+    question = {**_question(instance, mapping), "truth": right[0], "scenario": run.scenario or None}
+    settings, prompt = _settings(state, request, run.adapter), request.text("prompt")
+    run.sink.add(question_id, model, samples, question=question, settings=settings, prompt=prompt)
 
 
 def _no_samples(place: Fields) -> None:
@@ -220,16 +223,10 @@ def _right(instance: Fields) -> list[str]:
 
 
 def _question_id(instance: Fields, run: _Run) -> str:
-    """Return the question_id. Raise if a different question has the same id."""
+    """Return the question_id."""
     base, perturbation = run.prefix + instance.name("id"), _perturbation(instance)
     question_id = base if perturbation is None else f"{base}/{perturbation}"
     run.known.instances[question_id] = base
-    given = hash(_text_of(instance, "input"))
-    if run.known.inputs.setdefault(question_id, given) != given:
-        instance.refuse(
-            f"question {question_id!r} differs from the question with this id in an earlier run. Keep run_spec.json "
-            "beside each file, so that scenarios can be distinguished, or import the runs separately."
-        )
     return question_id
 
 
@@ -242,11 +239,11 @@ def _perturbation(instance: Fields) -> str | None:
     return as_text(",".join(names), "") if given.value else None
 
 
-def _question(instance: Fields, request: Fields, mapping: Fields | None) -> dict[str, Any]:
+def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
     choices = [] if mapping is None else [mapping.text(name) or "" for name in mapping.value]
     lettered = mapping is not None and list(mapping.value) == list(string.ascii_uppercase[: len(choices)])
     return {
-        "question": _text_of(instance, "input") or request.text("prompt"),
+        "question": _text_of(instance, "input") or None,
         "choices": choices if lettered and choices else None,
         "split": instance.text("split"),
         "sub_split": instance.text("sub_split"),

@@ -12,7 +12,7 @@ from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
-from mssim.importers.formats.openai_messages import as_json, thoughts
+from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import COLUMNS, Sink
@@ -112,10 +112,11 @@ class _Importing:
 
     def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None) -> None:
         self._sink, self._scorer, self._transcripts = sink, scorer, transcripts
+        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
         self._owners: dict[str, Source] = {}  # of samples, by uuid
-        self._verdicts: dict[tuple[str, str], bool] = {}  # by question and answer
+        self._answered = False
         self._unnamed: str | None = None  # a right sample without an answer
         self._facts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._known: set[str] | None = None  # names of the facts that are the same in all samples of a question
@@ -139,7 +140,7 @@ class _Importing:
             questions[key[0]].append(latest[key])
         settings, partly = _settings(header), 0
         for question_id, summaries in questions.items():
-            self._describe(source, question_id, summaries)
+            self._describe(question_id, summaries)
             rows = []
             for summary in summaries:
                 self._once(source, header, summary)
@@ -156,7 +157,7 @@ class _Importing:
 
     def close(self) -> None:
         """Add the columns of questions that all logs share. Raise if only some correct samples have an answer."""
-        if self._unnamed and self._verdicts and not self._transcripts:
+        if self._unnamed and self._answered and not self._transcripts:
             raise PoolError(
                 f"{self._unnamed} is correct but has no answer, whereas other samples have one. Choose a scorer that "
                 "reports an answer for all samples or for none, or grade the texts with a rule."
@@ -190,15 +191,9 @@ class _Importing:
             self._sink.note(f"the logs use different scorers: {', '.join(sorted(map(repr, self._scorers)))}.")
         return scorer
 
-    def _describe(self, source: Source, question_id: str, summaries: Sequence[Any]) -> None:
+    def _describe(self, question_id: str, summaries: Sequence[Any]) -> None:
         first = summaries[0]
         text = first.input if isinstance(first.input, str) else "\n\n".join(message.text for message in first.input)
-        known = self._sink.questions.get(question_id, {}).get("question", text)
-        if known[:1000] != text[:1000]:
-            source.refuse(
-                f"question {question_id!r} is {text!r:.80}, but {known!r:.80} in an earlier log. The logs contain "
-                "different questions under the same ids. Import them separately."
-            )
         truth = first.target if isinstance(first.target, str) else " | ".join(first.target)
         self._sink.describe(question_id, {"question": text, "truth": truth or None, "choices": first.choices or None})
         facts = self._facts[question_id]
@@ -251,17 +246,10 @@ class _Importing:
         row |= said
         if answer:  # if no sample has an answer, each gets a distinct one
             row["answer"] = answer
-            self._check(log.source, str(summary.id), answer, credit == 1, name)
+            self._answered = True
         elif credit == 1:
             self._unnamed = self._unnamed or f"{log.source}: sample {summary.id!r}, epoch {summary.epoch},"
         return row
-
-    def _check(self, source: Source, question_id: str, answer: str, correct: bool, scorer: str) -> None:
-        if self._verdicts.setdefault((question_id, answer), correct) != correct and not self._transcripts:
-            source.refuse(
-                f"scorer {scorer!r} marks answer {answer!r:.60} to question {question_id!r} right in one sample and "
-                "wrong in another. Choose another scorer, or grade the texts with a rule."
-            )
 
 
 def _said(whole: Whole) -> dict[str, Any]:

@@ -118,10 +118,10 @@ def read(
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
-    hashes: dict[str, str] = {}
+    sink.apart("task")
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
-        filters |= dict.fromkeys(_read_run(run, sink, prefix, judge, hashes))
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
     sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
 
 
@@ -251,7 +251,7 @@ def _no_line(source: Source, name: str, filters: Iterable[str]) -> NoReturn:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge, hashes: dict[str, str]) -> list[str]:
+def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
     """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
     done: dict[str, int] = {}  # hash of the answers, by document
@@ -273,13 +273,9 @@ def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge, hashes: dict[st
         if doc in done:
             continue
         done[doc] = answers
-        same = line.text("doc_hash")
-        if same and hashes.setdefault(prefix + doc, same) != same:
-            line.refuse(
-                f"document {prefix + doc!r} has another doc_hash in an earlier file, so the data or the task changed. "
-                "Import the files separately."
-            )
         _add(line, doc, texts, run, sink, prefix + doc, judge)
+        if same := line.text("doc_hash"):  # after the truth and the text, which say more
+            sink.identify(prefix + doc, "doc_hash", same)
     if chosen and chosen.name not in filters:
         _no_line(run.source, chosen.name, filters)
     if missing := [doc for doc in responses if doc not in done]:
@@ -305,8 +301,9 @@ def _add(
             sink.fail(f"no value of {judge.metric}")
         elif text is not None:
             samples.append({"text": text, **grade})
-    question = {**_question(line, prompt), "truth": final(targets[0]) if targets else None, "task": run.task or None}
-    sink.add(question_id, run.model, samples, question=question, settings={**run.settings, **_settings(asked)})
+    question = {**_question(line), "truth": final(targets[0]) if targets else None, "task": run.task or None}
+    settings = {**run.settings, **_settings(asked)}
+    sink.add(question_id, run.model, samples, question=question, settings=settings, prompt=prompt)
 
 
 def _responses(line: Fields) -> list[str | None]:
@@ -365,14 +362,14 @@ def _settings(asked: Fields) -> dict[str, Any]:
     }
 
 
-def _question(line: Fields, prompt: str | None) -> dict[str, Any]:
+def _question(line: Fields) -> dict[str, Any]:
     doc = line.value.get("doc")
     doc = doc if isinstance(doc, dict) else {}
     texts = (doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip())
     lists = [doc[name] for name in ("choices", "options") if isinstance(doc.get(name), list) and doc[name]]
     choices = next((names for names in lists if all(isinstance(name, str) for name in names)), None)
     return {
-        "question": as_text(next(texts, prompt or ""), "") or None,
+        "question": as_text(next(texts, ""), "") or None,
         "choices": choices and [as_text(name, "") for name in choices],
     }
 

@@ -93,10 +93,10 @@ class _Reader:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._task, self._tasks = "", dict[str, None]()
-        self._texts: dict[str, str] = {}  # of questions, by question_id
+        sink.tell_apart = "Rename the files to TASK_MODEL.json to distinguish tasks, import them separately"
         self._numbers = defaultdict[str, dict[str, int]](dict)  # by task, of questions without an index
         self._judged: bool | None = None
-        self._unjudged = self._empty = 0
+        self._empty = 0
 
     def begin(self, task: str) -> None:
         """Start a file."""
@@ -112,23 +112,18 @@ class _Reader:
                 f"has {len(texts)} samples, but {len(correct)} values in is_corrects. Each sample needs one value."
             )
         self._empty += not texts
-        self._unjudged += correct.count(None) if self._judged else 0
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
         solution = record.text("gt_answer")
         truth = _truth(solution)
-        question = {"question": record.text("question") or record.text("prompt"), "truth": truth}
+        question = {"question": record.text("question"), "truth": truth}
         question["solution"] = None if solution == truth else solution
-        self._sink.add(self._question_id(record, number), model, samples, question=question)
+        name, prompt = self._question_id(record, number), record.text("prompt")
+        self._sink.add(name, model, samples, question=question, prompt=prompt)
 
     def end(self) -> None:
         """Add warnings that depend on all files."""
         if self._tasks:
             self._sink.info["dataset"] = ", ".join(self._tasks)
-        if self._unjudged:
-            self._sink.note(
-                f"{counted(self._unjudged, 'sample has', 'samples have')} no verdict in the files, and therefore no "
-                "answer without a rule."
-            )
         if self._empty:
             self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
 
@@ -149,13 +144,7 @@ class _Reader:
         if name is None:
             numbers = self._numbers[self._task]
             name = str(numbers.setdefault(f"record {number}" if text is None else text, len(numbers)))
-        name = "/".join(part for part in (self._task, record.text("orig_dset_split"), name) if part)
-        if text is not None and self._texts.setdefault(name, text) != text:
-            record.refuse(
-                f"question {name!r} has another text in an earlier record. Rename the files to TASK_MODEL.json, so "
-                "that tasks can be distinguished, or import them separately."
-            )
-        return name
+        return "/".join(part for part in (self._task, record.text("orig_dset_split"), name) if part)
 
 
 def _truth(solution: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mssim.importers.fields import Fields, as_text, mean_logprob
-from mssim.importers.formats.openai_messages import read_message, read_output
+from mssim.importers.openai_messages import read_message, read_output
 from mssim.pools.endings import has_failed
 
 __all__ = ["body_of", "failure", "outcomes", "settings", "shared"]

@@ -1,11 +1,11 @@
-"""Long tables with one row per sample, as Parquet, CSV or JSON Lines, with arbitrary column names."""
+"""Tables and nested logs with arbitrary names: Parquet, CSV and JSON, one sample or one question per record."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,21 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim._validation import choose_from
-from mssim.errors import MssimError, PoolError
-from mssim.importers.formats.openai_messages import as_json, thoughts
+from mssim.errors import PoolError
+from mssim.importers.column_types import typed
+from mssim.importers.columns import SAID, Reading, is_pool_column, joined
+from mssim.importers.fields import Fields
+from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
+from mssim.importers.pool_folders import questions_of, shared_info
 from mssim.importers.safe_files import Source, expand
-from mssim.importers.sink import COLUMNS, Sink
-from mssim.pools.arrow import distinct_values
+from mssim.importers.sink import Sink
+from mssim.importers.spool import Spool
+from mssim.pools.plain_types import rows_of
 from mssim.pools.pool import Pool
-from mssim.pools.reading import KEYS, encode, encode_text, read_table
+from mssim.pools.reading import KEYS, encode, read_table, suffix_of
 from mssim.pools.row_checks import NUMBERS
+from mssim.pools.texts import is_missing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,37 +39,59 @@ if TYPE_CHECKING:
 
 __all__ = ["from_table"]
 
-PATTERNS = ("*.parquet", "*.csv", "*.jsonl")
+PATTERNS = tuple(f"*.{name}" for name in ("parquet", "csv", "tsv", "jsonl", "json", "ndjson"))
+PATTERNS += tuple(f"{pattern}.{name}" for pattern in PATTERNS[1:] for name in ("gz", "zst"))
 
-Names = str | Mapping[str, str]
 Codes = NDArray[np.int64]
 
+_JSON = (".json", ".jsonl", ".ndjson")
+_KINDS = ".parquet, .csv, .tsv, .json or .jsonl file, also with .gz or .zst, or a pool folder"
+_BATCH = 1000  # rows that are converted at once
+_FACTS = ("truth", "question", "choices")
 _NEEDED = ("question_id", "model")
 _ALIKE = ("sample_index", "answer", "text", "correct")  # either all files have such a column or none has
-_SAID = {"reasoning": thoughts, "tool_calls": as_json}  # how values that are not text become text
 _OF_REQUESTS = ("served_model", "request_id", "request_samples")
 # Columns of samples even where they are constant within every question.
-_OF_SAMPLES = (*_NEEDED, *_ALIKE, *NUMBERS, "finish_reason", *_SAID, "refusal", *_OF_REQUESTS)
+_OF_SAMPLES = (*_NEEDED, *_ALIKE, *NUMBERS, "finish_reason", *SAID, "refusal", *_OF_REQUESTS)
 _READINGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def from_table(
-    paths: Paths, *, names: Names | None = None, model: str | None = None, **common: Unpack[CommonOptions]
+    paths: Paths,
+    *,
+    names: Names | None = None,
+    model: str | None = None,
+    models: str | Sequence[str] | None = None,
+    **common: Unpack[CommonOptions],
 ) -> Pool:
-    r"""Import long tables, whose columns may be renamed.
+    r"""Import tables and nested logs, whose columns may be renamed.
+
+    A record is a row of a table or an object of JSON. It holds one sample, or all samples of a question as lists of
+    equal length.
 
     Parameters
     ----------
     paths : path or sequence of path
-        Files .parquet, .csv or .jsonl, or folders of them. They are concatenated to one table.
+        Files .parquet, .csv, .tsv, .json or .jsonl, also compressed (.gz, .zst); pool folders, whose questions are
+        kept; or folders of these. They are concatenated to one table. The records of a JSON object are its list of
+        objects, such as ``records``, or else its members, whose names become the question_id.
     names : str or mapping of str to str, optional
-        Columns to rename, by their new names: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
+        What columns are read from, by their names: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
         ``"question_id=doc_id,answer=pred"``. The names that a pool uses are question_id, model, sample_index, answer,
-        text, correct, truth, score and others. Other columns are kept.
+        text, correct, truth, score and others. Other columns are kept. A column is read from
+
+        - a field: ``pred``, or inside of objects ``score.value``, also of each object of a list: ``runs.text``;
+        - an item of every list of a list: ``pairs.0``;
+        - several fields joined by "/": ``dataset+idx``;
+        - the name of the file or of its folders: ``{stem}``, ``{folder}``, ``{parent}``;
+        - a column per model, see `models`: ``{model}_response``.
     model : str, optional
-        Name of the model, for tables without a column model.
+        Name of the model, for tables without a column model. By default, several files have the models that their
+        names say.
+    models : str or sequence of str, optional
+        Models that have columns of their own, such as ``"llama,qwen"``. In `names`, ``{model}`` stands for each.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------
@@ -73,194 +101,192 @@ def from_table(
     Raises
     ------
     PoolError
-        If a file is damaged, a column is missing, or rows contradict each other. If several rows have the same
-        question_id, model and sample_index, the message names a column that distinguishes them. Select one of its
-        values with `where`.
+        If a file is damaged, a column is missing, a value that a pool reads is nested, lists have different lengths, or
+        rows contradict each other. If several rows have the same question_id, model and sample_index, the message names
+        a column that distinguishes them. Select one of its values with `where`.
 
     Notes
     -----
     Without sample_index, the rows of each question and model are numbered in the order of the files. If a column of
     that name has another meaning, rename it. Columns that are constant within every question become columns of the
-    questions.
+    questions. A score of Booleans is a verdict and becomes correct. Nested fields that no name reads are left out if
+    records hold several samples.
 
     Examples
     --------
-    >>> import tempfile
+    >>> import json, tempfile
     >>> from pathlib import Path
     >>> from mssim.importers import from_table
+    >>> record = {"idx": 3, "gt": "4", "runs": [{"pred": "4"}, {"pred": "5"}]}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "answers.csv"
-    ...     _ = path.write_text("doc_id,pred,truth\nq1,4,4\nq1,5,4\n")
-    ...     from_table(path, names="question_id=doc_id,answer=pred", model="llama")
+    ...     path = Path(folder) / "llama.json"
+    ...     _ = path.write_text(json.dumps([record]))
+    ...     from_table(path, names="question_id=idx,truth=gt,answer=runs.pred,model={stem}")
     Pool(1 question, 1 model, 2 samples each: llama)
     """
-    options = partial(read, names=names, model=model)
+    options = partial(read, names=names, model=model, models=models)
     return to_pool("table", options, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
-def read(sources: Sequence[Source], sink: Sink, *, names: Names | None = None, model: str | None = None) -> None:
+def read(
+    sources: Sequence[Source],
+    sink: Sink,
+    *,
+    names: Names | None = None,
+    model: str | None = None,
+    models: str | Sequence[str] | None = None,
+) -> None:
     """Read all files and add them to the sink as one table."""
-    given = _parse_names(names)
-    tables = [_prepared(source, given, model) for source in sources]
-    _require_alike(sources, tables)
-    try:
-        table = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise PoolError(
-            f"The type of a column differs between files ({_reason(error)}). Import them separately."
-        ) from error
+    given = parse_names(names)
+    own = parse_models(models, given)
+    spool = Spool(sink.folder)
+    named = _named_by_files(sources) if model is None else {}
+    parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
+    info = shared_info(source.path for source in sources)
+    sink.votes = info.pop("votes", True)
+    sink.info |= info
+    _require_alike(sources, parts)
+    table = joined([part.table for part in parts])
     if not table.num_rows:
         return
-    origin = np.repeat(np.arange(len(tables)), [part.num_rows for part in tables])
     question = _ranks(table["question_id"])
     if "sample_index" not in table.column_names:
         order = pd.DataFrame({"question": question, "model": _ranks(table["model"])})
         table = table.append_column("sample_index", pa.array(order.groupby(["question", "model"]).cumcount()))
-    table = _take_truths(table, question, origin, sink)
-    sink.add_table(_take_constant(table, question, sink))
+    for source in sources:
+        for row in questions_of(source.path):
+            sink.describe(row.pop("question_id"), row)
+    for piece in spool.pieces(_take_constant(_take_facts(table, question, sink), question, sink)):
+        sink.add_table(piece)
 
 
-def _parse_names(names: Names | None) -> dict[str, str]:
-    """Return the old names of columns by their new names."""
-    pairs = [] if names is None else list(names.items()) if isinstance(names, Mapping) else [("", names)]
-    if isinstance(names, str):
-        pairs = [(new.strip(), old.strip()) for new, _, old in (part.partition("=") for part in names.split(","))]
-    if not all(isinstance(name, str) and name for pair in pairs for name in pair):
-        raise MssimError(f"names={names!r:.200} is not of the form NEW=OLD, such as question_id=doc_id,answer=pred.")
-    for one in zip(*pairs, strict=True):
-        repeated = [name for name in one if one.count(name) > 1]
-        if repeated:
-            raise MssimError(f"names={names!r:.200}: {repeated[0]!r} appears twice. Rename each column once.")
-    return dict(pairs)
+class _Part(NamedTuple):
+    """The samples of a file, without their texts, which wait on disk."""
+
+    table: pa.Table
+    names: set[str]  # of all columns
 
 
-def _prepared(source: Source, names: Mapping[str, str], model: str | None) -> pa.Table:
+def _prepared(
+    source: Source,
+    names: Mapping[str, str],
+    model: str | None,
+    named: str | None,
+    models: Sequence[str],
+    spool: Spool,
+    sink: Sink,
+) -> _Part:
     """Read a file, rename its columns and convert known columns to their types."""
-    table = _renamed(read_table(source.path, text=[old for new, old in names.items() if new in KEYS]), names, source)
-    if model is not None:
-        if "model" in table.column_names:
-            source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
-        table = table.append_column("model", pa.repeat(model, table.num_rows))
+    left_out: dict[str, None] = {}
+    kept, every = [], dict[str, None]()
+    for table in _tables(source, names, models, left_out):
+        every |= dict.fromkeys(table.column_names)
+        texts = {name: typed(source, name, table[name]) for name in spool.NAMES if name in table.column_names}
+        kept.append(spool.put(table, texts))
+    table = _with_verdict(joined(kept, left_out), source, sink)
+    every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
+    if left_out:
+        fields = ", ".join(map(repr, list(left_out)[:5]))
+        sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
+    if model is not None and "model" in every:
+        source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
+    name = named if model is None and "model" not in every else model
+    if name is not None:
+        table = table.append_column("model", pa.repeat(name, table.num_rows))
+        every["model"] = None
+    if model is None and name is not None:
+        sink.remarks.append(
+            f"no column of {source.name} names the model, so it is {name!r}, after the file or its folder."
+        )
     for wanted in (("question_id",), ("model",), ("answer", "text", "correct"), ("correct", "truth")):
-        if not set(wanted).intersection(table.column_names):
-            source.refuse(
-                f"has no column {' or '.join(map(repr, wanted))}. Map the column that holds it with names= or "
-                f"--map {wanted[0]}=COLUMN. {choose_from(wanted[0], table.column_names)}."
-            )
-    return pa.table({name: _typed(source, name, table[name]) for name in table.column_names})
+        if not every.keys() & set(wanted):
+            _refuse_missing(source, wanted, every)
+    return _Part(pa.table({name: typed(source, name, table[name]) for name in table.column_names}), {*every})
+
+
+def _tables(
+    source: Source, names: Mapping[str, str], models: Sequence[str], left_out: dict[str, None]
+) -> Iterator[pa.Table]:
+    """Read a file as tables with one row per sample, and note which nested fields are left out."""
+    suffix = suffix_of(source.path)
+    if suffix not in (*_JSON, ".parquet", ".csv", ".tsv"):
+        source.refuse(f"unknown file format {suffix!r}. A table is a {_KINDS}.")
+    records: Iterable[Fields] = source.records() if suffix in _JSON else ()
+    if suffix not in _JSON:
+        own = [of_model(names, model) for model in models] or [dict(names)]
+        table = read_table(source.path, text=[old for each in own for new, old in each.items() if new in KEYS])
+        if not models and is_plain(names, table.column_names) and not _holds_samples(table, names):
+            yield _renamed(table, names, source)
+            return
+        records = _rows(table, source)
+    reading = Reading(source, names, models)
+    yield from reading.tables(records)
+    left_out |= reading.left_out
+
+
+def _holds_samples(table: pa.Table, names: Mapping[str, str]) -> bool:
+    """Return whether a column that a pool reads is nested, so that its lists may be samples."""
+    called = {old: new for new, old in names.items()}
+    return any(
+        pa.types.is_nested(field.type) and is_pool_column(called.get(field.name, field.name)) for field in table.schema
+    )
+
+
+def _rows(table: pa.Table, source: Source) -> Iterator[Fields]:
+    number = 0
+    for batch in table.to_batches(_BATCH):
+        for row in rows_of(pa.Table.from_batches([batch])):
+            number += 1
+            values = {name: None if is_missing(value) else value for name, value in row.items()}
+            yield Fields(values, f"{source}, row {number}")
 
 
 def _renamed(table: pa.Table, names: Mapping[str, str], source: Source) -> pa.Table:
-    columns = table.column_names
-    for new, old in names.items():
-        if old not in columns:
-            source.refuse(f"has no column {old!r} to rename to {new!r}. {choose_from(old, columns)}.")
-        if new in columns and new not in names.values():
-            source.refuse(f"already has a column {new!r}. Rename that column too, for example with {new}_before={new}.")
+    for new in names:
+        if new in table.column_names and new not in names.values():
+            source.refuse(taken(new))
     called = {old: new for new, old in names.items()}
-    return table.rename_columns([called.get(name, name) for name in columns])
+    return table.rename_columns([called.get(name, name) for name in table.column_names])
 
 
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _with_verdict(table: pa.Table, source: Source, sink: Sink) -> pa.Table:
+    """Read a score that is true or false as the verdict, which it is in files of several tools."""
+    if "score" not in table.column_names or "correct" in table.column_names:
+        return table
+    if not pa.types.is_boolean(table["score"].type):
+        return table
+    sink.remarks.append(f"{source.name}: score is true or false, so it is read as correct, not as a number for votes.")
+    return table.rename_columns(["correct" if name == "score" else name for name in table.column_names])
 
 
-def _require_alike(sources: Sequence[Source], tables: Sequence[pa.Table]) -> None:
+def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
+    """Return the model of each of several files if nothing else says it: the name of the file, or of its folder."""
+    for place in ("{stem}", "{folder}"):
+        found = {str(source): file_names(source)[place] for source in sources}
+        if 1 < len(sources) == len(set(found.values())):
+            return found
+    return {}
+
+
+def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str]) -> NoReturn:
+    remedy = f"Map the column that holds it with names= or --map {wanted[0]}=COLUMN"
+    if wanted == ("model",):
+        remedy = (
+            "Name the model with model, list models with columns of their own with models, or map the column that "
+            "holds it with names= or --map model=COLUMN"
+        )
+    source.refuse(f"has no column {' or '.join(map(repr, wanted))}. {remedy}. {choose_from(wanted[0], names)}.")
+
+
+def _require_alike(sources: Sequence[Source], parts: Sequence[_Part]) -> None:
     """Raise if only some files have a column that determines answers or verdicts."""
     for name in _ALIKE:
-        having = [source for source, table in zip(sources, tables, strict=True) if name in table.column_names]
+        having = [source for source, part in zip(sources, parts, strict=True) if name in part.names]
         lacking = [source for source in sources if source not in having]
         if having and lacking:
             raise PoolError(
                 f"{having[0]} has a column {name!r}, but {lacking[0]} does not. Import the files separately."
             )
-
-
-def _typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert a column to the type that a pool needs, or to one that can be stored."""
-    kind = column.type
-    try:
-        if isinstance(kind, pa.BaseExtensionType):
-            column = column.cast(kind.storage_type)
-        elif pa.types.is_string_view(kind):
-            column = column.cast(pa.string())
-        elif pa.types.is_dictionary(kind) and name not in KEYS:
-            column = column.cast(kind.value_type)
-        if name in KEYS:
-            return _key(source, name, column)
-        if name == "correct":
-            codes, values = encode(column)
-            flags = [_READINGS.get(str(value).strip().lower()) for value in values]
-            unclear = np.array([flag is None for flag in flags] + [False])[codes]
-            _refuse_first(source, name, column, unclear, "It must be true or false.")
-            return _decoded(codes, flags, pa.bool_())
-        if name == "sample_index":
-            index = column.cast(pa.int64())
-            _refuse_first(
-                source, name, column, index.fill_null(-1).to_numpy() < 0, "It must be an integer of at least 0."
-            )
-            return index
-        if name in _SAID and pa.types.is_nested(kind):
-            return pa.chunked_array([pa.array(map(_SAID[name], column.to_pylist()), pa.string())])
-        return _known(name, column) if name in COLUMNS else _storable(column)
-    except PoolError:
-        raise
-    except (pa.ArrowException, ValueError, OverflowError) as error:
-        source.refuse(
-            f"column {name!r} has type {kind}, not {COLUMNS.get(name, 'a supported type')} ({_reason(error)}). Convert "
-            "its values, or rename the column if it has another meaning."
-        )
-
-
-def _refuse_first(source: Source, name: str, column: pa.ChunkedArray, wrong: NDArray[np.bool_], remedy: str) -> None:
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        source.refuse(f"row {row + 1}: {name} is {column[row].as_py()!r:.80}. {remedy}")
-
-
-def _key(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_nested(column.type):
-        source.refuse(f"column {name!r} has type {column.type}. Convert its values to text or numbers.")
-    texts = _texts(column)
-    if name in _NEEDED:
-        _refuse_first(source, name, column, texts.is_null().to_numpy(), "Every sample needs one.")
-    return texts
-
-
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert values to text, such that 7, 7.0 and "7" are equal. Blank values are missing."""
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        column = column.cast(pa.string())
-    return _decoded(*encode_text(column), pa.string())
-
-
-def _decoded(codes: Codes, values: Sequence[Any], kind: pa.DataType) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(values, kind).take(pa.array(codes, mask=codes < 0))])
-
-
-def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Convert a known column to its type. A setting may be text instead of a number."""
-    given = column.type
-    if COLUMNS[name] == pa.string() and not (pa.types.is_large_string(given) or pa.types.is_null(given)):
-        return column if pa.types.is_string(given) else _texts(column)
-    try:
-        return column.cast(COLUMNS[name])
-    except pa.ArrowException:
-        return (
-            column.cast(pa.float64()) if name in NUMBERS else _storable(column)
-        )  # means of counts need not be integers
-
-
-def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as it is, or as text if Parquet has no such type, as for objects without fields."""
-    if pa.types.is_temporal(column.type) or pa.types.is_nested(column.type):
-        values: Any = column if pa.types.is_nested(column.type) else distinct_values(column)[1]
-        values.to_pylist()  # raises for dates that Python does not have
-    try:
-        pa.parquet.write_table(pa.schema([("column", column.type)]).empty_table(), io.BytesIO())
-    except pa.ArrowException:
-        return _texts(column)
-    return column
 
 
 def _ranks(column: pa.ChunkedArray) -> Codes:
@@ -273,24 +299,30 @@ def _is_constant(column: pa.ChunkedArray, group: Codes) -> bool:
     return bool(np.array_equal(codes, codes[first][group]))
 
 
-def _take_truths(table: pa.Table, question: Codes, origin: Codes, sink: Sink) -> pa.Table:
-    """Add the truth of every question. If it varies within a file, compare each row with its own truth."""
-    if "truth" not in table.column_names:
-        return table
-    group = pd.factorize(question * (int(origin.max()) + 1) + origin)[0]
-    if _is_constant(table["truth"], group):
-        found = table.select(["question_id", "truth"]).take(pa.array(np.unique(group, return_index=True)[1]))
-        for row in found.to_pylist():
-            sink.describe(row["question_id"], {"truth": row["truth"]})
-        return table.drop_columns("truth")
-    if "correct" not in table.column_names and "answer" in table.column_names:
-        return table.append_column("correct", pa.compute.equal(table["answer"], table["truth"]))
-    return table
+def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
+    """Hand every different truth, text and list of choices of a question to the sink, which refuses contradictions."""
+    names = [name for name in _FACTS if name in table.column_names]
+    codes = np.stack([question, *(encode(table[name])[0] for name in names)])
+    first = np.sort(np.unique(codes, axis=1, return_index=True)[1])
+    for row in rows_of(table.select(["question_id", *names]).take(pa.array(first))):
+        if "choices" in row:
+            row["choices"] = _as_list(row["choices"])
+        sink.describe(row.pop("question_id"), row)
+    return table.drop_columns(names)
+
+
+def _as_list(choices: Any) -> Any:
+    """Return choices as a list if they are written as JSON."""
+    try:
+        found = json.loads(choices) if isinstance(choices, str) else choices
+    except (ValueError, RecursionError):
+        return choices
+    return found if isinstance(found, list) else choices
 
 
 def _take_constant(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Move columns that are constant within every question to the questions."""
-    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, "truth")]
+    others = [name for name in table.column_names if name not in _OF_SAMPLES]
     constant = [name for name in others if _is_constant(table[name], question)]
     first = pa.array(np.unique(question, return_index=True)[1])
     for row in table.select(["question_id", *constant]).take(first).to_pylist():

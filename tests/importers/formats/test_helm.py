@@ -183,6 +183,7 @@ def test_scenarios_and_models(tmp_path):
         pool = from_helm(tmp_path)
     assert pool.question_ids == ["MMLUScenario,old=False,subject=law/id0", "mmlu,subject=history/id0"]
     assert pool.models == ("org/a", "org/b")
+    assert pool.info["import"]["remarks"][-1].startswith("the tool reports the 2 values of scenario separately: 'MMLU")
     assert pool.questions["scenario"].tolist() == ["MMLUScenario,old=False,subject=law", "mmlu,subject=history"]
     only = from_helm([tmp_path / f"law,model={model}" for model in "ab"])
     assert (only.question_ids, only.models) == (["id0"], ("org/a", "org/b"))
@@ -192,9 +193,7 @@ def test_scenarios_and_models(tmp_path):
 def test_other_questions_of_the_same_id_are_refused(tmp_path):
     write(tmp_path / "a", [state(0, ["red"])])
     write(tmp_path / "b", [state(0, ["red"], instance={"input": {"text": "other"}})])
-    with pytest.raises(
-        PoolError, match=r"question 'id0' differs from the question with this id .* import the runs separately"
-    ):
+    with pytest.raises(PoolError, match=r"question 'id0' has two texts, .* Keep run_spec.json beside each file"):
         from_helm(tmp_path)
     write(tmp_path / "b", [state(0, ["red"], right=[1])])
     with pytest.raises(PoolError, match="two truths"):

@@ -127,6 +127,9 @@ def test_models_tasks_and_runs(tmp_path):
         "mixed settings: column 'prompt' va",  # of the run without a results file nothing is known
     ]
     assert pool.question_ids == ["more_sums/0", "more_sums/1", "sums/0", "sums/1"]
+    assert pool.info["import"]["remarks"][-1].startswith(
+        "the tool reports the 2 values of task separately: 'more_sums'"
+    )
     assert pool.models == ("org/a", "org__b")
     assert pool.lengths.tolist() == [[3, 3, 3, 3], [0, 0, 6, 6]]
     with pytest.warns(PoolWarning):
@@ -284,7 +287,7 @@ def test_what_is_refused(tmp_path, lines, results, filter_name, says):
 def test_other_documents_in_another_file_are_refused(tmp_path):
     write(tmp_path / "a", LINES)
     write(tmp_path / "b", [line(0, "strict-match", doc_hash="another")], model="other")
-    with pytest.raises(PoolError, match=r"document '0' has another doc_hash in an earlier file"):
+    with pytest.raises(PoolError, match="question '0' has two values of doc_hash, 'hash of 0' and 'another'"):
         from_lm_eval(tmp_path, rule="number")
     write(tmp_path / "b", [line(0, "strict-match", target="8")], model="other")
     with pytest.raises(PoolError, match="two truths"):

@@ -1,5 +1,6 @@
 """Long tables with columns of any names: what load_pool reads is imported to the same pool."""
 
+import gzip
 import json
 
 import numpy as np
@@ -111,14 +112,10 @@ def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, 
     assert pool.extra[column].to_pylist() == [values[1]] * 12
 
 
-@SILENT
-def test_a_truth_that_differs_between_rows_judges_each_by_its_own(tmp_path):
+def test_a_truth_that_differs_between_rows_of_a_question(tmp_path):
     frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"])
-    path = write(frame, tmp_path / "table.parquet")
-    pool = from_table(path)
-    same(pool, load_pool(path))
-    assert pool.sample_correct().tolist() == [[[True, True, False, False]]]
-    assert pool.extra["truth"].to_pylist() == ["a", "b", "d", "d"]
+    with pytest.raises(PoolError, match="two truths, 'a' and 'b'"):
+        from_table(write(frame, tmp_path / "table.parquet"))
 
 
 @SILENT
@@ -181,13 +178,16 @@ def test_names_can_be_swapped(tmp_path):
         ("", "not of the form NEW=OLD"),
         ({"question_id": 7}, "not of the form NEW=OLD"),
         (["question_id=doc_id"], "not of the form NEW=OLD"),
-        ("answer=pred,answer=gold", "'answer' appears twice. Rename each column once"),
-        ("answer=pred,truth=pred", "'pred' appears twice. Rename each column once"),
+        (
+            "answer=pred,answer=gold",
+            "'answer' appears twice. Give it one column. To read one column per model, use models",
+        ),
+        ("answer=pred,truth=pred", "row 1: already has a column 'answer'. Rename that column too"),
         (
             None,
             "'question_id'. Map the column that holds it with names= or --map question_id=COLUMN. Choose from",
         ),
-        ("question_id=doc_id", "has no column 'model'. Map the column that holds it"),
+        ("question_id=doc_id", "has no column 'model'. Name the model with model, list models .*, or map the column"),
         ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'. .* --map answer="),
         ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'. .* --map correct="),
     ],
@@ -233,7 +233,6 @@ def test_several_files_are_one_table(tmp_path):
     ("change", "says"),
     [
         ({"truth": "b"}, "question 'q' has two truths, 'a' and 'b'. .* Import them separately"),
-        ({"topic": 1.5}, "The type of a column differs between files .* Import them separately"),
         (
             {"sample_index": None},
             r"1.parquet has a column 'sample_index', but .*2.parquet does not. Import the files separately",
@@ -288,7 +287,10 @@ def test_known_columns_get_their_types(tmp_path):
         "finish_reason": ["1", "2"], "temperature": ["default", "1.0"], "top_p": [0.5, 0.9], "text": ["1", "b"],
         "tags": [["a"], []],
     }  # fmt: skip
-    assert pool.questions["detail"].tolist() == ["{}"]
+    assert list(pool.questions.columns) == ["question_id", "truth"]  # detail has no fields and is left out
+    assert pool.info["import"]["remarks"] == [
+        "table.jsonl: the nested fields 'detail' are left out. To keep a part of one, map it."
+    ]
     assert pool.sample_correct().tolist() == [[[True, False]]]
 
 
@@ -314,16 +316,18 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
     [
         ({"question_id": ["q", " "]}, "row 2: question_id is ' '. Every sample needs one"),
         ({"model": [None, "m"]}, "row 1: model is None. Every sample needs one"),
-        ({"answer": [["a"], ["b"]]}, "column 'answer' has type list<.*>. Convert its values to text or numbers"),
+        (
+            {"answer": [{"x": "a"}] * 2},
+            "row 1: 'answer' holds objects with the fields 'answer.x'. Map .* answer=answer.x",
+        ),
         ({"answer": [b"\xff", b"a"]}, "column 'answer' has type binary, not string"),
         ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. It must be true or false"),
-        ({"correct": [True, None]}, "correct is None. Use true or false."),
         ({"sample_index": [0, None]}, "row 2: sample_index is None. It must be an integer of at least 0"),
         ({"sample_index": [-1, 0]}, "row 1: sample_index is -1. It must be an integer of at least 0"),
         ({"sample_index": [0.5, 1]}, "column 'sample_index' has type double, not int64"),
         ({"sample_index": ["first", "second"]}, "column 'sample_index' has type (large_)?string, not int64"),
         ({"score": ["high", "low"]}, "column 'score' has type (large_)?string, not double"),
-        ({"cost": [[1], [2]]}, "column 'cost' has type list<.*>, not double"),
+        ({"cost": [[["x"]], [[]]]}, "row 1: 'cost' holds lists. Map one item of each, such as cost=cost.0"),
         ({"text": [b"\xff", b"a"]}, "column 'text' has type binary, not string"),
         ({"day": pa.array([2**31 - 1, 0], pa.date32())}, r"column 'day' has type date32\[day\], not a supported type"),
         (
@@ -352,10 +356,10 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.csv", b"question_id,model\na,b,c\n", "Check whether the file is damaged or truncated"),
         ("a.csv", b"question_id,model,truth,answer\n", "The files contain no samples"),
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
-        ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: not valid JSON"),
-        ("a.jsonl", b"[1]\n", "a list, not an object. Write one JSON object per line"),
+        ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: is not valid JSON, or truncated"),
+        ("a.jsonl", b"[1]\n", "record 1: expected an object, found a number"),
         ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
-        ("a.txt", b"a", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
+        ("a.txt", b"a", "unknown file format '.txt'. A table is a .parquet, .csv, .tsv, .json or .jsonl file"),
         ("a.csv", b"", "is empty"),
     ],
 )
@@ -369,7 +373,9 @@ def test_damaged_files(tmp_path, name, content, says):
 def test_lines_that_are_no_table_are_refused(tmp_path, value):
     path = tmp_path / "table.jsonl"
     path.write_text(f'{{"question_id": "q", "model": "m", "answer": "1", "truth": "1", "x": {value}}}')
-    with pytest.raises(PoolError, match=r"line 1: (not valid JSON .* use null|nested more than 50 levels deep)"):
+    with pytest.raises(
+        PoolError, match=r"line 1: (is not valid JSON.* write null|'x' is nested more than 50 levels deep)"
+    ):
         from_table(path)
 
 
@@ -389,10 +395,110 @@ def test_the_command_line(run, tmp_path):
         pool = load_pool(out)
     with told("gives no answer"):
         same(pool, from_table(path, names=NAMES, model="m"))
-    bad(run("import", "table", path, "--map", "answer=said", "--out", tmp_path / "other"), "no column 'said'")
+    bad(run("import", "table", path, "--map", "truth=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
     bad(run("import", "table", duplicates, "--out", tmp_path / "other"), "Column 'prompt' distinguishes them")
     assert run("import", "table", duplicates, "--where", "prompt=a", "--out", tmp_path / "other")[0] == 0
+
+
+# Nested logs ----------------------------------------------------------------------------------------------------------
+
+LISTS = [
+    {"id": 0, "gold": "7", "pred": ["7", "8", "7"], "ok": [True, False, True], "n": [3, 4, 5], "code": ["a", "b", "c"]},
+    {
+        "id": 1,
+        "gold": "5",
+        "pred": ["4", "5", "4"],
+        "ok": [False, True, False],
+        "n": [6, 7, 8],
+        "code": ["d", "e", "f"],
+    },
+]
+OF_LISTS = "question_id=id,truth=gold,answer=pred,correct=ok,output_tokens=n,text=code"
+
+
+def write_json(records, path):
+    lines = "".join(f"{json.dumps(record)}\n" for record in records)
+    content = json.dumps(records) if ".json" in path.suffixes and path.suffix != ".jsonl" else lines
+    if path.suffix == ".zst":
+        with pa.output_stream(str(path), compression="zstd") as file:
+            file.write(json.dumps({"dataset": "sums", "outputs": records}).encode())
+    elif path.suffix == ".gz":
+        path.write_bytes(gzip.compress(lines.encode()))
+    elif path.suffix == ".parquet":
+        pa.parquet.write_table(pa.Table.from_pylist(records), path)
+    else:
+        path.write_text(content)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "jsonl.gz", "json.zst", "parquet"])
+def test_parallel_lists_are_samples(tmp_path, ending):
+    pool = from_table(write_json(LISTS, tmp_path / f"a.{ending}"), names=OF_LISTS, model="m")
+    assert pool.lengths.tolist() == [[3, 3]]
+    assert pool.sample_correct().tolist() == [[[True, False, True], [False, True, False]]]
+    assert pool.numbers["output_tokens"][0].tolist() == [[3, 4, 5], [6, 7, 8]]
+    assert pool.extra["text"].to_pylist() == list("abcdef")
+    assert pool.questions.to_dict("list") == {"question_id": ["0", "1"], "truth": ["7", "5"]}
+
+
+def test_a_boolean_score_is_the_verdict(tmp_path):
+    records = [{**record, "score": record["ok"]} for record in LISTS]
+    path = write_json(records, tmp_path / "a.jsonl")
+    pool = from_table(path, names="question_id=id,truth=gold,answer=pred", model="m")
+    assert pool.sample_correct().tolist() == [[[True, False, True], [False, True, False]]]
+    assert "score" not in pool.numbers
+    assert "score is true or false, so it is read as correct" in pool.info["import"]["remarks"][-1]
+
+
+def test_joined_ids_and_names_of_files(tmp_path):
+    paths = [tmp_path / model / f"run-{i}.jsonl" for model in ("llama", "qwen") for i in (3, 4)]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        truths = [("sums", "7"), ("dates", "May")]
+        write_json([{"set": name, "idx": 0, "pred": t, "gold": t, "run": str(path)} for name, t in truths], path)
+    names = "question_id=set+idx,answer=pred,truth=gold,model={folder},sample_index={stem}"
+    pool = from_table(tmp_path, names=names)
+    assert pool.question_ids == ["sums/0", "dates/0"]
+    assert pool.models == ("llama", "qwen")
+    assert pool.questions["set"].tolist() == ["sums", "dates"]
+    assert from_table(paths[0], names=names).to_frame()["sample_index"].tolist() == [3, 3]
+    with pytest.raises(PoolError, match="question '0' has two truths"):
+        from_table(paths[0], names="question_id=idx,answer=pred,truth=gold", model="m")
+
+
+@SILENT
+def test_a_table_with_one_column_per_model(run, tmp_path):
+    frame = pd.DataFrame({"prompt": ["Q1", "Q2"], "a": [True, True], "b|x": [False, True], "a_text": ["7", "4"]})
+    path = write(frame.assign(**{"b|x_text": ["8", "Four"]}), tmp_path / "wide.csv")
+    names = {"question_id": "prompt", "correct": "{model}", "text": "{model}_text"}
+    pool = from_table(path, names=names, models=["a", "b|x"])
+    assert pool.sample_correct().tolist() == [[[True], [True]], [[False], [True]]]
+    assert pool.extra.column_names == ["text"]
+    out = tmp_path / "pool"
+    options = [path, "--models", "a,b|x", "--map", ",".join(f"{new}={old}" for new, old in names.items()), "--out", out]
+    assert run("import", "table", *options)[0] == 0
+    assert load_pool(out).fingerprint == pool.fingerprint
+    with pytest.raises(MssimError, match=r"'correct' appears twice.* To read one column per model, use models"):
+        from_table(path, names="question_id=prompt,correct=a,correct=b|x")
+
+
+@SILENT
+def test_models_that_only_the_names_of_files_tell_apart(tmp_path):
+    frame = pd.DataFrame({"question_id": ["q"], "answer": ["7"], "truth": ["7"]})
+    paths = [write(frame, tmp_path / f"{model}.csv") for model in ("llama", "qwen")]
+    pool = from_table([paths[0], write(frame.assign(answer="8"), paths[1])])
+    assert pool.models == ("llama", "qwen")
+    assert "names the model, so it is 'llama', after the file or its folder" in pool.info["import"]["remarks"][0]
+    folders = [write(frame.assign(answer=model), tmp_path / model / "out.csv") for model in ("a", "b")]
+    assert from_table(folders).models == ("a", "b")
+    assert from_table(folders, model="m").lengths.tolist() == [[2]]
+
+
+def test_lists_of_choices(tmp_path):
+    records = [{"question_id": "q", "model": "m", "answer": ["A", "B"], "truth": "A", "choices": ["x", "y"]}]
+    pool = from_table(write_json(records, tmp_path / "a.jsonl"))
+    assert pool.questions["choices"].item().tolist() == ["x", "y"]
 
 
 # Fuzz -----------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mssim.importers.fields import Fields
-from mssim.importers.formats.openai_messages import read_message, read_output, thoughts
+from mssim.importers.openai_messages import read_message, read_output, thoughts
 
 
 def message(**given):

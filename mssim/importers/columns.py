@@ -1,0 +1,296 @@
+"""Records as columns with one row per sample, converted to Arrow block by block."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from mssim._validation import choose_from
+from mssim.errors import PoolError
+from mssim.importers.fields import Fields
+from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
+from mssim.importers.openai_messages import as_json, thoughts
+from mssim.importers.reshape import common_length, nested, paths_of
+from mssim.importers.safe_files import Source
+from mssim.importers.sink import COLUMNS
+from mssim.pools.plain_types import has_empty_struct, plain_types
+from mssim.pools.reading import DEEPEST, is_deep
+from mssim.pools.texts import as_text, encodable, is_missing, listed
+
+__all__ = ["SAID", "Reading", "is_pool_column", "joined"]
+
+SAID: Mapping[str, Callable[[Any], str | None]] = {"reasoning": thoughts, "tool_calls": as_json}
+OF_QUESTIONS = ("question", "truth", "choices", "cluster")
+_OF_ROWS = ("question_id", "model", *OF_QUESTIONS)  # the same for all samples of a record
+_POOL = {*COLUMNS, *_OF_ROWS}  # columns that a pool reads
+_OF_SAMPLES = frozenset(COLUMNS) - {*_OF_ROWS, *SAID}  # lists in these columns are samples
+_ROWS, _SIZE = 2**15, 2**23  # samples and characters of texts in a block
+
+Values = list[Any]
+
+
+class _Block:
+    """Records that wait to become a table.
+
+    Parameters
+    ----------
+    paths : mapping of str to str
+        The field that each column is read from, if it has another name.
+    """
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = paths
+        self.left_out: dict[str, None] = {}  # nested columns that nothing reads
+        self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
+        self.spread = False  # whether a record had several samples
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._places: list[str] = []
+        self._lengths: list[int] = []
+        self._size = self._samples = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def is_full(self) -> bool:
+        return self._samples >= _ROWS or self._size >= _SIZE
+
+    def add(self, row: dict[str, Any], place: str) -> None:
+        """Add a record. Lists in columns of samples are its samples."""
+        length = -1
+        for name, value in row.items():
+            if type(value) is list and name in _OF_SAMPLES:
+                if length >= 0 and len(value) != length:
+                    common_length(place, {self._paths.get(n, n): v for n, v in row.items() if _is_samples(n, v)})
+                length = len(value)
+        if length >= 0:
+            self.spread = True
+        self._rows.append(row)
+        self._places.append(place)
+        self._lengths.append(abs(length))
+        self._samples += abs(length)
+        if "text" in row:
+            texts = row["text"] if isinstance(row["text"], list) else [row["text"]]
+            self._size += sum(len(text) for text in texts if isinstance(text, str))
+
+    def table(self) -> pa.Table:
+        """Return the samples of all waiting records, and forget them."""
+        lengths = np.array(self._lengths)
+        names = dict.fromkeys(chain.from_iterable(self._rows))
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+        for name in names:
+            if name in self.left_out:
+                continue
+            values = [row.get(name) for row in self._rows]
+            if self._is_parallel(name, values):
+                columns[name] = self._array(name, self._flat(values))
+            else:
+                array = self._array(name, values)
+                columns[name] = array if array is None or (lengths == 1).all() else _repeated(array, lengths)
+        table = pa.table({encodable(name): column for name, column in columns.items() if column is not None})
+        if not table.num_columns:
+            table = pa.table({"": pa.nulls(int(lengths.sum()))}).select([])
+        self._clear()
+        return plain_types(table)
+
+    def _is_parallel(self, name: str, values: Values) -> bool:
+        """Return whether the lists of a column are the samples of their records."""
+        if name in _OF_ROWS or not any(isinstance(value, list) for value in values):
+            return False
+        if name in _OF_SAMPLES:
+            return True
+        pairs = zip(values, self._lengths, strict=True)
+        return self.spread and all(len(v) == length for v, length in pairs if isinstance(v, list))
+
+    def _flat(self, values: Values) -> Values:
+        pairs = zip(values, self._lengths, strict=True)
+        return list(chain.from_iterable(v if isinstance(v, list) else repeat(v, length) for v, length in pairs))
+
+    def _array(self, name: str, values: Values) -> pa.Array | None:
+        """Return values as an Arrow array, or None if they are nested and nothing reads them."""
+        try:
+            array = pa.array(values, from_pandas=True)
+            if not pa.types.is_nested(array.type):
+                return array
+        except (pa.ArrowException, OverflowError):
+            if not any(isinstance(value, dict | list) for value in values):
+                return pa.array([None if is_missing(v) else as_text(v) for v in values], pa.string())
+            array = None
+        except UnicodeEncodeError:
+            return self._array(name, [encodable(v) if isinstance(v, str) else _sound(v) for v in values])
+        return self._nested(name, values, array)
+
+    def _nested(self, name: str, values: Values, array: pa.Array | None) -> pa.Array | None:
+        """Return nested values as a pool stores them. Refuse them if a pool reads single values of this name."""
+        if any(map(is_deep, values)):
+            place = self._places[next(i for i, row in enumerate(self._rows) if is_deep(row.get(name)))]
+            raise PoolError(f"{place}: {name!r} is nested more than {DEEPEST} levels deep. Store plain values only.")
+        if name in SAID:
+            return pa.array([None if v is None else SAID[name](v) for v in values], pa.string())
+        if name == "choices" and all(isinstance(value, list | None) for value in values):
+            return pa.array([None if v is None else json.dumps(v, ensure_ascii=False) for v in values], pa.string())
+        if name in _POOL:
+            row = next(i for i, row in enumerate(self._rows) if _holds_nested(name, row.get(name)))
+            raise PoolError(f"{self._places[row]}: {nested(self._paths.get(name, name), self._rows[row][name], name)}")
+        if array is None or self.spread or has_empty_struct(array.type):
+            self.left_out[name] = None
+            return None
+        self.nested[name] = None
+        return array
+
+
+def _is_samples(name: str, value: Any) -> bool:
+    return isinstance(value, list) and name in _OF_SAMPLES
+
+
+def is_pool_column(name: str) -> bool:
+    """Return whether a pool reads single values of this name."""
+    return name in _POOL and name not in SAID
+
+
+def _holds_nested(name: str, value: Any) -> bool:
+    inside = value if isinstance(value, list) and name not in _OF_ROWS else []
+    return (
+        isinstance(value, dict)
+        or any(isinstance(item, dict | list) for item in inside)
+        or (isinstance(value, list) and name in _OF_ROWS)
+    )
+
+
+def _sound(value: Any) -> Any:
+    """Replace lone surrogates in a nested value."""
+    return json.loads(encodable(json.dumps(value, ensure_ascii=False))) if isinstance(value, dict | list) else value
+
+
+def _repeated(array: pa.Array, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+    """Repeat the values of records for their samples. Texts are stored once."""
+    place = pa.array(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
+    if pa.types.is_string(array.type):
+        coded = array.dictionary_encode()
+        return pa.DictionaryArray.from_arrays(coded.indices.take(place), coded.dictionary)
+    return array.take(place)
+
+
+class Reading:
+    """A file as tables with one row per sample.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    names : mapping of str to str
+        What columns are read from, see `mssim.importers.naming.reader`. Other fields become columns of their names.
+    models : sequence of str, optional
+        Models that have columns of their own, named with {model} in `names`.
+    """
+
+    def __init__(self, source: Source, names: Mapping[str, str], models: Sequence[str] = ()) -> None:
+        each = {model: of_model(names, model) for model in models} or {"": dict(names)}
+        self._source, self._names = source, names
+        self._readers = {
+            model: {new: _Reader(new, old, source) for new, old in own.items()} for model, own in each.items()
+        }
+        self._used = set().union(*(fields_used(own) for own in each.values()))
+        self._block = _Block(names)
+        self._first: Mapping[str, Any] = {}
+        self._seen: set[str] = set()
+        self._others: list[str] = []  # fields of the current record that no name reads
+
+    @property
+    def left_out(self) -> dict[str, None]:
+        """Nested fields that no name reads and that are not kept."""
+        return self._block.left_out | (self._block.nested if self._block.spread else {})
+
+    def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
+        """Yield the samples of records, at least one table."""
+        keys: Any = None
+        for record in records:
+            if record.value.keys() != keys:  # most files have the same fields in every record
+                keys = record.value.keys()
+                self._others = [name for name in keys if name not in self._used and name not in self._names]
+                self._check(record)
+            self._add(record)
+            if self._block.is_full:
+                yield self._block.table()
+        self._require_found()
+        yield self._block.table()
+
+    def _add(self, record: Fields) -> None:
+        value = record.value
+        others = {name: value[name] for name in self._others if name in value}
+        for model, readers in self._readers.items():
+            row = {new: read(value) for new, read in readers.items()}
+            if model:
+                row["model"] = model
+            self._block.add(row | others, record.place)
+
+    def _check(self, record: Fields) -> None:
+        """Refuse a field of the name of a column that is read from another field."""
+        self._first = self._first or record.value
+        self._seen |= record.value.keys()
+        for new in self._names:
+            key = new == "question_id" and self._source.is_keyed
+            if new in record and new not in self._used and not key:
+                record.refuse(taken(new))
+
+    def _require_found(self) -> None:
+        """Refuse names of fields that no record has."""
+        for readers in self._readers.values():
+            for new, read in readers.items():
+                if self._first and not read.found and not self._seen & fields_used({new: read.text}):
+                    known = choose_from(read.text, paths_of(self._first))
+                    self._source.refuse(f"has no column {read.text!r} to rename to {new!r}. {known}.")
+
+
+class _Reader:
+    """A reader of one column, which knows whether any record had a value."""
+
+    def __init__(self, new: str, text: str, source: Source) -> None:
+        self.text, self.found = text, False
+        self._read, self._is_index = reader(text, source), new == "sample_index"
+
+    def __call__(self, record: Mapping[str, Any]) -> Any:
+        value = self._read(record)
+        if value is None:
+            return None
+        self.found = True
+        return number_in(value) if self._is_index and isinstance(value, str) else value
+
+
+def joined(tables: Sequence[pa.Table], left_out: Iterable[str] = ()) -> pa.Table:
+    """Join tables whose columns may differ. A column of several types becomes text."""
+    names = [
+        name for name in dict.fromkeys(chain.from_iterable(t.column_names for t in tables)) if name not in left_out
+    ]
+    columns = {}
+    for name in names:
+        parts = [t[name] if name in t.column_names else pa.chunked_array([pa.nulls(t.num_rows)]) for t in tables]
+        columns[name] = _of_one_type(parts)
+    return pa.table(columns) if columns else tables[0]
+
+
+def _of_one_type(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    if any(pa.types.is_dictionary(part.type) for part in parts):
+        parts = [_coded(part) for part in parts]
+    try:
+        fields = [pa.schema([("column", part.type)]) for part in parts]
+        kind = pa.unify_schemas(fields, promote_options="permissive").field(0).type
+        return pa.chunked_array([chunk for part in parts for chunk in part.cast(kind).chunks], kind)
+    except pa.ArrowException:
+        texts = [pa.array([None if is_missing(v) else as_text(v) for v in listed(part)], pa.string()) for part in parts]
+        return pa.chunked_array(texts, pa.string())
+
+
+def _coded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column

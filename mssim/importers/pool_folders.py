@@ -1,0 +1,66 @@
+"""Pool folders among the files to import: their questions, and what they say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mssim.pools.folder import check_files, current, read_info, sample_files
+from mssim.pools.plain_types import rows_of
+from mssim.pools.reading import read_table
+
+__all__ = ["files_of_pools", "questions_of", "shared_info"]
+
+_NOT_SHARED = ("files", "counts", "import", "synthetic", "votes")
+
+
+def is_pool(folder: Path) -> bool:
+    """Return whether a folder is a pool."""
+    return current(folder, "pool.json").is_file() and bool(sample_files(folder))
+
+
+def files_of_pools(files: Iterable[Path]) -> list[Path]:
+    """Return files without those of pool folders that are not samples, such as questions and journals."""
+    kept = []
+    for path in files:
+        folder = path.parent.parent if path.parent.name == ".next" else path.parent
+        if not is_pool(folder) or path in sample_files(folder):
+            kept.append(path)
+    return kept
+
+
+def _pool_of(path: Path) -> Path | None:
+    """Return the pool folder whose samples a file holds."""
+    folder = path.parent.parent if path.parent.name == ".next" else path.parent
+    return folder if is_pool(folder) and path in sample_files(folder) else None
+
+
+def questions_of(path: Path) -> list[dict[str, Any]]:
+    """Return the questions of the pool whose samples a file holds, [] if it is not the file of a pool.
+
+    Raises
+    ------
+    PoolError
+        If a file of the pool is missing or was changed.
+    """
+    folder = _pool_of(path)
+    if folder is None:
+        return []
+    check_files(folder, read_info(folder).get("files", {}))
+    questions = current(folder, "questions.parquet")
+    return rows_of(read_table(questions)) if questions.is_file() else []
+
+
+def shared_info(paths: Iterable[Path]) -> dict[str, Any]:
+    """Return what the pools among the files agree on, such as their licence; a part that is synthetic makes all so."""
+    folders = dict.fromkeys(folder for folder in map(_pool_of, paths) if folder is not None)
+    infos = [read_info(folder) for folder in folders]
+    if not infos:
+        return {}
+    first = infos[0]
+    shared = {name: first[name] for name in first if name not in _NOT_SHARED}
+    shared = {name: value for name, value in shared.items() if all(info.get(name) == value for info in infos)}
+    synthetic = [info["synthetic"] for info in infos if info.get("synthetic")]
+    votes = all(info.get("votes") is not False for info in infos)
+    return {**shared, **({"synthetic": synthetic[0]} if synthetic else {}), **({} if votes else {"votes": False})}
