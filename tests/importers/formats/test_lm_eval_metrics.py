@@ -118,6 +118,8 @@ REPEATS = [
         ([REPEATS[0] | {"pass@1": 1.0}], {"metric": "pass@1"}, "the verdict on each response is not logged. Grade the"),
         ([judged(0, bleu=0.3, parts=[1])], {}, r"is right or wrong, e.g. 'bleu': .*line 1: 'bleu' is a number"),
         ([judged(0, exact_match=0.5)], {}, "no metric of its lines is right or wrong, e.g. 'exact_match'"),
+        ([judged(0, exact_match=0.5)], {"results": False}, "no metric of its lines is right or wrong"),
+        ([judged(0, **{f"m{number}": 1 for number in range(10)})], {}, "wrong: 'm0', .*, 'm7' and 2 more. Choose one"),
         (SCORES, {"metric": "f1"}, "line 2: 'f1' is a number. It must be true or false. Choose another metric"),
         (IFEVAL, {"metric": "inst_level"}, "line 1: 'inst_level' is a list"),
         (IFEVAL, {"metric": "strikt"}, "no metric 'strikt'. Did you mean 'strict'"),
