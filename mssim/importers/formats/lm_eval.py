@@ -225,6 +225,11 @@ def _metrics(run: _Run) -> dict[str, Metrics]:
     found: defaultdict[str, Metrics] = defaultdict(Metrics)
     for line in run.lines():
         found[_filter(line)].add(line, line.name("doc_id"), _responses(line))
+    for metric in run.config.parts("metric_list"):
+        name = metric.value.get("metric")
+        if isinstance(name, str) and metric.value.get("higher_is_better") is False:
+            for metrics in found.values():
+                metrics.reject(name, f"{run.source}: {name!r} is lower for better responses.")
     return dict(found)
 
 

@@ -148,6 +148,17 @@ def test_a_mean_over_repeats_must_be_that_of_the_answers(tmp_path, said, right):
         imported(tmp_path, lines, False)
 
 
+def test_a_metric_that_is_lower_for_better_responses_is_no_verdict(tmp_path):
+    metrics = [{"metric": "toxic", "higher_is_better": False}, {"metric": "polite", "higher_is_better": True}]
+    results = config(filter_list=None, metric_list=metrics)
+    lines = [judged(0, toxic=1, polite=0), judged(1, toxic=0, polite=1)]
+    assert verdicts(imported(tmp_path, lines, results)) == ([("0", False), ("1", True)], False)
+    with pytest.raises(PoolError, match=r"'toxic' is lower for better responses. Choose another metric"):
+        imported(tmp_path, lines, results, metric="toxic")
+    with pytest.raises(PoolError, match=r"e.g. 'toxic': .*'toxic' is lower for better responses. Grade the texts"):
+        imported(tmp_path, [judged(0, toxic=1)], results)
+
+
 def test_documents_without_a_value_failed(tmp_path):
     lines = [judged(0, acc=1), judged(1, acc=None), judged(2), judged(3, None, acc=0)]
     with told(r"3 samples failed and are not in the pool: 2 no value of acc, 1 no response"):
