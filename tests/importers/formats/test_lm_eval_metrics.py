@@ -229,6 +229,7 @@ def tasks(draw):
     return [one | change | {"doc_id": number} for number, (one, change) in numbered], draw(st.sampled_from(options))
 
 
+@pytest.mark.slow
 @given(task=tasks(), own=st.booleans(), rule=st.sampled_from([None, "boxed"]))
 def test_any_values_give_a_pool_or_an_error(tmp_path_factory, task, own, rule):
     folder, (lines, options) = tmp_path_factory.mktemp("fuzz"), task
