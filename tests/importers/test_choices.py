@@ -21,8 +21,8 @@ def read(folder, samples):
         sink.add(question, "m", [{"answer": None if answer is None else order.answer(answer), "correct": False}])
     choices.close()
     sink.close()
-    if found := sink.conflicts.of(sink.questions):
-        raise PoolError(sink.conflicts.message(found, "Import them separately"))
+    if contradicting := sink.conflicts.of(sink.questions):
+        raise PoolError(sink.conflicts.message(contradicting, sink.tell_apart))
     return sink.questions, [a for path in sink.pieces for a in pq.read_table(path)["answer"].to_pylist()], sink
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text, is_logprob
+from mssim.importers.glance import beginning
 from mssim.importers.patterns import Pattern
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["from_helm"]
 
-PATTERNS = ("scenario_state.json",)
+PATTERNS = ("scenario_state.json", "scenario_state.json.gz", "scenario_state.json.zst")
+TOOL = "HELM, scenario_state.json"
+VOTES = "as HELM compares them, or by --rule"
+EXAMPLE = "mssim import helm benchmark_output/runs/my-suite --rule choice --out my-pool"
 
 _SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods without sampling
 
@@ -65,7 +69,8 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     Notes
     -----
     The question_id is the id of the instance, prefixed by the scenario if there are several scenarios and followed by
-    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`.
+    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`. The columns
+    scenario, split, sub_split and perturbation are those that HELM reports separately.
 
     Examples
     --------
@@ -86,6 +91,12 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     return to_pool("helm", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file is a scenario state."""
+    head = beginning(source)
+    return isinstance(head, dict) and isinstance(head.get("adapter_spec"), dict) and "request_states" in head
+
+
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all runs."""
     scenarios = [_scenario(source) for source in sources]
@@ -98,7 +109,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
         if (adapter.text("method") or "").startswith(_SCORED):
             _no_samples(adapter)
         prefix = f"{scenario}/" if several and scenario else ""
-        run = _Run(adapter, prefix, model, _pattern(adapter), sink, known)
+        run = _Run(adapter, scenario, prefix, model, _pattern(adapter), sink, known)
         for state in source.items("request_states"):
             _read_state(state, run)
     known.tell(sink)
@@ -138,6 +149,7 @@ class _Run:
     """Values that all requests of a file share."""
 
     adapter: Fields
+    scenario: str  # "" = not known
     prefix: str
     model: str | None
     pattern: Pattern | None
@@ -178,7 +190,7 @@ def _read_state(state: Fields, run: _Run) -> None:
         return
     model = run.model or request.text("model") or run.adapter.text("model") or ""
     if not model.strip():
-        state.refuse("does not name a model. Pass model (--model).")
+        state.refuse("does not name a model. Pass model=NAME.")
     right = _right(instance)
     question_id = _question_id(instance, run)
     if len(set(right)) > 1:
@@ -189,7 +201,7 @@ def _read_state(state: Fields, run: _Run) -> None:
     mapping = state.part("output_mapping") if "output_mapping" in state else None
     completions = result.parts("completions")
     samples = [_sample(one, result, _answer(one, mapping, run.pattern), right) for one in completions]
-    question = {**_question(instance, mapping), "truth": right[0]}
+    question = {**_question(instance, mapping), "truth": right[0], "scenario": run.scenario or None}
     settings, prompt = _settings(state, request, run.adapter), request.text("prompt")
     run.sink.add(question_id, model, samples, question=question, settings=settings, prompt=prompt)
 
@@ -220,13 +232,19 @@ def _right(instance: Fields) -> list[str]:
 
 def _question_id(instance: Fields, run: _Run) -> str:
     """Return the question_id."""
-    base, perturbation = run.prefix + instance.name("id"), instance.part("perturbation")
-    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
-    options = sorted(name for name, value in perturbation.value.items() if _is_plain(value) and name not in about)
-    names = [perturbation.text("name") or "", *(f"{name}={perturbation.text(name)}" for name in options)]
-    question_id = as_text(f"{base}/{','.join(names)}", "") if perturbation.value else base
+    base, perturbation = run.prefix + instance.name("id"), _perturbation(instance)
+    question_id = base if perturbation is None else f"{base}/{perturbation}"
     run.known.instances[question_id] = base
     return question_id
+
+
+def _perturbation(instance: Fields) -> str | None:
+    """Return the name and the options of a perturbation, None if the instance is not perturbed."""
+    given = instance.part("perturbation")
+    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
+    options = sorted(name for name, value in given.value.items() if _is_plain(value) and name not in about)
+    names = [given.text("name") or "", *(f"{name}={given.text(name)}" for name in options)]
+    return as_text(",".join(names), "") if given.value else None
 
 
 def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
@@ -237,6 +255,7 @@ def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
         "choices": choices if lettered and choices else None,
         "split": instance.text("split"),
         "sub_split": instance.text("sub_split"),
+        "perturbation": _perturbation(instance),
     }
 
 

@@ -14,11 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mssim._validation import counted
-from mssim.grading.boxes import last_boxed
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
+from mssim.importers.solutions import final_answer
 from mssim.pools.pool import Pool
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["from_monkeys"]
 
 PATTERNS = ("*.json",)
+TOOL = "Large Language Monkeys, TASK_MODEL.json"
+VOTES = "by --rule; without a rule, only correct or wrong"
+EXAMPLE = "mssim import monkeys GSM8K_Llama-3-8B-Instruct.json --rule number --out my-pool"
 
 
 def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[CommonOptions]) -> Pool:
@@ -75,6 +79,14 @@ def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[Com
     return to_pool("monkeys", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has the records of Large Language Monkeys."""
+    first = source.first
+    sampled = isinstance(first.get("samples"), list) and not {"question", "prompt"}.isdisjoint(first)
+    judged = not {"is_corrects", "is_correct", "gt_answer"}.isdisjoint(first)
+    return sampled and judged and isinstance(beginning(source), list)
+
+
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all records of each file."""
     reader = _Reader(sink)
@@ -114,7 +126,7 @@ class _Reader:
         self._empty += not texts
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
         solution = record.text("gt_answer")
-        truth = _truth(solution)
+        truth = final_answer(solution)
         question = {"question": record.text("question"), "truth": truth}
         question["solution"] = None if solution == truth else solution
         name, prompt = self._question_id(record, number), record.text("prompt")
@@ -145,11 +157,3 @@ class _Reader:
             numbers = self._numbers[self._task]
             name = str(numbers.setdefault(f"record {number}" if text is None else text, len(numbers)))
         return "/".join(part for part in (self._task, record.text("orig_dset_split"), name) if part)
-
-
-def _truth(solution: str | None) -> str | None:
-    """Return the final answer of a worked solution: after its last ####, in its last box, or all of it."""
-    if solution is None:
-        return None
-    _, marked, answer = solution.rpartition("####")
-    return answer.strip() if marked and answer.strip() else last_boxed(solution) or solution

@@ -37,7 +37,7 @@ def test_pass_at_k_is_as_by_hand_and_loading_says_that_votes_say_nothing(tmp_pat
     out = tmp_path / "pool"
     found = import_pool("human-eval", human_eval.read, [write_lines(tmp_path, lines)], out, Common())
     assert (found.warnings, len(found.remarks)) == ((), 1)
-    with told("recorded as right or wrong, without answers.*Use pass_at_k or best-of-N instead"):
+    with told("recorded as right or wrong, without answers.*Use pass@k .* or best-of-N instead"):
         pool = load_pool(out)
     assert len(np.unique(pool.codes[0, 0])) == 6  # each sample is an answer of its own
     ks = [1, 2, 3, 6]
@@ -79,6 +79,13 @@ def test_two_files_of_one_name(tmp_path):
     with pytest.raises(PoolError, match=r"a/samples.* and .*b/samples.* both imply the model name 'samples'"):
         from_human_eval(paths)
     assert from_human_eval(paths, model="m").lengths.tolist() == [[3]]
+
+
+def test_samples_that_were_not_tested_have_failed(tmp_path):
+    lines = [line("q", "passed"), line("q", None, passed=None), line("q", "failed", passed=None)]
+    with told("1 sample failed and is not in the pool: 1 not judged"):
+        pool = from_human_eval(write_lines(tmp_path, lines), model="m")
+    assert right(pool) == {"q": [True, False]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,198 @@
+"""Recognition of formats: which tool wrote the files of one import."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from mssim._validation import counted, shown
+from mssim.errors import MssimError, PoolError
+from mssim.importers.glance import Glance
+from mssim.importers.pipeline import Paths, as_paths
+from mssim.importers.pool_folders import is_pool
+from mssim.importers.proposals import proposed, told
+from mssim.importers.registry import FORMATS, find
+
+__all__ = ["Recognised", "recognise", "recognised"]
+
+_REST = "table"  # claims what no other format claims
+_MOST_FILES = 100  # of a folder that are looked at to recognise its format
+_SEE = "see the formats with mssim import --list"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Files of one format.
+
+    Attributes
+    ----------
+    format : str
+        Name of the format.
+    paths : tuple of Path
+        Files to read, and folders that are pools.
+    left_out : tuple of Path
+        Files inside the given folders whose names fit the format, but not their content.
+    """
+
+    format: str
+    paths: tuple[Path, ...]
+    left_out: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        first = shown(str(self.paths[0]))
+        files = first if len(self.paths) == 1 else f"{counted(len(self.paths), 'file')}, such as {first},"
+        text = f"reading {files} as {self.format}"
+        if not self.left_out:
+            return text
+        names = ", ".join(shown(path.name) for path in self.left_out[:3])
+        rest = ", ..." if len(self.left_out) > 3 else ""
+        return f"{text}; {counted(len(self.left_out), 'other file')} left out: {names}{rest}"
+
+
+def recognise(paths: Paths) -> str:
+    r"""Return the name of the format of files, from their content.
+
+    Only the beginning of each file is read.
+
+    Parameters
+    ----------
+    paths : path or sequence of path
+        Files, or folders that contain them. All files must have one format. Files in a folder that have none are
+        ignored.
+
+    Returns
+    -------
+    str
+        Name of the format, as in `mssim import --list`. The function that reads lm-eval is `from_lm_eval`.
+
+    Raises
+    ------
+    PoolError
+        If a path does not exist, no format recognises a file, or several do.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from mssim.importers import recognise
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "gpt_temp_0.8.jsonl_results.jsonl"
+    ...     _ = path.write_text('{"task_id": "HumanEval/0", "completion": "", "result": "passed", "passed": true}\n')
+    ...     recognise(folder)
+    'human-eval'
+    """
+    return recognised(as_paths(paths)).format
+
+
+def recognised(paths: Sequence[Path]) -> Recognised:
+    """Return the format of existing files and folders with the files to read, see `recognise`."""
+    claims = [claim for path in paths for claim in (_inside(path) if _is_plain_folder(path) else [_of_file(path)])]
+    named: dict[str, Path] = {}
+    for path, name in claims:
+        named.setdefault(name, path)
+    if len(named) > 1:
+        (one, first), (other, second), *_ = named.items()
+        raise PoolError(
+            f"{first} is {one}, but {second} is {other}. Import each format separately: {_command(one, first)}, and "
+            f"{_command(other, second)}."
+        )
+    (chosen,) = named
+    files: list[Path] = []
+    left_out: list[Path] = []
+    for path in paths:
+        seen = {file for file, _ in claims if path in (file, *file.parents)}
+        for file in sorted({*seen, *_matching(path, [chosen])}) if _is_plain_folder(path) else [path]:
+            (files if file in seen or chosen in _claims(file) else left_out).append(file)
+    return Recognised(chosen, tuple(files), tuple(left_out))
+
+
+# Claims ---------------------------------------------------------------------------------------------------------------
+
+
+def _of_file(path: Path) -> tuple[Path, str]:
+    """Return a file or a pool that was named, with its format."""
+    source = Glance(path)  # raises if it is empty
+    names = _claims(path)
+    if not names:
+        _refuse_unknown(source)
+    return path, _single(path, names)
+
+
+def _inside(folder: Path) -> list[tuple[Path, str]]:
+    """Return files in a folder that have a format. Tables count only if there is nothing else."""
+    files = sorted(_matching(folder, list(FORMATS)), key=_is_general)[:_MOST_FILES]
+    found = [(file, _single(file, names)) for file in files if (names := _claims(file))]
+    special = [claim for claim in found if claim[1] != _REST]
+    if not found:
+        looked = f"none of its {counted(len(files), 'file')}" if files else "no file in this folder"
+        example = next((f" {source.name} has {told(source.first)}." for source in _readable(files)), "")
+        raise PoolError(f"{folder}: {looked} is of a known format.{example} Name the files, or {_SEE}.")
+    return special or found
+
+
+def _claims(path: Path) -> list[str]:
+    """Return the names of the formats that claim a file."""
+    try:
+        source = Glance(path)
+    except (MssimError, OSError):  # an empty file, for example
+        return []
+    names = [name for name in FORMATS if name != _REST and find(name).is_own(source)]
+    return names or [name for name in (_REST,) if find(name).is_own(source)]
+
+
+def _single(path: Path, names: Sequence[str]) -> str:
+    if len(names) > 1:
+        commands = ", or ".join(_command(name, path) for name in names)
+        raise PoolError(f"{path}: its content fits the formats {' and '.join(names)}. Name the format: {commands}.")
+    return names[0]
+
+
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not is_pool(path)
+
+
+def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
+    """Iterate over files whose names fit a format, and pools, sorted by path, without hidden ones."""
+    patterns = {pattern for name in formats for pattern in find(name).PATTERNS}
+    pools: set[Path] = set()
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts) or not pools.isdisjoint(path.parents):
+            continue
+        if path.is_dir() and is_pool(path):
+            pools.add(path)
+            if _REST in formats:
+                yield path
+        elif any(path.match(pattern) for pattern in patterns) and path.is_file():
+            yield path
+
+
+def _is_general(path: Path) -> bool:
+    """Return whether the name of a file, such as a.json, says nothing about its format."""
+    patterns = {pattern for name in FORMATS for pattern in find(name).PATTERNS}
+    return not any(path.match(pattern) for pattern in patterns if not pattern.startswith("*."))
+
+
+def _refuse_unknown(source: Glance) -> NoReturn:
+    """Raise an error that says what a file looks like and how to import it as a table."""
+    if not source.first:
+        source.refuse(
+            "no format recognises this file. It has no records of JSON, JSON Lines, CSV, TSV or Parquet, or is "
+            f"damaged. Export it as one of these, or {_SEE}."
+        )
+    source.refuse(
+        f"no format recognises this file. It has {told(source.first)}. If each record is a sample, or a question with "
+        f"its samples, name the fields: {_command(_REST, source.path, *proposed(source.first))}."
+    )
+
+
+def _readable(files: Sequence[Path]) -> Iterator[Glance]:
+    for path in files:
+        if path.is_file() and path.stat().st_size and (source := Glance(path)).first:
+            yield source
+
+
+def _command(name: str, path: Path, *options: str) -> str:
+    return " ".join(["mssim import", name, shlex.quote(str(path)), *options, "--out POOL"])
