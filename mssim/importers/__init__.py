@@ -7,9 +7,11 @@ write a module with a function `read(sources, sink, *, options)` and add one lin
 
 from mssim.importers.diagnostics import Diagnostics, diagnose
 from mssim.importers.formats.evalplus import from_evalplus
+from mssim.importers.formats.evalscope import from_evalscope
 from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.lighteval import from_lighteval
 from mssim.importers.formats.livecodebench import from_livecodebench
 from mssim.importers.formats.lm_eval import from_lm_eval
 from mssim.importers.formats.math_harness import from_math_harness
@@ -18,7 +20,9 @@ from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
 from mssim.importers.formats.nemo_skills import from_nemo_skills
 from mssim.importers.formats.openai_batch import from_openai_batch
+from mssim.importers.formats.opencompass import from_opencompass
 from mssim.importers.formats.table import from_table
+from mssim.importers.formats.tau_bench import from_tau_bench
 from mssim.importers.formats.vllm import from_vllm
 from mssim.importers.pipeline import Common
 
@@ -27,9 +31,11 @@ __all__ = [
     "Diagnostics",
     "diagnose",
     "from_evalplus",
+    "from_evalscope",
     "from_helm",
     "from_human_eval",
     "from_inspect",
+    "from_lighteval",
     "from_livecodebench",
     "from_lm_eval",
     "from_math_harness",
@@ -38,6 +44,8 @@ __all__ = [
     "from_monkeys",
     "from_nemo_skills",
     "from_openai_batch",
+    "from_opencompass",
     "from_table",
+    "from_tau_bench",
     "from_vllm",
 ]

@@ -24,6 +24,10 @@ FORMATS = {
     "livecodebench": "livecodebench",
     "nemo-skills": "nemo_skills",
     "matharena": "matharena",
+    "evalscope": "evalscope",
+    "lighteval": "lighteval",
+    "opencompass": "opencompass",
+    "tau-bench": "tau_bench",
     "table": "table",
 }
 
