@@ -103,7 +103,7 @@ def test_the_main_metric_is_used_or_another(tmp_path):
     assert said in found.remarks
     assert right(from_evalscope(path, metric="loose")) == {"gsm8k_main/0": [False], "gsm8k_main/1": [True]}
     with pytest.raises(
-        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another metric .--metric.: strict"
+        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another with metric=NAME: strict"
     ):
         from_evalscope(path, metric="share")
     with pytest.raises(PoolError, match=r"metric: .*line 1.* has no 'acc'\. Choose from 'strict', 'loose', 'share'"):
