@@ -211,9 +211,10 @@ def test_files_that_are_refused(tmp_path, content, says):
 
 def test_own_files(tmp_path):
     own = [line(1, ["7"], [True], code="absent"), line(1, ["7"], "absent"), response("q", "7", True)]
-    others = [{"question_id": "q", "pred": "7", "gold": "7"}, {"idx": 1, "answers": ["7"]}, {"generation": "x"}]
+    others = [{"question_id": "q", "pred": "7", "gold": "7"}, {"idx": 1, "answers": ["7"]}, {"idx": 1, "pred": ["7"]}]
+    others += [{"pred": ["7"], "score": [True], "id": 1}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 3 + [False] * 3
+    assert found == [True] * 3 + [False] * 4
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
 

@@ -182,12 +182,14 @@ def test_competitions_and_models(tmp_path):
     assert from_matharena(named).question_ids == ["12"]
 
 
-@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
-def test_several_problems_in_a_file(tmp_path, suffix):
+@pytest.mark.parametrize("shape", ["list", "lines", "members"])
+def test_several_problems_in_a_file(tmp_path, shape):
     problems = [problem(["7", "8"], [True, False], idx=idx) for idx in (1, 2)]
-    path = tmp_path / "aime" / f"gpt-4.1{suffix}"
+    keyed = {str(one["idx"]): one | {"idx": None} for one in problems}
+    path = tmp_path / "aime" / f"gpt-4.1.json{'l' * (shape == 'lines')}"
     path.parent.mkdir()
-    path.write_text(json.dumps(problems) if suffix == ".json" else "\n".join(map(json.dumps, problems)))
+    lines = "\n".join(map(json.dumps, problems))
+    path.write_text({"list": json.dumps(problems), "lines": lines, "members": json.dumps(keyed)}[shape])
     pool = from_matharena(path)
     assert (pool.models, pool.question_ids) == (("gpt-4.1",), ["1", "2"])
     assert set(pool.questions["competition"]) == {"aime"}
