@@ -14,10 +14,7 @@ from mssim.importers.formats import matharena
 from mssim.importers.formats.matharena import from_matharena, is_own
 from mssim.importers.pipeline import Common, import_pool
 from mssim.importers.safe_files import Source
-from tests.cli import test_cli
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
-
-run = test_cli.run
 
 
 def conversation(answer):
@@ -273,16 +270,6 @@ def test_own_files(tmp_path):
     (tmp_path / "x.json").write_text('{"idx": [{}], "a": [{}]')
     assert not is_own(Source(tmp_path / "x.json"))
     assert is_own(Source(table(tmp_path / "x.parquet", ROWS)))
-
-
-def test_the_command_line(run, tmp_path):
-    write(tmp_path / "aime" / "openai" / "o3", problem(["7", "8"], [True, False]))
-    out = tmp_path / "pool"
-    code, text, err = run("import", "matharena", tmp_path / "aime", "--out", out)
-    assert (code, err.count("\n")) == (0, 1)
-    assert "reasoning" in err
-    assert text.startswith("1 question, 1 model, 2 samples; ")
-    assert load_pool(out).models == ("openai/o3",)
 
 
 PROBLEMS = st.builds(
