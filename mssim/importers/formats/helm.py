@@ -102,6 +102,8 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
+    for column in ("scenario", "split", "sub_split", "perturbation"):
+        sink.apart(column)
     sink.tell_apart = "Keep run_spec.json beside each file to distinguish scenarios, import the runs separately"
     known = _Known()
     for source, scenario in zip(sources, scenarios, strict=True):
@@ -190,7 +192,7 @@ def _read_state(state: Fields, run: _Run) -> None:
         return
     model = run.model or request.text("model") or run.adapter.text("model") or ""
     if not model.strip():
-        state.refuse("does not name a model. Pass model (--model).")
+        state.refuse("does not name a model. Pass model=NAME.")
     right = _right(instance)
     question_id = _question_id(instance, run)
     if len(set(right)) > 1:
