@@ -36,7 +36,10 @@ def import_(
     where: WhereOption = None,
     model: Annotated[str | None, typer.Option(help="Model name, if the files do not contain one.")] = None,
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
-    scorer: Annotated[str | None, typer.Option(help="inspect: scorer whose verdicts to use.")] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="inspect: scorer whose verdicts to use; nemo-skills: symbolic, judge, both or any."),
+    ] = None,
     transcripts: Annotated[
         bool | None,
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),

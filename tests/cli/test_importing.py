@@ -22,7 +22,7 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
     code, _, err = run("import", "monkeys", path, "--out", out, "--scorer", "match")
     assert (code, err) == (
         2,
-        "mssim: error: --scorer: not an option of format monkeys, only of inspect. Remove --scorer.\n",
+        "mssim: error: --scorer: not an option of format monkeys, only of inspect, nemo-skills. Remove --scorer.\n",
     )
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
     assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist.\n")
