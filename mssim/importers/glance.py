@@ -69,7 +69,7 @@ class Glance(Source):
             return _object(value[inside][0])
         if self.is_keyed:
             key, member = next((key, member) for key, member in value.items() if isinstance(member, dict | list))
-            record = member[0] if isinstance(member, list) else member
+            record = member[0] if isinstance(member, list) else member  # lists of a keyed object are not empty
             return {"question_id": key, **_object(record)}
         return _object(value)
 
@@ -201,6 +201,6 @@ def _outline(value: Any) -> Outline:
             found.objects.append(name)
         elif not isinstance(member, list):
             found.scalars[name] = member
-        elif member:
-            (found.lists if isinstance(member[0], dict) else found.others).append(name)
+        else:
+            (found.lists if member and isinstance(member[0], dict) else found.others).append(name)
     return found

@@ -105,7 +105,8 @@ def recognised(paths: Sequence[Path]) -> Recognised:
     for path in paths:
         seen = {file for file, _ in claims if path in (file, *file.parents)}
         for file in sorted({*seen, *_matching(path, [chosen])}) if _is_plain_folder(path) else [path]:
-            (files if file in seen or chosen in _claims(file) else left_out).append(file)
+            source = None if file in seen else _glance(file)
+            (files if file in seen or (source and chosen in _claims(source)) else left_out).append(file)
     return Recognised(chosen, tuple(files), tuple(left_out))
 
 
@@ -115,7 +116,7 @@ def recognised(paths: Sequence[Path]) -> Recognised:
 def _of_file(path: Path) -> tuple[Path, str]:
     """Return a file or a pool that was named, with its format."""
     source = Glance(path)  # raises if it is empty
-    names = _claims(path)
+    names = _claims(source)
     if not names:
         _refuse_unknown(source)
     return path, _single(path, names)
@@ -124,21 +125,26 @@ def _of_file(path: Path) -> tuple[Path, str]:
 def _inside(folder: Path) -> list[tuple[Path, str]]:
     """Return files in a folder that have a format. Tables count only if there is nothing else."""
     files = sorted(_matching(folder, list(FORMATS)), key=_is_general)[:_MOST_FILES]
-    found = [(file, _single(file, names)) for file in files if (names := _claims(file))]
+    sources = [source for file in files if (source := _glance(file)) is not None]
+    found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
     special = [claim for claim in found if claim[1] != _REST]
     if not found:
         looked = f"none of its {counted(len(files), 'file')}" if files else "no file in this folder"
-        example = next((f" {source.name} has {told(source.first)}." for source in _readable(files)), "")
+        example = next((f" {source.name} has {told(source.first)}." for source in sources if source.first), "")
         raise PoolError(f"{folder}: {looked} is of a known format.{example} Name the files, or {_SEE}.")
     return special or found
 
 
-def _claims(path: Path) -> list[str]:
-    """Return the names of the formats that claim a file."""
+def _glance(path: Path) -> Glance | None:
+    """Return a file in a folder, or None if it is empty or cannot be opened."""
     try:
-        source = Glance(path)
-    except (MssimError, OSError):  # an empty file, for example
-        return []
+        return Glance(path)
+    except (MssimError, OSError):
+        return None
+
+
+def _claims(source: Glance) -> list[str]:
+    """Return the names of the formats that claim a file."""
     names = [name for name in FORMATS if name != _REST and find(name).is_own(source)]
     return names or [name for name in (_REST,) if find(name).is_own(source)]
 
@@ -186,12 +192,6 @@ def _refuse_unknown(source: Glance) -> NoReturn:
         f"no format recognises this file. It has {told(source.first)}. If each record is a sample, or a question with "
         f"its samples, name the fields: {_command(_REST, source.path, *proposed(source.first))}."
     )
-
-
-def _readable(files: Sequence[Path]) -> Iterator[Glance]:
-    for path in files:
-        if path.is_file() and path.stat().st_size and (source := Glance(path)).first:
-            yield source
 
 
 def _command(name: str, path: Path, *options: str) -> str:
