@@ -40,7 +40,10 @@ def import_(
     where: WhereOption = None,
     model: Annotated[str | None, typer.Option(help="Model name, if the files do not contain one.")] = None,
     dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
-    scorer: Annotated[str | None, typer.Option(help="inspect: scorer whose verdicts to use.")] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="inspect: scorer whose verdicts to use; nemo-skills: symbolic, judge, both or any."),
+    ] = None,
     transcripts: Annotated[
         bool | None,
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
@@ -60,6 +63,12 @@ def import_(
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
+    ] = None,
+    pass_mark: Annotated[
+        float | None, typer.Option(help="routerbench, llmrouterbench: least verdict that is correct.")
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option(help="deepconf: which confidence is the score: mean, tail, bottom or lowest.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
@@ -92,6 +101,7 @@ def import_(
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
     of_format |= {"transcripts": transcripts, "models": models, "metric": metric}
+    of_format |= {"pass_mark": pass_mark, "confidence": confidence}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         of_format["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in of_format.items() if value is not None})
@@ -137,7 +147,7 @@ def _show_formats(*, as_json: bool) -> None:
     print_frame(pd.DataFrame(listed()), as_json=as_json)
 
 
-_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern"}
+_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern", "pass_mark": "--pass-mark"}
 
 
 def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:

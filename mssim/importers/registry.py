@@ -24,6 +24,15 @@ FORMATS = {
     "livecodebench": "livecodebench",
     "nemo-skills": "nemo_skills",
     "matharena": "matharena",
+    "evalscope": "evalscope",
+    "lighteval": "lighteval",
+    "opencompass": "opencompass",
+    "tau-bench": "tau_bench",
+    "routerbench": "routerbench",
+    "llmrouterbench": "llmrouterbench",
+    "feval-ttc": "feval_ttc",
+    "strategic-ttc": "strategic_ttc",
+    "deepconf": "deepconf",
     "table": "table",
 }
 

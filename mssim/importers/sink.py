@@ -86,12 +86,12 @@ class Sink:
         self.pieces: list[Path] = []
         self.votes = self.verdicts = True
         self.remedy = ""
+        self.shuffled = 0
         self.separate: list[str] = []
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
         self.renamed: Mapping[str, str] | None = None
         self.remedy_of_verdicts = ""
-        self.shuffled = 0
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._identities: dict[tuple[str, str], str] = {}

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
-from mssim.importers.choices import Choices, Order, named
+from mssim.importers.choices import Choices, Order
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_log, open_log
 from mssim.importers.formats.inspect_scores import credit_of, score_of, unjudged, values_of
+from mssim.importers.letters import named
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -128,8 +129,8 @@ class _Importing:
 
     def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None, paths: Collection[Path]) -> None:
         self._sink, self._scorer, self._transcripts, self._paths = sink, scorer, transcripts, paths
-        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._choices = Choices(sink)
+        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
         self._owners: dict[str, Source] = {}  # of samples, by uuid

@@ -93,6 +93,7 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all problems of each file."""
+    sink.apart("difficulty")
     scenarios: dict[str, Source] = {}
     for source in sources:
         name, scenario, temperature = _named(source)

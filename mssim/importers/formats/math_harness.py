@@ -91,12 +91,15 @@ def from_math_harness(paths: Paths, *, model: str | None = None, **common: Unpac
 def is_own(source: Source) -> bool:
     """Return whether a file has the shape of this format."""
     first = source.first
-    lists = isinstance(first.get("pred"), list) and isinstance(first.get("code"), list)
-    return (lists and ("gt" in first or "idx" in first)) or {"query", "resp", "ref_ans", "agent"} <= set(first)
+    lists = {name for name in ("pred", "code", "score") if isinstance(first.get(name), list)}
+    harness = "pred" in lists and len(lists) > 1 and bool({"gt", "idx", "pred_score"} & set(first))
+    return harness or {"query", "resp", "ref_ans", "agent"} <= set(first)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all lines of each file."""
+    sink.apart("dataset")
+    sink.tell_apart = "Keep the folders of the data sets, DATA/FILE, to distinguish them, import them separately"
     named = [_named(source) for source in sources]
     reader = _Reader(sink, several=len({name.data for name in named}) > 1)
     for source, name in zip(sources, named, strict=True):

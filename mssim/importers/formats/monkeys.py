@@ -14,12 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mssim._validation import counted
-from mssim.grading.boxes import last_boxed
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
+from mssim.importers.solutions import final_answer
 from mssim.pools.pool import Pool
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class _Reader:
         self._empty += not texts
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
         solution = record.text("gt_answer")
-        truth = _truth(solution)
+        truth = final_answer(solution)
         question = {"question": record.text("question"), "truth": truth}
         question["solution"] = None if solution == truth else solution
         name, prompt = self._question_id(record, number), record.text("prompt")
@@ -157,11 +157,3 @@ class _Reader:
             numbers = self._numbers[self._task]
             name = str(numbers.setdefault(f"record {number}" if text is None else text, len(numbers)))
         return "/".join(part for part in (self._task, record.text("orig_dset_split"), name) if part)
-
-
-def _truth(solution: str | None) -> str | None:
-    """Return the final answer of a worked solution: after its last ####, in its last box, or all of it."""
-    if solution is None:
-        return None
-    _, marked, answer = solution.rpartition("####")
-    return answer.strip() if marked and answer.strip() else last_boxed(solution) or solution

@@ -32,7 +32,7 @@ from mssim.pools.plain_types import rows_of
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, read_table, suffix_of
 from mssim.pools.row_checks import NUMBERS
-from mssim.pools.texts import is_missing
+from mssim.pools.texts import as_text, is_missing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -350,15 +350,10 @@ def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
 
 def _in_one_order(table: pa.Table, choices: Choices) -> pa.Table:
     """Translate letters of choices that were shuffled, so that they name the same choice in all rows of a question."""
-    names = [name for name in ("question_id", "choices", "truth", "answer") if name in table.column_names]
-    answers = []
-    for row in zip(*(table[name].to_pylist() for name in names), strict=True):
-        given = dict(zip(names, row, strict=True))
-        listed = _as_list(given["choices"])
-        order = choices.order(given["question_id"], listed if isinstance(listed, list) else None, given.get("truth"))
-        answers.append(None if given["answer"] is None else order.answer(given["answer"]))
-    kept = [name for name in table.column_names if name not in ("choices", "truth")]
-    return table.select(kept).set_column(kept.index("answer"), "answer", pa.array(answers, pa.string()))
+    given = [_as_list(value) for value in table["choices"].to_pylist()]
+    lists = [[as_text(one) for one in value] if isinstance(value, list) else None for value in given]
+    place = table.column_names.index("choices")
+    return choices.table(table.set_column(place, "choices", pa.array(lists, pa.list_(pa.string()))))
 
 
 def _as_list(choices: Any) -> Any:

@@ -57,10 +57,10 @@ def or_odd(usual):
 TASK_IDS = st.sampled_from(["HumanEval/0", "HumanEval/1", "\udfff"])
 
 
-def pool_or_error(folder, name, read, path):
+def pool_or_error(folder, name, read, *paths, rule=None):
     said = ""
     try:
-        import_pool(name, read, [path], folder / "pool", Common())
+        import_pool(name, read, paths, folder / "pool", Common(rule=rule))
     except MssimError as error:
         said = str(error)
     event("refused" if said else "a pool")

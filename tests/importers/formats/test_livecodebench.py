@@ -51,16 +51,18 @@ def write(folder, problems, name=NAME):
 
 
 def test_samples_of_problems(tmp_path):
-    pool = from_livecodebench(write(tmp_path / "llama", [problem("b", [True, False, True]), problem("a", [False] * 3)]))
+    lines = [problem("b", [True, False, True]), problem("a", [False] * 3, difficulty="hard")]
+    pool = from_livecodebench(write(tmp_path / "llama", lines))
     assert (pool.models, pool.info["votes"]) == (("llama",), False)
     assert right(pool) == {"b": [True, False, True], "a": [False] * 3}
     assert pool.questions.to_dict("list") == {
         "question_id": ["b", "a"],
         "question": ["content b", "content a"],
-        "difficulty": ["easy"] * 2,
+        "difficulty": ["easy", "hard"],
         "platform": ["atcoder"] * 2,
         "contest_date": ["2024-01-06T00:00:00"] * 2,
     }
+    assert "the tool reports the 2 values of difficulty separately" in pool.info["import"]["remarks"][0]
     assert pool.extra["text"].to_pylist()[1] == "```python\nprint('b', 1)\n```"
     assert set(pool.extra["temperature"].to_pylist()) == {0.2}
 

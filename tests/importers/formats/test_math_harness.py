@@ -130,6 +130,7 @@ def test_data_sets_are_told_apart(tmp_path):
     pool = from_math_harness(tmp_path)
     assert (pool.models, pool.question_ids) == (("m",), ["gsm8k/1", "math/1"])
     assert pool.questions["dataset"].tolist() == ["gsm8k", "math"]
+    assert "the tool reports the 2 values of dataset separately" in pool.info["import"]["remarks"][0]
     own = [line(1, ["7"], [True], data_source=data) for data in ("a", "b")]
     pool = from_math_harness(write(tmp_path / "own", own, "llama.jsonl"))
     assert (pool.models, pool.question_ids) == (("llama",), ["a/1", "b/1"])
@@ -157,7 +158,7 @@ def test_models_share_questions(tmp_path):
     assert pool.models == ("a", "b")
     assert pool.sample_correct()[:, 0].tolist() == [[True, False], [False, True]]
     write(tmp_path / "outputs" / "org" / "b" / "math", [line(1, ["8"], [False], gt="9", question="another?")])
-    with pytest.raises(PoolError, match="two truths"):
+    with pytest.raises(PoolError, match=r"has two texts, .* Keep the folders of the data sets, DATA/FILE"):
         from_math_harness(tmp_path)
 
 
@@ -209,7 +210,7 @@ def test_files_that_are_refused(tmp_path, content, says):
 
 
 def test_own_files(tmp_path):
-    own = [line(1, ["7"], [True]), line(1, ["7"], "absent"), response("q", "7", True)]
+    own = [line(1, ["7"], [True], code="absent"), line(1, ["7"], "absent"), response("q", "7", True)]
     others = [{"question_id": "q", "pred": "7", "gold": "7"}, {"idx": 1, "answers": ["7"]}, {"generation": "x"}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
     assert found == [True] * 3 + [False] * 3

@@ -177,8 +177,20 @@ def test_competitions_and_models(tmp_path):
         pool = from_matharena(tmp_path)
     assert sorted(pool.models) == ["openai/o1", "openai/o3"]
     assert sorted(pool.question_ids) == ["aime_2024/1", "aime_2025/1"]
+    assert any("the 2 values of competition separately" in told for told in pool.info["import"]["remarks"])
     named = write(tmp_path / "x", problem(["7"], [True], idx=12), "problem.json")
     assert from_matharena(named).question_ids == ["12"]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_several_problems_in_a_file(tmp_path, suffix):
+    problems = [problem(["7", "8"], [True, False], idx=idx) for idx in (1, 2)]
+    path = tmp_path / "aime" / f"gpt-4.1{suffix}"
+    path.parent.mkdir()
+    path.write_text(json.dumps(problems) if suffix == ".json" else "\n".join(map(json.dumps, problems)))
+    pool = from_matharena(path)
+    assert (pool.models, pool.question_ids) == (("gpt-4.1",), ["1", "2"])
+    assert set(pool.questions["competition"]) == {"aime"}
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
@@ -227,7 +239,7 @@ def test_rows_without_answers_or_verdicts(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ([1], "expected an object, found a list"),
+        ([1], "record 1: expected an object, found a number"),
         ({}, "has no 'answers'. It is an empty object"),
         (problem([], []), "The files contain no samples"),
         (problem(["7"], "absent"), "has no 'correct'"),
