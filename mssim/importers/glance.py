@@ -95,6 +95,12 @@ class Glance(Source):
         """Whether the records are members of an object, as far as they were read."""
         return self._is_document and self._list_inside is None and _outline(self.beginning).is_keyed()
 
+    def starts_with(self, text: bytes) -> bool:
+        """Return whether the file starts with these bytes; not if it cannot be read."""
+        with suppress(MssimError):
+            return super().starts_with(text)
+        return False
+
     def part(self, name: str) -> Fields:
         """Return a named object of the top-level object as far as it was read, empty if absent."""
         return Fields.of(_object(_object(self.beginning).get(name)), f"{self.path}, {name!r}")

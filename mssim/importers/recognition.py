@@ -145,7 +145,8 @@ def _glance(path: Path) -> Glance | None:
 
 def _claims(source: Glance) -> list[str]:
     """Return the names of the formats that claim a file."""
-    names = [name for name in FORMATS if name != _REST and find(name).is_own(source)]
+    others = () if source.path.is_dir() else FORMATS  # only a pool is a folder
+    names = [name for name in others if name != _REST and find(name).is_own(source)]
     return names or [name for name in (_REST,) if find(name).is_own(source)]
 
 

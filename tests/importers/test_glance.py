@@ -96,6 +96,12 @@ def test_values_before_a_fault_are_seen(tmp_path):
         assert Glance(written(tmp_path, text)).first == {}
 
 
+def test_what_cannot_be_read_has_no_first_bytes(tmp_path):
+    assert Glance(written(tmp_path, " {")).starts_with(b"{")
+    assert not Glance(written(tmp_path, b"\x1f\x8b\x08", "a.json.gz")).starts_with(b"")
+    assert not Glance(tmp_path).starts_with(b"")
+
+
 def test_tables(tmp_path):
     pa.parquet.write_table(pa.table({"a": ["x", "y"], "b": [1.5, None]}), tmp_path / "a.parquet")
     assert Glance(tmp_path / "a.parquet").first == {"a": "x", "b": 1.5}

@@ -155,7 +155,10 @@ def test_a_folder_named_like_a_format_is_a_source(run, tmp_path, monkeypatch):
     bad(run("import", "--out", "b"), "SOURCE: no file or folder is given. Write mssim import SOURCE")
     bad(run("import", "helm"), "--out: the folder of the pool is not given. Add --out POOL.")
     bad(run("import", "none.json", "helm", "--out", "b"), "none.json does not exist.")
-    bad(run("import", "evalplu", "helm", "--out", "b"), "format: 'evalplu' is not known. Did you mean 'evalplus'?")
+    bad(
+        run("import", "human-evil", "helm", "--out", "b"),
+        "format: 'human-evil' is not known. Did you mean 'human-eval'",
+    )
 
 
 # Damaged files --------------------------------------------------------------------------------------------------------
