@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim._validation import counted
-from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_where
+from mssim.cli.language import as_options
+from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_renames, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 from mssim.importers.registry import FORMATS, find, options_of
@@ -73,6 +74,10 @@ def import_(
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(help="NEW=OLD: new name of a model in the files. Repeatable."),
+    ] = None,
     drop_conflicts: Annotated[
         bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
     ] = False,
@@ -112,7 +117,16 @@ def import_(
             partial(module.read, **options),
             expand(paths, *module.PATTERNS),
             out or Path(),
-            Common(rule, parse_where(where) if where else None, texts, strict, info, reasoning, drop_conflicts),
+            Common(
+                rule,
+                parse_where(where) if where else None,
+                texts,
+                strict,
+                info,
+                reasoning,
+                drop_conflicts,
+                parse_renames(rename),
+            ),
             overwrite=overwrite,
             progress=progress,
         )
@@ -171,13 +185,13 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
             "failed": dict(found.failed),
             "long_texts": found.long_texts,
             "identical_texts": found.identical_texts,
-            "warnings": list(found.warnings),
-            "remarks": list(found.remarks),
+            "warnings": [as_options(warning) for warning in found.warnings],
+            "remarks": [as_options(remark) for remark in found.remarks],
         }
         print(json_module.dumps(report, indent=1))
         return
     for warning in [*found.warnings, *found.remarks]:
-        print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
+        print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
     print(
         f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
         f"{counted(found.samples, 'sample')}; "

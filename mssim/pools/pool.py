@@ -157,9 +157,10 @@ class Pool(PoolArrays):
             raise PoolError(f"models: {list(models or [])!r} repeats a model. Name each model once.")
         keep &= (pool.lengths[rows] >= min_samples).all(axis=0)
         if not keep.any():
+            asked = {"where": where, "questions": questions, "min_samples": min_samples or None}
             raise PoolError(
-                f"select: no questions remain, the conditions exclude all {len(keep)} questions of the pool. "
-                "Relax where, questions or min_samples."
+                f"no questions remain: the conditions exclude all {len(keep)} questions of the pool. Relax "
+                f"{' or '.join(f'{name}=' for name, value in asked.items() if value is not None)}."
             )
         return pool._take(rows, np.nonzero(keep)[0])
 

@@ -124,7 +124,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
     if len(judged) > 1:
         sink.note(
             f"{counted(judged['base'], 'sample was', 'samples were')} run with the base tests only, {judged['plus']} "
-            "with the plus tests too. To apply the same tests to all samples, use tests='base' (--tests base)."
+            "with the plus tests too. To apply the same tests to all samples, use tests='base'."
         )
 
 
@@ -197,7 +197,7 @@ def _sample(found: _Verdict, tests: str | None, judged: Counter[str]) -> dict[st
     needed = {"base": found.base} if chosen == "base" else {"base": found.base, "plus": found.plus}
     for name, right in needed.items():
         if right is None:
-            remedy = ", or use tests='base' (--tests base)" if name == "plus" else ""
+            remedy = ", or use tests='base'" if name == "plus" else ""
             found.place.refuse(f"has no status of the {name} tests. Run evalplus.evaluate with these tests{remedy}.")
     judged[chosen] += 1
     return {"text": found.text, "correct": all(needed.values())}

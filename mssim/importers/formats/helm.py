@@ -190,7 +190,7 @@ def _read_state(state: Fields, run: _Run) -> None:
         return
     model = run.model or request.text("model") or run.adapter.text("model") or ""
     if not model.strip():
-        state.refuse("does not name a model. Pass model (--model).")
+        state.refuse("does not name a model. Pass model=NAME.")
     right = _right(instance)
     question_id = _question_id(instance, run)
     if len(set(right)) > 1:

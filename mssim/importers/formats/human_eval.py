@@ -92,7 +92,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
         if model is None and names.setdefault(found.model, source) is not source:
             raise PoolError(
                 f"{names[found.model]} and {source} both imply the model name {found.model!r}. Rename the files after "
-                "their models, or pass model (--model) if both belong to the same model."
+                "their models, or pass model=NAME if both belong to the same model."
             )
         seen: set[tuple[str, int]] = set()
         for line in source.lines():

@@ -130,7 +130,7 @@ def read(
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
         filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
-    sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
+    sink.remedy = f", or take those of a filter of the task: {' or '.join(f'filter_name={name!r}' for name in filters)}"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def _run(source: Source, sink: Sink, model: str | None) -> _Run:
     config = results.part("configs").part(task)
     model = model or results.text("model_name") or (source.path.absolute().parent.name if name else "")
     if not model.strip():
-        source.refuse("neither the file name nor a results file names the model. Pass model (--model).")
+        source.refuse("neither the file name nor a results file names the model. Pass model=NAME.")
     shots, chat = config.count("num_fewshot"), " chat" if "chat_template" in results else ""
     prompt = None if shots is None else f"{shots}-shot{chat}"
     settings = {"prompt": prompt, "system_prompt": results.text("system_instruction")}
@@ -241,7 +241,7 @@ def _of_filter(run: _Run, filter_name: str | None) -> tuple[str, Metrics]:
     found = _metrics(run)
     if filter_name is None and len(found) > 1:
         names = ", ".join(map(repr, found))
-        run.source.refuse(f"has lines of several filters: {names}. Choose one with filter_name (--filter).")
+        run.source.refuse(f"has lines of several filters: {names}. Choose one with filter_name=NAME.")
     name = filter_name if filter_name is not None else next(iter(found), "none")
     if name not in found:
         _no_line(run.source, name, found)
@@ -276,7 +276,7 @@ def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
         if done.get(doc, answers) != answers:
             line.refuse(
                 f"document {doc!r} has other answers in an earlier line of filter {name!r}. Versions before 0.4.7 do "
-                "not name the filters of lines. Grade with a rule instead (--rule)."
+                "not name the filters of lines. Grade with a rule instead (rule=...)."
             )
         if doc in done:
             continue

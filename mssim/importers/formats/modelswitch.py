@@ -143,7 +143,7 @@ def _dataset(sources: Sequence[Source], given: str | None) -> str:
     found = {name for source in sources if (name := _named(source.path, known))}
     if len(found) != 1:
         problem = f"the paths name {', '.join(sorted(found))}" if found else "no path names the data set"
-        raise MssimError(f"dataset: {problem}. Pass one of {', '.join(DATASETS)} as dataset (--dataset).")
+        raise MssimError(f"dataset: {problem}. Pass one of {', '.join(DATASETS)} as dataset=NAME.")
     return found.pop()
 
 
@@ -241,7 +241,7 @@ def _read_record(
 def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
     names = [key.removesuffix(_ANSWERS) for key in record.value if key.endswith(_ANSWERS) and key != _ANSWERS]
     if names and named:
-        record.refuse(f"model={named!r}, but the record names its own models ({', '.join(names[:5])}). Omit model.")
+        record.refuse(f"model={named!r}, but the record names its own models ({', '.join(names[:5])}). Omit model=.")
     if names:
         return [
             _given(
@@ -253,7 +253,7 @@ def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
         record.refuse("has neither 'ans_list' nor '<model>_ans_list'. Pass files of the ModelSwitch release.")
     single = named or of_file
     if not single.strip():
-        record.refuse("the file name does not contain the name of the model. Pass model (--model).")
+        record.refuse("the file name does not contain the name of the model. Pass model=NAME.")
     return [_given(record, single, "ans_list", _TEXTS_OF_ONE, ("reward_score", "score"))]
 
 

@@ -235,8 +235,8 @@ class _Reader:
         found = [kind for kind, field in kinds.items() if field in record.value]
         if len(found) == 2 and self._scorer is None:
             record.refuse(
-                "has verdicts of a symbolic comparison and of a judge. Choose with scorer (--scorer) symbolic, judge, "
-                "both or any."
+                "has verdicts of a symbolic comparison and of a judge. Choose with scorer=NAME: symbolic, judge, both "
+                "or any."
             )
         if found and self._scorer is None:
             self._scorer = found[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, combinations, islice
 
@@ -20,7 +19,7 @@ _SHOWN = 3
 
 _QUESTION = "(?P<question_id>.+)"
 _SAMPLE, _MODEL = "(?P<sample>[0-9]+)", "(?P<model>.+)"
-_OPTION = "id_pattern (--id-pattern), a regular expression with the group question_id"
+_OPTION = "id_pattern=, a regular expression with the group question_id"
 
 _Part = tuple[str, int]  # a regular expression and its number of literal characters
 
@@ -51,17 +50,13 @@ def hint(custom_ids: Iterable[str], questions: Collection[str], current: re.Patt
     found, now = (set(_questions(one, short, questions)) for one in (pattern, current))
     if len(found) > len(now) and 2 * len(found) >= len(ids):
         lost = next((f", but not {one!r:.60}" for one in ids if one not in found), "")
-        finds = f"{_quoted(pattern.pattern)} finds {len(found)} of {len(ids)} custom_ids in {file}{lost}"
-        return f"Describe custom_ids with id_pattern (--id-pattern): {finds}."
+        finds = f"id_pattern={pattern.pattern!r} finds {len(found)} of {len(ids)} custom_ids in {file}{lost}"
+        return f"Describe custom_ids: {finds}."
     if now:
         finds = f"{len(now)} of {len(ids)} custom_ids are found"
         return f"{finds}. Add the question to {file}, or describe all custom_ids with {_OPTION}."
     looks = f"custom_ids look like {_some(ids)}, question_ids like {_some(questions)}"
     return f"{looks}. Add the question to {file}, or describe custom_ids with {_OPTION}."
-
-
-def _quoted(pattern: str) -> str:
-    return shlex.quote(pattern) if "'" in pattern else f"'{pattern}'"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -236,7 +236,7 @@ GOOD = [state(0, ["red"])]
         ([state(0, ["red"], request_mode="original")], {}, "contains likelihoods of choices or texts"),
         ([state(0, ["red"], right=[])], {}, "has no reference that is tagged correct"),
         ([state(0, ["red"], instance={"id": None})], {}, "'id' is null"),
-        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"does not name a model.* \(--model\)"),
+        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"does not name a model.* Pass model=NAME"),
         ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "the pattern .* is not a valid regular"),
         ([state(0, ["red"], train_trial_index=-1)], {}, "'train_trial_index' is -1. It must be a non-negative integer"),
         ([], {}, "The files contain no samples"),

@@ -134,7 +134,10 @@ def test_scenarios_are_not_mixed(tmp_path):
             [problem("q", [True], graded_list="absent")],
             "record 1: has no 'graded_list'. Run lcb_runner with --evaluate",
         ),
-        ([problem("q", [True], pred_list=["1"])], "has predictions, not programs. .* format table: --map answer=pred_"),
+        (
+            [problem("q", [True], pred_list=["1"])],
+            "has predictions, not programs. .* format table: names='answer=pred_",
+        ),
         ([problem("q", [True], graded_list="yes")], "'graded_list' is text. It must be a list"),
         ([problem("q", ["yes"])], "'graded_list' is text. It must be true or false"),
         ([problem("q", [["yes"]])], "'graded_list' is text. It must be a number"),
