@@ -34,7 +34,7 @@ class Recognised:
     paths : tuple of Path
         Files to read, and folders that are pools.
     left_out : tuple of Path
-        Files inside the given folders whose names fit the format, but not their content.
+        Files inside the given folders of which only the name or only the content fits the format.
     """
 
     format: str
@@ -100,14 +100,24 @@ def recognised(paths: Sequence[Path]) -> Recognised:
             f"{_command(other, second)}."
         )
     (chosen,) = named
-    files: list[Path] = []
-    left_out: list[Path] = []
+    files: dict[Path, None] = {}
+    left_out: dict[Path, None] = {}
     for path in paths:
-        seen = {file for file, _ in claims if path in (file, *file.parents)}
-        for file in sorted({*seen, *_matching(path, [chosen])}) if _is_plain_folder(path) else [path]:
-            source = None if file in seen else _glance(file)
-            (files if file in seen or (source and chosen in _claims(source)) else left_out).append(file)
+        seen = [file for file, _ in claims if path in (file, *file.parents)]
+        own, others = _own(path, chosen, seen) if _is_plain_folder(path) else ([path], [])
+        files |= dict.fromkeys(own)
+        left_out |= dict.fromkeys(others)
     return Recognised(chosen, tuple(files), tuple(left_out))
+
+
+def _own(folder: Path, name: str, seen: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files in a folder to read, as if the format were named, and those that are left out.
+
+    If no file of the format has a usual name, `seen` are read, which the format claims.
+    """
+    usual = list(_matching(folder, [name]))
+    own = [file for file in usual if file in seen or ((source := _glance(file)) and name in _claims(source))] or seen
+    return sorted(own), sorted({*usual, *seen} - {*own})
 
 
 # Claims ---------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,15 @@ def test_every_format_has_a_small_file():
     assert sorted(MINIMAL) == sorted(FORMATS)
 
 
+def test_in_a_folder_usual_names_count_first(tmp_path):
+    log = write_minimal(tmp_path, "lm-eval")
+    copy = Path(shutil.copy(log, tmp_path / "copy.jsonl"))
+    assert (recognised([tmp_path]).paths, recognised([tmp_path]).left_out) == ((log,), (copy,))
+    assert recognised([tmp_path, copy]).paths == (log, copy)
+    log.unlink()
+    assert recognised([tmp_path]).paths == (copy,)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_exactly_one_format_claims_a_file(tmp_path, name):
     path = write_minimal(tmp_path, name)
