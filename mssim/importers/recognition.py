@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -116,7 +118,8 @@ def _own(folder: Path, name: str, seen: Sequence[Path]) -> tuple[list[Path], lis
     If no file of the format has a usual name, `seen` are read, which the format claims.
     """
     usual = list(_matching(folder, [name]))
-    own = [file for file in usual if file in seen or ((source := _glance(file)) and name in _claims(source))] or seen
+    is_own = find(name).is_own
+    own = [file for file in usual if file in seen or ((source := _glance(file)) and is_own(source))] or seen
     return sorted(own), sorted({*usual, *seen} - {*own})
 
 
@@ -134,15 +137,17 @@ def _of_file(path: Path) -> tuple[Path, str]:
 
 def _inside(folder: Path) -> list[tuple[Path, str]]:
     """Return files in a folder that have a format. Tables count only if there is nothing else."""
-    files = sorted(_matching(folder, list(FORMATS)), key=_is_general)[:_MOST_FILES]
+    # Names such as a.json say nothing about the format, so such files are looked at last.
+    special = _names(one for name in FORMATS for one in find(name).PATTERNS if not one.startswith("*."))
+    files = sorted(_matching(folder, list(FORMATS)), key=lambda file: not special(file.name))[:_MOST_FILES]
     sources = [source for file in files if (source := _glance(file)) is not None]
     found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
-    special = [claim for claim in found if claim[1] != _REST]
+    others = [claim for claim in found if claim[1] != _REST]
     if not found:
         looked = f"none of its {counted(len(files), 'file')}" if files else "no file in this folder"
         example = next((f" {source.name} has {told(source.first)}." for source in sources if source.first), "")
         raise PoolError(f"{folder}: {looked} is of a known format.{example} Name the files, or {_SEE}.")
-    return special or found
+    return others or found
 
 
 def _glance(path: Path) -> Glance | None:
@@ -173,7 +178,7 @@ def _is_plain_folder(path: Path) -> bool:
 
 def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Iterate over files whose names fit a format, and pools, sorted by path, without hidden ones."""
-    patterns = {pattern for name in formats for pattern in find(name).PATTERNS}
+    has_name = _names(pattern for name in formats for pattern in find(name).PATTERNS)
     pools: set[Path] = set()
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or not pools.isdisjoint(path.parents):
@@ -182,14 +187,13 @@ def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
             pools.add(path)
             if _REST in formats:
                 yield path
-        elif any(path.match(pattern) for pattern in patterns) and path.is_file():
+        elif has_name(path.name) and path.is_file():
             yield path
 
 
-def _is_general(path: Path) -> bool:
-    """Return whether the name of a file, such as a.json, says nothing about its format."""
-    patterns = {pattern for name in FORMATS for pattern in find(name).PATTERNS}
-    return not any(path.match(pattern) for pattern in patterns if not pattern.startswith("*."))
+def _names(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return a function that matches the names of files with patterns such as *.json."""
+    return re.compile("|".join(map(fnmatch.translate, sorted(patterns)))).match
 
 
 def _refuse_unknown(source: Glance) -> NoReturn:
