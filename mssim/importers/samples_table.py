@@ -163,7 +163,10 @@ class _Chosen:
         """Drop all rows of some questions, but not of all."""
         within = pa.compute.is_in(self.columns["question_id"], value_set=pa.array(question_ids, pa.string()))
         if pa.compute.all(within).as_py():
-            raise PoolError("drop_conflicts: all questions have conflicts. Import the files separately.")
+            raise PoolError(
+                "drop_conflicts: every question has a conflict. Omit drop_conflicts=True to see the conflicts and how "
+                "to distinguish the questions."
+            )
         self.keep(~within.to_numpy())
 
 
