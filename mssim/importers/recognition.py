@@ -5,10 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from mssim._validation import counted, shown
 from mssim.errors import MssimError, PoolError
@@ -22,7 +22,6 @@ __all__ = ["Recognised", "recognise", "recognised"]
 
 _REST = "table"  # claims what no other format claims
 _MOST_FILES = 100  # of a folder that are looked at to recognise its format
-_SEE = "see the formats with mssim import --list"
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def _of_file(path: Path) -> tuple[Path, str]:
     source = Glance(path)  # raises if it is empty
     names = _claims(source)
     if not names:
-        _refuse_unknown(source)
+        source.refuse(f"no format recognises this file. {_remedy(path, source.first)}")
     return path, _single(path, names)
 
 
@@ -144,9 +143,10 @@ def _inside(folder: Path) -> list[tuple[Path, str]]:
     found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
     others = [claim for claim in found if claim[1] != _REST]
     if not found:
-        looked = f"none of its {counted(len(files), 'file')}" if files else "no file in this folder"
-        example = next((f" {source.name} has {told(source.first)}." for source in sources if source.first), "")
-        raise PoolError(f"{folder}: {looked} is of a known format.{example} Name the files, or {_SEE}.")
+        example = next((source for source in sources if source.first), None)
+        looked = f" that were looked at, such as {example.name}" if example else ""
+        problem = f"{folder}: no format recognises the files in this folder{looked}."
+        raise PoolError(f"{problem} {_remedy(folder, example.first if example else {})}")
     return others or found
 
 
@@ -196,16 +196,16 @@ def _names(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
     return re.compile("|".join(map(fnmatch.translate, sorted(patterns)))).match
 
 
-def _refuse_unknown(source: Glance) -> NoReturn:
-    """Raise an error that says what a file looks like and how to import it as a table."""
-    if not source.first:
-        source.refuse(
-            "no format recognises this file. It has no records of JSON, JSON Lines, CSV, TSV or Parquet, or is "
-            f"damaged. Export it as one of these, or {_SEE}."
+def _remedy(path: Path, first: Mapping[str, Any]) -> str:
+    """Return what files of no format look like, and how to import them."""
+    if not first:
+        return (
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
+            "these, or see the formats with mssim import --list."
         )
-    source.refuse(
-        f"no format recognises this file. It has {told(source.first)}. If each record is a sample, or a question with "
-        f"its samples, name the fields: {_command(_REST, source.path, *proposed(source.first))}."
+    return (
+        f"It has {told(first)}. If each record is a sample, or a question with its samples, name the fields: "
+        f"{_command(_REST, path, *proposed(first))}."
     )
 
 
