@@ -69,7 +69,7 @@ class Glance(Source):
             return _object(value[inside][0])
         if self.is_keyed:
             key, member = next((key, member) for key, member in value.items() if isinstance(member, dict | list))
-            record = member[0] if isinstance(member, list) else member
+            record = member[0] if isinstance(member, list) else member  # lists of a keyed object are not empty
             return {"question_id": key, **_object(record)}
         return _object(value)
 
@@ -94,6 +94,12 @@ class Glance(Source):
     def is_keyed(self) -> bool:
         """Whether the records are members of an object, as far as they were read."""
         return self._is_document and self._list_inside is None and _outline(self.beginning).is_keyed()
+
+    def starts_with(self, text: bytes) -> bool:
+        """Return whether the file starts with these bytes; not if it cannot be read."""
+        with suppress(MssimError):
+            return super().starts_with(text)
+        return False
 
     def part(self, name: str) -> Fields:
         """Return a named object of the top-level object as far as it was read, empty if absent."""
@@ -201,6 +207,6 @@ def _outline(value: Any) -> Outline:
             found.objects.append(name)
         elif not isinstance(member, list):
             found.scalars[name] = member
-        elif member:
-            (found.lists if isinstance(member[0], dict) else found.others).append(name)
+        else:
+            (found.lists if member and isinstance(member[0], dict) else found.others).append(name)
     return found

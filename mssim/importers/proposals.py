@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mssim._validation import shown
@@ -14,6 +14,7 @@ __all__ = ["proposed", "told"]
 
 _MOST_NAMES, _MOST_FIELDS = 12, 50  # fields that a message names, and of an object that are looked at
 _MOST_ITEMS = 4  # items of a list in a list
+_RESPONSES = ("_response", "|model_response", "_answer")  # of a model, after its name
 _DEEPEST = 3  # levels of objects whose fields are named
 _USUAL = {  # names that other tools give to the columns of a pool, usual ones first
     "question_id": (
@@ -55,16 +56,34 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
     last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(fields)}
     found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
     names = {"question_id": found["question_id"] or "FIELD"}
+    models, ending = _models(fields)
+    if models:
+        own = {"correct": "{model}", "text": f"{{model}}{ending}"}
+        return [f"--models {shlex.quote(','.join(models))}", _map(names | own)]
     names |= {new: old for new in ("model", "answer", "correct", "truth") if (old := found[new])}
-    graded = "answer" not in names and found["text"] is not None
-    if graded:
-        names["text"] = found["text"] or ""
-    elif "answer" not in names and "correct" not in names:
+    if "answer" not in names and found["text"]:
+        names["text"] = found["text"]
+    if not names.keys() & {"answer", "text", "correct"}:
         names["answer"] = "FIELD"
+    if not names.keys() & {"correct", "truth"}:
+        names["truth"] = "FIELD"
+    graded = "text" in names and "truth" in names
+    return [*filter(None, (_map(names), "" if found["model"] else "--model NAME", "--rule RULE" if graded else ""))]
+
+
+def _map(names: Mapping[str, str]) -> str:
+    """Return the option that renames fields, blank if all have the names of a pool."""
     pairs = ",".join(f"{new}={old}" for new, old in names.items() if new != old)
-    options = [f"--map {shlex.quote(pairs)}"] if pairs else []
-    options += [] if found["model"] else ["--model NAME"]
-    return [*options, "--rule RULE"] if graded and "truth" in names else options
+    return f"--map {shlex.quote(pairs)}" if pairs else ""
+
+
+def _models(fields: Sequence[str]) -> tuple[list[str], str]:
+    """Return models that have a field with their name and one with their response, and the ending of the latter."""
+    for ending in _RESPONSES:
+        models = [name for name in fields if f"{name}{ending}" in fields]
+        if len(models) > 1:
+            return models, ending
+    return [], ""
 
 
 def _fields(value: Any, depth: int = _DEEPEST) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 from mssim._validation import counted, shown
 from mssim.errors import MssimError, PoolError
@@ -20,7 +22,6 @@ __all__ = ["Recognised", "recognise", "recognised"]
 
 _REST = "table"  # claims what no other format claims
 _MOST_FILES = 100  # of a folder that are looked at to recognise its format
-_SEE = "see the formats with mssim import --list"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Recognised:
     paths : tuple of Path
         Files to read, and folders that are pools.
     left_out : tuple of Path
-        Files inside the given folders whose names fit the format, but not their content.
+        Files inside the given folders of which only the name or only the content fits the format.
     """
 
     format: str
@@ -100,13 +101,25 @@ def recognised(paths: Sequence[Path]) -> Recognised:
             f"{_command(other, second)}."
         )
     (chosen,) = named
-    files: list[Path] = []
-    left_out: list[Path] = []
+    files: dict[Path, None] = {}
+    left_out: dict[Path, None] = {}
     for path in paths:
-        seen = {file for file, _ in claims if path in (file, *file.parents)}
-        for file in sorted({*seen, *_matching(path, [chosen])}) if _is_plain_folder(path) else [path]:
-            (files if file in seen or chosen in _claims(file) else left_out).append(file)
+        seen = [file for file, _ in claims if path in (file, *file.parents)]
+        own, others = _own(path, chosen, seen) if _is_plain_folder(path) else ([path], [])
+        files |= dict.fromkeys(own)
+        left_out |= dict.fromkeys(others)
     return Recognised(chosen, tuple(files), tuple(left_out))
+
+
+def _own(folder: Path, name: str, seen: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files in a folder to read, as if the format were named, and those that are left out.
+
+    If no file of the format has a usual name, `seen` are read, which the format claims.
+    """
+    usual = list(_matching(folder, [name]))
+    is_own = find(name).is_own
+    own = [file for file in usual if file in seen or ((source := _glance(file)) and is_own(source))] or seen
+    return sorted(own), sorted({*usual, *seen} - {*own})
 
 
 # Claims ---------------------------------------------------------------------------------------------------------------
@@ -115,31 +128,40 @@ def recognised(paths: Sequence[Path]) -> Recognised:
 def _of_file(path: Path) -> tuple[Path, str]:
     """Return a file or a pool that was named, with its format."""
     source = Glance(path)  # raises if it is empty
-    names = _claims(path)
+    names = _claims(source)
     if not names:
-        _refuse_unknown(source)
+        source.refuse(f"no format recognises this file. {_remedy(path, source.first)}")
     return path, _single(path, names)
 
 
 def _inside(folder: Path) -> list[tuple[Path, str]]:
     """Return files in a folder that have a format. Tables count only if there is nothing else."""
-    files = sorted(_matching(folder, list(FORMATS)), key=_is_general)[:_MOST_FILES]
-    found = [(file, _single(file, names)) for file in files if (names := _claims(file))]
-    special = [claim for claim in found if claim[1] != _REST]
+    # Names such as a.json say nothing about the format, so such files are looked at last.
+    special = _names(one for name in FORMATS for one in find(name).PATTERNS if not one.startswith("*."))
+    files = sorted(_matching(folder, list(FORMATS)), key=lambda file: not special(file.name))[:_MOST_FILES]
+    sources = [source for file in files if (source := _glance(file)) is not None]
+    found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
+    others = [claim for claim in found if claim[1] != _REST]
     if not found:
-        looked = f"none of its {counted(len(files), 'file')}" if files else "no file in this folder"
-        example = next((f" {source.name} has {told(source.first)}." for source in _readable(files)), "")
-        raise PoolError(f"{folder}: {looked} is of a known format.{example} Name the files, or {_SEE}.")
-    return special or found
+        example = next((source for source in sources if source.first), None)
+        looked = f" that were looked at, such as {example.name}" if example else ""
+        problem = f"{folder}: no format recognises the files in this folder{looked}."
+        raise PoolError(f"{problem} {_remedy(folder, example.first if example else {})}")
+    return others or found
 
 
-def _claims(path: Path) -> list[str]:
-    """Return the names of the formats that claim a file."""
+def _glance(path: Path) -> Glance | None:
+    """Return a file in a folder, or None if it is empty or cannot be opened."""
     try:
-        source = Glance(path)
-    except (MssimError, OSError):  # an empty file, for example
-        return []
-    names = [name for name in FORMATS if name != _REST and find(name).is_own(source)]
+        return Glance(path)
+    except (MssimError, OSError):
+        return None
+
+
+def _claims(source: Glance) -> list[str]:
+    """Return the names of the formats that claim a file."""
+    others = () if source.path.is_dir() else FORMATS  # only a pool is a folder
+    names = [name for name in others if name != _REST and find(name).is_own(source)]
     return names or [name for name in (_REST,) if find(name).is_own(source)]
 
 
@@ -156,7 +178,7 @@ def _is_plain_folder(path: Path) -> bool:
 
 def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """Iterate over files whose names fit a format, and pools, sorted by path, without hidden ones."""
-    patterns = {pattern for name in formats for pattern in find(name).PATTERNS}
+    has_name = _names(pattern for name in formats for pattern in find(name).PATTERNS)
     pools: set[Path] = set()
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or not pools.isdisjoint(path.parents):
@@ -165,33 +187,26 @@ def _matching(folder: Path, formats: Sequence[str]) -> Iterator[Path]:
             pools.add(path)
             if _REST in formats:
                 yield path
-        elif any(path.match(pattern) for pattern in patterns) and path.is_file():
+        elif has_name(path.name) and path.is_file():
             yield path
 
 
-def _is_general(path: Path) -> bool:
-    """Return whether the name of a file, such as a.json, says nothing about its format."""
-    patterns = {pattern for name in FORMATS for pattern in find(name).PATTERNS}
-    return not any(path.match(pattern) for pattern in patterns if not pattern.startswith("*."))
+def _names(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return a function that matches the names of files with patterns such as *.json."""
+    return re.compile("|".join(map(fnmatch.translate, sorted(patterns)))).match
 
 
-def _refuse_unknown(source: Glance) -> NoReturn:
-    """Raise an error that says what a file looks like and how to import it as a table."""
-    if not source.first:
-        source.refuse(
-            "no format recognises this file. It has no records of JSON, JSON Lines, CSV, TSV or Parquet, or is "
-            f"damaged. Export it as one of these, or {_SEE}."
+def _remedy(path: Path, first: Mapping[str, Any]) -> str:
+    """Return what files of no format look like, and how to import them."""
+    if not first:
+        return (
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
+            "these, or see the formats with mssim import --list."
         )
-    source.refuse(
-        f"no format recognises this file. It has {told(source.first)}. If each record is a sample, or a question with "
-        f"its samples, name the fields: {_command(_REST, source.path, *proposed(source.first))}."
+    return (
+        f"It has {told(first)}. If each record is a sample, or a question with its samples, name the fields: "
+        f"{_command(_REST, path, *proposed(first))}."
     )
-
-
-def _readable(files: Sequence[Path]) -> Iterator[Glance]:
-    for path in files:
-        if path.is_file() and path.stat().st_size and (source := Glance(path)).first:
-            yield source
 
 
 def _command(name: str, path: Path, *options: str) -> str:

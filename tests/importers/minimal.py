@@ -1,11 +1,21 @@
 """One small file of every format, by its name: what recognition must tell apart. Add one with each new format."""
 
+import io
 import json
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
 
 
 def _lines(*rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def _parquet(row):
+    file = io.BytesIO()
+    pa.parquet.write_table(pa.Table.from_pylist([row]), file)
+    return file.getvalue()
 
 
 _SPEC = {"created": "2026-01-01T00:00:00+00:00", "task": "sums", "dataset": {}, "model": "llama", "config": {}}
@@ -17,6 +27,10 @@ _STATE = {
     "result": {"success": True, "completions": [{"text": " 4"}]},
 }
 _JUDGED = {"symbolic_correct": True}
+_SCORE = {"value": {"acc": 1.0}, "extracted_prediction": "7", "prediction": "It is 7"}
+_DOC = {"query": "3 + 4?", "choices": ["7"], "gold_index": 0, "id": "0"}
+_ROUTED = {"index": 1, "prediction": "4", "ground_truth": "4", "score": 1.0, "raw_output": "It is 4."}
+_TRACE = {"text": "It is 4.", "num_tokens": 2, "extracted_answer": "4", "is_correct": True}
 
 MINIMAL = {
     "inspect": (
@@ -70,6 +84,42 @@ MINIMAL = {
     "matharena": (
         "aime/openai/o3/1.json",
         json.dumps({"idx": 1, "problem": "2 + 2?", "gold_answer": "4", "answers": ["4"], "correct": [True]}),
+    ),
+    "evalscope": (
+        "reviews/llama/gsm8k_main.jsonl",
+        _lines({"index": 0, "target": "7", "sample_score": {"score": _SCORE, "group_id": 0}}),
+    ),
+    "lighteval": (
+        "details/org/llama/2025-09-01T10-00-00/details_sums|0.parquet",
+        _parquet({"doc": _DOC, "model_response": {"text": ["It is 7"]}, "metric": {"em": 1.0}}),
+    ),
+    "opencompass": (
+        "predictions/llama/sums.json",
+        json.dumps({"0": {"origin_prompt": "3 + 4?", "prediction": "It is 7", "gold": "7"}}),
+    ),
+    "tau-bench": (
+        "gpt-4o-airline.json",
+        json.dumps([{"task_id": 0, "trial": 0, "reward": 1.0, "info": {}, "traj": []}]),
+    ),
+    "routerbench": (
+        "routerbench.csv",
+        "sample_id,prompt,eval_name,gpt,gpt|model_response\nlaw.1,2 + 2?,law,1.0,4\n",
+    ),
+    "llmrouterbench": (
+        "aime-test-llama-20250101_120000.json",
+        json.dumps({"model_name": "llama", "dataset_name": "aime", "split": "test", "records": [_ROUTED]}),
+    ),
+    "feval-ttc": (
+        "LLM_gpt-4o-mini_dataset_SVAMP.txt",
+        json.dumps({"config": {"name": "gpt-4o-mini"}, "responses": [{"cots": [{"raw_text": "4", "answer": "4"}]}]}),
+    ),
+    "strategic-ttc": (
+        "Llama-3-8B--temp-0.6--samples-2--max-512.jsonl",
+        _lines({"qid": "gsm8k-1", "prompt": "2 + 2?", "answers": ["So 4."], "correct": [True], "num_tokens": [3]}),
+    ),
+    "deepconf": (
+        "deepconf_simple_qid0_rid0.json",
+        json.dumps({"question_id": 0, "ground_truth": "4", "all_traces": [_TRACE]}),
     ),
     "table": ("table.csv", "question_id,model,answer,truth\nq,llama,4,4\n"),
 }

@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mssim.importers import glance
@@ -28,6 +28,8 @@ OBJECTS = st.dictionaries(st.sampled_from(["a", "b", "records", "data"]), VALUES
     lines=st.booleans(),
     name=st.sampled_from(["a.json", "a.jsonl", "a.txt"]),
 )
+@example(content={"a": [], "b": {"c": 1}}, lines=False, name="a.json")
+@example(content={"a": [{"c": 1}], "b": {"c": 2}}, lines=False, name="a.json")
 def test_the_first_record_is_that_of_the_whole_file(tmp_path_factory, content, lines, name):
     rows = content if lines and isinstance(content, list) else [content]
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
@@ -92,6 +94,12 @@ def test_values_before_a_fault_are_seen(tmp_path):
     assert beginning(Glance(written(tmp_path, "[" * 1000))) is not None
     for text in ("x", "\x00", '"', "nul"):
         assert Glance(written(tmp_path, text)).first == {}
+
+
+def test_what_cannot_be_read_has_no_first_bytes(tmp_path):
+    assert Glance(written(tmp_path, " {")).starts_with(b"{")
+    assert not Glance(written(tmp_path, b"\x1f\x8b\x08", "a.json.gz")).starts_with(b"")
+    assert not Glance(tmp_path).starts_with(b"")
 
 
 def test_tables(tmp_path):

@@ -29,14 +29,21 @@ def test_fields_are_named_with_dots():
             {"id": 0, "gold": "7", "answers": [["7", 10], ["8", 12]]},
             "--map question_id=id,answer=answers.0,truth=gold --model NAME",
         ),
-        ({"a b": 1}, "--map question_id=FIELD,answer=FIELD --model NAME"),
+        (
+            {"prompt": "2 + 2?", "llama": 1, "qwen": 0, "llama_response": "4", "qwen_response": "5"},
+            "--models llama,qwen --map 'question_id=prompt,correct={model},text={model}_response'",
+        ),
+        ({"a b": 1}, "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME"),
         (
             {"doc": {"id": 1}, "runs": [{"pred": 1, "ok": True}], "llm": "m"},
-            "--map question_id=doc.id,model=llm,answer=runs.pred",
+            "--map question_id=doc.id,model=llm,answer=runs.pred,truth=FIELD",
         ),
-        ({"task id": 1, "my; pred": {"pred": 1}}, "--map 'question_id=FIELD,answer=my; pred.pred' --model NAME"),
+        (
+            {"task id": 1, "my; pred": {"pred": 1}},
+            "--map 'question_id=FIELD,answer=my; pred.pred,truth=FIELD' --model NAME",
+        ),
     ],
 )
 def test_options_name_the_fields_that_a_pool_needs(first, options):
     assert " ".join(proposed(first)) == options
-    assert shlex.split(options)[0] == "--map"
+    assert {"--map", "--models"} & {*shlex.split(options)}

@@ -29,6 +29,15 @@ def test_every_format_has_a_small_file():
     assert sorted(MINIMAL) == sorted(FORMATS)
 
 
+def test_in_a_folder_usual_names_count_first(tmp_path):
+    log = write_minimal(tmp_path, "lm-eval")
+    copy = Path(shutil.copy(log, tmp_path / "copy.jsonl"))
+    assert (recognised([tmp_path]).paths, recognised([tmp_path]).left_out) == ((log,), (copy,))
+    assert recognised([tmp_path, copy]).paths == (log, copy)
+    log.unlink()
+    assert recognised([tmp_path]).paths == (copy,)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_exactly_one_format_claims_a_file(tmp_path, name):
     path = write_minimal(tmp_path, name)
@@ -109,9 +118,17 @@ def test_a_file_of_two_formats_is_refused(tmp_path):
             "each record is a sample, or a question with its samples, name the fields: mssim import table {path} --map "
             "question_id=id,answer=runs.pred,truth=gold --model NAME --out POOL.",
         ),
-        ("a.csv", "x,y\n1,2\n", "--map question_id=FIELD,answer=FIELD --model NAME --out POOL."),
-        ("a.json", "[1, 2]", "has no records of JSON, JSON Lines, CSV, TSV or Parquet, or is damaged. Export it"),
-        ("a.eval", "PK\x03\x04", "has no records of JSON, JSON Lines, CSV, TSV or Parquet, or is damaged. Export it"),
+        ("a.csv", "x,y\n1,2\n", "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME --out POOL."),
+        (
+            "a.json",
+            "[1, 2]",
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
+        ),
+        (
+            "a.eval",
+            "PK\x03\x04",
+            "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
+        ),
         ("a.jsonl", "", "a.jsonl is empty."),
     ],
 )
@@ -123,12 +140,17 @@ def test_unknown_files_are_refused_with_what_they_look_like(tmp_path, name, cont
 
 
 def test_folders_without_a_known_file_are_refused(tmp_path):
-    with pytest.raises(PoolError, match=r"no file in this folder is of a known format\. Name the files, or see the"):
+    with pytest.raises(PoolError, match=r"no format recognises the files in this folder\. There are no records"):
         recognise(tmp_path)
     written(tmp_path, "{}", "a.json")
-    written(tmp_path, '{"x": 1}', "b.json")
-    with pytest.raises(PoolError, match=r"none of its 2 files is of a known format\. b\.json has the fields 'x'\."):
+    written(tmp_path, '{"id": 1, "pred": 2, "gold": 3}', "b.json")
+    with pytest.raises(PoolError, match=r"files in this folder that were looked at, such as b\.json\. It has") as error:
         recognise(tmp_path)
+    command = f"mssim import table {tmp_path} --map question_id=id,answer=pred,truth=gold --model NAME --out POOL."
+    assert str(error.value).endswith(f"the fields 'id', 'pred', 'gold'. If each record is a sample, {REST}: {command}")
+
+
+REST = "or a question with its samples, name the fields"
 
 
 # What the command line does with it -----------------------------------------------------------------------------------
@@ -155,7 +177,10 @@ def test_a_folder_named_like_a_format_is_a_source(run, tmp_path, monkeypatch):
     bad(run("import", "--out", "b"), "SOURCE: no file or folder is given. Write mssim import SOURCE")
     bad(run("import", "helm"), "--out: the folder of the pool is not given. Add --out POOL.")
     bad(run("import", "none.json", "helm", "--out", "b"), "none.json does not exist.")
-    bad(run("import", "evalplu", "helm", "--out", "b"), "format: 'evalplu' is not known. Did you mean 'evalplus'?")
+    bad(
+        run("import", "human-evil", "helm", "--out", "b"),
+        "format: 'human-evil' is not known. Did you mean 'human-eval'",
+    )
 
 
 # Damaged files --------------------------------------------------------------------------------------------------------

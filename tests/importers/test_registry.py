@@ -37,7 +37,7 @@ def test_options_are_what_a_reader_can_be_told_by_name():
 
 def test_an_unknown_format_is_named_with_its_neighbours():
     with pytest.raises(
-        MssimError, match=r"'lm_eval' is not known\. Did you mean 'lm-eval'\?.* mssim import --list prints"
+        MssimError, match=r"'lm_eval' is not known\. Did you mean 'lm-eval'.* mssim import --list prints"
     ):
         find("lm_eval")
 

@@ -131,7 +131,7 @@ def test_lines_and_lists_of_results(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"all_traces": [trace("4"), trace("4", is_correct="absent")]}, "only some traces have is_correct"),
+        ({"all_traces": [trace("4"), trace("4", is_correct="absent")]}, "only some samples have verdicts"),
         ({"all_traces": [trace("4"), scored("4", 9.5)]}, "only some traces have confs"),
         ({"all_traces": "absent"}, "has none of all_traces, warmup_traces, final_traces"),
         ({"question_id": "absent"}, "has no 'qid'"),

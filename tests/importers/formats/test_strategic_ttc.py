@@ -99,7 +99,7 @@ def test_tokens_of_reasoning_models_include_their_thinking(tmp_path):
 
 def test_samples_without_a_verdict_failed_and_records_that_repeat_count_once(tmp_path):
     records = [record("a", ["4", "5", "6"], correct=[True, None, False]), record("a", ["9", "9", "9"])]
-    with told("1 record repeats the qid of an earlier"), told("1 no verdict"):
+    with told("1 record repeats the qid of an earlier"), told("1 not judged"):
         pool = from_strategic_ttc(write_lines(tmp_path, records, NAME))
     assert pool.sample_correct().tolist() == [[[True, False]]]
     labels = pool.class_labels.to_pylist()
@@ -133,7 +133,7 @@ def test_faults(tmp_path, changed, says):
 
 def test_explanations_are_of_all_records_or_of_none(tmp_path):
     path = write_lines(tmp_path, [RECORDS[0], record("b", ["4"], explanations="absent")], NAME)
-    with pytest.raises(PoolError, match="line 2: only some records have explanations"):
+    with pytest.raises(PoolError, match="line 2: only some samples have answers"):
         from_strategic_ttc(path)
 
 
