@@ -153,8 +153,8 @@ def test_models_share_questions(tmp_path):
     pool = from_math_harness(tmp_path)
     assert pool.models == ("a", "b")
     assert pool.sample_correct()[:, 0].tolist() == [[True, False], [False, True]]
-    write(tmp_path / "outputs" / "org" / "b" / "math", [line(1, ["8"], [False], gt="9", question="another?")])
-    with pytest.raises(PoolError, match=r"has two texts, .* Keep the folders of the data sets, DATA/FILE"):
+    write(tmp_path / "outputs" / "org" / "b" / "math", [line(1, ["8"], [False], gt="9")])
+    with pytest.raises(PoolError, match=r"has two truths, '7' and '9'.* Keep the folders of the data sets, DATA/FILE"):
         from_math_harness(tmp_path)
 
 
