@@ -42,7 +42,7 @@ __all__ = ["from_deepconf"]
 
 PATTERNS = ("*.json", "*.json.gz", "*.jsonl", "*.jsonl.gz", "*.pkl")
 TOOL = "DeepConf results, converted from their pickles"
-VOTES = "the extracted answers, or by `--rule`; `score` is the confidence"
+VOTES = "the extracted answers, or by --rule; score is the confidence"
 EXAMPLE = "mssim import deepconf outputs/*.json --confidence tail --out my-pool"
 
 _TRACES = ("all_traces", "warmup_traces", "final_traces")  # the first holds all, if it is there

@@ -33,7 +33,7 @@ __all__ = ["from_inspect"]
 
 # Names of logs start with a timestamp, unlike other JSON files in the folder. An unpacked .eval log has a header.json.
 PATTERNS = ("*.eval", "[0-9]*_*.json", "header.json")
-TOOL = "Inspect AI"
+TOOL = "Inspect AI, logs .eval or .json"
 VOTES = "the answer of the scorer"
 EXAMPLE = "mssim import inspect logs/ --scorer match --out my-pool"
 
@@ -149,8 +149,8 @@ class _Importing:
         if self._skip:
             size = log.transcript_bytes() >> 20
             self._sink.remarks.append(
-                f"{source.name}: texts were not read, since the transcripts have {size} MB. Pass --transcripts to read "
-                "them."
+                f"{source.name}: texts were not read, since the transcripts have {size} MB. Pass transcripts=True "
+                "to read them."
             )
         self._note(log, len(latest))
         scorer = self._choose(source, latest.values())
@@ -226,7 +226,7 @@ class _Importing:
         names = sorted({name for summary in summaries for name in values_of(summary)})
         scorer = self._scorer or (names[0] if len(names) == 1 else None)
         if names and scorer is None:
-            source.refuse(f"has {len(names)} scorers, but scorer (--scorer) is not set. {choose_from('', names)}.")
+            source.refuse(f"has {len(names)} scorers, but none was named. Pass scorer=NAME. {choose_from('', names)}.")
         if names and scorer not in names:
             source.refuse(f"has no scorer {scorer!r}. {choose_from(str(scorer), names)}.")
         self._scorers |= {scorer} & set(names)

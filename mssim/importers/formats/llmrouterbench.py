@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["from_llmrouterbench"]
 
 PATTERNS = ("*.json", "*.json.gz")
-TOOL = "LLMRouterBench (OpenRouterBench) results, bench/DATASET/SPLIT/MODEL/*.json"
+TOOL = "LLMRouterBench (OpenRouterBench), results"
 VOTES = "the predictions, one per model; none where a judge's grade is the prediction"
 EXAMPLE = "mssim import llmrouterbench results/bench --out my-pool"
 

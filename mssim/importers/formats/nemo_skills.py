@@ -35,7 +35,7 @@ __all__ = ["from_nemo_skills"]
 
 PATTERNS = ("output.jsonl", "output-rs*.jsonl", "output-greedy.jsonl", "output-rs*.jsonl.gz", "output-rs*.jsonl.zst")
 TOOL = "NeMo-Skills, output-rs*.jsonl"
-VOTES = "predicted_answer, or by `--rule`"
+VOTES = "predicted_answer, or by --rule"
 EXAMPLE = "mssim import nemo-skills my-eval/eval-results/aime24 --out my-pool"
 
 _NEEDED = {  # verdicts that a scorer needs
@@ -235,8 +235,8 @@ class _Reader:
         found = [kind for kind, field in kinds.items() if field in record.value]
         if len(found) == 2 and self._scorer is None:
             record.refuse(
-                "has verdicts of a symbolic comparison and of a judge. Choose with scorer (--scorer) symbolic, judge, "
-                "both or any."
+                "has verdicts of a symbolic comparison and of a judge. Choose with scorer=NAME: symbolic, judge, both "
+                "or any."
             )
         if found and self._scorer is None:
             self._scorer = found[0]

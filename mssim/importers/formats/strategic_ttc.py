@@ -40,7 +40,7 @@ __all__ = ["from_strategic_ttc"]
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 TOOL = "strategic-ttc (Test-Time Compute Games)"
-VOTES = "what the verifiers extracted, or by `--rule`; `score` is the reward"
+VOTES = "what the verifiers extracted, or by --rule; score is the reward"
 EXAMPLE = "mssim import strategic-ttc GSM8K/*.jsonl --out my-pool"
 
 _LISTS = {"text": "answers", "correct": "correct", "output_tokens": "num_tokens", "score": "rewards"}
