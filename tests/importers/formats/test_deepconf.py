@@ -88,6 +88,11 @@ def test_confidences_agree_with_plain_python(tmp_path, monkeypatch, kind):
     np.testing.assert_allclose(pool.numbers["score"][0, 0], [plain(kind, confs, 8) for confs in lists], rtol=1e-12)
 
 
+def test_the_tail_has_2048_tokens(tmp_path):
+    path = write(tmp_path, offline([trace("4", [1000.0, 3.0] + [1.0] * 2047)]))
+    assert from_deepconf(path, confidence="tail").numbers["score"].item() == 2050 / 2048
+
+
 def online(**changed):
     """A result of the first version, online."""
     warm = [scored("4", 15.5), scored("5", 12.5)]
