@@ -42,6 +42,9 @@ def import_(
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
     ] = None,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="lm-eval, evalscope, lighteval: metric whose verdicts to use.")
+    ] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,
@@ -78,6 +81,7 @@ def import_(
 
     module = find(format_name)
     given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
+    given |= {"metric": metric}
     given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
     given |= {"transcripts": transcripts, "models": models}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):

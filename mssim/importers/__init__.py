@@ -12,9 +12,13 @@ from mssim.importers.formats.helm import from_helm
 from mssim.importers.formats.human_eval import from_human_eval
 from mssim.importers.formats.inspect import from_inspect
 from mssim.importers.formats.lighteval import from_lighteval
+from mssim.importers.formats.livecodebench import from_livecodebench
 from mssim.importers.formats.lm_eval import from_lm_eval
+from mssim.importers.formats.math_harness import from_math_harness
+from mssim.importers.formats.matharena import from_matharena
 from mssim.importers.formats.modelswitch import from_modelswitch
 from mssim.importers.formats.monkeys import from_monkeys
+from mssim.importers.formats.nemo_skills import from_nemo_skills
 from mssim.importers.formats.openai_batch import from_openai_batch
 from mssim.importers.formats.opencompass import from_opencompass
 from mssim.importers.formats.table import from_table
@@ -32,9 +36,13 @@ __all__ = [
     "from_human_eval",
     "from_inspect",
     "from_lighteval",
+    "from_livecodebench",
     "from_lm_eval",
+    "from_math_harness",
+    "from_matharena",
     "from_modelswitch",
     "from_monkeys",
+    "from_nemo_skills",
     "from_openai_batch",
     "from_opencompass",
     "from_table",

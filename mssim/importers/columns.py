@@ -49,6 +49,7 @@ class _Block:
         self.left_out: dict[str, None] = {}  # nested columns that nothing reads
         self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
         self.spread = False  # whether a record had several samples
+        self.empty: list[str] = []  # places of records whose lists are empty
         self._clear()
 
     def _clear(self) -> None:
@@ -74,6 +75,8 @@ class _Block:
                 length = len(value)
         if length >= 0:
             self.spread = True
+        if length == 0:
+            self.empty.append(place)
         self._rows.append(row)
         self._places.append(place)
         self._lengths.append(abs(length))
@@ -209,6 +212,11 @@ class Reading:
     def left_out(self) -> dict[str, None]:
         """Nested fields that no name reads and that are not kept."""
         return self._block.left_out | (self._block.nested if self._block.spread else {})
+
+    @property
+    def empty(self) -> list[str]:
+        """Places of records without samples."""
+        return self._block.empty
 
     def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
         """Yield the samples of records, at least one table."""

@@ -11,7 +11,7 @@ import numpy as np
 from mssim._validation import counted
 from mssim.pools.texts import as_text, normal
 
-__all__ = ["IDENTIFYING", "Conflicts", "named"]
+__all__ = ["IDENTIFYING", "Conflicts", "form", "named"]
 
 IDENTIFYING = ("truth", "question", "choices")  # columns that one question has once
 _CALLED = {"truth": "truths", "question": "texts", "choices": "lists of choices"}
@@ -85,11 +85,14 @@ def named(question_ids: Sequence[str]) -> str:
 def _equal(column: str, known: Any, given: Any) -> bool:
     if type(known) is type(given) and isinstance(known, str | list | float) and known == given:
         return True  # usually, as every sample of a question repeats them
-    if column == "truth":
-        return normal(as_text(known)) == normal(as_text(given))
-    one, other = _form(known), _form(given)
+    one, other = form(column, known), form(column, given)
     cut = min((text.find(_CUT) for text in (one, other) if isinstance(text, str) and _CUT in text), default=None)
     return one[:cut] == other[:cut]
+
+
+def form(column: str, value: Any) -> str | tuple[str, ...]:
+    """Return a value such that equal values of an identifying column have equal forms."""
+    return normal(as_text(value)) if column == "truth" else _form(value)
 
 
 def _form(value: Any) -> str | tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.parquet
 
+from mssim._validation import counted
 from mssim.errors import PoolError, PoolWarning
 from mssim.grading import grade_file, parse_rule
 from mssim.grading.sample_files import batches, write
@@ -198,6 +199,12 @@ def _imported(
         sink = Sink(work)
         read(sources, sink)
         sink.close()
+        if rule is not None and sink.shuffled:
+            raise PoolError(
+                f"rule: the choices of {counted(sink.shuffled, 'question')} were shuffled, so letters in the texts of "
+                "two samples name different choices, and a rule cannot compare them with one truth. Remove the rule to "
+                "use the answers of the files, or import each file separately."
+            )
         samples = part / "samples.parquet"
         read_samples = samples if rule is None else work / "read.parquet"
         kept = common.texts or rule is not None

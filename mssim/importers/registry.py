@@ -24,6 +24,10 @@ FORMATS = {
     "lighteval": "lighteval",
     "opencompass": "opencompass",
     "tau-bench": "tau_bench",
+    "math-harness": "math_harness",
+    "livecodebench": "livecodebench",
+    "nemo-skills": "nemo_skills",
+    "matharena": "matharena",
     "table": "table",
 }
 

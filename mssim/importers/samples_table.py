@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
-from mssim.importers.conflicts import named
+from mssim.importers.conflicts import IDENTIFYING, named
 from mssim.importers.sink import Sink
 from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 from mssim.pools.arrow import Names, table_from_frame
@@ -101,6 +101,8 @@ def write_long_table(
     thin = data.to_table(columns=[name for name in data.schema.names if name not in _COPIED])
     questions = _questions(sink, thin)
     chosen = _Chosen(thin, _mask(thin, questions, where))
+    if set(IDENTIFYING) & set(chosen.columns):
+        questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
@@ -157,6 +159,21 @@ class _Chosen:
         if pa.compute.all(within).as_py():
             raise PoolError("drop_conflicts: all questions have conflicts. Import the files separately.")
         self.keep(~within.to_numpy())
+
+
+def _with_identities(chosen: _Chosen, questions: pa.Table, sink: Sink) -> pa.Table:
+    """Describe questions by the truths, texts and choices that stand beside their chosen samples."""
+    names = [name for name in IDENTIFYING if name in chosen.columns]
+    table = pa.table(chosen.columns)
+    sink.describe_table(table.select(["question_id", *names]))
+    if sink.renamed is not None and sink.conflicts.of(chosen.question_ids()):
+        column, old = sink.telling_column(table), sink.renamed
+        if column:
+            both = f"{old.get(column, column)}+{old.get('question_id', 'question_id')}"
+            sink.tell_apart = f"Distinguish them with names={{'question_id': {both!r}}}"
+    for name in names:
+        del chosen.columns[name]
+    return _questions(sink, questions)
 
 
 def _identify(chosen: _Chosen, sink: Sink, *, drop: bool) -> dict[str, int]:

@@ -14,8 +14,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError
-from mssim.importers.conflicts import IDENTIFYING, Conflicts
-from mssim.pools.arrow import codes_of, encode_text, is_missing
+from mssim.importers.conflicts import IDENTIFYING, Conflicts, form
+from mssim.pools.arrow import codes_of, encode, encode_text, is_missing
 
 __all__ = ["COLUMNS", "Sink"]
 
@@ -60,6 +60,8 @@ class Sink:
         Whether equal answers vote together. If not, every sample has a distinct answer.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
+    shuffled : int
+        Number of questions whose choices were shuffled, so that their letters were translated to texts.
     verdicts : bool
         Whether `correct` is a verdict of the files, which is kept beside the grades, or was computed by the reader.
     separate : list of str
@@ -68,6 +70,8 @@ class Sink:
         Questions with two truths, texts or lists of choices.
     tell_apart : str
         How different questions with one id are distinguished in this format, without a period at the end.
+    renamed : mapping of str to str or None
+        Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -85,7 +89,9 @@ class Sink:
         self.separate: list[str] = []
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
+        self.renamed: Mapping[str, str] | None = None
         self.remedy_of_verdicts = ""
+        self.shuffled = 0
         self._rows: list[dict[str, Any]] = []
         self._size = 0
         self._identities: dict[tuple[str, str], str] = {}
@@ -187,7 +193,7 @@ class Sink:
         telling = {name: codes_of(rows[name]) for name in names}
         numbers = {name: np.unique(codes).size for name, codes in telling.items() if (codes >= 0).all()}
         ids_of_rows = codes_of(rows["question_id"]).astype(np.int64)
-        values = [codes_of(rows[name]) for name in IDENTIFYING if name in table.column_names]
+        values = [_forms(rows, name) for name in IDENTIFYING if name in table.column_names]
         for name in sorted((name for name, number in numbers.items() if number > 1), key=lambda name: numbers[name]):
             groups = ids_of_rows * numbers[name] + np.unique(telling[name], return_inverse=True)[1]
             if all(_at_most_one(groups, codes) for codes in values):
@@ -206,7 +212,11 @@ class Sink:
         return [{"question_id": question_id, **known} for question_id, known in self.questions.items()]
 
     def add_table(self, table: pa.Table) -> None:
-        """Add a long table, which has the columns question_id and model, without changes."""
+        """Add a long table, which has the columns question_id and model, without changes.
+
+        It may have the columns truth, question and choices, one of which can differ within a question. Those of the
+        imported samples describe the questions, and values that differ are recorded in `conflicts`.
+        """
         self._write_rows()
         self._write(table)
 
@@ -251,6 +261,14 @@ class Sink:
         path = self.folder / f"piece-{len(self.pieces):05}.parquet"
         pa.parquet.write_table(table, path, compression="zstd")
         self.pieces.append(path)
+
+
+def _forms(table: pa.Table, name: str) -> NDArray[np.integer[Any]]:
+    """Return a code per value of an identifying column, -1 where it is not known."""
+    codes, values = encode(table[name])
+    known: dict[Any, int] = {}
+    places = [known.setdefault(form(name, value), len(known)) for value in values]
+    return np.array([*places, -1])[codes]
 
 
 def _at_most_one(groups: NDArray[np.int64], codes: NDArray[np.integer[Any]]) -> bool:

@@ -164,14 +164,11 @@ class Mixed:
         Descriptions of the first three.
     within : bool
         Whether an answer has two verdicts among the samples of one model.
-    truths : list of str
-        Two truths of one such question, if the samples have a column truth that differs, or else empty.
     """
 
     question_ids: list[str]
     told: list[str]
     within: bool
-    truths: list[str]
 
     def message(self, remedy: str) -> str:
         """Return the message of an error, with a remedy for verdicts that are not about the answer alone."""
@@ -180,9 +177,7 @@ class Mixed:
         count = f"{number} questions have an answer that is both right and wrong: " if number > 1 else ""
         leave = f"leave out {'this question' if number == 1 else 'these questions'} with drop_conflicts=True"
         cause = f"The verdicts depend on more than the answers. {remedy}, or {leave}."
-        if self.truths:
-            cause = f"Their truths differ, e.g. {' and '.join(self.truths)}. Import the files separately, or {leave}."
-        elif not self.within:
+        if not self.within:
             cause = (
                 "Within each model every answer has one verdict, so the truths differ between the files of the models. "
                 f"Import them separately, or {leave}."
@@ -211,7 +206,7 @@ def mixed(columns: Columns) -> Mixed:
         of = rows[numbers == number]
         one = of[pairs[of] == pairs[of[0]]]
         told.append(_described(columns, one, right[np.isin(rows, one)]))
-    return Mixed([str(name) for name in names], told, bool(_differ(own, right).any()), _truths(columns, rows, numbers))
+    return Mixed([str(name) for name in names], told, bool(_differ(own, right).any()))
 
 
 def _differ(groups: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -229,14 +224,3 @@ def _described(columns: Columns, rows: NDArray[np.int64], right: NDArray[np.bool
     if models[0] == models[1]:
         verdicts = f"right and wrong for {models[0]!r:.80}"
     return f"{as_text(answer).strip()!r:.80} to question {question!r:.80} is {verdicts}"
-
-
-def _truths(columns: Columns, rows: NDArray[np.int64], numbers: NDArray[np.int64]) -> list[str]:
-    """Return two truths of the first question whose samples differ in a column truth."""
-    if "truth" not in columns:
-        return []
-    codes, texts = text_codes(columns["truth"].take(pa.array(rows)))
-    frame = pd.DataFrame({"question": numbers, "truth": codes})[codes >= 0].drop_duplicates()
-    several = frame[frame["question"].duplicated(keep=False)]
-    first = several[several["question"] == several["question"].min()]["truth"].tolist()[:2]
-    return [f"{texts[code].as_py()!r:.80}" for code in first]

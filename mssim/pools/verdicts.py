@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from mssim._validation import counted
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import encode
 from mssim.pools.endings import name_of, quoted
+from mssim.pools.texts import normal
 
 __all__ = [
     "FEWEST_ANSWERS",
@@ -26,7 +28,8 @@ __all__ = [
 
 FEWEST_ANSWERS = 2  # of a model of which none is right; one may be
 _LONG = 40  # characters of an answer that is a whole text
-_FEW_EQUAL = 0.02  # share of answers that repeat another
+_LONG_RESPONSE = 15  # the same if answers are known to be whole responses; numbers and names are shorter
+_FEW_EQUAL = 0.1  # share of answers that repeat another
 
 
 def pool_none_right(pool: PoolArrays) -> list[str]:
@@ -135,20 +138,54 @@ def disagreement(
 
 
 def whole_texts(pool: PoolArrays) -> list[str]:
-    """Return a warning if the answers of a model are whole texts of which hardly any two are equal."""
+    """Return a warning if the answers of a model are whole texts of which hardly any two are equal.
+
+    The answers of a model with one sample per question are compared with those of the other models. An importer that
+    knows that a scorer stores whole responses states it in ``info["answers"]``, and the scorer in ``info["scorer"]``.
+    """
+    graded = pool.info.get("grader") is not None
+    least = _LONG_RESPONSE if pool.info.get("answers") == "whole responses" and not graded else _LONG
     length = pa.compute.utf8_length(pool.class_labels).to_numpy(zero_copy_only=False)
-    if pool.info.get("votes") is False or length.max(initial=0) < _LONG:
+    if pool.info.get("votes") is False or length.max(initial=0) < least:
         return []
-    models = []
-    for model in pool.models:
-        counts = pool.class_counts(model)
-        used, total = counts > 0, int(counts.sum())
-        questions = int((pool._sums(used) > 0).sum())
-        if total > questions and total - used.sum() <= _FEW_EQUAL * total and length[used].mean() >= _LONG:
-            models.append(name_of(model))
+    everyone = cache(lambda: np.sum([pool.class_counts(model) for model in pool.models], axis=0))
+    models = [name_of(model) for model in pool.models if _hardly_repeats(pool, model, length, least, everyone)]
     if not models:
         return []
+    shown = ", ".join(models[:4]) + (f" and {len(models) - 4} more" if len(models) > 4 else "")
+    scorer = pool.info.get("scorer")
+    by = f" by the scorer {scorer:.80}" if isinstance(scorer, str) and not graded else ""
+    rule = "another rule" if graded else "a rule"
     return [
-        f"answers of {', '.join(models)} are whole texts, and hardly any two of a question are equal, so votes are "
-        "meaningless. Grade the texts with a rule, or choose a scorer that extracts answers."
+        f"answers of {shown}{by} are whole texts, and hardly any two of a question are equal, so votes are "
+        f"meaningless. Grade the texts with {rule} (--rule), or choose a scorer that extracts answers."
     ]
+
+
+def _hardly_repeats(
+    pool: PoolArrays, model: str, length: NDArray[np.int32], least: int, everyone: Callable[[], NDArray[np.int64]]
+) -> bool:
+    """Return whether answers of a model are texts of at least this mean length of which few repeat another."""
+    counts = pool.class_counts(model)
+    used = counts > 0
+    if not used.any() or length[used].mean() < least:
+        return False
+    answered = pool._sums(counts)
+    repeats, compared = int(counts.sum() - used.sum()), int(answered[answered > 1].sum())
+    if not compared:
+        others = everyone() - counts
+        repeats, compared = int((used & (others > 0)).sum()), int((answered[pool._sums(others) > 0]).sum())
+    return compared > 0 and repeats <= _FEW_EQUAL * compared and not _are_choices(pool, used)
+
+
+def _are_choices(pool: PoolArrays, used: NDArray[np.bool_]) -> bool:
+    """Return whether most of these answers are texts of the choices of their questions."""
+    if "choices" not in pool.questions:
+        return False
+    question = np.searchsorted(pool.class_offsets, np.nonzero(used)[0], side="right") - 1
+    labels = pool.class_labels.filter(pa.array(used)).to_pylist()
+    choices = [
+        {normal(str(one)) for one in given} if isinstance(given, list | np.ndarray) else ()
+        for given in pool.questions["choices"]
+    ]
+    return sum(label in choices[q] for q, label in zip(question.tolist(), labels, strict=True)) * 2 > len(labels)

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,6 +163,24 @@ def test_questions_with_two_meanings_are_refused_or_left_out(tmp_path):
         to_pool("made up", read, [], Common(drop_conflicts=True, where=[("question_id", "!=", "p")]))
 
 
+def table(**columns):
+    return lambda _, sink: sink.add_table(pa.table({"model": ["m"] * 4, "sample_index": [0, 1, 2, 3], **columns}))
+
+
+def test_truths_beside_samples_describe_the_questions_that_are_chosen(tmp_path):
+    columns = {"question_id": ["0"] * 4, "answer": ["7", "7", "Paris", "Rome"], "truth": ["7", "7", "Paris", "Paris"]}
+    columns |= {"question": ["3 + 4?", "3+4?", "Capital?", "Capital?"], "dataset": ["sums"] * 2 + ["capitals"] * 2}
+    read = both(lambda _, sink: setattr(sink, "renamed", {"question_id": "idx", "dataset": "set"}), table(**columns))
+    with pytest.raises(PoolError, match=r"two truths, '7' and 'Paris'.* names={'question_id': 'set\+idx'}, or leave"):
+        imported(tmp_path, read)
+    with pytest.raises(PoolError, match=r"same ids\. Import them separately, or"):
+        imported(tmp_path, table(**columns))
+    for name, truth, right in (("sums", "7", [True, True]), ("capitals", "Paris", [True, False])):
+        pool = to_pool("made up", read, [], Common(where={"dataset": name}))
+        assert (pool.questions["truth"].tolist(), pool.to_frame()["correct"].tolist()) == ([truth], right)
+        assert {"truth", "question", "choices"}.isdisjoint(pool.extra.column_names)
+
+
 def test_conflicts_of_texts_stay_beside_a_rule(tmp_path):
     read = both(
         rows({"text": "it is 1"}, question_id="p", truth="1"),
@@ -241,8 +260,9 @@ SAMPLES = st.lists(
 )
 
 
-@given(SAMPLES, st.booleans())
-def test_no_question_of_a_pool_has_two_truths(samples, drop):
+@pytest.mark.slow
+@given(SAMPLES, st.booleans(), st.booleans())
+def test_no_question_of_a_pool_has_two_truths(samples, drop, as_table):
     """Every import with repeated ids is refused or a pool, whose questions have one truth, text and verdict."""
 
     def read(_, sink):
@@ -250,10 +270,17 @@ def test_no_question_of_a_pool_has_two_truths(samples, drop):
             sample = {"answer": answer, "correct": correct}
             sink.add(question_id, model, [sample], question={"truth": truth, "question": question})
 
+    def read_table(_, sink):
+        names = ("question_id", "model", "answer", "correct", "truth", "question")
+        kinds = [pa.bool_() if name == "correct" else pa.string() for name in names]
+        columns = [pa.array(values, kind) for values, kind in zip(zip(*samples, strict=True), kinds, strict=True)]
+        table = pa.table(dict(zip(names, columns, strict=True)))
+        sink.add_table(table.append_column("sample_index", pa.array(range(len(samples)))))
+
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore", PoolWarning)
         try:
-            imported(Path(folder), read, drop_conflicts=drop)
+            imported(Path(folder), read_table if as_table else read, drop_conflicts=drop)
         except PoolError:
             return
         pool = load_pool(Path(folder) / "pool")

@@ -68,8 +68,8 @@ def test_without_verdicts_every_answer_needs_a_truth():
 # Answers with two verdicts --------------------------------------------------------------------------------------------
 
 
-def found_in(*rows, names=("question_id", "model", "answer", "correct")):
-    return mixed(columns(rows, *names))
+def found_in(*rows):
+    return mixed(columns(rows, "question_id", "model", "answer", "correct"))
 
 
 def test_answers_that_are_right_for_one_model_and_wrong_for_another_come_from_two_truths():
@@ -90,14 +90,6 @@ def test_answers_that_are_right_and_wrong_for_one_model_need_another_judge():
     assert found.message("Choose another scorer") == (
         "answer: 'A' to question 'q' is right and wrong for 'a'. The verdicts depend on more than the answers. "
         "Choose another scorer, or leave out this question with drop_conflicts=True."
-    )
-
-
-def test_two_truths_beside_the_samples_are_named():
-    names = ("question_id", "model", "answer", "correct", "truth")
-    found = found_in(("q", "a", "A", True, "A"), ("q", "a", "A", False, "B"), ("r", "a", "A", True, "A"), names=names)
-    assert "'A' to question 'q' is right and wrong for 'a'. Their truths differ, e.g. 'A' and 'B'." in found.message(
-        "R"
     )
 
 

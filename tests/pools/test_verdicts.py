@@ -70,12 +70,55 @@ LONG = "Attempt {}: adding the numbers step by step gives {}."
     [
         ([LONG.format(i, i) for i in range(4)], True),
         ([LONG.format(i, i) for i in range(3)] + [LONG.format(0, 0)], False),  # a vote has a winner
+        ([LONG.format(i // 2 * 2 if i < 2 else i, 1) for i in range(10)], True),  # one of ten repeats another
         (["4", "5", "6", "7"], False),  # short
         ([LONG.format(0, 0)], False),  # nothing to vote on
     ],
 )
 def test_whole_texts_as_answers_are_told(answers, says):
     pool = make_pool({("x", "q"): answers})
+    assert "text" not in pool.extra.column_names
     assert bool(whole_texts(pool)) == says
     assert not says or whole_texts(pool)[0].startswith("answers of x are whole texts, and hardly any two of a question")
     assert whole_texts(Pool.from_frame(pool.to_frame(), info={"votes": False})) == []
+
+
+def test_models_with_one_sample_per_question_are_compared_with_each_other():
+    """Alone, a model with one sample says nothing of votes."""
+    answers = {(m, f"q{q}"): [LONG.format(m, q)] for m in "xy" for q in range(3)}
+    assert whole_texts(make_pool(answers))[0].startswith("answers of x, y are whole texts")
+    assert whole_texts(make_pool({key: value for key, value in answers.items() if key[0] == "x"})) == []
+    equal = {("z", f"q{q}"): [LONG.format("x", q)] for q in range(3)}
+    assert whole_texts(make_pool(answers | equal))[0].startswith("answers of y are whole texts")
+    elsewhere = {("x", "q0"): [LONG.format("x", 0)], ("y", "q1"): [LONG.format("y", 1)]}
+    assert whole_texts(make_pool(elsewhere)) == []
+
+
+def test_texts_of_choices_are_no_whole_texts():
+    answers = [LONG.format(i, i) for i in range(2)]
+    frame = long_frame({("x", "q"): answers, ("x", "r"): answers[:1]})
+    frame["choices"] = [answers, answers, None]
+    assert whole_texts(Pool.from_frame(frame)) == []
+    frame["choices"] = [["a", "b"], ["a", "b"], None]
+    assert len(whole_texts(Pool.from_frame(frame))) == 1
+
+
+def test_scorers_of_whole_responses_are_named():
+    """If the importer knows that answers are responses, shorter ones are told too, but not numbers."""
+    pool = make_pool({("x", "q"): [f"So it is {i}, I think." for i in range(4)]})
+    info = {"scorer": "model_graded_qa", "answers": "whole responses"}
+    assert whole_texts(pool) == whole_texts(Pool.from_frame(pool.to_frame(), info=info | {"grader": {}})) == []
+    (warning,) = whole_texts(Pool.from_frame(pool.to_frame(), info=info))
+    assert warning == (
+        "answers of x by the scorer model_graded_qa are whole texts, and hardly any two of a question are equal, so "
+        "votes are meaningless. Grade the texts with a rule (--rule), or choose a scorer that extracts answers."
+    )
+    numbers = make_pool({("x", "q"): ["17", "18", "-3.25", "1,000,000"]})
+    assert whole_texts(Pool.from_frame(numbers.to_frame(), info=info)) == []
+
+
+def test_many_models_of_whole_texts_are_not_all_named():
+    pool = make_pool({(f"m{m}", "q"): [LONG.format(m, i) for i in range(2)] for m in range(6)})
+    graded = Pool.from_frame(pool.to_frame(), info={"grader": {"rule": "exact"}, "scorer": "match"})
+    assert whole_texts(graded)[0].startswith("answers of m0, m1, m2, m3 and 2 more are whole texts, and")
+    assert "Grade the texts with another rule (--rule)" in whole_texts(graded)[0]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_helm"]
 
-PATTERNS = ("scenario_state.json",)
+PATTERNS = ("scenario_state.json", "scenario_state.json.gz", "scenario_state.json.zst")
 
 _SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods without sampling
 
@@ -65,7 +65,8 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     Notes
     -----
     The question_id is the id of the instance, prefixed by the scenario if there are several scenarios and followed by
-    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`.
+    the perturbation, if any. If there are perturbations, questions of the same instance form a `cluster`. The columns
+    scenario, split, sub_split and perturbation are those that HELM reports separately.
 
     Examples
     --------
@@ -98,7 +99,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
         if (adapter.text("method") or "").startswith(_SCORED):
             _no_samples(adapter)
         prefix = f"{scenario}/" if several and scenario else ""
-        run = _Run(adapter, prefix, model, _pattern(adapter), sink, known)
+        run = _Run(adapter, scenario, prefix, model, _pattern(adapter), sink, known)
         for state in source.items("request_states"):
             _read_state(state, run)
     known.tell(sink)
@@ -138,6 +139,7 @@ class _Run:
     """Values that all requests of a file share."""
 
     adapter: Fields
+    scenario: str  # "" = not known
     prefix: str
     model: str | None
     pattern: Pattern | None
@@ -189,7 +191,7 @@ def _read_state(state: Fields, run: _Run) -> None:
     mapping = state.part("output_mapping") if "output_mapping" in state else None
     completions = result.parts("completions")
     samples = [_sample(one, result, _answer(one, mapping, run.pattern), right) for one in completions]
-    question = {**_question(instance, mapping), "truth": right[0]}
+    question = {**_question(instance, mapping), "truth": right[0], "scenario": run.scenario or None}
     settings, prompt = _settings(state, request, run.adapter), request.text("prompt")
     run.sink.add(question_id, model, samples, question=question, settings=settings, prompt=prompt)
 
@@ -220,13 +222,19 @@ def _right(instance: Fields) -> list[str]:
 
 def _question_id(instance: Fields, run: _Run) -> str:
     """Return the question_id."""
-    base, perturbation = run.prefix + instance.name("id"), instance.part("perturbation")
-    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
-    options = sorted(name for name, value in perturbation.value.items() if _is_plain(value) and name not in about)
-    names = [perturbation.text("name") or "", *(f"{name}={perturbation.text(name)}" for name in options)]
-    question_id = as_text(f"{base}/{','.join(names)}", "") if perturbation.value else base
+    base, perturbation = run.prefix + instance.name("id"), _perturbation(instance)
+    question_id = base if perturbation is None else f"{base}/{perturbation}"
     run.known.instances[question_id] = base
     return question_id
+
+
+def _perturbation(instance: Fields) -> str | None:
+    """Return the name and the options of a perturbation, None if the instance is not perturbed."""
+    given = instance.part("perturbation")
+    about = ("name", "robustness", "fairness", "computed_on")  # metadata; other keys are options of the perturbation
+    options = sorted(name for name, value in given.value.items() if _is_plain(value) and name not in about)
+    names = [given.text("name") or "", *(f"{name}={given.text(name)}" for name in options)]
+    return as_text(",".join(names), "") if given.value else None
 
 
 def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
@@ -237,6 +245,7 @@ def _question(instance: Fields, mapping: Fields | None) -> dict[str, Any]:
         "choices": choices if lettered and choices else None,
         "split": instance.text("split"),
         "sub_split": instance.text("sub_split"),
+        "perturbation": _perturbation(instance),
     }
 
 

@@ -102,11 +102,9 @@ def _read_line(line: Fields, model: str, temperature: float | None, seen: set[tu
     )
 
 
-def _passed(line: Fields) -> bool:
-    """Return the verdict of the tests, from `passed` or else from `result`."""
+def _passed(line: Fields) -> bool | None:
+    """Return the verdict of the tests, from `passed` or else from `result`, or None if both are null."""
     passed, result = line.flag("passed"), line.text("result")
-    if passed is None:
-        if result is None:
-            line.refuse("has neither 'passed' nor 'result'. Pass the file that evaluate_functional_correctness wrote.")
-        passed = result == "passed"
-    return passed
+    if not {"passed", "result"} & line.value.keys():
+        line.refuse("has neither 'passed' nor 'result'. Pass the file that evaluate_functional_correctness wrote.")
+    return result == "passed" if passed is None and result is not None else passed

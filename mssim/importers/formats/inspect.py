@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices, Order, named
 from mssim.importers.fields import as_text, mean_logprob
-from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, open_log
+from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_log, open_log
+from mssim.importers.formats.inspect_scores import credit_of, score_of, unjudged, values_of
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -26,12 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = ["from_inspect"]
 
-PATTERNS = ("*.eval", "[0-9]*_*.json")  # names of logs start with a timestamp, unlike other JSON files in the folder
+# Names of logs start with a timestamp, unlike other JSON files in the folder. An unpacked .eval log has a header.json.
+PATTERNS = ("*.eval", "[0-9]*_*.json", "header.json")
+TOOL = "Inspect AI"
+VOTES = "the answer of the scorer"
+EXAMPLE = "mssim import inspect logs/ --scorer match --out my-pool"
 
-_CREDIT = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
 _FINISHED = {"max_tokens": "length", "model_length": "length", "unknown": None}
 _MOST_TRANSCRIPTS = 2**30  # bytes that are read unasked
+_WHOLE = re.compile(r"(?:.*/)?model_graded_(?:qa|fact)\d*")  # scorers whose answer is the whole response
 _TAKEN = {*COLUMNS, "question", "truth", "choices", "cluster"}
 
 
@@ -95,10 +103,18 @@ def from_inspect(
     return to_pool("inspect", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file is a log of Inspect AI."""
+    return source.path.is_file() and is_log(source)
+
+
 def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, transcripts: bool | None = None) -> None:
     """Read all logs."""
-    into = _Importing(sink, scorer, transcripts)
+    paths = {source.path for source in sources}
+    into = _Importing(sink, scorer, transcripts, paths)
     for source in sources:
+        if source.name == "summaries.json" and source.path.with_name("header.json") in paths:
+            continue  # part of the log that the header names
         with open_log(source) as log:
             into.add(log)
     into.close()
@@ -110,9 +126,10 @@ def read(sources: Sequence[Source], sink: Sink, *, scorer: str | None = None, tr
 class _Importing:
     """Adds logs to a sink and keeps the state that they share."""
 
-    def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None) -> None:
-        self._sink, self._scorer, self._transcripts = sink, scorer, transcripts
+    def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None, paths: Collection[Path]) -> None:
+        self._sink, self._scorer, self._transcripts, self._paths = sink, scorer, transcripts, paths
         sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
+        self._choices = Choices(sink)
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
         self._owners: dict[str, Source] = {}  # of samples, by uuid
@@ -123,6 +140,8 @@ class _Importing:
 
     def add(self, log: EvalLog | JsonLog) -> None:
         header, source = log.header, log.source
+        if not log.summaries and self._is_elsewhere(log):
+            return
         latest = {(str(summary.id), summary.epoch): summary for summary in log.summaries}
         self._tasks[header.eval.task] = None
         self._skip = self._transcripts is None and log.transcript_bytes() > _MOST_TRANSCRIPTS
@@ -144,9 +163,10 @@ class _Importing:
             rows = []
             for summary in summaries:
                 self._once(source, header, summary)
+                order = self._choices.order(question_id, _choices(log, summary), summary.target, source.name)
                 credit = self._credit(source, summary, scorer)
                 if credit is not None:
-                    row = self._row(log, summary, scorer or "", credit)
+                    row = self._row(log, summary, scorer or "", credit, order)
                     partly += 0 < credit < 1 and row is not None
                     rows += [] if row is None else [row]
             self._sink.add(question_id, header.eval.model, rows, settings=settings)
@@ -162,9 +182,31 @@ class _Importing:
                 f"{self._unnamed} is correct but has no answer, whereas other samples have one. Choose a scorer that "
                 "reports an answer for all samples or for none, or grade the texts with a rule."
             )
+        self._choices.close()
         self._sink.info["dataset"] = ", ".join(self._tasks)
+        if names := sorted(filter(None, self._scorers)):
+            self._sink.info["scorer"] = ", ".join(names)
+        if names and all(map(_WHOLE.fullmatch, names)):
+            self._sink.info["answers"] = "whole responses"
         for question_id, facts in self._facts.items():
             self._sink.describe(question_id, {name: facts.get(name) for name in sorted(self._known or ())})
+
+    def _is_elsewhere(self, log: EvalLog | JsonLog) -> bool:
+        """Return whether a log without samples has a copy with them. Raise if it reports results of samples."""
+        beside = log.source.path.with_suffix(".eval")
+        if beside in self._paths and beside != log.source.path:
+            self._sink.remarks.append(f"{log.source.name} holds no samples. Those of {beside.name} are used.")
+            return True
+        results = log.header.results
+        number = (results.total_samples or results.completed_samples) if results else 0
+        if results is not None and (number or results.scores):
+            known = beside.is_file() and beside != log.source.path
+            there = f"{beside.name} beside it" if known else "The .eval log of the same run"
+            log.source.refuse(
+                f"reports results of {counted(number, 'sample') if number else 'samples'} but holds none: it was "
+                f"written without them (header only). {there} may hold them. Import that log instead."
+            )
+        return False
 
     def _note(self, log: EvalLog | JsonLog, samples: int) -> None:
         header, name = log.header, log.source.name
@@ -180,7 +222,7 @@ class _Importing:
 
     def _choose(self, source: Source, summaries: Iterable[Any]) -> str | None:
         """Return the name of the scorer to use, or None if there are no scores."""
-        names = sorted({name for summary in summaries for name in _values(summary)})
+        names = sorted({name for summary in summaries for name in values_of(summary)})
         scorer = self._scorer or (names[0] if len(names) == 1 else None)
         if names and scorer is None:
             source.refuse(f"has {len(names)} scorers, but scorer (--scorer) is not set. {choose_from('', names)}.")
@@ -194,8 +236,7 @@ class _Importing:
     def _describe(self, question_id: str, summaries: Sequence[Any]) -> None:
         first = summaries[0]
         text = first.input if isinstance(first.input, str) else "\n\n".join(message.text for message in first.input)
-        truth = first.target if isinstance(first.target, str) else " | ".join(first.target)
-        self._sink.describe(question_id, {"question": text, "truth": truth or None, "choices": first.choices or None})
+        self._sink.describe(question_id, {"question": text})
         facts = self._facts[question_id]
         for summary in (summary for summary in summaries if summary.scores):  # failed samples may lack metadata
             found = {name: value for name, value in summary.metadata.items() if _is_fact(name, value)}
@@ -213,23 +254,27 @@ class _Importing:
 
     def _credit(self, source: Source, summary: Any, scorer: str | None) -> float | None:
         """Return the credit of a sample, from 0 to 1, or None after counting it as failed."""
-        value = _values(summary).get(scorer or "")
+        value = values_of(summary).get(scorer or "")
+        reason = f"not scored by {scorer!r}" if summary.scores else "not scored"
         if value is not None:
-            credit = _credit(value, f"{source}: sample {summary.id!r}, epoch {summary.epoch}: its score {scorer!r}")
+            failure = unjudged(score_of(summary, scorer or "")[1])
+            place = f"{source}: sample {summary.id!r}, epoch {summary.epoch}: its score {scorer!r}"
+            credit = math.nan if failure else credit_of(value, place)
             if not math.isnan(credit):
                 return credit
-        reason = f"not scored by {scorer!r}" if summary.scores else "not scored"
-        if summary.error and not summary.scores:
+            reason = failure or reason
+        elif summary.error and not summary.scores:
             reason = f"error: {' '.join(summary.error.split())[:60].strip()}"
         elif summary.limit and not summary.scores:
             reason = f"stopped by the limit {summary.limit!r:.40}"
         self._sink.fail(reason)
         return None
 
-    def _row(self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float) -> dict[str, Any] | None:
+    def _row(
+        self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float, order: Order
+    ) -> dict[str, Any] | None:
         """Return a sample, or None after counting a generation that failed."""
-        name = scorer if scorer in summary.scores else scorer.rpartition(".")[0]
-        score, said = summary.scores[name], {}
+        (name, score), said = score_of(summary, scorer), {}
         cut = score.answer is not None and score.answer.endswith("...")
         wanted = self._transcripts if self._transcripts is not None else not self._skip and log.has_whole(summary)
         if cut or wanted:
@@ -245,7 +290,7 @@ class _Importing:
         row = {"correct": credit == 1, "latency": summary.working_time or summary.total_time, **_usage(log, summary)}
         row |= said
         if answer:  # if no sample has an answer, each gets a distinct one
-            row["answer"] = answer
+            row["answer"] = order.answer(answer)
             self._answered = True
         elif credit == 1:
             self._unnamed = self._unnamed or f"{log.source}: sample {summary.id!r}, epoch {summary.epoch},"
@@ -268,31 +313,10 @@ def _said(whole: Whole) -> dict[str, Any]:
     }
 
 
-def _values(summary: Any) -> dict[str, Any]:
-    """Return the values of all scorers. Several values of one scorer are named SCORER.VALUE."""
-    values: dict[str, Any] = {}
-    for name, score in (summary.scores or {}).items():
-        if isinstance(score.value, Mapping):
-            values |= {f"{name}.{key}": value for key, value in score.value.items()}
-        else:
-            values[name] = score.value
-    return values
-
-
-def _credit(value: Any, place: str) -> float:
-    """Convert a score to credit from 0 to 1, or to NaN if the scorer reached no verdict."""
-    if isinstance(value, str):
-        value = _CREDIT.get(value, _CREDIT.get(value.lower(), value))
-    try:
-        credit = float(value)
-    except (TypeError, ValueError, OverflowError):
-        credit = math.inf
-    if not (0 <= credit <= 1 or math.isnan(credit)):
-        raise PoolError(
-            f"{place} is {value!r:.60}. It must be C, I, P, N, true, false or a number from 0 to 1. "
-            "Choose another scorer."
-        )
-    return credit
+def _choices(log: EvalLog | JsonLog, summary: Any) -> list[str] | None:
+    """Return the choices of a sample. Summaries that were written before December 2025 lack them."""
+    target = summary.target if isinstance(summary.target, str) else ",".join(summary.target)
+    return summary.choices or (log.choices(summary) if named(target) else None)
 
 
 def _settings(header: Any) -> dict[str, Any]:

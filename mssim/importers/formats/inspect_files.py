@@ -1,9 +1,10 @@
 """Safe readers for the log files of Inspect AI.
 
-An `.eval` log is a ZIP archive with `header.json`, `summaries.json` and, for each sample, one member or several
-("chunked") with its transcript. An interrupted run has only the journal of the first two. In summaries, white space of
-answers is collapsed and answers are truncated to 1024 characters, marked by "...". Members are decompressed here with a
-size limit, which `inspect_ai` lacks, and validated by its models.
+An `.eval` log is a ZIP archive, or a folder with its unpacked members: `header.json`, `summaries.json` and, for each
+sample, one member or several ("chunked") with its transcript. An interrupted run has only the journal of the first two.
+In summaries, white space of answers is collapsed and answers are truncated to 1024 characters, marked by "...".
+Summaries have the choices of a question since December 2025. Members are decompressed here with a size limit, which
+`inspect_ai` lacks, and validated by its models.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import ijson
 from ijson import ObjectBuilder
@@ -26,7 +28,7 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.safe_files import Source, streamed
 
-__all__ = ["EvalLog", "JsonLog", "Whole", "open_log"]
+__all__ = ["EvalLog", "JsonLog", "Whole", "is_log", "open_log"]
 
 _MOST = 2**29  # bytes of JSON that are parsed at once
 _MOST_WHOLE = 2**26  # the same for parsers that need many bytes of memory per byte
@@ -37,8 +39,12 @@ _FIELDS = {  # fields of a sample without its transcript
     "id", "epoch", "uuid", "input", "choices", "target", "metadata", "scores", "score", "output", "error", "limit",
     "model_usage", "total_time", "working_time",
 }  # fmt: skip
+_AFTER_CHOICES = {"messages", "output", "events", "store"}  # fields that can be large
 _BARE = re.compile(rb"[:,\[]\s*(?:NaN|-?Infinity)\b")
 _SURROGATE = re.compile(rb"\\u[dD]")
+_START = 2**16  # bytes by which a log is recognized
+_HEADERS = {"header.json", "_journal/start.json"}
+_UNPACKED = ("header.json", "summaries.json")
 _JOURNAL = re.compile(r"_journal/summaries/(\d{1,9})\.json")
 
 
@@ -46,6 +52,11 @@ _JOURNAL = re.compile(r"_journal/summaries/(\d{1,9})\.json")
 def open_log(source: Source) -> Iterator[EvalLog | JsonLog]:
     """Open a log of either type."""
     models = _models()
+    if source.name in _UNPACKED and all(source.path.with_name(name).is_file() for name in _UNPACKED):
+        yield EvalLog(source, models, _Folder(source.path.parent))
+        return
+    if source.name == "summaries.json":
+        source.refuse("belongs to a log whose header.json is not beside it. Copy both files into one folder.")
     if not source.starts_with(b"PK"):
         yield JsonLog(source, models)
         return
@@ -53,6 +64,36 @@ def open_log(source: Source) -> Iterator[EvalLog | JsonLog]:
         archive = zipfile.ZipFile(source.path)
     with archive:
         yield EvalLog(source, models, archive)
+
+
+def is_log(source: Source) -> bool:
+    """Return whether a file begins like a log, or is part of an unpacked one. It need not be a valid log."""
+    if source.name in _UNPACKED and all(source.path.with_name(name).is_file() for name in _UNPACKED):
+        return True
+    try:
+        if zipfile.is_zipfile(source.path):
+            with zipfile.ZipFile(source.path) as archive:
+                return not _HEADERS.isdisjoint(archive.namelist())
+        with source.path.open("rb") as file:
+            return {"task", "created"} <= _names_of_spec(file.read(_START))
+    except Exception:  # whatever is wrong with the file, it is not recognized
+        return False
+
+
+def _names_of_spec(start: bytes) -> set[str]:
+    """Return the names in the specification of a run, `eval`, as far as the start of a file has them."""
+    names: set[str] = set()
+    depth, key = 0, None
+    try:
+        for event, value in ijson.basic_parse(io.BytesIO(start), use_float=True):
+            if event == "map_key" and depth == 1:
+                key = value
+            elif event == "map_key" and depth == 2 and key == "eval":
+                names.add(value)
+            depth += event.startswith("start") - event.startswith("end")
+    except (ijson.JSONError, ValueError, OverflowError):
+        pass  # the start of a file is incomplete
+    return names
 
 
 def _models() -> ModuleType:
@@ -86,10 +127,33 @@ def _faults(source: Source) -> Iterator[None]:
         ) from error
 
 
+class _Folder:
+    """A folder with the members of an archive, with the part of the interface of `ZipFile` that is used here."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def namelist(self) -> list[str]:
+        folders = ("", "samples", "samples/*", "_journal", "_journal/summaries")
+        paths = [path for folder in folders for path in self._folder.glob(f"{folder}/*.json".lstrip("/"))]
+        return [path.relative_to(self._folder).as_posix() for path in paths if path.is_file() and not path.is_symlink()]
+
+    def getinfo(self, name: str) -> zipfile.ZipInfo:
+        info = zipfile.ZipInfo(name)
+        info.file_size = info.compress_size = (self._folder / name).stat().st_size
+        return info
+
+    def infolist(self) -> list[zipfile.ZipInfo]:
+        return [self.getinfo(name) for name in self.namelist()]
+
+    def open(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        return (self._folder / info.filename).open("rb")
+
+
 class EvalLog:
     """A ZIP archive with `header`, `summaries` and complete samples (`whole`)."""
 
-    def __init__(self, source: Source, models: ModuleType, archive: zipfile.ZipFile) -> None:
+    def __init__(self, source: Source, models: ModuleType, archive: zipfile.ZipFile | _Folder) -> None:
         self.source, self._models, self._archive = source, models, archive
         self._names = set(archive.namelist())
         for name in self._names:
@@ -125,6 +189,26 @@ class EvalLog:
         """Return whether a sample is in the log as it was recorded. An interrupted run may have only its summary."""
         return self._name(summary) is not None
 
+    def choices(self, summary: Any) -> list[str] | None:
+        """Return the choices of a sample as it was recorded. Its transcript, which follows them, is not read."""
+        name = self._name(summary)
+        if name is None:
+            return None
+        builder, depth, key = ObjectBuilder(), 0, None
+        with _faults(self.source), self._archive.open(self._info(name)) as member:
+            for event, value in ijson.basic_parse(member, use_float=True, buf_size=_STEP):
+                if depth == 1 and event == "map_key":
+                    if key == "choices" or value in _AFTER_CHOICES:
+                        break
+                    key = value
+                elif key == "choices" and (depth > 1 or not event.startswith("end")):
+                    builder.event(event, value)
+                depth += event.startswith("start") - event.startswith("end")
+        choices = getattr(builder, "value", None)
+        if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
+            return None
+        return [as_text(choice, "") for choice in choices]
+
     def transcript_bytes(self) -> int:
         """Return the size of all transcripts, which are read to get the texts."""
         return sum(info.file_size for info in self._archive.infolist() if info.filename.startswith("samples/"))
@@ -157,6 +241,11 @@ class EvalLog:
         return value
 
     def _unpacked(self, name: str) -> bytes:
+        with self._archive.open(self._info(name)) as member:  # yields at most the size in the directory
+            return b"".join(iter(partial(member.read, _STEP), b""))
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        """Return the entry of a member in the directory, unless it is too large."""
         info = self._archive.getinfo(name)
         if info.file_size > _MOST or info.file_size > max(_MOST_PACKED * info.compress_size, 2**22):
             self.source.refuse(
@@ -164,8 +253,7 @@ class EvalLog:
                 f"limits are {_MOST >> 20} MB and a compression ratio of {_MOST_PACKED}. Do not trust this file, or "
                 "split the evaluation into smaller logs."
             )
-        with self._archive.open(info) as member:  # yields at most the size in the directory
-            return b"".join(iter(partial(member.read, _STEP), b""))
+        return info
 
 
 class JsonLog:
@@ -189,6 +277,11 @@ class JsonLog:
     def has_whole(self, summary: Any) -> bool:
         """Return True: every sample is in the log as it was recorded."""
         return (str(summary.id), summary.epoch) in self._samples
+
+    def choices(self, summary: Any) -> list[str] | None:
+        """Return the choices of a sample, which its summary has too."""
+        choices: list[str] | None = self.whole(summary).sample.choices
+        return choices
 
     def transcript_bytes(self) -> int:
         """Return 0: the samples were read already."""

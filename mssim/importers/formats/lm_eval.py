@@ -2,16 +2,17 @@
 
 Each line is one document under one filter of the task. A document with two filters therefore appears twice, with the
 same responses (`resps`). The filtered responses (`filtered_resps`) are usually one answer, the first or the most
-frequent, so the answers of single repeats are not logged. results_<date>.json beside it names the model, the filters
-and the metric. See docs/interface.md, docs/task_guide.md, lm_eval/filters and lm_eval/api/metrics.py in
-EleutherAI/lm-evaluation-harness.
+frequent, so the answers of single repeats are not logged. Each line also has the values of the metrics of the task.
+results_<date>.json beside it names the model, the filters and the metric. See docs/interface.md, docs/task_guide.md,
+lm_eval/filters and lm_eval/api/metrics.py in EleutherAI/lm-evaluation-harness.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,7 @@ from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.formats.lm_eval_filters import Filter, final
+from mssim.importers.formats.lm_eval_metrics import Metrics, agreed
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -31,24 +33,29 @@ if TYPE_CHECKING:
 
 __all__ = ["from_lm_eval"]
 
-PATTERNS = ("samples_*.jsonl",)
+PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
 
+_STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
 _QUESTIONS = ("question", "problem", "input", "prompt", "query", "goal", "Question", "Problem")
 _SEVERAL = (
     "some documents have several correct answers. A rule compares with the first, and with none if the list is text."
 )
-_METRICS = ("exact_match", "acc")
 _LIMITS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 
 
 def from_lm_eval(
-    paths: Paths, *, model: str | None = None, filter_name: str | None = None, **common: Unpack[CommonOptions]
+    paths: Paths,
+    *,
+    model: str | None = None,
+    filter_name: str | None = None,
+    metric: str | None = None,
+    **common: Unpack[CommonOptions],
 ) -> Pool:
     r"""Import logged samples of lm-evaluation-harness.
 
-    Either `rule` or `filter_name` is needed, since answers of single repeats are not logged. Several files of one model
-    and task are runs whose samples are combined. With several tasks, the question_id is task/doc_id.
+    One of `rule`, `filter_name` and `metric` is needed, since answers of single repeats are not logged. Several files
+    of one model and task are runs whose samples are combined. With several tasks, the question_id is task/doc_id.
 
     Parameters
     ----------
@@ -61,7 +68,12 @@ def from_lm_eval(
         Filter of the task that extracts the answers, such as strict-match. If the log has an answer for each repeat, it
         is used; otherwise the functions of the filter are applied to each text. A filter usually takes the first match
         (its group_select), whereas the rule regex=PATTERN takes the last. Verdicts are those of the task's exact_match,
-        and answers that it treats as equal vote together.
+        and answers that it treats as equal vote together. If the task has its own code or other metrics, see `metric`.
+    metric : str, optional
+        Metric of the task whose values are the verdicts, such as prompt_level_strict_acc. It must be right or wrong for
+        each document, which must have one response. Samples then have verdicts but no answers to vote on. By default,
+        such a metric is used if it is not known how the filter compares answers and there is only one. With exact_match
+        alone, samples also have the answers of the filter, unless they are whole responses to a task with its own code.
     **common
         The options rule, where, texts, strict and info, see `mssim.importers.Common`. For a rule, the truth of a target
         that ends in "#### 7", as worked solutions of GSM8K do, is 7.
@@ -75,7 +87,8 @@ def from_lm_eval(
     ------
     PoolError
         If a file is damaged, empty or in another format, or contains log-likelihoods. Also if lines of one document
-        have different responses, files have different documents, or the filter disagrees with the logged answers.
+        have different responses, files have different documents, the filter disagrees with the logged answers, or
+        several metrics are possible.
 
     Examples
     --------
@@ -89,19 +102,25 @@ def from_lm_eval(
     ...     from_lm_eval(path, model="llama", rule="number")
     Pool(1 question, 1 model, 2 samples each: llama)
     """
-    reader = partial(read, model=model, filter_name=filter_name)
+    reader = partial(read, model=model, filter_name=filter_name, metric=metric)
     return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
-def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, filter_name: str | None = None) -> None:
+def read(
+    sources: Sequence[Source],
+    sink: Sink,
+    *,
+    model: str | None = None,
+    filter_name: str | None = None,
+    metric: str | None = None,
+) -> None:
     """Read all runs."""
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
-    for run in runs:
+    for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
-        chosen = None if filter_name is None else Filter(run.config, sink, filter_name)
-        filters |= dict.fromkeys(_read_run(run, sink, prefix, chosen))
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
     sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
 
 
@@ -124,7 +143,7 @@ class _Run:
 
 
 def _run(source: Source, sink: Sink, model: str | None) -> _Run:
-    name = _NAME.fullmatch(source.path.stem)
+    name = _NAME.fullmatch(_STEM.sub("", source.name))
     task, date = (as_text(name["task"], ""), name["date"]) if name else ("", None)
     results = _results(source, date, sink)
     config = results.part("configs").part(task)
@@ -150,28 +169,114 @@ def _results(source: Source, date: str | None, sink: Sink) -> Fields:
         return Fields({}, str(source))
 
 
+# Verdicts -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What answers and verdicts of a run are taken from: its texts, a filter, or a metric of a filter."""
+
+    filter: Filter | None = None
+    metric: str | None = None
+    verdicts: Mapping[str, bool] = field(default_factory=dict)  # by document, of the metric or beside a rule
+    votes: bool = True  # whether the answers of the filter are used
+
+    def grades(self, line: Fields, doc: str, texts: list[str | None], targets: list[str]) -> list[dict[str, Any]]:
+        """Return the answer and the verdict of each text, as far as they are logged."""
+        verdict = self.verdicts.get(doc)
+        if self.metric is not None:
+            return [{"correct": verdict} for _ in texts]
+        if self.filter is None:
+            return [{} if verdict is None or len(texts) > 1 else {"correct_in_source": verdict} for _ in texts]
+        grades = self.filter.grades(line, texts, targets) if texts else []
+        return grades if self.votes else [{"correct": grade["correct"]} for grade in grades]
+
+
+def _judges(runs: Sequence[_Run], sink: Sink, filter_name: str | None, metric: str | None) -> list[_Judge]:
+    """Return the judge of each run. If one run has only verdicts, the answers of the others are not used."""
+    if filter_name is None and metric is None:
+        return [_Judge(verdicts=agreed(_metrics(run).values())) for run in runs]
+    filters = [None if filter_name is None else Filter(run.config, sink, filter_name) for run in runs]
+    if metric is None and all(known and known.metric for known in filters):
+        return [_Judge(known) for known in filters]
+    found = [_of_filter(run, filter_name) for run in runs]
+    if metric is not None and not any(metric in metrics.names for _, metrics in found):
+        found[0][1].missing(runs[0].source, metric)
+    judges = []
+    for run, (name, metrics) in zip(runs, found, strict=True):
+        chosen = Filter(run.config, sink, name)
+        asked = metric if metric in metrics.names else None
+        compared, own = chosen.metric is not None, "process_results" in run.config
+        one = metrics.chosen(run.source, asked, compared=compared, own=own)
+        judges.append(_Judge(chosen, one, {} if one is None else metrics.verdicts(one)))
+    without = [run.task for run, judge in zip(runs, judges, strict=True) if judge.metric is not None]
+    if not without or all(judge.metric is not None for judge in judges):
+        return judges
+    sink.remarks.append(
+        f"{without[0] or 'a file'} has verdicts but no answers, so that the answers of the other files are not used. "
+        "Import them separately to vote on them."
+    )
+    return [replace(judge, votes=False) for judge in judges]
+
+
+def _metrics(run: _Run) -> dict[str, Metrics]:
+    """Return the metrics in the lines of each filter of a run."""
+    found: defaultdict[str, Metrics] = defaultdict(Metrics)
+    for line in run.lines():
+        found[_filter(line)].add(line, line.name("doc_id"), _responses(line))
+    return dict(found)
+
+
+def _of_filter(run: _Run, filter_name: str | None) -> tuple[str, Metrics]:
+    """Return the name and the metrics of a filter, which must be named if there are several."""
+    found = _metrics(run)
+    if filter_name is None and len(found) > 1:
+        names = ", ".join(map(repr, found))
+        run.source.refuse(f"has lines of several filters: {names}. Choose one with filter_name (--filter).")
+    name = filter_name if filter_name is not None else next(iter(found), "none")
+    if name not in found:
+        _no_line(run.source, name, found)
+    return name, found[name]
+
+
+def _filter(line: Fields) -> str:
+    return line.text("filter") or "none"
+
+
+def _no_line(source: Source, name: str, filters: Iterable[str]) -> NoReturn:
+    source.refuse(f"has no line of filter {name!r}. {choose_from(name, sorted(filters))}.")
+
+
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None) -> list[str]:
+def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
     """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
-    done: set[str] = set()
+    done: dict[str, int] = {}  # hash of the answers, by document
     filters: dict[str, None] = {}
-    verdicts = {} if chosen else _verdicts(run)
+    chosen = judge.filter
     for line in run.lines():
-        doc, texts, name = line.name("doc_id"), _responses(line), line.text("filter") or "none"
+        doc, texts, name = line.name("doc_id"), _responses(line), _filter(line)
         if responses.setdefault(doc, hash(tuple(texts))) != hash(tuple(texts)):
             line.refuse(f"document {doc!r} has other responses in an earlier line. Store each run in a separate file.")
         filters[name] = None
-        if doc in done or (chosen and name != chosen.name):
+        if chosen and name != chosen.name:
             continue
-        done.add(doc)
-        _add(line, texts, run, sink, prefix + doc, chosen, verdicts.get(doc))
+        answers = hash(_filtered(line)) if chosen else 0
+        if done.get(doc, answers) != answers:
+            line.refuse(
+                f"document {doc!r} has other answers in an earlier line of filter {name!r}. Versions before 0.4.7 do "
+                "not name the filters of lines. Grade with a rule instead (--rule)."
+            )
+        if doc in done:
+            continue
+        done[doc] = answers
+        _add(line, doc, texts, run, sink, prefix + doc, judge)
         if same := line.text("doc_hash"):  # after the truth and the text, which say more
             sink.identify(prefix + doc, "doc_hash", same)
     if chosen and chosen.name not in filters:
-        run.source.refuse(f"has no line of filter {chosen.name!r}. {choose_from(chosen.name, sorted(filters))}.")
+        _no_line(run.source, chosen.name, filters)
     if missing := [doc for doc in responses if doc not in done]:
         run.source.refuse(
             f"document {missing[0]!r} has no line of the chosen filter. The file is incomplete. Export it again."
@@ -180,48 +285,24 @@ def _read_run(run: _Run, sink: Sink, prefix: str, chosen: Filter | None) -> list
 
 
 def _add(
-    line: Fields,
-    texts: list[str | None],
-    run: _Run,
-    sink: Sink,
-    question_id: str,
-    chosen: Filter | None,
-    verdict: bool | None,
+    line: Fields, doc: str, texts: list[str | None], run: _Run, sink: Sink, question_id: str, judge: _Judge
 ) -> None:
     prompt, asked = _arguments(line)
-    targets = _targets(line, run.config)
-    if len(targets) > 1 or any(target.startswith(("['", '["')) for target in targets):
+    targets = _targets(line, run.config, any_kind=judge.metric is not None)
+    if judge.metric is None and (len(targets) > 1 or any(target.startswith(("['", '["')) for target in targets)):
         sink.note(_SEVERAL)
     lost = texts.count(None) if texts else 1
     if lost:
         sink.fail("no response", lost)
-    grades: list[dict[str, Any]] = chosen.grades(line, texts, targets) if chosen and texts else [{} for _ in texts]
-    if verdict is not None and len(texts) == 1:
-        grades = [{"correct_in_source": verdict}]
-    samples = [{"text": text, **grade} for text, grade in zip(texts, grades, strict=True) if text is not None]
+    samples = []
+    for text, grade in zip(texts, judge.grades(line, doc, texts, targets), strict=True):
+        if text is not None and judge.metric is not None and grade["correct"] is None:
+            sink.fail(f"no value of {judge.metric}")
+        elif text is not None:
+            samples.append({"text": text, **grade})
     question = {**_question(line), "truth": final(targets[0]) if targets else None, "task": run.task or None}
     settings = {**run.settings, **_settings(asked)}
     sink.add(question_id, run.model, samples, question=question, settings=settings, prompt=prompt)
-
-
-def _verdicts(run: _Run) -> dict[str, bool | None]:
-    """Return the verdict on each document with one response, or None if filters of the task do not agree."""
-    verdicts: dict[str, bool | None] = {}
-    for line in run.lines():
-        doc, verdict = line.name("doc_id"), _verdict(line)
-        if len(_responses(line)) != 1:
-            return {}
-        verdicts[doc] = verdict if verdicts.get(doc, verdict) == verdict else None
-    return verdicts
-
-
-def _verdict(line: Fields) -> bool | None:
-    """Return the verdict of the task on a document with one response, if its metric is right or wrong."""
-    metrics = line.value.get("metrics")
-    named = [name for name in metrics if isinstance(name, str)] if isinstance(metrics, list) else []
-    values = [line.value.get(name) for name in [*_METRICS, *named]]
-    verdict = next((value for value in values if isinstance(value, int | float) and value in (0, 1)), None)
-    return None if verdict is None else bool(verdict)
 
 
 def _responses(line: Fields) -> list[str | None]:
@@ -231,6 +312,13 @@ def _responses(line: Fields) -> list[str | None]:
     if not all(text is None or isinstance(text, str) for text in requests[0]):
         _no_texts(line)
     return Fields({"resps": requests[0]}, line.place).texts("resps")
+
+
+def _filtered(line: Fields) -> tuple[Any, ...]:
+    """Return the texts that a filter yields, without checks."""
+    values = line.value.get("filtered_resps")
+    flat = values[0] if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list) else values
+    return tuple(value for value in flat if isinstance(value, str)) if isinstance(flat, list) else ()
 
 
 def _no_texts(line: Fields) -> NoReturn:
@@ -257,6 +345,10 @@ def _arguments(line: Fields) -> tuple[str | None, Fields]:
     return as_text(prompt, "") if isinstance(prompt, str) else None, request.part("arg_1")
 
 
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
 def _settings(asked: Fields) -> dict[str, Any]:
     greedy = asked.value.get("do_sample") is False and "temperature" not in asked
     top_k = asked.number("top_k") or 0.0
@@ -281,8 +373,14 @@ def _question(line: Fields) -> dict[str, Any]:
     }
 
 
-def _targets(line: Fields, config: Fields) -> list[str]:
-    """Return the correct texts. If the task names its choices, a target is an index into them."""
+def _targets(line: Fields, config: Fields, *, any_kind: bool) -> list[str]:
+    """Return the correct texts. If the task names its choices, a target is an index into them.
+
+    A task that judges by a metric of its own may have a target of any kind, which is skipped if it is not text.
+    """
+    target = line.value.get("target")
+    if any_kind and not all(map(_is_plain, target if isinstance(target, list) else [target])):
+        return []
     given = line.texts("target") if isinstance(line.value.get("target"), list) else [line.text("target")]
     targets = [target for target in given if target is not None]
     if isinstance(config.value.get("doc_to_choice"), list):

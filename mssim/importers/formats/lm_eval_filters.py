@@ -19,6 +19,7 @@ __all__ = ["Filter", "final"]
 _Step = Callable[[str], str]
 _CHOOSING = ("take_first", "take_first_k", "majority_vote")  # select among repeats, all of which a pool keeps
 _STEPS: dict[str, _Step] = {"lowercase": str.lower, "uppercase": str.upper, "remove_whitespace": str.strip}
+_SAME = 1e-6  # largest difference between equal means
 _INVALID = "[invalid]"  # default result of a filter without a match
 _USE_RULE = "Grade with a rule instead (--rule), such as number, choice or regex=PATTERN."
 
@@ -48,8 +49,19 @@ class Filter:
                 line.refuse(
                     f"exact_match of {logged[0]!r:.80} is {said:d} in the log, but {1 - said:d} here. {_USE_RULE}"
                 )
+            if self.metric is None and whole:
+                self._check_mean(line, right)
         answers = [self._answer(answer) for answer in found]
         return [{"answer": a, "correct": r and a is not None} for a, r in zip(answers, right, strict=True)]
+
+    def _check_mean(self, line: Fields, right: list[bool]) -> None:
+        """Check an exact_match that is logged for all responses, if it is not known how it compares answers."""
+        said, mean = line.value.get("exact_match"), sum(right) / max(len(right), 1)
+        if isinstance(said, int | float) and 0 <= said <= 1 and abs(said - mean) > _SAME:
+            line.refuse(
+                f"exact_match of {len(right)} responses is {said:g} in the log, but the share of answers that equal "
+                f"the truth literally is {mean:g}. {_USE_RULE}"
+            )
 
     def _logged(self, line: Fields, number: int) -> tuple[list[str], bool]:
         """Return the logged answers, and whether there is one for each text."""

@@ -2,8 +2,12 @@
 
 A line of an output file has custom_id, response {status_code, request_id, body} and error. The body is a response of
 /v1/chat/completions, /v1/completions or /v1/responses. Lines have any order and are identified by custom_id only. See
-https://platform.openai.com/docs/guides/batch, https://docs.together.ai/docs/batch-inference and
-https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html.
+https://platform.openai.com/docs/guides/batch and https://docs.together.ai/docs/batch-inference.
+
+`vllm run-batch` writes the same lines since version 0.5.1. Before, the response was the body. The error of a request is
+null, a text, {message, type, code} or, in later versions, {error: {message, type, code}}. See
+https://docs.vllm.ai/en/latest/examples/offline_inference/openai_batch.html and vllm/entrypoints/openai/run_batch.py in
+vllm-project/vllm.
 """
 
 from __future__ import annotations
@@ -11,16 +15,18 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mssim._validation import choose_from, counted
+from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.formats.openai_bodies import failure, outcomes, settings, shared
+from mssim.importers.formats.openai_bodies import body_of, failure, outcomes, settings, shared
+from mssim.importers.formats.openai_ids import hint
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_openai_batch"]
 
-PATTERNS = ("*.jsonl",)
+PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 
 _ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
 _GROUPS = ("question_id", "model", "sample")
@@ -56,8 +62,8 @@ def from_openai_batch(
     Parameters
     ----------
     paths : path or sequence of path
-        JSONL files, or folders of them. Files of requests add the settings of samples and reveal requests without a
-        response. Pass the requests of all batches or of none.
+        JSONL files or JSON lists, or folders of JSONL files. Files of requests add the settings of samples and reveal
+        requests without a response. Pass the requests of all batches or of none.
     questions : path
         JSONL, CSV or Parquet file with question_id, question and truth, see `mssim.recorder.read_questions`. Required.
     model : str, optional
@@ -131,21 +137,28 @@ def read(
         )
     for row in read_questions(questions).to_pylist():
         sink.describe(row["question_id"], row)
-    reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name), model)
     # The file of questions may be in the same folder.
     files = [source for source in sources if source.path.resolve() != questions.resolve()]
+    reader = _Reader(sink, _Ids(id_pattern, sink.questions, questions.name, files), model)
     asking = [source for source in files if _asks(source)]
     for source in [*asking, *(source for source in files if source not in asking)]:
-        for line in source.lines():
+        for line in source.records():
             if _is_request(line) != (source in asking):
                 line.refuse("the file mixes requests and responses. Split it into two files.")
             (reader.request if source in asking else reader.response)(line)
     reader.close()
 
 
+def _custom_ids(sources: Sequence[Source]) -> Iterator[str]:
+    """Iterate over the custom_ids of all files, up to the first damaged line of each."""
+    for source in sources:
+        with suppress(PoolError):
+            yield from (line.text("custom_id") or "" for line in source.records())
+
+
 def _asks(source: Source) -> bool:
     """Return whether the first line of a file is a request."""
-    first = next(source.lines(), None)
+    first = next(source.records(), None)
     return first is not None and _is_request(first)
 
 
@@ -184,8 +197,8 @@ class _Known:
 class _Ids:
     """Parser of custom_ids. Without a pattern, a custom_id may be a question_id."""
 
-    def __init__(self, pattern: str | None, questions: Collection[str], file: str) -> None:
-        self._questions, self._file, self._whole = questions, file, pattern is None
+    def __init__(self, pattern: str | None, questions: Collection[str], file: str, sources: Sequence[Source]) -> None:
+        self._questions, self._file, self._sources, self._whole = questions, file, sources, pattern is None
         try:
             self._pattern = re.compile(_ID if pattern is None else pattern, re.DOTALL)
         except (re.error, RecursionError, OverflowError) as error:
@@ -211,15 +224,10 @@ class _Ids:
         said = match.groupdict() if match else {}
         question, number = said.get("question_id") or "", said.get("sample")
         if question not in self._questions:
-            describe = (
-                "custom_ids with id_pattern (--id-pattern), such as 'task-(?P<question_id>.+)-(?P<sample>[0-9]+)'."
-            )
-            if not match:
-                line.refuse(f"custom_id {custom_id!r:.80} does not match id_pattern. Describe all {describe}")
-            line.refuse(
-                f"custom_id {custom_id!r:.80} refers to question {question!r:.80}, which is not in {self._file}. "
-                f"{choose_from(question, self._questions)}. Add the question to this file, or describe {describe}"
-            )
+            missing = f"refers to question {question!r:.80}, which is not in {self._file}"
+            problem = missing if match else "does not match id_pattern"
+            advice = hint(_custom_ids(self._sources), self._questions, self._pattern, self._file)
+            line.refuse(f"custom_id {custom_id!r:.80} {problem}. {advice}")
         if number and not number.isdecimal():
             line.refuse(
                 f"custom_id {custom_id!r:.80}: the group sample of id_pattern matches {number!r:.40}. It must match "
@@ -253,7 +261,7 @@ class _Reader:
 
     def response(self, line: Fields) -> None:
         known, response = self._of(line), line.part("response")
-        body = response.part("body")
+        body = body_of(response)
         reason = failure(line, response, body)
         choices = [] if reason else outcomes(body)
         failed = [choice for choice in choices if isinstance(choice, str)]

@@ -8,7 +8,7 @@ from mssim.importers.fields import Fields, as_text, mean_logprob
 from mssim.importers.openai_messages import read_message, read_output
 from mssim.pools.endings import has_failed
 
-__all__ = ["failure", "outcomes", "settings", "shared"]
+__all__ = ["body_of", "failure", "outcomes", "settings", "shared"]
 
 _ENDED = ("completed", "incomplete")  # states of responses with output
 _LONGEST = 100  # characters of a reason
@@ -16,19 +16,29 @@ _SAYING = ("message", "detail", "error", "code", "type")  # keys of an error
 _SYSTEM = ("system", "developer")
 
 
+def body_of(response: Fields) -> Fields:
+    """Return the body of a response. vLLM before 0.5.1 wrote the body itself as the response."""
+    direct = "body" not in response and ("choices" in response or "output" in response)
+    return response if direct else response.part("body")
+
+
 def failure(line: Fields, response: Fields, body: Fields) -> str | None:
     """Return the reason why a line of a batch has no sample, or None if it has one."""
-    status = response.count("status_code") or 200
     error = line.value.get("error") or body.value.get("error")
+    status = response.count("status_code") or _status(error)
     if status >= 400:
-        return f"HTTP {status}{_code(error)}"
+        said = _code(error) or _message(error)
+        return f"HTTP {status}{said if said.startswith(' (') else said and f': {said}'}"
     if error:
         return _reason(error)
     if not response.value:
         return "no response"
     if not body.value.get("choices") and isinstance(state := body.value.get("status"), str) and state not in _ENDED:
         return f"status {as_text(state, '')[:40]}"
-    return None if body.value.get("choices") or body.value.get("output") or _cut(body) else "no choice"
+    if body.value.get("choices") or body.value.get("output") or _cut(body):
+        return None
+    listed = isinstance(body.value.get("data"), list) or isinstance(body.value.get("results"), list)
+    return "embeddings or scores, not texts" if listed else "no choice"
 
 
 def _cut(body: Fields) -> bool:
@@ -47,6 +57,13 @@ def _inner(error: Any) -> Any:
     while isinstance(error, dict) and isinstance(error.get("error"), dict):
         error = error["error"]
     return error
+
+
+def _status(error: Any) -> int:
+    """Return the HTTP status that an error has as its code, or 200."""
+    error = _inner(error)
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 200
 
 
 def _code(error: Any) -> str:

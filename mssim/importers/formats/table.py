@@ -15,8 +15,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
 from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
@@ -26,6 +27,7 @@ from mssim.importers.pool_folders import questions_of, shared_info
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
+from mssim.pools.arrow import distinct_values
 from mssim.pools.plain_types import rows_of
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, read_table, suffix_of
@@ -139,6 +141,7 @@ def read(
     """Read all files and add them to the sink as one table."""
     given = parse_names(names)
     own = parse_models(models, given)
+    sink.renamed = given
     spool = Spool(sink.folder)
     named = _named_by_files(sources) if model is None else {}
     parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
@@ -156,8 +159,14 @@ def read(
     for source in sources:
         for row in questions_of(source.path):
             sink.describe(row.pop("question_id"), row)
+    choices = None
+    if {"choices", "answer"} <= {*table.column_names} and not _is_constant(table["choices"], question):
+        choices = Choices(sink)
+        table = _in_one_order(table, choices)
     for piece in spool.pieces(_take_constant(_take_facts(table, question, sink), question, sink)):
         sink.add_table(piece)
+    if choices is not None:
+        choices.close()
 
 
 class _Part(NamedTuple):
@@ -179,11 +188,12 @@ def _prepared(
     """Read a file, rename its columns and convert known columns to their types."""
     left_out: dict[str, None] = {}
     kept, every = [], dict[str, None]()
-    for table in _tables(source, names, models, left_out):
+    for table in _tables(source, names, models, left_out, sink):
         every |= dict.fromkeys(table.column_names)
         texts = {name: typed(source, name, table[name]) for name in spool.NAMES if name in table.column_names}
         kept.append(spool.put(table, texts))
     table = _with_verdict(joined(kept, left_out), source, sink)
+    _note_written_lists(table, source, sink)
     every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
     if left_out:
         fields = ", ".join(map(repr, list(left_out)[:5]))
@@ -205,7 +215,7 @@ def _prepared(
 
 
 def _tables(
-    source: Source, names: Mapping[str, str], models: Sequence[str], left_out: dict[str, None]
+    source: Source, names: Mapping[str, str], models: Sequence[str], left_out: dict[str, None], sink: Sink
 ) -> Iterator[pa.Table]:
     """Read a file as tables with one row per sample, and note which nested fields are left out."""
     suffix = suffix_of(source.path)
@@ -222,6 +232,9 @@ def _tables(
     reading = Reading(source, names, models)
     yield from reading.tables(records)
     left_out |= reading.left_out
+    if reading.empty:
+        holding = counted(len(reading.empty), "record holds", "records hold")
+        sink.note(f"{holding} no samples, such as {reading.empty[0]}. Their questions may be missing from the pool.")
 
 
 def _holds_samples(table: pa.Table, names: Mapping[str, str]) -> bool:
@@ -257,6 +270,19 @@ def _with_verdict(table: pa.Table, source: Source, sink: Sink) -> pa.Table:
         return table
     sink.remarks.append(f"{source.name}: score is true or false, so it is read as correct, not as a number for votes.")
     return table.rename_columns(["correct" if name == "score" else name for name in table.column_names])
+
+
+def _note_written_lists(table: pa.Table, source: Source, sink: Sink) -> None:
+    """Warn of answers that are all lists written as text, as pandas writes columns of lists to CSV files."""
+    if "answer" not in table.column_names or not table.num_rows:
+        return
+    answers = [value for value in distinct_values(table["answer"][:_BATCH])[1] if value is not None]
+    texts = [str(value).strip() for value in (answers if isinstance(answers, list) else answers.to_pylist())]
+    if texts and all(text.startswith("[") and text.endswith("]") for text in texts):
+        sink.note(
+            f"{source.name}: every answer is a list written as text, such as {texts[0]!r:.60}, and counts once. "
+            "If its items are samples, store the lists in JSON or Parquet."
+        )
 
 
 def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
@@ -300,15 +326,30 @@ def _is_constant(column: pa.ChunkedArray, group: Codes) -> bool:
 
 
 def _take_facts(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
-    """Hand every different truth, text and list of choices of a question to the sink, which refuses contradictions."""
-    names = [name for name in _FACTS if name in table.column_names]
-    codes = np.stack([question, *(encode(table[name])[0] for name in names)])
-    first = np.sort(np.unique(codes, axis=1, return_index=True)[1])
-    for row in rows_of(table.select(["question_id", *names]).take(pa.array(first))):
-        if "choices" in row:
-            row["choices"] = _as_list(row["choices"])
-        sink.describe(row.pop("question_id"), row)
-    return table.drop_columns(names)
+    """Move truths, texts and choices to the questions. Those that differ stay, since `where` may select one of them."""
+    for name in [name for name in _FACTS if name in table.column_names]:
+        codes = encode(table[name])[0]
+        known = np.flatnonzero(codes >= 0)
+        first = known[np.unique(question[known], return_index=True)[1]]
+        if len(np.unique(question[known] * (codes.max(initial=0) + 1) + codes[known])) > len(first):
+            continue
+        for row in table.select(["question_id", name]).take(pa.array(first)).to_pylist():
+            sink.describe(row["question_id"], {name: _as_list(row[name]) if name == "choices" else row[name]})
+        table = table.drop_columns(name)
+    return table
+
+
+def _in_one_order(table: pa.Table, choices: Choices) -> pa.Table:
+    """Translate letters of choices that were shuffled, so that they name the same choice in all rows of a question."""
+    names = [name for name in ("question_id", "choices", "truth", "answer") if name in table.column_names]
+    answers = []
+    for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+        given = dict(zip(names, row, strict=True))
+        listed = _as_list(given["choices"])
+        order = choices.order(given["question_id"], listed if isinstance(listed, list) else None, given.get("truth"))
+        answers.append(None if given["answer"] is None else order.answer(given["answer"]))
+    kept = [name for name in table.column_names if name not in ("choices", "truth")]
+    return table.select(kept).set_column(kept.index("answer"), "answer", pa.array(answers, pa.string()))
 
 
 def _as_list(choices: Any) -> Any:
@@ -322,7 +363,7 @@ def _as_list(choices: Any) -> Any:
 
 def _take_constant(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Move columns that are constant within every question to the questions."""
-    others = [name for name in table.column_names if name not in _OF_SAMPLES]
+    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS)]
     constant = [name for name in others if _is_constant(table[name], question)]
     first = pa.array(np.unique(question, return_index=True)[1])
     for row in table.select(["question_id", *constant]).take(first).to_pylist():

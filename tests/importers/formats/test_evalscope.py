@@ -151,6 +151,8 @@ def test_letters_are_translated_if_choices_are_shuffled(tmp_path):
     assert pool.questions["question"].tolist() == ["Which?"]
     assert [pool.class_labels.to_pylist()[code] for code in pool.codes[0, 0]] == said
     assert right(pool) == {"gpqa_main/0": [True, True, False, True]}
+    with pytest.raises(PoolError, match="rule: the choices of 1 question were shuffled"):
+        from_evalscope(tmp_path, rule="choice")
 
 
 def test_letters_are_kept_if_choices_are_not_shuffled(tmp_path):

@@ -165,8 +165,10 @@ def test_perturbed_instances_are_questions_of_one_cluster(tmp_path):
         state(1, ["red"]),
     ]
     frame = from_helm(write(tmp_path, states)).to_frame()
-    assert list(zip(frame["question_id"], frame["cluster"], strict=True)) == [
-        ("id0", "id0"), ("id0/lowercase", "id0"), ("id0/typos,prob=0.1", "id0"), ("id1", "id1")
+    columns = (frame["question_id"], frame["cluster"], frame["perturbation"].fillna(""))
+    assert list(zip(*columns, strict=True)) == [
+        ("id0", "id0", ""), ("id0/lowercase", "id0", "lowercase"), ("id0/typos,prob=0.1", "id0", "typos,prob=0.1"),
+        ("id1", "id1", ""),
     ]  # fmt: skip
     assert "cluster" not in from_helm(write(tmp_path, states[::3])).to_frame()
 
@@ -181,6 +183,7 @@ def test_scenarios_and_models(tmp_path):
         pool = from_helm(tmp_path)
     assert pool.question_ids == ["MMLUScenario,old=False,subject=law/id0", "mmlu,subject=history/id0"]
     assert pool.models == ("org/a", "org/b")
+    assert pool.questions["scenario"].tolist() == ["MMLUScenario,old=False,subject=law", "mmlu,subject=history"]
     only = from_helm([tmp_path / f"law,model={model}" for model in "ab"])
     assert (only.question_ids, only.models) == (["id0"], ("org/a", "org/b"))
     assert from_helm(tmp_path / "law,model=b", model="mine").models == ("mine",)

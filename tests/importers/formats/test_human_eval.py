@@ -81,6 +81,13 @@ def test_two_files_of_one_name(tmp_path):
     assert from_human_eval(paths, model="m").lengths.tolist() == [[3]]
 
 
+def test_samples_that_were_not_tested_have_failed(tmp_path):
+    lines = [line("q", "passed"), line("q", None, passed=None), line("q", "failed", passed=None)]
+    with told("1 sample failed and is not in the pool: 1 not judged"):
+        pool = from_human_eval(write_lines(tmp_path, lines), model="m")
+    assert right(pool) == {"q": [True, False]}
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

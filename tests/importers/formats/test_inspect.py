@@ -318,7 +318,7 @@ def test_answers_that_a_summary_cuts_are_read_from_the_sample(tmp_path, chunked)
     whole = [logged(sample(long + "4")), logged(sample(long + "5", "I", epoch=2))]
     summaries = [models.EvalSample.model_validate(one).summary().model_dump(mode="json") for one in whole]
     assert summaries[0]["scores"]["match"]["answer"] == summaries[1]["scores"]["match"]["answer"]
-    with pytest.warns(PoolWarning, match="answers of openai/m are whole texts, and hardly any two of a question are"):
+    with pytest.warns(PoolWarning, match="answers of openai/m by the scorer match are whole texts, and hardly any"):
         pool = from_inspect(eval_log(tmp_path / "log.eval", summaries, whole=whole, chunked=chunked))
     assert answers_of(pool) == ([long + "4", long + "5"], [True, False])
     with pytest.warns(PoolWarning, match="whole texts"):
@@ -339,6 +339,136 @@ def test_tokens_are_those_of_the_model_and_count_a_cache_once(tmp_path, kind):
     assert [str(number) for number in pool.numbers["output_tokens"][0, 0]] == ["5.0", "5.0", "10.0", "nan"]
     assert [str(number) for number in pool.numbers["cost"][0, 0]] == ["nan", "0.5", "1.0", "nan"]
     assert pool.numbers["latency"][0, 0].tolist() == [1, 2, 3, 4]
+
+
+@kinds
+def test_graders_that_gave_up_are_no_verdicts(tmp_path, kind):
+    """Whatever value they wrote, as until 2026, or only one of several values."""
+    gave_up = [
+        {"value": "I", "answer": "5", "explanation": "Grade not found in model output: well"},
+        {"value": "I", "answer": "5", "metadata": {"unscored_reason": "grade_parse_failure"}},
+        {"value": 0, "answer": "5", "reason": "scoring_failed"},
+        {"value": float("nan"), "answer": "5"},
+        {"value": "nan", "answer": "5"},
+    ]
+    samples = [sample(epoch=epoch, scores={"match": score}) for epoch, score in enumerate(gave_up, 1)]
+    samples.append(
+        sample(epoch=6, scores={"match": {"value": "I", "answer": "6", "reason": "invalid_response_format"}})
+    )
+    with pytest.warns(PoolWarning, match="5 samples failed"):
+        pool = from_inspect(either(kind, tmp_path, [sample(epoch=7), *samples]))
+    assert answers_of(pool) == (["6", "4"], [False, True])
+    assert pool.info["import"]["failed"] == {
+        "the grader gave no verdict": 2, "the scorer failed": 1, "not scored by 'match'": 2
+    }  # fmt: skip
+    values = [sample(epoch=n, scores={"j": {"value": {"a": a}, "answer": "4"}}) for n, a in enumerate([1, None, 1], 1)]
+    values.append(sample(epoch=4, scores={"j": {"value": {"b": 1}, "answer": "4"}}))
+    with pytest.warns(PoolWarning, match="2 samples failed"):
+        assert answers_of(from_inspect(either(kind, tmp_path, values), scorer="j.a"))[1] == [True, True]
+
+
+# Choices --------------------------------------------------------------------------------------------------------------
+
+
+def chosen(choices, target, answer, **more):
+    """A sample of a multiple-choice question."""
+    right = "C" if answer == target else "I"
+    return logged(sample(answer, right, scorer="choice", choices=choices, target=target) | more)
+
+
+def chosen_log(kind, folder, samples, name, *, old=False):
+    """A log of a run of its own; an old one has no choices in summaries."""
+    head = header(model=f"mock/{name}", run_id=name)
+    samples = [one | {"uuid": f"{name} {i}", "epoch": i} for i, one in enumerate(samples, 1)]
+    if kind == "json":
+        return json_log(folder / f"{name}.json", samples, head)
+    summaries = [models.EvalSample.model_validate(one).summary().model_dump(mode="json") for one in samples]
+    for summary in summaries:
+        summary["choices"] = None if old else summary["choices"]
+    return eval_log(folder / f"{name}.eval", summaries, head, whole=samples)
+
+
+ANIMALS = ["cow", "sparrow", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "transcripts"), [("json", False, None), ("eval", False, False), ("eval", True, False)]
+)
+def test_letters_of_shuffled_choices_become_their_texts(tmp_path, kind, old, transcripts):
+    """Orders differ between logs, with the same letter of the truth and another one."""
+    one = [chosen(ANIMALS, "B", "A"), chosen(ANIMALS, "B", "B"), chosen(ANIMALS, "B", "none")]
+    for target, order in (("B", ANIMALS[::-1]), ("C", ["dog", "cow", "sparrow"])):
+        answers = ["ABC"[order.index(name)] for name in ("cow", "sparrow")]
+        other = [chosen(order, target, answer) for answer in [*answers, "C, A"]]
+        paths = [chosen_log(kind, tmp_path, given, name, old=old) for name, given in (("a", one), ("b", other))]
+        pool = from_inspect(paths, transcripts=transcripts)
+        assert answers_of(pool, "mock/a") == (["cow", "sparrow", "none"], [False, True, False])
+        both = "cow | dog" if target == "B" else "sparrow | dog"
+        assert answers_of(pool, "mock/b") == (["cow", "sparrow", both], [False, True, False])
+        assert pool.questions["truth"].tolist() == ["sparrow"]
+        assert list(pool.questions["choices"][0]) == ANIMALS
+        assert pool.info["import"]["remarks"][0].startswith("the choices of 1 question were shuffled")
+    with pytest.raises(PoolError, match="rule: the choices of 1 question were shuffled, so letters in the texts"):
+        from_inspect(paths, rule="choice")
+    assert answers_of(from_inspect(paths[0], transcripts=transcripts), "mock/a")[0] == ["A", "B", "none"]
+
+
+@kinds
+def test_orders_of_epochs_and_several_letters(tmp_path, kind):
+    epochs = [
+        chosen(ANIMALS, ["A", "C"], "A, C", scores=right("A, C")),
+        chosen(ANIMALS[::-1], "AC", "C", scores=right("A, C")),
+    ]
+    epochs.append(chosen(["sparrow", "dog", "cow"], ["B", "C"], "B, C", scores=right("B, C")))
+    pool = from_inspect(chosen_log(kind, tmp_path, epochs, "a"))
+    assert answers_of(pool, "mock/a") == (["cow | dog"] * 3, [True] * 3)
+    assert pool.questions["truth"].tolist() == ["cow | dog"]
+
+
+@kinds
+def test_one_choice_that_is_right_in_one_order_only_is_refused(tmp_path, kind):
+    """The letter of another order is not a contradiction, but the text of the same choice is."""
+    one = [chosen(ANIMALS, "B", "B"), chosen(ANIMALS[::-1], "B", "A", scores=right("A"))]
+    with pytest.raises(PoolError, match="answer: 'dog' to question 'q' is right and wrong for 'mock/a'"):
+        from_inspect(chosen_log(kind, tmp_path, [*one, chosen(ANIMALS, "B", "C")], "a"))
+
+
+def right(answer):
+    return {"choice": {"value": "C", "answer": answer}}
+
+
+@pytest.mark.parametrize("holding", [True, False])
+def test_shuffled_choices_that_are_nowhere_are_refused(tmp_path, holding):
+    """Summaries of an interrupted run in an old version may be all there is of a sample."""
+    one = chosen_log("eval", tmp_path, [chosen(ANIMALS, "B", "B")], "a", old=not holding)
+    other = chosen_log("eval", tmp_path, [chosen(None, "C", "C")], "b")
+    if not holding:
+        one = eval_log(tmp_path / "c.eval", [chosen(None, "B", "B", uuid="x")], header(run_id="c"))
+    with pytest.raises(
+        PoolError, match=r"b.eval: the truth .* is 'B' in .* and 'C' in .*, as if its choices were shuf"
+    ):
+        from_inspect([one, other], transcripts=False)
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("scorer", "says"), [("model_graded_qa", True), ("model_graded_fact1", True), ("match", False)]
+)
+def test_scorers_whose_answers_are_responses_are_named(tmp_path, kind, scorer, says):
+    """Short responses are told only if the scorer is known to keep them; numbers are not."""
+    answers = ["So it is 4.", "Clearly, it must be 4!", "I guess 5, not sure", "Well, the sum is 5"]
+    samples = [sample(answer, "C", epoch=n, scorer=scorer) for n, answer in enumerate(answers, 1)]
+    path = either(kind, tmp_path, samples)
+    if says:
+        with pytest.warns(
+            PoolWarning, match=f"answers of openai/m by the scorer {scorer} are whole texts, and hardly any"
+        ):
+            pool = from_inspect(path)
+    else:
+        pool = from_inspect(path)
+    assert pool.info["scorer"] == scorer
+    numbers = [sample(str(n), "I", epoch=n, scorer=scorer) for n in range(5, 9)]
+    assert from_inspect(either(kind, tmp_path, [sample(scorer=scorer), *numbers])).lengths.tolist() == [[5]]
 
 
 # Several logs ---------------------------------------------------------------------------------------------------------
@@ -411,6 +541,68 @@ def test_an_invalid_log_is_noted(tmp_path):
     path = eval_log(tmp_path / "log.eval", [sample()], header() | {"invalidated": True})
     with pytest.warns(PoolWarning, match="log.eval is marked as invalid"):
         from_inspect(path)
+
+
+# Logs without samples -------------------------------------------------------------------------------------------------
+
+
+def results(total=4, **more):
+    return {"results": {"total_samples": total, "completed_samples": total, "scores": [], **more}}
+
+
+@kinds
+def test_header_only_logs_are_called_that(tmp_path, kind):
+    path = either(kind, tmp_path, [], header() | results(), "1_a")
+    says = f"1_a.{kind}: reports results of 4 samples but holds none: it was written without them .header only.. The"
+    refused(path, says + " .eval log of the same run may hold them. Import that log instead.")
+    if kind == "json":
+        (tmp_path / "1_a.eval").write_bytes(b"PK")
+        refused(path, says + "re is 1_a.eval beside it|1_a.eval beside it may hold them")
+    else:
+        score = {"name": "match", "scorer": "match", "metrics": {}}
+        refused(
+            either(kind, tmp_path, [], header() | results(0, scores=[score])), "reports results of samples but holds"
+        )
+
+
+def test_a_header_beside_its_log_is_not_needed(tmp_path):
+    either("json", tmp_path, [], header() | results(1), "1_a")
+    either("eval", tmp_path, [sample()], header() | results(1), "1_a")
+    pool = from_inspect(tmp_path)
+    assert answers_of(pool) == (["4"], [True])
+    assert pool.info["import"]["remarks"] == ["1_a.json holds no samples. Those of 1_a.eval are used."]
+
+
+@pytest.mark.parametrize("status", ["started", "error"])
+def test_logs_of_runs_that_ended_before_a_sample_are_noted(tmp_path, status):
+    empty = either("json", tmp_path, [], header(status), "1_a")
+    with pytest.warns(PoolWarning, match=f"1_a.json is incomplete .status {status}.: it has 0 of an unknown number"):
+        assert answers_of(from_inspect([empty, either("json", tmp_path, [sample()], name="2_b")])) == (["4"], [True])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_unpacked_log_is_read(tmp_path, whole):
+    """The folder, its header or its summaries name it; texts are read if they are there too."""
+    samples = [logged(sample(), "It is 4."), logged(sample("5", "I", epoch=2), "It is 5.")]
+    with zipfile.ZipFile(eval_log(tmp_path / "log.eval", samples, whole=samples if whole else ())) as archive:
+        archive.extractall(tmp_path / "logs" / "run")
+    (tmp_path / "log.eval").unlink()
+    folder = tmp_path / "logs" / "run"
+    header_json, summaries = folder / "header.json", folder / "summaries.json"
+    for paths in (tmp_path / "logs", header_json, summaries, [header_json, summaries]):
+        pool = from_inspect(paths)
+        assert answers_of(pool) == (["4", "5"], [True, False])
+        assert not whole or pool.extra["text"].to_pylist() == ["It is 4.", "It is 5."]
+    summaries.write_text("{")
+    refused(
+        header_json, "header.json: .* is not a log of Inspect AI, or is damaged|member summaries.json has unexpected"
+    )
+    summaries.unlink()
+    header_json.write_text(json.dumps(header() | results()))
+    refused(header_json, "header.json: reports results of 4 samples but holds none")
+    summaries.write_text("[]")
+    header_json.unlink()
+    refused(summaries, "belongs to a log whose header.json is not beside it")
 
 
 def refused(path, says, **options):
@@ -587,12 +779,13 @@ NAMES = ["id", "epoch", "uuid", "input", "choices", "target", "metadata", "score
 NAMES += ["total_time", "working_time", "output", "messages"]
 GOOD = st.builds(
     sample,
-    st.sampled_from(["4", "5", None, "4..."]),
+    st.sampled_from(["4", "5", None, "4...", "A", "B", "A, B"]),
     st.sampled_from(["C", "I", 1, 0, 0.5]),
     name=st.sampled_from(["q", "r", 3]),
     epoch=st.integers(1, 4),
     metadata=st.dictionaries(st.sampled_from(["topic", "é", "model"]), JSON, max_size=2),
-    choices=st.none() | st.just(["4", "5"]),
+    choices=st.none() | st.sampled_from([["4", "5"], ["5", "4"], ["4", "4"], ["", "5", "6"]]),
+    target=st.sampled_from(["4", "4", "A", "B", ["A", "B"], "AB"]),
 )
 
 

@@ -9,9 +9,14 @@ import pytest
 from mssim import PoolWarning
 from mssim.importers.formats import inspect_files
 from mssim.importers.formats.inspect import from_inspect
+from mssim.importers.formats.inspect_files import is_log, open_log
+from mssim.importers.safe_files import Source
 from tests.importers.formats.test_inspect import (
+    ANIMALS,
     answers_of,
     archived,
+    chosen,
+    chosen_log,
     either,
     eval_log,
     header,
@@ -160,3 +165,63 @@ def test_half_a_surrogate_pair_becomes_a_mark(tmp_path, kind):
         "a" + {"eval": "\N{REPLACEMENT CHARACTER}", "json": "?"}[kind]
     )  # the one is parsed whole, the other streamed
     assert (pool.question_ids, pool.models, answers_of(pool, model)) == (["?"], (model,), (["?"], [True]))
+
+
+# Recognition and choices ----------------------------------------------------------------------------------------------
+
+
+@kinds
+def test_logs_are_recognized(tmp_path, kind):
+    path = either(kind, tmp_path, [logged(sample())])
+    assert is_log(Source(path))
+    with zipfile.ZipFile(archived(tmp_path / "start.eval", {"_journal/start.json": {}})) as archive:
+        archive.extractall(tmp_path)
+    assert is_log(Source(tmp_path / "start.eval"))
+    for name in ("header.json", "summaries.json"):
+        (tmp_path / name).write_text("[]")
+    assert is_log(Source(tmp_path / "summaries.json"))
+
+
+def test_a_long_header_is_recognized_by_its_start(tmp_path):
+    head = header(sample_ids=[f"question {number}" for number in range(10_000)])
+    assert is_log(Source(json_log(tmp_path / "log.json", [], head)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04",
+        b"{}",
+        b"[1]",
+        b"\xff",
+        DEEP,
+        b'{"eval": 1}',
+        b'{"a": {"eval": {"task": 1, "created": 1}}}',
+        b'{"x":',
+    ],
+)
+def test_other_files_are_not(tmp_path, content):
+    path = tmp_path / "other.json"
+    path.write_bytes(content)
+    assert not is_log(Source(path))
+    assert not is_log(Source(archived(tmp_path / "other.zip", {"other.json": {}})))
+
+
+def test_choices_after_a_transcript_are_not_searched_for(tmp_path):
+    """They are read from the first fields of a sample, of which those that are not texts are not choices."""
+    path = chosen_log("eval", tmp_path, [chosen(ANIMALS, "B", "B")], "a", old=True)
+    first = {"id": "q", "epoch": 1, "nested": {"choices": ["x"]}, "target": "B"}
+    for members, choices in (
+        ({"choices": ANIMALS, "messages": []}, ANIMALS),
+        ({"messages": [], "choices": ANIMALS}, None),
+        ({"choices": [1]}, None),
+        ({"choices": "ABC"}, None),
+        ({"target": "B"}, None),
+    ):
+        with zipfile.ZipFile(path) as archive:
+            summaries = json.loads(archive.read("summaries.json"))
+        archived(
+            path, {"header.json": header(), "summaries.json": summaries, "samples/q_epoch_1.json": first | members}
+        )
+        with open_log(Source(path)) as log:
+            assert log.choices(log.summaries[0]) == choices

@@ -1,5 +1,6 @@
 """lm-evaluation-harness logs: one sample per repeat, answers by a rule or by the task's own filter."""
 
+import gzip
 import json
 
 import pytest
@@ -177,6 +178,14 @@ def test_older_files_are_one_list_with_lists_of_arguments(tmp_path):
     assert set(zip(frame["temperature"], frame["question"], frame["truth"], strict=True)) == {(0.3, "Q: sum?", "7")}
 
 
+def test_compressed_files_keep_their_task_and_model(tmp_path):
+    path = write(tmp_path / "m", LINES)
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    pool = from_lm_eval(tmp_path, rule="number")
+    assert (pool.models, set(pool.questions["task"])) == (("org/m",), {"sums"})
+
+
 @pytest.mark.parametrize(
     ("changed", "question", "truth", "choices"),
     [
@@ -339,7 +348,7 @@ ODD = st.sampled_from(
         {"gen_args_0": {"arg_1": {"temperature": "x"}}},
     ]
 )
-LINE_KEYS = (*LINES[0], "metrics")
+LINE_KEYS = (*LINES[0], "metrics", "acc")
 STEP_KEYS = ("function", "regex_pattern", "group_select", "fallback")
 METRIC_KEYS = ("metric", "ignore_case", "ignore_punctuation", "regexes_to_ignore")
 

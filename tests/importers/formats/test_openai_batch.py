@@ -1,5 +1,6 @@
 """Files of batches, made up here: outputs, errors and requests of servers that speak OpenAI's protocol."""
 
+import gzip
 import json
 import re
 
@@ -41,6 +42,12 @@ def asked(custom_id, model="gpt", **body):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2 + 2?"}]
     body = {"model": model, "messages": messages, **body}
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
+
+
+def direct(custom_id, *texts, **more):
+    """The same of an old version of vLLM: the response is the body."""
+    line = chat(custom_id, *texts, **more)
+    return line | {"response": line["response"]["body"]}
 
 
 def written(folder, *lines, name="output.jsonl"):
@@ -259,6 +266,14 @@ def test_a_folder_holds_all(imported, questions):
     ]  # fmt: skip
 
 
+def test_compressed_lines_and_lists(imported, tmp_path):
+    packed = tmp_path / "packed.jsonl.gz"
+    packed.write_bytes(gzip.compress(json.dumps(chat("q1", "4")).encode()))
+    listed = tmp_path / "listed.json"
+    listed.write_text(json.dumps([chat("q2", "9")], indent=1))
+    assert imported(more=[packed, listed]).sample_correct().tolist() == [[[True], [True]]]
+
+
 def test_several_runs_of_one_file_are_further_samples(imported, tmp_path):
     again = written(tmp_path, chat("q2", "8", id_="b"), chat("q1", "5", id_="b"), name="again.jsonl")
     pool = imported(
@@ -327,10 +342,12 @@ def test_without_a_rule_there_is_no_answer(imported):
     ("lines", "options", "says"),
     [
         ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl. "
-                                  r"Choose from 'q1', 'q2'. .* id_pattern \(--id-pattern\)"),
-        ([chat("q1", "4"), refused("request-7")], {}, "line 2: custom_id 'request-7' refers to question 'request'"),
+                                  r"custom_ids look like 'q3-1', question_ids like 'q1', 'q2'. .* \(--id-pattern\)"),
+        ([chat("q1", "4"), refused("request-7")], {},
+         r"line 2: custom_id 'request-7' refers to question 'request', .*\. 1 of 2 custom_ids are found. Add the"),
         ([asked("nope")], {}, "custom_id 'nope' refers to question 'nope', which is not in"),
-        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"}, "'q1' does not match id_pattern. Describe"),
+        ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"},
+         r"'q1' does not match id_pattern. Describe .* '\(.P<question_id>.\+\)' finds 1 of 1"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' refers to question '', which"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern: '\(.*' is not a valid regular"),
         ([chat("q1", "4")], {"id_pattern": "(.*)"}, "has the groups none. It must have question_id"),
@@ -344,7 +361,8 @@ def test_without_a_rule_there_is_no_answer(imported):
         ([{"custom_id": "q1", "params": {}}], {}, "line 1: is neither a response .* nor a request"),
         ([chat("q1", "4"), asked("q2")], {}, "line 2: the file mixes requests and responses. Split it into two"),
         ([asked("q2"), chat("q1", "4")], {}, "line 2: the file mixes requests and responses"),
-        ([[]], {}, "line 1: expected an object, found a list"),
+        ([[]], {}, "The files contain no samples"),
+        ([[1]], {}, "record 1: expected an object, found a number"),
         ([{"custom_id": "q1", "response": "ok"}], {}, "'response': expected an object, found text"),
         ([chat("q1", "4", choices=[1])], {}, "'choices', item 1: expected an object, found a number"),
         ([chat("q1", "4", choices=[{"index": 0}])], {}, "item 1: has no 'text'. Choose from 'index'"),
@@ -401,6 +419,7 @@ ANYTHING = st.recursive(
 BODY, CHOICE = ("response", "body"), ("response", "body", "choices", 0)
 PATHS = [
     ("custom_id",), ("id",), ("error",), ("response",), ("response", "status_code"), ("response", "request_id"), BODY,
+    *(("response", name) for name in ("id", "model", "choices", "output", "usage")), ("response", "choices", 0),
     *((*BODY, name) for name in ("id", "model", "usage", "choices", "error", "output", "system_fingerprint")),
     *((*BODY, "usage", name) for name in ("prompt_tokens", "completion_tokens", "input_tokens")), CHOICE,
     *((*CHOICE, name) for name in ("message", "text", "finish_reason", "logprobs")), (*CHOICE, "message", "content"),
@@ -414,6 +433,7 @@ LINE = st.one_of(
         chat, st.sampled_from(["q1", "q2", "q1-1", "q2_3", "q1-99999999999999999999"]), st.sampled_from("49 "), id_=IDS
     ),
     st.builds(chat, st.sampled_from(["q1", "q2-7"]), st.just("4"), st.text(max_size=3), id_=IDS),
+    st.builds(direct, st.sampled_from(["q1", "q2"]), st.just("4"), id_=IDS),
     st.builds(refused, st.sampled_from(["q1", "q2"])),
     st.builds(asked, st.sampled_from(["q1", "q2", "q2-7"]), n=st.integers(0, 3)),
 )

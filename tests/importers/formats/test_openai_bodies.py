@@ -93,6 +93,54 @@ def test_failures_are_counted_by_kind(imported):
     }  # fmt: skip
 
 
+def of_vllm(custom_id, text, number, *, old=False):
+    """A line of `vllm run-batch`, in whose first versions the response was the body."""
+    body = {
+        "id": f"cmpl-{custom_id}-{number}", "object": "chat.completion", "created": 1715633336, "model": "org/m",
+        "choices": [{
+            "index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": "stop",
+            "stop_reason": None,
+        }],
+        "usage": {"prompt_tokens": 25, "total_tokens": 56, "completion_tokens": 31},
+    }  # fmt: skip
+    nested = {"status_code": 200, "request_id": f"vllm-batch-{number}", "body": body}
+    return {"id": f"vllm-{number}", "custom_id": custom_id, "response": body if old else nested, "error": None}
+
+
+def test_vllm_run_batch_of_old_and_new_versions(imported):
+    lines = [
+        of_vllm(f"q{q}", text, f"{old:d}{q}", old=old) for q, text in ((1, "4"), (2, "8")) for old in (True, False)
+    ]
+    pool = imported(*lines, warns="2 responses have a custom_id that was answered before")
+    frame = pool.to_frame()
+    assert pool.models == ("org/m",)
+    assert pool.sample_correct().tolist() == [[[True, True], [False, False]]]
+    assert frame["request_id"].tolist() == ["cmpl-q1-11", "vllm-batch-01", "cmpl-q2-12", "vllm-batch-02"]
+    assert set(zip(frame["input_tokens"], frame["output_tokens"], frame["finish_reason"], strict=True)) == {
+        (25, 31, "stop")
+    }
+
+
+def test_failures_of_vllm_run_batch(imported):
+    given = {"object": "error", "message": "too long", "type": "BadRequestError", "param": None, "code": 400}
+    http = {"status_code": 400, "request_id": "vllm-batch-1", "body": None}
+    scored = {"id": "score-1", "object": "list", "model": "m", "data": [{"index": 0, "object": "score", "score": 0.1}]}
+    lines = [
+        {"custom_id": "q1-1", "response": None, "error": given},
+        {"custom_id": "q1-2", "response": http, "error": given},
+        {"custom_id": "q1-3", "response": http, "error": {"error": given}},
+        {"custom_id": "q1-4", "response": http, "error": "Request must not be sent in stream mode"},
+        {"custom_id": "q1-5", "response": {**http, "status_code": 200, "body": scored}, "error": None},
+        {"custom_id": "q1-6", "response": {**http, "status_code": 200, "body": {"results": []}}, "error": None},
+        {"custom_id": "q1-7", "response": {**http, "status_code": 500}, "error": None},
+    ]
+    pool = imported(chat("q1-0", "4"), chat("q2-0", "9"), *lines, warns="7 samples failed")
+    assert failed(pool) == {
+        "HTTP 400 (BadRequestError)": 3, "HTTP 400: Request must not be sent in stream mode": 1,
+        "embeddings or scores, not texts": 2, "HTTP 500": 1,
+    }  # fmt: skip
+
+
 def test_requests_of_other_endpoints(imported, tmp_path):
     body = {"model": "gpt", "instructions": "Think.", "input": "2 + 2?", "reasoning": {"effort": "high"}}
     lines = [{"custom_id": "q1", "body": {**body, "max_output_tokens": 50}}]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -112,10 +113,14 @@ def test_duplicates_are_refused_naming_the_column_that_separates_them(tmp_path, 
     assert pool.extra[column].to_pylist() == [values[1]] * 12
 
 
-def test_a_truth_that_differs_between_rows_of_a_question(tmp_path):
-    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"])
-    with pytest.raises(PoolError, match="two truths, 'a' and 'b'"):
-        from_table(write(frame, tmp_path / "table.parquet"))
+@SILENT
+def test_a_truth_that_differs_between_rows_is_refused_unless_one_is_selected(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b", "c", None]}).assign(truth=["a", "b", "d", "d"], part=[1, 2, 3, 3])
+    path = write(frame, tmp_path / "table.parquet")
+    with pytest.raises(PoolError, match="question 'q' has two truths, 'a' and 'b'"):
+        from_table(path)
+    pool = from_table(path, where={"part": 2})
+    assert (pool.questions["truth"].tolist(), pool.sample_correct().tolist()) == (["b"], [[[True]]])
 
 
 @SILENT
@@ -499,6 +504,39 @@ def test_lists_of_choices(tmp_path):
     records = [{"question_id": "q", "model": "m", "answer": ["A", "B"], "truth": "A", "choices": ["x", "y"]}]
     pool = from_table(write_json(records, tmp_path / "a.jsonl"))
     assert pool.questions["choices"].item().tolist() == ["x", "y"]
+
+
+def test_shuffled_choices_are_translated_to_their_texts(tmp_path):
+    records = [
+        {"question_id": "q", "model": model, "answer": answer, "truth": truth, "choices": choices}
+        for model, answer, truth, choices in [
+            ("a", "A", "B", ["cow", "crow"]),
+            ("a", "B", "B", ["cow", "crow"]),
+            ("b", "A", "A", ["crow", "cow"]),
+            ("b", "none", "A", ["crow", "cow"]),
+        ]
+    ]
+    for ending in ("jsonl", "parquet"):
+        pool = from_table(write_json(records, tmp_path / f"a.{ending}"))
+        assert pool.to_frame()["answer"].tolist() == ["cow", "crow", "crow", "none"]
+        assert pool.questions["truth"].item() == "crow"
+        assert pool.sample_correct().tolist() == [[[False, True]], [[True, False]]]
+    for record in records:
+        record["truth"] = "A"
+    with pytest.raises(PoolError, match="question 'q' has two truths, 'cow' and 'crow'"):
+        from_table(write_json(records, tmp_path / "b.jsonl"))
+
+
+def test_what_looks_like_lost_samples_is_said(tmp_path):
+    path = write_json([*LISTS, {**LISTS[0], "id": 2, "pred": [], "ok": [], "n": [], "code": []}], tmp_path / "a.jsonl")
+    with told("1 record holds no samples, such as .*line 3. Their questions may be missing"):
+        assert from_table(path, names=OF_LISTS, model="m").question_ids == ["0", "1"]
+    frame = pd.DataFrame({"question_id": [1, 2], "answer": [["7", "8"], ["4", "4"]], "truth": ["7", "4"]})
+    frame.to_csv(tmp_path / "lists.csv", index=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        from_table(tmp_path / "lists.csv", model="m")
+    assert any("every answer is a list written as text, such as \"['7', '8']\"" in str(w.message) for w in caught)
 
 
 # Fuzz -----------------------------------------------------------------------------------------------------------------
