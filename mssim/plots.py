@@ -103,7 +103,9 @@ def plot_curves(
         raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
     if frame[x].isna().any():
-        raise MssimError("x='cost': the results have no costs. Record a column 'cost' or pass prices= to evaluate.")
+        raise MssimError(
+            "x='cost': the results have no costs. Record a column 'cost' or use evaluate(..., prices=...)."
+        )
     names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
     fonts = families([*names, title])
     with mpl.rc_context(STYLE | {"font.family": fonts}):

@@ -14,6 +14,7 @@ from mssim.cli.evaluate import evaluate
 from mssim.cli.grade import grade
 from mssim.cli.importing import import_
 from mssim.cli.info import info
+from mssim.cli.language import Command
 from mssim.cli.merge import merge
 from mssim.cli.plan import plan
 from mssim.cli.record import record
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _function in (info, record, import_, grade, evaluate, merge, compare, tune, plan, simulate, report):
-    app.command(_function.__name__.rstrip("_"))(_function)
+    app.command(_function.__name__.rstrip("_"), cls=Command)(_function)
 
 
 @cache

@@ -8,7 +8,7 @@ import typer
 
 from mssim.cli.options import Clusters, Confidence, Json, parse_budgets, parse_pair
 from mssim.cli.output import data_title, print_frame
-from mssim.errors import BudgetError, MssimError
+from mssim.errors import BudgetError, MssimError, StrategyError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +63,12 @@ def compare(
     """
     from mssim.results.evaluation import Evaluation
 
-    names = strategies or []
+    names = list(strategies or [])
     if against is None and (not names or len(names) % 2):
         raise MssimError("strategies: not a pair of names. Use A B, several pairs A B C D, or --against BASE.")
     budgets = None if budget is None else [n for part in budget.split(",") for n in parse_budgets(part, "--budget")]
     evaluation = Evaluation.load(results)
+    names, against = [_as_named(name, evaluation) for name in names], against and _as_named(against, evaluation)
     options: dict[str, Any] = {
         "margin": margin,
         "test": test,
@@ -87,6 +88,19 @@ def compare(
         return
     print_frame(_readable(frame), as_json=False, title=title)
     print(_notes(frame))
+
+
+def _as_named(name: str, evaluation: Evaluation) -> str:
+    """Return the name of a strategy as in the results, also if it is given as text with other quotes or defaults."""
+    from mssim.rules.parsing import parse_for
+
+    if name in evaluation.strategies or ":" not in name:
+        return name
+    try:
+        text = str(parse_for(name, ()))
+    except StrategyError:
+        return name
+    return text if text in evaluation.strategies else name
 
 
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:

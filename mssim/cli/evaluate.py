@@ -13,6 +13,8 @@ import typer
 
 from mssim._validation import choose_from, shown
 from mssim.cli.compiling import compiling_notice
+from mssim.cli.language import keep_names
+from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Json,
@@ -24,7 +26,7 @@ from mssim.cli.options import (
     parse_prices,
     parse_where,
 )
-from mssim.cli.output import pool_warnings, print_frame, progress_bar, show_evaluation
+from mssim.cli.output import print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -82,7 +84,8 @@ def evaluate(
     pool: Annotated[str | None, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")] = None,
     where: WhereOption = None,
     min_samples: Annotated[
-        int | None, typer.Option(help="Keep questions with at least this many samples of every model.")
+        int | None,
+        typer.Option(help="Keep questions with at least this many samples of every model of the strategies."),
     ] = None,
     strategy: Annotated[
         list[str] | None,
@@ -188,6 +191,7 @@ def evaluate(
         "x": x,
     }
     settings = _experiment(experiment) if experiment else {}
+    keep_names([name for name in settings if given.get(name) is None])
     settings |= {name: value for name, value in given.items() if value is not None}
     _run(settings, way, as_json=json, correct_bias=correct_bias)
 
@@ -247,11 +251,12 @@ def _check_scope(scope: str, way: _Way) -> None:
 
 
 def _read_pool(settings: dict[str, Any]) -> Pool:
-    from mssim.pools.loading import load_pool
-
-    with pool_warnings():
-        pool = load_pool(settings["pool"], where=_where(settings.get("where", [])))
-    return pool.select(min_samples=settings["min_samples"]) if "min_samples" in settings else pool
+    return load(
+        settings["pool"],
+        _where(settings.get("where", [])),
+        min_samples=settings.get("min_samples", 0),
+        models=models_of(settings["strategies"]),
+    )
 
 
 def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path]) -> Evaluation | None:

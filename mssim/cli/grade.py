@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim.cli.language import as_options
 from mssim.cli.options import Json, ReasoningOption
 from mssim.cli.output import data_title, print_frame, printable, progress_bar
 from mssim.errors import MssimError
@@ -45,7 +46,7 @@ def grade(
     with progress_bar("grading") as progress:
         grading = _grade(Path(pool), rule, reasoning, progress)
     for warning in grading.warnings():
-        print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
+        print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
     if json:
         _print_json(grading)
         return
@@ -105,7 +106,7 @@ def _print_json(grading: Grading) -> None:
         "classes_per_question": grading.classes_per_question(),
         "cannot_match": dict(grading.cannot_match),
         "undecided": grading.undecided,
-        "warnings": grading.warnings(),
+        "warnings": [as_options(warning) for warning in grading.warnings()],
         "examples": rows(grading.examples()),
     }
     print(json.dumps(report, indent=1))

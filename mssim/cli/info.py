@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from mssim.cli.language import as_options
+from mssim.cli.loading import load
 from mssim.cli.options import Json, WhereOption, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame, printable
+from mssim.cli.output import data_title, print_frame, printable
 
 
 def info(
@@ -23,11 +25,9 @@ def info(
 
     Example: mssim info recorded/tiny-arithmetic
     """
-    from mssim.pools.loading import load_pool
     from mssim.pools.quality import pool_remarks
 
-    with pool_warnings():
-        loaded = load_pool(pool, where=parse_where(where or []))
+    loaded = load(pool, parse_where(where or []))
     if not json:
         for name in ("title", "source", "licence"):
             if name in loaded.info:
@@ -35,4 +35,4 @@ def info(
         print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
     for remark in pool_remarks(loaded):
-        print(f"mssim: note: {printable(remark)}", file=sys.stderr if json else sys.stdout)
+        print(f"mssim: note: {printable(as_options(remark))}", file=sys.stderr if json else sys.stdout)

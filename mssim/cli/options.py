@@ -8,10 +8,10 @@ import typer
 
 from mssim._files import usable_path
 from mssim._validation import choose_from
-from mssim.errors import BudgetError, MssimError
+from mssim.errors import BudgetError, MssimError, StrategyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 
@@ -104,6 +104,35 @@ def parse_numbers(given: str, option: str, example: str) -> list[float]:
         raise MssimError(f"{option}: {given!r} is not a list of numbers. Use e.g. {example}.") from None
 
 
+def parse_models(given: str, known: Collection[str], separators: str = ",") -> list[str]:
+    """Parse names of models, in quotes where they contain a separator; say so if only quotes are lacking."""
+    from mssim.rules.names import split_names, with_quotes
+
+    try:
+        names = split_names(given, separators)
+    except StrategyError as error:
+        raise MssimError(f"--models: {error}") from None
+    text = with_quotes(given, known, separators)
+    if text != given and not set(names) <= set(known) and set(split_names(text, separators)) <= set(known):
+        raise MssimError(f"--models: {given!r}: a name of a model needs quotes. Write {text!r}.")
+    return names
+
+
+def parse_renames(given: Sequence[str] | None) -> dict[str, str] | None:
+    """Parse repeated NEW=OLD; the old name may contain "="."""
+    renames: dict[str, str] = {}
+    for text in given or ():
+        new, _, old = (part.strip() for part in text.partition("="))
+        if not new or not old:
+            raise MssimError(f"--rename: {text!r} is not NEW=OLD. Use e.g. --rename llama=hf/llama,dtype=auto.")
+        if new in renames:
+            raise MssimError(
+                f"--rename: {renames[new]!r} and {old!r} would both be called {new!r}. Use different names."
+            )
+        renames[new] = old
+    return renames or None
+
+
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:
     """Parse repeated MODEL=PRICE."""
     if not given:
@@ -112,10 +141,19 @@ def parse_prices(given: list[str] | None) -> dict[str, float] | None:
     for text in given:
         model, _, price = text.rpartition("=")
         try:
-            prices[model] = float(price)
+            prices[_without_quotes(model)] = float(price)
         except ValueError:
             raise MssimError(f"--price: {text!r} is not MODEL=PRICE. Use e.g. --price gpt-4o=0.002.") from None
     return prices
+
+
+def _without_quotes(name: str) -> str:
+    from mssim.rules.names import first_name
+
+    try:
+        return first_name(name, "")[0]
+    except StrategyError:
+        return name
 
 
 def check_output(path: Path, option: str, *, figure: bool = False) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mssim._validation import printable as printable
+from mssim.cli.language import as_options
 from mssim.errors import PoolWarning
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def pool_warnings() -> Iterator[None]:
         yield
     for warning in caught:
         if issubclass(warning.category, PoolWarning):
-            print(f"mssim: warning: {printable(warning.message)}", file=sys.stderr)
+            print(f"mssim: warning: {printable(as_options(str(warning.message)))}", file=sys.stderr)
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 from mssim._validation import counted
 from mssim.cli.compiling import compiling_notice
+from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Json,
@@ -22,12 +21,10 @@ from mssim.cli.options import (
     parse_prices,
     parse_where,
 )
-from mssim.cli.output import data_title, pool_warnings, print_frame, save_figure
+from mssim.cli.output import data_title, print_frame, save_figure
 from mssim.errors import BudgetError, MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pandas as pd
 
     from mssim.pools.pool import Pool
@@ -36,16 +33,7 @@ if TYPE_CHECKING:
 
 # Options of one source that the other does not have.
 _STATED = ("--between", "--within", "--cluster-size", "--cluster-correlation")
-_FROM_POOL = ("--a", "--b", "--budget", "--where", "--clusters", "--price", "--n-replays", "--seed")
-_OPTIONS = {  # of arguments that have another name
-    "within_a": "--within",
-    "within_b": "--within",
-    "pilot": "--pool",
-    "prices": "--price-per-question, --price-per-sample",
-    "question": "--price-per-question",
-    "run_a": "--price-per-sample",
-    "run_b": "--price-per-sample",
-}
+_FROM_POOL = ("--a", "--b", "--budget", "--where", "--min-samples", "--clusters", "--price", "--n-replays", "--seed")
 _TESTS = {
     "gaffke": "whether Gaffke's interval of the paired differences excludes zero, as in mssim compare",
     "t": "Student's t with one degree of freedom less than questions or clusters",
@@ -57,6 +45,10 @@ def plan(
     difference: Annotated[str, typer.Option(help="True difference of accuracies to detect: 0.03 or 0.02,0.05.")],
     pool: Annotated[str | None, typer.Option(help="Pilot: pool folder, or a .parquet, .csv or .jsonl table.")] = None,
     where: WhereOption = None,
+    min_samples: Annotated[
+        int | None,
+        typer.Option(help="Keep questions with at least this many samples of every model of both, with --pool."),
+    ] = None,
     a: Annotated[str | None, typer.Option("--a", help="First strategy of the comparison, with --pool.")] = None,
     b: Annotated[str | None, typer.Option("--b", help="Second strategy of the comparison, with --pool.")] = None,
     budget: Annotated[
@@ -126,7 +118,7 @@ def plan(
     _check_source(
         pool is not None,
         dict(zip(_STATED, (between, within, cluster_size, cluster_correlation), strict=True)),
-        dict(zip(_FROM_POOL, (a, b, budget, where, clusters, price, n_replays, seed), strict=True)),
+        dict(zip(_FROM_POOL, (a, b, budget, where, min_samples, clusters, price, n_replays, seed), strict=True)),
     )
     if cluster_correlation and cluster_size is None:
         raise MssimError("--cluster-correlation: without effect on single questions. Add --cluster-size, or remove it.")
@@ -141,14 +133,14 @@ def plan(
     limits = {"most_questions": most_questions, "most_runs": most_runs}
     extra: dict[str, Any] = {name: limit for name, limit in limits.items() if limit is not None}
     if extra and money is None:
-        raise MssimError(f"{_option(next(iter(extra)))}: a limit of the best split. Add --money, or remove it.")
+        raise MssimError(
+            f"--{next(iter(extra)).replace('_', '-')}: a limit of the best split. Add --money, or remove it."
+        )
     if pool is None:
-        with _named_as_options():
-            source = _stated(between, within, cluster_size, cluster_correlation)
-            prices = _prices(price_per_question, price_per_sample)
+        source = _stated(between, within, cluster_size, cluster_correlation)
+        prices = _prices(price_per_question, price_per_sample)
     else:
-        with pool_warnings():
-            loaded = _load(pool, where)
+        loaded = load(pool, parse_where(where or []), min_samples=min_samples or 0, models=models_of(a, b))
         with compiling_notice():
             found = _pilot(
                 *(loaded, a, b, budget),
@@ -159,22 +151,20 @@ def plan(
             )
         source, title = found.questions, data_title(loaded.info)
         extra["samples_per_run"] = found.samples_used
-        with _named_as_options():
-            prices = found.prices(price_per_question)
+        prices = found.prices(price_per_question)
     if money is not None and prices is None:
         raise MssimError("--money: no price is known. Add --price-per-question or --price-per-sample.")
-    with _named_as_options():
-        made = make(
-            source,
-            differences,
-            runs=counts,
-            power=power,
-            confidence_level=confidence_level,
-            test=test,
-            prices=prices,
-            money=money,
-            **extra,
-        )
+    made = make(
+        source,
+        differences,
+        runs=counts,
+        power=power,
+        confidence_level=confidence_level,
+        test=test,
+        prices=prices,
+        money=money,
+        **extra,
+    )
     if plot is not None:
         save_figure(plot, lambda plots: plots.plot_plan(made, title=title))
     if json:
@@ -209,24 +199,6 @@ def _check_source(from_pool: bool, stated: dict[str, Any], pilot: dict[str, Any]
         raise MssimError(f"{lacking[0]}: missing. {source} {', '.join(needed)}.")
 
 
-@contextmanager
-def _named_as_options() -> Iterator[None]:
-    """Name options instead of arguments in errors of the form "argument=value is ..." or "argument, argument: ..."."""
-    try:
-        yield
-    except MssimError as error:
-        found = re.fullmatch(r"(\w+)=(.*)|(\w+(?:, \w+)*): (.*)", str(error), re.DOTALL)
-        if found is None:
-            raise
-        arguments, rest = found[1] or found[3], found[2] or found[4]
-        options = dict.fromkeys(_option(argument) for argument in arguments.split(", "))
-        raise MssimError(f"{', '.join(options)}: {rest}") from None
-
-
-def _option(argument: str) -> str:
-    return _OPTIONS.get(argument, "--" + argument.replace("_", "-"))
-
-
 def _runs(given: str) -> list[int]:
     try:
         return sorted(set(parse_budgets(given, "--runs")))
@@ -255,12 +227,6 @@ def _prices(per_question: float | None, per_sample: float | None) -> Prices | No
     if per_question is None and per_sample is None:
         return None
     return Prices(per_question or 0.0, per_sample or 0.0, per_sample or 0.0)
-
-
-def _load(pool: str, where: list[str] | None) -> Pool:
-    from mssim.pools.loading import load_pool
-
-    return load_pool(pool, where=parse_where(where or []))
 
 
 def _per_model(pool: Pool, price: list[str] | None, per_sample: float | None) -> dict[str, float] | None:

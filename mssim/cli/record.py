@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim.cli.language import as_options, keep_names
 from mssim.cli.options import Json
 from mssim.cli.output import print_frame, printable
 from mssim.errors import MssimError
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     from mssim.recorder import Plan, Progress, Status
 
 _LOG_EVERY = 60.0  # seconds
+_OF_PLAN: tuple[str, ...] = (
+    "samples_per_request",
+    "template",
+    "system",
+    "settings",
+    "logprobs",
+    "seed",
+    "key_env",
+    "concurrency",
+)
+_OF_PLAN += ("timeout", "prices")  # arguments that a plan file sets under the same names
 
 
 def record(
@@ -87,12 +99,11 @@ def record(
         raise MssimError(
             "QUESTIONS: missing. Add a JSONL, CSV or Parquet file of questions, or --status to print the progress."
         )
-    options: dict[str, Any] = {"samples_per_request": samples_per_request, "template": template, "system": system}
-    options |= {"settings": setting, "logprobs": logprobs, "seed": seed, "key_env": key_env}
-    options |= {"concurrency": concurrency, "timeout": timeout, "prices": prices}
+    of_plan = (samples_per_request, template, system, setting, logprobs, seed, key_env, concurrency, timeout, prices)
+    options: dict[str, Any] = dict(zip(_OF_PLAN, of_plan, strict=True))
     asked = _plan(plan, model, base_url, samples, {k: v for k, v in options.items() if v is not None})
     for warning in asked.warnings():
-        print(f"mssim: warning: {warning}", file=sys.stderr)
+        print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
     if dry_run:
         _show_prompts(questions, asked)
         return
@@ -132,6 +143,7 @@ def _plan(
         raise MssimError(
             f"--{name}: not allowed with --plan. Set it in {path}. Only --samples can be combined with --plan."
         )
+    keep_names(["base_url", "model_id", *(["samples"] if samples is None else []), *_OF_PLAN])
     return read_plan(path, samples=samples)
 
 
@@ -171,13 +183,13 @@ def _show(
                 print(printable(f"{model}: {settings}"))
     for warning in found.warnings:
         if warning not in told:
-            print(f"mssim: warning: {printable(warning)}", file=sys.stderr)
+            print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
     for model, reason, samples in found.reasons.head(10).itertuples(index=False):
         print(printable(f"mssim: {samples} samples of {model} failed: {reason}"), file=sys.stderr)
     if len(found.reasons):
         print("mssim: rerun the same command with --retry-failed to retry them", file=sys.stderr)
     for note in found.notes:
-        print(f"mssim: {printable(note)}", file=sys.stderr)
+        print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     if not found.complete:
         raise typer.Exit(1)
 
@@ -219,7 +231,7 @@ def _news(progress: Progress, told: set[str]) -> list[str]:
     """Return the warnings that were not told yet, as lines, and add them to `told`."""
     new = [warning for warning in progress.warnings if warning not in told]
     told.update(new)
-    return [f"mssim: warning: {printable(warning)}" for warning in new]
+    return [f"mssim: warning: {printable(as_options(warning))}" for warning in new]
 
 
 class _Log:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json as json_module
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mssim.cli.compiling import compiling_notice
-from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame, printable, progress_bar
+from mssim.cli.loading import load
+from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_models, parse_where
+from mssim.cli.output import data_title, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def report(
     pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
     where: WhereOption = None,
     min_samples: Annotated[
-        int, typer.Option(help="Keep questions with at least this many samples of every model.")
+        int, typer.Option(help="Keep questions with at least this many samples of every model that is used.")
     ] = 0,
     models: Annotated[
         str | None,
@@ -84,13 +84,15 @@ def report(
     asked = None if budgets is None else parse_budgets(budgets)
     further = None if extrapolate is None else parse_budgets(extrapolate, "--extrapolate")
 
-    from mssim.pools.loading import load_pool
     from mssim.rules.strategies import ModelSwitch
 
-    with pool_warnings():
-        loaded = load_pool(pool, where=parse_where(where or []))
-    names = re.split(r"\s*[+,]\s*", models.strip()) if models else _strongest(loaded)
-    loaded = loaded.select(models=names, min_samples=min_samples)
+    names: list[str] = []
+
+    def named(pool: Pool) -> list[str]:
+        names.extend(parse_models(models, pool.models, "+,") if models else _strongest(pool))
+        return names
+
+    loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=named).select(models=names)
     switch = ModelSwitch(names)
     statistics = {"confidence_level": confidence_level, "clusters": clusters}
     spent = _default_budgets(loaded, replacement) if asked is None else asked

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mssim._validation import printable
+from mssim.cli.language import as_options
 from mssim.errors import MssimError
 
 __all__ = ["run_command"]
@@ -99,7 +100,7 @@ def _plain_warnings(name: str) -> Iterator[None]:
     """Print each warning as one line without its place in the code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"{name}: warning: {printable(message)}", file=sys.stderr)
+        print(f"{name}: warning: {printable(as_options(str(message)))}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mssim._validation import choose_from
-from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_where
-from mssim.cli.output import data_title, pool_warnings, print_frame
+from mssim.cli.loading import load
+from mssim.cli.options import Clusters, Json, WhereOption, check_output, parse_models, parse_where
+from mssim.cli.output import data_title, print_frame
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from mssim.pools.pool import Pool
@@ -35,6 +38,9 @@ beyond_noise   whether the p-value of the difference is below 0.05 after Holm's 
 def simulate(
     pool: Annotated[str | None, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")] = None,
     where: WhereOption = None,
+    min_samples: Annotated[
+        int | None, typer.Option(help="Keep questions with at least this many samples of every model that is used.")
+    ] = None,
     models: Annotated[str | None, typer.Option(help="Models to use: A+B. [default: all]")] = None,
     model: Annotated[
         Path | None, typer.Option(help="Load the answer model from a file written by --save-model.")
@@ -64,9 +70,10 @@ def simulate(
         raise MssimError(
             "POOL, --model: exactly one is required. Add a pool to fit an answer model, or --model FILE to load one."
         )
-    if model is not None and (where or models):
+    if model is not None and (where or models or min_samples is not None):
         raise MssimError(
-            "--where, --models: these select data from a pool and cannot be combined with --model. Remove them."
+            "--where, --min-samples, --models: these select data from a pool and cannot be combined with --model. "
+            "Remove them."
         )
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
@@ -82,8 +89,9 @@ def simulate(
     report = None
     if model is None:
         assert pool is not None
-        loaded, title = _loaded(pool, where)
-        names = [name.strip() for name in models.replace("+", ",").split(",")] if models else None
+        conditions, least = parse_where(where or []), min_samples or 0
+        loaded = load(pool, conditions, min_samples=least, models=lambda pool: _named(models, pool))
+        names, title = list(_named(models, loaded)), data_title(loaded.info)
         if json and table == "model":  # nothing to print about errors
             answer_model = fit_pool(loaded, names)
         else:
@@ -113,9 +121,5 @@ def _table(name: str, answer_model: AnswerModel, report: FitReport | None) -> pd
     return report.parameters() if name == "parameters" else report.misfit()
 
 
-def _loaded(pool: str, where: list[str] | None) -> tuple[Pool, str | None]:
-    from mssim.pools.loading import load_pool
-
-    with pool_warnings():
-        loaded = load_pool(pool, where=parse_where(where or []))
-    return loaded, data_title(loaded.info)
+def _named(models: str | None, pool: Pool) -> Sequence[str]:
+    return parse_models(models, pool.models, "+,") if models else pool.models

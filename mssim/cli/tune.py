@@ -9,6 +9,7 @@ import typer
 
 from mssim._validation import choose_from, counted
 from mssim.cli.compiling import compiling_notice
+from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Confidence,
@@ -16,17 +17,19 @@ from mssim.cli.options import (
     WhereOption,
     check_output,
     parse_budgets,
+    parse_models,
     parse_prices,
     parse_where,
 )
-from mssim.cli.output import data_title, pool_warnings, print_frame, progress_bar, save_figure
+from mssim.cli.output import data_title, print_frame, progress_bar, save_figure
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
+    from mssim.pools.pool import Pool
     from mssim.tuning._tune import Tuning
 
 _SPEND = {"samples_used": "samples used", "budget": "budget", "cost": "cost"}
@@ -70,7 +73,7 @@ def tune(
     where: WhereOption = None,
     models: Annotated[str | None, typer.Option(help="Models to use: A,B,C. [default: all]")] = None,
     min_samples: Annotated[
-        int, typer.Option(help="Keep questions with at least this many samples of every model.")
+        int, typer.Option(help="Keep questions with at least this many samples of every model that is used.")
     ] = 0,
     strategy: Annotated[
         list[str] | None,
@@ -121,14 +124,15 @@ def tune(
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
 
-    from mssim.pools.loading import load_pool
     from mssim.tuning._tune import tune as run
 
-    with pool_warnings():
-        loaded = load_pool(pool, where=parse_where(where or []))
-    if models or min_samples:
-        names = [name.strip() for name in models.split(",")] if models else None
-        loaded = loaded.select(models=names, min_samples=min_samples)
+    def named(pool: Pool) -> Sequence[str]:
+        return parse_models(models, pool.models) if models else pool.models
+
+    taking_part = models_of(strategy) if strategy else named
+    loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
+    if models:
+        loaded = loaded.select(models=named(loaded))
     with compiling_notice(), progress_bar("tuning") as progress:
         tuning = run(
             loaded,

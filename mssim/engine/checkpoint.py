@@ -85,7 +85,9 @@ class Checkpoint:
         if self.path.is_dir():
             raise MssimError(f"{self.path} is a folder. Use the path of a file.")
         if header is None and not self.path.is_file():
-            raise MssimError(f"{self.path} does not exist. Use the path of a checkpoint, as written by --checkpoint.")
+            raise MssimError(
+                f"{self.path} does not exist. Use a checkpoint written by evaluate_shard(..., checkpoint=FILE)."
+            )
         if not self.path.absolute().parent.is_dir():
             raise MssimError(f"{self.path}: the folder {self.path.absolute().parent} does not exist. Create it first.")
         with self.clear_errors():

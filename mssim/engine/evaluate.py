@@ -165,6 +165,7 @@ def evaluate(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        pool=pool,
     )
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
     if not job.replacement:
@@ -186,7 +187,7 @@ def evaluate_quietly(
     **settings: Any,
 ) -> Evaluation:
     """Evaluate with all settings of `read_job`, but do not estimate the bias of drawing with replacement."""
-    return _run(read_job(strategies, budgets, **settings), pool, False, executor, progress, None)
+    return _run(read_job(strategies, budgets, pool=pool, **settings), pool, False, executor, progress, None)
 
 
 def _run(

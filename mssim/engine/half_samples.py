@@ -103,7 +103,7 @@ def bias_warning(job: Job, pool: Pool, found: Evaluation) -> str | None:
         f"replacement: with the recorded number of samples it shifts the accuracy of {found.strategies[s]} at budget "
         f"{found.budgets[b]} by about {100 * found.bias[s, b]:+.1f} points, more than a tenth of the width of its "
         f"interval{more}. {remedy} without replacement, which has no bias, record more samples, or subtract the "
-        "estimated bias."
+        "estimated bias with correct_bias=True."
     )
 
 

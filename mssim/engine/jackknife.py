@@ -17,6 +17,7 @@ from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.errors import BudgetError, StrategyError
 from mssim.kernels.draw_weights import Counts
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.results.jackknife import Jackknife
 from mssim.rules.plan import Plan
@@ -42,10 +43,11 @@ def check_jackknife(job: Job, pool: Pool) -> None:
         lengths = pool.lengths[pool.model_index(model)]
         if lengths.min() < 2:
             question = pool.question_ids[int(lengths.argmin())]
+            selecting = selecting_asked(pool, dict.fromkeys(job.models, 2))
+            remedy = f"Use {selecting}, or" if selecting else "Use"
             raise BudgetError(
                 f"jackknife: one sample is left out in turn, but question {question!r} has {lengths.min()} of model "
-                f"{model!r}. Use min_samples=2 to remove such questions, or the scope 'questions', which "
-                "needs no jackknife."
+                f"{model!r}. {remedy} scope='questions', which needs no jackknife."
             )
 
 

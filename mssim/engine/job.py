@@ -24,7 +24,7 @@ from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.rules.base import Strategy
-from mssim.rules.parsing import parse_strategy
+from mssim.rules.parsing import parse_for
 from mssim.rules.plan import Expected, Plan
 
 __all__ = ["Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
@@ -78,7 +78,7 @@ class Job:
                 if reason is not None:
                     raise StrategyError(
                         f"{name}: method='exact' is not available at budget {budget}: {reason}. Use method='auto' or "
-                        "'monte_carlo'."
+                        "method='monte_carlo'."
                     )
         return np.array([reason is None for reason in reasons])
 
@@ -93,7 +93,8 @@ class Job:
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
-            check_recorded(pool, name, plan, self.budgets, self.replacement)
+        for name, plan in zip(self.names, self.plans, strict=True):
+            check_recorded(pool, name, plan, self.budgets, self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
             check_own(name, plan)
         _check_prices(self.prices, self.models)
@@ -177,9 +178,10 @@ def read_job(
     seed: int,
     replacement: bool,
     prices: Mapping[str, float] | None = None,
+    pool: Pool | None = None,
 ) -> Job:
-    """Validate the settings of `evaluate`."""
-    named = name_strategies(strategies)
+    """Validate the settings of `evaluate`. The models of the pool tell which names lack quotes."""
+    named = name_strategies(strategies, pool)
     grid = read_budgets(budgets)
     if not isinstance(method, str) or method not in _METHODS:
         raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
@@ -190,12 +192,13 @@ def read_job(
     return Job(named, grid, method, replays, start, bool(replacement), _read_prices(prices))
 
 
-def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
+def name_strategies(strategies: Strategies, pool: Pool | None = None) -> dict[str, Strategy]:
     """Return strategies by their names in results."""
+    models = pool.models if isinstance(pool, Pool) else ()
     if isinstance(strategies, str | Strategy):
         strategies = [strategies]
     if isinstance(strategies, Mapping):
-        named = {str(name): parse_strategy(given) for name, given in strategies.items()}
+        named = {str(name): parse_for(given, models) for name, given in strategies.items()}
         if len(named) < len(strategies):
             raise StrategyError(
                 f"strategies: the names {list(strategies)} are not unique as text. Use different names."
@@ -203,7 +206,7 @@ def name_strategies(strategies: Strategies) -> dict[str, Strategy]:
     else:
         if not isinstance(strategies, Iterable) or getattr(strategies, "shape", None) == ():
             raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
-        parsed = [parse_strategy(given) for given in strategies]
+        parsed = [parse_for(given, models) for given in strategies]
         named = {str(strategy): strategy for strategy in parsed}
         if len(named) < len(parsed):
             raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats a strategy. Remove the duplicate.")

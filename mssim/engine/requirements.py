@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mssim._validation import shown
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Plan
@@ -20,6 +21,7 @@ from mssim.rules.votes import Vote
 
 __all__ = [
     "ENOUGH_TO_EXTRAPOLATE",
+    "asked_of",
     "check_columns",
     "check_own",
     "check_plan",
@@ -47,10 +49,18 @@ def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.boo
     return enough
 
 
-def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], replacement: bool) -> None:
-    """Raise if a plan needs more samples of a question than were recorded."""
+def check_recorded(
+    pool: Pool,
+    name: str,
+    plan: Plan,
+    budgets: NDArray[np.int64],
+    replacement: bool,
+    *,
+    plans: Sequence[Plan] = (),
+) -> None:
+    """Raise if a plan needs more samples of a question than were recorded; a remedy is one for all `plans`."""
     if plan.cap:
-        _check_total(pool, name, plan, budgets)
+        _check_total(pool, name, plan, budgets, plans)
         return
     for model in dict.fromkeys(plan.models):
         turns = [i for i, other in enumerate(plan.models) if other == model]
@@ -67,18 +77,29 @@ def check_recorded(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]
         least = 1 if replacement else asked
         if lengths.min() < least:
             question = pool.question_ids[int(lengths.argmin())]
-            enough = int((lengths >= least).sum())
             remedies = ["Lower the budget"]
             if not replacement and lengths.min() > 0:
-                remedies.append("draw with replacement")
+                remedies.append("draw with replacement=True")
             if _simple(plan) and lengths.min() >= ENOUGH_TO_EXTRAPOLATE:
-                remedies.append("extrapolate by theory.extrapolate (mssim report --extrapolate)")
-            if enough:
-                remedies.append(f"use min_samples={least}, which keeps {enough} of {lengths.size} questions")
+                remedies.append("extrapolate with theory.extrapolate")
+            selecting = selecting_asked(pool, asked_of(plans or (plan,), replacement))
+            if selecting:
+                remedies.append(f"use {selecting}")
             raise BudgetError(
                 f"{name}: budget {budget} needs {asked} samples of model {model!r} for question {question!r}, but "
                 f"{lengths.min()} were recorded. {', or '.join(remedies)}."
             )
+
+
+def asked_of(plans: Sequence[Plan], replacement: bool) -> dict[str, int]:
+    """Return the samples of a question that plans need of each model."""
+    asked: dict[str, int] = {}
+    for plan in plans:
+        for model in plan.models:
+            sizes = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
+            most = min(int(sizes.max()), 1) if replacement or plan.cap else int(sizes.max())
+            asked[model] = max(most, asked.get(model, 0))
+    return {model: most for model, most in asked.items() if most}
 
 
 def _simple(plan: Plan) -> bool:
@@ -87,15 +108,14 @@ def _simple(plan: Plan) -> bool:
     return len(plan.models) == 1 and plan.stop is None and vote
 
 
-def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
+def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], plans: Sequence[Plan]) -> None:
     """Raise if the questions do not have enough samples for the budget that they share."""
     lengths = np.minimum(pool.lengths[pool.model_index(plan.models[0])], plan.cap)
     if lengths.min() == 0:
         question = pool.question_ids[int(lengths.argmin())]
-        raise BudgetError(
-            f"{name}: question {question!r} has no samples of model {plan.models[0]!r}. Use min_samples=1 to remove "
-            "such questions."
-        )
+        selecting = selecting_asked(pool, asked_of(plans or (plan,), False))
+        remedy = f"Use {selecting}" if selecting else "Use another model, or record the missing samples"
+        raise BudgetError(f"{name}: question {question!r} has no samples of model {plan.models[0]!r}. {remedy}.")
     most = int(plan.sizes.max())
     if most * lengths.size > lengths.sum():
         raise BudgetError(
@@ -116,7 +136,7 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
         values = pool.number(column)
     except PoolError as error:
         raise PoolError(
-            f"{name} requires {needs}: {error}. Record it as a column of samples.parquet, or name another column."
+            f"{name} requires {needs}: {error} Record it as a column of samples.parquet, or name another column."
         ) from None
     answered = pool.recorded & (pool.codes >= 0)
     rows = [pool.model_index(model) for model in plan.models]

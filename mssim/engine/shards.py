@@ -81,6 +81,7 @@ def evaluate_shard(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        pool=pool,
     )
     job.check(pool)
     work = Work(job, pool)

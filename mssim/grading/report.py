@@ -177,7 +177,7 @@ class Grading:
             if unclosed:
                 found.append(
                     f"The reasoning of {unclosed} of {samples} samples of {model} does not end. They have no answer. "
-                    "Raise max_tokens, or grade the reasoning too (reasoning=keep)."
+                    "Raise max_tokens, or grade the reasoning too (reasoning='keep')."
                 )
         return found
 

@@ -14,62 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
 from mssim._validation import counted
 from mssim.errors import PoolError
+from mssim.importers.letters import named
 from mssim.importers.sink import Sink
-from mssim.pools.texts import normal
+from mssim.pools.arrow import codes_of
+from mssim.pools.texts import as_text, normal
 
-__all__ = ["Choices", "Order", "named"]
+__all__ = ["Choices", "Order"]
 
 _DONE = "\0"  # before an answer that is written as text already
 _SEVERAL = " | "  # between the texts of an answer of several letters
-_LETTERS = 26  # choices after the 26th have the numbers 1, 2, ...
 _USUAL = 10  # choices of a question whose choices are not known; YES and NO are not letters of choices
-_LETTER = re.compile(r"\(?([A-Za-z])[).:]?|\(?([A-Z]{2,26})\)?")
 _MARKED = re.compile(r"\(?([A-Za-z])[).:]\s*(?=\S)")  # B) Paris
-_BEFORE = re.compile(r"(?:(?:the|my|final|correct)\s+)*(?:answer|option|choice)(?:\s+is\b)?\s*:?\s+", re.IGNORECASE)
-_BOX = re.compile(r"\\(?:boxed|text|mathrm|mathbf)\{(.*)\}", re.DOTALL)
-_AROUND = " \t\r\n,.*_$`'\""
-_BETWEEN = re.compile(r"\s*[,;|&/]\s*(?:and\s+)?|\s+and\s+|\s+")
 _ROWS = 2**14  # samples that are translated at once
-
-
-def named(text: str, number: int = _LETTERS) -> tuple[int, ...] | None:
-    """Return the positions of the choices that letters name, or None if a text is not letters of choices.
-
-    Parameters
-    ----------
-    text : str
-        One letter or several, such as "B", "(b)", "A, C" or "AC". Choices after the 26th have the numbers 1, 2, ....
-    number : int, default 26
-        Number of choices.
-
-    Returns
-    -------
-    tuple of int or None
-        Positions in ascending order, from 0.
-
-    Examples
-    --------
-    >>> named("B", 4), named("C, A", 4), named("AC", 4), named("E", 4), named("Paris", 4)
-    ((1,), (0, 2), (0, 2), None, None)
-    """
-    if len(text) > 4 * max(number, _LETTERS):
-        return None
-    while inner := _BOX.fullmatch(text := text.strip(_AROUND)):
-        text = inner[1]
-    lead = _BEFORE.match(text)
-    found: list[int] = []
-    for word in _BETWEEN.split(text[lead.end() if lead else 0 :].strip(_AROUND)):
-        letters = _LETTER.fullmatch(word)
-        if letters:
-            found += [ord(letter) - ord("A") for letter in (letters[1] or letters[2]).upper()]
-        else:
-            found.append(int(word) + _LETTERS - 1 if word.isdecimal() and int(word) else number)
-    return tuple(sorted(found)) if max(found) < number and len(set(found)) == len(found) else None
 
 
 @dataclass(slots=True, eq=False)
@@ -78,12 +40,14 @@ class _Question:
 
     name: str
     raw: Sequence[str] = ()  # choices of the first sample that has them
-    texts: list[str] = field(default_factory=list)  # of these choices, then of others
+    texts: list[str] = field(default_factory=list)  # of these choices, then of others, without repetitions
+    known: dict[str, int] = field(default_factory=dict)  # positions in `texts`, of these and of other spellings
     first: Order | None = None  # that of `raw`
     said: str | None = None  # the first truth, as written
     lettered: bool = False  # whether that is letters
     right: tuple[int, ...] | None = None  # positions of the correct choices in `texts`
     shuffled: bool = False  # whether letters are translated
+    used: bool = False  # whether an answer was translated
     several: bool = False  # whether several letters were translated at once
     blind: bool = False  # whether a sample without choices answers with letters
     unclear: bool = False  # whether a wrong choice has the text of a correct one
@@ -104,21 +68,32 @@ class Order:
     _question: _Question
     _places: tuple[int, ...]  # of each letter in the texts of the question
 
+    @property
+    def differs(self) -> bool:
+        """Whether answers are not written as they are."""
+        return self is not self._question.first
+
     def answer(self, answer: str) -> str:
         """Return what to write for the answer of a sample, a text that only `Choices.close` makes final."""
         if not self._places:
             self._question.blind |= named(answer, _USUAL) is not None
-        if not self._places or self is self._question.first:
+        if not self._places or not self.differs:
             return answer  # translated at the end if another sample has another order
         return _DONE + self._text(answer)
 
     def _text(self, answer: str) -> str:
         """Return the texts of the choices that an answer names by letters, or by a letter before the text."""
-        letters, texts = named(answer, len(self._places)), self._question.texts
+        texts = self._question.texts
+        if not self._question.lettered and (text := _plain(answer)) in texts:
+            return text  # choices may be letters themselves, such as blood groups
+        letters = named(answer, len(self._places))
         marked = None if letters else _MARKED.match(answer)
         if marked and (letter := named(marked[1], len(self._places))):
             letters = letter if texts[self._places[letter[0]]] == _plain(answer[marked.end() :]) else None
-        return self._question.label([self._places[letter] for letter in letters]) if letters else answer
+        if not letters:
+            return answer
+        self._question.used = True
+        return self._question.label([self._places[letter] for letter in letters])
 
     def _right(self, said: str, letters: Sequence[int] | None) -> tuple[int, ...] | None:
         """Return the positions of the correct choices, if known."""
@@ -185,9 +160,48 @@ class Choices:
         letters = named(said, len(choices or ()) or _USUAL) if said else None
         if letters and not choices and len(question.without) < 2:
             question.without.add(place)
+        if letters and len(letters) > 1 and _plain(said or "") in question.texts:
+            letters = None  # a text such as the blood group AB
         if said:
             self._compare(question, order, said, letters, place)
         return order
+
+    def table(self, table: pa.Table, place: str = "") -> pa.Table:
+        """Return a long table with what to write for its answers, as `order` and `Order.answer` do for each row.
+
+        Parameters
+        ----------
+        table : Table
+            Has a column question_id. The columns choices (lists of text), truth and answer are optional.
+        place : str, optional
+            Name of the file, for messages.
+
+        Returns
+        -------
+        Table
+            The table without choices and truth, which `close` describes.
+
+        Raises
+        ------
+        PoolError
+            As `order`.
+        """
+        names = [name for name in ("choices", "truth") if name in table.column_names]
+        codes = np.stack([codes_of(table[name]) for name in ("question_id", *names)])
+        _, first, group = np.unique(codes, axis=1, return_index=True, return_inverse=True)
+        rows = table.select(["question_id", *names]).take(pa.array(first)).to_pylist()
+        orders: dict[int, Order] = {}
+        for kind in np.argsort(first).tolist():
+            choices, truth = rows[kind].get("choices"), rows[kind].get("truth")
+            given = [as_text(one) for one in choices] if isinstance(choices, list) else None
+            said = None if truth is None else as_text(truth)
+            orders[kind] = self.order(rows[kind]["question_id"], given, said, place)
+        if "answer" in table.column_names and any(order.differs for order in orders.values()):
+            kinds = zip(group.ravel().tolist(), table["answer"].to_pylist(), strict=True)
+            answers = [None if answer is None else orders[kind].answer(as_text(answer)) for kind, answer in kinds]
+            place_of = table.column_names.index("answer")
+            table = table.set_column(place_of, "answer", pa.array(answers, pa.string()))
+        return table.drop_columns(names)
 
     def close(self) -> None:
         """Describe all questions, and translate letters in the samples of the sink where choices were shuffled.
@@ -215,11 +229,13 @@ class Choices:
         self._sink.close()
         for path in self._sink.pieces:
             _translate(path, shuffled)
-        self._sink.shuffled += len(shuffled)
-        self._sink.remarks.append(
-            f"the choices of {counted(len(shuffled), 'question')} were shuffled. Answers and truths are the texts of "
-            "the choices, but letters in the texts of samples are as written, so a rule cannot grade them."
-        )
+        number = sum(question.used or question.lettered for question in shuffled.values())
+        self._sink.shuffled += number
+        if number:
+            self._sink.remarks.append(
+                f"the choices of {counted(number, 'question')} were shuffled. Answers and truths are the texts of the "
+                "choices, but letters in the texts of samples are as written, so a rule cannot grade them."
+            )
 
     def _compare(self, question: _Question, order: Order, said: str, letters: Sequence[int] | None, place: str) -> None:
         """Compare the truth of a sample with that of the samples before."""
@@ -249,19 +265,23 @@ class Choices:
 
 def _ordered(question: _Question, choices: Sequence[str]) -> Order:
     """Return the order of choices. Choices that are new become known."""
-    names = [_plain(name) for name in choices]
-    if names and question.first is None:
-        question.raw, question.texts = choices, names
-        question.first = Order(question, tuple(map(names.index, names)))
+    places = []
+    for name in choices:
+        place = question.known.get(name)
+        if place is None:
+            text = _plain(name)
+            place = question.known[name] = question.known.setdefault(text, len(question.texts))
+            question.texts += [text] * (place == len(question.texts))
+        places.append(place)
+    order = Order(question, tuple(places))
+    if question.first is None and choices:
+        question.raw, question.first = choices, order
         if question.said and not question.lettered:
-            question.right = question.first._right(question.said, None)
-        return question.first
-    question.texts += [name for name in dict.fromkeys(names) if name not in question.texts]
-    places = tuple(map(question.texts.index, names))
-    if question.first and places == question.first._places:
+            question.right = order._right(question.said, None)
+    if question.first and order._places == question.first._places:
         return question.first
     question.shuffled |= bool(places)
-    return Order(question, places)
+    return order
 
 
 def _plain(text: str) -> str:
@@ -271,7 +291,7 @@ def _plain(text: str) -> str:
 def _refuse_without(place: str, question: _Question, told: str) -> NoReturn:
     raise PoolError(
         f"{place or 'the files'}: {told}, but letters of samples of question {question.name!r:.80} are without the "
-        "choices that they name. Export the files with the choices of every sample, or import each file separately."
+        "choices that they name. Export the files with the choices of every sample, or import each run separately."
     )
 
 
@@ -285,7 +305,7 @@ def _require_distinct(question: _Question) -> None:
     if problem:
         raise PoolError(
             f"question {question.name!r:.80}: its choices were shuffled, so letters must be translated to their texts, "
-            f"but one of them {problem}. Import the files separately."
+            f"but one of them {problem}. Import each run separately."
         )
 
 

@@ -20,6 +20,7 @@ from mssim.errors import PoolError, PoolWarning
 from mssim.grading import grade_file, parse_rule
 from mssim.grading.sample_files import batches, write
 from mssim.importers.diagnostics import Diagnostics, diagnose
+from mssim.importers.renaming import check_rename
 from mssim.importers.safe_files import Source
 from mssim.importers.samples_table import Written, write_long_table
 from mssim.importers.sink import Sink
@@ -59,12 +60,16 @@ class Common:
     drop_conflicts : bool, default False
         Whether to leave out questions that have two truths, texts or lists of choices under one id, or an answer that
         is both right and wrong. By default, an import with such a question raises a PoolError.
+    rename : mapping of str to str, optional
+        New names of models, each with the name in the files, such as ``{"llama": "hf/llama,dtype=auto"}``. `where` uses
+        the names in the files.
 
     Examples
     --------
     >>> from mssim.importers import Common
     >>> Common(rule="number", texts=False)
-    Common(rule='number', where=None, texts=False, strict=False, info=None, reasoning='drop', drop_conflicts=False)
+    Common(rule='number', where=None, texts=False, strict=False, info=None, reasoning='drop', drop_conflicts=False,
+           rename=None)
     """
 
     rule: str | None = None
@@ -74,6 +79,7 @@ class Common:
     info: Mapping[str, Any] | None = None
     reasoning: str = "drop"
     drop_conflicts: bool = False
+    rename: Mapping[str, str] | None = None
 
 
 class CommonOptions(TypedDict, total=False):
@@ -86,6 +92,7 @@ class CommonOptions(TypedDict, total=False):
     info: Mapping[str, Any] | None
     reasoning: str
     drop_conflicts: bool
+    rename: Mapping[str, str] | None
 
 
 def as_paths(given: Paths) -> list[Path]:
@@ -185,10 +192,11 @@ def _imported(
     progress: Progress | None,
 ) -> Diagnostics:
     if out.exists() and not overwrite:
-        raise PoolError(f"{out} already exists. Choose another path, or pass --overwrite to replace it.")
+        raise PoolError(f"{out} already exists. Choose another path, or pass overwrite=True to replace it.")
     if out.exists() and not current(out, "pool.json").is_file():
         raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
     rule = None if common.rule is None else parse_rule(common.rule, reasoning=common.reasoning)
+    check_rename(common.rename)
     sources = _sources(paths, progress)
     place = out.absolute().parent
     if not place.is_dir():
@@ -215,6 +223,7 @@ def _imported(
             graded=rule is not None,
             texts=kept,
             drop_conflicts=common.drop_conflicts,
+            rename=common.rename,
         )
         graders = {}
         if rule is not None:
@@ -273,6 +282,7 @@ def _info(format_name: str, sources: Sequence[Source], sink: Sink, written: Writ
     imported: dict[str, Any] = {"format": format_name, "files": files, "failed": dict(sink.failed)}
     imported |= {"long_texts": written.long_texts, "identical_texts": written.identical_texts, "notes": sink.notes}
     imported |= {"dropped_conflicts": written.dropped} if written.dropped else {}
+    imported |= {"renamed": dict(common.rename)} if common.rename else {}
     imported |= {"text_warnings": written.warnings} if written.warnings else {}
     separate = reported_apart(written.questions, sink.separate)
     remarks = [*written.rare, *(written.reasoning if common.texts else ()), *sink.remarks, *separate]

@@ -19,6 +19,7 @@ from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading.sample_files import write
 from mssim.importers.conflicts import IDENTIFYING, named
+from mssim.importers.renaming import renamed
 from mssim.importers.sink import Sink
 from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 from mssim.pools.arrow import Names, table_from_frame
@@ -71,6 +72,7 @@ def write_long_table(
     graded: bool = False,
     texts: bool = True,
     drop_conflicts: bool = False,
+    rename: Mapping[str, str] | None = None,
 ) -> Written:
     """Write the samples that satisfy all conditions to one file.
 
@@ -89,6 +91,8 @@ def write_long_table(
     drop_conflicts : bool, default False
         Whether questions are left out that have two truths, texts or lists of choices, or an answer that is both right
         and wrong. By default, they are refused.
+    rename : mapping of str to str, optional
+        New names of models, and their names in the files, which conditions use.
 
     Returns
     -------
@@ -101,6 +105,8 @@ def write_long_table(
     thin = data.to_table(columns=[name for name in data.schema.names if name not in _COPIED])
     questions = _questions(sink, thin)
     chosen = _Chosen(thin, _mask(thin, questions, where))
+    if rename:
+        chosen.columns["model"] = renamed(chosen.columns["model"], thin["model"], rename)
     if set(IDENTIFYING) & set(chosen.columns):
         questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
@@ -157,7 +163,10 @@ class _Chosen:
         """Drop all rows of some questions, but not of all."""
         within = pa.compute.is_in(self.columns["question_id"], value_set=pa.array(question_ids, pa.string()))
         if pa.compute.all(within).as_py():
-            raise PoolError("drop_conflicts: all questions have conflicts. Import the files separately.")
+            raise PoolError(
+                "drop_conflicts: every question has a conflict. Omit drop_conflicts=True to see the conflicts and how "
+                "to distinguish the questions."
+            )
         self.keep(~within.to_numpy())
 
 

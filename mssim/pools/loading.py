@@ -15,7 +15,7 @@ from mssim.pools.quality import no_votes
 from mssim.pools.reading import read_table
 from mssim.pools.row_blocks import read_files
 
-__all__ = ["load_pool"]
+__all__ = ["load_pool", "messages_of", "read_pool"]
 
 
 def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Pool:
@@ -54,6 +54,14 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     >>> load_pool("recorded/tiny-arithmetic")
     Pool(300 questions, 4 models, 512 samples each: gru-dates, lstm-times, tf-even, tf-plus)
     """
+    pool = read_pool(path, where=where)
+    for message in messages_of(pool):
+        warnings.warn(message, PoolWarning, stacklevel=2)
+    return pool
+
+
+def read_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Pool:
+    """Load a pool without warnings; see `load_pool`."""
     source = usable_path(path, "pool")
     if not source.exists():
         raise PoolError(f"{source} does not exist. Use the path of a pool folder or a .parquet, .csv or .jsonl table.")
@@ -64,12 +72,13 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
         )
     if current(source, "pool.json").exists():
         pool = _load_folder(source)
-        pool = pool if where is None else pool.select(where=where)
-    else:
-        pool = from_blocks(read_files(files), where, {})
-    for message in [*pool.warnings(), *no_votes(pool)]:
-        warnings.warn(message, PoolWarning, stacklevel=2)
-    return pool
+        return pool if where is None else pool.select(where=where)
+    return from_blocks(read_files(files), where, {})
+
+
+def messages_of(pool: Pool) -> list[str]:
+    """Return the warnings that `load_pool` issues for a pool."""
+    return [*pool.warnings(), *no_votes(pool)]
 
 
 def _load_folder(folder: Path) -> Pool:

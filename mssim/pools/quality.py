@@ -14,6 +14,7 @@ from mssim.pools import endings, requests
 from mssim.pools.arrays import PoolArrays
 from mssim.pools.arrow import Codes, _dictionary, codes_of, encode
 from mssim.pools.endings import Columns, Endings
+from mssim.pools.enough import selecting, selecting_usual
 from mssim.pools.requests import Requests
 from mssim.pools.verdicts import pool_disagreement, pool_none_right, whole_texts
 
@@ -129,17 +130,18 @@ def _lengths(pool: PoolArrays) -> list[str]:
     found = []
     recorded = pool.lengths[pool.lengths > 0]
     if recorded.size and recorded.min() < recorded.max():
+        selection = selecting_usual(pool)
+        remedy = f" Drop questions with few samples with {selection}." if selection else ""
         found.append(
             f"samples per question and model range from {recorded.min()} to {recorded.max()}; "
-            "the smallest number limits the budgets. Drop questions with few samples with select(min_samples=...)."
+            f"the smallest number limits the budgets.{remedy}"
         )
     for model, lengths in zip(pool.models, pool.lengths, strict=True):
         missing = int((lengths == 0).sum())
         if missing:
-            found.append(
-                f"model {model!r} has no samples for {missing} of {lengths.size} questions. "
-                "Drop these questions with select(min_samples=1)."
-            )
+            selection = selecting(pool, 1)
+            remedy = f"Drop such questions with {selection}" if selection else "No question has samples of all models"
+            found.append(f"model {model!r} has no samples for {missing} of {lengths.size} questions. {remedy}.")
     return found
 
 
@@ -201,5 +203,5 @@ def no_votes(pool: PoolArrays) -> list[str]:
         return []
     return [
         "the samples were recorded as right or wrong, without answers. Each sample is its own answer class, so votes "
-        "are meaningless. Use pass_at_k or best-of-N instead."
+        "are meaningless. Use pass@k (the strategy cov) or best-of-N instead."
     ]

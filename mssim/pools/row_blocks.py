@@ -25,6 +25,7 @@ class Origin:
     first: int  # 1-based row number in the file
     n_rows: int
     chosen: NDArray[np.uint32] | None = None  # offsets of the selected rows; None = consecutive rows
+    path: str = ""  # of the file, if the rows are those of one
 
     def name(self, row: int) -> str:
         """Return the row number and file of a row, given its position in the block."""
@@ -49,15 +50,15 @@ class RowBlock:
 def read_files(paths: Sequence[Path], *, without: Sequence[str] = ()) -> Iterator[RowBlock]:
     """Yield the blocks of files that together form one table."""
     for path in paths:
-        yield from blocks_of(read_blocks(path, without=without), path.name if len(paths) > 1 else "")
+        yield from blocks_of(read_blocks(path, without=without), path.name if len(paths) > 1 else "", str(path))
 
 
-def blocks_of(tables: Iterable[pa.Table], file: str = "") -> Iterator[RowBlock]:
+def blocks_of(tables: Iterable[pa.Table], file: str = "", path: str = "") -> Iterator[RowBlock]:
     """Yield the blocks of consecutive tables."""
     start = 1
     for table in tables:
         for piece in cut(table):
-            yield RowBlock(plain_types(_without_views(piece)), Origin(file, start, piece.num_rows))
+            yield RowBlock(plain_types(_without_views(piece)), Origin(file, start, piece.num_rows, path=path))
             start += piece.num_rows
 
 

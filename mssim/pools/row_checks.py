@@ -24,20 +24,30 @@ PER_SAMPLE = (*NUMBERS, "text", "finish_reason", "reasoning", "refusal", "tool_c
 Name = Callable[[int], str]  # description of a row, for messages
 
 
-def require_columns(names: Sequence[str]) -> None:
-    """Raise if a required column is missing."""
+def require_columns(names: Sequence[str], path: str = "") -> None:
+    """Raise if a required column is missing; `path` is the file that lacks it, if there is one."""
     if "text" in names and "answer" not in names:
-        raise PoolError("answer: the samples have not been graded yet. Run `mssim grade POOL --rule RULE` first.")
+        raise PoolError(
+            "answer: the samples have not been graded yet. Grade them first: mssim.grading.grade(POOL, RULE)."
+        )
     for name in REQUIRED:
         if name not in names:
+            other = f", or {_numbering(path)}" if name == "sample_index" else ""
             raise PoolError(
-                f"column {name!r} is missing. Rename one of the columns to {name!r}. {choose_from(name, names)}."
+                f"column {name!r} is missing. Rename one of the columns to {name!r}{other}. {choose_from(name, names)}."
             )
     if "correct" not in names and "truth" not in names:
         raise PoolError(
             f"the table has neither a column 'correct' nor a column 'truth' (columns: {', '.join(names)}). Add one of "
             "them, or rename the column that contains it."
         )
+
+
+def _numbering(path: str) -> str:
+    """Return how rows of a file, or of a frame, are numbered."""
+    if path:
+        return f"number the rows: mssim.importers.from_table({path!r})"
+    return "number the rows: frame.groupby(['question_id', 'model']).cumcount()"
 
 
 def question_ids_of(questions: pa.Table) -> list[str]:

@@ -112,7 +112,7 @@ class _Gathering:
         """Raise if a block lacks required columns, or has other columns than the first block."""
         names = block.table.column_names
         if self.names is None:
-            require_columns(names)
+            require_columns(names, block.origin.path)
             self.names, self.first_file = names, block.origin.file
         for one in sorted(set(names) ^ set(self.names)):
             having, lacking = self.first_file, block.origin.file

@@ -158,7 +158,7 @@ def whole_texts(pool: PoolArrays) -> list[str]:
     rule = "another rule" if graded else "a rule"
     return [
         f"answers of {shown}{by} are whole texts, and hardly any two of a question are equal, so votes are "
-        f"meaningless. Grade the texts with {rule} (--rule), or choose a scorer that extracts answers."
+        f"meaningless. Grade the texts with {rule} (rule=...), or choose a scorer that extracts answers."
     ]
 
 

@@ -204,7 +204,7 @@ def _warn_of_confidence(journal: Journal, plan: ModelPlan, progress: Progress) -
     if progress.left and not plan.logprobs and journal.query(query, (plan.name,))[0][0]:
         progress.warn(
             f"model {plan.name!r} was recorded with log-probabilities before and is not now, so the new "
-            "samples have no confidence. Add --logprobs (logprobs = true)."
+            "samples have no confidence. Add logprobs=True."
         )
 
 
@@ -220,7 +220,7 @@ def _budget(plan: Plan, max_requests: int | None, max_tokens: int | None, max_co
         raise RecordError(f"max_cost={max_cost!r} is not allowed. It must be a number of at least 0.")
     prices = read_prices(plan.prices) if plan.prices is not None else None
     if max_cost is not None and prices is None:
-        raise RecordError("max_cost: no prices were given. Add a price table to the plan (--prices FILE).")
+        raise RecordError("max_cost: no prices were given. Add a price table to the plan, prices=FILE.")
     if prices is not None:
         for model in plan.models:
             prices.price_of((model.name, model.model_id))
@@ -269,7 +269,7 @@ def _check_unchanged(journal: Journal, targets: Sequence[Target], new_server: bo
         if known["server"] != server and not new_server:
             raise RecordError(
                 f"model {name!r} was recorded from {known['server']}, but the plan names {server}. If both serve the "
-                "same model, pass --new-server (new_server=True). Otherwise restore the server."
+                "same model, pass new_server=True. Otherwise restore the server."
             )
         _check_prompts(journal, target, before)
 

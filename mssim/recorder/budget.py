@@ -125,16 +125,16 @@ class Budget:
     def reached(self) -> str | None:
         """Return a message if a limit is reached, else None."""
         for name, limit, spent in (
-            ("--max-requests", self.max_requests, self.requests),
-            ("--max-tokens", self.max_tokens, self.tokens),
-            ("--max-cost", self.max_cost, self.cost),
+            ("max_requests", self.max_requests, self.requests),
+            ("max_tokens", self.max_tokens, self.tokens),
+            ("max_cost", self.max_cost, self.cost),
         ):
             if limit is not None and spent >= limit:
-                return f"The limit {name} {limit:g} is reached ({spent:g} in all runs)."
+                return f"The limit {name}={limit:g} is reached ({spent:g} in all runs)."
         if self.unreported and (self.max_tokens is not None or self.max_cost is not None):
             return (
-                f"The server did not report tokens for {self.unreported} requests, so --max-tokens and --max-cost "
-                "cannot be enforced. Use --max-requests instead."
+                f"The server did not report tokens for {self.unreported} requests, so max_tokens= and max_cost= "
+                "cannot be enforced. Use max_requests= instead."
             )
         return None
 

@@ -380,7 +380,7 @@ def _locked(path: Path) -> sqlite3.Connection:
         if "locked" not in str(error):
             raise
         raise RecordError(
-            f"{path.parent}: another process records into this folder. Wait until it ends, or choose another --out."
+            f"{path.parent}: another process records into this folder. Wait until it ends, or use another folder."
         ) from None
     return lock
 

@@ -24,15 +24,15 @@ from mssim.recorder.settings_hash import canonical
 
 __all__ = ["ModelPlan", "Plan", "Server"]
 
-_ENVIRONMENT = "Store the key in an environment variable and name the variable with key_env (--key-env)."
+_ENVIRONMENT = "Store the key in an environment variable and name the variable with key_env=NAME."
 _RESERVED = {  # settings that the recorder sends itself
-    "model": "is part of the plan. Use model_id (--model NAME=MODEL_ID) instead.",
-    "messages": "is derived from the questions. Use template (--template) instead.",
-    "n": "is part of the plan. Use samples_per_request (--samples-per-request) instead.",
+    "model": "is part of the plan. Use model_id=MODEL_ID instead.",
+    "messages": "is derived from the questions. Use template=FILE instead.",
+    "n": "is part of the plan. Use samples_per_request=N instead.",
     "stream": "is not supported, since only complete samples are stored. Remove it.",
-    "logprobs": "is part of the plan. Use logprobs = true (--logprobs) instead.",
-    "top_logprobs": "is part of the plan. Use logprobs = true (--logprobs) instead.",
-    "seed": "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE) instead, from which "
+    "logprobs": "is part of the plan. Use logprobs=True instead.",
+    "top_logprobs": "is part of the plan. Use logprobs=True instead.",
+    "seed": "would be the same for all samples and repeat them. Use seed=BASE of the plan instead, from which "
     "each sample gets its own seed.",
     "api_key": f"is a credential. {_ENVIRONMENT}",
 }
@@ -171,8 +171,8 @@ class ModelPlan:
             check_text(key, getattr(self, key), optional=key in ("template", "system"))
         if "+" in self.name or "," in self.name:
             raise MssimError(
-                f"name={self.name!r} contains + or a comma, which separate models in strategies. Use another name, "
-                "such as NAME=MODEL_ID."
+                f"name: {self.name!r} contains + or a comma, which separate models in strategies. Use another name "
+                "for the model."
             )
         if not isinstance(self.server, Server):
             raise MssimError(f"server={self.server!r} is not a Server. Pass mssim.recorder.Server(base_url).")
@@ -369,7 +369,7 @@ class Plan:
         """
         found = [
             f"model {model.name!r} has temperature 0, so its {model.samples} samples per question are nearly equal. "
-            "Use a higher temperature or --samples 1."
+            "Use a higher temperature or samples=1."
             for model in self.models
             if model.settings.get("temperature") == 0 and model.samples > 1
         ]

@@ -216,7 +216,9 @@ def _model(
         if samples is not None:
             options["samples"] = samples
         if "samples" not in options:
-            raise MssimError("samples is missing. Set it for this model, for all models, or with --samples.")
+            raise MssimError(
+                "samples is missing. Set it for this model, for all models, or with read_plan(..., samples=N)."
+            )
         for key in ("template", "system"):
             file = _file_name(key, options.get(key, ""))
             options[key] = _read_text(key, folder / file) if file else None

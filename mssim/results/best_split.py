@@ -115,7 +115,8 @@ def affordable(money: float, prices: Prices, runs: ArrayLike, most_questions: in
     one = np.asarray(prices.of_question(runs), dtype=float)
     if (one == 0).any():
         raise MssimError(
-            "prices: all are 0, so money does not limit the plan. Give the price of a question or of a run."
+            "question, run_a, run_b: all are 0, so money does not limit the plan. Give the price of a question or "
+            "of a run."
         )
     # Money that buys a number of questions but for rounding buys them.
     bought = np.floor(money / one * (1 + 1e-12))

@@ -175,8 +175,7 @@ class Evaluation:
             )
         if self.jackknife is None:
             raise MssimError(
-                "scope='these': the jackknife of this evaluation was not computed. Evaluate again with jackknife=True "
-                "(on the command line `mssim evaluate --scope these`)."
+                "scope='these': the jackknife of this evaluation was not computed. Evaluate again with jackknife=True."
             )
         return these_interval(
             self.accuracy.mean(axis=2),
@@ -362,7 +361,7 @@ class Evaluation:
         if base in others:
             raise StrategyError(f"strategies: {base!r} is also the base. Remove it: the sides would be equal.")
         if not others:
-            raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others with it, or use compare().")
+            raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others too.")
         steps = self.budgets if budgets is None else np.atleast_1d(np.asarray(budgets))
         compare = partial(self.compare, margin=margin, confidence_level=confidence_level, clusters=clusters, test=test)
         return Comparisons(
@@ -411,7 +410,7 @@ class Evaluation:
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise MssimError(
                 f"{path}: not a results file of mssim, or damaged ({error!r:.200}). Use a file written by "
-                "Evaluation.save or `mssim evaluate --out`."
+                "Evaluation.save."
             ) from error
         raise MssimError(
             f"{path}: unsupported schema version {header['schema']}. This mssim reads {SCHEMA} and {WITH_JACKKNIFE}. "

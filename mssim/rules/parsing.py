@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import mssim.rules.strategies  # noqa: F401  (registers the strategies)
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
+from mssim.rules.names import quoted, with_quotes
 from mssim.rules.registry import STOPS, STRATEGIES, VOTES, Row
-from mssim.rules.text import read_options, split
+from mssim.rules.text import USE_QUOTES, read_options, split
 
-__all__ = ["catalogue", "parse_strategy"]
+__all__ = ["catalogue", "parse_for", "parse_strategy"]
 
 
 def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
@@ -21,8 +22,9 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     Parameters
     ----------
     given : str or mapping
-        Text ``kind:model+model,option=value``, or a mapping with the keys kind, models and the options. Model names
-        with "+" or "," need the mapping. The options are the fields of the strategy's class; ``stop=name:value/value``
+        Text ``kind:model+model,option=value``, or a mapping with the keys kind, models and the options. In text, a name
+        that contains "+" or "," needs quotes, double or single: ``sc:"a+b"``. A quote inside of quotes of its kind is
+        doubled. The options are the fields of the strategy's class; ``stop=name:value/value``
         gives a stop rule and the values of its fields. The options of a vote are normaliser, temperature, column, m,
         within, combine, prior (2/1 in the order of the models) and ties. `catalogue` lists every rule.
 
@@ -41,6 +43,8 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     0.8
     >>> str(parse_strategy({"kind": "sc", "models": ["gpt-4"], "vote": "shortest", "m": 3}))
     'sc:gpt-4,vote=shortest,m=3'
+    >>> parse_strategy('ms:"gpt-4o+search"+llama,agreement=0.8').models
+    ('gpt-4o+search', 'llama')
     """
     if isinstance(given, Strategy):
         return given
@@ -52,13 +56,38 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     if one and len(models) != 1:
         raise StrategyError(
             f"strategy {given!r}: {kind} takes one model, but {len(models)} were given. To combine models, use e.g. "
-            f"mix:{'+'.join(models or ['a', 'b'])}."
+            f"mix:{'+'.join(map(quoted, models or ['a', 'b']))}. {USE_QUOTES}"
         )
     try:
         built: Strategy = cls(models[0] if one else tuple(models), **read_options(cls, options))
     except StrategyError as error:
         raise StrategyError(f"strategy {given!r}: {error}") from None
     return built
+
+
+def parse_for(given: Any, models: Collection[str]) -> Strategy:
+    """Read a strategy as `parse_strategy` does. If it lacks only quotes around names of these models, say so.
+
+    Examples
+    --------
+    >>> parse_for("sc:o3+web", ["o3+web", "llama"])
+    Traceback (most recent call last):
+    mssim.errors.StrategyError: strategy 'sc:o3+web': a name of a model needs quotes. Write 'sc:"o3+web"'.
+    """
+    if isinstance(given, str):
+        kind, colon, rest = given.partition(":")
+        text = f"{kind}{colon}{with_quotes(rest, models)}"
+        if text != given and not _reads(given, models) and _reads(text, models):
+            raise StrategyError(f"strategy {given!r}: a name of a model needs quotes. Write {text!r}.")
+    return parse_strategy(given)
+
+
+def _reads(text: str, models: Collection[str]) -> bool:
+    """Return whether a text is a strategy of these models."""
+    try:
+        return set(parse_strategy(text).models) <= set(models)
+    except StrategyError:
+        return False
 
 
 def catalogue() -> list[Row]:

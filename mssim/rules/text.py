@@ -15,13 +15,15 @@ import numpy as np
 
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
+from mssim.rules.names import first_name, quoted
 from mssim.rules.registry import STOPS, VOTES
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 from mssim.rules.votes.base import NamedVote
 
-__all__ = ["describe", "options_of", "parse_stop", "read_options", "split", "write"]
+__all__ = ["USE_QUOTES", "describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
+USE_QUOTES = "A model whose name contains + or a comma needs quotes, as in 'sc:\"a+b\"'."
 _VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties")
 
 
@@ -56,9 +58,9 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
 
 
 def write(kind: str, strategy: Any) -> str:
-    """Write a strategy as text; options at their defaults are left out."""
-    written = [f"{name}={value}" for name, value in _written(strategy).items()]
-    return ",".join([f"{kind}:{'+'.join(strategy.models)}", *written])
+    """Write a strategy as text; options at their defaults are left out, and names that need quotes have them."""
+    written = [f"{name}={quoted(value, ',')}" for name, value in _written(strategy).items()]
+    return ",".join([f"{kind}:{'+'.join(map(quoted, strategy.models))}", *written])
 
 
 def describe(kind: str, strategy: Any) -> dict[str, Any]:
@@ -140,16 +142,30 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
     if not isinstance(given, str) or ":" not in given:
         raise StrategyError(f"strategy {given!r} has no kind. Write kind:model+model,option=value, e.g. 'sc:gpt-4'.")
     kind, rest = given.split(":", 1)
-    names, *parts = rest.split(",")
-    options = {}
-    for part in parts:
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise StrategyError(f"strategy {given!r}: option {part!r} has no value. Write option=value.")
-        if name.strip() in options:
-            raise StrategyError(f"strategy {given!r}: option {name.strip()!r} appears twice. Remove one of them.")
-        options[name.strip()] = value.strip()
-    return kind.strip(), [name.strip() for name in names.split("+")], options
+    try:
+        return kind.strip(), *_split_text(rest)
+    except StrategyError as error:
+        raise StrategyError(f"strategy {given!r}: {error}") from None
+
+
+def _split_text(text: str) -> tuple[list[str], dict[str, Any]]:
+    """Split the text after the kind into models and options."""
+    models: list[str] = []
+    options: dict[str, Any] = {}
+    separator = "+"
+    while separator == "+":
+        model, separator, text = first_name(text)
+        if not model:
+            raise StrategyError("the name of a model is empty. Write kind:model or kind:model+model, e.g. sc:gpt-4.")
+        models.append(model)
+    while separator:
+        name, separator, text = first_name(text, "=,")
+        if separator != "=":
+            raise StrategyError(f"option {name!r} has no value. Write option=value. {USE_QUOTES}")
+        if name in options:
+            raise StrategyError(f"option {name!r} appears twice. Remove one of them.")
+        options[name], separator, text = first_name(text, ",")
+    return models, options
 
 
 def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +173,9 @@ def read_options(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:
     known, allowed = _options(cls), options_of(cls)
     for name in given:
         if name not in allowed:
-            raise StrategyError(f"unknown option {name!r}. {choose_from(name, allowed)}.")
+            hint = choose_from(name, allowed)
+            of_name = "" if hint.startswith("Did you mean") else f" {USE_QUOTES}"
+            raise StrategyError(f"unknown option {name!r}. {hint}.{of_name}")
     of_vote = {f.name: f for f in fields(Vote)}
     options = {name: _read(name, (of_vote | known)[name], value) for name, value in given.items()}
     if "vote" in known:
@@ -203,7 +221,9 @@ def _vote(name: Any, options: dict[str, Any]) -> Vote:
             )
         return name
     if isinstance(name, str) and name.startswith("own:"):
-        raise StrategyError(f"vote={name!r}: a Python function cannot be given as text. Use Vote.own(function).")
+        raise StrategyError(
+            f"vote={name!r}: a Python function cannot be given as text. Use an object of Vote.own in Python."
+        )
     if not isinstance(name, str) or name not in VOTES:
         raise StrategyError(f"unknown vote {name!r}. {choose_from(str(name), VOTES)}.")
     named = VOTES[name]

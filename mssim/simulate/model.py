@@ -244,8 +244,7 @@ class AnswerModel:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or f"{error!r:.200}"
             raise MssimError(
-                f"{path}: not an answer model of mssim, or damaged ({reason}). Use a file written by AnswerModel.save "
-                "or `mssim simulate --save-model`."
+                f"{path}: not an answer model of mssim, or damaged ({reason}). Use a file written by AnswerModel.save."
             ) from error
         raise MssimError(f"{path}: unknown schema version {given['schema']!r}. This mssim reads version {SCHEMA}.")
 

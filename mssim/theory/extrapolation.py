@@ -14,6 +14,7 @@ from mssim.engine.exact import Floats, Ints
 from mssim.engine.job import read_budgets
 from mssim.engine.requirements import ENOUGH_TO_EXTRAPOLATE
 from mssim.errors import MssimError, PoolError
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.results.clusters import cluster_labels
 from mssim.results.intervals import mean_interval
@@ -159,7 +160,8 @@ def _check(pool: Pool, model: str, answers: Answers, n: Ints, labels: NDArray[An
     """Raise if the recorded samples do not identify the laws."""
     if n.min() < ENOUGH_TO_EXTRAPOLATE:
         question, least = pool.question_ids[int(n.argmin())], ENOUGH_TO_EXTRAPOLATE
-        remedy = f", or use pool.select(min_samples={least})" if n.max() >= least else ""
+        selecting = selecting_asked(pool, {model: least})
+        remedy = f", or use {selecting}" if selecting else ""
         raise PoolError(
             f"extrapolate: model {model!r} has {n.min()} samples of question {question!r}, but at least {least} are "
             f"required. Record more{remedy}."

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from mssim._validation import shown, whole_number
 from mssim.engine.evaluate import evaluate
 from mssim.engine.job import name_strategies, read_job
+from mssim.engine.requirements import asked_of
 from mssim.errors import BudgetError, StrategyError
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.results.planning import PairedQuestions, Prices, Variances
@@ -177,9 +179,9 @@ def pilot(
     1836
     """
     splits = whole_number("n_splits", n_splits, 1, 1000)
-    runs = list(zip(_both(a, b), _budgets(budget), strict=True))
+    runs = list(zip(_both(pool, a, b), _budgets(budget), strict=True))
     options: dict[str, Any] = {"n_replays": n_replays, "seed": seed, "prices": prices}
-    whole = [_evaluated(pool, strategy, one, options) for strategy, one in runs]
+    whole = [_evaluated(pool, run, runs, options) for run in runs]
     models = dict.fromkeys(model for strategy, one in runs for model in _models(strategy, one))
     found = _of_halves(pool.select(models=list(models)), runs, splits, options)
     p = np.array([evaluation.accuracy[0, 0] for evaluation in whole])
@@ -196,8 +198,8 @@ def pilot(
     )
 
 
-def _both(*given: str | Strategy) -> tuple[Strategy, Strategy]:
-    first, second = (strategy for one in given for strategy in name_strategies(one).values())
+def _both(pool: Pool, *given: str | Strategy) -> tuple[Strategy, Strategy]:
+    first, second = (strategy for one in given for strategy in name_strategies(one, pool).values())
     for strategy in (first, second):
         if isinstance(strategy, AdaptiveAllocation):
             raise StrategyError(
@@ -215,15 +217,21 @@ def _budgets(budget: Any) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _evaluated(pool: Pool, strategy: Strategy, budget: int, options: dict[str, Any]) -> Evaluation:
+def _evaluated(
+    pool: Pool, run: tuple[Strategy, int], runs: list[tuple[Strategy, int]], options: dict[str, Any]
+) -> Evaluation:
+    """Evaluate one of the runs; an error names what helps both."""
     try:
-        return evaluate(pool, strategy, budget, **options)
+        return evaluate(pool, *run, **options)
     except BudgetError as error:
         problem, end, _ = str(error).partition(" were recorded.")
         if not end:
             raise
         # A pilot cannot be drawn with replacement or extrapolated, which `evaluate` suggests.
-        raise BudgetError(f"{problem}{end} Lower the budget, or record more samples.") from None
+        plans = [plan for strategy, budget in runs for plan in strategy.plans(np.array([budget]))]
+        selecting = selecting_asked(pool, asked_of(plans, False))
+        remedy = f"use {selecting}" if selecting else "record more samples"
+        raise BudgetError(f"{problem}{end} Lower the budget, or {remedy}.") from None
 
 
 def _models(strategy: Strategy, budget: int) -> list[str]:

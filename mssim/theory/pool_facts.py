@@ -16,6 +16,7 @@ from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
 from mssim.kernels.tally import RANDOM, WRONG
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.results.intervals import ratio_interval
 from mssim.rules.parsing import parse_strategy
@@ -44,9 +45,10 @@ def sampled_models(pool: Pool, models: Sequence[str] | None, least: int) -> tupl
         raise PoolError(f"models={list(given)!r} is empty or repeats a model. Name each model once.")
     if lengths.min() < least:
         m, q = np.argwhere(lengths < least)[0]
+        selecting = selecting_asked(pool, dict.fromkeys(given, least))
         raise PoolError(
             f"models: {given[m]!r} has {lengths[m, q]} samples of question {pool.question_ids[q]!r}, but {least} are "
-            f"required. Drop the model, or use pool.select(min_samples={least})."
+            f"required. Drop the model{f', or use {selecting}' if selecting else ''}."
         )
     return given
 

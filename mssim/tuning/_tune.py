@@ -123,7 +123,7 @@ def tune(
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
-    named = name_strategies(grid(pool.models) if strategies is None else strategies)
+    named = name_strategies(grid(pool.models) if strategies is None else strategies, pool)
     for name, strategy in named.items():
         if isinstance(strategy, Coverage | OracleRouter):
             raise StrategyError(

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.evaluate import evaluate_quietly
-from mssim.engine.requirements import enough_recorded
+from mssim.engine.requirements import asked_of, enough_recorded
 from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError
+from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.strategies import SelfConsistency
@@ -59,10 +60,17 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
     names = list(named)
     some = within.any(axis=1)
     if not some.all():
+        lowest = budgets[:1] if budgets.size else np.array([max(len(strategy.models) for strategy in named.values())])
+        plans = [plan for strategy in named.values() for plan in strategy.plans(lowest)]
+        selecting = selecting_asked(pool, asked_of(plans, replacement))
+        remedies = [
+            "lower budgets",
+            *([] if replacement else ["replacement=True"]),
+            *([selecting] if selecting else []),
+        ]
         raise BudgetError(
             f"budgets: too few samples were recorded for {names[int(some.argmin())]} at any of the budgets "
-            f"{budgets.tolist()}. Use lower budgets, replacement=True or pool.select(min_samples=...), or drop the "
-            "strategy."
+            f"{budgets.tolist() or lowest.tolist()}. Drop the strategy, or use {', or '.join(remedies)}."
         )
     which, at = np.nonzero(within)
     members: dict[bytes, list[int]] = {}

@@ -25,6 +25,15 @@ def test_compare(run, pool_path, tmp_path):
     assert "p_value     for a difference of zero" in text
 
 
+def test_strategies_are_found_in_another_spelling(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    expected = run("compare", out, "ms:x+y", "sc:x", "--budget", 6)
+    assert expected[0] == 0
+    assert run("compare", out, "ms:'x'+y,agreement=1.0", 'sc:"x"', "--budget", 6) == expected
+    bad(run("compare", out, "ms:'x", "--against", "sc:x", "--budget", 6), 'no strategy "ms:\'x" was evaluated')
+
+
 def test_compare_many(run, pool_path, tmp_path):
     out = tmp_path / "r.parquet"
     run("evaluate", pool_path, *FAST, "--out", out)
@@ -64,8 +73,8 @@ def test_many_comparisons_can_be_read(run, pool_path, tmp_path):
         (("sc:x", "sc:y", "--budget", "6"), "no strategy 'sc:y' was evaluated. Did you mean 'sc:x'"),
         (("sc:x", "ms:x+y", "--budget", "7"), "budget 7 was not evaluated. Choose from [2, 6]"),
         (("sc:x", "ms:x+y", "--budget", "six"), "'six' is not a list of budgets. Use integers from 1"),
-        (("sc:x", "ms:x+y", "--budget", "6", "--margin", "3"), "margin=3.0 is not valid. Use a difference above 0"),
-        (("sc:x", "ms:x+y", "--budget", "6", "--test", "sign"), "test='sign' is not valid"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--margin", "3"), "--margin: 3.0 is not valid. Use a difference above 0"),
+        (("sc:x", "ms:x+y", "--budget", "6", "--test", "sign"), "--test: 'sign' is not valid"),
         (("sc:x", "ms:x+y"), "--budget: missing. Use --budget 16 for both"),
         (("sc:x", "--budget", "6"), "not a pair of names. Use A B, several pairs A B C D, or --against BASE."),
         (("--budget", "6"), "not a pair of names"),

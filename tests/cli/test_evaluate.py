@@ -104,7 +104,8 @@ def test_other_formats_of_the_figure(run, pool_path, tmp_path, suffix):
 def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
     frame = random_pool().to_frame().iloc[:-1]
     frame.to_parquet(tmp_path / "p.parquet")
-    code, text, err = run("evaluate", tmp_path / "p.parquet", "--strategy", "sc:x", "--budgets", 2, "--json")
+    last = frame["model"].iloc[-1]
+    code, text, err = run("evaluate", tmp_path / "p.parquet", "--strategy", f"sc:{last}", "--budgets", 2, "--json")
     assert code == 0
     assert json.loads(text)
     lines = err.splitlines()
@@ -153,7 +154,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (
             "pool = 'pool.parquet'\nbudgets = 2",
-            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+            "--strategy: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
         ),
         (
             "pool = 'pool.parquet'\nstrategies = ['sc:x']",
@@ -214,7 +215,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         ((), "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the"),
         (
             ("POOL",),
-            "strategies: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
+            "--strategy: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",
         ),
         (
             ("POOL", "--strategy", "sc:x"),
@@ -238,7 +239,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid. Did you mean 'samples_used'"),
-        (("POOL", *EVALUATE, "--min-samples", "-3"), "min_samples=-3 is out of range. Use an integer from 0"),
+        (("POOL", *EVALUATE, "--min-samples", "-3"), "--min-samples: -3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
         (("folder.png", *EVALUATE), "folder.png contains no samples.parquet. Use the path of a pool folder or"),
@@ -248,7 +249,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'. Did you mean 'topic'"),
         (("POOL", *EVALUATE, "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
-        (("POOL", *EVALUATE, "--min-samples", "99"), "no questions remain"),
+        (("POOL", *EVALUATE, "--min-samples", "99"), "--min-samples: 99 leaves no questions: "),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, pool_path, tmp_path, monkeypatch, arguments, says):

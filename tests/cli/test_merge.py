@@ -46,7 +46,7 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
     ("arguments", "says"),
     [
         (("POOL",), "is damaged or not a checkpoint of mssim"),
-        (("no.ckpt",), "no.ckpt does not exist. Use the path of a checkpoint, as written by --checkpoint."),
+        (("no.ckpt",), "no.ckpt does not exist. Use a checkpoint written by --checkpoint FILE of `mssim evaluate`."),
         (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", "--band", "curve"), "--band: 'curve' is not valid. Choose from 'pointwise', 'simultaneous'"),

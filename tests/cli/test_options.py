@@ -10,9 +10,11 @@ from mssim.cli.options import (
     check_output,
     check_x,
     parse_budgets,
+    parse_models,
     parse_numbers,
     parse_pair,
     parse_prices,
+    parse_renames,
     parse_where,
 )
 from mssim.results.bands import BANDS
@@ -48,6 +50,30 @@ def test_a_hundred_thousand_is_the_largest_budget():
     assert parse_budgets("100000") == [100_000]
     with pytest.raises(BudgetError, match="'100001' is out of range"):
         parse_budgets("100001")
+
+
+def test_names_of_models_may_have_quotes():
+    known = ["a+b", "c,d", "x"]
+    assert parse_models("x, a+b", known) == ["x", "a+b"]
+    assert parse_models("""'a+b',"c,d"+x""", known, "+,") == ["a+b", "c,d", "x"]
+    assert parse_models("e,f", known) == ["e", "f"]  # unknown names are refused with those of the pool
+    for given, separators, quoted in (("x,c,d", ",", 'x,"c,d"'), ("a+b", "+,", '"a+b"')):
+        with pytest.raises(MssimError) as error:
+            parse_models(given, known, separators)
+        assert str(error.value) == f"--models: {given!r}: a name of a model needs quotes. Write {quoted!r}."
+    with pytest.raises(MssimError, match=r"--models: the quotes of '\"c' are not closed"):
+        parse_models('"c', known)
+    assert parse_prices(["a=b=1", '"c,d"=2', '"e=3']) == {"a=b": 1, "c,d": 2, '"e': 3}
+
+
+def test_renames_are_split_at_the_first_equals_sign():
+    assert parse_renames(["a=b=c,d", " e = f "]) == {"a": "b=c,d", "e": "f"}
+    assert parse_renames(None) is None
+    for given in ("a", "a=", "=b"):
+        with pytest.raises(MssimError, match=rf"--rename: '{given}' is not NEW=OLD"):
+            parse_renames([given])
+    with pytest.raises(MssimError, match="--rename: 'b' and 'c' would both be called 'a'"):
+        parse_renames(["a=b", "a=c"])
 
 
 def test_one_budget_or_one_for_each():

@@ -127,13 +127,13 @@ def test_a_plan_says_everything_but_the_number_of_samples(run, asked, tmp_path):
         (lambda a: a[:4], "Add --model NAME and --base-url URL, or use --plan FILE"),
         (
             lambda a: [*a, "--set", "seed=1"],
-            "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE)",
+            "would be the same for all samples and repeat them. Use --seed BASE of the plan",
         ),
         (
             lambda a: [*a, "--max-cost", 5],
-            "max_cost: no prices were given. Add a price table to the plan (--prices FILE)",
+            "--max-cost: no prices were given. Add a price table to the plan, --prices FILE",
         ),
-        (lambda a: [*a, "--max-requests", -1], "max_requests=-1 is out of range. Use an integer from 0"),
+        (lambda a: [*a, "--max-requests", -1], "--max-requests: -1 is out of range. Use an integer from 0"),
         (lambda a: [*a, "--key-env", "NO_SUCH_KEY_HERE"], "The environment variable NO_SUCH_KEY_HERE is not set"),
     ],
 )

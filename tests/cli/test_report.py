@@ -140,13 +140,13 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--models", "x+x"), "models: ['x', 'x'] repeats a model. Name each model once."),
         (("POOL", "--budgets", "x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
         (("POOL", "--budgets", "200"), "needs 67 samples of model"),
-        (("POOL", "--n-replays", "0"), "n_replays=0 is out of range. Use an integer from 1"),
-        (("POOL", "--resamples", "0"), "n_resamples=0 is out of range. Use an integer from 1"),
+        (("POOL", "--n-replays", "0"), "--n-replays: 0 is out of range. Use an integer from 1"),
+        (("POOL", "--resamples", "0"), "--resamples: 0 is out of range. Use an integer from 1"),
         (("POOL", "--clusters", "topics"), "clusters: no column 'topics'. Did you mean 'topic'"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),
-        (("POOL", "--min-samples", "99"), "no questions remain"),
+        (("POOL", "--min-samples", "99"), "--min-samples: 99 leaves no questions: "),
         (("POOL", "--extrapolate", "x"), "--extrapolate: 'x' is not a list of budgets"),
-        (("POOL", "--extrapolate", "64", "--resamples", "9"), "n_resamples=9 is out of range. Use an integer from 20"),
+        (("POOL", "--extrapolate", "64", "--resamples", "9"), "--resamples: 9 is out of range. Use an integer from 20"),
     ],
 )
 def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):

@@ -122,11 +122,11 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
         (("POOL", "--model", "m.json"), "POOL, --model: exactly one is required"),
         (
             ("--model", "m.json", "--models", "x"),
-            "--where, --models: these select data from a pool and cannot be combined with --model",
+            "--where, --min-samples, --models: these select data from a pool and cannot be combined with --model",
         ),
         (
             ("--model", "m.json", *LONG),
-            "--where, --models: these select data from a pool and cannot be combined with --model",
+            "--where, --min-samples, --models: these select data from a pool and cannot be combined with --model",
         ),
         (
             ("--model", "m.json"),
@@ -143,15 +143,15 @@ def test_fits_to_synthetic_pools_say_so(run, tmp_path):
         (("POOL", *LONG, "--save-model", "no/such/m.json"), "does not exist. Create it first."),
         (
             ("POOL", *LONG, "--models", "x", "--out", "new", "--questions", 0),
-            "n_questions=0 is out of range. Use an integer from 1",
+            "--questions: 0 is out of range. Use an integer from 1",
         ),
         (
             ("POOL", *LONG, "--models", "x", "--out", "new", "--samples", 0),
-            "n_samples=0 is out of range. Use an integer from 1",
+            "--samples: 0 is out of range. Use an integer from 1",
         ),
         (
             ("POOL", *LONG, "--models", "x", "--out", "new", "--seed", -1),
-            "seed=-1 is out of range. Use an integer from 0",
+            "--seed: -1 is out of range. Use an integer from 0",
         ),
     ],
 )

@@ -143,13 +143,14 @@ def test_more_than_was_recorded_names_model_question_asked_and_recorded():
         replay(pool, ["sc:y", "sc:x"], [2, 4])
     assert str(error.value) == (
         "sc:y: budget 4 needs 4 samples of model 'y' for question 'q1', but 2 were recorded. "
-        "Lower the budget, or draw with replacement."
+        "Lower the budget, or draw with replacement=True."
     )
     with pytest.raises(BudgetError) as error:
         replay(pool, "sc:x", [4])
     assert str(error.value) == (
         "sc:x: budget 4 needs 4 samples of model 'x' for question 'q2', but 3 were recorded. "
-        "Lower the budget, or draw with replacement, or use min_samples=4, which keeps 1 of 2 questions."
+        "Lower the budget, or draw with replacement=True, or use "
+        "pool.select(models=['x'], min_samples=4), which keeps 1 of 2 questions."
     )
     assert replay(pool, "sc:x", [4], replacement=True, n_replays=3).accuracy.shape == (1, 1, 2)
     assert replay(pool, ModelSwitch(["x", "y"], sizes=(3, 2)), [5], n_replays=3).accuracy.shape == (1, 1, 2)
@@ -158,6 +159,6 @@ def test_more_than_was_recorded_names_model_question_asked_and_recorded():
 def test_a_model_without_samples_cannot_be_drawn_even_with_replacement():
     pool = make_pool({("x", "q1"): ["a"], ("x", "q2"): ["a"], ("y", "q1"): ["a"]})
     with pytest.raises(
-        BudgetError, match=r"question 'q2', but 0 were recorded. Lower the budget, or use min_samples=1"
+        BudgetError, match=r"question 'q2', but 0 were recorded. Lower the budget, or use pool.select\(min_samples=1\)"
     ):
         replay(pool, "sc:y", 1, replacement=True)

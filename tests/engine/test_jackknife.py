@@ -77,7 +77,9 @@ def test_questions_that_share_a_budget_have_no_jackknife():
 
 def test_one_sample_cannot_be_left_out():
     pool = make_pool({("x", "p"): ["a"] * 2, ("x", "q"): ["a"], ("y", "p"): ["a"], ("y", "q"): ["a"]})
-    with pytest.raises(BudgetError, match=r"question 'q' has 1 of model 'x'\. Use min_samples=2"):
+    with pytest.raises(
+        BudgetError, match=r"question 'q' has 1 of model 'x'\. Use pool\.select\(models=\['x'\], min_samples=2\)"
+    ):
         evaluate(pool, "sc:x", 1, jackknife=True)
 
 

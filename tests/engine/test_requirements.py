@@ -37,10 +37,10 @@ def pool():
 def test_pass_and_maj_at_k_of_one_model_can_be_extrapolated(strategy, said):
     with pytest.raises(BudgetError) as error:
         evaluate(random_pool(3, ENOUGH_TO_EXTRAPOLATE), strategy, 1000)
-    remedy = "or extrapolate by theory.extrapolate (mssim report --extrapolate)"
+    remedy = "or extrapolate with theory.extrapolate"
     assert (remedy in str(error.value)) == said
     few = make_pool({("x", "q1"): ["a"] * 15, ("x", "q2"): ["b"] * 15})
-    with pytest.raises(BudgetError, match=r"were recorded\. Lower the budget, or draw with replacement\.$"):
+    with pytest.raises(BudgetError, match=r"were recorded\. Lower the budget, or draw with replacement=True\.$"):
         evaluate(few, "sc:x", 16)
 
 
@@ -255,7 +255,8 @@ def test_confidences_range_over_six_hundred_temperatures_at_most(width, temperat
 
 def test_a_shared_budget_needs_a_sample_of_every_question():
     ragged = make_pool({("x", "q1"): ["a"], ("x", "q2"): ["a"], ("y", "q1"): ["a"]})
-    says = r"alloc:y: question 'q2' has no samples of model 'y'\. Use min_samples=1 to remove such questions"
+    says = r"alloc:y: question 'q2' has no samples of model 'y'\. "
+    says += r"Use pool\.select\(min_samples=1\), which keeps 1 of 2 questions\."
     with pytest.raises(BudgetError, match=says):
         evaluate(ragged, "alloc:y", 1)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mssim import PoolError
 from mssim.importers import choices as module
-from mssim.importers.choices import Choices, named
+from mssim.importers.choices import Choices
 from mssim.importers.sink import Sink
 
 
@@ -24,43 +24,6 @@ def read(folder, samples):
     if contradicting := sink.conflicts.of(sink.questions):
         raise PoolError(sink.conflicts.message(contradicting, sink.tell_apart))
     return sink.questions, [a for path in sink.pieces for a in pq.read_table(path)["answer"].to_pylist()], sink
-
-
-@pytest.mark.parametrize(
-    ("text", "number", "positions"),
-    [
-        ("B", 4, (1,)),
-        (" b. ", 4, (1,)),
-        ("(C)", 4, (2,)),
-        ("D)", 4, (3,)),
-        ("C, A", 4, (0, 2)),
-        ("AC", 4, (0, 2)),
-        ("A and C", 4, (0, 2)),
-        ("B | D", 4, (1, 3)),
-        ("A, B, and C", 4, (0, 1, 2)),
-        ("(A, C)", 4, (0, 2)),
-        ("ANSWER: B", 4, (1,)),
-        ("The final answer is **B**.", 4, (1,)),
-        (r"$\boxed{\text{B}}$", 4, (1,)),
-        ("answerB", 4, None),
-        ("the answer", 4, None),
-        ("ac", 4, None),  # a word
-        ("AA", 4, None),
-        ("A, A", 4, None),
-        ("E", 4, None),
-        ("1", 4, None),
-        ("1", 27, (26,)),
-        ("0", 27, None),
-        ("A, 2", 28, (0, 27)),
-        ("Paris", 26, None),
-        ("", 4, None),
-        (",", 4, None),
-        ("A " * 500, 26, None),
-        ("1" * 5000, 26, None),
-    ],
-)
-def test_letters_of_choices(text, number, positions):
-    assert named(text, number) == positions
 
 
 def test_letters_remain_where_the_order_is_the_same(tmp_path):
@@ -121,6 +84,9 @@ COW, CROW = ["cow", "crow"], ["crow", "cow"]
         # White space and spelling of the same letters.
         ([(["a  cow", "crow"], "B", "A"), (["crow", "a cow "], "A", "B")], "crow", ["a cow", "a cow"]),
         ([(COW, "A,B", "B,A"), (COW, "AB", "A")], "cow | crow", ["cow | crow", "cow"]),
+        # Choices that are letters, in a format that writes letters; a bar in choices of which one is chosen.
+        ([(["B", "A"], "B", "A"), (["A", "B"], "A", "A")], "A", ["B", "A"]),
+        ([(["x|y", "z"], "A", "B"), (["z", "x|y"], "B", "B")], "x|y", ["z", "x|y"]),
         # Wrong choices with one text are one answer.
         ([(["cow", "cow", "crow"], "C", "B"), (["crow", "cow", "cow"], "A", "C")], "crow", ["cow", "cow"]),
     ],
@@ -130,6 +96,21 @@ def test_what_differs_is_translated(tmp_path, samples, truth, answers):
     assert (questions["q"].get("truth"), found, sink.shuffled) == (truth, answers, 1)
     assert questions["q"]["choices"] == next(names for names, *_ in samples if names)
     assert sink.remarks[0].startswith("the choices of 1 question were shuffled. Answers and truths are the texts of")
+
+
+def test_choices_that_are_letters_are_texts_where_the_truth_is(tmp_path):
+    """Nothing is translated, so a rule can grade the texts."""
+    groups = ["A", "B", "AB", "O"]
+    samples = [
+        ("q", groups, "O", "B"),
+        ("q", groups[::-1], "O", "B"),
+        ("r", groups, "AB", "A"),
+        ("r", groups[::-1], "AB", "A"),
+    ]
+    samples += [("s", groups, None, "B"), ("s", groups[::-1], None, "B")]
+    questions, answers, sink = read(tmp_path, samples)
+    assert (answers, sink.shuffled, sink.remarks) == (["B", "B", "A", "A", "B", "B"], 0, [])
+    assert [questions[name].get("truth") for name in "qrs"] == ["O", "AB", None]
 
 
 def test_choices_after_the_26th_have_numbers(tmp_path):
@@ -147,6 +128,8 @@ def test_choices_after_the_26th_have_numbers(tmp_path):
         ),
         ([("q", COW, "B", "A"), ("q", COW, "A", "A")], "two truths, 'B' and 'A'"),
         ([("q", None, "YES", "YES"), ("q", None, "NO", "NO")], "two truths, 'YES' and 'NO'"),
+        ([("q", None, "J", "A"), ("q", None, "I", "A")], "as if its choices were shuffled"),  # at most ten are usual
+        ([("q", None, "K", "A"), ("q", None, "J", "A")], "two truths, 'K' and 'J'"),
         ([("q", COW, "B", "A"), ("q", COW, "dog", "A")], "two truths, 'B' and 'dog'"),
         (
             [("q", None, "B", "A", "a.json"), ("q", None, "C", "A", "b.json")],
@@ -211,6 +194,32 @@ def test_files_of_samples_are_translated_in_pieces(tmp_path, monkeypatch):
     assert one.schema.field("answer").type == pa.string()
     assert other.equals(table.drop_columns("answer"))
     assert sorted(tmp_path.iterdir()) == sorted(sink.pieces)
+
+
+def test_a_long_table_is_read_as_row_by_row(tmp_path):
+    names = ["cow", "crow", "dog"]
+    rows = [("q", names, "B", "A"), ("r", names, "A", "A"), ("q", names[::-1], "B", "A"), ("q", names, "B", None)]
+    rows += [("q", ["dog", "cow", "crow"], "C", "C"), ("s", None, "7", "7")]
+    columns = dict(zip(("question_id", "choices", "truth", "answer"), map(list, zip(*rows, strict=True)), strict=True))
+    table = pa.table(columns | {"model": ["m"] * 6})
+    found = []
+    for number, drop in enumerate([[], ["answer"], ["choices", "truth"]]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        sink = Sink(folder)
+        choices = Choices(sink)
+        sink.add_table(choices.table(table.drop_columns(drop), "a.csv"))
+        choices.close()
+        found.append((pq.read_table(sink.pieces[0]).to_pydict(), sink.questions["q"]))
+    rest = {"question_id": columns["question_id"], "model": ["m"] * 6}
+    told = {"truth": "crow", "choices": names}
+    assert found == [
+        (rest | {"answer": ["cow", "A", "dog", None, "crow", "7"]}, told),
+        (rest, told),
+        (rest | {"answer": columns["answer"]}, {}),
+    ]
+    with pytest.raises(PoolError, match=r"^a.csv: the truth of question 'q' is 'B' in one sample and 'C' in another"):
+        Choices(Sink(tmp_path)).table(table.drop_columns("choices"), "a.csv")
 
 
 def test_answers_that_look_translated_are_harmless(tmp_path):

@@ -16,7 +16,7 @@ def test_a_pool_is_replaced_only_where_it_may_be(tmp_path):
     path, out = written(tmp_path, "x"), tmp_path / "pool"
     once = partial(import_pool, "made up", paths=[path], out=out, common=Common(info={"title": "t"}))
     once(read=rows({"answer": "1"}))
-    with pytest.raises(PoolError, match=r"already exists\. Choose another path, or pass --overwrite"):
+    with pytest.raises(PoolError, match=r"already exists\. Choose another path, or pass overwrite=True"):
         once(read=rows({"answer": "2"}))
     with pytest.raises(PoolError, match="no sample"):
         once(read=lambda *_: None, overwrite=True)

@@ -82,5 +82,5 @@ def test_checksums_cover_the_tables_of_a_pool_alone(tmp_path):
 def test_texts_that_were_not_graded_say_what_to_do(tmp_path):
     frame = pd.DataFrame({"question_id": ["q"], "model": ["m"], "sample_index": [0], "text": ["7"], "truth": ["7"]})
     frame.to_parquet(tmp_path / "samples.parquet")
-    with pytest.raises(PoolError, match=r"not been graded yet\. Run `mssim grade POOL --rule RULE` first"):
+    with pytest.raises(PoolError, match=r"not been graded yet\. Grade them first: mssim"):
         load_pool(tmp_path)

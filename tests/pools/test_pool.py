@@ -34,7 +34,10 @@ def test_select_models_questions_and_columns():
         ({"models": []}, "models is empty. Name at least one model"),
         ({"questions": ["q3"]}, "no question 'q3'. Choose from 'q1', 'q2'"),
         ({"min_samples": -1}, "min_samples=-1 is out of range. Use an integer from 0"),
-        ({"min_samples": 4}, "select: no questions remain, the conditions exclude all 2 questions"),
+        (
+            {"min_samples": 4},
+            "no questions remain: the conditions exclude all 2 questions of the pool. Relax min_samples=.",
+        ),
         ({"where": {"topic": "t"}}, "no column 'topic'"),
     ],
 )

@@ -1,5 +1,7 @@
 """Columns of a long table: the first row that cannot be meant is named, with a remedy."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,11 +9,24 @@ import pyarrow.parquet as pq
 import pytest
 
 from mssim import Pool, PoolError, load_pool
+from mssim.importers import from_table
 from tests.conftest import long_frame, make_pool
 from tests.pools.tables import GOOD, change_json, full_pool, refused
 
 
-@pytest.mark.parametrize("column", ["question_id", "model", "sample_index", "answer"])
+def test_rows_without_numbers_can_be_numbered(tmp_path):
+    frame, path = long_frame(GOOD).drop(columns="sample_index"), tmp_path / "it's.csv"
+    number = ", or number the rows: frame.groupby(['question_id', 'model']).cumcount(). Choose from"
+    refused(frame, f"column 'sample_index' is missing. Rename one of the columns to 'sample_index'{number}")
+    numbered = frame.assign(sample_index=frame.groupby(["question_id", "model"]).cumcount())
+    assert Pool.from_frame(numbered).fingerprint == make_pool(GOOD).fingerprint
+    frame.to_csv(path, index=False)
+    with pytest.raises(PoolError, match=re.escape(f"number the rows: mssim.importers.from_table({str(path)!r}). ")):
+        load_pool(path)
+    assert from_table(path).fingerprint == make_pool(GOOD).fingerprint
+
+
+@pytest.mark.parametrize("column", ["question_id", "model", "answer"])
 def test_a_missing_column_is_named(column):
     refused(
         long_frame(GOOD).drop(columns=column),

@@ -111,7 +111,7 @@ def test_scorers_of_whole_responses_are_named():
     (warning,) = whole_texts(Pool.from_frame(pool.to_frame(), info=info))
     assert warning == (
         "answers of x by the scorer model_graded_qa are whole texts, and hardly any two of a question are equal, so "
-        "votes are meaningless. Grade the texts with a rule (--rule), or choose a scorer that extracts answers."
+        "votes are meaningless. Grade the texts with a rule (rule=...), or choose a scorer that extracts answers."
     )
     numbers = make_pool({("x", "q"): ["17", "18", "-3.25", "1,000,000"]})
     assert whole_texts(Pool.from_frame(numbers.to_frame(), info=info)) == []
@@ -121,4 +121,4 @@ def test_many_models_of_whole_texts_are_not_all_named():
     pool = make_pool({(f"m{m}", "q"): [LONG.format(m, i) for i in range(2)] for m in range(6)})
     graded = Pool.from_frame(pool.to_frame(), info={"grader": {"rule": "exact"}, "scorer": "match"})
     assert whole_texts(graded)[0].startswith("answers of m0, m1, m2, m3 and 2 more are whole texts, and")
-    assert "Grade the texts with another rule (--rule)" in whole_texts(graded)[0]
+    assert "Grade the texts with another rule (rule=...)" in whole_texts(graded)[0]

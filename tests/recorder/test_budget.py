@@ -17,7 +17,7 @@ def test_a_limit_on_requests_holds_over_all_runs(tmp_path):
     client = Client()
     found = collect(tmp_path, client, max_requests=5)
     assert len(client.requests) == 5
-    assert found.notes == ("The limit --max-requests 5 is reached (5 in all runs).",)
+    assert found.notes == ("The limit max_requests=5 is reached (5 in all runs).",)
     assert not collect(tmp_path, client, max_requests=5).complete
     assert len(client.requests) == 5
     assert not collect(tmp_path, client, max_requests=7).complete
@@ -45,7 +45,9 @@ def test_a_limit_on_cost_needs_prices_and_is_not_exceeded(tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)
     out = tmp_path / "pool"
-    with pytest.raises(RecordError, match=r"max_cost: no prices were given. Add a price table to the plan \(--prices"):
+    with pytest.raises(
+        RecordError, match=r"max_cost: no prices were given. Add a price table to the plan, prices=FILE"
+    ):
         collect(out, Client(), max_cost=1.0)
     with pytest.raises(RecordError, match=r"max_cost=-1 is not allowed\. It must be a number of at least 0"):
         collect(out, Client(), max_cost=-1)
@@ -64,7 +66,7 @@ def test_limits_that_cannot_be_kept_without_token_counts_stop_it(tmp_path):
     for _ in range(2):
         found = collect(tmp_path, client, max_tokens=1000)
         assert found.notes[0].startswith(
-            "The server did not report tokens for 1 requests, so --max-tokens and --max-cost cannot"
+            "The server did not report tokens for 1 requests, so max_tokens= and max_cost= cannot"
         )
     assert len(client.requests) == 1
     assert collect(tmp_path, client, max_requests=100).complete
@@ -87,7 +89,7 @@ def test_what_was_spent_without_prices_counts_at_the_prices_of_now(tmp_path):
     prices.write_text(PRICES)
     collect(tmp_path / "pool", Client(), plan(samples=1))  # 3 requests of 0.02 each
     found = collect(tmp_path / "pool", Client(), plan(samples=4, prices=prices), max_cost=0.06)
-    assert found.notes == ("The limit --max-cost 0.06 is reached (0.06 in all runs).",)
+    assert found.notes == ("The limit max_cost=0.06 is reached (0.06 in all runs).",)
 
 
 def priced(**limits):
@@ -123,8 +125,8 @@ def test_what_is_under_way_is_reserved_until_it_ends():
 
 def test_limits_are_reached_when_they_are_spent():
     assert Budget(max_requests=2, requests=1).reached() is None
-    assert Budget(max_requests=2, requests=2).reached() == "The limit --max-requests 2 is reached (2 in all runs)."
-    assert Budget(max_tokens=5, tokens=6).reached().startswith("The limit --max-tokens 5 is reached (6 in all runs)")
-    assert priced(max_cost=0.5, cost=0.5).reached().startswith("The limit --max-cost 0.5 is reached (0.5 in all runs)")
+    assert Budget(max_requests=2, requests=2).reached() == "The limit max_requests=2 is reached (2 in all runs)."
+    assert Budget(max_tokens=5, tokens=6).reached().startswith("The limit max_tokens=5 is reached (6 in all runs)")
+    assert priced(max_cost=0.5, cost=0.5).reached().startswith("The limit max_cost=0.5 is reached (0.5 in all runs)")
     assert Budget(requests=9, tokens=9, unreported=1).reached() is None  # no limit needs the number of tokens
     assert "The server did not report tokens for 1 requests" in Budget(max_tokens=9, unreported=1).reached()

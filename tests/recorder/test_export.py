@@ -26,7 +26,7 @@ def samples(folder):
 
 def test_a_recording_is_a_pool_once_it_is_graded(tmp_path):
     collect(tmp_path, answers(), plan(["a", "b"]))
-    with pytest.raises(PoolError, match=r"not been graded yet\. Run `mssim grade POOL --rule RULE`"):
+    with pytest.raises(PoolError, match=r"not been graded yet\. Grade them first: mssim"):
         load_pool(tmp_path)
     grade(tmp_path, "number")
     pool = load_pool(tmp_path)

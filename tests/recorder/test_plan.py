@@ -159,8 +159,8 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(monkeypatch, val
     [
         ({"name": ""}, "name='' is not allowed. It must be one line of text that is not empty"),
         ({"name": 5}, "name=5 is not allowed. It must be one line of text"),
-        ({"name": "a+b"}, "name='a+b' contains + or a comma, which separate models in strategies"),
-        ({"name": "a,b"}, "Use another name, such as NAME=MODEL_ID"),
+        ({"name": "a+b"}, "name: 'a+b' contains + or a comma, which separate models in strategies"),
+        ({"name": "a,b"}, "Use another name for the model"),
         ({"name": "a\nb"}, r"name='a\nb' is not allowed. It must be one line of text"),
         ({"name": "\ud800"}, "is not allowed. It must be one line of text"),
         ({"template": "\ud800"}, "cannot be written as JSON"),
@@ -206,11 +206,11 @@ def test_bad_plans_of_a_model_are_refused(given_, text):
     [
         ("model", "is part of the plan. Use model_id"),
         ("messages", "is derived from the questions. Use template"),
-        ("n", "is part of the plan. Use samples_per_request (--samples-per-request)"),
+        ("n", "is part of the plan. Use samples_per_request=N"),
         ("stream", "is not supported, since only complete samples are stored"),
-        ("logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
-        ("top_logprobs", "is part of the plan. Use logprobs = true (--logprobs)"),
-        ("seed", "would be the same for all samples and repeat them. Use seed of the plan (--seed BASE)"),
+        ("logprobs", "is part of the plan. Use logprobs=True"),
+        ("top_logprobs", "is part of the plan. Use logprobs=True"),
+        ("seed", "would be the same for all samples and repeat them. Use seed=BASE of the plan"),
         ("api_key", "is a credential. Store the key in an environment variable"),
     ],
 )
@@ -315,7 +315,7 @@ def test_warnings_name_what_may_not_be_meant():
     cold = model(settings={"temperature": 0})
     assert Plan((cold,)).warnings() == [
         "model 'm' has temperature 0, so its 8 samples per question are nearly equal. "
-        "Use a higher temperature or --samples 1."
+        "Use a higher temperature or samples=1."
     ]
     assert Plan((replace(cold, samples=1), replace(cold, name="no", settings={"temperature": None}))).warnings() == []
     assert Plan((model(), model(name="twin", samples=9))).warnings() == [

@@ -86,7 +86,7 @@ def test_another_server_is_accepted_only_when_told(tmp_path):
     elsewhere = plan(base_url="http://127.0.0.1:10/v1", samples=5)
     refused(
         tmp_path,
-        f"recorded from {URL}, but the plan names http://127.0.0.1:10/v1. If both serve .* --new-server",
+        f"recorded from {URL}, but the plan names http://127.0.0.1:10/v1. If both serve .* pass new_server=True",
         elsewhere,
     )
     assert collect(tmp_path, Client(), elsewhere, new_server=True).complete
@@ -163,7 +163,7 @@ def test_samples_that_go_on_without_log_probabilities_are_told_of_at_the_start(t
     found = collect(tmp_path, unsure, plan(samples=3), questions(1), report=lambda p: told.append(list(p.warnings)))
     says = (
         "model 'a' was recorded with log-probabilities before and is not now, so the new samples have no "
-        "confidence. Add --logprobs (logprobs = true)."
+        "confidence. Add logprobs=True."
     )
     assert told[0] == [says]
     assert found.warnings[0] == says

@@ -84,7 +84,10 @@ def test_money_buys_what_it_pays_but_for_rounding():
     ("call", "says"),
     [
         (lambda: best_split(VARIANCES, 0, Prices(1)), "money=0 is out of range. Use a positive number"),
-        (lambda: best_split(VARIANCES, 5, Prices()), "prices: all are 0, so money does not limit the plan"),
+        (
+            lambda: best_split(VARIANCES, 5, Prices()),
+            "question, run_a, run_b: all are 0, so money does not limit the plan",
+        ),
         (lambda: best_split(VARIANCES, 5, Prices(2)), "money=5 buys at most 2 questions, too few to detect"),
         (lambda: best_split(VARIANCES, 5, Prices(0.1), most_runs=0), "most_runs=0 is out of range"),
         (lambda: best_split(VARIANCES, 5, Prices(0.1), most_questions=1), "most_questions=1 is out of range"),

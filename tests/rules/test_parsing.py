@@ -72,6 +72,32 @@ def test_errors_name_the_strategy(given, says):
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ("sc:a+b", 'sc:"a+b"'),
+        ("sc:c,d=e", 'sc:"c,d=e"'),
+        ("ms:x+a+b,agreement=0.5", 'ms:x+"a+b",agreement=0.5'),
+        ({"MS": "ms:a+b+x"}, 'ms:"a+b"+x'),
+    ],
+)
+def test_a_name_of_the_pool_that_lacks_quotes(given, text):
+    pool = make_pool({(m, "q"): list("aab") for m in ("a+b", "c,d=e", "x")})
+    with pytest.raises(StrategyError) as error:
+        evaluate(pool, given, 2)
+    assert f"a name of a model needs quotes. Write {text!r}." in str(error.value)
+    assert evaluate(pool, text, 2).strategies == (text,)
+
+
+def test_quotes_are_not_suggested_where_they_do_not_help():
+    pool = make_pool({(m, "q"): list("aab") for m in ("a", "b", "a+b")})
+    assert evaluate(pool, "ms:a+b", 2).strategies == ("ms:a+b",)
+    with pytest.raises(StrategyError, match="unknown option 'agrement'"):
+        evaluate(pool, "ms:a+b,agrement=1", 2)
+    with pytest.raises(PoolError, match="no model 'd' in this pool"):
+        evaluate(pool, "ms:a+b+d", 2)
+
+
 def test_the_catalogue_lists_strategies_stops_and_votes_by_name():
     rules = [row.rule for row in catalogue()]
     assert rules.index("alloc:M") < rules.index("sc:M") < rules.index("sc:M,stop=beta:0.95")

@@ -20,6 +20,7 @@ from mssim import (
 )
 from mssim.rules.text import describe, options_of, parse_stop, split
 from tests.engine.test_monte_carlo import STRATEGIES as RANDOM_STRATEGIES
+from tests.rules.test_names import NAMES
 
 
 @given(RANDOM_STRATEGIES)
@@ -146,7 +147,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
             "stop=5 is not a stopping rule. Use e.g. BetaStop() or WindowStop(5), or None",
         ),
         ("sc:a+b", "To combine models, use e.g. mix:a+b."),
-        ("sc:", "must be one or more names of models"),
+        ("sc:", "the name of a model is empty. Write kind:model"),
         ("mix:a+a", "repeats a model. Name each model once"),
         ("ms:a+b,agreement", "option 'agreement' has no value. Write option=value."),
         ("ms:a+b,agreement=high", "Example: agreement=0.8."),
@@ -179,7 +180,10 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("sc:a,stop=majority:0.8/2/3", "cannot be read. Example: stop=majority:0.8/2."),
         ("sc:x,vote=shortest", "vote=shortest requires m. Use e.g. vote=shortest,m=3"),
         ("sc:x,m=3", "m is an option of vote=majority_of_bests or vote=shortest, not of vote=plurality"),
-        ("sc:x,vote=own:borda", "Use Vote.own(function)."),
+        ('sc:"a', "the quotes of '\"a' are not closed"),
+        ("sc:a+search", "A model whose name contains + or a comma needs quotes, as in"),
+        ("sc:a,dtype=auto", "A model whose name contains + or a comma needs quotes, as in"),
+        ("sc:x,vote=own:borda", "Use an object of Vote.own in Python."),
         ("sc:x,vote=best_of", "Did you mean 'best_of_n'"),
         (
             {"kind": "sc", "models": "x", "vote": Vote(), "ties": "random"},
@@ -192,3 +196,28 @@ def test_what_cannot_be_read_says_what_can(text, says):
     with pytest.raises(StrategyError) as error:
         parse_strategy(text)
     assert says in str(error.value)
+
+
+@given(st.lists(NAMES.filter(str.strip), min_size=1, max_size=3, unique=True))
+def test_any_names_of_models_and_columns_survive_as_text(names):
+    for strategy in (Mixture(names), Coverage(names), SelfConsistency(names[0], Vote.score_sum(column=names[-1]))):
+        assert parse_strategy(str(strategy)) == strategy
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ('sc:"gpt-4o+search"', ("gpt-4o+search",)),
+        ("ms:'a,b' + c,agreement=1.0", ("a,b", "c")),
+        ("sc:a,stop=majority:0.8/2", ("a",)),
+        ("sc:llama:8b", ("llama:8b",)),
+        ('mix:a=b+"""a"""', ("a=b", '"a"')),
+    ],
+)
+def test_names_in_quotes(text, models):
+    assert tuple(parse_strategy(text).models) == models
+
+
+def test_quotes_appear_only_where_they_are_needed():
+    assert str(parse_strategy("""ms:"a"+'b',agreement=1.0""")) == "ms:a+b"
+    assert str(parse_strategy({"kind": "ms", "models": ["a,b", "c:d"]})) == 'ms:"a,b"+c:d'

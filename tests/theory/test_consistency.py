@@ -274,5 +274,5 @@ def test_one_sample_has_no_halves():
         consistency(make_pool({("x", "q"): ["a"], ("x", "r"): ["a", "b"]}))
     assert str(caught.value) == (
         "models: 'x' has 1 samples of question 'q', but 2 are required. "
-        "Drop the model, or use pool.select(min_samples=2)."
+        "Drop the model, or use pool.select(min_samples=2), which keeps 1 of 2 questions."
     )

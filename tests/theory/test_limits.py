@@ -410,6 +410,6 @@ def test_a_model_without_samples_is_named():
         limits(pool)
     assert str(caught.value) == (
         "models: 'y' has 0 samples of question 'r', but 1 are required. "
-        "Drop the model, or use pool.select(min_samples=1)."
+        "Drop the model, or use pool.select(min_samples=1), which keeps 1 of 2 questions."
     )
     assert limits(pool, ["x"]).pooled.tolist() == [1, 1]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mssim._validation import choose_from, counted
 from mssim.errors import MssimError
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Named", "from_evalplus", "named"]
 
 PATTERNS = ("*eval_results.json",)
+TOOL = "EvalPlus, *eval_results.json"
+VOTES = "none: pass@k and best-of-N only"
+EXAMPLE = "mssim import evalplus llama_temp_0.8_eval_results.json --tests plus --out my-pool"
 
 _TESTS = ("base", "plus")
 _STATUS = {"pass": True, "success": True} | dict.fromkeys(("fail", "failed", "timeout", "timed out"), False)
@@ -90,6 +94,15 @@ def from_evalplus(
     )
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has results of EvalPlus."""
+    head = beginning(source)
+    tasks = head.get("eval") if isinstance(head, dict) else None
+    task = next(iter(tasks.values()), None) if isinstance(tasks, dict) else None
+    sample = task[0] if isinstance(task, list) and task else task
+    return isinstance(sample, dict) and ("base_status" in sample or {"base", "plus"} <= set(sample))
+
+
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tests: str | None = None) -> None:
     """Read the tasks of each file."""
     if tests not in (None, *_TESTS):
@@ -111,7 +124,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
     if len(judged) > 1:
         sink.note(
             f"{counted(judged['base'], 'sample was', 'samples were')} run with the base tests only, {judged['plus']} "
-            "with the plus tests too. To apply the same tests to all samples, use tests='base' (--tests base)."
+            "with the plus tests too. To apply the same tests to all samples, use tests='base'."
         )
 
 
@@ -184,7 +197,7 @@ def _sample(found: _Verdict, tests: str | None, judged: Counter[str]) -> dict[st
     needed = {"base": found.base} if chosen == "base" else {"base": found.base, "plus": found.plus}
     for name, right in needed.items():
         if right is None:
-            remedy = ", or use tests='base' (--tests base)" if name == "plus" else ""
+            remedy = ", or use tests='base'" if name == "plus" else ""
             found.place.refuse(f"has no status of the {name} tests. Run evalplus.evaluate with these tests{remedy}.")
     judged[chosen] += 1
     return {"text": found.text, "correct": all(needed.values())}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_evalscope"]
 
-TOOL = "EvalScope"
+TOOL = "EvalScope, reviews"
 VOTES = "as extracted by EvalScope, or by --rule"
 EXAMPLE = "mssim import evalscope outputs/20250101_120000/reviews --out my-pool"
 PATTERNS = ("*.jsonl",)
@@ -217,7 +217,7 @@ class _File:
         """Return the name of the model."""
         name = self._model or self._folder or served
         if not name:
-            self._source.refuse("does not name its model. Pass model (--model).")
+            self._source.refuse("does not name its model. Pass model=NAME.")
         return as_text(name, str(self._source))
 
     def _verdict(self, metrics: Fields, main: str | None) -> bool | None:
@@ -231,7 +231,7 @@ class _File:
         number = float(value) if isinstance(value, bool) else metrics.number(self._chosen or "") or 0.0
         if min(abs(number), abs(number - 1)) > _NEAR:
             others = [name for name in names if name != self._chosen]
-            remedy = f"Choose another metric (--metric): {', '.join(others)}." if others else "Omit this file."
+            remedy = f"Choose another with metric=NAME: {', '.join(others)}." if others else "Omit this file."
             metrics.refuse(f"{self._chosen!r} is {number:g}. A verdict must be 0 or 1. {remedy}")
         return number > 0.5
 
@@ -244,7 +244,9 @@ class _File:
         chosen = main if main in names else names[0]
         if len(names) > 1:
             others = ", ".join(name for name in names if name != chosen)
-            remark = f"the verdicts of {self._dataset} are of the metric {chosen}. Others (metric, --metric): {others}."
+            remark = (
+                f"the verdicts of {self._dataset} are of the metric {chosen}. Choose others with metric=NAME: {others}."
+            )
             self._sink.remarks += [remark] if remark not in self._sink.remarks else []
         return chosen
 

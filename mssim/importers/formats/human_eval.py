@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["from_human_eval"]
 
 PATTERNS = ("*_results.jsonl",)
+TOOL = "HumanEval, *_results.jsonl"
+VOTES = "none: pass@k and best-of-N only"
+EXAMPLE = "mssim import human-eval llama_temp_0.8.jsonl_results.jsonl --out my-pool"
 
 _NUMBERS = ("score", "confidence", "mean_logprob")
 
@@ -74,6 +77,13 @@ def from_human_eval(paths: Paths, *, model: str | None = None, **common: Unpack[
     return to_pool("human-eval", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has samples with the results of their tests."""
+    first = source.first
+    judged = isinstance(first.get("passed"), bool) and isinstance(first.get("result"), str)
+    return "task_id" in first and judged and not {"completion", "solution"}.isdisjoint(first)
+
+
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all lines of each file."""
     names: dict[str, Source] = {}
@@ -82,7 +92,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
         if model is None and names.setdefault(found.model, source) is not source:
             raise PoolError(
                 f"{names[found.model]} and {source} both imply the model name {found.model!r}. Rename the files after "
-                "their models, or pass model (--model) if both belong to the same model."
+                "their models, or pass model=NAME if both belong to the same model."
             )
         seen: set[tuple[str, int]] = set()
         for line in source.lines():

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
-from mssim.importers.choices import Choices, Order, named
+from mssim.importers.choices import Choices, Order
 from mssim.importers.fields import as_text, mean_logprob
 from mssim.importers.formats.inspect_files import EvalLog, JsonLog, Whole, is_log, open_log
 from mssim.importers.formats.inspect_scores import credit_of, score_of, unjudged, values_of
+from mssim.importers.letters import named
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -32,7 +33,7 @@ __all__ = ["from_inspect"]
 
 # Names of logs start with a timestamp, unlike other JSON files in the folder. An unpacked .eval log has a header.json.
 PATTERNS = ("*.eval", "[0-9]*_*.json", "header.json")
-TOOL = "Inspect AI"
+TOOL = "Inspect AI, logs .eval or .json"
 VOTES = "the answer of the scorer"
 EXAMPLE = "mssim import inspect logs/ --scorer match --out my-pool"
 
@@ -128,8 +129,8 @@ class _Importing:
 
     def __init__(self, sink: Sink, scorer: str | None, transcripts: bool | None, paths: Collection[Path]) -> None:
         self._sink, self._scorer, self._transcripts, self._paths = sink, scorer, transcripts, paths
-        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._choices = Choices(sink)
+        sink.remedy_of_verdicts = "Choose another scorer, or grade the texts with a rule"
         self._tasks: dict[str, None] = {}
         self._scorers: set[str | None] = set()
         self._owners: dict[str, Source] = {}  # of samples, by uuid
@@ -148,8 +149,8 @@ class _Importing:
         if self._skip:
             size = log.transcript_bytes() >> 20
             self._sink.remarks.append(
-                f"{source.name}: texts were not read, since the transcripts have {size} MB. Pass --transcripts to read "
-                "them."
+                f"{source.name}: texts were not read, since the transcripts have {size} MB. Pass transcripts=True "
+                "to read them."
             )
         self._note(log, len(latest))
         scorer = self._choose(source, latest.values())
@@ -225,7 +226,7 @@ class _Importing:
         names = sorted({name for summary in summaries for name in values_of(summary)})
         scorer = self._scorer or (names[0] if len(names) == 1 else None)
         if names and scorer is None:
-            source.refuse(f"has {len(names)} scorers, but scorer (--scorer) is not set. {choose_from('', names)}.")
+            source.refuse(f"has {len(names)} scorers, but none was named. Pass scorer=NAME. {choose_from('', names)}.")
         if names and scorer not in names:
             source.refuse(f"has no scorer {scorer!r}. {choose_from(str(scorer), names)}.")
         self._scorers |= {scorer} & set(names)

@@ -93,6 +93,7 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all problems of each file."""
+    sink.apart("difficulty")
     scenarios: dict[str, Source] = {}
     for source in sources:
         name, scenario, temperature = _named(source)
@@ -121,8 +122,8 @@ def _read_problem(record: Fields, model: str, temperature: float | None, sink: S
     """Add the samples of one problem."""
     if "pred_list" in record:
         record.refuse(
-            "has predictions, not programs. Import them with the format table: --map answer=pred_list,"
-            "correct=graded_list."
+            "has predictions, not programs. Import them with the format table: "
+            "names='answer=pred_list,correct=graded_list'."
         )
     if "graded_list" not in record:
         record.refuse("has no 'graded_list'. Run lcb_runner with --evaluate, and import the file *_eval_all.json.")

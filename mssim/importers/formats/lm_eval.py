@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["from_lm_eval"]
 
 PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
+TOOL = "lm-evaluation-harness, samples_*.jsonl of --log_samples"
+VOTES = "by --rule, or by a filter of the task (--filter)"
+EXAMPLE = "mssim import lm-eval results/*/samples_gsm8k_*.jsonl --rule number --out my-pool"
 
 _STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
@@ -106,6 +109,12 @@ def from_lm_eval(
     return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has logged samples of lm-evaluation-harness."""
+    first = source.first
+    return {"doc_id", "resps"} <= set(first) and not {"doc", "target", "arguments", "filtered_resps"}.isdisjoint(first)
+
+
 def read(
     sources: Sequence[Source],
     sink: Sink,
@@ -118,10 +127,11 @@ def read(
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
+    sink.apart("task")
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
         filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
-    sink.remedy = f", or take those of a filter of the task (--filter {' or --filter '.join(filters)})"
+    sink.remedy = f", or take those of a filter of the task: {' or '.join(f'filter_name={name!r}' for name in filters)}"
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ def _run(source: Source, sink: Sink, model: str | None) -> _Run:
     config = results.part("configs").part(task)
     model = model or results.text("model_name") or (source.path.absolute().parent.name if name else "")
     if not model.strip():
-        source.refuse("neither the file name nor a results file names the model. Pass model (--model).")
+        source.refuse("neither the file name nor a results file names the model. Pass model=NAME.")
     shots, chat = config.count("num_fewshot"), " chat" if "chat_template" in results else ""
     prompt = None if shots is None else f"{shots}-shot{chat}"
     settings = {"prompt": prompt, "system_prompt": results.text("system_instruction")}
@@ -224,6 +234,11 @@ def _metrics(run: _Run) -> dict[str, Metrics]:
     found: defaultdict[str, Metrics] = defaultdict(Metrics)
     for line in run.lines():
         found[_filter(line)].add(line, line.name("doc_id"), _responses(line))
+    for metric in run.config.parts("metric_list"):
+        name = metric.value.get("metric")
+        if isinstance(name, str) and metric.value.get("higher_is_better") is False:
+            for metrics in found.values():
+                metrics.reject(name, f"{run.source}: {name!r} is lower for better responses.")
     return dict(found)
 
 
@@ -232,7 +247,7 @@ def _of_filter(run: _Run, filter_name: str | None) -> tuple[str, Metrics]:
     found = _metrics(run)
     if filter_name is None and len(found) > 1:
         names = ", ".join(map(repr, found))
-        run.source.refuse(f"has lines of several filters: {names}. Choose one with filter_name (--filter).")
+        run.source.refuse(f"has lines of several filters: {names}. Choose one with filter_name=NAME.")
     name = filter_name if filter_name is not None else next(iter(found), "none")
     if name not in found:
         _no_line(run.source, name, found)
@@ -267,7 +282,7 @@ def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
         if done.get(doc, answers) != answers:
             line.refuse(
                 f"document {doc!r} has other answers in an earlier line of filter {name!r}. Versions before 0.4.7 do "
-                "not name the filters of lines. Grade with a rule instead (--rule)."
+                "not name the filters of lines. Grade with a rule instead (rule=...)."
             )
         if doc in done:
             continue

@@ -21,7 +21,7 @@ _CHOOSING = ("take_first", "take_first_k", "majority_vote")  # select among repe
 _STEPS: dict[str, _Step] = {"lowercase": str.lower, "uppercase": str.upper, "remove_whitespace": str.strip}
 _SAME = 1e-6  # largest difference between equal means
 _INVALID = "[invalid]"  # default result of a filter without a match
-_USE_RULE = "Grade with a rule instead (--rule), such as number, choice or regex=PATTERN."
+_USE_RULE = "Grade with a rule instead, such as rule='number', rule='choice' or rule='regex=PATTERN'."
 
 
 class Filter:

@@ -26,7 +26,7 @@ _LINE = frozenset((  # keys of a line that are not metrics
 _USUAL = ("exact_match", "acc")
 _EXACT = "exact_match"
 _MOST_NAMED = 8
-_USE_RULE = "Grade the texts with a rule instead (--rule)."
+_USE_RULE = "Grade the texts with a rule instead (rule=...)."
 
 
 class Metrics:
@@ -63,6 +63,11 @@ class Metrics:
                 self._problems[name] = str(error)
             else:
                 self._verdicts.setdefault(name, {})[doc] = verdict
+
+    def reject(self, name: str, problem: str) -> None:
+        """Record why a metric is not a verdict, whatever its values are."""
+        if name in self._verdicts:
+            self._problems[name] = problem
 
     @property
     def names(self) -> list[str]:
@@ -115,13 +120,13 @@ class Metrics:
         if len(self.candidates) > 1:
             source.refuse(
                 f"its lines have several metrics that are right or wrong: {_listed(self.candidates)}. Choose one with "
-                "metric (--metric)."
+                "metric=NAME."
             )
         return self.candidates[0]
 
     def missing(self, source: Source, asked: str) -> None:
         """Raise an error because no line has this metric."""
-        has = f"{choose_from(asked, self.names)}" if self.names else "They have none. Remove metric (--metric)"
+        has = f"{choose_from(asked, self.names)}" if self.names else "They have none. Remove metric="
         source.refuse(f"its lines have no metric {asked!r}. {has}.")
 
     @property

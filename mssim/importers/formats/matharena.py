@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_flag, as_text
 from mssim.importers.judged import Judged
+from mssim.importers.naming import file_names
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.reshape import samples_of
 from mssim.importers.safe_files import Source, expand
@@ -34,15 +35,15 @@ if TYPE_CHECKING:
 
 __all__ = ["from_matharena"]
 
-PATTERNS = ("*.json", "*.json.zst", "*.parquet")
+PATTERNS = ("*.json", "*.json.zst", "*.jsonl", "*.parquet", "*.csv")
 TOOL = "MathArena, outputs/ and the datasets MathArena/*_outputs"
-VOTES = "answers (parsed_answer in tables), or by `--rule`"
+VOTES = "answers (parsed_answer in tables), or by --rule"
 EXAMPLE = "mssim import matharena outputs/aime/aime_2025 --out my-pool"
 
 _ROW_OF_TABLE = {"problem_idx", "model_name", "idx_answer"}
 _UNGRADED = "TODO Grading"
 _TOKENS = ("input_tokens", "output_tokens")
-_TABLES = (".parquet", ".csv", ".tsv")
+_TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 _PART = re.compile(r"(?:train|test|metadata)(?:-[0-9]+-of-[0-9]+)?")  # names of files within a dataset
 _ROW = {
     "text": "answer", "answer": "parsed_answer", "correct": "correct", "sample_index": "idx_answer",
@@ -62,8 +63,8 @@ def from_matharena(paths: Paths, *, model: str | None = None, **common: Unpack[C
         Files of problems, tables of the datasets MathArena/*_outputs, or folders of them. If there are several
         competitions, questions are identified by competition and problem.
     model : str, optional
-        Name of the model. By default it is `model_name` in a table, and otherwise the last two folders of each file,
-        such as openai/o3.
+        Name of the model. By default it is `model_name` in a table, the last two folders of the file of one problem,
+        such as openai/o3, and the name of a file that has several problems.
     **common
         The options rule, where, texts, strict and info, see `mssim.importers.Common`.
 
@@ -105,28 +106,43 @@ def is_own(source: Source) -> bool:
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all problems of each file."""
-    tables = [suffix_of(source.path) in _TABLES or set(source.first) >= _ROW_OF_TABLE for source in sources]
-    named = [_dataset(source) if table else _folders(source)[0] for source, table in zip(sources, tables, strict=True)]
-    reader = _Reader(sink, model, several=len(set(named)) > 1)
-    for source, table, competition in zip(sources, tables, named, strict=True):
-        if table:
+    sink.apart("competition")
+    sink.tell_apart = "Keep the folders COMPETITION/MODEL to distinguish competitions, import them separately"
+    named = [_named(source) for source in sources]
+    reader = _Reader(sink, model, several=len({name.competition for name in named}) > 1)
+    for source, name in zip(sources, named, strict=True):
+        if name.model is None:
             for record in source.records():
-                reader.add_row(record, competition)
+                reader.add_row(record, name)
+        elif name.number is None:
+            for record in source.records():
+                reader.add_problem(record, name)
         else:
-            record = Fields.of(source.document(), str(source))
-            reader.add_problem(record, competition, _folders(source)[1], source.name.partition(".")[0])
+            reader.add_problem(Fields.of(source.document(), str(source)), name)
     reader.end()
 
 
-def _folders(source: Source) -> tuple[str, str]:
-    """Return the names of the competition and of the model, from the folders of a file."""
+class _Named(NamedTuple):
+    """What the path of a file says."""
+
+    competition: str
+    model: str | None  # None: a table
+    number: str | None  # of the problem; None: a file of several problems
+
+
+def _named(source: Source) -> _Named:
+    stem, suffix = as_text(file_names(source)["{stem}"], str(source)), suffix_of(source.path)
+    if suffix in _TABLES or set(source.first) >= _ROW_OF_TABLE:
+        return _Named(_dataset(source), None, None)
     folders = [as_text(part, str(source)) for part in source.path.absolute().parent.parts]
-    return "".join(folders[-3:-2]), "/".join(folders[-2:])
+    if suffix in _LINES or source.starts_with(b"[") or "question_id" in source.first:  # the name of a member
+        return _Named("".join(folders[-1:]), stem, None)
+    return _Named("".join(folders[-3:-2]), "/".join(folders[-2:]), stem)
 
 
 def _dataset(source: Source) -> str:
     """Return the name of the dataset, from the name of a file or of the folder around its parts."""
-    stem = source.name.partition(".")[0]
+    stem = file_names(source)["{stem}"]
     folder = next((part for part in reversed(source.path.absolute().parent.parts) if part != "data"), "")
     return as_text(folder if _PART.fullmatch(stem) else stem, str(source)).removesuffix("_outputs")
 
@@ -138,7 +154,7 @@ class _Reader:
         self._sink, self._judged, self._model, self._several = sink, Judged(sink), model, several
         self._totals = 0
 
-    def add_problem(self, record: Fields, competition: str, model: str, number: str) -> None:
+    def add_problem(self, record: Fields, name: _Named) -> None:
         """Add the runs of one model on one problem."""
         answers = record.values("answers", required=True)
         verdicts = [_verdict(value, record) for value in record.values("correct", required=True)]
@@ -147,22 +163,24 @@ class _Reader:
         columns |= {"messages": [text for text, _ in said], "reasoning": [reasoning for _, reasoning in said]}
         given = {name: values for name, values in columns.items() if values}
         rows = samples_of(Fields(given, record.place), _RUNS) if given else []
-        self._add(record, competition, number if number.isdecimal() else record.name("idx"), model, rows)
+        number = name.number if name.number and name.number.isdecimal() else record.text("idx")
+        number = number or record.name("question_id" if "question_id" in record else "idx")
+        self._add(record, name, number, rows)
 
-    def add_row(self, record: Fields, competition: str) -> None:
+    def add_row(self, record: Fields, name: _Named) -> None:
         """Add one run."""
         if "correct" not in record.value:
             record.refuse("has no 'correct'. Points of proofs are not verdicts and cannot be imported.")
         value = record.value["correct"]
         if isinstance(value, str) and value != _UNGRADED:  # a cell of a CSV file
             value = record.flag("correct")
-        rows = samples_of(record, {name: field for name, field in _ROW.items() if name != "correct"})
+        rows = samples_of(record, {column: field for column, field in _ROW.items() if column != "correct"})
         if len(rows) != 1:
             record.refuse("has lists of runs. A row of a table of MathArena has one run.")
         row = rows[0] | {"correct": _verdict(value, record)}
         if "parsed_answer" in record.value:
             row.setdefault("answer", None)
-        self._add(record, competition, record.name("problem_idx"), record.text("model_name"), [row])
+        self._add(record, name, record.name("problem_idx"), [row])
 
     def end(self) -> None:
         """Add remarks that depend on all files."""
@@ -172,10 +190,9 @@ class _Reader:
                 f"the costs of {counted(self._totals, 'problem')} are recorded as totals. Each run has an equal share."
             )
 
-    def _add(
-        self, record: Fields, competition: str, number: str, model: str | None, rows: Sequence[dict[str, Any]]
-    ) -> None:
+    def _add(self, record: Fields, name: _Named, number: str, rows: Sequence[dict[str, Any]]) -> None:
         """Add samples of one question."""
+        competition = name.competition
         truth, source = record.text("gold_answer"), record.value.get("source")
         question = {"question": record.text("problem"), "competition": competition or None}
         question["truth"] = None if truth is None or truth.startswith("hash:") else truth
@@ -184,8 +201,8 @@ class _Reader:
             if row.get("answer") == "None":
                 row["answer"] = None
         question_id = f"{competition}/{number}" if competition and self._several else number
-        named = self._model or model or record.name("model_name")
-        self._judged.add(record, question_id, named, rows, question=question)
+        model = self._model or name.model or record.name("model_name")
+        self._judged.add(record, question_id, model, rows, question=question)
 
     def _costs(self, record: Fields, size: int) -> dict[str, list[Any]]:
         """Return tokens, cost and time of each run."""

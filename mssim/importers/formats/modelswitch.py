@@ -22,6 +22,7 @@ from mssim.errors import MssimError
 from mssim.grading.equivalence import Judge, equal_answers
 from mssim.grading.rules import parse_rule
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["DATASETS", "from_modelswitch"]
 
 PATTERNS = ("*.json",)
+TOOL = "the release of the ModelSwitch paper"
+VOTES = "as released, or by --rule"
+EXAMPLE = "mssim import modelswitch results/GSM8K.json --out my-pool"
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro", "AIME24")
 _NUMBERS = ("GSM8K", "MGSM", "AIME24")  # compared as floats; MATH as mathematics, the others as text
 _PROBLEMS = 250  # per language of MGSM; number = language * 250 + problem
@@ -102,6 +106,13 @@ def from_modelswitch(
     return to_pool("modelswitch", read_them, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has the records of the release."""
+    first = source.first
+    listed = any(name.endswith("ans_list") and isinstance(value, list) for name, value in first.items())
+    return listed and {"question", "solution"} <= set(first) and isinstance(beginning(source), list)
+
+
 def read(sources: Sequence[Source], sink: Sink, *, dataset: str | None = None, model: str | None = None) -> None:
     """Read all records of each file."""
     name = _dataset(sources, dataset)
@@ -132,7 +143,7 @@ def _dataset(sources: Sequence[Source], given: str | None) -> str:
     found = {name for source in sources if (name := _named(source.path, known))}
     if len(found) != 1:
         problem = f"the paths name {', '.join(sorted(found))}" if found else "no path names the data set"
-        raise MssimError(f"dataset: {problem}. Pass one of {', '.join(DATASETS)} as dataset (--dataset).")
+        raise MssimError(f"dataset: {problem}. Pass one of {', '.join(DATASETS)} as dataset=NAME.")
     return found.pop()
 
 
@@ -230,7 +241,7 @@ def _read_record(
 def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
     names = [key.removesuffix(_ANSWERS) for key in record.value if key.endswith(_ANSWERS) and key != _ANSWERS]
     if names and named:
-        record.refuse(f"model={named!r}, but the record names its own models ({', '.join(names[:5])}). Omit model.")
+        record.refuse(f"model={named!r}, but the record names its own models ({', '.join(names[:5])}). Omit model=.")
     if names:
         return [
             _given(
@@ -242,7 +253,7 @@ def _models(record: Fields, named: str | None, of_file: str) -> list[_Given]:
         record.refuse("has neither 'ans_list' nor '<model>_ans_list'. Pass files of the ModelSwitch release.")
     single = named or of_file
     if not single.strip():
-        record.refuse("the file name does not contain the name of the model. Pass model (--model).")
+        record.refuse("the file name does not contain the name of the model. Pass model=NAME.")
     return [_given(record, single, "ans_list", _TEXTS_OF_ONE, ("reward_score", "score"))]
 
 

@@ -2,8 +2,8 @@
 
 `ns eval` writes OUTPUT/eval-results/BENCHMARK/output-rsSEED.jsonl, one file per run, or output.jsonl for a single run
 (nemo_skills/pipeline/summarize_results.py). Each line is a question with problem, expected_answer, generation,
-predicted_answer (null if there is none), symbolic_correct (nemo_skills/evaluation/evaluator/math.py and mcq.py) and,
-after an LLM judge, judgement, a text that ends with "Judgement: Yes" or "Judgement: No"
+predicted_answer (null if there is none), symbolic_correct (nemo_skills/evaluation/evaluator/math.py and mcq.py; until
+July 2025 is_correct) and, after an LLM judge, judgement, a text that ends with "Judgement: Yes" or "Judgement: No"
 (nemo_skills/evaluation/metrics/utils.py). It can have num_generated_tokens, num_input_tokens, generation_time,
 finish_reason, reward_model_score, error, and subset_for_metrics, by which scores are reported separately
 (nemo_skills/inference/generate.py, nemo_skills/evaluation/metrics/).
@@ -35,10 +35,12 @@ __all__ = ["from_nemo_skills"]
 
 PATTERNS = ("output.jsonl", "output-rs*.jsonl", "output-greedy.jsonl", "output-rs*.jsonl.gz", "output-rs*.jsonl.zst")
 TOOL = "NeMo-Skills, output-rs*.jsonl"
-VOTES = "predicted_answer, or by `--rule`"
+VOTES = "predicted_answer, or by --rule"
 EXAMPLE = "mssim import nemo-skills my-eval/eval-results/aime24 --out my-pool"
 
-_SCORERS = ("symbolic", "judge", "both", "any")
+_NEEDED = {  # verdicts that a scorer needs
+    "symbolic": ("symbolic",), "judge": ("judge",), "both": ("symbolic", "judge"), "any": ("symbolic", "judge")
+}  # fmt: skip
 _RUN = re.compile(r"output(?:-rs(?P<seed>[0-9]{1,15}))?(?:_chunk_(?P<chunk>[0-9]+))?\.jsonl.*")
 _COLUMNS = {"output_tokens": "num_generated_tokens", "input_tokens": "num_input_tokens"}
 
@@ -103,13 +105,17 @@ def is_own(source: Source) -> bool:
     """Return whether a file has the shape of this format."""
     first = source.first
     judged = "symbolic_correct" in first or isinstance(first.get("judgement"), str)
-    return judged and "predicted_answer" in first and not isinstance(first.get("predicted_answer"), list | dict)
+    older = "is_correct" in first and {"generation", "expected_answer"} <= set(first)
+    return (judged or older) and not isinstance(first.get("predicted_answer", []), list | dict)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, scorer: str | None = None) -> None:
     """Read all lines of each file."""
-    if scorer is not None and scorer not in _SCORERS:
-        raise MssimError(f"scorer: {scorer!r} is not known. {choose_from(scorer, _SCORERS)}.")
+    if scorer is not None and scorer not in _NEEDED:
+        raise MssimError(f"scorer: {scorer!r} is not known. {choose_from(scorer, _NEEDED)}.")
+    sink.apart("benchmark")
+    sink.apart("subset_for_metrics")
+    sink.tell_apart = "Keep the folders eval-results/BENCHMARK to distinguish benchmarks, import them separately"
     files = _whole_runs([(source, _named(source, model)) for source in sources], sink)
     reader = _Reader(sink, scorer, several=len({name.benchmark for _, name in files}) > 1)
     for source, name in files:
@@ -225,24 +231,25 @@ class _Reader:
 
     def _is_judged(self, record: Fields) -> bool:
         """Return whether the file has verdicts, and find out which to use."""
-        kinds = {"symbolic": "symbolic_correct", "judge": "judgement"}
+        kinds = {"symbolic": _symbolic(record), "judge": "judgement"}
         found = [kind for kind, field in kinds.items() if field in record.value]
         if len(found) == 2 and self._scorer is None:
             record.refuse(
-                "has verdicts of a symbolic comparison and of a judge. Choose with scorer (--scorer) symbolic, judge, "
-                "both or any."
+                "has verdicts of a symbolic comparison and of a judge. Choose with scorer=NAME: symbolic, judge, both "
+                "or any."
             )
         if found and self._scorer is None:
             self._scorer = found[0]
+        lacking = [kinds[kind] for kind in _NEEDED.get(self._scorer or "", ()) if kind not in found]
+        if found and lacking:
+            record.refuse(f"has no {lacking[0]!r}, which scorer {self._scorer!r} needs. Choose another scorer.")
         return self._scorer is not None
 
     def _verdict(self, record: Fields) -> bool | None:
         """Return the verdict of the chosen scorer, None if the sample was not judged."""
-        verdicts = []
-        if self._scorer != "judge":
-            verdicts.append(record.flag("symbolic_correct"))
-        if self._scorer != "symbolic":
-            verdicts.append(self._judgement(record))
+        needed = _NEEDED[self._scorer or ""]
+        verdicts = [record.flag(_symbolic(record))] if "symbolic" in needed else []
+        verdicts += [self._judgement(record)] if "judge" in needed else []
         if None in verdicts:
             return None
         return any(verdicts) if self._scorer == "any" else all(verdicts)
@@ -254,6 +261,12 @@ class _Reader:
         said = text.rpartition("Judgement:")[2].strip().lower() if "Judgement:" in text else ""
         self._unclear += not said.startswith(("yes", "no"))
         return said.startswith("yes")
+
+
+def _symbolic(record: Fields) -> str:
+    """Return the name of the verdict of the comparison. Tests of programs have the older name too."""
+    older = "is_correct" in record.value and "predicted_answer" in record.value
+    return "is_correct" if older and "symbolic_correct" not in record.value else "symbolic_correct"
 
 
 def _reasoning(record: Fields) -> str | None:

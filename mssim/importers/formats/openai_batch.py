@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["from_openai_batch"]
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
+TOOL = "OpenAI Batch API, Together, vllm run-batch"
+VOTES = "by --rule"
+EXAMPLE = "mssim import openai-batch batch_output.jsonl --questions questions.jsonl --rule boxed --out my-pool"
 
 _ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
 _GROUPS = ("question_id", "model", "sample")
@@ -119,6 +122,13 @@ def from_openai_batch(
     return to_pool("openai-batch", chosen, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has responses or requests of a batch."""
+    first = source.first
+    answered = isinstance(first.get("response"), dict) or isinstance(first.get("error"), dict)
+    return "custom_id" in first and (answered or isinstance(first.get("body"), dict))
+
+
 def read(
     sources: Sequence[Source],
     sink: Sink,
@@ -133,7 +143,7 @@ def read(
     if questions is None:
         raise PoolError(
             "questions: batches do not contain the truth. Pass a JSONL, CSV or Parquet file with question_id, question "
-            "and truth as questions (--questions FILE)."
+            "and truth as questions=FILE."
         )
     for row in read_questions(questions).to_pylist():
         sink.describe(row["question_id"], row)
@@ -244,7 +254,7 @@ class _Reader:
 
     def __init__(self, sink: Sink, ids: _Ids, model: str | None) -> None:
         if model is not None and "model" in ids.groups:
-            raise PoolError(f"model={model!r}, but id_pattern has a group model. Omit model or the group.")
+            raise PoolError(f"model={model!r}, but id_pattern has a group model. Omit model= or the group.")
         self._sink, self._ids, self._model = sink, ids, model or None
         self._known: dict[str, _Known] = {}
         self._settings: dict[tuple[Any, ...], dict[str, Any]] = {}  # interned, since few settings differ
@@ -271,7 +281,7 @@ class _Reader:
         served = body.text("model")
         model = self._model or known.model or served
         if not model:
-            line.refuse("the response does not name its model. Pass model (--model).")
+            line.refuse("the response does not name its model. Pass model=NAME.")
         key = hash((line.text("custom_id"), model, line.text("id"), response.text("request_id"), body.text("id")))
         if key in self._responses:
             line.refuse("this response appears twice. Remove one of the copies, or give each response its own id.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, combinations, islice
 
@@ -13,14 +12,14 @@ _TOKEN = re.compile(r"[^\W\d_]+|[0-9]+|.", re.DOTALL)
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _LONGEST, _MOST_TOKENS = 64, 30  # longer custom_ids are not looked at
 _MOST_IDS, _SCORED, _BUILT = 10_000, 50, 5  # custom_ids that are counted, compared and turned into patterns
-_MOST_PATTERNS = 200  # of one question in one custom_id
+_MOST_PATTERNS, _MOST_OF_ID = 400, 1500  # of one question in one custom_id, and of one custom_id
 _KEPT = 5  # patterns that are compared on all custom_ids
-_NEAREST = 2  # places where the name of a model may begin, and where it may end
+_STARTS = 2  # places where the name of a model may begin
 _SHOWN = 3
 
 _QUESTION = "(?P<question_id>.+)"
 _SAMPLE, _MODEL = "(?P<sample>[0-9]+)", "(?P<model>.+)"
-_OPTION = "id_pattern (--id-pattern), a regular expression with the group question_id"
+_OPTION = "id_pattern=, a regular expression with the group question_id"
 
 _Part = tuple[str, int]  # a regular expression and its number of literal characters
 
@@ -51,17 +50,13 @@ def hint(custom_ids: Iterable[str], questions: Collection[str], current: re.Patt
     found, now = (set(_questions(one, short, questions)) for one in (pattern, current))
     if len(found) > len(now) and 2 * len(found) >= len(ids):
         lost = next((f", but not {one!r:.60}" for one in ids if one not in found), "")
-        finds = f"{_quoted(pattern.pattern)} finds {len(found)} of {len(ids)} custom_ids in {file}{lost}"
-        return f"Describe custom_ids with id_pattern (--id-pattern): {finds}."
+        finds = f"id_pattern={pattern.pattern!r} finds {len(found)} of {len(ids)} custom_ids in {file}{lost}"
+        return f"Describe custom_ids: {finds}."
     if now:
         finds = f"{len(now)} of {len(ids)} custom_ids are found"
         return f"{finds}. Add the question to {file}, or describe all custom_ids with {_OPTION}."
     looks = f"custom_ids look like {_some(ids)}, question_ids like {_some(questions)}"
     return f"{looks}. Add the question to {file}, or describe custom_ids with {_OPTION}."
-
-
-def _quoted(pattern: str) -> str:
-    return shlex.quote(pattern) if "'" in pattern else f"'{pattern}'"
 
 
 def _some(names: Iterable[str]) -> str:
@@ -85,7 +80,7 @@ def _best(ids: Sequence[str], questions: Collection[str]) -> re.Pattern[str]:
     best = _QUESTION
     for models in (False, True):
         built = (_patterns(one, questions, models=models) for one in some[:: max(len(some) // _BUILT, 1)])
-        literals = {_QUESTION: 0, **dict(chain.from_iterable(built))}
+        literals = {_QUESTION: 0, **dict(chain.from_iterable(islice(one, _MOST_OF_ID) for one in built))}
         kept = sorted(literals, key=lambda one: score(one, some))[-_KEPT:]
         best = max(kept, key=lambda one: score(one, ids))
         if score(best, ids)[0] == len(ids):
@@ -129,18 +124,18 @@ def _model(tokens: Sequence[str], *, first: bool) -> Iterator[_Part]:
     separators = [place for place, token in enumerate(tokens) if not token.isalnum()]
     starts = [0] * first + [place + 1 for place in separators]
     ends = separators + [len(tokens)] * (not first)
-    for start in starts[:_NEAREST]:
-        for end in [end for end in ends if end > start][-_NEAREST:]:
-            for left, literal in _literal(tokens[:start]):
-                right = _literal(tokens[end:])
+    for start in starts[:_STARTS]:
+        for end in [end for end in ends if end > start]:
+            for left, literal in _literal(tokens[:start], others=False):
+                right = _literal(tokens[end:], others=False)
                 yield from ((left + _MODEL + one, literal + more) for one, more in right if _once(left, one))
 
 
-def _literal(tokens: Sequence[str]) -> Iterator[_Part]:
+def _literal(tokens: Sequence[str], *, others: bool = True) -> Iterator[_Part]:
     """Iterate over patterns of the same text, of text with other numbers, and with one number as the sample."""
     numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]
     for sample in [None, *numbers]:
-        for same in (True, False) if len(numbers) > (sample is not None) else (True,):
+        for same in (True, False) if others and len(numbers) > (sample is not None) else (True,):
             parts = [_token(token, is_sample=place == sample, same=same) for place, token in enumerate(tokens)]
             yield "".join(part for part, _ in parts), sum(literal for _, literal in parts)
 

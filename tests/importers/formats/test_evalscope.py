@@ -104,11 +104,11 @@ def test_the_main_metric_is_used_or_another(tmp_path):
     path = write(tmp_path, [review(0, "a", 0, value=value), last])
     found = import_pool("evalscope", evalscope.read, [path], tmp_path / "pool", Common())
     assert found.to_frame()["accuracy"].tolist() == [1.0]
-    said = "the verdicts of gsm8k_main are of the metric strict. Others (metric, --metric): loose, share."
+    said = "the verdicts of gsm8k_main are of the metric strict. Choose others with metric=NAME: loose, share."
     assert said in found.remarks
     assert right(from_evalscope(path, metric="loose")) == {"gsm8k_main/0": [False], "gsm8k_main/1": [True]}
     with pytest.raises(
-        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another metric .--metric.: strict"
+        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another with metric=NAME: strict"
     ):
         from_evalscope(path, metric="share")
     with pytest.raises(PoolError, match=r"metric: .*line 1.* has no 'acc'\. Choose from 'strict', 'loose', 'share'"):

@@ -183,6 +183,7 @@ def test_scenarios_and_models(tmp_path):
         pool = from_helm(tmp_path)
     assert pool.question_ids == ["MMLUScenario,old=False,subject=law/id0", "mmlu,subject=history/id0"]
     assert pool.models == ("org/a", "org/b")
+    assert pool.info["import"]["remarks"][-1].startswith("the tool reports the 2 values of scenario separately: 'MMLU")
     assert pool.questions["scenario"].tolist() == ["MMLUScenario,old=False,subject=law", "mmlu,subject=history"]
     only = from_helm([tmp_path / f"law,model={model}" for model in "ab"])
     assert (only.question_ids, only.models) == (["id0"], ("org/a", "org/b"))
@@ -236,7 +237,7 @@ GOOD = [state(0, ["red"])]
         ([state(0, ["red"], request_mode="original")], {}, "contains likelihoods of choices or texts"),
         ([state(0, ["red"], right=[])], {}, "has no reference that is tagged correct"),
         ([state(0, ["red"], instance={"id": None})], {}, "'id' is null"),
-        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"does not name a model.* \(--model\)"),
+        ([state(0, ["red"], request={"model": None})], {"model": " "}, r"does not name a model.* Pass model=NAME"),
         ([state(0, ["red"], mapping={})], {"output_mapping_pattern": "("}, "the pattern .* is not a valid regular"),
         ([state(0, ["red"], train_trial_index=-1)], {}, "'train_trial_index' is -1. It must be a non-negative integer"),
         ([], {}, "The files contain no samples"),

@@ -37,7 +37,7 @@ def test_pass_at_k_is_as_by_hand_and_loading_says_that_votes_say_nothing(tmp_pat
     out = tmp_path / "pool"
     found = import_pool("human-eval", human_eval.read, [write_lines(tmp_path, lines)], out, Common())
     assert (found.warnings, len(found.remarks)) == ((), 1)
-    with told("recorded as right or wrong, without answers.*Use pass_at_k or best-of-N instead"):
+    with told("recorded as right or wrong, without answers.*Use pass@k .* or best-of-N instead"):
         pool = load_pool(out)
     assert len(np.unique(pool.codes[0, 0])) == 6  # each sample is an answer of its own
     ks = [1, 2, 3, 6]

@@ -259,7 +259,7 @@ def test_the_scorer_is_chosen(tmp_path, kind):
     both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
     path = either(kind, tmp_path, [sample(scores=both)])
     listed = "from 'judge.style', 'judge.truth', 'match'"
-    with pytest.raises(PoolError, match=rf"has 3 scorers, but scorer \(--scorer\) is not set\. Choose {listed}"):
+    with pytest.raises(PoolError, match=rf"has 3 scorers, but none was named\. Pass scorer=NAME\. Choose {listed}"):
         from_inspect(path)
     with pytest.raises(PoolError, match=rf"no scorer 'mach'\. Did you mean 'match'\? Choose {listed}"):
         from_inspect(path, scorer="mach")
@@ -736,7 +736,9 @@ def test_large_transcripts_are_read_only_where_asked_for(tmp_path, monkeypatch):
     pool = from_inspect(path)
     assert "text" not in pool.extra.column_names
     (remark,) = pool.info["import"]["remarks"]
-    assert remark == "log.eval: texts were not read, since the transcripts have 0 MB. Pass --transcripts to read them."
+    assert (
+        remark == "log.eval: texts were not read, since the transcripts have 0 MB. Pass transcripts=True to read them."
+    )
     assert from_inspect(path, transcripts=True).extra["text"].to_pylist() == ["4"]
 
 
@@ -751,7 +753,7 @@ def test_the_command_line_takes_a_scorer(tmp_path, run):
     assert out.startswith("1 question, 1 model, 1 sample")
     assert answers_of(load_pool(tmp_path / "pool")) == (["four"], [False])
     result = run("import", "inspect", path, "--out", tmp_path / "other")
-    test_cli.bad(result, "has 2 scorers, but scorer (--scorer) is not set. Choose from 'judge', 'match'")
+    test_cli.bad(result, "has 2 scorers, but none was named. Pass --scorer NAME. Choose from 'judge', 'match'")
     assert not (tmp_path / "other").exists()
 
 

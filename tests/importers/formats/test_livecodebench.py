@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mssim
-from mssim import PoolError, load_pool
+from mssim import PoolError
 from mssim.importers.formats import livecodebench
 from mssim.importers.formats.livecodebench import from_livecodebench, is_own
 from mssim.importers.pipeline import Common, import_pool
 from mssim.importers.safe_files import Source
-from tests.cli import test_cli
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
-
-run = test_cli.run
 
 NAME = "Scenario.codegeneration_3_0.2_eval_all.json"
 
@@ -51,16 +48,18 @@ def write(folder, problems, name=NAME):
 
 
 def test_samples_of_problems(tmp_path):
-    pool = from_livecodebench(write(tmp_path / "llama", [problem("b", [True, False, True]), problem("a", [False] * 3)]))
+    lines = [problem("b", [True, False, True]), problem("a", [False] * 3, difficulty="hard")]
+    pool = from_livecodebench(write(tmp_path / "llama", lines))
     assert (pool.models, pool.info["votes"]) == (("llama",), False)
     assert right(pool) == {"b": [True, False, True], "a": [False] * 3}
     assert pool.questions.to_dict("list") == {
         "question_id": ["b", "a"],
         "question": ["content b", "content a"],
-        "difficulty": ["easy"] * 2,
+        "difficulty": ["easy", "hard"],
         "platform": ["atcoder"] * 2,
         "contest_date": ["2024-01-06T00:00:00"] * 2,
     }
+    assert "the tool reports the 2 values of difficulty separately" in pool.info["import"]["remarks"][0]
     assert pool.extra["text"].to_pylist()[1] == "```python\nprint('b', 1)\n```"
     assert set(pool.extra["temperature"].to_pylist()) == {0.2}
 
@@ -132,7 +131,10 @@ def test_scenarios_are_not_mixed(tmp_path):
             [problem("q", [True], graded_list="absent")],
             "record 1: has no 'graded_list'. Run lcb_runner with --evaluate",
         ),
-        ([problem("q", [True], pred_list=["1"])], "has predictions, not programs. .* format table: --map answer=pred_"),
+        (
+            [problem("q", [True], pred_list=["1"])],
+            "has predictions, not programs. .* format table: names='answer=pred_",
+        ),
         ([problem("q", [True], graded_list="yes")], "'graded_list' is text. It must be a list"),
         ([problem("q", ["yes"])], "'graded_list' is text. It must be true or false"),
         ([problem("q", [["yes"]])], "'graded_list' is text. It must be a number"),
@@ -160,16 +162,6 @@ def test_own_files(tmp_path):
         assert not is_own(Source(write(tmp_path / "others", [line], f"{number}.json")))
     (tmp_path / "x.json").write_text("[{")
     assert not is_own(Source(tmp_path / "x.json"))
-
-
-def test_the_command_line(run, tmp_path):
-    path, out = write(tmp_path / "m", [problem("q", [True, False])]), tmp_path / "pool"
-    code, text, err = run("import", "livecodebench", path.parent, "--model", "x", "--out", out)
-    assert (code, err.count("\n")) == (0, 1)
-    assert "recorded as right or wrong, without answers" in err
-    assert text.startswith("1 question, 1 model, 2 samples; ")
-    with told("recorded as right or wrong"):
-        assert load_pool(out).models == ("x",)
 
 
 PROBLEMS = st.builds(

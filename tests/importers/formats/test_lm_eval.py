@@ -127,6 +127,9 @@ def test_models_tasks_and_runs(tmp_path):
         "mixed settings: column 'prompt' va",  # of the run without a results file nothing is known
     ]
     assert pool.question_ids == ["more_sums/0", "more_sums/1", "sums/0", "sums/1"]
+    assert pool.info["import"]["remarks"][-1].startswith(
+        "the tool reports the 2 values of task separately: 'more_sums'"
+    )
     assert pool.models == ("org/a", "org__b")
     assert pool.lengths.tolist() == [[3, 3, 3, 3], [0, 0, 6, 6]]
     with pytest.warns(PoolWarning):
@@ -312,7 +315,7 @@ def test_damaged_files(tmp_path, text, says):
 def test_a_file_of_no_known_model_is_refused(tmp_path):
     path = tmp_path / "renamed.jsonl"
     path.write_text(json.dumps(LINES[0]))
-    with pytest.raises(PoolError, match=r"neither the file name nor a results file .* Pass model \(--model\)"):
+    with pytest.raises(PoolError, match=r"neither the file name nor a results file .* Pass model=NAME"):
         from_lm_eval(path, rule="number")
     with pytest.raises(PoolError, match=r"this folder has no file samples_\*\.jsonl"):
         from_lm_eval(tmp_path, rule="number")
@@ -391,7 +394,9 @@ def test_any_json_gives_a_pool_or_an_error(tmp_path_factory, lines, step, metric
 
 def test_filters_are_named_where_answers_are_missing(tmp_path):
     path = write(tmp_path / "m", [line(0, "strict-match", ["7"]), line(0, "flexible-extract", ["7"])], results=False)
-    with pytest.raises(PoolError, match=r"regex=PATTERN, or .* \(--filter strict-match or --filter flexible-extract\)"):
+    with pytest.raises(
+        PoolError, match=r"regex=PATTERN, or .* filter_name='strict-match' or filter_name='flexible-extract'"
+    ):
         from_lm_eval(path)
 
 

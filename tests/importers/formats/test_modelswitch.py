@@ -216,7 +216,7 @@ def test_a_released_file_has_the_accuracy_that_was_published():
         ("DATE.json", {"question": "q"}, r"DATE.json: is not a JSON list of objects"),
         ("DATE.json", ["q"], r"record 1: expected an object, found text"),
         ("DATE.json", [{"question": "q?", "solution": "1"}], "has neither 'ans_list' nor '<model>_ans_list'"),
-        ("DATE/results.json", [{"question": "q?", "solution": "1", "ans_list": []}], r"Pass model \(--model\)"),
+        ("DATE/results.json", [{"question": "q?", "solution": "1", "ans_list": []}], r"Pass model=NAME"),
         ("DATE.json", [{"question": "q?", "a_ans_list": ["1"]}], "has no 'solution'. Did you mean 'question'"),
         ("DATE.json", [{"solution": "1", "a_ans_list": ["1"]}], r"record 1: has no 'question'"),
         ("DATE.json", [{"question": "q?", "solution": "1", "a_ans_list": [["1"]]}], r"'a_ans_list', item 1 is a list"),

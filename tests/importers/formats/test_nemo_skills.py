@@ -99,8 +99,14 @@ def test_verdicts_of_two_kinds(tmp_path, scorer, expected):
     ]  # fmt: skip
     path = write(tmp_path, lines)
     assert right(from_nemo_skills(path, scorer=scorer)) == {str(i): [verdict] for i, verdict in enumerate(expected)}
+
+
+def test_a_scorer_is_chosen(tmp_path):
+    path = write(tmp_path, [judged("a", "7", True, "Yes")])
     with pytest.raises(PoolError, match=r"line 1: has verdicts of a symbolic comparison and of a judge\. Choose with"):
         from_nemo_skills(path)
+    with pytest.raises(PoolError, match=r"line 1: has no 'judgement', which scorer 'any' needs\. Choose another"):
+        from_nemo_skills(write(tmp_path, [line("a", "7", True)], "output-rs1.jsonl"), scorer="any")
     with pytest.raises(MssimError, match=r"scorer: 'juge' is not known\. Did you mean 'judge'"):
         from_nemo_skills(path, scorer="juge")
 
@@ -125,6 +131,13 @@ def test_samples_without_verdicts(tmp_path):
     with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
         from_nemo_skills(path)
     assert right(from_nemo_skills(path, rule="number")) == {"0": [True]}
+
+
+def test_verdicts_under_their_older_name(tmp_path):
+    lines = [line("a", "7.0", "absent", is_correct=True), line("b", "7", "absent", is_correct=False)]
+    assert right(from_nemo_skills(write(tmp_path, lines))) == {"0": [True], "1": [False]}
+    with pytest.raises(PoolError, match="has verdicts of a symbolic comparison and of a judge"):
+        from_nemo_skills(write(tmp_path, [judged("a", "7", "absent", "Yes", is_correct=True)]))
 
 
 def test_a_judge_can_accept_a_sample_without_an_answer(tmp_path):
@@ -155,6 +168,7 @@ def test_benchmarks_prompts_and_models(tmp_path):
         pool = from_nemo_skills(tmp_path)
     assert answers(pool) == {"aime24/x": ["7", "8"], "gsm8k/x": ["7"], "gsm8k/0": ["7"]}
     assert pool.models == ("m",)
+    assert "the tool reports the 2 values of benchmark separately" in pool.info["import"]["remarks"][0]
     assert pool.questions["subset_for_metrics"].fillna("").tolist() == ["", "", "hard"]
     write(tmp_path / "n" / "eval-results-judged" / "gsm8k", [line("a", "7.0", True, id="x")])
     with told("model 'n' has no samples for 1 of 2"):
@@ -207,10 +221,11 @@ def test_files_that_are_refused(tmp_path, content, says):
 
 
 def test_own_files(tmp_path):
-    own = [line("a", "7", True), judged("a", None, "absent", "Yes")]
+    own = [line("a", "7", True), judged("a", None, "absent", "Yes"), line("a", "7", "absent", is_correct=True)]
     others = [{"generation": "x"}, {"question_id": "q", "graded_list": [True], "generation": "x"}, {"pred": ["7"]}]
+    others += [{"generation": "x", "is_correct": True, "is_correct-plus": True, "expected_answer": "7"}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 2 + [False] * 3
+    assert found == [True] * 3 + [False] * 4
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
 
@@ -240,7 +255,7 @@ LINES = st.builds(
 
 @given(
     files=st.lists(st.lists(or_odd(LINES), min_size=1, max_size=3), min_size=1, max_size=2),
-    scorer=st.sampled_from([*[None] * 6, *nemo_skills._SCORERS]),
+    scorer=st.sampled_from([*[None] * 6, *nemo_skills._NEEDED]),
 )
 def test_any_lines_give_a_pool_or_an_error(tmp_path_factory, files, scorer):
     folder = tmp_path_factory.mktemp("fuzz")

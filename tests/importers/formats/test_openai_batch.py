@@ -329,7 +329,7 @@ def test_the_command_line(run, tmp_path, questions):
 
 
 def test_without_questions_there_is_no_truth(tmp_path):
-    with pytest.raises(PoolError, match=r"batches do not contain the truth. Pass a .* \(--questions FILE\)"):
+    with pytest.raises(PoolError, match=r"batches do not contain the truth. Pass a .* as questions=FILE"):
         from_openai_batch(written(tmp_path, chat("q1", "4")), rule="number")
 
 
@@ -342,19 +342,19 @@ def test_without_a_rule_there_is_no_answer(imported):
     ("lines", "options", "says"),
     [
         ([chat("q3-1", "4")], {}, r"line 1: custom_id 'q3-1' refers to question 'q3', which is not in questions.jsonl. "
-                                  r"custom_ids look like 'q3-1', question_ids like 'q1', 'q2'. .* \(--id-pattern\)"),
+                                  r"custom_ids look like 'q3-1', question_ids like 'q1', 'q2'. .* id_pattern="),
         ([chat("q1", "4"), refused("request-7")], {},
          r"line 2: custom_id 'request-7' refers to question 'request', .*\. 1 of 2 custom_ids are found. Add the"),
         ([asked("nope")], {}, "custom_id 'nope' refers to question 'nope', which is not in"),
         ([chat("q1", "4")], {"id_pattern": "x(?P<question_id>.*)"},
-         r"'q1' does not match id_pattern. Describe .* '\(.P<question_id>.\+\)' finds 1 of 1"),
+         r"'q1' does not match id_pattern. Describe custom_ids: id_pattern='\(.P<question_id>.\+\)' finds 1 of 1"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>x)?q1"}, "custom_id 'q1' refers to question '', which"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.*"}, r"id_pattern: '\(.*' is not a valid regular"),
         ([chat("q1", "4")], {"id_pattern": "(.*)"}, "has the groups none. It must have question_id"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.)(?P<run>.)"}, "has the groups question_id, run. It must"),
         ([chat("q1b", "4")], {"id_pattern": "(?P<question_id>..)(?P<sample>.)"}, "id_pattern matches 'b'"),
         ([chat("q1", "4")], {"id_pattern": "(?P<question_id>.+)(?P<model>)", "model": "m"}, "model='m', but id"),
-        ([chat("q1", "4", model=None)], {}, r"does not name its model. Pass model \(--model\)"),
+        ([chat("q1", "4", model=None)], {}, r"does not name its model. Pass model=NAME"),
         ([chat("q" * 1001, "4")], {}, "the custom_id has 1001 characters. At most 1000"),
         ([chat("", "4")], {}, "'custom_id' is blank"),
         ([{"response": {}}], {}, "no 'custom_id'. Choose from 'response'"),

@@ -1,5 +1,6 @@
 """Hints for custom_ids: the suggested pattern finds what it is said to find, or there is none."""
 
+import ast
 import re
 
 import pytest
@@ -21,8 +22,8 @@ SAMPLE, MODEL = "(?P<sample>[0-9]+)", "(?P<model>.+)"
 
 def suggested(text):
     """The pattern of a hint, and what it is said to find."""
-    match = re.search(r"\(--id-pattern\): '(.*)' finds (\d+) of (\d+) custom_ids in q.csv(, but not '.*')?\.$", text)
-    return (match[1], int(match[2]), int(match[3])) if match else None
+    match = re.search(r"id_pattern=(.*) finds (\d+) of (\d+) custom_ids in q.csv(, but not '.*')?\.$", text)
+    return (ast.literal_eval(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def read(pattern, custom_id):
@@ -45,6 +46,9 @@ def read(pattern, custom_id):
         ("{m}/{q}", NAMES, f"{MODEL}/(?P<question_id>.+)"),
         ("{q}-{m}-{s}", NAMES, f"(?P<question_id>.+?)-{MODEL}-{SAMPLE}"),
         ("gsm8k_{m}_{q}_{s}", NUMBERS, f"gsm8k_{MODEL}_(?P<question_id>.+)_{SAMPLE}"),
+        ("run {m}: {q} (t=0.7)", NAMES, rf"run {MODEL}: (?P<question_id>.+) \(t=0\.7\)"),
+        ("part {s} of {q} by {m} (t=0.7)", NAMES, rf"part {SAMPLE} of (?P<question_id>.+?) by {MODEL} \(t=0\.7\)"),
+        ("file{s}_line{s}_{q}", NAMES, f"file{SAMPLE}_line[0-9]+_(?P<question_id>.+)"),
         ("request-{q}-of-{m}", NUMBERS, f"request-(?P<question_id>.+?)-of-{MODEL}"),
     ],
 )
@@ -69,7 +73,7 @@ def test_a_pattern_fits_the_ids_at_hand(shape, names, pattern):
         (["1-a", "b", "c"], "custom_ids look like"),  # fewer than half
         ([], "custom_ids look like , question"),
         (["a\n1"], "custom_ids look like"),
-        (["it's 1"], """(--id-pattern): 'it'"'"'s (?P<question_id>.+)' finds 1 of 1"""),
+        (["it's 1"], """id_pattern="it's (?P<question_id>.+)" finds 1 of 1"""),
         ([f"request-{number}" for number in range(1, 13)], "finds 11 of 12 custom_ids in q.csv, but not 'request-12'."),
         (["-".join("1" * 40)], "custom_ids look like"),
     ],
@@ -111,6 +115,7 @@ def test_the_suggestion_is_accepted(imported):
     lines = [chat(f"task_q{q}.{s}", "4") for q in (1, 2) for s in range(2)]
     with pytest.raises(PoolError, match=r"'task_q1.0' refers to question 'task_q1', which is not in ") as caught:
         imported(*lines)
-    pattern = re.search(r"\): '(.*)' finds 4 of 4 custom_ids in questions.jsonl", str(caught.value))[1]
+    said = re.search(r"id_pattern=('.*') finds 4 of 4 custom_ids in questions.jsonl", str(caught.value))[1]
+    pattern = ast.literal_eval(said)
     pool = imported(*lines, id_pattern=pattern)
     assert pool.lengths.tolist() == [[2, 2]]
