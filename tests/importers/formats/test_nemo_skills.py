@@ -227,8 +227,9 @@ def test_own_files(tmp_path):
     own = [line("a", "7", True), judged("a", None, "absent", "Yes"), line("a", "7", "absent", is_correct=True)]
     others = [{"generation": "x"}, {"question_id": "q", "graded_list": [True], "generation": "x"}, {"pred": ["7"]}]
     others += [{"generation": "x", "is_correct": True, "is_correct-plus": True, "expected_answer": "7"}]
+    others += [{"is_correct": True, "predicted_answer": "7"}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 3 + [False] * 4
+    assert found == [True] * 3 + [False] * 5
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
 
