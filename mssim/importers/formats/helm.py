@@ -102,6 +102,8 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> 
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
+    for column in ("scenario", "split", "sub_split", "perturbation"):
+        sink.apart(column)
     sink.tell_apart = "Keep run_spec.json beside each file to distinguish scenarios, import the runs separately"
     known = _Known()
     for source, scenario in zip(sources, scenarios, strict=True):

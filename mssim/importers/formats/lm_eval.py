@@ -127,6 +127,7 @@ def read(
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
+    sink.apart("task")
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
         filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
@@ -233,6 +234,11 @@ def _metrics(run: _Run) -> dict[str, Metrics]:
     found: defaultdict[str, Metrics] = defaultdict(Metrics)
     for line in run.lines():
         found[_filter(line)].add(line, line.name("doc_id"), _responses(line))
+    for metric in run.config.parts("metric_list"):
+        name = metric.value.get("metric")
+        if isinstance(name, str) and metric.value.get("higher_is_better") is False:
+            for metrics in found.values():
+                metrics.reject(name, f"{run.source}: {name!r} is lower for better responses.")
     return dict(found)
 
 
