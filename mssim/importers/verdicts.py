@@ -127,10 +127,11 @@ def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bo
         if equal and rows.size >= FEWEST_ANSWERS:
             first = equal[0]
             example = f"{given[first]!r:.40} and {as_text(truths[ids[first]])!r:.40} of question {ids[first]!r:.40}"
-            remedy = "" if has_texts else "Name the column of the answers text, as by names={'text': 'answer'}, and g"
+            naming = "Name the column of the answers text, as by names={'text': 'answer'}, and grade"
+            remedy = "Grade" if has_texts else naming
             found.append(
                 f"no answer of {names[m].as_py()!r:.80} equals a truth as text, but {len(equal)} of "
-                f"{among}{rows.size} do as numbers, e.g. {example}. {remedy or 'G'}rade with rule='number'."
+                f"{among}{rows.size} do as numbers, e.g. {example}. {remedy} with rule='number'."
             )
     return found
 

@@ -64,11 +64,11 @@ def test_the_method_reaches_the_evaluation(run, pool_path, tmp_path):
 
     assert methods() == methods("--method", "auto") == ["exact", "exact", "exact", "monte_carlo"]
     assert methods("--method", "monte_carlo") == ["monte_carlo"] * 4
-    says = "ms:x+y: method='exact' is not available at budget 6: an entropy weight depends on all votes"
+    says = "ms:x+y: --method exact is not available at budget 6: an entropy weight depends on all votes"
     bad(run("evaluate", pool_path, *FAST, "--method", "exact"), says)
     bad(
         run("evaluate", pool_path, *FAST, "--method", "mc"),
-        "method='mc' is not valid. Choose from 'auto', 'exact', 'monte_carlo'",
+        "--method: 'mc' is not valid. Choose from 'auto', 'exact', 'monte_carlo'",
     )
     (tmp_path / "e.toml").write_text('method = "monte_carlo"')
     assert methods("--experiment", tmp_path / "e.toml") == ["monte_carlo"] * 4
@@ -248,7 +248,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--out", "no/such/folder/r.parquet"), "does not exist. Create it first."),
         (("POOL", *EVALUATE, "--clusters", "topics"), "no column 'topics'. Did you mean 'topic'"),
         (("POOL", *EVALUATE, "--confidence-level", "95"), "is not between 0 and 1"),
-        (("POOL", *EVALUATE, "--n-replays", "0"), "n_replays=0"),
+        (("POOL", *EVALUATE, "--n-replays", "0"), "--n-replays: 0"),
         (("POOL", *EVALUATE, "--min-samples", "99"), "--min-samples: 99 leaves no questions: "),
     ],
 )

@@ -39,6 +39,7 @@ NAMES = ["cow", "crow", "cat", "the dog"]
 ORDERS = st.permutations(NAMES) | st.just(NAMES)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_shuffled_choices_are_translated_as_one_would_by_hand(tmp_path_factory, data):
     """Several letters are a set, in the order of the first sample. Letters of no choice and texts are kept."""

@@ -35,7 +35,7 @@ __all__ = ["from_lm_eval"]
 
 PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
 TOOL = "lm-evaluation-harness, samples_*.jsonl of --log_samples"
-VOTES = "by --rule, or by a filter of the task (--filter)"
+VOTES = "by --rule, or by the --filter of the task; verdicts of --metric do not vote"
 EXAMPLE = "mssim import lm-eval results/*/samples_gsm8k_*.jsonl --rule number --out my-pool"
 
 _STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")

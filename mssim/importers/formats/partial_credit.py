@@ -83,8 +83,8 @@ class PartialCredit:
             return
         note = (
             f"{counted(omitted, 'sample is', 'samples are')} left out, because verdicts of {names} are fractions, "
-            "neither correct nor wrong. To keep these tasks, pass the least verdict that is correct, such as "
-            "pass_mark=0.5 or pass_mark=1."
+            "neither correct nor wrong. To keep these tasks, pass pass_mark=..., the least verdict that is "
+            "correct, such as 0.5 or 1."
         )
         if not kept:
             raise PoolError(f"The files contain no samples that are correct or wrong: {note}")

@@ -44,7 +44,7 @@ __all__ = ["from_table"]
 PATTERNS = tuple(f"*.{name}" for name in ("parquet", "csv", "tsv", "jsonl", "json", "ndjson"))
 PATTERNS += tuple(f"{pattern}.{name}" for pattern in PATTERNS[1:] for name in ("gz", "zst"))
 TOOL = "any other log or table, and pools"
-VOTES = "a field (--map answer=FIELD), or by --rule"
+VOTES = "a field, --map answer=FIELD, or by --rule"
 EXAMPLE = "mssim import table answers.csv --map question_id=doc_id,answer=pred --out my-pool"
 
 Codes = NDArray[np.int64]

@@ -153,18 +153,19 @@ def test_models_share_questions(tmp_path):
     pool = from_math_harness(tmp_path)
     assert pool.models == ("a", "b")
     assert pool.sample_correct()[:, 0].tolist() == [[True, False], [False, True]]
-    write(tmp_path / "outputs" / "org" / "b" / "math", [line(1, ["8"], [False], gt="9", question="another?")])
-    with pytest.raises(PoolError, match=r"has two texts, .* Keep the folders of the data sets, DATA/FILE"):
+    write(tmp_path / "outputs" / "org" / "b" / "math", [line(1, ["8"], [False], gt="9")])
+    with pytest.raises(PoolError, match=r"has two truths, '7' and '9'.* Keep the folders of the data sets, DATA/FILE"):
         from_math_harness(tmp_path)
 
 
 def test_samples_of_dart_math(tmp_path):
     lines = [
         response("1 x 7?", "7", True), response("2 x 7?", "", False), response("1 x 7?", "None", False),
-        response("1 x 7?", "8", False, dataset="gsm8k/test", finish_reason="length"),
+        response("1 x 7?", "8", False, dataset="gsm8k/test", finish_reason="length"), response("2 x 7?", "7", None),
     ]  # fmt: skip
-    with told("range from 1 to 2"), told("no answer"), told("cut off|length"):
+    with told("range from 1 to 2"), told("no answer"), told("cut off|length"), told("1 not judged"):
         pool = from_math_harness(write(tmp_path, lines, "gen-seed0.jsonl"))
+    assert set(pool.questions["dataset"]) == {"math/test", "gsm8k/test"}
     assert pool.models == ("org/rl",)
     assert answers(pool) == {"math/test/0": ["7", None], "math/test/1": [None], "gsm8k/test/0": ["8"]}
     assert pool.extra["finish_reason"].to_pylist().count("length") == 1

@@ -81,6 +81,7 @@ def test_accuracy_is_the_mean_of_the_recorded_verdicts(tmp_path):
     assert pool.sample_correct()[0].tolist() == expected
     assert pool.sample_correct().mean() == sum(map(sum, expected)) / 45
     assert pool.numbers["score"].shape == (1, 9, 5)
+    assert pool.models == (tmp_path.name,)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,8 @@ def test_runs_of_two_folders_under_one_name(tmp_path):
     for folder, answer in (("a", "7"), ("b", "8"), ("c", "9")):
         write(tmp_path / folder, [line("a", answer, answer == "7")])
     assert answers(from_nemo_skills(tmp_path, model="m")) == {"0": ["7", "8", "9"]}
+    named = write(tmp_path / "a", [line("a", "8", False)], "gpt-4.1.jsonl")
+    assert from_nemo_skills([tmp_path / "a" / "output-rs0.jsonl", named]).models == ("a", "gpt-4.1")
 
 
 def test_files_that_are_no_runs(tmp_path):
@@ -224,8 +227,9 @@ def test_own_files(tmp_path):
     own = [line("a", "7", True), judged("a", None, "absent", "Yes"), line("a", "7", "absent", is_correct=True)]
     others = [{"generation": "x"}, {"question_id": "q", "graded_list": [True], "generation": "x"}, {"pred": ["7"]}]
     others += [{"generation": "x", "is_correct": True, "is_correct-plus": True, "expected_answer": "7"}]
+    others += [{"is_correct": True, "predicted_answer": "7"}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 3 + [False] * 4
+    assert found == [True] * 3 + [False] * 5
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
 
