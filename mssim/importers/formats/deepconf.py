@@ -27,6 +27,7 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.pickles import is_pickle, refuse_pickle
+from mssim.importers.glance import Glance
 from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -118,10 +119,8 @@ def is_own(source: Source) -> bool:
         return source.name.lower().startswith(("deepconf", "deepthink"))
     found = source.first.keys()
     if not found:  # an object with several lists of traces
-        try:
-            found = _Result.of_file(source).head.value.keys()
-        except MssimError:
-            return False
+        whole = Glance(source.path).beginning
+        found = whole.keys() if isinstance(whole, dict) else found
     return {"extracted_answer", "num_tokens"} <= found or ("ground_truth" in found and not found.isdisjoint(_TRACES))
 
 

@@ -76,7 +76,7 @@ class PartialCredit:
         names += f" and {more} more" if more > 0 else ""
         if self._tasks and self._mark is not None:
             sink.remarks.append(
-                f"verdicts between 0 and 1, which {names} have, are correct from {self._mark:g} (pass mark)."
+                f"verdicts of {names} that are between 0 and 1 are correct from {self._mark:g}, the pass mark."
             )
         omitted = sum(self._tasks.values())
         if not omitted:
