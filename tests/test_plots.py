@@ -100,7 +100,9 @@ def test_an_unknown_axis_and_an_unknown_cost_are_refused():
         plot_curves(result(), "samples")
     with pytest.raises(MssimError, match=r"band='both' is not valid\. Choose from 'pointwise', 'simultaneous'"):
         plot_curves(result(), band="both")
-    with pytest.raises(MssimError, match=r"the results have no costs\. Record a column 'cost' or pass prices="):
+    with pytest.raises(
+        MssimError, match=r"the results have no costs\. Record a column 'cost' or use evaluate\(..., prices="
+    ):
         plot_curves(evaluate(random_pool(), "sc:x", 2, n_replays=5), "cost")
     assert not plt.get_fignums()
 

@@ -50,7 +50,9 @@ def import_(
         typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
     ] = None,
     filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
-    metric: Annotated[str | None, typer.Option(help="lm-eval: metric of the task whose verdicts to use.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="lm-eval, evalscope, lighteval: metric whose verdicts to use.")
+    ] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,

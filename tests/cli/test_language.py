@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import typer
 
+import mssim
 from mssim import PoolError, evaluate, theory, tune
 from mssim.cli import _command
 from mssim.cli.language import ALSO, Command, as_options, keep_names
@@ -230,3 +231,10 @@ def test_no_command_speaks_python(run, command):
         unquoted = re.sub(r"(?<!\w)(?:'[^']*'|\"[^\"]*\")(?!\w)", "''", err)
         assert err, line
         assert not PYTHON.search(unquoted), (line, err)
+
+
+def test_messages_of_the_library_name_no_options():
+    """Messages name arguments, argument=VALUE, which commands translate."""
+    root = Path(mssim.__file__).parent
+    for path in sorted(set(root.rglob("*.py")) - set((root / "cli").rglob("*.py"))):
+        assert not re.search(r"\w \(--[a-z]", path.read_text("utf-8")), path

@@ -27,6 +27,7 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.pickles import is_pickle, refuse_pickle
+from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -194,7 +195,7 @@ class _Reader:
         self._sink, self._confidence = sink, confidence
         sink.tell_apart = "Import the results on each data set separately"
         self._used: set[str] = set()
-        self._judged: bool | None = None
+        self._judged = Judged(sink)
         self._stopped = self._scored = 0
 
     def add(self, result: _Result, model: str | None) -> None:
@@ -203,10 +204,10 @@ class _Reader:
         question_id = head.name("question_id" if "question_id" in head else "qid")
         name = model or config.text("model_path") or config.text("model")
         if not (name or "").strip():
-            head.refuse("has no model in its config. Pass model (--model).")
+            head.refuse("has no model in its config. Pass model=...")
         question = {"question": head.text("question"), "truth": (head.text("ground_truth") or "").strip() or None}
         samples = filter(None, map(self._sample, result.each_trace()))
-        self._sink.add(question_id, name or "", samples, question=question)
+        self._judged.add(head, question_id, name or "", samples, question=question)
 
     def _sample(self, trace: Fields) -> dict[str, Any] | None:
         reason = trace.text("stop_reason")
@@ -214,9 +215,6 @@ class _Reader:
             self._stopped += 1
             return None
         correct = trace.flag("is_correct")
-        before, self._judged = self._judged, correct is not None
-        if before not in (None, self._judged):
-            trace.refuse("only some traces have is_correct. Import the files with and without it separately.")
         sample: dict[str, Any] = {
             "text": trace.text("text"),
             "answer": trace.text("extracted_answer"),
@@ -242,8 +240,9 @@ class _Reader:
 
     def end(self) -> None:
         """Report which confidence the score is, and what was left out."""
+        self._judged.end()
         if self._confidence and self._used and not self._scored:
-            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence (--confidence).")
+            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=...")
         if self._scored:
             self._sink.remarks.append(f"score is the {_NAMES[self._used.pop()]} of the trace.")
         if self._stopped:

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices
 from mssim.importers.fields import Fields, as_text
-from mssim.importers.formats.evalscope_choices import parse_choices, spelled
+from mssim.importers.formats.evalscope_choices import parse_choices
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -78,7 +79,7 @@ def from_evalscope(
 
     Notes
     -----
-    Questions are identified by dataset, subset and group_id. If EvalScope shuffled the choices of a question between
+    Questions are identified by dataset, subset and group_id. If the choices of a question were shuffled between
     samples, letters are replaced by the texts of the choices. Samples without the metric are failed, not wrong. An
     answer that is blank and right is called (blank).
 
@@ -115,10 +116,11 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, met
     reviews = [source for source in sources if not _is_prediction(source)]
     if not reviews:
         sources[0].refuse("is a file of predictions, which have no verdicts. Pass the folder reviews beside it.")
-    shuffled = _shuffled(reviews)
+    choices = Choices(sink)
     sink.apart("dataset")
     for source in reviews:
-        _File(source, sink, shuffled, model, metric).read()
+        _File(source, sink, choices, model, metric).read()
+    choices.close()
 
 
 class _File:
@@ -128,16 +130,16 @@ class _File:
     ----------
     source, sink
         The file, and what its samples are added to.
-    shuffled : set of str
-        Datasets in which a question occurs with its choices in different orders.
+    choices : Choices
+        Choices of all questions.
     model, metric : str or None
         The options of the import.
     """
 
-    def __init__(self, source: Source, sink: Sink, shuffled: set[str], model: str | None, metric: str | None) -> None:
-        self._source, self._sink, self._model, self._metric = source, sink, model, metric
+    def __init__(self, source: Source, sink: Sink, choices: Choices, model: str | None, metric: str | None) -> None:
+        self._source, self._sink, self._choices = source, sink, choices
+        self._model, self._metric = model, metric
         self._folder, self._dataset = _place(source)
-        self._translated = self._dataset in shuffled
         self._chosen: str | None = None  # the metric of this file
         self._seen = set[str]()
 
@@ -165,13 +167,12 @@ class _File:
         extracted = score.text("extracted_prediction")
         answer = _answer(text if extracted is None else extracted, right=right)
         prompt, truth = _prompt(line), line.text("target") or None
-        if self._translated:
-            prompt, choices = parse_choices(prompt or "") or ("", {})
-            truth, answer = spelled(truth, choices), spelled(answer, choices)
+        prompt, choices = parse_choices(prompt or "") or (prompt, None)
+        order = self._choices.order(f"{self._dataset}/{name}", choices, truth, self._source.name)
+        answer = None if answer is None else order.answer(answer)
         sample = {"text": text, "reasoning": said.reasoning, "answer": answer, "correct": right, **said.numbers}
         # Prompts can have other examples, so that they identify a question only if there is no truth.
-        known = {"question": prompt} if truth is None else {"truth": truth}
-        self._add(name, self._named(said.model), sample, known, prompt)
+        self._add(name, self._named(said.model), sample, {"question": None if truth else prompt}, prompt)
 
     def _add_reviewed(self, line: Fields) -> None:
         """Add the samples of a line of an earlier version."""
@@ -216,7 +217,7 @@ class _File:
         """Return the name of the model."""
         name = self._model or self._folder or served
         if not name:
-            self._source.refuse("does not name its model. Pass model (--model).")
+            self._source.refuse("does not name its model. Pass model=NAME.")
         return as_text(name, str(self._source))
 
     def _verdict(self, metrics: Fields, main: str | None) -> bool | None:
@@ -230,7 +231,7 @@ class _File:
         number = float(value) if isinstance(value, bool) else metrics.number(self._chosen or "") or 0.0
         if min(abs(number), abs(number - 1)) > _NEAR:
             others = [name for name in names if name != self._chosen]
-            remedy = f"Choose another metric (--metric): {', '.join(others)}." if others else "Omit this file."
+            remedy = f"Choose another with metric=NAME: {', '.join(others)}." if others else "Omit this file."
             metrics.refuse(f"{self._chosen!r} is {number:g}. A verdict must be 0 or 1. {remedy}")
         return number > 0.5
 
@@ -243,7 +244,9 @@ class _File:
         chosen = main if main in names else names[0]
         if len(names) > 1:
             others = ", ".join(name for name in names if name != chosen)
-            remark = f"the verdicts of {self._dataset} are of the metric {chosen}. Others (metric, --metric): {others}."
+            remark = (
+                f"the verdicts of {self._dataset} are of the metric {chosen}. Choose others with metric=NAME: {others}."
+            )
             self._sink.remarks += [remark] if remark not in self._sink.remarks else []
         return chosen
 
@@ -345,22 +348,3 @@ def _last_place(parts: Sequence[str], name: str) -> int:
 def _is_prediction(source: Source) -> bool:
     parts = source.path.absolute().parts
     return _last_place(parts, "predictions") > _last_place(parts, "reviews")
-
-
-def _shuffled(sources: Sequence[Source]) -> set[str]:
-    """Return the datasets in which a question occurs with its choices in different orders."""
-    known: dict[tuple[str, str], int] = {}
-    found, impossible = set[str](), set[str]()
-    for source in sources:
-        _, dataset = _place(source)
-        for line in Source(source.path).records():  # read again below, with progress
-            if "sample_score" not in line:
-                break
-            prompt, truth = _prompt(line), line.text("target")
-            split = parse_choices(prompt or "")
-            if split is None or (truth and not set(truth) <= set(split[1])):
-                impossible.add(dataset)
-                break
-            if known.setdefault((dataset, _question(line)), hash((prompt, truth))) != hash((prompt, truth)):
-                found.add(dataset)
-    return found - impossible

@@ -8,29 +8,27 @@ evalscope/benchmarks/gpqa/gpqa_adapter.py of version 1.0, so equal letters were 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
-__all__ = ["parse_choices", "spelled"]
+__all__ = ["parse_choices"]
 
 _CHOICE = re.compile(r"^([A-Z])\) ", re.MULTILINE)
 
 
-def parse_choices(prompt: str) -> tuple[str, dict[str, str]] | None:
-    """Split a prompt into the question and its choices by letter, None if it has no choices or equal ones."""
+def parse_choices(prompt: str) -> tuple[str, list[str]] | None:
+    r"""Split a prompt into the question and its choices in the order of their letters, None if it has no choices.
+
+    Examples
+    --------
+    >>> parse_choices("Which is a planet?\n\nA) Mars\nB) Pluto")
+    ('Which is a planet?', ['Mars', 'Pluto'])
+    """
     marks = list(_CHOICE.finditer(prompt))
     first = max((place for place, mark in enumerate(marks) if mark[1] == "A"), default=len(marks))
     if not (marks := marks[first:]):
         return None
     ends = [mark.start() for mark in marks[1:]] + [len(prompt)]
-    texts = {mark[1]: prompt[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)}
-    letters = [chr(ord("A") + place) for place in range(len(marks))]
-    if list(texts) != letters or len(set(texts.values())) < max(len(marks), 2):
+    texts = [prompt[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=True)]
+    letters = [mark[1] for mark in marks]
+    if len(marks) < 2 or letters != [chr(ord("A") + place) for place in range(len(marks))]:
         return None
     return prompt[: marks[0].start()].strip(), texts
-
-
-def spelled(letters: str | None, choices: Mapping[str, str]) -> str | None:
-    """Replace letters by the texts of the choices, unless they are something else."""
-    if not letters or not set(letters) <= set(choices):
-        return letters
-    return " | ".join(sorted(choices[letter] for letter in letters))

@@ -147,11 +147,15 @@ def _read_responses(source: Source, dataset: str, questions: Sequence[dict[str, 
     config = source.part("config")
     model = config.name("name")
     settings = {"temperature": config.number("temperature"), "max_tokens": config.count("max_tokens")}
+    answered = 0
     for number, response in enumerate(source.items("responses")):
         if number == len(questions):
             source.refuse(f"has more responses than data set {dataset} has questions, {number}. Check the names.")
         samples = _samples(response, sink)
+        answered += bool(samples)
         sink.add(f"{dataset}/{number}", model, samples, question=questions[number], settings=settings)
+    if answered < len(questions):
+        sink.note(f"{model} has samples for {answered} of the {len(questions)} questions of data set {dataset}.")
 
 
 def _samples(response: Fields, sink: Sink) -> list[dict[str, Any]]:

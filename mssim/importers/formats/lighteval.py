@@ -141,7 +141,7 @@ class _File:
         self._task = found["task"] if found else as_text(source.path.stem, str(source))
         self._model = model or as_text(_model_of(source) or "", str(source))
         if not self._model:
-            source.refuse("does not name its model. Pass model (--model).")
+            source.refuse("does not name its model. Pass model=NAME.")
 
     def read(self) -> None:
         """Add all samples."""
@@ -165,7 +165,7 @@ class _File:
         """Return whether the metric of a question is 1, or None if there is no value."""
         names = [name for name, value in metrics.value.items() if value is not None]
         if self._metric is None and len(names) > 1:
-            metrics.refuse(f"there are several metrics: {', '.join(names)}. Choose one with metric (--metric).")
+            metrics.refuse(f"there are several metrics: {', '.join(names)}. Choose one with metric=NAME.")
         if self._metric is None and names:
             self._metric = names[0]
         name = self._metric or ""

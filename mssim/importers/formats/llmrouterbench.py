@@ -23,7 +23,7 @@ from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.formats.partial_credit import PartialCredit, verdict_of
-from mssim.importers.formats.verdict_answers import VerdictAnswers
+from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -216,7 +216,7 @@ class _Reader:
 
     def __init__(self, sink: Sink, credit: PartialCredit, predictions: _Predictions) -> None:
         self._sink, self._credit, self._predictions = sink, credit, predictions
-        self._answers = VerdictAnswers()
+        self._judged = Judged(sink)
         self._own: dict[str, int] = {}  # samples with an answer of their own, by data set
         self._kept = 0
         sink.tell_apart = "Import results on different versions of a data set separately"
@@ -256,16 +256,16 @@ class _Reader:
         sample: dict[str, Any] = {"text": _scalar(record, "raw_output"), "correct": correct}
         sample |= {"cost": record.number("cost"), "input_tokens": record.count("prompt_tokens")}
         sample |= {"output_tokens": record.count("completion_tokens")}
-        sample["answer"] = self._answer(result, record, question_id, correct)
+        sample["answer"] = self._answer(result, record, correct)
         self._kept += 1
-        self._sink.add(question_id, result.model, [sample], question=question)
+        self._judged.add(record, question_id, result.model, [sample], question=question)
 
-    def _answer(self, result: _Result, record: Fields, question_id: str, correct: bool) -> str | None:
+    def _answer(self, result: _Result, record: Fields, correct: bool) -> str | None:
         nested = isinstance(record.value.get("prediction"), list | dict)
         if nested or self._predictions.are_grades(result.dataset):
             self._own[result.dataset] = self._own.get(result.dataset, 0) + 1
             return f"{'correct' if correct else 'wrong'} answer of {result.model}"
-        return self._answers.answer(question_id, record.text("prediction"), correct)
+        return record.text("prediction")
 
     def end(self) -> None:
         """Report what was left out or changed."""
@@ -278,5 +278,5 @@ class _Reader:
             )
         if own and own == self._kept:
             self._sink.votes = False
-        self._answers.report(self._sink)
+        self._judged.end()
         self._credit.report(self._sink, kept=self._kept)

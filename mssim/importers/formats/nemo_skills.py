@@ -21,6 +21,7 @@ from mssim._validation import choose_from, counted
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.judged import Judged
+from mssim.importers.naming import file_names
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -57,7 +58,7 @@ def from_nemo_skills(
         on one benchmark. If there are several benchmarks, questions are identified by benchmark and question.
     model : str, optional
         Name of the model. By default it is the name of the folder that contains eval-results or, without such a
-        folder, of the folder of each file.
+        folder, of the folder of each file. A file with another name is named after its model.
     scorer : {"symbolic", "judge", "both", "any"}, optional
         Verdicts to use: those of the symbolic comparison, of the LLM judge, right by both, or right by one of them. It
         is required if the files have both kinds.
@@ -142,18 +143,21 @@ def _named(source: Source, model: str | None) -> _Named:
         source.refuse("has one aggregated answer per question, not samples. Leave it out.")
     parts = [as_text(part, place) for part in path.parent.parts]
     at = next((i for i in range(len(parts) - 1, 0, -1) if parts[i].startswith("eval-results")), None)
-    named = model or (parts[-1] if at is None else parts[at - 1]) or path.anchor
+    named = parts[-1] if at is None else parts[at - 1]
+    if at is None and not source.name.startswith("output"):
+        named = as_text(file_names(source)["{stem}"], place)
     run = int(found["seed"]) if found and found["seed"] else None
     inside = [] if at is None else parts[at + 1 :]
     benchmark, prompt = next(iter(inside), None), "/".join(inside[1:]) or None
-    return _Named(named, benchmark, str(path.parent), run, found["chunk"] if found else None, prompt)
+    return _Named(model or named, benchmark, str(path.parent), run, found["chunk"] if found else None, prompt)
 
 
 def _whole_runs(files: list[tuple[Source, _Named]], sink: Sink) -> list[tuple[Source, _Named]]:
     """Leave out parts of runs that are there as a whole, and run numbers that are not unique."""
-    whole = {(name.folder, name.run): source for source, name in files if name.chunk is None}
+    whole = {(name.folder, name.run) for _, name in files if name.chunk is None}
+    single = {name.folder for source, name in files if source.name.startswith("output.jsonl")}
     for folder, run in whole:
-        if run is not None and (folder, None) in whole:
+        if run is not None and folder in single:
             raise PoolError(
                 f"{folder} has output.jsonl and output-rs*.jsonl. They were sampled with different settings. Name the "
                 "files to import."

@@ -24,7 +24,7 @@ from mssim._validation import counted
 from mssim.grading.number_values import exact_value
 from mssim.grading.numbers import read_number
 from mssim.importers.fields import Fields, as_text
-from mssim.importers.formats.verdict_answers import VerdictAnswers
+from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.reshape import samples_of
 from mssim.importers.safe_files import Source, expand
@@ -113,9 +113,8 @@ class _Reader:
     """Adds records to a sink and keeps what they share."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink, self._answers = sink, VerdictAnswers()
+        self._sink, self._judged = sink, Judged(sink)
         self._numbers: dict[tuple[str, str], str] = {}  # spellings, by question and value
-        self._explained: bool | None = None
         self._repeated = self._empty = 0
 
     def read(self, source: Source, model: str | None) -> None:
@@ -144,28 +143,20 @@ class _Reader:
             names["output_tokens"] += ".1"  # pairs of thinking tokens and all tokens
         rows = samples_of(record, names)
         self._empty += not rows
-        judged = [row for row in rows if row["correct"] is not None]
-        if len(judged) < len(rows):
-            self._sink.fail("no verdict", len(rows) - len(judged))
-        if rows:
-            self._extract(record, question_id, rows)
+        self._extract(record, question_id, rows)
         truths = record.texts("ground_truths")
         question = {"question": record.part("question_meta").text("question"), "truth": truths[0] if truths else None}
         prompt = record.text("prompt")  # with instructions that may differ between models
-        self._sink.add(question_id, model, judged, question=question, settings=settings, prompt=prompt)
+        self._sink.add(question_id, model, [], prompt=prompt)
+        self._judged.add(record, question_id, model, rows, question=question, settings=settings)
 
     def _extract(self, record: Fields, question_id: str, rows: Sequence[dict[str, Any]]) -> None:
         """Add the answers that the verifier extracted."""
         explanations = record.texts("explanations")
-        before, self._explained = self._explained, bool(explanations)
-        if before not in (None, self._explained):
-            record.refuse("only some records have explanations. Import the records with and without them separately.")
         if explanations and len(explanations) != len(rows):
             record.refuse(f"'explanations' has {len(explanations)} items, but 'answers' has {len(rows)}. Correct them.")
         for row, explanation in zip(rows, explanations, strict=False):
-            if row["correct"] is not None:
-                answer = self._extracted(question_id, explanation or "")
-                row["answer"] = self._answers.answer(question_id, answer, row["correct"])
+            row["answer"] = self._extracted(question_id, explanation or "")
 
     def _extracted(self, question_id: str, explanation: str) -> str | None:
         """Return what a verifier extracted. Of numbers that are equal, the first spelling is returned."""
@@ -183,4 +174,4 @@ class _Reader:
             )
         if self._empty:
             self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
-        self._answers.report(self._sink)
+        self._judged.end()

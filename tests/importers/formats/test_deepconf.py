@@ -88,6 +88,11 @@ def test_confidences_agree_with_plain_python(tmp_path, monkeypatch, kind):
     np.testing.assert_allclose(pool.numbers["score"][0, 0], [plain(kind, confs, 8) for confs in lists], rtol=1e-12)
 
 
+def test_the_tail_has_2048_tokens(tmp_path):
+    path = write(tmp_path, offline([trace("4", [1000.0, 3.0] + [1.0] * 2047)]))
+    assert from_deepconf(path, confidence="tail").numbers["score"].item() == 2050 / 2048
+
+
 def online(**changed):
     """A result of the first version, online."""
     warm = [scored("4", 15.5), scored("5", 12.5)]
@@ -131,7 +136,7 @@ def test_lines_and_lists_of_results(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"all_traces": [trace("4"), trace("4", is_correct="absent")]}, "only some traces have is_correct"),
+        ({"all_traces": [trace("4"), trace("4", is_correct="absent")]}, "only some samples have verdicts"),
         ({"all_traces": [trace("4"), scored("4", 9.5)]}, "only some traces have confs"),
         ({"all_traces": "absent"}, "has none of all_traces, warmup_traces, final_traces"),
         ({"question_id": "absent"}, "has no 'qid'"),

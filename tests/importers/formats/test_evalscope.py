@@ -85,6 +85,11 @@ def test_models_runs_and_datasets_of_a_folder(tmp_path):
     assert from_evalscope(tmp_path / "run2" / "reviews" / "a" / "gsm8k_main.jsonl", model="x").models == ("x",)
 
 
+def test_a_folder_per_dataset_inside_the_model(tmp_path):
+    pool = from_evalscope(write(tmp_path, [review(0, "7", 1.0)], "law/mmlu/all.jsonl"))
+    assert (pool.models, pool.question_ids) == (("llama",), ["law/mmlu/all/0"])
+
+
 def test_the_model_is_named_by_the_file_outside_of_reviews(tmp_path):
     assert from_evalscope(write(tmp_path, [review(0, "7", 1.0)], kind="other")).models == ("served",)
     line = review(0, "7", 1.0)
@@ -99,11 +104,11 @@ def test_the_main_metric_is_used_or_another(tmp_path):
     path = write(tmp_path, [review(0, "a", 0, value=value), last])
     found = import_pool("evalscope", evalscope.read, [path], tmp_path / "pool", Common())
     assert found.to_frame()["accuracy"].tolist() == [1.0]
-    said = "the verdicts of gsm8k_main are of the metric strict. Others (metric, --metric): loose, share."
+    said = "the verdicts of gsm8k_main are of the metric strict. Choose others with metric=NAME: loose, share."
     assert said in found.remarks
     assert right(from_evalscope(path, metric="loose")) == {"gsm8k_main/0": [False], "gsm8k_main/1": [True]}
     with pytest.raises(
-        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another metric .--metric.: strict"
+        PoolError, match=r"'share' is 0\.5\. A verdict must be 0 or 1\. Choose another with metric=NAME: strict"
     ):
         from_evalscope(path, metric="share")
     with pytest.raises(PoolError, match=r"metric: .*line 1.* has no 'acc'\. Choose from 'strict', 'loose', 'share'"):
@@ -151,6 +156,8 @@ def test_letters_are_translated_if_choices_are_shuffled(tmp_path):
     assert pool.questions["question"].tolist() == ["Which?"]
     assert [pool.class_labels.to_pylist()[code] for code in pool.codes[0, 0]] == said
     assert right(pool) == {"gpqa_main/0": [True, True, False, True]}
+    with pytest.raises(PoolError, match="rule: the choices of 1 question were shuffled"):
+        from_evalscope(tmp_path, rule="choice")
 
 
 def test_letters_are_kept_if_choices_are_not_shuffled(tmp_path):
@@ -186,7 +193,10 @@ def test_lines_without_an_index_are_told_by_their_input(tmp_path):
     lines = [reviewed(i, ("7", True)) for i in (3, 1)]
     for line in lines:
         del line["index"]
+        line["raw_input"]["level"] = 1
     write(tmp_path, lines, model="a")
+    for line in lines:
+        line["raw_input"] = dict(reversed(line["raw_input"].items()))
     write(tmp_path, lines[::-1], model="b")
     pool = from_evalscope(tmp_path)
     assert len(pool.question_ids) == 2

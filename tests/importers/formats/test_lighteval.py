@@ -78,6 +78,15 @@ def test_choices_that_were_rated_have_a_verdict_but_no_text(tmp_path):
         assert pool.questions["truth"].tolist() == ["7"] * 4
 
 
+@pytest.mark.parametrize(("place", "truth"), [(0, "5"), ([1, 0], "7"), (-1, None), (2, None), (None, None), ([], None)])
+def test_the_truth_is_the_first_gold(tmp_path, place, truth):
+    row = detail(0, "7")
+    row["doc"]["gold_index"] = place
+    pool = from_lighteval(write(tmp_path, [row]))
+    assert ("truth" in pool.questions) == (truth is not None)
+    assert truth is None or pool.questions["truth"].tolist() == [truth]
+
+
 def test_one_of_several_metrics_is_chosen(tmp_path):
     rows = [detail(i, "7", metric={"em": 1.0, "acc": float(i == 0), "f1": 0.5}) for i in range(2)]
     path = write(tmp_path, rows)

@@ -112,10 +112,10 @@ def test_grades_of_a_judge_are_not_answers(tmp_path):
 def test_an_answer_that_is_judged_both_ways_keeps_its_verdicts(tmp_path):
     write(tmp_path, [record(1, "about 4", 1.0), record(2, "x", 0.0)], "a")
     write(tmp_path, [record(1, "about 4", 0.0), record(2, "", 1.0)], "b")
-    with told("1 sample has an answer that is judged both"), told("1 sample is judged correct without an answer"):
+    with told("1 sample has an answer that is judged differently"), told("1 sample is judged right without"):
         pool = from_llmrouterbench(tmp_path)
     assert accuracies(pool) == [0.5, 0.5]
-    assert pool.class_labels.to_pylist() == ["about 4", "about 4 (judged wrong)", "no answer (judged correct)", "x"]
+    assert pool.class_labels.to_pylist() == ["about 4", "about 4 (judged wrong)", "4", "x"]
 
 
 def test_the_latest_result_counts_and_demos_do_not(tmp_path):

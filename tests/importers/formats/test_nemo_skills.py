@@ -81,6 +81,7 @@ def test_accuracy_is_the_mean_of_the_recorded_verdicts(tmp_path):
     assert pool.sample_correct()[0].tolist() == expected
     assert pool.sample_correct().mean() == sum(map(sum, expected)) / 45
     assert pool.numbers["score"].shape == (1, 9, 5)
+    assert pool.models == (tmp_path.name,)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,10 @@ def test_verdicts_of_two_kinds(tmp_path, scorer, expected):
     ]  # fmt: skip
     path = write(tmp_path, lines)
     assert right(from_nemo_skills(path, scorer=scorer)) == {str(i): [verdict] for i, verdict in enumerate(expected)}
+
+
+def test_a_scorer_is_chosen(tmp_path):
+    path = write(tmp_path, [judged("a", "7", True, "Yes")])
     with pytest.raises(PoolError, match=r"line 1: has verdicts of a symbolic comparison and of a judge\. Choose with"):
         from_nemo_skills(path)
     with pytest.raises(PoolError, match=r"line 1: has no 'judgement', which scorer 'any' needs\. Choose another"):
@@ -176,6 +181,8 @@ def test_runs_of_two_folders_under_one_name(tmp_path):
     for folder, answer in (("a", "7"), ("b", "8"), ("c", "9")):
         write(tmp_path / folder, [line("a", answer, answer == "7")])
     assert answers(from_nemo_skills(tmp_path, model="m")) == {"0": ["7", "8", "9"]}
+    named = write(tmp_path / "a", [line("a", "8", False)], "gpt-4.1.jsonl")
+    assert from_nemo_skills([tmp_path / "a" / "output-rs0.jsonl", named]).models == ("a", "gpt-4.1")
 
 
 def test_files_that_are_no_runs(tmp_path):

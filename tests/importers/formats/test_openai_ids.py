@@ -115,6 +115,7 @@ def test_the_suggestion_is_accepted(imported):
     lines = [chat(f"task_q{q}.{s}", "4") for q in (1, 2) for s in range(2)]
     with pytest.raises(PoolError, match=r"'task_q1.0' refers to question 'task_q1', which is not in ") as caught:
         imported(*lines)
-    pattern = re.search(r"id_pattern='(.*)' finds 4 of 4 custom_ids in questions.jsonl", str(caught.value))[1]
+    said = re.search(r"id_pattern=('.*') finds 4 of 4 custom_ids in questions.jsonl", str(caught.value))[1]
+    pattern = ast.literal_eval(said)
     pool = imported(*lines, id_pattern=pattern)
     assert pool.lengths.tolist() == [[2, 2]]

@@ -21,8 +21,8 @@ def prediction(number, text, *, gold="7", chat=True, **more):
     return {"origin_prompt": turns if chat else f"<s>{asked}", "prediction": text, "gold": gold} | more
 
 
-def write(folder, content, kind="predictions", name="sums", model="llama"):
-    path = folder / "20250101_120000" / kind / model / f"{name}.json"
+def write(folder, content, kind="predictions", name="sums", model="llama", time="20250101_120000"):
+    path = folder / time / kind / model / f"{name}.json"
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(json.dumps(content))
     return path
@@ -177,7 +177,7 @@ def test_names_that_end_in_a_number_are_not_parts(tmp_path):
 
 def test_models_and_runs_of_a_folder(tmp_path):
     write(tmp_path, numbered([prediction(0, "7")]), model="a")
-    write(tmp_path / "later", numbered([prediction(0, "It is 7")]), model="a")
+    write(tmp_path, numbered([prediction(0, "It is 7", gold=["7", "seven"])]), model="a", time="20250102_120000")
     write(tmp_path, numbered([prediction(0, "8", chat=False)]), model="b")
     write(tmp_path, numbered([prediction(0, "A")]), model="a_judged-by--gpt")
     write(tmp_path, {"x": 1}, kind="configs")
@@ -185,6 +185,7 @@ def test_models_and_runs_of_a_folder(tmp_path):
         pool = from_opencompass(tmp_path, rule="number")
     assert pool.models == ("a", "b")
     assert pool.lengths.tolist() == [[2], [1]]
+    assert pool.questions["truth"].tolist() == ["7"]  # a list of several is not a truth
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ def test_without_a_pass_mark_a_task_with_a_fraction_is_left_out_as_a_whole(tmp_p
         credit.see(task, verdict)
     assert [credit.omits(task) for task in "abc"] == [False, True, False]
     assert [credit.is_correct(verdict) for verdict in (1, 0)] == [True, False]
-    credit.omit("b", 2)
+    credit.omit("b")
+    credit.omit("b")
     credit.report(sink, kept=2)
     assert sink.failed == {"verdict between 0 and 1": 2}
     assert [note.split(",")[0] for note in sink.notes] == ["2 samples are left out"]
@@ -56,6 +57,11 @@ def test_with_a_pass_mark_nothing_is_left_out(tmp_path):
     credit.report(sink, kept=1)
     assert (dict(sink.failed), sink.notes) == ({}, [])
     assert sink.remarks[0].endswith("0, 1, 2, 3, 4, 5, 6, 7 and 2 more have, are correct from 0.5 (pass mark).")
+    credit = PartialCredit(1)
+    for task in map(str, range(8)):
+        credit.see(task, 0.25)
+    credit.report(sink, kept=1)
+    assert sink.remarks[1].endswith("0, 1, 2, 3, 4, 5, 6, 7 have, are correct from 1 (pass mark).")
 
 
 @pytest.mark.parametrize("mark", [0, -1, 1.01, float("nan"), "1", True])

@@ -27,6 +27,7 @@ class Trap:
         ("routerbench_0shot.pkl", b"anything", True),
         ("a.PICKLE.gz", b"anything", True),
         ("a.json", pickle.dumps([1], protocol=2), True),
+        ("a.json", pickle.dumps([1], protocol=3), True),
         ("a.json", pickle.dumps([1]), True),
         ("pkl.json", b"[]", False),
         ("a.parquet", b"PAR1", False),

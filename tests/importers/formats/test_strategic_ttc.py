@@ -90,16 +90,16 @@ def test_without_explanations_only_verdicts_count(tmp_path):
 
 
 def test_tokens_of_reasoning_models_include_their_thinking(tmp_path):
-    one = record("a", ["4", "5"], num_tokens=[[30, 50], [10, 20]], rewards=[None, None])
+    one = record("a", ["4", "5"], num_tokens=[[30, 50], [10, 20]], rewards=[None, None], ground_truths=["4", "four"])
     pool = from_strategic_ttc(write_lines(tmp_path, [one], NAME), model="r1")
     assert pool.numbers["output_tokens"][0, 0].tolist() == [50, 20]
     assert "score" not in pool.numbers
-    assert pool.models == ("r1",)
+    assert (pool.models, pool.questions["truth"].tolist()) == (("r1",), ["4"])
 
 
 def test_samples_without_a_verdict_failed_and_records_that_repeat_count_once(tmp_path):
     records = [record("a", ["4", "5", "6"], correct=[True, None, False]), record("a", ["9", "9", "9"])]
-    with told("1 record repeats the qid of an earlier"), told("1 no verdict"):
+    with told("1 record repeats the qid of an earlier"), told("1 not judged"):
         pool = from_strategic_ttc(write_lines(tmp_path, records, NAME))
     assert pool.sample_correct().tolist() == [[[True, False]]]
     labels = pool.class_labels.to_pylist()
@@ -133,12 +133,15 @@ def test_faults(tmp_path, changed, says):
 
 def test_explanations_are_of_all_records_or_of_none(tmp_path):
     path = write_lines(tmp_path, [RECORDS[0], record("b", ["4"], explanations="absent")], NAME)
-    with pytest.raises(PoolError, match="line 2: only some records have explanations"):
+    with pytest.raises(PoolError, match="line 2: only some samples have answers"):
         from_strategic_ttc(path)
 
 
 def test_files_of_its_own(tmp_path):
     assert is_own(Source(write_lines(tmp_path, RECORDS, NAME)))
+    assert is_own(
+        Source(written(tmp_path, json.dumps(dict.fromkeys(("qid", "answers", "correct", "num_tokens"), "1"))))
+    )
     other = {"idx": 1, "answers": ["4"], "correct": [True], "gold_answer": "4"}
     assert not is_own(Source(written(tmp_path, json.dumps([other]))))
 
