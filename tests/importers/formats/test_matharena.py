@@ -157,6 +157,15 @@ def test_costs_of_all_runs(tmp_path, changed, cost, tokens, shared):
     assert "latency" not in pool.numbers
 
 
+def test_costs_of_one_run_and_of_two(tmp_path):
+    alone = from_matharena(write(tmp_path, problem(["7"], [True], detailed_costs="absent")))
+    assert not any("totals" in told for told in alone.info["import"]["remarks"])
+    assert alone.numbers["output_tokens"].tolist() == [[[100]]]
+    two = [costs(0.5, 101), costs(0, 0, input_tokens=0)]
+    pair = from_matharena(write(tmp_path, problem(["7", "8"], [True, False], detailed_costs=two)))
+    assert pair.numbers["output_tokens"].tolist() == [[[51, 50]]]
+
+
 def test_no_costs_texts_or_hashes(tmp_path):
     plain = problem(["7"], [True], cost="absent", detailed_costs="absent", messages="absent", gold_answer="hash:1f")
     pool = from_matharena(write(tmp_path, plain | {"source": "shortlist"}))

@@ -108,8 +108,8 @@ def test_a_scorer_is_chosen(tmp_path):
         from_nemo_skills(path)
     with pytest.raises(PoolError, match=r"line 1: has no 'judgement', which scorer 'any' needs\. Choose another"):
         from_nemo_skills(write(tmp_path, [line("a", "7", True)], "output-rs1.jsonl"), scorer="any")
-    with pytest.raises(MssimError, match=r"scorer: 'juge' is not known\. Did you mean 'judge'"):
-        from_nemo_skills(path, scorer="juge")
+    with pytest.raises(MssimError, match=r"scorer: 'symbol' is not known\. Did you mean 'symbolic'"):
+        from_nemo_skills(path, scorer="symbol")
 
 
 def test_judgements_alone(tmp_path):
