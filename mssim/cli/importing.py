@@ -15,23 +15,27 @@ from mssim.cli.language import as_options
 from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_renames, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
+from mssim.importers.registry import FORMATS, find, options_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mssim.importers import Diagnostics
+
+_NAMES = ", ".join(list(FORMATS)[:-1]) + f" or {list(FORMATS)[-1]}"
 
 
 def import_(
-    format_name: Annotated[
-        str,
+    given: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="FORMAT",
-            help="inspect, lm-eval, openai-batch, modelswitch, monkeys, human-eval, evalplus, helm or table.",
+            metavar="[FORMAT] SOURCE",
+            show_default=False,
+            help=f"Files, or folders that contain them. FORMAT is {_NAMES}; by default it is recognised.",
         ),
-    ],
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE...", help="Files, or folders that contain them.", readable=False)
-    ],
-    out: Annotated[Path, typer.Option(help="Pool folder to write.")],
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Pool folder to write. Required.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print all formats: files, a command, and what votes.")] = False,
     rule: Annotated[str | None, typer.Option(help="Grade the texts with this rule; see mssim grade --help.")] = None,
     reasoning: ReasoningOption = "drop",
     where: WhereOption = None,
@@ -61,6 +65,12 @@ def import_(
     models: Annotated[
         str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
     ] = None,
+    pass_mark: Annotated[
+        float | None, typer.Option(help="routerbench, llmrouterbench: least verdict that is correct.")
+    ] = None,
+    confidence: Annotated[
+        str | None, typer.Option(help="deepconf: which confidence is the score: mean, tail, bottom or lowest.")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
     texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
@@ -79,27 +89,34 @@ def import_(
 
     The pool is written atomically: an import that fails leaves no partial pool behind.
 
-    Example: mssim import lm-eval samples_gsm8k_*.jsonl --rule number --out my-pool
+    Example: mssim import samples_gsm8k_*.jsonl --rule number --out my-pool
+
+    Example: mssim import --list
     """
-    from mssim.importers.pipeline import Common, as_paths, import_pool
-    from mssim.importers.registry import find, options_of
+    if list_:
+        _show_formats(as_json=json)
+        return
+    from mssim.importers.pipeline import Common, import_pool
     from mssim.importers.safe_files import expand
 
+    if given and out is None:
+        raise MssimError("--out: the folder of the pool is not given. Add --out POOL.")
+    format_name, paths = _chosen(given or [])
     module = find(format_name)
-    given: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
-    given |= {"metric": metric}
-    given |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
-    given |= {"transcripts": transcripts, "models": models}
+    of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
+    of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
+    of_format |= {"transcripts": transcripts, "models": models, "metric": metric}
+    of_format |= {"pass_mark": pass_mark, "confidence": confidence}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
-        given["transcripts"] = rule is not None
-    options = _of_format(format_name, {name: value for name, value in given.items() if value is not None})
+        of_format["transcripts"] = rule is not None
+    options = _of_format(format_name, {name: value for name, value in of_format.items() if value is not None})
     info = {name: value for name, value in {"title": title, "licence": licence}.items() if value is not None}
     with progress_bar("importing") as progress:
         found = import_pool(
             format_name,
             partial(module.read, **options),
-            expand(as_paths(sources), *module.PATTERNS),
-            out,
+            expand(paths, *module.PATTERNS),
+            out or Path(),
             Common(
                 rule,
                 parse_where(where) if where else None,
@@ -116,13 +133,39 @@ def import_(
     _show(found, as_json=json)
 
 
-_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern"}
+def _chosen(given: Sequence[str]) -> tuple[str, list[Path]]:
+    """Return the format, which the first argument may name, and the existing files and folders to import."""
+    from mssim.importers.pipeline import as_paths
+    from mssim.importers.recognition import recognised
+
+    first = given[0] if given else ""
+    named = first in FORMATS and (len(given) > 1 or not Path(first).exists())
+    if not given[named:]:
+        after = f" after the format {first}" if named else ""
+        raise MssimError(f"SOURCE: no file or folder is given{after}. Write mssim import SOURCE... --out POOL.")
+    if not named and len(given) > 1 and Path(first).name == first and not (Path(first).exists() or "." in first):
+        find(first)  # raises and names similar formats
+    paths = as_paths(given[named:])
+    if named:
+        return first, paths
+    found = recognised(paths)
+    print(f"mssim: {printable(found)}", file=sys.stderr)
+    return found.format, list(found.paths)
+
+
+def _show_formats(*, as_json: bool) -> None:
+    import pandas as pd
+
+    from mssim.importers.registry import listed
+
+    print_frame(pd.DataFrame(listed()), as_json=as_json)
+
+
+_FLAGS = {"filter_name": "--filter", "names": "--map", "id_pattern": "--id-pattern", "pass_mark": "--pass-mark"}
 
 
 def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
     """Raise if an option does not belong to the format."""
-    from mssim.importers.registry import FORMATS, find, options_of
-
     for name in given:
         if name not in options_of(find(format_name)):
             having = [other for other in FORMATS if name in options_of(find(other))]

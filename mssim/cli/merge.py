@@ -9,6 +9,7 @@ import typer
 
 from mssim.cli.options import Band, Clusters, Confidence, Json, check_band, check_output, check_x
 from mssim.cli.output import show_evaluation
+from mssim.errors import MssimError
 
 
 def merge(
@@ -25,6 +26,9 @@ def merge(
 
     Example: mssim merge part1.ckpt part2.ckpt --out results.parquet
     """
+    for part in parts:
+        if (part / "pool.json").is_file():
+            raise MssimError(f"{part} is a pool, not a file of results. Join pools with `mssim import table`.")
     for path, option in ((out, "--out"), (plot, "--plot")):
         if path is not None:
             check_output(path, option, figure=option == "--plot")

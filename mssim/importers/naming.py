@@ -52,7 +52,9 @@ def parse_names(names: Names | None) -> dict[str, str]:
     new = [pair[0] for pair in pairs]
     repeated = [name for name in new if new.count(name) > 1]
     if repeated:
-        several = " To read one column per model, use models, with {model} in names." if repeated[0] != "model" else ""
+        several = (
+            " To read one column per model, use models=... with {model} in its place." if repeated[0] != "model" else ""
+        )
         raise MssimError(f"names={shown(names)}: {repeated[0]!r} appears twice. Give it one column.{several}")
     return dict(pairs)
 
@@ -62,7 +64,9 @@ def parse_models(models: str | Sequence[str] | None, names: Mapping[str, str]) -
     templates = [new for new, old in names.items() if _MODEL in old]
     if models is None:
         if templates:
-            raise MssimError(f"names: {templates[0]}={names[templates[0]]} needs models. List the models with models.")
+            raise MssimError(
+                f"names: {templates[0]}={names[templates[0]]} stands for several models. List them with models=...."
+            )
         return []
     found = [name.strip() for name in models.split(",")] if isinstance(models, str) else list(models)
     if not found or not all(isinstance(name, str) and name for name in found) or len(set(found)) < len(found):

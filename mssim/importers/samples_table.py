@@ -105,10 +105,10 @@ def write_long_table(
     thin = data.to_table(columns=[name for name in data.schema.names if name not in _COPIED])
     questions = _questions(sink, thin)
     chosen = _Chosen(thin, _mask(thin, questions, where))
-    if set(IDENTIFYING) & set(chosen.columns):
-        questions = _with_identities(chosen, questions, sink)
     if rename:
         chosen.columns["model"] = renamed(chosen.columns["model"], thin["model"], rename)
+    if set(IDENTIFYING) & set(chosen.columns):
+        questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
@@ -163,7 +163,10 @@ class _Chosen:
         """Drop all rows of some questions, but not of all."""
         within = pa.compute.is_in(self.columns["question_id"], value_set=pa.array(question_ids, pa.string()))
         if pa.compute.all(within).as_py():
-            raise PoolError("drop_conflicts: all questions have conflicts. Import the files separately.")
+            raise PoolError(
+                "drop_conflicts: every question has a conflict. Omit drop_conflicts=True to see the conflicts and how "
+                "to distinguish the questions."
+            )
         self.keep(~within.to_numpy())
 
 

@@ -145,12 +145,15 @@ class Sink:
         text or list of choices than before is recorded in `conflicts`, which the import refuses or leaves out.
         """
         known = self.questions.setdefault(question_id, {})
-        for name, given in question.items():
-            if is_missing(given) or name == "question_id":
-                continue
-            value = given if name == "choices" or isinstance(given, str | int | float) else str(given)
-            if name in IDENTIFYING and name in known:
-                self.conflicts.compare(question_id, name, known[name], value)
+        given = {
+            name: value if name == "choices" or isinstance(value, str | int | float) else str(value)
+            for name, value in question.items()
+            if not is_missing(value) and name != "question_id"
+        }
+        for name in IDENTIFYING:
+            if name in known and name in given:
+                self.conflicts.compare(question_id, name, known[name], given[name])
+        for name, value in given.items():
             known.setdefault(name, value)
 
     def describe_table(self, table: pa.Table) -> None:
@@ -167,7 +170,8 @@ class Sink:
         for code in dict.fromkeys(ids.tolist()):
             if code >= 0:
                 self.describe(names[code], {})
-        for name in [name for name in table.column_names if name != "question_id"]:
+        others = [name for name in table.column_names if name not in ("question_id", *IDENTIFYING)]
+        for name in [*(name for name in IDENTIFYING if name in table.column_names), *others]:
             codes = codes_of(table[name])
             known = np.nonzero((codes >= 0) & (ids >= 0))[0]
             of = ids[known].astype(np.int64)

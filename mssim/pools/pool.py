@@ -21,6 +21,7 @@ from mssim.pools.arrow import plain, table_from_frame
 from mssim.pools.assemble import assemble
 from mssim.pools.conditions import Where, conditions, matches
 from mssim.pools.folder import current, folder_update, write_info
+from mssim.pools.frames import Frame, table_from
 from mssim.pools.long_table import long_tables, write_samples
 from mssim.pools.plain_types import to_frame
 from mssim.pools.quality import pool_warnings
@@ -77,18 +78,17 @@ class Pool(PoolArrays):
     """
 
     @classmethod
-    def from_frame(
-        cls, frame: pd.DataFrame, *, where: Where | None = None, info: Mapping[str, Any] | None = None
-    ) -> Pool:
+    def from_frame(cls, frame: Frame, *, where: Where | None = None, info: Mapping[str, Any] | None = None) -> Pool:
         """Create a pool from a long frame with one row per sample.
 
         Parameters
         ----------
-        frame : DataFrame
+        frame : DataFrame or other table
             Table with the columns question_id, model, sample_index, answer and either correct or truth. Further
             columns are kept. A missing or blank answer means "no answer". Answers, truths, question ids and models
             that differ only in surrounding white space or in their Unicode normal form are equal, and so are 18 and
-            18.0 in columns of numbers.
+            18.0 in columns of numbers. It is a pandas or polars DataFrame, a pyarrow Table, a `datasets.Dataset`, or
+            any table with the Arrow PyCapsule interface, the dataframe interchange protocol or a method to_pandas.
         where : mapping or sequence of (column, operator, value), optional
             Conditions that rows must satisfy, e.g. ``{"prompt": "concise"}`` or ``[("topic", "!=", "Math")]``.
             By default all rows are used.
@@ -103,9 +103,10 @@ class Pool(PoolArrays):
         Raises
         ------
         PoolError
-            If a column is missing or rows are inconsistent. The message names the row and a remedy.
+            If `frame` is not a table, a column is missing or has nested values, or rows are inconsistent. The message
+            names the row and a remedy.
         """
-        return from_blocks(blocks_of([table_from_frame(frame)]), where, info or {})
+        return from_blocks(blocks_of([table_from(frame)]), where, info or {})
 
     def select(
         self,

@@ -84,6 +84,9 @@ COW, CROW = ["cow", "crow"], ["crow", "cow"]
         # White space and spelling of the same letters.
         ([(["a  cow", "crow"], "B", "A"), (["crow", "a cow "], "A", "B")], "crow", ["a cow", "a cow"]),
         ([(COW, "A,B", "B,A"), (COW, "AB", "A")], "cow | crow", ["cow | crow", "cow"]),
+        # Choices that are letters, in a format that writes letters; a bar in choices of which one is chosen.
+        ([(["B", "A"], "B", "A"), (["A", "B"], "A", "A")], "A", ["B", "A"]),
+        ([(["x|y", "z"], "A", "B"), (["z", "x|y"], "B", "B")], "x|y", ["z", "x|y"]),
         # Wrong choices with one text are one answer.
         ([(["cow", "cow", "crow"], "C", "B"), (["crow", "cow", "cow"], "A", "C")], "crow", ["cow", "cow"]),
     ],
@@ -104,9 +107,10 @@ def test_choices_that_are_letters_are_texts_where_the_truth_is(tmp_path):
         ("r", groups, "AB", "A"),
         ("r", groups[::-1], "AB", "A"),
     ]
+    samples += [("s", groups, None, "B"), ("s", groups[::-1], None, "B")]
     questions, answers, sink = read(tmp_path, samples)
-    assert (answers, sink.shuffled, sink.remarks) == (["B", "B", "A", "A"], 0, [])
-    assert [questions[name]["truth"] for name in "qr"] == ["O", "AB"]
+    assert (answers, sink.shuffled, sink.remarks) == (["B", "B", "A", "A", "B", "B"], 0, [])
+    assert [questions[name].get("truth") for name in "qrs"] == ["O", "AB", None]
 
 
 def test_choices_after_the_26th_have_numbers(tmp_path):
@@ -124,6 +128,8 @@ def test_choices_after_the_26th_have_numbers(tmp_path):
         ),
         ([("q", COW, "B", "A"), ("q", COW, "A", "A")], "two truths, 'B' and 'A'"),
         ([("q", None, "YES", "YES"), ("q", None, "NO", "NO")], "two truths, 'YES' and 'NO'"),
+        ([("q", None, "J", "A"), ("q", None, "I", "A")], "as if its choices were shuffled"),  # at most ten are usual
+        ([("q", None, "K", "A"), ("q", None, "J", "A")], "two truths, 'K' and 'J'"),
         ([("q", COW, "B", "A"), ("q", COW, "dog", "A")], "two truths, 'B' and 'dog'"),
         (
             [("q", None, "B", "A", "a.json"), ("q", None, "C", "A", "b.json")],

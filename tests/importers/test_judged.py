@@ -107,8 +107,11 @@ SAMPLES = st.lists(st.tuples(st.sampled_from(["7", "8", "7 ", "", None]), st.boo
 
 @given(records=st.lists(st.tuples(st.sampled_from("qr"), st.sampled_from("mn"), SAMPLES), min_size=1, max_size=4))
 def test_every_verdict_is_kept(tmp_path_factory, records):
-    rows, _ = told(tmp_path_factory.mktemp("any"), *records)
+    sink = Sink(tmp_path_factory.mktemp("any"))
+    reader(*records)([], sink)
     expected = [(question, model, verdict) for question, model, samples in records for _, verdict in samples]
-    assert sorted((row[0], row[1], row[4]) for row in rows) == sorted(expected)
-    labels = {(row[0], row[3]): row[4] for row in rows}
-    assert all(labels[row[0], row[3]] == row[4] for row in rows)
+    assert sorted((row["question_id"], row["model"], row["correct"]) for row in sink._rows) == sorted(expected)
+    answered = [row for row in sink._rows if "answer" in row]
+    labels = {(row["question_id"], row["answer"]): row["correct"] for row in answered}
+    assert all(labels[row["question_id"], row["answer"]] == row["correct"] for row in answered)
+    assert not answered or all("answer" in row for row in sink._rows if row["correct"])

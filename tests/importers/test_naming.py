@@ -43,7 +43,7 @@ def test_models_with_columns_of_their_own():
 @pytest.mark.parametrize(
     ("models", "names", "says"),
     [
-        (None, {"correct": "{model}"}, "names: correct={model} needs models"),
+        (None, {"correct": "{model}"}, "names: correct={model} stands for several models"),
         ("a,b", {"correct": "ok"}, r"does not say which columns belong to a model. Use \{model\} for its name"),
         ("a,a", {"correct": "{model}"}, "is not a list of different names. Use e.g. models='llama,qwen'"),
         ("a,", {"correct": "{model}"}, "is not a list of different names"),

@@ -159,7 +159,7 @@ def test_questions_with_two_meanings_are_refused_or_left_out(tmp_path):
     assert pool.info["import"]["dropped_conflicts"] == {"truth": 4, "answer": 1}
     with pytest.raises(PoolError, match="strict: the import has 2 warnings"):
         to_pool("made up", read, [], Common(drop_conflicts=True, strict=True))
-    with pytest.raises(PoolError, match="drop_conflicts: all questions have conflicts"):
+    with pytest.raises(PoolError, match="drop_conflicts: every question has a conflict"):
         to_pool("made up", read, [], Common(drop_conflicts=True, where=[("question_id", "!=", "p")]))
 
 

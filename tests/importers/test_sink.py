@@ -110,6 +110,9 @@ def test_a_table_of_questions_keeps_first_values_and_records_others(tmp_path):
         "r": {"truth": "1"},
     }
     assert sink.conflicts.counts(["q", "r", "s"]) == {"choices": 1, "truth": 1}
+    sink.describe("r", {"choices": ["a"], "question": "1?"})
+    sink.describe("r", {"choices": ["b"], "question": "2?", "truth": "2"})
+    assert "question 'r' has two truths" in sink.conflicts.message(["r"], "")
 
 
 @given(

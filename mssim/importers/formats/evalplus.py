@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mssim._validation import choose_from, counted
 from mssim.errors import MssimError
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Named", "from_evalplus", "named"]
 
 PATTERNS = ("*eval_results.json",)
+TOOL = "EvalPlus, *eval_results.json"
+VOTES = "none: pass@k and best-of-N only"
+EXAMPLE = "mssim import evalplus llama_temp_0.8_eval_results.json --tests plus --out my-pool"
 
 _TESTS = ("base", "plus")
 _STATUS = {"pass": True, "success": True} | dict.fromkeys(("fail", "failed", "timeout", "timed out"), False)
@@ -88,6 +92,15 @@ def from_evalplus(
     return to_pool(
         "evalplus", partial(read, model=model, tests=tests), expand(as_paths(paths), *PATTERNS), Common(**common)
     )
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has results of EvalPlus."""
+    head = beginning(source)
+    tasks = head.get("eval") if isinstance(head, dict) else None
+    task = next(iter(tasks.values()), None) if isinstance(tasks, dict) else None
+    sample = task[0] if isinstance(task, list) and task else task
+    return isinstance(sample, dict) and ("base_status" in sample or {"base", "plus"} <= set(sample))
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tests: str | None = None) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_evalscope"]
 
-TOOL = "EvalScope"
+TOOL = "EvalScope, reviews"
 VOTES = "as extracted by EvalScope, or by --rule"
 EXAMPLE = "mssim import evalscope outputs/20250101_120000/reviews --out my-pool"
 PATTERNS = ("*.jsonl",)

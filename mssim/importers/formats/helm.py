@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text, is_logprob
+from mssim.importers.glance import beginning
 from mssim.importers.patterns import Pattern
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["from_helm"]
 
 PATTERNS = ("scenario_state.json", "scenario_state.json.gz", "scenario_state.json.zst")
+TOOL = "HELM, scenario_state.json"
+VOTES = "as HELM compares them, or by --rule"
+EXAMPLE = "mssim import helm benchmark_output/runs/my-suite --rule choice --out my-pool"
 
 _SCORED = ("language_modeling", "multiple_choice_separate", "ranking_")  # methods without sampling
 
@@ -87,11 +91,19 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     return to_pool("helm", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file is a scenario state."""
+    head = beginning(source)
+    return isinstance(head, dict) and isinstance(head.get("adapter_spec"), dict) and "request_states" in head
+
+
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:
     """Read all runs."""
     scenarios = [_scenario(source) for source in sources]
     several = len(set(scenarios)) > 1
     sink.verdicts = False  # HELM has scores per instance, not per sample
+    for column in ("scenario", "split", "sub_split", "perturbation"):
+        sink.apart(column)
     sink.tell_apart = "Keep run_spec.json beside each file to distinguish scenarios, import the runs separately"
     known = _Known()
     for source, scenario in zip(sources, scenarios, strict=True):

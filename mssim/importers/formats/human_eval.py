@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["from_human_eval"]
 
 PATTERNS = ("*_results.jsonl",)
+TOOL = "HumanEval, *_results.jsonl"
+VOTES = "none: pass@k and best-of-N only"
+EXAMPLE = "mssim import human-eval llama_temp_0.8.jsonl_results.jsonl --out my-pool"
 
 _NUMBERS = ("score", "confidence", "mean_logprob")
 
@@ -72,6 +75,13 @@ def from_human_eval(paths: Paths, *, model: str | None = None, **common: Unpack[
     Pool(1 question, 1 model, 2 samples each: llama)
     """
     return to_pool("human-eval", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has samples with the results of their tests."""
+    first = source.first
+    judged = isinstance(first.get("passed"), bool) and isinstance(first.get("result"), str)
+    return "task_id" in first and judged and not {"completion", "solution"}.isdisjoint(first)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:

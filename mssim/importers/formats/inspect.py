@@ -33,7 +33,7 @@ __all__ = ["from_inspect"]
 
 # Names of logs start with a timestamp, unlike other JSON files in the folder. An unpacked .eval log has a header.json.
 PATTERNS = ("*.eval", "[0-9]*_*.json", "header.json")
-TOOL = "Inspect AI"
+TOOL = "Inspect AI, logs .eval or .json"
 VOTES = "the answer of the scorer"
 EXAMPLE = "mssim import inspect logs/ --scorer match --out my-pool"
 

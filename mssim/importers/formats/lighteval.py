@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_lighteval"]
 
-TOOL = "LightEval"
+TOOL = "LightEval, details"
 VOTES = "by --rule; without a rule, only correct or wrong"
 EXAMPLE = "mssim import lighteval results/details --rule number --out my-pool"
 PATTERNS = ("details_*.parquet",)

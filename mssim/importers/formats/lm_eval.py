@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["from_lm_eval"]
 
 PATTERNS = ("samples_*.jsonl", "samples_*.jsonl.gz", "samples_*.jsonl.zst")
+TOOL = "lm-evaluation-harness, samples_*.jsonl of --log_samples"
+VOTES = "by --rule, or by a filter of the task (--filter)"
+EXAMPLE = "mssim import lm-eval results/*/samples_gsm8k_*.jsonl --rule number --out my-pool"
 
 _STEM = re.compile(r"\.[^.]*?(\.gz|\.zst)?$")
 _NAME = re.compile(r"samples_(?P<task>.+?)(?:_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+))?")
@@ -106,6 +109,12 @@ def from_lm_eval(
     return to_pool("lm-eval", reader, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file has logged samples of lm-evaluation-harness."""
+    first = source.first
+    return {"doc_id", "resps"} <= set(first) and not {"doc", "target", "arguments", "filtered_resps"}.isdisjoint(first)
+
+
 def read(
     sources: Sequence[Source],
     sink: Sink,
@@ -118,6 +127,7 @@ def read(
     filters: dict[str, None] = {}
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
+    sink.apart("task")
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
         filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
@@ -224,6 +234,11 @@ def _metrics(run: _Run) -> dict[str, Metrics]:
     found: defaultdict[str, Metrics] = defaultdict(Metrics)
     for line in run.lines():
         found[_filter(line)].add(line, line.name("doc_id"), _responses(line))
+    for metric in run.config.parts("metric_list"):
+        name = metric.value.get("metric")
+        if isinstance(name, str) and metric.value.get("higher_is_better") is False:
+            for metrics in found.values():
+                metrics.reject(name, f"{run.source}: {name!r} is lower for better responses.")
     return dict(found)
 
 

@@ -64,6 +64,11 @@ class Metrics:
             else:
                 self._verdicts.setdefault(name, {})[doc] = verdict
 
+    def reject(self, name: str, problem: str) -> None:
+        """Record why a metric is not a verdict, whatever its values are."""
+        if name in self._verdicts:
+            self._problems[name] = problem
+
     @property
     def names(self) -> list[str]:
         """Names of all logged metrics."""

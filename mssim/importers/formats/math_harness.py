@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.judged import Judged
+from mssim.importers.naming import file_names
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.reshape import samples_of
 from mssim.importers.safe_files import Source, expand
@@ -35,7 +36,7 @@ __all__ = ["from_math_harness"]
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
 TOOL = "math-evaluation-harness, Qwen2.5-Math, ToRA, DART-Math"
-VOTES = "pred, as the harness extracted it, or by `--rule`"
+VOTES = "pred, as the harness extracted it, or by --rule"
 EXAMPLE = "mssim import math-harness outputs/Qwen2.5-Math-7B-Instruct/math_eval/gsm8k --out my-pool"
 
 _NAME = re.compile(
@@ -124,7 +125,7 @@ def _named(source: Source) -> _Named:
     place, path = str(source), source.path.absolute()
     found = _NAME.fullmatch(source.name)
     if found is None:
-        return _Named(as_text(source.name.partition(".jsonl")[0] or source.name, place))
+        return _Named(as_text(file_names(source)["{stem}"], place))
     above = [folder.name for folder in path.parents if folder.name and folder.name not in _BETWEEN]
     data = path.parent.name
     model = next((name for name in above if name != data), data)

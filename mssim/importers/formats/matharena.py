@@ -20,6 +20,7 @@ from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_flag, as_text
 from mssim.importers.judged import Judged
+from mssim.importers.naming import file_names
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.reshape import samples_of
 from mssim.importers.safe_files import Source, expand
@@ -36,14 +37,13 @@ __all__ = ["from_matharena"]
 
 PATTERNS = ("*.json", "*.json.zst", "*.jsonl", "*.parquet", "*.csv")
 TOOL = "MathArena, outputs/ and the datasets MathArena/*_outputs"
-VOTES = "answers (parsed_answer in tables), or by `--rule`"
+VOTES = "answers (parsed_answer in tables), or by --rule"
 EXAMPLE = "mssim import matharena outputs/aime/aime_2025 --out my-pool"
 
 _ROW_OF_TABLE = {"problem_idx", "model_name", "idx_answer"}
 _UNGRADED = "TODO Grading"
 _TOKENS = ("input_tokens", "output_tokens")
 _TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
-_ENDING = re.compile(r"\.(?:jsonl?|ndjson|parquet|csv|tsv)(?:\.gz|\.zstd?)?$", re.IGNORECASE)
 _PART = re.compile(r"(?:train|test|metadata)(?:-[0-9]+-of-[0-9]+)?")  # names of files within a dataset
 _ROW = {
     "text": "answer", "answer": "parsed_answer", "correct": "correct", "sample_index": "idx_answer",
@@ -131,18 +131,18 @@ class _Named(NamedTuple):
 
 
 def _named(source: Source) -> _Named:
-    stem, suffix = as_text(_ENDING.sub("", source.name), str(source)), suffix_of(source.path)
+    stem, suffix = as_text(file_names(source)["{stem}"], str(source)), suffix_of(source.path)
     if suffix in _TABLES or set(source.first) >= _ROW_OF_TABLE:
         return _Named(_dataset(source), None, None)
     folders = [as_text(part, str(source)) for part in source.path.absolute().parent.parts]
-    if suffix in _LINES or source.starts_with(b"["):
+    if suffix in _LINES or source.starts_with(b"[") or "question_id" in source.first:  # the name of a member
         return _Named("".join(folders[-1:]), stem, None)
     return _Named("".join(folders[-3:-2]), "/".join(folders[-2:]), stem)
 
 
 def _dataset(source: Source) -> str:
     """Return the name of the dataset, from the name of a file or of the folder around its parts."""
-    stem = _ENDING.sub("", source.name)
+    stem = file_names(source)["{stem}"]
     folder = next((part for part in reversed(source.path.absolute().parent.parts) if part != "data"), "")
     return as_text(folder if _PART.fullmatch(stem) else stem, str(source)).removesuffix("_outputs")
 
@@ -163,7 +163,8 @@ class _Reader:
         columns |= {"messages": [text for text, _ in said], "reasoning": [reasoning for _, reasoning in said]}
         given = {name: values for name, values in columns.items() if values}
         rows = samples_of(Fields(given, record.place), _RUNS) if given else []
-        number = name.number if name.number and name.number.isdecimal() else record.name("idx")
+        number = name.number if name.number and name.number.isdecimal() else record.text("idx")
+        number = number or record.name("question_id" if "question_id" in record else "idx")
         self._add(record, name, number, rows)
 
     def add_row(self, record: Fields, name: _Named) -> None:

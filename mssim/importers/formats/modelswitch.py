@@ -22,6 +22,7 @@ from mssim.errors import MssimError
 from mssim.grading.equivalence import Judge, equal_answers
 from mssim.grading.rules import parse_rule
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["DATASETS", "from_modelswitch"]
 
 PATTERNS = ("*.json",)
+TOOL = "the release of the ModelSwitch paper"
+VOTES = "as released, or by --rule"
+EXAMPLE = "mssim import modelswitch results/GSM8K.json --out my-pool"
 DATASETS = ("GSM8K", "MATH", "MathBench", "MGSM", "DATE", "MMLU-Pro", "AIME24")
 _NUMBERS = ("GSM8K", "MGSM", "AIME24")  # compared as floats; MATH as mathematics, the others as text
 _PROBLEMS = 250  # per language of MGSM; number = language * 250 + problem
@@ -100,6 +104,13 @@ def from_modelswitch(
     """
     read_them = partial(read, dataset=dataset, model=model)
     return to_pool("modelswitch", read_them, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has the records of the release."""
+    first = source.first
+    listed = any(name.endswith("ans_list") and isinstance(value, list) for name, value in first.items())
+    return listed and {"question", "solution"} <= set(first) and isinstance(beginning(source), list)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, dataset: str | None = None, model: str | None = None) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["from_monkeys"]
 
 PATTERNS = ("*.json",)
+TOOL = "Large Language Monkeys, TASK_MODEL.json"
+VOTES = "by --rule; without a rule, only correct or wrong"
+EXAMPLE = "mssim import monkeys GSM8K_Llama-3-8B-Instruct.json --rule number --out my-pool"
 
 
 def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[CommonOptions]) -> Pool:
@@ -73,6 +77,14 @@ def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[Com
     Pool(1 question, 1 model, 2 samples each: Llama-3-8B-Instruct)
     """
     return to_pool("monkeys", partial(read, model=model), expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has the records of Large Language Monkeys."""
+    first = source.first
+    sampled = isinstance(first.get("samples"), list) and not {"question", "prompt"}.isdisjoint(first)
+    judged = not {"is_corrects", "is_correct", "gt_answer"}.isdisjoint(first)
+    return sampled and judged and isinstance(beginning(source), list)
 
 
 def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None) -> None:

@@ -35,7 +35,7 @@ __all__ = ["from_nemo_skills"]
 
 PATTERNS = ("output.jsonl", "output-rs*.jsonl", "output-greedy.jsonl", "output-rs*.jsonl.gz", "output-rs*.jsonl.zst")
 TOOL = "NeMo-Skills, output-rs*.jsonl"
-VOTES = "predicted_answer, or by `--rule`"
+VOTES = "predicted_answer, or by --rule"
 EXAMPLE = "mssim import nemo-skills my-eval/eval-results/aime24 --out my-pool"
 
 _NEEDED = {  # verdicts that a scorer needs

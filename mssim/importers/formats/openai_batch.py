@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["from_openai_batch"]
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz", "*.jsonl.zst")
+TOOL = "OpenAI Batch API, Together, vllm run-batch"
+VOTES = "by --rule"
+EXAMPLE = "mssim import openai-batch batch_output.jsonl --questions questions.jsonl --rule boxed --out my-pool"
 
 _ID = r"(?P<question_id>.+?)([-_#:/.@| ]{1,2}((?i:sample|repeat|run|epoch|attempt|seed|s|r)[-_=]?)?(?P<sample>[0-9]+))?"
 _GROUPS = ("question_id", "model", "sample")
@@ -117,6 +120,13 @@ def from_openai_batch(
     """
     chosen = partial(read, questions=None if questions is None else Path(questions), model=model, id_pattern=id_pattern)
     return to_pool("openai-batch", chosen, expand(as_paths(paths), *PATTERNS), Common(**common))
+
+
+def is_own(source: Source) -> bool:
+    """Return whether a file has responses or requests of a batch."""
+    first = source.first
+    answered = isinstance(first.get("response"), dict) or isinstance(first.get("error"), dict)
+    return "custom_id" in first and (answered or isinstance(first.get("body"), dict))
 
 
 def read(

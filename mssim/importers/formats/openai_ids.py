@@ -12,9 +12,9 @@ _TOKEN = re.compile(r"[^\W\d_]+|[0-9]+|.", re.DOTALL)
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _LONGEST, _MOST_TOKENS = 64, 30  # longer custom_ids are not looked at
 _MOST_IDS, _SCORED, _BUILT = 10_000, 50, 5  # custom_ids that are counted, compared and turned into patterns
-_MOST_PATTERNS = 200  # of one question in one custom_id
+_MOST_PATTERNS, _MOST_OF_ID = 400, 1500  # of one question in one custom_id, and of one custom_id
 _KEPT = 5  # patterns that are compared on all custom_ids
-_NEAREST = 2  # places where the name of a model may begin, and where it may end
+_STARTS = 2  # places where the name of a model may begin
 _SHOWN = 3
 
 _QUESTION = "(?P<question_id>.+)"
@@ -80,7 +80,7 @@ def _best(ids: Sequence[str], questions: Collection[str]) -> re.Pattern[str]:
     best = _QUESTION
     for models in (False, True):
         built = (_patterns(one, questions, models=models) for one in some[:: max(len(some) // _BUILT, 1)])
-        literals = {_QUESTION: 0, **dict(chain.from_iterable(built))}
+        literals = {_QUESTION: 0, **dict(chain.from_iterable(islice(one, _MOST_OF_ID) for one in built))}
         kept = sorted(literals, key=lambda one: score(one, some))[-_KEPT:]
         best = max(kept, key=lambda one: score(one, ids))
         if score(best, ids)[0] == len(ids):
@@ -124,18 +124,18 @@ def _model(tokens: Sequence[str], *, first: bool) -> Iterator[_Part]:
     separators = [place for place, token in enumerate(tokens) if not token.isalnum()]
     starts = [0] * first + [place + 1 for place in separators]
     ends = separators + [len(tokens)] * (not first)
-    for start in starts[:_NEAREST]:
-        for end in [end for end in ends if end > start][-_NEAREST:]:
-            for left, literal in _literal(tokens[:start]):
-                right = _literal(tokens[end:])
+    for start in starts[:_STARTS]:
+        for end in [end for end in ends if end > start]:
+            for left, literal in _literal(tokens[:start], others=False):
+                right = _literal(tokens[end:], others=False)
                 yield from ((left + _MODEL + one, literal + more) for one, more in right if _once(left, one))
 
 
-def _literal(tokens: Sequence[str]) -> Iterator[_Part]:
+def _literal(tokens: Sequence[str], *, others: bool = True) -> Iterator[_Part]:
     """Iterate over patterns of the same text, of text with other numbers, and with one number as the sample."""
     numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]
     for sample in [None, *numbers]:
-        for same in (True, False) if len(numbers) > (sample is not None) else (True,):
+        for same in (True, False) if others and len(numbers) > (sample is not None) else (True,):
             parts = [_token(token, is_sample=place == sample, same=same) for place, token in enumerate(tokens)]
             yield "".join(part for part, _ in parts), sum(literal for _, literal in parts)
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_opencompass"]
 
-TOOL = "OpenCompass"
+TOOL = "OpenCompass, predictions and results"
 VOTES = "pred of the details, or by --rule"
 EXAMPLE = "mssim import opencompass outputs/default/20250101_120000 --out my-pool"
 PATTERNS = ("*.json",)

@@ -23,7 +23,7 @@ from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
 from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
-from mssim.importers.pool_folders import questions_of, shared_info
+from mssim.importers.pool_folders import is_pool, questions_of, shared_info
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
@@ -43,6 +43,9 @@ __all__ = ["from_table"]
 
 PATTERNS = tuple(f"*.{name}" for name in ("parquet", "csv", "tsv", "jsonl", "json", "ndjson"))
 PATTERNS += tuple(f"{pattern}.{name}" for pattern in PATTERNS[1:] for name in ("gz", "zst"))
+TOOL = "any other log or table, and pools"
+VOTES = "a field (--map answer=FIELD), or by --rule"
+EXAMPLE = "mssim import table answers.csv --map question_id=doc_id,answer=pred --out my-pool"
 
 Codes = NDArray[np.int64]
 
@@ -130,6 +133,12 @@ def from_table(
     return to_pool("table", options, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
+def is_own(source: Source) -> bool:
+    """Return whether a file is a pool or has its columns. Other formats may claim it too."""
+    columns = source.first.keys()
+    return is_pool(source.path) or ("question_id" in columns and not {"answer", "text", "correct"}.isdisjoint(columns))
+
+
 def read(
     sources: Sequence[Source],
     sink: Sink,
@@ -145,6 +154,9 @@ def read(
     spool = Spool(sink.folder)
     named = _named_by_files(sources) if model is None else {}
     parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
+    if of_files := [repr(part.named) for part in parts if part.named is not None]:
+        models_found = f"{', '.join(of_files[:4])}{', ...' if len(of_files) > 4 else ''}"
+        sink.remarks.append(f"no column names the model, so the files or their folders do: {models_found}.")
     info = shared_info(source.path for source in sources)
     sink.votes = info.pop("votes", True)
     sink.info |= info
@@ -174,6 +186,7 @@ class _Part(NamedTuple):
 
     table: pa.Table
     names: set[str]  # of all columns
+    named: str | None  # the model, if only the name of the file says it
 
 
 def _prepared(
@@ -200,18 +213,15 @@ def _prepared(
         sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
     if model is not None and "model" in every:
         source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
-    name = named if model is None and "model" not in every else model
-    if name is not None:
-        table = table.append_column("model", pa.repeat(name, table.num_rows))
+    named = named if model is None and "model" not in every else None
+    if model is not None or named is not None:
+        table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
         every["model"] = None
-    if model is None and name is not None:
-        sink.remarks.append(
-            f"no column of {source.name} names the model, so it is {name!r}, after the file or its folder."
-        )
     for wanted in (("question_id",), ("model",), ("answer", "text", "correct"), ("correct", "truth")):
         if not every.keys() & set(wanted):
             _refuse_missing(source, wanted, every)
-    return _Part(pa.table({name: typed(source, name, table[name]) for name in table.column_names}), {*every})
+    typed_columns = {name: typed(source, name, table[name]) for name in table.column_names}
+    return _Part(pa.table(typed_columns), {*every}, named)
 
 
 def _tables(
@@ -295,12 +305,9 @@ def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
 
 
 def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str]) -> NoReturn:
-    remedy = f"Map the column that holds it with names= or --map {wanted[0]}=COLUMN"
+    remedy = f"Map the column that holds it with names={{'{wanted[0]}': 'COLUMN'}}"
     if wanted == ("model",):
-        remedy = (
-            "Name the model with model, list models with columns of their own with models, or map the column that "
-            "holds it with names= or --map model=COLUMN"
-        )
+        remedy += ", or set model=..., or models=... if each model has columns of its own"
     source.refuse(f"has no column {' or '.join(map(repr, wanted))}. {remedy}. {choose_from(wanted[0], names)}.")
 
 

@@ -183,6 +183,7 @@ def test_scenarios_and_models(tmp_path):
         pool = from_helm(tmp_path)
     assert pool.question_ids == ["MMLUScenario,old=False,subject=law/id0", "mmlu,subject=history/id0"]
     assert pool.models == ("org/a", "org/b")
+    assert pool.info["import"]["remarks"][-1].startswith("the tool reports the 2 values of scenario separately: 'MMLU")
     assert pool.questions["scenario"].tolist() == ["MMLUScenario,old=False,subject=law", "mmlu,subject=history"]
     only = from_helm([tmp_path / f"law,model={model}" for model in "ab"])
     assert (only.question_ids, only.models) == (["id0"], ("org/a", "org/b"))

@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mssim
-from mssim import PoolError, load_pool
+from mssim import PoolError
 from mssim.importers.formats import livecodebench
 from mssim.importers.formats.livecodebench import from_livecodebench, is_own
 from mssim.importers.pipeline import Common, import_pool
 from mssim.importers.safe_files import Source
-from tests.cli import test_cli
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
-
-run = test_cli.run
 
 NAME = "Scenario.codegeneration_3_0.2_eval_all.json"
 
@@ -165,16 +162,6 @@ def test_own_files(tmp_path):
         assert not is_own(Source(write(tmp_path / "others", [line], f"{number}.json")))
     (tmp_path / "x.json").write_text("[{")
     assert not is_own(Source(tmp_path / "x.json"))
-
-
-def test_the_command_line(run, tmp_path):
-    path, out = write(tmp_path / "m", [problem("q", [True, False])]), tmp_path / "pool"
-    code, text, err = run("import", "livecodebench", path.parent, "--model", "x", "--out", out)
-    assert (code, err.count("\n")) == (0, 1)
-    assert "recorded as right or wrong, without answers" in err
-    assert text.startswith("1 question, 1 model, 2 samples; ")
-    with told("recorded as right or wrong"):
-        assert load_pool(out).models == ("x",)
 
 
 PROBLEMS = st.builds(

@@ -127,6 +127,9 @@ def test_models_tasks_and_runs(tmp_path):
         "mixed settings: column 'prompt' va",  # of the run without a results file nothing is known
     ]
     assert pool.question_ids == ["more_sums/0", "more_sums/1", "sums/0", "sums/1"]
+    assert pool.info["import"]["remarks"][-1].startswith(
+        "the tool reports the 2 values of task separately: 'more_sums'"
+    )
     assert pool.models == ("org/a", "org__b")
     assert pool.lengths.tolist() == [[3, 3, 3, 3], [0, 0, 6, 6]]
     with pytest.warns(PoolWarning):

@@ -120,6 +120,8 @@ REPEATS = [
         ([REPEATS[0] | {"pass@1": 1.0}], {"metric": "pass@1"}, "the verdict on each response is not logged. Grade the"),
         ([judged(0, bleu=0.3, parts=[1])], {}, r"is right or wrong, e.g. 'bleu': .*line 1: 'bleu' is a number"),
         ([judged(0, exact_match=0.5)], {}, "no metric of its lines is right or wrong, e.g. 'exact_match'"),
+        ([judged(0, exact_match=0.5)], {"results": False}, "no metric of its lines is right or wrong"),
+        ([judged(0, **{f"m{number}": 1 for number in range(10)})], {}, "wrong: 'm0', .*, 'm7' and 2 more. Choose one"),
         (SCORES, {"metric": "f1"}, "line 2: 'f1' is a number. It must be true or false. Choose another metric"),
         (IFEVAL, {"metric": "inst_level"}, "line 1: 'inst_level' is a list"),
         (IFEVAL, {"metric": "strikt"}, "no metric 'strikt'. Did you mean 'strict'"),
@@ -148,6 +150,17 @@ def test_a_mean_over_repeats_must_be_that_of_the_answers(tmp_path, said, right):
         imported(tmp_path, lines, False)
 
 
+def test_a_metric_that_is_lower_for_better_responses_is_no_verdict(tmp_path):
+    metrics = [{"metric": "toxic", "higher_is_better": False}, {"metric": "polite", "higher_is_better": True}]
+    results = config(filter_list=None, metric_list=metrics)
+    lines = [judged(0, toxic=1, polite=0), judged(1, toxic=0, polite=1)]
+    assert verdicts(imported(tmp_path, lines, results)) == ([("0", False), ("1", True)], False)
+    with pytest.raises(PoolError, match=r"'toxic' is lower for better responses. Choose another metric"):
+        imported(tmp_path, lines, results, metric="toxic")
+    with pytest.raises(PoolError, match=r"e.g. 'toxic': .*'toxic' is lower for better responses. Grade the texts"):
+        imported(tmp_path, [judged(0, toxic=1)], results)
+
+
 def test_documents_without_a_value_failed(tmp_path):
     lines = [judged(0, acc=1), judged(1, acc=None), judged(2), judged(3, None, acc=0)]
     with told(r"3 samples failed and are not in the pool: 2 no value of acc, 1 no response"):
@@ -169,7 +182,7 @@ def test_tasks_with_and_without_answers_have_only_verdicts(tmp_path):
     pool = from_lm_eval(tmp_path, filter_name="none")
     assert verdicts(pool)[1] is False
     assert [right for name, right in rows(pool, "question_id", "correct") if name.startswith("sums")] == [True, False]
-    assert "ifeval has verdicts but no answers" in pool.info["import"]["remarks"][-1]
+    assert any("ifeval has verdicts but no answers" in remark for remark in pool.info["import"]["remarks"])
     chosen = from_lm_eval(tmp_path, filter_name="none", metric="strict")  # which the other task does not have
     assert chosen.sample_correct().tolist() == pool.sample_correct().tolist()
 
@@ -218,6 +231,7 @@ def tasks(draw):
     return [one | change | {"doc_id": number} for number, (one, change) in numbered], draw(st.sampled_from(options))
 
 
+@pytest.mark.slow
 @given(task=tasks(), own=st.booleans(), rule=st.sampled_from([None, "boxed"]))
 def test_any_values_give_a_pool_or_an_error(tmp_path_factory, task, own, rule):
     folder, (lines, options) = tmp_path_factory.mktemp("fuzz"), task

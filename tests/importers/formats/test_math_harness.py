@@ -7,16 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import PoolError, SelfConsistency, Vote, load_pool
+from mssim import PoolError
 from mssim.importers.formats import math_harness
 from mssim.importers.formats.math_harness import from_math_harness, is_own
 from mssim.importers.pipeline import Common, import_pool
 from mssim.importers.safe_files import Source
-from tests.cli import test_cli
-from tests.conftest import replay
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
-
-run = test_cli.run
 
 FILE = "test_qwen25-math-cot_-1_seed0_t0.7_s0_e-1.jsonl"
 
@@ -98,8 +94,8 @@ def test_rewards_are_scores_of_best_of_n(tmp_path):
     ]
     pool = from_math_harness(write(tmp_path, lines))
     assert pool.numbers["score"][0].tolist() == [[0.9, 0.1], [0.5, 0.75]]
-    best = SelfConsistency(pool.models[0], vote=Vote.best_of_n())
-    assert replay(pool, best, [2], n_replays=3).to_frame()["accuracy"].tolist() == [0.5]
+    best = pool.numbers["score"][0].argmax(axis=1)
+    assert pool.sample_correct()[0][[0, 1], best].tolist() == [True, False]
     flat = [line(0, ["0", "1"], [True, False], pred_score=[0.25, 1])]
     assert from_math_harness(write(tmp_path / "b", flat)).numbers["score"][0].tolist() == [[0.25, 1.0]]
 
@@ -211,19 +207,12 @@ def test_files_that_are_refused(tmp_path, content, says):
 
 def test_own_files(tmp_path):
     own = [line(1, ["7"], [True], code="absent"), line(1, ["7"], "absent"), response("q", "7", True)]
-    others = [{"question_id": "q", "pred": "7", "gold": "7"}, {"idx": 1, "answers": ["7"]}, {"generation": "x"}]
+    others = [{"question_id": "q", "pred": "7", "gold": "7"}, {"idx": 1, "answers": ["7"]}, {"idx": 1, "pred": ["7"]}]
+    others += [{"pred": ["7"], "score": [True], "id": 1}]
     found = [is_own(Source(write(tmp_path, [one], f"{i}.jsonl"))) for i, one in enumerate([*own, *others])]
-    assert found == [True] * 3 + [False] * 3
+    assert found == [True] * 3 + [False] * 4
     (tmp_path / "x.jsonl").write_text("{")
     assert not is_own(Source(tmp_path / "x.jsonl"))
-
-
-def test_the_command_line(run, tmp_path):
-    path, out = write(tmp_path / "m" / "math", [line(1, ["7", "8"], [True, False])]), tmp_path / "pool"
-    code, text, err = run("import", "math-harness", path, "--model", "x", "--out", out)
-    assert (code, err) == (0, "")
-    assert text.startswith("1 question, 1 model, 2 samples; ")
-    assert load_pool(out).models == ("x",)
 
 
 CHANGES = st.dictionaries(

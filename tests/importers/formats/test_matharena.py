@@ -14,10 +14,7 @@ from mssim.importers.formats import matharena
 from mssim.importers.formats.matharena import from_matharena, is_own
 from mssim.importers.pipeline import Common, import_pool
 from mssim.importers.safe_files import Source
-from tests.cli import test_cli
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
-
-run = test_cli.run
 
 
 def conversation(answer):
@@ -182,12 +179,14 @@ def test_competitions_and_models(tmp_path):
     assert from_matharena(named).question_ids == ["12"]
 
 
-@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
-def test_several_problems_in_a_file(tmp_path, suffix):
+@pytest.mark.parametrize("shape", ["list", "lines", "members"])
+def test_several_problems_in_a_file(tmp_path, shape):
     problems = [problem(["7", "8"], [True, False], idx=idx) for idx in (1, 2)]
-    path = tmp_path / "aime" / f"gpt-4.1{suffix}"
+    keyed = {str(one["idx"]): one | {"idx": None} for one in problems}
+    path = tmp_path / "aime" / f"gpt-4.1.json{'l' * (shape == 'lines')}"
     path.parent.mkdir()
-    path.write_text(json.dumps(problems) if suffix == ".json" else "\n".join(map(json.dumps, problems)))
+    lines = "\n".join(map(json.dumps, problems))
+    path.write_text({"list": json.dumps(problems), "lines": lines, "members": json.dumps(keyed)}[shape])
     pool = from_matharena(path)
     assert (pool.models, pool.question_ids) == (("gpt-4.1",), ["1", "2"])
     assert set(pool.questions["competition"]) == {"aime"}
@@ -271,16 +270,6 @@ def test_own_files(tmp_path):
     (tmp_path / "x.json").write_text('{"idx": [{}], "a": [{}]')
     assert not is_own(Source(tmp_path / "x.json"))
     assert is_own(Source(table(tmp_path / "x.parquet", ROWS)))
-
-
-def test_the_command_line(run, tmp_path):
-    write(tmp_path / "aime" / "openai" / "o3", problem(["7", "8"], [True, False]))
-    out = tmp_path / "pool"
-    code, text, err = run("import", "matharena", tmp_path / "aime", "--out", out)
-    assert (code, err.count("\n")) == (0, 1)
-    assert "reasoning" in err
-    assert text.startswith("1 question, 1 model, 2 samples; ")
-    assert load_pool(out).models == ("openai/o3",)
 
 
 PROBLEMS = st.builds(

@@ -99,6 +99,10 @@ def test_verdicts_of_two_kinds(tmp_path, scorer, expected):
     ]  # fmt: skip
     path = write(tmp_path, lines)
     assert right(from_nemo_skills(path, scorer=scorer)) == {str(i): [verdict] for i, verdict in enumerate(expected)}
+
+
+def test_a_scorer_is_chosen(tmp_path):
+    path = write(tmp_path, [judged("a", "7", True, "Yes")])
     with pytest.raises(PoolError, match=r"line 1: has verdicts of a symbolic comparison and of a judge\. Choose with"):
         from_nemo_skills(path)
     with pytest.raises(PoolError, match=r"line 1: has no 'judgement', which scorer 'any' needs\. Choose another"):

@@ -46,6 +46,9 @@ def read(pattern, custom_id):
         ("{m}/{q}", NAMES, f"{MODEL}/(?P<question_id>.+)"),
         ("{q}-{m}-{s}", NAMES, f"(?P<question_id>.+?)-{MODEL}-{SAMPLE}"),
         ("gsm8k_{m}_{q}_{s}", NUMBERS, f"gsm8k_{MODEL}_(?P<question_id>.+)_{SAMPLE}"),
+        ("run {m}: {q} (t=0.7)", NAMES, rf"run {MODEL}: (?P<question_id>.+) \(t=0\.7\)"),
+        ("part {s} of {q} by {m} (t=0.7)", NAMES, rf"part {SAMPLE} of (?P<question_id>.+?) by {MODEL} \(t=0\.7\)"),
+        ("file{s}_line{s}_{q}", NAMES, f"file{SAMPLE}_line[0-9]+_(?P<question_id>.+)"),
         ("request-{q}-of-{m}", NUMBERS, f"request-(?P<question_id>.+?)-of-{MODEL}"),
     ],
 )

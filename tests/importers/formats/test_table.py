@@ -185,16 +185,22 @@ def test_names_can_be_swapped(tmp_path):
         (["question_id=doc_id"], "not of the form NEW=OLD"),
         (
             "answer=pred,answer=gold",
-            "'answer' appears twice. Give it one column. To read one column per model, use models",
+            "'answer' appears twice. Give it one column. To read one column per model, use models=...",
         ),
         ("answer=pred,truth=pred", "row 1: already has a column 'answer'. Rename that column too"),
         (
             None,
-            "'question_id'. Map the column that holds it with names= or --map question_id=COLUMN. Choose from",
+            r"'question_id'\. Map the column that holds it with names={'question_id': 'COLUMN'}\. Choose from",
         ),
-        ("question_id=doc_id", "has no column 'model'. Name the model with model, list models .*, or map the column"),
-        ("question_id=doc_id,model=gold,said=answer", "no column 'answer' or 'text' or 'correct'. .* --map answer="),
-        ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'. .* --map correct="),
+        (
+            "question_id=doc_id",
+            r"no column 'model'\. Map the column that holds it with names={.*}, or set model=\.\.\.",
+        ),
+        (
+            "question_id=doc_id,model=gold,said=answer",
+            "no column 'answer' or 'text' or 'correct'. .* names={'answer': 'COLUMN'}",
+        ),
+        ("question_id=doc_id,model=gold", "no column 'correct' or 'truth'. .* names={'correct': 'COLUMN'}"),
     ],
 )
 def test_names_that_do_not_fit(tmp_path, names, says):
@@ -484,7 +490,7 @@ def test_a_table_with_one_column_per_model(run, tmp_path):
     options = [path, "--models", "a,b|x", "--map", ",".join(f"{new}={old}" for new, old in names.items()), "--out", out]
     assert run("import", "table", *options)[0] == 0
     assert load_pool(out).fingerprint == pool.fingerprint
-    with pytest.raises(MssimError, match=r"'correct' appears twice.* To read one column per model, use models"):
+    with pytest.raises(MssimError, match=r"'correct' appears twice.* To read one column per model, use models=..."):
         from_table(path, names="question_id=prompt,correct=a,correct=b|x")
 
 
@@ -494,7 +500,8 @@ def test_models_that_only_the_names_of_files_tell_apart(tmp_path):
     paths = [write(frame, tmp_path / f"{model}.csv") for model in ("llama", "qwen")]
     pool = from_table([paths[0], write(frame.assign(answer="8"), paths[1])])
     assert pool.models == ("llama", "qwen")
-    assert "names the model, so it is 'llama', after the file or its folder" in pool.info["import"]["remarks"][0]
+    says = "no column names the model, so the files or their folders do: 'llama', 'qwen'."
+    assert says in pool.info["import"]["remarks"]
     folders = [write(frame.assign(answer=model), tmp_path / model / "out.csv") for model in ("a", "b")]
     assert from_table(folders).models == ("a", "b")
     assert from_table(folders, model="m").lengths.tolist() == [[2]]

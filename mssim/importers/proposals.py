@@ -1,0 +1,98 @@
+"""What a file of an unknown format looks like, and which options of the format table probably read it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mssim._validation import shown
+from mssim.importers.reshape import fields_of
+
+__all__ = ["proposed", "told"]
+
+_MOST_NAMES, _MOST_FIELDS = 12, 50  # fields that a message names, and of an object that are looked at
+_MOST_ITEMS = 4  # items of a list in a list
+_RESPONSES = ("_response", "|model_response", "_answer")  # of a model, after its name
+_DEEPEST = 3  # levels of objects whose fields are named
+_USUAL = {  # names that other tools give to the columns of a pool, usual ones first
+    "question_id": (
+        "id", "qid", "idx", "doc_id", "task_id", "problem_id", "question_idx", "uid", "index", "question", "prompt",
+    ),
+    "model": ("model_name", "model_id", "llm"),
+    "answer": (
+        "pred", "predicted_answer", "extracted_answer", "extracted_prediction", "parsed_answer", "prediction", "preds",
+        "answers",
+    ),
+    "text": ("response", "output", "generation", "completion", "responses", "outputs", "generations", "completions"),
+    "correct": ("is_correct", "passed", "acc", "accuracy", "exact_match", "score", "scores"),
+    "truth": ("gold", "target", "ground_truth", "expected_answer", "gold_answer", "reference", "gt", "solution"),
+}  # fmt: skip
+
+
+def told(first: Mapping[str, Any]) -> str:
+    """Return which fields a record has.
+
+    Examples
+    --------
+    >>> told({"id": 1, "score": {"value": 1, "acc": [{"x": 1}]}})
+    "the fields 'id', 'score.value', 'score.acc.x'"
+    """
+    names = _fields(first)
+    told = ", ".join(shown(name, 60) for name in names[:_MOST_NAMES])
+    return f"the fields {told}" + (", ..." if len(names) > _MOST_NAMES else "")
+
+
+def proposed(first: Mapping[str, Any]) -> list[str]:
+    """Return the options of table that probably fit a record, with FIELD, NAME and RULE for what is to be filled in.
+
+    Examples
+    --------
+    >>> proposed({"id": 1, "model": "llama", "runs": [{"pred": "7"}], "gold": "7"})
+    ['--map question_id=id,answer=runs.pred,truth=gold']
+    """
+    fields = _fields(first)
+    last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(fields)}
+    found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
+    names = {"question_id": found["question_id"] or "FIELD"}
+    models, ending = _models(fields)
+    if models:
+        own = {"correct": "{model}", "text": f"{{model}}{ending}"}
+        return [f"--models {shlex.quote(','.join(models))}", _map(names | own)]
+    names |= {new: old for new in ("model", "answer", "correct", "truth") if (old := found[new])}
+    if "answer" not in names and found["text"]:
+        names["text"] = found["text"]
+    if not names.keys() & {"answer", "text", "correct"}:
+        names["answer"] = "FIELD"
+    if not names.keys() & {"correct", "truth"}:
+        names["truth"] = "FIELD"
+    graded = "text" in names and "truth" in names
+    return [*filter(None, (_map(names), "" if found["model"] else "--model NAME", "--rule RULE" if graded else ""))]
+
+
+def _map(names: Mapping[str, str]) -> str:
+    """Return the option that renames fields, blank if all have the names of a pool."""
+    pairs = ",".join(f"{new}={old}" for new, old in names.items() if new != old)
+    return f"--map {shlex.quote(pairs)}" if pairs else ""
+
+
+def _models(fields: Sequence[str]) -> tuple[list[str], str]:
+    """Return models that have a field with their name and one with their response, and the ending of the latter."""
+    for ending in _RESPONSES:
+        models = [name for name in fields if f"{name}{ending}" in fields]
+        if len(models) > 1:
+            return models, ending
+    return [], ""
+
+
+def _fields(value: Any, depth: int = _DEEPEST) -> list[str]:
+    """Return the names of the fields of a record, with dots for those of its objects, and of the items of its pairs."""
+    names: list[str] = []
+    for name in fields_of(value)[:_MOST_FIELDS]:
+        member = value.get(name) if isinstance(value, Mapping) else None
+        inside = _fields(member, depth - 1) if depth and isinstance(member, dict | list) else []
+        if isinstance(member, list) and member and isinstance(member[0], list):
+            inside = [str(place) for place in range(min(len(member[0]), _MOST_ITEMS))]
+        names += [f"{name}.{one}" for one in inside] or [name]
+    return names

@@ -1,0 +1,49 @@
+"""What is said about files of unknown formats, and options that work on them."""
+
+import shlex
+
+import pytest
+
+from mssim.importers.proposals import proposed, told
+
+
+def test_fields_are_named_with_dots():
+    assert told({"id": 1, "a": {"b": {"c": {"d": {"e": 1}}}}, "l": [{"x": 1}, {"y": 2}], "e": {}, "n": [1]}) == (
+        "the fields 'id', 'a.b.c.d', 'l.x', 'l.y', 'e', 'n'"
+    )
+    assert told(dict.fromkeys("abcdefghijklmn")).endswith("'k', 'l', ...")
+    assert len(told({"x" * 1000: 1})) < 100
+
+
+@pytest.mark.parametrize(
+    ("first", "options"),
+    [
+        ({"id": 1, "pred": "4", "gold": "4"}, "--map question_id=id,answer=pred,truth=gold --model NAME"),
+        ({"question_id": 1, "model": "m", "is_correct": 1}, "--map correct=is_correct"),
+        (
+            {"idx": 1, "output": "It is 4.", "gt": 4},
+            "--map question_id=idx,truth=gt,text=output --model NAME --rule RULE",
+        ),
+        ({"idx": 1, "output": "x", "passed": True}, "--map question_id=idx,correct=passed,text=output --model NAME"),
+        (
+            {"id": 0, "gold": "7", "answers": [["7", 10], ["8", 12]]},
+            "--map question_id=id,answer=answers.0,truth=gold --model NAME",
+        ),
+        (
+            {"prompt": "2 + 2?", "llama": 1, "qwen": 0, "llama_response": "4", "qwen_response": "5"},
+            "--models llama,qwen --map 'question_id=prompt,correct={model},text={model}_response'",
+        ),
+        ({"a b": 1}, "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME"),
+        (
+            {"doc": {"id": 1}, "runs": [{"pred": 1, "ok": True}], "llm": "m"},
+            "--map question_id=doc.id,model=llm,answer=runs.pred,truth=FIELD",
+        ),
+        (
+            {"task id": 1, "my; pred": {"pred": 1}},
+            "--map 'question_id=FIELD,answer=my; pred.pred,truth=FIELD' --model NAME",
+        ),
+    ],
+)
+def test_options_name_the_fields_that_a_pool_needs(first, options):
+    assert " ".join(proposed(first)) == options
+    assert {"--map", "--models"} & {*shlex.split(options)}
