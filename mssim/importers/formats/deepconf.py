@@ -204,7 +204,7 @@ class _Reader:
         question_id = head.name("question_id" if "question_id" in head else "qid")
         name = model or config.text("model_path") or config.text("model")
         if not (name or "").strip():
-            head.refuse("has no model in its config. Pass model (--model).")
+            head.refuse("has no model in its config. Pass model=NAME.")
         question = {"question": head.text("question"), "truth": (head.text("ground_truth") or "").strip() or None}
         samples = filter(None, map(self._sample, result.each_trace()))
         self._judged.add(head, question_id, name or "", samples, question=question)
@@ -242,7 +242,7 @@ class _Reader:
         """Report which confidence the score is, and what was left out."""
         self._judged.end()
         if self._confidence and self._used and not self._scored:
-            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence (--confidence).")
+            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=.")
         if self._scored:
             self._sink.remarks.append(f"score is the {_NAMES[self._used.pop()]} of the trace.")
         if self._stopped:

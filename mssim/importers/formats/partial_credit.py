@@ -83,7 +83,7 @@ class PartialCredit:
             return
         note = (
             f"{counted(omitted, 'sample is', 'samples are')} left out, because verdicts of {names} are fractions, "
-            "neither correct nor wrong. To keep these tasks, pass pass_mark (--pass-mark), the least verdict that is "
+            "neither correct nor wrong. To keep these tasks, pass pass_mark=NUMBER, the least verdict that is "
             "correct, such as 0.5 or 1."
         )
         if not kept:

@@ -135,7 +135,7 @@ def test_lines_and_lists_of_results(tmp_path):
         ({"all_traces": [trace("4"), scored("4", 9.5)]}, "only some traces have confs"),
         ({"all_traces": "absent"}, "has none of all_traces, warmup_traces, final_traces"),
         ({"question_id": "absent"}, "has no 'qid'"),
-        ({"config": "absent"}, r"has no model in its config\. Pass model \(--model\)"),
+        ({"config": "absent"}, r"has no model in its config\. Pass model=NAME"),
         ({"all_traces": [trace("4", confs=["17"])]}, "'confs', item 1 is text. It must be a number"),
         ({"all_traces": [[1]]}, "expected an object, found a list"),
     ],
