@@ -27,7 +27,6 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.pickles import is_pickle, refuse_pickle
-from mssim.importers.glance import Glance
 from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -119,8 +118,10 @@ def is_own(source: Source) -> bool:
         return source.name.lower().startswith(("deepconf", "deepthink"))
     found = source.first.keys()
     if not found:  # an object with several lists of traces
-        whole = Glance(source.path).beginning
-        found = whole.keys() if isinstance(whole, dict) else found
+        try:
+            found = _Result.of_file(source).head.value.keys()
+        except MssimError:
+            return False
     return {"extracted_answer", "num_tokens"} <= found or ("ground_truth" in found and not found.isdisjoint(_TRACES))
 
 
@@ -203,7 +204,7 @@ class _Reader:
         question_id = head.name("question_id" if "question_id" in head else "qid")
         name = model or config.text("model_path") or config.text("model")
         if not (name or "").strip():
-            head.refuse("has no model in its config. Pass model=...")
+            head.refuse("has no model in its config. Pass model=NAME.")
         question = {"question": head.text("question"), "truth": (head.text("ground_truth") or "").strip() or None}
         samples = filter(None, map(self._sample, result.each_trace()))
         self._judged.add(head, question_id, name or "", samples, question=question)
@@ -241,7 +242,7 @@ class _Reader:
         """Report which confidence the score is, and what was left out."""
         self._judged.end()
         if self._confidence and self._used and not self._scored:
-            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=...")
+            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=.")
         if self._scored:
             self._sink.remarks.append(f"score is the {_NAMES[self._used.pop()]} of the trace.")
         if self._stopped:
