@@ -115,7 +115,7 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     """Return a column of samples, with the type that a pool needs."""
     kind, place = COLUMNS[name], f"{record.place}: {path!r}"
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
-        record.refuse(nested(path, value, name))
+        record.refuse(nested(path, value))
     if isinstance(value, list):
         items = enumerate(value, 1)
         return [None if item is None else _CONVERT[kind](item, f"{place}, item {number}") for number, item in items]
@@ -124,17 +124,21 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     return [_CONVERT[kind](value, place)] * length
 
 
-def nested(path: str, value: Any, name: str = "NAME") -> str:
-    """Return what is wrong with a nested value: what it holds, and how to read a part of it as the column `name`."""
+def nested(path: str, value: Any, name: str = "") -> str:
+    """Return what is wrong with a nested value: what it holds, and how a table reads a part of it as column `name`."""
     inside = fields_of(value)
     if inside:
         paths = ", ".join(repr(f"{path}.{field}") for field in inside[:_MOST_NAMES])
-        return f"{path!r} holds objects with the fields {paths}. Map one of them, such as {name}={path}.{inside[0]}."
+        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{inside[0]}', 'one of them')}"
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        return f"{path!r} holds lists. Map one item of each, such as {name}={path}.0 for the first."
+        return f"{path!r} holds lists.{_mapped(name, f'{path}.0', 'the first item of each')}"
     if not isinstance(value, list):
         return f"{path!r} holds an empty object. It must be a single value."
-    return f"{path!r} holds a list. It must be a single value; {name}={path}.0 maps the first item."
+    return f"{path!r} holds a list. It must be a single value.{_mapped(name, f'{path}.0', 'its first item')}"
+
+
+def _mapped(name: str, path: str, what: str) -> str:
+    return f" Read {what} with names={{{name!r}: {path!r}}}." if name else ""
 
 
 def fields_of(value: Any) -> list[str]:

@@ -70,10 +70,16 @@ def test_nested_fields_are_kept_only_if_a_record_is_a_sample(tmp_path):
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        ({"answer": {"text": "7"}}, r"line 1: 'answer' holds objects with the fields 'answer.text'\. Map one of them"),
-        ({"answer": [["7", 1]]}, r"'answer' holds lists\. Map one item of each, such as answer=answer\.0"),
+        (
+            {"answer": {"text": "7"}},
+            r"line 1: 'answer' holds objects with the fields 'answer.text'\. Read one of them with names=",
+        ),
+        (
+            {"answer": [["7", 1]]},
+            r"'answer' holds lists\. Read the first item of each with names={'answer': 'answer\.0'}",
+        ),
         ({"answer": ["7", {"x": 1}]}, "'answer' holds objects"),
-        ({"truth": ["7", "8"]}, r"'truth' holds a list. .* truth=truth\.0 maps the first item"),
+        ({"truth": ["7", "8"]}, r"'truth' holds a list. .* Read its first item with names={'truth': 'truth\.0'}"),
         ({"question": [{"role": "user", "content": "?"}]}, r"'question\.content'"),
         ({"model": {"name": "m"}}, "'model.name'"),
         ({"answer": ["7"], "correct": [True, False]}, "equally long, but 'answer' has 1, 'correct' has 2"),

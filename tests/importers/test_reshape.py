@@ -62,7 +62,7 @@ def test_parallel_lists_are_samples():
     ("record", "says"),
     [
         ({"a": ["7", "8"], "b": [True]}, "lists of samples must be equally long, but 'a' has 2, 'b' has 1"),
-        ({"a": [["7", 1], ["8", 2]]}, "'a' holds lists. Map one item of each, such as answer=a.0 for the first"),
+        ({"a": [["7", 1], ["8", 2]]}, "line 1: 'a' holds lists"),
         ({"a": [{"text": "7", "n": 1}]}, "'a' holds objects with the fields 'a.text', 'a.n'"),
         ({"a": {"text": "7"}}, "'a' holds objects with the fields 'a.text'"),
         ({"a": {}}, "'a' holds an empty object. It must be a single value"),

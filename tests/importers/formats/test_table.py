@@ -329,7 +329,7 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
         ({"model": [None, "m"]}, "row 1: model is None. Every sample needs one"),
         (
             {"answer": [{"x": "a"}] * 2},
-            "row 1: 'answer' holds objects with the fields 'answer.x'. Map .* answer=answer.x",
+            "'answer' holds objects with the fields 'answer.x'. Read one of them with names={'answer': 'answer.x'}",
         ),
         ({"answer": [b"\xff", b"a"]}, "column 'answer' has type binary, not string"),
         ({"correct": [True, "maybe"]}, "row 2: correct is 'maybe'. It must be true or false"),
@@ -338,7 +338,10 @@ def test_columns_of_other_kinds_are_kept(tmp_path, values, expected):
         ({"sample_index": [0.5, 1]}, "column 'sample_index' has type double, not int64"),
         ({"sample_index": ["first", "second"]}, "column 'sample_index' has type (large_)?string, not int64"),
         ({"score": ["high", "low"]}, "column 'score' has type (large_)?string, not double"),
-        ({"cost": [[["x"]], [[]]]}, "row 1: 'cost' holds lists. Map one item of each, such as cost=cost.0"),
+        (
+            {"cost": [[["x"]], [[]]]},
+            "'cost' holds lists. Read the first item of each with names={'cost': 'cost.0'}",
+        ),
         ({"text": [b"\xff", b"a"]}, "column 'text' has type binary, not string"),
         ({"day": pa.array([2**31 - 1, 0], pa.date32())}, r"column 'day' has type date32\[day\], not a supported type"),
         (
