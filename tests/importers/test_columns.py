@@ -72,7 +72,7 @@ def test_nested_fields_are_kept_only_if_a_record_is_a_sample(tmp_path):
     [
         (
             {"answer": {"text": "7"}},
-            r"line 1: 'answer' holds objects with the fields 'answer.text'\. Read one of them with names=",
+            r"holds objects with the fields 'answer.text'\. Read one of them with names=",
         ),
         (
             {"answer": [["7", 1]]},
