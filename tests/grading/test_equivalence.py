@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -226,13 +227,24 @@ def other_table(path):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+def process():
+    """One process for several judges, which do not end it: each takes most of a second to begin."""
+    process = equivalence._Process()
+    yield SimpleNamespace(dead=False, ask=process.ask, kill=lambda: None)
+    process.kill()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory, process):
     path = tmp_path_factory.mktemp("cache") / "e.sqlite"
-    return path, fill(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(equivalence, "_Process", lambda: process)
+        return path, fill(path)
 
 
 @pytest.mark.parametrize("damage", [damage_header, damage_middle, other_table, lambda path: path.unlink()])
-def test_a_damaged_cache_is_replaced(tmp_path, damage, filled):
+def test_a_damaged_cache_is_replaced(tmp_path, monkeypatch, damage, process, filled):
+    monkeypatch.setattr(equivalence, "_Process", lambda: process)
     path, first = tmp_path / "e.sqlite", filled[1]
     shutil.copy(filled[0], path)
     damage(path)
