@@ -6,7 +6,7 @@ Nothing is fitted here: what stands for the paper's pools is drawn from one plai
 import importlib
 import itertools
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from urllib.parse import unquote
@@ -750,9 +750,11 @@ def test_help_shows_the_example(run):
     assert "Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out" in " ".join(text.split())
 
 
-def test_exit_code_of_the_module(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "figures", "--only", "fig2", "--out", tmp_path], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch("figures: error: no figure 'fig2'.*\n", done.stderr)
+def test_exit_code_of_the_module(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["figures", "--only", "fig2", "--out", str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "figures.__main__")
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("figures", run_name="__main__")
+    out, err = capfd.readouterr()
+    assert (stop.value.code, out) == (2, "")
+    assert re.fullmatch("figures: error: no figure 'fig2'.*\n", err)
