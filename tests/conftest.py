@@ -8,7 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import math
 import threading
 from concurrent.futures import Executor, Future
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mssim import Pool, evaluate
+from mssim.pools import loading
 from tests import compile_once, strict_arrays
 
 mpl.use("Agg")
@@ -24,6 +25,17 @@ if os.environ.get("NUMBA_DISABLE_JIT") == "1":
     strict_arrays.install(check=os.environ.get("STRICT_ARRAYS") == "1")
 else:
     compile_once.install()
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+
+
+def load_once(plain):
+    """Keep the pools that ship, which do not change: examples of docstrings load them forty times."""
+    keep = cache(plain)
+    return lambda folder: (keep if folder.absolute().parent == RECORDED else plain)(folder)
+
+
+loading._load_folder = load_once(loading._load_folder)
 
 # Tests state their numbers of examples for `--hypothesis-profile=many`; without it they run a quarter of them.
 MANY = 60
