@@ -24,6 +24,7 @@ from mssim.importers.fields import Fields
 from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.pool_folders import is_pool, questions_of, shared_info
+from mssim.importers.proposals import names_of_truth
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
@@ -308,6 +309,8 @@ def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str])
     remedy = f"Map the column that holds it with names={{'{wanted[0]}': 'COLUMN'}}"
     if wanted == ("model",):
         remedy += ", or set model=..., or models=... if each model has columns of its own"
+    if wanted == ("correct", "truth") and "answer" in names and (other := names_of_truth(source.first)):
+        remedy = f"If 'answer' is the truth, use names={other!r}. Else {remedy[0].lower()}{remedy[1:]}"
     source.refuse(f"has no column {' or '.join(map(repr, wanted))}. {remedy}. {choose_from(wanted[0], names)}.")
 
 

@@ -209,6 +209,13 @@ def test_names_that_do_not_fit(tmp_path, names, says):
         from_table(path, names=names)
 
 
+def test_an_answer_that_is_the_truth(tmp_path):
+    path = write_json([{"question_id": 1, "answer": "A", "pred": "B"}], tmp_path / "a.jsonl")
+    with pytest.raises(PoolError, match=r"If 'answer' is the truth, use names='answer=pred,truth=answer'\. Else map"):
+        from_table(path, model="m")
+    assert from_table(path, model="m", names="answer=pred,truth=answer").class_labels.to_pylist() == ["B"]
+
+
 def test_a_model_that_the_table_names_already(tmp_path):
     path = write(long_frame(ANSWERS), tmp_path / "table.csv")
     with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit the option model"):
