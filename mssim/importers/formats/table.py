@@ -165,6 +165,7 @@ def read(
     table = joined([part.table for part in parts])
     if not table.num_rows:
         return
+    sink.files = _labels(sources, parts)
     question = _ranks(table["question_id"])
     if "sample_index" not in table.column_names:
         order = pd.DataFrame({"question": question, "model": _ranks(table["model"])})
@@ -303,6 +304,13 @@ def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
         if 1 < len(sources) == len(set(found.values())):
             return found
     return {}
+
+
+def _labels(sources: Sequence[Source], parts: Sequence[_Part]) -> dict[str, pa.Array]:
+    """Return the name of the folder and of the file that each row is from, if there are several."""
+    rows = np.repeat(np.arange(len(parts)), [part.table.num_rows for part in parts])
+    found = {place: [file_names(source)[place] for source in sources] for place in ("{folder}", "{stem}")}
+    return {place: pa.array(names).take(pa.array(rows)) for place, names in found.items() if len({*names}) > 1}
 
 
 def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str]) -> NoReturn:
