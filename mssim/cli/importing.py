@@ -187,9 +187,9 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         return
     for warning in [*found.warnings, *found.remarks]:
         print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+    texts = f"; {found.identical_texts} of {found.long_texts} long texts repeat an earlier one"
     print(
         f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
-        f"{counted(found.samples, 'sample')}; "
-        f"{found.identical_texts} of {found.long_texts} long texts repeat an earlier one of the same model and question"
+        f"{counted(found.samples, 'sample')}{f'{texts} of the same model and question' if found.long_texts else ''}"
     )
     print_frame(found.to_frame(), as_json=False)
