@@ -165,8 +165,9 @@ def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
         if name not in options_of(find(format_name)):
             having = [other for other in FORMATS if name in options_of(find(other))]
             flag = _FLAGS.get(name, f"--{name}")
+            other = ", or write mssim import table SOURCE... to name the fields" if having == ["table"] else ""
             raise MssimError(
-                f"{flag}: not an option of format {format_name}, only of {', '.join(having)}. Remove {flag}."
+                f"{flag}: not an option of format {format_name}, only of {', '.join(having)}. Remove {flag}{other}."
             )
     return given
 
