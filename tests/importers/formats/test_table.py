@@ -407,7 +407,7 @@ def test_the_command_line(run, tmp_path):
     assert "model 'm' gives no answer in 25.0% of its samples" in err
     with told("gives no answer"):
         pool = load_pool(out)
-    with told("gives no answer"):
+    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals the truth as numbers"):
         same(pool, from_table(path, names=NAMES, model="m"))
     bad(run("import", "table", path, "--map", "truth=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
@@ -547,6 +547,27 @@ def test_what_looks_like_lost_samples_is_said(tmp_path):
         warnings.simplefilter("always")
         from_table(tmp_path / "lists.csv", model="m")
     assert any("every answer is a list written as text, such as \"['7', '8']\"" in str(w.message) for w in caught)
+    frame = frame.rename(columns={"answer": "text"}).assign(text=["['It is 7', 'or 8']", "['4', '4']"])
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    with told("every text is a list written as text"):
+        from_table(tmp_path / "texts.csv", model="m", rule="number")
+
+
+def test_verdicts_and_data_sets_that_no_name_reads_are_said(tmp_path):
+    rows = [{"id": i, "set": "ab"[i > 1], "pred": "7", "gold": "8", "passed": i == 0} for i in range(3)]
+    path = write_json(rows, tmp_path / "a.jsonl")
+    names = {"question_id": "id", "answer": "pred", "truth": "gold"}
+    with told("no answer of m is right"), told("column 'passed' is not read .* map it: names={'correct': 'passed'}"):
+        from_table(path, names=names, model="m")
+    graded = {"question_id": "id", "text": "pred", "truth": "gold"}
+    with told("no answer of m is right"), told("disagree on 1 of 3 samples, e.g. question 0"):
+        pool = from_table(path, names=graded, model="m", rule="number")
+    assert pool.extra["correct_in_source"].to_pylist() == [True, False, False]
+    sets = write_json([{"id": 0, "subset": name, "ok": True} for name in "ab"], tmp_path / "b.jsonl")
+    with told("the column 'subset' has several values in 1 question"):
+        from_table(sets, names={"question_id": "id", "correct": "ok"}, model="m")
+    joined = from_table(sets, names={"question_id": "subset+id", "correct": "ok"}, model="m")
+    assert joined.question_ids == ["a/0", "b/0"]
 
 
 # Fuzz -----------------------------------------------------------------------------------------------------------------
