@@ -199,6 +199,8 @@ def _prepared(
     sink: Sink,
 ) -> _Part:
     """Read a file, rename its columns and convert known columns to their types."""
+    if model is None and not models and "model" not in names and isinstance(source.outer.get("model"), str):
+        names = {**names, "model": "model"}  # the file says it beside the list of its records
     left_out: dict[str, None] = {}
     kept: list[pa.Table] = []
     every: dict[str, None] = {}
@@ -216,7 +218,9 @@ def _prepared(
         fields = ", ".join(map(repr, list(left_out)[:5]))
         sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
     if model is not None and "model" in every:
-        source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
+        source.refuse(
+            "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
+        )
     named = named if model is None and "model" not in every else None
     if model is not None or named is not None:
         table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
@@ -243,7 +247,7 @@ def _tables(
             yield _renamed(table, names, source)
             return
         records = _rows(table, source)
-    reading = Reading(source, names, models)
+    reading = Reading(source, names, models, sink.joined)
     yield from reading.tables(records)
     left_out |= reading.left_out
     if reading.empty:

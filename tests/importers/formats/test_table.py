@@ -211,7 +211,7 @@ def test_names_that_do_not_fit(tmp_path, names, says):
 
 def test_a_model_that_the_table_names_already(tmp_path):
     path = write(long_frame(ANSWERS), tmp_path / "table.csv")
-    with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit the option model"):
+    with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit model=\.\.\."):
         from_table(path, model="m")
     with told("gives no answer"):
         assert from_table(path, model="m", names="run=model,sample=sample_index").lengths.tolist() == [[6, 6]]
@@ -479,6 +479,25 @@ def test_joined_ids_and_names_of_files(tmp_path):
     assert from_table(paths[0], names=names).to_frame()["sample_index"].tolist() == [3, 3]
     with pytest.raises(PoolError, match="question '0' has two truths"):
         from_table(paths[0], names="question_id=idx,answer=pred,truth=gold", model="m")
+
+
+def test_ids_that_are_equal_only_when_they_are_joined(tmp_path):
+    rows = [{"set": one, "id": other, "pred": "7", "gold": "7"} for one, other in (("a/b", "c"), ("a", "b/c"))]
+    paths = [write_json([row], tmp_path / f"{i}.jsonl") for i, row in enumerate(rows)]
+    names = "question_id=set+id,answer=pred,truth=gold"
+    assert from_table(paths[1], names=names, model="m").question_ids == ["a/b/c"]
+    with pytest.raises(PoolError, match=r"1\.jsonl: 'set\+id' is 'a/b/c' for both \['a/b', 'c'\] and \['a', 'b/c'\]"):
+        from_table(paths, names=names, model="m")
+
+
+@SILENT
+def test_a_model_beside_the_records(tmp_path):
+    rows = [{"question_id": 0, "answer": "7", "truth": "7"}]
+    path = write_json({"model": "llama", "records": rows}, tmp_path / "run.json")
+    assert from_table(path).models == ("llama",)
+    assert from_table(path, model="qwen").models == ("qwen",)
+    rows[0]["model"] = "own"
+    assert from_table(write_json({"model": "llama", "records": rows}, path)).models == ("own",)
 
 
 @SILENT
