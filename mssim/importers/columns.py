@@ -194,13 +194,21 @@ class Reading:
         What columns are read from, see `mssim.importers.naming.reader`. Other fields become columns of their names.
     models : sequence of str, optional
         Models that have columns of their own, named with {model} in `names`.
+    joined : dict, optional
+        Joined values of all files, see `mssim.importers.naming.reader`.
     """
 
-    def __init__(self, source: Source, names: Mapping[str, str], models: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        names: Mapping[str, str],
+        models: Sequence[str] = (),
+        joined: dict[str, list[str]] | None = None,
+    ) -> None:
         each = {model: of_model(names, model) for model in models} or {"": dict(names)}
         self._source, self._names = source, names
         self._readers = {
-            model: {new: _Reader(new, old, source) for new, old in own.items()} for model, own in each.items()
+            model: {new: _Reader(new, old, source, joined) for new, old in own.items()} for model, own in each.items()
         }
         self._used = set().union(*(fields_used(own) for own in each.values()))
         self._block = _Block(names)
@@ -265,9 +273,12 @@ class Reading:
 class _Reader:
     """A reader of one column, which knows whether any record had a value."""
 
-    def __init__(self, new: str, text: str, source: Source) -> None:
+    def __init__(self, new: str, text: str, source: Source, joined: dict[str, list[str]] | None) -> None:
         self.text, self.found = text, False
-        self._read, self._is_index = reader(text, source), new == "sample_index"
+        self._read, self._is_index = (
+            reader(text, source, joined if new == "question_id" else None),
+            new == "sample_index",
+        )
 
     def __call__(self, record: Mapping[str, Any]) -> Any:
         value = self._read(record)

@@ -72,6 +72,8 @@ class Sink:
         How different questions with one id are distinguished in this format, without a period at the end.
     renamed : mapping of str to str or None
         Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
+    joined : dict of str to list of str
+        Parts of the ids that a table joins of several fields, if they contain the mark between the parts.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -91,6 +93,7 @@ class Sink:
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
         self.renamed: Mapping[str, str] | None = None
+        self.joined: dict[str, list[str]] = {}
         self.remedy_of_verdicts = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0

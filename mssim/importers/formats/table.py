@@ -27,7 +27,7 @@ from mssim.importers.pool_folders import is_pool, questions_of, shared_info
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
-from mssim.pools.arrow import distinct_values
+from mssim.importers.unused import said_verdicts
 from mssim.pools.plain_types import rows_of
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, read_table, suffix_of
@@ -200,20 +200,28 @@ def _prepared(
     sink: Sink,
 ) -> _Part:
     """Read a file, rename its columns and convert known columns to their types."""
+    if model is None and not models and "model" not in names and isinstance(source.outer.get("model"), str):
+        names = {**names, "model": "model"}  # the file says it beside the list of its records
     left_out: dict[str, None] = {}
-    kept, every = [], dict[str, None]()
+    kept: list[pa.Table] = []
+    every: dict[str, None] = {}
     for table in _tables(source, names, models, left_out, sink):
         every |= dict.fromkeys(table.column_names)
         texts = {name: typed(source, name, table[name]) for name in spool.NAMES if name in table.column_names}
+        if not kept and "text" in texts:
+            _note_written_lists("text", texts["text"], source, sink)
         kept.append(spool.put(table, texts))
     table = _with_verdict(joined(kept, left_out), source, sink)
-    _note_written_lists(table, source, sink)
+    if "answer" in table.column_names:
+        _note_written_lists("answer", table["answer"], source, sink)
     every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
     if left_out:
         fields = ", ".join(map(repr, list(left_out)[:5]))
         sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
     if model is not None and "model" in every:
-        source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
+        source.refuse(
+            "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
+        )
     named = named if model is None and "model" not in every else None
     if model is not None or named is not None:
         table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
@@ -240,7 +248,7 @@ def _tables(
             yield _renamed(table, names, source)
             return
         records = _rows(table, source)
-    reading = Reading(source, names, models)
+    reading = Reading(source, names, models, sink.joined)
     yield from reading.tables(records)
     left_out |= reading.left_out
     if reading.empty:
@@ -283,16 +291,17 @@ def _with_verdict(table: pa.Table, source: Source, sink: Sink) -> pa.Table:
     return table.rename_columns(["correct" if name == "score" else name for name in table.column_names])
 
 
-def _note_written_lists(table: pa.Table, source: Source, sink: Sink) -> None:
-    """Warn of answers that are all lists written as text, as pandas writes columns of lists to CSV files."""
-    if "answer" not in table.column_names or not table.num_rows:
-        return
-    answers = [value for value in distinct_values(table["answer"][:_BATCH])[1] if value is not None]
-    texts = [str(value).strip() for value in (answers if isinstance(answers, list) else answers.to_pylist())]
-    if texts and all(text.startswith("[") and text.endswith("]") for text in texts):
+def _note_written_lists(name: str, column: pa.ChunkedArray, source: Source, sink: Sink) -> None:
+    """Warn of values most of which are lists written as text, as pandas writes columns of lists to CSV files."""
+    values = encode(column[:_BATCH])[1]
+    texts = [as_text(value).strip() for value in values if not is_missing(value)]
+    written = [text for text in texts if text[:1] + text[-1:] == "[]" or text[:2] + text[-1:] == "{'}"]
+    if 2 * len(written) > len(texts):
+        are = f"every {name} is" if len(written) == len(texts) else f"most values of {name} are"
+        kind = "a list" if written[0].startswith("[") else "an object"
         sink.note(
-            f"{source.name}: every answer is a list written as text, such as {texts[0]!r:.60}, and counts once. "
-            "If its items are samples, store the lists in JSON or Parquet."
+            f"{source.name}: {are} {kind} written as text, such as {written[0]!r:.60}, and counts once. "
+            "If its items are samples, store them in JSON or Parquet."
         )
 
 
@@ -366,7 +375,8 @@ def _as_list(choices: Any) -> Any:
 
 def _take_constant(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Move columns that are constant within every question to the questions."""
-    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS)]
+    said = said_verdicts({name: table[name] for name in table.column_names}) or ("",)
+    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS, said[0])]
     constant = [name for name in others if _is_constant(table[name], question)]
     first = pa.array(np.unique(question, return_index=True)[1])
     for row in table.select(["question_id", *constant]).take(first).to_pylist():
