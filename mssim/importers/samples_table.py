@@ -21,6 +21,7 @@ from mssim.grading.sample_files import write
 from mssim.importers.conflicts import IDENTIFYING, named
 from mssim.importers.renaming import renamed
 from mssim.importers.sink import Sink
+from mssim.importers.unused import contradicted, of_several_sets, said_verdicts
 from mssim.importers.verdicts import equal_as_numbers, judge, mixed
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
@@ -110,6 +111,8 @@ def write_long_table(
     if set(IDENTIFYING) & set(chosen.columns):
         questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
+    if sink.renamed is not None:
+        sink.notes += of_several_sets(chosen.columns, sink.renamed)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
     if not chosen.mask.any():
@@ -119,6 +122,8 @@ def write_long_table(
     if graded:
         _require_gradable(data, questions, columns)
         said = columns.pop("correct", None)
+        if said is None and sink.renamed is not None and (found := said_verdicts(columns)):
+            said = pa.chunked_array([pa.array(found[1] == 1, mask=found[1] < 0)])
         if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades
             columns["correct_in_source"] = said
     else:
@@ -209,6 +214,7 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
         return {}
     judged = judge(columns, questions)
     if "correct" not in columns:
+        sink.notes += contradicted(columns, judged.verdicts) if sink.renamed is not None else []
         sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:

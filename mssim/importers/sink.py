@@ -77,6 +77,8 @@ class Sink:
         Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
     files : dict of str to column
         What the files of the rows of a table are called, such as {folder}, which may distinguish questions.
+    joined : dict of str to list of str
+        Parts of the ids that a table joins of several fields, if they contain the mark between the parts.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -97,6 +99,7 @@ class Sink:
         self.tell_apart = "Import them separately"
         self.renamed: Mapping[str, str] | None = None
         self.files: dict[str, pa.Array] = {}
+        self.joined: dict[str, list[str]] = {}
         self.remedy_of_verdicts = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0

@@ -41,6 +41,16 @@ def test_lists_are_samples_and_other_fields_are_repeated(tmp_path):
     assert pa.types.is_dictionary(found["seed"].type)  # repeated texts are stored once
 
 
+def test_a_misspelled_part_of_a_dotted_name_is_refused(tmp_path):
+    records = [{"id": 1, "runs": [{"text": "7", "cost": None}], "log": None}, {"id": 2, "runs": [], "log": {"x": 1}}]
+    with pytest.raises(PoolError, match=r"has no column 'runs.txt' to rename to 'answer'. Did you mean 'runs.text'"):
+        table(tmp_path, records, {"question_id": "id", "answer": "runs.txt"})
+    found, _ = table(
+        tmp_path, records, {"question_id": "id", "answer": "runs.text", "cost": "runs.cost", "score": "log.y"}
+    )
+    assert found.to_pydict() == {"question_id": [1], "answer": ["7"], "cost": [None], "score": [None]}
+
+
 def test_one_column_per_model(tmp_path):
     records = [{"id": 1, "a": True, "a|text": "x", "b": False, "more": 5}, {"id": 2, "a": False, "b": None, "more": 6}]
     names = {"question_id": "id", "correct": "{model}", "text": "{model}|text"}
