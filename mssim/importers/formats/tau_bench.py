@@ -46,6 +46,7 @@ PATTERNS = ("*.json",)
 _NAME = re.compile(r"(tool-calling|act|react|few-shot)-(.+)-(\d+(?:\.\d+)?)_range_\d+--?\d+_user-(.+)-[a-z]+_\d+")
 _DOMAIN = re.compile(r"(?P<model>.+)[-_](?P<domain>airline|retail)")
 _NEAR = 1e-6  # distance from 1 at which a reward is a success
+_ENDED = ("user_stop", "agent_stop")  # usual ends of a conversation, which is judged afterwards
 _ERROR = "with an error before they were judged, for which tau-bench has reward 0"
 
 
@@ -227,7 +228,7 @@ class _Reader:
         self._user_cost[model] += user_cost or 0
         reward, reason = _number("reward", record, record.part("reward_info")), record.text("termination_reason")
         if reason == "infrastructure_error" or reward is None:
-            self._sink.fail("without a reward" if reason is None else reason)
+            self._sink.fail("without a reward" if reason in (None, *_ENDED) else reason)
             return
         if reason is None and "error" in info and not record.value.get("traj"):
             self._sink.fail(_ERROR)

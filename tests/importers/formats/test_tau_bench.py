@@ -165,6 +165,7 @@ def test_a_folder_with_a_file_per_simulation(tmp_path):
         ([run(0, 0, 1.0, traj="x")], "'traj' is text. It must be a list"),
         ({"info": {}}, "has no 'agent_info' in 'info'"),
         (results([]), "has no simulations"),
+        (results([simulation(0, 0, None)]), r"\(1 failed: without a reward\)"),
         (results([simulation(0, 0, 1.0), 1]), "record 2: expected an object"),
     ],
 )
