@@ -14,7 +14,7 @@ import pyarrow.compute
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
+from mssim.importers.naming import RECORD, fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.reshape import common_length, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
@@ -50,6 +50,8 @@ class _Block:
         self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
         self.spread = False  # whether a record had several samples
         self.empty: list[str] = []  # places of records whose lists are empty
+        self.again: dict[str, None] = {}  # questions of several records with lists of samples
+        self._seen: set[tuple[str, str]] = set()
         self._clear()
 
     def _clear(self) -> None:
@@ -75,6 +77,9 @@ class _Block:
                 length = len(value)
         if length >= 0:
             self.spread = True
+            key = str(row.get("question_id")), str(row.get("model"))
+            self.again |= {key[0]: None} if key in self._seen and "sample_index" not in row else {}
+            self._seen.add(key)
         if length == 0:
             self.empty.append(place)
         self._rows.append(row)
@@ -226,13 +231,25 @@ class Reading:
         """Places of records without samples."""
         return self._block.empty
 
+    @property
+    def again(self) -> list[str]:
+        """Questions of which one model has several records with lists of samples."""
+        return list(self._block.again)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether the samples of a record are lists."""
+        return self._block.spread
+
     def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
         """Yield the samples of records, at least one table."""
         keys: Any = None
-        for record in records:
+        numbered = any(RECORD in name for name in self._used)
+        for number, given in enumerate(records, 1):
+            record = Fields({**given.value, RECORD: number}, given.place) if numbered else given
             if record.value.keys() != keys:  # most files have the same fields in every record
                 keys = record.value.keys()
-                self._others = [name for name in keys if name not in self._used and name not in self._names]
+                self._others = [name for name in keys if name not in {*self._used, *self._names, RECORD}]
                 self._check(record)
             self._add(record)
             if self._block.is_full:

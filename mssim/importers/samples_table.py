@@ -181,10 +181,13 @@ def _with_identities(chosen: _Chosen, questions: pa.Table, sink: Sink) -> pa.Tab
     table = pa.table(chosen.columns)
     sink.describe_table(table.select(["question_id", *names]))
     if sink.renamed is not None and sink.conflicts.of(chosen.question_ids()):
+        for name, labels in sink.files.items():
+            table = table.append_column(name, labels.filter(pa.array(chosen.mask)))
         column, old = sink.telling_column(table), sink.renamed
         if column:
             both = f"{old.get(column, column)}+{old.get('question_id', 'question_id')}"
-            sink.tell_apart = f"Distinguish them with names={{'question_id': {both!r}}}"
+            names_of = f"question_id={both}" if column in sink.files else {"question_id": both}
+            sink.tell_apart = f"Distinguish them with names={names_of!r}"
     for name in names:
         del chosen.columns[name]
     return _questions(sink, questions)
