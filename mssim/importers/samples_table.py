@@ -110,6 +110,8 @@ def write_long_table(
     if set(IDENTIFYING) & set(chosen.columns):
         questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
+    if not sink.answers:
+        chosen.columns.pop("answer", None)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
     if not chosen.mask.any():

@@ -130,6 +130,7 @@ def test_a_file_of_two_formats_is_refused(tmp_path):
             "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
         ),
         ("a.jsonl", "", "a.jsonl is empty."),
+        ("a.jsonl", '{"doc_id": 0, \n"resps": []}', "a.jsonl, line 1: is not valid JSON, or truncated"),
     ],
 )
 def test_unknown_files_are_refused_with_what_they_look_like(tmp_path, name, content, says):
