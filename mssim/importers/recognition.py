@@ -154,6 +154,8 @@ def _inside(folder: Path) -> list[tuple[Path, str]]:
     found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
     others = [claim for claim in found if claim[1] != _REST]
     if not found:
+        if files and not sources:
+            Glance(files[0])  # raises and says what is wrong with it
         example = next((source for source in sources if source.first), None)
         looked = f" that were looked at, such as {example.name}" if example else ""
         problem = f"{folder}: no format recognises the files in this folder{looked}."
