@@ -61,6 +61,10 @@ class Sink:
         Parquet files that were written.
     votes : bool
         Whether equal answers vote together. If not, every sample has a distinct answer.
+    answers : bool
+        Whether answers of the samples are used. If not, samples are only right or wrong.
+    graded : bool
+        Whether the texts are graded by a rule, so that samples need no verdict.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
     shuffled : int
@@ -91,7 +95,8 @@ class Sink:
         self.remarks: list[str] = []
         self.info: dict[str, Any] = {}
         self.pieces: list[Path] = []
-        self.votes = self.verdicts = True
+        self.votes = self.verdicts = self.answers = True
+        self.graded = False
         self.remedy = ""
         self.shuffled = 0
         self.separate: list[str] = []
