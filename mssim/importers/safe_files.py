@@ -7,7 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -38,6 +38,8 @@ __all__ = ["Source", "expand", "streamed"]
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _MOST_LINE = 2**28
 _DEEPEST = 100  # levels of nesting
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER = 1024  # bytes
 _MARK = b"\xef\xbb\xbf"  # byte order mark
 _TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 Progress = Callable[[int], None]
@@ -80,8 +82,11 @@ class Source:
         if not path.exists():
             link = f" It is a link to {str(path.readlink())!r:.200}." if path.is_symlink() else ""
             raise PoolError(f"{path} does not exist.{link}{' Restore that file, or remove the link.' if link else ''}")
-        if path.is_file() and path.stat().st_size == 0:
+        size = path.stat().st_size if path.is_file() else _MOST_POINTER
+        if size == 0:
             raise PoolError(f"{path} is empty. Export it again, or omit it.")
+        if size < _MOST_POINTER and _is_pointer(path):
+            raise PoolError(f"{path} is a pointer of Git LFS instead of the file. Get the file with git lfs pull.")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -260,6 +265,13 @@ class Source:
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:
             self._progress((file if self._raw.closed else self._raw).tell())
+
+
+def _is_pointer(path: Path) -> bool:
+    """Return whether a file is what Git LFS leaves in place of a large file that was not downloaded."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
+    return False
 
 
 def _decompressed(file: IO[bytes]) -> IO[bytes]:

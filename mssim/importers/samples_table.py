@@ -113,6 +113,8 @@ def write_long_table(
     dropped = _identify(chosen, sink, drop=drop_conflicts)
     if sink.renamed is not None:
         sink.notes += of_several_sets(chosen.columns, sink.renamed)
+    if not sink.answers:
+        chosen.columns.pop("answer", None)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
     if not chosen.mask.any():

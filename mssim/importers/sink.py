@@ -61,6 +61,10 @@ class Sink:
         Parquet files that were written.
     votes : bool
         Whether equal answers vote together. If not, every sample has a distinct answer.
+    answers : bool
+        Whether answers of the samples are used. If not, samples are only right or wrong.
+    graded : bool
+        Whether the texts are graded by a rule, so that samples need no verdict.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
     shuffled : int
@@ -75,10 +79,10 @@ class Sink:
         How different questions with one id are distinguished in this format, without a period at the end.
     renamed : mapping of str to str or None
         Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
-    files : dict of str to column
-        What the files of the rows of a table are called, such as {folder}, which may distinguish questions.
     joined : dict of str to list of str
         Parts of the ids that a table joins of several fields, if they contain the mark between the parts.
+    files : dict of str to column
+        What the files of the rows of a table are called, such as {folder}, which may distinguish questions.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -91,15 +95,16 @@ class Sink:
         self.remarks: list[str] = []
         self.info: dict[str, Any] = {}
         self.pieces: list[Path] = []
-        self.votes = self.verdicts = True
+        self.votes = self.verdicts = self.answers = True
+        self.graded = False
         self.remedy = ""
         self.shuffled = 0
         self.separate: list[str] = []
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
         self.renamed: Mapping[str, str] | None = None
-        self.files: dict[str, pa.Array] = {}
         self.joined: dict[str, list[str]] = {}
+        self.files: dict[str, pa.Array] = {}
         self.remedy_of_verdicts = ""
         self._rows: list[dict[str, Any]] = []
         self._size = 0
