@@ -7,7 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -38,21 +38,32 @@ __all__ = ["Source", "expand", "streamed"]
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _MOST_LINE = 2**28
 _DEEPEST = 100  # levels of nesting
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER = 1024  # bytes
 _MARK = b"\xef\xbb\xbf"  # byte order mark
 _TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 Progress = Callable[[int], None]
 
 
 def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
-    """Return the given files, and for each given folder its files that match a pattern, sorted by path."""
+    """Return the given files, and for each given folder its files that match a pattern, sorted by path.
+
+    Hidden files inside of a folder, which tools and systems write, are skipped.
+    """
     found: list[Path] = []
     for path in paths:
-        inside = sorted({file for pattern in patterns for file in path.rglob(pattern)}) if path.is_dir() else [path]
+        named = {file for pattern in patterns for file in path.rglob(pattern)} if path.is_dir() else {path}
+        inside = sorted(file for file in named if file == path or not (file.is_dir() or _is_hidden(file, path)))
         if not inside:
             names = " or ".join(patterns)
             raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
         found += files_of_pools(inside) if path.is_dir() else inside
     return found
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    """Return whether a file, or a folder on the way to it, is hidden. Samples of a pool may wait in .next."""
+    return any(part.startswith(".") and part != ".next" for part in file.relative_to(folder).parts)
 
 
 class Source:
@@ -69,9 +80,13 @@ class Source:
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self.path, self._progress = path, progress
         if not path.exists():
-            raise PoolError(f"{path} does not exist.")
-        if path.is_file() and path.stat().st_size == 0:
+            link = f" It is a link to {str(path.readlink())!r:.200}." if path.is_symlink() else ""
+            raise PoolError(f"{path} does not exist.{link}{' Restore that file, or remove the link.' if link else ''}")
+        size = path.stat().st_size if path.is_file() else _MOST_POINTER
+        if size == 0:
             raise PoolError(f"{path} is empty. Export it again, or omit it.")
+        if size < _MOST_POINTER and _is_pointer(path):
+            raise PoolError(f"{path} is a pointer of Git LFS instead of the file. Get the file with git lfs pull.")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -250,6 +265,13 @@ class Source:
     def _tell(self, file: IO[bytes]) -> None:
         if self._progress:
             self._progress((file if self._raw.closed else self._raw).tell())
+
+
+def _is_pointer(path: Path) -> bool:
+    """Return whether a file is what Git LFS leaves in place of a large file that was not downloaded."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
+    return False
 
 
 def _decompressed(file: IO[bytes]) -> IO[bytes]:

@@ -126,7 +126,8 @@ def test_samples_without_verdicts(tmp_path):
         path = write(tmp_path, [line("a", "7", True), line("b", "7", None), line("c", "7", "absent")])
         assert right(from_nemo_skills(path)) == {"0": [True]}
     path = write(tmp_path / "b", [line("a", "7.0", "absent"), line("b", "7", "absent")])
-    with told("the files have no verdicts. Without a rule, an answer is right if its text equals the truth"):
+    says = "the files have no verdicts. Without a rule, an answer is right if its text equals the truth"
+    with told(says), told("1 of 1 wrong answer of 'b' equals the truth as numbers"):
         assert right(from_nemo_skills(path)) == {"0": [False], "1": [True]}
     path = write(tmp_path / "c", [line("a", "7.0", "absent", predicted_answer="absent")])
     with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
