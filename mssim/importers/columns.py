@@ -233,7 +233,7 @@ class Reading:
 
     @property
     def again(self) -> list[str]:
-        """Questions of which one model has several records with lists of samples."""
+        """Questions with several records of one model that hold lists of samples."""
         return list(self._block.again)
 
     @property
