@@ -432,7 +432,7 @@ def test_the_command_line(run, tmp_path):
     assert "model 'm' gives no answer in 25.0% of its samples" in err
     with told("gives no answer"):
         pool = load_pool(out)
-    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals the truth as numbers"):
+    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals .* texts with names={'text': 'pred'}"):
         same(pool, from_table(path, names=NAMES, model="m"))
     bad(run("import", "table", path, "--map", "truth=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
