@@ -22,8 +22,9 @@ from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
 from mssim.pools.reading import DEEPEST, is_deep
 from mssim.pools.texts import as_text, encodable, is_missing, listed
+from mssim.pools.verdicts import as_verdicts
 
-__all__ = ["SAID", "Reading", "is_pool_column", "joined"]
+__all__ = ["NO_VERDICT", "SAID", "Reading", "is_pool_column", "joined"]
 
 SAID: Mapping[str, Callable[[Any], str | None]] = {"reasoning": thoughts, "tool_calls": as_json}
 OF_QUESTIONS = ("question", "truth", "choices", "cluster")
@@ -32,7 +33,11 @@ _POOL = {*COLUMNS, *_OF_ROWS}  # columns that a pool reads
 _OF_SAMPLES = frozenset(COLUMNS) - {*_OF_ROWS, *SAID}  # lists in these columns are samples
 _ROWS, _SIZE = 2**15, 2**23  # samples and characters of texts in a block
 
+_CHECKED = ("question_id", "correct")
+NO_VERDICT = "It must be true or false, or 1 or 0. Convert the values, or read correct from another column."
+
 Values = list[Any]
+Lengths = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class _Block:
@@ -87,8 +92,9 @@ class _Block:
 
     def table(self) -> pa.Table:
         """Return the samples of all waiting records, and forget them."""
-        lengths = np.array(self._lengths)
         names = dict.fromkeys(chain.from_iterable(self._rows))
+        self._empty_without_lists(names)
+        lengths = np.array(self._lengths)
         columns: dict[str, pa.Array | pa.ChunkedArray] = {}
         for name in names:
             if name in self.left_out:
@@ -99,11 +105,34 @@ class _Block:
             else:
                 array = self._array(name, values)
                 columns[name] = array if array is None or (lengths == 1).all() else _repeated(array, lengths)
+            if name in _CHECKED and columns[name] is not None:
+                self._check(name, columns[name], lengths)
         table = pa.table({encodable(name): column for name, column in columns.items() if column is not None})
         if not table.num_columns:
             table = pa.table({"": pa.nulls(int(lengths.sum()))}).select([])
         self._clear()
         return plain_types(table)
+
+    def _empty_without_lists(self, names: Iterable[str]) -> None:
+        """Count records without any list as empty if all others have lists of samples."""
+        values = {name: [row.get(name) for row in self._rows] for name in names if name in _OF_SAMPLES}
+        listed = [name for name in values if set(map(type, values[name])) == {list, type(None)}]
+        for i in range(len(self._rows) if listed else 0):
+            without = self._lengths[i] == 1 and all(values[name][i] is None for name in listed)
+            if without and not any(isinstance(column[i], list) for column in values.values()):
+                self._lengths[i] = 0
+                self.empty.append(self._places[i])
+
+    def _check(self, name: str, array: pa.Array, lengths: Lengths) -> None:
+        """Refuse a sample without a question or with an unclear verdict, naming its record."""
+        wrong = array.is_null().to_numpy(zero_copy_only=False)
+        if name == "correct":
+            wrong = (as_verdicts(pa.chunked_array([array])) < 0) & ~wrong
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            place = self._places[int(np.searchsorted(np.cumsum(lengths), row, side="right"))]
+            remedy = NO_VERDICT if name == "correct" else "Every sample needs one."
+            raise PoolError(f"{place}: {name} is {array[row].as_py()!r:.80}. {remedy}")
 
     def _is_parallel(self, name: str, values: Values) -> bool:
         """Return whether the lists of a column are the samples of their records."""
@@ -174,7 +203,7 @@ def _sound(value: Any) -> Any:
     return json.loads(encodable(json.dumps(value, ensure_ascii=False))) if isinstance(value, dict | list) else value
 
 
-def _repeated(array: pa.Array, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+def _repeated(array: pa.Array, lengths: Lengths) -> pa.Array:
     """Repeat the values of records for their samples. Texts are stored once."""
     place = pa.array(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
     if pa.types.is_string(array.type):

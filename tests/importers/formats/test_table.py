@@ -76,14 +76,14 @@ def test_a_table_that_load_pool_reads(tmp_path, ending):
 @pytest.mark.slow
 @SILENT
 def test_two_models_of_others(shared_pools):
-    path = shared_pools / "exams-two-models"
+    path = shared_pools / "exams-two-models" / "samples.parquet"
     with pytest.raises(
         PoolError, match=r"4 rows hold the same sample, .* Column 'prompt' distinguishes them: select one"
     ):
         from_table(path)
     where = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
     pool = from_table(path, where=where)
-    same(pool, load_pool(path / "samples.parquet", where=where))
+    same(pool, load_pool(path, where=where))
     assert pool.lengths.tolist() == [[10] * 1000] * 2
 
 
