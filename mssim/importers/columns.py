@@ -16,7 +16,7 @@ from mssim.errors import PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
-from mssim.importers.reshape import common_length, nested, paths_of
+from mssim.importers.reshape import common_length, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
 from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
@@ -291,7 +291,10 @@ class Reading:
         """Refuse names of fields that no record has."""
         for readers in self._readers.values():
             for new, read in readers.items():
-                if self._first and not read.found and not self._seen & fields_used({new: read.text}):
+                if not self._first or read.found:
+                    continue
+                fields = fields_used({new: read.text})
+                if not self._seen & fields or (self._first.keys() & fields and is_absent(self._first, read.text)):
                     known = choose_from(read.text, paths_of(self._first))
                     self._source.refuse(f"has no column {read.text!r} to rename to {new!r}. {known}.")
 
@@ -310,7 +313,7 @@ class _Reader:
         value = self._read(record)
         if value is None:
             return None
-        self.found = True
+        self.found = self.found or not isinstance(value, list) or any(item is not None for item in value)
         return number_in(value) if self._is_index and isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Pool folders among the files to import: their questions, and what they say of themselves."""
+"""Pool folders among the files to import: their questions and metadata."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def questions_of(path: Path) -> list[dict[str, Any]]:
 
 
 def shared_info(paths: Iterable[Path]) -> dict[str, Any]:
-    """Return what the pools among the files agree on, such as their licence; a part that is synthetic makes all so."""
+    """Return what all pools among the files share, such as their licence. They are synthetic if one of them is."""
     folders = dict.fromkeys(folder for folder in map(_pool_of, paths) if folder is not None)
     infos = [read_info(folder) for folder in folders]
     if not infos:

@@ -65,6 +65,16 @@ def test_the_line_of_a_sample_that_does_not_fit_is_named(tmp_path, record, says)
         table(tmp_path, records, {"question_id": "id", "answer": "pred", "correct": "ok"})
 
 
+def test_a_misspelled_part_of_a_dotted_name_is_refused(tmp_path):
+    records = [{"id": 1, "runs": [{"text": "7", "cost": None}], "log": None}, {"id": 2, "runs": [], "log": {"x": 1}}]
+    with pytest.raises(PoolError, match=r"has no column 'runs.txt' to rename to 'answer'. Did you mean 'runs.text'"):
+        table(tmp_path, records, {"question_id": "id", "answer": "runs.txt"})
+    found, _ = table(
+        tmp_path, records, {"question_id": "id", "answer": "runs.text", "cost": "runs.cost", "score": "log.y"}
+    )
+    assert found.to_pydict() == {"question_id": [1], "answer": ["7"], "cost": [None], "score": [None]}
+
+
 def test_one_column_per_model(tmp_path):
     records = [{"id": 1, "a": True, "a|text": "x", "b": False, "more": 5}, {"id": 2, "a": False, "b": None, "more": 6}]
     names = {"question_id": "id", "correct": "{model}", "text": "{model}|text"}

@@ -71,28 +71,29 @@ def from_table(
 ) -> Pool:
     r"""Import tables and nested logs, whose columns may be renamed.
 
-    A record is a row of a table or an object of JSON. It holds one sample, or all samples of a question as lists of
-    equal length.
+    A record is a row of a table or an object of JSON. It holds one sample, or samples of one question as lists of
+    shape (samples,).
 
     Parameters
     ----------
     paths : path or sequence of path
         Files .parquet, .csv, .tsv, .json or .jsonl, also compressed (.gz, .zst); pool folders, whose questions are
-        kept; or folders of these. They are concatenated to one table. The records of a JSON object are its list of
+        kept; or folders of these. They are joined to one table. The records of a JSON object are its list of
         objects, such as ``records``, or else its members, whose names become the question_id.
     names : str or mapping of str to str, optional
-        What columns are read from, by their names: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
-        ``"question_id=doc_id,answer=pred"``. The names that a pool uses are question_id, model, sample_index, answer,
-        text, correct, truth, score and others. Other columns are kept. A column is read from
+        Field of each column: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
+        ``"question_id=doc_id,answer=pred"``. A pool uses the columns question_id, model, sample_index, answer, text,
+        correct, truth, score, confidence (a mean log-probability), input_tokens, output_tokens, cost (in one
+        currency), latency (in seconds) and others. Fields without a new name are kept. A column is read from
 
-        - a field: ``pred``, or inside of objects ``score.value``, also of each object of a list: ``runs.text``;
+        - a field: ``pred``, or a field of objects: ``score.value``, also of each object of a list: ``runs.text``;
         - an item of every list of a list: ``pairs.0``;
         - several fields joined by "/": ``dataset+idx``;
         - the name of the file or of its folders: ``{stem}``, ``{folder}``, ``{parent}``;
         - a column per model, see `models`: ``{model}_response``.
     model : str, optional
-        Name of the model, for tables without a column model. By default, several files have the models that their
-        names say.
+        Name of the model, for tables without a column model. By default, several files without one are named after
+        the files or their folders.
     models : str or sequence of str, optional
         Models that have columns of their own, such as ``"llama,qwen"``. In `names`, ``{model}`` stands for each.
     **common
@@ -106,9 +107,9 @@ def from_table(
     Raises
     ------
     PoolError
-        If a file is damaged, a column is missing, a value that a pool reads is nested, lists have different lengths, or
-        rows contradict each other. If several rows have the same question_id, model and sample_index, the message names
-        a column that distinguishes them. Select one of its values with `where`.
+        If a file is damaged, a column is missing, a value that a pool reads is nested, lists of a record have different
+        lengths, or rows contradict each other. If several rows have the same question_id, model and sample_index, the
+        message names a column that distinguishes them. Select one of its values with `where`.
 
     Notes
     -----

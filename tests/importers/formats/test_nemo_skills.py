@@ -240,7 +240,7 @@ def test_the_command_line(run, tmp_path):
     out = tmp_path / "pool"
     code, text, err = run("import", "nemo-skills", tmp_path / "m", "--scorer", "symbolic", "--out", out)
     assert (code, err) == (0, "")
-    assert text.startswith("1 question, 1 model, 1 sample; ")
+    assert text.startswith("1 question, 1 model, 1 sample\n")
     assert load_pool(out).sample_correct().tolist() == [[[True]]]
 
 
