@@ -490,6 +490,16 @@ def test_ids_that_are_equal_only_when_they_are_joined(tmp_path):
         from_table(paths, names=names, model="m")
 
 
+def test_maps_of_parquet_are_objects(tmp_path):
+    answers = pa.array([[("a", ["7", "8"]), ("b", ["7", "7"])]], pa.map_(pa.string(), pa.list_(pa.string())))
+    pa.parquet.write_table(pa.table({"id": [0], "gold": ["7"], "said": answers}), tmp_path / "maps.parquet")
+    names = {"question_id": "id", "truth": "gold", "answer": "said.{model}"}
+    pool = from_table(tmp_path / "maps.parquet", names=names, models="a,b")
+    assert pool.sample_correct().tolist() == [[[True, False]], [[True, True]]]
+    with pytest.raises(PoolError, match="row 1: 'said' holds objects with the fields 'said.a', 'said.b'"):
+        from_table(tmp_path / "maps.parquet", names={**names, "answer": "said"}, model="a")
+
+
 @SILENT
 def test_a_model_beside_the_records(tmp_path):
     rows = [{"question_id": 0, "answer": "7", "truth": "7"}]
