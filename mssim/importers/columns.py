@@ -16,7 +16,7 @@ from mssim.errors import PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
-from mssim.importers.reshape import common_length, is_absent, nested, paths_of
+from mssim.importers.reshape import common_length, fields_of, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
 from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
@@ -33,6 +33,7 @@ _POOL = {*COLUMNS, *_OF_ROWS}  # columns that a pool reads
 _OF_SAMPLES = frozenset(COLUMNS) - {*_OF_ROWS, *SAID}  # lists in these columns are samples
 _ROWS, _SIZE = 2**15, 2**23  # samples and characters of texts in a block
 
+_CHATS = ("prompt", "system_prompt")
 _CHECKED = ("question_id", "correct")
 NO_VERDICT = "It must be true or false, or 1 or 0. Convert the values, or read correct from another column."
 
@@ -76,7 +77,8 @@ class _Block:
         for name, value in row.items():
             if type(value) is list and name in _OF_SAMPLES:
                 if length >= 0 and len(value) != length:
-                    common_length(place, {self._paths.get(n, n): v for n, v in row.items() if _is_samples(n, v)})
+                    lists = {n: v for n, v in row.items() if _is_samples(n, v)}
+                    common_length(place, {self._paths.get(n, n): lists[n] for n in lists}, self._remedy(lists))
                 length = len(value)
         if length >= 0:
             self.spread = True
@@ -89,6 +91,14 @@ class _Block:
         if "text" in row:
             texts = row["text"] if isinstance(row["text"], list) else [row["text"]]
             self._size += sum(len(text) for text in texts if isinstance(text, str))
+
+    def _remedy(self, lists: Iterable[str]) -> str:
+        """Return what to do about lists of different lengths, some of which no name reads as samples."""
+        unread = [name for name in lists if name not in self._paths]
+        if not unread:
+            return "Correct them."
+        renamed = f"names={{{f'{unread[0]}_before'!r}: {unread[0]!r}}}"
+        return f"Correct them, or if {unread[0]!r} is not a list of samples, rename it with {renamed}."
 
     def table(self) -> pa.Table:
         """Return the samples of all waiting records, and forget them."""
@@ -272,6 +282,9 @@ class Reading:
     def _add(self, record: Fields) -> None:
         value = record.value
         others = {name: value[name] for name in self._others if name in value}
+        for name in [name for name in _CHATS if name in others and fields_of(others[name])]:
+            self._block.left_out[name] = None  # messages of a chat are not samples
+            del others[name]
         for model, readers in self._readers.items():
             row = {new: read(value) for new, read in readers.items()}
             if model:
