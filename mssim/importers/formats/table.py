@@ -224,6 +224,8 @@ def _prepared(
     if left_out:
         fields = ", ".join(map(repr, list(left_out)[:5]))
         sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
+    if not every and not left_out:
+        source.refuse("holds no records. Export it again, or omit it.")
     if model is not None and "model" in every:
         source.refuse(
             "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
