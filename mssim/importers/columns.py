@@ -14,9 +14,9 @@ import pyarrow.compute
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
+from mssim.importers.naming import RECORD, fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
-from mssim.importers.reshape import common_length, nested, paths_of
+from mssim.importers.reshape import common_length, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
 from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
@@ -50,6 +50,8 @@ class _Block:
         self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
         self.spread = False  # whether a record had several samples
         self.empty: list[str] = []  # places of records whose lists are empty
+        self.again: dict[str, None] = {}  # questions of several records with lists of samples
+        self._seen: set[tuple[str, str]] = set()
         self._clear()
 
     def _clear(self) -> None:
@@ -75,6 +77,9 @@ class _Block:
                 length = len(value)
         if length >= 0:
             self.spread = True
+            key = str(row.get("question_id")), str(row.get("model"))
+            self.again |= {key[0]: None} if key in self._seen and "sample_index" not in row else {}
+            self._seen.add(key)
         if length == 0:
             self.empty.append(place)
         self._rows.append(row)
@@ -194,13 +199,21 @@ class Reading:
         What columns are read from, see `mssim.importers.naming.reader`. Other fields become columns of their names.
     models : sequence of str, optional
         Models that have columns of their own, named with {model} in `names`.
+    joined : dict, optional
+        Joined values of all files, see `mssim.importers.naming.reader`.
     """
 
-    def __init__(self, source: Source, names: Mapping[str, str], models: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        names: Mapping[str, str],
+        models: Sequence[str] = (),
+        joined: dict[str, list[str]] | None = None,
+    ) -> None:
         each = {model: of_model(names, model) for model in models} or {"": dict(names)}
         self._source, self._names = source, names
         self._readers = {
-            model: {new: _Reader(new, old, source) for new, old in own.items()} for model, own in each.items()
+            model: {new: _Reader(new, old, source, joined) for new, old in own.items()} for model, own in each.items()
         }
         self._used = set().union(*(fields_used(own) for own in each.values()))
         self._block = _Block(names)
@@ -218,13 +231,25 @@ class Reading:
         """Places of records without samples."""
         return self._block.empty
 
+    @property
+    def again(self) -> list[str]:
+        """Questions of which one model has several records with lists of samples."""
+        return list(self._block.again)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether the samples of a record are lists."""
+        return self._block.spread
+
     def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
         """Yield the samples of records, at least one table."""
         keys: Any = None
-        for record in records:
+        numbered = any(RECORD in name for name in self._used)
+        for number, given in enumerate(records, 1):
+            record = Fields({**given.value, RECORD: number}, given.place) if numbered else given
             if record.value.keys() != keys:  # most files have the same fields in every record
                 keys = record.value.keys()
-                self._others = [name for name in keys if name not in self._used and name not in self._names]
+                self._others = [name for name in keys if name not in {*self._used, *self._names, RECORD}]
                 self._check(record)
             self._add(record)
             if self._block.is_full:
@@ -254,7 +279,10 @@ class Reading:
         """Refuse names of fields that no record has."""
         for readers in self._readers.values():
             for new, read in readers.items():
-                if self._first and not read.found and not self._seen & fields_used({new: read.text}):
+                if not self._first or read.found:
+                    continue
+                fields = fields_used({new: read.text})
+                if not self._seen & fields or (self._first.keys() & fields and is_absent(self._first, read.text)):
                     known = choose_from(read.text, paths_of(self._first))
                     self._source.refuse(f"has no column {read.text!r} to rename to {new!r}. {known}.")
 
@@ -262,15 +290,18 @@ class Reading:
 class _Reader:
     """A reader of one column, which knows whether any record had a value."""
 
-    def __init__(self, new: str, text: str, source: Source) -> None:
+    def __init__(self, new: str, text: str, source: Source, joined: dict[str, list[str]] | None) -> None:
         self.text, self.found = text, False
-        self._read, self._is_index = reader(text, source), new == "sample_index"
+        self._read, self._is_index = (
+            reader(text, source, joined if new == "question_id" else None),
+            new == "sample_index",
+        )
 
     def __call__(self, record: Mapping[str, Any]) -> Any:
         value = self._read(record)
         if value is None:
             return None
-        self.found = True
+        self.found = self.found or not isinstance(value, list) or any(item is not None for item in value)
         return number_in(value) if self._is_index and isinstance(value, str) else value
 
 

@@ -74,7 +74,7 @@ class Glance(Source):
         return _object(value)
 
     def _first_row(self) -> Mapping[str, Any]:
-        """Return the first row of a Parquet file, of which a map of the memory reads a few pages only."""
+        """Return the first row of a Parquet file, of which a memory map reads only a few pages."""
         try:
             with pa.parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False) as table:
                 for batch in table.iter_batches(1):

@@ -12,7 +12,7 @@ from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_count, as_flag, as_number, as_text
 from mssim.importers.sink import COLUMNS
 
-__all__ = ["common_length", "fields_of", "nested", "paths_of", "samples_of", "value_at"]
+__all__ = ["common_length", "fields_of", "is_absent", "nested", "paths_of", "samples_of", "value_at"]
 
 _CONVERT: dict[pa.DataType, Callable[[Any, str], Any]] = {
     pa.string(): as_text, pa.bool_(): as_flag, pa.float64(): as_number, pa.int64(): as_count
@@ -63,7 +63,33 @@ def value_at(value: Any, path: str) -> Any:
     if place.isdecimal():
         items = [item[int(place)] if isinstance(item, list) and int(place) < len(item) else None for item in value]
         return [value_at(item, rest) for item in items] if rest else items
-    return [value_at(item, path) for item in value] if any(isinstance(item, dict) for item in value) else None
+    holds_objects = not value or any(isinstance(item, dict) for item in value)  # an empty list has no samples
+    return [value_at(item, path) for item in value] if holds_objects else None
+
+
+def is_absent(value: Any, path: str) -> bool:
+    """Return whether a value shows that a dotted path is misspelled: there is nothing at it, not even null.
+
+    Examples
+    --------
+    >>> record = {"score": {"value": None}, "runs": [{"text": "7"}], "usage": None}
+    >>> is_absent(record, "score.valeu"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
+    (True, True, True)
+    >>> is_absent(record, "score.value"), is_absent(record, "usage.tokens")
+    (False, False)
+    """
+    if not isinstance(value, dict | list):
+        return value is not None
+    if isinstance(value, list) and path[:1].isdecimal():  # an item, which lists of other records may have
+        return False
+    objects = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict) and item]
+    if not objects:
+        return isinstance(value, list) and any(item is not None and item != {} for item in value)
+    if any(path in item for item in objects):
+        return False
+    ends = [end for end, letter in enumerate(path) if letter == "."]
+    inside = [(item[path[:end]], path[end + 1 :]) for item in objects for end in ends if path[:end] in item]
+    return all(is_absent(member, rest) for member, rest in inside)
 
 
 def samples_of(record: Fields, names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -115,7 +141,7 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     """Return a column of samples, with the type that a pool needs."""
     kind, place = COLUMNS[name], f"{record.place}: {path!r}"
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
-        record.refuse(nested(path, value, name))
+        record.refuse(nested(path, value))
     if isinstance(value, list):
         items = enumerate(value, 1)
         return [None if item is None else _CONVERT[kind](item, f"{place}, item {number}") for number, item in items]
@@ -124,17 +150,21 @@ def _column(record: Fields, name: str, path: str, value: Any, length: int) -> li
     return [_CONVERT[kind](value, place)] * length
 
 
-def nested(path: str, value: Any, name: str = "NAME") -> str:
-    """Return what is wrong with a nested value: what it holds, and how to read a part of it as the column `name`."""
+def nested(path: str, value: Any, name: str = "") -> str:
+    """Return what is wrong with a nested value: what it holds, and how a table reads a part of it as column `name`."""
     inside = fields_of(value)
     if inside:
         paths = ", ".join(repr(f"{path}.{field}") for field in inside[:_MOST_NAMES])
-        return f"{path!r} holds objects with the fields {paths}. Map one of them, such as {name}={path}.{inside[0]}."
+        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{inside[0]}', 'one of them')}"
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
-        return f"{path!r} holds lists. Map one item of each, such as {name}={path}.0 for the first."
+        return f"{path!r} holds lists.{_mapped(name, f'{path}.0', 'the first item of each')}"
     if not isinstance(value, list):
         return f"{path!r} holds an empty object. It must be a single value."
-    return f"{path!r} holds a list. It must be a single value; {name}={path}.0 maps the first item."
+    return f"{path!r} holds a list. It must be a single value.{_mapped(name, f'{path}.0', 'its first item')}"
+
+
+def _mapped(name: str, path: str, what: str) -> str:
+    return f" Read {what} with names={{{name!r}: {path!r}}}." if name else ""
 
 
 def fields_of(value: Any) -> list[str]:

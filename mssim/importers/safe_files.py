@@ -46,15 +46,24 @@ Progress = Callable[[int], None]
 
 
 def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
-    """Return the given files, and for each given folder its files that match a pattern, sorted by path."""
+    """Return the given files, and for each given folder its files that match a pattern, sorted by path.
+
+    Hidden files inside of a folder, which tools and systems write, are skipped.
+    """
     found: list[Path] = []
     for path in paths:
-        inside = sorted({file for pattern in patterns for file in path.rglob(pattern)}) if path.is_dir() else [path]
+        named = {file for pattern in patterns for file in path.rglob(pattern)} if path.is_dir() else {path}
+        inside = sorted(file for file in named if file == path or not (file.is_dir() or _is_hidden(file, path)))
         if not inside:
             names = " or ".join(patterns)
             raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
         found += files_of_pools(inside) if path.is_dir() else inside
     return found
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    """Return whether a file, or a folder on the way to it, is hidden. Samples of a pool may wait in .next."""
+    return any(part.startswith(".") and part != ".next" for part in file.relative_to(folder).parts)
 
 
 class Source:
@@ -71,7 +80,8 @@ class Source:
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self.path, self._progress = path, progress
         if not path.exists():
-            raise PoolError(f"{path} does not exist.")
+            link = f" It is a link to {str(path.readlink())!r:.200}." if path.is_symlink() else ""
+            raise PoolError(f"{path} does not exist.{link}{' Restore that file, or remove the link.' if link else ''}")
         size = path.stat().st_size if path.is_file() else _MOST_POINTER
         if size == 0:
             raise PoolError(f"{path} is empty. Export it again, or omit it.")

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading import Rule, parse_rule
+from mssim.grading.numbers import whole_number
 from mssim.pools.arrow import Codes, as_text, text_codes
 from mssim.pools.verdicts import FEWEST_ANSWERS
 
@@ -101,7 +103,7 @@ def _compared(columns: Columns, questions: pa.Table, *, required: bool) -> NDArr
 
 
 def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool) -> list[str]:
-    """Return a warning for each model of which no answer equals a truth as text, but some do as numbers.
+    """Return a warning for each model of which answers differ from the truths as text, but equal them as numbers.
 
     Parameters
     ----------
@@ -118,26 +120,34 @@ def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bo
     answer, answers = text_codes(columns["answer"])
     truths = dict(zip(*(questions[name].to_pylist() for name in ("question_id", "truth")), strict=True))
     found, rule = [], parse_rule("number")
-    for m in np.setdiff1d(model[answer >= 0], model[right]).tolist():
-        own = np.nonzero((model == m) & (answer >= 0))[0]
+    wrong = (answer >= 0) & ~right
+    for m in np.unique(model[wrong]).tolist():
+        own = np.nonzero(wrong & (model == m))[0]
         rows, among = own[:_COMPARED], "the first " if own.size > _COMPARED else ""
         ids = columns["question_id"].take(pa.array(rows)).to_pylist()
         given = [answers[int(code)].as_py() for code in answer[rows]]
-        equal = [i for i, name in enumerate(ids) if _same_number(rule, given[i], truths.get(name))]
-        if equal and rows.size >= FEWEST_ANSWERS:
-            first = equal[0]
+        some = bool(right[model == m].any())
+        equal = [i for i, name in enumerate(ids) if _same_number(rule, given[i], truths.get(name), whole=some)]
+        if equal and (some or rows.size >= FEWEST_ANSWERS):
+            first, number = equal[0], len(equal)
             example = f"{given[first]!r:.40} and {as_text(truths[ids[first]])!r:.40} of question {ids[first]!r:.40}"
+            called = f"{names[m].as_py()!r:.80}"
+            told = f"no answer of {called} equals a truth as text, but {number} of {among}{rows.size} do"
+            if some:
+                wrong_ones = f"{among}{counted(rows.size, 'wrong answer')} of {called}"
+                told = f"{number} of {wrong_ones} {'equals' if number == 1 else 'equal'} the truth"
             naming = "Name the column of the answers text, as by names={'text': 'answer'}, and grade"
             remedy = "Grade" if has_texts else naming
-            found.append(
-                f"no answer of {names[m].as_py()!r:.80} equals a truth as text, but {len(equal)} of "
-                f"{among}{rows.size} do as numbers, e.g. {example}. {remedy} with rule='number'."
-            )
+            found.append(f"{told} as numbers, e.g. {example}. {remedy} with rule='number'.")
     return found
 
 
-def _same_number(rule: Rule, answer: str, truth: object) -> bool:
-    one, other = rule.extract(answer), None if truth is None else rule.read_truth(as_text(truth))
+def _same_number(rule: Rule, answer: str, truth: object, *, whole: bool) -> bool:
+    """Return whether an answer is the number of the truth: as a whole, or as the rule finds it in the answer."""
+    if truth is None:
+        return False
+    one = whole_number(answer) if whole else rule.extract(answer)
+    other = whole_number(as_text(truth)) if whole else rule.read_truth(as_text(truth))
     return one is not None and other is not None and rule.key(one) == rule.key(other)
 
 

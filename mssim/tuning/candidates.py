@@ -63,14 +63,11 @@ def _candidates(pool: Pool, named: Mapping[str, Strategy], budgets: Ints, replac
         lowest = budgets[:1] if budgets.size else np.array([max(len(strategy.models) for strategy in named.values())])
         plans = [plan for strategy in named.values() for plan in strategy.plans(lowest)]
         selecting = selecting_asked(pool, asked_of(plans, replacement))
-        remedies = [
-            "lower budgets",
-            *([] if replacement else ["replacement=True"]),
-            *([selecting] if selecting else []),
-        ]
+        remedies = ["lower budgets", *([] if replacement else ["replacement=True"]), "other strategies"]
+        remedies += [selecting] if selecting else []
         raise BudgetError(
             f"budgets: too few samples were recorded for {names[int(some.argmin())]} at any of the budgets "
-            f"{budgets.tolist() or lowest.tolist()}. Drop the strategy, or use {', or '.join(remedies)}."
+            f"{budgets.tolist() or lowest.tolist()}. Use {', or '.join(remedies)}."
         )
     which, at = np.nonzero(within)
     members: dict[bytes, list[int]] = {}

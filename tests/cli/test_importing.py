@@ -25,6 +25,8 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         2,
         "mssim: error: --tests: not an option of format monkeys, only of evalplus. Remove --tests.\n",
     )
+    err = run("import", "monkeys", path, "--out", out, "--map", "answer=pred")[2]
+    assert "only of table. Remove --map, or write mssim import table SOURCE... to name the fields.\n" in err
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
     assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist.\n")
     assert not out.exists()

@@ -349,7 +349,7 @@ def test_what_is_out_of_reach_is_refused_with_the_reason_and_replayed_under_auto
         evaluate(pool, strategy, [1, budget], method="exact", **options)
     message = str(error.value)
     assert message.startswith(f"{strategy}: method='exact' is not available at budget {budget}: {reason}")
-    assert message.endswith(". Use method='auto' or 'monte_carlo'.")
+    assert message.endswith(". Use method='auto' or method='monte_carlo'.")
     result = evaluate(pool, strategy, [1, budget], **options)
     assert result.to_frame()["method"].tolist() == ["exact", "monte_carlo"]
     assert result.n_replays.tolist() == [[0, 50]]

@@ -101,7 +101,7 @@ def test_another_mssim_does_not_merge(pool, tmp_path, monkeypatch):
 def test_nothing_to_merge(tmp_path):
     with pytest.raises(MssimError, match="paths: no files are given"):
         merge([])
-    with pytest.raises(MssimError, match=r"1\.ckpt does not exist\. Use the path of a checkpoint"):
+    with pytest.raises(MssimError, match=r"1\.ckpt does not exist\. Use a checkpoint written by evaluate_shard"):
         merge([tmp_path / "1.ckpt"])
 
 

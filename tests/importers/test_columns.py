@@ -41,6 +41,16 @@ def test_lists_are_samples_and_other_fields_are_repeated(tmp_path):
     assert pa.types.is_dictionary(found["seed"].type)  # repeated texts are stored once
 
 
+def test_a_misspelled_part_of_a_dotted_name_is_refused(tmp_path):
+    records = [{"id": 1, "runs": [{"text": "7", "cost": None}], "log": None}, {"id": 2, "runs": [], "log": {"x": 1}}]
+    with pytest.raises(PoolError, match=r"has no column 'runs.txt' to rename to 'answer'. Did you mean 'runs.text'"):
+        table(tmp_path, records, {"question_id": "id", "answer": "runs.txt"})
+    found, _ = table(
+        tmp_path, records, {"question_id": "id", "answer": "runs.text", "cost": "runs.cost", "score": "log.y"}
+    )
+    assert found.to_pydict() == {"question_id": [1], "answer": ["7"], "cost": [None], "score": [None]}
+
+
 def test_one_column_per_model(tmp_path):
     records = [{"id": 1, "a": True, "a|text": "x", "b": False, "more": 5}, {"id": 2, "a": False, "b": None, "more": 6}]
     names = {"question_id": "id", "correct": "{model}", "text": "{model}|text"}
@@ -70,10 +80,16 @@ def test_nested_fields_are_kept_only_if_a_record_is_a_sample(tmp_path):
 @pytest.mark.parametrize(
     ("record", "says"),
     [
-        ({"answer": {"text": "7"}}, r"line 1: 'answer' holds objects with the fields 'answer.text'\. Map one of them"),
-        ({"answer": [["7", 1]]}, r"'answer' holds lists\. Map one item of each, such as answer=answer\.0"),
+        (
+            {"answer": {"text": "7"}},
+            r"holds objects with the fields 'answer.text'\. Read one of them with names=",
+        ),
+        (
+            {"answer": [["7", 1]]},
+            r"'answer' holds lists\. Read the first item of each with names={'answer': 'answer\.0'}",
+        ),
         ({"answer": ["7", {"x": 1}]}, "'answer' holds objects"),
-        ({"truth": ["7", "8"]}, r"'truth' holds a list. .* truth=truth\.0 maps the first item"),
+        ({"truth": ["7", "8"]}, r"'truth' holds a list. .* Read its first item with names={'truth': 'truth\.0'}"),
         ({"question": [{"role": "user", "content": "?"}]}, r"'question\.content'"),
         ({"model": {"name": "m"}}, "'model.name'"),
         ({"answer": ["7"], "correct": [True, False]}, "equally long, but 'answer' has 1, 'correct' has 2"),

@@ -8,8 +8,8 @@ and confs (offline) or min_conf (online). `examples/`, `deepconf/outputs.py`, `d
 `deepconf/utils.py` of the second: qid instead of question_id, config.model, no is_correct, and online all_traces beside
 its two parts. `helper.py` and `analysis_offline.py` define the confidences: of a token, minus the mean log-probability
 of its 20 most likely candidates; of a trace, the mean over all tokens, over the last 2048 tokens (tail), over the
-lowest tenth of the windows of 2048 tokens (bottom), or the lowest window (min_conf). Votes are weighed by the
-confidence itself, and traces whose stop_reason is gconf_threshold do not vote.
+lowest tenth of the windows of 2048 tokens (bottom), or the lowest window (min_conf). Votes are weighted by
+the confidence itself, and traces whose stop_reason is gconf_threshold do not vote.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.pickles import is_pickle, refuse_pickle
-from mssim.importers.glance import Glance
 from mssim.importers.judged import Judged
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
@@ -69,13 +68,13 @@ def from_deepconf(
         JSON files with one question and run each, JSON Lines files with one per line, or folders of them. A pickle is
         refused; the message says how to convert it.
     confidence : {"mean", "tail", "bottom", "lowest"}, optional
-        Which confidence of a trace becomes its score: the mean over all tokens, over the last 2048 tokens, over the
+        Confidence of a trace that becomes its score: the mean over all tokens, over the last 2048 tokens, over the
         lowest tenth of the windows of 2048 tokens, or the lowest window. By default, the mean or, for traces without
         confidences of tokens, the lowest window, which is their min_conf.
     model : str, optional
-        Name of the model. By default it is that in the config of each file.
+        Name of the model. By default it is read from the config of each file.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule grades the texts.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the texts.
 
     Returns
     -------
@@ -119,8 +118,10 @@ def is_own(source: Source) -> bool:
         return source.name.lower().startswith(("deepconf", "deepthink"))
     found = source.first.keys()
     if not found:  # an object with several lists of traces
-        whole = Glance(source.path).beginning
-        found = whole.keys() if isinstance(whole, dict) else found
+        try:
+            found = _Result.of_file(source).head.value.keys()
+        except MssimError:
+            return False
     return {"extracted_answer", "num_tokens"} <= found or ("ground_truth" in found and not found.isdisjoint(_TRACES))
 
 
@@ -203,7 +204,7 @@ class _Reader:
         question_id = head.name("question_id" if "question_id" in head else "qid")
         name = model or config.text("model_path") or config.text("model")
         if not (name or "").strip():
-            head.refuse("has no model in its config. Pass model=...")
+            head.refuse("has no model in its config. Pass model=NAME.")
         question = {"question": head.text("question"), "truth": (head.text("ground_truth") or "").strip() or None}
         samples = filter(None, map(self._sample, result.each_trace()))
         self._judged.add(head, question_id, name or "", samples, question=question)
@@ -241,7 +242,7 @@ class _Reader:
         """Report which confidence the score is, and what was left out."""
         self._judged.end()
         if self._confidence and self._used and not self._scored:
-            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=...")
+            raise PoolError(f"confidence={self._confidence!r}: no trace has 'confs'. Omit confidence=.")
         if self._scored:
             self._sink.remarks.append(f"score is the {_NAMES[self._used.pop()]} of the trace.")
         if self._stopped:

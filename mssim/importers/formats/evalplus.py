@@ -60,7 +60,7 @@ def from_evalplus(
         Tests that a correct sample must pass: "base" for the tests of the original benchmark, "plus" for these and the
         additional tests. By default, "plus" is used for the samples that were run with it.
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

@@ -65,7 +65,7 @@ def from_inspect(
         calls, which takes longer. By default they are read, unless ``texts=False`` or the transcripts of an .eval log
         have more than 1 GB. True reads them in any case, and a rule implies it.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

@@ -81,8 +81,8 @@ def from_lm_eval(
         such a metric is used if it is not known how the filter compares answers and there is only one. With exact_match
         alone, samples also have the answers of the filter, unless they are whole responses to a task with its own code.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. For a rule, the truth of a target
-        that ends in "#### 7", as worked solutions of GSM8K do, is 7.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. For a rule, the truth of a
+        target that ends in "#### 7", as worked solutions of GSM8K do, is 7.
 
     Returns
     -------

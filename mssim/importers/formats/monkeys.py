@@ -31,7 +31,7 @@ __all__ = ["from_monkeys"]
 
 PATTERNS = ("*.json",)
 TOOL = "Large Language Monkeys, TASK_MODEL.json"
-VOTES = "by --rule; without a rule, only correct or wrong"
+VOTES = "by --rule; without a rule, only right or wrong"
 EXAMPLE = "mssim import monkeys GSM8K_Llama-3-8B-Instruct.json --rule number --out my-pool"
 
 
@@ -46,11 +46,11 @@ def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[Com
     model : str, optional
         Name of the model. By default it is the part of each file name after the first underscore.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, every sample has
-        a distinct answer with the verdict of the file, so votes are not meaningful. The truth is the final answer of
-        the worked solution, which is kept in the column solution. Samples may continue after their answer with further
-        questions, so the rule number is unreliable. With the prompts of the authors, use
-        ``regex=#### (-?[0-9.,]+)`` for GSM8K and ``regex=The final answer is \$(.*?)\$`` for MATH.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, every sample
+        has a distinct answer with the verdict of the file, so votes are not meaningful. The truth is the final answer
+        of the worked solution, which is kept in the column solution. Samples may continue after their answer with
+        further questions, so the rule number is unreliable. With the prompts of the authors, use ``regex=####
+        (-?[0-9.,]+)`` for GSM8K and ``regex=The final answer is \$(.*?)\$`` for MATH.
 
     Returns
     -------

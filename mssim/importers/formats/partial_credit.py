@@ -1,4 +1,4 @@
-"""Verdicts that may be fractions, as of judges that award marks. A pool has correct and wrong samples only."""
+"""Verdicts that may be fractions, such as marks of a judge. Samples of a pool are right or wrong."""
 
 from __future__ import annotations
 
@@ -76,17 +76,17 @@ class PartialCredit:
         names += f" and {more} more" if more > 0 else ""
         if self._tasks and self._mark is not None:
             sink.remarks.append(
-                f"verdicts of {names} that are between 0 and 1 are correct from {self._mark:g}, the pass mark."
+                f"verdicts between 0 and 1, which {names} have, are correct from {self._mark:g} (pass mark)."
             )
         omitted = sum(self._tasks.values())
         if not omitted:
             return
         note = (
             f"{counted(omitted, 'sample is', 'samples are')} left out, because verdicts of {names} are fractions, "
-            "neither correct nor wrong. To keep these tasks, pass pass_mark=..., the least verdict that is "
+            "neither right nor wrong. To keep these tasks, pass pass_mark=NUMBER, the least verdict that is "
             "correct, such as 0.5 or 1."
         )
         if not kept:
-            raise PoolError(f"The files contain no samples that are correct or wrong: {note}")
+            raise PoolError(f"The files contain no samples that are right or wrong: {note}")
         sink.fail("verdict between 0 and 1", omitted)
         sink.note(note)

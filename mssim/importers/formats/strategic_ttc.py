@@ -60,7 +60,7 @@ def from_strategic_ttc(paths: Paths, *, model: str | None = None, **common: Unpa
         Name of the model. By default it is model_name of the records without "hf_chat:", or else the name of the file
         up to "--temp".
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule grades the responses.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the responses.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def from_tau_bench(paths: Paths, *, model: str | None = None, **common: Unpack[C
         in the file itself for tau2-bench. If runs of one model differ in strategy, temperature or model of the user,
         what differs is added to the name, as in "gpt-4o act".
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

@@ -349,7 +349,7 @@ def test_on_the_command_line(run, tmp_path):
     found = ("import", "lm-eval", tmp_path / "org__m", "--out", tmp_path / "pool")
     code, text, err = run(*found, "--filter", "flexible-extract", "--model", "mine")
     assert (code, err) == (0, "")
-    assert text.startswith("2 questions, 1 model, 6 samples; ")
+    assert text.startswith("2 questions, 1 model, 6 samples\n")
     assert load_pool(tmp_path / "pool").models == ("mine",)
     bad(run(*found[:-1], tmp_path / "other", "--filter", "strict"), "no line of filter 'strict'. Did you mean")
     assert not (tmp_path / "other").exists()

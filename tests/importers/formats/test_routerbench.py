@@ -76,7 +76,7 @@ def test_an_evaluation_with_a_fraction_is_left_out_and_counted(tmp_path):
         pool = from_routerbench(path)
     assert accuracies(pool) == [pd.DataFrame(ROWS)[model].mean() for model in MODELS]
     assert len(pool.questions) == len(ROWS)
-    with pytest.raises(PoolError, match=r"no samples that are correct or wrong: 4 samples .*pass_mark="):
+    with pytest.raises(PoolError, match=r"no samples that are right or wrong: 4 samples .*pass_mark=NUMBER"):
         from_routerbench(write(tmp_path, FRACTIONS))
 
 
@@ -115,7 +115,7 @@ def test_one_id_with_two_prompts_is_refused_or_dropped(tmp_path):
 
 def test_samples_without_a_verdict_failed(tmp_path):
     rows = [row("arc", 0, True, None), row("arc", 1, False, True, **{"gpt-4|total_cost": None})]
-    with told("1 sample failed .*: 1 no verdict"), told("no samples for 1 of 2 questions"):
+    with told("1 no verdict"), told("no samples for 1 of 2 questions"):
         pool = from_routerbench(write(tmp_path, rows, "a.csv"))
     assert pool.lengths.tolist() == [[1, 1], [0, 1]]
     assert pool.sample_correct()[:, :, 0].tolist() == [[True, False], [False, True]]
