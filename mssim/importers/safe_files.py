@@ -109,7 +109,8 @@ class Source:
 
         Records are the objects of a JSON Lines file or of a JSON list; the one list of objects that a JSON object
         holds, such as `records` or `outputs`; the values of a JSON object that has one member per question, whose name
-        becomes the `question_id` of records without one; or the rows of a Parquet, CSV or TSV file. Each of these may
+        becomes the `question_id` of records without one; the values of such an object inside an object, if it is called
+        `records` or the like; or the rows of a Parquet, CSV or TSV file. Each of these may
         be compressed with gzip or zstd.
         """
         if suffix_of(self.path) in _TABLES:
@@ -123,6 +124,8 @@ class Source:
             yield from self.items(inside)
         elif outlined.is_keyed():
             yield from self._members()
+        elif (inside := self._refusing(outlined.keyed_inside)) is not None:
+            yield from self._members(inside)
         else:
             yield Fields.of(self.document(), str(self.path))
 
@@ -131,14 +134,17 @@ class Source:
         """Texts and numbers beside the list of records, {} if the file is not an object that holds one."""
         if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
             return {}
-        return outlined.scalars if self._refusing(outlined.records) is not None else {}
+        named = self._refusing(outlined.records) or self._refusing(outlined.keyed_inside)
+        return outlined.scalars if named is not None else {}
 
     @cached_property
     def is_keyed(self) -> bool:
         """Whether the records are members of an object, so that their `question_id` is the name of the member."""
         if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
             return False
-        return self._refusing(outlined.records) is None and outlined.is_keyed()
+        if self._refusing(outlined.records) is not None:
+            return False
+        return outlined.is_keyed() or self._refusing(outlined.keyed_inside) is not None
 
     @cached_property
     def first(self) -> Mapping[str, Any]:
@@ -186,11 +192,11 @@ class Source:
                     yield (Cells if names else Fields)(values, f"{self.path}, row {number}")
                 self._tell(file)
 
-    def _members(self) -> Iterator[Fields]:
-        """Iterate over the members of an object, which are named after questions."""
+    def _members(self, inside: str | None = None) -> Iterator[Fields]:
+        """Iterate over the members of the object or of its member `inside`, which are named after questions."""
         with self._reading() as file:
             _first_bytes(file)
-            for key, value in members(file):
+            for key, value in members(file, inside):
                 for record in value if isinstance(value, list) else [value]:
                     found = Fields.of(record, f"{self.path}, {key!r:.80}")
                     yield Fields({"question_id": key, **found.value}, found.place)
@@ -305,19 +311,22 @@ def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True)
             builder = None
 
 
-def members(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    """Iterate over the names and values of the members of the top-level object."""
-    depth, key, builder = 0, "", None
+def members(file: IO[bytes], inside: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Iterate over the names and values of the members of the top-level object or of its member `inside`."""
+    base = 1 + (inside is not None)  # depth of the values
+    depth, outer, key, builder = 0, None, "", None
     for event, value in _events(file):
-        if event == "map_key" and depth == 1:
+        if event == "map_key" and depth == 1 < base:
+            outer = value
+        if event == "map_key" and depth <= base:
             key = value
             continue
         depth -= event in ("end_map", "end_array")
-        if depth >= 1:
+        if depth >= base and outer == inside:
             builder = builder or ObjectBuilder()
             builder.event(event, value)
         depth += event in ("start_map", "start_array")
-        if builder and depth == 1:
+        if builder and depth == base:
             yield key, builder.value
             builder = None
 

@@ -52,7 +52,7 @@ class SampleLists:
         """
         self.found = True
         if length == 0:
-            self._empty.append(place)
+            self.add_empty(place)
         key = str(row.get("question_id")), str(row.get("model"))
         if key in self._seen and "sample_index" not in row:
             self._again[key[0]] = None
@@ -63,6 +63,10 @@ class SampleLists:
                 self._shorter.add(name)
             elif number > length:
                 self._longer.setdefault(name, []).append(f"{place}, with {number} and {length}")
+
+    def add_empty(self, place: str) -> None:
+        """Add the place of a record without samples."""
+        self._empty.append(place)
 
     def notes(self, name: str, *, numbered: bool) -> list[str]:
         """Return warnings about the file of a name, whose records are `numbered` as questions or have other ids."""

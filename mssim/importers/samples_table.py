@@ -217,7 +217,8 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
     judged = judge(columns, questions)
     if "correct" not in columns:
         sink.notes += contradicted(columns, judged.verdicts) if sink.renamed is not None else []
-        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
+        field = "" if sink.renamed is None else sink.renamed.get("answer", "answer")
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts, field=field)
         sink.notes += rounded_off(columns, questions, judged.verdicts == 1)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:

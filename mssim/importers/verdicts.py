@@ -104,7 +104,9 @@ def _compared(columns: Columns, questions: pa.Table, *, required: bool) -> NDArr
     return np.where(missing, -1, translated == right).astype(np.int8)
 
 
-def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool) -> list[str]:
+def equal_as_numbers(
+    columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool, field: str = ""
+) -> list[str]:
     """Return a warning for each model of which answers differ from the truths as text, but equal them as numbers.
 
     Parameters
@@ -117,6 +119,8 @@ def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bo
         Whether the texts of answer and truth are equal.
     has_texts : bool
         Whether the samples have texts that a rule can grade.
+    field : str, optional
+        The field of a table from which the answers are read, which can be read as the texts instead.
     """
     model, names = text_codes(columns["model"])
     answer, answers = text_codes(columns["answer"])
@@ -138,8 +142,8 @@ def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bo
             if some:
                 wrong_ones = f"{among}{counted(rows.size, 'wrong answer')} of {called}"
                 told = f"{number} of {wrong_ones} {'equals' if number == 1 else 'equal'} the truth"
-            naming = "Name the column of the answers text, as by names={'text': 'answer'}, and grade"
-            remedy = "Grade" if has_texts else naming
+            naming = f"Read the answers as texts with names={{'text': {field!r}}} instead, and grade"
+            remedy = "Grade" if has_texts else naming if field else "Import files with texts, and grade"
             found.append(f"{told} as numbers, e.g. {example}. {remedy} with rule='number'.")
     return found
 

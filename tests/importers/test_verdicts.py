@@ -137,8 +137,12 @@ def test_answers_that_equal_truths_only_as_numbers_are_told():
     many = {name: pa.chunked_array([*column.chunks] * 400) for name, column in given.items()}
     told, *_ = equal_as_numbers(many, questions, np.tile(right, 400), has_texts=True)
     assert "but 667 of the first 1000 do as numbers" in told
+    told, _ = equal_as_numbers(given, questions, right, has_texts=False, field="runs.pred")
+    assert told.endswith(
+        "Read the answers as texts with names={'text': 'runs.pred'} instead, and grade with rule='number'."
+    )
     told, _ = equal_as_numbers(given, questions, right, has_texts=False)
-    assert told.endswith("as by names={'text': 'answer'}, and grade with rule='number'.")
+    assert told.endswith("Import files with texts, and grade with rule='number'.")
 
 
 def test_some_answers_that_equal_the_truth_only_as_numbers_are_said():

@@ -223,6 +223,8 @@ def _prepared(
     if "answer" in table.column_names:
         _note_written_lists("answer", table["answer"], source, sink)
     every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
+    if not every and not left_out:
+        source.refuse("holds no records. Export it again, or omit it.")
     if model is not None and "model" in every:
         source.refuse(
             "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
