@@ -309,7 +309,7 @@ class Reading:
                     continue
                 fields = fields_used({new: read.text})
                 if not self._seen & fields or (self._first.keys() & fields and is_absent(self._first, read.text)):
-                    known = choose_from(read.text, paths_of(self._first))
+                    known = choose_from(read.text, (path for path in paths_of(self._first) if path != RECORD))
                     self._source.refuse(f"has no column {read.text!r} to rename to {new!r}. {known}.")
 
 

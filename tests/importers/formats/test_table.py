@@ -229,6 +229,8 @@ def test_records_that_only_their_numbers_tell_apart(tmp_path):
     pool = from_table(path, names=names.replace("=question", "={stem}+{record}"), model="m")
     assert pool.question_ids == ["a/1", "a/2", "a/3"]
     assert pool.sample_correct().tolist() == [[[True, False], [True, False], [False, True]]]
+    with pytest.raises(PoolError, match=r"no column 'x' to .* Choose from 'question', 'answer', 'results'\."):
+        from_table(path, names="question_id={record},text=x", model="m")
     frame = pd.DataFrame({"pred": [1, 2, 2], "gold": [1, 1, 2]})
     pool = from_table(write(frame, tmp_path / "c.csv"), names="question_id={record},answer=pred,truth=gold", model="m")
     assert (pool.question_ids, pool.lengths.tolist()) == (["1", "2", "3"], [[1, 1, 1]])
