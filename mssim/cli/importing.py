@@ -55,8 +55,8 @@ def import_(
         str | None,
         typer.Option(
             "--map",
-            help="table: COLUMN=FIELD,... FIELD is a name, a.b in objects, a+b joined, {stem} or {folder} of the file, "
-            "or has {model}, see --models.",
+            help="table: COLUMN=FIELD,... FIELD is a name, a.b in objects, a+b joined, {stem}, {folder}, {record} "
+            "number, or has {model} of --models.",
         ),
     ] = None,
     models: Annotated[str | None, typer.Option(help="table: names that replace {model} in --map.")] = None,

@@ -94,6 +94,8 @@ def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the fields from which columns are probably read."""
     last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(_fields(first))}
     found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
+    if found["correct"] and not _may_be_verdict(_single(first, found["correct"])):
+        found["correct"] = None
     if not found["correct"]:
         found["correct"] = next((last[old] for old in _VERDICTS if old in last and _flag(first, last[old])), None)
     return found | _answers(first, found, last)
@@ -126,6 +128,11 @@ def _single(first: Mapping[str, Any], path: str) -> Any:
     return value
 
 
+def _may_be_verdict(value: Any) -> bool:
+    """Return whether a value is a verdict, or not known."""
+    return value is None or str(value).strip().lower() in ("true", "false", "1", "0", "1.0", "0.0")
+
+
 def _flag(first: Mapping[str, Any], path: str) -> bool:
     """Return whether a field is true or false, also as written in CSV files."""
     value = _single(first, path)
@@ -135,7 +142,8 @@ def _flag(first: Mapping[str, Any], path: str) -> bool:
 def _map(names: Mapping[str, str]) -> str:
     """Return the option that renames fields, blank if all have the names of a pool."""
     pairs = ",".join(f"{new}={old}" for new, old in names.items() if new != old)
-    return f"--map {shlex.quote(pairs)}" if pairs else ""
+    quoted = f"'{pairs}'" if pairs.startswith("model=") else shlex.quote(pairs)  # else it would become --model
+    return f"--map {quoted}" if pairs else ""
 
 
 def _models(fields: Sequence[str]) -> tuple[list[str], str]:

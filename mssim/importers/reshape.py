@@ -22,6 +22,7 @@ _OF_FIELDS: dict[pa.DataType, Callable[[Fields, str], Any]] = {
     pa.int64(): lambda r, n: r.count(n)
 }  # fmt: skip
 _MOST_NAMES = 8  # fields that a message names
+_USUAL = ("answer", "prediction", "text", "content", "value")  # fields that a message proposes first
 
 
 def value_at(value: Any, path: str) -> Any:
@@ -73,7 +74,7 @@ def is_absent(value: Any, path: str) -> bool:
     Examples
     --------
     >>> record = {"score": {"value": None}, "runs": [{"text": "7"}], "usage": None}
-    >>> is_absent(record, "score.valeu"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
+    >>> is_absent(record, "score.values"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
     (True, True, True)
     >>> is_absent(record, "score.value"), is_absent(record, "usage.tokens")
     (False, False)
@@ -128,12 +129,12 @@ def samples_of(record: Fields, names: Mapping[str, str]) -> list[dict[str, Any]]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def common_length(place: str, lists: Mapping[str, Sequence[Any]]) -> int:
+def common_length(place: str, lists: Mapping[str, Sequence[Any]], remedy: str = "Correct them.") -> int:
     """Return the length of parallel lists, 1 if there is none. Raise if their lengths differ."""
     lengths = {path: len(values) for path, values in lists.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{path!r} has {length}" for path, length in list(lengths.items())[:_MOST_NAMES])
-        raise PoolError(f"{place}: lists of samples must be equally long, but {found}. Correct them.")
+        raise PoolError(f"{place}: lists of samples must be equally long, but {found}. {remedy}")
     return next(iter(lengths.values()), 1)
 
 
@@ -155,7 +156,8 @@ def nested(path: str, value: Any, name: str = "") -> str:
     inside = fields_of(value)
     if inside:
         paths = ", ".join(repr(f"{path}.{field}") for field in inside[:_MOST_NAMES])
-        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{inside[0]}', 'one of them')}"
+        usual = next((field for field in _USUAL if field in inside), inside[0])
+        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{usual}', 'one of them')}"
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
         return f"{path!r} holds lists.{_mapped(name, f'{path}.0', 'the first item of each')}"
     if not isinstance(value, list):

@@ -22,7 +22,7 @@ from mssim.importers.conflicts import IDENTIFYING, named
 from mssim.importers.renaming import renamed
 from mssim.importers.sink import Sink
 from mssim.importers.unused import contradicted, of_several_sets, said_verdicts
-from mssim.importers.verdicts import equal_as_numbers, judge, mixed
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed, rounded_off
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
 from mssim.pools.quality import LONG_TEXT, SampleFacts
@@ -217,7 +217,9 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
     judged = judge(columns, questions)
     if "correct" not in columns:
         sink.notes += contradicted(columns, judged.verdicts) if sink.renamed is not None else []
-        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
+        field = "" if sink.renamed is None else sink.renamed.get("answer", "answer")
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts, field=field)
+        sink.notes += rounded_off(columns, questions, judged.verdicts == 1)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:
         sink.fail("not judged", lacking)

@@ -80,9 +80,9 @@ class Sink:
     renamed : mapping of str to str or None
         Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
     joined : dict of str to list of str
-        Parts of the ids that a table joins of several fields, if they contain the mark between the parts.
+        Parts of ids that a table joins from several fields, if a part contains the mark between them.
     files : dict of str to column
-        What the files of the rows of a table are called, such as {folder}, which may distinguish questions.
+        Names of the file of each row of a table, such as {folder}, which may distinguish questions.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """

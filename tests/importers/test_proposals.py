@@ -57,6 +57,8 @@ def test_fields_are_named_with_dots():
             {"input": "2 + 2?", "prediction": "Step by step. " * 9, "target": "(A)"},
             "--map question_id=input,truth=target,text=prediction --model NAME --rule RULE",
         ),
+        ({"id": 1, "model": "m", "score": 9.5}, "--map question_id=id,answer=FIELD,truth=FIELD"),
+        ({"question_id": 1, "model_id": "m", "gold": 4, "pred": 5}, "--map 'model=model_id,answer=pred,truth=gold'"),
         ({"id": 1, "answer": ["4", "5"], "gt": "4"}, "--map question_id=id,truth=gt --model NAME"),
         ({"a b": 1}, "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME"),
         (

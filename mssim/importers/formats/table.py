@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, counted
+from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
@@ -26,6 +26,7 @@ from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.pool_folders import is_pool, questions_of, shared_info
 from mssim.importers.proposals import names_of_truth
 from mssim.importers.safe_files import Source, expand
+from mssim.importers.sample_lists import NUMBERED
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
 from mssim.importers.unused import said_verdicts
@@ -54,7 +55,6 @@ _JSON = (".json", ".jsonl", ".ndjson")
 _KINDS = ".parquet, .csv, .tsv, .json or .jsonl file, also with .gz or .zst, or a pool folder"
 _BATCH = 1000  # rows that are converted at once
 _FACTS = ("truth", "question", "choices")
-_NUMBERED = f"names='question_id={RECORD}'"
 _NEEDED = ("question_id", "model")
 _ALIKE = ("sample_index", "answer", "text", "correct")  # either all files have such a column or none has
 _OF_REQUESTS = ("served_model", "request_id", "request_samples")
@@ -224,6 +224,8 @@ def _prepared(
     if left_out:
         fields = ", ".join(map(repr, list(left_out)[:5]))
         sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
+    if not every and not left_out:
+        source.refuse("holds no records. Export it again, or omit it.")
     if model is not None and "model" in every:
         source.refuse(
             "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
@@ -257,17 +259,10 @@ def _tables(
     reading = Reading(source, names, models, sink.joined)
     yield from reading.tables(records)
     left_out |= reading.left_out
-    if reading.empty:
-        holding = counted(len(reading.empty), "record holds", "records hold")
-        sink.note(f"{holding} no samples, such as {reading.empty[0]}. Their questions may be missing from the pool.")
-    if reading.again and names.get("question_id") != RECORD:
-        having = counted(len(reading.again), "question has", "questions have")
-        sink.note(
-            f"{source.name}: {having} several records, such as {reading.again[0]!r:.80}, whose samples are joined. If "
-            f"they are different questions, number the records with {_NUMBERED}."
-        )
-    if reading.has_lists:
-        sink.tell_apart = f"Number the records with {_NUMBERED}"
+    for note in reading.lists.notes(source.name, numbered=names.get("question_id") == RECORD):
+        sink.note(note)
+    if reading.lists.found:
+        sink.tell_apart = f"Number the records with {NUMBERED}"
 
 
 def _holds_samples(table: pa.Table, names: Mapping[str, str]) -> bool:
