@@ -10,7 +10,9 @@ from typing import Any
 from mssim._validation import shown
 from mssim.importers.reshape import fields_of, value_at
 
-__all__ = ["names_of_truth", "proposed", "told"]
+__all__ = ["NO_MODEL", "names_of_truth", "proposed", "told"]
+
+NO_MODEL = "--model NAME"
 
 _MOST_NAMES, _MOST_FIELDS = 12, 50  # fields that a message names, and of an object that are looked at
 _MOST_ITEMS = 4  # items of a list in a list
@@ -74,7 +76,7 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
     if not names.keys() & {"correct", "truth"}:
         names["truth"] = "FIELD"
     graded = "text" in names and "truth" in names
-    return [*filter(None, (_map(names), "" if found["model"] else "--model NAME", "--rule RULE" if graded else ""))]
+    return [*filter(None, (_map(names), "" if found["model"] else NO_MODEL, "--rule RULE" if graded else ""))]
 
 
 def names_of_truth(first: Mapping[str, Any]) -> str:

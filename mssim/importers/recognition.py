@@ -15,7 +15,7 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.glance import Glance
 from mssim.importers.pipeline import Paths, as_paths
 from mssim.importers.pool_folders import is_pool
-from mssim.importers.proposals import proposed, told
+from mssim.importers.proposals import NO_MODEL, proposed, told
 from mssim.importers.registry import FORMATS, find
 from mssim.importers.safe_files import Source
 
@@ -226,9 +226,12 @@ def _remedy(path: Path, first: Mapping[str, Any]) -> str:
             "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
             "these, or see the formats with mssim import --list."
         )
+    options = proposed(first)
+    if path.is_dir():  # else the samples of all files would be those of one model
+        options = [option for option in options if option != NO_MODEL]
     return (
         f"It has {told(first)}. If each record is a sample, or a question with its samples, name the fields: "
-        f"{_command(_REST, path, *proposed(first))}."
+        f"{_command(_REST, path, *options)}."
     )
 
 

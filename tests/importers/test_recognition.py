@@ -163,7 +163,7 @@ def test_folders_without_a_known_file_are_refused(tmp_path):
     written(tmp_path, '{"id": 1, "pred": 2, "gold": 3}', "b.json")
     with pytest.raises(PoolError, match=r"files in this folder that were looked at, such as b\.json\. It has") as error:
         recognise(tmp_path)
-    command = f"mssim import table {tmp_path} --map question_id=id,answer=pred,truth=gold --model NAME --out POOL."
+    command = f"mssim import table {tmp_path} --map question_id=id,answer=pred,truth=gold --out POOL."
     assert str(error.value).endswith(f"the fields 'id', 'pred', 'gold'. If each record is a sample, {REST}: {command}")
 
 

@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, counted
 from mssim.errors import PoolError
 from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
@@ -161,6 +161,7 @@ def read(
     if of_files := [repr(part.named) for part in parts if part.named is not None]:
         models_found = f"{', '.join(of_files[:4])}{', ...' if len(of_files) > 4 else ''}"
         sink.remarks.append(f"no column names the model, so the files or their folders do: {models_found}.")
+    sink.remarks += _left_out(sources, parts)
     info = shared_info(source.path for source in sources)
     sink.votes = info.pop("votes", True)
     sink.info |= info
@@ -194,6 +195,7 @@ class _Part(NamedTuple):
     table: pa.Table
     names: set[str]  # of all columns
     named: str | None  # the model, if only the name of the file says it
+    left_out: tuple[str, ...]  # nested fields
 
 
 def _prepared(
@@ -221,9 +223,6 @@ def _prepared(
     if "answer" in table.column_names:
         _note_written_lists("answer", table["answer"], source, sink)
     every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
-    if left_out:
-        fields = ", ".join(map(repr, list(left_out)[:5]))
-        sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
     if not every and not left_out:
         source.refuse("holds no records. Export it again, or omit it.")
     if model is not None and "model" in every:
@@ -238,7 +237,7 @@ def _prepared(
         if not every.keys() & set(wanted):
             _refuse_missing(source, wanted, every)
     typed_columns = {name: typed(source, name, table[name]) for name in table.column_names}
-    return _Part(pa.table(typed_columns), {*every}, named)
+    return _Part(pa.table(typed_columns), {*every}, named, tuple(left_out))
 
 
 def _tables(
@@ -321,6 +320,20 @@ def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
         if 1 < len(sources) == len(set(found.values())):
             return found
     return {}
+
+
+def _left_out(sources: Sequence[Source], parts: Sequence[_Part]) -> list[str]:
+    """Return remarks on nested fields that are left out, one for all files that have the same."""
+    files: dict[tuple[str, ...], list[str]] = {}
+    for source, part in zip(sources, parts, strict=True):
+        files.setdefault(part.left_out, []).append(source.name)
+    remarks = []
+    for fields, (first, *others) in files.items():
+        if fields:
+            named = f"{first} and {counted(len(others), 'other file')}" if others else first
+            told = ", ".join(map(repr, fields[:5]))
+            remarks.append(f"{named}: the nested fields {told} are left out. To keep a part of one, map it.")
+    return remarks
 
 
 def _labels(sources: Sequence[Source], parts: Sequence[_Part]) -> dict[str, pa.Array]:

@@ -327,6 +327,10 @@ def test_known_columns_get_their_types(tmp_path):
     assert pool.info["import"]["remarks"] == [
         "table.jsonl: the nested fields 'detail' are left out. To keep a part of one, map it."
     ]
+    (tmp_path / "other.jsonl").write_text(path.read_text().replace('"x"', '"y"'))
+    assert from_table(tmp_path).info["import"]["remarks"] == [
+        "other.jsonl and 1 other file: the nested fields 'detail' are left out. To keep a part of one, map it."
+    ]
     assert pool.sample_correct().tolist() == [[[True, False]]]
 
 
