@@ -55,8 +55,8 @@ def import_(
         str | None,
         typer.Option(
             "--map",
-            help="table: COLUMN=FIELD,... FIELD is a name, a.b in objects, a+b joined, {stem} or {folder} of the file, "
-            "or has {model}, see --models.",
+            help="table: COLUMN=FIELD,... FIELD is a name, a.b in objects, a+b joined, {stem}, {folder}, {record} "
+            "number, or has {model} of --models.",
         ),
     ] = None,
     models: Annotated[str | None, typer.Option(help="table: names that replace {model} in --map.")] = None,
@@ -96,7 +96,7 @@ def import_(
 
     if given and out is None:
         raise MssimError("--out: the folder of the pool is not given. Add --out POOL.")
-    format_name, paths = _chosen(given or [])
+    format_name, paths = _chosen(given or [], mapped=map_ is not None or models is not None)
     module = find(format_name)
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
@@ -128,8 +128,11 @@ def import_(
     _show(found, as_json=json)
 
 
-def _chosen(given: Sequence[str]) -> tuple[str, list[Path]]:
-    """Return the format, which the first argument may name, and the existing files and folders to import."""
+def _chosen(given: Sequence[str], *, mapped: bool) -> tuple[str, list[Path]]:
+    """Return the format, which the first argument may name, and the existing files and folders to import.
+
+    Files whose fields are `mapped` are tables.
+    """
     from mssim.importers.pipeline import as_paths
     from mssim.importers.recognition import recognised
 
@@ -141,8 +144,8 @@ def _chosen(given: Sequence[str]) -> tuple[str, list[Path]]:
     if not named and len(given) > 1 and Path(first).name == first and not (Path(first).exists() or "." in first):
         find(first)  # raises and names similar formats
     paths = as_paths(given[named:])
-    if named:
-        return first, paths
+    if named or mapped:
+        return first if named else "table", paths
     found = recognised(paths)
     print(f"mssim: {printable(found)}", file=sys.stderr)
     return found.format, list(found.paths)

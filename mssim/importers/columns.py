@@ -14,10 +14,11 @@ import pyarrow.compute
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
+from mssim.importers.naming import RECORD, fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
 from mssim.importers.reshape import common_length, fields_of, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
+from mssim.importers.sample_lists import SampleLists
 from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
 from mssim.pools.reading import DEEPEST, is_deep
@@ -54,8 +55,7 @@ class _Block:
         self._paths = paths
         self.left_out: dict[str, None] = {}  # nested columns that nothing reads
         self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
-        self.spread = False  # whether a record had several samples
-        self.empty: list[str] = []  # places of records whose lists are empty
+        self.lists = SampleLists()
         self._clear()
 
     def _clear(self) -> None:
@@ -81,9 +81,8 @@ class _Block:
                     common_length(place, {self._paths.get(n, n): lists[n] for n in lists}, self._remedy(lists))
                 length = len(value)
         if length >= 0:
-            self.spread = True
-        if length == 0:
-            self.empty.append(place)
+            others = {name: len(value) for name, value in row.items() if type(value) is list and name not in _POOL}
+            self.lists.add(row, length, others, place)
         self._rows.append(row)
         self._places.append(place)
         self._lengths.append(abs(length))
@@ -131,7 +130,7 @@ class _Block:
             without = self._lengths[i] == 1 and all(values[name][i] is None for name in listed)
             if without and not any(isinstance(column[i], list) for column in values.values()):
                 self._lengths[i] = 0
-                self.empty.append(self._places[i])
+                self.lists.add_empty(self._places[i])
 
     def _check(self, name: str, array: pa.Array, lengths: Lengths) -> None:
         """Refuse a sample without a question or with an unclear verdict, naming its record."""
@@ -151,7 +150,7 @@ class _Block:
         if name in _OF_SAMPLES:
             return True
         pairs = zip(values, self._lengths, strict=True)
-        return self.spread and all(len(v) == length for v, length in pairs if isinstance(v, list))
+        return self.lists.found and all(len(v) == length for v, length in pairs if isinstance(v, list))
 
     def _flat(self, values: Values) -> Values:
         pairs = zip(values, self._lengths, strict=True)
@@ -183,7 +182,7 @@ class _Block:
         if name in _POOL:
             row = next(i for i, row in enumerate(self._rows) if _holds_nested(name, row.get(name)))
             raise PoolError(f"{self._places[row]}: {nested(self._paths.get(name, name), self._rows[row][name], name)}")
-        if array is None or self.spread or has_empty_struct(array.type):
+        if array is None or self.lists.found or has_empty_struct(array.type):
             self.left_out[name] = None
             return None
         self.nested[name] = None
@@ -258,20 +257,22 @@ class Reading:
     @property
     def left_out(self) -> dict[str, None]:
         """Nested fields that no name reads and that are not kept."""
-        return self._block.left_out | (self._block.nested if self._block.spread else {})
+        return self._block.left_out | (self._block.nested if self._block.lists.found else {})
 
     @property
-    def empty(self) -> list[str]:
-        """Places of records without samples."""
-        return self._block.empty
+    def lists(self) -> SampleLists:
+        """What is known of records whose samples are lists."""
+        return self._block.lists
 
     def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
         """Yield the samples of records, at least one table."""
         keys: Any = None
-        for record in records:
+        numbered = any(RECORD in name for name in self._used)
+        for number, given in enumerate(records, 1):
+            record = Fields({**given.value, RECORD: number}, given.place) if numbered else given
             if record.value.keys() != keys:  # most files have the same fields in every record
                 keys = record.value.keys()
-                self._others = [name for name in keys if name not in self._used and name not in self._names]
+                self._others = [name for name in keys if name not in {*self._used, *self._names, RECORD}]
                 self._check(record)
             self._add(record)
             if self._block.is_full:

@@ -56,7 +56,8 @@ class Judged:
             See `Sink.add`. The truth of the question is the answer of a right sample from which none was extracted.
         samples : iterable of mapping
             Each has `answer` and `correct`, unless the file has no answers or no verdicts at all. A blank answer, or
-            None, means that there is none. A sample whose verdict is None was not judged: it is counted as failed.
+            None, means that there is none. A sample whose verdict is None was not judged: it is counted as failed,
+            unless a rule grades its text.
         """
         truth = (question or {}).get("truth")
         rows: list[dict[str, Any]] = []
@@ -65,7 +66,7 @@ class Judged:
         for sample in samples:
             given = True
             self._same_kinds(record, sample)
-            if "correct" in sample and sample["correct"] is None:
+            if "correct" in sample and sample["correct"] is None and not (self._sink.graded and sample.get("text")):
                 self._sink.fail("not judged")
                 continue
             row = {"sample_index": self._next[place], **sample}

@@ -1,4 +1,7 @@
-"""Names of columns: NEW=OLD, where OLD is a field, a dotted path, the name of a file, or several joined by +."""
+"""Names of columns: NEW=OLD, where OLD is a field, a dotted path, a name of the file, or several joined by +.
+
+The number of a record is read like a field named {record}, which records get from `mssim.importers.columns.Reading`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from mssim.importers.safe_files import Source
 from mssim.pools.texts import as_text
 
 __all__ = [
+    "RECORD",
     "Names",
     "Reader",
     "fields_used",
@@ -28,6 +32,8 @@ __all__ = [
 
 Names = str | Mapping[str, str]
 Reader = Callable[[Mapping[str, Any]], Any]
+
+RECORD = "{record}"  # the number of a record in its file, from 1
 
 _MODEL = "{model}"
 _NAMES = ("{folder}", "{parent}", "{stem}")

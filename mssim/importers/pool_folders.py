@@ -21,11 +21,11 @@ def is_pool(folder: Path) -> bool:
 
 
 def files_of_pools(files: Iterable[Path]) -> list[Path]:
-    """Return files without those of pool folders that are not samples, such as questions and journals."""
+    """Return files without those beside the samples of a pool, such as questions, journals and descriptions."""
     kept = []
     for path in files:
-        folder = path.parent.parent if path.parent.name == ".next" else path.parent
-        if not is_pool(folder) or path in sample_files(folder):
+        samples = sample_files(path.parent.parent if path.parent.name == ".next" else path.parent)
+        if not samples or path in samples:
             kept.append(path)
     return kept
 

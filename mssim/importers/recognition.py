@@ -17,10 +17,12 @@ from mssim.importers.pipeline import Paths, as_paths
 from mssim.importers.pool_folders import is_pool
 from mssim.importers.proposals import proposed, told
 from mssim.importers.registry import FORMATS, find
+from mssim.importers.safe_files import Source
 
 __all__ = ["Recognised", "recognise", "recognised"]
 
 _REST = "table"  # claims what no other format claims
+_MOST_REREAD = 2**26  # bytes of a file that is read again for a better message
 _MOST_FILES = 100  # of a folder that are looked at to recognise its format
 
 
@@ -119,7 +121,8 @@ def _own(folder: Path, name: str, seen: Sequence[Path]) -> tuple[list[Path], lis
     usual = list(_matching(folder, [name]))
     is_own = find(name).is_own
     own = [file for file in usual if file in seen or ((source := _glance(file)) and is_own(source))] or seen
-    return sorted(own), sorted({*usual, *seen} - {*own})
+    parts = getattr(find(name), "PARTS", ())
+    return sorted(own), sorted(path for path in {*usual, *seen} - {*own} if path.name not in parts)
 
 
 # Claims ---------------------------------------------------------------------------------------------------------------
@@ -130,8 +133,16 @@ def _of_file(path: Path) -> tuple[Path, str]:
     source = Glance(path)  # raises if it is empty
     names = _claims(source)
     if not names:
+        _require_whole(path, source)
         source.refuse(f"no format recognises this file. {_remedy(path, source.first)}")
     return path, _single(path, names)
+
+
+def _require_whole(path: Path, source: Glance) -> None:
+    """Raise if the first record of a file is damaged, so that its beginning says nothing about the format."""
+    if path.is_file() and source.first and path.stat().st_size <= _MOST_REREAD:
+        for _ in Source(path).records():
+            return
 
 
 def _inside(folder: Path) -> list[tuple[Path, str]]:
@@ -143,6 +154,8 @@ def _inside(folder: Path) -> list[tuple[Path, str]]:
     found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
     others = [claim for claim in found if claim[1] != _REST]
     if not found:
+        if files and not sources:
+            Glance(files[0])  # raises and says what is wrong with it
         example = next((source for source in sources if source.first), None)
         looked = f" that were looked at, such as {example.name}" if example else ""
         problem = f"{folder}: no format recognises the files in this folder{looked}."

@@ -74,7 +74,7 @@ def is_absent(value: Any, path: str) -> bool:
     Examples
     --------
     >>> record = {"score": {"value": None}, "runs": [{"text": "7"}], "usage": None}
-    >>> is_absent(record, "score.valeu"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
+    >>> is_absent(record, "score.values"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
     (True, True, True)
     >>> is_absent(record, "score.value"), is_absent(record, "usage.tokens")
     (False, False)

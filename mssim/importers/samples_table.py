@@ -22,7 +22,7 @@ from mssim.importers.conflicts import IDENTIFYING, named
 from mssim.importers.renaming import renamed
 from mssim.importers.sink import Sink
 from mssim.importers.unused import contradicted, of_several_sets, said_verdicts
-from mssim.importers.verdicts import equal_as_numbers, judge, mixed
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed, rounded_off
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
 from mssim.pools.quality import LONG_TEXT, SampleFacts
@@ -113,6 +113,8 @@ def write_long_table(
     dropped = _identify(chosen, sink, drop=drop_conflicts)
     if sink.renamed is not None:
         sink.notes += of_several_sets(chosen.columns, sink.renamed)
+    if not sink.answers:
+        chosen.columns.pop("answer", None)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
     if not chosen.mask.any():
@@ -185,10 +187,13 @@ def _with_identities(chosen: _Chosen, questions: pa.Table, sink: Sink) -> pa.Tab
     table = pa.table(chosen.columns)
     sink.describe_table(table.select(["question_id", *names]))
     if sink.renamed is not None and sink.conflicts.of(chosen.question_ids()):
+        for name, labels in sink.files.items():
+            table = table.append_column(name, labels.filter(pa.array(chosen.mask)))
         column, old = sink.telling_column(table), sink.renamed
         if column:
             both = f"{old.get(column, column)}+{old.get('question_id', 'question_id')}"
-            sink.tell_apart = f"Distinguish them with names={{'question_id': {both!r}}}"
+            names_of = f"question_id={both}" if column in sink.files else {"question_id": both}
+            sink.tell_apart = f"Distinguish them with names={names_of!r}"
     for name in names:
         del chosen.columns[name]
     return _questions(sink, questions)
@@ -216,7 +221,9 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
     judged = judge(columns, questions)
     if "correct" not in columns:
         sink.notes += contradicted(columns, judged.verdicts) if sink.renamed is not None else []
-        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
+        field = "" if sink.renamed is None else sink.renamed.get("answer", "answer")
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts, field=field)
+        sink.notes += rounded_off(columns, questions, judged.verdicts == 1)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:
         sink.fail("not judged", lacking)

@@ -53,6 +53,16 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     assert code == 0
 
 
+def test_files_whose_fields_are_mapped_are_tables(run, tmp_path):
+    record = {"idx": 1, "gt": "7", "code": ["7", "8"], "pred": ["7", "8"], "score": [True, False]}
+    path = written(tmp_path, json.dumps(record), "llama.jsonl")
+    names = "question_id=idx,truth=gt,answer=pred,correct=score"
+    code, text, err = run("import", path, "--map", names, "--model", "m", "--out", tmp_path / "a", "--json")
+    assert (code, err, json.loads(text)["samples"]) == (0, "", 2)
+    assert load_pool(tmp_path / "a").info["import"]["format"] == "table"
+    assert run("import", path, "--out", tmp_path / "b")[2].startswith("mssim: reading")
+
+
 def test_questions_with_two_truths_are_refused_or_left_out(run, tmp_path):
     records = [
         {"question": f"{number}?", "orig_dset_idx": number, "gt_answer": truth, "samples": ["a"], "is_corrects": [True]}

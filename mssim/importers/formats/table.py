@@ -15,16 +15,18 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, counted
+from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
 from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
-from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
+from mssim.importers.naming import RECORD, Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.pool_folders import is_pool, questions_of, shared_info
+from mssim.importers.proposals import names_of_truth
 from mssim.importers.safe_files import Source, expand
+from mssim.importers.sample_lists import NUMBERED
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
 from mssim.importers.unused import said_verdicts
@@ -90,6 +92,7 @@ def from_table(
         - an item of every list of a list: ``pairs.0``;
         - several fields joined by "/": ``dataset+idx``;
         - the name of the file or of its folders: ``{stem}``, ``{folder}``, ``{parent}``;
+        - the number of the record in its file, from 1: ``{record}``, for files that do not name their questions;
         - a column per model, see `models`: ``{model}_response``.
     model : str, optional
         Name of the model, for tables without a column model. By default, several files without one are named after
@@ -151,7 +154,7 @@ def read(
     """Read all files and add them to the sink as one table."""
     given = parse_names(names)
     own = parse_models(models, given)
-    sink.renamed = given
+    sink.renamed, sink.tell_apart = given, "Give them different ids"
     spool = Spool(sink.folder)
     named = _named_by_files(sources) if model is None else {}
     parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
@@ -161,10 +164,13 @@ def read(
     info = shared_info(source.path for source in sources)
     sink.votes = info.pop("votes", True)
     sink.info |= info
+    if len(sources) > 1:
+        sink.tell_apart = "Import them separately"
     _require_alike(sources, parts)
     table = joined([part.table for part in parts])
     if not table.num_rows:
         return
+    sink.files = _labels(sources, parts)
     question = _ranks(table["question_id"])
     if "sample_index" not in table.column_names:
         order = pd.DataFrame({"question": question, "model": _ranks(table["model"])})
@@ -253,9 +259,10 @@ def _tables(
     reading = Reading(source, names, models, sink.joined)
     yield from reading.tables(records)
     left_out |= reading.left_out
-    if reading.empty:
-        holding = counted(len(reading.empty), "record holds", "records hold")
-        sink.note(f"{holding} no samples, such as {reading.empty[0]}. Their questions may be missing from the pool.")
+    for note in reading.lists.notes(source.name, numbered=names.get("question_id") == RECORD):
+        sink.note(note)
+    if reading.lists.found:
+        sink.tell_apart = f"Number the records with {NUMBERED}"
 
 
 def _holds_samples(table: pa.Table, names: Mapping[str, str]) -> bool:
@@ -316,10 +323,19 @@ def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
     return {}
 
 
+def _labels(sources: Sequence[Source], parts: Sequence[_Part]) -> dict[str, pa.Array]:
+    """Return the name of the folder and of the file that each row is from, if there are several."""
+    rows = np.repeat(np.arange(len(parts)), [part.table.num_rows for part in parts])
+    found = {place: [file_names(source)[place] for source in sources] for place in ("{folder}", "{stem}")}
+    return {place: pa.array(names).take(pa.array(rows)) for place, names in found.items() if len({*names}) > 1}
+
+
 def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str]) -> NoReturn:
     remedy = f"Map the column that holds it with names={{'{wanted[0]}': 'COLUMN'}}"
     if wanted == ("model",):
         remedy += ", or set model=..., or models=... if each model has columns of its own"
+    if wanted == ("correct", "truth") and "answer" in names and (other := names_of_truth(source.first)):
+        remedy = f"If 'answer' is the truth, use names={other!r}. Else {remedy[0].lower()}{remedy[1:]}"
     source.refuse(f"has no column {' or '.join(map(repr, wanted))}. {remedy}. {choose_from(wanted[0], names)}.")
 
 

@@ -209,6 +209,31 @@ def test_names_that_do_not_fit(tmp_path, names, says):
         from_table(path, names=names)
 
 
+def test_an_answer_that_is_the_truth(tmp_path):
+    path = write_json([{"question_id": 1, "answer": "A", "pred": "B"}], tmp_path / "a.jsonl")
+    with pytest.raises(PoolError, match=r"If 'answer' is the truth, use names='answer=pred,truth=answer'\. Else map"):
+        from_table(path, model="m")
+    assert from_table(path, model="m", names="answer=pred,truth=answer").class_labels.to_pylist() == ["B"]
+
+
+def test_records_that_only_their_numbers_tell_apart(tmp_path):
+    records = [{"question": "even?", "answer": truth, "results": ["yes", "no"]} for truth in ("yes", "yes", "no")]
+    names = "question_id=question,truth=answer,answer=results"
+    path, same = write_json(records, tmp_path / "a.jsonl"), write_json(records[:2], tmp_path / "b.jsonl")
+    with pytest.raises(PoolError, match=r"'yes' and 'no'.* Number the records with names='question_id={record}', or"):
+        from_table(path, names=names, model="m")
+    with pytest.raises(PoolError, match=r"'yes' and 'no'.* Import them separately, or leave out"):
+        from_table([path, same], names=names, model="m")
+    with told("b.jsonl: 1 question has several records, such as 'even"):
+        assert from_table(same, names=names, model="m").lengths.tolist() == [[4]]
+    pool = from_table(path, names=names.replace("=question", "={stem}+{record}"), model="m")
+    assert pool.question_ids == ["a/1", "a/2", "a/3"]
+    assert pool.sample_correct().tolist() == [[[True, False], [True, False], [False, True]]]
+    frame = pd.DataFrame({"pred": [1, 2, 2], "gold": [1, 1, 2]})
+    pool = from_table(write(frame, tmp_path / "c.csv"), names="question_id={record},answer=pred,truth=gold", model="m")
+    assert (pool.question_ids, pool.lengths.tolist()) == (["1", "2", "3"], [[1, 1, 1]])
+
+
 def test_a_model_that_the_table_names_already(tmp_path):
     path = write(long_frame(ANSWERS), tmp_path / "table.csv")
     with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit model=\.\.\."):
@@ -407,7 +432,7 @@ def test_the_command_line(run, tmp_path):
     assert "model 'm' gives no answer in 25.0% of its samples" in err
     with told("gives no answer"):
         pool = load_pool(out)
-    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals the truth as numbers"):
+    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals .* texts with names={'text': 'pred'}"):
         same(pool, from_table(path, names=NAMES, model="m"))
     bad(run("import", "table", path, "--map", "truth=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
