@@ -62,7 +62,9 @@ class Judged:
         truth = (question or {}).get("truth")
         rows: list[dict[str, Any]] = []
         place = (question_id, model)
+        given = False
         for sample in samples:
+            given = True
             self._same_kinds(record, sample)
             if "correct" in sample and sample["correct"] is None and not (self._sink.graded and sample.get("text")):
                 self._sink.fail("not judged")
@@ -77,7 +79,10 @@ class Judged:
                 self._unread.append((question_id, model, {**(settings or {}), **row, "answer": truth}))
                 continue
             rows.append(row)
-        self._sink.add(question_id, model, rows, question=question, settings=settings)
+        if rows or not given:
+            self._sink.add(question_id, model, rows, question=question, settings=settings)
+        else:
+            self._sink.describe(question_id, question or {})
 
     def end(self) -> None:
         """Add right samples without an answer, and warnings that depend on all samples."""

@@ -133,9 +133,17 @@ def _of_file(path: Path) -> tuple[Path, str]:
     source = Glance(path)  # raises if it is empty
     names = _claims(source)
     if not names:
+        _require_samples(source)
         _require_whole(path, source)
         source.refuse(f"no format recognises this file. {_remedy(path, source.first)}")
     return path, _single(path, names)
+
+
+def _require_samples(source: Glance) -> None:
+    """Raise if a file is known as one of a tool that holds no samples, such as results of tasks."""
+    for name in FORMATS:
+        if told := getattr(find(name), "without_samples", lambda _: "")(source):
+            source.refuse(told)
 
 
 def _require_whole(path: Path, source: Glance) -> None:
@@ -157,6 +165,8 @@ def _inside(folder: Path) -> list[tuple[Path, str]]:
         if files and not sources:
             Glance(files[0])  # raises and says what is wrong with it
         example = next((source for source in sources if source.first), None)
+        if example:
+            _require_samples(example)
         looked = f" that were looked at, such as {example.name}" if example else ""
         problem = f"{folder}: no format recognises the files in this folder{looked}."
         raise PoolError(f"{problem} {_remedy(folder, example.first if example else {})}")

@@ -133,6 +133,10 @@ def write_long_table(
     seen = _Seen()
     write(path, _pieces(data, mask, pa.table(columns), seen, texts=texts))
     asked = set(chosen.question_ids())
+    lacking = [name for name in sink.without_samples if name not in asked]
+    if lacking:
+        are = "is" if len(lacking) == 1 else "are"
+        sink.note(f"{counted(len(lacking), 'question')} without samples {are} not in the pool: {named(lacking)}.")
     kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
     facts, models = seen.facts, seen.models.to_list()
     told = facts.of_texts(models, rare=False), facts.rare(models), facts.endings.reasoning(models)

@@ -83,6 +83,8 @@ class Sink:
         Parts of ids that a table joins from several fields, if a part contains the mark between them.
     files : dict of str to column
         Names of the file of each row of a table, such as {folder}, which may distinguish questions.
+    without_samples : dict of str to None
+        Questions that were added without samples, such as with an empty list.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -106,8 +108,9 @@ class Sink:
         self.joined: dict[str, list[str]] = {}
         self.files: dict[str, pa.Array] = {}
         self.remedy_of_verdicts = ""
+        self.without_samples: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []
-        self._size = 0
+        self._size = self._failures = 0
         self._identities: dict[tuple[str, str], str] = {}
         self._prompts: dict[str, str] = {}
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -142,7 +145,9 @@ class Sink:
         self.describe(question_id, question or {})
         if prompt is not None and "question" not in self.questions[question_id]:
             self._prompts.setdefault(question_id, prompt)
+        added = False
         for sample in samples:
+            added = True
             row = {"question_id": question_id, "model": model, **(settings or {}), **sample}
             if row.get("sample_index") is None:
                 row["sample_index"] = self._next[question_id, model]
@@ -151,6 +156,10 @@ class Sink:
             self._size += len(row.get("text") or "") + len(row.get("reasoning") or "")
             if len(self._rows) >= _MOST_ROWS or self._size >= _MOST_TEXT:
                 self._write_rows()
+        failures = self.failed.total()
+        if not added and failures == self._failures:  # otherwise its samples have failed, which is reported
+            self.without_samples[question_id] = None
+        self._failures = failures
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
         """Add columns of a question. Values that were added before are kept.

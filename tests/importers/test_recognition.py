@@ -134,6 +134,11 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c5ca\nsize 525
         ),
         ("a.jsonl", "", "a.jsonl is empty."),
         (
+            "a.json",
+            '{"results": {"sums": {"acc": 1}}, "group_subtasks": {}}',
+            "holds results of tasks of lm-evaluation",
+        ),
+        (
             "a.parquet",
             POINTER,
             "a.parquet is a pointer of Git LFS instead of the file. Get the file with git lfs pull.",

@@ -167,7 +167,7 @@ class _Importing:
             rows = []
             for summary in summaries:
                 self._once(source, header, summary)
-                order = self._choices.order(question_id, _choices(log, summary), summary.target, source.name)
+                order = self._choices.order(question_id, _choices(log, summary), summary.target, str(source))
                 credit = self._credit(log, summary, scorer)
                 if credit is not None:
                     row = self._row(log, summary, scorer or "", credit, order)

@@ -24,6 +24,7 @@ from mssim.importers.choices import Choices
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.formats.lm_eval_filters import Filter, final
 from mssim.importers.formats.lm_eval_metrics import Metrics, agreed
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -116,6 +117,17 @@ def is_own(source: Source) -> bool:
     """Return whether a file has logged samples of lm-evaluation-harness."""
     first = source.first
     return {"doc_id", "resps"} <= set(first) and not {"doc", "target", "arguments", "filtered_resps"}.isdisjoint(first)
+
+
+def without_samples(source: Source) -> str:
+    """Return how to import the samples of a run, if a file holds the results of its tasks, or an empty text."""
+    head = beginning(source)
+    if not isinstance(head, dict) or not {"results", "group_subtasks"} <= set(head):
+        return ""
+    return (
+        "holds results of tasks of lm-evaluation-harness, but no samples. Import samples_*.jsonl of the run, which "
+        "lm_eval writes with --log_samples."
+    )
 
 
 def read(

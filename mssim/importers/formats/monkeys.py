@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
@@ -108,7 +107,6 @@ class _Reader:
         sink.tell_apart = "Rename the files to TASK_MODEL.json to distinguish tasks, import them separately"
         self._numbers = defaultdict[str, dict[str, int]](dict)  # by task, of questions without an index
         self._judged: bool | None = None
-        self._empty = 0
 
     def begin(self, task: str) -> None:
         """Start a file."""
@@ -123,7 +121,6 @@ class _Reader:
             record.refuse(
                 f"has {len(texts)} samples, but {len(correct)} values in is_corrects. Each sample needs one value."
             )
-        self._empty += not texts
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
         solution = record.text("gt_answer")
         truth = final_answer(solution)
@@ -136,8 +133,6 @@ class _Reader:
         """Add warnings that depend on all files."""
         if self._tasks:
             self._sink.info["dataset"] = ", ".join(self._tasks)
-        if self._empty:
-            self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
 
     def _verdicts(self, record: Fields) -> list[bool | None]:
         """Return the verdict of each sample, or None if samples can be graded by a rule."""

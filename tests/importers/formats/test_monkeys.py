@@ -185,7 +185,7 @@ def test_what_is_odd_is_told(tmp_path):
     path = write(tmp_path / GSM8K, [record(1, [True, None, None]), record(2, [])])
     with (
         told("2 samples failed and are not in the pool: 2 not judged"),
-        told("1 record has no samples"),
+        told("1 question without samples is not in the pool"),
     ):
         pool = from_monkeys(path)
     assert pool.question_ids == ["GSM8K/test/1"]
