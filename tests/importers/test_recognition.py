@@ -121,6 +121,11 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c5ca\nsize 525
             "each record is a sample, or a question with its samples, name the fields: mssim import table {path} --map "
             "question_id=id,answer=runs.pred,truth=gold --model NAME --out POOL.",
         ),
+        (
+            "a.jsonl",
+            '{"task_id": "HumanEval/0", "completion": "x"}',
+            "code without results of their tests. Run evaluate_",
+        ),
         ("a.csv", "x,y\n1,2\n", "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME --out POOL."),
         (
             "a.json",
