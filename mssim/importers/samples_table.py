@@ -346,8 +346,8 @@ def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool
     if "correct" not in columns:
         if has_texts:
             raise PoolError(
-                "The files contain texts but no answers. Extract the answers with a rule, such as number, boxed or "
-                f"regex=PATTERN{sink.remedy}."
+                "The files contain texts but no answers. Extract the answers with a rule (rule=...), such as number, "
+                f"boxed or regex=PATTERN{sink.remedy}."
             )
         raise PoolError("The files contain neither answers nor texts nor verdicts. Import files with one of them.")
     index = columns["sample_index"].cast(pa.string())
