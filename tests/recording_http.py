@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -85,6 +84,7 @@ def command_line(arguments, variables, out, err, cwd):
     """What `python -m mssim` does, with files for its output."""
     for number, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)  # or a terminal
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(variables)
@@ -92,15 +92,40 @@ def command_line(arguments, variables, out, err, cwd):
     main()
 
 
+class Running:
+    """A command line under way, with as much of `subprocess.Popen` as tests need."""
+
+    def __init__(self, process, out, err):
+        self._process, self._files = process, (out, err)
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    poll = returncode.fget
+
+    def send_signal(self, number):
+        os.kill(self._process.pid, number)
+
+    def wait(self, timeout=WAIT):
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise TimeoutError
+        return self.returncode
+
+    def communicate(self):
+        """Stdout and stderr of a command when it has ended; of a terminal, nothing."""
+        self.wait()
+        return tuple(path.read_text(encoding="utf-8") if path.is_file() else None for path in self._files)
+
+
 @contextmanager
-def start(arguments, **pipes):
-    """A command under way; it does not outlive a test that fails."""
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **pipes}
-    with subprocess.Popen(arguments, cwd=ROOT, env=environment(), text=True, **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def start(arguments, err=None, **more):
+    """A command under way, with stderr into a file or a terminal; it does not outlive a test that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder, "out"), Path(err or Path(folder, "err"))
+        with forked(arguments, *files, **more) as process:
+            yield Running(process, *files)
 
 
 def until(condition):

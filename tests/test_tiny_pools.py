@@ -74,7 +74,8 @@ def test_answers_are_those_of_the_texts(rows, task):
     assert (extracted.isna() == rows["answer"].isna()).all()
     assert (rows["correct"] == (rows["answer"] == rows["truth"])).all()
     if task.name == "arithmetic":  # by another way: what stands alone or behind the last =, if it is a number
-        last = texts.str.extract(r"(?:^|=)(-?\d+)$")[0]
+        different = pd.Series(texts.unique())
+        last = texts.map(dict(zip(different, different.str.extract(r"(?:^|=)(-?\d+)$")[0], strict=True)))
         assert last.notna().mean() > 0.99
         assert (last.dropna().map(int) == rows.loc[last.notna(), "answer"].map(int)).all()
     assert not (rows["text"] == rows["answer"]).any()

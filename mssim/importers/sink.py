@@ -274,7 +274,8 @@ class Sink:
     def _write_rows(self) -> None:
         if not self._rows:
             return
-        names = [name for name in COLUMNS if any(row.get(name) is not None for row in self._rows)]
+        keys = set().union(*self._rows)
+        names = [name for name in COLUMNS if name in keys and any(row.get(name) is not None for row in self._rows)]
         if "answer" not in names and any("answer" in row for row in self._rows):
             names.append("answer")  # all None: no answers, as opposed to answers that are not known
         schema = pa.schema([(name, COLUMNS[name]) for name in names])

@@ -1,6 +1,6 @@
 """Every analysis says what the library says when it is asked directly."""
 
-import subprocess
+import runpy
 import sys
 
 import numpy as np
@@ -382,13 +382,17 @@ def test_what_the_command_line_leaves_out_is_in_the_table():
     assert set(running.find("claims").IN_FILE) < set(running.find("claims").COLUMNS)
 
 
-def test_the_command_line_prints_the_table_and_writes_it(tmp_path):
-    arguments = ["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", tmp_path / "o"]
-    done = subprocess.run([sys.executable, "-m", "analysis", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "samples_used_independent" in done.stdout
-    assert "n_questions" not in done.stdout
-    assert done.stdout.endswith(f"All columns: {tmp_path / 'o' / 'savings.csv'}\n")
+def test_the_command_line_prints_the_table_and_writes_it(tmp_path, monkeypatch, capfd):
+    arguments = ["savings", "--pool", "tests/demo-synthetic", "--models", "strong,weak", "--out", f"{tmp_path / 'o'}"]
+    monkeypatch.setattr(sys, "argv", ["analysis", *arguments])
+    monkeypatch.delitem(sys.modules, command_line.__name__)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("analysis", run_name="__main__")
+    out, err = capfd.readouterr()
+    assert not stop.value.code, err
+    assert "samples_used_independent" in out
+    assert "n_questions" not in out
+    assert out.endswith(f"All columns: {tmp_path / 'o' / 'savings.csv'}\n")
     written = pd.read_csv(tmp_path / "o" / "savings.csv")
     assert written["samples_used"].to_numpy() == pytest.approx(
         savings.run(DEMO).query("n_models == 2")["samples_used"].to_numpy(), rel=1e-5

@@ -243,7 +243,7 @@ def test_a_server_that_goes_away_and_comes_back_is_waited_for(tmp_path):
             time.sleep(0.1)
             assert process.poll() is None
             with serving(port=int(port_of.search(server.base_url)[1])) as back:
-                text, err = process.communicate(timeout=WAIT)
+                text, err = process.communicate()
                 after = len(received(back))
         before = len(sent_texts(server))
     assert process.returncode == 0
@@ -355,7 +355,7 @@ def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
             (row,) = json.loads(text)
             assert (code, row["wanted"]) == (1, 160)
             assert 0 < row["recorded"] < 160
-            _, err = first.communicate(timeout=WAIT)
+            _, err = first.communicate()
         assert (first.returncode, err) == (0, "")
         assert len(received(server)) == len(check_whole(server, out, set(stored(out)))) == 160
 
@@ -408,12 +408,14 @@ def test_on_a_terminal_a_line_says_how_far_it_is(tmp_path, columns):
     with serving(delay=0.02) as server, ThreadPoolExecutor(1) as reader:
         options = ["--samples", 100_000, "--concurrency", 4, "--prices", tmp_path / "prices.toml"]
         arguments = command(write_questions(tmp_path), server, tmp_path / "pool", *options)
-        with start(["env", f"COLUMNS={columns}", *arguments], stderr=terminal) as process:
-            os.close(terminal)
+        with start(arguments, err=os.ttyname(terminal), COLUMNS=str(columns)) as process:
             shown = reader.submit(read_all, controller)
-            until(lambda: log_lines(server) > 250)
+            try:
+                until(lambda: log_lines(server) > 250)
+            finally:
+                os.close(terminal)  # the command has opened it by now
             process.send_signal(signal.SIGINT)
-            text, _ = process.communicate(timeout=WAIT)
+            text, _ = process.communicate()
     assert process.returncode == 1
     assert "\x1b" not in text
     assert "\u2501" in shown.result()  # of a bar
