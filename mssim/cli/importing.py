@@ -12,7 +12,7 @@ import typer
 
 from mssim._validation import counted
 from mssim.cli.language import as_options
-from mssim.cli.options import Json, ReasoningOption, WhereOption, parse_renames, parse_where
+from mssim.cli.options import ReasoningOption, WhereOption, parse_renames, parse_where
 from mssim.cli.output import print_frame, printable, progress_bar
 from mssim.errors import MssimError
 from mssim.importers.registry import FORMATS, find, options_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from mssim.importers import Diagnostics
 
-_NAMES = ", ".join(list(FORMATS)[:-1]) + f" or {list(FORMATS)[-1]}"
-
 
 def import_(
     given: Annotated[
@@ -31,69 +29,64 @@ def import_(
         typer.Argument(
             metavar="[FORMAT] SOURCE",
             show_default=False,
-            help=f"Files, or folders that contain them. FORMAT is {_NAMES}; by default it is recognised.",
+            help="Files, or folders that contain them. The format is recognised, or named as in --list.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Pool folder to write. Required.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Print all formats: files, a command, and what votes.")] = False,
-    rule: Annotated[str | None, typer.Option(help="Grade the texts with this rule; see mssim grade --help.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print formats, commands, and what votes.")] = False,
+    rule: Annotated[str | None, typer.Option(help="Grade the texts; see mssim grade --help.")] = None,
     reasoning: ReasoningOption = "drop",
     where: WhereOption = None,
-    model: Annotated[str | None, typer.Option(help="Model name, if the files do not contain one.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, MGSM, DATE, ...")] = None,
-    scorer: Annotated[
+    model: Annotated[str | None, typer.Option(help="Name of the model, if no file names it.")] = None,
+    rename: Annotated[list[str] | None, typer.Option(help="NEW=OLD: rename a model. Repeatable.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
+    texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts.")] = True,
+    drop_conflicts: Annotated[
+        bool,
+        typer.Option(
+            "--drop-conflicts", help="Leave out questions with two truths, texts, lists of choices or verdicts."
+        ),
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print only JSON.")] = False,
+    map_: Annotated[
         str | None,
-        typer.Option(help="inspect: scorer whose verdicts to use; nemo-skills: symbolic, judge, both or any."),
+        typer.Option(
+            "--map",
+            help="table: COLUMN=FIELD,... FIELD is a name, a.b in objects, a+b joined, {stem}, {folder}, {record} "
+            "number, or has {model} of --models.",
+        ),
+    ] = None,
+    models: Annotated[str | None, typer.Option(help="table: names that replace {model} in --map.")] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="inspect: scorer of the verdicts; nemo-skills: symbolic, judge, both or any.")
     ] = None,
     transcripts: Annotated[
         bool | None,
-        typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: if at most 1 GB a log]"),
+        typer.Option("--transcripts/--no-transcripts", help="inspect: read texts. [default: up to 1 GB]"),
     ] = None,
-    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter whose answers to use.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="lm-eval, evalscope, lighteval: metric whose verdicts to use.")
+    metric: Annotated[str | None, typer.Option(help="lm-eval, evalscope, lighteval: metric of the verdicts.")] = None,
+    filter_name: Annotated[str | None, typer.Option("--filter", help="lm-eval: filter of the answers.")] = None,
+    questions: Annotated[
+        Path | None, typer.Option(help="openai-batch: table with question_id, question and truth.")
     ] = None,
     id_pattern: Annotated[
         str | None, typer.Option(help="openai-batch: regex with the group question_id and, optionally, model.")
     ] = None,
-    questions: Annotated[
-        Path | None, typer.Option(help="openai-batch: JSONL, CSV or Parquet file with question_id, question, truth.")
-    ] = None,
     tests: Annotated[str | None, typer.Option(help="evalplus: test suite, base or plus.")] = None,
-    map_: Annotated[
-        str | None,
-        typer.Option("--map", help="table: what columns are read from, e.g. question_id=doc_id,answer=score.value."),
-    ] = None,
-    models: Annotated[
-        str | None, typer.Option(help="table: models with columns of their own; {model} in --map is each of them.")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="modelswitch: GSM8K, MATH, MathBench, ...")] = None,
     pass_mark: Annotated[
         float | None, typer.Option(help="routerbench, llmrouterbench: least verdict that is correct.")
     ] = None,
-    confidence: Annotated[
-        str | None, typer.Option(help="deepconf: which confidence is the score: mean, tail, bottom or lowest.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Title of the pool, for tables and figures.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence of the samples.")] = None,
-    texts: Annotated[bool, typer.Option("--texts/--no-texts", help="Keep the texts of the samples.")] = True,
-    rename: Annotated[
-        list[str] | None,
-        typer.Option(help="NEW=OLD: new name of a model in the files. Repeatable."),
-    ] = None,
-    drop_conflicts: Annotated[
-        bool, typer.Option("--drop-conflicts", help="Leave out questions with two truths, texts or verdicts.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Turn warnings into errors.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing pool.")] = False,
-    json: Json = False,
+    confidence: Annotated[str | None, typer.Option(help="deepconf: mean, tail, bottom or lowest.")] = None,
 ) -> None:
-    """Convert recorded samples from other tools to a pool, and print warnings about them.
+    """Convert samples of other tools to a pool, and print warnings about them.
 
-    The pool is written atomically: an import that fails leaves no partial pool behind.
+    Help that begins with a format is about an option of that format only.
 
     Example: mssim import samples_gsm8k_*.jsonl --rule number --out my-pool
-
-    Example: mssim import --list
     """
     if list_:
         _show_formats(as_json=json)
@@ -103,7 +96,7 @@ def import_(
 
     if given and out is None:
         raise MssimError("--out: the folder of the pool is not given. Add --out POOL.")
-    format_name, paths = _chosen(given or [])
+    format_name, paths = _chosen(given or [], mapped=map_ is not None or models is not None)
     module = find(format_name)
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
@@ -135,8 +128,11 @@ def import_(
     _show(found, as_json=json)
 
 
-def _chosen(given: Sequence[str]) -> tuple[str, list[Path]]:
-    """Return the format, which the first argument may name, and the existing files and folders to import."""
+def _chosen(given: Sequence[str], *, mapped: bool) -> tuple[str, list[Path]]:
+    """Return the format, which the first argument may name, and the existing files and folders to import.
+
+    Files whose fields are `mapped` are tables.
+    """
     from mssim.importers.pipeline import as_paths
     from mssim.importers.recognition import recognised
 
@@ -148,8 +144,8 @@ def _chosen(given: Sequence[str]) -> tuple[str, list[Path]]:
     if not named and len(given) > 1 and Path(first).name == first and not (Path(first).exists() or "." in first):
         find(first)  # raises and names similar formats
     paths = as_paths(given[named:])
-    if named:
-        return first, paths
+    if named or mapped:
+        return first if named else "table", paths
     found = recognised(paths)
     print(f"mssim: {printable(found)}", file=sys.stderr)
     return found.format, list(found.paths)
@@ -172,8 +168,9 @@ def _of_format(format_name: str, given: dict[str, Any]) -> dict[str, Any]:
         if name not in options_of(find(format_name)):
             having = [other for other in FORMATS if name in options_of(find(other))]
             flag = _FLAGS.get(name, f"--{name}")
+            other = ", or write mssim import table SOURCE... to name the fields" if having == ["table"] else ""
             raise MssimError(
-                f"{flag}: not an option of format {format_name}, only of {', '.join(having)}. Remove {flag}."
+                f"{flag}: not an option of format {format_name}, only of {', '.join(having)}. Remove {flag}{other}."
             )
     return given
 
@@ -194,9 +191,9 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         return
     for warning in [*found.warnings, *found.remarks]:
         print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+    texts = f"; {found.identical_texts} of {found.long_texts} long texts repeat an earlier one"
     print(
         f"{counted(found.questions, 'question')}, {counted(len(found.models), 'model')}, "
-        f"{counted(found.samples, 'sample')}; "
-        f"{found.identical_texts} of {found.long_texts} long texts repeat an earlier one of the same model and question"
+        f"{counted(found.samples, 'sample')}{f'{texts} of the same model and question' if found.long_texts else ''}"
     )
     print_frame(found.to_frame(), as_json=False)

@@ -1,6 +1,6 @@
 """The language of the shell: messages of the library name its arguments; here they become options of the command.
 
-The names are those of the parameters of the commands themselves, so that they cannot go stale.
+The names are read from the parameters of the commands, so that they are always those of the command line.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Option(NamedTuple):
     on: str
     off: str  # of a flag that can be switched off
     is_flag: bool
-    command: str  # which has it, if it is not the one that runs
+    command: str  # that has the option, unless it is the one that runs
 
 
 class _Names(NamedTuple):

@@ -20,12 +20,10 @@ WhereOption = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
-        help="Select rows: COLUMN=VALUE, also !=, <, <=, >, >=. Repeatable; several = on one column mean any of them.",
+        help="Select rows: COLUMN=VALUE, !=, <, <=, >, >=. Repeatable; several = on a column mean any.",
     ),
 ]
-ReasoningOption = Annotated[
-    str, typer.Option("--reasoning", help="Reasoning before an answer, as in <think>...</think>: drop or keep it.")
-]
+ReasoningOption = Annotated[str, typer.Option("--reasoning", help="Reasoning, as in <think>...</think>: drop or keep.")]
 Confidence = Annotated[
     float, typer.Option("--confidence-level", help="Level of the confidence intervals over questions.")
 ]

@@ -166,7 +166,7 @@ def parse_rule(text: str, *, reasoning: str = "drop") -> Rule:
         - ``boxed``: the content of the last closed \\boxed{} or \\fbox{} or, without a box, X of "The final answer is
           X. I hope it is correct." math-verify determines which answers are equal.
         - ``choice``: the letter of a choice that is not negated. Several letters, as in "A or B", are not an answer. If
-          questions have `choices`, their texts are recognized too.
+          questions have `choices`, their texts are recognised too.
         - ``date``: the last MM/DD/YYYY. 1/2/2020 and 01/02/2020 are equal.
         - ``exact``: the whole text, in Unicode normal form C and without surrounding white space.
         - ``regex=PATTERN``: the last match. Its group named answer is used, or else group 1, or else the whole match.

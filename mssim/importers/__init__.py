@@ -1,8 +1,8 @@
 """Importers that convert files of other tools to pools.
 
 All formats share one pipeline. A reader adds samples to a `Sink`. The resulting long table is checked and, if a rule
-is given, graded. Diagnostics report problems as warnings. The pool folder is written atomically. To add a format,
-write a module with a function `read(sources, sink, *, options)` and add one line to `registry.FORMATS`.
+is given, graded. Diagnostics report problems as warnings. The pool folder is written atomically. CONTRIBUTING.md says
+how to add a format.
 """
 
 from __future__ import annotations

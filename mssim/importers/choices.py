@@ -47,6 +47,7 @@ class _Question:
     lettered: bool = False  # whether that is letters
     right: tuple[int, ...] | None = None  # positions of the correct choices in `texts`
     shuffled: bool = False  # whether letters are translated
+    ordered: bool = True  # whether all samples have the choices in one order
     used: bool = False  # whether an answer was translated
     several: bool = False  # whether several letters were translated at once
     blind: bool = False  # whether a sample without choices answers with letters
@@ -211,6 +212,8 @@ class Choices:
         PoolError
             If choices were shuffled but some samples lack them, or if their texts do not tell them apart.
         """
+        for question in self._known.values():  # a rule reads letters, unless they name different choices
+            question.shuffled &= not (self._sink.graded and question.ordered)
         shuffled = {name: question for name, question in self._known.items() if question.shuffled}
         if shuffled:
             self._translate(shuffled)
@@ -229,8 +232,14 @@ class Choices:
         self._sink.close()
         for path in self._sink.pieces:
             _translate(path, shuffled)
-        number = sum(question.used or question.lettered for question in shuffled.values())
+        translated = [question for question in shuffled.values() if question.used or question.lettered]
+        number = sum(not question.ordered for question in translated)
         self._sink.shuffled += number
+        if spelled := len(translated) - number:
+            self._sink.remarks.append(
+                f"the truths of {counted(spelled, 'question')} are written in several ways, such as by a letter and by "
+                "the text of a choice. Answers and truths are the texts of the choices."
+            )
         if number:
             self._sink.remarks.append(
                 f"the choices of {counted(number, 'question')} were shuffled. Answers and truths are the texts of the "
@@ -281,6 +290,7 @@ def _ordered(question: _Question, choices: Sequence[str]) -> Order:
     if question.first and order._places == question.first._places:
         return question.first
     question.shuffled |= bool(places)
+    question.ordered &= not places
     return order
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from mssim.errors import PoolError
-from mssim.importers.columns import SAID
+from mssim.importers.columns import NO_VERDICT, SAID
 from mssim.importers.safe_files import Source
 from mssim.importers.sink import COLUMNS
 from mssim.pools.arrow import distinct_values
@@ -43,7 +43,7 @@ def typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray
             codes, values = encode(column)
             flags = [_READINGS.get(str(value).strip().lower()) for value in values]
             unclear = np.array([flag is None for flag in flags] + [False])[codes]
-            _refuse_first(source, name, column, unclear, "It must be true or false.")
+            _refuse_first(source, name, column, unclear, NO_VERDICT)
             return _decoded(codes, flags, pa.bool_())
         if name == "sample_index":
             index = column.cast(pa.int64())

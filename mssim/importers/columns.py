@@ -14,16 +14,18 @@ import pyarrow.compute
 from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.naming import fields_used, number_in, of_model, reader, taken
+from mssim.importers.naming import RECORD, fields_used, number_in, of_model, reader, taken
 from mssim.importers.openai_messages import as_json, thoughts
-from mssim.importers.reshape import common_length, nested, paths_of
+from mssim.importers.reshape import common_length, fields_of, is_absent, nested, paths_of
 from mssim.importers.safe_files import Source
+from mssim.importers.sample_lists import SampleLists
 from mssim.importers.sink import COLUMNS
 from mssim.pools.plain_types import has_empty_struct, plain_types
 from mssim.pools.reading import DEEPEST, is_deep
 from mssim.pools.texts import as_text, encodable, is_missing, listed
+from mssim.pools.verdicts import as_verdicts
 
-__all__ = ["SAID", "Reading", "is_pool_column", "joined"]
+__all__ = ["NO_VERDICT", "SAID", "Reading", "is_pool_column", "joined"]
 
 SAID: Mapping[str, Callable[[Any], str | None]] = {"reasoning": thoughts, "tool_calls": as_json}
 OF_QUESTIONS = ("question", "truth", "choices", "cluster")
@@ -32,7 +34,12 @@ _POOL = {*COLUMNS, *_OF_ROWS}  # columns that a pool reads
 _OF_SAMPLES = frozenset(COLUMNS) - {*_OF_ROWS, *SAID}  # lists in these columns are samples
 _ROWS, _SIZE = 2**15, 2**23  # samples and characters of texts in a block
 
+_CHATS = ("prompt", "system_prompt")
+_CHECKED = ("question_id", "correct")
+NO_VERDICT = "It must be true or false, or 1 or 0. Convert the values, or read correct from another column."
+
 Values = list[Any]
+Lengths = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class _Block:
@@ -48,8 +55,7 @@ class _Block:
         self._paths = paths
         self.left_out: dict[str, None] = {}  # nested columns that nothing reads
         self.nested: dict[str, None] = {}  # those that are kept as long as every record is one sample
-        self.spread = False  # whether a record had several samples
-        self.empty: list[str] = []  # places of records whose lists are empty
+        self.lists = SampleLists()
         self._clear()
 
     def _clear(self) -> None:
@@ -71,12 +77,12 @@ class _Block:
         for name, value in row.items():
             if type(value) is list and name in _OF_SAMPLES:
                 if length >= 0 and len(value) != length:
-                    common_length(place, {self._paths.get(n, n): v for n, v in row.items() if _is_samples(n, v)})
+                    lists = {n: v for n, v in row.items() if _is_samples(n, v)}
+                    common_length(place, {self._paths.get(n, n): lists[n] for n in lists}, self._remedy(lists))
                 length = len(value)
         if length >= 0:
-            self.spread = True
-        if length == 0:
-            self.empty.append(place)
+            others = {name: len(value) for name, value in row.items() if type(value) is list and name not in _POOL}
+            self.lists.add(row, length, others, place)
         self._rows.append(row)
         self._places.append(place)
         self._lengths.append(abs(length))
@@ -85,10 +91,19 @@ class _Block:
             texts = row["text"] if isinstance(row["text"], list) else [row["text"]]
             self._size += sum(len(text) for text in texts if isinstance(text, str))
 
+    def _remedy(self, lists: Iterable[str]) -> str:
+        """Return what to do about lists of different lengths, some of which no name reads as samples."""
+        unread = [name for name in lists if name not in self._paths]
+        if not unread:
+            return "Correct them."
+        renamed = f"names={{{f'{unread[0]}_before'!r}: {unread[0]!r}}}"
+        return f"Correct them, or if {unread[0]!r} is not a list of samples, rename it with {renamed}."
+
     def table(self) -> pa.Table:
         """Return the samples of all waiting records, and forget them."""
-        lengths = np.array(self._lengths)
         names = dict.fromkeys(chain.from_iterable(self._rows))
+        self._empty_without_lists(names)
+        lengths = np.array(self._lengths)
         columns: dict[str, pa.Array | pa.ChunkedArray] = {}
         for name in names:
             if name in self.left_out:
@@ -99,11 +114,34 @@ class _Block:
             else:
                 array = self._array(name, values)
                 columns[name] = array if array is None or (lengths == 1).all() else _repeated(array, lengths)
+            if name in _CHECKED and columns[name] is not None:
+                self._check(name, columns[name], lengths)
         table = pa.table({encodable(name): column for name, column in columns.items() if column is not None})
         if not table.num_columns:
             table = pa.table({"": pa.nulls(int(lengths.sum()))}).select([])
         self._clear()
         return plain_types(table)
+
+    def _empty_without_lists(self, names: Iterable[str]) -> None:
+        """Count records without any list as empty if all others have lists of samples."""
+        values = {name: [row.get(name) for row in self._rows] for name in names if name in _OF_SAMPLES}
+        listed = [name for name in values if set(map(type, values[name])) == {list, type(None)}]
+        for i in range(len(self._rows) if listed else 0):
+            without = self._lengths[i] == 1 and all(values[name][i] is None for name in listed)
+            if without and not any(isinstance(column[i], list) for column in values.values()):
+                self._lengths[i] = 0
+                self.lists.add_empty(self._places[i])
+
+    def _check(self, name: str, array: pa.Array, lengths: Lengths) -> None:
+        """Refuse a sample without a question or with an unclear verdict, naming its record."""
+        wrong = array.is_null().to_numpy(zero_copy_only=False)
+        if name == "correct":
+            wrong = (as_verdicts(pa.chunked_array([array])) < 0) & ~wrong
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            place = self._places[int(np.searchsorted(np.cumsum(lengths), row, side="right"))]
+            remedy = NO_VERDICT if name == "correct" else "Every sample needs one."
+            raise PoolError(f"{place}: {name} is {array[row].as_py()!r:.80}. {remedy}")
 
     def _is_parallel(self, name: str, values: Values) -> bool:
         """Return whether the lists of a column are the samples of their records."""
@@ -112,7 +150,7 @@ class _Block:
         if name in _OF_SAMPLES:
             return True
         pairs = zip(values, self._lengths, strict=True)
-        return self.spread and all(len(v) == length for v, length in pairs if isinstance(v, list))
+        return self.lists.found and all(len(v) == length for v, length in pairs if isinstance(v, list))
 
     def _flat(self, values: Values) -> Values:
         pairs = zip(values, self._lengths, strict=True)
@@ -144,7 +182,7 @@ class _Block:
         if name in _POOL:
             row = next(i for i, row in enumerate(self._rows) if _holds_nested(name, row.get(name)))
             raise PoolError(f"{self._places[row]}: {nested(self._paths.get(name, name), self._rows[row][name], name)}")
-        if array is None or self.spread or has_empty_struct(array.type):
+        if array is None or self.lists.found or has_empty_struct(array.type):
             self.left_out[name] = None
             return None
         self.nested[name] = None
@@ -174,7 +212,7 @@ def _sound(value: Any) -> Any:
     return json.loads(encodable(json.dumps(value, ensure_ascii=False))) if isinstance(value, dict | list) else value
 
 
-def _repeated(array: pa.Array, lengths: np.ndarray[Any, np.dtype[np.int64]]) -> pa.Array:
+def _repeated(array: pa.Array, lengths: Lengths) -> pa.Array:
     """Repeat the values of records for their samples. Texts are stored once."""
     place = pa.array(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
     if pa.types.is_string(array.type):
@@ -194,13 +232,21 @@ class Reading:
         What columns are read from, see `mssim.importers.naming.reader`. Other fields become columns of their names.
     models : sequence of str, optional
         Models that have columns of their own, named with {model} in `names`.
+    joined : dict, optional
+        Joined values of all files, see `mssim.importers.naming.reader`.
     """
 
-    def __init__(self, source: Source, names: Mapping[str, str], models: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        names: Mapping[str, str],
+        models: Sequence[str] = (),
+        joined: dict[str, list[str]] | None = None,
+    ) -> None:
         each = {model: of_model(names, model) for model in models} or {"": dict(names)}
         self._source, self._names = source, names
         self._readers = {
-            model: {new: _Reader(new, old, source) for new, old in own.items()} for model, own in each.items()
+            model: {new: _Reader(new, old, source, joined) for new, old in own.items()} for model, own in each.items()
         }
         self._used = set().union(*(fields_used(own) for own in each.values()))
         self._block = _Block(names)
@@ -211,20 +257,22 @@ class Reading:
     @property
     def left_out(self) -> dict[str, None]:
         """Nested fields that no name reads and that are not kept."""
-        return self._block.left_out | (self._block.nested if self._block.spread else {})
+        return self._block.left_out | (self._block.nested if self._block.lists.found else {})
 
     @property
-    def empty(self) -> list[str]:
-        """Places of records without samples."""
-        return self._block.empty
+    def lists(self) -> SampleLists:
+        """What is known of records whose samples are lists."""
+        return self._block.lists
 
     def tables(self, records: Iterable[Fields]) -> Iterator[pa.Table]:
         """Yield the samples of records, at least one table."""
         keys: Any = None
-        for record in records:
+        numbered = any(RECORD in name for name in self._used)
+        for number, given in enumerate(records, 1):
+            record = Fields({**given.value, RECORD: number}, given.place) if numbered else given
             if record.value.keys() != keys:  # most files have the same fields in every record
                 keys = record.value.keys()
-                self._others = [name for name in keys if name not in self._used and name not in self._names]
+                self._others = [name for name in keys if name not in {*self._used, *self._names, RECORD}]
                 self._check(record)
             self._add(record)
             if self._block.is_full:
@@ -235,6 +283,9 @@ class Reading:
     def _add(self, record: Fields) -> None:
         value = record.value
         others = {name: value[name] for name in self._others if name in value}
+        for name in [name for name in _CHATS if name in others and fields_of(others[name])]:
+            self._block.left_out[name] = None  # messages of a chat are not samples
+            del others[name]
         for model, readers in self._readers.items():
             row = {new: read(value) for new, read in readers.items()}
             if model:
@@ -254,23 +305,29 @@ class Reading:
         """Refuse names of fields that no record has."""
         for readers in self._readers.values():
             for new, read in readers.items():
-                if self._first and not read.found and not self._seen & fields_used({new: read.text}):
-                    known = choose_from(read.text, paths_of(self._first))
+                if not self._first or read.found:
+                    continue
+                fields = fields_used({new: read.text})
+                if not self._seen & fields or (self._first.keys() & fields and is_absent(self._first, read.text)):
+                    known = choose_from(read.text, (path for path in paths_of(self._first) if path != RECORD))
                     self._source.refuse(f"has no column {read.text!r} to rename to {new!r}. {known}.")
 
 
 class _Reader:
     """A reader of one column, which knows whether any record had a value."""
 
-    def __init__(self, new: str, text: str, source: Source) -> None:
+    def __init__(self, new: str, text: str, source: Source, joined: dict[str, list[str]] | None) -> None:
         self.text, self.found = text, False
-        self._read, self._is_index = reader(text, source), new == "sample_index"
+        self._read, self._is_index = (
+            reader(text, source, joined if new == "question_id" else None),
+            new == "sample_index",
+        )
 
     def __call__(self, record: Mapping[str, Any]) -> Any:
         value = self._read(record)
         if value is None:
             return None
-        self.found = True
+        self.found = self.found or not isinstance(value, list) or any(item is not None for item in value)
         return number_in(value) if self._is_index and isinstance(value, str) else value
 
 

@@ -42,6 +42,7 @@ class Outline(NamedTuple):
     objects: list[str]
     lists: list[str]  # lists of objects
     others: list[str]  # other lists
+    keyed: list[str]  # those of the objects whose members are all objects
 
     def records(self) -> str | None:
         """Return the member that is the list of records, or None. Raise if several may be."""
@@ -54,6 +55,16 @@ class Outline(NamedTuple):
             return self.lists[0]
         raise PoolError(f"has several lists of records, {', '.join(map(repr, self.lists[:5]))}. Keep one of them.")
 
+    def keyed_inside(self) -> str | None:
+        """Return the member whose members are the records, or None. Raise if several may be."""
+        known = [name for name in self.keyed if name in LISTS]
+        if self.is_keyed() or self.records() is not None or not known:
+            return None
+        if len(known) > 1:
+            names = ", ".join(map(repr, known))
+            raise PoolError(f"has several objects of records, {names}. Keep one of them, as jq .{known[-1]} does.")
+        return known[0]
+
     def is_keyed(self) -> bool:
         """Return whether the members are questions, each an object or a list of objects."""
         return bool(self.objects or self.lists) and not (self.scalars or self.others)
@@ -61,13 +72,18 @@ class Outline(NamedTuple):
 
 def outline(file: IO[bytes]) -> Outline:
     """Read what the members of the top-level object are."""
-    found = Outline({}, [], [], [])
+    found = Outline({}, [], [], [], [])
     depth, key, waits = 0, "", False
+    mixed: set[str] = set()  # objects with a member that is no object
     for event, value in ijson.basic_parse(file, use_float=True):
         if event == "map_key" and depth == 1:
             key = value
             continue
         depth -= event in ("end_map", "end_array")
+        if depth == 2 and event not in ("map_key", "start_map", "end_map"):
+            mixed.add(key)
+        if depth == 2 and event == "start_map" and found.objects[-1:] == [key] != found.keyed[-1:]:
+            found.keyed.append(key)
         if depth == 1 and event == "start_map":
             found.objects.append(key)
         elif depth == 1 and event == "start_array":
@@ -78,6 +94,7 @@ def outline(file: IO[bytes]) -> Outline:
         elif depth == 1 and event not in ("end_map", "end_array"):
             found.scalars[key] = value
         depth += event in ("start_map", "start_array")
+    found.keyed[:] = [name for name in found.keyed if name not in mixed]
     return found
 
 

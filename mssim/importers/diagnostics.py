@@ -11,6 +11,7 @@ import pandas as pd
 from mssim._validation import counted
 from mssim.pools.pool import Pool
 from mssim.pools.quality import no_votes, repeated_texts
+from mssim.pools.verdicts import oracle_scores
 
 __all__ = ["Diagnostics", "diagnose"]
 
@@ -114,7 +115,7 @@ def diagnose(pool: Pool) -> Diagnostics:
         identical_texts=identical,
         long_texts=long,
         warnings=(*pool.warnings(), *texts, *_failures(failed), *found.get("notes", ())),
-        remarks=(*no_votes(pool), *found.get("remarks", ())),
+        remarks=(*no_votes(pool), *oracle_scores(pool), *found.get("remarks", ())),
         _described=frame.drop(columns="top_share"),
     )
 

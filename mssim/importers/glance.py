@@ -67,6 +67,9 @@ class Glance(Source):
         inside = self._list_inside
         if inside is not None:
             return _object(value[inside][0])
+        if (inside := self._keyed_inside) is not None:
+            key, member = next(iter(value[inside].items()))
+            return {"question_id": key, **_object(member)}
         if self.is_keyed:
             key, member = next((key, member) for key, member in value.items() if isinstance(member, dict | list))
             record = member[0] if isinstance(member, list) else member  # lists of a keyed object are not empty
@@ -74,7 +77,7 @@ class Glance(Source):
         return _object(value)
 
     def _first_row(self) -> Mapping[str, Any]:
-        """Return the first row of a Parquet file, of which a map of the memory reads a few pages only."""
+        """Return the first row of a Parquet file, of which a memory map reads only a few pages."""
         try:
             with pa.parquet.ParquetFile(self.path, memory_map=True, pre_buffer=False) as table:
                 for batch in table.iter_batches(1):
@@ -88,12 +91,15 @@ class Glance(Source):
     @cached_property
     def outer(self) -> Mapping[str, Any]:
         """Texts and numbers beside the list of records, as far as they were read."""
-        return {} if self._list_inside is None else _outline(self.beginning).scalars
+        inside = self._list_inside is not None or self._keyed_inside is not None
+        return _outline(self.beginning).scalars if inside else {}
 
     @cached_property
     def is_keyed(self) -> bool:
         """Whether the records are members of an object, as far as they were read."""
-        return self._is_document and self._list_inside is None and _outline(self.beginning).is_keyed()
+        if not self._is_document or self._list_inside is not None:
+            return False
+        return self._keyed_inside is not None or _outline(self.beginning).is_keyed()
 
     def starts_with(self, text: bytes) -> bool:
         """Return whether the file starts with these bytes; not if it cannot be read."""
@@ -113,10 +119,16 @@ class Glance(Source):
     @cached_property
     def _list_inside(self) -> str | None:
         """The member of the object that is the list of records."""
-        try:
+        with suppress(PoolError):
             return _outline(self.beginning).records() if self._is_document else None
-        except PoolError:
-            return None
+        return None
+
+    @cached_property
+    def _keyed_inside(self) -> str | None:
+        """The member of the object whose members are the records."""
+        with suppress(PoolError):
+            return _outline(self.beginning).keyed_inside() if self._is_document else None
+        return None
 
     @cached_property
     def _start(self) -> tuple[Any, bool]:
@@ -201,10 +213,11 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _outline(value: Any) -> Outline:
     """Return what the members of an object are, {} if it is not an object."""
-    found = Outline({}, [], [], [])
+    found = Outline({}, [], [], [], [])
     for name, member in _object(value).items():
         if isinstance(member, dict):
             found.objects.append(name)
+            found.keyed.extend([name] * (bool(member) and all(isinstance(one, dict) for one in member.values())))
         elif not isinstance(member, list):
             found.scalars[name] = member
         else:

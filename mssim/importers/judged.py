@@ -56,14 +56,17 @@ class Judged:
             See `Sink.add`. The truth of the question is the answer of a right sample from which none was extracted.
         samples : iterable of mapping
             Each has `answer` and `correct`, unless the file has no answers or no verdicts at all. A blank answer, or
-            None, means that there is none. A sample whose verdict is None was not judged: it is counted as failed.
+            None, means that there is none. A sample whose verdict is None was not judged: it is counted as failed,
+            unless a rule grades its text.
         """
         truth = (question or {}).get("truth")
         rows: list[dict[str, Any]] = []
         place = (question_id, model)
+        given = False
         for sample in samples:
+            given = True
             self._same_kinds(record, sample)
-            if "correct" in sample and sample["correct"] is None:
+            if "correct" in sample and sample["correct"] is None and not (self._sink.graded and sample.get("text")):
                 self._sink.fail("not judged")
                 continue
             row = {"sample_index": self._next[place], **sample}
@@ -76,7 +79,10 @@ class Judged:
                 self._unread.append((question_id, model, {**(settings or {}), **row, "answer": truth}))
                 continue
             rows.append(row)
-        self._sink.add(question_id, model, rows, question=question, settings=settings)
+        if rows or not given:
+            self._sink.add(question_id, model, rows, question=question, settings=settings)
+        else:
+            self._sink.describe(question_id, question or {})
 
     def end(self) -> None:
         """Add right samples without an answer, and warnings that depend on all samples."""

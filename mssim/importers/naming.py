@@ -1,4 +1,7 @@
-"""Names of columns: NEW=OLD, where OLD is a field, a dotted path, the name of a file, or several joined by +."""
+"""Names of columns: NEW=OLD, where OLD is a field, a dotted path, a name of the file, or several joined by +.
+
+The number of a record is read like a field named {record}, which records get from `mssim.importers.columns.Reading`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from mssim.importers.safe_files import Source
 from mssim.pools.texts import as_text
 
 __all__ = [
+    "RECORD",
     "Names",
     "Reader",
     "fields_used",
@@ -28,6 +32,8 @@ __all__ = [
 
 Names = str | Mapping[str, str]
 Reader = Callable[[Mapping[str, Any]], Any]
+
+RECORD = "{record}"  # the number of a record in its file, from 1
 
 _MODEL = "{model}"
 _NAMES = ("{folder}", "{parent}", "{stem}")
@@ -73,9 +79,11 @@ def parse_models(models: str | Sequence[str] | None, names: Mapping[str, str]) -
         raise MssimError(f"models={shown(models)} is not a list of different names. Use e.g. models='llama,qwen'.")
     if not templates:
         raise MssimError(
-            f"names={shown(dict(names))} does not say which columns belong to a model. Use {_MODEL} for its name, such "
-            "as correct={model}."
+            "models: no name contains {model}, so it is not known which columns belong to a model. Use e.g. "
+            "names={'correct': '{model}'}."
         )
+    if "model" in names:
+        raise MssimError(f"models: the model is already read from {names['model']!r}. Remove one of the two.")
     return found
 
 
@@ -96,9 +104,12 @@ def is_plain(names: Mapping[str, str], columns: Sequence[str]) -> bool:
     return set(names.values()) <= set(columns) and len(set(names.values())) == len(names)
 
 
-def reader(text: str, source: Source) -> Reader:
-    """Return a function that reads a value from a record: by name, by dotted path, from the file, or joined by +."""
-    given, outer = file_names(source), source.outer
+def reader(text: str, source: Source, joined: dict[str, list[str]] | None = None) -> Reader:
+    """Return a function that reads a value from a record: by name, by dotted path, from the file, or joined by +.
+
+    Joined values that contain "/" are kept in `joined`, so that two that would be equal when joined are refused.
+    """
+    given, outer, seen = file_names(source), source.outer, {} if joined is None else joined
     parts = [_part(part, given, outer) for part in text.split("+")]
 
     def read(record: Mapping[str, Any]) -> Any:
@@ -109,7 +120,16 @@ def reader(text: str, source: Source) -> Reader:
         values = [part(record) for part in parts]
         if any(isinstance(value, dict | list) for value in values):
             source.refuse(f"{text!r} joins a nested value. Join texts and numbers.")
-        return None if None in values else "/".join(map(as_text, values))
+        return None if None in values else together([as_text(value) for value in values])
+
+    def together(texts: list[str]) -> str:
+        found = "/".join(texts)
+        if found.count("/") >= len(texts) and seen.setdefault(found, texts) != texts:
+            source.refuse(
+                f"{text!r} is {found!r:.80} for both {seen[found]!r:.80} and {texts!r:.80}, since values contain '/'. "
+                "Use names without it, or join other fields."
+            )
+        return found
 
     return read
 

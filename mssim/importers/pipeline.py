@@ -205,6 +205,7 @@ def _imported(
         work = part / "work"  # next to the pool: the file system of temporary files may be too small
         work.mkdir()
         sink = Sink(work)
+        sink.graded = rule is not None
         read(sources, sink)
         sink.close()
         if rule is not None and sink.shuffled:

@@ -1,4 +1,4 @@
-"""Pool folders among the files to import: their questions, and what they say of themselves."""
+"""Pool folders among the files to import: their questions and metadata."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def is_pool(folder: Path) -> bool:
 
 
 def files_of_pools(files: Iterable[Path]) -> list[Path]:
-    """Return files without those of pool folders that are not samples, such as questions and journals."""
+    """Return files without those beside the samples of a pool, such as questions, journals and descriptions."""
     kept = []
     for path in files:
-        folder = path.parent.parent if path.parent.name == ".next" else path.parent
-        if not is_pool(folder) or path in sample_files(folder):
+        samples = sample_files(path.parent.parent if path.parent.name == ".next" else path.parent)
+        if not samples or path in samples:
             kept.append(path)
     return kept
 
@@ -53,7 +53,7 @@ def questions_of(path: Path) -> list[dict[str, Any]]:
 
 
 def shared_info(paths: Iterable[Path]) -> dict[str, Any]:
-    """Return what the pools among the files agree on, such as their licence; a part that is synthetic makes all so."""
+    """Return what all pools among the files share, such as their licence. They are synthetic if one of them is."""
     folders = dict.fromkeys(folder for folder in map(_pool_of, paths) if folder is not None)
     infos = [read_info(folder) for folder in folders]
     if not infos:

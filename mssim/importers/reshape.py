@@ -12,7 +12,7 @@ from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_count, as_flag, as_number, as_text
 from mssim.importers.sink import COLUMNS
 
-__all__ = ["common_length", "fields_of", "nested", "paths_of", "samples_of", "value_at"]
+__all__ = ["common_length", "fields_of", "is_absent", "nested", "paths_of", "samples_of", "value_at"]
 
 _CONVERT: dict[pa.DataType, Callable[[Any, str], Any]] = {
     pa.string(): as_text, pa.bool_(): as_flag, pa.float64(): as_number, pa.int64(): as_count
@@ -22,6 +22,7 @@ _OF_FIELDS: dict[pa.DataType, Callable[[Fields, str], Any]] = {
     pa.int64(): lambda r, n: r.count(n)
 }  # fmt: skip
 _MOST_NAMES = 8  # fields that a message names
+_USUAL = ("answer", "prediction", "text", "content", "value")  # fields that a message proposes first
 
 
 def value_at(value: Any, path: str) -> Any:
@@ -63,7 +64,33 @@ def value_at(value: Any, path: str) -> Any:
     if place.isdecimal():
         items = [item[int(place)] if isinstance(item, list) and int(place) < len(item) else None for item in value]
         return [value_at(item, rest) for item in items] if rest else items
-    return [value_at(item, path) for item in value] if any(isinstance(item, dict) for item in value) else None
+    holds_objects = not value or any(isinstance(item, dict) for item in value)  # an empty list has no samples
+    return [value_at(item, path) for item in value] if holds_objects else None
+
+
+def is_absent(value: Any, path: str) -> bool:
+    """Return whether a value shows that a dotted path is misspelled: there is nothing at it, not even null.
+
+    Examples
+    --------
+    >>> record = {"score": {"value": None}, "runs": [{"text": "7"}], "usage": None}
+    >>> is_absent(record, "score.values"), is_absent(record, "runs.txt"), is_absent(record, "runs.text.raw")
+    (True, True, True)
+    >>> is_absent(record, "score.value"), is_absent(record, "usage.tokens")
+    (False, False)
+    """
+    if not isinstance(value, dict | list):
+        return value is not None
+    if isinstance(value, list) and path[:1].isdecimal():  # an item, which lists of other records may have
+        return False
+    objects = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict) and item]
+    if not objects:
+        return isinstance(value, list) and any(item is not None and item != {} for item in value)
+    if any(path in item for item in objects):
+        return False
+    ends = [end for end, letter in enumerate(path) if letter == "."]
+    inside = [(item[path[:end]], path[end + 1 :]) for item in objects for end in ends if path[:end] in item]
+    return all(is_absent(member, rest) for member, rest in inside)
 
 
 def samples_of(record: Fields, names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -102,12 +129,12 @@ def samples_of(record: Fields, names: Mapping[str, str]) -> list[dict[str, Any]]
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def common_length(place: str, lists: Mapping[str, Sequence[Any]]) -> int:
+def common_length(place: str, lists: Mapping[str, Sequence[Any]], remedy: str = "Correct them.") -> int:
     """Return the length of parallel lists, 1 if there is none. Raise if their lengths differ."""
     lengths = {path: len(values) for path, values in lists.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{path!r} has {length}" for path, length in list(lengths.items())[:_MOST_NAMES])
-        raise PoolError(f"{place}: lists of samples must be equally long, but {found}. Correct them.")
+        raise PoolError(f"{place}: lists of samples must be equally long, but {found}. {remedy}")
     return next(iter(lengths.values()), 1)
 
 
@@ -129,7 +156,8 @@ def nested(path: str, value: Any, name: str = "") -> str:
     inside = fields_of(value)
     if inside:
         paths = ", ".join(repr(f"{path}.{field}") for field in inside[:_MOST_NAMES])
-        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{inside[0]}', 'one of them')}"
+        usual = next((field for field in _USUAL if field in inside), inside[0])
+        return f"{path!r} holds objects with the fields {paths}.{_mapped(name, f'{path}.{usual}', 'one of them')}"
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
         return f"{path!r} holds lists.{_mapped(name, f'{path}.0', 'the first item of each')}"
     if not isinstance(value, list):

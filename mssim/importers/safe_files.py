@@ -7,7 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -38,21 +38,32 @@ __all__ = ["Source", "expand", "streamed"]
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _MOST_LINE = 2**28
 _DEEPEST = 100  # levels of nesting
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_MOST_POINTER = 1024  # bytes
 _MARK = b"\xef\xbb\xbf"  # byte order mark
 _TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 Progress = Callable[[int], None]
 
 
 def expand(paths: Sequence[Path], *patterns: str) -> list[Path]:
-    """Return the given files, and for each given folder its files that match a pattern, sorted by path."""
+    """Return the given files, and for each given folder its files that match a pattern, sorted by path.
+
+    Hidden files inside of a folder, which tools and systems write, are skipped.
+    """
     found: list[Path] = []
     for path in paths:
-        inside = sorted({file for pattern in patterns for file in path.rglob(pattern)}) if path.is_dir() else [path]
+        named = {file for pattern in patterns for file in path.rglob(pattern)} if path.is_dir() else {path}
+        inside = sorted(file for file in named if file == path or not (file.is_dir() or _is_hidden(file, path)))
         if not inside:
             names = " or ".join(patterns)
             raise PoolError(f"{path}: this folder has no file {names}. Name the files or another folder.")
         found += files_of_pools(inside) if path.is_dir() else inside
     return found
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    """Return whether a file, or a folder on the way to it, is hidden. Samples of a pool may wait in .next."""
+    return any(part.startswith(".") and part != ".next" for part in file.relative_to(folder).parts)
 
 
 class Source:
@@ -69,9 +80,13 @@ class Source:
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
         self.path, self._progress = path, progress
         if not path.exists():
-            raise PoolError(f"{path} does not exist.")
-        if path.is_file() and path.stat().st_size == 0:
+            link = f" It is a link to {str(path.readlink())!r:.200}." if path.is_symlink() else ""
+            raise PoolError(f"{path} does not exist.{link}{' Restore that file, or remove the link.' if link else ''}")
+        size = path.stat().st_size if path.is_file() else _MOST_POINTER
+        if size == 0:
             raise PoolError(f"{path} is empty. Export it again, or omit it.")
+        if size < _MOST_POINTER and _is_pointer(path):
+            raise PoolError(f"{path} is a pointer of Git LFS instead of the file. Get the file with git lfs pull.")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -94,7 +109,8 @@ class Source:
 
         Records are the objects of a JSON Lines file or of a JSON list; the one list of objects that a JSON object
         holds, such as `records` or `outputs`; the values of a JSON object that has one member per question, whose name
-        becomes the `question_id` of records without one; or the rows of a Parquet, CSV or TSV file. Each of these may
+        becomes the `question_id` of records without one; the values of such an object inside an object, if it is called
+        `records` or the like; or the rows of a Parquet, CSV or TSV file. Each of these may
         be compressed with gzip or zstd.
         """
         if suffix_of(self.path) in _TABLES:
@@ -108,6 +124,8 @@ class Source:
             yield from self.items(inside)
         elif outlined.is_keyed():
             yield from self._members()
+        elif (inside := self._refusing(outlined.keyed_inside)) is not None:
+            yield from self._members(inside)
         else:
             yield Fields.of(self.document(), str(self.path))
 
@@ -116,14 +134,17 @@ class Source:
         """Texts and numbers beside the list of records, {} if the file is not an object that holds one."""
         if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
             return {}
-        return outlined.scalars if self._refusing(outlined.records) is not None else {}
+        named = self._refusing(outlined.records) or self._refusing(outlined.keyed_inside)
+        return outlined.scalars if named is not None else {}
 
     @cached_property
     def is_keyed(self) -> bool:
         """Whether the records are members of an object, so that their `question_id` is the name of the member."""
         if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
             return False
-        return self._refusing(outlined.records) is None and outlined.is_keyed()
+        if self._refusing(outlined.records) is not None:
+            return False
+        return outlined.is_keyed() or self._refusing(outlined.keyed_inside) is not None
 
     @cached_property
     def first(self) -> Mapping[str, Any]:
@@ -171,11 +192,11 @@ class Source:
                     yield (Cells if names else Fields)(values, f"{self.path}, row {number}")
                 self._tell(file)
 
-    def _members(self) -> Iterator[Fields]:
-        """Iterate over the members of an object, which are named after questions."""
+    def _members(self, inside: str | None = None) -> Iterator[Fields]:
+        """Iterate over the members of the object or of its member `inside`, which are named after questions."""
         with self._reading() as file:
             _first_bytes(file)
-            for key, value in members(file):
+            for key, value in members(file, inside):
                 for record in value if isinstance(value, list) else [value]:
                     found = Fields.of(record, f"{self.path}, {key!r:.80}")
                     yield Fields({"question_id": key, **found.value}, found.place)
@@ -252,6 +273,13 @@ class Source:
             self._progress((file if self._raw.closed else self._raw).tell())
 
 
+def _is_pointer(path: Path) -> bool:
+    """Return whether a file is what Git LFS leaves in place of a large file that was not downloaded."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(len(_POINTER)) == _POINTER
+    return False
+
+
 def _decompressed(file: IO[bytes]) -> IO[bytes]:
     """Return the contents of a file that may be compressed with gzip or zstd."""
     start = file.read(4)
@@ -283,19 +311,22 @@ def streamed(file: IO[bytes], inside: str | None = None, *, listed: bool = True)
             builder = None
 
 
-def members(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    """Iterate over the names and values of the members of the top-level object."""
-    depth, key, builder = 0, "", None
+def members(file: IO[bytes], inside: str | None = None) -> Iterator[tuple[str, Any]]:
+    """Iterate over the names and values of the members of the top-level object or of its member `inside`."""
+    base = 1 + (inside is not None)  # depth of the values
+    depth, outer, key, builder = 0, None, "", None
     for event, value in _events(file):
-        if event == "map_key" and depth == 1:
+        if event == "map_key" and depth == 1 < base:
+            outer = value
+        if event == "map_key" and depth <= base:
             key = value
             continue
         depth -= event in ("end_map", "end_array")
-        if depth >= 1:
+        if depth >= base and outer == inside:
             builder = builder or ObjectBuilder()
             builder.event(event, value)
         depth += event in ("start_map", "start_array")
-        if builder and depth == 1:
+        if builder and depth == base:
             yield key, builder.value
             builder = None
 

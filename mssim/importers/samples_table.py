@@ -21,7 +21,8 @@ from mssim.grading.sample_files import write
 from mssim.importers.conflicts import IDENTIFYING, named
 from mssim.importers.renaming import renamed
 from mssim.importers.sink import Sink
-from mssim.importers.verdicts import equal_as_numbers, judge, mixed
+from mssim.importers.unused import contradicted, of_several_sets, said_verdicts
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed, rounded_off
 from mssim.pools.arrow import Names, table_from_frame
 from mssim.pools.conditions import Where, matches
 from mssim.pools.quality import LONG_TEXT, SampleFacts
@@ -110,6 +111,10 @@ def write_long_table(
     if set(IDENTIFYING) & set(chosen.columns):
         questions = _with_identities(chosen, questions, sink)
     dropped = _identify(chosen, sink, drop=drop_conflicts)
+    if sink.renamed is not None:
+        sink.notes += of_several_sets(chosen.columns, sink.renamed)
+    if not sink.answers:
+        chosen.columns.pop("answer", None)
     if not graded:
         dropped |= _judge(chosen, questions, sink, drop=drop_conflicts, has_texts=_TEXT in data.schema.names)
     if not chosen.mask.any():
@@ -119,6 +124,8 @@ def write_long_table(
     if graded:
         _require_gradable(data, questions, columns)
         said = columns.pop("correct", None)
+        if said is None and sink.renamed is not None and (found := said_verdicts(columns)):
+            said = pa.chunked_array([pa.array(found[1] == 1, mask=found[1] < 0)])
         if said is not None and sink.verdicts:  # keep the verdicts of the files beside the grades
             columns["correct_in_source"] = said
     else:
@@ -126,6 +133,10 @@ def write_long_table(
     seen = _Seen()
     write(path, _pieces(data, mask, pa.table(columns), seen, texts=texts))
     asked = set(chosen.question_ids())
+    lacking = [name for name in sink.without_samples if name not in asked]
+    if lacking:
+        are = "is" if len(lacking) == 1 else "are"
+        sink.note(f"{counted(len(lacking), 'question')} without samples {are} not in the pool: {named(lacking)}.")
     kept = questions.filter(pa.array([name in asked for name in questions["question_id"].to_pylist()]))
     facts, models = seen.facts, seen.models.to_list()
     told = facts.of_texts(models, rare=False), facts.rare(models), facts.endings.reasoning(models)
@@ -176,10 +187,13 @@ def _with_identities(chosen: _Chosen, questions: pa.Table, sink: Sink) -> pa.Tab
     table = pa.table(chosen.columns)
     sink.describe_table(table.select(["question_id", *names]))
     if sink.renamed is not None and sink.conflicts.of(chosen.question_ids()):
+        for name, labels in sink.files.items():
+            table = table.append_column(name, labels.filter(pa.array(chosen.mask)))
         column, old = sink.telling_column(table), sink.renamed
         if column:
             both = f"{old.get(column, column)}+{old.get('question_id', 'question_id')}"
-            sink.tell_apart = f"Distinguish them with names={{'question_id': {both!r}}}"
+            names_of = f"question_id={both}" if column in sink.files else {"question_id": both}
+            sink.tell_apart = f"Distinguish them with names={names_of!r}"
     for name in names:
         del chosen.columns[name]
     return _questions(sink, questions)
@@ -206,7 +220,10 @@ def _judge(chosen: _Chosen, questions: pa.Table, sink: Sink, *, drop: bool, has_
         return {}
     judged = judge(columns, questions)
     if "correct" not in columns:
-        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts)
+        sink.notes += contradicted(columns, judged.verdicts) if sink.renamed is not None else []
+        field = "" if sink.renamed is None else sink.renamed.get("answer", "answer")
+        sink.notes += equal_as_numbers(columns, questions, judged.verdicts == 1, has_texts=has_texts, field=field)
+        sink.notes += rounded_off(columns, questions, judged.verdicts == 1)
     lacking = int(np.count_nonzero(judged.verdicts < 0))
     if lacking:
         sink.fail("not judged", lacking)
@@ -329,8 +346,8 @@ def _answers(columns: dict[str, pa.ChunkedArray], sink: Sink, *, has_texts: bool
     if "correct" not in columns:
         if has_texts:
             raise PoolError(
-                "The files contain texts but no answers. Extract the answers with a rule, such as number, boxed or "
-                f"regex=PATTERN{sink.remedy}."
+                "The files contain texts but no answers. Extract the answers with a rule (rule=...), such as number, "
+                f"boxed or regex=PATTERN{sink.remedy}."
             )
         raise PoolError("The files contain neither answers nor texts nor verdicts. Import files with one of them.")
     index = columns["sample_index"].cast(pa.string())

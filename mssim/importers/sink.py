@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.importers.conflicts import IDENTIFYING, Conflicts, form
 from mssim.pools.arrow import codes_of, encode, encode_text, is_missing
+from mssim.pools.texts import as_text, listed
 
 __all__ = ["COLUMNS", "Sink"]
 
@@ -32,6 +34,7 @@ COLUMNS: dict[str, pa.DataType] = {  # columns of samples
 }  # fmt: skip
 
 _MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # rows and characters in memory before a piece is written
+_LONGEST_NAME = 100  # characters of a name that may distinguish questions
 
 
 class Sink:
@@ -58,6 +61,10 @@ class Sink:
         Parquet files that were written.
     votes : bool
         Whether equal answers vote together. If not, every sample has a distinct answer.
+    answers : bool
+        Whether answers of the samples are used. If not, samples are only right or wrong.
+    graded : bool
+        Whether the texts are graded by a rule, so that samples need no verdict.
     remedy : str
         What else than a rule extracts answers from the texts, such as a filter that the files name.
     shuffled : int
@@ -72,6 +79,12 @@ class Sink:
         How different questions with one id are distinguished in this format, without a period at the end.
     renamed : mapping of str to str or None
         Old names of the columns of a table, by their new names. They are used to name a question_id of two columns.
+    joined : dict of str to list of str
+        Parts of ids that a table joins from several fields, if a part contains the mark between them.
+    files : dict of str to column
+        Names of the file of each row of a table, such as {folder}, which may distinguish questions.
+    without_samples : dict of str to None
+        Questions that were added without samples, such as with an empty list.
     remedy_of_verdicts : str
         What to do if a verdict depends on more than the answer, without a period at the end. "" = grade the texts.
     """
@@ -84,16 +97,20 @@ class Sink:
         self.remarks: list[str] = []
         self.info: dict[str, Any] = {}
         self.pieces: list[Path] = []
-        self.votes = self.verdicts = True
+        self.votes = self.verdicts = self.answers = True
+        self.graded = False
         self.remedy = ""
         self.shuffled = 0
         self.separate: list[str] = []
         self.conflicts = Conflicts()
         self.tell_apart = "Import them separately"
         self.renamed: Mapping[str, str] | None = None
+        self.joined: dict[str, list[str]] = {}
+        self.files: dict[str, pa.Array] = {}
         self.remedy_of_verdicts = ""
+        self.without_samples: dict[str, None] = {}
         self._rows: list[dict[str, Any]] = []
-        self._size = 0
+        self._size = self._failures = 0
         self._identities: dict[tuple[str, str], str] = {}
         self._prompts: dict[str, str] = {}
         self._next: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -128,7 +145,9 @@ class Sink:
         self.describe(question_id, question or {})
         if prompt is not None and "question" not in self.questions[question_id]:
             self._prompts.setdefault(question_id, prompt)
+        added = False
         for sample in samples:
+            added = True
             row = {"question_id": question_id, "model": model, **(settings or {}), **sample}
             if row.get("sample_index") is None:
                 row["sample_index"] = self._next[question_id, model]
@@ -137,6 +156,10 @@ class Sink:
             self._size += len(row.get("text") or "") + len(row.get("reasoning") or "")
             if len(self._rows) >= _MOST_ROWS or self._size >= _MOST_TEXT:
                 self._write_rows()
+        failures = self.failed.total()
+        if not added and failures == self._failures:  # otherwise its samples have failed, which is reported
+            self.without_samples[question_id] = None
+        self._failures = failures
 
     def describe(self, question_id: str, question: Mapping[str, Any]) -> None:
         """Add columns of a question. Values that were added before are kept.
@@ -187,13 +210,16 @@ class Sink:
         ----------
         table : Table
             Has a column question_id, those of truth, question and choices that exist, and others. Columns of samples
-            are not considered. Of several columns that distinguish the questions, the one with the fewest values is
+            are not considered, nor are others that describe samples instead of questions: long texts, Booleans and
+            numbers with decimals, copies of answers or truths, and what differs between all samples or between the
+            files of all models. Of several columns that distinguish the questions, the one with the fewest values is
             returned, such as the name of a data set.
         """
         ids = table["question_id"]
         found = self.conflicts.of(pa.compute.unique(ids).to_pylist())
         rows = table.filter(pa.compute.is_in(ids, value_set=pa.array(found, pa.string())))
-        names = [str(name) for name in table.column_names if name not in COLUMNS and name not in IDENTIFYING]
+        others = [str(name) for name in table.column_names if name not in COLUMNS and name not in IDENTIFYING]
+        names = [name for name in others if not _is_of_samples(rows, name, of_files=name in self.files)]
         telling = {name: codes_of(rows[name]) for name in names}
         numbers = {name: np.unique(codes).size for name, codes in telling.items() if (codes >= 0).all()}
         ids_of_rows = codes_of(rows["question_id"]).astype(np.int64)
@@ -266,6 +292,29 @@ class Sink:
         path = self.folder / f"piece-{len(self.pieces):05}.parquet"
         pa.parquet.write_table(table, path, compression="zstd")
         self.pieces.append(path)
+
+
+def _is_of_samples(table: pa.Table, name: str, *, of_files: bool) -> bool:
+    """Return whether a column describes samples, so that it would give every sample its own question.
+
+    Names of files that each have one model would give every model its own questions.
+    """
+    column = table[name]
+    if pa.types.is_boolean(column.type) or pa.types.is_floating(column.type):
+        return True
+    texts = [as_text(value) for value in listed(column)]
+    if any(len(text) > _LONGEST_NAME for text in texts):
+        return True
+    for other in [other for other in ("answer", "truth") if other in table.column_names]:
+        if 2 * sum(map(eq, texts, map(as_text, listed(table[other])))) > len(texts):
+            return True
+    if "model" not in table.column_names or np.unique(codes_of(table["model"])).size == 1:
+        return False
+    models: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for question_id, text, model in zip(table["question_id"].to_pylist(), texts, listed(table["model"]), strict=True):
+        models[question_id, text].append(model)
+    shared = sum(len({*found} if of_files else found) > 1 for found in models.values())
+    return 2 * shared <= len(models)
 
 
 def _forms(table: pa.Table, name: str) -> NDArray[np.integer[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,16 +12,19 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from mssim._validation import counted
 from mssim.errors import PoolError
 from mssim.grading import Rule, parse_rule
+from mssim.grading.numbers import whole_number
 from mssim.pools.arrow import Codes, as_text, text_codes
 from mssim.pools.verdicts import FEWEST_ANSWERS
 
-__all__ = ["Mixed", "Verdicts", "equal_as_numbers", "judge", "mixed"]
+__all__ = ["Mixed", "Verdicts", "equal_as_numbers", "judge", "mixed", "rounded_off"]
 
 Columns = Mapping[str, pa.ChunkedArray]
 
 _NAMED = 3  # questions that a message describes
+_ROUNDING = 1e-9  # of a number, which errors of floating-point numbers are smaller than
 _COMPARED = 1000  # answers of a model that are read as numbers
 
 
@@ -100,8 +104,10 @@ def _compared(columns: Columns, questions: pa.Table, *, required: bool) -> NDArr
     return np.where(missing, -1, translated == right).astype(np.int8)
 
 
-def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool) -> list[str]:
-    """Return a warning for each model of which no answer equals a truth as text, but some do as numbers.
+def equal_as_numbers(
+    columns: Columns, questions: pa.Table, right: NDArray[np.bool_], *, has_texts: bool, field: str = ""
+) -> list[str]:
+    """Return a warning for each model of which answers differ from the truths as text, but equal them as numbers.
 
     Parameters
     ----------
@@ -113,31 +119,79 @@ def equal_as_numbers(columns: Columns, questions: pa.Table, right: NDArray[np.bo
         Whether the texts of answer and truth are equal.
     has_texts : bool
         Whether the samples have texts that a rule can grade.
+    field : str, optional
+        The field of a table from which the answers are read, which can be read as the texts instead.
     """
     model, names = text_codes(columns["model"])
     answer, answers = text_codes(columns["answer"])
     truths = dict(zip(*(questions[name].to_pylist() for name in ("question_id", "truth")), strict=True))
     found, rule = [], parse_rule("number")
-    for m in np.setdiff1d(model[answer >= 0], model[right]).tolist():
-        own = np.nonzero((model == m) & (answer >= 0))[0]
+    wrong = (answer >= 0) & ~right
+    for m in np.unique(model[wrong]).tolist():
+        own = np.nonzero(wrong & (model == m))[0]
         rows, among = own[:_COMPARED], "the first " if own.size > _COMPARED else ""
         ids = columns["question_id"].take(pa.array(rows)).to_pylist()
         given = [answers[int(code)].as_py() for code in answer[rows]]
-        equal = [i for i, name in enumerate(ids) if _same_number(rule, given[i], truths.get(name))]
-        if equal and rows.size >= FEWEST_ANSWERS:
-            first = equal[0]
+        some = bool(right[model == m].any())
+        equal = [i for i, name in enumerate(ids) if _same_number(rule, given[i], truths.get(name), whole=some)]
+        if equal and (some or rows.size >= FEWEST_ANSWERS):
+            first, number = equal[0], len(equal)
             example = f"{given[first]!r:.40} and {as_text(truths[ids[first]])!r:.40} of question {ids[first]!r:.40}"
-            naming = "Name the column of the answers text, as by names={'text': 'answer'}, and grade"
-            remedy = "Grade" if has_texts else naming
-            found.append(
-                f"no answer of {names[m].as_py()!r:.80} equals a truth as text, but {len(equal)} of "
-                f"{among}{rows.size} do as numbers, e.g. {example}. {remedy} with rule='number'."
-            )
+            called = f"{names[m].as_py()!r:.80}"
+            told = f"no answer of {called} equals a truth as text, but {number} of {among}{rows.size} do"
+            if some:
+                wrong_ones = f"{among}{counted(rows.size, 'wrong answer')} of {called}"
+                told = f"{number} of {wrong_ones} {'equals' if number == 1 else 'equal'} the truth"
+            naming = f"Read the answers as texts with names={{'text': {field!r}}} instead, and grade"
+            remedy = "Grade" if has_texts else naming if field else "Import files with texts, and grade"
+            found.append(f"{told} as numbers, e.g. {example}. {remedy} with rule='number'.")
     return found
 
 
-def _same_number(rule: Rule, answer: str, truth: object) -> bool:
-    one, other = rule.extract(answer), None if truth is None else rule.read_truth(as_text(truth))
+def rounded_off(columns: Columns, questions: pa.Table, right: NDArray[np.bool_]) -> list[str]:
+    """Return a warning if wrong answers differ from the truths by errors of floating-point numbers only.
+
+    Parameters are those of `equal_as_numbers`.
+
+    Examples
+    --------
+    >>> values = {"question_id": ["q", "q"], "answer": ["0.30000000000000004", "0.31"]}
+    >>> columns = {name: pa.chunked_array([column]) for name, column in values.items()}
+    >>> rounded_off(columns, pa.table({"question_id": ["q"], "truth": ["0.3"]}), np.zeros(2, bool))
+    ["1 wrong answer differs from its truth by rounding only, e.g. '0.30000000000000004' and '0.3' of question
+      'q'. Round the answers."]
+    """
+    answer, answers = text_codes(columns["answer"])
+    written = answers.to_pylist()  # long integers that differ are no errors of rounding
+    numbers = np.array([*(_float(text) if "." in text else math.nan for text in written), math.nan])[answer]
+    truths = dict(zip(*(questions[name].to_pylist() for name in ("question_id", "truth")), strict=True))
+    known = {name: _float("" if truth is None else as_text(truth)) for name, truth in truths.items()}
+    question, ids = text_codes(columns["question_id"])
+    exact = np.array([known.get(name, math.nan) for name in ids.to_pylist()])[question]
+    near = np.flatnonzero(~right & (numbers != exact) & (np.abs(numbers - exact) <= _ROUNDING * np.abs(exact)))
+    if not near.size:
+        return []
+    name = ids[int(question[near[0]])].as_py()
+    differ = counted(near.size, "wrong answer differs from its truth", "wrong answers differ from their truths")
+    one, other = written[int(answer[near[0]])], as_text(truths[name])
+    example = f"{one!r:.40} and {other!r:.40} of question {name!r:.40}"
+    return [f"{differ} by rounding only, e.g. {example}. Round the answers."]
+
+
+def _float(text: str) -> float:
+    """Return a finite number, or NaN."""
+    try:
+        return float(text) if math.isfinite(float(text)) else math.nan
+    except ValueError:
+        return math.nan
+
+
+def _same_number(rule: Rule, answer: str, truth: object, *, whole: bool) -> bool:
+    """Return whether an answer is the number of the truth: as a whole, or as the rule finds it in the answer."""
+    if truth is None:
+        return False
+    one = whole_number(answer) if whole else rule.extract(answer)
+    other = whole_number(as_text(truth)) if whole else rule.read_truth(as_text(truth))
     return one is not None and other is not None and rule.key(one) == rule.key(other)
 
 

@@ -47,7 +47,7 @@ def assemble(rows: Rows, questions: pa.Table | None = None) -> dict[str, Any]:
     Raises
     ------
     PoolError
-        If samples are duplicated, or one answer to a question is both correct and wrong.
+        If samples are duplicated, or one answer to a question is both right and wrong.
     """
     order = _order(rows)
     shape = (len(rows.models), len(rows.question_ids))

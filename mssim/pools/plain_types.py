@@ -101,6 +101,24 @@ def _texts(column: pa.ChunkedArray) -> list[Any]:
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows of a table as mappings; dates and times that Python does not have are text."""
+    """Return the rows of a table as mappings; maps are objects, and dates and times that Python does not have text."""
     columns = [listed(table[name]) for name in table.column_names]
+    for place, field in enumerate(table.schema):
+        if _has_map(field.type):
+            columns[place] = [_object(value, field.type) for value in columns[place]]
     return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _has_map(kind: pa.DataType) -> bool:
+    return pa.types.is_map(kind) or any(_has_map(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _object(value: Any, kind: pa.DataType) -> Any:
+    """Return a value of Arrow with an object in place of each map, which Arrow returns as a list of pairs."""
+    if value is None or not _has_map(kind):
+        return value
+    if pa.types.is_map(kind):
+        return {as_text(key): _object(item, kind.item_type) for key, item in value}
+    if pa.types.is_struct(kind):
+        return {kind.field(i).name: _object(item, kind.field(i).type) for i, item in enumerate(value.values())}
+    return [_object(item, kind.value_type) for item in value]

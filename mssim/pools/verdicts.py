@@ -21,6 +21,7 @@ __all__ = [
     "as_verdicts",
     "disagreement",
     "none_right",
+    "oracle_scores",
     "pool_disagreement",
     "pool_none_right",
     "whole_texts",
@@ -104,6 +105,26 @@ def pool_disagreement(pool: PoolArrays, column: pa.ChunkedArray | None) -> list[
         truth=None if truth is None else str(truth),
         right=bool(right[differ[0]]),
     )
+
+
+def oracle_scores(pool: PoolArrays) -> list[str]:
+    """Return a remark that names the models whose scores are the verdicts themselves: 1 if right, 0 if wrong."""
+    if "score" not in pool.numbers:
+        return []
+    score, right, recorded = pool.numbers["score"], pool.sample_correct(), pool.recorded
+    found = []
+    for m, model in enumerate(pool.models):
+        said, answered = right[m], recorded[m] & (pool.codes[m] >= 0)
+        known = said[answered]
+        if known.any() and not known.all() and np.array_equal(score[m][answered], known):
+            found.append(name_of(model))
+    if not found:
+        return []
+    shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+    return [
+        f"score of {shown} is 1 for every right sample and 0 for every wrong one. It is the verdict, which no reward "
+        "model knows, so best-of-N by score is pass@k."
+    ]
 
 
 def as_verdicts(column: pa.ChunkedArray) -> NDArray[np.int8]:

@@ -25,6 +25,8 @@ def test_unknown_formats_and_options_are_refused(run, tmp_path):
         2,
         "mssim: error: --tests: not an option of format monkeys, only of evalplus. Remove --tests.\n",
     )
+    err = run("import", "monkeys", path, "--out", out, "--map", "answer=pred")[2]
+    assert "only of table. Remove --map, or write mssim import table SOURCE... to name the fields.\n" in err
     code, _, err = run("import", "monkeys", tmp_path / "none.json", "--out", out)
     assert (code, err) == (2, f"mssim: error: {tmp_path / 'none.json'} does not exist.\n")
     assert not out.exists()
@@ -49,6 +51,16 @@ def test_the_command_line_shows_diagnostics(run, tmp_path):
     assert (code, err.count("\n"), Path(tmp_path / "c").exists()) == (2, 1, False)
     code, _, err = run("import", "monkeys", path, "--out", tmp_path / "a", "--overwrite", "--where", "sample_index<1")
     assert code == 0
+
+
+def test_files_whose_fields_are_mapped_are_tables(run, tmp_path):
+    record = {"idx": 1, "gt": "7", "code": ["7", "8"], "pred": ["7", "8"], "score": [True, False]}
+    path = written(tmp_path, json.dumps(record), "llama.jsonl")
+    names = "question_id=idx,truth=gt,answer=pred,correct=score"
+    code, text, err = run("import", path, "--map", names, "--model", "m", "--out", tmp_path / "a", "--json")
+    assert (code, err, json.loads(text)["samples"]) == (0, "", 2)
+    assert load_pool(tmp_path / "a").info["import"]["format"] == "table"
+    assert run("import", path, "--out", tmp_path / "b")[2].startswith("mssim: reading")
 
 
 def test_questions_with_two_truths_are_refused_or_left_out(run, tmp_path):

@@ -86,7 +86,7 @@ def digests(folder):
 
 
 def test_a_graded_folder_is_a_pool(folder):
-    with pytest.raises(PoolError, match="mssim grade"):
+    with pytest.raises(PoolError, match=r"mssim.grading.grade"):
         load_pool(folder)
     found = grade(folder, "number")
     with pytest.warns(PoolWarning, match="no answer in 25"):
@@ -164,7 +164,7 @@ def test_reasoning_is_no_answer_unless_it_is_kept(graded):
     assert (found.dropped.tolist(), found.unclosed.tolist()) == ([2, 0], [1, 0])
     says = [
         "The reasoning of 1 of 5 samples of a does not end. They have no answer. Raise max_tokens, or grade the "
-        "reasoning too (reasoning=keep).",
+        "reasoning too (reasoning='keep').",
         "Reasoning was dropped from 2 of 5 samples of a.",
     ]
     assert [one for one in found.warnings() if one in says] == says

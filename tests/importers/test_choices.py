@@ -94,9 +94,22 @@ COW, CROW = ["cow", "crow"], ["crow", "cow"]
 )  # fmt: skip
 def test_what_differs_is_translated(tmp_path, samples, truth, answers):
     questions, found, sink = read(tmp_path, [("q", *one) for one in samples])
-    assert (questions["q"].get("truth"), found, sink.shuffled) == (truth, answers, 1)
+    reordered = len({tuple(one[0]) for one in samples if one[0]}) > 1
+    assert (questions["q"].get("truth"), found, sink.shuffled) == (truth, answers, reordered)
     assert questions["q"]["choices"] == next(names for names, *_ in samples if names)
-    assert sink.remarks[0].startswith("the choices of 1 question were shuffled. Answers and truths are the texts of")
+    says = "choices of 1 question were shuffled" if reordered else "truths of 1 question are written in several ways"
+    assert sink.remarks[0].startswith(f"the {says}")
+
+
+def test_a_rule_reads_letters_of_choices_in_one_order(tmp_path):
+    """Their texts can be letters too: c is the first choice, C the third."""
+    sink = Sink(tmp_path)
+    sink.graded = True
+    choices = Choices(sink)
+    for truth in ("(A)", "the answer is: (A)"):
+        choices.order("q", ["c", "d", "a"], truth)
+    choices.close()
+    assert (sink.questions["q"]["truth"], sink.shuffled, sink.remarks) == ("(A)", 0, [])
 
 
 def test_choices_that_are_letters_are_texts_where_the_truth_is(tmp_path):

@@ -1,6 +1,7 @@
 """Records as columns: the same samples as one row per sample, by a naive reading."""
 
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -39,6 +40,56 @@ def test_lists_are_samples_and_other_fields_are_repeated(tmp_path):
     }
     assert list(reading.left_out) == ["log"]
     assert pa.types.is_dictionary(found["seed"].type)  # repeated texts are stored once
+
+
+def test_records_without_any_list_are_empty_if_all_others_have_lists(tmp_path):
+    records = [{"id": 1, "pred": None}, {"id": 2, "pred": ["7", "8"], "note": "x"}, {"id": 3}]
+    found, reading = table(tmp_path, records, {"question_id": "id", "answer": "pred"})
+    assert found.to_pydict() == {"question_id": [2, 2], "answer": ["7", "8"], "note": ["x", "x"]}
+    (note,) = reading.lists.notes("a.jsonl", numbered=False)
+    assert re.search("2 records hold no samples, such as .*line 1", note)
+    found, reading = table(tmp_path, [*records, {"id": 4, "pred": "7"}], {"question_id": "id", "answer": "pred"})
+    assert found["answer"].to_pylist() == [None, "7", "8", None, "7"]
+    assert reading.lists.notes("a.jsonl", numbered=False) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        ({"pred": ["7"], "ok": [True]}, "line 2: question_id is None. Every sample needs one"),
+        ({"id": 2, "pred": ["7", "8"], "ok": [True, "yes"]}, "line 2: correct is 'yes'. It must be true or false, or"),
+        ({"id": 2, "pred": ["7"], "ok": 0.5}, "line 2: correct is '0.5'. It must be true or false, or 1 or 0"),
+    ],
+)
+def test_the_line_of_a_sample_that_does_not_fit_is_named(tmp_path, record, says):
+    records = [{"id": 1, "pred": ["7", "8"], "ok": [True, False]}, record]
+    with pytest.raises(PoolError, match=says):
+        table(tmp_path, records, {"question_id": "id", "answer": "pred", "correct": "ok"})
+
+
+def test_messages_of_a_chat_are_not_samples(tmp_path):
+    records = [{"id": 1, "prompt": [{"role": "user", "content": "3 + 4?"}], "pred": ["7", "8"]}]
+    found, reading = table(tmp_path, records, {"question_id": "id", "answer": "pred"})
+    assert found.to_pydict() == {"question_id": [1, 1], "answer": ["7", "8"]}
+    assert list(reading.left_out) == ["prompt"]
+    with pytest.raises(PoolError, match=r"Read one of them with names=\{'text': 'prompt.content'\}"):
+        table(tmp_path, records, {"question_id": "id", "text": "prompt"})
+    records[0]["score"] = [1, 2, 3]
+    says = r"'pred' has 2, 'score' has 3\. .* if 'score' is not .* with names=\{'score_before': 'score'\}"
+    with pytest.raises(PoolError, match=says):
+        table(tmp_path, records, {"question_id": "id", "answer": "pred"})
+    names = {"question_id": "id", "answer": "pred", "score_before": "score"}
+    assert table(tmp_path, records, names)[0].column_names == ["question_id", "answer"]
+
+
+def test_a_misspelled_part_of_a_dotted_name_is_refused(tmp_path):
+    records = [{"id": 1, "runs": [{"text": "7", "cost": None}], "log": None}, {"id": 2, "runs": [], "log": {"x": 1}}]
+    with pytest.raises(PoolError, match=r"has no column 'runs.txt' to rename to 'answer'. Did you mean 'runs.text'"):
+        table(tmp_path, records, {"question_id": "id", "answer": "runs.txt"})
+    found, _ = table(
+        tmp_path, records, {"question_id": "id", "answer": "runs.text", "cost": "runs.cost", "score": "log.y"}
+    )
+    assert found.to_pydict() == {"question_id": [1], "answer": ["7"], "cost": [None], "score": [None]}
 
 
 def test_one_column_per_model(tmp_path):

@@ -83,6 +83,11 @@ def test_a_single_record(tmp_path):
     [
         ("a.json", '{"records": [{"a": 1}], "outputs": [{"a": 2}]}', "several lists of records, 'records', 'outputs'"),
         ("a.json", '{"x": [{"a": 1}], "y": [{"a": 2}], "z": 1}', "several lists of records, 'x', 'y'"),
+        (
+            "a.json",
+            '{"data": {"q": {}}, "z": 1, "samples": {"q": {}}}',
+            "several objects of records, 'data', 'samples'",
+        ),
         ("a.json", '{"q1": {"a": 1}, "q2": {"a": 1}', "not valid JSON, or truncated"),
         ("a.json", '{"q1": {"a": 1}, "q2": [{"a": 1}, 7]}', "'q2': expected an object, found a number"),
         ("a.json", '{"q1": {"a": ' + "[" * 200 + "]" * 200 + "}}", "nested more than 100 levels deep"),
@@ -103,10 +108,14 @@ def test_damaged_files_are_one_error(tmp_path, name, content, says):
 
 
 def test_what_the_members_of_an_object_are():
-    found = outline(io.BytesIO(b'{"a": 1, "b": {"c": [1]}, "d": [{"e": 2}, 3], "f": [], "g": [[{}]], "h": null}'))
-    assert found == ({"a": 1, "h": None}, ["b"], ["d"], ["f", "g"])
+    text = b'{"a": 1, "b": {"c": [1]}, "d": [{"e": 2}, 3], "f": [], "g": [[{}]], "h": null, "i": {"x": {}, "y": {}}}'
+    found = outline(io.BytesIO(text))
+    assert found == ({"a": 1, "h": None}, ["b", "i"], ["d"], ["f", "g"], ["i"])
     assert found.records() == "d"
     assert not found.is_keyed()
+    assert found.keyed_inside() is None
+    found = outline(io.BytesIO(b'{"a": 1, "data": {"q": {"e": {}}, "r": {}}, "results": {"x": {}, "acc": 1}, "b": {}}'))
+    assert (found.keyed, found.keyed_inside()) == (["data"], "data")
 
 
 @pytest.mark.parametrize(

@@ -56,17 +56,21 @@ def keyed(rows):
     return json.dumps({f"q{i}": row for i, row in enumerate(rows)})
 
 
-@pytest.mark.parametrize("shape", [in_list, in_lines, inside, keyed])
+def keyed_inside(rows):
+    return json.dumps({"model": "m", "samples": {f"q{i}": row for i, row in enumerate(rows)}, "z": 1})
+
+
+@pytest.mark.parametrize("shape", [in_list, in_lines, inside, keyed, keyed_inside])
 def test_only_the_beginning_of_a_large_file_is_read(tmp_path, shape):
     text = shape([RECORD | {"text": "x" * 1000}] * 1000)
     half = text[: len(text) // 2]  # damaged behind the first records
     path = written(tmp_path, half, "a.json")
     seen = Glance(path)
     found = dict(seen.first)
-    if shape is keyed:
+    if shape in (keyed, keyed_inside):
         assert found.pop("question_id") == "q0"
     assert found == RECORD | {"text": "x" * 1000}
-    assert seen.outer == ({"model": "m"} if shape is inside else {})
+    assert seen.outer == ({"model": "m"} if shape in (inside, keyed_inside) else {})
     packed = written(tmp_path, gzip.compress(text.encode()), "a.json.gz")
     assert Glance(packed).first == seen.first
 

@@ -76,6 +76,11 @@ def test_what_was_not_judged_has_failed(tmp_path):
     rows, found = told(tmp_path, ("q", "m", [("7", True), ("8", None), (None, None), ("9", False)]))
     assert [row[2:4] for row in rows] == [[0, "7"], [1, "9"]]
     assert found.failed == {"not judged": 2}
+    sink = Sink(tmp_path)
+    sink.graded = True  # by a rule, which needs a text and no verdict
+    samples = [{"answer": "8", "correct": None, "text": "It is 8."}, {"answer": None, "correct": None, "text": ""}]
+    Judged(sink).add(RECORD, "q", "m", samples)
+    assert ([row["text"] for row in sink._rows], sink.failed) == (["It is 8."], {"not judged": 1})
 
 
 def test_indices_that_are_given_are_kept(tmp_path):

@@ -44,7 +44,8 @@ def test_models_with_columns_of_their_own():
     ("models", "names", "says"),
     [
         (None, {"correct": "{model}"}, "names: correct={model} stands for several models"),
-        ("a,b", {"correct": "ok"}, r"does not say which columns belong to a model. Use \{model\} for its name"),
+        ("a,b", {"correct": "ok"}, r"no name contains \{model\}, so it is not known which columns"),
+        ("a,b", {"correct": "{model}", "model": "llm"}, "the model is already read from 'llm'"),
         ("a,a", {"correct": "{model}"}, "is not a list of different names. Use e.g. models='llama,qwen'"),
         ("a,", {"correct": "{model}"}, "is not a list of different names"),
         ([7], {"correct": "{model}"}, "is not a list of different names"),

@@ -33,6 +33,33 @@ def test_fields_are_named_with_dots():
             {"prompt": "2 + 2?", "llama": 1, "qwen": 0, "llama_response": "4", "qwen_response": "5"},
             "--models llama,qwen --map 'question_id=prompt,correct={model},text={model}_response'",
         ),
+        (
+            {"prompt": "2 + 2?", "llama": "True", "qwen": "False"},  # as in CSV files
+            "--models llama,qwen --map 'question_id=prompt,correct={model}'",
+        ),
+        (
+            {"id": 0, "pred": "4", "gold": "5", "result": True, "truncated": False},
+            "--map question_id=id,answer=pred,correct=result,truth=gold --model NAME",
+        ),
+        (
+            {"question_id": 1, "answer": "A", "pred": "B", "generated_text": "It is B."},
+            "--map answer=pred,truth=answer --model NAME",
+        ),
+        (
+            {"question": "2 + 2?", "answer": 4, "generated": ["# Four"] * 2, "results": [4.0], "prediction": 4.0},
+            "--map question_id=question,answer=results,truth=answer --model NAME",
+        ),
+        (
+            {"question": "2 + 2?", "answer": "4", "generated_answer": ["Two and two is four. " * 9] * 2},
+            "--map question_id=question,truth=answer,text=generated_answer --model NAME --rule RULE",
+        ),
+        (
+            {"input": "2 + 2?", "prediction": "Step by step. " * 9, "target": "(A)"},
+            "--map question_id=input,truth=target,text=prediction --model NAME --rule RULE",
+        ),
+        ({"id": 1, "model": "m", "score": 9.5}, "--map question_id=id,answer=FIELD,truth=FIELD"),
+        ({"question_id": 1, "model_id": "m", "gold": 4, "pred": 5}, "--map 'model=model_id,answer=pred,truth=gold'"),
+        ({"id": 1, "answer": ["4", "5"], "gt": "4"}, "--map question_id=id,truth=gt --model NAME"),
         ({"a b": 1}, "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME"),
         (
             {"doc": {"id": 1}, "runs": [{"pred": 1, "ok": True}], "llm": "m"},

@@ -108,6 +108,9 @@ def test_a_file_of_two_formats_is_refused(tmp_path):
         )
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c5ca\nsize 52510\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -117,6 +120,11 @@ def test_a_file_of_two_formats_is_refused(tmp_path):
             "a.jsonl: no format recognises this file. It has the fields 'id', 'runs.pred', 'runs.tokens', 'gold'. If "
             "each record is a sample, or a question with its samples, name the fields: mssim import table {path} --map "
             "question_id=id,answer=runs.pred,truth=gold --model NAME --out POOL.",
+        ),
+        (
+            "a.jsonl",
+            '{"task_id": "HumanEval/0", "completion": "x"}',
+            "code without results of their tests. Run evaluate_",
         ),
         ("a.csv", "x,y\n1,2\n", "--map question_id=FIELD,answer=FIELD,truth=FIELD --model NAME --out POOL."),
         (
@@ -130,6 +138,17 @@ def test_a_file_of_two_formats_is_refused(tmp_path):
             "There are no records of JSON, JSON Lines, CSV, TSV or Parquet, or they are damaged. Export",
         ),
         ("a.jsonl", "", "a.jsonl is empty."),
+        (
+            "a.json",
+            '{"results": {"sums": {"acc": 1}}, "group_subtasks": {}}',
+            "holds results of tasks of lm-evaluation",
+        ),
+        (
+            "a.parquet",
+            POINTER,
+            "a.parquet is a pointer of Git LFS instead of the file. Get the file with git lfs pull.",
+        ),
+        ("a.jsonl", '{"doc_id": 0, \n"resps": []}', "a.jsonl, line 1: is not valid JSON, or truncated"),
     ],
 )
 def test_unknown_files_are_refused_with_what_they_look_like(tmp_path, name, content, says):
@@ -142,11 +161,14 @@ def test_unknown_files_are_refused_with_what_they_look_like(tmp_path, name, cont
 def test_folders_without_a_known_file_are_refused(tmp_path):
     with pytest.raises(PoolError, match=r"no format recognises the files in this folder\. There are no records"):
         recognise(tmp_path)
+    written(tmp_path, POINTER, "b.json")
+    with pytest.raises(PoolError, match=r"b\.json is a pointer of Git LFS"):
+        recognise(tmp_path)
     written(tmp_path, "{}", "a.json")
     written(tmp_path, '{"id": 1, "pred": 2, "gold": 3}', "b.json")
     with pytest.raises(PoolError, match=r"files in this folder that were looked at, such as b\.json\. It has") as error:
         recognise(tmp_path)
-    command = f"mssim import table {tmp_path} --map question_id=id,answer=pred,truth=gold --model NAME --out POOL."
+    command = f"mssim import table {tmp_path} --map question_id=id,answer=pred,truth=gold --out POOL."
     assert str(error.value).endswith(f"the fields 'id', 'pred', 'gold'. If each record is a sample, {REST}: {command}")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mssim import PoolError
 from mssim.importers.fields import Fields
-from mssim.importers.reshape import samples_of, value_at
+from mssim.importers.reshape import is_absent, samples_of, value_at
 
 RECORD = {
     "a": {"b": {"c": 1}, "b.c": 2, "list": [{"x": "1"}, {"x": "2"}, {}]},
@@ -13,6 +13,7 @@ RECORD = {
     "texts": ["s", "t"],
     "deep": [{"runs": [1, 2]}, {"runs": [3]}],
     "chat": [{"message": {"content": "hi"}}],
+    "never": [],
 }
 
 
@@ -36,10 +37,34 @@ RECORD = {
         ("a.", None),
         ("", None),
         ("pairs.99999999999", [None] * 3),
+        ("never.x", []),
     ],
 )
 def test_a_dotted_path(path, expected):
     assert value_at(RECORD, path) == expected
+    assert expected is None or not is_absent(RECORD, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "absent"),
+    [
+        ("a.b.x", True),
+        ("a.b.c.d", True),
+        ("a.list.y", True),
+        ("a.list.x.y", True),
+        ("texts.x", True),
+        ("pairs.x", True),
+        ("chat.message.x", True),
+        ("texts.7", False),  # lists can be longer in other records
+        ("empty.x", False),
+        ("none.x", False),
+        ("a.none", False),
+        ("nulls.x", False),
+    ],
+)
+def test_a_path_is_absent_only_where_the_record_shows_it(path, absent):
+    record = RECORD | {"empty": {}, "none": None, "a": RECORD["a"] | {"none": None}, "nulls": [None]}
+    assert is_absent(record, path) == absent
 
 
 def samples(record, **names):

@@ -93,6 +93,15 @@ def test_folders_are_searched_by_pattern(tmp_path):
         (tmp_path / name).write_text("[]")
     assert expand([tmp_path], "*.json") == [tmp_path / "a/x.json", tmp_path / "b/x.json"]
     assert expand([tmp_path / "a/y.txt"], "*.json") == [tmp_path / "a/y.txt"]  # what is named is read
+    for hidden in (tmp_path / ".cache/x.json", tmp_path / "a/._x.json"):
+        hidden.parent.mkdir(exist_ok=True)
+        hidden.write_text("[]")
+        assert expand([hidden], "*.json") == [hidden]
+    (tmp_path / "a/folder.json").mkdir()
+    assert expand([tmp_path], "*.json") == [tmp_path / "a/x.json", tmp_path / "b/x.json"]
+    (tmp_path / "a/link.json").symlink_to("nothing.json")
+    with pytest.raises(PoolError, match=r"link\.json does not exist\. It is a link to 'nothing\.json'\. Restore"):
+        [Source(path) for path in expand([tmp_path], "*.json")]
     with pytest.raises(PoolError, match=r"this folder has no file \*.eval or \*.log"):
         expand([tmp_path], "*.eval", "*.log")
     with pytest.raises(PoolError, match="nowhere does not exist"):

@@ -50,6 +50,19 @@ def test_texts_are_graded_and_what_the_files_say_stays_beside(tmp_path):
     assert pool.info["grader"]["rule"] == "number"
 
 
+def test_questions_without_samples_are_said_unless_their_samples_failed(tmp_path):
+    def failed(_, sink):
+        sink.fail("error")
+        sink.add("f", "m", [])
+
+    read = both(rows({"answer": "1"}), rows(question_id="e"), failed, rows(model="n"))
+    found = imported(tmp_path, read).warnings
+    assert [one for one in found if "not in the pool" in one] == [
+        "1 sample failed and is not in the pool: 1 error.",
+        "1 question without samples is not in the pool: 'e'.",
+    ]
+
+
 @pytest.mark.parametrize("rule", [None, "number"])
 def test_texts_can_be_left_out(tmp_path, rule):
     read = rows({"text": "it is 1" * 10, "answer": "1"}, {"text": "it is 1" * 10, "answer": "1"})

@@ -167,7 +167,12 @@ def test_the_column_that_tells_questions_apart_is_found(tmp_path):
             "model": ["a", "a", "b", "b", "a", "b"],  # of samples
             "level": [1, 1, 1, 2, 3, 4],
             "dataset": ["sums", "sums", "capitals", "capitals", None, None],  # null elsewhere only
-            "row": [0, 1, 2, 3, 4, 5],
+            "row": [0, 0, 1, 1, 4, 5],
+            "sample": [0, 1, 2, 3, 4, 5],
+            "response": ["I say 7.", "I say 7.", "I say Paris. " * 9, "Paris!", "3", "3"],
+            "pred": ["8", "7", "Paris", "Paris", "3", "3"],  # equal to the truth in most rows
+            "seconds": [0.5, 0.5, 1.5, 1.5, 2.0, 2.0],
+            "right": [False, False, True, True, True, True],
         }
     )
     sink = Sink(tmp_path)
@@ -175,4 +180,10 @@ def test_the_column_that_tells_questions_apart_is_found(tmp_path):
     assert sink.telling_column(table) == "dataset"
     assert sink.telling_column(table.drop_columns("dataset")) == "row"
     assert sink.telling_column(table.drop_columns(["dataset", "row"])) is None
+    sink.files["{folder}"] = sink.files["{stem}"] = table["dataset"]
+    files = {"{folder}": pa.array(["x"] * 2 + ["y"] * 4), "{stem}": pa.array(["s", "s", "t", "t", "s", "s"])}
+    table = table.select(["question_id", "truth", "model"])
+    assert sink.telling_column(table.append_column("{stem}", files["{stem}"])) is None  # one model per file
+    table = table.set_column(2, "model", pa.array(list("abbabb")))
+    assert sink.telling_column(table.append_column("{folder}", files["{folder}"])) == "{folder}"
     assert Sink(tmp_path).telling_column(table) is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import PoolError
-from mssim.importers.verdicts import equal_as_numbers, judge, mixed
+from mssim.importers.verdicts import equal_as_numbers, judge, mixed, rounded_off
 
 QUESTIONS = pa.table({"question_id": ["q", "r"], "truth": ["1", None]})
 ROWS = st.lists(
@@ -128,7 +128,8 @@ def test_answers_that_equal_truths_only_as_numbers_are_told():
     )
     right = judge(given, questions).verdicts == 1
     assert right.tolist() == [model == "text" and answer == "18" for _, model, answer in rows]
-    (told,) = equal_as_numbers(given, questions, right, has_texts=True)
+    told, of_some = equal_as_numbers(given, questions, right, has_texts=True)
+    assert of_some.startswith("1 of 1 wrong answer of 'text' equals the truth as numbers, e.g. '3.0' and '3'")
     assert told == (
         "no answer of 'm' equals a truth as text, but 2 of 3 do as numbers, e.g. '18.0' and '18' of question "
         "'q'. Grade with rule='number'."
@@ -136,5 +137,39 @@ def test_answers_that_equal_truths_only_as_numbers_are_told():
     many = {name: pa.chunked_array([*column.chunks] * 400) for name, column in given.items()}
     told, *_ = equal_as_numbers(many, questions, np.tile(right, 400), has_texts=True)
     assert "but 667 of the first 1000 do as numbers" in told
-    (told,) = equal_as_numbers(given, questions, right, has_texts=False)
-    assert told.endswith("as by names={'text': 'answer'}, and grade with rule='number'.")
+    told, _ = equal_as_numbers(given, questions, right, has_texts=False, field="runs.pred")
+    assert told.endswith(
+        "Read the answers as texts with names={'text': 'runs.pred'} instead, and grade with rule='number'."
+    )
+    told, _ = equal_as_numbers(given, questions, right, has_texts=False)
+    assert told.endswith("Import files with texts, and grade with rule='number'.")
+
+
+def test_some_answers_that_equal_the_truth_only_as_numbers_are_said():
+    rows = [("q", "m", "1,234"), ("q", "m", "1234"), ("q", "m", "1234 km"), ("r", "m", "7"), ("s", "m", "A")]
+    given = columns(rows, "question_id", "model", "answer")
+    questions = pa.table({"question_id": ["q", "r", "s"], "truth": ["1234", "8", "B"]})
+    (told,) = equal_as_numbers(given, questions, judge(given, questions).verdicts == 1, has_texts=True)
+    assert told == (
+        "1 of 4 wrong answers of 'm' equals the truth as numbers, e.g. '1,234' and '1234' of question 'q'. Grade with "
+        "rule='number'."
+    )
+    others = columns([("q", "m", "1234"), ("s", "m", "A")], "question_id", "model", "answer")
+    assert equal_as_numbers(others, questions, judge(others, questions).verdicts == 1, has_texts=True) == []
+
+
+def test_answers_that_differ_from_truths_by_rounding_are_told():
+    rows = [
+        ("q", "m", "109.00000000000001"), ("q", "m", "108.99999999999999"), ("q", "m", "109.0001"),
+        ("q", "m", "109.0"), ("q", "m", None), ("q", "m", "x."), ("t", "m", "inf"),
+        ("r", "m", "1000000000000001"), ("r", "m", "1000000000000000.0"),
+    ]  # fmt: skip
+    given = columns(rows, "question_id", "model", "answer")
+    questions = pa.table({"question_id": [*"qrt"], "truth": ["109", "1000000000000000", "inf"]})
+    (told,) = rounded_off(given, questions, judge(given, questions).verdicts == 1)
+    assert told == (
+        "2 wrong answers differ from their truths by rounding only, e.g. '109.00000000000001' and '109' of question "
+        "'q'. Round the answers."
+    )
+    right = np.arange(len(rows)) < 2
+    assert rounded_off(given, questions, right) == []

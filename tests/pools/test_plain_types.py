@@ -81,3 +81,20 @@ def test_a_pool_with_unusual_columns_is_saved_and_loaded(tmp_path):
     assert load_pool(tmp_path / "pool").fingerprint == pool.fingerprint
     assert len(pool.to_frame()) == 2
     assert isinstance(Pool.from_frame(pool.to_frame()), Pool)
+
+
+def test_maps_are_objects_in_rows():
+    inner = pa.map_(pa.string(), pa.list_(pa.int64()))
+    kind = pa.list_(pa.struct([("n", pa.int64()), ("m", inner)]))
+    table = pa.table(
+        {
+            "m": pa.array([[("a", [1, 2]), ("b", None)], None, []], inner),
+            "deep": pa.array([[{"n": 1, "m": [("x", [3])]}, None], [], None], kind),
+            "keys": pa.array([[(7, True)], [(1, False)], []], pa.map_(pa.int64(), pa.bool_())),
+        }
+    )
+    assert rows_of(table) == [
+        {"m": {"a": [1, 2], "b": None}, "deep": [{"n": 1, "m": {"x": [3]}}, None], "keys": {"7": True}},
+        {"m": None, "deep": [], "keys": {"1": False}},
+        {"m": {}, "deep": None, "keys": {}},
+    ]

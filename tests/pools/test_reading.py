@@ -93,7 +93,7 @@ def test_large_whole_numbers_beside_a_missing_answer_stay_apart(tmp_path):
         ("a.csv", b"", "Check whether the file is damaged"),
         ("a.parquet", b"PAR1 but no more", "Check whether the file is damaged"),
         ("a.parquet", b"", "Check whether the file is damaged"),
-        ("a.xlsx", b"", "unknown file format. Supported are .parquet, .csv, .jsonl files and folders"),
+        ("a.xlsx", b"", "unknown file format. Supported are .parquet, .csv, .tsv, .jsonl files and folders"),
         ("a.jsonl", b"", "the pool is empty|is missing"),
     ],
 )

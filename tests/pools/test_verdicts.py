@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from mssim import Pool
-from mssim.pools.verdicts import as_verdicts, none_right, whole_texts
+from mssim.pools.verdicts import as_verdicts, none_right, oracle_scores, whole_texts
 from tests.conftest import long_frame, make_pool
 
 
@@ -122,3 +122,16 @@ def test_many_models_of_whole_texts_are_not_all_named():
     graded = Pool.from_frame(pool.to_frame(), info={"grader": {"rule": "exact"}, "scorer": "match"})
     assert whole_texts(graded)[0].startswith("answers of m0, m1, m2, m3 and 2 more are whole texts, and")
     assert "Grade the texts with another rule (rule=...)" in whole_texts(graded)[0]
+
+
+def test_scores_that_are_the_verdicts_are_told():
+    frame = long_frame({("x", "q"): ["a", "b", None], ("y", "q"): ["a", "a", "b"], ("z", "q"): ["b", "b", "b"]})
+    right = (frame["answer"] == frame["truth"]).astype(float)
+    assert oracle_scores(Pool.from_frame(frame)) == []
+    given = oracle_scores(Pool.from_frame(frame.assign(score=right)))
+    assert given == [
+        "score of x, y is 1 for every right sample and 0 for every wrong one. It is the verdict, which no reward model "
+        "knows, so best-of-N by score is pass@k."
+    ]
+    other = right.where(frame["model"] != "x", 0.5)
+    assert oracle_scores(Pool.from_frame(frame.assign(score=other)))[0].startswith("score of y is 1")

@@ -8,8 +8,8 @@ and confs (offline) or min_conf (online). `examples/`, `deepconf/outputs.py`, `d
 `deepconf/utils.py` of the second: qid instead of question_id, config.model, no is_correct, and online all_traces beside
 its two parts. `helper.py` and `analysis_offline.py` define the confidences: of a token, minus the mean log-probability
 of its 20 most likely candidates; of a trace, the mean over all tokens, over the last 2048 tokens (tail), over the
-lowest tenth of the windows of 2048 tokens (bottom), or the lowest window (min_conf). Votes are weighed by the
-confidence itself, and traces whose stop_reason is gconf_threshold do not vote.
+lowest tenth of the windows of 2048 tokens (bottom), or the lowest window (min_conf). Votes are weighted by
+the confidence itself, and traces whose stop_reason is gconf_threshold do not vote.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def from_deepconf(
         JSON files with one question and run each, JSON Lines files with one per line, or folders of them. A pickle is
         refused; the message says how to convert it.
     confidence : {"mean", "tail", "bottom", "lowest"}, optional
-        Which confidence of a trace becomes its score: the mean over all tokens, over the last 2048 tokens, over the
+        Confidence of a trace that becomes its score: the mean over all tokens, over the last 2048 tokens, over the
         lowest tenth of the windows of 2048 tokens, or the lowest window. By default, the mean or, for traces without
         confidences of tokens, the lowest window, which is their min_conf.
     model : str, optional
-        Name of the model. By default it is that in the config of each file.
+        Name of the model. By default it is read from the config of each file.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule grades the texts.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the texts.
 
     Returns
     -------

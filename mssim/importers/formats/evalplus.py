@@ -60,7 +60,7 @@ def from_evalplus(
         Tests that a correct sample must pass: "base" for the tests of the original benchmark, "plus" for these and the
         additional tests. By default, "plus" is used for the samples that were run with it.
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
     """Read the tasks of each file."""
     if tests not in (None, *_TESTS):
         raise MssimError(f"tests={tests!r} is not known. {choose_from(str(tests), _TESTS)}.")
-    judged, empty = Counter[str](), 0
+    judged = Counter[str]()
     for source in sources:
         found = named(source, "eval_results.json", ".json")
         tasks = Fields.of(source.document(), str(source)).part("eval")
@@ -115,12 +115,9 @@ def read(sources: Sequence[Source], sink: Sink, *, model: str | None = None, tes
             source.refuse("has no 'eval' with tasks. Pass a file that evalplus.evaluate wrote.")
         for task_id in tasks.value:
             samples = [_sample(verdict, tests, judged) for verdict in _verdicts(tasks, task_id)]
-            empty += not samples
             name = as_text(task_id, str(source))
             sink.add(name, model or found.model, samples, settings={"temperature": found.temperature})
     sink.info["settings"] = {"tests": ", ".join(name for name in _TESTS if judged[name])}
-    if empty:
-        sink.note(f"{counted(empty, 'task has', 'tasks have')} no samples.")
     if len(judged) > 1:
         sink.note(
             f"{counted(judged['base'], 'sample was', 'samples were')} run with the base tests only, {judged['plus']} "

@@ -62,8 +62,8 @@ def from_evalscope(
         Metric whose values are the verdicts, such as acc. By default it is the main metric of each file: the one that
         main_score_name names, or else the first.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers are those
-        that EvalScope extracted, or whole texts if it extracted none.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, answers are
+        those that EvalScope extracted, or whole texts if it extracted none.
 
     Returns
     -------

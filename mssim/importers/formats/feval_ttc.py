@@ -47,8 +47,8 @@ def from_feval_ttc(paths: Paths, **common: Unpack[CommonOptions]) -> Pool:
         The unpacked archive, or files LLM_MODEL_dataset_NAME.txt of it. The questions are those of dataset_NAME.txt in
         the same folder or in the folder above, or of a file of that name that is given.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. ``where="dataset=GSM8K"`` selects
-        a data set.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. ``where="dataset=GSM8K"``
+        selects a data set.
 
     Returns
     -------

@@ -50,8 +50,8 @@ def from_helm(paths: Paths, *, model: str | None = None, **common: Unpack[Common
     model : str, optional
         Name of the model of all files. By default it is read from each file.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers are those
-        of HELM's exact_match: the stripped text, or the choice that `output_mapping` assigns to it. An answer is
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, answers are
+        those of HELM's exact_match: the stripped text, or the choice that `output_mapping` assigns to it. An answer is
         correct if it equals a reference tagged correct. Chains of thought require a rule, such as choice, which
         compares with the first correct reference.
 

@@ -46,7 +46,7 @@ def from_human_eval(paths: Paths, *, model: str | None = None, **common: Unpack[
         Name of the model. By default it is the name of each file without .jsonl_results.jsonl. A name in the scheme of
         EvalPlus, such as model_temp_0.8, also sets the temperature.
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

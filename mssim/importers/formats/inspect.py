@@ -35,6 +35,7 @@ __all__ = ["from_inspect"]
 PATTERNS = ("*.eval", "[0-9]*_*.json", "header.json")
 TOOL = "Inspect AI, logs .eval or .json"
 VOTES = "the answer of the scorer"
+PARTS = ("summaries.json",)  # read together with the header.json beside it
 EXAMPLE = "mssim import inspect logs/ --scorer match --out my-pool"
 
 _SETTINGS = ("temperature", "top_p", "top_k", "max_tokens", "reasoning_effort")
@@ -64,7 +65,7 @@ def from_inspect(
         calls, which takes longer. By default they are read, unless ``texts=False`` or the transcripts of an .eval log
         have more than 1 GB. True reads them in any case, and a rule implies it.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------
@@ -136,6 +137,8 @@ class _Importing:
         self._owners: dict[str, Source] = {}  # of samples, by uuid
         self._answered = False
         self._unnamed: str | None = None  # a right sample without an answer
+        self._unscored: Source | None = None  # a log with texts of samples that are not scored
+        self._cut = 0  # truncated answers of samples that are not in the logs as a whole
         self._facts: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self._known: set[str] | None = None  # names of the facts that are the same in all samples of a question
 
@@ -164,8 +167,8 @@ class _Importing:
             rows = []
             for summary in summaries:
                 self._once(source, header, summary)
-                order = self._choices.order(question_id, _choices(log, summary), summary.target, source.name)
-                credit = self._credit(source, summary, scorer)
+                order = self._choices.order(question_id, _choices(log, summary), summary.target, str(source))
+                credit = self._credit(log, summary, scorer)
                 if credit is not None:
                     row = self._row(log, summary, scorer or "", credit, order)
                     partly += 0 < credit < 1 and row is not None
@@ -178,7 +181,15 @@ class _Importing:
 
     def close(self) -> None:
         """Add the columns of questions that all logs share. Raise if only some correct samples have an answer."""
-        if self._unnamed and self._answered and not self._transcripts:
+        if self._unscored and not self._scorers:
+            self._unscored.refuse("its samples are not scored. Grade the texts with a rule, such as rule='number'.")
+        if self._cut:
+            self._sink.answers = False
+            cut = counted(self._cut, "answer is", "answers are")
+            self._sink.remarks.append(
+                f"{cut} truncated in the summaries, and the logs lack the whole samples, so that no answers are used."
+            )
+        elif self._unnamed and self._answered and not self._transcripts:
             raise PoolError(
                 f"{self._unnamed} is correct but has no answer, whereas other samples have one. Choose a scorer that "
                 "reports an answer for all samples or for none, or grade the texts with a rule."
@@ -253,8 +264,12 @@ class _Importing:
                 "a copy or a retry of the other, which includes its samples. Remove one of them."
             )
 
-    def _credit(self, source: Source, summary: Any, scorer: str | None) -> float | None:
-        """Return the credit of a sample, from 0 to 1, or None after counting it as failed."""
+    def _credit(self, log: EvalLog | JsonLog, summary: Any, scorer: str | None) -> float | None:
+        """Return the credit of a sample, from 0 to 1, or None after counting it as failed.
+
+        It is NaN if there is no verdict, but a rule grades the text.
+        """
+        source = log.source
         value = values_of(summary).get(scorer or "")
         reason = f"not scored by {scorer!r}" if summary.scores else "not scored"
         if value is not None:
@@ -268,6 +283,11 @@ class _Importing:
             reason = f"error: {' '.join(summary.error.split())[:60].strip()}"
         elif summary.limit and not summary.scores:
             reason = f"stopped by the limit {summary.limit!r:.40}"
+        if not summary.error and log.has_whole(summary):
+            if self._sink.graded:
+                return math.nan
+            if self._unscored is None and log.whole(summary).sample.output.completion:
+                self._unscored = source
         self._sink.fail(reason)
         return None
 
@@ -275,9 +295,12 @@ class _Importing:
         self, log: EvalLog | JsonLog, summary: Any, scorer: str, credit: float, order: Order
     ) -> dict[str, Any] | None:
         """Return a sample, or None after counting a generation that failed."""
-        (name, score), said = score_of(summary, scorer), {}
-        cut = score.answer is not None and score.answer.endswith("...")
+        name, score = ("", None) if math.isnan(credit) else score_of(summary, scorer)
+        said: dict[str, Any] = {}
+        cut = score is not None and score.answer is not None and score.answer.endswith("...")
         wanted = self._transcripts if self._transcripts is not None else not self._skip and log.has_whole(summary)
+        if cut and not wanted and not log.has_whole(summary):
+            self._cut, cut = self._cut + 1, False
         if cut or wanted:
             whole = log.whole(summary)
             score = (whole.sample.scores or {}).get(name, score)
@@ -287,9 +310,17 @@ class _Importing:
                 self._sink.fail(f"error: {message}" if message else f"stop_reason {as_text(reason, '')[:60]}")
                 return None
             said = _said(whole) if wanted else {}
-        answer = " ".join((score.answer or "").split()) if score.value != "N" else ""
-        row = {"correct": credit == 1, "latency": summary.working_time or summary.total_time, **_usage(log, summary)}
-        row |= said
+        if score is None and not said.get("text"):
+            self._sink.fail("neither scored nor a text")
+            return None
+        answer = " ".join((score.answer or "").split()) if score is not None and score.value != "N" else ""
+        verdict = None if score is None else credit == 1
+        row = {
+            "correct": verdict,
+            "latency": summary.working_time or summary.total_time,
+            **_usage(log, summary),
+            **said,
+        }
         if answer:  # if no sample has an answer, each gets a distinct one
             row["answer"] = order.answer(answer)
             self._answered = True

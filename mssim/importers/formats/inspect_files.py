@@ -42,7 +42,7 @@ _FIELDS = {  # fields of a sample without its transcript
 _AFTER_CHOICES = {"messages", "output", "events", "store"}  # fields that can be large
 _BARE = re.compile(rb"[:,\[]\s*(?:NaN|-?Infinity)\b")
 _SURROGATE = re.compile(rb"\\u[dD]")
-_START = 2**16  # bytes by which a log is recognized
+_START = 2**16  # bytes by which a log is recognised
 _HEADERS = {"header.json", "_journal/start.json"}
 _UNPACKED = ("header.json", "summaries.json")
 _JOURNAL = re.compile(r"_journal/summaries/(\d{1,9})\.json")
@@ -76,7 +76,7 @@ def is_log(source: Source) -> bool:
                 return not _HEADERS.isdisjoint(archive.namelist())
         with source.path.open("rb") as file:
             return {"task", "created"} <= _names_of_spec(file.read(_START))
-    except Exception:  # whatever is wrong with the file, it is not recognized
+    except Exception:  # whatever is wrong with the file, it is not recognised
         return False
 
 

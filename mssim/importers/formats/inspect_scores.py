@@ -16,7 +16,7 @@ _FAILED = {  # reasons for which Inspect excludes a sample, and the former name 
     "grade_parse_failure": "the grader gave no verdict",
     "scoring_failed": "the scorer failed",
 }
-_NO_GRADE = "Grade not found in model output"  # until 2026, scorers with a grader marked such samples as incorrect
+_NO_GRADE = "Grade not found in model output"  # until 2026, scorers with a grader marked such samples as wrong
 
 
 def values_of(summary: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["from_lighteval"]
 
 TOOL = "LightEval, details"
-VOTES = "by --rule; without a rule, only correct or wrong"
+VOTES = "by --rule; without a rule, only right or wrong"
 EXAMPLE = "mssim import lighteval results/details --rule number --out my-pool"
 PATTERNS = ("details_*.parquet",)
 
@@ -63,9 +63,9 @@ def from_lighteval(
     metric : str, optional
         Metric whose values are the verdicts, such as extractive_match. It is needed if a file has several.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, every sample has
-        a distinct answer with the verdict of the file, so votes are not meaningful. A rule is needed if questions have
-        several samples, since metrics are then of all samples together.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, every sample
+        has a distinct answer with the verdict of the file, so votes are not meaningful. A rule is needed if questions
+        have several samples, since metrics are then of all samples together.
 
     Returns
     -------

@@ -51,7 +51,7 @@ def from_livecodebench(paths: Paths, *, model: str | None = None, **common: Unpa
         Name of the model. By default it is the name of the folder of each file, as LiveCodeBench writes them. A file
         with another name is named after its model: MODEL_eval_all.json.
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

@@ -58,7 +58,7 @@ def from_llmrouterbench(paths: Paths, *, pass_mark: float | None = None, **commo
         The least score that is correct, above 0 and at most 1. By default, data sets in which a score is neither 0 nor
         1, such as ArenaHard, are left out, and a warning names them.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule grades the raw outputs.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the raw outputs.
 
     Returns
     -------

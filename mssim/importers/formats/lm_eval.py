@@ -9,18 +9,22 @@ lm_eval/filters and lm_eval/api/metrics.py in EleutherAI/lm-evaluation-harness.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mssim._validation import choose_from
 from mssim.errors import PoolError
+from mssim.importers.choices import Choices
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.formats.lm_eval_filters import Filter, final
 from mssim.importers.formats.lm_eval_metrics import Metrics, agreed
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -78,8 +82,8 @@ def from_lm_eval(
         such a metric is used if it is not known how the filter compares answers and there is only one. With exact_match
         alone, samples also have the answers of the filter, unless they are whole responses to a task with its own code.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. For a rule, the truth of a target
-        that ends in "#### 7", as worked solutions of GSM8K do, is 7.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. For a rule, the truth of a
+        target that ends in "#### 7", as worked solutions of GSM8K do, is 7.
 
     Returns
     -------
@@ -115,6 +119,17 @@ def is_own(source: Source) -> bool:
     return {"doc_id", "resps"} <= set(first) and not {"doc", "target", "arguments", "filtered_resps"}.isdisjoint(first)
 
 
+def without_samples(source: Source) -> str:
+    """Return how to import the samples of a run, if a file holds the results of its tasks, or an empty text."""
+    head = beginning(source)
+    if not isinstance(head, dict) or not {"results", "group_subtasks"} <= set(head):
+        return ""
+    return (
+        "holds results of tasks of lm-evaluation-harness, but no samples. Import samples_*.jsonl of the run, which "
+        "lm_eval writes with --log_samples."
+    )
+
+
 def read(
     sources: Sequence[Source],
     sink: Sink,
@@ -128,9 +143,11 @@ def read(
     runs = [_run(source, sink, model) for source in sources]
     several = len({run.task for run in runs}) > 1
     sink.apart("task")
+    choices = Choices(sink)
     for run, judge in zip(runs, _judges(runs, sink, filter_name, metric), strict=True):
         prefix = f"{run.task}/" if several and run.task else ""
-        filters |= dict.fromkeys(_read_run(run, sink, prefix, judge))
+        filters |= dict.fromkeys(_read_run(run, sink, prefix, judge, choices))
+    choices.close()
     sink.remedy = f", or take those of a filter of the task: {' or '.join(f'filter_name={name!r}' for name in filters)}"
 
 
@@ -265,7 +282,7 @@ def _no_line(source: Source, name: str, filters: Iterable[str]) -> NoReturn:
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
+def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge, choices: Choices) -> list[str]:
     """Read the lines of a run and return the filters that they name."""
     responses: dict[str, int] = {}  # their hash, by document
     done: dict[str, int] = {}  # hash of the answers, by document
@@ -287,8 +304,12 @@ def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
         if doc in done:
             continue
         done[doc] = answers
-        _add(line, doc, texts, run, sink, prefix + doc, judge)
-        if same := line.text("doc_hash"):  # after the truth and the text, which say more
+        named = _choices(line)
+        _add(line, doc, texts, run, sink, prefix + doc, judge, choices, named)
+        same = line.text("doc_hash")  # after the truth and the text, which say more
+        if named:  # it differs if choices are shuffled
+            sink.identify(prefix + doc, "choices", json.dumps(sorted(named)))
+        elif same:
             sink.identify(prefix + doc, "doc_hash", same)
     if chosen and chosen.name not in filters:
         _no_line(run.source, chosen.name, filters)
@@ -300,7 +321,15 @@ def _read_run(run: _Run, sink: Sink, prefix: str, judge: _Judge) -> list[str]:
 
 
 def _add(
-    line: Fields, doc: str, texts: list[str | None], run: _Run, sink: Sink, question_id: str, judge: _Judge
+    line: Fields,
+    doc: str,
+    texts: list[str | None],
+    run: _Run,
+    sink: Sink,
+    question_id: str,
+    judge: _Judge,
+    choices: Choices,
+    named: list[str] | None,
 ) -> None:
     prompt, asked = _arguments(line)
     targets = _targets(line, run.config, any_kind=judge.metric is not None)
@@ -309,13 +338,17 @@ def _add(
     lost = texts.count(None) if texts else 1
     if lost:
         sink.fail("no response", lost)
+    truth = final(targets[0]) if targets else None
+    order = choices.order(question_id, named, truth, str(run.source)) if named else None
     samples = []
     for text, grade in zip(texts, judge.grades(line, doc, texts, targets), strict=True):
         if text is not None and judge.metric is not None and grade["correct"] is None:
             sink.fail(f"no value of {judge.metric}")
         elif text is not None:
+            if order and grade.get("answer") is not None:
+                grade["answer"] = order.answer(grade["answer"])
             samples.append({"text": text, **grade})
-    question = {**_question(line), "truth": final(targets[0]) if targets else None, "task": run.task or None}
+    question = {"question": _question(line), "truth": None if named else truth, "task": run.task or None}
     settings = {**run.settings, **_settings(asked)}
     sink.add(question_id, run.model, samples, question=question, settings=settings, prompt=prompt)
 
@@ -376,16 +409,24 @@ def _settings(asked: Fields) -> dict[str, Any]:
     }
 
 
-def _question(line: Fields) -> dict[str, Any]:
+def _doc(line: Fields) -> dict[str, Any]:
     doc = line.value.get("doc")
-    doc = doc if isinstance(doc, dict) else {}
+    return doc if isinstance(doc, dict) else {}
+
+
+def _question(line: Fields) -> str | None:
+    doc = _doc(line)
     texts = (doc[name] for name in _QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip())
-    lists = [doc[name] for name in ("choices", "options") if isinstance(doc.get(name), list) and doc[name]]
-    choices = next((names for names in lists if all(isinstance(name, str) for name in names)), None)
-    return {
-        "question": as_text(next(texts, ""), "") or None,
-        "choices": choices and [as_text(name, "") for name in choices],
-    }
+    return as_text(next(texts, ""), "") or None
+
+
+def _choices(line: Fields) -> list[str] | None:
+    """Return the choices of a document in its order, which tasks such as gpqa shuffle in each run."""
+    doc = _doc(line)
+    lists = [doc[name] for name in ("choices", "options") if isinstance(doc.get(name), list)]
+    lists.append(list(takewhile(lambda one: one is not None, (doc.get(f"choice{i}") for i in range(1, 27)))))
+    found = next((names for names in lists if names and all(isinstance(name, str) for name in names)), None)
+    return found and [as_text(name, "") for name in found]
 
 
 def _targets(line: Fields, config: Fields, *, any_kind: bool) -> list[str]:

@@ -59,7 +59,7 @@ def from_math_harness(paths: Paths, *, model: str | None = None, **common: Unpac
         Name of the model. By default it is `agent` (DART-Math), or the folder above that of the data set. The name of a
         file that does not have the form of the harness, such as llama.jsonl, is that of the model.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers are
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, answers are
         `pred` and verdicts are `score`. A sample whose score is null is counted as failed.
 
     Returns

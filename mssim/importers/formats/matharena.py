@@ -66,7 +66,7 @@ def from_matharena(paths: Paths, *, model: str | None = None, **common: Unpack[C
         Name of the model. By default it is `model_name` in a table, the last two folders of the file of one problem,
         such as openai/o3, and the name of a file that has several problems.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------

@@ -65,9 +65,9 @@ def from_modelswitch(
         Name of the model of files with a single model. By default it is the file name without results\_. Exclude
         outputs of ModelSwitch itself, which mix the answers of several models in one list.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. With a rule, the texts are graded
-        again. Without, answers are those of the files, and answers that differ in spelling do not vote together, as in
-        the paper.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. With a rule, the texts are
+        graded again. Without, answers are those of the files, and answers that differ in spelling do not vote together,
+        as in the paper.
 
     Returns
     -------

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
@@ -31,7 +30,7 @@ __all__ = ["from_monkeys"]
 
 PATTERNS = ("*.json",)
 TOOL = "Large Language Monkeys, TASK_MODEL.json"
-VOTES = "by --rule; without a rule, only correct or wrong"
+VOTES = "by --rule; without a rule, only right or wrong"
 EXAMPLE = "mssim import monkeys GSM8K_Llama-3-8B-Instruct.json --rule number --out my-pool"
 
 
@@ -46,11 +45,11 @@ def from_monkeys(paths: Paths, *, model: str | None = None, **common: Unpack[Com
     model : str, optional
         Name of the model. By default it is the part of each file name after the first underscore.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, every sample has
-        a distinct answer with the verdict of the file, so votes are not meaningful. The truth is the final answer of
-        the worked solution, which is kept in the column solution. Samples may continue after their answer with further
-        questions, so the rule number is unreliable. With the prompts of the authors, use
-        ``regex=#### (-?[0-9.,]+)`` for GSM8K and ``regex=The final answer is \$(.*?)\$`` for MATH.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, every sample
+        has a distinct answer with the verdict of the file, so votes are not meaningful. The truth is the final answer
+        of the worked solution, which is kept in the column solution. Samples may continue after their answer with
+        further questions, so the rule number is unreliable. With the prompts of the authors, use ``regex=####
+        (-?[0-9.,]+)`` for GSM8K and ``regex=The final answer is \$(.*?)\$`` for MATH.
 
     Returns
     -------
@@ -108,7 +107,6 @@ class _Reader:
         sink.tell_apart = "Rename the files to TASK_MODEL.json to distinguish tasks, import them separately"
         self._numbers = defaultdict[str, dict[str, int]](dict)  # by task, of questions without an index
         self._judged: bool | None = None
-        self._empty = 0
 
     def begin(self, task: str) -> None:
         """Start a file."""
@@ -123,7 +121,6 @@ class _Reader:
             record.refuse(
                 f"has {len(texts)} samples, but {len(correct)} values in is_corrects. Each sample needs one value."
             )
-        self._empty += not texts
         samples = ({"text": text, "correct": right} for text, right in zip(texts, correct, strict=True))
         solution = record.text("gt_answer")
         truth = final_answer(solution)
@@ -136,8 +133,6 @@ class _Reader:
         """Add warnings that depend on all files."""
         if self._tasks:
             self._sink.info["dataset"] = ", ".join(self._tasks)
-        if self._empty:
-            self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
 
     def _verdicts(self, record: Fields) -> list[bool | None]:
         """Return the verdict of each sample, or None if samples can be graded by a rule."""

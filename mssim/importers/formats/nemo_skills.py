@@ -63,7 +63,7 @@ def from_nemo_skills(
         Verdicts to use: those of the symbolic comparison, of the LLM judge, right by both, or right by one of them. It
         is required if the files have both kinds.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers are
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, answers are
         `predicted_answer`.
 
     Returns

@@ -78,8 +78,8 @@ def from_openai_batch(
         of ``-_#:/.@|`` and spaces, and optionally by sample, repeat, run, epoch, attempt, seed, s or r: q17-3,
         q17_sample_3, gsm8k-12#4.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule is required, since batches
-        contain only texts.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule is required, since
+        batches contain only texts.
 
     Returns
     -------

@@ -59,7 +59,7 @@ def from_opencompass(paths: Paths, *, model: str | None = None, **common: Unpack
     model : str, optional
         Name of the model, for all files. By default it is the name of the folder inside predictions or results.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. Without a rule, answers and
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. Without a rule, answers and
         verdicts are those of the details in results. Without details, a rule is needed.
 
     Returns

@@ -1,4 +1,4 @@
-"""Verdicts that may be fractions, as of judges that award marks. A pool has correct and wrong samples only."""
+"""Verdicts that may be fractions, such as marks of a judge. Samples of a pool are right or wrong."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ class PartialCredit:
             return
         note = (
             f"{counted(omitted, 'sample is', 'samples are')} left out, because verdicts of {names} are fractions, "
-            "neither correct nor wrong. To keep these tasks, pass pass_mark=NUMBER, the least verdict that is "
+            "neither right nor wrong. To keep these tasks, pass pass_mark=NUMBER, the least verdict that is "
             "correct, such as 0.5 or 1."
         )
         if not kept:
-            raise PoolError(f"The files contain no samples that are correct or wrong: {note}")
+            raise PoolError(f"The files contain no samples that are right or wrong: {note}")
         sink.fail("verdict between 0 and 1", omitted)
         sink.note(note)

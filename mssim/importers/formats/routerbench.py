@@ -33,7 +33,7 @@ __all__ = ["from_routerbench"]
 
 PATTERNS = ("*.parquet", "*.csv", "*.jsonl", "*.jsonl.gz", "*.json", "*.pkl")
 TOOL = "RouterBench, converted from its pickles"
-VOTES = "none: only correct or wrong, one sample per model"
+VOTES = "none: only right or wrong, one sample per model"
 EXAMPLE = "mssim import routerbench routerbench_0shot.parquet --out my-pool"
 
 _RESPONSE, _COST, _ORACLE = "|model_response", "|total_cost", "oracle_model_to_route_to"
@@ -52,7 +52,7 @@ def from_routerbench(paths: Paths, *, pass_mark: float | None = None, **common: 
         The least verdict that is correct, above 0 and at most 1. By default, evaluations in which a verdict is neither
         0 nor 1, such as MT-Bench and grade-school-math, are left out, and a warning names them.
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`. There is no truth, so that a rule
+        The options where, texts, strict and others, see `mssim.importers.Common`. There is no truth, so that a rule
         cannot grade the responses.
 
     Returns

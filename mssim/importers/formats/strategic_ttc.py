@@ -60,7 +60,7 @@ def from_strategic_ttc(paths: Paths, *, model: str | None = None, **common: Unpa
         Name of the model. By default it is model_name of the records without "hf_chat:", or else the name of the file
         up to "--temp".
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule grades the responses.
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the responses.
 
     Returns
     -------
@@ -115,7 +115,7 @@ class _Reader:
     def __init__(self, sink: Sink) -> None:
         self._sink, self._judged = sink, Judged(sink)
         self._numbers: dict[tuple[str, str], str] = {}  # spellings, by question and value
-        self._repeated = self._empty = 0
+        self._repeated = 0
 
     def read(self, source: Source, model: str | None) -> None:
         """Add all records of a file."""
@@ -142,7 +142,6 @@ class _Reader:
         if any(isinstance(count, list) for count in record.values("num_tokens")):
             names["output_tokens"] += ".1"  # pairs of thinking tokens and all tokens
         rows = samples_of(record, names)
-        self._empty += not rows
         self._extract(record, question_id, rows)
         truths = record.texts("ground_truths")
         question = {"question": record.part("question_meta").text("question"), "truth": truths[0] if truths else None}
@@ -172,6 +171,4 @@ class _Reader:
                 f"{counted(self._repeated, 'record repeats', 'records repeat')} the qid of an earlier record of the "
                 "file. As in strategic-ttc, the first counts."
             )
-        if self._empty:
-            self._sink.note(f"{counted(self._empty, 'record has', 'records have')} no samples.")
         self._judged.end()

@@ -21,13 +21,15 @@ from mssim.importers.choices import Choices
 from mssim.importers.column_types import typed
 from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
-from mssim.importers.naming import Names, file_names, is_plain, of_model, parse_models, parse_names, taken
+from mssim.importers.naming import RECORD, Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.pool_folders import is_pool, questions_of, shared_info
+from mssim.importers.proposals import names_of_truth
 from mssim.importers.safe_files import Source, expand
+from mssim.importers.sample_lists import NUMBERED
 from mssim.importers.sink import Sink
 from mssim.importers.spool import Spool
-from mssim.pools.arrow import distinct_values
+from mssim.importers.unused import said_verdicts
 from mssim.pools.plain_types import rows_of
 from mssim.pools.pool import Pool
 from mssim.pools.reading import KEYS, encode, read_table, suffix_of
@@ -71,28 +73,30 @@ def from_table(
 ) -> Pool:
     r"""Import tables and nested logs, whose columns may be renamed.
 
-    A record is a row of a table or an object of JSON. It holds one sample, or all samples of a question as lists of
-    equal length.
+    A record is a row of a table or an object of JSON. It holds one sample, or samples of one question as lists of
+    shape (samples,).
 
     Parameters
     ----------
     paths : path or sequence of path
         Files .parquet, .csv, .tsv, .json or .jsonl, also compressed (.gz, .zst); pool folders, whose questions are
-        kept; or folders of these. They are concatenated to one table. The records of a JSON object are its list of
+        kept; or folders of these. They are joined to one table. The records of a JSON object are its list of
         objects, such as ``records``, or else its members, whose names become the question_id.
     names : str or mapping of str to str, optional
-        What columns are read from, by their names: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
-        ``"question_id=doc_id,answer=pred"``. The names that a pool uses are question_id, model, sample_index, answer,
-        text, correct, truth, score and others. Other columns are kept. A column is read from
+        Field of each column: ``{"question_id": "doc_id", "answer": "pred"}`` or the text
+        ``"question_id=doc_id,answer=pred"``. A pool uses the columns question_id, model, sample_index, answer, text,
+        correct, truth, score, confidence (a mean log-probability), input_tokens, output_tokens, cost (in one
+        currency), latency (in seconds) and others. Fields without a new name are kept. A column is read from
 
-        - a field: ``pred``, or inside of objects ``score.value``, also of each object of a list: ``runs.text``;
+        - a field: ``pred``, or a field of objects: ``score.value``, also of each object of a list: ``runs.text``;
         - an item of every list of a list: ``pairs.0``;
         - several fields joined by "/": ``dataset+idx``;
         - the name of the file or of its folders: ``{stem}``, ``{folder}``, ``{parent}``;
+        - the number of the record in its file, from 1: ``{record}``, for files that do not name their questions;
         - a column per model, see `models`: ``{model}_response``.
     model : str, optional
-        Name of the model, for tables without a column model. By default, several files have the models that their
-        names say.
+        Name of the model, for tables without a column model. By default, several files without one are named after
+        the files or their folders.
     models : str or sequence of str, optional
         Models that have columns of their own, such as ``"llama,qwen"``. In `names`, ``{model}`` stands for each.
     **common
@@ -106,9 +110,9 @@ def from_table(
     Raises
     ------
     PoolError
-        If a file is damaged, a column is missing, a value that a pool reads is nested, lists have different lengths, or
-        rows contradict each other. If several rows have the same question_id, model and sample_index, the message names
-        a column that distinguishes them. Select one of its values with `where`.
+        If a file is damaged, a column is missing, a value that a pool reads is nested, lists of a record have different
+        lengths, or rows contradict each other. If several rows have the same question_id, model and sample_index, the
+        message names a column that distinguishes them. Select one of its values with `where`.
 
     Notes
     -----
@@ -150,20 +154,24 @@ def read(
     """Read all files and add them to the sink as one table."""
     given = parse_names(names)
     own = parse_models(models, given)
-    sink.renamed = given
+    sink.renamed, sink.tell_apart = given, "Give them different ids"
     spool = Spool(sink.folder)
     named = _named_by_files(sources) if model is None else {}
     parts = [_prepared(source, given, model, named.get(str(source)), own, spool, sink) for source in sources]
     if of_files := [repr(part.named) for part in parts if part.named is not None]:
         models_found = f"{', '.join(of_files[:4])}{', ...' if len(of_files) > 4 else ''}"
         sink.remarks.append(f"no column names the model, so the files or their folders do: {models_found}.")
+    sink.remarks += _left_out(sources, parts)
     info = shared_info(source.path for source in sources)
     sink.votes = info.pop("votes", True)
     sink.info |= info
+    if len(sources) > 1:
+        sink.tell_apart = "Import them separately"
     _require_alike(sources, parts)
     table = joined([part.table for part in parts])
     if not table.num_rows:
         return
+    sink.files = _labels(sources, parts)
     question = _ranks(table["question_id"])
     if "sample_index" not in table.column_names:
         order = pd.DataFrame({"question": question, "model": _ranks(table["model"])})
@@ -187,6 +195,7 @@ class _Part(NamedTuple):
     table: pa.Table
     names: set[str]  # of all columns
     named: str | None  # the model, if only the name of the file says it
+    left_out: tuple[str, ...]  # nested fields
 
 
 def _prepared(
@@ -199,20 +208,27 @@ def _prepared(
     sink: Sink,
 ) -> _Part:
     """Read a file, rename its columns and convert known columns to their types."""
+    if model is None and not models and "model" not in names and isinstance(source.outer.get("model"), str):
+        names = {**names, "model": "model"}  # the file says it beside the list of its records
     left_out: dict[str, None] = {}
-    kept, every = [], dict[str, None]()
+    kept: list[pa.Table] = []
+    every: dict[str, None] = {}
     for table in _tables(source, names, models, left_out, sink):
         every |= dict.fromkeys(table.column_names)
         texts = {name: typed(source, name, table[name]) for name in spool.NAMES if name in table.column_names}
+        if not kept and "text" in texts:
+            _note_written_lists("text", texts["text"], source, sink)
         kept.append(spool.put(table, texts))
     table = _with_verdict(joined(kept, left_out), source, sink)
-    _note_written_lists(table, source, sink)
+    if "answer" in table.column_names:
+        _note_written_lists("answer", table["answer"], source, sink)
     every = dict.fromkeys(name for name in [*table.column_names, *every] if name not in left_out)
-    if left_out:
-        fields = ", ".join(map(repr, list(left_out)[:5]))
-        sink.remarks.append(f"{source.name}: the nested fields {fields} are left out. To keep a part of one, map it.")
+    if not every and not left_out:
+        source.refuse("holds no records. Export it again, or omit it.")
     if model is not None and "model" in every:
-        source.refuse("already has a column 'model'. Omit the option model, or rename the column.")
+        source.refuse(
+            "already has a column 'model'. Omit model=..., or rename it with names={'model_before': 'model'}."
+        )
     named = named if model is None and "model" not in every else None
     if model is not None or named is not None:
         table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
@@ -221,7 +237,7 @@ def _prepared(
         if not every.keys() & set(wanted):
             _refuse_missing(source, wanted, every)
     typed_columns = {name: typed(source, name, table[name]) for name in table.column_names}
-    return _Part(pa.table(typed_columns), {*every}, named)
+    return _Part(pa.table(typed_columns), {*every}, named, tuple(left_out))
 
 
 def _tables(
@@ -239,12 +255,13 @@ def _tables(
             yield _renamed(table, names, source)
             return
         records = _rows(table, source)
-    reading = Reading(source, names, models)
+    reading = Reading(source, names, models, sink.joined)
     yield from reading.tables(records)
     left_out |= reading.left_out
-    if reading.empty:
-        holding = counted(len(reading.empty), "record holds", "records hold")
-        sink.note(f"{holding} no samples, such as {reading.empty[0]}. Their questions may be missing from the pool.")
+    for note in reading.lists.notes(source.name, numbered=names.get("question_id") == RECORD):
+        sink.note(note)
+    if reading.lists.found:
+        sink.tell_apart = f"Number the records with {NUMBERED}"
 
 
 def _holds_samples(table: pa.Table, names: Mapping[str, str]) -> bool:
@@ -282,16 +299,17 @@ def _with_verdict(table: pa.Table, source: Source, sink: Sink) -> pa.Table:
     return table.rename_columns(["correct" if name == "score" else name for name in table.column_names])
 
 
-def _note_written_lists(table: pa.Table, source: Source, sink: Sink) -> None:
-    """Warn of answers that are all lists written as text, as pandas writes columns of lists to CSV files."""
-    if "answer" not in table.column_names or not table.num_rows:
-        return
-    answers = [value for value in distinct_values(table["answer"][:_BATCH])[1] if value is not None]
-    texts = [str(value).strip() for value in (answers if isinstance(answers, list) else answers.to_pylist())]
-    if texts and all(text.startswith("[") and text.endswith("]") for text in texts):
+def _note_written_lists(name: str, column: pa.ChunkedArray, source: Source, sink: Sink) -> None:
+    """Warn of values most of which are lists written as text, as pandas writes columns of lists to CSV files."""
+    values = encode(column[:_BATCH])[1]
+    texts = [as_text(value).strip() for value in values if not is_missing(value)]
+    written = [text for text in texts if text[:1] + text[-1:] == "[]" or text[:2] + text[-1:] == "{'}"]
+    if 2 * len(written) > len(texts):
+        are = f"every {name} is" if len(written) == len(texts) else f"most values of {name} are"
+        kind = "a list" if written[0].startswith("[") else "an object"
         sink.note(
-            f"{source.name}: every answer is a list written as text, such as {texts[0]!r:.60}, and counts once. "
-            "If its items are samples, store the lists in JSON or Parquet."
+            f"{source.name}: {are} {kind} written as text, such as {written[0]!r:.60}, and counts once. "
+            "If its items are samples, store them in JSON or Parquet."
         )
 
 
@@ -304,10 +322,33 @@ def _named_by_files(sources: Sequence[Source]) -> dict[str, str]:
     return {}
 
 
+def _left_out(sources: Sequence[Source], parts: Sequence[_Part]) -> list[str]:
+    """Return remarks on nested fields that are left out, one for all files that have the same."""
+    files: dict[tuple[str, ...], list[str]] = {}
+    for source, part in zip(sources, parts, strict=True):
+        files.setdefault(part.left_out, []).append(source.name)
+    remarks = []
+    for fields, (first, *others) in files.items():
+        if fields:
+            named = f"{first} and {counted(len(others), 'other file')}" if others else first
+            told = ", ".join(map(repr, fields[:5]))
+            remarks.append(f"{named}: the nested fields {told} are left out. To keep a part of one, map it.")
+    return remarks
+
+
+def _labels(sources: Sequence[Source], parts: Sequence[_Part]) -> dict[str, pa.Array]:
+    """Return the name of the folder and of the file that each row is from, if there are several."""
+    rows = np.repeat(np.arange(len(parts)), [part.table.num_rows for part in parts])
+    found = {place: [file_names(source)[place] for source in sources] for place in ("{folder}", "{stem}")}
+    return {place: pa.array(names).take(pa.array(rows)) for place, names in found.items() if len({*names}) > 1}
+
+
 def _refuse_missing(source: Source, wanted: Sequence[str], names: Iterable[str]) -> NoReturn:
     remedy = f"Map the column that holds it with names={{'{wanted[0]}': 'COLUMN'}}"
     if wanted == ("model",):
         remedy += ", or set model=..., or models=... if each model has columns of its own"
+    if wanted == ("correct", "truth") and "answer" in names and (other := names_of_truth(source.first)):
+        remedy = f"If 'answer' is the truth, use names={other!r}. Else {remedy[0].lower()}{remedy[1:]}"
     source.refuse(f"has no column {' or '.join(map(repr, wanted))}. {remedy}. {choose_from(wanted[0], names)}.")
 
 
@@ -365,7 +406,8 @@ def _as_list(choices: Any) -> Any:
 
 def _take_constant(table: pa.Table, question: Codes, sink: Sink) -> pa.Table:
     """Move columns that are constant within every question to the questions."""
-    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS)]
+    said = said_verdicts({name: table[name] for name in table.column_names}) or ("",)
+    others = [name for name in table.column_names if name not in (*_OF_SAMPLES, *_FACTS, said[0])]
     constant = [name for name in others if _is_constant(table[name], question)]
     first = pa.array(np.unique(question, return_index=True)[1])
     for row in table.select(["question_id", *constant]).take(first).to_pylist():

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from mssim._validation import counted
 from mssim.importers.fields import Fields, as_text
+from mssim.importers.glance import beginning
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
@@ -45,6 +46,7 @@ PATTERNS = ("*.json",)
 _NAME = re.compile(r"(tool-calling|act|react|few-shot)-(.+)-(\d+(?:\.\d+)?)_range_\d+--?\d+_user-(.+)-[a-z]+_\d+")
 _DOMAIN = re.compile(r"(?P<model>.+)[-_](?P<domain>airline|retail)")
 _NEAR = 1e-6  # distance from 1 at which a reward is a success
+_ENDED = ("user_stop", "agent_stop")  # usual ends of a conversation, which is judged afterwards
 _ERROR = "with an error before they were judged, for which tau-bench has reward 0"
 
 
@@ -60,7 +62,7 @@ def from_tau_bench(paths: Paths, *, model: str | None = None, **common: Unpack[C
         in the file itself for tau2-bench. If runs of one model differ in strategy, temperature or model of the user,
         what differs is added to the name, as in "gpt-4o act".
     **common
-        The options where, texts, strict and info, see `mssim.importers.Common`.
+        The options where, texts, strict and others, see `mssim.importers.Common`.
 
     Returns
     -------
@@ -95,8 +97,12 @@ def from_tau_bench(paths: Paths, *, model: str | None = None, **common: Unpack[C
 
 
 def is_own(source: Source) -> bool:
-    """Return whether a file has runs of tau-bench, or a simulation of tau2-bench."""
+    """Return whether a file has runs of tau-bench, or a simulation or the results of tau2-bench."""
     first, outer = source.first, source.outer  # a simulation has one list of objects: its messages
+    head = beginning(source)
+    info = head.get("info") if isinstance(head, dict) else None
+    if isinstance(info, dict) and {"agent_info", "user_info"} <= info.keys():
+        return True
     ran = "task_id" in first and "trial" in first
     simulated = {"task_id", "trial", "termination_reason"} <= set(outer)
     return simulated or (ran and (("reward" in first and "info" in first) or "reward_info" in first))
@@ -173,7 +179,9 @@ def _of_info(source: Source, simulations: tuple[Source, ...]) -> _Run:
     """Describe a file of tau2-bench by its member info."""
     info = source.part("info")
     if "agent_info" not in info:
-        source.refuse("has no 'agent_info' in 'info'. Pass a file of tau-bench, or results.json of tau2-bench.")
+        source.refuse(
+            "has no 'agent_info' in 'info'. Pass a file of tau-bench, or the folder of results.json of tau2-bench."
+        )
     agent, user = info.part("agent_info"), info.part("user_info")
     model = agent.text("llm") or agent.name("implementation")
     temperature = agent.part("llm_args").number("temperature")
@@ -220,7 +228,7 @@ class _Reader:
         self._user_cost[model] += user_cost or 0
         reward, reason = _number("reward", record, record.part("reward_info")), record.text("termination_reason")
         if reason == "infrastructure_error" or reward is None:
-            self._sink.fail("without a reward" if reason is None else reason)
+            self._sink.fail("without a reward" if reason in (None, *_ENDED) else reason)
             return
         if reason is None and "error" in info and not record.value.get("traj"):
             self._sink.fail(_ERROR)

@@ -54,7 +54,7 @@ def from_vllm(
     model : str
         Name of the model in the pool.
     **common
-        The options rule, where, texts, strict and info, see `mssim.importers.Common`. A rule is required, since
+        The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule is required, since
         outputs contain only texts.
 
     Returns

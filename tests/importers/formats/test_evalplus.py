@@ -86,7 +86,7 @@ def test_different_tests_in_one_pool_are_told(tmp_path):
 
 def test_tasks_without_samples_are_told(tmp_path):
     path = write_results(tmp_path, {"q": [sample("pass")], "r": [], "s": []})
-    with told("2 tasks have no samples"):
+    with told("2 questions without samples are not in the pool"):
         assert from_evalplus(path).question_ids == ["q"]
 
 

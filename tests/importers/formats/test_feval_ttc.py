@@ -79,7 +79,8 @@ def test_costs_add_up_to_what_was_paid(tmp_path):
 def test_responses_without_chains_or_costs_of_the_request(tmp_path):
     write_questions(tmp_path, ["4", "5"])
     write_responses(tmp_path, [{"cots": [cot("4", 2e-6)]}, response()])
-    with told("Qwen/Qwen2.5-72B-Instruct has samples for 1 of the 2 questions of data set SVAMP"):
+    says = "1 question without samples is not in the pool"
+    with told(says), told("Qwen/Qwen2.5-72B-Instruct has samples for 1 of the 2 questions of data set SVAMP"):
         pool = from_feval_ttc(tmp_path)
     assert pool.lengths.tolist() == [[1]]
     assert pool.numbers["cost"][0, 0].tolist() == [2e-6]

@@ -285,7 +285,7 @@ def test_on_the_command_line(run, tmp_path):
     found = ("import", "helm", tmp_path / "runs", "--model", "mine", "--out")
     code, text, err = run(*found, tmp_path / "pool")
     assert (code, err) == (0, "")
-    assert text.startswith("1 question, 1 model, 2 samples; ")
+    assert text.startswith("1 question, 1 model, 2 samples\n")
     assert load_pool(tmp_path / "pool").models == ("mine",)
     write(tmp_path / "runs" / "a", [])
     bad(run(*found, tmp_path / "other"), "The files contain no samples")

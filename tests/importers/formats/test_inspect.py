@@ -255,6 +255,23 @@ def test_a_log_without_any_score_has_no_samples(tmp_path, kind):
 
 
 @kinds
+def test_a_rule_grades_samples_that_are_not_scored(tmp_path, kind):
+    """As of a run with --no-score. A sample that failed is no wrong answer."""
+    said = [answered(sample(epoch=n + 1, scores=None), text) for n, text in enumerate(["4", "5", ""])]
+    boom = {"message": "boom", "traceback": "", "traceback_ansi": ""}
+    others = [sample(epoch=4, scorer="other"), sample(epoch=5, scores=None, error=boom), sample(name="r", scores=None)]
+    path = with_texts(kind, tmp_path, [*said, *(answered(one, "4") for one in others)])
+    with pytest.warns(PoolWarning) as caught:
+        pool = from_inspect(path, scorer="other", rule="number")
+    told = "2 samples failed and are not in the pool: 1 neither scored nor a text, 1 error: boom."
+    assert told in [str(one.message) for one in caught]
+    assert answers_of(pool) == (["4", "5", "4"], [True, False, True])
+    path = with_texts(kind, tmp_path, said)
+    with pytest.raises(PoolError, match=r"its samples are not scored\. Grade the texts with a rule, such as rule='nu"):
+        from_inspect(path)
+
+
+@kinds
 def test_the_scorer_is_chosen(tmp_path, kind):
     both = {"match": {"value": "C", "answer": "4"}, "judge": {"value": {"style": 0, "truth": 1}, "answer": "four"}}
     path = either(kind, tmp_path, [sample(scores=both)])
@@ -323,8 +340,14 @@ def test_answers_that_a_summary_cuts_are_read_from_the_sample(tmp_path, chunked)
     assert answers_of(pool) == ([long + "4", long + "5"], [True, False])
     with pytest.warns(PoolWarning, match="whole texts"):
         assert answers_of(from_inspect(json_log(tmp_path / "log.json", whole))) == answers_of(pool)
+    lone = eval_log(tmp_path / "log.eval", [*summaries, sample("4", epoch=3)])
+    pool = from_inspect(lone)
+    assert (answers_of(pool)[1], pool.info["votes"]) == ([True, False, True], False)
+    assert pool.info["import"]["remarks"] == [
+        "2 answers are truncated in the summaries, and the logs lack the whole samples, so that no answers are used."
+    ]
     with pytest.raises(PoolError, match=r"has no member 'samples/q_epoch_1.json', which holds the whole sample"):
-        from_inspect(eval_log(tmp_path / "log.eval", summaries))
+        from_inspect(lone, rule="number")
 
 
 @kinds

@@ -213,6 +213,29 @@ def test_questions(tmp_path, changed, question, truth, choices):
     assert (list(frame["choices"][0]) if "choices" in frame else None) == choices
 
 
+def test_choices_that_each_run_shuffles_are_told_by_their_texts(tmp_path):
+    """As gpqa does: (A) of one run is (B) of the other, and doc_hash differs."""
+
+    def run_of(model, names, said, right, truth):
+        doc = {"question": "Which flies?"} | {f"choice{i}": name for i, name in enumerate(names, 1)}
+        changed = {"doc": doc, "target": truth, "doc_hash": model, "filtered_resps": [said], "exact_match": right}
+        return write(tmp_path / model, [line(0, "strict-match", [f"It is {said}"], **changed)], model=model)
+
+    runs = [
+        run_of("x", ["cow", "crow", "cat"], "(B)", 1.0, "(B)"),
+        run_of("y", ["crow", "cat", "cow"], "(B)", 0.0, "(A)"),
+    ]
+    pool = from_lm_eval(runs, filter_name="strict-match")
+    assert rows(pool, "model", "answer", "correct") == [("x", "crow", True), ("y", "cat", False)]
+    assert pool.questions["truth"].tolist() == ["crow"]
+    with pytest.raises(PoolError, match="rule: the choices of 1 question were shuffled, so letters in the texts of"):
+        from_lm_eval(runs, rule="choice")
+    for names, truth, says in (("hen", "(A)", "lists of choices"), ("cow", "(B)", "truths, 'crow' and 'cat'")):
+        other = run_of("z", ["crow", "cat", names], "(A)", 1.0, truth)
+        with pytest.raises(PoolError, match=f"question '0' has two {says}"):
+            from_lm_eval([*runs, other], filter_name="strict-match")
+
+
 def test_targets_that_are_numbers_of_choices(tmp_path):
     names = ["red", "blue"]
     lines = [line(0, "strict-match", ["blue", "red"], filter="none", filtered_resps=["blue"], target="1")]
@@ -326,7 +349,7 @@ def test_on_the_command_line(run, tmp_path):
     found = ("import", "lm-eval", tmp_path / "org__m", "--out", tmp_path / "pool")
     code, text, err = run(*found, "--filter", "flexible-extract", "--model", "mine")
     assert (code, err) == (0, "")
-    assert text.startswith("2 questions, 1 model, 6 samples; ")
+    assert text.startswith("2 questions, 1 model, 6 samples\n")
     assert load_pool(tmp_path / "pool").models == ("mine",)
     bad(run(*found[:-1], tmp_path / "other", "--filter", "strict"), "no line of filter 'strict'. Did you mean")
     assert not (tmp_path / "other").exists()

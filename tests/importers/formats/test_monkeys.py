@@ -185,7 +185,7 @@ def test_what_is_odd_is_told(tmp_path):
     path = write(tmp_path / GSM8K, [record(1, [True, None, None]), record(2, [])])
     with (
         told("2 samples failed and are not in the pool: 2 not judged"),
-        told("1 record has no samples"),
+        told("1 question without samples is not in the pool"),
     ):
         pool = from_monkeys(path)
     assert pool.question_ids == ["GSM8K/test/1"]
@@ -226,7 +226,7 @@ def test_the_command_line(run, tmp_path):
     path, out = write(tmp_path / GSM8K, [record(12, [True, False])]), tmp_path / "pool"
     code, text, err = run("import", "monkeys", path, "--rule", "number", "--model", "x", "--no-texts", "--out", out)
     assert (code, err) == (0, "")
-    assert text.startswith("1 question, 1 model, 2 samples; ")
+    assert text.startswith("1 question, 1 model, 2 samples\n")
     pool = load_pool(out)
     assert (pool.models, right(pool)) == (("x",), [[True, False]])
     assert "text" not in pool.extra.column_names

@@ -126,7 +126,8 @@ def test_samples_without_verdicts(tmp_path):
         path = write(tmp_path, [line("a", "7", True), line("b", "7", None), line("c", "7", "absent")])
         assert right(from_nemo_skills(path)) == {"0": [True]}
     path = write(tmp_path / "b", [line("a", "7.0", "absent"), line("b", "7", "absent")])
-    with told("the files have no verdicts. Without a rule, an answer is right if its text equals the truth"):
+    says = "the files have no verdicts. Without a rule, an answer is right if its text equals the truth"
+    with told(says), told("1 of 1 wrong answer of 'b' equals the truth as numbers"):
         assert right(from_nemo_skills(path)) == {"0": [False], "1": [True]}
     path = write(tmp_path / "c", [line("a", "7.0", "absent", predicted_answer="absent")])
     with pytest.raises(PoolError, match=r"texts but no answers\. Extract the answers with a rule"):
@@ -239,7 +240,7 @@ def test_the_command_line(run, tmp_path):
     out = tmp_path / "pool"
     code, text, err = run("import", "nemo-skills", tmp_path / "m", "--scorer", "symbolic", "--out", out)
     assert (code, err) == (0, "")
-    assert text.startswith("1 question, 1 model, 1 sample; ")
+    assert text.startswith("1 question, 1 model, 1 sample\n")
     assert load_pool(out).sample_correct().tolist() == [[[True]]]
 
 

@@ -43,7 +43,7 @@ def test_without_a_pass_mark_a_task_with_a_fraction_is_left_out_as_a_whole(tmp_p
     assert [note.split(",")[0] for note in sink.notes] == ["2 samples are left out"]
     assert "verdicts of b are fractions" in sink.notes[0]
     assert not sink.remarks
-    with pytest.raises(PoolError, match=r"no samples that are correct or wrong.*pass_mark=NUMBER"):
+    with pytest.raises(PoolError, match=r"no samples that are right or wrong.*pass_mark=NUMBER"):
         credit.report(sink, kept=0)
 
 

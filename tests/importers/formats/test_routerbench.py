@@ -76,7 +76,7 @@ def test_an_evaluation_with_a_fraction_is_left_out_and_counted(tmp_path):
         pool = from_routerbench(path)
     assert accuracies(pool) == [pd.DataFrame(ROWS)[model].mean() for model in MODELS]
     assert len(pool.questions) == len(ROWS)
-    with pytest.raises(PoolError, match=r"no samples that are correct or wrong: 4 samples .*pass_mark=NUMBER"):
+    with pytest.raises(PoolError, match=r"no samples that are right or wrong: 4 samples .*pass_mark=NUMBER"):
         from_routerbench(write(tmp_path, FRACTIONS))
 
 

@@ -108,7 +108,7 @@ def test_samples_without_a_verdict_failed_and_records_that_repeat_count_once(tmp
 
 def test_a_record_without_samples_is_reported(tmp_path):
     empty = record("b", [])
-    with told("1 record has no samples"):
+    with told("1 question without samples is not in the pool"):
         pool = from_strategic_ttc(write_lines(tmp_path, [RECORDS[0], empty], NAME))
     assert pool.question_ids == ["gsm8k-1"]
 

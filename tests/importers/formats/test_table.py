@@ -76,14 +76,14 @@ def test_a_table_that_load_pool_reads(tmp_path, ending):
 @pytest.mark.slow
 @SILENT
 def test_two_models_of_others(shared_pools):
-    path = shared_pools / "exams-two-models"
+    path = shared_pools / "exams-two-models" / "samples.parquet"
     with pytest.raises(
         PoolError, match=r"4 rows hold the same sample, .* Column 'prompt' distinguishes them: select one"
     ):
         from_table(path)
     where = [("prompt", "==", "chain_of_thought"), ("dataset", "!=", "comprehensive-100")]
     pool = from_table(path, where=where)
-    same(pool, load_pool(path / "samples.parquet", where=where))
+    same(pool, load_pool(path, where=where))
     assert pool.lengths.tolist() == [[10] * 1000] * 2
 
 
@@ -209,9 +209,36 @@ def test_names_that_do_not_fit(tmp_path, names, says):
         from_table(path, names=names)
 
 
+def test_an_answer_that_is_the_truth(tmp_path):
+    path = write_json([{"question_id": 1, "answer": "A", "pred": "B"}], tmp_path / "a.jsonl")
+    with pytest.raises(PoolError, match=r"If 'answer' is the truth, use names='answer=pred,truth=answer'\. Else map"):
+        from_table(path, model="m")
+    assert from_table(path, model="m", names="answer=pred,truth=answer").class_labels.to_pylist() == ["B"]
+
+
+def test_records_that_only_their_numbers_tell_apart(tmp_path):
+    records = [{"question": "even?", "answer": truth, "results": ["yes", "no"]} for truth in ("yes", "yes", "no")]
+    names = "question_id=question,truth=answer,answer=results"
+    path, same = write_json(records, tmp_path / "a.jsonl"), write_json(records[:2], tmp_path / "b.jsonl")
+    with pytest.raises(PoolError, match=r"'yes' and 'no'.* Number the records with names='question_id={record}', or"):
+        from_table(path, names=names, model="m")
+    with pytest.raises(PoolError, match=r"'yes' and 'no'.* Import them separately, or leave out"):
+        from_table([path, same], names=names, model="m")
+    with told("b.jsonl: 1 question has several records, such as 'even"):
+        assert from_table(same, names=names, model="m").lengths.tolist() == [[4]]
+    pool = from_table(path, names=names.replace("=question", "={stem}+{record}"), model="m")
+    assert pool.question_ids == ["a/1", "a/2", "a/3"]
+    assert pool.sample_correct().tolist() == [[[True, False], [True, False], [False, True]]]
+    with pytest.raises(PoolError, match=r"no column 'x' to .* Choose from 'question', 'answer', 'results'\."):
+        from_table(path, names="question_id={record},text=x", model="m")
+    frame = pd.DataFrame({"pred": [1, 2, 2], "gold": [1, 1, 2]})
+    pool = from_table(write(frame, tmp_path / "c.csv"), names="question_id={record},answer=pred,truth=gold", model="m")
+    assert (pool.question_ids, pool.lengths.tolist()) == (["1", "2", "3"], [[1, 1, 1]])
+
+
 def test_a_model_that_the_table_names_already(tmp_path):
     path = write(long_frame(ANSWERS), tmp_path / "table.csv")
-    with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit the option model"):
+    with pytest.raises(PoolError, match=r"already has a column 'model'\. Omit model=\.\.\."):
         from_table(path, model="m")
     with told("gives no answer"):
         assert from_table(path, model="m", names="run=model,sample=sample_index").lengths.tolist() == [[6, 6]]
@@ -302,6 +329,10 @@ def test_known_columns_get_their_types(tmp_path):
     assert pool.info["import"]["remarks"] == [
         "table.jsonl: the nested fields 'detail' are left out. To keep a part of one, map it."
     ]
+    (tmp_path / "other.jsonl").write_text(path.read_text().replace('"x"', '"y"'))
+    assert from_table(tmp_path).info["import"]["remarks"] == [
+        "other.jsonl and 1 other file: the nested fields 'detail' are left out. To keep a part of one, map it."
+    ]
     assert pool.sample_correct().tolist() == [[[True, False]]]
 
 
@@ -372,7 +403,7 @@ def test_values_that_do_not_fit(tmp_path, change, says):
         ("a.csv", b"doc,model,doc\n", "column 'doc': the name appears 2 times"),
         ("a.jsonl", b'{"question_id": "a"}\n{"question', "line 2: is not valid JSON, or truncated"),
         ("a.jsonl", b"[1]\n", "record 1: expected an object, found a number"),
-        ("a.jsonl", b"\n", "has no column 'question_id'. .*nothing"),
+        ("a.jsonl", b"\n", "holds no records. Export it again, or omit it"),
         ("a.txt", b"a", "unknown file format '.txt'. A table is a .parquet, .csv, .tsv, .json or .jsonl file"),
         ("a.csv", b"", "is empty"),
     ],
@@ -407,7 +438,7 @@ def test_the_command_line(run, tmp_path):
     assert "model 'm' gives no answer in 25.0% of its samples" in err
     with told("gives no answer"):
         pool = load_pool(out)
-    with told("gives no answer"):
+    with told("gives no answer"), told("1 of 1 wrong answer of 'm' equals .* texts with names={'text': 'pred'}"):
         same(pool, from_table(path, names=NAMES, model="m"))
     bad(run("import", "table", path, "--map", "truth=said", "--out", tmp_path / "other"), "no column 'said'")
     duplicates = write(pd.concat([long_frame(ANSWERS, prompt=prompt) for prompt in "ab"]), tmp_path / "two.parquet")
@@ -481,6 +512,35 @@ def test_joined_ids_and_names_of_files(tmp_path):
         from_table(paths[0], names="question_id=idx,answer=pred,truth=gold", model="m")
 
 
+def test_ids_that_are_equal_only_when_they_are_joined(tmp_path):
+    rows = [{"set": one, "id": other, "pred": "7", "gold": "7"} for one, other in (("a/b", "c"), ("a", "b/c"))]
+    paths = [write_json([row], tmp_path / f"{i}.jsonl") for i, row in enumerate(rows)]
+    names = "question_id=set+id,answer=pred,truth=gold"
+    assert from_table(paths[1], names=names, model="m").question_ids == ["a/b/c"]
+    with pytest.raises(PoolError, match=r"1\.jsonl: 'set\+id' is 'a/b/c' for both \['a/b', 'c'\] and \['a', 'b/c'\]"):
+        from_table(paths, names=names, model="m")
+
+
+def test_maps_of_parquet_are_objects(tmp_path):
+    answers = pa.array([[("a", ["7", "8"]), ("b", ["7", "7"])]], pa.map_(pa.string(), pa.list_(pa.string())))
+    pa.parquet.write_table(pa.table({"id": [0], "gold": ["7"], "said": answers}), tmp_path / "maps.parquet")
+    names = {"question_id": "id", "truth": "gold", "answer": "said.{model}"}
+    pool = from_table(tmp_path / "maps.parquet", names=names, models="a,b")
+    assert pool.sample_correct().tolist() == [[[True, False]], [[True, True]]]
+    with pytest.raises(PoolError, match=r"row 1: 'said' holds objects with the fields 'said\.a', 'said\.b'"):
+        from_table(tmp_path / "maps.parquet", names={**names, "answer": "said"}, model="a")
+
+
+@SILENT
+def test_a_model_beside_the_records(tmp_path):
+    rows = [{"question_id": 0, "answer": "7", "truth": "7"}]
+    path = write_json({"model": "llama", "records": rows}, tmp_path / "run.json")
+    assert from_table(path).models == ("llama",)
+    assert from_table(path, model="qwen").models == ("qwen",)
+    rows[0]["model"] = "own"
+    assert from_table(write_json({"model": "llama", "records": rows}, path)).models == ("own",)
+
+
 @SILENT
 def test_a_table_with_one_column_per_model(run, tmp_path):
     frame = pd.DataFrame({"prompt": ["Q1", "Q2"], "a": [True, True], "b|x": [False, True], "a_text": ["7", "4"]})
@@ -547,6 +607,27 @@ def test_what_looks_like_lost_samples_is_said(tmp_path):
         warnings.simplefilter("always")
         from_table(tmp_path / "lists.csv", model="m")
     assert any("every answer is a list written as text, such as \"['7', '8']\"" in str(w.message) for w in caught)
+    frame = frame.rename(columns={"answer": "text"}).assign(text=["['It is 7', 'or 8']", "['4', '4']"])
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    with told("every text is a list written as text"):
+        from_table(tmp_path / "texts.csv", model="m", rule="number")
+
+
+def test_verdicts_and_data_sets_that_no_name_reads_are_said(tmp_path):
+    rows = [{"id": i, "set": "ab"[i > 1], "pred": "7", "gold": "8", "passed": i == 0} for i in range(3)]
+    path = write_json(rows, tmp_path / "a.jsonl")
+    names = {"question_id": "id", "answer": "pred", "truth": "gold"}
+    with told("no answer of m is right"), told("column 'passed' is not read .* map it: names={'correct': 'passed'}"):
+        from_table(path, names=names, model="m")
+    graded = {"question_id": "id", "text": "pred", "truth": "gold"}
+    with told("no answer of m is right"), told("disagree on 1 of 3 samples, e.g. question 0"):
+        pool = from_table(path, names=graded, model="m", rule="number")
+    assert pool.extra["correct_in_source"].to_pylist() == [True, False, False]
+    sets = write_json([{"id": 0, "subset": name, "ok": True} for name in "ab"], tmp_path / "b.jsonl")
+    with told("the column 'subset' has several values in 1 question"):
+        from_table(sets, names={"question_id": "id", "correct": "ok"}, model="m")
+    joined = from_table(sets, names={"question_id": "subset+id", "correct": "ok"}, model="m")
+    assert joined.question_ids == ["a/0", "b/0"]
 
 
 # Fuzz -----------------------------------------------------------------------------------------------------------------

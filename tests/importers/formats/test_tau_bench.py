@@ -12,6 +12,7 @@ from mssim import PoolError
 from mssim.importers.formats import tau_bench
 from mssim.importers.formats.tau_bench import from_tau_bench
 from mssim.importers.pipeline import Common, import_pool
+from mssim.importers.recognition import recognised
 from mssim.importers.safe_files import Source
 from tests.importers.formats.code_results import or_odd, pool_or_error, right, told
 
@@ -145,6 +146,7 @@ def test_a_folder_with_a_file_per_simulation(tmp_path):
         assert right(from_tau_bench(path)) == {"retail/0": [False, True, False]}  # the index has all
     pool = from_tau_bench(tmp_path)
     assert right(pool) == {"retail/0": [False, True]}
+    assert {file.name for file in recognised([tmp_path]).paths} == {"results.json", "0-0.json", "0-1.json"}
     assert pool.extra["text"].to_pylist() == ["Bye", "Bye"]
     with pytest.raises(PoolError, match="has no 'agent_info' in 'info'"):
         from_tau_bench(tmp_path / "run" / "simulations")
@@ -163,6 +165,7 @@ def test_a_folder_with_a_file_per_simulation(tmp_path):
         ([run(0, 0, 1.0, traj="x")], "'traj' is text. It must be a list"),
         ({"info": {}}, "has no 'agent_info' in 'info'"),
         (results([]), "has no simulations"),
+        (results([simulation(0, 0, None)]), r"\(1 failed: without a reward\)"),
         (results([simulation(0, 0, 1.0), 1]), "record 2: expected an object"),
     ],
 )
