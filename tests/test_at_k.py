@@ -98,7 +98,7 @@ def test_maj_at_k_is_precise_to_the_pool_size(counts, k):
     assert abs(Fraction(maj_at_k(counts, k)) - naive.maj_at_k(counts, k, {0})) < 1e-12
 
 
-@pytest.mark.parametrize("total", [3, 16, 512, 1024, 5000])
+@pytest.mark.parametrize("total", [3, 16, 512, 1024, pytest.param(5000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.52, 0.93])
 def test_binary_maj_at_k_is_hypergeometric(total, share):
     right = round(share * total)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kernels
 
 
 @pytest.mark.parametrize("replacement", [False, True])
-@pytest.mark.parametrize("m", [1, 3, 5000])
+@pytest.mark.parametrize("m", [1, 3, pytest.param(5000, marks=pytest.mark.slow)])
 def test_the_best_of_thousands_among_more_samples_than_a_word_has_bits(m, replacement):
     """With m = 1 all classes with as many votes tie; with 5000 the chance of half of the draws is beyond a double."""
     frame = deep_pool(1, 24).to_frame()

@@ -12,6 +12,7 @@ from mssim.pools import arrow, column_roles
 from tests.pools.tables import part, write_split
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ["new in each", "the same in all"])
 def test_work_per_file_does_not_grow_with_the_files_before(tmp_path, monkeypatch, answers):
     n_files, n_rows = 64, 16

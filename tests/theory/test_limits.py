@@ -105,6 +105,7 @@ def test_limits_are_read_off_the_shares(pool, weights):
     assert found.pooled == pytest.approx(pooled)
 
 
+@pytest.mark.slow
 def test_limits_of_every_pool(any_pool):
     """By hand; and whatever was recorded has reached them, by closed forms and by replays.
 
