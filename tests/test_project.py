@@ -103,8 +103,10 @@ def test_every_shell_block_of_the_readme_is_run():
 @pytest.mark.parametrize("mark", ["first commands", "tuning command", "plan command"])
 def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    for folder in (ROOT / "recorded").glob("*/pool.json"):
-        pool = mssim.load_pool(folder.parent)
+    if mark == "first commands":
+        (tmp_path / "recorded").symlink_to(ROOT / "recorded")
+    for folder in (ROOT / "recorded").glob("*/pool.json") if mark != "first commands" else ():
+        pool = mssim.load_pool(folder.parent)  # a tenth of the questions is enough to run the longer commands
         pool.select(questions=pool.question_ids[::10]).save(tmp_path / "recorded" / folder.parent.name)
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
