@@ -343,7 +343,7 @@ def test_a_key_that_a_server_echoes_is_in_no_failure(answer, status):
 
 def test_a_second_recorder_refuses_and_the_first_goes_on(tmp_path):
     out = tmp_path / "pool"
-    with serving(delay=0.05) as server:
+    with serving(delay=0.15) as server:
         arguments = command(write_questions(tmp_path), server, out, "--samples", 40, "--concurrency", 8)
         with start(arguments) as first:
             until(lambda: log_lines(server) > 20)
