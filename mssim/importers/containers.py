@@ -13,19 +13,35 @@ import pyarrow.parquet
 from mssim.errors import PoolError
 from mssim.importers.fields import Fields, as_flag, as_number
 
-__all__ = ["Cells", "Outline", "csv_batches", "csv_names", "is_lines", "outline", "parquet_batches"]
+__all__ = [
+    "DEEPEST",
+    "LINES",
+    "MARK",
+    "MOST_LINE",
+    "TABLES",
+    "Cells",
+    "Outline",
+    "csv_batches",
+    "csv_names",
+    "is_lines",
+    "outline",
+    "parquet_batches",
+]
 
+TABLES, LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")  # endings of names
+MARK = b"\xef\xbb\xbf"  # byte order mark
+MOST_LINE = 2**28  # bytes
+DEEPEST = 100  # levels of nesting
 LISTS = (  # usual names of the list of records in an object
     "records", "outputs", "samples", "results", "predictions", "responses", "examples", "instances", "simulations",
     "items", "rows", "data", "reviews", "questions",
 )  # fmt: skip
 _ROWS = 1000  # rows that are converted at once
-_MOST_LINE = 2**28
 
 
 def is_lines(file: IO[bytes]) -> bool:
     """Return whether a JSON file that starts with an object has one object per line."""
-    return _next_line(file, _MOST_LINE).endswith(b"}") and _next_line(file, 2).startswith(b"{")
+    return _next_line(file, MOST_LINE).endswith(b"}") and _next_line(file, 2).startswith(b"{")
 
 
 def _next_line(file: IO[bytes], size: int) -> bytes:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mssim.errors import MssimError, PoolError
-from mssim.importers.containers import Outline
+from mssim.importers.containers import DEEPEST, LINES, MARK, TABLES, Outline
 from mssim.importers.fields import Fields
 from mssim.importers.safe_files import Source
 from mssim.pools.plain_types import rows_of
@@ -22,11 +22,8 @@ from mssim.pools.texts import is_missing
 
 __all__ = ["Glance", "beginning"]
 
-_TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 _ENOUGH = 2**18  # bytes after which no further record is read
 _LEAST, _MOST, _MOST_EVENTS = 2**16, 2**25, 2**17  # bytes and values of a beginning
-_DEEPEST = 100  # levels of nesting
-_MARK = b"\xef\xbb\xbf"  # byte order mark
 _OPENING = ("start_map", "start_array", "map_key")
 
 
@@ -59,7 +56,7 @@ class Glance(Source):
     @cached_property
     def first(self) -> Mapping[str, Any]:
         """The first record, as in `Source`, but also if the file is damaged or truncated after it."""
-        if suffix_of(self.path) in _TABLES:
+        if suffix_of(self.path) in TABLES:
             return self._first_row() if self.path.suffix.lower() == ".parquet" else super().first
         value, _ = self._start
         if isinstance(value, list):
@@ -114,7 +111,7 @@ class Glance(Source):
     @property
     def _is_document(self) -> bool:
         """Whether the file is one object instead of one object per line."""
-        return isinstance(self.beginning, dict) and not self._start[1] and suffix_of(self.path) not in _LINES
+        return isinstance(self.beginning, dict) and not self._start[1] and suffix_of(self.path) not in LINES
 
     @cached_property
     def _list_inside(self) -> str | None:
@@ -134,14 +131,14 @@ class Glance(Source):
     def _start(self) -> tuple[Any, bool]:
         """The beginning, and whether another value follows it, as in JSON Lines."""
         partial, values = _Partial(), 0
-        if suffix_of(self.path) in _TABLES:
+        if suffix_of(self.path) in TABLES:
             return None, False
         with suppress(MssimError), self._reading() as opened:
             file = _Beginning(opened)
             events = ijson.basic_parse(file, use_float=True, multiple_values=True, buf_size=_MOST)
             for event, value in islice(events, _MOST_EVENTS):
                 values += not partial.within
-                if values == 2 or len(partial.within) > _DEEPEST:
+                if values == 2 or len(partial.within) > DEEPEST:
                     break
                 partial.add(event, value)
                 if len(partial.within) <= 2 and event not in _OPENING and self._is_enough(partial.within, file.size):
@@ -152,7 +149,7 @@ class Glance(Source):
         """Return whether the first record was read, or a long beginning of an object that is not a line."""
         if within and isinstance(within[0], list):
             return len(within) == 1
-        if size <= _ENOUGH or len(within) not in (1, 2) or suffix_of(self.path) in _LINES:
+        if size <= _ENOUGH or len(within) not in (1, 2) or suffix_of(self.path) in LINES:
             return False
         if len(within) == 1:
             outlined = _outline(within[0])
@@ -192,7 +189,7 @@ class _Beginning:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self.size = file, 0
-        self._ahead = file.read(len(_MARK)).removeprefix(_MARK)
+        self._ahead = file.read(len(MARK)).removeprefix(MARK)
 
     def read(self, size: int) -> bytes:
         size = min(size, max(self.size, _LEAST), _MOST - self.size)  # few reads, since a text is copied at each

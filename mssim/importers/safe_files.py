@@ -18,6 +18,11 @@ from ijson.common import ObjectBuilder
 
 from mssim.errors import MssimError, PoolError
 from mssim.importers.containers import (
+    DEEPEST,
+    LINES,
+    MARK,
+    MOST_LINE,
+    TABLES,
     Cells,
     Outline,
     csv_batches,
@@ -36,12 +41,8 @@ from mssim.pools.texts import is_missing
 __all__ = ["Source", "expand", "streamed"]
 
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
-_MOST_LINE = 2**28
-_DEEPEST = 100  # levels of nesting
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_POINTER = 1024  # bytes
-_MARK = b"\xef\xbb\xbf"  # byte order mark
-_TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 Progress = Callable[[int], None]
 
 
@@ -113,10 +114,10 @@ class Source:
         `records` or the like; or the rows of a Parquet, CSV or TSV file. Each of these may
         be compressed with gzip or zstd.
         """
-        if suffix_of(self.path) in _TABLES:
+        if suffix_of(self.path) in TABLES:
             yield from self._rows()
             return
-        if suffix_of(self.path) in _LINES or (outlined := self._outline) is None:
+        if suffix_of(self.path) in LINES or (outlined := self._outline) is None:
             yield from self.items() if self.starts_with(b"[") else self.lines()
             return
         inside = self._refusing(outlined.records)
@@ -132,7 +133,7 @@ class Source:
     @cached_property
     def outer(self) -> Mapping[str, Any]:
         """Texts and numbers beside the list of records, {} if the file is not an object that holds one."""
-        if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
+        if suffix_of(self.path) in (*TABLES, *LINES) or (outlined := self._outline) is None:
             return {}
         named = self._refusing(outlined.records) or self._refusing(outlined.keyed_inside)
         return outlined.scalars if named is not None else {}
@@ -140,7 +141,7 @@ class Source:
     @cached_property
     def is_keyed(self) -> bool:
         """Whether the records are members of an object, so that their `question_id` is the name of the member."""
-        if suffix_of(self.path) in (*_TABLES, *_LINES) or (outlined := self._outline) is None:
+        if suffix_of(self.path) in (*TABLES, *LINES) or (outlined := self._outline) is None:
             return False
         if self._refusing(outlined.records) is not None:
             return False
@@ -207,15 +208,15 @@ class Source:
         """Iterate over the objects of a JSON Lines file. Blank lines are skipped."""
         with self._reading() as file:
             number = 0
-            while line := file.readline(_MOST_LINE):
+            while line := file.readline(MOST_LINE):
                 number += 1
                 if number == 1:
-                    line = line.removeprefix(_MARK)
+                    line = line.removeprefix(MARK)
                 if not line.strip():
                     continue
                 place = f"{self.path}, line {number}"
-                if len(line) == _MOST_LINE:
-                    raise PoolError(f"{place}: has {_MOST_LINE} bytes or more. Write one JSON object per line.")
+                if len(line) == MOST_LINE:
+                    raise PoolError(f"{place}: has {MOST_LINE} bytes or more. Write one JSON object per line.")
                 yield Fields.of(_parsed(line, place), place)
                 self._tell(file)
             self._tell(file)
@@ -246,7 +247,7 @@ class Source:
             if len(text) > _MOST_DOCUMENT:
                 self.refuse(f"is larger than {_MOST_DOCUMENT >> 20} MB. Split it into smaller files.")
             self._tell(file)
-        return _parsed(text.removeprefix(_MARK), str(self.path))
+        return _parsed(text.removeprefix(MARK), str(self.path))
 
     def starts_with(self, text: bytes) -> bool:
         """Return whether the file starts with these bytes, after white space and a byte order mark."""
@@ -336,17 +337,17 @@ def _events(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
     depth = 0
     for event, value in ijson.basic_parse(file, use_float=True):
         depth += (event in ("start_map", "start_array")) - (event in ("end_map", "end_array"))
-        if depth > _DEEPEST:
-            raise ijson.JSONError(f"nested more than {_DEEPEST} levels deep")
+        if depth > DEEPEST:
+            raise ijson.JSONError(f"nested more than {DEEPEST} levels deep")
         yield event, value
 
 
 def _first_bytes(file: IO[bytes]) -> bytes:
     """Return the first bytes of a file that was just opened, and skip a byte order mark."""
     start: bytes = file.peek(4096)  # type: ignore[attr-defined]
-    if start.startswith(_MARK):
-        file.read(len(_MARK))
-        start = start.removeprefix(_MARK)
+    if start.startswith(MARK):
+        file.read(len(MARK))
+        start = start.removeprefix(MARK)
     return start.lstrip()
 
 

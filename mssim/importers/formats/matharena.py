@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mssim._validation import counted
 from mssim.errors import PoolError
+from mssim.importers.containers import LINES, TABLES
 from mssim.importers.fields import Fields, as_flag, as_text
 from mssim.importers.judged import Judged
 from mssim.importers.naming import file_names
@@ -43,7 +44,6 @@ EXAMPLE = "mssim import matharena outputs/aime/aime_2025 --out my-pool"
 _ROW_OF_TABLE = {"problem_idx", "model_name", "idx_answer"}
 _UNGRADED = "TODO Grading"
 _TOKENS = ("input_tokens", "output_tokens")
-_TABLES, _LINES = (".parquet", ".csv", ".tsv"), (".jsonl", ".ndjson")
 _PART = re.compile(r"(?:train|test|metadata)(?:-[0-9]+-of-[0-9]+)?")  # names of files within a dataset
 _ROW = {
     "text": "answer", "answer": "parsed_answer", "correct": "correct", "sample_index": "idx_answer",
@@ -132,10 +132,10 @@ class _Named(NamedTuple):
 
 def _named(source: Source) -> _Named:
     stem, suffix = as_text(file_names(source)["{stem}"], str(source)), suffix_of(source.path)
-    if suffix in _TABLES or set(source.first) >= _ROW_OF_TABLE:
+    if suffix in TABLES or set(source.first) >= _ROW_OF_TABLE:
         return _Named(_dataset(source), None, None)
     folders = [as_text(part, str(source)) for part in source.path.absolute().parent.parts]
-    if suffix in _LINES or source.starts_with(b"[") or "question_id" in source.first:  # the name of a member
+    if suffix in LINES or source.starts_with(b"[") or "question_id" in source.first:  # the name of a member
         return _Named("".join(folders[-1:]), stem, None)
     return _Named("".join(folders[-3:-2]), "/".join(folders[-2:]), stem)
 
