@@ -90,7 +90,7 @@ def outline(file: IO[bytes]) -> Outline:
     """Read what the members of the top-level object are."""
     found = Outline({}, [], [], [], [])
     depth, key, waits = 0, "", False
-    mixed: set[str] = set()  # objects with a member that is no object
+    mixed: set[str] = set()  # objects with a member that is not an object
     for event, value in ijson.basic_parse(file, use_float=True):
         if event == "map_key" and depth == 1:
             key = value

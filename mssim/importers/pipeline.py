@@ -191,16 +191,10 @@ def _imported(
     overwrite: bool,
     progress: Progress | None,
 ) -> Diagnostics:
-    if out.exists() and not overwrite:
-        raise PoolError(f"{out} already exists. Choose another path, or pass overwrite=True to replace it.")
-    if out.exists() and not current(out, "pool.json").is_file():
-        raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
+    _check_target(out, overwrite=overwrite)
     rule = None if common.rule is None else parse_rule(common.rule, reasoning=common.reasoning)
     check_rename(common.rename)
     sources = _sources(paths, progress)
-    place = out.absolute().parent
-    if not place.is_dir():
-        raise PoolError(f"{out}: the folder {place} does not exist. Create it first.")
     with folder_update(out) as part:
         work = part / "work"  # next to the pool: the file system of temporary files may be too small
         work.mkdir()
@@ -208,12 +202,7 @@ def _imported(
         sink.graded = rule is not None
         read(sources, sink)
         sink.close()
-        if rule is not None and sink.shuffled:
-            raise PoolError(
-                f"rule: the choices of {counted(sink.shuffled, 'question')} were shuffled, so letters in the texts of "
-                "two samples name different choices, and a rule cannot compare them with one truth. Remove the rule to "
-                "use the answers of the files, or import each file separately."
-            )
+        _check_order(sink)
         samples = part / "samples.parquet"
         read_samples = samples if rule is None else work / "read.parquet"
         kept = common.texts or rule is not None
@@ -248,6 +237,27 @@ def _imported(
         counts = {"questions": found.questions, "models": len(found.models), "samples": found.samples}
         write_info(part, out, {**info, "counts": counts})
     return found
+
+
+def _check_target(out: Path, *, overwrite: bool) -> None:
+    """Raise if a pool cannot be written to this path."""
+    if out.exists() and not overwrite:
+        raise PoolError(f"{out} already exists. Choose another path, or pass overwrite=True to replace it.")
+    if out.exists() and not current(out, "pool.json").is_file():
+        raise PoolError(f"{out} is not a pool folder and is not overwritten. Choose another path.")
+    place = out.absolute().parent
+    if not place.is_dir():
+        raise PoolError(f"{out}: the folder {place} does not exist. Create it first.")
+
+
+def _check_order(sink: Sink) -> None:
+    """Raise if a rule would grade letters of choices that were shuffled."""
+    if sink.graded and sink.shuffled:
+        raise PoolError(
+            f"rule: the choices of {counted(sink.shuffled, 'question')} were shuffled, so letters in the texts of "
+            "two samples name different choices, and a rule cannot compare them with one truth. Remove the rule to "
+            "use the answers of the files, or import each file separately."
+        )
 
 
 def _sources(paths: Sequence[Path], progress: Progress | None) -> list[Source]:
