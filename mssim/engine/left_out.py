@@ -136,7 +136,8 @@ def _shrink(sizes: Ints, stages: Sequence[int], b: int, available: int) -> None:
 def expected_of(outcome: Outcome, unit_costs: Floats) -> Expected:
     """Return the expectations of a plan, given the cost of a sample, [stage, question]."""
     costs = np.where(outcome.drawn > 0, outcome.drawn * unit_costs[:, None], 0).sum(axis=0)
-    return Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, costs)
+    unknown = np.full_like(costs, np.nan)
+    return Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, unknown, costs, unknown)
 
 
 @dataclass(frozen=True)

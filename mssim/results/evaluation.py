@@ -25,13 +25,15 @@ from mssim.results.clusters import cluster_labels
 from mssim.results.comparison import Comparison, Comparisons
 from mssim.results.differences import ASSUMPTIONS, mean_difference
 from mssim.results.jackknife import Jackknife, these_interval
+from mssim.rules.plan import QUANTITIES
 
 __all__ = ["Evaluation"]
 
-SCHEMA, WITH_JACKKNIFE = 2, 3  # versions of files; the second one has the jackknife
+SCHEMA = 4  # version of files; versions 2 and 3 have neither tokens nor latency
+_READABLE = (2, 3, SCHEMA)
 SCOPES = ("questions", "these")
 _VARIANCE = "jackknife_variance"
-_PER_QUESTION = ("accuracy", "samples_used", "agreed", "cost")
+_PER_QUESTION = ("accuracy", "samples_used", "agreed", *QUANTITIES)
 Floats = NDArray[np.float64]
 
 
@@ -53,8 +55,12 @@ class Evaluation:
         Expected number of samples.
     agreed : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Probability that a stage or window reached agreement or that a stopping rule ended the sampling.
+    tokens : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Expected tokens; NaN if they were not recorded.
     cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected cost in the unit of the recorded costs or prices; NaN if neither is known.
+    latency : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
+        Expected seconds until the answer; NaN if they were not recorded.
     n_replays : ndarray of int64, shape (n_strategies, n_budgets)
         Number of replays behind the accuracy; 0 if it is exact.
     provenance : mapping
@@ -82,7 +88,9 @@ class Evaluation:
     accuracy: Floats
     samples_used: Floats
     agreed: Floats
+    tokens: Floats
     cost: Floats
+    latency: Floats
     n_replays: NDArray[np.int64]
     provenance: Mapping[str, Any]
     jackknife: Jackknife | None = None
@@ -126,8 +134,8 @@ class Evaluation:
             Columns: strategy; budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
             jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
-            accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, cost (means over
-            questions); method (exact or monte_carlo); n_questions.
+            accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, tokens, cost,
+            latency (means over questions); method (exact or monte_carlo); n_questions.
 
         Raises
         ------
@@ -155,7 +163,7 @@ class Evaluation:
             "mc_error": mc_error.ravel(),
             "samples_used": self.samples_used.mean(axis=2).ravel(),
             "agreed": self.agreed.mean(axis=2).ravel(),
-            "cost": self.cost.mean(axis=2).ravel(),
+            **{name: getattr(self, name).mean(axis=2).ravel() for name in QUANTITIES},
             "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
             "n_questions": n_questions,
         }
@@ -213,8 +221,8 @@ class Evaluation:
         Returns
         -------
         DataFrame, one row per strategy, budget and question
-            Columns: strategy, budget, question_id, accuracy, samples_used, agreed, cost and the other columns of
-            `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
+            Columns: strategy, budget, question_id, accuracy, samples_used, agreed, tokens, cost, latency and the other
+            columns of `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
             receive the prefix ``question_``.
         """
         n_strategies, n_budgets, n_questions = self.accuracy.shape
@@ -222,10 +230,7 @@ class Evaluation:
             {
                 "strategy": np.repeat(self.strategies, n_budgets * n_questions),
                 "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
-                "accuracy": self.accuracy.ravel(),
-                "samples_used": self.samples_used.ravel(),
-                "agreed": self.agreed.ravel(),
-                "cost": self.cost.ravel(),
+                **{name: getattr(self, name).ravel() for name in _PER_QUESTION},
                 **({} if self.jackknife is None else {_VARIANCE: self.jackknife.variance.ravel()}),
             }
         )
@@ -387,7 +392,7 @@ class Evaluation:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the per-question results and provenance atomically to a Parquet file."""
         header = {
-            "schema": SCHEMA if self.jackknife is None else WITH_JACKKNIFE,
+            "schema": SCHEMA,
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
             "n_replays": self.n_replays.tolist(),
@@ -405,7 +410,7 @@ class Evaluation:
         try:
             table = pa.parquet.read_table(path, page_checksum_verification=True)
             header = json.loads((table.schema.metadata or {})[b"mssim"])
-            if header["schema"] in (SCHEMA, WITH_JACKKNIFE):
+            if header["schema"] in _READABLE:
                 return cls._from_table(table, header)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise MssimError(
@@ -413,17 +418,18 @@ class Evaluation:
                 "Evaluation.save."
             ) from error
         raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads {SCHEMA} and {WITH_JACKKNIFE}. "
-            "Evaluate again."
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads {_READABLE}. Evaluate again."
         )
 
     @classmethod
     def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
         frame = to_frame(table)
         shape = (len(header["strategies"]), len(header["budgets"]), -1)
-        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION}
+        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION if name in frame}
+        unknown = np.full_like(values["accuracy"], np.nan)
+        values |= {name: unknown for name in _PER_QUESTION if name not in values}
         jackknife = None
-        if header["schema"] == WITH_JACKKNIFE:
+        if "share" in header:
             jackknife = Jackknife(frame.pop(_VARIANCE).to_numpy().reshape(shape), np.array(header["share"]))
         questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
         return cls(

@@ -28,6 +28,9 @@ class Strategy(ABC):
         Rows of the catalogue; see `mssim.catalogue`.
     models : sequence of str
         Names of the models in the order in which they are asked.
+    max_tokens : int, or sequence of (int or None), or None
+        Most output tokens of a sample, for all models or one number per model. A longer sample becomes no answer and
+        costs that many tokens. None, the default, leaves samples as they were recorded.
 
     Examples
     --------
@@ -40,6 +43,7 @@ class Strategy(ABC):
     kind: ClassVar[str] = ""
     rows: ClassVar[tuple[Row, ...]] = ()
     models: Sequence[str]
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __init_subclass__(cls) -> None:
         if cls.__dict__.get("kind"):

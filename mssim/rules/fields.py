@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Ints, Plan, allocate
 from mssim.rules.votes import Vote
 
-__all__ = ["allocated", "never_stop", "set_last", "set_models", "set_shares", "set_split", "set_vote"]
+__all__ = ["allocated", "limits_of", "never_stop", "set_last", "set_models", "set_shares", "set_split", "set_vote"]
 
 
 class _OfModels(Protocol):
     @property
     def models(self) -> Sequence[str]: ...
+
+    @property
+    def max_tokens(self) -> int | Sequence[int | None] | None: ...
 
 
 class _Voting(_OfModels, Protocol):
@@ -47,6 +50,38 @@ def set_models(strategy: _OfModels, models: Sequence[str], *, again: bool = Fals
     if len(set(names)) < len(names) and not again:
         raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r} repeats a model. Name each model once.")
     object.__setattr__(strategy, "models", names)
+    _set_max_tokens(strategy)
+
+
+def _set_max_tokens(strategy: _OfModels) -> None:
+    """Check and set the most output tokens of a sample: one number, or one per model."""
+    given = strategy.max_tokens
+    if given is None:
+        return
+    several = isinstance(given, list | tuple)
+    limits: tuple[Any, ...] = tuple(given) if isinstance(given, list | tuple) else (given,)
+    message = (
+        f"max_tokens={shown(given)} is not valid. Use an integer of at least 1, or one integer or None per model of "
+        f"{list(strategy.models)}."
+    )
+    if several and len(limits) != len(strategy.models):
+        raise StrategyError(message)
+    try:
+        limits = tuple(None if limit is None else whole_number("max_tokens", limit, 1, 2**31) for limit in limits)
+    except MssimError:
+        raise StrategyError(message) from None
+    if several and all(limit is None for limit in limits):
+        object.__setattr__(strategy, "max_tokens", None)
+    else:
+        object.__setattr__(strategy, "max_tokens", limits if several else limits[0])
+
+
+def limits_of(strategy: _OfModels) -> tuple[int | None, ...] | None:
+    """Return the most output tokens of a sample of each model, or None if there is no limit."""
+    given = strategy.max_tokens
+    if given is None or isinstance(given, Sequence):
+        return None if given is None else tuple(given)
+    return (given,) * len(strategy.models)
 
 
 def set_vote(strategy: _Voting) -> None:
@@ -109,7 +144,7 @@ def allocated(strategy: _Split, budgets: Ints) -> Ints:
 
 def never_stop(strategy: _OfModels, sizes: Ints, vote: Vote | None) -> Plan:
     """Make the plan whose stages never stop."""
-    return Plan(strategy.models, sizes, np.full_like(sizes, NEVER), vote)
+    return Plan(strategy.models, sizes, np.full_like(sizes, NEVER), vote, max_tokens=limits_of(strategy))
 
 
 def set_last(sizes: Ints, need: Ints, value: int) -> None:

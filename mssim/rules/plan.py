@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["Expected", "Plan", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Plan", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+QUANTITIES = ("tokens", "cost", "latency")  # what samples spend, in the order of the axis [quantity]
 
 
 class Plan(NamedTuple):
@@ -32,6 +34,7 @@ class Plan(NamedTuple):
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
+    max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
 
     @property
     def repeats(self) -> bool:
@@ -56,7 +59,9 @@ class Expected(NamedTuple):
     accuracy: Floats
     samples_used: Floats
     agreed: Floats
+    tokens: Floats
     cost: Floats
+    latency: Floats
 
 
 def allocate(

@@ -42,6 +42,11 @@ def _numbers(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return lambda text: tuple(kind(part) for part in text.split("/"))
 
 
+def _number_or_numbers(text: str) -> int | tuple[int | None, ...]:
+    parts = tuple(None if part.strip().lower() == "none" else int(part) for part in text.split("/"))
+    return parts[0] if len(parts) == 1 and parts[0] is not None else parts
+
+
 # How an option is read by the type of its field, and an example of it.
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "float": (float, "0.8"),
@@ -49,6 +54,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "bool": (_truth, "true"),
     "str": (str, ""),
     "float | str": (_number_or_word, "0.8"),
+    "int | Sequence[int | None]": (_number_or_numbers, "2048"),
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
 }
@@ -92,6 +98,8 @@ def options_of(cls: type) -> list[str]:
 
 
 def _write(value: Any) -> str:
+    if value is None:  # of one of several models
+        return "none"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

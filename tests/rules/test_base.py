@@ -59,7 +59,7 @@ def test_a_kind_makes_a_strategy_of_text_and_belongs_to_one_class():
 
 
 def test_the_result_of_one_plan_is_that_of_the_strategy():
-    part = Expected(*(np.full((1, 1), x) for x in range(4)))
+    part = Expected(*(np.full((1, 1), x) for x in range(6)))
     assert First("x").combine([part]) is part
 
 

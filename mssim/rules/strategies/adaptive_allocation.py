@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,6 +38,8 @@ class AdaptiveAllocation(Strategy):
         Maximum number of samples per question, up to 1024. By default all recorded samples.
     ties : {"first", "random", "wrong"}, default "first"
         As in `Vote`.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -56,6 +59,7 @@ class AdaptiveAllocation(Strategy):
     model: str
     cap: int | None = None
     ties: str = "first"
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, (self.model,))

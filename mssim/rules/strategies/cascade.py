@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from mssim.rules.agreement import FORCED, check_threshold, votes_to_agree
 from mssim.rules.base import Strategy
-from mssim.rules.fields import allocated, set_last, set_models, set_split
+from mssim.rules.fields import allocated, limits_of, set_last, set_models, set_split
 from mssim.rules.plan import Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.votes import Vote
@@ -35,6 +35,8 @@ class Cascade(Strategy):
         As in `Vote`.
     sizes, shares
         As in `Coverage`.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -52,6 +54,7 @@ class Cascade(Strategy):
     ties: str = "first"
     sizes: Sequence[int] | None = None
     shares: Sequence[float] | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models, again=True)
@@ -64,4 +67,5 @@ class Cascade(Strategy):
         sizes = allocated(self, budgets)
         need = votes_to_agree(sizes, self.agreement, strict=self.strict)
         set_last(sizes, need, FORCED)
-        return (Plan(self.models, sizes, need, Vote.plurality(ties=self.ties), adopt=True),)
+        vote, limits = Vote.plurality(ties=self.ties), limits_of(self)
+        return (Plan(self.models, sizes, need, vote, adopt=True, max_tokens=limits),)

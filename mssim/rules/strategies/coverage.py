@@ -29,6 +29,8 @@ class Coverage(Strategy):
         models get equal shares.
     shares : sequence of float, optional
         Shares of the budget, one per model. Alternative to `sizes`.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Coverage(Strategy):
     models: Sequence[str]
     sizes: Sequence[int] | None = None
     shares: Sequence[float] | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models)

@@ -29,6 +29,8 @@ class Mixture(Strategy):
         Vote over the draws of all models.
     sizes, shares
         As in `Coverage`.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class Mixture(Strategy):
     vote: Vote = field(default_factory=Vote.plurality)
     sizes: Sequence[int] | None = None
     shares: Sequence[float] | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models)

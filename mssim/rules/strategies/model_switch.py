@@ -10,7 +10,7 @@ from mssim._validation import choose_from
 from mssim.errors import StrategyError
 from mssim.rules.agreement import NEVER, check_threshold, votes_to_agree
 from mssim.rules.base import Strategy
-from mssim.rules.fields import allocated, set_last, set_models, set_split, set_vote
+from mssim.rules.fields import allocated, limits_of, set_last, set_models, set_split, set_vote
 from mssim.rules.plan import Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.votes import Vote
@@ -42,6 +42,8 @@ class ModelSwitch(Strategy):
         Vote over all draws if no model agrees.
     sizes, shares
         As in `Coverage`. By default every model gets ceil(budget / n), and the last one the remainder.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class ModelSwitch(Strategy):
     vote: Vote = field(default_factory=Vote.entropy)
     sizes: Sequence[int] | None = None
     shares: Sequence[float] | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models, again=True)
@@ -87,4 +90,5 @@ class ModelSwitch(Strategy):
         need = votes_to_agree(sizes, self.agreement, strict=self.strict)
         if not self.test_last:
             set_last(sizes, need, NEVER)
-        return (Plan(self.models, sizes, need, self.vote, self.on_agreement == "adopt"),)
+        adopt, limits = self.on_agreement == "adopt", limits_of(self)
+        return (Plan(self.models, sizes, need, self.vote, adopt, max_tokens=limits),)

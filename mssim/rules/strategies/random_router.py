@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from mssim.rules.base import Strategy
-from mssim.rules.fields import set_models, set_shares
+from mssim.rules.fields import limits_of, set_models, set_shares
 from mssim.rules.plan import Expected, Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
@@ -33,6 +33,8 @@ class RandomRouter(Strategy):
         Relative probabilities of the models. By default all are equal.
     vote, stop
         As in `SelfConsistency`.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class RandomRouter(Strategy):
     shares: Sequence[float] | None = None
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models)
@@ -70,4 +73,8 @@ class RandomRouter(Strategy):
 
     def _alone(self) -> list[SelfConsistency]:
         """Return Self-Consistency of each model."""
-        return [SelfConsistency(model, self.vote, self.stop) for model in self.models]
+        limits = limits_of(self) or (None,) * len(self.models)
+        return [
+            SelfConsistency(model, self.vote, self.stop, limit)
+            for model, limit in zip(self.models, limits, strict=True)
+        ]

@@ -30,6 +30,8 @@ class Reliability(Strategy):
     tau : float or "mean", default 1.0
         Share of the B draws that must be correct, above 0 and at most 1. 1 is pass^k, smaller shares are G-Pass@k. With
         "mean" accuracy is mG-Pass@k.
+    max_tokens
+        As in `Strategy`.
 
     See Also
     --------
@@ -76,6 +78,7 @@ class Reliability(Strategy):
     )
     model: str | Sequence[str]
     tau: float | str = 1.0
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.model)

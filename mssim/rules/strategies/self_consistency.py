@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -30,6 +31,8 @@ class SelfConsistency(Strategy):
         Rule that stops before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`,
         `EValueStop` or `OwnStop`. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
         answer of its window.
+    max_tokens
+        As in `Strategy`.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class SelfConsistency(Strategy):
     model: str
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
+    max_tokens: int | Sequence[int | None] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, (self.model,))

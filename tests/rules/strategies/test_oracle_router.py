@@ -25,7 +25,7 @@ def test_of_equally_good_models_the_oracle_takes_the_cheaper():
 def result(accuracy, cost):
     """What is expected of one model, of two questions at one budget; samples used tell the models apart."""
     values = np.array([accuracy], dtype=float)
-    return Expected(values, 10 * values, values, np.array([cost], dtype=float))
+    return Expected(values, 10 * values, values, 100 * values, np.array([cost], dtype=float), 1000 * values)
 
 
 def test_each_question_goes_to_its_best_model_with_all_that_is_expected_of_it():

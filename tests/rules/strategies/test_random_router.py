@@ -11,7 +11,7 @@ from tests.conftest import make_pool
 @pytest.mark.parametrize(("shares", "chances"), [(None, [1 / 3] * 3), ((2, 1, 1), [0.5, 0.25, 0.25])])
 def test_the_result_is_the_mean_over_the_models_by_their_shares(shares, chances):
     rng = np.random.default_rng(0)
-    parts = [Expected(*rng.random((4, 2, 5))) for _ in range(3)]
+    parts = [Expected(*rng.random((6, 2, 5))) for _ in range(3)]
     found = RandomRouter(["x", "y", "z"], shares).combine(parts)
     for i, values in enumerate(found):
         assert values == pytest.approx(np.average([part[i] for part in parts], axis=0, weights=chances))
