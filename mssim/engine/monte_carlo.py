@@ -132,7 +132,7 @@ class ReplayTask:
         stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
         before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
         agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
-        return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
+        return Outcome.of(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
@@ -142,7 +142,7 @@ class ReplayTask:
             stopped = ends <= size
             agreed[b] = stopped.sum(axis=1)
             drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
-        return Outcome(right.T.astype(float), drawn[None], agreed)
+        return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints) -> Outcome:
         sizes = np.ascontiguousarray(self.plan.sizes[0])
@@ -161,7 +161,7 @@ class ReplayTask:
             self.replays,
         )
         right = hits.T.astype(float)
-        return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
 
 class ReplayTasks:
