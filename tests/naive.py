@@ -443,6 +443,45 @@ def random_ranks(known, rng):
     return dict(zip(known, random.Random(rng.random()).sample(range(len(known)), len(known)), strict=True))
 
 
+# Latency --------------------------------------------------------------------------------------------------------------
+
+
+def rounds_of(strategy, used, sizes):
+    """Rounds of a replay that took used[stage] of sizes[stage] draws, each a list of (stage, first draw, end).
+
+    A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
+    """
+    kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
+        return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
+    planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")
+    if kind not in planned or stop is not None:
+        return [[(stage, j, j + 1)] for stage, n in enumerate(used) for j in range(n)]
+    rounds = [[]]
+    for stage, n in enumerate(used):
+        if n > 0:
+            rounds[-1].append((stage, 0, n))
+            alike = ["a"] * sizes[stage]
+            if kind in ("ModelSwitch", "Cascade") and agrees(alike, strategy.agreement, strategy.strict):
+                rounds.append([])  # the stage can agree
+    return [found for found in rounds if found]
+
+
+def latency_of(rounds, parallel):
+    """Latency of rounds, each a list with the latencies of the draws of each of its stages, in order.
+
+    All draws of a round run at once, or with `parallel`, at most so many draws of one stage.
+    """
+    if parallel is None:
+        return sum(max(max(stage) for stage in stages) for stages in rounds)
+    return sum(
+        max(stage[first : first + parallel])
+        for stages in rounds
+        for stage in stages
+        for first in range(0, len(stage), parallel)
+    )
+
+
 # Expectations over all draws there are, in rational arithmetic --------------------------------------------------------
 
 
