@@ -167,13 +167,13 @@ class ReplayTask:
 class ReplayTasks:
     """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
 
-    def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
+    def __init__(self, pool: Pool, seed: int, *, replacement: bool, amounts=None, parallel=None, bins=False) -> None:
         self._pool, self._seed, self._replacement = pool, seed, replacement
         self._questions = hash_names(pool.question_ids)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
 
-    def task(self, plan: Plan, block: Block) -> ReplayTask:
+    def task(self, plan: Plan, block: Block, count=False) -> ReplayTask:
         """Return the task of a block, with its part of the pool."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)

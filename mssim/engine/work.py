@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import nothing_known
 from mssim.engine.exact_tasks import ExactTask, exact_blocks, exact_task
@@ -33,7 +32,7 @@ class Work:
 
     def __init__(self, job: Job, pool: Pool) -> None:
         self.job, self.pool = job, pool
-        amounts = Amounts(pool, prices=job.prices, tokens=job.tokens)
+        amounts = job.amounts(pool)
         self._known = [name for name in QUANTITIES if amounts.is_recorded(name, job.models)]
         self._amounts = amounts if self._known else None
         self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
@@ -57,9 +56,10 @@ class Work:
     @property
     def units(self) -> tuple[float, ...]:
         """Units of the histograms of all quantities; 0 for unknown ones."""
-        models = self.job.models
-        known = self._known if self._amounts is not None else ()
-        return tuple(self._amounts.unit(name, models) if name in known else 0.0 for name in QUANTITIES)
+        amounts, models = self._amounts, self.job.models
+        if amounts is None:
+            return (0.0,) * len(QUANTITIES)
+        return tuple(amounts.unit(name, models) if name in self._known else 0.0 for name in QUANTITIES)
 
     def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the budgets at which replays add up what they spend, because no closed form has it."""
