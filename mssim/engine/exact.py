@@ -12,6 +12,8 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.exact_until import expected_until
+from mssim.engine.verdicts import verified_counts
 from mssim.kernels import exact_one_stage, exact_several_stages, right_draws
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_agreement import agreement
@@ -164,6 +166,8 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
 
 def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
     """Return the task of a block, with its counts of votes."""
+    if plan.accepts is not None:
+        return ExactTask(plan, verified_counts(pool, plan, block.questions, replacement=replacement), closed)
     return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
 
 
@@ -275,10 +279,13 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     plan : Plan
         Plan of a strategy.
     counts : Counts
-        Counts with one stage per model of the plan.
+        Counts with one stage per model of the plan; with a verifier those of `verified_counts`.
     closed : ndarray of bool, shape (n_budgets,)
         Budgets at which accuracy is computed. Samples drawn and agreement are computed wherever possible.
     """
+    if plan.accepts is not None:
+        won, used, accepted, _ = expected_until(plan, counts)
+        return Outcome(chances(won), used, chances(accepted))
     if isinstance(plan.stop, WindowStop):
         return _windowed(plan, counts, closed, plan.stop.window)
     drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.no_answer.shape[1]))
