@@ -11,6 +11,7 @@ from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Outcome
+from mssim.engine.exact_until import expected_until
 from mssim.kernels import exact_one_stage, exact_several_stages, right_draws
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_agreement import agreement
@@ -236,10 +237,13 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     plan : Plan
         Plan of a strategy.
     counts : Counts
-        Counts with one stage per model of the plan.
+        Counts with one stage per model of the plan; with a verifier those of `verified_counts`.
     closed : ndarray of bool, shape (n_budgets,)
         Budgets at which accuracy is computed. Samples drawn and agreement are computed wherever possible.
     """
+    if plan.accepts is not None:
+        won, used, accepted, _ = expected_until(plan, counts)
+        return Outcome.of(chances(won), used, chances(accepted))
     if isinstance(plan.stop, WindowStop):
         return _windowed(plan, counts, closed, plan.stop.window)
     drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.no_answer.shape[1]))

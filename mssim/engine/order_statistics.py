@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def expected_maximum(values: Floats, lengths: Ints, draws: Ints, *, replacement: bool) -> Floats:
+def expected_maximum(values: Floats, lengths: NDArray[np.int32] | Ints, draws: Ints, *, replacement: bool) -> Floats:
     """Compute the expected maximum of independent draws of several stages.
 
     Parameters
@@ -67,7 +67,7 @@ def expected_maximum(values: Floats, lengths: Ints, draws: Ints, *, replacement:
     return np.where((lengths[:, None] >= enough).all(axis=0), found, np.nan)
 
 
-def _none_among_largest(lengths: Ints, draws: int, n_samples: int, replacement: bool) -> Floats:
+def _none_among_largest(lengths: NDArray[np.int32] | Ints, draws: int, n_samples: int, replacement: bool) -> Floats:
     """Return the probability that no draw of a stage is among its j largest numbers, [question, j].
 
     A single row is returned if it is the same for all questions.

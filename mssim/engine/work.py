@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import nothing_known
-from mssim.engine.exact_tasks import ExactTask, exact_blocks, exact_task
+from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_task
 from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
 from mssim.pools.pool import Pool
@@ -73,7 +73,7 @@ class Work:
         one_by_one = job.parallel == 1 or plan.stop.window == 1
         return ~closed | ("latency" in self._known and not one_by_one and not job.replacement)
 
-    def task(self, number: int) -> ExactTask | ReplayTask:
+    def task(self, number: int) -> ExactTask | UntilTask | ReplayTask:
         """Create the task of a block, with all data that a worker needs."""
         block, job = self.blocks[number], self.job
         plan = job.plans[block.plan]
