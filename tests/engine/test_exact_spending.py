@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -142,6 +143,39 @@ def test_windows_pass_over_what_costs_little():
     assert spent[0, 3] == pytest.approx(first + (8 * (106 / 2 + 3 / 6 * 4) + 1 * 8 / 2) / 15)
     assert np.array_equal(spent[0], spent[1])
     assert np.array_equal(spent[0], spent[2])
+
+
+# Larger pools, in rational arithmetic ---------------------
+
+
+def spent_in_windows(counts, amounts, k, window):
+    """Expected amounts with windows, over all counts drawn so far; a sample of class c costs amounts[c]."""
+    states, spent = {(0,) * len(counts): Fraction(1)}, Fraction(0)
+    for size in [window] * (k // window) + [k % window] * (k % window > 0):
+        after = Counter()
+        for drawn, chance in states.items():
+            left = [n - d for n, d in zip(counts, drawn, strict=True)]
+            spent += chance * Fraction(size * sum(a * n for a, n in zip(amounts, left, strict=True)), sum(left))
+            for more in itertools.product(*(range(min(size, n) + 1) for n in left)):
+                if sum(more) == size and max(more) < window:
+                    ways = math.prod(math.comb(n, j) for n, j in zip(left, more, strict=True))
+                    there = tuple(d + j for d, j in zip(drawn, more, strict=True))
+                    after[there] += chance * Fraction(ways, math.comb(sum(left), size))
+        states = after
+    return spent
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("counts", "window", "k"), [((300, 212), 5, 64), ((490, 22), 5, 84), ((30, 20, 10), 4, 18), ((20, 20), 2, 33)]
+)
+def test_windows_are_precise(counts, window, k):
+    """The rare answer costs 100 times as much, so most is spent where windows do not agree."""
+    pool = make_pool({("x", "q"): [answer for answer, n in zip("abc", counts, strict=False) for _ in range(n)]})
+    amounts = [3, 300, 40][: len(counts)]
+    given = np.repeat(amounts, counts)[None, None, None].repeat(3, axis=0).astype(float)
+    found = spend(pool, SelfConsistency("x", stop=WindowStop(window)), [k], given)[0].item()
+    assert abs(Fraction(found) / spent_in_windows(counts, amounts, k, window) - 1) < 1e-10
 
 
 # Larger pools, in runs of NumPy ---------------------------

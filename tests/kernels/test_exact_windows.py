@@ -59,9 +59,7 @@ def windows_by_hand(votes, no_answer, amounts, window, most):
     found, total = {(): Fraction(1)}, sum(votes) + no_answer
     for s in range(most + 1):
         yield sum(found.values()), sum(chance * sum(amounts[c] for c in classes) for classes, chance in found.items())
-        if s == most:
-            return
-        longer, ways = Counter(), comb(total - window * s, window)
+        longer, ways = Counter(), max(comb(total - window * s, window), 1)
         for classes, chance in found.items():
             for c, n in enumerate(votes):
                 left = n - window * classes.count(c)
