@@ -291,9 +291,29 @@ def reliability(strategy, answers, right, lot):
     return Fraction(2 * above, k) if lot is None else above > math.floor(lot * k) // 2, [k]
 
 
+def accepted(strategy, answer, number, right):
+    """Whether a verifier accepts a sample."""
+    if answer is None:
+        return False
+    return answer in right if strategy.column == "correct" else number >= strategy.threshold
+
+
+def until_verified(strategy, draws, right, numbers):
+    """Draws one by one, model after model; the first accepted one is the answer."""
+    used = [0] * len(draws)
+    for i, answers in enumerate(draws):
+        for j, answer in enumerate(answers):
+            used[i] += 1
+            if accepted(strategy, answer, numbers[i][j] if strategy.column != "correct" else None, right):
+                return answer in right, used
+    return False, used
+
+
 def replay(strategy, draws, right, rank, numbers=(), lot=None):
     """One replay of a strategy of the library, read by its documented attributes."""
     kind = type(strategy).__name__
+    if kind == "UntilVerified":
+        return until_verified(strategy, draws, right, numbers)
     if kind == "Reliability":
         return reliability(strategy, draws[0], right, lot)
     if kind == "Coverage":
@@ -324,9 +344,9 @@ def recorded(pool):
 
 
 def numbers_of(pool, strategy):
-    """numbers[model][question]: what the ballots of the strategy's vote are made of; empty if of nothing."""
-    column = getattr(getattr(strategy, "vote", None), "column", None)
-    return column_of(pool, column) if column else {}
+    """numbers[model][question]: what the strategy's vote or verifier reads; empty if it reads answers alone."""
+    column = getattr(getattr(strategy, "vote", strategy), "column", None)
+    return column_of(pool, column) if column and column != "correct" else {}
 
 
 @lru_cache(maxsize=4)

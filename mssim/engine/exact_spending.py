@@ -26,7 +26,7 @@ class StageSamples(NamedTuple):
     """Recorded samples of a block of questions, by the stages of a plan."""
 
     codes: NDArray[np.int16]  # [stage, question, sample], answer class within its question; -1: no answer
-    lengths: Ints  # [stage, question], recorded samples
+    lengths: NDArray[np.int32]  # [stage, question], recorded samples
     amounts: Floats  # [quantity, stage, question, sample], what each spends; NaN where unknown
 
 

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def expected_maximum(values: Floats, lengths: Ints, draws: Ints, *, replacement: bool) -> Floats:
+def expected_maximum(values: Floats, lengths: NDArray[np.int32] | Ints, draws: Ints, *, replacement: bool) -> Floats:
     """Compute the expected maximum of independent draws of several stages.
 
     Parameters
