@@ -28,7 +28,7 @@ def _add_up(seen, depth, live, best, right):
 @compiled
 def _curve(recorded, ties, depth, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _ = spending
+    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
     hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
@@ -74,7 +74,7 @@ def curve(
 @compiled
 def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _ = spending
+    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)

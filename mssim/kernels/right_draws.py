@@ -85,7 +85,7 @@ def enough_right(total, right, draws, least, raised, replacement):
 @compiled
 def _replayed(recorded, sizes, least, raised, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, _, (totals, histogram, lowest), numbers, drawn, running, _, _ = spending
+    values, starts, _, plain, _, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
     depth, n_budgets = np.int64(0), sizes.shape[1]
     for b in range(n_budgets):

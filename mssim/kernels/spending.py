@@ -59,6 +59,7 @@ class Spending(NamedTuple):
     running: NDArray[np.int64]  # [quantity, draws, lane], totals of a stage; 0 after no draws
     base: NDArray[np.int64]  # [quantity, budget, lane], totals before the stages that run at the same time
     total: NDArray[np.int64]  # [quantity, budget, lane], totals so far
+    paths: NDArray[np.int64]  # [stage, draws], running totals of a single replay; 0 after no draws
 
 
 @compiled
@@ -103,6 +104,7 @@ def spending_of(amounts: Amounts | None, sizes: NDArray[np.int64], *, skip: int 
         running=np.zeros(n_quantities * (depth + 1) * lanes, np.int64),
         base=of_budget[0],
         total=of_budget[1],
+        paths=np.zeros((n_stages, depth + 1), np.int64),
     )
 
 
@@ -230,4 +232,44 @@ def count_one_stage(q, first, live, sizes, ends, running, totals, histogram, low
                 if ends.shape[1] > 0:
                     size = min(size, np.int64(ends[q, first + lane]))
                 total = running[np.uint32(k * length + LANES * size + lane)]
+                note_total(k, q, b, total, totals, histogram, lowest)
+
+
+@compiled
+def _follow(values, begin, starts, depth, order, r, i, paths):
+    """Fill paths[i, 1:] with the totals of stage i of a replay after each of its draws."""
+    total, before = np.int64(0), np.int64(0)
+    for j in range(depth):
+        if starts[j]:
+            before = total
+        total = max(total, before + values[begin + order[r, i, j]])
+        paths[i, j + 1] = total
+
+
+@compiled
+def count_turns(q, first, n_replays, order, reached, ends, sizes, spending):
+    """Count the totals of up to turns.BATCH replays of question q, from number `first` of a block on.
+
+    order   : uint16 [replay, stage, draw], drawn samples
+    reached : int64 [replay, budget], last stage that draws
+    ends    : as in `count_one_stage`
+    """
+    values, starts, joins, plain, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
+    n_quantities, n_questions, n_budgets = totals.shape
+    n_stages = sizes.shape[0]
+    width = values.size // (n_quantities * n_stages * n_questions)
+    for r in range(n_replays):
+        for k in range(n_quantities):
+            for i in range(reached[r].max() + 1):
+                begin = ((k * n_stages + i) * n_questions + q) * width
+                _follow(values, begin, starts[k, i], sizes[i].max(), order, r, i, paths)
+            for b in range(n_budgets):
+                total, before = np.int64(0), np.int64(0)
+                for i in range(reached[r, b] + 1):
+                    to = sizes[i, b]
+                    if ends.shape[1] > 0:
+                        to = min(to, np.int64(ends[q, first + r]))
+                    if not joins[k, i, b]:
+                        before = total
+                    total = max(total, before + paths[i, to])
                 note_total(k, q, b, total, totals, histogram, lowest)

@@ -342,7 +342,8 @@ def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, s
     )
     counts, members, facts, weights, todo = counted
     logs, inverse_logs, inverses, steps = tables
-    values, starts, joins, plain, _, (totals, histogram, lowest), numbers, drawn_numbers, running, base, total = spending
+    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, total, _ = spending
+    totals, histogram, lowest = spent
     sizes, prior, skip, ties = rules.sizes, rules.prior, rules.skip, rules.ties
     n_stages, n_lanes, width, depth = sizes.shape[0], still.size, codes.shape[2], best.size // LANES - 1
     covers = rules.kind == COVERAGE
