@@ -36,7 +36,7 @@ def foreign_database(path):
 
 def later_version(path):
     file = sqlite3.connect(path)
-    file.execute("PRAGMA user_version = 2")
+    file.execute("PRAGMA user_version = 3")
     file.commit()
     file.close()
 
