@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from mssim._validation import whole_number
 from mssim.engine.checkpoint import FilePath
+from mssim.engine.evaluate import resolve_job
 from mssim.engine.job import Strategies, read_job
 from mssim.engine.resume import run_into
 from mssim.engine.scheduler import Progress
@@ -23,7 +24,7 @@ __all__ = ["evaluate_shard"]
 def evaluate_shard(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     shard: tuple[int, int],
     checkpoint: FilePath,
@@ -83,6 +84,7 @@ def evaluate_shard(
         prices=prices,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     job.check(pool)
     work = Work(job, pool)
     mine = range(i - 1, len(work.blocks), n)
