@@ -27,7 +27,7 @@ _MOST_DRAWS = 2**15 - 1
 _ROUNDING = 1e-9
 _REMEDIES = {
     "tokens": "Record the column 'output_tokens'",
-    "cost": "Record the column 'cost', or use prices=...",
+    "cost": "Record the column 'cost', or use evaluate(..., prices=...)",
     "latency": "Record the column 'latency'",
 }
 
