@@ -65,7 +65,7 @@ class JackknifeWork:
         check_jackknife(job, pool)
         self._job, self._pool = job, pool
         n_questions = len(pool.questions)
-        self._variance = np.zeros((len(job.strategies), job.budgets.size, n_questions))
+        self._variance = [np.zeros((job.own[name].size, n_questions)) for name in job.strategies]
         self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
@@ -97,8 +97,8 @@ class JackknifeWork:
         """Run all tasks, and return the result; `done` tasks of other work count as finished."""
         run_blocks(range(self.n_tasks), self._task, self._take, executor, progress=progress, done=done)
         for s, (budgets, work) in self._groups.items():
-            self._variance[s, budgets] = work.variance()
-        return Jackknife(self._variance, self._shares)
+            self._variance[s][budgets] = work.variance()
+        return Jackknife(self._job.on_grid(self._variance), self._job.on_grid(self._shares))
 
     def _models(self, s: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model for plan in self._job.per_strategy[s] for model in plan.models))
@@ -122,7 +122,7 @@ class JackknifeWork:
             self._groups[s][1].add(half, group, block, outcome)
         else:
             s, grouped, questions = key
-            self._variance[s, self._budgets(s, grouped), questions] = outcome.right
+            self._variance[s][self._budgets(s, grouped), questions] = outcome.right
 
     def _in_groups(self, s: int) -> NDArray[np.bool_]:
         """Return the budgets for which groups are left out, because a run votes over nearly all samples.
@@ -146,9 +146,9 @@ class JackknifeWork:
         parts = [self._counts(s, questions, group_of != group) for group in range(numbers.max())]
         return groups_left_out(parts, numbers)
 
-    def _largest_shares(self) -> Floats:
+    def _largest_shares(self) -> list[Floats]:
         shares = [np.max([*self._shares_of(plans)], axis=0) for plans in self._job.per_strategy]
-        return np.asarray(np.minimum(np.array(shares, dtype=float), 1.0))
+        return [np.minimum(one.astype(float), 1.0) for one in shares]
 
     def _shares_of(self, plans: tuple[Plan, ...]) -> Iterator[Floats]:
         """Yield the largest share of the recorded samples that a plan draws of each model, [budget]."""
