@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mssim._validation import shown
+from mssim.engine.amounts import PricesLike
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
@@ -34,7 +35,11 @@ def evaluate(
     n_replays: int = 10_000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    quantiles: bool = False,
+    shares_draws: Sequence[Sequence[str]] = (),
     jackknife: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -75,8 +80,21 @@ def evaluate(
         samples, -2.3 with 16 and -0.6 with 64, on average over chances of the correct answer from 0.5 to 1. Without
         replacement the accuracy is unbiased. A `PoolWarning` names the largest bias if it exceeds a tenth of the width
         of the interval. The bias is estimated, and ``to_frame(correct_bias=True)`` of the result subtracts it.
-    prices : mapping of model to price per sample, optional
-        Used for `cost` instead of the recorded costs.
+    prices : Prices, path, or mapping of model to price per sample, optional
+        Used for `cost` instead of the recorded costs: a dated table of prices per input and output tokens, its path,
+        see `read_prices`, or the price of one sample of each model. A table requires the tokens that it prices.
+    tokens : {"all", "output"}, default "all"
+        Tokens of a sample. "all": output tokens and, if any sample of the pool has input tokens, a share of those of
+        its request: input_tokens, or else request_input_tokens, divided by request_samples. "output": output tokens
+        only.
+    parallel : int, optional
+        Number of samples that are requested at once, for `latency`: 1 means one after the other. By default, all draws
+        between two decisions.
+    quantiles : bool, default False
+        Also collect the distribution of tokens, cost and latency over questions and draws.
+    shares_draws : sequence of sequences of str, default ()
+        Groups of models whose samples belong together: sample i of each was recorded in the same run, such as the
+        rounds of a debate. The models of a group are drawn together.
     jackknife : bool, default False
         Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
         ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
@@ -165,6 +183,10 @@ def evaluate(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        tokens=tokens,
+        parallel=parallel,
+        quantiles=quantiles,
+        shares_draws=shares_draws,
         pool=pool,
     )
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
