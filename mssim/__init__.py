@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         RandomRouter,
         Reliability,
         SelfConsistency,
+        UntilVerified,
     )
     from mssim.rules.votes import Vote
     from mssim.tuning._tune import Tuning, tune
@@ -60,6 +61,7 @@ _HOMES = {
         "RandomRouter",
         "Reliability",
         "SelfConsistency",
+        "UntilVerified",
     ],
     "tuning": ["Tuning", "tune"],
     "rules.base": ["Strategy"],
@@ -97,6 +99,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Tuning",
+    "UntilVerified",
     "Vote",
     "WindowStop",
     "agreement_at_k",

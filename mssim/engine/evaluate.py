@@ -140,8 +140,18 @@ def evaluate(
 
     Notes
     -----
-    The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
-    holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
+    **Tokens, cost and latency.** They are those of the drawn samples, so that a long wrong answer costs what it cost.
+    Whether a stage is reached does not depend on its own draws. The mean cost of a stage is therefore exactly its
+    expected number of samples times the mean cost of a recorded one (Wald's identity), and so for tokens. With a
+    stopping rule this identity holds for replacement=True only: without replacement, samples that were not drawn yet
+    are not like those that were. The means are then computed in closed form for windows and `UntilVerified`. They are
+    replayed for the other stopping rules, for models with several stages and where questions share a budget, and always
+    with method="monte_carlo".
+
+    The draws between two decisions are a round. Its latency is the longest of its draws, or with `parallel` the sum
+    over batches of at most so many draws of one model. Rules that decide after every draw make one draw at a time. The
+    latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
+    one for parallel=1 or replacement=True, and is replayed otherwise.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
@@ -233,8 +243,7 @@ def _run(
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
-    outcomes = totals.outcomes(job.n_replays)
-    found = job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(totals.outcomes(), pool.questions.copy(), job.provenance(pool))
     return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
 
 

@@ -45,7 +45,7 @@ def header_of(work: Work) -> Header:
     }
     file = io.BytesIO()
     pa.parquet.write_table(questions, file, compression="zstd")
-    return Header(settings, provenance, file.getvalue(), job.unit_costs(pool))
+    return Header(settings, provenance, file.getvalue())
 
 
 def _described(name: str, strategy: Strategy) -> dict[str, Any]:

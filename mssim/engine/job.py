@@ -154,16 +154,11 @@ class Job:
     def evaluation(
         self,
         outcomes: Sequence[Outcome],
-        unit_costs: NDArray[np.float64],
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
     ) -> Evaluation:
         """Return the result, given the outcomes of all plans."""
-        place = {model: i for i, model in enumerate(self.models)}
-        expected = []
-        for plan, outcome in zip(self.plans, outcomes, strict=True):
-            expected.append(expected_of(outcome, unit_costs[[place[model] for model in plan.models]]))
-        parts, closed = iter(expected), iter(self.closed)
+        parts, closed = map(expected_of, outcomes), iter(self.closed)
         results, all_closed = [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
             results.append(strategy.combine([next(parts) for _ in group]))
