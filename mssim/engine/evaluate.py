@@ -132,7 +132,8 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias.
+        If drawing with replacement has a large bias, all output tokens of a model are 0, or only some models of the
+        pool have input tokens.
 
     See Also
     --------
@@ -200,6 +201,8 @@ def evaluate(
         pool=pool,
     )
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
+    for text in job.amounts(pool).warnings(job.models):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found
     found = replace(found, bias=replacement_bias(job, pool, found, executor))

@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 from mssim import Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, WindowStop
 from mssim.engine.exact import counts_of, expected
 from mssim.engine.exact_spending import StageSamples, expected_spend
-from mssim.rules.parsing import parse_strategy
-from mssim.rules.plan import QUANTITIES
 from tests import naive
 from tests.conftest import examples, make_pool
 from tests.engine.test_closed_forms import CLOSED_FORMS, XYZ, affordable, pools
-from tests.engine.test_evaluate import random_pool
 
 KINDS = ["sc", "cov", "mix", "ms", "cascade", "rel"]
 UNITS = np.array([1, 3, 7])  # of the quantities, so that they differ
