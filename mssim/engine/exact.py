@@ -166,9 +166,10 @@ def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions
 
 def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
     """Return the task of a block, with its counts of votes."""
-    if plan.accepts is not None:
-        return ExactTask(plan, verified_counts(pool, plan, block.questions, replacement=replacement), closed)
-    return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
+    if plan.accepts is None:
+        return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
+    counts = verified_counts(pool, plan.models, plan.accepts, block.questions, replacement=replacement)
+    return ExactTask(plan, counts, closed)
 
 
 def counts_of(

@@ -156,8 +156,8 @@ class ReplayTask:
     def _draw_until_accepted(self, verifier: Verifier) -> Outcome:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
-        sizes, no_amounts = np.ascontiguousarray(self.plan.sizes), np.empty((0, *codes.shape), np.int32)
-        found = until.replayed(self.recorded, sizes, verdicts, no_amounts, 0, self.replays)
+        nothing = np.empty((0, *codes.shape), np.int32)
+        found = until.replayed(self.recorded, self.plan.sizes, verdicts, nothing, 0, self.replays)
         accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
         return Outcome(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
 

@@ -27,7 +27,8 @@ T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              l
                                                                                there; independent samples
 === =============================================== ========================== =======================================
 
-`pilot` estimates what `mssim.results.planning` needs to plan a measurement.
+`pilot` estimates what `mssim.results.planning` needs to plan a measurement. `verified` tabulates what draws until a
+verifier accepts one solve, solve wrongly and leave unsolved.
 
 The quantities are defined in arXiv 2504.00762. The statements are derived here, and tests include counter-examples
 outside their assumptions.
@@ -41,6 +42,7 @@ from mssim.theory.limits import Limits, finite_budget, limits
 from mssim.theory.lossless import Lossless, lossless
 from mssim.theory.pilot import Pilot, pilot
 from mssim.theory.stopping_quality import calibration, stop_quality
+from mssim.theory.verified import verified
 
 __all__ = [
     "Ceiling",
@@ -59,4 +61,5 @@ __all__ = [
     "lossless",
     "pilot",
     "stop_quality",
+    "verified",
 ]
