@@ -182,8 +182,7 @@ class ReplayTask:
         values = self.spends.amounts.values if self.spends else np.empty((0, *codes.shape), np.int32)
         lowest, n_bins = counted.spent.lowest, counted.spent.histogram.shape[2]
         most = int(lowest.max()) + n_bins if n_bins else 0
-        sizes = np.ascontiguousarray(self.plan.sizes)
-        found = until.replayed(self.recorded, sizes, verdicts, values, most, self.replays)
+        found = until.replayed(self.recorded, self.plan.sizes, verdicts, values, most, self.replays)
         counted.spent.totals[:] = found.spent
         for k, low in enumerate(lowest.tolist()):
             counted.spent.histogram[k] = found.histogram[k, :, low : low + n_bins]
