@@ -55,6 +55,11 @@ def say():
         ("x='cost': no costs. Pass prices=.", "--x cost: no costs. Pass --price."),
         ("correct_bias=True: none. Add replacement=True.", "--correct-bias: none. Add --replacement."),
         ("Use replacement=False, or correct_bias=False.", "Use --no-replacement, or no --correct-bias."),
+        (
+            "cost_exceeds: none. Evaluate again with quantiles=True.",
+            "--cost-exceeds: none. Evaluate again with --quantiles.",
+        ),
+        ("quantiles=[5.0] are not. Use quantiles=[0.5].", "--quantiles: [5.0] are not. Use --quantiles 0.5."),
         ("Use method='auto' (seed=3).", "Use --method auto (--seed 3)."),
         ("Use pool.select(models=['a'], min_samples=4), which", "Use --min-samples 4, which"),
         ("or evaluate(..., prices=...).", "or --price."),
@@ -159,6 +164,7 @@ evaluate SOUND sc:m --budgets 2 --seed -1 | evaluate SOUND sc:m --budgets 2 --me
 evaluate SOUND mix:m+n,vote=entropy --budgets 4 --method exact
 evaluate SOUND sc:m --budgets 2 --correct-bias | evaluate SOUND sc:m --budgets 2 --price m=-1
 evaluate SOUND sc:m --budgets 2 --price n=1 | evaluate SOUND sc:m --budgets 2 --clusters x
+evaluate SOUND sc:m --budgets 2 --quantiles 0.5,95 | evaluate SOUND sc:m --budgets 2 --tokens-exceed -1
 evaluate SOUND sc:m --budgets 2 --confidence-level 3 | evaluate SOUND sc:m --budgets 2 --plot x.png --x cost
 evaluate SOUND sc:m --strategy sc:m --budgets 2 | evaluate SOUND sc:x --budgets 2
 evaluate SOUND sc:m,vote=own:f --budgets 2 | evaluate SOUND sc:m,m=3 --budgets 2
