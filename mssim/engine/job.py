@@ -124,7 +124,11 @@ class Job:
 
     def amounts(self, pool: Pool) -> Amounts:
         """Return what the samples of a pool spend."""
-        return Amounts(pool, prices=self.prices, tokens=self.tokens)
+        kept = self.__dict__.get("_amounts")  # of the pool of the last call
+        if kept is None or kept[0] is not pool:
+            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+        found: Amounts = kept[1]
+        return found
 
     def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
         """Return the expected cost of one sample, [model, question], in the order of `models`.

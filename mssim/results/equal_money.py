@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -223,7 +223,7 @@ def equal_money(
     return EqualMoney(names[0], budget, per, target, found.method, confidence_level, mixed, frame)
 
 
-def _verdict(row: dict[str, float], margin: float | None, confidence_level: float) -> str:
+def _verdict(row: Mapping[Hashable, Any], margin: float | None, confidence_level: float) -> str:
     """Return the verdict of a row, about its strategy; empty if it is not compared."""
     if np.isnan(row["difference"]):
         return ""
