@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import pascal
 
+from mssim.engine.exact import nothing_known
 from mssim.engine.order_statistics import expected_maximum
 from mssim.kernels.exact_windows import agreeing_amounts
 from mssim.rules.plan import QUANTITIES, Plan
@@ -80,7 +81,7 @@ def expected_spend(
     array([1000.,   nan,    7.])
     """
     spent = np.full((len(QUANTITIES), *drawn.shape[1:]), np.nan)
-    if plan.cap or plan.repeats or not isinstance(plan.stop, WindowStop | None):
+    if plan.accepts is not None or nothing_known(plan):
         return spent
     means = _means(samples)
     known = [quantity for quantity in range(len(QUANTITIES)) if not np.isnan(means[quantity]).all()]

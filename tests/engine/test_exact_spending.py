@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import BetaStop, Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, WindowStop
+from mssim import BetaStop, Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, UntilVerified, Vote, WindowStop
 from mssim.engine.exact import counts_of, expected
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from tests import naive
@@ -259,6 +259,7 @@ def test_plans_without_a_closed_form_are_unknown():
     for plan in (
         plan_of(SelfConsistency("x", stop=BetaStop()), [3]),
         plan_of(SelfConsistency("x"), [3])._replace(cap=3),
+        plan_of(UntilVerified("x"), [3]),
         plan_of(Mixture(["x", "y"]), [3])._replace(models=("x", "x")),
     ):
         given = samples_of(RAGGED, plan, np.repeat(amounts, len(plan.models), axis=1))
