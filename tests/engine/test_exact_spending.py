@@ -92,7 +92,8 @@ def assert_equal_to_all_draws(pool, strategy, replacement, budgets=None):
         for found, latency, parallel in zip(spent, latencies, parallels, strict=True):
             assert found[0, b] == pytest.approx(tokens, rel=1e-11)
             assert found[1, b] == pytest.approx(cost, rel=1e-11)
-            if isinstance(plan.stop, WindowStop) and not replacement and parallel != 1:
+            windows = isinstance(plan.stop, WindowStop) and plan.stop.window > 1
+            if windows and not replacement and parallel != 1:
                 assert np.isnan(found[2]).all()
             else:
                 assert found[2, b] == pytest.approx(latency, rel=1e-11)
@@ -111,7 +112,8 @@ RAGGED = make_pool(
 ms, plurality = ModelSwitch, Vote.plurality()
 RULES = {
     "sc": SelfConsistency("x"),
-    "windows": SelfConsistency("x", stop=WindowStop(1)),
+    "windows of one": SelfConsistency("x", stop=WindowStop(1)),
+    "windows of two": SelfConsistency("x", stop=WindowStop(2)),
     "mix": Mixture(["x", "y"]),
     "cov": Coverage(XYZ),
     "ms": ModelSwitch(["x", "y"], vote=plurality),
