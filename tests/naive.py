@@ -291,9 +291,29 @@ def reliability(strategy, answers, right, lot):
     return Fraction(2 * above, k) if lot is None else above > math.floor(lot * k) // 2, [k]
 
 
+def accepted(strategy, answer, number, right):
+    """Whether a verifier accepts a sample."""
+    if answer is None:
+        return False
+    return answer in right if strategy.column == "correct" else number >= strategy.threshold
+
+
+def until_verified(strategy, draws, right, numbers):
+    """Draws one by one, model after model; the first accepted one is the answer."""
+    used = [0] * len(draws)
+    for i, answers in enumerate(draws):
+        for j, answer in enumerate(answers):
+            used[i] += 1
+            if accepted(strategy, answer, numbers[i][j] if strategy.column != "correct" else None, right):
+                return answer in right, used
+    return False, used
+
+
 def replay(strategy, draws, right, rank, numbers=(), lot=None):
     """One replay of a strategy of the library, read by its documented attributes."""
     kind = type(strategy).__name__
+    if kind == "UntilVerified":
+        return until_verified(strategy, draws, right, numbers)
     if kind == "Reliability":
         return reliability(strategy, draws[0], right, lot)
     if kind == "Coverage":
@@ -346,12 +366,12 @@ def limited(pool, strategy):
 
 
 def numbers_of(pool, strategy):
-    """For each stage {question: numbers}, of which ballots of the strategy's vote are made; no stages if of none.
+    """For each stage {question: numbers}, which vote or verifier read; no stages if they read answers alone.
 
     A sample that is cut off has as many output tokens as its limit.
     """
-    column = getattr(getattr(strategy, "vote", None), "column", None)
-    if column is None:
+    column = getattr(getattr(strategy, "vote", strategy), "column", None)
+    if column in (None, "correct"):
         return []
     stages = []
     for model, limit in zip(strategy.models, limits_of(strategy), strict=True):
@@ -478,6 +498,45 @@ def split_of(strategy):
 
 def random_ranks(known, rng):
     return dict(zip(known, random.Random(rng.random()).sample(range(len(known)), len(known)), strict=True))
+
+
+# Latency --------------------------------------------------------------------------------------------------------------
+
+
+def rounds_of(strategy, used, sizes):
+    """Rounds of a replay that took used[stage] of sizes[stage] draws, each a list of (stage, first draw, end).
+
+    A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
+    """
+    kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
+        return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
+    planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")
+    if kind not in planned or stop is not None:
+        return [[(stage, j, j + 1)] for stage, n in enumerate(used) for j in range(n)]
+    rounds = [[]]
+    for stage, n in enumerate(used):
+        if n > 0:
+            rounds[-1].append((stage, 0, n))
+            alike = ["a"] * sizes[stage]
+            if kind in ("ModelSwitch", "Cascade") and agrees(alike, strategy.agreement, strategy.strict):
+                rounds.append([])  # the stage can agree
+    return [found for found in rounds if found]
+
+
+def latency_of(rounds, parallel):
+    """Latency of rounds, each a list with the latencies of the draws of each of its stages, in order.
+
+    All draws of a round run at once, or with `parallel`, at most so many draws of one stage.
+    """
+    if parallel is None:
+        return sum(max(max(stage) for stage in stages) for stages in rounds)
+    return sum(
+        max(stage[first : first + parallel])
+        for stages in rounds
+        for stage in stages
+        for first in range(0, len(stage), parallel)
+    )
 
 
 # Expectations over all draws there are, in rational arithmetic --------------------------------------------------------

@@ -18,10 +18,11 @@ from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Json,
+    Per,
     WhereOption,
     check_band,
     check_output,
-    check_x,
+    check_per,
     parse_budgets,
     parse_prices,
     parse_where,
@@ -57,7 +58,8 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "scope": (str,),
     "out": (str,),
     "plot": (str,),
-    "x": (str,),
+    "per": (str,),
+    "x": (str,),  # of version 0.1, now `per`
 }
 _TOML_NAMES = {
     str: "a string",
@@ -134,7 +136,7 @@ def evaluate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the curves: .png, .svg or .pdf.")] = None,
-    x: Annotated[str | None, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = None,
+    per: Per = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="Save finished blocks of work to this file. Rerun the same command to resume."),
@@ -188,7 +190,7 @@ def evaluate(
         "scope": scope,
         "out": out,
         "plot": plot,
-        "x": x,
+        "per": per,
     }
     settings = _experiment(experiment) if experiment else {}
     keep_names([name for name in settings if given.get(name) is None])
@@ -223,7 +225,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    x = check_x(settings.get("x", "samples_used"))
+    per = check_per(settings.get("per"))
     check_band(settings.get("band", "pointwise"))
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
@@ -236,7 +238,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
             name: settings[name] for name in ("confidence_level", "clusters", "band", "scope") if name in settings
         }
         out, plot = outputs.get("out"), outputs.get("plot")
-        show_evaluation(evaluation, statistics, out=out, plot=plot, x=x, as_json=as_json, correct_bias=correct_bias)
+        show_evaluation(evaluation, statistics, out=out, plot=plot, per=per, as_json=as_json, correct_bias=correct_bias)
 
 
 def _check_scope(scope: str, way: _Way) -> None:
@@ -333,6 +335,8 @@ def _experiment(path: Path) -> dict[str, Any]:
     for name in ("pool", "out", "plot"):
         if name in settings:
             settings[name] = str(path.parent / settings[name])
+    if "x" in settings:
+        settings.setdefault("per", settings.pop("x"))
     return settings
 
 

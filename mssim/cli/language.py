@@ -38,6 +38,7 @@ ALSO = {  # arguments of the library, and the parameter of a command that sets t
     "strategies": "strategy",
     "within_a": "within",
     "within_b": "within",
+    "x": "per",
 }
 _IMPLIED = {"select": ("models",)}  # --min-samples looks at the models that take part
 _PHRASES = {  # calls without arguments to translate, and the commands that do the same

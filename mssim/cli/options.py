@@ -36,7 +36,17 @@ Band = Annotated[
     typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
 ]
 
-_X = ("samples_used", "budget", "cost")
+Per = Annotated[
+    str | None,
+    typer.Option(
+        "--per",
+        "--x",
+        help="x-axis of the plot: samples_used, budget, tokens, cost or latency. Several (samples_used,tokens) are "
+        "panels side by side. [default: samples_used]",
+    ),
+]
+
+_PER = ("samples_used", "budget", "tokens", "cost", "latency")
 _BANDS = ("pointwise", "simultaneous")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 
@@ -172,8 +182,10 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_x(x: str) -> str:
-    """Return the column for the x-axis; raise if a plot cannot show it."""
-    if x not in _X:
-        raise MssimError(f"--x: {x!r} is not valid. {choose_from(str(x), _X)}.")
-    return x
+def check_per(given: str | None) -> list[str]:
+    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist."""
+    names = [name.strip() for name in ("samples_used" if given is None else given).split(",")]
+    for name in names:
+        if name not in _PER:
+            raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")
+    return names

@@ -16,7 +16,7 @@ from mssim.cli.language import as_options
 from mssim.errors import PoolWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -85,7 +85,16 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     console.print(table)
 
 
-_DIGITS = {"samples_used": 2, "samples_median": 1, "distinct_answers": 2, "cost": 6, "mc_error": 5, "replay_sd": 5}
+_DIGITS = {
+    "samples_used": 2,
+    "samples_median": 1,
+    "distinct_answers": 2,
+    "tokens": 2,
+    "cost": 6,
+    "latency": 3,
+    "mc_error": 5,
+    "replay_sd": 5,
+}
 
 
 def _cell(name: str, value: Any) -> str:
@@ -115,7 +124,7 @@ def show_evaluation(
     *,
     out: Path | None,
     plot: Path | None,
-    x: str,
+    per: Sequence[str],
     as_json: bool,
     correct_bias: bool = False,
 ) -> None:
@@ -124,8 +133,16 @@ def show_evaluation(
     if out is not None:
         evaluation.save(out)
     if plot is not None:
-        save_figure(plot, lambda plots: plots.plot_curves(evaluation, x, **statistics))
+        save_figure(plot, lambda plots: _draw(plots, evaluation, per, statistics))
     print_frame(frame, as_json=as_json, title=data_title(evaluation.provenance["pool"]))
+
+
+def _draw(plots: Any, evaluation: Evaluation, per: Sequence[str], statistics: Mapping[str, Any]) -> None:
+    """Draw one plot, or a panel per quantity."""
+    if len(per) == 1:
+        plots.plot_curves(evaluation, per[0], **statistics)
+    else:
+        plots.plot_panels(evaluation, per, **statistics)
 
 
 @contextmanager

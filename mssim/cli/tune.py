@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from mssim.pools.pool import Pool
     from mssim.tuning._tune import Tuning
 
-_SPEND = {"samples_used": "samples used", "budget": "budget", "cost": "cost"}
+_SPEND = {
+    "samples_used": "samples used",
+    "budget": "budget",
+    "tokens": "tokens",
+    "cost": "cost",
+    "latency": "seconds",
+}
 _TABLES = ("limits", "choices", "frontier")
 _WORTH = {
     "held_out": "accuracy on questions not used for the choice, {level:.0%} interval: report this one",
@@ -89,9 +95,15 @@ def tune(
             "samples, at most 128]"
         ),
     ] = None,
-    spend: Annotated[str, typer.Option(help="Limited quantity: samples_used, budget or cost.")] = "samples_used",
+    spend: Annotated[
+        str, typer.Option(help="Limited quantity: samples_used, budget, tokens, cost or latency (seconds).")
+    ] = "samples_used",
     limits: Annotated[
-        str | None, typer.Option(help="Limits of the mean spend per question: 2,4.5,8. [default: the budgets]")
+        str | None,
+        typer.Option(
+            help="Limits of the mean spend per question, in its unit: 2,4.5,8. [default: the budgets; eight steps of "
+            "tokens, cost or latency]"
+        ),
     ] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 10]")] = None,
     runs: Annotated[
@@ -116,6 +128,9 @@ def tune(
     """Choose the most accurate strategy and budget within every limit, and score the choice on held-out questions.
 
     Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
+
+    Example with limits of tokens: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --spend tokens
+    --limits 20,50,100
     """
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mssim._validation import shown
+from mssim.engine.amounts import PricesLike
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
@@ -35,7 +36,11 @@ def evaluate(
     n_replays: int = 10_000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    quantiles: bool = False,
+    shares_draws: Sequence[Sequence[str]] = (),
     jackknife: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -76,8 +81,21 @@ def evaluate(
         samples, -2.3 with 16 and -0.6 with 64, on average over chances of the correct answer from 0.5 to 1. Without
         replacement the accuracy is unbiased. A `PoolWarning` names the largest bias if it exceeds a tenth of the width
         of the interval. The bias is estimated, and ``to_frame(correct_bias=True)`` of the result subtracts it.
-    prices : mapping of model to price per sample, optional
-        Used for `cost` instead of the recorded costs.
+    prices : Prices, path, or mapping of model to price per sample, optional
+        Used for `cost` instead of the recorded costs: a dated table of prices per input and output tokens, its path,
+        see `read_prices`, or the price of one sample of each model. A table requires the tokens that it prices.
+    tokens : {"all", "output"}, default "all"
+        Tokens of a sample. "all": output tokens and, if any sample of the pool has input tokens, a share of those of
+        its request: input_tokens, or else request_input_tokens, divided by request_samples. "output": output tokens
+        only.
+    parallel : int, optional
+        Number of samples that are requested at once, for `latency`: 1 means one after the other. By default, all draws
+        between two decisions.
+    quantiles : bool, default False
+        Also collect the distribution of tokens, cost and latency over questions and draws.
+    shares_draws : sequence of sequences of str, default ()
+        Groups of models whose samples belong together: sample i of each was recorded in the same run, such as the
+        rounds of a debate. The models of a group are drawn together.
     jackknife : bool, default False
         Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
         ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
@@ -124,8 +142,18 @@ def evaluate(
 
     Notes
     -----
-    The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
-    holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
+    **Tokens, cost and latency.** They are those of the drawn samples, so that a long wrong answer costs what it cost.
+    Whether a stage is reached does not depend on its own draws. The mean cost of a stage is therefore exactly its
+    expected number of samples times the mean cost of a recorded one (Wald's identity), and so for tokens. With a
+    stopping rule this identity holds for replacement=True only: without replacement, samples that were not drawn yet
+    are not like those that were. The means are then computed in closed form for windows and `UntilVerified`. They are
+    replayed for the other stopping rules, for models with several stages and where questions share a budget, and always
+    with method="monte_carlo".
+
+    The draws between two decisions are a round. Its latency is the longest of its draws, or with `parallel` the sum
+    over batches of at most so many draws of one model. Rules that decide after every draw make one draw at a time. The
+    latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
+    one for parallel=1 or replacement=True, and is replayed otherwise.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
@@ -167,6 +195,10 @@ def evaluate(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        tokens=tokens,
+        parallel=parallel,
+        quantiles=quantiles,
+        shares_draws=shares_draws,
         pool=pool,
     )
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
@@ -215,8 +247,7 @@ def _run(
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
-    outcomes = totals.outcomes(job.n_replays)
-    found = job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(totals.outcomes(), pool.questions.copy(), job.provenance(pool))
     return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
 
 

@@ -110,6 +110,5 @@ def bias_warning(job: Job, pool: Pool, found: Evaluation) -> str | None:
 def _mean_accuracy(job: Job, pool: Pool, executor: Executor | None) -> Floats:
     work, totals = Work(job, pool), Totals(job.plans, len(pool.questions))
     run_blocks(range(len(work.blocks)), work.task, lambda i, o: totals.add(work.blocks[i], o), executor)
-    outcomes = totals.outcomes(job.n_replays)
-    found = job.evaluation(outcomes, job.unit_costs(pool), pool.questions, {})
+    found = job.evaluation(totals.outcomes(), pool.questions, {})
     return np.asarray(found.accuracy.mean(axis=2))

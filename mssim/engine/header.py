@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mssim.engine.checkpoint import Header
-from mssim.engine.job import Job, read_job
+from mssim.engine.job import SETTINGS, Job, read_job
 from mssim.engine.versions import versions
 from mssim.engine.work import Work
 from mssim.errors import MssimError, StrategyError
@@ -38,14 +38,14 @@ def header_of(work: Work) -> Header:
         "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
         "order of strategies": list(job.strategies),  # blocks refer to strategies by index
         "budgets": job.budgets.tolist(),
-        **{name: provenance[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
+        **{name: provenance[name] for name in SETTINGS},
         "models": job.models,
         "versions": dict(versions()),
         "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
     }
     file = io.BytesIO()
     pa.parquet.write_table(questions, file, compression="zstd")
-    return Header(settings, provenance, file.getvalue(), job.unit_costs(pool))
+    return Header(settings, provenance, file.getvalue())
 
 
 def _described(name: str, strategy: Strategy) -> dict[str, Any]:
@@ -79,8 +79,7 @@ def _digest(table: pa.Table) -> str:
 def job_of(settings: Mapping[str, Any]) -> Job:
     """Return the job that settings describe."""
     strategies = {name: settings["strategies"][name] for name in settings["order of strategies"]}
-    options = {name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")}
-    return read_job(strategies, settings["budgets"], **options)
+    return read_job(strategies, settings["budgets"], **{name: settings[name] for name in SETTINGS})
 
 
 def questions_of(header: Header) -> pd.DataFrame:

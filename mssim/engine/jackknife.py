@@ -63,7 +63,7 @@ class JackknifeWork:
 
     def __init__(self, job: Job, pool: Pool) -> None:
         check_jackknife(job, pool)
-        self._job, self._pool, self._costs = job, pool, job.unit_costs(pool)
+        self._job, self._pool = job, pool
         n_questions = len(pool.questions)
         self._variance = np.zeros((len(job.strategies), job.budgets.size, n_questions))
         self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
@@ -97,14 +97,11 @@ class JackknifeWork:
         """Run all tasks, and return the result; `done` tasks of other work count as finished."""
         run_blocks(range(self.n_tasks), self._task, self._take, executor, progress=progress, done=done)
         for s, (budgets, work) in self._groups.items():
-            self._variance[s, budgets] = work.variance(self._costs_of(self._models(s)))
+            self._variance[s, budgets] = work.variance()
         return Jackknife(self._variance, self._shares)
 
     def _models(self, s: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model for plan in self._job.per_strategy[s] for model in plan.models))
-
-    def _costs_of(self, models: tuple[str, ...]) -> Floats:
-        return self._costs[[self._job.models.index(model) for model in models]]
 
     def _task(self, number: int) -> LeftOutTask | ReplayTask:
         key = self._keys[number]
@@ -116,7 +113,7 @@ class JackknifeWork:
         lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
         strategy = list(self._job.strategies.values())[s]
-        return LeftOutTask(strategy, plans, models, lacking, self._costs_of(models)[:, questions])
+        return LeftOutTask(strategy, plans, models, lacking, questions.stop - questions.start)
 
     def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]

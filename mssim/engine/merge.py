@@ -130,9 +130,7 @@ class _Merged:
             )
         if not self._totals.complete(self._job.closed, self._job.n_replays):
             raise MssimError(f"{self._path} is damaged: its blocks do not cover all replays. Compute it again.")
-        outcomes = self._totals.outcomes(self._job.n_replays)
-        header = self._header
-        return self._job.evaluation(outcomes, header.unit_costs, self._questions, header.provenance)
+        return self._job.evaluation(self._totals.outcomes(), self._questions, self._header.provenance)
 
     def _whose(self, missing: Sequence[int]) -> str:
         """Return a description of the shards with missing blocks, if all files have the same number of shards."""

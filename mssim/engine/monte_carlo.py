@@ -14,6 +14,7 @@ from scipy import special
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.requirements import check_stop_table
+from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
@@ -22,6 +23,7 @@ from mssim.kernels import (
     right_draws,
     stages,
     stops,
+    until,
     user_functions,
     weighted_votes,
 )
@@ -29,7 +31,7 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import Ints, Plan
+from mssim.rules.plan import Ints, Plan, Verifier
 from mssim.rules.stops import OwnStop, StopTable
 from mssim.rules.votes import Vote
 
@@ -48,7 +50,7 @@ class ReplayTask:
 
     plan: Plan  # at the budgets of the block
     recorded: Recorded
-    numbers: NDArray[np.float64] | None  # [stage, question, sample], from which ballots are computed
+    numbers: NDArray[np.float64] | None  # [stage, question, sample], of ballots or of a verifier
     table: StopTable | None  # draws at which the only model stops, if they can be tabulated
     replays: Replays
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
@@ -66,6 +68,8 @@ class ReplayTask:
             return self._share_budget()
         if self.plan.least is not None:
             return self._count_right(self.plan.least)
+        if self.plan.accepts is not None:
+            return self._draw_until_accepted(self.plan.accepts)
         vote = self.plan.vote
         if vote is not None and not vote.counts_only:
             return self._vote_by_sample(vote)
@@ -133,7 +137,7 @@ class ReplayTask:
         stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
         before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
         agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
-        return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
+        return Outcome.of(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
@@ -143,12 +147,20 @@ class ReplayTask:
             stopped = ends <= size
             agreed[b] = stopped.sum(axis=1)
             drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
-        return Outcome(right.T.astype(float), drawn[None], agreed)
+        return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints) -> Outcome:
         sizes = np.ascontiguousarray(self.plan.sizes[0])
         hits = right_draws.replayed(self.recorded, sizes, np.ascontiguousarray(least), self.plan.raised, self.replays)
         return self._stopped_outcome(hits, self._ends())
+
+    def _draw_until_accepted(self, verifier: Verifier) -> Outcome:
+        codes, lengths, offsets, correct, *_ = self.recorded
+        verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
+        sizes, no_amounts = np.ascontiguousarray(self.plan.sizes), np.empty((0, *codes.shape), np.int32)
+        found = until.replayed(self.recorded, sizes, verdicts, no_amounts, 0, self.replays)
+        accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
+        return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
 
     def _share_budget(self) -> Outcome:
         assert self.plan.vote is not None
@@ -162,19 +174,19 @@ class ReplayTask:
             self.replays,
         )
         right = hits.T.astype(float)
-        return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
 
 class ReplayTasks:
     """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
 
-    def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
+    def __init__(self, pool: Pool, seed: int, *, replacement: bool, **_: object) -> None:
         self._pool, self._seed, self._replacement = pool, seed, replacement
         self._questions = hash_names(pool.question_ids)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
 
-    def task(self, plan: Plan, block: Block) -> ReplayTask:
+    def task(self, plan: Plan, block: Block, **_: object) -> ReplayTask:
         """Return the task of a block, with its part of the pool."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
@@ -205,7 +217,9 @@ class ReplayTasks:
         )
 
     def _ballots(self, plan: Plan, block: Block, recorded: Recorded) -> NDArray[np.float64] | None:
-        """Return the numbers from which ballots are computed, [stage, question, sample]."""
+        """Return the numbers from which ballots are computed or that a verifier reads, [stage, question, sample]."""
+        for column in plan.accepts.columns if plan.accepts else ():
+            return self._number(column, plan, block)
         if plan.vote is None or plan.vote.column is None:
             return None
         return _scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)

@@ -418,7 +418,8 @@ class Evaluation:
                 "Evaluation.save."
             ) from error
         raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads {_READABLE}. Evaluate again."
+            f"{path}: unsupported schema version {header['schema']}. This mssim reads 2, 3 and {SCHEMA}. Evaluate "
+            "again."
         )
 
     @classmethod

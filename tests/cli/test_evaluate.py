@@ -5,14 +5,21 @@ import os
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 import mssim
 from mssim import Evaluation
+from mssim.rules.plan import QUANTITIES
 from tests.cli.test_cli import EVALUATE, FAST, bad
 from tests.engine.test_evaluate import random_pool
 from tests.results.test_evaluation import COLUMNS
+
+
+def frame_of(rows):
+    """Return the table of JSON output, in which null is a number that is unknown."""
+    return pd.DataFrame(rows).astype(dict.fromkeys(QUANTITIES, float))
 
 
 @pytest.mark.slow
@@ -35,7 +42,7 @@ def test_json_is_the_frame_and_nothing_else(run, pool_path, tmp_path):
     assert (code, err) == (0, "")
     rows = json.loads(text)
     assert [list(row) for row in rows] == [COLUMNS] * 4
-    pd.testing.assert_frame_equal(pd.DataFrame(rows), Evaluation.load(out).to_frame(), check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(rows), Evaluation.load(out).to_frame(), check_dtype=False, rtol=1e-14)
 
 
 def test_a_number_that_is_missing_is_null_in_json(run, pool_path, tmp_path):
@@ -53,7 +60,7 @@ def test_options_reach_the_evaluation(run, pool_path):
     expected = mssim.evaluate(
         pool, ["sc:x", "ms:x+y"], [2, 6], n_replays=50, prices={"x": 2, "y": 1}, replacement=True
     ).to_frame(confidence_level=0.5, clusters="topic", band="simultaneous")
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
 @pytest.mark.slow
@@ -111,6 +118,24 @@ def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
     lines = err.splitlines()
     assert all(line.startswith("mssim: warning: ") for line in lines)
     assert any("samples per question and model range from 23 to 24" in line for line in lines)
+
+
+@pytest.mark.usefixtures("pool_path")
+@pytest.mark.parametrize("name", ["per", "x"])  # x is the name of version 0.1
+def test_an_experiment_names_the_axis_of_the_plot(run, tmp_path, name):
+    text = f"pool = 'pool.parquet'\nwhere = 'prompt=long'\nstrategies = 'sc:x'\nbudgets = 2\n{name} = 'tokes'\n"
+    (tmp_path / "e.toml").write_text(text)
+    bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "--per: 'tokes' is not valid. Did you mean 'tokens'")
+    assert run("evaluate", "--experiment", tmp_path / "e.toml", "--per", "budget,cost")[0] == 0
+
+
+@pytest.mark.slow
+def test_several_axes_are_panels_of_one_figure(run, pool_path, tmp_path):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    assert run("evaluate", pool_path, *FAST, "--plot", one, "--per", "cost")[0] == 0
+    assert run("evaluate", pool_path, *FAST, "--plot", two, "--per", "samples_used,cost")[0] == 0
+    widths = [plt.imread(path).shape[1] for path in (one, two)]
+    assert widths[1] > widths[0]
 
 
 def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
@@ -238,7 +263,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid. Did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--per", "samples"), "--per: 'samples' is not valid. Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "--min-samples: -3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
@@ -282,7 +307,7 @@ def test_the_scope_reaches_the_table_the_results_and_the_plot(run, pool_path, tm
     code, text, err = run("evaluate", pool_path, *FAST, "--scope", "these", "--json", "--out", out, "--plot", plot)
     assert (code, err) == (0, "")
     expected = Evaluation.load(out).to_frame(scope="these")
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
     assert "jackknife_error" in expected
 
 

@@ -52,7 +52,7 @@ def say():
         ("method='exakt' is not valid.", "--method: 'exakt' is not valid."),
         ("clusters: no column 'x'.", "--clusters: no column 'x'."),
         ("prices, clusters: both are odd.", "--price, --clusters: both are odd."),
-        ("x='cost': no costs. Pass prices=.", "--x cost: no costs. Pass --price."),
+        ("x='cost': no costs. Pass prices=.", "--per cost: no costs. Pass --price."),
         ("correct_bias=True: none. Add replacement=True.", "--correct-bias: none. Add --replacement."),
         ("Use replacement=False, or correct_bias=False.", "Use --no-replacement, or no --correct-bias."),
         ("Use method='auto' (seed=3).", "Use --method auto (--seed 3)."),

@@ -20,7 +20,7 @@ from tests.engine.test_evaluate import random_pool
 
 COLUMNS = [
     *("strategy", "budget", "accuracy", "low", "high", "replay_sd", "mc_error"),
-    *("samples_used", "agreed", "cost", "method", "n_questions"),
+    *("samples_used", "agreed", "tokens", "cost", "latency", "method", "n_questions"),
 ]
 
 
@@ -49,6 +49,7 @@ def test_the_table_is_tidy():
     assert frame["accuracy"].tolist() == pytest.approx(evaluation.accuracy.mean(axis=2).ravel().tolist())
     assert frame["samples_used"].tolist()[:3] == [2, 6, 12]
     assert frame["cost"].tolist() == pytest.approx((0.5 * frame["samples_used"]).tolist())
+    assert frame[["tokens", "latency"]].isna().all(axis=None)  # were not recorded
     assert set(frame["method"]) == {"monte_carlo"}
     assert set(frame["n_questions"]) == {30}
     low, high = mean_interval(evaluation.accuracy[1, 2], confidence_level=0.8)
@@ -86,7 +87,8 @@ def test_per_question_has_what_describes_the_questions():
     evaluation = result(topic="t")
     frame = evaluation.per_question()
     assert frame.columns.tolist() == [
-        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed", "cost", "truth", "topic")
+        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed"),
+        *("tokens", "cost", "latency", "truth", "topic"),
     ]
     assert len(frame) == 2 * 3 * 30
     mean = frame.groupby(["strategy", "budget"], sort=False)["accuracy"].mean()
@@ -216,13 +218,48 @@ def test_a_damaged_result_is_refused(tmp_path):
         assert np.array_equal(back.accuracy, evaluation.accuracy)  # the byte was one that nobody reads
 
 
+def with_header(path, drop=(), **header):
+    """Rewrite a results file without some columns and with other entries of the header."""
+    table = pq.read_table(path)
+    written = json.loads(table.schema.metadata[b"mssim"]) | header
+    pq.write_table(table.drop_columns(drop).replace_schema_metadata({"mssim": json.dumps(written)}), path)
+
+
 def test_an_unknown_schema_is_refused(tmp_path):
-    result().save(tmp_path / "r.parquet")
-    table = pq.read_table(tmp_path / "r.parquet")
-    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 4}
-    pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
-    with pytest.raises(MssimError, match=r"unsupported schema version 4\. This mssim reads 2 and 3\."):
-        Evaluation.load(tmp_path / "r.parquet")
+    path = tmp_path / "r.parquet"
+    result().save(path)
+    with_header(path, schema=5)
+    with pytest.raises(MssimError, match=r"unsupported schema version 5\. This mssim reads 2, 3 and 4\."):
+        Evaluation.load(path)
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+def test_files_of_older_schemas_have_neither_tokens_nor_latency(tmp_path, schema):
+    path = tmp_path / "r.parquet"
+    evaluation = result() if schema == 2 else with_jackknife()
+    evaluation.save(path)
+    with_header(path, ["tokens", "latency"], schema=schema)
+    back = Evaluation.load(path)
+    for name in ("accuracy", "samples_used", "agreed", "cost"):
+        assert np.array_equal(getattr(back, name), getattr(evaluation, name))
+    for name in ("tokens", "latency"):
+        assert getattr(back, name).shape == evaluation.accuracy.shape
+        assert np.isnan(getattr(back, name)).all()
+    assert back.questions.columns.tolist() == evaluation.questions.columns.tolist()
+    assert (back.jackknife is None) == (schema == 2)
+    assert back.to_frame().columns.tolist() == evaluation.to_frame().columns.tolist()
+
+
+def test_tokens_and_latency_come_back_from_a_file(tmp_path):
+    evaluation = result()
+    tokens = np.arange(evaluation.accuracy.size, dtype=float).reshape(evaluation.accuracy.shape)
+    evaluation = dataclasses.replace(evaluation, tokens=tokens, latency=tokens / 8)
+    evaluation.save(tmp_path / "r.parquet")
+    back = Evaluation.load(tmp_path / "r.parquet")
+    assert np.array_equal(back.tokens, tokens)
+    assert np.array_equal(back.latency, tokens / 8)
+    assert back.to_frame()["tokens"].tolist() == tokens.mean(axis=2).ravel().tolist()
+    assert back.to_frame()["latency"].tolist() == (tokens.mean(axis=2) / 8).ravel().tolist()
 
 
 def test_a_save_that_fails_leaves_nothing_half_written(tmp_path):
@@ -318,7 +355,8 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
     accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
     nothing = np.zeros_like(accuracy)
     question = pd.DataFrame({"question_id": ["q"]})
-    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, nothing, np.full((2, 1), n), {})
+    n_replays = np.full((2, 1), n)
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, *[nothing] * 5, n_replays=n_replays, provenance={})
     found = made.compare("a", "b", budget=1)
     assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
 
@@ -395,7 +433,7 @@ def test_these_questions_need_the_jackknife_and_scopes_have_names():
             with_jackknife().to_frame(scope=given)
 
 
-def test_a_saved_jackknife_comes_back_and_files_without_one_stay_as_they_were(tmp_path):
+def test_a_saved_jackknife_comes_back_and_files_without_one_have_none(tmp_path):
     path = tmp_path / "r.parquet"
     evaluation = with_jackknife()
     evaluation.save(path)
@@ -405,7 +443,7 @@ def test_a_saved_jackknife_comes_back_and_files_without_one_stay_as_they_were(tm
     pd.testing.assert_frame_equal(back.to_frame(scope="these"), evaluation.to_frame(scope="these"))
     pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
     assert "jackknife_variance" in back.per_question()
-    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 3
+    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 4
     result().save(path)
-    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 2
+    assert "share" not in json.loads(pq.read_schema(path).metadata[b"mssim"])
     assert Evaluation.load(path).jackknife is None
