@@ -21,6 +21,7 @@ from mssim.engine.blocks import Outcome
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
+from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
 from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
@@ -69,7 +70,10 @@ class Job:
     @cached_property
     def per_strategy(self) -> list[tuple[Plan, ...]]:
         """Plans of every strategy."""
-        return [strategy.plans(self.budgets) for strategy in self.strategies.values()]
+        return [
+            tuple(with_orders(plan, self.shares_draws) for plan in strategy.plans(self.budgets))
+            for strategy in self.strategies.values()
+        ]
 
     @cached_property
     def plans(self) -> list[Plan]:
@@ -110,11 +114,15 @@ class Job:
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.budgets)
+        check_groups(pool, self.shares_draws)
         for name, plan in zip(self.names, self.plans, strict=True):
             check_recorded(pool, name, plan, self.budgets, self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_linked(name, plan, self.budgets, self.shares_draws)
             check_own(name, plan)
-        self.amounts(pool).check(self.models)
+        amounts = self.amounts(pool)
+        amounts.check(self.models)
+        check_amounts(pool, amounts, self.plans)
         _ = self.closed  # raises for method "exact" if there is no closed form
 
     def amounts(self, pool: Pool) -> Amounts:
