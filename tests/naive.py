@@ -366,7 +366,7 @@ def limited(pool, strategy):
 
 
 def numbers_of(pool, strategy):
-    """For each stage {question: numbers}, that the strategy's vote or verifier reads; no stages if it reads none.
+    """For each stage {question: numbers}, which vote or verifier read; no stages if they read answers alone.
 
     A sample that is cut off has as many output tokens as its limit.
     """
@@ -391,19 +391,22 @@ def column_of(pool, column):
     return numbers
 
 
-def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
+def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=()):
     """Per question: how many replays are right, and samples used over all replays.
 
-    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams.
+    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams. Models of
+    a group in `shares_draws` draw the samples that its first model draws.
     """
     kind = type(strategy).__name__
     if kind in ("RandomRouter", "OracleRouter"):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+        options["shares_draws"] = shares_draws
         return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
     if kind == "AdaptiveAllocation":
         return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement)
     samples, right = recorded(pool)
     numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
+    first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
@@ -417,7 +420,7 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 if rng is not None:
                     places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
-                    places[model] = positions(seed, model, q, r, n, depth, replacement)
+                    places[model] = positions(seed, first.get(model, model), q, r, n, depth, replacement)
             draws, with_numbers = [], []
             for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
                 turn, places[model] = places[model][:size], places[model][size:]

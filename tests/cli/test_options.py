@@ -17,8 +17,8 @@ from mssim.cli.options import (
     parse_prices,
     parse_renames,
     parse_where,
-    spread_options,
     prices_of,
+    spread_options,
 )
 from mssim.results.bands import BANDS
 from mssim.results.quantities import SPENDS
