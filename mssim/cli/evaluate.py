@@ -98,11 +98,15 @@ def evaluate(
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. "
-            "--rules lists all rules. Repeatable."
+            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. Budgets of "
+            "its own come last: sc:strong@1-16, or the largest within a limit per question: sc:strong@tokens=2000, "
+            "@cost=0.05, @latency=10 (seconds). --rules lists all rules. Repeatable."
         ),
     ] = None,
-    budgets: Annotated[str | None, typer.Option(help="Samples allowed per question: 2,4,8 or 1-16.")] = None,
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="Samples allowed per question: 2,4,8 or 1-16, for strategies without budgets of their own."),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="auto, exact (closed forms only) or monte_carlo. [default: auto]")
     ] = None,
@@ -231,7 +235,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
         ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):
-        if not settings.get(name):
+        if not settings.get(name) and not (name == "budgets" and _may_have_budgets(settings["strategies"])):
             raise MssimError(f"{name}: missing. Add {option} to the command line, or {name} to the --experiment file.")
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
@@ -250,6 +254,13 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         }
         out, plot = outputs.get("out"), outputs.get("plot")
         show_evaluation(evaluation, statistics, out=out, plot=plot, per=per, as_json=as_json, correct_bias=correct_bias)
+
+
+def _may_have_budgets(strategies: Any) -> bool:
+    """Return whether a strategy may have budgets of its own; names of models may contain "@" too."""
+    if isinstance(strategies, dict):
+        return "budgets" in strategies or any(map(_may_have_budgets, strategies.values()))
+    return "@" in strategies if isinstance(strategies, str) else any(map(_may_have_budgets, strategies))
 
 
 def _check_scope(scope: str, way: _Way) -> None:
@@ -276,7 +287,7 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
     """Return the evaluation, or run one shard, print how to merge it and return None."""
     from mssim.engine.evaluate import evaluate as run
 
-    budgets = settings["budgets"]
+    budgets = settings.get("budgets")
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
     if settings.get("scope") == "these":

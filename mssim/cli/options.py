@@ -91,24 +91,16 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
-    budgets: list[int] = []
-    for part in given.split(","):
-        low, dash, high = part.strip().partition("-")
-        try:
-            first = int(low)
-            last = int(high) if dash else first
-        except ValueError:
-            raise BudgetError(
-                f"{option}: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            ) from None
-        if last < first:
-            raise BudgetError(f"{option}: the range {part.strip()!r} is reversed. Use {last}-{first}.")
-        if first < 1 or last > 100_000:
-            raise BudgetError(
-                f"{option}: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            )
-        budgets += range(first, last + 1)
-    return budgets
+    from mssim.engine import budgets
+
+    found = budgets.parse_budgets(given, option)
+    if found.limits:
+        limit = found.limits[0]
+        raise BudgetError(
+            f"{option}: {limit.quantity}={limit.most:g} is a budget of one strategy. Write it after the strategy, as "
+            f"in --strategy sc:MODEL@{limit.quantity}={limit.most:g}."
+        )
+    return list(found.budgets)
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
