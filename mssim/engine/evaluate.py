@@ -17,6 +17,7 @@ from mssim.engine.amounts import PricesLike
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
+from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.engine.work import Totals, Work
 from mssim.errors import MssimError, PoolWarning
@@ -132,7 +133,8 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias.
+        If drawing with replacement has a large bias, all output tokens of a model are 0, only some models of the pool
+        have input tokens, or a limit `max_tokens` is above what the recording allows or has no effect.
 
     See Also
     --------
@@ -200,6 +202,8 @@ def evaluate(
         pool=pool,
     )
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
+    for text in (*job.amounts(pool).warnings(job.models), *limit_warnings(pool, job.plans)):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found
     found = replace(found, bias=replacement_bias(job, pool, found, executor))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.verdicts import verdicts_of
@@ -237,7 +238,7 @@ class ReplayTasks:
                 check_stop_table(plan.stop, table, depth)
             self._shared[block.plan, block.budgets] = part, table
         part, table = self._shared[block.plan, block.budgets]
-        recorded = self._recorded(plan.models, block)
+        recorded = self._recorded(plan, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
@@ -245,16 +246,16 @@ class ReplayTasks:
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
         return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
 
-    def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
+    def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]
-        rows = [pool.model_index(model) for model in models]
+        rows = [pool.model_index(model) for model in plan.models]
         offsets = pool.class_offsets[block.first_question : block.end_question + 1]
         return Recorded(
-            pool.codes[rows, block.questions],
+            codes_of(pool, plan.models, plan.max_tokens, block.questions),
             pool.lengths[rows, block.questions],
             offsets - offsets[0],
             pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            stream_keys(self._seed, models, questions),
+            stream_keys(self._seed, plan.models, questions),
             stream_keys(self._seed, [""], questions)[0],
         )
 
@@ -276,7 +277,8 @@ class ReplayTasks:
         if column not in self._numbers:
             self._numbers[column] = self._pool.number(column)
         rows = [self._pool.model_index(model) for model in plan.models]
-        return self._numbers[column][rows, block.questions]
+        numbers = self._numbers[column][rows, block.questions]
+        return cut_tokens(numbers, plan.max_tokens) if column == "output_tokens" else numbers
 
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:

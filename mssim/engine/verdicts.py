@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.engine.limited import codes_of
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.until import REJECTED, RIGHT, WRONG
 from mssim.pools.pool import Pool
@@ -49,7 +50,7 @@ def recorded_verdicts(pool: Pool, plan: Plan, questions: slice) -> Verdicts:
     numbers = [pool.number(column)[rows, questions] for column in plan.accepts.columns]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
     correct = pool.class_correct[offsets[0] : offsets[-1]]
-    codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
+    codes, lengths = codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions]
     return verdicts_of(plan.accepts, codes, lengths, offsets - offsets[0], correct, numbers[0] if numbers else None)
 
 
