@@ -18,14 +18,18 @@ from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Json,
+    Parallel,
     Per,
+    PricePerSample,
+    PriceTable,
+    Tokens,
     WhereOption,
     check_band,
     check_output,
     check_per,
     parse_budgets,
-    parse_prices,
     parse_where,
+    prices_of,
 )
 from mssim.cli.output import print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
-_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
+_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -51,7 +55,9 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "n_replays": (int,),
     "seed": (int,),
     "replacement": (bool,),
-    "prices": (dict,),
+    "prices": (dict, str),
+    "tokens": (str,),
+    "parallel": (int,),
     "clusters": (str,),
     "confidence_level": (float,),
     "band": (str,),
@@ -117,7 +123,10 @@ def evaluate(
     correct_bias: Annotated[
         bool, typer.Option("--correct-bias", help="Add the columns bias and corrected to the table of --replacement.")
     ] = False,
-    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
     band: Annotated[
@@ -187,7 +196,9 @@ def evaluate(
         "n_replays": n_replays,
         "seed": seed,
         "replacement": replacement,
-        "prices": parse_prices(price),
+        "prices": prices_of(price, prices),
+        "tokens": tokens,
+        "parallel": parallel,
         "clusters": clusters,
         "confidence_level": confidence_level,
         "band": band,
@@ -343,8 +354,8 @@ def _experiment(path: Path) -> dict[str, Any]:
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
             raise MssimError(f"--experiment {path}: {name} = {shown(value)} has the wrong type. It must be {allowed}.")
-    for name in ("pool", "out", "plot"):
-        if name in settings:
+    for name in ("pool", "out", "plot", "prices"):
+        if isinstance(settings.get(name), str):
             settings[name] = str(path.parent / settings[name])
     if "x" in settings:
         settings.setdefault("per", settings.pop("x"))

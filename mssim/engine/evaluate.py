@@ -139,7 +139,8 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias, or a strategy cannot spend its cost budget.
+        If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
+        model are 0, or only some models of the pool have input tokens.
 
     See Also
     --------
@@ -213,6 +214,8 @@ def evaluate(
     )
     job = resolve_job(job, pool, executor)
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
+    for text in job.amounts(pool).warnings(job.models):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found
     found = replace(found, bias=replacement_bias(job, pool, found, executor))

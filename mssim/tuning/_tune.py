@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
+from mssim.engine.amounts import PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.engine.scheduler import Progress, check_executor
@@ -44,7 +45,10 @@ def tune(
     n_replays: int = 2000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    shares_draws: Sequence[Sequence[str]] = (),
     clusters: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -77,7 +81,7 @@ def tune(
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes, with the spend of the samples that the run drew, and scored by its expected accuracy.
         By default, it is chosen by expected accuracy and spend.
-    method, n_replays, seed, replacement, prices, executor, progress
+    method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
         evaluate the choices with ``replacement=True`` to learn theirs.
@@ -146,7 +150,8 @@ def tune(
     steps = _ladder(pool, named.values(), replacement) if budgets is None else read_budgets(budgets)
     candidates = _candidates(pool, named, steps, replacement)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
-    options |= {"prices": prices, "executor": executor}
+    options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
+    options |= {"shares_draws": shares_draws, "executor": executor}
 
     probe = _probe(pool, named, candidates, spend, options)
     labels = probe.cluster_labels(clusters)
