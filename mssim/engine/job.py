@@ -73,11 +73,16 @@ class Job:
             for name, strategy in self.strategies.items()
         ]
 
+    @property
+    def places(self) -> list[NDArray[np.int64]]:
+        """Indices of the budgets of every strategy among those of the job."""
+        return [np.searchsorted(self.budgets, self.own[name]) for name in self.strategies]
+
     def on_grid(self, values: Sequence[NDArray[Any]], missing: float = np.nan) -> NDArray[Any]:
         """Return values of every strategy at its own budgets as one array, [strategy, budget of the job, ...]."""
         grid = np.full((len(values), self.budgets.size, *values[0].shape[1:]), missing, dtype=values[0].dtype)
-        for row, name, own in zip(grid, self.strategies, values, strict=True):
-            row[np.searchsorted(self.budgets, self.own[name])] = own
+        for row, places, own in zip(grid, self.places, values, strict=True):
+            row[places] = own
         return grid
 
     @cached_property
