@@ -143,10 +143,10 @@ class Amounts:
     def _price_of(self, model: str) -> tuple[float, float]:
         """Return the prices of a model, which the table may list by its name on the server."""
         assert isinstance(self._prices, Prices)
-        models = self._pool.info.get("models")
-        described = models.get(model) if isinstance(models, Mapping) else None
+        name, models = self._pool.models[self._pool.model_index(model)], self._pool.info.get("models")
+        described = models.get(name) if isinstance(models, Mapping) else None
         served = described.get("model_id") if isinstance(described, Mapping) else None
-        return self._prices.price_of([model, served] if isinstance(served, str) else [model])
+        return self._prices.price_of([name, served] if isinstance(served, str) else [name])
 
     # Facts about them -----------------------------------------------------------------------------------------------
 
