@@ -157,9 +157,9 @@ class ReplayTask:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
         nothing = np.empty((0, *codes.shape), np.int32)
-        found = until.replayed(self.recorded, self.plan.sizes, verdicts, nothing, 0, self.replays)
-        accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
-        return Outcome(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
+        right, accepted, drawn, *_ = until.replayed(self.recorded, self.plan.sizes, verdicts, nothing, 0, self.replays)
+        agreed = accepted.sum(axis=1).T
+        return Outcome(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
     def _share_budget(self) -> Outcome:
         assert self.plan.vote is not None
