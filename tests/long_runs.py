@@ -13,7 +13,7 @@ from mssim import Pool, evaluate, evaluate_shard
 RULES = [
     *("sc:x", "ms:x+y", "sc:x,stop=beta", "sc:x,vote=best_of_n", "mix:x+y,vote=score_sum,column=chars"),
     *("random:x+y,shares=2/1", "oracle:x+y,stop=window:2", "ms:x+x", "alloc:x,cap=6", "cov:y+x"),
-    *("rel:y,tau=0.6", "rel:x,tau=mean"),
+    *("rel:y,tau=0.6", "rel:x,tau=mean", "until:x+y", "until:y,column=chars,threshold=60"),
 ]
 BUDGETS = [1, 2, 5]
 OPTIONS = {"n_replays": 120, "seed": 7}
@@ -79,7 +79,7 @@ class Counting(AtOnce):
 def small_blocks(patch):
     """Split work on the pool above into some hundred blocks."""
     patch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 1500)
-    patch.setattr("mssim.engine.exact._CELLS_PER_TASK", 1)
+    patch.setattr("mssim.engine.exact_tasks._CELLS_PER_TASK", 1)
 
 
 def run(pool, executor=None, **options):

@@ -18,7 +18,7 @@ from mssim.cli.language import as_options
 from mssim.errors import PoolWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -88,8 +88,16 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     console.print(table)
 
 
-_DIGITS = {"samples_used": 2, "samples_median": 1, "distinct_answers": 2, "mc_error": 5, "replay_sd": 5}
-_DIGITS |= {"tokens": 1, "latency": 3}
+_DIGITS = {
+    "samples_used": 2,
+    "samples_median": 1,
+    "distinct_answers": 2,
+    "tokens": 1,
+    "output_tokens": 2,
+    "latency": 3,
+    "mc_error": 5,
+    "replay_sd": 5,
+}
 _MOST_SIGNIFICANT = 6  # of costs, whose unit may be of any size
 _OF_SPREAD = re.compile(r"(tokens|cost|latency)_(p[\d.]+|exceeds?)")
 _QUANTILE = re.compile(r"(tokens|cost|latency)_p[\d.]+")
@@ -132,7 +140,7 @@ def show_evaluation(
     *,
     out: Path | None,
     plot: Path | None,
-    x: str,
+    per: Sequence[str],
     as_json: bool,
 ) -> None:
     """Write the requested files of an evaluation, then print its table; distributions are a table of their own."""
@@ -140,7 +148,7 @@ def show_evaluation(
     if out is not None:
         evaluation.save(out)
     if plot is not None:
-        save_figure(plot, lambda plots: plots.plot_curves(evaluation, x, **statistics))
+        save_figure(plot, lambda plots: _draw(plots, evaluation, per, statistics))
     title = data_title(evaluation.provenance["pool"])
     of_spread = [name for name in frame.columns if _OF_SPREAD.fullmatch(name)]
     if as_json or not of_spread:
@@ -149,6 +157,14 @@ def show_evaluation(
     print_frame(frame.drop(columns=of_spread), as_json=False, title=title)
     about = "over questions and draws" if title is None else f"over questions and draws, {title}"
     print_frame(frame[["strategy", "budget", *of_spread]], as_json=False, title=about)
+
+
+def _draw(plots: Any, evaluation: Evaluation, per: Sequence[str], statistics: Mapping[str, Any]) -> None:
+    """Draw one plot, or a panel per quantity."""
+    if len(per) == 1:
+        plots.plot_curves(evaluation, per[0], **statistics)
+    else:
+        plots.plot_panels(evaluation, per, **statistics)
 
 
 @contextmanager

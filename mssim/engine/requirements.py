@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import shown
+from mssim._validation import is_number, shown
+from mssim.engine.limited import check_limits
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import Plan
+from mssim.rules.plan import Plan, Verifier
 from mssim.rules.stops import OwnStop, Stop, StopTable
 from mssim.rules.votes import Vote
 
@@ -125,7 +126,8 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], 
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples with an answer do not have the numbers that vote and stopping rule read."""
+    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    check_limits(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -184,6 +186,8 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
         )
     if plan.least is not None:
         _check_least(name, plan, plan.least)
+    if plan.accepts is not None:
+        _check_verifier(name, plan, plan.accepts)
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 
@@ -199,6 +203,23 @@ def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
         raise StrategyError(
             f"{name}: least of its plan is {shown(least)}. Return an int64 array [budget] of shape "
             f"{plan.sizes.shape[1:]}."
+        )
+
+
+def _check_verifier(name: str, plan: Plan, verifier: Verifier) -> None:
+    """Raise if a plan with a verifier does anything but draw from different models until a sample is accepted."""
+    other = plan.vote is not None or plan.stop is not None or plan.cap or plan.least is not None
+    if other or plan.repeats or (plan.need != NEVER).any():
+        raise StrategyError(
+            f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "
+            "Return such a plan, or remove accepts."
+        )
+    limit, column = verifier.threshold, verifier.column
+    fits = column == "correct" if limit is None else column != "correct" and is_number(limit) and math.isfinite(limit)
+    if not isinstance(column, str) or not fits:
+        raise StrategyError(
+            f"{name}: accepts of its plan is {shown(tuple(verifier))}. Return Verifier('correct'), or a column of "
+            "numbers and a finite threshold."
         )
 
 

@@ -11,12 +11,24 @@ from numpy.typing import NDArray
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Plan", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 QUANTITIES = ("tokens", "cost", "latency")  # what samples spend, in the order of the axis [quantity]
+
+
+class Verifier(NamedTuple):
+    """What accepts a sample that has an answer."""
+
+    column: str = "correct"  # accepts correct samples, unless there is a threshold
+    threshold: float | None = None  # accepts samples whose number in the column is at least this
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Recorded numbers that the verifier reads."""
+        return () if self.threshold is None else (self.column,)
 
 
 class Plan(NamedTuple):
@@ -35,6 +47,7 @@ class Plan(NamedTuple):
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
+    accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
 
     @property
     def repeats(self) -> bool:
@@ -43,9 +56,10 @@ class Plan(NamedTuple):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Recorded numbers that vote and stop rule read, each as often as it is read."""
+        """Recorded numbers that vote, stop rule and verifier read, each as often as it is read."""
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
-        return (*of_vote, *(self.stop.columns if self.stop else ()))
+        of_verifier = self.accepts.columns if self.accepts else ()
+        return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
 
     def at(self, budgets: Sequence[int] | Ints) -> Plan:
         """Return the plan at some of its budgets, given by their numbers."""

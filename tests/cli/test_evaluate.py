@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -118,6 +119,24 @@ def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
     lines = err.splitlines()
     assert all(line.startswith("mssim: warning: ") for line in lines)
     assert any("samples per question and model range from 23 to 24" in line for line in lines)
+
+
+@pytest.mark.usefixtures("pool_path")
+@pytest.mark.parametrize("name", ["per", "x"])  # x is the name of version 0.1
+def test_an_experiment_names_the_axis_of_the_plot(run, tmp_path, name):
+    text = f"pool = 'pool.parquet'\nwhere = 'prompt=long'\nstrategies = 'sc:x'\nbudgets = 2\n{name} = 'tokes'\n"
+    (tmp_path / "e.toml").write_text(text)
+    bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "--per: 'tokes' is not valid. Did you mean 'tokens'")
+    assert run("evaluate", "--experiment", tmp_path / "e.toml", "--per", "budget,cost")[0] == 0
+
+
+@pytest.mark.slow
+def test_several_axes_are_panels_of_one_figure(run, pool_path, tmp_path):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    assert run("evaluate", pool_path, *FAST, "--plot", one, "--per", "cost")[0] == 0
+    assert run("evaluate", pool_path, *FAST, "--plot", two, "--per", "samples_used,cost")[0] == 0
+    widths = [plt.imread(path).shape[1] for path in (one, two)]
+    assert widths[1] > widths[0]
 
 
 def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
@@ -245,7 +264,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid. Did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--per", "samples"), "--per: 'samples' is not valid. Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "--min-samples: -3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),

@@ -54,7 +54,8 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
         (("POOL", "--out", "no/such/r.parquet"), "does not exist. Create it first."),
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", "--band", "curve"), "--band: 'curve' is not valid. Choose from 'pointwise', 'simultaneous'"),
-        (("POOL", "--x", "budgets"), "--x: 'budgets' is not valid. Did you mean 'budget'"),
+        (("POOL", "--per", "budgets"), "--per: 'budgets' is not valid. Did you mean 'budget'"),
+        (("POOL", "--x", "budgets"), "--per: 'budgets' is not valid. Did you mean 'budget'"),
     ],
 )
 def test_bad_input_to_merge(run, pool_path, tmp_path, monkeypatch, arguments, says):

@@ -8,7 +8,7 @@ from mssim import BudgetError, MssimError
 from mssim.cli.options import (
     check_band,
     check_output,
-    check_x,
+    check_per,
     parse_budgets,
     parse_models,
     parse_numbers,
@@ -19,6 +19,7 @@ from mssim.cli.options import (
     spread_options,
 )
 from mssim.results.bands import BANDS
+from mssim.results.quantities import SPENDS
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,16 @@ def test_files_that_cannot_be_written_are_told_before_any_work(tmp_path):
             check_output(path, "--out", **options)
 
 
-def test_the_axis_of_a_plot_is_one_of_three():
-    for x in ("samples_used", "budget", "cost"):
-        assert check_x(x) == x
-    with pytest.raises(MssimError, match=r"--x: 'budgets' is not valid\. Did you mean 'budget'\?"):
-        check_x("budgets")
+def test_the_axes_of_a_plot_are_those_of_the_library():
+    for name in SPENDS:
+        assert check_per(name) == [name]
+    assert check_per(None) == ["samples_used"]
+    assert check_per("samples_used, tokens") == ["samples_used", "tokens"]
+    for given in ("budgets", "tokens,budgets"):
+        with pytest.raises(MssimError, match=r"--per: 'budgets' is not valid\. Did you mean 'budget'\?"):
+            check_per(given)
+    with pytest.raises(MssimError, match=r"--per: '' is not valid\. Choose from 'samples_used', 'budget', 'tokens'"):
+        check_per("tokens,")
 
 
 def test_options_of_distributions_are_those_that_were_given():

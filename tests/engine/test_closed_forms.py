@@ -26,6 +26,7 @@ from mssim import (
     RandomRouter,
     Reliability,
     SelfConsistency,
+    UntilVerified,
     Vote,
     WindowStop,
     evaluate,
@@ -101,13 +102,14 @@ CLOSED_FORMS = {
     "random": st.builds(RandomRouter, st.just(XYZ[1:]), st.sampled_from([None, (1, 3)]), ONE_VOTE, WINDOWS),
     "oracle": st.builds(OracleRouter, MODELS, ONE_VOTE, WINDOWS),
     "rel": st.builds(Reliability, st.sampled_from(XYZ), st.sampled_from([1.0, 0.75, 0.6, 0.5, 0.1, "mean"])),
+    "until": several(UntilVerified, prior=False),
 }
 
 
 def test_every_kind_with_a_closed_form_is_here():
     closed = set()
     for kind in (kind for kind, cls in STRATEGIES.items() if cls.__module__.startswith("mssim.")):
-        vote = "" if kind in ("cov", "cascade", "alloc", "rel") else ",vote=plurality"
+        vote = "" if kind in ("cov", "cascade", "alloc", "rel", "until") else ",vote=plurality"
         models = "x" if kind in ("sc", "alloc", "rel") else "x+y"
         plans = parse_strategy(f"{kind}:{models}{vote}").plans(np.array([4]))
         if all(obstacles(plan, quick=False) == [None] for plan in plans):

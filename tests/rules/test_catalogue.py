@@ -35,6 +35,7 @@ from mssim import (
     RandomRouter,
     Reliability,
     SelfConsistency,
+    UntilVerified,
     Vote,
     WindowStop,
     catalogue,
@@ -133,6 +134,9 @@ RULES = {
     "reliability": Reliability("x"),
     "reliability, three quarters": Reliability("y", tau=0.75),
     "reliability, mean": Reliability("z", tau="mean"),
+    "until right": UntilVerified(["z"]),
+    "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
+    "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }
@@ -354,7 +358,11 @@ def test_samples_used_lie_between_the_first_stage_and_the_budget(rule, pool):
     if isinstance(rule, AdaptiveAllocation):
         assert np.allclose(used.mean(axis=1), budgets)
         return
-    first = 1 if getattr(rule, "stop", None) else min(plan.sizes[0].min() for plan in rule.plans(budgets))
+    first = (
+        1
+        if getattr(rule, "stop", None) or isinstance(rule, UntilVerified)
+        else min(plan.sizes[0].min() for plan in rule.plans(budgets))
+    )
     assert (used >= first - 1e-9).all()
     assert (used <= budgets[:, None] + 1e-9).all()
 

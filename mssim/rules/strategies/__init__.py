@@ -9,6 +9,7 @@ from mssim.rules.strategies.oracle_router import OracleRouter
 from mssim.rules.strategies.random_router import RandomRouter
 from mssim.rules.strategies.reliability import Reliability
 from mssim.rules.strategies.self_consistency import SelfConsistency
+from mssim.rules.strategies.until_verified import UntilVerified
 
 __all__ = [
     "AdaptiveAllocation",
@@ -20,4 +21,5 @@ __all__ = [
     "RandomRouter",
     "Reliability",
     "SelfConsistency",
+    "UntilVerified",
 ]

@@ -1,0 +1,75 @@
+"""Verdicts of a verifier on recorded samples, and their counts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.engine.limited import codes_of
+from mssim.kernels.draw_weights import Counts
+from mssim.kernels.until import REJECTED, RIGHT, WRONG
+from mssim.pools.pool import Pool
+from mssim.rules.plan import Floats, Ints, Plan, Verifier
+
+__all__ = ["Verdicts", "recorded_verdicts", "verdicts_of", "verified_counts"]
+
+Verdicts = NDArray[np.uint8]
+
+
+def verdicts_of(
+    verifier: Verifier,
+    codes: NDArray[np.int16],
+    lengths: NDArray[np.int32],
+    offsets: Ints,
+    correct: NDArray[np.bool_],
+    numbers: Floats | None,
+) -> Verdicts:
+    """Return the verdict on each sample, [stage, question, sample]: REJECTED, also beyond the recorded, WRONG or RIGHT.
+
+    Parameters
+    ----------
+    verifier : Verifier
+        What accepts a sample.
+    codes, lengths, offsets, correct
+        As in `Recorded`.
+    numbers : ndarray of float64, shape of `codes`, or None
+        The column of the verifier, if it has a threshold.
+    """
+    answered = (codes >= 0) & (np.arange(codes.shape[2]) < lengths[:, :, None])
+    right = np.zeros(codes.shape, dtype=bool)
+    if correct.size:
+        right[answered] = correct[(codes + offsets[:-1, None])[answered]]
+    accepted = answered & (right if verifier.threshold is None or numbers is None else numbers >= verifier.threshold)
+    return np.where(accepted, np.where(right, RIGHT, WRONG), REJECTED).astype(np.uint8)
+
+
+def recorded_verdicts(pool: Pool, plan: Plan, questions: slice) -> Verdicts:
+    """Return the verdicts of a plan on the samples of some questions of a pool."""
+    assert plan.accepts is not None
+    rows = [pool.model_index(model) for model in plan.models]
+    numbers = [pool.number(column)[rows, questions] for column in plan.accepts.columns]
+    offsets = pool.class_offsets[questions.start : questions.stop + 1]
+    correct = pool.class_correct[offsets[0] : offsets[-1]]
+    codes, lengths = codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions]
+    return verdicts_of(plan.accepts, codes, lengths, offsets - offsets[0], correct, numbers[0] if numbers else None)
+
+
+def verified_counts(
+    pool: Pool, plan: Plan, questions: slice, *, replacement: bool, kept: NDArray[np.bool_] | bool = True
+) -> Counts:
+    """Return counts in which only accepted samples vote: each question has the classes "wrong" and "right".
+
+    `kept` is a mask [question, sample].
+    """
+    verdicts = recorded_verdicts(pool, plan, questions)
+    rows = [pool.model_index(model) for model in plan.models]
+    recorded = (np.arange(verdicts.shape[2]) < pool.lengths[rows, questions][:, :, None]) & kept
+    votes = np.stack([(recorded & (verdicts == verdict)).sum(axis=2) for verdict in (WRONG, RIGHT)], axis=2)
+    n_stages, n_questions, _ = votes.shape
+    return Counts(
+        votes.reshape(n_stages, -1).astype(np.int64),
+        (recorded & (verdicts == REJECTED)).sum(axis=2),
+        2 * np.arange(n_questions + 1),
+        np.tile([False, True], n_questions),
+        replacement,
+    )

@@ -1,0 +1,137 @@
+"""Draws until a verifier accepts one, model after model: answers, draws and what the drawn samples spend."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import bin_of
+from mssim.kernels.streams import draw_more, put_back, word
+from mssim.kernels.tally import Recorded, Replays
+
+REJECTED, WRONG, RIGHT = 0, 1, 2  # verdicts; wrong and right samples are accepted
+_AT_ONCE = 8  # draws taken together: most replays end early
+
+
+class Found(NamedTuple):
+    """Sums over the replays of a block, and how often totals of a quantity occur."""
+
+    right: NDArray[np.int64]  # [question, budget], right answers
+    accepted: NDArray[np.int64]  # [question, stage, budget], replays whose accepted sample the stage draws
+    drawn: NDArray[np.int64]  # [question, stage, budget], draws
+    spent: NDArray[np.int64]  # [quantity, question, budget], amounts of the drawn samples
+    histogram: NDArray[np.int64]  # [quantity, budget, bin], replays by their total
+
+
+class Memory(NamedTuple):
+    """Memory of one replay."""
+
+    order: NDArray[np.uint32]  # [1, draw], drawn samples: their place in the recording << 2 | verdict
+    targets: NDArray[np.uint32]  # [draw]
+    samples: NDArray[np.uint32]  # [stage, sample], all samples of the question
+    scratch: NDArray[np.uint32]  # the same
+    sums: NDArray[np.int64]  # [quantity, draws], amounts of the first draws of a stage
+    totals: NDArray[np.int64]  # [quantity, budget]
+    waits: NDArray[np.bool_]  # [budget], whether no sample was accepted so far
+
+
+@inlined
+def _most_draws(sizes, i, waits):
+    """Return the most draws of a stage at the budgets that wait."""
+    most = np.int64(0)
+    for b in range(sizes.shape[1]):
+        if waits[b]:
+            most = max(most, sizes[i, b])
+    return most
+
+
+@inlined
+def _add_up(amounts, i, q, order, n, sums):
+    """Fill sums with the amounts of the first draws, up to n."""
+    for k in range(amounts.shape[0]):
+        for j in range(n):
+            sums[k, j + 1] = sums[k, j] + amounts[k, i, q, order[0, j] >> 2]
+
+
+@compiled
+def _replayed(recorded, sizes, verdicts, amounts, replays, memory, found):
+    order, targets, samples, scratch, sums, totals, waits = memory
+    right, accepted, drawn, spent, histogram = found
+    n_stages, n_questions, width = verdicts.shape
+    n_budgets, n_quantities, has_bins = sizes.shape[1], amounts.shape[0], histogram.shape[2] > 0
+    for q in range(n_questions):
+        for i in range(n_stages):
+            for s in range(width):
+                samples[i, s] = scratch[i, s] = np.uint32(s) << np.uint32(2) | verdicts[i, q, s]
+        for r in range(replays.first, replays.first + replays.n):
+            waits[:] = True
+            for i in range(n_stages):
+                depth = _most_draws(sizes, i, waits)
+                if depth == 0:
+                    break
+                state, n, made, end = word(recorded.keys[i, q], r), recorded.lengths[i, q], 0, depth + 1
+                for j in range(depth):
+                    if j == made:
+                        made = min(depth, made + _AT_ONCE)
+                        draw_more(order, 0, j, made, targets, scratch, i, n, state, replays.replacement)
+                    if order[0, j] & 3 != REJECTED:
+                        end = j + 1
+                        break
+                put_back(made, targets, scratch, samples, i, replays.replacement)
+                _add_up(amounts, i, q, order, min(end, depth), sums)
+                for b in range(n_budgets):
+                    if waits[b]:
+                        took = min(end, sizes[i, b])
+                        drawn[q, i, b] += took
+                        for k in range(n_quantities):
+                            totals[k, b] += sums[k, took]
+                        if end <= sizes[i, b]:
+                            waits[b] = False
+                            accepted[q, i, b] += 1
+                            right[q, b] += order[0, end - 1] & 3 == RIGHT
+            for k in range(n_quantities):
+                for b in range(n_budgets):
+                    spent[k, q, b] += totals[k, b]
+                    if has_bins:
+                        histogram[k, b, bin_of(totals[k, b])] += 1
+                    totals[k, b] = 0
+
+
+def replayed(
+    recorded: Recorded,
+    sizes: NDArray[np.int64],
+    verdicts: NDArray[np.uint8],
+    amounts: NDArray[np.int32],
+    n_bins: int,
+    replays: Replays,
+) -> Found:
+    """Replay draws until one is accepted, at all budgets.
+
+    sizes    : int64 [stage, budget], most draws
+    verdicts : uint8 [stage, question, sample], REJECTED, WRONG or RIGHT
+    amounts  : int32 [quantity, stage, question, sample], what samples spend; may have no quantities
+    n_bins   : number of bins of the histogram, above every `bin_of` a total; 0 leaves the histogram out
+    """
+    (n_stages, n_budgets), (_, n_questions, width), n_quantities = sizes.shape, verdicts.shape, amounts.shape[0]
+    depth = int(sizes.max())
+    memory = Memory(
+        order=np.empty((1, depth), np.uint32),
+        targets=np.empty(depth, np.uint32),
+        samples=np.empty((n_stages, width), np.uint32),
+        scratch=np.empty((n_stages, width), np.uint32),
+        sums=np.zeros((n_quantities, depth + 1), np.int64),
+        totals=np.zeros((n_quantities, n_budgets), np.int64),
+        waits=np.zeros(n_budgets, np.bool_),
+    )
+    found = Found(
+        right=np.zeros((n_questions, n_budgets), np.int64),
+        accepted=np.zeros((n_questions, n_stages, n_budgets), np.int64),
+        drawn=np.zeros((n_questions, n_stages, n_budgets), np.int64),
+        spent=np.zeros((n_quantities, n_questions, n_budgets), np.int64),
+        histogram=np.zeros((n_quantities, n_budgets, n_bins), np.int64),
+    )
+    _replayed(recorded, sizes, verdicts, amounts, replays, memory, found)
+    return found
