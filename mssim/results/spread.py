@@ -178,7 +178,7 @@ class Spread:
         n_budgets : int
             Number of budgets.
         units : array_like of float, shape (3,)
-            Unit of each quantity; NaN if unknown.
+            Unit of each quantity; NaN or 0 if unknown.
         n_totals : int
             Number of question-replays of each plan. A distribution that counts any other number is unknown.
         budgets : sequence of array_like of int, optional
@@ -188,7 +188,8 @@ class Spread:
         -------
         Spread
         """
-        known = np.isfinite(np.asarray(units, dtype=float))
+        unit = np.asarray(units, dtype=float)
+        known = unit > 0
         shape = (n_budgets, len(QUANTITIES))
         sizes, bins, weights = [], [], []
         for number, strategy in enumerate(strategies):
@@ -201,7 +202,7 @@ class Spread:
             bins.append((places % N_BINS)[order].astype(np.int32))
             weights.append(amounts[order])
         return cls(
-            np.array(units, dtype=float),
+            np.where(known, unit, np.nan),
             np.array(sizes, dtype=np.int64).reshape(-1, *shape),
             np.concatenate([np.empty(0, np.int32), *bins]),
             np.concatenate([np.empty(0), *weights]),

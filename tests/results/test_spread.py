@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mssim.kernels import spending
 from mssim.results.spread import N_BINS, Histogram, Spread, bin_of, bin_value
 from tests.conftest import examples
 
@@ -39,12 +40,15 @@ def of_tokens(*parts, unit=1.0, weights=None):
 # Bins -----------------------------------------------------
 
 
-@settings(max_examples=examples(60))
-@given(st.integers(0, 2**46 - 1))
-def test_a_bin_is_as_in_plain_integers(total):
-    e = max(total.bit_length() - 12, 0)
-    assert bin_of(total) == e * 2048 + (total >> e)
-    assert bin_of(total) < N_BINS
+def test_a_bin_is_as_in_plain_integers_and_in_the_kernel_that_counts():
+    edges = [2**b + d for b in range(1, 46) for d in (-1, 0, 1)]
+    totals = [*edges, *(int(2**x) for x in np.random.default_rng(0).uniform(0, 46, 200)), 2**46 - 1]
+    exponents = [max(total.bit_length() - 12, 0) for total in totals]
+    expected = [e * 2048 + (total >> e) for e, total in zip(exponents, totals, strict=True)]
+    assert bin_of(totals).tolist() == expected
+    in_kernel = getattr(spending.bin_of, "py_func", spending.bin_of)  # as Python: there is little to count
+    assert [int(in_kernel(total)) for total in totals] == expected
+    assert max(expected) == N_BINS - 1 == spending.N_BINS - 1
 
 
 def test_bins_are_in_the_order_of_totals_and_without_gaps():
@@ -180,9 +184,12 @@ def test_a_distribution_that_lacks_questions_is_unknown():
     assert spread.exceeds("tokens", 1)[:, 0].tolist() == pytest.approx([2 / 3, np.nan], nan_ok=True)
 
 
-def test_a_quantity_without_a_unit_is_unknown():
-    assert np.isnan(of_tokens([1, 2], unit=np.nan).quantile(0.5)).all()
-    assert repr(of_tokens([1, 2], unit=np.nan)) == "Spread(1 strategy, 1 budget, nothing known)"
+@pytest.mark.parametrize("unit", [np.nan, 0])
+def test_a_quantity_without_a_unit_is_unknown(unit):
+    spread = of_tokens([1, 2], unit=unit)
+    assert np.isnan(spread.quantile(0.5)).all()
+    assert np.isnan(spread.exceeds("tokens", 1)).all()
+    assert repr(spread) == "Spread(1 strategy, 1 budget, nothing known)"
 
 
 # Mixtures -------------------------------------------------
