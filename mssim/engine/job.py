@@ -201,7 +201,7 @@ class Job:
             of_plans, chances = [next(rest) for _ in plans], strategy.chances()
             mixed.append(None if chances is None else (chances, of_plans))
         n_totals = n_questions * self.n_replays
-        return Spread.from_histograms(mixed, self.budgets.size, units=units, n_totals=n_totals, own=self.places)
+        return Spread.from_histograms(mixed, self.budgets.size, units=units, n_totals=n_totals, budgets=self.places)
 
 
 # Reading settings -----------------------------------------------------------------------------------------------------
