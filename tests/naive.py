@@ -343,10 +343,43 @@ def recorded(pool):
     return samples, right
 
 
+def limits_of(strategy):
+    """The most output tokens of a sample of each model."""
+    given = strategy.max_tokens
+    return given if isinstance(given, tuple) else [given] * len(strategy.models)
+
+
+def limited(pool, strategy):
+    """For each stage {question: answers}, in which a sample longer than the limit of the stage has no answer."""
+    samples, _ = recorded(pool)
+    stages = []
+    for model, limit in zip(strategy.models, limits_of(strategy), strict=True):
+        answers = samples[model]
+        if limit is not None:
+            tokens = column_of(pool, "output_tokens")[model]
+            answers = {
+                q: [answer if n <= limit else None for answer, n in zip(given, tokens[q], strict=True)]
+                for q, given in answers.items()
+            }
+        stages.append(answers)
+    return stages
+
+
 def numbers_of(pool, strategy):
-    """numbers[model][question]: what the strategy's vote or verifier reads; empty if it reads answers alone."""
+    """For each stage {question: numbers}, that the strategy's vote or verifier reads; no stages if it reads none.
+
+    A sample that is cut off has as many output tokens as its limit.
+    """
     column = getattr(getattr(strategy, "vote", strategy), "column", None)
-    return column_of(pool, column) if column and column != "correct" else {}
+    if column in (None, "correct"):
+        return []
+    stages = []
+    for model, limit in zip(strategy.models, limits_of(strategy), strict=True):
+        numbers = column_of(pool, column)[model]
+        if limit is not None and column == "output_tokens":
+            numbers = {q: [min(n, limit) for n in given] for q, given in numbers.items()}
+        stages.append(numbers)
+    return stages
 
 
 @lru_cache(maxsize=4)
@@ -370,7 +403,7 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     if kind == "AdaptiveAllocation":
         return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement)
     samples, right = recorded(pool)
-    numbers = numbers_of(pool, strategy)
+    numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
@@ -386,10 +419,10 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 else:
                     places[model] = positions(seed, model, q, r, n, depth, replacement)
             draws, with_numbers = [], []
-            for model, size in zip(strategy.models, sizes, strict=True):
+            for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
                 turn, places[model] = places[model][:size], places[model][size:]
-                draws.append([samples[model][q][p] for p in turn])
-                with_numbers.append([numbers[model][q][p] for p in turn] if numbers else [])
+                draws.append([by_stage[i][q][p] for p in turn])
+                with_numbers.append([numbers[i][q][p] for p in turn] if numbers else [])
             ranks = (
                 random_ranks(known, rng)
                 if rng is not None
@@ -406,7 +439,11 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
 
 def routed(strategy, evaluate_one):
     """The mean of the models each on its own, or per question the one that is most often right."""
-    parts = [evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop)) for model in strategy.models]
+    limits = limits_of(strategy)
+    parts = [
+        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit))
+        for model, limit in zip(strategy.models, limits, strict=True)
+    ]
     if type(strategy).__name__ == "RandomRouter":
         shares = [Fraction(share) for share in strategy.shares or [1] * len(parts)]
         return [
@@ -423,9 +460,9 @@ def routed(strategy, evaluate_one):
 def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
     """All questions share one budget; the next sample goes to the least certain leader."""
     samples, right = recorded(pool)
-    (model,) = strategy.models
+    (model,), (answers,) = strategy.models, limited(pool, strategy)
     questions = pool.question_ids
-    given = [samples[model][q] for q in questions]
+    given = [answers[q] for q in questions]
     caps = [min(strategy.cap or 1024, len(answers)) for answers in given]
     known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
     hits, used = [0] * len(questions), [0] * len(questions)
@@ -515,11 +552,11 @@ def expectation(pool, strategy, budget, *, replacement=False):
     """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
     if type(strategy).__name__ in ("RandomRouter", "OracleRouter"):
         return routed(strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
-    samples, right = recorded(pool)
+    by_stage, right = limited(pool, strategy), recorded(pool)[1]
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     accuracy, used = [], []
     for q in pool.question_ids:
-        chances = [orders(samples[m][q], size, replacement) for m, size in zip(strategy.models, sizes, strict=True)]
+        chances = [orders(answers[q], size, replacement) for answers, size in zip(by_stage, sizes, strict=True)]
         p, expected = Fraction(0), Fraction(0)
         for drawn in itertools.product(*chances):
             chance = math.prod(c for _, c in drawn)

@@ -16,6 +16,7 @@ from mssim.cli.options import (
     parse_prices,
     parse_renames,
     parse_where,
+    spread_options,
 )
 from mssim.results.bands import BANDS
 from mssim.results.quantities import SPENDS
@@ -123,6 +124,17 @@ def test_the_axes_of_a_plot_are_those_of_the_library():
             check_per(given)
     with pytest.raises(MssimError, match=r"--per: '' is not valid\. Choose from 'samples_used', 'budget', 'tokens'"):
         check_per("tokens,")
+
+
+def test_options_of_distributions_are_those_that_were_given():
+    assert spread_options(None, None, None, None) == {}
+    assert spread_options("0.5,0.95", 100, None, None) == {"quantiles": [0.5, 0.95], "tokens_exceed": 100}
+    assert spread_options([0.1], None, 0, 2.5) == {"quantiles": [0.1], "cost_exceeds": 0, "latency_exceeds": 2.5}
+    with pytest.raises(MssimError, match=r"--quantiles: '0\.5;1' is not a list of numbers\. Use e\.g\. 0\.5,0\.95\."):
+        spread_options("0.5;1", None, None, None)
+    for given, says in ((("95",), "quantiles="), ((None, None, -1.0), "cost_exceeds=")):
+        with pytest.raises(MssimError, match=f"^{says}"):
+            spread_options(*given, *[None] * (4 - len(given)))
 
 
 def test_the_kinds_of_bands_are_those_of_the_library():
