@@ -18,6 +18,7 @@ from mssim.engine.cost_budgets import resolve_limits
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
+from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.engine.work import Totals, Work
 from mssim.errors import MssimError, PoolWarning
@@ -140,7 +141,8 @@ def evaluate(
     -----
     PoolWarning
         If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
-        model are 0, or only some models of the pool have input tokens.
+        model are 0, only some models of the pool have input tokens, or a limit `max_tokens` is above what the recording
+        allows or has no effect.
 
     See Also
     --------
@@ -214,7 +216,7 @@ def evaluate(
     )
     job = resolve_job(job, pool, executor)
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
-    for text in job.amounts(pool).warnings(job.models):
+    for text in (*job.amounts(pool).warnings(job.models), *limit_warnings(pool, job.plans)):
         warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found

@@ -12,6 +12,7 @@ from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Outcome
 from mssim.engine.exact_until import expected_until
+from mssim.engine.limited import Limits, codes_of
 from mssim.kernels import exact_one_stage, exact_several_stages, right_draws
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_agreement import agreement
@@ -133,14 +134,18 @@ def counts_of(
     pool: Pool,
     models: Sequence[str],
     questions: slice,
+    limits: Limits = None,
     *,
     replacement: bool,
     kept: NDArray[np.bool_] | bool = True,
 ) -> Counts:
-    """Return the counts of votes of some questions, with one stage per model; `kept` is a mask [question, sample]."""
+    """Return the counts of votes of some questions, with one stage per model and its limit of tokens.
+
+    `kept` is a mask [question, sample].
+    """
     rows = [pool.model_index(model) for model in models]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
-    codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
+    codes, lengths = codes_of(pool, models, limits, questions), pool.lengths[rows, questions]
     recorded = (np.arange(codes.shape[2]) < lengths[:, :, None]) & kept
     voting = (codes >= 0) & recorded
     places = codes + (offsets[:-1, None] - offsets[0])
@@ -161,6 +166,8 @@ def nothing_known(plan: Plan) -> str | None:
         return "questions share the budget, so each depends on all others"
     if plan.repeats:
         return "stages of the same model depend on each other"
+    if plan.is_linked:
+        return "models that share draws depend on each other"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
         return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None

@@ -13,6 +13,7 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
+from mssim.engine.limited import codes_of
 from mssim.engine.verdicts import recorded_verdicts, verified_counts
 from mssim.kernels.draw_weights import Counts
 from mssim.pools.pool import Pool
@@ -93,25 +94,28 @@ def exact_task(
     """Return the task of a block. Without amounts it does not compute what the draws spend."""
     if plan.accepts is not None:
         return _until_task(pool, plan, block.questions, replacement, amounts)
-    counts = counts_of(pool, plan.models, block.questions, replacement=replacement)
+    counts = counts_of(pool, plan.models, block.questions, plan.max_tokens, replacement=replacement)
     samples = None if amounts is None else _samples(pool, plan, block.questions, amounts)
     return ExactTask(plan, counts, closed, samples, parallel)
 
 
 def _until_task(pool: Pool, plan: Plan, questions: slice, replacement: bool, amounts: Amounts | None) -> UntilTask:
-    counts = verified_counts(pool, plan, questions, replacement=replacement)
+    assert plan.accepts is not None
+    asked = (pool, plan.models, plan.accepts, questions, plan.max_tokens)
+    counts = verified_counts(*asked, replacement=replacement)
     if amounts is None:
         return UntilTask(plan, counts, None)
     samples = _samples(pool, plan, questions, amounts)
-    verdicts = recorded_verdicts(pool, plan, questions)
+    verdicts = recorded_verdicts(*asked)
     return UntilTask(plan, counts, mean_amounts(samples.amounts, verdicts, samples.lengths))
 
 
 def _samples(pool: Pool, plan: Plan, questions: slice, amounts: Amounts) -> StageSamples:
     rows = [pool.model_index(model) for model in plan.models]
+    codes = codes_of(pool, plan.models, plan.max_tokens, questions)
     limits = plan.max_tokens or (None,) * len(rows)
     of_stages = [
         [amounts.of(quantity, model, limit)[questions] for model, limit in zip(plan.models, limits, strict=True)]
         for quantity in QUANTITIES
     ]
-    return StageSamples(pool.codes[rows, questions], pool.lengths[rows, questions], np.array(of_stages))
+    return StageSamples(codes, pool.lengths[rows, questions], np.array(of_stages))

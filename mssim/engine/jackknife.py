@@ -12,9 +12,11 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import counts_of
 from mssim.engine.job import Job
 from mssim.engine.left_out import LeftOut, LeftOutTask, groups_left_out, left_out
+from mssim.engine.limited import limits_by_model
 from mssim.engine.monte_carlo import ReplayTask
 from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.verdicts import verified_counts
 from mssim.errors import BudgetError, StrategyError
 from mssim.kernels.draw_weights import Counts
 from mssim.pools.enough import selecting_asked
@@ -68,7 +70,11 @@ class JackknifeWork:
         self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
-        self._closed = [np.logical_and.reduce([next(closed) for _ in plans]) for plans in job.per_strategy]
+        self._closed = [
+            np.logical_and.reduce([next(closed) for _ in plans])
+            & (not _linked(plans) and len({plan.accepts for plan in plans}) == 1)
+            for plans in job.per_strategy
+        ]
         self._shares = self._largest_shares()
         parts = [
             slice(q, min(q + _QUESTIONS_PER_TASK, n_questions)) for q in range(0, n_questions, _QUESTIONS_PER_TASK)
@@ -107,7 +113,7 @@ class JackknifeWork:
             return self._groups[s][1].task(half, group, block)
         s, grouped, questions = key
         models, closed = self._models(s), self._budgets(s, grouped)
-        lacking = self._without_groups(models, questions) if grouped else left_out(self._counts(models, questions))
+        lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
         strategy = list(self._job.strategies.values())[s]
         return LeftOutTask(strategy, plans, models, lacking, questions.stop - questions.start)
@@ -132,13 +138,18 @@ class JackknifeWork:
     def _budgets(self, s: int, grouped: bool) -> Ints:
         return np.nonzero(self._closed[s] & (self._in_groups(s) == grouped))[0]
 
-    def _counts(self, models: tuple[str, ...], questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
-        return counts_of(self._pool, models, questions, replacement=self._job.replacement, kept=kept)
+    def _counts(self, s: int, questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
+        plans, models, replacement = self._job.per_strategy[s], self._models(s), self._job.replacement
+        (limits,) = zip(*limits_by_model(plans).values(), strict=True)
+        verifier = plans[0].accepts
+        if verifier is not None:
+            return verified_counts(self._pool, models, verifier, questions, limits, replacement=replacement, kept=kept)
+        return counts_of(self._pool, models, questions, limits, replacement=replacement, kept=kept)
 
-    def _without_groups(self, models: tuple[str, ...], questions: slice) -> LeftOut:
-        numbers = group_numbers(self._pool, models)[questions]
+    def _without_groups(self, s: int, questions: slice) -> LeftOut:
+        numbers = group_numbers(self._pool, self._models(s))[questions]
         group_of = np.arange(self._pool.codes.shape[2]) % numbers[:, None]
-        parts = [self._counts(models, questions, group_of != group) for group in range(numbers.max())]
+        parts = [self._counts(s, questions, group_of != group) for group in range(numbers.max())]
         return groups_left_out(parts, numbers)
 
     def _largest_shares(self) -> list[Floats]:
@@ -151,3 +162,10 @@ class JackknifeWork:
             for model in dict.fromkeys(plan.models):
                 asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
                 yield asked / self._pool.lengths[self._pool.model_index(model)].min()
+
+
+def _linked(plans: tuple[Plan, ...]) -> bool:
+    """Return whether one recorded sample has two parts in a strategy, so that no model can be left out on its own."""
+    limits = limits_by_model(plans)
+    orders = {order for plan in plans for order in plan.orders or plan.models}
+    return len(orders) < len(limits) or any(len(of_model) > 1 for of_model in limits.values())

@@ -21,6 +21,7 @@ from mssim.kernels.tally import LANES
 
 BITS = 11  # bins of a power of two are 2**BITS
 WHOLE = 1 << (BITS + 1)  # totals below have a bin each
+N_BINS = 36 << BITS  # of all possible totals
 # The leading 12 bits of a double are its sign and exponent: a shift leaves them and BITS bits of the number.
 _DROPPED = 52 - BITS
 _OFFSET = (1023 + BITS - 1) << BITS
@@ -92,7 +93,7 @@ def spending_of(amounts: Amounts | None, sizes: NDArray[np.int64], *, skip: int 
         values=np.ascontiguousarray(amounts.values).reshape(-1),
         starts=np.ascontiguousarray(amounts.starts),
         joins=np.ascontiguousarray(amounts.joins),
-        plain=amounts.starts.all(axis=2),
+        plain=np.asarray(amounts.starts.all(axis=2)),
         sizes=np.ascontiguousarray(sizes),
         spent=Spent(
             np.zeros((n_quantities, n_questions, n_budgets), np.int64),
@@ -120,10 +121,10 @@ def _draw_again(depth, places, numbers, drawn, replacement):
         return
     for j in range(depth):
         for lane in range(LANES):
-            k = np.uint32(j) * _LANES + np.uint32(lane)
-            here = places[k] * _LANES + np.uint32(lane)
-            drawn[k] = numbers[here]
-            numbers[here] = numbers[k]
+            at = np.uint32(j) * _LANES + np.uint32(lane)
+            here = places[at] * _LANES + np.uint32(lane)
+            drawn[at] = numbers[here]
+            numbers[here] = numbers[at]
     for j in range(depth):
         for lane in range(LANES):
             place = places[np.uint32(j) * _LANES + np.uint32(lane)]

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
-from mssim.engine.amounts import PricesLike, read_prices_of
+from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
-from mssim.results.quantities import SPENDS, check_known
+from mssim.results.quantities import SPENDS
 from mssim.rules.base import Strategy
 from mssim.rules.plan import QUANTITIES
-from mssim.rules.strategies import Coverage, OracleRouter, Reliability, SelfConsistency
+from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
 from mssim.tuning.grid import grid
@@ -191,25 +191,25 @@ def tune(
 def _probe(
     pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
 ) -> Evaluation:
-    """Evaluate the first candidate alone, so that invalid options and unknown spends raise before the long computation.
+    """Evaluate the first candidate alone, so that invalid options raise before the long computation.
 
-    What a strategy spends is known if the samples of each of its models, cut off as it cuts them off, have it. One
-    sample of each shows this.
+    A spend that is unknown for any candidate raises, too.
     """
     first = candidates.strategies[0]
     probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
     if spend in QUANTITIES:
         drawn = {
-            (model, most)
+            (model, most): None
             for group in candidates.groups
             for strategy in group.strategies.values()
             for plan in strategy.plans(group.budgets)
             for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
             if sizes.any()
         }
-        single = [SelfConsistency(model, max_tokens=most) for model, most in sorted(drawn, key=str)]
-        alone = evaluate_quietly(pool, single, 1, **{**options, "method": "auto"})
-        check_known(alone, spend, "spend", owner="the pool", prices="pass prices=")
+        models, limits = zip(*drawn, strict=True)
+        reason = Amounts(pool, prices=options["prices"], tokens=options["tokens"]).unknown(spend, models, limits)
+        if reason is not None:
+            raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
     return probe
 
 

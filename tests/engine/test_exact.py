@@ -32,7 +32,6 @@ from mssim import (
     evaluate,
     load_pool,
 )
-from mssim.engine import exact
 from mssim.engine.exact import agreements, chances
 from mssim.kernels.draw_weights import Counts
 from tests import naive
