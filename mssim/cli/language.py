@@ -16,7 +16,7 @@ import typer.core
 
 from mssim.errors import MssimError
 
-__all__ = ["ALSO", "Command", "as_options", "keep_names"]
+__all__ = ["ALSO", "Command", "as_options", "keep_names", "name_by"]
 
 ALSO = {  # arguments of the library, and the parameter of a command that sets them
     "base": "against",
@@ -111,6 +111,14 @@ def keep_names(names: Collection[str]) -> None:
     if current is not None:
         given = {name: option for name, option in current.own.items() if name not in names}
         _current.set(current._replace(given=given))
+
+
+def name_by(argument: str, parameter: str) -> None:
+    """Name an argument by another parameter of the command, which is the one that sets it."""
+    current = _current.get()
+    if current is not None and parameter in current.own:
+        own = {**current.own, argument: current.own[parameter]}
+        _current.set(current._replace(own=own, given={**current.given, argument: own[argument]}))
 
 
 def as_options(message: str) -> str:

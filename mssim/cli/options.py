@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mssim._files import usable_path
 from mssim._validation import choose_from
+from mssim.cli.language import name_by
 from mssim.errors import BudgetError, MssimError, StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print only a JSON list of objects.")]
@@ -30,6 +31,23 @@ Confidence = Annotated[
 Clusters = Annotated[
     str | None,
     typer.Option("--clusters", help="Question column that marks dependent questions. [default: cluster, if present]"),
+]
+PricePerSample = Annotated[
+    list[str] | None, typer.Option("--price", help="Price of one sample: MODEL=PRICE. Repeatable.")
+]
+PriceTable = Annotated[
+    Path | None, typer.Option("--prices", help="TOML file with dated prices of input and output tokens.")
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        "--tokens",
+        help="Tokens of a sample: all (output tokens and its share of recorded input tokens) or output. [default: all]",
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option("--parallel", help="Samples requested at once, for latency. [default: all between two decisions]"),
 ]
 Band = Annotated[
     str,
@@ -73,24 +91,16 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
-    budgets: list[int] = []
-    for part in given.split(","):
-        low, dash, high = part.strip().partition("-")
-        try:
-            first = int(low)
-            last = int(high) if dash else first
-        except ValueError:
-            raise BudgetError(
-                f"{option}: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            ) from None
-        if last < first:
-            raise BudgetError(f"{option}: the range {part.strip()!r} is reversed. Use {last}-{first}.")
-        if first < 1 or last > 100_000:
-            raise BudgetError(
-                f"{option}: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            )
-        budgets += range(first, last + 1)
-    return budgets
+    from mssim.engine import budgets
+
+    found = budgets.parse_budgets(given, option)
+    if found.limits:
+        limit = found.limits[0]
+        raise BudgetError(
+            f"{option}: {limit.quantity}={limit.most:g} is a budget of one strategy. Write it after the strategy, as "
+            f"in --strategy sc:MODEL@{limit.quantity}={limit.most:g}."
+        )
+    return list(found.budgets)
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
@@ -139,6 +149,18 @@ def parse_renames(given: Sequence[str] | None) -> dict[str, str] | None:
             )
         renames[new] = old
     return renames or None
+
+
+def prices_of(price: list[str] | None, prices: Path | None) -> dict[str, float] | str | None:
+    """Return the prices of --price per sample, or the path of --prices; raise if both are given."""
+    if price and prices is not None:
+        raise MssimError(
+            "--price, --prices: both are given. Use --price for prices per sample, or --prices for a table of prices "
+            "per token."
+        )
+    if price:
+        name_by("prices", "price")
+    return parse_prices(price) if prices is None else str(prices)
 
 
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:

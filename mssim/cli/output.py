@@ -90,6 +90,7 @@ _DIGITS = {
     "samples_median": 1,
     "distinct_answers": 2,
     "tokens": 2,
+    "output_tokens": 2,
     "cost": 6,
     "latency": 3,
     "mc_error": 5,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mssim.rules.strategies import ModelSwitch
 
 _MOST_MODELS = 3
+_QUANTITIES = ("tokens", "cost", "latency")
 _NOTES = {
     "limits": "accuracy of votes as the number of draws grows. For a single model, wins_alone and loses_alone count\n"
     "questions above or below every other model; for a vote of several, above or below the best single model",
@@ -29,6 +30,9 @@ _NOTES = {
     "cost": "expected samples used by {switch}; independent: from mean agreement alone; bound: budget / (n c);\n"
     "lossless: whether the answer always equals that of a vote over the whole budget",
     "stop_quality": "share of replays of {switch} that end at each stage, and their accuracy there",
+    "per_sample": "what one sample of a model spends; p50, p95: quantiles over questions and samples; ratio: to the "
+    "lowest\nmean of the models",
+    "spending": "accuracy beside what was spent per question, as means: {quantities}",
     "extrapolation": "pass@k (any of k samples correct) and maj@k (their plurality correct) of each model; rows\n"
     "beyond the recorded samples are extrapolated, and their intervals hold if the fitted law does",
     "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
@@ -39,6 +43,7 @@ _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "ceiling": ["failed_low", "failed_high"],
     "cost": ["strategy", "n_questions", "saving_independent"],
     "stop_quality": ["strategy", "stage", "contribution"],
+    "spending": ["replay_sd", "mc_error", "agreed", "method", "n_questions"],
     "extrapolation": ["n_questions"],
 }
 
@@ -77,7 +82,8 @@ def report(
 ) -> None:
     """Print theoretical results for a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
-    --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
+    If tokens, costs or latencies are known, two tables have what a sample spends, and accuracy beside what strategies
+    spend per question. --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
 
     Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
     """
@@ -99,6 +105,7 @@ def report(
     with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
         tables = _tables(loaded, switch, spent, statistics, options, resamples)
+        tables |= _spending(loaded, switch, spent, statistics, options)
     if further is not None:
         tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
     if json:
@@ -107,8 +114,10 @@ def report(
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
     shown = printable(switch)
     print(f"{loaded!r}\n{shown}: models {how}; agreement 1, entropy weights")
+    known = [name for name in _QUANTITIES if name in tables.get("spending", ())]
+    quantities = ", ".join(["samples_used", *known])
     for name, frame in tables.items():
-        print(f"\n{name}: {_NOTES[name].format(switch=shown)}")
+        print(f"\n{name}: {_NOTES[name].format(switch=shown, quantities=quantities)}")
         print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
 
 
@@ -146,6 +155,25 @@ def _tables(
         found = theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
         tables["consistency"] = found.to_frame()
     return tables
+
+
+def _spending(
+    pool: Pool, switch: ModelSwitch, budgets: Sequence[int], statistics: dict[str, Any], options: dict[str, Any]
+) -> dict[str, pd.DataFrame]:
+    """Return what samples spend, and accuracy beside spending; no tables if nothing is known."""
+    import pandas as pd
+
+    from mssim import theory
+    from mssim.engine.evaluate import evaluate_quietly
+
+    each = theory.per_sample(pool)
+    if each.empty:
+        return {}
+    draws = sorted({max(budget // len(pool.models), 1) for budget in budgets})
+    asked: list[tuple[Any, Sequence[int]]] = [([f"sc:{name}" for name in pool.models], draws), (switch, budgets)]
+    frames = [evaluate_quietly(pool, *one, method="auto", **options).to_frame(**statistics) for one in asked]
+    unknown = [name for name in _QUANTITIES if all(frame[name].isna().all() for frame in frames)]
+    return {"per_sample": each, "spending": pd.concat(frames, ignore_index=True).drop(columns=unknown)}
 
 
 def _extrapolation(

@@ -14,12 +14,16 @@ from mssim.cli.options import (
     Clusters,
     Confidence,
     Json,
+    Parallel,
+    PricePerSample,
+    PriceTable,
+    Tokens,
     WhereOption,
     check_output,
     parse_budgets,
     parse_models,
-    parse_prices,
     parse_where,
+    prices_of,
 )
 from mssim.cli.output import data_title, print_frame, progress_bar, save_figure
 from mssim.errors import MssimError
@@ -118,7 +122,10 @@ def tune(
             help="Draw samples with replacement, which is biased if few were recorded.",
         ),
     ] = False,
-    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
     table: Annotated[str, typer.Option(help="Table to print: limits, choices (of every fold) or frontier.")] = "limits",
@@ -138,6 +145,7 @@ def tune(
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
+    paid = prices_of(price, prices)
 
     from mssim.tuning._tune import tune as run
 
@@ -160,7 +168,9 @@ def tune(
             n_replays=n_replays,
             seed=seed,
             replacement=replacement,
-            prices=parse_prices(price),
+            prices=paid,
+            tokens=tokens or "all",
+            parallel=parallel,
             clusters=clusters,
             progress=progress,
         )

@@ -305,6 +305,8 @@ class Amounts:
 
     def warnings(self, models: Sequence[str]) -> list[str]:
         """Return warnings about recorded tokens of these models that look impossible or cannot be compared."""
+        if not self._columns.any_outputs:
+            return []
         found = []
         for model in models:
             output = self._columns.outputs(model)

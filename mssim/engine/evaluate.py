@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from mssim._validation import shown
 from mssim.engine.amounts import PricesLike
+from mssim.engine.cost_budgets import resolve_limits
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
@@ -24,13 +25,13 @@ from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 
-__all__ = ["evaluate", "evaluate_quietly"]
+__all__ = ["evaluate", "evaluate_quietly", "resolve_job"]
 
 
 def evaluate(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     method: str = "auto",
     n_replays: int = 10_000,
@@ -58,9 +59,14 @@ def evaluate(
     pool : Pool
         Recorded samples.
     strategies : strategy, or sequence of them, or mapping of name to strategy
-        `Strategy` objects, or text or mappings that `parse_strategy` reads.
-    budgets : int or sequence of int
-        Samples allowed per question, from 1; sorted, each once.
+        `Strategy` objects, or text or mappings that `parse_strategy` reads. A strategy can have budgets of its own:
+        after ``@`` at the end of its text, as in ``"sc:M@1-22"``, ``"ms:A+B,agreement=0.8@4,8"`` or, for
+        Self-Consistency of a model, ``"M@1-22"``, or as the key `budgets` of its mapping. A cost budget,
+        ``"sc:M@tokens=2000"``, ``@cost=0.05`` or ``@latency=10`` (seconds), stands for the largest budget whose
+        expected spend per question is within the limit. Where a text as a whole names models of the pool, such as
+        ``sc:gpt@4`` with a model ``gpt@4``, it has no budgets.
+    budgets : int or sequence of int, optional
+        Samples allowed per question, from 1; sorted, each once. Strategies without budgets of their own have these.
     method : {"auto", "exact", "monte_carlo"}, default "auto"
         "exact": closed forms only, however long they take; raises with the reason where accuracy has none. "auto":
         closed forms that are about as fast as replays or faster, else Monte Carlo; the column `method` of the result
@@ -121,8 +127,9 @@ def evaluate(
     Raises
     ------
     BudgetError
-        If a budget is not a positive integer, or needs more samples than were recorded; with jackknife, if a question
-        has fewer than two samples of a model.
+        If a budget is not a positive integer, or needs more samples than were recorded; if a strategy has no budgets,
+        or already spends more than its cost budget at the smallest one; with jackknife, if a question has fewer than
+        two samples of a model.
     StrategyError, PoolError
         If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
         closed form.
@@ -133,8 +140,9 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias, or a limit `max_tokens` is above what the recording allows or
-        has no effect.
+        If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
+        model are 0, only some models of the pool have input tokens, or a limit `max_tokens` is above what the recording
+        allows or has no effect.
 
     See Also
     --------
@@ -154,6 +162,11 @@ def evaluate(
     over batches of at most so many draws of one model. Rules that decide after every draw make one draw at a time. The
     latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
     one for parallel=1 or replacement=True, and is replayed otherwise.
+
+    **Own budgets.** The result has the budgets of all strategies, and NaN where a strategy was not given one. Its
+    tables leave these rows out. To find a cost budget, the strategy is evaluated with the same settings at budgets 1 to
+    8, 9 to 16, 17 to 32 and so on, until a whole part spends more than the limit. The result at the budget that is
+    found is therefore within the limit, also where spend is replayed or does not grow with every budget.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
@@ -201,8 +214,9 @@ def evaluate(
         shares_draws=shares_draws,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
-    for text in limit_warnings(pool, job.plans):
+    for text in (*job.amounts(pool).warnings(job.models), *limit_warnings(pool, job.plans)):
         warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found
@@ -216,14 +230,20 @@ def evaluate(
 def evaluate_quietly(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Evaluate with all settings of `read_job`, but do not estimate the bias of drawing with replacement."""
-    return _run(read_job(strategies, budgets, pool=pool, **settings), pool, False, executor, progress, None)
+    job = resolve_job(read_job(strategies, budgets, pool=pool, **settings), pool, executor)
+    return _run(job, pool, False, executor, progress, None)
+
+
+def resolve_job(job: Job, pool: Pool, executor: Executor | None) -> Job:
+    """Return the job with budgets in samples in place of cost budgets."""
+    return resolve_limits(job, pool, lambda part: _run(part, pool, False, executor, None, None))
 
 
 def _run(

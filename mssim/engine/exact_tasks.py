@@ -100,11 +100,13 @@ def exact_task(
 
 
 def _until_task(pool: Pool, plan: Plan, questions: slice, replacement: bool, amounts: Amounts | None) -> UntilTask:
-    counts = verified_counts(pool, plan, questions, replacement=replacement)
+    assert plan.accepts is not None
+    asked = (pool, plan.models, plan.accepts, questions, plan.max_tokens)
+    counts = verified_counts(*asked, replacement=replacement)
     if amounts is None:
         return UntilTask(plan, counts, None)
     samples = _samples(pool, plan, questions, amounts)
-    verdicts = recorded_verdicts(pool, plan, questions)
+    verdicts = recorded_verdicts(*asked)
     return UntilTask(plan, counts, mean_amounts(samples.amounts, verdicts, samples.lengths))
 
 

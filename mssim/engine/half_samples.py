@@ -101,10 +101,11 @@ def bias_warning(job: Job, pool: Pool, found: Evaluation) -> str | None:
     too_large = excess > _ROUNDING
     if not too_large.any():
         return None
-    s, b = np.unravel_index(int(excess.argmax()), excess.shape)
+    s, b = np.unravel_index(int(np.nanargmax(excess)), excess.shape)
     others = int(too_large.sum()) - 1
     more = f"; the same holds for {counted(others, 'other accuracy', 'other accuracies')}" if others else ""
-    enough = all(enough_recorded(pool, plan, False)[b] for plan in job.per_strategy[int(s)])
+    plans = list(job.strategies.values())[int(s)].plans(found.budgets[[b]])
+    enough = all(enough_recorded(pool, plan, False).all() for plan in plans)
     remedy = "Draw" if enough else "Lower the budget and draw"
     return (
         f"replacement: with the recorded number of samples it shifts the accuracy of {found.strategies[s]} at budget "

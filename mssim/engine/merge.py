@@ -113,9 +113,9 @@ class _Merged:
 
     def _check(self, number: int, block: Block) -> None:
         """Raise if a block cannot belong to a run with these settings."""
-        n_budgets = self._job.budgets.size
         inside = 0 <= number < self._n_blocks and 0 <= block.plan < len(self._job.plans)
         inside &= 0 <= block.first_question < block.end_question <= len(self._questions)
+        n_budgets = self._job.plans[block.plan].sizes.shape[1] if inside else 0
         if not inside or any(not 0 <= budget < n_budgets for budget in block.budgets):
             raise ValueError(f"block {number} belongs to another run")
 

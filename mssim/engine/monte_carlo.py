@@ -13,6 +13,7 @@ from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
+from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
@@ -21,6 +22,7 @@ from mssim.kernels import (
     majority_of_bests,
     one_model,
     right_draws,
+    spending,
     stages,
     stops,
     until,
@@ -55,26 +57,38 @@ class ReplayTask:
     replays: Replays
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
+    spends: BlockAmounts | None = None  # None: what the draws spend is not counted
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
         given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
-        return sum(array.nbytes for array in given if array is not None)
+        spends = self.spends.amounts.values.nbytes if self.spends else 0
+        return spends + sum(array.nbytes for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Run the replays and return sums over them."""
+        sizes, skip = self.plan.sizes, int(_skipped(self.plan).max())
+        if self.spends is None:
+            return self._replay(spending.spending_of(None, sizes))
+        counted = spending.spending_of(self.spends.amounts, sizes, skip=skip, bins=self.spends.bins)
+        outcome = self._replay(counted)
+        spent, histogram = self.spends.outcome(counted.spent)
+        return outcome._replace(spent=spent, histogram=histogram)
+
+    def _replay(self, counted: spending.Spending) -> Outcome:
+        """Run the replays, and add up what they spend."""
         if self.plan.cap:
-            return self._share_budget()
+            return self._share_budget(counted)
         if self.plan.least is not None:
-            return self._count_right(self.plan.least)
+            return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
-            return self._draw_until_accepted(self.plan.accepts)
+            return self._draw_until_accepted(self.plan.accepts, counted)
         vote = self.plan.vote
         if vote is not None and not vote.counts_only:
-            return self._vote_by_sample(vote)
+            return self._vote_by_sample(vote, counted)
         one = len(self.plan.sizes) == 1 and (self.plan.need == NEVER).all()
-        return self._follow_one(vote) if one and vote is not None else self._ask_in_turn()
+        return self._follow_one(vote, counted) if one and vote is not None else self._ask_in_turn(counted)
 
     def _ends(self) -> NDArray[np.uint16]:
         """Return the draws after which the only model stops, [question, replay], or no columns if it never does."""
@@ -90,46 +104,53 @@ class ReplayTask:
                 raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
         return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
 
-    def _ask_in_turn(self) -> Outcome:
+    def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         rules = _rules(self.plan)
-        right, stopped = stages.staged(self.recorded, rules, self.replays)
+        right, stopped = stages.staged(self.recorded, rules, self.replays, counted)
         return self._stage_outcome(right, stopped)
 
-    def _follow_one(self, vote: Vote) -> Outcome:
+    def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
         if self.plan.stop is None:
-            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays)
+            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays, counted)
         else:
-            hits = one_model.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
+            hits = one_model.stopping_curve(
+                self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays, counted
+            )
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
-    def _vote_by_sample(self, vote: Vote) -> Outcome:
+    def _vote_by_sample(self, vote: Vote, counted: spending.Spending) -> Outcome:
         rules, ends = _rules(self.plan), self._ends()
         if vote.function is not None:
             try:
                 right, stopped = user_functions.voted(
-                    self.recorded, rules, ends, vote.function, self.of_vote, self.replays
+                    self.recorded, rules, ends, vote.function, self.of_vote, self.replays, counted
                 )
             except ValueError as error:
                 raise StrategyError(f"Vote.own: calling the function failed: {error}") from error
         else:
             assert self.numbers is not None
-            right, stopped = self._count_ballots(vote, self.numbers, rules, ends)
+            right, stopped = self._count_ballots(vote, self.numbers, rules, ends, counted)
         return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
 
     def _count_ballots(
-        self, vote: Vote, numbers: NDArray[np.float64], rules: stages.Rules, ends: NDArray[np.uint16]
+        self,
+        vote: Vote,
+        numbers: NDArray[np.float64],
+        rules: stages.Rules,
+        ends: NDArray[np.uint16],
+        counted: spending.Spending,
     ) -> tuple[Ints, Ints]:
         """Return correct answers [question, budget] and stops [question, stage, budget] of votes with ballots."""
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
-            right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays)
+            right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
             kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
             close = _CLOSE if vote.ballots == "number" else 0.0
             made = weighted_votes.Ballots(numbers, kind, vote.m or 1, close)
-            right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays)
+            right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
 
     def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
@@ -149,20 +170,26 @@ class ReplayTask:
             drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
         return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
-    def _count_right(self, least: Ints) -> Outcome:
+    def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:
         sizes = np.ascontiguousarray(self.plan.sizes[0])
-        hits = right_draws.replayed(self.recorded, sizes, np.ascontiguousarray(least), self.plan.raised, self.replays)
+        enough = np.ascontiguousarray(least)
+        hits = right_draws.replayed(self.recorded, sizes, enough, self.plan.raised, self.replays, counted)
         return self._stopped_outcome(hits, self._ends())
 
-    def _draw_until_accepted(self, verifier: Verifier) -> Outcome:
+    def _draw_until_accepted(self, verifier: Verifier, counted: spending.Spending) -> Outcome:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
-        sizes, no_amounts = np.ascontiguousarray(self.plan.sizes), np.empty((0, *codes.shape), np.int32)
-        found = until.replayed(self.recorded, sizes, verdicts, no_amounts, 0, self.replays)
+        values = self.spends.amounts.values if self.spends else np.empty((0, *codes.shape), np.int32)
+        lowest, n_bins = counted.spent.lowest, counted.spent.histogram.shape[2]
+        most = int(lowest.max()) + n_bins if n_bins else 0
+        found = until.replayed(self.recorded, self.plan.sizes, verdicts, values, most, self.replays)
+        counted.spent.totals[:] = found.spent
+        for k, low in enumerate(lowest.tolist()):
+            counted.spent.histogram[k] = found.histogram[k, :, low : low + n_bins]
         accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
         return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
 
-    def _share_budget(self) -> Outcome:
+    def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
         caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
         hits, drawn = allocation.shared(
@@ -172,6 +199,7 @@ class ReplayTask:
             caps,
             _levels(int(caps.max())),
             self.replays,
+            counted,
         )
         right = hits.T.astype(float)
         return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
@@ -180,14 +208,27 @@ class ReplayTask:
 class ReplayTasks:
     """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
 
-    def __init__(self, pool: Pool, seed: int, *, replacement: bool, **_: object) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        seed: int,
+        *,
+        replacement: bool,
+        amounts: AmountsOfSamples | None = None,
+        models: Sequence[str] | None = None,
+        parallel: int | None = None,
+        bins: bool = False,
+    ) -> None:
         self._pool, self._seed, self._replacement = pool, seed, replacement
         self._questions = hash_names(pool.question_ids)
+        self._amounts = None
+        if amounts is not None:
+            self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
 
-    def task(self, plan: Plan, block: Block, **_: object) -> ReplayTask:
-        """Return the task of a block, with its part of the pool."""
+    def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
+        """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
             depth = int(part.sizes.max())
@@ -201,7 +242,8 @@ class ReplayTasks:
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote)
+        spends = self._amounts.of(plan, part, block) if self._amounts and count else None
+        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]

@@ -55,34 +55,29 @@ def expected_maximum(values: Floats, lengths: NDArray[np.int32] | Ints, draws: I
     order = np.argsort(-together, axis=1, kind="stable")
     largest_first = np.take_along_axis(together, order, axis=1)
     steps = -np.diff(largest_first, axis=1, append=0.0)
-    # Ranks from 1 on. Numbers beyond `lengths` are last, as zeros, where steps are 0.
-    ranks = [np.cumsum(order // n_samples == i, axis=1) for i in range(n_stages)] if n_stages > 1 else [None]
+    # Numbers beyond `lengths` are last, as zeros, where steps are 0.
+    tables = [np.unique(n, return_inverse=True) for n in lengths]  # one row for questions with equally many numbers
+    ranks = [np.cumsum(order // n_samples == i, axis=1) for i in range(n_stages)] if n_stages > 1 else []
+    places = [rank + (n_samples + 1) * rows[:, None] for rank, (_, rows) in zip(ranks, tables, strict=False)]
     found = np.empty((draws.shape[1], n_questions))
     for case, sizes in enumerate(draws.T):
         none = steps
-        for n, m, rank in zip(lengths, sizes, ranks, strict=True):
-            none = none * _at(_none_among_largest(n, int(m), n_samples, replacement), rank)
+        for i, (distinct, rows) in enumerate(tables):
+            table = _none_among_largest(distinct[:, None], int(sizes[i]), n_samples, replacement)
+            if places:
+                none = none * table.ravel()[places[i]]
+            else:
+                none = none * (table if distinct.size == 1 else table[rows])[:, 1:]
         found[case] = largest_first[:, 0] - none.sum(axis=1)
     enough = np.ones_like(draws[:, :, None]) if replacement else draws[:, :, None]
     return np.where((lengths[:, None] >= enough).all(axis=0), found, np.nan)
 
 
-def _none_among_largest(lengths: NDArray[np.int32] | Ints, draws: int, n_samples: int, replacement: bool) -> Floats:
-    """Return the probability that no draw of a stage is among its j largest numbers, [question, j].
-
-    A single row is returned if it is the same for all questions.
-    """
-    n = lengths[:1, None] if (lengths == lengths[0]).all() else lengths[:, None]
+def _none_among_largest(n: Ints, draws: int, n_samples: int, replacement: bool) -> Floats:
+    """Return the probability that no draw from n numbers is among the j largest, [n, j]."""
     left = n - np.arange(n_samples + 1)
     if replacement:
         return np.asarray((np.maximum(left, 0) / np.maximum(n, 1)) ** draws)
     table = np.ones(left.shape)
     table[:, 1:] = np.maximum(left[:, :-1] - draws, 0) / np.maximum(left[:, :-1], 1)
     return np.cumprod(table, axis=1, out=table)
-
-
-def _at(table: Floats, ranks: Ints | None) -> Floats:
-    """Return table[question, rank]; without ranks, 1 to the last."""
-    if ranks is None:
-        return table[:, 1:]
-    return table[0][ranks] if table.shape[0] == 1 else np.take_along_axis(table, ranks, axis=1)

@@ -49,6 +49,7 @@ class Work:
             job.seed,
             replacement=job.replacement,
             amounts=self._amounts,
+            models=job.models,
             parallel=job.parallel,
             bins=job.quantiles,
         )

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import bin_of
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays
 
 REJECTED, WRONG, RIGHT = 0, 1, 2  # verdicts; wrong and right samples are accepted
 _AT_ONCE = 8  # draws taken together: most replays end early
-_FINE = 11  # each power of two has 2**11 bins
 
 
 class Found(NamedTuple):
@@ -36,15 +36,6 @@ class Memory(NamedTuple):
     sums: NDArray[np.int64]  # [quantity, draws], amounts of the first draws of a stage
     totals: NDArray[np.int64]  # [quantity, budget]
     waits: NDArray[np.bool_]  # [budget], whether no sample was accepted so far
-
-
-@compiled
-def bin_of(total):
-    """Return the bin of a total: the total below 2**12, else one of 2**11 per power of two."""
-    power = 0
-    while total >> power >= 2 << _FINE:
-        power += 1
-    return (power << _FINE) + (total >> power)
 
 
 @inlined
@@ -142,5 +133,5 @@ def replayed(
         spent=np.zeros((n_quantities, n_questions, n_budgets), np.int64),
         histogram=np.zeros((n_quantities, n_budgets, n_bins), np.int64),
     )
-    _replayed(recorded, sizes, verdicts, amounts, replays, memory, found)
+    _replayed(recorded, np.ascontiguousarray(sizes), np.ascontiguousarray(verdicts), amounts, replays, memory, found)
     return found

@@ -11,7 +11,7 @@ import pandas as pd
 from mssim.errors import MssimError
 from mssim.results.multiplicity import holm
 
-__all__ = ["Comparison", "Comparisons"]
+__all__ = ["Comparison", "Comparisons", "verdict_of"]
 
 _OF_MARGIN = ["margin", "p_noninferior", "p_equivalent"]
 
@@ -149,16 +149,32 @@ class Comparisons:
             frame = frame.drop(columns=_OF_MARGIN)
         else:
             frame["p_noninferior"], frame["p_equivalent"] = noninferior, equivalent
-        frame["verdict"] = [_verdict(*row) for row in zip(self, both, noninferior, equivalent, strict=True)]
+        frame["verdict"] = [
+            verdict_of(one.difference, *adjusted, margin=one.margin, confidence_level=one.confidence_level)
+            for one, *adjusted in zip(self, both, noninferior, equivalent, strict=True)
+        ]
         return frame
 
 
-def _verdict(found: Comparison, p_value: float, p_noninferior: float, p_equivalent: float) -> str:
-    """Return the verdict of a comparison, given p-values that are adjusted for its family."""
-    alpha = 1 - found.confidence_level + 1e-12
-    margin = found.margin or np.nan
-    points = f"{100 * margin:.4g} {'point' if margin == 0.01 else 'points'}"
-    better = ("a" if found.difference > 0 else "b") if p_value <= alpha else None
+def verdict_of(
+    difference: float,
+    p_value: float,
+    p_noninferior: float,
+    p_equivalent: float,
+    *,
+    margin: float | None,
+    confidence_level: float,
+) -> str:
+    """Return the verdict of a comparison of a and b, given p-values that are adjusted for its family.
+
+    Examples
+    --------
+    >>> verdict_of(0.02, 0.01, float("nan"), float("nan"), margin=None, confidence_level=0.95)
+    'a is better'
+    """
+    alpha = 1 - confidence_level + 1e-12
+    points = f"{100 * (margin or np.nan):.4g} {'point' if margin == 0.01 else 'points'}"
+    better = ("a" if difference > 0 else "b") if p_value <= alpha else None
     if p_equivalent <= alpha:
         return f"{better} is better, by less than {points}" if better else f"the same within {points}"
     if better:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,29 +10,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._files import whole_file
 from mssim._validation import choose_from, counted, level, shown
 from mssim.errors import BudgetError, MssimError, StrategyError
-from mssim.pools.arrow import table_from_frame
-from mssim.pools.plain_types import to_frame
 from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
 from mssim.results.comparison import Comparison, Comparisons
 from mssim.results.differences import ASSUMPTIONS, mean_difference
-from mssim.results.jackknife import Jackknife, these_interval
+from mssim.results.evaluation_files import PER_QUESTION, VARIANCE, read_results, write_results
+from mssim.results.jackknife import Jackknife
+from mssim.results.spread import Spread
+from mssim.results.summary import check_scope, corrected, limits_on_these, run_scatter, spread_columns
 from mssim.rules.plan import QUANTITIES
 
 __all__ = ["Evaluation"]
 
-SCHEMA = 4  # version of files; versions 2 and 3 have neither tokens nor latency
-_READABLE = (2, 3, SCHEMA)
-SCOPES = ("questions", "these")
-_VARIANCE = "jackknife_variance"
-_PER_QUESTION = ("accuracy", "samples_used", "agreed", *QUANTITIES)
 Floats = NDArray[np.float64]
 
 
@@ -70,6 +62,9 @@ class Evaluation:
     bias : ndarray of float64, shape (n_strategies, n_budgets), or None
         Estimated bias of the mean accuracies by drawing with replacement, if ``evaluate(..., replacement=True)``
         computed it; NaN for strategies whose questions share a budget.
+    spread : Spread or None
+        Distributions of tokens, cost and latency over questions and draws, if ``evaluate(..., quantiles=True)`` counted
+        them.
 
     Examples
     --------
@@ -95,6 +90,7 @@ class Evaluation:
     provenance: Mapping[str, Any]
     jackknife: Jackknife | None = None
     bias: Floats | None = None
+    spread: Spread | None = None
 
     def to_frame(
         self,
@@ -104,6 +100,10 @@ class Evaluation:
         band: str = "pointwise",
         scope: str = "questions",
         correct_bias: bool = False,
+        quantiles: float | Sequence[float] | None = None,
+        tokens_exceed: float | None = None,
+        cost_exceeds: float | None = None,
+        latency_exceeds: float | None = None,
     ) -> pd.DataFrame:
         """Return the means over questions of every strategy and budget.
 
@@ -127,6 +127,11 @@ class Evaluation:
         correct_bias : bool, default False
             Add the columns `bias` (estimated bias of accuracy by drawing with replacement) and `corrected` (accuracy -
             bias, limited to 0 to 1). The other columns, with low and high, are not corrected.
+        quantiles : float or sequence of float, optional
+            Add quantiles of tokens, cost and latency, e.g. the columns `cost_p50` and `cost_p95` for [0.5, 0.95], of
+            each quantity that is known. Requires ``evaluate(..., quantiles=True)``, as the next three.
+        tokens_exceed, cost_exceeds, latency_exceeds : float, optional
+            Add a column of this name: the share of questions and draws that take more than this amount.
 
         Returns
         -------
@@ -135,27 +140,34 @@ class Evaluation:
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
             jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
             accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, tokens, cost,
-            latency (means over questions); method (exact or monte_carlo); n_questions.
+            latency (means over questions); quantiles and shares, if asked for; method (exact or monte_carlo);
+            n_questions.
 
         Raises
         ------
         MssimError
-            If an option is invalid, or what it requires was not computed: the jackknife, or the bias.
+            If an option is invalid, or what it requires was not computed: the jackknife, the bias, or distributions.
 
         Notes
         -----
         `replay_sd` describes a run that draws from the recorded samples. It is not an error of `accuracy`, and it
         becomes 0 as a budget approaches the number of recorded samples, because all runs then draw the same samples.
         `jackknife_error` is the error of `accuracy` on these questions, and does not become 0.
+
+        Quantiles and shares are over questions and draws together: what a single question may take. They are estimated
+        from all replays of all questions, also where the means are exact, and have no interval. A quantile is the
+        smallest total that at least this share does not exceed, with a resolution of 1 in 4096; see
+        `mssim.results.spread.Spread`.
         """
         low, high = self._limits(confidence_level, clusters, band, scope)
-        replay_sd, mc_error = self._run_scatter()
+        replay_sd, mc_error = run_scatter(self.accuracy, self.n_replays)
+        exceeds = {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds}
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         columns = {
             "strategy": np.repeat(self.strategies, n_budgets),
             "budget": np.tile(self.budgets, n_strategies),
             "accuracy": self.accuracy.mean(axis=2).ravel(),
-            **(self._corrected() if correct_bias else {}),
+            **(corrected(self.accuracy, self.bias) if correct_bias else {}),
             "low": low.ravel(),
             "high": high.ravel(),
             "replay_sd": replay_sd.ravel(),
@@ -164,6 +176,7 @@ class Evaluation:
             "samples_used": self.samples_used.mean(axis=2).ravel(),
             "agreed": self.agreed.mean(axis=2).ravel(),
             **{name: getattr(self, name).mean(axis=2).ravel() for name in QUANTITIES},
+            **spread_columns(self.spread, quantiles, exceeds),
             "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
             "n_questions": n_questions,
         }
@@ -171,49 +184,10 @@ class Evaluation:
 
     def _limits(self, confidence_level: float, clusters: str | None, band: str, scope: str) -> tuple[Floats, Floats]:
         """Return the limits of the confidence intervals, [strategy, budget]."""
-        if not isinstance(scope, str) or scope not in SCOPES:
-            raise MssimError(f"scope={shown(scope)} is not valid. {choose_from(str(scope), SCOPES)}.")
-        if scope == "questions":
+        if check_scope(scope) == "questions":
             labels = self.cluster_labels(clusters)
             return mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
-        if band != "pointwise":
-            raise MssimError(
-                f"band {shown(band)}: bands are about all questions of this kind. Use the scope 'questions', or the "
-                "band 'pointwise'."
-            )
-        if self.jackknife is None:
-            raise MssimError(
-                "scope='these': the jackknife of this evaluation was not computed. Evaluate again with jackknife=True."
-            )
-        return these_interval(
-            self.accuracy.mean(axis=2),
-            np.hypot(self.jackknife.error(), self._run_scatter()[1]),
-            self.jackknife.share,
-            n_questions=self.accuracy.shape[2],
-            confidence_level=confidence_level,
-        )
-
-    def _corrected(self) -> dict[str, Floats]:
-        if self.bias is None:
-            raise MssimError(
-                "correct_bias=True: no bias is known. Draws without replacement have none, and merged shards do not "
-                "estimate it. Use correct_bias=False, or evaluate(..., replacement=True)."
-            )
-        corrected = np.clip(self.accuracy.mean(axis=2) - self.bias, 0.0, 1.0)
-        return {"bias": self.bias.ravel(), "corrected": corrected.ravel()}
-
-    def _run_scatter(self) -> tuple[Floats, Floats]:
-        """Return the standard deviations of the accuracy of a single run and of the mean over replays.
-
-        Draws of questions are independent and outcomes are binary, so the variance of the accuracy of a run is
-        sum p (1 - p) / Q^2. The factor R / (R - 1) corrects for estimating p from R replays.
-        """
-        exact, replays = self.n_replays == 0, np.maximum(self.n_replays, 1)
-        # A single replay does not determine the variance between replays.
-        correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
-        variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
-        replay_sd = np.sqrt(correction * variance)
-        return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
+        return limits_on_these(self.accuracy, self.n_replays, self.jackknife, confidence_level, band)
 
     def per_question(self) -> pd.DataFrame:
         """Return the expectations of every strategy, budget and question.
@@ -230,8 +204,8 @@ class Evaluation:
             {
                 "strategy": np.repeat(self.strategies, n_budgets * n_questions),
                 "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
-                **{name: getattr(self, name).ravel() for name in _PER_QUESTION},
-                **({} if self.jackknife is None else {_VARIANCE: self.jackknife.variance.ravel()}),
+                **{name: getattr(self, name).ravel() for name in PER_QUESTION},
+                **({} if self.jackknife is None else {VARIANCE: self.jackknife.variance.ravel()}),
             }
         )
         described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
@@ -390,9 +364,11 @@ class Evaluation:
         return cluster_labels(self.questions, column)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the per-question results and provenance atomically to a Parquet file."""
+        """Write the per-question results and provenance atomically to a Parquet file.
+
+        Distributions over questions and draws, if computed, are in the first row of the column `spread`.
+        """
         header = {
-            "schema": SCHEMA,
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
             "n_replays": self.n_replays.tolist(),
@@ -400,49 +376,12 @@ class Evaluation:
             **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),
             **({} if self.bias is None else {"bias": self.bias.tolist()}),
         }
-        table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
-        with whole_file(path) as part:
-            pa.parquet.write_table(table, part, compression="zstd", write_page_checksum=True)
+        write_results(path, self.per_question(), header, self.spread)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Evaluation:
         """Load an evaluation written by `save`."""
-        try:
-            table = pa.parquet.read_table(path, page_checksum_verification=True)
-            header = json.loads((table.schema.metadata or {})[b"mssim"])
-            if header["schema"] in _READABLE:
-                return cls._from_table(table, header)
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-            raise MssimError(
-                f"{path}: not a results file of mssim, or damaged ({error!r:.200}). Use a file written by "
-                "Evaluation.save."
-            ) from error
-        raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads 2, 3 and {SCHEMA}. Evaluate "
-            "again."
-        )
-
-    @classmethod
-    def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
-        frame = to_frame(table)
-        shape = (len(header["strategies"]), len(header["budgets"]), -1)
-        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION if name in frame}
-        unknown = np.full_like(values["accuracy"], np.nan)
-        values |= {name: unknown for name in _PER_QUESTION if name not in values}
-        jackknife = None
-        if "share" in header:
-            jackknife = Jackknife(frame.pop(_VARIANCE).to_numpy().reshape(shape), np.array(header["share"]))
-        questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
-        return cls(
-            strategies=tuple(header["strategies"]),
-            budgets=np.array(header["budgets"], dtype=np.int64),
-            questions=questions.reset_index(drop=True),
-            **values,
-            n_replays=np.array(header["n_replays"], dtype=np.int64),
-            provenance=header["provenance"],
-            jackknife=jackknife,
-            bias=np.array(header["bias"]) if "bias" in header else None,
-        )
+        return cls(**read_results(path))
 
     def __repr__(self) -> str:
         n_strategies, n_budgets, n_questions = self.accuracy.shape

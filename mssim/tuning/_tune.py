@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 from typing import Any
@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
+from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
-from mssim.results.quantities import SPENDS, check_known
+from mssim.results.quantities import SPENDS
 from mssim.rules.base import Strategy
 from mssim.rules.plan import QUANTITIES
-from mssim.rules.strategies import Coverage, OracleRouter, Reliability, SelfConsistency
+from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
 from mssim.tuning.grid import grid
@@ -44,7 +45,10 @@ def tune(
     n_replays: int = 2000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    shares_draws: Sequence[Sequence[str]] = (),
     clusters: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -77,7 +81,7 @@ def tune(
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes, with the spend of the samples that the run drew, and scored by its expected accuracy.
         By default, it is chosen by expected accuracy and spend.
-    method, n_replays, seed, replacement, prices, executor, progress
+    method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
         evaluate the choices with ``replacement=True`` to learn theirs.
@@ -146,7 +150,8 @@ def tune(
     steps = _ladder(pool, named.values(), replacement) if budgets is None else read_budgets(budgets)
     candidates = _candidates(pool, named, steps, replacement)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
-    options |= {"prices": prices, "executor": executor}
+    options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
+    options |= {"shares_draws": shares_draws, "executor": executor}
 
     probe = _probe(pool, named, candidates, spend, options)
     labels = probe.cluster_labels(clusters)
@@ -186,25 +191,25 @@ def tune(
 def _probe(
     pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
 ) -> Evaluation:
-    """Evaluate the first candidate alone, so that invalid options and unknown spends raise before the long computation.
+    """Evaluate the first candidate alone, so that invalid options raise before the long computation.
 
-    What a strategy spends is known if the samples of each of its models, cut off as it cuts them off, have it. One
-    sample of each shows this.
+    A spend that is unknown for any candidate raises, too.
     """
     first = candidates.strategies[0]
     probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
     if spend in QUANTITIES:
         drawn = {
-            (model, most)
+            (model, most): None
             for group in candidates.groups
             for strategy in group.strategies.values()
             for plan in strategy.plans(group.budgets)
             for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
             if sizes.any()
         }
-        single = [SelfConsistency(model, max_tokens=most) for model, most in sorted(drawn, key=str)]
-        alone = evaluate_quietly(pool, single, 1, **{**options, "method": "auto"})
-        check_known(alone, spend, "spend", owner="the pool", prices="pass prices=")
+        models, limits = zip(*drawn, strict=True)
+        reason = Amounts(pool, prices=options["prices"], tokens=options["tokens"]).unknown(spend, models, limits)
+        if reason is not None:
+            raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
     return probe
 
 

@@ -6,13 +6,16 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool, theory
+from mssim.engine.evaluate import evaluate_quietly
 from tests.cli import test_cli
 from tests.conftest import make_pool
 from tests.tuning.test_choice import clustered
 
 run, pool_path = test_cli.run, test_cli.pool_path
 FAST = ("--where", "prompt=long", "--n-replays", "50", "--resamples", "20")
-TABLES = ["limits", "ceiling", "cost", "stop_quality", "consistency"]
+THEORY = ["limits", "ceiling", "cost", "stop_quality", "consistency"]
+SPENT = ["per_sample", "spending"]  # where something is known
+TABLES = THEORY + SPENT
 
 
 def expected(pool, switch, budgets, statistics=None, **options):
@@ -25,7 +28,22 @@ def expected(pool, switch, budgets, statistics=None, **options):
         "cost": cost.assign(lossless=[theory.lossless(switch, b).holds for b in budgets]),
         "stop_quality": theory.stop_quality(pool, switch, budgets, n_replays=50, **options, **statistics),
         "consistency": theory.consistency(pool, n_resamples=20, seed=seed, **statistics).to_frame(),
+        "per_sample": theory.per_sample(pool),
+        "spending": spending(pool, switch, budgets, statistics, **options),
     }
+
+
+def spending(pool, switch, budgets, statistics, **options):
+    """Accuracy of each model and of the switch, beside known quantities; only costs were recorded here."""
+    draws = sorted({max(b // len(pool.models), 1) for b in budgets})
+    alone, both = (
+        evaluate_quietly(
+            pool, strategies, steps, **{"method": "auto", "n_replays": 50, "seed": 0, "replacement": False, **options}
+        )
+        for strategies, steps in (([f"sc:{model}" for model in pool.models], draws), (switch, budgets))
+    )
+    frames = [one.to_frame(**statistics).drop(columns=["tokens", "latency"]) for one in (alone, both)]
+    return pd.concat(frames, ignore_index=True)
 
 
 def assert_same(text, tables):
@@ -96,7 +114,7 @@ def test_a_single_sample_has_no_consistency(run, tmp_path):
     make_pool({(m, f"q{q}"): ["ab"[q % 2]] for q in range(6) for m in "xy"}).save(tmp_path / "pool")
     code, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
     assert (code, err) == (0, "")
-    assert list(json.loads(text)) == TABLES[:-1]
+    assert list(json.loads(text)) == THEORY[:-1]
 
 
 def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
@@ -107,7 +125,7 @@ def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
     _, text, err = run(*arguments, "--extrapolate", "16,64", "--json")
     assert err == ""
     tables = json.loads(text)
-    assert list(tables) == [*TABLES, "extrapolation"]
+    assert list(tables) == [*THEORY, "extrapolation"]
     wanted = [
         theory.extrapolate(pool, model, [16, 64], quantity=quantity, n_resamples=20, seed=3)
         for model in "yx"

@@ -319,13 +319,13 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
     ("options", "error", "says"),
     [
         ({"spend": "samples"}, MssimError, "spend='samples' is not valid. Did you mean 'samples_used'"),
-        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
+        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or use prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),
         ({"spend": pd.NA}, MssimError, "spend=<NA> is not valid. Choose from"),
         ({"progress": 3}, MssimError, "progress=3 cannot be called. Pass a function of"),
         ({"executor": 3}, MssimError, "executor=3 is not an executor"),
-        ({"prices": 3}, MssimError, "prices=3 does not map models to prices"),
+        ({"prices": 3}, MssimError, "prices=3 is not a price table and does not map models to prices"),
         ({"limits": []}, MssimError, r"limits=\[\] is not valid. Limits of the mean spend per question are positive"),
         (
             {"limits": [0, 2]},
