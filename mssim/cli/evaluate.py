@@ -17,12 +17,16 @@ from mssim.cli.language import keep_names
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
+    CostExceeds,
     Json,
+    LatencyExceeds,
     Parallel,
     Per,
     PricePerSample,
     PriceTable,
+    Quantiles,
     Tokens,
+    TokensExceed,
     WhereOption,
     check_band,
     check_output,
@@ -30,6 +34,7 @@ from mssim.cli.options import (
     parse_budgets,
     parse_where,
     prices_of,
+    spread_options,
 )
 from mssim.cli.output import print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
+_OF_SPREAD = ("quantiles", "tokens_exceed", "cost_exceeds", "latency_exceeds")
 _PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
@@ -62,6 +68,10 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "confidence_level": (float,),
     "band": (str,),
     "scope": (str,),
+    "quantiles": (float, list),
+    "tokens_exceed": (int, float),
+    "cost_exceeds": (int, float),
+    "latency_exceeds": (int, float),
     "out": (str,),
     "plot": (str,),
     "per": (str,),
@@ -144,6 +154,10 @@ def evaluate(
             "[default: questions]"
         ),
     ] = None,
+    quantiles: Quantiles = None,
+    tokens_exceed: TokensExceed = None,
+    cost_exceeds: CostExceeds = None,
+    latency_exceeds: LatencyExceeds = None,
     experiment: Annotated[
         Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
@@ -203,6 +217,10 @@ def evaluate(
         "confidence_level": confidence_level,
         "band": band,
         "scope": scope,
+        "quantiles": quantiles,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
         "out": out,
         "plot": plot,
         "per": per,
@@ -245,6 +263,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
     _check_scope(settings.get("scope", "questions"), way)
+    columns = spread_options(*(settings.get(name) for name in _OF_SPREAD))
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
     evaluation = _do(_read_pool(settings), settings, way, outputs)
@@ -252,8 +271,9 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         statistics: dict[str, Any] = {
             name: settings[name] for name in ("confidence_level", "clusters", "band", "scope") if name in settings
         }
+        columns |= {"correct_bias": correct_bias}
         out, plot = outputs.get("out"), outputs.get("plot")
-        show_evaluation(evaluation, statistics, out=out, plot=plot, per=per, as_json=as_json, correct_bias=correct_bias)
+        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json)
 
 
 def _may_have_budgets(strategies: Any) -> bool:
@@ -292,6 +312,8 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
     if settings.get("scope") == "these":
         options["jackknife"] = True
+    if any(name in settings for name in _OF_SPREAD):
+        options["quantiles"] = True
     what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
     with way.executor() as executor, _going_on(way.checkpoint), compiling_notice(), progress_bar(what) as progress:
         options |= {"executor": executor, "progress": progress}

@@ -53,6 +53,28 @@ Band = Annotated[
     str,
     typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
 ]
+Quantiles = Annotated[
+    str | None,
+    typer.Option(
+        "--quantiles",
+        help="Add quantiles over questions and draws of tokens, cost and latency, e.g. 0.5,0.95 for the columns "
+        "cost_p50 and cost_p95.",
+    ),
+]
+TokensExceed = Annotated[
+    float | None,
+    typer.Option("--tokens-exceed", help="Add the share of questions and draws that take more than this many tokens."),
+]
+CostExceeds = Annotated[
+    float | None,
+    typer.Option("--cost-exceeds", help="Add the share of questions and draws that cost more than this."),
+]
+LatencyExceeds = Annotated[
+    float | None,
+    typer.Option(
+        "--latency-exceeds", help="Add the share of questions and draws that take more than this many seconds."
+    ),
+]
 
 Per = Annotated[
     str | None,
@@ -120,6 +142,26 @@ def parse_numbers(given: str, option: str, example: str) -> list[float]:
         return [float(part) for part in given.split(",")]
     except ValueError:
         raise MssimError(f"{option}: {given!r} is not a list of numbers. Use e.g. {example}.") from None
+
+
+def spread_options(
+    quantiles: str | float | Sequence[float] | None,
+    tokens_exceed: float | None,
+    cost_exceeds: float | None,
+    latency_exceeds: float | None,
+) -> dict[str, Any]:
+    """Return the arguments of `Evaluation.to_frame` about distributions; raise if one is invalid."""
+    from mssim.results.summary import read_spread_options
+
+    values = parse_numbers(quantiles, "--quantiles", "0.5,0.95") if isinstance(quantiles, str) else quantiles
+    read_spread_options(values, {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds})
+    given = {
+        "quantiles": values,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_models(given: str, known: Collection[str], separators: str = ",") -> list[str]:

@@ -334,7 +334,7 @@ def test_these_questions_need_the_jackknife_and_scopes_have_names():
 
 
 def with_spread(evaluation):
-    """Add made-up distributions of tokens and latency to an evaluation with two strategies, the second a mixture."""
+    """Add made-up distributions of tokens and latency to one or two strategies; the second is a mixture."""
     n_budgets = evaluation.budgets.size
     plans = [Histogram() for _ in range(3)]
     for at, plan in enumerate(plans):
@@ -343,7 +343,7 @@ def with_spread(evaluation):
             for quantity in (0, 2):
                 place = (quantity * n_budgets + budget) * N_BINS + bin_of(totals)
                 plan.add(np.column_stack([place, np.ones(10)]))
-    groups = [([1], plans[:1]), ([1, 3], plans[1:])]
+    groups = [([1], plans[:1]), ([1, 3], plans[1:])][: len(evaluation.strategies)]
     spread = Spread.from_histograms(groups, n_budgets, units=[1, np.nan, 0.25], n_totals=10)
     return dataclasses.replace(evaluation, spread=spread)
 
