@@ -70,6 +70,7 @@ def test_tokens_of_several_samples_a_request_are_those_of_the_request(tmp_path):
     assert "refer to the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
 
 
+@pytest.mark.slow
 def test_an_evaluation_pays_what_the_recording_cost(tmp_path):
     """A prompt of 10 tokens for 4 answers of 5 tokens costs 1 x 10 + 2 x 20 per thousand, whoever looks it up."""
     (tmp_path / "prices.toml").write_text(PRICES)
