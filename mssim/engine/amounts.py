@@ -192,18 +192,6 @@ class Amounts:
         mantissa, exponent = math.frexp(largest)  # a mantissa of 0.5 means a power of two
         return math.ldexp(1.0, max(exponent - _BITS - (mantissa == 0.5), _LOWEST_EXPONENT))
 
-    def means(self, quantity: str, models: Sequence[str]) -> Floats:
-        """Return the mean amount of a recorded sample, [model, question]; NaN where one is unknown."""
-        found = np.empty((len(models), len(self._pool.questions)))
-        for i, model in enumerate(models):
-            if quantity == "cost" and self._prices is not None and not isinstance(self._prices, Prices):
-                found[i] = self._prices[model]
-                continue
-            recorded = self._columns.recorded(model)
-            total = np.where(recorded, self.of(quantity, model), 0).sum(axis=1)
-            found[i] = total / np.maximum(recorded.sum(axis=1), 1)
-        return found
-
     # Messages -------------------------------------------------------------------------------------------------------
 
     def check(self, models: Sequence[str]) -> None:

@@ -36,6 +36,26 @@ def test_tune_prints_a_table_that_can_be_read(run, pool_path):
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_limits_of_tokens_and_seconds(run, pool_path, tmp_path):
+    frame = pd.read_parquet(pool_path).assign(output_tokens=10, latency=0.5)
+    frame.to_parquet(tmp_path / "p.parquet")
+    options = (*FAST, "--strategy", "sc:x", "--strategy", "ms:x+y")
+    code, text, err = run("tune", tmp_path / "p.parquet", *options, "--spend", "tokens", "--limits", "10,40")
+    assert (code, err) == (0, "")
+    assert "limit      most tokens per question, on average" in text
+    rows = [line.split() for line in text.splitlines() if line.split()[:1] in (["10"], ["40"])]
+    found = tuned(tmp_path / "p.parquet", "sc:x", "ms:x+y", spend="tokens", limits=[10, 40]).to_frame()
+    assert [row[1] for row in rows[:2]] == found["strategy"].tolist()
+    assert [row[4] for row in rows[:2]] == [f"{value:.4g}" for value in found["spend"]]
+    arguments = ("--spend", "latency", "--parallel", 1, "--json", "--table", "frontier")
+    _, text, _ = run("tune", tmp_path / "p.parquet", *options, *arguments)
+    spend = [row["spend"] for row in json.loads(text)]
+    assert spend[0] == pytest.approx(0.5)
+    assert max(spend) <= 2
+    _, text, _ = run("tune", tmp_path / "p.parquet", *options, "--spend", "latency", "--table", "frontier")
+    assert "spend      seconds per question, on average" in text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["limits", "choices", "frontier"])
 def test_json_is_the_whole_frame(run, pool_path, table):
