@@ -28,6 +28,7 @@ NAMES = (
     "agreement",
     "coverage",
     "rules",
+    "costs",
     "waiting",
     "grading",
     "record",

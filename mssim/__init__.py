@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mssim.errors import BudgetError, MssimError, PoolError, PoolWarning, RecordError, StrategyError
     from mssim.pools.loading import load_pool
     from mssim.pools.pool import Pool
+    from mssim.prices import Prices, read_prices
     from mssim.reliability import g_pass_at_k, mg_pass_at_k, pass_hat_k
     from mssim.results.comparison import Comparison, Comparisons
     from mssim.results.evaluation import Evaluation
@@ -46,6 +47,7 @@ _HOMES = {
     "results.evaluation": ["Evaluation"],
     "pools.pool": ["Pool"],
     "pools.loading": ["load_pool"],
+    "prices": ["Prices", "read_prices"],
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
     "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
@@ -88,6 +90,7 @@ __all__ = [
     "Pool",
     "PoolError",
     "PoolWarning",
+    "Prices",
     "RandomRouter",
     "RecordError",
     "Reliability",
@@ -112,6 +115,7 @@ __all__ = [
     "parse_strategy",
     "pass_at_k",
     "pass_hat_k",
+    "read_prices",
     "tune",
 ]
 

@@ -251,8 +251,8 @@ def jackknife_variance(
         chosen, within = np.nonzero(total == recorded)[0], draws <= recorded
         if within.any():
             block = _block(rows[chosen], no_answer.ravel()[chosen], right.reshape(rows.shape)[chosen], False)
-            plans, free = strategy.plans(draws[within]), np.zeros((1, chosen.size))
-            found[np.ix_(chosen, within)] = LeftOutTask(strategy, plans, ("M",), left_out(block), free).run().right.T
+            task = LeftOutTask(strategy, strategy.plans(draws[within]), ("M",), left_out(block), chosen.size)
+            found[np.ix_(chosen, within)] = task.run().right.T
     return as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 
 

@@ -6,52 +6,43 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mssim._drawing import (
+    AXES,
+    COLOURS,
+    DASHES,
+    MARKERS,
+    STYLE,
+    axis_label,
+    pool_title,
+    scale_x,
+    set_title,
+    short_name,
+    title_of,
+)
 from mssim._fonts import families
-from mssim._validation import choose_from, printable, shown
+from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
+from mssim.results.quantities import check_known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
+    from numpy.typing import NDArray
 
     from mssim.pools.pool import Pool
     from mssim.results.evaluation import Evaluation
     from mssim.results.planning import Plan
     from mssim.tuning._tune import Tuning
 
-__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_extrapolation", "plot_frontier", "plot_plan"]
-
-# Okabe & Ito's palette without yellow, which is hard to see on white; neighbours differ in lightness.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
-_MARKERS = "osD^vPX"
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
-
-STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "savefig.dpi": 200,
-    "text.parse_math": False,  # names of models and pools can contain "$", "_" and "^"
-    "text.usetex": False,
-}
+__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_extrapolation", "plot_frontier", "plot_panels", "plot_plan"]
 
 _BAND_TITLES = {"pointwise": "band: {:.0%} interval {}", "simultaneous": "{:.0%} simultaneous band {}"}
 _ABOUT = {"questions": "over questions", "these": "on these questions"}  # by scope
-_LONGEST = 70  # letters of a name
-
-_AXES = {
-    "samples_used": "samples used per question (mean)",
-    "budget": "budget (samples per question)",
-    "cost": "cost per question (mean)",
-}
 
 
 def plot_curves(
@@ -70,8 +61,8 @@ def plot_curves(
     ----------
     evaluation : Evaluation
         Results to plot. The plot shows ``evaluation.to_frame`` with the options below.
-    x : {"samples_used", "budget", "cost"}, default "samples_used"
-        Quantity on the x-axis.
+    x : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
+        Quantity on the x-axis. Points of a strategy are connected in the order of its budgets.
     confidence_level, clusters, band, scope
         As in `Evaluation.to_frame`.
     ax : Axes, optional
@@ -81,6 +72,15 @@ def plot_curves(
     -------
     Axes
         The axes.
+
+    Raises
+    ------
+    MssimError
+        If an option is invalid, or the quantity is unknown for a strategy.
+
+    See Also
+    --------
+    plot_panels : The same curves against several quantities, side by side.
 
     Notes
     -----
@@ -99,37 +99,106 @@ def plot_curves(
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    if not isinstance(x, str) or x not in _AXES:
-        raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), _AXES)}.")
+    _check_axis(evaluation, x)
     frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
-    if frame[x].isna().any():
-        raise MssimError(
-            "x='cost': the results have no costs. Record a column 'cost' or use evaluate(..., prices=...)."
-        )
-    names, title = [_short(name) for name in evaluation.strategies], _title(evaluation)
+    names, title = [short_name(name) for name in evaluation.strategies], title_of(evaluation)
     fonts = families([*names, title])
     with mpl.rc_context(STYLE | {"font.family": fonts}):
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-        lines = [
-            _draw_curve(ax, frame[frame["strategy"] == strategy], x, number, strategy)
-            for number, strategy in enumerate(evaluation.strategies)
-        ]
-        _scale_x(ax, frame[x].to_numpy())
-        ax.set_xlabel(_AXES[x])
+        lines = _draw_curves(ax, frame, x, evaluation)
         ax.set_ylabel("accuracy (%)")
-        legend = ax.legend(
-            lines,
-            [f"strategy {number}" for number in range(len(lines))],
-            fontsize="small",
-            handlelength=3,
-            title=_BAND_TITLES[band].format(confidence_level, _ABOUT[scope]),
-            title_fontsize="small",
-        )
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
-        _set_title(ax, title, fonts)
+        _name_lines(ax, lines, names, _BAND_TITLES[band].format(confidence_level, _ABOUT[scope]))
+        set_title(ax, title, fonts)
     return ax
+
+
+def plot_panels(
+    evaluation: Evaluation,
+    x: Sequence[str] = ("samples_used", "tokens"),
+    *,
+    confidence_level: float = 0.95,
+    clusters: str | None = None,
+    band: str = "pointwise",
+    scope: str = "questions",
+) -> NDArray[Any]:
+    """Plot accuracy against several quantities in panels side by side, which share the y-axis and one legend.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Results to plot.
+    x : sequence of str, default ("samples_used", "tokens")
+        Quantity on the x-axis of each panel, as in `plot_curves`.
+    confidence_level, clusters, band, scope
+        As in `Evaluation.to_frame`.
+
+    Returns
+    -------
+    ndarray of Axes
+        The axes of a new figure, one per quantity.
+
+    Raises
+    ------
+    MssimError
+        If an option is invalid, or a quantity is unknown for a strategy.
+
+    Examples
+    --------
+    >>> from mssim import evaluate, load_pool
+    >>> from mssim.plots import plot_panels
+    >>> evaluation = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [1, 2, 4])
+    >>> [ax.get_xlabel() for ax in plot_panels(evaluation, ["budget", "samples_used"])]
+    ['budget (samples per question)', 'samples used per question (mean)']
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    if isinstance(x, str) or not len(x):
+        raise MssimError(f"x={shown(x)} is not a list of quantities. Use e.g. ['samples_used', 'tokens'].")
+    for one in x:
+        _check_axis(evaluation, one)
+    frame = evaluation.to_frame(confidence_level=confidence_level, clusters=clusters, band=band, scope=scope)
+    names, title = [short_name(name) for name in evaluation.strategies], title_of(evaluation)
+    fonts = families([*names, title])
+    with mpl.rc_context(STYLE | {"font.family": fonts}):
+        size = (1.4 + 3.4 * len(x), 4.2 + 0.17 * len(names))
+        figure, axes = plt.subplots(1, len(x), figsize=size, sharey=True, squeeze=False, layout="constrained")
+        for ax, one in zip(axes[0], x, strict=True):
+            lines = _draw_curves(ax, frame, one, evaluation)
+        axes[0, 0].set_ylabel("accuracy (%)")
+        heading = _BAND_TITLES[band].format(confidence_level, _ABOUT[scope])
+        _name_lines(figure, lines, names, heading, loc="outside lower center")
+        set_title(axes[0, 0], title, fonts)
+    return np.asarray(axes[0])
+
+
+def _check_axis(evaluation: Evaluation, x: str) -> None:
+    """Raise if a quantity does not exist or is unknown."""
+    if not isinstance(x, str) or x not in AXES:
+        raise MssimError(f"x={shown(x)} is not valid. {choose_from(str(x), AXES)}.")
+    check_known(evaluation, x, "x")
+
+
+def _draw_curves(ax: Axes, frame: pd.DataFrame, x: str, evaluation: Evaluation) -> list[Line2D]:
+    """Draw the curves of all strategies over one quantity, and return their lines."""
+    lines = [
+        _draw_curve(ax, frame[frame["strategy"] == strategy], x, number, strategy)
+        for number, strategy in enumerate(evaluation.strategies)
+    ]
+    scale_x(ax, frame[x].to_numpy())
+    ax.set_xlabel(axis_label(x, evaluation.provenance))
+    return lines
+
+
+def _name_lines(owner: Axes | Figure, lines: list[Line2D], names: list[str], title: str, **options: Any) -> Legend:
+    """Add a legend of all lines."""
+    labels = [f"strategy {number}" for number in range(len(lines))]
+    look: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "handlelength": 3, "title": title}
+    legend = owner.legend(lines, labels, **look, **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
+    return legend
 
 
 def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | None = None) -> Axes:
@@ -170,7 +239,7 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
 
     candidates, frontier = tuning.candidates(), tuning.frontier()
     frame = tuning.to_frame(confidence_level=confidence_level)
-    title = _title(tuning)
+    title = title_of(tuning)
     fonts = families([title])
     with mpl.rc_context(STYLE | {"font.family": fonts}):
         if ax is None:
@@ -184,16 +253,16 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
             linewidth=1.2,
             label="frontier, in-sample",
         )
-        _scale_x(ax, candidates["spend"].to_numpy())
+        scale_x(ax, candidates["spend"].to_numpy())
         low, high = ax.get_ylim()
         dots: dict[str, Any] = {"color": "#999999", "alpha": 0.4, "markersize": 2.5, "markeredgewidth": 0, "zorder": 1}
         accuracy = 100 * candidates["in_sample"]
         ax.plot(candidates["spend"], accuracy, "o", label="candidates, in-sample", rasterized=True, **dots)
         ax.set_ylim(low - 0.4 * (high - low), high)
-        ax.set_xlabel(_AXES[tuning.provenance["spend"]])
+        ax.set_xlabel(axis_label(tuning.provenance["spend"], tuning.provenance))
         ax.set_ylabel("accuracy (%)")
         ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
-        _set_title(ax, title, fonts)
+        set_title(ax, title, fonts)
     return ax
 
 
@@ -236,8 +305,8 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     if not len(frame):
         raise MssimError("frame: no rows to draw. Pass a table of mssim.theory.extrapolate.")
     groups = frame.groupby(["model", "quantity"], sort=False)
-    series = {", ".join(map(_short, map(str, names))): rows for names, rows in groups}
-    title = _pool_title(pool.info, len(pool.questions))
+    series = {", ".join(map(short_name, map(str, names))): rows for names, rows in groups}
+    title = pool_title(pool.info, len(pool.questions))
     fonts = families([*series, title])
     with mpl.rc_context(STYLE | {"font.family": fonts}):
         if ax is None:
@@ -249,7 +318,7 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
         if (frame["method"] == "extrapolated").any():
             lines += ax.plot([], [], color="#555555", linestyle="--", linewidth=1.4)
             names.append(f"extrapolated (more than {frame['n_samples'].min()} samples)")
-        _scale_x(ax, frame["budget"].to_numpy())
+        scale_x(ax, frame["budget"].to_numpy())
         ax.set_xlabel("k (samples per question)")
         ax.set_ylabel("accuracy (%)")
         heading = "band: interval over questions"
@@ -257,13 +326,13 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
         legend = ax.legend(lines, labels, fontsize="small", handlelength=3, title=heading, title_fontsize="small")
         for text, name in zip(legend.get_texts(), names, strict=True):
             text.set_text(name)
-        _set_title(ax, title, fonts)
+        set_title(ax, title, fonts)
     return ax
 
 
 def _draw_extrapolated(ax: Axes, rows: pd.DataFrame, number: int) -> Line2D:
     """Draw one curve, its extrapolated part dashed and paler, and return its first part."""
-    colour, marker = COLOURS[number % len(COLOURS)], _MARKERS[number % len(_MARKERS)]
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     recorded = rows[rows["method"] == "exact"]
     further = rows.iloc[max(len(recorded) - 1, 0) :]
     look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4.5, "linewidth": 1.4}
@@ -323,20 +392,20 @@ def plot_plan(plan: Plan, *, title: str | None = None, ax: Axes | None = None) -
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         ax.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
-        _scale_x(ax, frame["runs"].to_numpy())
+        scale_x(ax, frame["runs"].to_numpy())
         ax.set_xlabel("runs of each strategy per question")
         ax.set_ylabel("questions")
         band = f", band: {plan.confidence_level:.0%} interval" if needed["questions_low"].notna().any() else ""
         ax.legend(fontsize="small", title=f"power {plan.power:g}{band}", title_fontsize="small")
-        _set_title(ax, title or "", fonts)
+        set_title(ax, title or "", fonts)
     return ax
 
 
 def _draw_needed(ax: Axes, curve: pd.DataFrame, number: int, label: str) -> None:
     colour = COLOURS[number % len(COLOURS)]
     style: dict[str, Any] = {
-        "linestyle": _DASHES[number // 2 % len(_DASHES)],
-        "marker": _MARKERS[number % len(_MARKERS)],
+        "linestyle": DASHES[number // 2 % len(DASHES)],
+        "marker": MARKERS[number % len(MARKERS)],
         "markersize": 4.5,
         "linewidth": 1.4,
     }
@@ -367,36 +436,7 @@ def _draw_choices(ax: Axes, frame: pd.DataFrame, label: str) -> None:
 
 def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) -> Line2D:
     colour = COLOURS[number % len(COLOURS)]
-    line = {"linestyle": _DASHES[number // 2 % len(_DASHES)], "marker": _MARKERS[number % len(_MARKERS)]}
+    line = {"linestyle": DASHES[number // 2 % len(DASHES)], "marker": MARKERS[number % len(MARKERS)]}
     drawn = ax.plot(curve[x], 100 * curve["accuracy"], color=colour, label=label, markersize=4.5, linewidth=1.4, **line)
     ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.12, linewidth=0)
     return drawn[0]
-
-
-def _scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
-    """Use a logarithmic x-axis with plain numbers as labels if the values span a wide range."""
-    if values.min() <= 0 or values.max() < 12 * values.min():
-        return
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
-def _set_title(ax: Axes, title: str, fonts: list[str]) -> None:
-    """Set the title as it is written. The axes that a user gives have texts of another style."""
-    ax.set_title(title, fontsize="medium", loc="left", fontfamily=fonts, parse_math=False, usetex=False)
-
-
-def _title(evaluation: Evaluation | Tuning) -> str:
-    return _pool_title(evaluation.provenance.get("pool", {}), len(evaluation.questions))
-
-
-def _pool_title(pool: Mapping[str, Any], n: int) -> str:
-    parts = [_short(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
-    title = ", ".join(part for part in parts if part)
-    return f"SYNTHETIC DATA: {title}" if pool.get("synthetic") else title
-
-
-def _short(name: str) -> str:
-    """Return a name as one line that is not wider than a figure; the middle of long names is left out."""
-    text = printable(name)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2) :]}"

@@ -343,10 +343,43 @@ def recorded(pool):
     return samples, right
 
 
+def limits_of(strategy):
+    """The most output tokens of a sample of each model."""
+    given = strategy.max_tokens
+    return given if isinstance(given, tuple) else [given] * len(strategy.models)
+
+
+def limited(pool, strategy):
+    """For each stage {question: answers}, in which a sample longer than the limit of the stage has no answer."""
+    samples, _ = recorded(pool)
+    stages = []
+    for model, limit in zip(strategy.models, limits_of(strategy), strict=True):
+        answers = samples[model]
+        if limit is not None:
+            tokens = column_of(pool, "output_tokens")[model]
+            answers = {
+                q: [answer if n <= limit else None for answer, n in zip(given, tokens[q], strict=True)]
+                for q, given in answers.items()
+            }
+        stages.append(answers)
+    return stages
+
+
 def numbers_of(pool, strategy):
-    """numbers[model][question]: what the strategy's vote or verifier reads; empty if it reads answers alone."""
+    """For each stage {question: numbers}, which vote or verifier read; no stages if they read answers alone.
+
+    A sample that is cut off has as many output tokens as its limit.
+    """
     column = getattr(getattr(strategy, "vote", strategy), "column", None)
-    return column_of(pool, column) if column and column != "correct" else {}
+    if column in (None, "correct"):
+        return []
+    stages = []
+    for model, limit in zip(strategy.models, limits_of(strategy), strict=True):
+        numbers = column_of(pool, column)[model]
+        if limit is not None and column == "output_tokens":
+            numbers = {q: [min(n, limit) for n in given] for q, given in numbers.items()}
+        stages.append(numbers)
+    return stages
 
 
 @lru_cache(maxsize=4)
@@ -358,19 +391,23 @@ def column_of(pool, column):
     return numbers
 
 
-def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
+def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=(), note=None):
     """Per question: how many replays are right, and samples used over all replays.
 
-    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams.
+    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams. Models of
+    a group in `shares_draws` draw the samples that its first model draws. Replays call note(question, places, used)
+    with the drawn places of every stage, and how many of them were used.
     """
     kind = type(strategy).__name__
     if kind in ("RandomRouter", "OracleRouter"):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+        options["shares_draws"] = shares_draws
         return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
     if kind == "AdaptiveAllocation":
-        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement)
+        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     samples, right = recorded(pool)
-    numbers = numbers_of(pool, strategy)
+    numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
+    first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
@@ -384,12 +421,13 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 if rng is not None:
                     places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
-                    places[model] = positions(seed, model, q, r, n, depth, replacement)
-            draws, with_numbers = [], []
-            for model, size in zip(strategy.models, sizes, strict=True):
+                    places[model] = positions(seed, first.get(model, model), q, r, n, depth, replacement)
+            draws, with_numbers, turns = [], [], []
+            for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
                 turn, places[model] = places[model][:size], places[model][size:]
-                draws.append([samples[model][q][p] for p in turn])
-                with_numbers.append([numbers[model][q][p] for p in turn] if numbers else [])
+                turns.append(turn)
+                draws.append([by_stage[i][q][p] for p in turn])
+                with_numbers.append([numbers[i][q][p] for p in turn] if numbers else [])
             ranks = (
                 random_ranks(known, rng)
                 if rng is not None
@@ -399,6 +437,8 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
             won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers, lot)
             n_right += won
             total += sum(spent)
+            if note is not None:
+                note(q, turns, spent)
         hits.append(n_right)
         used.append(total)
     return hits, used
@@ -406,7 +446,11 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
 
 def routed(strategy, evaluate_one):
     """The mean of the models each on its own, or per question the one that is most often right."""
-    parts = [evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop)) for model in strategy.models]
+    limits = limits_of(strategy)
+    parts = [
+        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit))
+        for model, limit in zip(strategy.models, limits, strict=True)
+    ]
     if type(strategy).__name__ == "RandomRouter":
         shares = [Fraction(share) for share in strategy.shares or [1] * len(parts)]
         return [
@@ -420,12 +464,12 @@ def routed(strategy, evaluate_one):
     return [parts[i][0][q] for q, i in enumerate(best)], [parts[i][1][q] for q, i in enumerate(best)]
 
 
-def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
+def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, note=None):
     """All questions share one budget; the next sample goes to the least certain leader."""
     samples, right = recorded(pool)
-    (model,) = strategy.models
+    (model,), (answers,) = strategy.models, limited(pool, strategy)
     questions = pool.question_ids
-    given = [samples[model][q] for q in questions]
+    given = [answers[q] for q in questions]
     caps = [min(strategy.cap or 1024, len(answers)) for answers in given]
     known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
     hits, used = [0] * len(questions), [0] * len(questions)
@@ -446,6 +490,8 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
             ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
             hits[q] += is_right(vote([answers], PLAIN), right[questions[q]], strategy.ties, ranks.get)
             used[q] += len(answers)
+            if note is not None:
+                note(questions[q], [orders[q]], [len(answers)])
     return hits, used
 
 
@@ -463,6 +509,71 @@ def random_ranks(known, rng):
     return dict(zip(known, random.Random(rng.random()).sample(range(len(known)), len(known)), strict=True))
 
 
+# Latency --------------------------------------------------------------------------------------------------------------
+
+
+def rounds_of(strategy, used, sizes):
+    """Rounds of a replay that took used[stage] of sizes[stage] draws, each a list of (stage, first draw, end).
+
+    A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
+    """
+    kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
+        return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
+    planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")
+    if kind not in planned or stop is not None:
+        return [[(stage, j, j + 1)] for stage, n in enumerate(used) for j in range(n)]
+    rounds = [[]]
+    for stage, n in enumerate(used):
+        if n > 0:
+            rounds[-1].append((stage, 0, n))
+            alike = ["a"] * sizes[stage]
+            if kind in ("ModelSwitch", "Cascade") and agrees(alike, strategy.agreement, strategy.strict):
+                rounds.append([])  # the stage can agree
+    return [found for found in rounds if found]
+
+
+def latency_of(rounds, parallel):
+    """Latency of rounds, each a list with the latencies of the draws of each of its stages, in order.
+
+    All draws of a round run at once, or with `parallel`, at most so many draws of one stage.
+    """
+    if parallel is None:
+        return sum(max(max(stage) for stage in stages) for stages in rounds)
+    return sum(
+        max(stage[first : first + parallel])
+        for stages in rounds
+        for stage in stages
+        for first in range(0, len(stage), parallel)
+    )
+
+
+def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=False, parallel=None):
+    """What every replay spends, [question][replay], as `evaluate` draws; a router's models spend each on their own."""
+    amounts = column_of(pool, {"tokens": "output_tokens"}.get(quantity, quantity))
+    if type(strategy).__name__ == "AdaptiveAllocation":
+        sizes = [budget * len(pool.question_ids)]
+    else:
+        sizes = allocate(budget, len(strategy.models), *split_of(strategy))
+    totals = {q: [] for q in pool.question_ids}
+
+    def cut(amount, limit):
+        return min(amount, limit) if quantity == "tokens" and limit is not None else amount
+
+    def note(q, places, used):
+        drawn = [
+            [cut(amounts[model][q][place], limit) for place in turn[:n]]
+            for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
+        ]
+        rounds = [
+            [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
+        ]
+        totals[q].append(latency_of(rounds, parallel) if quantity == "latency" else sum(map(sum, drawn)))
+
+    evaluate(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
+    return list(totals.values())
+
+
 # Expectations over all draws there are, in rational arithmetic --------------------------------------------------------
 
 
@@ -476,11 +587,11 @@ def expectation(pool, strategy, budget, *, replacement=False):
     """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
     if type(strategy).__name__ in ("RandomRouter", "OracleRouter"):
         return routed(strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
-    samples, right = recorded(pool)
+    by_stage, right = limited(pool, strategy), recorded(pool)[1]
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     accuracy, used = [], []
     for q in pool.question_ids:
-        chances = [orders(samples[m][q], size, replacement) for m, size in zip(strategy.models, sizes, strict=True)]
+        chances = [orders(answers[q], size, replacement) for answers, size in zip(by_stage, sizes, strict=True)]
         p, expected = Fraction(0), Fraction(0)
         for drawn in itertools.product(*chances):
             chance = math.prod(c for _, c in drawn)

@@ -14,8 +14,9 @@ from mssim.engine.versions import DECIDING, code_hash
 ROOT = Path(__file__).parents[1]
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 EXTERNAL_TO_KERNELS = {"numba", "numpy", "mssim"}
-# What an evaluation reaches and yet does not decide its numbers: refusals, files, the tables made of the numbers.
-NOT_DECIDING = {"errors", "results", "_files", "_validation", "_version"}
+# What an evaluation reaches and yet does not decide its numbers: refusals, files, price tables, which are settings, and
+# the tables made of the numbers.
+NOT_DECIDING = {"errors", "prices", "results", "_files", "_toml", "_validation", "_version"}
 
 
 def test_imports_keep_to_the_layers(monkeypatch, capsys):

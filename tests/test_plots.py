@@ -1,5 +1,7 @@
 """Curves draw exactly the table that can be asked for, in a style that survives grey print."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from mssim import MssimError, Pool, evaluate, tune
-from mssim.plots import COLOURS, STYLE, plot_curves, plot_extrapolation, plot_frontier, plot_plan
+from mssim.plots import COLOURS, STYLE, plot_curves, plot_extrapolation, plot_frontier, plot_panels, plot_plan
 from mssim.results.planning import Prices, Variances, plan
 from mssim.theory import extrapolate
 from tests.engine.test_evaluate import random_pool
@@ -42,6 +44,69 @@ def test_lines_and_bands_are_the_frame(x, options, title):
     assert ax.get_legend().get_title().get_text() == title
     assert ax.get_ylabel() == "accuracy (%)"
     assert "per question" in ax.get_xlabel()
+
+
+def spent():
+    """Results with all quantities, which do not rise with the budget of the second strategy."""
+    evaluation = result()
+    rising = evaluation.samples_used * 3
+    falling = rising[:, ::-1].copy()
+    return replace(
+        evaluation, tokens=np.stack([rising[0], falling[1]]), latency=evaluation.samples_used / 4,
+        provenance={**evaluation.provenance, "prices": {"currency": "EUR"}},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("x", "label"),
+    [
+        ("tokens", "tokens per question (mean)"),
+        ("cost", "cost per question (mean, EUR)"),
+        ("latency", "seconds per question (mean)"),
+    ],
+)
+def test_what_samples_spend_is_drawn_in_the_order_of_budgets(x, label):
+    evaluation = spent()
+    ax = plot_curves(evaluation, x)
+    frame = evaluation.to_frame()
+    for line, (_, curve) in zip(ax.lines, frame.groupby("strategy", sort=False), strict=True):
+        assert line.get_xdata().tolist() == curve[x].tolist()
+    assert ax.get_xlabel() == label
+
+
+def test_panels_draw_the_same_curves_with_one_legend():
+    evaluation = spent()
+    names = ["samples_used", "tokens", "latency"]
+    axes = plot_panels(evaluation, names, confidence_level=0.8, band="simultaneous")
+    assert len(axes) == 3
+    for ax, x in zip(axes, names, strict=True):
+        alone = plot_curves(evaluation, x, confidence_level=0.8, band="simultaneous")
+        assert ax.get_xlabel() == alone.get_xlabel()
+        assert ax.get_legend() is None
+        for line, other in zip(ax.lines, alone.lines, strict=True):
+            assert (line.get_xydata() == other.get_xydata()).all()
+            assert line.get_color() == other.get_color()
+        for band, other in zip(ax.collections, alone.collections, strict=True):
+            assert (band.get_paths()[0].vertices == other.get_paths()[0].vertices).all()
+        assert ax.get_ylim() == axes[0].get_ylim()
+    figure = axes[0].figure
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["SC", "MS"]
+    assert legend.get_title().get_text() == "80% simultaneous band over questions"
+    assert [ax.get_ylabel() for ax in axes] == ["accuracy (%)", "", ""]
+    assert [ax.get_title("left") for ax in axes] == ["30 questions", "", ""]
+    figure.canvas.draw()  # a warning that the layout failed is an error
+
+
+def test_panels_of_what_is_unknown_are_refused():
+    for x in ("tokens", [], ()):
+        with pytest.raises(MssimError, match="is not a list of quantities"):
+            plot_panels(spent(), x)
+    with pytest.raises(MssimError, match="x='token' is not valid"):
+        plot_panels(spent(), ["budget", "token"])
+    with pytest.raises(MssimError, match="x='tokens': the results have no tokens"):
+        plot_panels(result())
+    assert not plt.get_fignums()
 
 
 def test_it_draws_on_the_axes_it_is_given_and_returns_them():

@@ -17,14 +17,24 @@ from mssim.cli.language import keep_names
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
+    CostExceeds,
     Json,
+    LatencyExceeds,
+    Parallel,
+    Per,
+    PricePerSample,
+    PriceTable,
+    Quantiles,
+    Tokens,
+    TokensExceed,
     WhereOption,
     check_band,
     check_output,
-    check_x,
+    check_per,
     parse_budgets,
-    parse_prices,
     parse_where,
+    prices_of,
+    spread_options,
 )
 from mssim.cli.output import print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
@@ -37,7 +47,8 @@ if TYPE_CHECKING:
 
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
-_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices")
+_OF_SPREAD = ("quantiles", "tokens_exceed", "cost_exceeds", "latency_exceeds")
+_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -50,14 +61,21 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "n_replays": (int,),
     "seed": (int,),
     "replacement": (bool,),
-    "prices": (dict,),
+    "prices": (dict, str),
+    "tokens": (str,),
+    "parallel": (int,),
     "clusters": (str,),
     "confidence_level": (float,),
     "band": (str,),
     "scope": (str,),
+    "quantiles": (float, list),
+    "tokens_exceed": (int, float),
+    "cost_exceeds": (int, float),
+    "latency_exceeds": (int, float),
     "out": (str,),
     "plot": (str,),
-    "x": (str,),
+    "per": (str,),
+    "x": (str,),  # of version 0.1, now `per`
 }
 _TOML_NAMES = {
     str: "a string",
@@ -90,11 +108,15 @@ def evaluate(
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. "
-            "--rules lists all rules. Repeatable."
+            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. Budgets of "
+            "its own come last: sc:strong@1-16, or the largest within a limit per question: sc:strong@tokens=2000, "
+            "@cost=0.05, @latency=10 (seconds). --rules lists all rules. Repeatable."
         ),
     ] = None,
-    budgets: Annotated[str | None, typer.Option(help="Samples allowed per question: 2,4,8 or 1-16.")] = None,
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="Samples allowed per question: 2,4,8 or 1-16, for strategies without budgets of their own."),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="auto, exact (closed forms only) or monte_carlo. [default: auto]")
     ] = None,
@@ -111,7 +133,10 @@ def evaluate(
     correct_bias: Annotated[
         bool, typer.Option("--correct-bias", help="Add the columns bias and corrected to the table of --replacement.")
     ] = False,
-    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
     band: Annotated[
@@ -129,12 +154,16 @@ def evaluate(
             "[default: questions]"
         ),
     ] = None,
+    quantiles: Quantiles = None,
+    tokens_exceed: TokensExceed = None,
+    cost_exceeds: CostExceeds = None,
+    latency_exceeds: LatencyExceeds = None,
     experiment: Annotated[
         Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the curves: .png, .svg or .pdf.")] = None,
-    x: Annotated[str | None, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = None,
+    per: Per = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="Save finished blocks of work to this file. Rerun the same command to resume."),
@@ -181,14 +210,20 @@ def evaluate(
         "n_replays": n_replays,
         "seed": seed,
         "replacement": replacement,
-        "prices": parse_prices(price),
+        "prices": prices_of(price, prices),
+        "tokens": tokens,
+        "parallel": parallel,
         "clusters": clusters,
         "confidence_level": confidence_level,
         "band": band,
         "scope": scope,
+        "quantiles": quantiles,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
         "out": out,
         "plot": plot,
-        "x": x,
+        "per": per,
     }
     settings = _experiment(experiment) if experiment else {}
     keep_names([name for name in settings if given.get(name) is None])
@@ -218,16 +253,17 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
         ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):
-        if not settings.get(name):
+        if not settings.get(name) and not (name == "budgets" and _may_have_budgets(settings["strategies"])):
             raise MssimError(f"{name}: missing. Add {option} to the command line, or {name} to the --experiment file.")
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    x = check_x(settings.get("x", "samples_used"))
+    per = check_per(settings.get("per"))
     check_band(settings.get("band", "pointwise"))
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
     _check_scope(settings.get("scope", "questions"), way)
+    columns = spread_options(*(settings.get(name) for name in _OF_SPREAD))
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
     evaluation = _do(_read_pool(settings), settings, way, outputs)
@@ -235,8 +271,16 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         statistics: dict[str, Any] = {
             name: settings[name] for name in ("confidence_level", "clusters", "band", "scope") if name in settings
         }
+        columns |= {"correct_bias": correct_bias}
         out, plot = outputs.get("out"), outputs.get("plot")
-        show_evaluation(evaluation, statistics, out=out, plot=plot, x=x, as_json=as_json, correct_bias=correct_bias)
+        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json)
+
+
+def _may_have_budgets(strategies: Any) -> bool:
+    """Return whether a strategy may have budgets of its own; names of models may contain "@" too."""
+    if isinstance(strategies, dict):
+        return "budgets" in strategies or any(map(_may_have_budgets, strategies.values()))
+    return "@" in strategies if isinstance(strategies, str) else any(map(_may_have_budgets, strategies))
 
 
 def _check_scope(scope: str, way: _Way) -> None:
@@ -263,11 +307,13 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
     """Return the evaluation, or run one shard, print how to merge it and return None."""
     from mssim.engine.evaluate import evaluate as run
 
-    budgets = settings["budgets"]
+    budgets = settings.get("budgets")
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
     if settings.get("scope") == "these":
         options["jackknife"] = True
+    if any(name in settings for name in _OF_SPREAD):
+        options["quantiles"] = True
     what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
     with way.executor() as executor, _going_on(way.checkpoint), compiling_notice(), progress_bar(what) as progress:
         options |= {"executor": executor, "progress": progress}
@@ -330,9 +376,11 @@ def _experiment(path: Path) -> dict[str, Any]:
         if type(value) not in _KEYS[name]:
             allowed = " or ".join(_TOML_NAMES[kind] for kind in _KEYS[name])
             raise MssimError(f"--experiment {path}: {name} = {shown(value)} has the wrong type. It must be {allowed}.")
-    for name in ("pool", "out", "plot"):
-        if name in settings:
+    for name in ("pool", "out", "plot", "prices"):
+        if isinstance(settings.get(name), str):
             settings[name] = str(path.parent / settings[name])
+    if "x" in settings:
+        settings.setdefault("per", settings.pop("x"))
     return settings
 
 

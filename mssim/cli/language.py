@@ -16,7 +16,7 @@ import typer.core
 
 from mssim.errors import MssimError
 
-__all__ = ["ALSO", "Command", "as_options", "keep_names"]
+__all__ = ["ALSO", "Command", "as_options", "keep_names", "name_by"]
 
 ALSO = {  # arguments of the library, and the parameter of a command that sets them
     "base": "against",
@@ -38,6 +38,7 @@ ALSO = {  # arguments of the library, and the parameter of a command that sets t
     "strategies": "strategy",
     "within_a": "within",
     "within_b": "within",
+    "x": "per",
 }
 _IMPLIED = {"select": ("models",)}  # --min-samples looks at the models that take part
 _PHRASES = {  # calls without arguments to translate, and the commands that do the same
@@ -110,6 +111,14 @@ def keep_names(names: Collection[str]) -> None:
     if current is not None:
         given = {name: option for name, option in current.own.items() if name not in names}
         _current.set(current._replace(given=given))
+
+
+def name_by(argument: str, parameter: str) -> None:
+    """Name an argument by another parameter of the command, which is the one that sets it."""
+    current = _current.get()
+    if current is not None and parameter in current.own:
+        own = {**current.own, argument: current.own[parameter]}
+        _current.set(current._replace(own=own, given={**current.given, argument: own[argument]}))
 
 
 def as_options(message: str) -> str:
@@ -187,8 +196,8 @@ def _spelled(option: _Option, text: str | None) -> str:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):  # a placeholder
         return f"{option.on} {text}"
-    if option.is_flag:
-        return option.on if value is True else option.off
+    if option.is_flag or isinstance(value, bool):  # evaluate(quantiles=True) is what --quantiles with a value asks for
+        return option.off if value is False else option.on
     if isinstance(value, Mapping):
         given = [f"{column}={'VALUE' if one is ... else one}" for column, one in value.items()]
         return " ".join(f"{option.on} {shlex.quote(condition)}" for condition in given)

@@ -7,7 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mssim.cli.options import Band, Clusters, Confidence, Json, check_band, check_output, check_x
+from mssim.cli.options import (
+    Band,
+    Clusters,
+    Confidence,
+    CostExceeds,
+    Json,
+    LatencyExceeds,
+    Per,
+    Quantiles,
+    TokensExceed,
+    check_band,
+    check_output,
+    check_per,
+    spread_options,
+)
 from mssim.cli.output import show_evaluation
 from mssim.errors import MssimError
 
@@ -16,10 +30,14 @@ def merge(
     parts: Annotated[list[Path], typer.Argument(help="Files written by `mssim evaluate --shard ... --checkpoint`.")],
     out: Annotated[Path | None, typer.Option(help="Write the results to this Parquet file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the curves: .png, .svg or .pdf.")] = None,
-    x: Annotated[str, typer.Option(help="x-axis of the plot: samples_used, budget or cost.")] = "samples_used",
+    per: Per = None,
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
     band: Band = "pointwise",
+    quantiles: Quantiles = None,
+    tokens_exceed: TokensExceed = None,
+    cost_exceeds: CostExceeds = None,
+    latency_exceeds: LatencyExceeds = None,
     json: Json = False,
 ) -> None:
     """Combine the shards of an evaluation and print the results table. The pool is not needed.
@@ -32,10 +50,11 @@ def merge(
     for path, option in ((out, "--out"), (plot, "--plot")):
         if path is not None:
             check_output(path, option, figure=option == "--plot")
-    check_x(x)
+    axes = check_per(per)
     check_band(band)
+    columns = spread_options(quantiles, tokens_exceed, cost_exceeds, latency_exceeds)
 
     from mssim.engine.merge import merge as run
 
     statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters, "band": band}
-    show_evaluation(run(parts), statistics, out=out, plot=plot, x=x, as_json=json)
+    show_evaluation(run(parts), statistics, columns, out=out, plot=plot, per=axes, as_json=json)

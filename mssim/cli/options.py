@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mssim._files import usable_path
 from mssim._validation import choose_from
+from mssim.cli.language import name_by
 from mssim.errors import BudgetError, MssimError, StrategyError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print only a JSON list of objects.")]
@@ -31,12 +32,61 @@ Clusters = Annotated[
     str | None,
     typer.Option("--clusters", help="Question column that marks dependent questions. [default: cluster, if present]"),
 ]
+PricePerSample = Annotated[
+    list[str] | None, typer.Option("--price", help="Price of one sample: MODEL=PRICE. Repeatable.")
+]
+PriceTable = Annotated[
+    Path | None, typer.Option("--prices", help="TOML file with dated prices of input and output tokens.")
+]
+Tokens = Annotated[
+    str | None,
+    typer.Option(
+        "--tokens",
+        help="Tokens of a sample: all (output tokens and its share of recorded input tokens) or output. [default: all]",
+    ),
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option("--parallel", help="Samples requested at once, for latency. [default: all between two decisions]"),
+]
 Band = Annotated[
     str,
     typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
 ]
+Quantiles = Annotated[
+    str | None,
+    typer.Option(
+        "--quantiles",
+        help="Add quantiles over questions and draws of tokens, cost and latency, e.g. 0.5,0.95 for the columns "
+        "cost_p50 and cost_p95.",
+    ),
+]
+TokensExceed = Annotated[
+    float | None,
+    typer.Option("--tokens-exceed", help="Add the share of questions and draws that take more than this many tokens."),
+]
+CostExceeds = Annotated[
+    float | None,
+    typer.Option("--cost-exceeds", help="Add the share of questions and draws that cost more than this."),
+]
+LatencyExceeds = Annotated[
+    float | None,
+    typer.Option(
+        "--latency-exceeds", help="Add the share of questions and draws that take more than this many seconds."
+    ),
+]
 
-_X = ("samples_used", "budget", "cost")
+Per = Annotated[
+    str | None,
+    typer.Option(
+        "--per",
+        "--x",
+        help="x-axis of the plot: samples_used, budget, tokens, cost or latency. Several (samples_used,tokens) are "
+        "panels side by side. [default: samples_used]",
+    ),
+]
+
+_PER = ("samples_used", "budget", "tokens", "cost", "latency")
 _BANDS = ("pointwise", "simultaneous")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 
@@ -63,24 +113,16 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
-    budgets: list[int] = []
-    for part in given.split(","):
-        low, dash, high = part.strip().partition("-")
-        try:
-            first = int(low)
-            last = int(high) if dash else first
-        except ValueError:
-            raise BudgetError(
-                f"{option}: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            ) from None
-        if last < first:
-            raise BudgetError(f"{option}: the range {part.strip()!r} is reversed. Use {last}-{first}.")
-        if first < 1 or last > 100_000:
-            raise BudgetError(
-                f"{option}: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            )
-        budgets += range(first, last + 1)
-    return budgets
+    from mssim.engine import budgets
+
+    found = budgets.parse_budgets(given, option)
+    if found.limits:
+        limit = found.limits[0]
+        raise BudgetError(
+            f"{option}: {limit.quantity}={limit.most:g} is a budget of one strategy. Write it after the strategy, as "
+            f"in --strategy sc:MODEL@{limit.quantity}={limit.most:g}."
+        )
+    return list(found.budgets)
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
@@ -100,6 +142,26 @@ def parse_numbers(given: str, option: str, example: str) -> list[float]:
         return [float(part) for part in given.split(",")]
     except ValueError:
         raise MssimError(f"{option}: {given!r} is not a list of numbers. Use e.g. {example}.") from None
+
+
+def spread_options(
+    quantiles: str | float | Sequence[float] | None,
+    tokens_exceed: float | None,
+    cost_exceeds: float | None,
+    latency_exceeds: float | None,
+) -> dict[str, Any]:
+    """Return the arguments of `Evaluation.to_frame` about distributions; raise if one is invalid."""
+    from mssim.results.summary import read_spread_options
+
+    values = parse_numbers(quantiles, "--quantiles", "0.5,0.95") if isinstance(quantiles, str) else quantiles
+    read_spread_options(values, {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds})
+    given = {
+        "quantiles": values,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_models(given: str, known: Collection[str], separators: str = ",") -> list[str]:
@@ -129,6 +191,18 @@ def parse_renames(given: Sequence[str] | None) -> dict[str, str] | None:
             )
         renames[new] = old
     return renames or None
+
+
+def prices_of(price: list[str] | None, prices: Path | None) -> dict[str, float] | str | None:
+    """Return the prices of --price per sample, or the path of --prices; raise if both are given."""
+    if price and prices is not None:
+        raise MssimError(
+            "--price, --prices: both are given. Use --price for prices per sample, or --prices for a table of prices "
+            "per token."
+        )
+    if price:
+        name_by("prices", "price")
+    return parse_prices(price) if prices is None else str(prices)
 
 
 def parse_prices(given: list[str] | None) -> dict[str, float] | None:
@@ -172,8 +246,10 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_x(x: str) -> str:
-    """Return the column for the x-axis; raise if a plot cannot show it."""
-    if x not in _X:
-        raise MssimError(f"--x: {x!r} is not valid. {choose_from(str(x), _X)}.")
-    return x
+def check_per(given: str | None) -> list[str]:
+    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist."""
+    names = [name.strip() for name in ("samples_used" if given is None else given).split(",")]
+    for name in names:
+        if name not in _PER:
+            raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")
+    return names

@@ -14,12 +14,16 @@ from mssim.cli.options import (
     Clusters,
     Confidence,
     Json,
+    Parallel,
+    PricePerSample,
+    PriceTable,
+    Tokens,
     WhereOption,
     check_output,
     parse_budgets,
     parse_models,
-    parse_prices,
     parse_where,
+    prices_of,
 )
 from mssim.cli.output import data_title, print_frame, progress_bar, save_figure
 from mssim.errors import MssimError
@@ -32,7 +36,13 @@ if TYPE_CHECKING:
     from mssim.pools.pool import Pool
     from mssim.tuning._tune import Tuning
 
-_SPEND = {"samples_used": "samples used", "budget": "budget", "cost": "cost"}
+_SPEND = {
+    "samples_used": "samples used",
+    "budget": "budget",
+    "tokens": "tokens",
+    "cost": "cost",
+    "latency": "seconds",
+}
 _TABLES = ("limits", "choices", "frontier")
 _WORTH = {
     "held_out": "accuracy on questions not used for the choice, {level:.0%} interval: report this one",
@@ -89,9 +99,15 @@ def tune(
             "samples, at most 128]"
         ),
     ] = None,
-    spend: Annotated[str, typer.Option(help="Limited quantity: samples_used, budget or cost.")] = "samples_used",
+    spend: Annotated[
+        str, typer.Option(help="Limited quantity: samples_used, budget, tokens, cost or latency (seconds).")
+    ] = "samples_used",
     limits: Annotated[
-        str | None, typer.Option(help="Limits of the mean spend per question: 2,4.5,8. [default: the budgets]")
+        str | None,
+        typer.Option(
+            help="Limits of the mean spend per question, in its unit: 2,4.5,8. [default: the budgets; eight steps of "
+            "tokens, cost or latency]"
+        ),
     ] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 10]")] = None,
     runs: Annotated[
@@ -106,7 +122,10 @@ def tune(
             help="Draw samples with replacement, which is biased if few were recorded.",
         ),
     ] = False,
-    price: Annotated[list[str] | None, typer.Option(help="Price of one sample: MODEL=PRICE. Repeatable.")] = None,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
     table: Annotated[str, typer.Option(help="Table to print: limits, choices (of every fold) or frontier.")] = "limits",
@@ -116,6 +135,9 @@ def tune(
     """Choose the most accurate strategy and budget within every limit, and score the choice on held-out questions.
 
     Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
+
+    Example with limits of tokens: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --spend tokens
+    --limits 20,50,100
     """
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
@@ -123,6 +145,7 @@ def tune(
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
+    paid = prices_of(price, prices)
 
     from mssim.tuning._tune import tune as run
 
@@ -145,7 +168,9 @@ def tune(
             n_replays=n_replays,
             seed=seed,
             replacement=replacement,
-            prices=parse_prices(price),
+            prices=paid,
+            tokens=tokens or "all",
+            parallel=parallel,
             clusters=clusters,
             progress=progress,
         )

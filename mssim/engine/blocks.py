@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mssim.rules.plan import Floats
+import numpy as np
+
+from mssim.rules.plan import QUANTITIES, Floats
 
 __all__ = ["Block", "Outcome"]
 
@@ -32,3 +34,16 @@ class Outcome(NamedTuple):
     right: Floats  # [budget, question], correct answers
     drawn: Floats  # [stage, budget, question], drawn samples
     agreed: Floats  # [budget, question], agreeing stages or windows, at most one per replay
+    spent: Floats  # [quantity, budget, question], see QUANTITIES; NaN where unknown here
+    histogram: Floats  # [entry, 2], places of totals of replays in the histogram, and their numbers
+
+    @classmethod
+    def of(
+        cls, right: Floats, drawn: Floats, agreed: Floats, spent: Floats | None = None, histogram: Floats | None = None
+    ) -> Outcome:
+        """Return an outcome; by default what it spent is unknown."""
+        unknown = np.full((len(QUANTITIES), *right.shape), np.nan)
+        nothing = np.empty((0, 2))
+        return cls(
+            right, drawn, agreed, unknown if spent is None else spent, nothing if histogram is None else histogram
+        )

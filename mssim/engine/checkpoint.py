@@ -1,9 +1,9 @@
 """Checkpoints: finished blocks of a job in an SQLite file, with all information required to resume or merge them.
 
 The file has three tables. `run` has one row: `settings` (JSON of everything that determines the numbers), `provenance`
-(JSON), the questions as Parquet and the mean cost of a sample as float64 [model, question]. `blocks` has one row per
-finished block: its number, the fields of `Block` as JSON, and its right, drawn and agreed, concatenated as
-little-endian float64. `shards` lists the shards of the file. `crc` is the CRC-32 of the other columns of a row.
+(JSON) and the questions as Parquet. `blocks` has one row per finished block: its number, the fields of `Block` as JSON,
+and the arrays of its `Outcome`, concatenated as little-endian float64. `shards` lists the shards of the file. `crc` is
+the CRC-32 of the other columns of a row.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from mssim._files import usable_path
 from mssim.engine.blocks import Block, Outcome
 from mssim.errors import MssimError
+from mssim.rules.plan import QUANTITIES
 
 __all__ = ["Checkpoint", "FilePath", "Header", "differences"]
 
 FilePath = str | os.PathLike[str]
 
 _APPLICATION = int.from_bytes(b"mssm")
-_VERSION = 1
+_VERSION = 2
 _COMMIT_EVERY = 1.0  # seconds of work that a crash can lose
 _SCHEMA = """
-CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, unit_costs BLOB NOT NULL,
-    crc INTEGER NOT NULL);
+CREATE TABLE run (settings TEXT NOT NULL, provenance TEXT NOT NULL, questions BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE shards (i INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (i, n)) WITHOUT ROWID;
 CREATE TABLE blocks (number INTEGER PRIMARY KEY, block TEXT NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL);
 """
@@ -53,14 +52,11 @@ class Header:
         As in `Evaluation`.
     questions : bytes
         The questions as Parquet.
-    unit_costs : ndarray of float64, shape (n_models, n_questions)
-        Mean cost of one sample.
     """
 
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
     questions: bytes
-    unit_costs: NDArray[np.float64]
 
 
 class Checkpoint:
@@ -140,20 +136,17 @@ class Checkpoint:
 
     def _write_header(self, header: Header) -> None:
         row = (json.dumps(header.settings), json.dumps(header.provenance, default=str), header.questions)
-        costs = np.ascontiguousarray(header.unit_costs, dtype="<f8").tobytes()
-        self._file.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?)", (*row, costs, _crc(*row, costs)))
+        self._file.execute("INSERT INTO run VALUES (?, ?, ?, ?)", (*row, _crc(*row)))
 
     def _read_header(self) -> Header:
-        found = self._file.execute("SELECT settings, provenance, questions, unit_costs, crc FROM run").fetchall()
+        found = self._file.execute("SELECT settings, provenance, questions, crc FROM run").fetchall()
         if len(found) != 1:
             raise ValueError(f"{len(found)} headers instead of 1")
         *row, crc = found[0]
         if _crc(*row) != crc:
             raise ValueError("the checksum of the header is wrong")
-        settings, provenance, questions, costs = row
-        read: dict[str, Any] = json.loads(settings)
-        shape = (len(read["models"]), -1)
-        return Header(read, json.loads(provenance), questions, np.frombuffer(costs, "<f8").reshape(shape).astype(float))
+        settings, provenance, questions = row
+        return Header(json.loads(settings), json.loads(provenance), questions)
 
     def _continue(self, header: Header) -> Header:
         found = self._read_header()
@@ -215,8 +208,10 @@ class Checkpoint:
         each = shape[0] * shape[1]
         with self.clear_errors():
             values = np.frombuffer(data, "<f8").astype(float)
-            right, drawn, agreed = np.split(values, [each, each * (1 + n_stages)])
-            return Outcome(right.reshape(shape), drawn.reshape(n_stages, *shape), agreed.reshape(shape))
+            shapes = [shape, (n_stages, *shape), shape, (len(QUANTITIES), *shape), (-1, 2)]
+            ends = each * np.cumsum([1, n_stages, 1, len(QUANTITIES)])
+            parts = zip(np.split(values, ends), shapes, strict=True)
+            return Outcome(*(part.reshape(its) for part, its in parts))
 
     # Shards ---------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -13,28 +13,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mssim._validation import shown
+from mssim.engine.amounts import PricesLike
+from mssim.engine.cost_budgets import resolve_limits
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
+from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, run_blocks
 from mssim.engine.work import Totals, Work
 from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 
-__all__ = ["evaluate", "evaluate_quietly"]
+__all__ = ["evaluate", "evaluate_quietly", "resolve_job"]
 
 
 def evaluate(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     method: str = "auto",
     n_replays: int = 10_000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    quantiles: bool = False,
+    shares_draws: Sequence[Sequence[str]] = (),
     jackknife: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -52,9 +59,14 @@ def evaluate(
     pool : Pool
         Recorded samples.
     strategies : strategy, or sequence of them, or mapping of name to strategy
-        `Strategy` objects, or text or mappings that `parse_strategy` reads.
-    budgets : int or sequence of int
-        Samples allowed per question, from 1; sorted, each once.
+        `Strategy` objects, or text or mappings that `parse_strategy` reads. A strategy can have budgets of its own:
+        after ``@`` at the end of its text, as in ``"sc:M@1-22"``, ``"ms:A+B,agreement=0.8@4,8"`` or, for
+        Self-Consistency of a model, ``"M@1-22"``, or as the key `budgets` of its mapping. A cost budget,
+        ``"sc:M@tokens=2000"``, ``@cost=0.05`` or ``@latency=10`` (seconds), stands for the largest budget whose
+        expected spend per question is within the limit. Where a text as a whole names models of the pool, such as
+        ``sc:gpt@4`` with a model ``gpt@4``, it has no budgets.
+    budgets : int or sequence of int, optional
+        Samples allowed per question, from 1; sorted, each once. Strategies without budgets of their own have these.
     method : {"auto", "exact", "monte_carlo"}, default "auto"
         "exact": closed forms only, however long they take; raises with the reason where accuracy has none. "auto":
         closed forms that are about as fast as replays or faster, else Monte Carlo; the column `method` of the result
@@ -75,8 +87,21 @@ def evaluate(
         samples, -2.3 with 16 and -0.6 with 64, on average over chances of the correct answer from 0.5 to 1. Without
         replacement the accuracy is unbiased. A `PoolWarning` names the largest bias if it exceeds a tenth of the width
         of the interval. The bias is estimated, and ``to_frame(correct_bias=True)`` of the result subtracts it.
-    prices : mapping of model to price per sample, optional
-        Used for `cost` instead of the recorded costs.
+    prices : Prices, path, or mapping of model to price per sample, optional
+        Used for `cost` instead of the recorded costs: a dated table of prices per input and output tokens, its path,
+        see `read_prices`, or the price of one sample of each model. A table requires the tokens that it prices.
+    tokens : {"all", "output"}, default "all"
+        Tokens of a sample. "all": output tokens and, if any sample of the pool has input tokens, a share of those of
+        its request: input_tokens, or else request_input_tokens, divided by request_samples. "output": output tokens
+        only.
+    parallel : int, optional
+        Number of samples that are requested at once, for `latency`: 1 means one after the other. By default, all draws
+        between two decisions.
+    quantiles : bool, default False
+        Also collect the distribution of tokens, cost and latency over questions and draws.
+    shares_draws : sequence of sequences of str, default ()
+        Groups of models whose samples belong together: sample i of each was recorded in the same run, such as the
+        rounds of a debate. The models of a group are drawn together.
     jackknife : bool, default False
         Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
         ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
@@ -102,8 +127,9 @@ def evaluate(
     Raises
     ------
     BudgetError
-        If a budget is not a positive integer, or needs more samples than were recorded; with jackknife, if a question
-        has fewer than two samples of a model.
+        If a budget is not a positive integer, or needs more samples than were recorded; if a strategy has no budgets,
+        or already spends more than its cost budget at the smallest one; with jackknife, if a question has fewer than
+        two samples of a model.
     StrategyError, PoolError
         If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
         closed form.
@@ -114,7 +140,9 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias.
+        If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
+        model are 0, only some models of the pool have input tokens, or a limit `max_tokens` is above what the recording
+        allows or has no effect.
 
     See Also
     --------
@@ -122,8 +150,23 @@ def evaluate(
 
     Notes
     -----
-    The cost of a strategy is its expected number of samples of each model times the mean cost of one. With windows this
-    holds for replacement=True (Wald's identity); without, a recorded cost that goes with the answer shifts it slightly.
+    **Tokens, cost and latency.** They are those of the drawn samples, so that a long wrong answer costs what it cost.
+    Whether a stage is reached does not depend on its own draws. The mean cost of a stage is therefore exactly its
+    expected number of samples times the mean cost of a recorded one (Wald's identity), and so for tokens. With a
+    stopping rule this identity holds for replacement=True only: without replacement, samples that were not drawn yet
+    are not like those that were. The means are then computed in closed form for windows and `UntilVerified`. They are
+    replayed for the other stopping rules, for models with several stages and where questions share a budget, and always
+    with method="monte_carlo".
+
+    The draws between two decisions are a round. Its latency is the longest of its draws, or with `parallel` the sum
+    over batches of at most so many draws of one model. Rules that decide after every draw make one draw at a time. The
+    latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
+    one for parallel=1 or replacement=True, and is replayed otherwise.
+
+    **Own budgets.** The result has the budgets of all strategies, and NaN where a strategy was not given one. Its
+    tables leave these rows out. To find a cost budget, the strategy is evaluated with the same settings at budgets 1 to
+    8, 9 to 16, 17 to 32 and so on, until a whole part spends more than the limit. The result at the budget that is
+    found is therefore within the limit, also where spend is replayed or does not grow with every budget.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
@@ -165,9 +208,16 @@ def evaluate(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        tokens=tokens,
+        parallel=parallel,
+        quantiles=quantiles,
+        shares_draws=shares_draws,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
+    for text in (*job.amounts(pool).warnings(job.models), *limit_warnings(pool, job.plans)):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     if not job.replacement:
         return found
     found = replace(found, bias=replacement_bias(job, pool, found, executor))
@@ -180,14 +230,20 @@ def evaluate(
 def evaluate_quietly(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Evaluate with all settings of `read_job`, but do not estimate the bias of drawing with replacement."""
-    return _run(read_job(strategies, budgets, pool=pool, **settings), pool, False, executor, progress, None)
+    job = resolve_job(read_job(strategies, budgets, pool=pool, **settings), pool, executor)
+    return _run(job, pool, False, executor, progress, None)
+
+
+def resolve_job(job: Job, pool: Pool, executor: Executor | None) -> Job:
+    """Return the job with budgets in samples in place of cost budgets."""
+    return resolve_limits(job, pool, lambda part: _run(part, pool, False, executor, None, None))
 
 
 def _run(
@@ -211,8 +267,7 @@ def _run(
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
-    outcomes = totals.outcomes(job.n_replays)
-    found = job.evaluation(outcomes, job.unit_costs(pool), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(totals.outcomes(), pool.questions.copy(), job.provenance(pool))
     return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import pascal
 from scipy.special import roots_legendre
 
-from mssim.engine.blocks import Block, Outcome
+from mssim.engine.blocks import Outcome
 from mssim.engine.exact_until import expected_until
-from mssim.engine.verdicts import verified_counts
+from mssim.engine.limited import Limits, codes_of
 from mssim.kernels import exact_one_stage, exact_several_stages, right_draws
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_agreement import agreement
@@ -27,10 +26,7 @@ from mssim.rules.plan import Plan
 from mssim.rules.stops import WindowStop
 
 __all__ = [
-    "ExactTask",
     "counts_of",
-    "exact_blocks",
-    "exact_task",
     "expected",
     "nothing_known",
     "obstacles",
@@ -43,7 +39,6 @@ Ints = NDArray[np.int64]
 MOST_DRAWS, MOST_SHARED_DRAWS = 1024, 512  # of one model, alone and in a vote with others
 QUICK_CELLS, MOST_CELLS = 350, 2500  # combinations of draws of the models of a vote: 17 or 49 each of two models
 MOST_WINDOWS, MOST_WINDOWED_DRAWS = 16, 256
-_CELLS_PER_TASK = 10_000
 _ROUNDING = 1e-12
 _SAME = HIGHER - 1.0  # relative tolerance of equal scores
 
@@ -135,55 +130,22 @@ def obstacles(plan: Plan, *, quick: bool) -> list[str | None]:
     return [_obstacle(plan.at([b]), quick) for b in range(plan.sizes.shape[1])]
 
 
-@dataclass(frozen=True)
-class ExactTask:
-    """Task of a block of questions of one plan, with all data that a worker needs."""
-
-    plan: Plan
-    counts: Counts
-    closed: NDArray[np.bool_]  # [budget]
-
-    @property
-    def nbytes(self) -> int:
-        """Approximate size of its arrays in bytes."""
-        return self.counts.votes.nbytes + self.counts.no_answer.nbytes
-
-    def run(self) -> Outcome:
-        """Compute expectations."""
-        return expected(self.plan, self.counts, self.closed)
-
-
-def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
-    """Split the closed forms of a plan into blocks of questions; `closed` are budgets with exact accuracy."""
-    if nothing_known(plan):
-        return
-    cells = int(np.prod(plan.sizes[:, closed] + 1, axis=0).max(initial=1))
-    width = max(1, min(64, _CELLS_PER_TASK // cells))
-    budgets = tuple(range(closed.size))
-    for q in range(0, n_questions, width):
-        yield Block(number, True, budgets, q, min(q + width, n_questions))
-
-
-def exact_task(pool: Pool, plan: Plan, block: Block, closed: NDArray[np.bool_], *, replacement: bool) -> ExactTask:
-    """Return the task of a block, with its counts of votes."""
-    if plan.accepts is None:
-        return ExactTask(plan, counts_of(pool, plan.models, block.questions, replacement=replacement), closed)
-    counts = verified_counts(pool, plan.models, plan.accepts, block.questions, replacement=replacement)
-    return ExactTask(plan, counts, closed)
-
-
 def counts_of(
     pool: Pool,
     models: Sequence[str],
     questions: slice,
+    limits: Limits = None,
     *,
     replacement: bool,
     kept: NDArray[np.bool_] | bool = True,
 ) -> Counts:
-    """Return the counts of votes of some questions, with one stage per model; `kept` is a mask [question, sample]."""
+    """Return the counts of votes of some questions, with one stage per model and its limit of tokens.
+
+    `kept` is a mask [question, sample].
+    """
     rows = [pool.model_index(model) for model in models]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
-    codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
+    codes, lengths = codes_of(pool, models, limits, questions), pool.lengths[rows, questions]
     recorded = (np.arange(codes.shape[2]) < lengths[:, :, None]) & kept
     voting = (codes >= 0) & recorded
     places = codes + (offsets[:-1, None] - offsets[0])
@@ -204,6 +166,8 @@ def nothing_known(plan: Plan) -> str | None:
         return "questions share the budget, so each depends on all others"
     if plan.repeats:
         return "stages of the same model depend on each other"
+    if plan.is_linked:
+        return "models that share draws depend on each other"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
         return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None
@@ -286,7 +250,7 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     """
     if plan.accepts is not None:
         won, used, accepted, _ = expected_until(plan, counts)
-        return Outcome(chances(won), used, chances(accepted))
+        return Outcome.of(chances(won), used, chances(accepted))
     if isinstance(plan.stop, WindowStop):
         return _windowed(plan, counts, closed, plan.stop.window)
     drawn, stops, stops_right = np.zeros((3, *plan.sizes.shape, counts.no_answer.shape[1]))
@@ -307,7 +271,7 @@ def expected(plan: Plan, counts: Counts, closed: NDArray[np.bool_]) -> Outcome:
     elif closed.any():
         right[closed] = _voted(plan, counts, np.nonzero(closed)[0], reached, reached * stops_right)
     agreed = np.where((plan.need >= 0)[:, :, None], reached * stops, 0.0).sum(axis=0)
-    return Outcome(chances(right), drawn, chances(agreed))
+    return Outcome.of(chances(right), drawn, chances(agreed))
 
 
 def _stages(counts: Counts, stages: Sequence[int]) -> Counts:
@@ -440,7 +404,7 @@ def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> 
     assert plan.vote is not None
     right, drawn, agreed = np.full((3, closed.size, counts.no_answer.shape[1]), np.nan)
     if not closed.any():
-        return Outcome(right, drawn[None], agreed)
+        return Outcome.of(right, drawn[None], agreed)
     depth = int(plan.sizes[0, closed].max())
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
     ties = one_stage_ties(rule, depth, int(np.diff(counts.offsets).max(initial=1)))
@@ -454,4 +418,4 @@ def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> 
         right[b] = stops_right[:, :n].sum(axis=1) + (plurality_right[:, : n + 1, k] * signed[n, : n + 1]).sum(axis=1)
         drawn[b] = w * goes_on[:, :n].sum(axis=1) + (k - w * n) * goes_on[:, n]
         agreed[b] = 1 - goes_on[:, n]
-    return Outcome(chances(right), drawn[None], chances(agreed))
+    return Outcome.of(chances(right), drawn[None], chances(agreed))

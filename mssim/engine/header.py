@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from mssim.engine.checkpoint import Header
-from mssim.engine.job import Job, read_job
+from mssim.engine.job import SETTINGS, Job, read_job
 from mssim.engine.versions import versions
 from mssim.engine.work import Work
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.plain_types import rows_of, to_frame
 from mssim.pools.pool import Pool
-from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.text import describe
 
@@ -35,20 +34,22 @@ def header_of(work: Work) -> Header:
     provenance = job.provenance(pool)
     settings = {
         "pool": {"answers": pool.fingerprint, **_columns(job, pool), "questions": _digest(questions)},
-        "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
+        "strategies": {name: _described(name, job) for name in job.strategies},
         "order of strategies": list(job.strategies),  # blocks refer to strategies by index
         "budgets": job.budgets.tolist(),
-        **{name: provenance[name] for name in ("method", "n_replays", "seed", "replacement", "prices")},
+        **{name: provenance[name] for name in SETTINGS},
         "models": job.models,
         "versions": dict(versions()),
         "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
     }
     file = io.BytesIO()
     pa.parquet.write_table(questions, file, compression="zstd")
-    return Header(settings, provenance, file.getvalue(), job.unit_costs(pool))
+    return Header(settings, provenance, file.getvalue())
 
 
-def _described(name: str, strategy: Strategy) -> dict[str, Any]:
+def _described(name: str, job: Job) -> dict[str, Any]:
+    """Return a strategy as a mapping, with its budgets unless they are those of the whole job."""
+    strategy = job.strategies[name]
     described = describe(strategy.kind, strategy)
     try:
         same = parse_strategy(described) == strategy
@@ -59,7 +60,8 @@ def _described(name: str, strategy: Strategy) -> dict[str, Any]:
             f"{name}: checkpoints do not support functions and classes of your own, because a change of their code "
             "could not be detected. Evaluate this strategy separately, without a checkpoint."
         )
-    return described
+    own = job.own[name]
+    return described if np.array_equal(own, job.budgets) else described | {"budgets": own.tolist()}
 
 
 def _columns(job: Job, pool: Pool) -> dict[str, str]:
@@ -79,8 +81,7 @@ def _digest(table: pa.Table) -> str:
 def job_of(settings: Mapping[str, Any]) -> Job:
     """Return the job that settings describe."""
     strategies = {name: settings["strategies"][name] for name in settings["order of strategies"]}
-    options = {name: settings[name] for name in ("method", "n_replays", "seed", "replacement", "prices")}
-    return read_job(strategies, settings["budgets"], **options)
+    return read_job(strategies, settings["budgets"], **{name: settings[name] for name in SETTINGS})
 
 
 def questions_of(header: Header) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import counts_of
 from mssim.engine.job import Job
 from mssim.engine.left_out import LeftOut, LeftOutTask, groups_left_out, left_out
+from mssim.engine.limited import limits_by_model
 from mssim.engine.monte_carlo import ReplayTask
 from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
@@ -63,14 +64,15 @@ class JackknifeWork:
 
     def __init__(self, job: Job, pool: Pool) -> None:
         check_jackknife(job, pool)
-        self._job, self._pool, self._costs = job, pool, job.unit_costs(pool)
+        self._job, self._pool = job, pool
         n_questions = len(pool.questions)
-        self._variance = np.zeros((len(job.strategies), job.budgets.size, n_questions))
+        self._variance = [np.zeros((job.own[name].size, n_questions)) for name in job.strategies]
         self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
         self._closed = [
-            np.logical_and.reduce([next(closed) for _ in plans]) & (len({plan.accepts for plan in plans}) == 1)
+            np.logical_and.reduce([next(closed) for _ in plans])
+            & (not _linked(plans) and len({plan.accepts for plan in plans}) == 1)
             for plans in job.per_strategy
         ]
         self._shares = self._largest_shares()
@@ -98,14 +100,11 @@ class JackknifeWork:
         """Run all tasks, and return the result; `done` tasks of other work count as finished."""
         run_blocks(range(self.n_tasks), self._task, self._take, executor, progress=progress, done=done)
         for s, (budgets, work) in self._groups.items():
-            self._variance[s, budgets] = work.variance(self._costs_of(self._models(s)))
-        return Jackknife(self._variance, self._shares)
+            self._variance[s][budgets] = work.variance()
+        return Jackknife(self._job.on_grid(self._variance), self._job.on_grid(self._shares))
 
     def _models(self, s: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model for plan in self._job.per_strategy[s] for model in plan.models))
-
-    def _costs_of(self, models: tuple[str, ...]) -> Floats:
-        return self._costs[[self._job.models.index(model) for model in models]]
 
     def _task(self, number: int) -> LeftOutTask | ReplayTask:
         key = self._keys[number]
@@ -117,7 +116,7 @@ class JackknifeWork:
         lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
         strategy = list(self._job.strategies.values())[s]
-        return LeftOutTask(strategy, plans, models, lacking, self._costs_of(models)[:, questions])
+        return LeftOutTask(strategy, plans, models, lacking, questions.stop - questions.start)
 
     def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]
@@ -126,7 +125,7 @@ class JackknifeWork:
             self._groups[s][1].add(half, group, block, outcome)
         else:
             s, grouped, questions = key
-            self._variance[s, self._budgets(s, grouped), questions] = outcome.right
+            self._variance[s][self._budgets(s, grouped), questions] = outcome.right
 
     def _in_groups(self, s: int) -> NDArray[np.bool_]:
         """Return the budgets for which groups are left out, because a run votes over nearly all samples.
@@ -140,11 +139,12 @@ class JackknifeWork:
         return np.nonzero(self._closed[s] & (self._in_groups(s) == grouped))[0]
 
     def _counts(self, s: int, questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
-        models, replacement = self._models(s), self._job.replacement
-        verifier = self._job.per_strategy[s][0].accepts
+        plans, models, replacement = self._job.per_strategy[s], self._models(s), self._job.replacement
+        (limits,) = zip(*limits_by_model(plans).values(), strict=True)
+        verifier = plans[0].accepts
         if verifier is not None:
-            return verified_counts(self._pool, models, verifier, questions, replacement=replacement, kept=kept)
-        return counts_of(self._pool, models, questions, replacement=replacement, kept=kept)
+            return verified_counts(self._pool, models, verifier, questions, limits, replacement=replacement, kept=kept)
+        return counts_of(self._pool, models, questions, limits, replacement=replacement, kept=kept)
 
     def _without_groups(self, s: int, questions: slice) -> LeftOut:
         numbers = group_numbers(self._pool, self._models(s))[questions]
@@ -152,9 +152,9 @@ class JackknifeWork:
         parts = [self._counts(s, questions, group_of != group) for group in range(numbers.max())]
         return groups_left_out(parts, numbers)
 
-    def _largest_shares(self) -> Floats:
+    def _largest_shares(self) -> list[Floats]:
         shares = [np.max([*self._shares_of(plans)], axis=0) for plans in self._job.per_strategy]
-        return np.asarray(np.minimum(np.array(shares, dtype=float), 1.0))
+        return [np.minimum(one.astype(float), 1.0) for one in shares]
 
     def _shares_of(self, plans: tuple[Plan, ...]) -> Iterator[Floats]:
         """Yield the largest share of the recorded samples that a plan draws of each model, [budget]."""
@@ -162,3 +162,10 @@ class JackknifeWork:
             for model in dict.fromkeys(plan.models):
                 asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
                 yield asked / self._pool.lengths[self._pool.model_index(model)].min()
+
+
+def _linked(plans: tuple[Plan, ...]) -> bool:
+    """Return whether one recorded sample has two parts in a strategy, so that no model can be left out on its own."""
+    limits = limits_by_model(plans)
+    orders = {order for plan in plans for order in plan.orders or plan.models}
+    return len(orders) < len(limits) or any(len(of_model) > 1 for of_model in limits.values())

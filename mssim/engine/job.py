@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,26 +14,36 @@ import pandas as pd
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, is_number, shown, whole_number
+from mssim._validation import choose_from, shown, whole_number
 from mssim._version import __version__
+from mssim.engine.amounts import TOKENS, Amounts, PricesLike, describe_prices, read_prices_of
 from mssim.engine.blocks import Outcome
+from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
-from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
+from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
+from mssim.prices import Prices
 from mssim.results.evaluation import Evaluation
 from mssim.rules.base import Strategy
-from mssim.rules.parsing import parse_for
 from mssim.rules.plan import Expected, Plan
 
-__all__ = ["Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
+__all__ = ["SETTINGS", "Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
 
-Strategies = (
-    str | Strategy | Sequence[str | Strategy | Mapping[str, Any]] | Mapping[str, str | Strategy | Mapping[str, Any]]
+# Settings apart from strategies and budgets, as in provenance and in the headers of checkpoints.
+SETTINGS = (
+    "method",
+    "n_replays",
+    "seed",
+    "replacement",
+    "prices",
+    "tokens",
+    "parallel",
+    "quantiles",
+    "shares_draws",
 )
-
-_HIGHEST_PRICE = 1e100  # sums of costs remain finite
 _METHODS = ("auto", "exact", "monte_carlo")
 
 
@@ -42,17 +52,38 @@ class Job:
     """Settings of an evaluation; see `evaluate`."""
 
     strategies: Mapping[str, Strategy]  # by name in results
-    budgets: NDArray[np.int64]
+    budgets: NDArray[np.int64]  # of all strategies
     method: str
     n_replays: int
     seed: int
     replacement: bool
-    prices: Mapping[str, float] | None
+    prices: Prices | Mapping[str, float] | None
+    tokens: str = "all"
+    parallel: int | None = None
+    quantiles: bool = False
+    shares_draws: tuple[tuple[str, ...], ...] = ()
+    own: Mapping[str, NDArray[np.int64]] = field(kw_only=True)  # budgets of every strategy
+    limits: Mapping[str, tuple[Limit, ...]] = field(kw_only=True)  # cost budgets, until `resolve_limits` replaces them
 
     @cached_property
     def per_strategy(self) -> list[tuple[Plan, ...]]:
-        """Plans of every strategy."""
-        return [strategy.plans(self.budgets) for strategy in self.strategies.values()]
+        """Plans of every strategy at its own budgets."""
+        return [
+            tuple(with_orders(plan, self.shares_draws) for plan in strategy.plans(self.own[name]))
+            for name, strategy in self.strategies.items()
+        ]
+
+    @property
+    def places(self) -> list[NDArray[np.int64]]:
+        """Indices of the budgets of every strategy among those of the job."""
+        return [np.searchsorted(self.budgets, self.own[name]) for name in self.strategies]
+
+    def on_grid(self, values: Sequence[NDArray[Any]], missing: float = np.nan) -> NDArray[Any]:
+        """Return values of every strategy at its own budgets as one array, [strategy, budget of the job, ...]."""
+        grid = np.full((len(values), self.budgets.size, *values[0].shape[1:]), missing, dtype=values[0].dtype)
+        for row, places, own in zip(grid, self.places, values, strict=True):
+            row[places] = own
+        return grid
 
     @cached_property
     def plans(self) -> list[Plan]:
@@ -71,10 +102,10 @@ class Job:
 
     def _closed(self, name: str, plan: Plan) -> NDArray[np.bool_]:
         if self.method == "monte_carlo":
-            return np.zeros(self.budgets.size, dtype=bool)
+            return np.zeros(plan.sizes.shape[1], dtype=bool)
         reasons = obstacles(plan, quick=self.method == "auto")
         if self.method == "exact":
-            for budget, reason in zip(self.budgets, reasons, strict=True):
+            for budget, reason in zip(self.own[name], reasons, strict=True):
                 if reason is not None:
                     raise StrategyError(
                         f"{name}: method='exact' is not available at budget {budget}: {reason}. Use method='auto' or "
@@ -92,13 +123,25 @@ class Job:
         if not isinstance(pool, Pool):
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
-            check_plan(name, plan, self.budgets)
+            check_plan(name, plan, self.own[name])
+        check_groups(pool, self.shares_draws)
         for name, plan in zip(self.names, self.plans, strict=True):
-            check_recorded(pool, name, plan, self.budgets, self.replacement, plans=self.plans)
+            check_recorded(pool, name, plan, self.own[name], self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_linked(name, plan, self.own[name], self.shares_draws)
             check_own(name, plan)
-        _check_prices(self.prices, self.models)
+        amounts = self.amounts(pool)
+        amounts.check(self.models)
+        check_amounts(pool, amounts, self.plans)
         _ = self.closed  # raises for method "exact" if there is no closed form
+
+    def amounts(self, pool: Pool) -> Amounts:
+        """Return what the samples of a pool spend."""
+        kept = self.__dict__.get("_amounts")  # of the pool of the last call
+        if kept is None or kept[0] is not pool:
+            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+        found: Amounts = kept[1]
+        return found
 
     def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
         """Return the expected cost of one sample, [model, question], in the order of `models`.
@@ -106,17 +149,7 @@ class Job:
         The number of samples of a stage does not depend on its draws, so its expected cost is that number times the
         mean recorded cost.
         """
-        shape = (len(self.models), len(pool.questions))
-        if self.prices is not None:
-            return np.array([np.full(shape[1], float(self.prices[model])) for model in self.models])
-        if "cost" not in pool.numbers:
-            return np.full(shape, np.nan)
-        costs = np.empty(shape)
-        for i, model in enumerate(self.models):
-            row = pool.model_index(model)
-            recorded = np.where(pool.recorded_of(row), pool.numbers["cost"][row], 0)
-            costs[i] = recorded.sum(axis=1) / np.maximum(pool.lengths[row], 1)
-        return costs
+        return self.amounts(pool).means("cost", self.models)
 
     def provenance(self, pool: Pool) -> dict[str, Any]:
         """Return all information required to reproduce the results."""
@@ -131,7 +164,11 @@ class Job:
             "seed": self.seed,
             "n_replays": self.n_replays,
             "replacement": self.replacement,
-            "prices": None if self.prices is None else {model: float(price) for model, price in self.prices.items()},
+            "prices": describe_prices(self.prices),
+            "tokens": self.tokens,
+            "parallel": self.parallel,
+            "quantiles": self.quantiles,
+            "shares_draws": [list(group) for group in self.shares_draws],
             "strategies": {name: str(strategy) for name, strategy in self.strategies.items()},
             "pool": {"fingerprint": pool.fingerprint, "repr": repr(pool), **cited},
         }
@@ -139,29 +176,24 @@ class Job:
     def evaluation(
         self,
         outcomes: Sequence[Outcome],
-        unit_costs: NDArray[np.float64],
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
     ) -> Evaluation:
         """Return the result, given the outcomes of all plans."""
-        place = {model: i for i, model in enumerate(self.models)}
-        expected = []
-        for plan, outcome in zip(self.plans, outcomes, strict=True):
-            expected.append(expected_of(outcome, unit_costs[[place[model] for model in plan.models]]))
-        parts, closed = iter(expected), iter(self.closed)
+        parts, closed = map(expected_of, outcomes), iter(self.closed)
         results, all_closed = [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
             results.append(strategy.combine([next(parts) for _ in group]))
             all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
         values: dict[str, Any] = {
-            name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields
+            name: self.on_grid([getattr(result, name) for result in results]) for name in Expected._fields
         }
         return Evaluation(
             strategies=tuple(self.strategies),
             budgets=self.budgets,
             questions=questions,
             **values,
-            n_replays=np.where(all_closed, 0, self.n_replays),
+            n_replays=self.on_grid([np.where(closed, 0, self.n_replays) for closed in all_closed], missing=0),
             provenance=provenance,
         )
 
@@ -171,84 +203,69 @@ class Job:
 
 def read_job(
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None,
     *,
     method: str,
     n_replays: int,
     seed: int,
     replacement: bool,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    quantiles: bool = False,
+    shares_draws: Sequence[Sequence[str]] = (),
     pool: Pool | None = None,
 ) -> Job:
-    """Validate the settings of `evaluate`. The models of the pool tell which names lack quotes."""
-    named = name_strategies(strategies, pool)
-    grid = read_budgets(budgets)
+    """Validate the settings of `evaluate`. The models of the pool tell which names lack quotes or contain "@"."""
+    asked = read_asked(strategies, pool)
+    own = own_budgets(asked, budgets)
     if not isinstance(method, str) or method not in _METHODS:
         raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
     start = whole_number("seed", seed, 0, 2**64 - 1)
-    if not isinstance(replacement, bool | np.bool_):
-        raise MssimError(f"replacement={shown(replacement)} is not a bool. Use True or False.")
-    return Job(named, grid, method, replays, start, bool(replacement), _read_prices(prices))
+    for name, given in (("replacement", replacement), ("quantiles", quantiles)):
+        if not isinstance(given, bool | np.bool_):
+            raise MssimError(f"{name}={shown(given)} is not a bool. Use True or False.")
+    if not isinstance(tokens, str) or tokens not in TOKENS:
+        raise MssimError(f"tokens={shown(tokens)} is not valid. {choose_from(str(tokens), TOKENS)}.")
+    at_once = None if parallel is None else whole_number("parallel", parallel, 1, 2**31)
+    return Job(
+        {name: one.strategy for name, one in asked.items()},
+        union_of(own),
+        method,
+        replays,
+        start,
+        bool(replacement),
+        read_prices_of(prices),
+        tokens,
+        at_once,
+        bool(quantiles),
+        read_groups(shares_draws),
+        own=own,
+        limits={name: one.own.limits for name, one in asked.items() if one.own.limits},
+    )
 
 
-def name_strategies(strategies: Strategies, pool: Pool | None = None) -> dict[str, Strategy]:
-    """Return strategies by their names in results."""
-    models = pool.models if isinstance(pool, Pool) else ()
-    if isinstance(strategies, str | Strategy):
-        strategies = [strategies]
-    if isinstance(strategies, Mapping):
-        named = {str(name): parse_for(given, models) for name, given in strategies.items()}
-        if len(named) < len(strategies):
-            raise StrategyError(
-                f"strategies: the names {list(strategies)} are not unique as text. Use different names."
-            )
-    else:
-        if not isinstance(strategies, Iterable) or getattr(strategies, "shape", None) == ():
-            raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
-        parsed = [parse_for(given, models) for given in strategies]
-        named = {str(strategy): strategy for strategy in parsed}
-        if len(named) < len(parsed):
-            raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats a strategy. Remove the duplicate.")
-    if not named:
-        raise StrategyError("strategies: none are given. Pass e.g. ['sc:gpt-4'].")
-    return named
+def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return groups of models that are drawn together.
 
-
-def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
-    """Return budgets as sorted unique integers."""
-    try:
-        given = np.atleast_1d(np.asarray(budgets))
-    except ValueError:  # lists of different lengths
-        given = np.empty(0)
-    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
-        raise BudgetError(
-            f"budgets={shown(budgets)} is not valid. Use positive integers, the samples allowed per question, e.g. "
-            "[4, 8]."
-        )
-    if given.max() > 2**31:
-        raise BudgetError(f"budgets: {given.max()} exceeds the limit of {2**31}. Use lower budgets.")
-    return np.unique(given).astype(np.int64)
-
-
-def _read_prices(prices: Mapping[str, float] | None) -> dict[str, float] | None:
-    try:
-        return None if prices is None else dict(prices)
-    except (TypeError, ValueError):
-        message = f"prices={shown(prices)} does not map models to prices. Pass e.g. {{'gpt-4': 0.01}}."
-        raise MssimError(message) from None
-
-
-def _check_prices(prices: Mapping[str, float] | None, models: Sequence[str]) -> None:
-    if prices is None:
-        return
-    wanted = sorted(models)
-    lacking = sorted(set(wanted) - set(prices))
-    if lacking:
-        raise MssimError(f"prices: model {lacking[0]!r} has no price. Set the price of a sample for each of {wanted}.")
-    for model, price in prices.items():
-        if not is_number(price) or not 0 <= price <= _HIGHEST_PRICE:
+    Examples
+    --------
+    >>> read_groups([["round 1", "round 2"]])
+    (('round 1', 'round 2'),)
+    """
+    if isinstance(shares_draws, str | Mapping) or not isinstance(shares_draws, Iterable):
+        raise MssimError(f"shares_draws={shown(shares_draws)} is not a list of groups. Pass e.g. [('A', 'B')].")
+    groups = []
+    for given in shares_draws:
+        group = () if isinstance(given, str | Mapping) or not isinstance(given, Iterable) else tuple(given)
+        if not all(isinstance(model, str) for model in group) or len(set(group)) < max(len(group), 2):
             raise MssimError(
-                f"prices: {shown(price)} of model {model!r} is not a price. Use a non-negative number per sample, at "
-                f"most {_HIGHEST_PRICE:g}."
+                f"shares_draws: {shown(given)} is not a group of at least two different models. Pass e.g. [('A', 'B')]."
             )
+        groups.append(group)
+    models = [model for group in groups for model in group]
+    for model in models:
+        if models.count(model) > 1:
+            raise MssimError(f"shares_draws: model {model!r} is in two groups. Use one group for all models of a run.")
+    return tuple(groups)

@@ -133,11 +133,9 @@ def _shrink(sizes: Ints, stages: Sequence[int], b: int, available: int) -> None:
         sizes[stages[int(sizes[stages, b].argmax())], b] -= 1
 
 
-def expected_of(outcome: Outcome, unit_costs: Floats) -> Expected:
-    """Return the expectations of a plan, given the cost of a sample, [stage, question]."""
-    costs = np.where(outcome.drawn > 0, outcome.drawn * unit_costs[:, None], 0).sum(axis=0)
-    unknown = np.full_like(costs, np.nan)
-    return Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, unknown, costs, unknown)
+def expected_of(outcome: Outcome) -> Expected:
+    """Return the expectations of a plan."""
+    return Expected(outcome.right, outcome.drawn.sum(axis=0), outcome.agreed, *outcome.spent)
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ class LeftOutTask:
     plans: tuple[Plan, ...]
     models: tuple[str, ...]  # the stages of the counts
     lacking: LeftOut
-    unit_costs: Floats  # [model, question]
+    n_questions: int
 
     @property
     def nbytes(self) -> int:
@@ -157,13 +155,12 @@ class LeftOutTask:
 
     def run(self) -> Outcome:
         """Compute the variance of the accuracy, [budget, question], as `right` of the outcome."""
-        costs = self.unit_costs[:, self.lacking.question]
-        parts = [self._part(plan, self.lacking, costs) for plan in self.plans]
+        parts = [self._part(plan, self.lacking) for plan in self.plans]
         found = self.strategy.combine(parts).accuracy
-        variance = variance_of(found, self.lacking, self.unit_costs.shape[1])
-        return Outcome(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance))
+        variance = variance_of(found, self.lacking, self.n_questions)
+        return Outcome.of(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance))
 
-    def _part(self, plan: Plan, lacking: LeftOut, costs: Floats) -> Expected:
+    def _part(self, plan: Plan, lacking: LeftOut) -> Expected:
         rows = [self.models.index(model) for model in plan.models]
         n_rows = lacking.question.size
         right, agreed = np.empty((2, plan.sizes.shape[1], n_rows))
@@ -172,8 +169,8 @@ class LeftOutTask:
             counts = take_questions(lacking.counts, chosen)
             stages = counts._replace(votes=counts.votes[rows], no_answer=counts.no_answer[rows])
             found = expected(fitted, stages, np.ones(plan.sizes.shape[1], dtype=bool))
-            right[:, chosen], drawn[:, :, chosen], agreed[:, chosen] = found
-        return expected_of(Outcome(right, drawn, agreed), costs[rows])
+            right[:, chosen], drawn[:, :, chosen], agreed[:, chosen] = found[:3]
+        return expected_of(Outcome.of(right, drawn, agreed))
 
 
 def _fitting(plan: Plan, counts: Counts, rows: list[int]) -> Iterator[tuple[Ints, Plan]]:

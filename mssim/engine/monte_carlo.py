@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.limited import codes_of, cut_tokens
+from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
@@ -20,6 +22,7 @@ from mssim.kernels import (
     majority_of_bests,
     one_model,
     right_draws,
+    spending,
     stages,
     stops,
     until,
@@ -54,26 +57,38 @@ class ReplayTask:
     replays: Replays
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
+    spends: BlockAmounts | None = None  # None: what the draws spend is not counted
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
         given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
-        return sum(array.nbytes for array in given if array is not None)
+        spends = self.spends.amounts.values.nbytes if self.spends else 0
+        return spends + sum(array.nbytes for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Run the replays and return sums over them."""
+        sizes, skip = self.plan.sizes, int(_skipped(self.plan).max())
+        if self.spends is None:
+            return self._replay(spending.spending_of(None, sizes))
+        counted = spending.spending_of(self.spends.amounts, sizes, skip=skip, bins=self.spends.bins)
+        outcome = self._replay(counted)
+        spent, histogram = self.spends.outcome(counted.spent)
+        return outcome._replace(spent=spent, histogram=histogram)
+
+    def _replay(self, counted: spending.Spending) -> Outcome:
+        """Run the replays, and add up what they spend."""
         if self.plan.cap:
-            return self._share_budget()
+            return self._share_budget(counted)
         if self.plan.least is not None:
-            return self._count_right(self.plan.least)
+            return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
-            return self._draw_until_accepted(self.plan.accepts)
+            return self._draw_until_accepted(self.plan.accepts, counted)
         vote = self.plan.vote
         if vote is not None and not vote.counts_only:
-            return self._vote_by_sample(vote)
+            return self._vote_by_sample(vote, counted)
         one = len(self.plan.sizes) == 1 and (self.plan.need == NEVER).all()
-        return self._follow_one(vote) if one and vote is not None else self._ask_in_turn()
+        return self._follow_one(vote, counted) if one and vote is not None else self._ask_in_turn(counted)
 
     def _ends(self) -> NDArray[np.uint16]:
         """Return the draws after which the only model stops, [question, replay], or no columns if it never does."""
@@ -89,46 +104,53 @@ class ReplayTask:
                 raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
         return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
 
-    def _ask_in_turn(self) -> Outcome:
+    def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         rules = _rules(self.plan)
-        right, stopped = stages.staged(self.recorded, rules, self.replays)
+        right, stopped = stages.staged(self.recorded, rules, self.replays, counted)
         return self._stage_outcome(right, stopped)
 
-    def _follow_one(self, vote: Vote) -> Outcome:
+    def _follow_one(self, vote: Vote, counted: spending.Spending) -> Outcome:
         sizes, ends, ties = self.plan.sizes[0], self._ends(), TIE_RULES[vote.ties]
         if self.plan.stop is None:
-            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays)
+            hits = one_model.curve(self.recorded, ties, int(sizes.max()), self.replays, counted)
         else:
-            hits = one_model.stopping_curve(self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays)
+            hits = one_model.stopping_curve(
+                self.recorded, ties, int(sizes.max()), ends, self.plan.adopt, self.replays, counted
+            )
         return self._stopped_outcome(hits[:, sizes - 1], ends)
 
-    def _vote_by_sample(self, vote: Vote) -> Outcome:
+    def _vote_by_sample(self, vote: Vote, counted: spending.Spending) -> Outcome:
         rules, ends = _rules(self.plan), self._ends()
         if vote.function is not None:
             try:
                 right, stopped = user_functions.voted(
-                    self.recorded, rules, ends, vote.function, self.of_vote, self.replays
+                    self.recorded, rules, ends, vote.function, self.of_vote, self.replays, counted
                 )
             except ValueError as error:
                 raise StrategyError(f"Vote.own: calling the function failed: {error}") from error
         else:
             assert self.numbers is not None
-            right, stopped = self._count_ballots(vote, self.numbers, rules, ends)
+            right, stopped = self._count_ballots(vote, self.numbers, rules, ends, counted)
         return self._stopped_outcome(right, ends) if self.plan.stop else self._stage_outcome(right, stopped)
 
     def _count_ballots(
-        self, vote: Vote, numbers: NDArray[np.float64], rules: stages.Rules, ends: NDArray[np.uint16]
+        self,
+        vote: Vote,
+        numbers: NDArray[np.float64],
+        rules: stages.Rules,
+        ends: NDArray[np.uint16],
+        counted: spending.Spending,
     ) -> tuple[Ints, Ints]:
         """Return correct answers [question, budget] and stops [question, stage, budget] of votes with ballots."""
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
-            right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays)
+            right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
             kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
             close = _CLOSE if vote.ballots == "number" else 0.0
             made = weighted_votes.Ballots(numbers, kind, vote.m or 1, close)
-            right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays)
+            right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
 
     def _stage_outcome(self, right: Ints, stopped: Ints) -> Outcome:
@@ -136,7 +158,7 @@ class ReplayTask:
         stops = np.moveaxis(stopped, 0, 2).astype(float)  # [stage, budget, question]
         before = np.concatenate([np.zeros_like(stops[:1]), np.cumsum(stops, axis=0)[:-1]])
         agreed = (stops * (self.plan.need >= 0)[:, :, None]).sum(axis=0)
-        return Outcome(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
+        return Outcome.of(right.T.astype(float), self.plan.sizes[:, :, None] * (self.replays.n - before), agreed)
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
@@ -146,22 +168,22 @@ class ReplayTask:
             stopped = ends <= size
             agreed[b] = stopped.sum(axis=1)
             drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
-        return Outcome(right.T.astype(float), drawn[None], agreed)
+        return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
-    def _count_right(self, least: Ints) -> Outcome:
+    def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:
         sizes = np.ascontiguousarray(self.plan.sizes[0])
-        hits = right_draws.replayed(self.recorded, sizes, np.ascontiguousarray(least), self.plan.raised, self.replays)
+        enough = np.ascontiguousarray(least)
+        hits = right_draws.replayed(self.recorded, sizes, enough, self.plan.raised, self.replays, counted)
         return self._stopped_outcome(hits, self._ends())
 
-    def _draw_until_accepted(self, verifier: Verifier) -> Outcome:
+    def _draw_until_accepted(self, verifier: Verifier, counted: spending.Spending) -> Outcome:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
-        nothing = np.empty((0, *codes.shape), np.int32)
-        right, accepted, drawn, *_ = until.replayed(self.recorded, self.plan.sizes, verdicts, nothing, 0, self.replays)
+        right, accepted, drawn = until.replayed(self.recorded, self.plan.sizes, verdicts, self.replays, counted)
         agreed = accepted.sum(axis=1).T
-        return Outcome(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
+        return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
-    def _share_budget(self) -> Outcome:
+    def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
         caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
         hits, drawn = allocation.shared(
@@ -171,22 +193,36 @@ class ReplayTask:
             caps,
             _levels(int(caps.max())),
             self.replays,
+            counted,
         )
         right = hits.T.astype(float)
-        return Outcome(right, drawn.T.astype(float)[None], np.zeros_like(right))
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
 
 class ReplayTasks:
     """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
 
-    def __init__(self, pool: Pool, seed: int, *, replacement: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        seed: int,
+        *,
+        replacement: bool,
+        amounts: AmountsOfSamples | None = None,
+        models: Sequence[str] | None = None,
+        parallel: int | None = None,
+        bins: bool = False,
+    ) -> None:
         self._pool, self._seed, self._replacement = pool, seed, replacement
         self._questions = hash_names(pool.question_ids)
+        self._amounts = None
+        if amounts is not None:
+            self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
 
-    def task(self, plan: Plan, block: Block) -> ReplayTask:
-        """Return the task of a block, with its part of the pool."""
+    def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
+        """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
             depth = int(part.sizes.max())
@@ -195,23 +231,24 @@ class ReplayTasks:
                 check_stop_table(plan.stop, table, depth)
             self._shared[block.plan, block.budgets] = part, table
         part, table = self._shared[block.plan, block.budgets]
-        recorded = self._recorded(plan.models, block)
+        recorded = self._recorded(plan, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote)
+        spends = self._amounts.of(plan, part, block) if self._amounts and count else None
+        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
 
-    def _recorded(self, models: Sequence[str], block: Block) -> Recorded:
+    def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]
-        rows = [pool.model_index(model) for model in models]
+        rows = [pool.model_index(model) for model in plan.models]
         offsets = pool.class_offsets[block.first_question : block.end_question + 1]
         return Recorded(
-            pool.codes[rows, block.questions],
+            codes_of(pool, plan.models, plan.max_tokens, block.questions),
             pool.lengths[rows, block.questions],
             offsets - offsets[0],
             pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            stream_keys(self._seed, models, questions),
+            stream_keys(self._seed, plan.orders or plan.models, questions),
             stream_keys(self._seed, [""], questions)[0],
         )
 
@@ -233,13 +270,16 @@ class ReplayTasks:
         if column not in self._numbers:
             self._numbers[column] = self._pool.number(column)
         rows = [self._pool.model_index(model) for model in plan.models]
-        return self._numbers[column][rows, block.questions]
+        numbers = self._numbers[column][rows, block.questions]
+        return cut_tokens(numbers, plan.max_tokens) if column == "output_tokens" else numbers
 
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
     """Split the replays of a plan into blocks; `budgets` are indices of the replayed budgets."""
-    # The start of a model's second turn depends on the budget, so each budget is replayed separately.
-    groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
+    # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
+    # each budget is replayed separately.
+    apart = plan.repeats or plan.is_linked
+    groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
     n_questions = len(pool.questions)
     for group in groups:
         width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim._validation import is_number, shown
+from mssim.engine.limited import check_limits
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -125,7 +126,8 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], 
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples with an answer do not have the numbers that vote and stopping rule read."""
+    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    check_limits(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")

@@ -116,15 +116,10 @@ class GroupWork:
         """Add the outcome of a block."""
         self._totals[half][group].add(block, outcome)
 
-    def variance(self, unit_costs: Floats) -> Floats:
-        """Return the variance of the accuracy, [budget, question], given the cost of a sample of the models."""
-        return product_variance(
-            np.array([[self._accuracy(totals, unit_costs) for totals in row] for row in self._totals]), self._numbers
-        )
+    def variance(self) -> Floats:
+        """Return the variance of the accuracy, [budget, question]."""
+        halves = np.array([[self._accuracy(totals) for totals in row] for row in self._totals])
+        return product_variance(halves, self._numbers)
 
-    def _accuracy(self, totals: Totals, unit_costs: Floats) -> Floats:
-        parts = [
-            expected_of(outcome, unit_costs[[self._pool.model_index(model) for model in plan.models]])
-            for plan, outcome in zip(self._plans, totals.outcomes(self._n_replays), strict=True)
-        ]
-        return self._strategy.combine(parts).accuracy
+    def _accuracy(self, totals: Totals) -> Floats:
+        return self._strategy.combine([expected_of(outcome) for outcome in totals.outcomes()]).accuracy

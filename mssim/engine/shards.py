@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from mssim._validation import whole_number
+from mssim.engine.amounts import PricesLike
 from mssim.engine.checkpoint import FilePath
+from mssim.engine.evaluate import resolve_job
 from mssim.engine.job import Strategies, read_job
 from mssim.engine.resume import run_into
 from mssim.engine.scheduler import Progress
@@ -23,7 +25,7 @@ __all__ = ["evaluate_shard"]
 def evaluate_shard(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     shard: tuple[int, int],
     checkpoint: FilePath,
@@ -31,7 +33,11 @@ def evaluate_shard(
     n_replays: int = 10_000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    quantiles: bool = False,
+    shares_draws: Sequence[Sequence[str]] = (),
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> int:
@@ -45,7 +51,7 @@ def evaluate_shard(
         Index of this shard, from 1, and number of shards. All shards have similar proportions of fast and slow work.
     checkpoint : path
         File for the results of this shard. The same call resumes with the missing blocks.
-    method, n_replays, seed, replacement, prices, executor, progress
+    method, n_replays, seed, replacement, prices, tokens, parallel, quantiles, shares_draws, executor, progress
         As in `evaluate`. The bias of ``replacement=True`` is not estimated.
 
     Returns
@@ -81,8 +87,13 @@ def evaluate_shard(
         seed=seed,
         replacement=replacement,
         prices=prices,
+        tokens=tokens,
+        parallel=parallel,
+        quantiles=quantiles,
+        shares_draws=shares_draws,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     job.check(pool)
     work = Work(job, pool)
     mine = range(i - 1, len(work.blocks), n)

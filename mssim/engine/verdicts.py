@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.engine.limited import Limits, codes_of
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.until import REJECTED, RIGHT, WRONG
 from mssim.pools.pool import Pool
@@ -44,13 +45,15 @@ def verdicts_of(
     return np.where(accepted, np.where(right, RIGHT, WRONG), REJECTED).astype(np.uint8)
 
 
-def recorded_verdicts(pool: Pool, models: Sequence[str], verifier: Verifier, questions: slice) -> Verdicts:
+def recorded_verdicts(
+    pool: Pool, models: Sequence[str], verifier: Verifier, questions: slice, limits: Limits = None
+) -> Verdicts:
     """Return the verdicts on the samples of some questions of a pool, with one stage per model."""
     rows = [pool.model_index(model) for model in models]
     numbers = [pool.number(column)[rows, questions] for column in verifier.columns]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
     correct = pool.class_correct[offsets[0] : offsets[-1]]
-    codes, lengths = pool.codes[rows, questions], pool.lengths[rows, questions]
+    codes, lengths = codes_of(pool, models, limits, questions), pool.lengths[rows, questions]
     return verdicts_of(verifier, codes, lengths, offsets - offsets[0], correct, numbers[0] if numbers else None)
 
 
@@ -59,6 +62,7 @@ def verified_counts(
     models: Sequence[str],
     verifier: Verifier,
     questions: slice,
+    limits: Limits = None,
     *,
     replacement: bool,
     kept: NDArray[np.bool_] | bool = True,
@@ -67,7 +71,7 @@ def verified_counts(
 
     There is one stage per model; `kept` is a mask [question, sample].
     """
-    verdicts = recorded_verdicts(pool, models, verifier, questions)
+    verdicts = recorded_verdicts(pool, models, verifier, questions, limits)
     rows = [pool.model_index(model) for model in models]
     recorded = (np.arange(verdicts.shape[2]) < pool.lengths[rows, questions][:, :, None]) & kept
     votes = np.stack([(recorded & (verdicts == verdict)).sum(axis=2) for verdict in (WRONG, RIGHT)], axis=2)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
-from mssim.engine.exact import ExactTask, exact_blocks, exact_task
+from mssim.engine.exact import nothing_known
+from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_task
 from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
 from mssim.pools.pool import Pool
-from mssim.rules.plan import Plan
+from mssim.rules.plan import QUANTITIES, Plan
+from mssim.rules.stops import WindowStop
 
 __all__ = ["Totals", "Work"]
 
@@ -30,23 +32,63 @@ class Work:
 
     def __init__(self, job: Job, pool: Pool) -> None:
         self.job, self.pool = job, pool
+        amounts = job.amounts(pool)
+        self._known = [name for name in QUANTITIES if amounts.is_recorded(name, job.models)]
+        self._amounts = amounts if self._known else None
+        self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
         self.blocks: list[Block] = []
         for i, (plan, closed) in enumerate(zip(job.plans, job.closed, strict=True)):
             if job.method != "monte_carlo":
                 self.blocks += exact_blocks(i, plan, closed, len(pool.questions))
-            still = np.nonzero(~closed)[0]
+            still = np.nonzero(~closed | self._counted[i])[0]
             if still.size:
                 self.blocks += replay_blocks(i, plan, still, pool, job.n_replays)
         random.Random(0).shuffle(self.blocks)
-        self._replays = ReplayTasks(pool, job.seed, replacement=job.replacement)
+        self._replays = ReplayTasks(
+            pool,
+            job.seed,
+            replacement=job.replacement,
+            amounts=self._amounts,
+            models=job.models,
+            parallel=job.parallel,
+            bins=job.quantiles,
+        )
 
-    def task(self, number: int) -> ExactTask | ReplayTask:
+    @property
+    def units(self) -> tuple[float, ...]:
+        """Units of the histograms of all quantities; 0 for unknown ones."""
+        amounts, models = self._amounts, self.job.models
+        if amounts is None:
+            return (0.0,) * len(QUANTITIES)
+        return tuple(amounts.unit(name, models) if name in self._known else 0.0 for name in QUANTITIES)
+
+    def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the budgets at which replays add up what they spend, because no closed form has it."""
+        job = self.job
+        if not self._known:
+            return np.zeros_like(closed)
+        if job.quantiles or job.method == "monte_carlo" or nothing_known(plan):
+            return np.ones_like(closed)
+        if not isinstance(plan.stop, WindowStop):
+            return np.zeros_like(closed)
+        one_by_one = job.parallel == 1 or plan.stop.window == 1
+        return ~closed | ("latency" in self._known and not one_by_one and not job.replacement)
+
+    def task(self, number: int) -> ExactTask | UntilTask | ReplayTask:
         """Create the task of a block, with all data that a worker needs."""
         block, job = self.blocks[number], self.job
         plan = job.plans[block.plan]
         if block.exact:
-            return exact_task(self.pool, plan, block, job.closed[block.plan], replacement=job.replacement)
-        return self._replays.task(plan, block)
+            return exact_task(
+                self.pool,
+                plan,
+                block,
+                job.closed[block.plan],
+                replacement=job.replacement,
+                amounts=self._amounts,
+                parallel=job.parallel,
+            )
+        return self._replays.task(plan, block, count=bool(self._counted[block.plan][list(block.budgets)].any()))
 
     @property
     def fingerprint(self) -> str:
@@ -62,38 +104,42 @@ class Totals:
     """
 
     def __init__(self, plans: Sequence[Plan], n_questions: int) -> None:
-        self._exact, self._replayed = (
-            [Outcome(*(np.full(shape, fill) for shape in _shapes(plan, n_questions))) for plan in plans]
-            for fill in (np.nan, 0.0)
-        )
+        self._exact = [[np.full(shape, np.nan) for shape in _shapes(plan, n_questions)] for plan in plans]
+        self._replayed = [[np.zeros(shape) for shape in _shapes(plan, n_questions)] for plan in plans]
         self._n_replays = [np.zeros(_shapes(plan, n_questions)[0], np.int64) for plan in plans]
 
     def add(self, block: Block, outcome: Outcome) -> None:
         """Add the outcome of a block; each block must be added once."""
         if block.exact:
-            for whole, part in zip(self._exact[block.plan], outcome, strict=True):
+            for whole, part in zip(self._exact[block.plan], outcome, strict=False):  # it has no histogram
                 whole[..., block.questions] = part
         else:
             budgets = np.array(block.budgets)
-            for whole, part in zip(self._replayed[block.plan], outcome, strict=True):
+            for whole, part in zip(self._replayed[block.plan], outcome, strict=False):
                 whole[..., budgets, block.questions] += part
             self._n_replays[block.plan][budgets, block.questions] += block.n_replays
 
     def complete(self, closed: Sequence[NDArray[np.bool_]], n_replays: int) -> bool:
         """Return whether every question has its closed form or all its replays at every budget."""
         return all(
-            not np.isnan(exact.right[known]).any() and (done == np.where(known, 0, n_replays)[:, None]).all()
+            not np.isnan(exact[0][known]).any()
+            and (done[~known] == n_replays).all()
+            and np.isin(done, (0, n_replays)).all()
             for exact, done, known in zip(self._exact, self._n_replays, closed, strict=True)
         )
 
-    def outcomes(self, n_replays: int) -> list[Outcome]:
+    def outcomes(self) -> list[Outcome]:
         """Return the outcome of each plan: closed forms where available, otherwise means of replays."""
-        return [
-            Outcome(*(np.where(np.isnan(known), sums / n_replays, known) for known, sums in zip(*pair, strict=True)))
-            for pair in zip(self._exact, self._replayed, strict=True)
-        ]
+        found = []
+        for exact, sums, done in zip(self._exact, self._replayed, self._n_replays, strict=True):
+            replays = np.where(done > 0, done, np.nan)
+            pairs = zip(exact, sums, strict=True)
+            found.append(Outcome.of(*(np.where(np.isnan(known), total / replays, known) for known, total in pairs)))
+        return found
 
 
 def _shapes(plan: Plan, n_questions: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of right, drawn, agreed and spent."""
     n_stages, n_budgets = plan.sizes.shape
-    return (n_budgets, n_questions), (n_stages, n_budgets, n_questions), (n_budgets, n_questions)
+    each = (n_budgets, n_questions)
+    return each, (n_stages, *each), each, (len(QUANTITIES), *each)

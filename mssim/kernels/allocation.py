@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import NOTHING, Spending, note_total
 from mssim.kernels.streams import GOLDEN, mix, word
 from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, most_classes, right_classes, tie_rank
 
@@ -60,14 +61,20 @@ def _queue(q, level, head, tail, after):
 
 
 @inlined
-def _next(q, j, high, n, replacement, left):
-    """Return the class of draw j of n samples; without replacement this is one step of a Fisher-Yates shuffle."""
+def _place(j, high, n, replacement):
+    """Return the place of draw j of n samples."""
     if replacement:
-        return left[q, (high * np.uint64(n)) >> _HIGH]
-    t = j + np.int64((high * np.uint64(n - j)) >> _HIGH)
-    c = left[q, t]
-    left[q, t] = left[q, j]
-    return c
+        return np.int64((high * np.uint64(n)) >> _HIGH)
+    return j + np.int64((high * np.uint64(n - j)) >> _HIGH)
+
+
+@inlined
+def _take(q, j, t, replacement, left):
+    """Return what is left at place t; without replacement this is one step of a Fisher-Yates shuffle."""
+    taken = left[q, t]
+    if not replacement:
+        left[q, t] = left[q, j]
+    return taken
 
 
 class _Memory(NamedTuple):
@@ -89,10 +96,13 @@ class _Memory(NamedTuple):
     second: NDArray[np.int64]  # [question], votes of the next
     states: NDArray[np.uint64]  # [question], of the stream of draws
     tie_states: NDArray[np.uint64]  # [question]
+    numbers: NDArray[np.uint16]  # [question, sample], numbers of the samples as they are drawn; empty without amounts
+    total: NDArray[np.int64]  # [quantity, question], amounts of the draws
 
 
-def _memory(recorded, levels):
+def _memory(recorded, levels, spending):
     _, n_questions, width = recorded.codes.shape
+    n_quantities = len(spending.plain)
     n_levels, most = int(levels.max()) + 1, most_classes(recorded.offsets) + 1
     return _Memory(
         words=np.zeros((n_levels >> 6) + 1, np.uint64),
@@ -111,14 +121,19 @@ def _memory(recorded, levels):
         second=np.zeros(n_questions, np.int64),
         states=np.empty(n_questions, np.uint64),
         tie_states=np.empty(n_questions, np.uint64),
+        numbers=np.zeros((n_questions, width) if n_quantities else (0, 0), np.uint16),
+        total=np.zeros((n_quantities, n_questions), np.int64),
     )
 
 
 @compiled
-def _shared(recorded, ties, budgets, caps, levels, replays, memory, hits, drawn):
+def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hits, drawn):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = memory
-    n_questions = codes.shape[1]
+    words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = (
+        memory[:16]
+    )
+    numbers, total, values, (totals, histogram, lowest) = memory.numbers, memory.total, spending.values, spending.spent
+    n_questions, width, n_quantities = codes.shape[1], codes.shape[2], totals.shape[0]
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
         rights[q, : right.size] = right
@@ -135,6 +150,9 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, hits, drawn)
         words[:] = 0
         above[:] = 0
         top[:] = 0
+        total[:] = 0
+        for s in range(numbers.shape[1]):
+            numbers[:, s] = s
         for q in range(n_questions):
             states[q], tie_states[q] = word(keys[0, q], r), word(tie_keys[q], r)
             _queue(q, 0, head, tail, after)
@@ -149,7 +167,12 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, hits, drawn)
                     _unmark(level, words, above, top)
                 states[q] += GOLDEN
                 j = n[q]
-                c = np.int64(_next(q, j, mix(states[q]) >> _HIGH, lengths[0, q], replays.replacement, left))
+                place = _place(j, mix(states[q]) >> _HIGH, lengths[0, q], replays.replacement)
+                c = np.int64(_take(q, j, place, replays.replacement, left))
+                if n_quantities > 0:
+                    sample = _take(q, j, place, replays.replacement, numbers)
+                    for k in range(n_quantities):
+                        total[k, q] += values[(k * n_questions + q) * width + sample]
                 n[q] += 1
                 spent += 1
                 if c >= 0:
@@ -170,6 +193,8 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, hits, drawn)
             for q in range(n_questions):
                 hits[q, b] += best[q] & 1
                 drawn[q, b] += n[q]
+                for k in range(n_quantities):
+                    note_total(k, q, b, total[k, q], totals, histogram, lowest)
 
 
 def shared(
@@ -179,6 +204,7 @@ def shared(
     caps: NDArray[np.int64],
     levels: NDArray[np.int64],
     replays: Replays,
+    spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one model whose total budget goes to the questions whose leader is least certain.
 
@@ -195,6 +221,8 @@ def shared(
     levels : ndarray of int64, shape (votes of the second answer, votes of the first)
         Level of certainty from 0, the least certain.
     replays : Replays
+    spending : Spending
+        The draws of a question follow one another. Their totals are added up.
 
     Returns
     -------
@@ -202,5 +230,6 @@ def shared(
         Sums over the replays of right answers and of draws.
     """
     hits, drawn = np.zeros((2, recorded.codes.shape[1], budgets.size), np.int64)
-    _shared(recorded, ties, budgets, caps, levels, replays, _memory(recorded, levels), hits, drawn)
+    memory = _memory(recorded, levels, spending)
+    _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hits, drawn)
     return hits, drawn

@@ -92,18 +92,18 @@ def _add_wins(table, terms, no_answer, right, reach, winner, limits, ties):
 
 
 @compiled_like_numpy
-def _agreeing(filled, right):
-    """Return the weights of s agreeing windows, and the same times the number that agree on a correct class."""
-    every, good = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
+def _agreeing(filled, value):
+    """Return the weights of s agreeing windows, and the same times the sum of the values of their classes."""
+    every, summed = np.zeros(filled.shape[1]), np.zeros(filled.shape[1])
     every[0] = 1.0
-    for c in range(right.size):
-        more, better = np.zeros_like(every), np.zeros_like(good)
+    for c in range(value.size):
+        more, larger = np.zeros_like(every), np.zeros_like(summed)
         for s in range(every.size):
             for r in range(every.size - s):
                 more[r + s] += filled[c, s] * every[r]
-                better[r + s] += filled[c, s] * (good[r] + (s * every[r] if right[c] else 0.0))
-        every, good = more, better
-    return every, good
+                larger[r + s] += filled[c, s] * (summed[r] + value[c] * (s * every[r]))
+        every, summed = more, larger
+    return every, summed
 
 
 @compiled_like_numpy
@@ -142,10 +142,38 @@ def windows(counts, window, depth, ties):
             _add_wins(table, terms, no_answer, right, reach, winner, limits, ties)
         all_filled = _filled(total, total, window, most, replacement)
         _besides(all_terms, all_filled, total, window, rate, depth, replacement)
-        every, good = _agreeing(filled, right)
+        every, good = _agreeing(filled, right.astype(np.float64))
         for s in range(most + 1):
             agree[q, s] = every[s] / all_filled[s]
             agree_right[q, s] = good[s] / (max(s, 1) * all_filled[s])
             for k in range(s * window, depth + 1):
                 plurality_right[q, s, k] = table[s, k] / all_terms[s, k]
     return agree, agree_right, plurality_right
+
+
+@compiled_like_numpy
+def agreeing_amounts(votes, offsets, recorded, amounts, window, most):
+    """Compute what classes cost that fill given windows without replacement.
+
+    votes : int64 [class], recorded samples of each class
+    offsets : int64 [question + 1], where a question's classes begin
+    recorded : int64 [question], all recorded samples
+    amounts : float64 [class], what a sample of each class costs on average
+    window, most : draws of a window, and most windows
+
+    Returns float64 agree [question, windows], the probability that so many given windows agree, and spent [question,
+    windows], the expectation of the sum of their classes' amounts where they agree and of 0 elsewhere.
+    """
+    n_questions = offsets.size - 1
+    agree, spent = np.zeros((n_questions, most + 1)), np.zeros((n_questions, most + 1))
+    for q in range(n_questions):
+        fills = offsets[q] + np.nonzero(votes[offsets[q] : offsets[q + 1]] >= window)[0]
+        filled = np.zeros((fills.size, most + 1))
+        for c in range(fills.size):
+            filled[c] = _filled(votes[fills[c]], recorded[q], window, most, False)
+        everything = _filled(recorded[q], recorded[q], window, most, False)
+        every, summed = _agreeing(filled, amounts[fills])
+        for s in range(most + 1):
+            if everything[s] > 0.0:
+                agree[q, s], spent[q, s] = every[s] / everything[s], summed[s] / everything[s]
+    return agree, spent

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import PLAIN, Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, logarithms, right_classes
@@ -195,7 +196,12 @@ def _voted(recorded, rules, bests, ends, replays, turns, counters, tables, ranke
 
 
 def voted(
-    recorded: Recorded, rules: Rules, bests: Bests, ends: NDArray[np.uint16], replays: Replays
+    recorded: Recorded,
+    rules: Rules,
+    bests: Bests,
+    ends: NDArray[np.uint16],
+    replays: Replays,
+    spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy that takes the likeliest best of m, at all budgets; as weighted_votes.voted."""
     n_stages, n_ranks, most = (
@@ -204,7 +210,7 @@ def voted(
         int(rules.sizes.max(axis=1).sum()),
     )
     hits, stopped = results(rules, recorded)
-    turns = turns_of(rules, recorded, replays)
+    turns = turns_of(rules, recorded, replays, spending)
     memory, tables = counters(n_stages, turns.tally.size), logarithms(most + 1)
     memory.weights[:] = rules.prior
     ranked = Ranked(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
-from mssim.kernels.tally import LANES, most_classes
+from mssim.kernels.spending import NOTHING, Spending, count_one_stage, run_up
+from mssim.kernels.tally import LANES, Recorded, Replays, most_classes
 
 _LANES = np.uint32(LANES)
 
@@ -24,18 +26,11 @@ def _add_up(seen, depth, live, best, right):
 
 
 @compiled
-def curve(recorded, ties, depth, replays):
-    """Replay the plurality of one model after every number of draws up to `depth`.
-
-    recorded : Recorded, of which the first stage is used
-    ties     : FIRST, RANDOM or WRONG
-    replays  : Replays
-
-    Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right.
-    """
+def _curve(recorded, ties, depth, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
+    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, depth), np.int64)
+    hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     right = np.zeros(depth * LANES, np.int64)
@@ -44,12 +39,19 @@ def curve(recorded, ties, depth, replays):
     for q in range(n_questions):
         known = correct[offsets[q] : offsets[q + 1]]
         labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)
-        for r in range(replays.first, replays.first + replays.n, LANES):
+        for r in range(0, replays.n, LANES):
+            live = min(LANES, replays.n - r)
             draw_tallies(
                 seen, 0, 0, depth, lengths[0, q], known, samples, scratch, 0,
-                places, tally, keys[0, q], tie_keys[q], ties, r, replays.replacement,
+                places, tally, keys[0, q], tie_keys[q], ties, replays.first + r, replays.replacement,
             )  # fmt: skip
-            _add_up(seen, depth, min(LANES, replays.first + replays.n - r), best, right)
+            _add_up(seen, depth, live, best, right)
+            if plain.shape[0] > 0:
+                run_up(
+                    0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
+                    numbers, drawn, running,
+                )  # fmt: skip
+                count_one_stage(q, r, live, sizes, never, running, totals, histogram, lowest)
         for j in range(depth):
             for k in range(LANES * j, LANES * (j + 1)):
                 hits[q, j] += right[k]
@@ -57,14 +59,22 @@ def curve(recorded, ties, depth, replays):
     return hits
 
 
-@compiled
-def stopping_curve(recorded, ties, depth, ends, adopt, replays):
-    """Replay the same with replays that stop at some draw and keep their answer from there on.
+def curve(
+    recorded: Recorded, ties: int, depth: int, replays: Replays, spending: Spending = NOTHING
+) -> NDArray[np.int64]:
+    """Replay the plurality of one model after every number of draws up to `depth`.
 
-    ends  : uint16 [question, replay], draws after which a replay stops (see stops.ends)
-    adopt : whether the last draw before a stop is the answer, or the plurality of all until then
+    Of recorded the first stage is used. ties is FIRST, RANDOM or WRONG. The totals of `spending` are added up.
+
+    Returns int64 hits [question, draws - 1], replays whose answer after k + 1 draws is right.
     """
+    return np.asarray(_curve(recorded, ties, depth, replays, spending))
+
+
+@compiled
+def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
+    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
@@ -81,6 +91,12 @@ def stopping_curve(recorded, ties, depth, ends, adopt, replays):
                 seen, 0, 0, until, lengths[0, q], known, samples, scratch, 0,
                 places, tally, keys[0, q], tie_keys[q], ties, replays.first + r, replays.replacement,
             )  # fmt: skip
+            if plain.shape[0] > 0:
+                run_up(
+                    0, q, n_questions, 0, until, places, replays.replacement, values, starts, plain,
+                    numbers, drawn, running,
+                )  # fmt: skip
+                count_one_stage(q, r, live, sizes, ends, running, totals, histogram, lowest)
             for k in range(LANES * until):
                 best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(k)])
             for lane in range(live):
@@ -92,3 +108,20 @@ def stopping_curve(recorded, ties, depth, ends, adopt, replays):
                     for j in range(end, depth):
                         hits[q, j] += answer & 1
     return hits
+
+
+def stopping_curve(
+    recorded: Recorded,
+    ties: int,
+    depth: int,
+    ends: NDArray[np.uint16],
+    adopt: bool,
+    replays: Replays,
+    spending: Spending = NOTHING,
+) -> NDArray[np.int64]:
+    """Replay the same with replays that stop at some draw and keep their answer from there on.
+
+    ends is uint16 [question, replay], draws after which a replay stops (see stops.ends). adopt says whether the last
+    draw before a stop is the answer, or the plurality of all until then.
+    """
+    return np.asarray(_stopping_curve(recorded, ties, depth, ends, adopt, replays, spending))

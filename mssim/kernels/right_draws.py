@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, compiled_like_numpy
 from mssim.kernels.lanes import draw_tallies, labels
+from mssim.kernels.spending import NOTHING, Spending, count_one_stage, run_up
 from mssim.kernels.streams import HIGH, word
-from mssim.kernels.tally import FIRST, LANES, most_classes
+from mssim.kernels.tally import FIRST, LANES, Recorded, Replays, most_classes
 
 _NEGLIGIBLE = 1e-30  # share of a sum that even thousands of smaller terms do not change
 
@@ -81,22 +83,14 @@ def enough_right(total, right, draws, least, raised, replacement):
 
 
 @compiled
-def replayed(recorded, sizes, least, raised, replays):
-    """Replay the draws of one model, and count the replays in which enough are right at every budget.
-
-    recorded     : Recorded, of which the first stage is used
-    sizes, least : int64 [budget], draws, and right ones that are enough
-    raised       : as in `enough_right`; t depends on the stream that breaks ties
-    replays      : Replays
-
-    Returns int64 hits [question, budget].
-    """
+def _replayed(recorded, sizes, least, raised, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
+    values, starts, _, plain, _, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
     _, n_questions, width = codes.shape
-    depth, n_budgets = np.int64(0), sizes.size
+    depth, n_budgets = np.int64(0), sizes.shape[1]
     for b in range(n_budgets):
-        depth = max(depth, sizes[b])
-    hits = np.zeros((n_questions, n_budgets), np.int64)
+        depth = max(depth, sizes[0, b])
+    hits, never = np.zeros((n_questions, n_budgets), np.int64), np.empty((0, 0), np.uint16)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, places = np.empty(depth * LANES, np.int64), np.empty(depth * LANES, np.uint32)
     tally = np.zeros((2 * most_classes(offsets) + 1) * LANES, np.int64)
@@ -104,16 +98,41 @@ def replayed(recorded, sizes, least, raised, replays):
     for q in range(n_questions):
         known = correct[offsets[q] : offsets[q + 1]]
         labels(codes[0, q], lengths[0, q], known, samples, scratch, 0)
-        for r in range(replays.first, replays.first + replays.n, LANES):
+        for number in range(0, replays.n, LANES):
+            r, live = replays.first + number, min(LANES, replays.n - number)
             draw_tallies(
                 seen, 0, 0, depth, lengths[0, q], known, samples, scratch, 0,
                 places, tally, keys[0, q], tie_keys[q], FIRST, r, replays.replacement,
             )  # fmt: skip
+            if plain.shape[0] > 0:
+                run_up(
+                    0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
+                    numbers, drawn, running,
+                )  # fmt: skip
+                count_one_stage(q, number, live, sizes, never, running, totals, histogram, lowest)
             for k in range(LANES * depth):
                 n_right[k + LANES] = n_right[k] + (seen[k] & 1)  # the lowest bit says whether the draw is right
-            for lane in range(min(LANES, replays.first + replays.n - r)):
+            for lane in range(live):
                 lot = word(tie_keys[q], r + lane) >> HIGH
                 for b in range(n_budgets):
-                    raise_by = np.int64((lot * np.uint64(sizes[b])) >> HIGH) // 2 if raised else np.int64(0)
-                    hits[q, b] += n_right[LANES * sizes[b] + lane] >= least[b] + raise_by
+                    raise_by = np.int64((lot * np.uint64(sizes[0, b])) >> HIGH) // 2 if raised else np.int64(0)
+                    hits[q, b] += n_right[LANES * sizes[0, b] + lane] >= least[b] + raise_by
     return hits
+
+
+def replayed(
+    recorded: Recorded,
+    sizes: NDArray[np.int64],
+    least: NDArray[np.int64],
+    raised: bool,
+    replays: Replays,
+    spending: Spending = NOTHING,
+) -> NDArray[np.int64]:
+    """Replay the draws of one model, and count the replays in which enough are right at every budget.
+
+    Of recorded the first stage is used. sizes and least are int64 [budget], draws and right ones that are enough.
+    raised is as in `enough_right`; t depends on the stream that breaks ties. The totals of `spending` are added up.
+
+    Returns int64 hits [question, budget].
+    """
+    return np.asarray(_replayed(recorded, sizes[None], least, raised, replays, spending))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import draw_tallies, labels, larger
+from mssim.kernels.spending import NOTHING, Spending, add_stage, close_replays, run_up
 from mssim.kernels.streams import word
 from mssim.kernels.tally import (
     CLASS_BITS,
@@ -334,13 +335,15 @@ def _sum_lanes(q, right, agreed, hits, stopped):
 
 
 @compiled
-def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
+def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, stopped):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     depths, samples, scratch, places, tally, seen, best, leads, need, agreed, still, common, differ, last, right = (
         memory
     )
     counts, members, facts, weights, todo = counted
     logs, inverse_logs, inverses, steps = tables
+    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, total, _ = spending
+    totals, histogram, lowest = spent
     sizes, prior, skip, ties = rules.sizes, rules.prior, rules.skip, rules.ties
     n_stages, n_lanes, width, depth = sizes.shape[0], still.size, codes.shape[2], best.size // LANES - 1
     covers = rules.kind == COVERAGE
@@ -362,8 +365,16 @@ def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
                 )  # fmt: skip
                 _lead(seen, begin, drawn, covers, best)
                 _at_budgets(best, sizes[i], leads, i * n_lanes)
+                if plain.shape[0] > 0:
+                    run_up(
+                        i, q, hits.shape[0], skip[i], drawn, places, replays.replacement, values, starts, plain,
+                        numbers, drawn_numbers, running,
+                    )  # fmt: skip
+                    add_stage(i, sizes, joins, still, running, base, total)
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
                 i += 1
+            if plain.shape[0] > 0:
+                close_replays(q, live, base, total, totals, histogram, lowest)
             if _add_up(common, differ, covers, right):
                 _decide(
                     live, sizes, prior, rules.kind, rules.highest, ties, tie_keys[q], r, seen, leads, differ, last,
@@ -372,8 +383,10 @@ def _staged(recorded, rules, replays, memory, counted, tables, hits, stopped):
         _sum_lanes(q, right, agreed, hits, stopped)
 
 
-def staged(recorded: Recorded, rules: Rules, replays: Replays) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Replay one strategy that asks its models in turn, at all budgets.
+def staged(
+    recorded: Recorded, rules: Rules, replays: Replays, spending: Spending = NOTHING
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replay one strategy that asks its models in turn, at all budgets. The totals of `spending` are added up.
 
     Returns two int64 arrays: hits [question, budget], replays with a right answer; stopped [question, stage, budget],
     replays in which the stage agreed.
@@ -381,5 +394,5 @@ def staged(recorded: Recorded, rules: Rules, replays: Replays) -> tuple[NDArray[
     hits, stopped = results(rules, recorded)
     memory, counted = _memory(recorded, rules)
     tables = logarithms(max(int(rules.sizes.max()), 1))
-    _staged(recorded, rules, replays, memory, counted, tables, hits, stopped)
+    _staged(recorded, rules, replays, memory, counted, tables, spending, hits, stopped)
     return hits, stopped

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
+from mssim.kernels.spending import NOTHING, Spending, count_turns
 from mssim.kernels.stages import Rules
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, NO_ANSWER, SHIFT, VOTE, Recorded, Replays, most_classes, right_classes, tie_rank
@@ -34,9 +35,11 @@ class Turns(NamedTuple):
     classes: NDArray[np.uint16]  # [draw]
     tally: NDArray[np.int64]  # [class], the last for no answer
     best: NDArray[np.int64]  # [draws], leading tally; 0 after no draws
+    reached: NDArray[np.int64]  # [replay, budget], last stage that draws
+    spending: Spending
 
 
-def turns_of(rules: Rules, recorded: Recorded, replays: Replays) -> Turns:
+def turns_of(rules: Rules, recorded: Recorded, replays: Replays, spending: Spending = NOTHING) -> Turns:
     """Allocate the memory of `take_turns`; doing so in Python saves compile time."""
     n_stages, n_budgets = rules.sizes.shape
     width, depth, skipped = recorded.codes.shape[2], int(rules.sizes.max()), int(rules.skip.max())
@@ -54,6 +57,8 @@ def turns_of(rules: Rules, recorded: Recorded, replays: Replays) -> Turns:
         classes=np.zeros(depth, np.uint16),
         tally=np.zeros(most_classes(recorded.offsets) + 1, np.int64),
         best=np.zeros(depth + 1, np.int64),
+        reached=np.zeros((min(replays.n, BATCH), n_budgets), np.int64),
+        spending=spending,
     )
 
 
@@ -75,7 +80,7 @@ def _lead(codes, i, q, line, begin, depth, right, ties, tie_state, classes, tall
 
 
 @inlined
-def _settle(q, r, i, sizes, need, adopt, best, last, hits, stopped):
+def _settle(q, r, i, sizes, need, adopt, best, last, reached, hits, stopped):
     """Settle the budgets of a replay at which stage i agrees; return how many are still open."""
     n_open, n_stages = 0, sizes.shape[0]
     for b in range(sizes.shape[1]):
@@ -85,6 +90,7 @@ def _settle(q, r, i, sizes, need, adopt, best, last, hits, stopped):
                 n_open += 1
                 continue
             stopped[q, i, b] += 1
+            reached[r, b] = i
             last[r, b] = SETTLED if adopt else i
             if adopt:
                 hits[q, b] += leader & 1
@@ -97,18 +103,18 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
 
     ends : uint16 [question, replay], draws after which the only stage stops (see stops.ends); no columns: never
 
-    Writes `order` and `last` of turns. Adds right answers to hits [question, budget] where a stage gives the answer
-    alone, and replays in which a stage agrees to stopped [question, stage, budget].
+    Writes `order` and `last` of turns, and counts what is spent. Adds right answers to hits [question, budget] where a
+    stage gives the answer alone, and replays in which a stage agrees to stopped [question, stage, budget].
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     sizes, need, skip, adopt = rules.sizes, rules.need, rules.skip, rules.adopt
-    order, last, depths, tested, samples, scratch, line, targets, classes, tally, best = turns
+    order, last, depths, tested, samples, scratch, line, targets, classes, tally, best, reached, spending = turns
     n_stages, n_budgets = sizes.shape
     right = right_classes(correct, offsets, q)
     for r in range(min(BATCH, replays.n - first)):
         n_open, number = n_budgets, replays.first + first + r
         for b in range(n_budgets):
-            last[r, b] = n_stages
+            last[r, b], reached[r, b] = n_stages, n_stages - 1
         for i in range(n_stages):
             if n_open == 0:
                 break
@@ -119,7 +125,7 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
             if tested[i]:
                 tie_state = word(tie_keys[q], number)
                 _lead(codes, i, q, line, skip[i], depths[i], right, rules.ties, tie_state, classes, tally, best)
-                n_open = _settle(q, r, i, sizes, need, adopt, best, last, hits, stopped)
+                n_open = _settle(q, r, i, sizes, need, adopt, best, last, reached, hits, stopped)
         stops_at = np.int64(ends[q, first + r]) if ends.shape[1] > 0 else depths[0] + 1
         for b in range(n_budgets):
             last[r, b] = min(last[r, b], n_stages - 1)
@@ -128,3 +134,6 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
                 c = codes[0, q, order[r, 0, stops_at - 1]]
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED
+    if spending.plain.shape[0] > 0:
+        n_replays = min(BATCH, replays.n - first)
+        count_turns(q, first, n_replays, order, reached, ends, sizes, spending)

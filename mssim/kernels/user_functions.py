@@ -18,6 +18,7 @@ from numba import njit, typeof, types
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
+from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, right_classes, wins
@@ -282,10 +283,11 @@ def voted(
     function: _Function,
     seen: NDArray[np.float64],
     replays: Replays,
+    spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote is a user's function, as weighted_votes.voted."""
     hits, stopped = results(rules, recorded)
-    turns = turns_of(rules, recorded, replays)
+    turns = turns_of(rules, recorded, replays, spending)
     n_listed = len(rules.sizes) * turns.order.shape[2] if seen.shape[0] else 0
     listed = np.empty(n_listed, np.int64), np.empty(n_listed, np.int64), np.empty((seen.shape[0], n_listed))
     rules = rules._replace(prior=rules.prior.copy())  # the function may write into it

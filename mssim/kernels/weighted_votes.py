@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, Rules, results, within_weight
 from mssim.kernels.streams import word
 from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
@@ -247,12 +248,17 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
 
 
 def voted(
-    recorded: Recorded, rules: Rules, ballots: Ballots, ends: NDArray[np.uint16], replays: Replays
+    recorded: Recorded,
+    rules: Rules,
+    ballots: Ballots,
+    ends: NDArray[np.uint16],
+    replays: Replays,
+    spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Replay one strategy whose vote depends on each sample, at all budgets.
 
     The `kind` of rules is the within-model weight. ends is uint16 [question, replay], draws after which the only stage
-    stops (see stops.ends); without columns it never does.
+    stops (see stops.ends); without columns it never does. The totals of `spending` are added up.
 
     Returns int64 hits [question, budget] and stopped [question, stage, budget], as stages.staged.
     """
@@ -260,7 +266,7 @@ def voted(
     most = min(ballots.m, depth) if ballots.kind == SHORTEST else 0
     ballots = ballots._replace(m=most)
     hits, stopped = results(rules, recorded)
-    n_stages, turns = len(rules.sizes), turns_of(rules, recorded, replays)
+    n_stages, turns = len(rules.sizes), turns_of(rules, recorded, replays, spending)
     memory, tables = counters(n_stages, turns.tally.size), logarithms(depth + 1)
     held, keys = np.zeros(n_stages, np.int64), np.zeros((n_stages, most + 1))
     shortest = keys, np.zeros((n_stages, most + 1), np.uint16), held

@@ -25,6 +25,7 @@ __all__ = [
     "pool_remarks",
     "pool_warnings",
     "repeated_texts",
+    "sample_columns",
 ]
 
 LONG_TEXT = 40  # characters; shorter texts repeat by chance
@@ -35,7 +36,7 @@ _ROWS = 2**15  # samples whose requests are compared at once
 
 def pool_warnings(pool: PoolArrays) -> list[str]:
     """Return warnings about the samples, answers, settings and texts of a pool."""
-    columns = _columns(pool, (*SampleFacts.COLUMNS, "correct_in_source"))
+    columns = sample_columns(pool, (*SampleFacts.COLUMNS, "correct_in_source"))
     facts = _facts(pool, columns)
     found = [*_lengths(pool), *_missing_answers(pool), *_mixed_settings(pool), *facts.warnings(pool.models, rare=False)]
     found += [*pool_none_right(pool), *pool_disagreement(pool, columns.get("correct_in_source")), *whole_texts(pool)]
@@ -44,7 +45,7 @@ def pool_warnings(pool: PoolArrays) -> list[str]:
 
 def pool_remarks(pool: PoolArrays) -> list[str]:
     """Return remarks that are not warnings: rare samples that were cut off or empty, and recorded reasoning."""
-    facts, columns = SampleFacts(), _columns(pool, endings.COLUMNS)
+    facts, columns = SampleFacts(), sample_columns(pool, endings.COLUMNS)
     if columns:
         facts.endings.add(_model_of(pool), columns, pool.codes[pool.recorded] >= 0)
     return [*facts.rare(pool.models), *facts.endings.reasoning(pool.models)]
@@ -113,7 +114,7 @@ def _model_of(pool: PoolArrays) -> Codes:
     return np.repeat(np.arange(len(pool.models), dtype=np.int32), pool.lengths.sum(axis=1, dtype=np.int64))
 
 
-def _columns(pool: PoolArrays, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+def sample_columns(pool: PoolArrays, names: Sequence[str]) -> dict[str, pa.ChunkedArray]:
     """Return recorded columns per sample. One that is constant within questions may be stored with the questions."""
     found = {name: pool.extra[name] for name in names if name in pool.extra.column_names}
     described = [name for name in names if name in pool.questions and name not in found]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError, RecordError
 from mssim.pools.folder import current
+from mssim.prices import read_prices
 from mssim.questions import check_questions, read_questions
 from mssim.recorder._export import export_journal, is_exported, refuse_fewer
 from mssim.recorder.budget import Budget
@@ -22,7 +23,6 @@ from mssim.recorder.dispatch import Run, Target
 from mssim.recorder.journal import NAME, Cell, Journal
 from mssim.recorder.openai_sampler import OpenAISampler
 from mssim.recorder.plan import ModelPlan, Plan, Server
-from mssim.recorder.prices import read_prices
 from mssim.recorder.progress import Progress, Status, read_status
 from mssim.recorder.prompts import messages
 from mssim.recorder.retry import Retry

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mssim.prices import Prices
 from mssim.recorder.plan import ModelPlan
-from mssim.recorder.prices import Prices
 
 _FRAME = 16  # tokens per message in addition to its text
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mssim._toml import check_keys, check_table, read_toml
 from mssim._validation import choose_from
 from mssim.errors import MssimError
 from mssim.recorder.plan import ModelPlan, Plan, Server, check_text
-from mssim.recorder.prices import check_keys, check_table, read_toml
 
 __all__ = ["plan_from_options", "read_plan"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,29 +10,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._files import whole_file
-from mssim._validation import choose_from, counted, level, shown
-from mssim.errors import BudgetError, MssimError, StrategyError
-from mssim.pools.arrow import table_from_frame
-from mssim.pools.plain_types import to_frame
+from mssim._validation import counted, shown
+from mssim.errors import BudgetError
 from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
-from mssim.results.comparison import Comparison, Comparisons
-from mssim.results.differences import ASSUMPTIONS, mean_difference
-from mssim.results.jackknife import Jackknife, these_interval
+from mssim.results.comparison import Comparison, Comparisons, compare_pair
+from mssim.results.equal_money import EqualMoney, checked_spend, equal_money
+from mssim.results.evaluation_files import PER_QUESTION, VARIANCE, read_results, write_results
+from mssim.results.jackknife import Jackknife
+from mssim.results.named import column_of, common_budgets, others_of, row_of
+from mssim.results.spread import Spread
+from mssim.results.summary import check_scope, corrected, limits_on_these, run_scatter, spread_columns
 from mssim.rules.plan import QUANTITIES
 
 __all__ = ["Evaluation"]
 
-SCHEMA = 4  # version of files; versions 2 and 3 have neither tokens nor latency
-_READABLE = (2, 3, SCHEMA)
-SCOPES = ("questions", "these")
-_VARIANCE = "jackknife_variance"
-_PER_QUESTION = ("accuracy", "samples_used", "agreed", *QUANTITIES)
 Floats = NDArray[np.float64]
 
 
@@ -46,7 +39,7 @@ class Evaluation:
     strategies : tuple of str
         Names of the strategies.
     budgets : ndarray of int64, shape (n_budgets,)
-        Samples allowed per question.
+        Samples allowed per question. Arrays are NaN at the budgets of other strategies, see `evaluated`.
     questions : DataFrame, one row per question
         The questions of the pool.
     accuracy : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
@@ -70,6 +63,9 @@ class Evaluation:
     bias : ndarray of float64, shape (n_strategies, n_budgets), or None
         Estimated bias of the mean accuracies by drawing with replacement, if ``evaluate(..., replacement=True)``
         computed it; NaN for strategies whose questions share a budget.
+    spread : Spread or None
+        Distributions of tokens, cost and latency over questions and draws, if ``evaluate(..., quantiles=True)`` counted
+        them.
 
     Examples
     --------
@@ -95,6 +91,12 @@ class Evaluation:
     provenance: Mapping[str, Any]
     jackknife: Jackknife | None = None
     bias: Floats | None = None
+    spread: Spread | None = None
+
+    @property
+    def evaluated(self) -> NDArray[np.bool_]:
+        """Whether a strategy was evaluated at a budget, [strategy, budget]: all, unless strategies have own budgets."""
+        return ~np.isnan(self.accuracy[:, :, 0])
 
     def to_frame(
         self,
@@ -104,6 +106,10 @@ class Evaluation:
         band: str = "pointwise",
         scope: str = "questions",
         correct_bias: bool = False,
+        quantiles: float | Sequence[float] | None = None,
+        tokens_exceed: float | None = None,
+        cost_exceeds: float | None = None,
+        latency_exceeds: float | None = None,
     ) -> pd.DataFrame:
         """Return the means over questions of every strategy and budget.
 
@@ -127,35 +133,47 @@ class Evaluation:
         correct_bias : bool, default False
             Add the columns `bias` (estimated bias of accuracy by drawing with replacement) and `corrected` (accuracy -
             bias, limited to 0 to 1). The other columns, with low and high, are not corrected.
+        quantiles : float or sequence of float, optional
+            Add quantiles of tokens, cost and latency, e.g. the columns `cost_p50` and `cost_p95` for [0.5, 0.95], of
+            each quantity that is known. Requires ``evaluate(..., quantiles=True)``, as the next three.
+        tokens_exceed, cost_exceeds, latency_exceeds : float, optional
+            Add a column of this name: the share of questions and draws that take more than this amount.
 
         Returns
         -------
-        DataFrame, one row per strategy and budget
+        DataFrame, one row per strategy and budget at which it was evaluated
             Columns: strategy; budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
             jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
             accuracy, 0 if exact; NaN, like replay_sd, after a single replay); samples_used, agreed, tokens, cost,
-            latency (means over questions); method (exact or monte_carlo); n_questions.
+            latency (means over questions); quantiles and shares, if asked for; method (exact or monte_carlo);
+            n_questions.
 
         Raises
         ------
         MssimError
-            If an option is invalid, or what it requires was not computed: the jackknife, or the bias.
+            If an option is invalid, or what it requires was not computed: the jackknife, the bias, or distributions.
 
         Notes
         -----
         `replay_sd` describes a run that draws from the recorded samples. It is not an error of `accuracy`, and it
         becomes 0 as a budget approaches the number of recorded samples, because all runs then draw the same samples.
         `jackknife_error` is the error of `accuracy` on these questions, and does not become 0.
+
+        Quantiles and shares are over questions and draws together: what a single question may take. They are estimated
+        from all replays of all questions, also where the means are exact, and have no interval. A quantile is the
+        smallest total that at least this share does not exceed, with a resolution of 1 in 4096; see
+        `mssim.results.spread.Spread`.
         """
         low, high = self._limits(confidence_level, clusters, band, scope)
-        replay_sd, mc_error = self._run_scatter()
+        replay_sd, mc_error = run_scatter(self.accuracy, self.n_replays)
+        exceeds = {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds}
         n_strategies, n_budgets, n_questions = self.accuracy.shape
         columns = {
             "strategy": np.repeat(self.strategies, n_budgets),
             "budget": np.tile(self.budgets, n_strategies),
             "accuracy": self.accuracy.mean(axis=2).ravel(),
-            **(self._corrected() if correct_bias else {}),
+            **(corrected(self.accuracy, self.bias) if correct_bias else {}),
             "low": low.ravel(),
             "high": high.ravel(),
             "replay_sd": replay_sd.ravel(),
@@ -164,63 +182,25 @@ class Evaluation:
             "samples_used": self.samples_used.mean(axis=2).ravel(),
             "agreed": self.agreed.mean(axis=2).ravel(),
             **{name: getattr(self, name).mean(axis=2).ravel() for name in QUANTITIES},
+            **spread_columns(self.spread, quantiles, exceeds),
             "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
             "n_questions": n_questions,
         }
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns)[self.evaluated.ravel()].reset_index(drop=True)
 
     def _limits(self, confidence_level: float, clusters: str | None, band: str, scope: str) -> tuple[Floats, Floats]:
         """Return the limits of the confidence intervals, [strategy, budget]."""
-        if not isinstance(scope, str) or scope not in SCOPES:
-            raise MssimError(f"scope={shown(scope)} is not valid. {choose_from(str(scope), SCOPES)}.")
-        if scope == "questions":
+        if check_scope(scope) == "questions":
             labels = self.cluster_labels(clusters)
             return mean_band(self.accuracy, confidence_level=confidence_level, clusters=labels, band=band)
-        if band != "pointwise":
-            raise MssimError(
-                f"band {shown(band)}: bands are about all questions of this kind. Use the scope 'questions', or the "
-                "band 'pointwise'."
-            )
-        if self.jackknife is None:
-            raise MssimError(
-                "scope='these': the jackknife of this evaluation was not computed. Evaluate again with jackknife=True."
-            )
-        return these_interval(
-            self.accuracy.mean(axis=2),
-            np.hypot(self.jackknife.error(), self._run_scatter()[1]),
-            self.jackknife.share,
-            n_questions=self.accuracy.shape[2],
-            confidence_level=confidence_level,
-        )
-
-    def _corrected(self) -> dict[str, Floats]:
-        if self.bias is None:
-            raise MssimError(
-                "correct_bias=True: no bias is known. Draws without replacement have none, and merged shards do not "
-                "estimate it. Use correct_bias=False, or evaluate(..., replacement=True)."
-            )
-        corrected = np.clip(self.accuracy.mean(axis=2) - self.bias, 0.0, 1.0)
-        return {"bias": self.bias.ravel(), "corrected": corrected.ravel()}
-
-    def _run_scatter(self) -> tuple[Floats, Floats]:
-        """Return the standard deviations of the accuracy of a single run and of the mean over replays.
-
-        Draws of questions are independent and outcomes are binary, so the variance of the accuracy of a run is
-        sum p (1 - p) / Q^2. The factor R / (R - 1) corrects for estimating p from R replays.
-        """
-        exact, replays = self.n_replays == 0, np.maximum(self.n_replays, 1)
-        # A single replay does not determine the variance between replays.
-        correction = np.where(exact, 1.0, replays / np.where(replays > 1, replays - 1, np.nan))
-        variance = (self.accuracy * (1 - self.accuracy)).sum(axis=2) / self.accuracy.shape[2] ** 2
-        replay_sd = np.sqrt(correction * variance)
-        return replay_sd, np.where(exact, 0.0, replay_sd / np.sqrt(replays))
+        return limits_on_these(self.accuracy, self.n_replays, self.jackknife, confidence_level, band)
 
     def per_question(self) -> pd.DataFrame:
         """Return the expectations of every strategy, budget and question.
 
         Returns
         -------
-        DataFrame, one row per strategy, budget and question
+        DataFrame, one row per strategy, budget at which it was evaluated, and question
             Columns: strategy, budget, question_id, accuracy, samples_used, agreed, tokens, cost, latency and the other
             columns of `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
             receive the prefix ``question_``.
@@ -230,14 +210,15 @@ class Evaluation:
             {
                 "strategy": np.repeat(self.strategies, n_budgets * n_questions),
                 "budget": np.tile(np.repeat(self.budgets, n_questions), n_strategies),
-                **{name: getattr(self, name).ravel() for name in _PER_QUESTION},
-                **({} if self.jackknife is None else {_VARIANCE: self.jackknife.variance.ravel()}),
+                **{name: getattr(self, name).ravel() for name in PER_QUESTION},
+                **({} if self.jackknife is None else {VARIANCE: self.jackknife.variance.ravel()}),
             }
         )
         described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
         described = described.rename(columns={name: f"question_{name}" for name in frame.columns})
         frame.insert(2, "question_id", described.pop("question_id").to_numpy())
-        return frame.join(described.reset_index(drop=True))
+        given = np.repeat(self.evaluated.ravel(), n_questions)
+        return frame.join(described.reset_index(drop=True))[given].reset_index(drop=True)
 
     def compare(
         self,
@@ -287,39 +268,16 @@ class Evaluation:
         budgets = budget if isinstance(budget, tuple) else (budget, budget)
         if len(budgets) != 2 or not all(isinstance(one, int | np.integer) for one in budgets):
             raise BudgetError(f"budget: {shown(budget)} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
-        budget_a, budget_b = budgets
-        at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
-        confidence_level = level(confidence_level)
-        if not isinstance(test, str) or test not in ("auto", *ASSUMPTIONS):
-            raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), ['auto', *ASSUMPTIONS])}.")
-        difference = self.accuracy[at_a] - self.accuracy[at_b]
-        found = mean_difference(
-            difference,
+        at = tuple(self._index(name, one) for name, one in zip((a, b), budgets, strict=True))
+        return compare_pair(
+            (a, b),
+            (int(budgets[0]), int(budgets[1])),
+            np.array([self.accuracy[one] for one in at]),
+            np.array([self.n_replays[one] for one in at]),
+            margin=margin,
             confidence_level=confidence_level,
             clusters=self.cluster_labels(clusters),
-            margin=margin,
-            method=test,
-        )
-        noise = sum(self._mc_variance(at) for at in (at_a, at_b))
-        tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
-        return Comparison(
-            a,
-            b,
-            int(budget_a),
-            int(budget_b),
-            difference=float(found.difference),
-            low=float(found.low),
-            high=float(found.high),
-            p_value=float(found.p_value),
-            wins=int((~tie & (difference > 0)).sum()),
-            ties=int(tie.sum()),
-            losses=int((~tie & (difference < 0)).sum()),
-            n_questions=difference.size,
-            confidence_level=confidence_level,
-            test=found.method,
-            margin=None if margin is None else float(margin),
-            p_noninferior=None if margin is None else float(found.p_noninferior),
-            p_equivalent=None if margin is None else float(found.p_equivalent),
+            test=test,
         )
 
     def compare_with(
@@ -342,7 +300,7 @@ class Evaluation:
         strategies : sequence of str, optional
             Names of the others, without `base`; a name that is repeated counts once. By default all.
         budgets : int or sequence of int, optional
-            Budgets at which they are compared. By default all.
+            Budgets at which they are compared. By default all that a strategy and the base have in common.
         margin, confidence_level, clusters, test
             As in `compare`.
 
@@ -354,94 +312,117 @@ class Evaluation:
         Raises
         ------
         StrategyError, BudgetError
-            If a strategy or budget was not evaluated, or base is the only strategy.
+            If a strategy or budget was not evaluated, base is the only strategy, or two have no common budget.
         MssimError
             If another argument is invalid.
+
+        See Also
+        --------
+        at_equal_cost : Compare at budgets that spend the same amount.
         """
-        if isinstance(strategies, str):
-            raise StrategyError(f"strategies={strategies!r} is a single name. Use a list, or compare().")
-        # A comparison that is named twice is one test.
-        others = [name for name in self.strategies if name != base] if strategies is None else list(strategies)
-        others = list(dict.fromkeys(others))
-        if base in others:
-            raise StrategyError(f"strategies: {base!r} is also the base. Remove it: the sides would be equal.")
-        if not others:
-            raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others too.")
-        steps = self.budgets if budgets is None else np.atleast_1d(np.asarray(budgets))
+        others = others_of(base, strategies, self.strategies)
+        given = None if budgets is None else list(dict.fromkeys(np.atleast_1d(np.asarray(budgets)).tolist()))
         compare = partial(self.compare, margin=margin, confidence_level=confidence_level, clusters=clusters, test=test)
         return Comparisons(
-            compare(name, base, budget=step) for name in others for step in dict.fromkeys(steps.tolist())
+            compare(name, base, budget=step)
+            for name in others
+            for step in (self._common(name, base) if given is None else given)
         )
 
-    def _mc_variance(self, at: tuple[int, int]) -> Floats:
-        accuracy, replays = self.accuracy[at], self.n_replays[at]
-        return accuracy * (1 - accuracy) / replays if replays else np.zeros_like(accuracy)
+    def _common(self, a: str, b: str) -> list[int]:
+        return common_budgets((a, b), self.budgets, self.evaluated[[self._row(a), self._row(b)]])
+
+    def at_equal_cost(
+        self,
+        base: str,
+        *,
+        budget: int,
+        per: str = "cost",
+        strategies: Sequence[str] | None = None,
+        margin: float | None = None,
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        test: str = "auto",
+    ) -> EqualMoney:
+        """Compare strategies with one, each at the budget at which it spends as much.
+
+        Parameters
+        ----------
+        base : str
+            Name of the strategy with which the others are compared.
+        budget : int
+            Budget of the base.
+        per : {"cost", "tokens", "latency", "samples_used"}, default "cost"
+            What is spent equally: its mean over questions and draws.
+        strategies, margin, confidence_level, clusters, test
+            As in `compare_with`.
+
+        Returns
+        -------
+        EqualMoney
+            Table of the base and the others, see `mssim.results.equal_money.EqualMoney.to_frame`.
+
+        Raises
+        ------
+        StrategyError, BudgetError
+            If a strategy or budget was not evaluated, or base is the only strategy.
+        MssimError
+            If what the base spends is not known, or another argument is invalid.
+
+        Notes
+        -----
+        No budget need spend the same amount as the base. A strategy then uses two evaluated budgets at random, those
+        with the next lower and the next higher spend, with shares that make the mean spend equal. Its accuracy on every
+        question is the weighted mean. Evaluate all budgets of a range, so that the two are close. The shares are those
+        for these questions, and intervals of differences treat them as fixed.
+        """
+        column = self._index(base, budget)[1]
+        names = [base, *others_of(base, strategies, self.strategies)]
+        rows = [self._row(name) for name in names]
+        return equal_money(
+            names,
+            self.budgets,
+            self.accuracy[rows],
+            getattr(self, checked_spend(per))[rows],
+            column=column,
+            per=per,
+            margin=margin,
+            confidence_level=confidence_level,
+            clusters=self.cluster_labels(clusters),
+            test=test,
+        )
+
+    def _row(self, strategy: str) -> int:
+        return row_of(strategy, self.strategies)
 
     def _index(self, strategy: str, budget: int) -> tuple[int, int]:
-        if not isinstance(strategy, str) or strategy not in self.strategies:
-            raise StrategyError(f"no strategy {strategy!r} was evaluated. {choose_from(strategy, self.strategies)}.")
-        at = np.nonzero(self.budgets == budget)[0]
-        if not at.size:
-            raise BudgetError(f"budget {budget} was not evaluated. Choose from {self.budgets.tolist()}.")
-        return self.strategies.index(strategy), int(at[0])
+        row = self._row(strategy)
+        return row, column_of(strategy, budget, self.budgets, self.evaluated[row])
 
     def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
         """Return the cluster label of each question as in `to_frame`, or None if all are independent."""
         return cluster_labels(self.questions, column)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the per-question results and provenance atomically to a Parquet file."""
+        """Write the per-question results and provenance atomically to a Parquet file.
+
+        Distributions over questions and draws, if computed, are in the first row of the column `spread`.
+        """
         header = {
-            "schema": SCHEMA,
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
+            **({} if self.evaluated.all() else {"evaluated": self.evaluated.tolist()}),
             "n_replays": self.n_replays.tolist(),
             "provenance": dict(self.provenance),
             **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),
             **({} if self.bias is None else {"bias": self.bias.tolist()}),
         }
-        table = table_from_frame(self.per_question()).replace_schema_metadata({"mssim": json.dumps(header)})
-        with whole_file(path) as part:
-            pa.parquet.write_table(table, part, compression="zstd", write_page_checksum=True)
+        write_results(path, self.per_question(), header, self.spread)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Evaluation:
         """Load an evaluation written by `save`."""
-        try:
-            table = pa.parquet.read_table(path, page_checksum_verification=True)
-            header = json.loads((table.schema.metadata or {})[b"mssim"])
-            if header["schema"] in _READABLE:
-                return cls._from_table(table, header)
-        except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
-            raise MssimError(
-                f"{path}: not a results file of mssim, or damaged ({error!r:.200}). Use a file written by "
-                "Evaluation.save."
-            ) from error
-        raise MssimError(
-            f"{path}: unsupported schema version {header['schema']}. This mssim reads {_READABLE}. Evaluate again."
-        )
-
-    @classmethod
-    def _from_table(cls, table: pa.Table, header: dict[str, Any]) -> Evaluation:
-        frame = to_frame(table)
-        shape = (len(header["strategies"]), len(header["budgets"]), -1)
-        values = {name: frame.pop(name).to_numpy().reshape(shape) for name in _PER_QUESTION if name in frame}
-        unknown = np.full_like(values["accuracy"], np.nan)
-        values |= {name: unknown for name in _PER_QUESTION if name not in values}
-        jackknife = None
-        if "share" in header:
-            jackknife = Jackknife(frame.pop(_VARIANCE).to_numpy().reshape(shape), np.array(header["share"]))
-        questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
-        return cls(
-            strategies=tuple(header["strategies"]),
-            budgets=np.array(header["budgets"], dtype=np.int64),
-            questions=questions.reset_index(drop=True),
-            **values,
-            n_replays=np.array(header["n_replays"], dtype=np.int64),
-            provenance=header["provenance"],
-            jackknife=jackknife,
-            bias=np.array(header["bias"]) if "bias" in header else None,
-        )
+        return cls(**read_results(path))
 
     def __repr__(self) -> str:
         n_strategies, n_budgets, n_questions = self.accuracy.shape

@@ -57,5 +57,13 @@ class Strategy(ABC):
         """Combine the results of the plans into one."""
         return parts[0]
 
+    def chances(self) -> tuple[float, ...] | None:
+        """Return relative chances of the plans, or None if the strategy does not choose one of them at random.
+
+        Distributions over questions and draws are mixtures of those of the plans by these chances, and are unknown for
+        None.
+        """
+        return (1.0,) if type(self).combine is Strategy.combine else None
+
     def __str__(self) -> str:
         return write(self.kind or type(self).__name__, self)

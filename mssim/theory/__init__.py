@@ -28,7 +28,8 @@ T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              l
 === =============================================== ========================== =======================================
 
 `pilot` estimates what `mssim.results.planning` needs to plan a measurement. `verified` tabulates what draws until a
-verifier accepts one solve, solve wrongly and leave unsolved.
+verifier accepts one solve, solve wrongly and leave unsolved. `per_sample` summarises what a sample of each model
+spends.
 
 The quantities are defined in arXiv 2504.00762. The statements are derived here, and tests include counter-examples
 outside their assumptions.
@@ -40,6 +41,7 @@ from mssim.theory.costs import cost, expected_samples
 from mssim.theory.extrapolation import extrapolate
 from mssim.theory.limits import Limits, finite_budget, limits
 from mssim.theory.lossless import Lossless, lossless
+from mssim.theory.per_sample import per_sample
 from mssim.theory.pilot import Pilot, pilot
 from mssim.theory.stopping_quality import calibration, stop_quality
 from mssim.theory.verified import verified
@@ -59,6 +61,7 @@ __all__ = [
     "finite_budget",
     "limits",
     "lossless",
+    "per_sample",
     "pilot",
     "stop_quality",
     "verified",

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim._validation import shown, whole_number
-from mssim.engine.evaluate import evaluate
+from mssim.engine.evaluate import evaluate, evaluate_quietly
 from mssim.engine.job import name_strategies, read_job
 from mssim.engine.requirements import asked_of
 from mssim.errors import BudgetError, StrategyError
@@ -253,12 +253,18 @@ def _of_halves(
     for _ in range(n_splits):
         halves = _split(pool, rng)
         try:
-            p, q = (np.array([evaluate(half, *run, **options).accuracy[0, 0] for run in runs]) for half in halves)
+            p, q = (np.array([_accuracy(half, run, options) for run in runs]) for half in halves)
         except BudgetError:
             return None
         x, y = p[0] - p[1], q[0] - q[1]
         total += [(x + y) / 2, x * y, *((p * (1 - q) + q * (1 - p)) / 2)]
     return list(total / n_splits)
+
+
+def _accuracy(half: Pool, run: tuple[Strategy, int], options: dict[str, Any]) -> Floats:
+    """Return the accuracy of a run on each question; warnings are about the whole pool."""
+    found = evaluate_quietly(half, *run, method="auto", replacement=False, **options)
+    return np.asarray(found.accuracy[0, 0])
 
 
 def _split(pool: Pool, rng: np.random.Generator) -> tuple[Pool, Pool]:

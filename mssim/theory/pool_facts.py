@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.engine import exact
 from mssim.engine.exact import MOST_DRAWS, Floats, Ints, agreements, chances, one_stage_ties
 from mssim.engine.job import read_budgets
+from mssim.engine.limited import check_limits
 from mssim.engine.requirements import check_recorded
 from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
 from mssim.kernels.draw_weights import Counts
@@ -125,13 +127,15 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
             "replacement=True."
         )
     check_recorded(pool, str(switch), plan, grid, bool(replacement))
+    check_limits(pool, str(switch), plan)
     if plan.sizes.max() > MOST_DRAWS:
         raise BudgetError(
             f"{switch}: {plan.sizes.max()} samples of one model exceed the limit of {MOST_DRAWS}. Use a lower budget."
         )
     found = np.zeros((2, *plan.sizes.shape, len(pool.questions)))
-    for i, model in enumerate(plan.models):
-        counts = counts_of(pool, model, bool(replacement))
+    limits = plan.max_tokens or (None,) * len(plan.models)
+    for i, (model, limit) in enumerate(zip(plan.models, limits, strict=True)):
+        counts = counts_of(pool, model, bool(replacement), limit)
         tested = np.nonzero((plan.need[i] <= plan.sizes[i]) & (plan.sizes[i] > 0))[0]
         sizes, need = plan.sizes[i, tested], plan.need[i, tested]
         agreed, agreed_right = agreements(counts, sizes, need)
@@ -146,8 +150,10 @@ def stages_of(pool: Pool, strategy: str | ModelSwitch, budgets: Any, replacement
     return Stages(str(switch), grid, plan, *found)
 
 
-def counts_of(pool: Pool, model: str, replacement: bool) -> Counts:
-    """Return the recorded counts of one model in the form required by the closed forms."""
+def counts_of(pool: Pool, model: str, replacement: bool, limit: int | None = None) -> Counts:
+    """Return the recorded counts of one model, with its limit of tokens, in the form required by the closed forms."""
+    if limit is not None:
+        return exact.counts_of(pool, [model], slice(0, len(pool.questions)), [limit], replacement=replacement)
     votes = pool.class_counts(model)
     no_answer = pool.lengths[pool.model_index(model)] - over_classes(pool, votes).astype(np.int64)
     # Copied, because Numba compiles the kernels again for read-only arrays.

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
+from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
 from mssim.engine.job import Strategies, name_strategies, read_budgets
 from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
+from mssim.results.quantities import SPENDS
 from mssim.rules.base import Strategy
+from mssim.rules.plan import QUANTITIES
 from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
@@ -26,7 +30,6 @@ from mssim.tuning.result import Tuning
 __all__ = ["Tuning", "tune"]
 
 MOST_FOLDS = 10  # of more folds, which nearly share their training questions, the intervals do not cover
-_SPEND = ("budget", "samples_used", "cost")
 
 
 def tune(
@@ -42,7 +45,10 @@ def tune(
     n_replays: int = 2000,
     seed: int = 0,
     replacement: bool = False,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    shares_draws: Sequence[Sequence[str]] = (),
     clusters: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -63,18 +69,19 @@ def tune(
     budgets : int or sequence of int, optional
         Samples allowed per question. Budgets that need more samples than were recorded are skipped for a strategy. By
         default, increasing steps up to the largest feasible budget, at most 128.
-    spend : {"samples_used", "budget", "cost"}, default "samples_used"
+    spend : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
         Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
-        Limits of the spend. By default the budgets; for cost, eight steps from the cheapest to the most expensive
-        candidate.
+        Limits of the spend, in its unit. By default the budgets; for tokens, cost and latency, eight steps from the
+        cheapest to the most expensive candidate.
     n_folds : int, optional
         Number of folds, from 2 to 10. The default is 10, or the number of clusters if that is smaller. With more folds
         the intervals do not cover: tests at 5 % have a size of 28 to 37 % if each question is a fold.
     n_runs : int, optional
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
-        chosen on these outcomes and scored by its expected accuracy. By default, it is chosen by expected accuracy.
-    method, n_replays, seed, replacement, prices, executor, progress
+        chosen on these outcomes, with the spend of the samples that the run drew, and scored by its expected accuracy.
+        By default, it is chosen by expected accuracy and spend.
+    method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
         evaluate the choices with ``replacement=True`` to learn theirs.
@@ -91,8 +98,8 @@ def tune(
     BudgetError
         If all budgets need more samples of a strategy than were recorded.
     MssimError
-        If no candidate is within a limit, there are more than 10 folds or more than clusters, a cost is unknown, or an
-        option of `evaluate` is invalid.
+        If no candidate is within a limit, there are more than 10 folds or more than clusters, the spend of a candidate
+        is unknown, or an option of `evaluate` is invalid.
 
     Notes
     -----
@@ -138,15 +145,16 @@ def tune(
                 "be run. Remove it."
             )
     check_executor(executor, progress)
-    if not isinstance(spend, str) or spend not in _SPEND:
-        raise MssimError(f"spend={shown(spend)} is not valid. {choose_from(str(spend), _SPEND)}.")
+    if not isinstance(spend, str) or spend not in SPENDS:
+        raise MssimError(f"spend={shown(spend)} is not valid. {choose_from(str(spend), SPENDS)}.")
     if n_runs is not None:
         n_runs = whole_number("n_runs", n_runs, 1, 10**6)
     wanted = None if limits is None else _given_limits(limits)
     steps = _ladder(pool, named.values(), replacement) if budgets is None else read_budgets(budgets)
     candidates = _candidates(pool, named, steps, replacement)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
-    options |= {"prices": prices, "executor": executor}
+    options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
+    options |= {"shares_draws": shares_draws, "executor": executor}
 
     probe = _probe(pool, named, candidates, spend, options)
     labels = probe.cluster_labels(clusters)
@@ -186,11 +194,25 @@ def tune(
 def _probe(
     pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
 ) -> Evaluation:
-    """Evaluate the first candidate alone, so that invalid options raise before the long computation."""
+    """Evaluate the first candidate alone, so that invalid options raise before the long computation.
+
+    A spend that is unknown for any candidate raises, too.
+    """
     first = candidates.strategies[0]
     probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
-    if spend == "cost" and np.isnan(probe.cost).any():
-        raise MssimError("spend='cost': the pool has no costs. Record a column 'cost' or pass prices=.")
+    if spend in QUANTITIES:
+        drawn = {
+            (model, most): None
+            for group in candidates.groups
+            for strategy in group.strategies.values()
+            for plan in strategy.plans(group.budgets)
+            for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
+            if sizes.any()
+        }
+        models, limits = zip(*drawn, strict=True)
+        reason = Amounts(pool, prices=options["prices"], tokens=options["tokens"]).unknown(spend, models, limits)
+        if reason is not None:
+            raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
     return probe
 
 
@@ -256,12 +278,12 @@ def _given_limits(given: ArrayLike) -> Floats:
 
 
 def _default_limits(spend: str, expected: Scores, candidates: _Candidates) -> Floats:
-    if spend != "cost":
+    if spend not in QUANTITIES:
         return np.unique(candidates.budgets).astype(float)
-    costs = expected.spend.mean(axis=1)
-    if not costs.any():
-        raise MssimError("spend='cost': every candidate has cost 0. Limit samples_used or budget instead.")
-    steps = np.geomspace(costs[costs > 0].min(), costs.max(), 8)
+    means = expected.spend.mean(axis=1)
+    if not means.any():
+        raise MssimError(f"spend={spend!r}: every candidate has {spend} 0. Limit samples_used or budget instead.")
+    steps = np.geomspace(means[means > 0].min(), means.max(), 8)
     digit = 10.0 ** (np.floor(np.log10(steps)) - 2)
     return np.unique(
         np.ceil(steps / digit) * digit

@@ -14,6 +14,7 @@ from mssim.engine.scheduler import Progress
 from mssim.errors import BudgetError
 from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
+from mssim.results.quantities import check_known
 from mssim.rules.base import Strategy
 from mssim.rules.strategies import SelfConsistency
 from mssim.tuning.choice import Ints, Scores
@@ -101,6 +102,7 @@ def _scores(pool: Pool, candidates: _Candidates, spend: str, progress: Progress 
         budgets = candidates.budgets[group.rows, None]
         scores.spend[group.rows] = budgets if spend == "budget" else getattr(found, spend).reshape(-1, shape[1])
         scores.n_replays[group.rows] = found.n_replays.ravel()
+        check_known(found, spend, "spend", owner="the pool", prices="use prices=")
     return scores
 
 

@@ -5,14 +5,23 @@ import os
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 import mssim
 from mssim import Evaluation
+from mssim.engine import evaluate as engine
+from mssim.rules.plan import QUANTITIES
 from tests.cli.test_cli import EVALUATE, FAST, bad
+from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
-from tests.results.test_evaluation import COLUMNS
+from tests.results.test_evaluation import COLUMNS, with_spread
+
+
+def frame_of(rows):
+    """Return the table of JSON output, in which null is a number that is unknown."""
+    return pd.DataFrame(rows).astype(dict.fromkeys(QUANTITIES, float))
 
 
 @pytest.mark.slow
@@ -35,7 +44,7 @@ def test_json_is_the_frame_and_nothing_else(run, pool_path, tmp_path):
     assert (code, err) == (0, "")
     rows = json.loads(text)
     assert [list(row) for row in rows] == [COLUMNS] * 4
-    pd.testing.assert_frame_equal(pd.DataFrame(rows), Evaluation.load(out).to_frame(), check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(rows), Evaluation.load(out).to_frame(), check_dtype=False, rtol=1e-14)
 
 
 def test_a_number_that_is_missing_is_null_in_json(run, pool_path, tmp_path):
@@ -53,7 +62,7 @@ def test_options_reach_the_evaluation(run, pool_path):
     expected = mssim.evaluate(
         pool, ["sc:x", "ms:x+y"], [2, 6], n_replays=50, prices={"x": 2, "y": 1}, replacement=True
     ).to_frame(confidence_level=0.5, clusters="topic", band="simultaneous")
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
 @pytest.mark.slow
@@ -113,6 +122,24 @@ def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
     assert any("samples per question and model range from 23 to 24" in line for line in lines)
 
 
+@pytest.mark.usefixtures("pool_path")
+@pytest.mark.parametrize("name", ["per", "x"])  # x is the name of version 0.1
+def test_an_experiment_names_the_axis_of_the_plot(run, tmp_path, name):
+    text = f"pool = 'pool.parquet'\nwhere = 'prompt=long'\nstrategies = 'sc:x'\nbudgets = 2\n{name} = 'tokes'\n"
+    (tmp_path / "e.toml").write_text(text)
+    bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "--per: 'tokes' is not valid. Did you mean 'tokens'")
+    assert run("evaluate", "--experiment", tmp_path / "e.toml", "--per", "budget,cost")[0] == 0
+
+
+@pytest.mark.slow
+def test_several_axes_are_panels_of_one_figure(run, pool_path, tmp_path):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    assert run("evaluate", pool_path, *FAST, "--plot", one, "--per", "cost")[0] == 0
+    assert run("evaluate", pool_path, *FAST, "--plot", two, "--per", "samples_used,cost")[0] == 0
+    widths = [plt.imread(path).shape[1] for path in (one, two)]
+    assert widths[1] > widths[0]
+
+
 def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
     (tmp_path / "e.toml").write_text(
         """
@@ -138,6 +165,43 @@ def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
     assert (tmp_path / "r.parquet").exists()
     replaced = run("evaluate", "--experiment", tmp_path / "e.toml", "--json", "--budgets", "1-3")
     assert {row["budget"] for row in json.loads(replaced[1])} == {1, 2, 3}
+
+
+@pytest.fixture
+def with_tokens(tmp_path):
+    """Write a pool with tokens and latencies, and a price table beside it."""
+    answers = {(model, f"q{q}"): list("aab") for model in "xy" for q in (1, 2)}
+    numbers = {"output_tokens": range(12), "input_tokens": 100, "latency": [float(second) for second in range(12)]}
+    make_pool(answers, **numbers).to_frame().to_parquet(tmp_path / "pool.parquet")
+    (tmp_path / "prices.toml").write_text("date = 2026-11-01\nper_tokens = 100\n[models.x]\ninput = 1\noutput = 200\n")
+    return tmp_path / "pool.parquet"
+
+
+def test_prices_of_tokens_reach_the_evaluation(run, with_tokens):
+    table = with_tokens.parent / "prices.toml"
+    asked = ("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 3, "--json")
+    _, text, err = run(*asked, "--prices", table)
+    (row,) = json.loads(text)
+    assert err == ""
+    assert (row["tokens"], row["cost"]) == pytest.approx((307.5, 3 * 1 + 7.5 * 2))  # outputs 0, 1, 2 and 3, 4, 5
+    _, text, _ = run(*asked, "--tokens", "output", "--parallel", 1)
+    (row,) = json.loads(text)
+    assert (row["tokens"], row["latency"], row["cost"]) == (7.5, 7.5, None)
+
+
+def test_an_experiment_file_has_prices_of_tokens(run, with_tokens):
+    content = SOUND + "prices = 'prices.toml'\ntokens = 'output'\nparallel = 1\n"
+    (with_tokens.parent / "e.toml").write_text(content)
+    options = ("--prices", with_tokens.parent / "prices.toml", "--tokens", "output", "--parallel", 1, "--json")
+    said = run("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 2, *options)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    table = "{date = 2026-11-01, per_tokens = 100, models = {x = {input = 1, output = 200}}}"
+    inside = content.replace("'prices.toml'", table)
+    (with_tokens.parent / "e.toml").write_text(inside)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    bad(
+        run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--prices", "no.toml"), "no.toml: cannot be read"
+    )
 
 
 SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
@@ -171,7 +235,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
         (SOUND.replace("2", "[[1], [1, 2]]"), "Use positive integers"),
-        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
+        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table or a string"),
         (
             SOUND + "where = 3",
             "where = 3 has the wrong type. It must be a string or a list or a table",
@@ -238,7 +302,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
-        (("POOL", *EVALUATE, "--x", "samples"), "--x: 'samples' is not valid. Did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--per", "samples"), "--per: 'samples' is not valid. Did you mean 'samples_used'"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "--min-samples: -3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),
@@ -282,7 +346,7 @@ def test_the_scope_reaches_the_table_the_results_and_the_plot(run, pool_path, tm
     code, text, err = run("evaluate", pool_path, *FAST, "--scope", "these", "--json", "--out", out, "--plot", plot)
     assert (code, err) == (0, "")
     expected = Evaluation.load(out).to_frame(scope="these")
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
     assert "jackknife_error" in expected
 
 
@@ -312,3 +376,78 @@ def test_the_bias_of_replacement_is_named_and_can_be_subtracted(run, pool_path):
     assert all(line.startswith("mssim: warning: replacement: ") for line in err.splitlines())
     without = run("evaluate", pool_path, *FAST, "--correct-bias")
     bad(without, "--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
+
+
+# Distributions over questions and draws -------------------
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Replace the evaluation by one with made-up distributions; return what was asked for."""
+    plain, options = engine.evaluate, {}
+
+    def made(*arguments, quantiles=False, **settings):
+        options["quantiles"] = quantiles
+        found = plain(*arguments, **settings)
+        return with_spread(found) if quantiles else found
+
+    monkeypatch.setattr(engine, "evaluate", made)
+    return options
+
+
+ADDED = ["tokens_p50", "tokens_p95", "latency_p50", "latency_p95", "tokens_exceed"]
+
+
+def test_quantiles_and_shares_are_columns_of_the_table(run, pool_path, tmp_path, asked):
+    out, options = tmp_path / "r.parquet", ("--quantiles", "0.5,0.95", "--tokens-exceed", 12)
+    code, text, err = run("evaluate", pool_path, *FAST, "--json", "--out", out, *options)
+    assert (code, err, asked) == (0, "", {"quantiles": True})
+    expected = Evaluation.load(out).to_frame(quantiles=[0.5, 0.95], tokens_exceed=12)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    assert set(expected.columns) - set(COLUMNS) == set(ADDED)
+    _, text, _ = run("evaluate", pool_path, *FAST, *options)
+    means, title, distributions = text.partition("over questions and draws")
+    assert title
+    assert not any(name in means for name in ADDED)
+    assert "accuracy" not in distributions
+    assert distributions.split()[: 2 + len(ADDED)] == ["strategy", "budget", *ADDED]
+    assert "SYNTHETIC" not in text
+
+
+def test_distributions_are_counted_only_if_asked_for(run, pool_path, asked):
+    assert run("evaluate", pool_path, *FAST, "--json")[0] == 0
+    assert asked == {"quantiles": False}
+
+
+@pytest.mark.parametrize(
+    ("lines", "added"),
+    [
+        ("quantiles = [0.5, 0.95]\ntokens_exceed = 12", ADDED),
+        ("quantiles = 0.5", ["tokens_p50", "latency_p50"]),
+        ("latency_exceeds = 0.5", ["latency_exceeds"]),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_an_experiment_file_asks_for_quantiles(run, pool_path, tmp_path, lines, added):
+    path = tmp_path / "e.toml"
+    path.write_text(f"pool = {str(pool_path)!r}\nstrategies = 'sc:x'\nbudgets = 2\nwhere = 'prompt=long'\n{lines}")
+    code, text, err = run("evaluate", "--experiment", path, "--json")
+    assert (code, err) == (0, "")
+    assert [name for name in json.loads(text)[0] if name not in COLUMNS] == added
+
+
+def test_quantiles_are_checked_before_any_work(run, pool_path, monkeypatch):
+    monkeypatch.setattr(engine, "evaluate", None)
+    for options, says in (
+        (("--quantiles", "95"), "--quantiles: [95.0] are not numbers from 0 to 1. Use e.g. --quantiles 0.5,0.95."),
+        (("--quantiles", "p95"), "--quantiles: 'p95' is not a list of numbers. Use e.g. 0.5,0.95."),
+        (("--cost-exceeds", "-1"), "--cost-exceeds: -1.0 is not an amount of cost."),
+        (("--latency-exceeds", "inf"), "--latency-exceeds: inf is not an amount of latency."),
+    ):
+        bad(run("evaluate", pool_path, *FAST, *options), says)
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_quantity_that_is_not_known_is_named(run, pool_path):
+    says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --price."
+    bad(run("evaluate", pool_path, *FAST, "--cost-exceeds", 3), says)

@@ -13,7 +13,7 @@ import typer
 import mssim
 from mssim import PoolError, evaluate, theory, tune
 from mssim.cli import _command
-from mssim.cli.language import ALSO, Command, as_options, keep_names
+from mssim.cli.language import ALSO, Command, as_options, keep_names, name_by
 from mssim.importers.registry import FORMATS, find
 from mssim.results import planning
 from tests.cli import test_cli
@@ -51,13 +51,18 @@ def say():
         ("n_replays=0 is out of range.", "--n-replays: 0 is out of range."),
         ("method='exakt' is not valid.", "--method: 'exakt' is not valid."),
         ("clusters: no column 'x'.", "--clusters: no column 'x'."),
-        ("prices, clusters: both are odd.", "--price, --clusters: both are odd."),
-        ("x='cost': no costs. Pass prices=.", "--x cost: no costs. Pass --price."),
+        ("prices, clusters: both are odd.", "--prices, --clusters: both are odd."),
+        ("x='cost': no costs. Pass prices=.", "--per cost: no costs. Pass --prices."),
         ("correct_bias=True: none. Add replacement=True.", "--correct-bias: none. Add --replacement."),
         ("Use replacement=False, or correct_bias=False.", "Use --no-replacement, or no --correct-bias."),
+        (
+            "cost_exceeds: none. Evaluate again with quantiles=True.",
+            "--cost-exceeds: none. Evaluate again with --quantiles.",
+        ),
+        ("quantiles=[5.0] are not. Use quantiles=[0.5].", "--quantiles: [5.0] are not. Use --quantiles 0.5."),
         ("Use method='auto' (seed=3).", "Use --method auto (--seed 3)."),
         ("Use pool.select(models=['a'], min_samples=4), which", "Use --min-samples 4, which"),
-        ("or evaluate(..., prices=...).", "or --price."),
+        ("or evaluate(..., prices=...).", "or --prices."),
         ("Select with where={'top ic': ...} (a, b).", "Select with --where 'top ic=VALUE' (a, b)."),
         ("Use where={'topic': \"it's\"} or where=.", "Use --where 'topic=it'\"'\"'s' or --where."),
         ("Use checkpoint=FILE here.", "Use --checkpoint FILE here."),
@@ -80,13 +85,28 @@ def test_arguments_become_options(say, message, said):
 
 def test_options_of_another_command_are_named_with_it(say):
     message = "Use pool.select(min_samples=2) or evaluate(..., prices=...)."
-    assert say(message, "info") == "Use --min-samples 2 of `mssim evaluate` or --price of `mssim evaluate`."
+    assert say(message, "info") == "Use --min-samples 2 of `mssim evaluate` or --prices of `mssim evaluate`."
     assert say("Use min_samples=2 (rule=...).", "info") == "Use min_samples=2 (--rule of `mssim grade`)."
 
 
 def test_names_that_a_file_sets_stay(say):
     message = "n_replays=0 is odd. Use seed=1 or pool.select(min_samples=2)."
     assert say(message, keep=["n_replays", "min_samples"]) == "n_replays=0 is odd. Use --seed 1 or --min-samples 2."
+
+
+def test_an_argument_is_named_by_the_option_that_sets_it():
+    said = []
+
+    def command(price: str = "", prices: str = ""):  # noqa: ARG001
+        name_by("prices", "price")
+        name_by("prices", "cost")  # the command has no such option
+        said.append(as_options("prices: model 'x' has no price. Pass prices=."))
+
+    small = typer.Typer(pretty_exceptions_enable=False)
+    small.command(cls=Command)(command)
+    small([], standalone_mode=False)
+    assert said == ["--price: model 'x' has no price. Pass --price."]
+    name_by("prices", "price")  # without a command
 
 
 def test_errors_of_commands_are_translated():
@@ -102,6 +122,7 @@ def test_errors_of_commands_are_translated():
 
 # Arguments that no command has, since commands set them or have no use for them.
 WITHOUT_OPTION = {"executor", "progress", "jackknife", "info", "pool", "base", "budgets", "sources", "sink", "a", "b"}
+WITHOUT_OPTION |= {"quantiles", "shares_draws"}
 
 
 def test_names_of_arguments_are_those_of_the_library():
@@ -145,6 +166,9 @@ def folder(tmp_path, monkeypatch):
     Path("questions.jsonl").write_text(json.dumps({"question_id": "q1", "question": "1+1?", "truth": "2"}))
     server = "[servers.s]\nbase_url = 'http://127.0.0.1:9/v1'\n"
     Path("plan.toml").write_text(f"{server}[models.m]\nserver='s'")
+    table = "date = 2026-11-01\n[models]\n{} = {{input = 0, output = 1}}\n"
+    Path("prices.toml").write_text(table.format("m"))
+    Path("other.toml").write_text(table.format("other"))
     Path("results.jsonl").write_text(json.dumps({"task_id": "t", "completion": "x"}))
     Path("log.json").write_text(json.dumps([{"question": "q?", "solution": "1", "ans_list": ["1"]}]))
     Path("batch.jsonl").write_text(json.dumps({"custom_id": "q9", "response": {"status_code": 200, "body": {}}}))
@@ -159,6 +183,11 @@ evaluate SOUND sc:m --budgets 2 --seed -1 | evaluate SOUND sc:m --budgets 2 --me
 evaluate SOUND mix:m+n,vote=entropy --budgets 4 --method exact
 evaluate SOUND sc:m --budgets 2 --correct-bias | evaluate SOUND sc:m --budgets 2 --price m=-1
 evaluate SOUND sc:m --budgets 2 --price n=1 | evaluate SOUND sc:m --budgets 2 --clusters x
+evaluate SOUND sc:m --budgets 2 --prices plan.toml | evaluate SOUND sc:m --budgets 2 --prices none.toml
+evaluate SOUND sc:m --budgets 2 --prices prices.toml | evaluate SOUND sc:m --budgets 2 --prices other.toml
+evaluate SOUND sc:m --budgets 2 --prices prices.toml --price m=1 | evaluate SOUND sc:m --budgets 2 --parallel 0
+evaluate SOUND sc:m --budgets 2 --tokens x | tune sound --tokens x | tune sound --prices other.toml
+evaluate SOUND sc:m --budgets 2 --quantiles 0.5,95 | evaluate SOUND sc:m --budgets 2 --tokens-exceed -1
 evaluate SOUND sc:m --budgets 2 --confidence-level 3 | evaluate SOUND sc:m --budgets 2 --plot x.png --x cost
 evaluate SOUND sc:m --strategy sc:m --budgets 2 | evaluate SOUND sc:x --budgets 2
 evaluate SOUND sc:m,vote=own:f --budgets 2 | evaluate SOUND sc:m,m=3 --budgets 2

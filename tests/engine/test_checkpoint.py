@@ -36,7 +36,7 @@ def foreign_database(path):
 
 def later_version(path):
     file = sqlite3.connect(path)
-    file.execute("PRAGMA user_version = 2")
+    file.execute("PRAGMA user_version = 3")
     file.commit()
     file.close()
 
@@ -66,7 +66,7 @@ def truncated(path):
             lambda path: (path.unlink(), foreign_database(path)),
             "is not a checkpoint of mssim and is not overwritten. Use another file",
         ),
-        (later_version, "unsupported checkpoint version 2. This mssim reads version 1"),
+        (later_version, "unsupported checkpoint version 3. This mssim reads version 2"),
         (truncated, "is damaged or not a checkpoint"),
         (changed("UPDATE blocks SET data = zeroblob(length(data))"), r"is damaged.*the checksum of block \d+ is wrong"),
         (changed("UPDATE blocks SET number = number + 1000"), r"is damaged.*the checksum of block \d+ is wrong"),

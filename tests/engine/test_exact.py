@@ -32,7 +32,6 @@ from mssim import (
     evaluate,
     load_pool,
 )
-from mssim.engine import exact
 from mssim.engine.exact import agreements, chances
 from mssim.kernels.draw_weights import Counts
 from tests import naive
@@ -401,7 +400,7 @@ def bits(**options):
 @pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ThreadPoolExecutor(7), Backwards])
 def test_the_same_bits_whatever_the_executor(make, monkeypatch):
     whole = bits()
-    monkeypatch.setattr(exact, "_CELLS_PER_TASK", 1)
+    monkeypatch.setattr("mssim.engine.exact_tasks._CELLS_PER_TASK", 1)
     with make() as executor:
         assert np.array_equal(bits(executor=executor), whole)
 

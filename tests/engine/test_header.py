@@ -1,10 +1,18 @@
 """What decides the numbers of a run is in its header, and another run is refused by name."""
 
+import datetime
+import json
+
 import pytest
 
-from mssim import MssimError, OwnStop, SelfConsistency, Vote, evaluate, merge
+from mssim import MssimError, OwnStop, Prices, SelfConsistency, Vote, evaluate, merge
+from mssim.engine.header import header_of, job_of
+from mssim.engine.job import read_job
 from mssim.engine.versions import versions
+from mssim.engine.work import Work
 from tests.long_runs import BUDGETS, KEPT, OPTIONS, assert_same, kept
+
+TABLE = Prices(datetime.date(2026, 11, 1), {"x": (0, 0), "y": (0, 0)}, "EUR", per_tokens=1000)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,11 @@ from tests.long_runs import BUDGETS, KEPT, OPTIONS, assert_same, kept
         ({"method": "monte_carlo"}, 'method: "auto" in the file, "monte_carlo" here'),
         ({"budgets": [1, 2]}, r"budgets: \[1, 2, 5\] in the file, \[1, 2\] here"),
         ({"prices": {"x": 1, "y": 1}}, r'prices: nothing in the file, {"x": 1\.0, "y": 1\.0} here'),
+        ({"prices": TABLE}, r'prices: nothing in the file, {"date": "2026-11-01", "currency":'),
+        ({"tokens": "output"}, 'tokens: "all" in the file, "output" here'),
+        ({"parallel": 2}, "parallel: nothing in the file, 2 here"),
+        ({"quantiles": True}, "quantiles: false in the file, true here"),
+        ({"shares_draws": [("x", "y")]}, r'shares_draws: \[\] in the file, \[\["x", "y"\]\] here'),
         ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* in the file, nothing here"),
         (
             {"strategies": {**dict(zip(KEPT, KEPT, strict=True)), "sc:x": "sc:y"}},
@@ -68,6 +81,22 @@ def test_prices_and_names_of_any_kind_survive(pool, tmp_path):
         result = evaluate(odd, rules, BUDGETS, checkpoint=name, **OPTIONS, **options)
         assert_same(result, evaluate(odd, rules, BUDGETS, **OPTIONS, **options))
         assert_same(merge([name]), result)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"prices": {"x": 1, "y": 2}},
+        {"prices": TABLE, "tokens": "output", "parallel": 3, "quantiles": True, "shares_draws": [["x", "y"]]},
+    ],
+)
+def test_all_settings_are_read_back(pool, given):
+    job = read_job({"one": "ms:x+y"}, [1, 2], method="auto", n_replays=9, seed=3, replacement=False, **given)
+    settings = json.loads(json.dumps(header_of(Work(job, pool)).settings))
+    again = job_of(settings)
+    for name in ("strategies", "method", "prices", "tokens", "parallel", "quantiles", "shares_draws"):
+        assert getattr(again, name) == getattr(job, name), name
 
 
 @pytest.mark.parametrize("own", [{"vote": Vote.own(lambda counts, _: counts[0])}, {"stop": OwnStop(lambda *_: True)}])

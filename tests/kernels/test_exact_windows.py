@@ -1,5 +1,6 @@
 """Windows in closed form: chances that given windows agree, in rational arithmetic."""
 
+from collections import Counter
 from fractions import Fraction
 from math import comb
 
@@ -51,3 +52,40 @@ def test_without_a_given_window_the_plurality_is_that_of_the_oracle(votes, no_an
     for k in range(1, depth + 1):
         expected = naive.maj_at_k(votes, k, {0}, ties, no_answer)
         assert plurality_right[0, k] == pytest.approx(float(expected), abs=1e-10)
+
+
+def windows_by_hand(votes, no_answer, amounts, window, most):
+    """Chance that given windows agree, and the expected amounts of their classes there, without replacement."""
+    found, total = {(): Fraction(1)}, sum(votes) + no_answer
+    for s in range(most + 1):
+        yield sum(found.values()), sum(chance * sum(amounts[c] for c in classes) for classes, chance in found.items())
+        longer, ways = Counter(), max(comb(total - window * s, window), 1)
+        for classes, chance in found.items():
+            for c, n in enumerate(votes):
+                left = n - window * classes.count(c)
+                longer[*classes, c] = chance * Fraction(comb(left, window), ways) if left >= window else 0
+        found = longer
+
+
+@settings(max_examples=examples(30))
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=3), st.integers(0, 2), st.integers(1, 3))
+def test_the_amounts_of_agreeing_windows(votes, no_answer, window):
+    """Of a question after one without answers."""
+    total, amounts = sum(votes) + no_answer, [1, 30, 7][: len(votes)]
+    most = min(total // window, 3)
+    offsets, recorded = np.array([0, 1, 1 + len(votes)]), np.array([5, total])
+    agree, spent = exact_windows.agreeing_amounts(
+        np.array([0, *votes]), offsets, recorded, np.array([2.0, *amounts]), window, most
+    )
+    assert agree[0].tolist() == [1] + [0] * most
+    assert spent[0].tolist() == [0] * (most + 1)
+    for s, (chance, amount) in enumerate(windows_by_hand(votes, no_answer, amounts, window, most)):
+        assert agree[1, s] == pytest.approx(float(chance), abs=1e-12)
+        assert spent[1, s] == pytest.approx(float(amount), abs=1e-12)
+
+
+def test_more_windows_than_were_recorded_do_not_agree():
+    given = np.array([4]), np.array([0, 1]), np.array([5]), np.array([2.0])
+    agree, spent = exact_windows.agreeing_amounts(*given, 2, 4)
+    assert agree[0] == pytest.approx([1, 6 / 10, 1 / 5, 0, 0])
+    assert spent[0] == pytest.approx([0, 2 * 6 / 10, 4 / 5, 0, 0])

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError, RecordError
+from mssim.prices import Prices
 from mssim.recorder import Choice, Reply, read_plan
 from mssim.recorder.budget import Budget, Need
-from mssim.recorder.prices import Prices
 from tests.recording import PRICES, URL, Client, collect, plan
 
 

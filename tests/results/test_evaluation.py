@@ -1,12 +1,10 @@
 """Results: tables, comparisons, and files."""
 
 import dataclasses
-import json
 from functools import cache
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
@@ -15,12 +13,13 @@ from mssim.results.bands import mean_band
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.jackknife import these_interval
+from mssim.results.spread import N_BINS, Histogram, Spread, bin_of
 from tests.conftest import Backwards, make_pool, replay
 from tests.engine.test_evaluate import random_pool
 
 COLUMNS = [
     *("strategy", "budget", "accuracy", "low", "high", "replay_sd", "mc_error"),
-    *("samples_used", "agreed", "cost", "method", "n_questions"),
+    *("samples_used", "agreed", "tokens", "cost", "latency", "method", "n_questions"),
 ]
 
 
@@ -49,6 +48,7 @@ def test_the_table_is_tidy():
     assert frame["accuracy"].tolist() == pytest.approx(evaluation.accuracy.mean(axis=2).ravel().tolist())
     assert frame["samples_used"].tolist()[:3] == [2, 6, 12]
     assert frame["cost"].tolist() == pytest.approx((0.5 * frame["samples_used"]).tolist())
+    assert frame[["tokens", "latency"]].isna().all(axis=None)  # were not recorded
     assert set(frame["method"]) == {"monte_carlo"}
     assert set(frame["n_questions"]) == {30}
     low, high = mean_interval(evaluation.accuracy[1, 2], confidence_level=0.8)
@@ -86,7 +86,8 @@ def test_per_question_has_what_describes_the_questions():
     evaluation = result(topic="t")
     frame = evaluation.per_question()
     assert frame.columns.tolist() == [
-        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed", "cost", "truth", "topic")
+        *("strategy", "budget", "question_id", "accuracy", "samples_used", "agreed"),
+        *("tokens", "cost", "latency", "truth", "topic"),
     ]
     assert len(frame) == 2 * 3 * 30
     mean = frame.groupby(["strategy", "budget"], sort=False)["accuracy"].mean()
@@ -163,74 +164,7 @@ def test_clusters_with_missing_labels_are_refused():
         evaluation.to_frame(clusters="problem")
 
 
-# Files ----------------------------------------------------
-
-
-def test_a_saved_evaluation_comes_back(tmp_path):
-    evaluation = result(20, topic="t", cluster=[f"c{i // 72}" for i in range(30 * 36)])
-    evaluation.save(tmp_path / "r.parquet")
-    back = Evaluation.load(tmp_path / "r.parquet")
-    pd.testing.assert_frame_equal(back.to_frame(), evaluation.to_frame())
-    pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
-    assert back.provenance == evaluation.provenance
-    assert back.compare("MS", "SC", budget=6) == evaluation.compare("MS", "SC", budget=6)
-    assert [p.name for p in tmp_path.iterdir()] == ["r.parquet"]
-
-
-def test_the_file_is_a_plain_table_with_its_provenance(tmp_path):
-    evaluation = result(20, seed=9)
-    evaluation.save(tmp_path / "r.parquet")
-    table = pq.read_table(tmp_path / "r.parquet")
-    assert table.column_names[:3] == ["strategy", "budget", "question_id"]
-    assert table.num_rows == 2 * 3 * 30
-    provenance = json.loads(table.schema.metadata[b"mssim"])["provenance"]
-    assert provenance["seed"] == 9
-    assert provenance["pool"]["fingerprint"] == random_pool(30, 12, cost=0.5).fingerprint
-    assert provenance["strategies"] == {"SC": "sc:x", "MS": "ms:x+y"}
-    assert {"mssim", "numpy", "numba", "n_replays", "replacement", "prices"} <= set(provenance)
-
-
-@pytest.mark.parametrize("content", [b"", b"PAR1", None])
-def test_a_file_that_is_no_result_is_refused(tmp_path, content):
-    path = tmp_path / "r.parquet"
-    if content is None:
-        result().to_frame().to_parquet(path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(MssimError, match="not a results file of mssim, or damaged"):
-        Evaluation.load(path)
-    with pytest.raises(MssimError, match="not a results file of mssim, or damaged"):
-        Evaluation.load(tmp_path / "nothing.parquet")
-
-
-def test_a_damaged_result_is_refused(tmp_path):
-    evaluation = result()
-    evaluation.save(tmp_path / "r.parquet")
-    whole = (tmp_path / "r.parquet").read_bytes()
-    for place in range(4, len(whole) - 8, len(whole) // 40):
-        (tmp_path / "r.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
-        try:
-            back = Evaluation.load(tmp_path / "r.parquet")
-        except MssimError:
-            continue
-        assert np.array_equal(back.accuracy, evaluation.accuracy)  # the byte was one that nobody reads
-
-
-def test_an_unknown_schema_is_refused(tmp_path):
-    result().save(tmp_path / "r.parquet")
-    table = pq.read_table(tmp_path / "r.parquet")
-    header = json.loads(table.schema.metadata[b"mssim"]) | {"schema": 4}
-    pq.write_table(table.replace_schema_metadata({"mssim": json.dumps(header)}), tmp_path / "r.parquet")
-    with pytest.raises(MssimError, match=r"unsupported schema version 4\. This mssim reads 2 and 3\."):
-        Evaluation.load(tmp_path / "r.parquet")
-
-
-def test_a_save_that_fails_leaves_nothing_half_written(tmp_path):
-    result().save(tmp_path / "r.parquet")
-    before = (tmp_path / "r.parquet").read_bytes()
-    with pytest.raises(MssimError, match="cannot be written"):
-        result().save(tmp_path / "missing" / "r.parquet")
-    assert (tmp_path / "r.parquet").read_bytes() == before
+# Comparisons ----------------------------------------------
 
 
 def test_a_comparison_is_paired():
@@ -318,7 +252,8 @@ def test_a_tie_is_a_difference_of_up_to_three_monte_carlo_errors(standard_errors
     accuracy = np.array([[[p + gap / 2]], [[p - gap / 2]]])
     nothing = np.zeros_like(accuracy)
     question = pd.DataFrame({"question_id": ["q"]})
-    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, nothing, nothing, nothing, np.full((2, 1), n), {})
+    n_replays = np.full((2, 1), n)
+    made = Evaluation(("a", "b"), np.array([1]), question, accuracy, *[nothing] * 5, n_replays=n_replays, provenance={})
     found = made.compare("a", "b", budget=1)
     assert (found.wins, found.ties, found.losses) == (1 - ties, ties, 0)
 
@@ -395,17 +330,46 @@ def test_these_questions_need_the_jackknife_and_scopes_have_names():
             with_jackknife().to_frame(scope=given)
 
 
-def test_a_saved_jackknife_comes_back_and_files_without_one_stay_as_they_were(tmp_path):
-    path = tmp_path / "r.parquet"
-    evaluation = with_jackknife()
-    evaluation.save(path)
-    back = Evaluation.load(path)
-    assert np.array_equal(back.jackknife.variance, evaluation.jackknife.variance)
-    assert np.array_equal(back.jackknife.share, evaluation.jackknife.share)
-    pd.testing.assert_frame_equal(back.to_frame(scope="these"), evaluation.to_frame(scope="these"))
-    pd.testing.assert_frame_equal(back.per_question(), evaluation.per_question())
-    assert "jackknife_variance" in back.per_question()
-    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 3
-    result().save(path)
-    assert json.loads(pq.read_schema(path).metadata[b"mssim"])["schema"] == 2
-    assert Evaluation.load(path).jackknife is None
+# Distributions over questions and draws -------------------
+
+
+def with_spread(evaluation):
+    """Add made-up distributions of tokens and latency to one or two strategies; the second is a mixture."""
+    n_budgets = evaluation.budgets.size
+    plans = [Histogram() for _ in range(3)]
+    for at, plan in enumerate(plans):
+        for budget in range(n_budgets):
+            totals = (at + 1) * (budget + 1) * np.arange(1, 11)
+            for quantity in (0, 2):
+                place = (quantity * n_budgets + budget) * N_BINS + bin_of(totals)
+                plan.add(np.column_stack([place, np.ones(10)]))
+    groups = [([1], plans[:1]), ([1, 3], plans[1:])][: len(evaluation.strategies)]
+    spread = Spread.from_histograms(groups, n_budgets, units=[1, np.nan, 0.25], n_totals=10)
+    return dataclasses.replace(evaluation, spread=spread)
+
+
+def test_quantiles_and_shares_are_columns_after_the_means():
+    evaluation = with_spread(result())
+    frame = evaluation.to_frame(quantiles=[0.5, 0.999], latency_exceeds=4.5, tokens_exceed=20)
+    added = ["tokens_p50", "tokens_p99.9", "latency_p50", "latency_p99.9", "tokens_exceed", "latency_exceeds"]
+    columns = [*COLUMNS]
+    columns[columns.index("latency") + 1 : columns.index("method")] = added
+    assert frame.columns.tolist() == columns
+    pd.testing.assert_frame_equal(frame.drop(columns=added), evaluation.to_frame())
+    totals = [k * b * np.arange(1, 11) for k, b in ((1, 1), (1, 2), (1, 3))]
+    totals += [b * np.concatenate([2 * np.arange(1, 11), *[3 * np.arange(1, 11)] * 3]) for b in (1, 2, 3)]
+    for q, name in ((0.5, "p50"), (0.999, "p99.9")):
+        expected = [np.quantile(values, q, method="inverted_cdf") for values in totals]
+        assert frame[f"tokens_{name}"].tolist() == expected
+        assert frame[f"latency_{name}"].tolist() == [value / 4 for value in expected]
+    assert frame["tokens_exceed"].tolist() == pytest.approx([(values > 20).mean() for values in totals])
+    assert frame["latency_exceeds"].tolist() == pytest.approx([(values > 18).mean() for values in totals])
+
+
+def test_quantiles_need_distributions():
+    with pytest.raises(
+        MssimError, match=r"^quantiles=0\.5: distributions .* not computed\. Evaluate again with quantiles=True\."
+    ):
+        result().to_frame(quantiles=0.5)
+    with pytest.raises(MssimError, match=r"^cost_exceeds: distributions .* not computed\."):
+        result().to_frame(cost_exceeds=1)

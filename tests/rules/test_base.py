@@ -44,6 +44,15 @@ def test_a_strategy_without_a_kind_is_evaluated_but_cannot_be_read():
         parse_strategy("First:x")
 
 
+def test_only_a_strategy_of_one_plan_is_that_plan_for_certain():
+    class Better(First):
+        def combine(self, parts):
+            return max(parts, key=lambda part: part.accuracy.mean())
+
+    assert First("x").chances() == (1,)
+    assert Better("x").chances() is None
+
+
 @pytest.mark.usefixtures("registered")
 def test_a_kind_makes_a_strategy_of_text_and_belongs_to_one_class():
     @dataclass(frozen=True)

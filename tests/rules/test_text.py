@@ -74,9 +74,9 @@ def test_text_is_split_at_the_first_colon():
 
 
 def test_options_are_the_fields_and_for_a_vote_its_own_options():
-    assert options_of(Coverage) == ["sizes", "shares"]
+    assert options_of(Coverage) == ["sizes", "shares", "max_tokens"]
     votes = ["vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties"]
-    assert options_of(SelfConsistency) == [*votes, "stop"]
+    assert options_of(SelfConsistency) == [*votes, "stop", "max_tokens"]
 
 
 def test_stop_rules_are_read_by_the_values_of_their_fields():

@@ -130,3 +130,17 @@ def test_only_switches_have_stages():
 def test_stages_that_are_out_of_reach_are_refused(strategy, options, error, says):
     with pytest.raises(error, match=says):
         stages_of(make_pool(RAGGED), strategy, **{"budgets": 2, "replacement": False, "right": False, **options})
+
+
+def test_stages_are_those_of_samples_within_their_limits():
+    """Two of x are longer than 5 and y has no limit: as if the two had no answer."""
+    answers = {("x", "q"): ["a", "a", "a", "a"], ("y", "q"): ["a", "b", "b"]}
+    pool = make_pool(answers, output_tokens=[1.0, 9.0, 9.0, 5.0, 9.0, 9.0, 9.0])
+    cut = make_pool(answers | {("x", "q"): ["a", None, None, "a"]})
+    found = stages_of(pool, "ms:x+y,max_tokens=5/none", [4], False, right=True)
+    expected = stages_of(cut, "ms:x+y", [4], False, right=True)
+    assert found.agreed.tolist() == expected.agreed.tolist()
+    assert found.agreed.ravel() == pytest.approx([1 / 6, 1 / 3])
+    assert found.right.tolist() == expected.right.tolist()
+    with pytest.raises(PoolError, match="max_tokens requires output_tokens"):
+        stages_of(cut, "ms:x+y,max_tokens=5", [4], False, right=False)

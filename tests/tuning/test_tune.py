@@ -232,6 +232,21 @@ def test_what_is_limited(spend):
     assert tuning.to_frame()["spend"].item() == pytest.approx(expected)
 
 
+def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
+    frame = random_pool(cost=0.5).to_frame()
+    lacking = (frame["model"] == "y") & frame["question_id"].isin(["q3", "q4"])
+    pool = random_pool().from_frame(frame.assign(cost=frame["cost"].mask(lacking)))
+    seen = []
+    says = r"spend='cost': 48 samples of model 'y' have no cost, first sample 0 of question 'q3'\. .* or use prices=\.$"
+    with pytest.raises(MssimError, match=says):
+        tune(pool, ["sc:x", "ms:x+y"], [2, 4], spend="cost", progress=lambda *done: seen.append(done))
+    assert not seen
+    # Budgets at which y draws nothing have a known cost, and so have other models and prices.
+    for options in ({"budgets": 1}, {"strategies": ["sc:x", "ms:x+z"]}, {"prices": {"x": 1, "y": 2}}):
+        tuning = tune(pool, **{"strategies": ["sc:x", "ms:x+y"], "budgets": [1, 2], "spend": "cost", **options})
+        assert np.isfinite(tuning.spend).all()
+
+
 def test_prices_decide_what_is_affordable():
     pool = make_pool({("good", f"q{q}"): ["a"] * 4 for q in range(9)} | {("bad", f"q{q}"): ["b"] * 4 for q in range(9)})
     options = {"spend": "cost", "prices": {"good": 2, "bad": 0.5}}
@@ -302,13 +317,13 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
     ("options", "error", "says"),
     [
         ({"spend": "samples"}, MssimError, "spend='samples' is not valid. Did you mean 'samples_used'"),
-        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
+        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or use prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),
         ({"spend": pd.NA}, MssimError, "spend=<NA> is not valid. Choose from"),
         ({"progress": 3}, MssimError, "progress=3 cannot be called. Pass a function of"),
         ({"executor": 3}, MssimError, "executor=3 is not an executor"),
-        ({"prices": 3}, MssimError, "prices=3 does not map models to prices"),
+        ({"prices": 3}, MssimError, "prices=3 is not a price table and does not map models to prices"),
         ({"limits": []}, MssimError, r"limits=\[\] is not valid. Limits of the mean spend per question are positive"),
         (
             {"limits": [0, 2]},

@@ -65,11 +65,15 @@ class RandomRouter(Strategy):
 
     def combine(self, parts: Sequence[Expected]) -> Expected:
         """Return the mean over the models."""
-        shares = np.array(self.shares or [1.0] * len(parts))
+        shares = np.array(self.chances())
         chances = shares / shares.sum()
         return Expected(
             *(sum(c * x for c, x in zip(chances, values, strict=True)) for values in zip(*parts, strict=True))
         )
+
+    def chances(self) -> tuple[float, ...]:
+        """Return the shares of the models."""
+        return tuple(map(float, self.shares or [1.0] * len(self.models)))
 
     def _alone(self) -> list[SelfConsistency]:
         """Return Self-Consistency of each model."""

@@ -15,6 +15,7 @@ def test_the_result_is_the_mean_over_the_models_by_their_shares(shares, chances)
     found = RandomRouter(["x", "y", "z"], shares).combine(parts)
     for i, values in enumerate(found):
         assert values == pytest.approx(np.average([part[i] for part in parts], axis=0, weights=chances))
+    assert RandomRouter(["x", "y", "z"], shares).chances() == (shares or (1, 1, 1))
 
 
 def test_whole_budgets_are_spent_on_one_model():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError
-from mssim.recorder.prices import Prices, read_prices
+from mssim.prices import Prices, read_prices
 
 DAY = datetime.date(2026, 11, 1)
 TABLE = """

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime
 import os
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mssim._validation import choose_from, is_number, whole_number
+from mssim._toml import check_keys, check_table, read_toml
+from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim.errors import MssimError
 
 __all__ = ["Prices", "read_prices"]
 
-_MOST_BYTES = 2**24  # of a TOML file
 _MOST = 1e12  # of a price; costs of many tokens remain finite
 
 
@@ -38,7 +37,7 @@ class Prices:
     Examples
     --------
     >>> import datetime
-    >>> from mssim.recorder import Prices
+    >>> from mssim import Prices
     >>> prices = Prices(datetime.date(2026, 11, 1), {"small": (0.25, 1.0)})
     >>> prices.cost(["small"], 1_000_000, 500_000)
     0.75
@@ -59,6 +58,10 @@ class Prices:
             raise MssimError(f"models={self.models!r} has no prices. Add the prices of at least one model.")
         checked = {name: _pair(name, pair) for name, pair in self.models.items()}
         object.__setattr__(self, "models", MappingProxyType(checked))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Mapping proxies cannot be pickled, but processes that evaluate need the table.
+        return Prices, (self.date, dict(self.models), self.currency, self.per_tokens)
 
     def price_of(self, names: Sequence[str]) -> tuple[float, float]:
         """Return the prices of a model.
@@ -105,7 +108,17 @@ class Prices:
         Returns
         -------
         dict
-            The entries date, currency, per_tokens and models.
+            The entries date, currency, per_tokens and models. `from_dict` reads it.
+
+        Examples
+        --------
+        >>> import datetime
+        >>> from mssim import Prices
+        >>> prices = Prices(datetime.date(2026, 11, 1), {"small": (0.25, 1.0)})
+        >>> prices.describe()["models"]
+        {'small': {'input': 0.25, 'output': 1.0}}
+        >>> Prices.from_dict(prices.describe()) == prices
+        True
         """
         models = {name: {"input": given, "output": taken} for name, (given, taken) in self.models.items()}
         return {
@@ -114,6 +127,44 @@ class Prices:
             "per_tokens": self.per_tokens,
             "models": models,
         }
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> Prices:
+        """Return the price table that `describe` describes.
+
+        Parameters
+        ----------
+        described : mapping
+            The entries date (a date, or text such as 2026-11-01) and models (mapping of model to the prices input and
+            output). The entries currency and per_tokens are optional.
+
+        Returns
+        -------
+        Prices
+            The price table.
+
+        Raises
+        ------
+        MssimError
+            If an entry is missing, unknown or invalid.
+
+        Examples
+        --------
+        >>> from mssim import Prices
+        >>> described = {"date": "2026-11-01", "models": {"small": {"input": 0.25, "output": 1.0}}}
+        >>> Prices.from_dict(described).cost(["small"], 1_000_000, 0)
+        0.25
+        """
+        given = dict(described)
+        if isinstance(given.get("date"), str):
+            try:
+                given["date"] = datetime.date.fromisoformat(given["date"])
+            except ValueError:
+                message = (
+                    f"date={shown(given['date'], 50)} is not a day. Use the day of the prices, such as 2026-11-01."
+                )
+                raise MssimError(message) from None
+        return _from_table(given)
 
 
 def _pair(name: str, given: Any) -> tuple[float, float]:
@@ -159,7 +210,7 @@ def read_prices(path: str | os.PathLike[str]) -> Prices:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from mssim.recorder import read_prices
+    >>> from mssim import read_prices
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "prices.toml"
     ...     _ = path.write_text("date = 2026-11-01\n[models.small]\ninput = 0.25\noutput = 1.0\n")
@@ -170,17 +221,19 @@ def read_prices(path: str | os.PathLike[str]) -> Prices:
         raise MssimError(f"prices={path!r:.80} is not a file name. Use the path of a price table.")
     given = read_toml(Path(path))
     try:
-        check_keys("", given, ("date", "currency", "per_tokens", "models"))
-        if "date" not in given:
-            raise MssimError(
-                "date is missing. Add the day on which the prices were looked up, such as date = 2026-11-01."
-            )
-        if isinstance(given["date"], str):
+        if isinstance(given.get("date"), str):
             raise MssimError(f"date={given['date']!r} is text. Remove the quotes, as in date = 2026-11-01.")
-        models = check_table("models", given.get("models", {}))
-        return Prices(**{**given, "models": {name: _read_pair(name, price) for name, price in models.items()}})
+        return _from_table(given)
     except MssimError as error:
         raise MssimError(f"{path}: {error}") from error
+
+
+def _from_table(given: Mapping[str, Any]) -> Prices:
+    check_keys("", given, ("date", "currency", "per_tokens", "models"))
+    if "date" not in given:
+        raise MssimError("date is missing. Add the day on which the prices were looked up, such as date = 2026-11-01.")
+    models = check_table("models", given.get("models", {}))
+    return Prices(**{**given, "models": {name: _read_pair(name, price) for name, price in models.items()}})
 
 
 def _read_pair(name: str, given: Any) -> tuple[Any, Any]:
@@ -191,43 +244,3 @@ def _read_pair(name: str, given: Any) -> tuple[Any, Any]:
         if key not in price:
             raise MssimError(f"{where}: {key} is missing. Add the price of {key} tokens, 0 if they are free.")
     return price["input"], price["output"]
-
-
-# TOML files of the recorder -------------------------------------------------------------------------------------------
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raise if it is missing or damaged."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise MssimError(f"{path}: has more than {_MOST_BYTES >> 20} MB, so it is not a plan or a price table.")
-        return tomllib.loads(content.decode())
-    except OSError as error:
-        raise MssimError(f"{str(path)[-200:]}: cannot be read ({error.strerror or error}). Check the path.") from error
-    except MssimError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise MssimError(f"{path}: is not valid TOML ({str(error).splitlines()[0]}). Correct it.") from error
-
-
-def check_table(where: str, given: Any) -> dict[str, Any]:
-    """Return a table of a TOML file. Raise if the value is not a table."""
-    if not isinstance(given, dict):
-        # The value is not shown, since it may be a URL with credentials.
-        raise MssimError(
-            f"{where} has type {type(given).__name__}. It must be a table: [{where}], followed by lines name = value."
-        )
-    return given
-
-
-def check_keys(where: str, given: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Raise if a table has unknown keys."""
-    allowed = list(allowed)
-    for key, value in given.items():
-        if key not in allowed:
-            quoted = f' Names with dots need quotes: {where.split(".")[0]}."NAME".' if isinstance(value, dict) else ""
-            raise MssimError(
-                f"{where + ': ' if where else ''}unknown key {key!r}. {choose_from(key, allowed)}.{quoted}"
-            )

@@ -1,0 +1,94 @@
+"""Style, titles and axes that all plots share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mssim._validation import printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+
+    from mssim.results.evaluation import Evaluation
+    from mssim.tuning._tune import Tuning
+
+__all__ = [
+    "AXES",
+    "COLOURS",
+    "DASHES",
+    "MARKERS",
+    "STYLE",
+    "axis_label",
+    "pool_title",
+    "scale_x",
+    "set_title",
+    "short_name",
+    "title_of",
+]
+
+# Okabe & Ito's palette without yellow, which is hard to see on white; neighbours differ in lightness.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#56B4E9", "#000000", "#CC79A7", "#D55E00")
+MARKERS = "osD^vPX"
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "savefig.dpi": 200,
+    "text.parse_math": False,  # names of models and pools can contain "$", "_" and "^"
+    "text.usetex": False,
+}
+
+AXES = {
+    "samples_used": "samples used per question (mean)",
+    "budget": "budget (samples per question)",
+    "tokens": "tokens per question (mean)",
+    "cost": "cost per question (mean)",
+    "latency": "seconds per question (mean)",
+}
+
+_LONGEST = 70  # letters of a name
+
+
+def axis_label(x: str, provenance: Mapping[str, Any]) -> str:
+    """Return the label of an x-axis, with the currency of a table of prices."""
+    prices = provenance.get("prices")
+    currency = prices.get("currency") if isinstance(prices, Mapping) else None
+    return f"{AXES[x][:-1]}, {printable(currency)})" if x == "cost" and isinstance(currency, str) else AXES[x]
+
+
+def scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
+    """Use a logarithmic x-axis with plain numbers as labels if the values span a wide range."""
+    if values.min() <= 0 or values.max() < 12 * values.min():
+        return
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def set_title(ax: Axes, title: str, fonts: list[str]) -> None:
+    """Set the title as it is written. The axes that a user gives have texts of another style."""
+    ax.set_title(title, fontsize="medium", loc="left", fontfamily=fonts, parse_math=False, usetex=False)
+
+
+def title_of(evaluation: Evaluation | Tuning) -> str:
+    return pool_title(evaluation.provenance.get("pool", {}), len(evaluation.questions))
+
+
+def pool_title(pool: Mapping[str, Any], n: int) -> str:
+    parts = [short_name(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
+    title = ", ".join(part for part in parts if part)
+    return f"SYNTHETIC DATA: {title}" if pool.get("synthetic") else title
+
+
+def short_name(name: str) -> str:
+    """Return a name as one line that is not wider than a figure; the middle of long names is left out."""
+    text = printable(name)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2) :]}"

@@ -1,0 +1,122 @@
+"""What the draws of replays spend: amounts of a block's samples for the kernels, and totals as outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.engine.blocks import Block
+from mssim.engine.rounds import batch_starts, joined_stages
+from mssim.kernels.spending import N_BINS, Amounts, Spent
+from mssim.pools.pool import Pool
+from mssim.rules.plan import QUANTITIES, Floats, Plan
+
+__all__ = ["AmountsOfSamples", "BlockAmounts", "PoolAmounts"]
+
+_LATENCY = QUANTITIES.index("latency")
+
+
+class AmountsOfSamples(Protocol):
+    """What `mssim.engine.amounts.Amounts` offers."""
+
+    def of(self, quantity: str, model: str, max_tokens: int | None = None) -> Floats:
+        """Return amounts, [question, sample]; NaN where unknown."""
+
+    def unit(self, quantity: str, models: Sequence[str]) -> float:
+        """Return the unit of a quantity."""
+
+
+class BlockAmounts(NamedTuple):
+    """Amounts of the samples of a block, for the quantities that are known for some of the pool's questions."""
+
+    amounts: Amounts
+    quantities: tuple[int, ...]  # in QUANTITIES
+    units: tuple[float, ...]
+    unknown: NDArray[np.bool_]  # [quantity, question], whether the amount of a sample is unknown; it counts as 0
+    has_bins: tuple[bool, ...]  # whether the quantity has a histogram, as no question of the pool lacks it
+    places: NDArray[np.int64]  # [budget], places of the budgets in the histogram of the first of QUANTITIES
+    n_places: int  # of one quantity
+
+    @property
+    def bins(self) -> bool:
+        """Whether any quantity has a histogram."""
+        return any(self.has_bins)
+
+    def outcome(self, spent: Spent) -> tuple[Floats, Floats]:
+        """Return sums over replays, [quantity, budget, question], and the entries of the histogram."""
+        totals = np.full((len(QUANTITIES), *spent.totals.shape[:0:-1]), np.nan)
+        entries = [np.empty((0, 2))]
+        for k, quantity in enumerate(self.quantities):
+            totals[quantity] = np.where(self.unknown[k], np.nan, spent.totals[k].T * self.units[k])
+            if self.has_bins[k]:
+                budgets, bins = np.nonzero(spent.histogram[k])
+                places = quantity * self.n_places + self.places[budgets] + bins + spent.lowest[k]
+                entries.append(np.column_stack([places, spent.histogram[k, budgets, bins]]).astype(float))
+        return totals, np.concatenate(entries)
+
+
+class PoolAmounts:
+    """Amounts of the samples of a pool in units, from which blocks take theirs.
+
+    models are those of all plans, whose largest amount fixes the unit of a quantity.
+    """
+
+    def __init__(
+        self, pool: Pool, given: AmountsOfSamples, models: Sequence[str], *, parallel: int | None, bins: bool
+    ) -> None:
+        self._pool, self._given, self._models = pool, given, models
+        self._parallel, self._bins = parallel, bins
+        self._units: dict[str, float] = {}
+        self._unknown: dict[tuple[str, str, int | None], NDArray[np.bool_]] = {}
+
+    def of(self, plan: Plan, part: Plan, block: Block) -> BlockAmounts | None:
+        """Return the amounts of a block, whose budgets of the plan are `part`; None if all are unknown."""
+        stages = list(zip(plan.models, plan.max_tokens or (None,) * len(plan.models), strict=True))
+        lacking = [np.any([self._lacks(name, *stage) for stage in stages], axis=0) for name in QUANTITIES]
+        known = tuple(k for k, questions in enumerate(lacking) if not questions.all())
+        if not known:
+            return None
+        starts, joins = batch_starts(part, self._parallel), joined_stages(part, self._parallel)
+        amounts = Amounts(
+            np.stack([self._values(QUANTITIES[k], stages, block) for k in known]),
+            np.stack([starts if k == _LATENCY else np.ones_like(starts) for k in known]),
+            np.stack([joins if k == _LATENCY else np.zeros_like(joins) for k in known]),
+        )
+        return BlockAmounts(
+            amounts,
+            known,
+            tuple(self._unit(QUANTITIES[k]) for k in known),
+            np.stack([lacking[k][block.questions] for k in known]),
+            tuple(self._bins and not lacking[k].any() for k in known),
+            np.array(block.budgets) * N_BINS,
+            plan.sizes.shape[1] * N_BINS,
+        )
+
+    def _unit(self, quantity: str) -> float:
+        if quantity not in self._units:
+            self._units[quantity] = self._given.unit(quantity, self._models)
+        return self._units[quantity]
+
+    def _lacks(self, quantity: str, model: str, limit: int | None) -> NDArray[np.bool_]:
+        """Return the questions for which the amount of a recorded sample is unknown."""
+        key = quantity, model, limit
+        if key not in self._unknown:
+            recorded = self._pool.recorded_of(self._pool.model_index(model))
+            lacking = np.isnan(self._given.of(quantity, model, limit)) & recorded
+            self._unknown[key] = np.asarray(lacking.any(axis=1))
+        return self._unknown[key]
+
+    def _values(self, quantity: str, stages: Sequence[tuple[str, int | None]], block: Block) -> NDArray[np.int32]:
+        """Return amounts in units, [stage, question, sample]; 0 where unknown.
+
+        Samples that were not recorded have the largest amount, which costs no bins of a histogram.
+        """
+        found = []
+        for model, limit in stages:
+            recorded = self._pool.recorded_of(self._pool.model_index(model))[block.questions]
+            amounts = np.nan_to_num(self._given.of(quantity, model, limit)[block.questions] / self._unit(quantity))
+            found.append(np.where(recorded, amounts, amounts.max(initial=0.0, where=recorded)))
+        return np.rint(found).astype(np.int32)
