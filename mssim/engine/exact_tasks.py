@@ -100,21 +100,22 @@ def exact_task(
 
 
 def _until_task(pool: Pool, plan: Plan, questions: slice, replacement: bool, amounts: Amounts | None) -> UntilTask:
-    counts = verified_counts(pool, plan, questions, replacement=replacement)
+    assert plan.accepts is not None
+    asked = (pool, plan.models, plan.accepts, questions, plan.max_tokens)
+    counts = verified_counts(*asked, replacement=replacement)
     if amounts is None:
         return UntilTask(plan, counts, None)
     samples = _samples(pool, plan, questions, amounts)
-    verdicts = recorded_verdicts(pool, plan, questions)
+    verdicts = recorded_verdicts(*asked)
     return UntilTask(plan, counts, mean_amounts(samples.amounts, verdicts, samples.lengths))
 
 
 def _samples(pool: Pool, plan: Plan, questions: slice, amounts: Amounts) -> StageSamples:
     rows = [pool.model_index(model) for model in plan.models]
+    codes = codes_of(pool, plan.models, plan.max_tokens, questions)
     limits = plan.max_tokens or (None,) * len(rows)
     of_stages = [
         [amounts.of(quantity, model, limit)[questions] for model, limit in zip(plan.models, limits, strict=True)]
         for quantity in QUANTITIES
     ]
-    return StageSamples(
-        codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions], np.array(of_stages)
-    )
+    return StageSamples(codes, pool.lengths[rows, questions], np.array(of_stages))

@@ -16,6 +16,7 @@ from mssim.engine.limited import limits_by_model
 from mssim.engine.monte_carlo import ReplayTask
 from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.verdicts import verified_counts
 from mssim.errors import BudgetError, StrategyError
 from mssim.kernels.draw_weights import Counts
 from mssim.pools.enough import selecting_asked
@@ -70,7 +71,9 @@ class JackknifeWork:
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
         self._closed = [
-            np.logical_and.reduce([next(closed) for _ in plans]) & (not _linked(plans)) for plans in job.per_strategy
+            np.logical_and.reduce([next(closed) for _ in plans])
+            & (not _linked(plans) and len({plan.accepts for plan in plans}) == 1)
+            for plans in job.per_strategy
         ]
         self._shares = self._largest_shares()
         parts = [
@@ -136,9 +139,12 @@ class JackknifeWork:
         return np.nonzero(self._closed[s] & (self._in_groups(s) == grouped))[0]
 
     def _counts(self, s: int, questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
-        (limits,) = zip(*limits_by_model(self._job.per_strategy[s]).values(), strict=True)
-        replacement = self._job.replacement
-        return counts_of(self._pool, self._models(s), questions, limits, replacement=replacement, kept=kept)
+        plans, models, replacement = self._job.per_strategy[s], self._models(s), self._job.replacement
+        (limits,) = zip(*limits_by_model(plans).values(), strict=True)
+        verifier = plans[0].accepts
+        if verifier is not None:
+            return verified_counts(self._pool, models, verifier, questions, limits, replacement=replacement, kept=kept)
+        return counts_of(self._pool, models, questions, limits, replacement=replacement, kept=kept)
 
     def _without_groups(self, s: int, questions: slice) -> LeftOut:
         numbers = group_numbers(self._pool, self._models(s))[questions]
@@ -160,4 +166,6 @@ class JackknifeWork:
 
 def _linked(plans: tuple[Plan, ...]) -> bool:
     """Return whether one recorded sample has two parts in a strategy, so that no model can be left out on its own."""
-    return any(len(limits) > 1 for limits in limits_by_model(plans).values())
+    limits = limits_by_model(plans)
+    orders = {order for plan in plans for order in plan.orders or plan.models}
+    return len(orders) < len(limits) or any(len(of_model) > 1 for of_model in limits.values())

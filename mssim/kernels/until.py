@@ -133,5 +133,5 @@ def replayed(
         spent=np.zeros((n_quantities, n_questions, n_budgets), np.int64),
         histogram=np.zeros((n_quantities, n_budgets, n_bins), np.int64),
     )
-    _replayed(recorded, sizes, verdicts, amounts, replays, memory, found)
+    _replayed(recorded, np.ascontiguousarray(sizes), np.ascontiguousarray(verdicts), amounts, replays, memory, found)
     return found

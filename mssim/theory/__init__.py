@@ -27,8 +27,9 @@ T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              l
                                                                                there; independent samples
 === =============================================== ========================== =======================================
 
-`pilot` estimates what `mssim.results.planning` needs to plan a measurement. `per_sample` summarises what a sample of
-each model spends.
+`pilot` estimates what `mssim.results.planning` needs to plan a measurement. `verified` tabulates what draws until a
+verifier accepts one solve, solve wrongly and leave unsolved. `per_sample` summarises what a sample of each model
+spends.
 
 The quantities are defined in arXiv 2504.00762. The statements are derived here, and tests include counter-examples
 outside their assumptions.
@@ -43,6 +44,7 @@ from mssim.theory.lossless import Lossless, lossless
 from mssim.theory.per_sample import per_sample
 from mssim.theory.pilot import Pilot, pilot
 from mssim.theory.stopping_quality import calibration, stop_quality
+from mssim.theory.verified import verified
 
 __all__ = [
     "Ceiling",
@@ -62,4 +64,5 @@ __all__ = [
     "per_sample",
     "pilot",
     "stop_quality",
+    "verified",
 ]

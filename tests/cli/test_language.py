@@ -183,11 +183,11 @@ evaluate SOUND sc:m --budgets 2 --seed -1 | evaluate SOUND sc:m --budgets 2 --me
 evaluate SOUND mix:m+n,vote=entropy --budgets 4 --method exact
 evaluate SOUND sc:m --budgets 2 --correct-bias | evaluate SOUND sc:m --budgets 2 --price m=-1
 evaluate SOUND sc:m --budgets 2 --price n=1 | evaluate SOUND sc:m --budgets 2 --clusters x
-evaluate SOUND sc:m --budgets 2 --quantiles 0.5,95 | evaluate SOUND sc:m --budgets 2 --tokens-exceed -1
 evaluate SOUND sc:m --budgets 2 --prices plan.toml | evaluate SOUND sc:m --budgets 2 --prices none.toml
 evaluate SOUND sc:m --budgets 2 --prices prices.toml | evaluate SOUND sc:m --budgets 2 --prices other.toml
 evaluate SOUND sc:m --budgets 2 --prices prices.toml --price m=1 | evaluate SOUND sc:m --budgets 2 --parallel 0
 evaluate SOUND sc:m --budgets 2 --tokens x | tune sound --tokens x | tune sound --prices other.toml
+evaluate SOUND sc:m --budgets 2 --quantiles 0.5,95 | evaluate SOUND sc:m --budgets 2 --tokens-exceed -1
 evaluate SOUND sc:m --budgets 2 --confidence-level 3 | evaluate SOUND sc:m --budgets 2 --plot x.png --x cost
 evaluate SOUND sc:m --strategy sc:m --budgets 2 | evaluate SOUND sc:x --budgets 2
 evaluate SOUND sc:m,vote=own:f --budgets 2 | evaluate SOUND sc:m,m=3 --budgets 2

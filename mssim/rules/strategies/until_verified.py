@@ -97,19 +97,19 @@ class UntilVerified(Strategy):
         """Check column and threshold, which go together, and set the threshold as float."""
         if not isinstance(self.column, str) or not self.column:
             raise StrategyError(
-                f"UntilVerified: column={shown(self.column)} is not the name of a column. Use 'correct', or a recorded "
+                f"column={shown(self.column)} is not the name of a column. Use 'correct', or a recorded "
                 "number such as 'score'."
             )
         if self.column == CORRECT:
             if self.threshold is not None:
                 raise StrategyError(
-                    f"UntilVerified: threshold={shown(self.threshold)} applies to a column of numbers, but the column "
+                    f"threshold={shown(self.threshold)} applies to a column of numbers, but the column "
                     "is 'correct'. Remove the threshold, or set the column, e.g. to 'score'."
                 )
             return
         if self.threshold is None:
             raise StrategyError(
-                f"UntilVerified: column={shown(self.column)} requires a threshold, from which a sample is accepted. "
+                f"column={shown(self.column)} requires a threshold, from which a sample is accepted. "
                 "Set e.g. threshold=0.5."
             )
         try:
@@ -117,9 +117,7 @@ class UntilVerified(Strategy):
         except OverflowError:  # an integer beyond the range of floats
             limit = math.nan
         if not math.isfinite(limit):
-            raise StrategyError(
-                f"UntilVerified: threshold={shown(self.threshold)} is not a finite number. Use e.g. threshold=0.5."
-            )
+            raise StrategyError(f"threshold={shown(self.threshold)} is not a finite number. Use e.g. threshold=0.5.")
         object.__setattr__(self, "threshold", limit)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
