@@ -29,6 +29,7 @@ ALSO = {  # arguments of the library, and the parameter of a command that sets t
     "n_samples": "samples",
     "name": "model",
     "names": "map_",
+    "per": "equal",
     "pilot": "pool",
     "prices": "price",
     "question": "price_per_question",

@@ -67,6 +67,8 @@ class EqualMoney:
         Construction of intervals and p-values of differences, as in `Comparison`.
     confidence_level : float
         Level of the intervals.
+    margin : float or None
+        Largest difference without practical importance.
     accuracy : ndarray of float64, shape (n_strategies, n_questions)
         Accuracy of the base and of the others, in the order of the table.
     frame : DataFrame
@@ -90,6 +92,7 @@ class EqualMoney:
     spend: float
     test: str
     confidence_level: float
+    margin: float | None
     accuracy: Floats
     frame: pd.DataFrame
 
@@ -167,7 +170,8 @@ def mix_of(spend: Floats, target: float, unit: str = "") -> Mix:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:.4g} {unit}".strip()
+    text = f"{value:.4g}"
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}".strip()
 
 
 def equal_money(
@@ -249,7 +253,7 @@ def equal_money(
     frame = pd.DataFrame(columns)
     frame["verdict"] = [_verdict(row, margin, confidence_level) for row in frame.to_dict("records")]
     frame["note"] = ["base", *(mix.note for mix in mixes[1:])]
-    return EqualMoney(names[0], int(budgets[column]), per, target, found.method, confidence_level, mixed, frame)
+    return EqualMoney(names[0], int(budgets[column]), per, target, found.method, confidence_level, margin, mixed, frame)
 
 
 def _verdict(row: Mapping[Any, Any], margin: float | None, confidence_level: float) -> str:

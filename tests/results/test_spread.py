@@ -164,12 +164,12 @@ def test_strategies_may_have_budgets_of_their_own():
     first, second = entries([1, 2, 3], 2, 0, 2), entries([40, 50, 60], 2, 1, 2)
     whole = [entries([7 * b] * 3, 0, b, 3) for b in range(3)]
     groups = [([1], [histogram(first, second)]), ([1], [histogram(*whole)])]
-    spread = Spread.from_histograms(groups, 3, units=[1, 1, 1], n_totals=3, own=[np.array([0, 2]), np.arange(3)])
+    spread = Spread.from_histograms(groups, 3, units=[1, 1, 1], n_totals=3, budgets=[[0, 2], [0, 1, 2]])
     found = spread.quantile(0.5)
     assert found[0, :, 2].tolist() == pytest.approx([2, np.nan, 50], nan_ok=True)
     assert np.isnan(found[0, :, :2]).all()
     assert found[1, :, 0].tolist() == [0, 7, 14]
-    reverse = Spread.from_histograms(groups[:1], 3, units=[1, 1, 1], n_totals=3, own=[np.array([2, 0])])
+    reverse = Spread.from_histograms(groups[:1], 3, units=[1, 1, 1], n_totals=3, budgets=[[2, 0]])
     assert reverse.quantile(0.5)[0, :, 2].tolist() == pytest.approx([50, np.nan, 2], nan_ok=True)
 
 
