@@ -366,7 +366,7 @@ def limited(pool, strategy):
 
 
 def numbers_of(pool, strategy):
-    """For each stage {question: numbers}, that the strategy's vote or verifier reads; no stages if it reads none.
+    """For each stage {question: numbers}, which vote or verifier read; no stages if they read answers alone.
 
     A sample that is cut off has as many output tokens as its limit.
     """
@@ -391,19 +391,23 @@ def column_of(pool, column):
     return numbers
 
 
-def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None):
+def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=(), note=None):
     """Per question: how many replays are right, and samples used over all replays.
 
-    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams.
+    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams. Models of
+    a group in `shares_draws` draw the samples that its first model draws. Replays call note(question, places, used)
+    with the drawn places of every stage, and how many of them were used.
     """
     kind = type(strategy).__name__
     if kind in ("RandomRouter", "OracleRouter"):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+        options["shares_draws"] = shares_draws
         return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
     if kind == "AdaptiveAllocation":
-        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement)
+        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     samples, right = recorded(pool)
     numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
+    first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
@@ -417,10 +421,11 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 if rng is not None:
                     places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
-                    places[model] = positions(seed, model, q, r, n, depth, replacement)
-            draws, with_numbers = [], []
+                    places[model] = positions(seed, first.get(model, model), q, r, n, depth, replacement)
+            draws, with_numbers, turns = [], [], []
             for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
                 turn, places[model] = places[model][:size], places[model][size:]
+                turns.append(turn)
                 draws.append([by_stage[i][q][p] for p in turn])
                 with_numbers.append([numbers[i][q][p] for p in turn] if numbers else [])
             ranks = (
@@ -432,6 +437,8 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
             won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers, lot)
             n_right += won
             total += sum(spent)
+            if note is not None:
+                note(q, turns, spent)
         hits.append(n_right)
         used.append(total)
     return hits, used
@@ -457,7 +464,7 @@ def routed(strategy, evaluate_one):
     return [parts[i][0][q] for q, i in enumerate(best)], [parts[i][1][q] for q, i in enumerate(best)]
 
 
-def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
+def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, note=None):
     """All questions share one budget; the next sample goes to the least certain leader."""
     samples, right = recorded(pool)
     (model,), (answers,) = strategy.models, limited(pool, strategy)
@@ -483,6 +490,8 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False):
             ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
             hits[q] += is_right(vote([answers], PLAIN), right[questions[q]], strategy.ties, ranks.get)
             used[q] += len(answers)
+            if note is not None:
+                note(questions[q], [orders[q]], [len(answers)])
     return hits, used
 
 
@@ -537,6 +546,32 @@ def latency_of(rounds, parallel):
         for stage in stages
         for first in range(0, len(stage), parallel)
     )
+
+
+def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=False, parallel=None):
+    """What every replay spends, [question][replay], as `evaluate` draws; a router's models spend each on their own."""
+    amounts = column_of(pool, {"tokens": "output_tokens"}.get(quantity, quantity))
+    if type(strategy).__name__ == "AdaptiveAllocation":
+        sizes = [budget * len(pool.question_ids)]
+    else:
+        sizes = allocate(budget, len(strategy.models), *split_of(strategy))
+    totals = {q: [] for q in pool.question_ids}
+
+    def cut(amount, limit):
+        return min(amount, limit) if quantity == "tokens" and limit is not None else amount
+
+    def note(q, places, used):
+        drawn = [
+            [cut(amounts[model][q][place], limit) for place in turn[:n]]
+            for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
+        ]
+        rounds = [
+            [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
+        ]
+        totals[q].append(latency_of(rounds, parallel) if quantity == "latency" else sum(map(sum, drawn)))
+
+    evaluate(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
+    return list(totals.values())
 
 
 # Expectations over all draws there are, in rational arithmetic --------------------------------------------------------

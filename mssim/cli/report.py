@@ -9,7 +9,18 @@ import typer
 
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.loading import load
-from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_models, parse_where
+from mssim.cli.options import (
+    Clusters,
+    Confidence,
+    PricePerSample,
+    PriceTable,
+    Tokens,
+    WhereOption,
+    parse_budgets,
+    parse_models,
+    parse_where,
+    prices_of,
+)
 from mssim.cli.output import data_title, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
@@ -76,6 +87,9 @@ def report(
             help="Draw samples with replacement, which is biased if few were recorded.",
         ),
     ] = False,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
     json: Annotated[bool, typer.Option("--json", help="Print only a JSON object of tables.")] = False,
@@ -102,10 +116,14 @@ def report(
     switch = ModelSwitch(names)
     statistics = {"confidence_level": confidence_level, "clusters": clusters}
     spent = _default_budgets(loaded, replacement) if asked is None else asked
+    what = {"prices": prices_of(price, prices), "tokens": tokens or "all"}
+    each = _each(loaded, what)  # invalid prices raise before the long computation
     with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
         tables = _tables(loaded, switch, spent, statistics, options, resamples)
-        tables |= _spending(loaded, switch, spent, statistics, options)
+        if len(each):
+            spending = _spending(loaded, switch, spent, statistics, {"method": "auto", **options, **what})
+            tables |= {"per_sample": each, "spending": spending}
     if further is not None:
         tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
     if json:
@@ -157,23 +175,25 @@ def _tables(
     return tables
 
 
+def _each(pool: Pool, what: dict[str, Any]) -> pd.DataFrame:
+    from mssim import theory
+
+    return theory.per_sample(pool, **what)
+
+
 def _spending(
-    pool: Pool, switch: ModelSwitch, budgets: Sequence[int], statistics: dict[str, Any], options: dict[str, Any]
-) -> dict[str, pd.DataFrame]:
-    """Return what samples spend, and accuracy beside spending; no tables if nothing is known."""
+    pool: Pool, switch: ModelSwitch, budgets: Sequence[int], statistics: dict[str, Any], settings: dict[str, Any]
+) -> pd.DataFrame:
+    """Return accuracy of each model and of the switch, beside all quantities that are known."""
     import pandas as pd
 
-    from mssim import theory
     from mssim.engine.evaluate import evaluate_quietly
 
-    each = theory.per_sample(pool)
-    if each.empty:
-        return {}
     draws = sorted({max(budget // len(pool.models), 1) for budget in budgets})
     asked: list[tuple[Any, Sequence[int]]] = [([f"sc:{name}" for name in pool.models], draws), (switch, budgets)]
-    frames = [evaluate_quietly(pool, *one, method="auto", **options).to_frame(**statistics) for one in asked]
+    frames = [evaluate_quietly(pool, one, steps, **settings).to_frame(**statistics) for one, steps in asked]
     unknown = [name for name in _QUANTITIES if all(frame[name].isna().all() for frame in frames)]
-    return {"per_sample": each, "spending": pd.concat(frames, ignore_index=True).drop(columns=unknown)}
+    return pd.concat(frames, ignore_index=True).drop(columns=unknown)
 
 
 def _extrapolation(

@@ -111,8 +111,8 @@ class _Spends:
             if not budgets.size:
                 budgets = np.array([1])  # the evaluation raises an error that says what was recorded
             own = {self._name: budgets}
-            job = replace(self._job, strategies={self._name: self._strategy}, budgets=budgets, own=own, limits={})
-            self._parts.append((budgets, self._run(job)))
+            one = replace(self._job, strategies={self._name: self._strategy}, budgets=budgets, own=own, limits={})
+            self._parts.append((budgets, self._run(replace(one, quantiles=False))))
             yield self._parts[-1]
 
     def _drawable(self, first: int, last: int) -> Ints:

@@ -112,11 +112,10 @@ def _until_task(pool: Pool, plan: Plan, questions: slice, replacement: bool, amo
 
 def _samples(pool: Pool, plan: Plan, questions: slice, amounts: Amounts) -> StageSamples:
     rows = [pool.model_index(model) for model in plan.models]
+    codes = codes_of(pool, plan.models, plan.max_tokens, questions)
     limits = plan.max_tokens or (None,) * len(rows)
     of_stages = [
         [amounts.of(quantity, model, limit)[questions] for model, limit in zip(plan.models, limits, strict=True)]
         for quantity in QUANTITIES
     ]
-    return StageSamples(
-        codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions], np.array(of_stages)
-    )
+    return StageSamples(codes, pool.lengths[rows, questions], np.array(of_stages))

@@ -166,4 +166,6 @@ class JackknifeWork:
 
 def _linked(plans: tuple[Plan, ...]) -> bool:
     """Return whether one recorded sample has two parts in a strategy, so that no model can be left out on its own."""
-    return any(len(limits) > 1 for limits in limits_by_model(plans).values())
+    limits = limits_by_model(plans)
+    orders = {order for plan in plans for order in plan.orders or plan.models}
+    return len(orders) < len(limits) or any(len(of_model) > 1 for of_model in limits.values())

@@ -22,6 +22,7 @@ from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
+from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
@@ -67,13 +68,21 @@ class Job:
     @cached_property
     def per_strategy(self) -> list[tuple[Plan, ...]]:
         """Plans of every strategy at its own budgets."""
-        return [strategy.plans(self.own[name]) for name, strategy in self.strategies.items()]
+        return [
+            tuple(with_orders(plan, self.shares_draws) for plan in strategy.plans(self.own[name]))
+            for name, strategy in self.strategies.items()
+        ]
+
+    @property
+    def places(self) -> list[NDArray[np.int64]]:
+        """Indices of the budgets of every strategy among those of the job."""
+        return [np.searchsorted(self.budgets, self.own[name]) for name in self.strategies]
 
     def on_grid(self, values: Sequence[NDArray[Any]], missing: float = np.nan) -> NDArray[Any]:
         """Return values of every strategy at its own budgets as one array, [strategy, budget of the job, ...]."""
         grid = np.full((len(values), self.budgets.size, *values[0].shape[1:]), missing, dtype=values[0].dtype)
-        for row, name, own in zip(grid, self.strategies, values, strict=True):
-            row[np.searchsorted(self.budgets, self.own[name])] = own
+        for row, places, own in zip(grid, self.places, values, strict=True):
+            row[places] = own
         return grid
 
     @cached_property
@@ -115,16 +124,24 @@ class Job:
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
             check_plan(name, plan, self.own[name])
+        check_groups(pool, self.shares_draws)
         for name, plan in zip(self.names, self.plans, strict=True):
             check_recorded(pool, name, plan, self.own[name], self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_linked(name, plan, self.own[name], self.shares_draws)
             check_own(name, plan)
-        self.amounts(pool).check(self.models)
+        amounts = self.amounts(pool)
+        amounts.check(self.models)
+        check_amounts(pool, amounts, self.plans)
         _ = self.closed  # raises for method "exact" if there is no closed form
 
     def amounts(self, pool: Pool) -> Amounts:
         """Return what the samples of a pool spend."""
-        return Amounts(pool, prices=self.prices, tokens=self.tokens)
+        kept = self.__dict__.get("_amounts")  # of the pool of the last call
+        if kept is None or kept[0] is not pool:
+            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+        found: Amounts = kept[1]
+        return found
 
     def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
         """Return the expected cost of one sample, [model, question], in the order of `models`.

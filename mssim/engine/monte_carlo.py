@@ -254,7 +254,7 @@ class ReplayTasks:
             pool.lengths[rows, block.questions],
             offsets - offsets[0],
             pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            stream_keys(self._seed, plan.models, questions),
+            stream_keys(self._seed, plan.orders or plan.models, questions),
             stream_keys(self._seed, [""], questions)[0],
         )
 
@@ -282,8 +282,10 @@ class ReplayTasks:
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
     """Split the replays of a plan into blocks; `budgets` are indices of the replayed budgets."""
-    # The start of a model's second turn depends on the budget, so each budget is replayed separately.
-    groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
+    # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
+    # each budget is replayed separately.
+    apart = plan.repeats or plan.is_linked
+    groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
     n_questions = len(pool.questions)
     for group in groups:
         width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)

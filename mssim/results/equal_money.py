@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import level
+from mssim._validation import choose_from, level, shown
+from mssim.errors import MssimError
 from mssim.results.comparison import verdict_of
-from mssim.results.differences import mean_difference
+from mssim.results.differences import ASSUMPTIONS, mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
 
-__all__ = ["EqualMoney", "Mix", "equal_money", "mix_of"]
+__all__ = ["EqualMoney", "Mix", "checked_spend", "equal_money", "mix_of"]
 
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-9  # spends that differ by this share are equal
-_UNITS = {"samples_used": "samples", "tokens": "tokens", "cost": "", "latency": "seconds"}
+_UNITS = {"cost": "", "tokens": "tokens", "latency": "seconds", "samples_used": "samples"}
+_REMEDIES = {
+    "cost": "Record a column 'cost', or use evaluate(..., prices=...)",
+    "tokens": "Record a column 'output_tokens'",
+    "latency": "Record a column 'latency'",
+}
 
 
 class Mix(NamedTuple):
@@ -103,6 +109,19 @@ class EqualMoney:
         return self.frame.copy()
 
 
+def checked_spend(per: str) -> str:
+    """Return what is spent equally; raise if it does not exist.
+
+    Examples
+    --------
+    >>> checked_spend("tokens")
+    'tokens'
+    """
+    if not isinstance(per, str) or per not in _UNITS:
+        raise MssimError(f"per={shown(per)} is not valid. {choose_from(str(per), _UNITS)}.")
+    return per
+
+
 def mix_of(spend: Floats, target: float, unit: str = "") -> Mix:
     """Return how a strategy spends an amount with its budgets.
 
@@ -157,7 +176,7 @@ def equal_money(
     accuracy: Floats,
     spend: Floats,
     *,
-    budget: int,
+    column: int,
     per: str,
     margin: float | None,
     confidence_level: float,
@@ -174,8 +193,8 @@ def equal_money(
         Budgets.
     accuracy, spend : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Accuracies, and what is spent; NaN where a strategy was not evaluated.
-    budget : int
-        Budget of the base, at which its spend is known.
+    column : int
+        Index of the budget of the base.
     per : str
         What is spent.
     margin, confidence_level, clusters, test
@@ -185,13 +204,23 @@ def equal_money(
     -------
     EqualMoney
         The table.
+
+    Raises
+    ------
+    MssimError
+        If the spend of the base is not known, or an option is invalid.
     """
     confidence_level = level(confidence_level)
+    if not isinstance(test, str) or test not in ("auto", *ASSUMPTIONS):
+        raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), ['auto', *ASSUMPTIONS])}.")
     means = spend.mean(axis=2)
-    at = int(np.flatnonzero(budgets == budget)[0])
-    target = float(means[0, at])
-    mixes = [Mix(at, at, 0.0), *(mix_of(one, target, _UNITS[per]) for one in means[1:])]
+    target = float(means[0, column])
+    if np.isnan(target):
+        raise MssimError(f"per={per!r}: the {per} of {names[0]!r} is not known for all questions. {_REMEDIES[per]}.")
+    mixes = [Mix(column, column, 0.0), *(mix_of(one, target, _UNITS[per]) for one in means[1:])]
     mixed = np.array([mix.of(one) for mix, one in zip(mixes, accuracy, strict=True)])
+    spent = np.array([float(mix.of(one)) for mix, one in zip(mixes, means, strict=True)])
+    mixed[np.isnan(spent)] = np.nan
     reached = np.array([not mix.note for mix in mixes])
     reached[0] = False  # the base is not compared with itself
     low, high = mean_interval(mixed, confidence_level=confidence_level, clusters=clusters)
@@ -204,8 +233,8 @@ def equal_money(
     )
     columns = {
         "strategy": list(names),
-        "budget": [float(mix.of(budgets.astype(float))) for mix in mixes],
-        "spend": [float(mix.of(one)) for mix, one in zip(mixes, means, strict=True)],
+        "budget": np.where(np.isnan(spent), np.nan, [float(mix.of(budgets.astype(float))) for mix in mixes]),
+        "spend": spent,
         "accuracy": mixed.mean(axis=1),
         "low": low,
         "high": high,
@@ -220,10 +249,10 @@ def equal_money(
     frame = pd.DataFrame(columns)
     frame["verdict"] = [_verdict(row, margin, confidence_level) for row in frame.to_dict("records")]
     frame["note"] = ["base", *(mix.note for mix in mixes[1:])]
-    return EqualMoney(names[0], budget, per, target, found.method, confidence_level, mixed, frame)
+    return EqualMoney(names[0], int(budgets[column]), per, target, found.method, confidence_level, mixed, frame)
 
 
-def _verdict(row: dict[str, float], margin: float | None, confidence_level: float) -> str:
+def _verdict(row: Mapping[Any, Any], margin: float | None, confidence_level: float) -> str:
     """Return the verdict of a row, about its strategy; empty if it is not compared."""
     if np.isnan(row["difference"]):
         return ""

@@ -8,6 +8,7 @@ Blocks of replays count a total of quantity, budget and bin at place (quantity x
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -166,6 +167,7 @@ class Spread:
         *,
         units: ArrayLike,
         n_totals: int,
+        own: Iterable[Ints] | None = None,
     ) -> Spread:
         """Make the distributions of strategies from the histograms of their plans.
 
@@ -175,11 +177,14 @@ class Spread:
             Relative chances and histograms of the plans of each strategy; None if its distribution is not a mixture of
             those of its plans.
         n_budgets : int
-            Number of budgets, by which places were computed.
+            Number of budgets of the result.
         units : array_like of float, shape (3,)
             Unit of each quantity; NaN if unknown.
         n_totals : int
             Number of question-replays of each plan. A distribution that counts any other number is unknown.
+        own : iterable of ndarray of int64, optional
+            Indices of the budgets of each strategy among those of the result. Places of its histograms were computed
+            with their number. By default, every strategy has all budgets.
 
         Returns
         -------
@@ -188,10 +193,11 @@ class Spread:
         known = np.isfinite(np.asarray(units, dtype=float))
         shape = (n_budgets, len(QUANTITIES))
         sizes, bins, weights = [], [], []
-        for strategy in strategies:
-            places, amounts = _mixed(strategy, n_budgets, known, n_totals)
-            quantities, budgets = np.divmod(places // N_BINS, n_budgets)
-            cells = budgets * len(QUANTITIES) + quantities
+        every = itertools.repeat(np.arange(n_budgets)) if own is None else own
+        for strategy, at in zip(strategies, every, strict=False):
+            places, amounts = _mixed(strategy, at.size, known, n_totals)
+            quantities, budgets = np.divmod(places // N_BINS, at.size)
+            cells = at[budgets] * len(QUANTITIES) + quantities
             order = np.argsort(cells, kind="stable")
             sizes.append(np.bincount(cells, minlength=math.prod(shape)).reshape(shape))
             bins.append((places % N_BINS)[order].astype(np.int32))

@@ -14,6 +14,7 @@ from mssim import Evaluation
 from mssim.engine import evaluate as engine
 from mssim.rules.plan import QUANTITIES
 from tests.cli.test_cli import EVALUATE, FAST, bad
+from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
 from tests.results.test_evaluation import COLUMNS, with_spread
 
@@ -166,6 +167,43 @@ def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
     assert {row["budget"] for row in json.loads(replaced[1])} == {1, 2, 3}
 
 
+@pytest.fixture
+def with_tokens(tmp_path):
+    """Write a pool with tokens and latencies, and a price table beside it."""
+    answers = {(model, f"q{q}"): list("aab") for model in "xy" for q in (1, 2)}
+    numbers = {"output_tokens": range(12), "input_tokens": 100, "latency": [float(second) for second in range(12)]}
+    make_pool(answers, **numbers).to_frame().to_parquet(tmp_path / "pool.parquet")
+    (tmp_path / "prices.toml").write_text("date = 2026-11-01\nper_tokens = 100\n[models.x]\ninput = 1\noutput = 200\n")
+    return tmp_path / "pool.parquet"
+
+
+def test_prices_of_tokens_reach_the_evaluation(run, with_tokens):
+    table = with_tokens.parent / "prices.toml"
+    asked = ("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 3, "--json")
+    _, text, err = run(*asked, "--prices", table)
+    (row,) = json.loads(text)
+    assert err == ""
+    assert (row["tokens"], row["cost"]) == pytest.approx((307.5, 3 * 1 + 7.5 * 2))  # outputs 0, 1, 2 and 3, 4, 5
+    _, text, _ = run(*asked, "--tokens", "output", "--parallel", 1)
+    (row,) = json.loads(text)
+    assert (row["tokens"], row["latency"], row["cost"]) == (7.5, 7.5, None)
+
+
+def test_an_experiment_file_has_prices_of_tokens(run, with_tokens):
+    content = SOUND + "prices = 'prices.toml'\ntokens = 'output'\nparallel = 1\n"
+    (with_tokens.parent / "e.toml").write_text(content)
+    options = ("--prices", with_tokens.parent / "prices.toml", "--tokens", "output", "--parallel", 1, "--json")
+    said = run("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 2, *options)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    table = "{date = 2026-11-01, per_tokens = 100, models = {x = {input = 1, output = 200}}}"
+    inside = content.replace("'prices.toml'", table)
+    (with_tokens.parent / "e.toml").write_text(inside)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    bad(
+        run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--prices", "no.toml"), "no.toml: cannot be read"
+    )
+
+
 SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
 
 
@@ -197,7 +235,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
         (SOUND.replace("2", "[[1], [1, 2]]"), "Use positive integers"),
-        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
+        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table or a string"),
         (
             SOUND + "where = 3",
             "where = 3 has the wrong type. It must be a string or a list or a table",

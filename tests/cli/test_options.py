@@ -1,6 +1,7 @@
 """Options that commands share, as text and as values."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from mssim.cli.options import (
     parse_prices,
     parse_renames,
     parse_where,
+    prices_of,
     spread_options,
 )
 from mssim.results.bands import BANDS
@@ -99,6 +101,14 @@ def test_prices_as_text():
     for text in ("a", "a=", "a=cheap"):
         with pytest.raises(MssimError, match=rf"--price: '{text}' is not MODEL=PRICE\."):
             parse_prices([text])
+
+
+def test_prices_are_those_of_samples_or_a_file():
+    assert prices_of(["a=1"], None) == {"a": 1.0}
+    assert prices_of(None, Path("prices.toml")) == prices_of([], Path("prices.toml")) == "prices.toml"
+    assert prices_of(None, None) is None
+    with pytest.raises(MssimError, match=r"^--price, --prices: both are given\. Use --price for prices per sample, or"):
+        prices_of(["a=1"], Path("prices.toml"))
 
 
 def test_files_that_cannot_be_written_are_told_before_any_work(tmp_path):

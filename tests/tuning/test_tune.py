@@ -237,9 +237,7 @@ def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
     lacking = (frame["model"] == "y") & frame["question_id"].isin(["q3", "q4"])
     pool = random_pool().from_frame(frame.assign(cost=frame["cost"].mask(lacking)))
     seen = []
-    says = (
-        r"spend='cost': the costs of 'sc:y' are unknown on 2 of 12 questions\. Record a column 'cost' or pass prices="
-    )
+    says = r"spend='cost': 48 samples of model 'y' have no cost, first sample 0 of question 'q3'\. .* or use prices=\.$"
     with pytest.raises(MssimError, match=says):
         tune(pool, ["sc:x", "ms:x+y"], [2, 4], spend="cost", progress=lambda *done: seen.append(done))
     assert not seen
