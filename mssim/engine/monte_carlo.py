@@ -188,6 +188,7 @@ class ReplayTask:
         counted.spent.totals[:] = found.spent
         for k, low in enumerate(lowest.tolist()):
             counted.spent.histogram[k] = found.histogram[k, :, low : low + n_bins]
+            counted.spent.span[k] = 0, n_bins - 1
         accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
         return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
 

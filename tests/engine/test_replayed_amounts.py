@@ -1,5 +1,6 @@
 """What replays spend, against the oracle on the same draws: every rule of the catalogue, and every total."""
 
+import itertools
 import random
 import warnings
 from functools import cache
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from mssim import Pool, PoolWarning, SelfConsistency
 from mssim.engine.amounts import Amounts
-from mssim.engine.job import read_job
 from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
 from mssim.kernels.spending import N_BINS
 from mssim.rules.parsing import parse_strategy
@@ -97,9 +97,9 @@ def check_against_the_oracle(pool, strategy, budgets, **options):
         for k, quantity in enumerate(QUANTITIES):
             for b, budget in enumerate(budgets):
                 each = naive.spent(pool, part, int(budget), quantity=quantity, **options)
-                assert totals[k, b].tolist() == [sum(given) for given in each], (quantity, budget)
-                for total in (int(total) for given in each for total in given):
-                    place = (k * len(budgets) + b) * N_BINS + bin_of(total)
+                assert totals[k, b].tolist() == [sum(question) for question in each], (quantity, budget)
+                for total in itertools.chain(*each):
+                    place = (k * len(budgets) + b) * N_BINS + bin_of(int(total))
                     expected[place] = expected.get(place, 0) + 1
         assert histogram == expected
 
@@ -107,9 +107,7 @@ def check_against_the_oracle(pool, strategy, budgets, **options):
 @pytest.mark.kernels
 @pytest.mark.parametrize("rule", as_parameters(RULES))
 @settings(max_examples=examples(8))
-@given(
-    st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([None, None, 1, 2, 3]), st.integers(1, 7), st.data()
-)
+@given(st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([None, None, 1, 2, 3]), st.integers(1, 7), st.data())
 def test_every_total_is_that_of_the_oracle(rule, seed, replacement, parallel, n_replays, data):
     grid = budgets_for(rule, 9)
     budgets = sorted(data.draw(st.sets(st.sampled_from(grid.tolist()), min_size=1, max_size=3)))
