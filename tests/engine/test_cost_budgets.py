@@ -62,8 +62,12 @@ def test_with_replacement_more_can_be_drawn_than_was_recorded():
 
 
 def test_unknown_spend_and_missing_samples_are_refused():
-    for quantity, remedy in (("cost", "or use prices="), ("tokens", "'output_tokens'"), ("latency", "'latency'")):
-        with pytest.raises(MssimError, match=f"sc:x: a budget of {quantity} needs samples with known.*{remedy}"):
+    for quantity, says in (
+        ("cost", r"the samples have no costs\. Record a column 'cost' or use evaluate"),
+        ("tokens", r"the samples have no tokens\. Record a column 'output_tokens'"),
+        ("latency", r"the samples have no latencies\. Record a column 'latency'"),
+    ):
+        with pytest.raises(MssimError, match=rf"sc:x@{quantity}=5: {says}"):
             evaluate(random_pool(), f"sc:x@{quantity}=5")
     pool = make_pool({("x", "q"): ["a"], ("y", "p"): ["a"]})
     with pytest.raises(BudgetError, match="sc:x: budget 1 needs 1 samples of model 'x' for question 'p', but 0 were"):
@@ -78,7 +82,8 @@ def resolved(spend, text="sc:x@cost=10"):
 
     def run(job):
         asked.append(job.budgets.tolist())
-        return SimpleNamespace(cost=np.array(spend)[job.budgets - 1][None, :, None])
+        cost = np.array(spend)[job.budgets - 1][None, :, None]
+        return SimpleNamespace(cost=cost, accuracy=cost, strategies=("sc:x",), provenance={})
 
     job = read_job(text, None, method="auto", n_replays=9, seed=0, replacement=False)
     found = resolve_limits(job, random_pool(n_samples=len(spend)), run)
