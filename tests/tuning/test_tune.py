@@ -23,6 +23,7 @@ from mssim import (
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
+from mssim.results.quantities import SPENDS
 from mssim.tuning.grid import grid
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
@@ -221,13 +222,14 @@ def test_monte_carlo_error_of_the_optimism():
 # Candidates, spend and limits ---------------------------------
 
 
-@pytest.mark.parametrize("spend", ["budget", "samples_used", "cost"])
+@pytest.mark.parametrize("spend", SPENDS)
 def test_what_is_limited(spend):
-    pool = random_pool(cost=0.5)
-    tuning = tune(pool, "ms:x+y", 4, spend=spend, limits=[10], n_replays=50)
+    pool = random_pool(cost=0.5, output_tokens=10, input_tokens=20, latency=2)
+    tuning = tune(pool, "ms:x+y", 4, spend=spend, limits=[200], n_replays=50, tokens="output", parallel=1)
     used = evaluate(pool, "ms:x+y", 4, n_replays=50).samples_used.mean()
     assert 2 < used < 4
-    expected = {"budget": 4, "samples_used": used, "cost": used / 2}[spend]
+    expected = {"budget": 4, "samples_used": used, "cost": used / 2, "tokens": 10 * used, "latency": 2 * used}[spend]
+    assert tuning.provenance["spend"] == spend
     assert tuning.candidates()["spend"].item() == pytest.approx(expected)
     assert tuning.to_frame()["spend"].item() == pytest.approx(expected)
 
@@ -245,6 +247,25 @@ def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
     for options in ({"budgets": 1}, {"strategies": ["sc:x", "ms:x+z"]}, {"prices": {"x": 1, "y": 2}}):
         tuning = tune(pool, **{"strategies": ["sc:x", "ms:x+y"], "budgets": [1, 2], "spend": "cost", **options})
         assert np.isfinite(tuning.spend).all()
+
+
+@pytest.mark.parametrize("spend", ["tokens", "latency"])
+def test_runs_choose_by_what_their_samples_spent(spend):
+    """The spend of a sample goes with its answer, so that it varies from run to run."""
+    spent = np.random.default_rng(3).integers(1, 40, 12 * 3 * 24)
+    pool = random_pool(output_tokens=spent, latency=spent / 4)
+    candidates = [(strategy, budget) for strategy in ("sc:x", "sc:y", "ms:z+x") for budget in (2, 6)]
+    limits = [45.0, 90.0] if spend == "tokens" else [8.0, 12.0]
+    options = {"limits": limits, "n_folds": 3, "n_runs": 4, "n_replays": 50, "seed": 2}
+    tuning = tune(pool, ["sc:x", "sc:y", "ms:z+x"], [2, 6], spend=spend, **options)
+    for run, seed in enumerate(np.random.SeedSequence(2).generate_state(4, np.uint64).tolist()):
+        once = [evaluate(pool, *one, method="monte_carlo", n_replays=1, seed=seed) for one in candidates]
+        right, paid = ([getattr(one, name)[0, 0].tolist() for one in once] for name in ("accuracy", spend))
+        assert (np.abs(np.mean(paid, axis=1) - tuning.spend.mean(axis=1)) > 1e-6).all()
+        for i, limit in enumerate(limits):
+            sets = [*(questions_without(tuning.folds, fold) for fold in range(3)), range(12)]
+            chosen = [best_within(limit, right, paid, questions, 1e-9) for questions in sets]
+            assert tuning.chosen[run, i].tolist() == chosen
 
 
 def test_prices_decide_what_is_affordable():
