@@ -32,11 +32,26 @@ def test_several_strategies_and_limits_in_one_evaluation():
     found = evaluate(
         pool, ["ms:x+y@cost=3,cost=6", "sc:y,stop=beta@3,cost=4", "sc:x"], [2], prices=PRICES, n_replays=99
     )
-    whole = evaluate(pool, list(found.strategies), range(1, 25), prices=PRICES, n_replays=99).cost.mean(axis=2)
+    whole = evaluate(pool, list(found.strategies), range(1, 25), prices=PRICES, n_replays=20).cost.mean(axis=2)
     for row, limits in enumerate([[3, 6], [4]]):
         largest = [1 + int(np.nonzero(whole[row] <= limit)[0].max()) for limit in limits]
         assert budgets_of(found, row) == sorted({*largest, *([3] if row else [])})
     assert budgets_of(found, 2) == [2]
+
+
+@pytest.mark.parametrize("quantity", ["tokens", "latency"])
+def test_tokens_and_seconds(quantity):
+    answers = {(model, f"q{q}"): ["a", "b", "a", "c", "a", "a"] for model in "xy" for q in range(3)}
+    spends = np.random.default_rng(2).integers(1, 99, (2, 36))
+    pool = make_pool(answers, output_tokens=spends[0], latency=spends[1])
+    for text, parallel in (("ms:x+y", None), ("sc:x,stop=beta", 2), ("mix:x+y", 1)):
+        options = {"parallel": parallel, "n_replays": 50, "seed": 4}
+        whole = getattr(evaluate(pool, text, range(1, 7), **options), quantity)[0].mean(axis=1)
+        limit = (whole[3] + whole[4]) / 2
+        budget = 1 + int(np.nonzero(whole <= limit)[0].max())
+        found = evaluate(pool, f"{text}@{quantity}={limit}", **options)
+        assert found.budgets.tolist() == [budget]
+        assert getattr(found, quantity).mean() <= limit
 
 
 def test_a_limit_below_the_smallest_budget_is_refused():

@@ -259,16 +259,3 @@ def test_damaged_counts_are_refused():
             assert np.array_equal(back.bins, spread.bins)
             assert np.array_equal(back.weights, spread.weights)
     assert refused > 10
-
-
-def test_strategies_with_budgets_of_their_own():
-    """One strategy has the first and third budget of three, another one all of them."""
-    one = histogram(entries([1, 2], 0, 0, 2), entries([7, 9], 0, 1, 2))
-    other = histogram(*(entries([b, b + 1], 0, b, 3) for b in range(3)))
-    own = [np.array([0, 2]), np.arange(3)]
-    strategies = [([1], [one]), ([1], [other])]
-    spread = Spread.from_histograms(strategies, 3, units=[1.0, *UNKNOWN], n_totals=2, own=own)
-    found = spread.quantile(1)[:, :, 0]
-    assert found.tolist() == pytest.approx(np.array([[2, np.nan, 9], [1, 2, 3]]), nan_ok=True)
-    same = Spread.from_histograms(strategies[1:], 3, units=[1.0, *UNKNOWN], n_totals=2)
-    assert np.array_equal(same.quantile(1)[0, :, 0], found[1])
