@@ -107,9 +107,7 @@ def check_against_the_oracle(pool, strategy, budgets, **options):
 @pytest.mark.kernels
 @pytest.mark.parametrize("rule", as_parameters(RULES))
 @settings(max_examples=examples(8))
-@given(
-    st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([None, None, 1, 2, 3]), st.integers(1, 7), st.data()
-)
+@given(st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([None, None, 1, 2, 3]), st.integers(1, 7), st.data())
 def test_every_total_is_that_of_the_oracle(rule, seed, replacement, parallel, n_replays, data):
     grid = budgets_for(rule, 9)
     budgets = sorted(data.draw(st.sets(st.sampled_from(grid.tolist()), min_size=1, max_size=3)))
