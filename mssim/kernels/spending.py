@@ -259,7 +259,7 @@ def count_turns(q, first, n_replays, order, reached, ends, sizes, spending):
     reached : int64 [replay, budget], last stage that draws
     ends    : as in `count_one_stage`
     """
-    values, starts, joins, plain, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
+    values, starts, joins, _, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
     n_quantities, n_questions, n_budgets = totals.shape
     n_stages = sizes.shape[0]
     width = values.size // (n_quantities * n_stages * n_questions)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mssim import Pool, PoolWarning, SelfConsistency
 from mssim.engine.amounts import Amounts
-from mssim.engine.job import read_job
 from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
 from mssim.kernels.spending import N_BINS
 from mssim.rules.parsing import parse_strategy
@@ -97,8 +96,8 @@ def check_against_the_oracle(pool, strategy, budgets, **options):
         for k, quantity in enumerate(QUANTITIES):
             for b, budget in enumerate(budgets):
                 each = naive.spent(pool, part, int(budget), quantity=quantity, **options)
-                assert totals[k, b].tolist() == [sum(given) for given in each], (quantity, budget)
-                for total in (int(total) for given in each for total in given):
+                assert totals[k, b].tolist() == [sum(question) for question in each], (quantity, budget)
+                for total in (int(total) for question in each for total in question):
                     place = (k * len(budgets) + b) * N_BINS + bin_of(total)
                     expected[place] = expected.get(place, 0) + 1
         assert histogram == expected
