@@ -53,11 +53,9 @@ def test_accuracy_rises_with_the_limit_until_right_samples_are_whole():
 
 
 def test_settings_are_those_of_an_evaluation():
-    with pytest.warns(PoolWarning):
-        found = length_limits(pool(), "sc:x", 30, [2], prices={"x": 0.5}, clusters=None, confidence_level=0.5)
-        narrow = length_limits(pool(), "sc:x", 30, [2])
+    found = length_limits(pool(), "sc:x", 6, [2], prices={"x": 0.5}, clusters=None, confidence_level=0.5)
     assert found["cost"].tolist() == [1.0]
-    assert found["low"].item() > narrow["low"].item()
+    assert found["low"].item() > length_limits(pool(), "sc:x", 6, [2])["low"].item()
     with pytest.raises(MssimError, match="method='fast'"):
         length_limits(pool(), "sc:x", 3, 1, method="fast")
 
