@@ -77,7 +77,7 @@ def test_the_bytes_of_a_task_are_those_of_its_arrays(work):
         ("sc:x", {"method": "monte_carlo"}, True),
         ("sc:x", {"quantiles": True}, True),
         ("sc:x,stop=beta", {}, True),
-        ("mix:x+x", {}, True),
+        ("ms:x+x", {}, True),
     ],
 )
 def test_replays_add_up_what_has_no_closed_form(rule, options, adds_up):
