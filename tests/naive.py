@@ -366,7 +366,7 @@ def limited(pool, strategy):
 
 
 def numbers_of(pool, strategy):
-    """For each stage {question: numbers}, which vote or verifier read; no stages if they read answers alone.
+    """For each stage {question: numbers}, that the strategy's vote or verifier reads; no stages if it reads none.
 
     A sample that is cut off has as many output tokens as its limit.
     """

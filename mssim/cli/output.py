@@ -88,8 +88,16 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     console.print(table)
 
 
-_DIGITS = {"samples_used": 2, "samples_median": 1, "distinct_answers": 2, "mc_error": 5, "replay_sd": 5}
-_DIGITS |= {"tokens": 1, "output_tokens": 1, "latency": 3}
+_DIGITS = {
+    "samples_used": 2,
+    "samples_median": 1,
+    "distinct_answers": 2,
+    "tokens": 1,
+    "output_tokens": 1,
+    "latency": 3,
+    "mc_error": 5,
+    "replay_sd": 5,
+}
 _MOST_SIGNIFICANT = 6  # of costs, whose unit may be of any size
 _OF_SPREAD = re.compile(r"(tokens|cost|latency)_(p[\d.]+|exceeds?)")
 _QUANTILE = re.compile(r"(tokens|cost|latency)_p[\d.]+")

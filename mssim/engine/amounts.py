@@ -143,10 +143,10 @@ class Amounts:
     def _price_of(self, model: str) -> tuple[float, float]:
         """Return the prices of a model, which the table may list by its name on the server."""
         assert isinstance(self._prices, Prices)
-        models = self._pool.info.get("models")
-        described = models.get(model) if isinstance(models, Mapping) else None
+        name, models = self._pool.models[self._pool.model_index(model)], self._pool.info.get("models")
+        described = models.get(name) if isinstance(models, Mapping) else None
         served = described.get("model_id") if isinstance(described, Mapping) else None
-        return self._prices.price_of([model, served] if isinstance(served, str) else [model])
+        return self._prices.price_of([name, served] if isinstance(served, str) else [name])
 
     # Facts about them -----------------------------------------------------------------------------------------------
 
@@ -191,18 +191,6 @@ class Amounts:
             return 1.0
         mantissa, exponent = math.frexp(largest)  # a mantissa of 0.5 means a power of two
         return math.ldexp(1.0, max(exponent - _BITS - (mantissa == 0.5), _LOWEST_EXPONENT))
-
-    def means(self, quantity: str, models: Sequence[str]) -> Floats:
-        """Return the mean amount of a recorded sample, [model, question]; NaN where one is unknown."""
-        found = np.empty((len(models), len(self._pool.questions)))
-        for i, model in enumerate(models):
-            if quantity == "cost" and self._prices is not None and not isinstance(self._prices, Prices):
-                found[i] = self._prices[model]
-                continue
-            recorded = self._columns.recorded(model)
-            total = np.where(recorded, self.of(quantity, model), 0).sum(axis=1)
-            found[i] = total / np.maximum(recorded.sum(axis=1), 1)
-        return found
 
     # Messages -------------------------------------------------------------------------------------------------------
 

@@ -267,7 +267,13 @@ def _run(
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
-    found = job.evaluation(totals.outcomes(), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(
+        totals.outcomes(),
+        pool.questions.copy(),
+        job.provenance(pool),
+        histograms=totals.histograms,
+        units=work.units,
+    )
     return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
 
 

@@ -67,7 +67,8 @@ def expected_spend(
 
     References
     ----------
-    A. Wald, "On cumulative sums of random variables", Annals of Mathematical Statistics 15, 1944, 283-296.
+    A. Wald, "On cumulative sums of random variables", Annals of Mathematical Statistics 15, 1944, 283-296,
+    doi:10.1214/aoms/1177731235.
 
     Examples
     --------

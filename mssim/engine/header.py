@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def header_of(work: Work) -> Header:
         "budgets": job.budgets.tolist(),
         **{name: provenance[name] for name in SETTINGS},
         "models": job.models,
+        "units": [None if math.isnan(unit) else unit for unit in work.units],
         "versions": dict(versions()),
         "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
     }

@@ -27,6 +27,7 @@ from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
 from mssim.results.evaluation import Evaluation
+from mssim.results.spread import Histogram, Spread
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Expected, Plan
 
@@ -143,14 +144,6 @@ class Job:
         found: Amounts = kept[1]
         return found
 
-    def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
-        """Return the expected cost of one sample, [model, question], in the order of `models`.
-
-        The number of samples of a stage does not depend on its draws, so its expected cost is that number times the
-        mean recorded cost.
-        """
-        return self.amounts(pool).means("cost", self.models)
-
     def provenance(self, pool: Pool) -> dict[str, Any]:
         """Return all information required to reproduce the results."""
         cited = {name: pool.info[name] for name in ("title", "source", "licence", "synthetic") if name in pool.info}
@@ -178,8 +171,11 @@ class Job:
         outcomes: Sequence[Outcome],
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
+        *,
+        histograms: Sequence[Histogram] = (),
+        units: Sequence[float] = (),
     ) -> Evaluation:
-        """Return the result, given the outcomes of all plans."""
+        """Return the result, given the outcomes and the histograms of all plans."""
         parts, closed = map(expected_of, outcomes), iter(self.closed)
         results, all_closed = [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
@@ -195,7 +191,17 @@ class Job:
             **values,
             n_replays=self.on_grid([np.where(closed, 0, self.n_replays) for closed in all_closed], missing=0),
             provenance=provenance,
+            spread=self._spread(histograms, units, len(questions)) if self.quantiles and histograms else None,
         )
+
+    def _spread(self, histograms: Sequence[Histogram], units: Sequence[float], n_questions: int) -> Spread:
+        rest = iter(histograms)
+        mixed: list[tuple[Sequence[float], Sequence[Histogram]] | None] = []
+        for strategy, plans in zip(self.strategies.values(), self.per_strategy, strict=True):
+            of_plans, chances = [next(rest) for _ in plans], strategy.chances()
+            mixed.append(None if chances is None else (chances, of_plans))
+        n_totals = n_questions * self.n_replays
+        return Spread.from_histograms(mixed, self.budgets.size, units=units, n_totals=n_totals, budgets=self.places)
 
 
 # Reading settings -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -130,7 +131,14 @@ class _Merged:
             )
         if not self._totals.complete(self._job.closed, self._job.n_replays):
             raise MssimError(f"{self._path} is damaged: its blocks do not cover all replays. Compute it again.")
-        return self._job.evaluation(self._totals.outcomes(), self._questions, self._header.provenance)
+        units = [math.nan if unit is None else unit for unit in self._header.settings["units"]]
+        return self._job.evaluation(
+            self._totals.outcomes(),
+            self._questions,
+            self._header.provenance,
+            histograms=self._totals.histograms,
+            units=units,
+        )
 
     def _whose(self, missing: Sequence[int]) -> str:
         """Return a description of the shards with missing blocks, if all files have the same number of shards."""

@@ -71,7 +71,8 @@ class ReplayTask:
         sizes, skip = self.plan.sizes, int(_skipped(self.plan).max())
         if self.spends is None:
             return self._replay(spending.spending_of(None, sizes))
-        counted = spending.spending_of(self.spends.amounts, sizes, skip=skip, bins=self.spends.bins)
+        cap = min(self.plan.cap, self.recorded.codes.shape[2])
+        counted = spending.spending_of(self.spends.amounts, sizes, cap=cap, skip=skip, bins=self.spends.bins)
         outcome = self._replay(counted)
         spent, histogram = self.spends.outcome(counted.spent)
         return outcome._replace(spent=spent, histogram=histogram)

@@ -42,7 +42,7 @@ def expected_maximum(values: Floats, lengths: NDArray[np.int32] | Ints, draws: I
 
     References
     ----------
-    H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, Wiley 2003, section 3.7 (without replacement).
+    H. A. David and H. N. Nagaraja, "Order Statistics", 3rd edition, Wiley 2003, doi:10.1002/0471722162.
 
     Examples
     --------

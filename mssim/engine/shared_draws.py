@@ -76,7 +76,7 @@ def check_linked(name: str, plan: Plan, budgets: NDArray[np.int64], groups: Grou
             b = int(more.argmax())
             raise BudgetError(
                 f"{name}: budget {budgets[b]} draws {plan.sizes[i, b]} samples of {model!r}, but only "
-                f"{plan.sizes[before, b]} of {earlier!r}, the beginnings of these. Draw at least as many of earlier models."
+                f"{plan.sizes[before, b]} of {earlier!r}, which begin them. Draw at least as many of earlier models."
             )
 
 

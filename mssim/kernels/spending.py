@@ -71,10 +71,13 @@ def bin_of(total):
     return (np.float64(total).view(np.int64) >> _DROPPED) - _OFFSET
 
 
-def spending_of(amounts: Amounts | None, sizes: NDArray[np.int64], *, skip: int = 0, bins: bool = False) -> Spending:
+def spending_of(
+    amounts: Amounts | None, sizes: NDArray[np.int64], *, cap: int = 0, skip: int = 0, bins: bool = False
+) -> Spending:
     """Allocate the totals and the memory of a kernel that draws `sizes` [stage, budget].
 
-    skip is the most draws of a model in earlier stages. Without `bins` the histogram has no bins.
+    cap, above 0, is the most draws of a question if `sizes` are means over questions. skip is the most draws of a model
+    in earlier stages. Without `bins` the histogram has no bins.
     """
     n_stages, n_budgets = sizes.shape
     if amounts is None:
@@ -86,7 +89,8 @@ def spending_of(amounts: Amounts | None, sizes: NDArray[np.int64], *, skip: int 
     if bins and amounts.values.size:
         by_stage = amounts.values.reshape(n_quantities, n_stages, -1)
         lowest[:] = [bin_of(int(least)) for least in by_stage.min(axis=(1, 2))]
-        most = (by_stage.max(axis=2).astype(np.int64) @ sizes.max(axis=1)).tolist()
+        draws = np.maximum(sizes.max(axis=1), cap)
+        most = (by_stage.max(axis=2).astype(np.int64) @ draws).tolist()
         n_bins = max(bin_of(total) - low + 1 for total, low in zip(most, lowest.tolist(), strict=True))
     of_budget = np.zeros((2, n_quantities * n_budgets * lanes), np.int64)
     return Spending(
@@ -255,7 +259,7 @@ def count_turns(q, first, n_replays, order, reached, ends, sizes, spending):
     reached : int64 [replay, budget], last stage that draws
     ends    : as in `count_one_stage`
     """
-    values, starts, joins, plain, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
+    values, starts, joins, _, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
     n_quantities, n_questions, n_budgets = totals.shape
     n_stages = sizes.shape[0]
     width = values.size // (n_quantities * n_stages * n_questions)

@@ -8,7 +8,6 @@ Blocks of replays count a total of quantity, budget and bin at place (quantity x
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -167,7 +166,7 @@ class Spread:
         *,
         units: ArrayLike,
         n_totals: int,
-        own: Iterable[Ints] | None = None,
+        budgets: Sequence[ArrayLike] | None = None,
     ) -> Spread:
         """Make the distributions of strategies from the histograms of their plans.
 
@@ -177,33 +176,33 @@ class Spread:
             Relative chances and histograms of the plans of each strategy; None if its distribution is not a mixture of
             those of its plans.
         n_budgets : int
-            Number of budgets of the result.
+            Number of budgets.
         units : array_like of float, shape (3,)
-            Unit of each quantity; NaN if unknown.
+            Unit of each quantity; NaN or 0 if unknown.
         n_totals : int
             Number of question-replays of each plan. A distribution that counts any other number is unknown.
-        own : iterable of ndarray of int64, optional
-            Indices of the budgets of each strategy among those of the result. Places of its histograms were computed
-            with their number. By default, every strategy has all budgets.
+        budgets : sequence of array_like of int, optional
+            Numbers of the budgets of each strategy, by which its places are counted. By default all budgets.
 
         Returns
         -------
         Spread
         """
-        known = np.isfinite(np.asarray(units, dtype=float))
+        unit = np.asarray(units, dtype=float)
+        known = unit > 0
         shape = (n_budgets, len(QUANTITIES))
         sizes, bins, weights = [], [], []
-        every = itertools.repeat(np.arange(n_budgets)) if own is None else own
-        for strategy, at in zip(strategies, every, strict=False):
-            places, amounts = _mixed(strategy, at.size, known, n_totals)
-            quantities, budgets = np.divmod(places // N_BINS, at.size)
-            cells = at[budgets] * len(QUANTITIES) + quantities
+        for number, strategy in enumerate(strategies):
+            own = np.arange(n_budgets) if budgets is None else np.asarray(budgets[number], dtype=np.int64)
+            places, amounts = _mixed(strategy, own.size, known, n_totals)
+            quantities, at = np.divmod(places // N_BINS, own.size)
+            cells = own[at] * len(QUANTITIES) + quantities
             order = np.argsort(cells, kind="stable")
             sizes.append(np.bincount(cells, minlength=math.prod(shape)).reshape(shape))
             bins.append((places % N_BINS)[order].astype(np.int32))
             weights.append(amounts[order])
         return cls(
-            np.array(units, dtype=float),
+            np.where(known, unit, np.nan),
             np.array(sizes, dtype=np.int64).reshape(-1, *shape),
             np.concatenate([np.empty(0, np.int32), *bins]),
             np.concatenate([np.empty(0), *weights]),

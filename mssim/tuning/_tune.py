@@ -113,6 +113,9 @@ def tune(
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;
     `replacement=True` then models new samples better, but its accuracies are biased, see `evaluate`.
 
+    `UntilVerified` with ``column="correct"`` is chosen nearly always. Use it as a candidate only if you have a verifier
+    that knows the correct answer, such as complete unit tests; a verifier that can be wrong has a column of scores.
+
     `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
     held-out answers, but not on their correctness.
 

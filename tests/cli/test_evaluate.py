@@ -449,5 +449,5 @@ def test_quantiles_are_checked_before_any_work(run, pool_path, monkeypatch):
 
 @pytest.mark.usefixtures("asked")
 def test_a_quantity_that_is_not_known_is_named(run, pool_path):
-    says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --price."
+    says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --prices."
     bad(run("evaluate", pool_path, *FAST, "--cost-exceeds", 3), says)

@@ -1,5 +1,6 @@
 """What samples spend, by hand: requests paid once, reasoning, prices per million, limits, and what is unknown."""
 
+import dataclasses
 import datetime
 import json
 import math
@@ -26,6 +27,9 @@ def pool_of(info=None, **columns):
 
 def amounts(prices=None, tokens="all", **columns):
     return Amounts(pool_of(**columns), prices=prices, tokens=tokens)
+
+
+POOL = pool_of()
 
 
 def same(found, expected):
@@ -269,7 +273,9 @@ def test_whole_numbers_have_the_unit_1():
 @settings(max_examples=examples(40))
 @given(st.lists(st.floats(0, 1e100), min_size=3, max_size=3))
 def test_the_largest_amount_has_26_bits(given_):
-    unit = amounts(latency=[*given_, 0, 0, 0]).unit("latency", ["x"])
+    latency = np.zeros(POOL.codes.shape)
+    latency[0].flat[:3] = given_
+    unit = Amounts(dataclasses.replace(POOL, numbers={"latency": latency})).unit("latency", ["x"])
     assert math.frexp(unit)[0] == 0.5
     whole = all(one == int(one) for one in given_) and max(given_) <= 2**26
     assert unit == 1 if whole else unit == 2.0**-1000 or 2**25 < max(given_) / unit <= 2**26

@@ -16,6 +16,7 @@ from mssim.engine.exact_spending import StageSamples, expected_spend
 from tests import naive
 from tests.conftest import examples, make_pool
 from tests.engine.test_closed_forms import CLOSED_FORMS, XYZ, affordable, pools
+from tests.engine.test_evaluate import random_pool
 
 KINDS = ["sc", "cov", "mix", "ms", "cascade", "rel"]
 UNITS = np.array([1, 3, 7])  # of the quantities, so that they differ

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mssim.kernels.tally import Replays
-from mssim.kernels.until import REJECTED, RIGHT, WRONG, bin_of, replayed
+from mssim.kernels.until import REJECTED, RIGHT, WRONG, Found, bin_of, replayed
 from tests import naive
 from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of
@@ -60,7 +60,7 @@ def test_every_replay_draws_as_the_oracle_does(seed, first, n, replacement, mode
     sizes[0] = np.maximum(sizes[0], 1)
     replays = Replays(first, n, replacement)
     verdicts, amounts = some_of_all(np.random.default_rng(seed), models)
-    found = replayed(recorded_of(POOL, list(models), seed), sizes, verdicts, amounts, N_BINS, replays)
+    found = Found(*replayed(recorded_of(POOL, list(models), seed), sizes, verdicts, amounts, N_BINS, replays))
     right, accepted, drawn, totals = by_the_oracle(seed, models, sizes, verdicts, amounts, replays)
     assert found.right.tolist() == right.tolist()
     assert found.accepted.tolist() == accepted.tolist()
@@ -81,9 +81,9 @@ def _entries(numbers):
 def test_without_quantities_and_bins_the_draws_are_the_same():
     replays, sizes, recorded = Replays(0, 20, False), np.array([[1, 5], [2, 1]]), recorded_of(POOL, ["x", "y"])
     verdicts, amounts = some_of_all(np.random.default_rng(0), "xy")
-    whole = replayed(recorded, sizes, verdicts, amounts, N_BINS, replays)
-    no_bins = replayed(recorded, sizes, verdicts, amounts, 0, replays)
-    draws = replayed(recorded, sizes, verdicts, amounts[:0], 0, replays)
+    whole = Found(*replayed(recorded, sizes, verdicts, amounts, N_BINS, replays))
+    no_bins = Found(*replayed(recorded, sizes, verdicts, amounts, 0, replays))
+    draws = Found(*replayed(recorded, sizes, verdicts, amounts[:0], 0, replays))
     for name in ("right", "accepted", "drawn"):
         assert getattr(whole, name).tolist() == getattr(no_bins, name).tolist() == getattr(draws, name).tolist()
     assert no_bins.spent.tolist() == whole.spent.tolist()
@@ -94,11 +94,11 @@ def test_nothing_but_what_is_rejected_costs_every_draw():
     sizes, recorded = np.array([[1, 4], [0, 3]]), recorded_of(POOL, ["x", "y"])
     verdicts = np.zeros((2, 3, 6), np.uint8)
     amounts = np.full((1, 2, 3, 6), 7, np.int32)
-    found = replayed(recorded, sizes, verdicts, amounts, 0, Replays(0, 3, False))
+    found = Found(*replayed(recorded, sizes, verdicts, amounts, 0, Replays(0, 3, False)))
     assert (found.right.max(), found.accepted.max()) == (0, 0)
     assert found.drawn.tolist() == [[[3, 12], [0, 9]]] * 3
     assert found.spent.tolist() == [[[21, 147]] * 3]
-    found = replayed(recorded, sizes, verdicts + RIGHT, amounts, 0, Replays(0, 3, False))
+    found = Found(*replayed(recorded, sizes, verdicts + RIGHT, amounts, 0, Replays(0, 3, False)))
     assert found.drawn.tolist() == [[[3, 3], [0, 0]]] * 3
     assert found.right.tolist() == [[3, 3]] * 3
 

@@ -1,0 +1,124 @@
+"""What replays spend, against the oracle on the same draws: every rule of the catalogue, and every total."""
+
+import random
+import warnings
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mssim import Pool, PoolWarning, SelfConsistency
+from mssim.engine.amounts import Amounts
+from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
+from mssim.kernels.spending import N_BINS
+from mssim.rules.parsing import parse_strategy
+from mssim.rules.plan import QUANTITIES
+from tests import naive
+from tests.conftest import examples
+from tests.rules.test_catalogue import RULES, XYZ, as_parameters, budgets_for
+
+COLUMNS = {"tokens": "output_tokens", "cost": "cost", "latency": "latency"}
+
+
+@cache
+def costly_pool(n_samples=9, most=6000):
+    """Wrong answers are long, models have unequal numbers of samples, and one question has no answers at all."""
+    rng = random.Random(5)
+    rows = []
+    for q in range(3):
+        for number, model in enumerate(XYZ):
+            for i in range(n_samples + (q + number) % 3):
+                answer = None if q == 2 else rng.choice(["a", "a", "b", "c", None])
+                slow = 10 if answer == "a" else most // 2
+                rows.append(
+                    {
+                        "question_id": f"q{q}",
+                        "model": model,
+                        "sample_index": i,
+                        "answer": answer,
+                        "truth": "a",
+                        "score": rng.gauss(0, 1),
+                        "confidence": rng.random(),
+                        "output_tokens": float(rng.randrange(slow) + slow),
+                        "cost": float(rng.randrange(4)),
+                        "latency": float(rng.randrange(slow)),
+                    }
+                )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        return Pool.from_frame(pd.DataFrame(rows))
+
+
+def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, parallel=None, bins=True):
+    """Totals [plan][quantity, budget, question], and {place: count} of each plan, over all its blocks."""
+    amounts = Amounts(pool)
+    tasks = ReplayTasks(
+        pool,
+        seed,
+        replacement=replacement,
+        amounts=amounts,
+        models=strategy.models,
+        parallel=parallel,
+        bins=bins,
+    )
+    found = []
+    for number, plan in enumerate(strategy.plans(np.asarray(budgets))):
+        totals, histogram = np.zeros((len(QUANTITIES), len(budgets), len(pool.questions))), {}
+        for block in replay_blocks(number, plan, np.arange(len(budgets)), pool, n_replays):
+            outcome = tasks.task(plan, block).run()
+            totals[:, np.array(block.budgets), block.questions] += outcome.spent
+            for place, count in outcome.histogram.astype(int).tolist():
+                histogram[place] = histogram.get(place, 0) + count
+        found.append((totals, histogram))
+    return found
+
+
+def parts_of(strategy):
+    """A strategy whose draws the oracle follows for every plan."""
+    if type(strategy).__name__ not in ("RandomRouter", "OracleRouter"):
+        return [strategy]
+    return [SelfConsistency(model, strategy.vote, strategy.stop) for model in strategy.models]
+
+
+def bin_of(total):
+    """Bin of a whole total, by its binary digits."""
+    power = max(total.bit_length() - 12, 0)
+    return power * 2048 + (total >> power)
+
+
+def check_against_the_oracle(pool, strategy, budgets, **options):
+    found = replayed(pool, strategy, budgets, **options)
+    for part, (totals, histogram) in zip(parts_of(strategy), found, strict=True):
+        expected = {}
+        for k, quantity in enumerate(QUANTITIES):
+            for b, budget in enumerate(budgets):
+                each = naive.spent(pool, part, int(budget), quantity=quantity, **options)
+                assert totals[k, b].tolist() == [sum(question) for question in each], (quantity, budget)
+                for total in (int(total) for question in each for total in question):
+                    place = (k * len(budgets) + b) * N_BINS + bin_of(total)
+                    expected[place] = expected.get(place, 0) + 1
+        assert histogram == expected
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("rule", as_parameters(RULES))
+@settings(max_examples=examples(8))
+@given(st.integers(0, 2**64 - 1), st.booleans(), st.sampled_from([None, None, 1, 2, 3]), st.integers(1, 7), st.data())
+def test_every_total_is_that_of_the_oracle(rule, seed, replacement, parallel, n_replays, data):
+    grid = budgets_for(rule, 9)
+    budgets = sorted(data.draw(st.sets(st.sampled_from(grid.tolist()), min_size=1, max_size=3)))
+    options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "parallel": parallel}
+    check_against_the_oracle(costly_pool(), rule, budgets, **options)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize(
+    "text", ["sc:x", "sc:y,stop=window:2", "rel:z", "ms:x+y+z,agreement=0.7", "mix:x+z,vote=score_sum", "alloc:y"]
+)
+def test_more_replays_than_a_batch_has(text):
+    """Replays run in groups of four or of 64; the last group may have fewer."""
+    for n_replays in (64, 70):
+        check_against_the_oracle(costly_pool(), parse_strategy(text), [2, 6], n_replays=n_replays)
