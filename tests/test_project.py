@@ -96,11 +96,11 @@ def test_links_to_files_and_sections_exist(page):
 def test_every_shell_block_of_the_readme_is_run():
     """By .ci/run, by tests/cli/test_long.py, or below."""
     marks = [mark for mark, _ in shell_blocks("README.md")]
-    names = ("main command", "test command", "first commands", "tuning command", "plan command", "long commands")
-    assert tuple(marks) == names
+    names = ("main command", "test command", "first commands", "cost commands", "tuning command", "plan command")
+    assert tuple(marks) == (*names, "long commands")
 
 
-@pytest.mark.parametrize("mark", ["first commands", "tuning command", "plan command"])
+@pytest.mark.parametrize("mark", ["first commands", "cost commands", "tuning command", "plan command"])
 def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     if mark == "first commands":
@@ -111,7 +111,7 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
         assert program == "mssim"
-        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan") else []
+        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan", "report") else []
         code, out, err = run(*arguments, *few)
         assert (code, err) == (0, "")
         assert out
