@@ -74,9 +74,9 @@ def evaluate(
         only.
 
         Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples)
-        and routers over it, for Coverage and Reliability, and for ModelSwitch, Cascade and Mixture under a plurality
-        vote, with or without prior weights, while the numbers of draws that the models can share are few: 350 with
-        "auto" (17 draws each of two models, 6 of three), 2500 with "exact" (49, 12).
+        and routers over it, for Coverage, Reliability and UntilVerified, and for ModelSwitch, Cascade and Mixture under
+        a plurality vote, with or without prior weights, while the numbers of draws that the models can share are few:
+        350 with "auto" (17 draws each of two models, 6 of three), 2500 with "exact" (49, 12).
     n_replays : int, default 10_000
         Number of Monte Carlo replays.
     seed : int, default 0

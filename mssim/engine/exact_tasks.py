@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block, Outcome
-from mssim.engine.exact import counts_of, expected, nothing_known
+from mssim.engine.exact import chances, counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
 from mssim.engine.limited import codes_of
@@ -67,7 +67,8 @@ class UntilTask:
     def run(self) -> Outcome:
         """Compute expectations."""
         found = expected_until(self.plan, self.counts, self.means)
-        return Outcome.of(*found[:3], None if self.means is None else found.spent)
+        spent = None if self.means is None else found.spent
+        return Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent)
 
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:

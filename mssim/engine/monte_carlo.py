@@ -180,15 +180,9 @@ class ReplayTask:
     def _draw_until_accepted(self, verifier: Verifier, counted: spending.Spending) -> Outcome:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
-        values = self.spends.amounts.values if self.spends else np.empty((0, *codes.shape), np.int32)
-        lowest, n_bins = counted.spent.lowest, counted.spent.histogram.shape[2]
-        most = int(lowest.max()) + n_bins if n_bins else 0
-        found = until.replayed(self.recorded, self.plan.sizes, verdicts, values, most, self.replays)
-        counted.spent.totals[:] = found.spent
-        for k, low in enumerate(lowest.tolist()):
-            counted.spent.histogram[k] = found.histogram[k, :, low : low + n_bins]
-        accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
-        return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
+        right, accepted, drawn = until.replayed(self.recorded, self.plan.sizes, verdicts, self.replays, counted)
+        agreed = accepted.sum(axis=1).T
+        return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
     def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None

@@ -47,7 +47,8 @@ class Evaluation:
     samples_used : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected number of samples.
     agreed : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
-        Probability that a stage or window reached agreement or that a stopping rule ended the sampling.
+        Probability that a stage or window reached agreement, that a stopping rule ended the sampling, or that a
+        verifier accepted a sample.
     tokens : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected tokens; NaN if they were not recorded.
     cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)

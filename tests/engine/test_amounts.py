@@ -99,7 +99,7 @@ def test_a_model_that_never_writes_a_token_is_named():
 def test_recorded_costs_go_with_the_samples():
     found = amounts(cost=[1, 2, 4, 8, 16, 32.5], output_tokens=OUTPUT)
     assert same(found.of("cost", "y"), [[8, math.nan], [16, 32.5]])
-    assert same(found.means("cost", ["y", "x"]), [[8, 24.25], [1.5, 4]])
+    assert found.unknown("cost", ["x", "y"]) is None
 
 
 def test_a_price_table_is_money_per_tokens():
@@ -137,7 +137,6 @@ def test_a_price_per_sample_does_not_depend_on_its_tokens():
     found = amounts({"x": 0.5, "y": 3}, output_tokens=OUTPUT)
     found.check(["x", "y"])
     assert same(found.of("cost", "x", 20), [[0.5, 0.5], [0.5, math.nan]])
-    assert same(found.means("cost", ["y", "x"]), [[3, 3], [0.5, 0.5]])
     assert found.unknown("cost", ["x", "y"], [20, None]) is None
 
 
@@ -177,6 +176,14 @@ def test_prices_that_do_not_fit_the_pool_are_refused(prices, columns, says):
 
 
 # Latency, limits and what is unknown ----------------------------------------------------------------------------------
+
+
+def test_a_model_without_samples_of_a_question_lacks_nothing_there():
+    frame = long_frame({("x", "q1"): ["a", "b"], ("x", "q2"): ["a"], ("y", "q2"): ["a"]}).assign(cost=[1.0, 2, 4, 8])
+    found = Amounts(Pool.from_frame(frame))
+    assert same(found.of("cost", "y"), [[math.nan, math.nan], [8, math.nan]])
+    assert found.unknown("cost", ["x", "y"]) is None
+    assert found.unit("cost", ["y"]) == 1
 
 
 def test_what_was_recorded_of_a_whole_sample_is_unknown_for_a_part():
@@ -235,7 +242,7 @@ def test_tokens_that_a_table_prices_are_named():
         "cost: 1 sample of model 'x' has no input_tokens, first sample 1 of question 'q1'. Record them, or set its "
         "input price to 0."
     )
-    assert np.isnan(found.means("cost", ["x"])).tolist() == [[True, False]]
+    assert same(found.of("cost", "x"), [[82e-6, math.nan], [242e-6, math.nan]])
 
 
 def test_a_pool_without_columns_is_known_to_have_none():

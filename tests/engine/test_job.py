@@ -124,16 +124,6 @@ def test_plans_go_by_the_names_of_their_strategies():
     assert job.models == ["x", "y"]
 
 
-def test_a_model_with_no_samples_of_a_question_costs_nothing_there():
-    frame = long_frame({("x", "q1"): ["a", "b"], ("x", "q2"): ["a"], ("y", "q2"): ["a"]}).assign(cost=[1.0, 2, 4, 8])
-    pool = Pool.from_frame(frame)
-    settings = {"method": "auto", "n_replays": 9, "seed": 0, "replacement": False}
-    job = read_job("mix:y+x", [2], **settings, prices=None)
-    assert job.unit_costs(pool).tolist() == [[0, 8], [1.5, 4]]  # in the order of the rule's models
-    job = read_job("mix:y+x", [2], **settings, prices={"x": 3, "y": 0.5, "z": 7})
-    assert job.unit_costs(pool).tolist() == [[0.5, 0.5], [3, 3]]
-
-
 def test_limits_of_settings_are_allowed():
     options = {"method": "auto", "replacement": np.True_, "prices": None}
     job = read_job("sc:x", [2**31], n_replays=2**31, seed=2**64 - 1, **options)

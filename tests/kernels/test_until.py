@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mssim.kernels.spending import Amounts, bin_of, spending_of
 from mssim.kernels.tally import Replays
-from mssim.kernels.until import REJECTED, RIGHT, WRONG, Found, bin_of, replayed
+from mssim.kernels.until import REJECTED, RIGHT, WRONG, replayed
 from tests import naive
 from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of
 
 pytestmark = pytest.mark.kernels
 POOL = ragged_pool()
-N_BINS = 2048 * 36
 
 
 def by_the_oracle(seed, models, sizes, verdicts, amounts, replays):
@@ -41,6 +41,13 @@ def by_the_oracle(seed, models, sizes, verdicts, amounts, replays):
     return right, accepted, drawn, totals
 
 
+def spending(values, sizes, *, bins=False):
+    """Spending of draws that follow one another."""
+    n_quantities, n_stages = values.shape[:2]
+    starts = np.ones((n_quantities, n_stages, sizes.max()), bool)
+    return spending_of(Amounts(values, starts, np.zeros((n_quantities, *sizes.shape), bool)), sizes, bins=bins)
+
+
 def some_of_all(rng, models):
     """Verdicts of all kinds, and amounts of three quantities, the last of them large."""
     shape = (len(models), len(POOL.question_ids), POOL.codes.shape[2])
@@ -60,62 +67,39 @@ def test_every_replay_draws_as_the_oracle_does(seed, first, n, replacement, mode
     sizes[0] = np.maximum(sizes[0], 1)
     replays = Replays(first, n, replacement)
     verdicts, amounts = some_of_all(np.random.default_rng(seed), models)
-    found = Found(*replayed(recorded_of(POOL, list(models), seed), sizes, verdicts, amounts, N_BINS, replays))
-    right, accepted, drawn, totals = by_the_oracle(seed, models, sizes, verdicts, amounts, replays)
-    assert found.right.tolist() == right.tolist()
-    assert found.accepted.tolist() == accepted.tolist()
-    assert found.drawn.tolist() == drawn.tolist()
-    assert found.spent.tolist() == totals.sum(axis=0).tolist()
+    counted = spending(amounts, sizes, bins=True)
+    found = replayed(recorded_of(POOL, list(models), seed), sizes, verdicts, replays, counted)
+    *expected, totals = by_the_oracle(seed, models, sizes, verdicts, amounts, replays)
+    assert all(one.tolist() == other.tolist() for one, other in zip(found, expected, strict=True))
+    assert counted.spent.totals.tolist() == totals.sum(axis=0).tolist()
     for k in range(3):
         for b in range(3):
-            places = [bin_of(int(total)) for total in totals[:, k, :, b].ravel()]
-            assert np.repeat(*_entries(found.histogram[k, b])).tolist() == sorted(places)
-
-
-def _entries(numbers):
-    """Places above 0, and their numbers."""
-    places = np.flatnonzero(numbers)
-    return places, numbers[places]
+            bins = np.flatnonzero(counted.spent.histogram[k, b])
+            numbers = counted.spent.histogram[k, b, bins]
+            places = sorted(bin_of(int(total)) for total in totals[:, k, :, b].ravel())
+            assert np.repeat(bins + counted.spent.lowest[k], numbers).tolist() == places
 
 
 def test_without_quantities_and_bins_the_draws_are_the_same():
     replays, sizes, recorded = Replays(0, 20, False), np.array([[1, 5], [2, 1]]), recorded_of(POOL, ["x", "y"])
     verdicts, amounts = some_of_all(np.random.default_rng(0), "xy")
-    whole = Found(*replayed(recorded, sizes, verdicts, amounts, N_BINS, replays))
-    no_bins = Found(*replayed(recorded, sizes, verdicts, amounts, 0, replays))
-    draws = Found(*replayed(recorded, sizes, verdicts, amounts[:0], 0, replays))
-    for name in ("right", "accepted", "drawn"):
-        assert getattr(whole, name).tolist() == getattr(no_bins, name).tolist() == getattr(draws, name).tolist()
-    assert no_bins.spent.tolist() == whole.spent.tolist()
-    assert (no_bins.histogram.shape, draws.spent.shape) == ((3, 2, 0), (0, 3, 2))
+    with_bins, no_bins = spending(amounts, sizes, bins=True), spending(amounts, sizes)
+    found = [replayed(recorded, sizes, verdicts, replays, counted) for counted in (with_bins, no_bins)]
+    found.append(replayed(recorded, sizes, verdicts, replays))
+    for arrays in zip(*found, strict=True):
+        assert arrays[0].tolist() == arrays[1].tolist() == arrays[2].tolist()
+    assert no_bins.spent.totals.tolist() == with_bins.spent.totals.tolist()
+    assert no_bins.spent.histogram.shape == (3, 2, 0)
 
 
 def test_nothing_but_what_is_rejected_costs_every_draw():
-    sizes, recorded = np.array([[1, 4], [0, 3]]), recorded_of(POOL, ["x", "y"])
+    sizes, recorded, replays = np.array([[1, 4], [0, 3]]), recorded_of(POOL, ["x", "y"]), Replays(0, 3, False)
     verdicts = np.zeros((2, 3, 6), np.uint8)
-    amounts = np.full((1, 2, 3, 6), 7, np.int32)
-    found = Found(*replayed(recorded, sizes, verdicts, amounts, 0, Replays(0, 3, False)))
-    assert (found.right.max(), found.accepted.max()) == (0, 0)
-    assert found.drawn.tolist() == [[[3, 12], [0, 9]]] * 3
-    assert found.spent.tolist() == [[[21, 147]] * 3]
-    found = Found(*replayed(recorded, sizes, verdicts + RIGHT, amounts, 0, Replays(0, 3, False)))
-    assert found.drawn.tolist() == [[[3, 3], [0, 0]]] * 3
-    assert found.right.tolist() == [[3, 3]] * 3
-
-
-@pytest.mark.parametrize(
-    ("total", "place"),
-    [(0, 0), (4095, 4095), (4096, 4096), (4097, 4096), (8191, 6143), (8192, 6144), (2**26, 2048 * 16)],
-)
-def test_bins_are_totals_or_shares_of_a_power_of_two(total, place):
-    assert bin_of(total) == place
-
-
-def test_bins_grow_with_the_total_up_to_the_last():
-    totals = [t for e in range(12, 47) for t in (2**e - 1, 2**e, 2**e + 2 ** (e - 11))]
-    places = [bin_of(t) for t in totals]
-    assert places == sorted(places)
-    assert bin_of(2**46 - 1) < N_BINS
-    for total in totals:
-        e = max(total.bit_length() - 12, 0)
-        assert bin_of(total) == e * 2048 + (total >> e)
+    counted = spending(np.full((1, 2, 3, 6), 7, np.int32), sizes)
+    right, accepted, drawn = replayed(recorded, sizes, verdicts, replays, counted)
+    assert (right.max(), accepted.max()) == (0, 0)
+    assert drawn.tolist() == [[[3, 12], [0, 9]]] * 3
+    assert counted.spent.totals.tolist() == [[[21, 147]] * 3]
+    right, _, drawn = replayed(recorded, sizes, verdicts + RIGHT, replays)
+    assert drawn.tolist() == [[[3, 3], [0, 0]]] * 3
+    assert right.tolist() == [[3, 3]] * 3

@@ -39,7 +39,7 @@ def test_it_is_what_evaluate_finds_and_the_shares_add_up(pool, verifier, replace
     rule, budgets = UntilVerified(["x", "y"], **verifier), range(1, 2 * pool.codes.shape[2] + 1)
     frame = verified(pool, rule, budgets, replacement=replacement)
     found = evaluate(pool, rule, budgets, replacement=replacement).to_frame()
-    for name in ("accuracy", "samples_used"):
+    for name in ("accuracy", "samples_used", "tokens"):
         assert frame[name].tolist() == found[name].tolist()
     assert frame["accepted"].tolist() == found["agreed"].tolist()
     assert frame[["accuracy", "false_accepts", "unsolved"]].sum(axis=1).tolist() == pytest.approx([1.0] * len(budgets))

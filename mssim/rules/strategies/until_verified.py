@@ -54,7 +54,8 @@ class UntilVerified(Strategy):
     without replacement have an accepted sample with probability P = 1 - C(n - a, K) / C(n, K), and a correct answer
     with probability P r / a. The expected number of draws is the sum over k < K of C(n - a, k) / C(n, k). With
     replacement, (1 - a / n)^k takes the place of these ratios. Models draw independently, so probabilities of stages
-    multiply. `agreed` in the result of `evaluate` is the probability that a sample was accepted.
+    multiply. `agreed` in the result of `evaluate` is the probability that a sample was accepted. Rejected and accepted
+    draws spend the mean amounts of rejected and of accepted samples. Draws follow one another, so latencies add up.
 
     References
     ----------
