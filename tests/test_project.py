@@ -117,6 +117,23 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
         assert out
 
 
+def test_commands_of_the_guide_to_budgets(run, tmp_path, monkeypatch):
+    for folder in (ROOT / "recorded").glob("*/pool.json"):
+        pool = mssim.load_pool(folder.parent)
+        pool.select(questions=pool.question_ids[::10]).save(tmp_path / "recorded" / folder.parent.name)
+    monkeypatch.chdir(tmp_path)
+    guide = text_of("docs/how-to/budgets.md")
+    (tmp_path / "prices.toml").write_text(re.search(r"<!-- prices.toml -->\n```toml\n(.*?)```", guide, re.DOTALL)[1])
+    commands = [command for _, block in shell_blocks("docs/how-to/budgets.md") for command in block]
+    assert len(commands) >= 8
+    for program, *arguments in commands:
+        assert program == "mssim"
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, ""), arguments
+        assert out
+    assert (tmp_path / "spent.png").exists()
+
+
 def test_the_tree_in_the_readme_is_complete():
     tree = re.search(r"```text\n(.*?)```", text_of("README.md"), re.DOTALL)[1]
     named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
