@@ -16,6 +16,7 @@ from mssim.engine.requirements import enough_recorded
 from mssim.errors import BudgetError, MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
+from mssim.results.quantities import why_unknown
 
 __all__ = ["resolve_limits"]
 
@@ -25,11 +26,6 @@ Floats = NDArray[np.float64]
 _FIRST = 8  # budgets that are evaluated at first; then as many again, twice as many and so on
 _MOST_DRAWS = 2**15 - 1
 _ROUNDING = 1e-9
-_REMEDIES = {
-    "tokens": "Record the column 'output_tokens'",
-    "cost": "Record the column 'cost', or use evaluate(..., prices=...)",
-    "latency": "Record the column 'latency'",
-}
 
 
 def resolve_limits(job: Job, pool: Pool, run: Callable[[Job], Evaluation]) -> Job:
@@ -79,7 +75,7 @@ class _Spends:
         """Return the largest budget within a limit; it ends before budgets of which all spend more."""
         best, spent, last = 0, np.inf, 0
         for budgets, evaluation in self._evaluated():
-            spend = self._mean(evaluation, limit.quantity)
+            spend = self._mean(evaluation, limit)
             within = spend <= limit.most * (1 + _ROUNDING)
             if within.any():
                 best, spent = int(budgets[within][-1]), float(spend[within][-1])
@@ -92,13 +88,11 @@ class _Spends:
             self._warn(limit, best, spent)
         return best
 
-    def _mean(self, evaluation: Evaluation, quantity: str) -> Floats:
-        spend = getattr(evaluation, quantity)[0].mean(axis=1)
-        if np.isnan(spend).any():
-            raise MssimError(
-                f"{self._name}: a budget of {quantity} needs samples with known {quantity}. {_REMEDIES[quantity]}."
-            )
-        return np.asarray(spend)
+    def _mean(self, evaluation: Evaluation, limit: Limit) -> Floats:
+        why = why_unknown(evaluation, limit.quantity, owner="the samples")
+        if why is not None:
+            raise MssimError(f"{self._title(limit)}: {why}")
+        return np.asarray(getattr(evaluation, limit.quantity)[0].mean(axis=1))
 
     def _evaluated(self) -> Iterator[tuple[Ints, Evaluation]]:
         """Yield budgets that can be drawn, in increasing parts, and their evaluation."""
@@ -118,6 +112,8 @@ class _Spends:
     def _drawable(self, first: int, last: int) -> Ints:
         """Return the budgets in a range that can be drawn, as far as larger ones draw more."""
         every = np.arange(first, min(last, self._most) + 1, dtype=np.int64)
+        if not every.size:
+            return every
         enough = [enough_recorded(self._pool, plan, self._job.replacement) for plan in self._strategy.plans(every)]
         return np.asarray(every[np.all(enough, axis=0)])
 

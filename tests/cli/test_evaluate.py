@@ -451,3 +451,55 @@ def test_quantiles_are_checked_before_any_work(run, pool_path, monkeypatch):
 def test_a_quantity_that_is_not_known_is_named(run, pool_path):
     says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --prices."
     bad(run("evaluate", pool_path, *FAST, "--cost-exceeds", 3), says)
+
+
+# Budgets of single strategies -----------------------------
+
+
+def rows_of(text):
+    return [(row["strategy"], row["budget"]) for row in json.loads(text)]
+
+
+@pytest.mark.filterwarnings("default::mssim.errors.PoolWarning")
+def test_strategies_have_budgets_of_their_own(run, pool_path):
+    given = ("evaluate", pool_path, "--where", "prompt=long", "--n-replays", 20, "--json", "--strategy")
+    code, text, err = run(*given, "sc:x@1-2", "--strategy", "y@1", "--strategy", "ms:x+y@cost=2")
+    assert (code, err) == (0, "")
+    expected = [("sc:x", 1), ("sc:x", 2), ("sc:y", 1)]
+    assert rows_of(text)[:3] == expected
+    name, budget = rows_of(text)[3]
+    assert name == "ms:x+y"
+    assert budget > 3  # 2 of cost are 4 samples on average, and models often agree
+    assert rows_of(run(*given, "sc:x@1-2", "--strategy", "sc:y", "--budgets", 4)[1]) == [*expected[:2], ("sc:y", 4)]
+    code, text, err = run(*given, "sc:x@cost=99")
+    assert rows_of(text) == [("sc:x", 24)]
+    assert err.count("\n") == 1
+    assert "mssim: warning: sc:x@cost=99: the limit cannot be spent. Budget 24 is the largest" in err
+
+
+def test_an_experiment_file_has_budgets_of_single_strategies(run, pool_path, tmp_path):
+    tables = (
+        f"pool = '{pool_path}'\n"
+        'where = "prompt=long"\nn_replays = 20\n'
+        'strategies = ["sc:x@2", {kind = "sc", models = ["y"], budgets = [1, 4]}, {kind = "sc", models = ["z"]%s}]'
+    )
+    path = tmp_path / "run.toml"
+    path.write_text(tables % ", budgets = '3'")
+    code, text, err = run("evaluate", "--experiment", path, "--json")
+    assert (code, err) == (0, "")
+    assert rows_of(text) == [("sc:x", 2), ("sc:y", 1), ("sc:y", 4), ("sc:z", 3)]
+    path.write_text(tables % "")
+    bad(run("evaluate", "--experiment", path), "--budgets: missing for sc:z. Use positive integers")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "says"),
+    [
+        ("sc:x@0", "strategy 'sc:x@0': '0' is out of range. Use integers from 1 to 100000"),
+        ("sc:x@tokens=5", "sc:x@tokens=5: the samples have no tokens. Record a column 'output_tokens'"),
+        ("sc:x@cost=0.1", "sc:x@cost=0.1: the limit is too low, because at budget 1 the mean cost per question is 0.5"),
+        ("sc:x@2,ties=random", "Write budgets after all models and options, as in 'sc:x@2'"),
+    ],
+)
+def test_own_budgets_that_are_wrong(run, pool_path, strategy, says):
+    bad(run("evaluate", pool_path, "--where", "prompt=long", "--strategy", strategy), says)
