@@ -181,14 +181,16 @@ class ReplayTask:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
         values = self.spends.amounts.values if self.spends else np.empty((0, *codes.shape), np.int32)
-        lowest, n_bins = counted.spent.lowest, counted.spent.histogram.shape[2]
+        _, histogram, lowest, span = counted.spent
+        n_bins = histogram.size // max(span.shape[0] * span.shape[1], 1)
         most = int(lowest.max()) + n_bins if n_bins else 0
         sizes = np.ascontiguousarray(self.plan.sizes)
         found = until.replayed(self.recorded, sizes, verdicts, values, most, self.replays)
         counted.spent.totals[:] = found.spent
-        for k, low in enumerate(lowest.tolist()):
-            counted.spent.histogram[k] = found.histogram[k, :, low : low + n_bins]
-            counted.spent.span[k] = 0, n_bins - 1
+        if n_bins:
+            rows = histogram.reshape(*span.shape[:2], n_bins)
+            for k, low in enumerate(lowest.tolist()):
+                rows[k], span[k] = found.histogram[k, :, low : low + n_bins], (0, n_bins - 1)
         accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
         return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
 
