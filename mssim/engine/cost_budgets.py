@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from mssim.engine.budgets import Limit, union_of
 from mssim.engine.job import Job
 from mssim.engine.requirements import enough_recorded
+from mssim.engine.work import Work
 from mssim.errors import BudgetError, MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
+from mssim.results.quantities import why_unknown
 
 __all__ = ["resolve_limits"]
 
@@ -24,12 +26,8 @@ Floats = NDArray[np.float64]
 
 _FIRST = 8  # budgets that are evaluated at first; then as many again, twice as many and so on
 _MOST_DRAWS = 2**15 - 1
+_MOST_REPLAYS = 1000  # where spend is replayed; its error is then far below the difference between two budgets
 _ROUNDING = 1e-9
-_REMEDIES = {
-    "tokens": "Record the column 'output_tokens'",
-    "cost": "Record the column 'cost', or use evaluate(..., prices=...)",
-    "latency": "Record the column 'latency'",
-}
 
 
 def resolve_limits(job: Job, pool: Pool, run: Callable[[Job], Evaluation]) -> Job:
@@ -42,8 +40,8 @@ def resolve_limits(job: Job, pool: Pool, run: Callable[[Job], Evaluation]) -> Jo
     pool : Pool
         Recorded samples.
     run : callable
-        Evaluates a job. It is called with the settings of `job` and increasing budgets, until a strategy spends more
-        than its limit, so that the spend of the result at the budget that is found is within the limit.
+        Evaluates a job. It is called with increasing budgets until a strategy spends more than its limit, with the
+        settings of `job` but at most 1000 replays, and a single one where the spend is exact.
 
     Raises
     ------
@@ -79,7 +77,7 @@ class _Spends:
         """Return the largest budget within a limit; it ends before budgets of which all spend more."""
         best, spent, last = 0, np.inf, 0
         for budgets, evaluation in self._evaluated():
-            spend = self._mean(evaluation, limit.quantity)
+            spend = self._mean(evaluation, limit)
             within = spend <= limit.most * (1 + _ROUNDING)
             if within.any():
                 best, spent = int(budgets[within][-1]), float(spend[within][-1])
@@ -92,13 +90,11 @@ class _Spends:
             self._warn(limit, best, spent)
         return best
 
-    def _mean(self, evaluation: Evaluation, quantity: str) -> Floats:
-        spend = getattr(evaluation, quantity)[0].mean(axis=1)
-        if np.isnan(spend).any():
-            raise MssimError(
-                f"{self._name}: a budget of {quantity} needs samples with known {quantity}. {_REMEDIES[quantity]}."
-            )
-        return np.asarray(spend)
+    def _mean(self, evaluation: Evaluation, limit: Limit) -> Floats:
+        why = why_unknown(evaluation, limit.quantity, owner="the samples")
+        if why is not None:
+            raise MssimError(f"{self._title(limit)}: {why}")
+        return np.asarray(getattr(evaluation, limit.quantity)[0].mean(axis=1))
 
     def _evaluated(self) -> Iterator[tuple[Ints, Evaluation]]:
         """Yield budgets that can be drawn, in increasing parts, and their evaluation."""
@@ -112,12 +108,16 @@ class _Spends:
                 budgets = np.array([1])  # the evaluation raises an error that says what was recorded
             own = {self._name: budgets}
             one = replace(self._job, strategies={self._name: self._strategy}, budgets=budgets, own=own, limits={})
-            self._parts.append((budgets, self._run(replace(one, quantiles=False))))
+            one = replace(one, quantiles=False)
+            replays = min(_MOST_REPLAYS, one.n_replays) if Work(one, self._pool).adds_up else 1
+            self._parts.append((budgets, self._run(replace(one, n_replays=replays))))
             yield self._parts[-1]
 
     def _drawable(self, first: int, last: int) -> Ints:
         """Return the budgets in a range that can be drawn, as far as larger ones draw more."""
         every = np.arange(first, min(last, self._most) + 1, dtype=np.int64)
+        if not every.size:
+            return every
         enough = [enough_recorded(self._pool, plan, self._job.replacement) for plan in self._strategy.plans(every)]
         return np.asarray(every[np.all(enough, axis=0)])
 

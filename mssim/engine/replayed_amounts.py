@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mssim.engine.blocks import Block
 from mssim.engine.rounds import batch_starts, joined_stages
 from mssim.engine.shared_draws import paid_amounts, prefixes
-from mssim.kernels.spending import N_BINS, Amounts, Spent
+from mssim.kernels.spending import N_BINS, Amounts, Spent, occupied
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES, Floats, Plan
 
@@ -49,14 +49,13 @@ class BlockAmounts(NamedTuple):
     def outcome(self, spent: Spent) -> tuple[Floats, Floats]:
         """Return sums over replays, [quantity, budget, question], and the entries of the histogram."""
         totals = np.full((len(QUANTITIES), *spent.totals.shape[:0:-1]), np.nan)
-        entries = [np.empty((0, 2))]
         for k, quantity in enumerate(self.quantities):
             totals[quantity] = np.where(self.unknown[k], np.nan, spent.totals[k].T * self.units[k])
-            if self.has_bins[k]:
-                budgets, bins = np.nonzero(spent.histogram[k])
-                places = quantity * self.n_places + self.places[budgets] + bins + spent.lowest[k]
-                entries.append(np.column_stack([places, spent.histogram[k, budgets, bins]]).astype(float))
-        return totals, np.concatenate(entries)
+        if not self.bins:
+            return totals, np.empty((0, 2))
+        k, budgets, bins, numbers = occupied(spent.histogram, spent.span).T
+        places = np.array(self.quantities)[k] * self.n_places + self.places[budgets] + bins + spent.lowest[k]
+        return totals, np.column_stack([places, numbers])[np.array(self.has_bins)[k]].astype(float)
 
 
 class PoolAmounts:

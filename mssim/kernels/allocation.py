@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, Spending, note_total
+from mssim.kernels.spending import NOTHING, Spending, count_total
 from mssim.kernels.streams import GOLDEN, mix, word
 from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, most_classes, right_classes, tie_rank
 
@@ -132,7 +132,8 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hi
     words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = (
         memory[:16]
     )
-    numbers, total, values, (totals, histogram, lowest) = memory.numbers, memory.total, spending.values, spending.spent
+    numbers, total, values = memory.numbers, memory.total, spending.values
+    totals, histogram, lowest, span = spending.spent
     n_questions, width, n_quantities = codes.shape[1], codes.shape[2], totals.shape[0]
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
@@ -193,8 +194,11 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hi
             for q in range(n_questions):
                 hits[q, b] += best[q] & 1
                 drawn[q, b] += n[q]
-                for k in range(n_quantities):
-                    note_total(k, q, b, total[k, q], totals, histogram, lowest)
+            for k in range(n_quantities):
+                for q in range(n_questions):
+                    totals[k, q, b] += total[k, q]
+                    if histogram.shape[2] > 0:
+                        count_total(k, b, total[k, q], histogram, lowest, span)
 
 
 def shared(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
-from mssim.kernels.spending import NOTHING, Spending, count_one_stage, run_up
+from mssim.kernels.spending import NOTHING, Spending, close_replays, note_one_stage, run_up
 from mssim.kernels.tally import LANES, Recorded, Replays, most_classes
 
 _LANES = np.uint32(LANES)
@@ -28,7 +28,8 @@ def _add_up(seen, depth, live, best, right):
 @compiled
 def _curve(recorded, ties, depth, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
+    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _ = spending
+    totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
@@ -51,7 +52,8 @@ def _curve(recorded, ties, depth, replays, spending):
                     0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
                     numbers, drawn, running,
                 )  # fmt: skip
-                count_one_stage(q, r, live, sizes, never, running, totals, histogram, lowest)
+                note_one_stage(q, r, live, sizes, never, running, pending)
+                close_replays(q, r + live, replays.n, pending, totals, histogram, lowest, span)
         for j in range(depth):
             for k in range(LANES * j, LANES * (j + 1)):
                 hits[q, j] += right[k]
@@ -74,7 +76,8 @@ def curve(
 @compiled
 def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
+    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _ = spending
+    totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
@@ -96,7 +99,8 @@ def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
                     0, q, n_questions, 0, until, places, replays.replacement, values, starts, plain,
                     numbers, drawn, running,
                 )  # fmt: skip
-                count_one_stage(q, r, live, sizes, ends, running, totals, histogram, lowest)
+                note_one_stage(q, r, live, sizes, ends, running, pending)
+                close_replays(q, r + live, replays.n, pending, totals, histogram, lowest, span)
             for k in range(LANES * until):
                 best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(k)])
             for lane in range(live):

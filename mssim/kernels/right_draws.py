@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, compiled_like_numpy
 from mssim.kernels.lanes import draw_tallies, labels
-from mssim.kernels.spending import NOTHING, Spending, count_one_stage, run_up
+from mssim.kernels.spending import NOTHING, Spending, close_replays, note_one_stage, run_up
 from mssim.kernels.streams import HIGH, word
 from mssim.kernels.tally import FIRST, LANES, Recorded, Replays, most_classes
 
@@ -85,7 +85,8 @@ def enough_right(total, right, draws, least, raised, replacement):
 @compiled
 def _replayed(recorded, sizes, least, raised, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, _, (totals, histogram, lowest), numbers, drawn, running, _, _, _ = spending
+    values, starts, _, plain, _, spent, numbers, drawn, running, _, pending, _ = spending
+    totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     depth, n_budgets = np.int64(0), sizes.shape[1]
     for b in range(n_budgets):
@@ -109,7 +110,8 @@ def _replayed(recorded, sizes, least, raised, replays, spending):
                     0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
                     numbers, drawn, running,
                 )  # fmt: skip
-                count_one_stage(q, number, live, sizes, never, running, totals, histogram, lowest)
+                note_one_stage(q, number, live, sizes, never, running, pending)
+                close_replays(q, number + live, replays.n, pending, totals, histogram, lowest, span)
             for k in range(LANES * depth):
                 n_right[k + LANES] = n_right[k] + (seen[k] & 1)  # the lowest bit says whether the draw is right
             for lane in range(live):

@@ -4,8 +4,9 @@ The amount of a sample is a whole number of units, so sums are exact and do not 
 batches, which follow one another: a batch counts its largest amount. A batch of one draw makes a plain sum. Stages that
 join the stage before run at the same time: of these, the largest counts.
 
-Without amounts all arrays are empty, and kernels skip what is here. The functions take arrays one by one because tuples
-add counting of references per call.
+Totals wait for PENDING replays of a question before they are added up and counted in the histogram, one budget after
+the other: the bins of a budget then remain in the processor's cache. Without amounts all arrays are empty, and kernels
+skip what is here. The functions take arrays one by one because tuples add counting of references per call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.kernels.compiling import compiled
+from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
 from mssim.kernels.tally import LANES
 
@@ -25,6 +26,8 @@ N_BINS = 36 << BITS  # of all possible totals
 # The leading 12 bits of a double are its sign and exponent: a shift leaves them and BITS bits of the number.
 _DROPPED = 52 - BITS
 _OFFSET = (1023 + BITS - 1) << BITS
+
+PENDING = 64  # replays whose totals wait, a multiple of LANES
 
 _LANES = np.uint32(LANES)
 _ONE, _TWO, _THREE = np.uint32(1), np.uint32(2), np.uint32(3)
@@ -44,6 +47,7 @@ class Spent(NamedTuple):
     totals: NDArray[np.int64]  # [quantity, question, budget], sums over the replays
     histogram: NDArray[np.int32]  # [quantity, budget, bin], replays of any question with a total in a bin
     lowest: NDArray[np.int64]  # [quantity], number of the first bin of the histogram
+    span: NDArray[np.int64]  # [quantity, budget, 2], first bin of the histogram with a replay, and last
 
 
 class Spending(NamedTuple):
@@ -59,8 +63,8 @@ class Spending(NamedTuple):
     drawn: NDArray[np.uint16]  # [draw, lane], drawn samples
     running: NDArray[np.int64]  # [quantity, draws, lane], totals of a stage; 0 after no draws
     base: NDArray[np.int64]  # [quantity, budget, lane], totals before the stages that run at the same time
-    total: NDArray[np.int64]  # [quantity, budget, lane], totals so far
-    paths: NDArray[np.int64]  # [stage, draws], running totals of a single replay; 0 after no draws
+    pending: NDArray[np.int64]  # [quantity, budget, replay], totals that wait, flat
+    still: NDArray[np.int64]  # [budget, lane], -1 where a stage draws, else 0
 
 
 @compiled
@@ -92,7 +96,6 @@ def spending_of(
         draws = np.maximum(sizes.max(axis=1), cap)
         most = (by_stage.max(axis=2).astype(np.int64) @ draws).tolist()
         n_bins = max(bin_of(total) - low + 1 for total, low in zip(most, lowest.tolist(), strict=True))
-    of_budget = np.zeros((2, n_quantities * n_budgets * lanes), np.int64)
     return Spending(
         values=np.ascontiguousarray(amounts.values).reshape(-1),
         starts=np.ascontiguousarray(amounts.starts),
@@ -103,13 +106,14 @@ def spending_of(
             np.zeros((n_quantities, n_questions, n_budgets), np.int64),
             np.zeros((n_quantities, n_budgets, n_bins), np.int32),
             lowest,
+            np.tile(np.array([n_bins, -1]), (n_quantities, n_budgets, 1)),
         ),
         numbers=np.repeat(np.arange(width, dtype=np.uint16), lanes),
         drawn=np.empty((depth + skip) * lanes, np.uint16),
         running=np.zeros(n_quantities * (depth + 1) * lanes, np.int64),
-        base=of_budget[0],
-        total=of_budget[1],
-        paths=np.zeros((n_stages, depth + 1), np.int64),
+        base=np.zeros(n_quantities * n_budgets * lanes, np.int64),
+        pending=np.zeros(n_quantities * n_budgets * PENDING, np.int64),
+        still=np.zeros(n_budgets * lanes, np.int64),
     )
 
 
@@ -167,13 +171,10 @@ def _run_batches(values, begin, starts, skip, depth, drawn, running, at):
 
 
 @compiled
-def run_up(
-    i, q, n_questions, skip, depth, places, replacement, values, starts, plain, numbers, drawn, running,
-):  # fmt: skip
-    """Fill `running` with the totals of stage i after each of its draws, at the places that lanes.draw_tallies drew."""
-    _draw_again(skip + depth, places, numbers, drawn, replacement)
+def run_drawn(i, q, n_questions, width, skip, depth, values, starts, plain, drawn, running):
+    """Fill `running` with the totals of stage i after each of its draws; `drawn` has `skip` earlier ones."""
     n_quantities, n_stages = plain.shape
-    width, length = numbers.size // LANES, running.size // n_quantities
+    length = running.size // n_quantities
     for k in range(n_quantities):
         begin = ((k * n_stages + i) * n_questions + q) * width
         if plain[k, i]:
@@ -183,98 +184,128 @@ def run_up(
 
 
 @compiled
-def add_stage(i, sizes, joins, still, running, base, total):
-    """Add what stage i spends at every budget of every lane where `still`, [budget, lane], is -1 and not 0."""
-    n_quantities, n_lanes = joins.shape[0], still.size
-    length = running.size // n_quantities
-    for k in range(n_quantities):
-        for b in range(sizes.shape[1]):
-            joined = joins[k, i, b]
-            for lane in range(LANES):
-                of_lane = np.uint32(LANES * b + lane)
-                at = np.uint32(k * n_lanes) + of_lane
-                spent = running[np.uint32(k * length + LANES * sizes[i, b] + lane)] & still[of_lane]
-                if joined:
-                    total[at] = larger(total[at], base[at] + spent)
-                else:
-                    base[at] = total[at]
-                    total[at] += spent
+def run_up(i, q, n_questions, skip, depth, places, replacement, values, starts, plain, numbers, drawn, running):
+    """Do the same for the places that lanes.draw_tallies drew."""
+    _draw_again(skip + depth, places, numbers, drawn, replacement)
+    run_drawn(i, q, n_questions, numbers.size // LANES, skip, depth, values, starts, plain, drawn, running)
 
 
 @compiled
-def close_replays(q, live, base, total, totals, histogram, lowest):
-    """Count the totals of the first `live` lanes, and reset all."""
-    n_quantities, _, n_budgets = totals.shape
+def add_stage(i, number, sizes, joins, still, running, base, pending):
+    """Add what stage i spends from replay `number` on, at every budget and lane where `still` is -1 and not 0."""
+    n_quantities, n_budgets = joins.shape[0], sizes.shape[1]
+    length, slot = running.size // n_quantities, number % PENDING
     for k in range(n_quantities):
         for b in range(n_budgets):
-            at = (k * n_budgets + b) * LANES
-            for lane in range(live):
-                note_total(k, q, b, total[np.uint32(at + lane)], totals, histogram, lowest)
-    base[:] = 0
-    total[:] = 0
+            row, here = np.uint32(k * length + LANES * sizes[i, b]), np.uint32(LANES * b)
+            before, at = np.uint32((k * n_budgets + b) * LANES), np.uint32((k * n_budgets + b) * PENDING + slot)
+            if joins[k, i, b]:
+                for lane in range(LANES):
+                    lane = np.uint32(lane)
+                    spent = base[before + lane] + (running[row + lane] & still[here + lane])
+                    pending[at + lane] = larger(pending[at + lane], spent)
+            else:
+                for lane in range(LANES):
+                    lane = np.uint32(lane)
+                    total = pending[at + lane]
+                    base[before + lane] = total
+                    pending[at + lane] = total + (running[row + lane] & still[here + lane])
 
 
 @compiled
-def note_total(k, q, b, total, totals, histogram, lowest):
-    """Count the total of a replay of question q."""
-    totals[k, q, b] += total
-    if histogram.shape[2] > 0:
-        histogram[k, b, bin_of(total) - lowest[k]] += 1
-
-
-@compiled
-def count_one_stage(q, first, live, sizes, ends, running, totals, histogram, lowest):
-    """Count the totals of one model in replays `first` to first + live - 1 of a block.
+def note_one_stage(q, number, live, sizes, ends, running, pending):
+    """Note the totals of one model in the `live` replays from `number` on.
 
     ends : uint16 [question, replay], draws after which a replay stops; no columns: never
     """
-    n_quantities, _, n_budgets = totals.shape
-    length = running.size // n_quantities
+    n_budgets, n_quantities = sizes.shape[1], pending.size // (PENDING * sizes.shape[1])
+    length, slot = running.size // n_quantities, number % PENDING
     for k in range(n_quantities):
         for b in range(n_budgets):
+            at = np.uint32((k * n_budgets + b) * PENDING + slot)
             for lane in range(live):
                 size = sizes[0, b]
                 if ends.shape[1] > 0:
-                    size = min(size, np.int64(ends[q, first + lane]))
-                total = running[np.uint32(k * length + LANES * size + lane)]
-                note_total(k, q, b, total, totals, histogram, lowest)
+                    size = min(size, np.int64(ends[q, number + lane]))
+                pending[at + np.uint32(lane)] = running[np.uint32(k * length + LANES * size + lane)]
+
+
+@inlined
+def count_total(k, b, total, histogram, lowest, span):
+    """Count a total in the histogram."""
+    place = bin_of(total) - lowest[k]
+    histogram[k, b, place] += 1
+    span[k, b, 0] = min(span[k, b, 0], place)
+    span[k, b, 1] = max(span[k, b, 1], place)
 
 
 @compiled
-def _follow(values, begin, starts, depth, order, r, i, paths):
-    """Fill paths[i, 1:] with the totals of stage i of a replay after each of its draws."""
-    total, before = np.int64(0), np.int64(0)
-    for j in range(depth):
-        if starts[j]:
-            before = total
-        total = max(total, before + values[begin + order[r, i, j]])
-        paths[i, j + 1] = total
+def close_replays(q, end, n, pending, totals, histogram, lowest, span):
+    """Add up and count the totals of replays before `end` if PENDING of them wait, or if these are all n."""
+    if end % PENDING > 0 and end < n:
+        return
+    n_quantities, _, n_budgets = totals.shape
+    waiting = (end - 1) % PENDING + 1
+    for k in range(n_quantities):
+        for b in range(n_budgets):
+            at, both = (k * n_budgets + b) * PENDING, np.int64(0)
+            for r in range(waiting):
+                both += pending[np.uint32(at + r)]
+            totals[k, q, b] += both
+            if histogram.shape[2] > 0:
+                for r in range(waiting):
+                    count_total(k, b, pending[np.uint32(at + r)], histogram, lowest, span)
+            for r in range(waiting):
+                pending[np.uint32(at + r)] = 0
 
 
 @compiled
-def count_turns(q, first, n_replays, order, reached, ends, sizes, spending):
-    """Count the totals of up to turns.BATCH replays of question q, from number `first` of a block on.
+def count_turns(
+    q, first, n_replays, n, order, reached, ends, depths, sizes,
+    values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
+):  # fmt: skip
+    """Count the totals of up to turns.BATCH replays of question q, of which the block has n, from number `first` on.
 
     order   : uint16 [replay, stage, draw], drawn samples
     reached : int64 [replay, budget], last stage that draws
-    ends    : as in `count_one_stage`
+    depths  : int64 [stage], most draws
+    ends    : as in `note_one_stage`
     """
-    values, starts, joins, _, _, (totals, histogram, lowest), _, _, _, _, _, paths = spending
-    n_quantities, n_questions, n_budgets = totals.shape
-    n_stages = sizes.shape[0]
+    (n_stages, n_budgets), n_quantities, n_questions = sizes.shape, totals.shape[0], totals.shape[1]
     width = values.size // (n_quantities * n_stages * n_questions)
-    for r in range(n_replays):
-        for k in range(n_quantities):
-            for i in range(reached[r].max() + 1):
-                begin = ((k * n_stages + i) * n_questions + q) * width
-                _follow(values, begin, starts[k, i], sizes[i].max(), order, r, i, paths)
+    for r in range(0, n_replays, LANES):
+        live, most = min(LANES, n_replays - r), np.int64(0)
+        for lane in range(live):
             for b in range(n_budgets):
-                total, before = np.int64(0), np.int64(0)
-                for i in range(reached[r, b] + 1):
-                    to = sizes[i, b]
-                    if ends.shape[1] > 0:
-                        to = min(to, np.int64(ends[q, first + r]))
-                    if not joins[k, i, b]:
-                        before = total
-                    total = max(total, before + paths[i, to])
-                note_total(k, q, b, total, totals, histogram, lowest)
+                most = max(most, reached[r + lane, b])
+        for i in range(most + 1):
+            for j in range(depths[i]):
+                for lane in range(LANES):
+                    drawn[LANES * j + lane] = order[r + lane, i, j] if lane < live else np.uint16(0)
+            run_drawn(i, q, n_questions, width, 0, depths[i], values, starts, plain, drawn, running)
+            if n_stages == 1:
+                note_one_stage(q, first + r, live, sizes, ends, running, pending)
+            else:
+                for b in range(n_budgets):
+                    for lane in range(LANES):
+                        still[LANES * b + lane] = -np.int64(lane < live and reached[r + lane, b] >= i)
+                add_stage(i, first + r, sizes, joins, still, running, base, pending)
+    close_replays(q, first + n_replays, n, pending, totals, histogram, lowest, span)
+
+
+@compiled
+def occupied(histogram, span):
+    """List the bins that have replays: int64 [bin, 4], with quantity, budget, bin and replays."""
+    n = 0
+    for k in range(histogram.shape[0]):
+        for b in range(histogram.shape[1]):
+            for place in range(span[k, b, 0], span[k, b, 1] + 1):
+                n += histogram[k, b, place] > 0
+    found, n = np.empty((n, 4), np.int64), 0
+    for k in range(histogram.shape[0]):
+        for b in range(histogram.shape[1]):
+            for place in range(span[k, b, 0], span[k, b, 1] + 1):
+                if histogram[k, b, place] > 0:
+                    found[n, 0], found[n, 1], found[n, 2], found[n, 3] = k, b, place, histogram[k, b, place]
+                    n += 1
+    return found

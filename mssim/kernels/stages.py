@@ -342,8 +342,8 @@ def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, s
     )
     counts, members, facts, weights, todo = counted
     logs, inverse_logs, inverses, steps = tables
-    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, total, _ = spending
-    totals, histogram, lowest = spent
+    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, pending, _ = spending
+    totals, histogram, lowest, span = spent
     sizes, prior, skip, ties = rules.sizes, rules.prior, rules.skip, rules.ties
     n_stages, n_lanes, width, depth = sizes.shape[0], still.size, codes.shape[2], best.size // LANES - 1
     covers = rules.kind == COVERAGE
@@ -370,11 +370,12 @@ def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, s
                         i, q, hits.shape[0], skip[i], drawn, places, replays.replacement, values, starts, plain,
                         numbers, drawn_numbers, running,
                     )  # fmt: skip
-                    add_stage(i, sizes, joins, still, running, base, total)
+                    add_stage(i, r - replays.first, sizes, joins, still, running, base, pending)
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)
                 i += 1
             if plain.shape[0] > 0:
-                close_replays(q, live, base, total, totals, histogram, lowest)
+                end = r - replays.first + live
+                close_replays(q, end, replays.n, pending, totals, histogram, lowest, span)
             if _add_up(common, differ, covers, right):
                 _decide(
                     live, sizes, prior, rules.kind, rules.highest, ties, tie_keys[q], r, seen, leads, differ, last,

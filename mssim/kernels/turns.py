@@ -135,5 +135,9 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED
     if spending.plain.shape[0] > 0:
-        n_replays = min(BATCH, replays.n - first)
-        count_turns(q, first, n_replays, order, reached, ends, sizes, spending)
+        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still = spending
+        totals, histogram, lowest, span = spent
+        count_turns(
+            q, first, min(BATCH, replays.n - first), replays.n, order, reached, ends, depths, sizes,
+            values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
+        )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, Spending, note_total
+from mssim.kernels.spending import NOTHING, Spending, count_total
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays
 
@@ -48,7 +48,7 @@ def _add_up(values, begin, step, order, n, sums):
 
 @compiled
 def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accepted, drawn):
-    values, (spent, histogram, lowest) = spending.values, spending.spent
+    values, (spent, histogram, lowest, span) = spending.values, spending.spent
     order, targets, samples, scratch, sums, totals, waits = memory
     n_stages, n_questions, width = verdicts.shape
     n_quantities, n_budgets = totals.shape
@@ -85,7 +85,9 @@ def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accep
                             right[q, b] += order[0, end - 1] & 3 == RIGHT
             for k in range(n_quantities):
                 for b in range(n_budgets):
-                    note_total(k, q, b, totals[k, b], spent, histogram, lowest)
+                    spent[k, q, b] += totals[k, b]
+                    if histogram.shape[2] > 0:
+                        count_total(k, b, totals[k, b], histogram, lowest, span)
                     totals[k, b] = 0
 
 

@@ -82,8 +82,8 @@ class EqualMoney:
     >>> table = result.at_equal_cost("ms:tf-plus+lstm-times", budget=8, per="samples_used")
     >>> table.to_frame()[["strategy", "budget", "spend", "difference"]].round(2)
                     strategy  budget  spend  difference
-    0  ms:tf-plus+lstm-times    8.00   6.92         NaN
-    1             sc:tf-plus    6.92   6.92       -0.12
+    0  ms:tf-plus+lstm-times    8.00   6.57         NaN
+    1             sc:tf-plus    6.57   6.57       -0.09
     """
 
     base: str

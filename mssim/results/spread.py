@@ -295,7 +295,7 @@ class Spread:
         n_strategies, n_budgets, _ = self.sizes.shape
         known = [name for at, name in enumerate(QUANTITIES) if self.sizes[..., at].any()]
         size = f"{counted(n_strategies, 'strategy', 'strategies')}, {counted(n_budgets, 'budget')}"
-        return f"Spread({size}, {' and '.join(known) or 'nothing known'})"
+        return f"Spread({size}, {', '.join(known) or 'nothing known'})"
 
 
 def _mixed(

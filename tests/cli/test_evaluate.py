@@ -451,3 +451,118 @@ def test_quantiles_are_checked_before_any_work(run, pool_path, monkeypatch):
 def test_a_quantity_that_is_not_known_is_named(run, pool_path):
     says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --prices."
     bad(run("evaluate", pool_path, *FAST, "--cost-exceeds", 3), says)
+
+
+# Budgets of single strategies -----------------------------
+
+
+def rows_of(text):
+    return [(row["strategy"], row["budget"]) for row in json.loads(text)]
+
+
+@pytest.mark.filterwarnings("default::mssim.errors.PoolWarning")
+def test_strategies_have_budgets_of_their_own(run, pool_path):
+    given = ("evaluate", pool_path, "--where", "prompt=long", "--n-replays", 20, "--json", "--strategy")
+    code, text, err = run(*given, "sc:x@1-2", "--strategy", "y@1", "--strategy", "ms:x+y@cost=2")
+    assert (code, err) == (0, "")
+    expected = [("sc:x", 1), ("sc:x", 2), ("sc:y", 1)]
+    assert rows_of(text)[:3] == expected
+    name, budget = rows_of(text)[3]
+    assert name == "ms:x+y"
+    assert budget > 3  # 2 of cost are 4 samples on average, and models often agree
+    assert rows_of(run(*given, "sc:x@1-2", "--strategy", "sc:y", "--budgets", 4)[1]) == [*expected[:2], ("sc:y", 4)]
+    code, text, err = run(*given, "sc:x@cost=99")
+    assert rows_of(text) == [("sc:x", 24)]
+    assert err.count("\n") == 1
+    assert "mssim: warning: sc:x@cost=99: the limit cannot be spent. Budget 24 is the largest" in err
+
+
+def test_an_experiment_file_has_budgets_of_single_strategies(run, pool_path, tmp_path):
+    tables = (
+        f"pool = '{pool_path}'\n"
+        'where = "prompt=long"\nn_replays = 20\n'
+        'strategies = ["sc:x@2", {kind = "sc", models = ["y"], budgets = [1, 4]}, {kind = "sc", models = ["z"]%s}]'
+    )
+    path = tmp_path / "run.toml"
+    path.write_text(tables % ", budgets = '3'")
+    code, text, err = run("evaluate", "--experiment", path, "--json")
+    assert (code, err) == (0, "")
+    assert rows_of(text) == [("sc:x", 2), ("sc:y", 1), ("sc:y", 4), ("sc:z", 3)]
+    path.write_text(tables % "")
+    bad(run("evaluate", "--experiment", path), "--budgets: missing for sc:z. Use positive integers")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "says"),
+    [
+        ("sc:x@0", "strategy 'sc:x@0': '0' is out of range. Use integers from 1 to 100000"),
+        ("sc:x@tokens=5", "sc:x@tokens=5: the samples have no tokens. Record a column 'output_tokens'"),
+        ("sc:x@cost=0.1", "sc:x@cost=0.1: the limit is too low, because at budget 1 the mean cost per question is 0.5"),
+        ("sc:x@2,ties=random", "Write budgets after all models and options, as in 'sc:x@2'"),
+    ],
+)
+def test_own_budgets_that_are_wrong(run, pool_path, strategy, says):
+    bad(run("evaluate", pool_path, "--where", "prompt=long", "--strategy", strategy), says)
+
+
+# Limits of tokens, and models that share draws ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def debate_path(tmp_path):
+    """Two rounds of a debate with recorded tokens, of which the second seems to have been cut off at 9."""
+    answers = {(m, q): list(given) for m, given in (("r1", "aabb"), ("r2", "abab")) for q in ("p", "q")}
+    tokens = [2.0, 4, 6, 8] * 2 + [9.0, 5, 9, 9, 9, 5, 7, 9]
+    make_pool(answers, output_tokens=tokens).save(tmp_path / "debate")
+    return tmp_path / "debate"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_every_strategy_is_evaluated_at_every_limit_and_plotted(run, debate_path, tmp_path):
+    given = ("--strategy", "sc:r1", "--strategy", "sc:r2,max_tokens=5", "--max-tokens", "8,4", "--budgets", "1,2")
+    plot = tmp_path / "limits.png"
+    code, text, err = run("evaluate", debate_path, *given, "--json", "--plot", plot, "--per", "max_tokens")
+    assert code == 0
+    assert "--max-tokens 8: no effect on model 'r1', whose longest sample has 8 tokens." in err
+    names = ["sc:r1,max_tokens=4", "sc:r1,max_tokens=8", "sc:r2,max_tokens=5"]
+    expected = mssim.evaluate(mssim.load_pool(debate_path), [names[0], "sc:r1", names[2]], [1, 2])
+    found = pd.DataFrame(json.loads(text))
+    assert found["strategy"].unique().tolist() == names
+    assert found["accuracy"].tolist() == pytest.approx(expected.accuracy.mean(axis=2).ravel().tolist())
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_a_limit_beyond_the_recording_is_a_warning_about_the_option(run, debate_path):
+    _, _, err = run("evaluate", debate_path, "--strategy", "sc:r2", "--max-tokens", "12,16", "--budgets", "1")
+    assert "mssim: warning: --max-tokens 12,16: 62 % of the samples of model 'r2' have exactly 9 tokens" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--max-tokens", "4,x"), "--max-tokens: '4,x' is not a list of integers"),
+        (("--max-tokens", "0"), "--max-tokens: [0] is not valid. Use positive integers"),
+        (("--plot", "p.png", "--per", "max_tokens"), "--per: max_tokens needs limits to plot. Add e.g. --max-tokens"),
+        (("--shares-draws", "r1"), "--shares-draws: ['r1'] is not a group of at least two different models"),
+        (("--shares-draws", "r1,'r2"), "--shares-draws: the quotes of"),
+        (("--shares-draws", "r1,r3"), "no model 'r3' in this pool"),
+    ],
+)
+def test_limits_and_groups_that_are_not(run, debate_path, options, says):
+    bad(run("evaluate", debate_path, "--strategy", "sc:r1", "--budgets", "1", *options), says)
+
+
+@pytest.mark.slow
+def test_rounds_are_drawn_together_from_options_and_experiments(run, debate_path, tmp_path):
+    given = ("--strategy", "cov:r1+r2", "--strategy", "sc:r2", "--budgets", "2", "--n-replays", 40, "--json")
+    _, text, _ = run("evaluate", debate_path, *given, "--shares-draws", "r1,r2")
+    groups = {"shares_draws": [["r1", "r2"]]}
+    expected = mssim.evaluate(mssim.load_pool(debate_path), ["cov:r1+r2", "sc:r2"], 2, n_replays=40, **groups)
+    assert [row["accuracy"] for row in json.loads(text)] == pytest.approx(expected.to_frame()["accuracy"].tolist())
+    plan = 'pool = "debate"\nstrategies = ["cov:r1+r2", "sc:r2"]\nbudgets = 2\nn_replays = 40\n'
+    (tmp_path / "e.toml").write_text(plan + 'shares_draws = [["r1", "r2"]]\nmax_tokens = [5]\n')
+    code, text, _ = run("evaluate", "--experiment", tmp_path / "e.toml", "--json")
+    assert code == 0
+    assert [row["strategy"] for row in json.loads(text)] == ["cov:r1+r2,max_tokens=5", "sc:r2,max_tokens=5"]

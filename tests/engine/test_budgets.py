@@ -1,6 +1,7 @@
 """Budgets of single strategies: their text, names of models that contain "@", and results at just these budgets."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mssim import BudgetError, MssimError, SelfConsistency, StrategyError, evaluate, evaluate_shard, merge, tune
@@ -131,6 +132,19 @@ def test_results_are_those_of_the_whole_grid():
         assert np.allclose(getattr(found, name), wanted, rtol=0, atol=1e-12, equal_nan=True)
     given = ~np.isnan(found.accuracy[:, :, 0])
     assert np.array_equal(found.n_replays, np.where(given, whole.n_replays, 0))
+
+
+def test_what_is_spent_is_that_of_the_whole_grid():
+    answers = {(model, f"q{q}"): ["a", "b", None, "a", "b", "a"] for model in "xy" for q in range(4)}
+    spends = np.random.default_rng(1).integers(1, 200, (2, 48))
+    pool = make_pool(answers, output_tokens=spends[0], latency=spends[1] / 8)
+    options = {**QUICK, "quantiles": True, "prices": {"x": 1, "y": 2.5}}
+    found, whole = evaluate(pool, TEXTS, **options), evaluate(pool, list(OWN), GRID, **options)
+    given = found.evaluated.ravel()
+    table = found.to_frame(quantiles=[0.5, 0.95], latency_exceeds=50)
+    expected = whole.to_frame(quantiles=[0.5, 0.95], latency_exceeds=50)[given].reset_index(drop=True)
+    assert table.filter(regex="tokens|cost|latency").notna().all(axis=None)
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-12)
 
 
 @pytest.mark.slow

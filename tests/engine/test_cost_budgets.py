@@ -32,11 +32,26 @@ def test_several_strategies_and_limits_in_one_evaluation():
     found = evaluate(
         pool, ["ms:x+y@cost=3,cost=6", "sc:y,stop=beta@3,cost=4", "sc:x"], [2], prices=PRICES, n_replays=99
     )
-    whole = evaluate(pool, list(found.strategies), range(1, 25), prices=PRICES, n_replays=99).cost.mean(axis=2)
+    whole = evaluate(pool, list(found.strategies), range(1, 25), prices=PRICES, n_replays=20).cost.mean(axis=2)
     for row, limits in enumerate([[3, 6], [4]]):
         largest = [1 + int(np.nonzero(whole[row] <= limit)[0].max()) for limit in limits]
         assert budgets_of(found, row) == sorted({*largest, *([3] if row else [])})
     assert budgets_of(found, 2) == [2]
+
+
+@pytest.mark.parametrize("quantity", ["tokens", "latency"])
+def test_tokens_and_seconds(quantity):
+    answers = {(model, f"q{q}"): ["a", "b", "a", "c", "a", "a"] for model in "xy" for q in range(3)}
+    spends = np.random.default_rng(2).integers(1, 99, (2, 36))
+    pool = make_pool(answers, output_tokens=spends[0], latency=spends[1])
+    for text, parallel in (("ms:x+y", None), ("sc:x,stop=beta", 2), ("mix:x+y", 1)):
+        options = {"parallel": parallel, "n_replays": 50, "seed": 4}
+        whole = getattr(evaluate(pool, text, range(1, 7), **options), quantity)[0].mean(axis=1)
+        limit = (whole[3] + whole[4]) / 2
+        budget = 1 + int(np.nonzero(whole <= limit)[0].max())
+        found = evaluate(pool, f"{text}@{quantity}={limit}", **options)
+        assert found.budgets.tolist() == [budget]
+        assert getattr(found, quantity).mean() <= limit
 
 
 def test_a_limit_below_the_smallest_budget_is_refused():
@@ -62,8 +77,12 @@ def test_with_replacement_more_can_be_drawn_than_was_recorded():
 
 
 def test_unknown_spend_and_missing_samples_are_refused():
-    for quantity, remedy in (("cost", "or use prices="), ("tokens", "'output_tokens'"), ("latency", "'latency'")):
-        with pytest.raises(MssimError, match=f"sc:x: a budget of {quantity} needs samples with known.*{remedy}"):
+    for quantity, says in (
+        ("cost", r"the samples have no costs\. Record a column 'cost' or use evaluate"),
+        ("tokens", r"the samples have no tokens\. Record a column 'output_tokens'"),
+        ("latency", r"the samples have no latencies\. Record a column 'latency'"),
+    ):
+        with pytest.raises(MssimError, match=rf"sc:x@{quantity}=5: {says}"):
             evaluate(random_pool(), f"sc:x@{quantity}=5")
     pool = make_pool({("x", "q"): ["a"], ("y", "p"): ["a"]})
     with pytest.raises(BudgetError, match="sc:x: budget 1 needs 1 samples of model 'x' for question 'p', but 0 were"):
@@ -78,7 +97,8 @@ def resolved(spend, text="sc:x@cost=10"):
 
     def run(job):
         asked.append(job.budgets.tolist())
-        return SimpleNamespace(cost=np.array(spend)[job.budgets - 1][None, :, None])
+        cost = np.array(spend)[job.budgets - 1][None, :, None]
+        return SimpleNamespace(cost=cost, accuracy=cost, strategies=("sc:x",), provenance={})
 
     job = read_job(text, None, method="auto", n_replays=9, seed=0, replacement=False)
     found = resolve_limits(job, random_pool(n_samples=len(spend)), run)

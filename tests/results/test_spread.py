@@ -151,7 +151,7 @@ def test_every_strategy_budget_and_quantity_has_its_own_distribution():
     totals = np.arange(2 * 3 * 2 * 5).reshape(2, 3, 2, 5) * 17  # strategy, budget, quantity, replay
     plans = [histogram(*(entries(totals[s, b, q], 2 * q, b, 3) for q in range(2) for b in (2, 0, 1))) for s in range(2)]
     spread = Spread.from_histograms([([1], [plan]) for plan in plans], 3, units=[1, np.nan, 0.5], n_totals=5)
-    assert repr(spread) == "Spread(2 strategies, 3 budgets, tokens and latency)"
+    assert repr(spread) == "Spread(2 strategies, 3 budgets, tokens, latency)"
     found = spread.quantile(0.5)
     assert found.shape == (2, 3, 3)
     assert np.array_equal(found[..., 0], totals[:, :, 0, 2])
