@@ -44,6 +44,8 @@ RULES = [
     "sc:one,vote=majority_of_bests,m=8",
     "mix:one+two,vote=confidence",
     "alloc:one",
+    "until:one+two",
+    "until:one+two,column=score,threshold=1.5",
 ]
 
 

@@ -391,20 +391,23 @@ def column_of(pool, column):
     return numbers
 
 
-def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, note=None):
+def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=(), note=None):
     """Per question: how many replays are right, and samples used over all replays.
 
-    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams. Replays
-    call note(question, places, used) with the drawn places of every stage, and how many of them were used.
+    With `rng` (random.Random) the draws come from random.sample instead of the library's documented streams. Models of
+    a group in `shares_draws` draw the samples that its first model draws. Replays call note(question, places, used)
+    with the drawn places of every stage, and how many of them were used.
     """
     kind = type(strategy).__name__
     if kind in ("RandomRouter", "OracleRouter"):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+        options["shares_draws"] = shares_draws
         return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
     if kind == "AdaptiveAllocation":
         return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     samples, right = recorded(pool)
     numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
+    first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     hits, used = [], []
     for q in pool.question_ids:
@@ -418,7 +421,7 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                 if rng is not None:
                     places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
-                    places[model] = positions(seed, model, q, r, n, depth, replacement)
+                    places[model] = positions(seed, first.get(model, model), q, r, n, depth, replacement)
             draws, with_numbers, turns = [], [], []
             for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
                 turn, places[model] = places[model][:size], places[model][size:]

@@ -74,6 +74,13 @@ def test_what_samples_spend_is_drawn_in_the_order_of_budgets(x, label):
     assert ax.get_xlabel() == label
 
 
+def test_curves_have_the_budgets_of_their_strategies():
+    evaluation = replace(result(), accuracy=result().accuracy.copy())
+    evaluation.accuracy[0, 1] = evaluation.accuracy[1, 1:] = np.nan
+    ax = plot_curves(evaluation, "budget", band="simultaneous")
+    assert [line.get_xdata().tolist() for line in ax.lines] == [[2, 12], [2]]
+
+
 def test_panels_draw_the_same_curves_with_one_legend():
     evaluation = spent()
     names = ["samples_used", "tokens", "latency"]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim._validation import counted
 from mssim.cli.options import Clusters, Confidence, Json, parse_budgets, parse_pair
 from mssim.cli.output import data_title, print_frame
 from mssim.errors import BudgetError, MssimError, StrategyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import pandas as pd
 
     from mssim.results.comparison import Comparisons
+    from mssim.results.equal_money import EqualMoney
     from mssim.results.evaluation import Evaluation
+
+_SPENDS = {"cost": "cost", "tokens": "tokens", "latency": "latency in seconds", "samples_used": "number of samples"}
 
 
 def compare(
@@ -35,6 +42,13 @@ def compare(
         ),
     ] = None,
     against: Annotated[str | None, typer.Option(help="Compare strategies with this one.")] = None,
+    equal: Annotated[
+        str | None,
+        typer.Option(
+            help="With --against and one --budget of it: compare every strategy at the budget at which it spends as "
+            "much per question. cost, tokens, latency or samples_used."
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -60,6 +74,8 @@ def compare(
     Example: mssim compare curves.parquet ms:tf-plus+lstm-times sc:tf-plus --budget 8 --margin 0.02
 
     Example: mssim compare curves.parquet --against sc:tf-plus --budget 8
+
+    Example at equal cost: mssim compare curves.parquet --against sc:tf-plus --budget 8 --equal cost
     """
     from mssim.results.evaluation import Evaluation
 
@@ -75,29 +91,45 @@ def compare(
         "confidence_level": confidence_level,
         "clusters": clusters,
     }
-    if against is not None:
-        found = evaluation.compare_with(against, names or None, budgets=budgets, **options)
+    notes: Callable[[pd.DataFrame], str] = _notes
+    if equal is not None:
+        base, step = _base(against, budgets)
+        table = evaluation.at_equal_cost(base, budget=step, per=equal, strategies=names or None, **options)
+        frame, readable, notes = table.to_frame(), _readable_equal, partial(_notes_equal, table)
     else:
-        found = _pairs(evaluation, names, _one_or_two(budget), options)
-    frame = found.to_frame()
-    if len(found) == 1:
-        frame = frame.drop(columns="p_holm")
+        if against is not None:
+            found = evaluation.compare_with(against, names or None, budgets=budgets, **options)
+        else:
+            found = _pairs(evaluation, names, _one_or_two(budget), options)
+        frame, readable = found.to_frame(), _readable
+        frame = frame.drop(columns="p_holm") if len(found) == 1 else frame
     title = data_title(evaluation.provenance["pool"])
     if json:
         print_frame(frame, as_json=True, title=title)
         return
-    print_frame(_readable(frame), as_json=False, title=title)
-    print(_notes(frame))
+    print_frame(readable(frame), as_json=False, title=title)
+    print(notes(frame))
+
+
+def _base(against: str | None, budgets: list[int] | None) -> tuple[str, int]:
+    """Return the base and its budget of a comparison at equal spend."""
+    if against is None or budgets is None or len(budgets) != 1:
+        raise MssimError(
+            "--equal: needs one strategy and its budget, at which it spends what the others may spend. Add --against "
+            "BASE and --budget 8."
+        )
+    return against, budgets[0]
 
 
 def _as_named(name: str, evaluation: Evaluation) -> str:
     """Return the name of a strategy as in the results, also if it is given as text with other quotes or defaults."""
+    from mssim.rules.names import quoted
     from mssim.rules.parsing import parse_for
 
-    if name in evaluation.strategies or ":" not in name:
+    if name in evaluation.strategies:
         return name
     try:
-        text = str(parse_for(name, ()))
+        text = str(parse_for(name, ())) if ":" in name else f"sc:{quoted(name)}"
     except StrategyError:
         return name
     return text if text in evaluation.strategies else name
@@ -117,31 +149,84 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
         "b": frame["b"],
         "budget": [str(a) if a == b else f"{a}, {b}" for a, b in budgets],
         "difference": [f"{value:+.4f} [{low:+.4f}, {high:+.4f}]" for value, low, high in limits],
-        **{name: [f"{value:.2g}" if value >= 1e-4 else f"{value:.0e}" for value in frame[name]] for name in tests},
+        **{name: [_p_value(value) for value in frame[name]] for name in tests},
         "wins, ties, losses": [", ".join(map(str, row)) for row in counts],
         "verdict": frame["verdict"],
     }
     return pd.DataFrame(shown)
 
 
+def _readable_equal(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table "equal money", rounded for display."""
+    import pandas as pd
+
+    accuracies = frame[["accuracy", "low", "high"]].itertuples(index=False)
+    differences = frame[["difference", "difference_low", "difference_high"]].itertuples(index=False)
+    tests = [name for name in ("p_holm", "p_noninferior", "p_equivalent") if name in frame]
+    shown = {
+        "strategy": frame["strategy"],
+        "budget": [_number(value, "{:.4g}") for value in frame["budget"]],
+        "spend": [_number(value, "{:.6g}") for value in frame["spend"]],
+        "accuracy": [_number(value, "{:.4f} [{:.4f}, {:.4f}]", *limits) for value, *limits in accuracies],
+        "difference": [_number(value, "{:+.4f} [{:+.4f}, {:+.4f}]", *limits) for value, *limits in differences],
+        **{name: [_p_value(value) for value in frame[name]] for name in tests},
+        "verdict": frame["verdict"],
+        "note": frame["note"],
+    }
+    return pd.DataFrame(shown)
+
+
+def _number(value: float, form: str, *limits: float) -> str:
+    return "" if value != value else form.format(value, *limits)
+
+
+def _p_value(value: float) -> str:
+    return _number(value, "{:.2g}" if value >= 1e-4 else "{:.0e}")
+
+
+def _notes_equal(table: EqualMoney, frame: pd.DataFrame) -> str:
+    """Return the explanations of the columns of the table "equal money"."""
+    what = _SPENDS[table.per]
+    notes = {
+        "budget": "samples allowed per question; between two evaluated budgets, both are used at random so that the "
+        f"mean {what} is equal",
+        "spend": f"mean {what} per question",
+        "difference": f"accuracy - accuracy of {table.base} at budget {table.budget} over {table.accuracy.shape[1]} "
+        f"questions, with its {100 * table.confidence_level:.6g}% interval",
+        **_notes_on_tests(frame, table.test, int(frame["difference"].notna().sum()), table.margin),
+    }
+    return _aligned(notes)
+
+
 def _notes(frame: pd.DataFrame) -> str:
     """Return the explanations of the columns."""
-    from mssim.results.differences import ASSUMPTIONS
-
     row = frame.iloc[0]
     notes = {
         "difference": f"accuracy of a - accuracy of b over {row['n_questions']} questions, "
         f"with its {100 * row['confidence_level']:.6g}% interval",
-        "test": f"{row['test']}, for {ASSUMPTIONS[row['test']]}",
+        **_notes_on_tests(frame, row["test"], len(frame), row.get("margin")),
     }
+    return _aligned(notes)
+
+
+def _notes_on_tests(frame: pd.DataFrame, test: str, n_comparisons: int, margin: float | None) -> dict[str, str]:
+    """Return the explanations of the columns of tests."""
+    from mssim.results.differences import ASSUMPTIONS
+
+    notes = {"test": f"{test}, for {ASSUMPTIONS[test]}"}
     if "p_holm" in frame:
-        notes["p_holm"] = f"p-value for a difference of zero, adjusted for {len(frame)} comparisons"
+        notes["p_holm"] = f"p-value for a difference of zero, adjusted for {counted(n_comparisons, 'comparison')}"
     else:
         notes["p_value"] = "for a difference of zero"
-    if "margin" in frame:
+    if margin is not None:
         adjusted = ", adjusted" if "p_holm" in frame else ""
-        notes["p_noninferior"] = f"p-value for a being worse by {row['margin']:g} or more{adjusted}"
-        notes["p_equivalent"] = f"p-value for a difference of {row['margin']:g} or more in either direction{adjusted}"
+        worse = "a being" if "a" in frame else "being"
+        notes["p_noninferior"] = f"p-value for {worse} worse by {margin:g} or more{adjusted}"
+        notes["p_equivalent"] = f"p-value for a difference of {margin:g} or more in either direction{adjusted}"
+    return notes
+
+
+def _aligned(notes: Mapping[str, str]) -> str:
     width = max(map(len, notes))
     return "\n".join(f"{name:{width}}  {text}" for name, text in notes.items())
 

@@ -17,19 +17,28 @@ from mssim.cli.language import keep_names
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
+    CostExceeds,
     Json,
+    LatencyExceeds,
+    MaxTokens,
     Parallel,
     Per,
     PricePerSample,
     PriceTable,
+    Quantiles,
+    SharesDraws,
     Tokens,
+    TokensExceed,
     WhereOption,
     check_band,
     check_output,
     check_per,
     parse_budgets,
+    parse_groups,
+    parse_max_tokens,
     parse_where,
     prices_of,
+    spread_options,
 )
 from mssim.cli.output import print_frame, progress_bar, show_evaluation
 from mssim.errors import MssimError
@@ -42,7 +51,8 @@ if TYPE_CHECKING:
 
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
-_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel")
+_OF_SPREAD = ("quantiles", "tokens_exceed", "cost_exceeds", "latency_exceeds")
+_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel", "shares_draws")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -58,10 +68,16 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "prices": (dict, str),
     "tokens": (str,),
     "parallel": (int,),
+    "max_tokens": (int, list),
+    "shares_draws": (list,),
     "clusters": (str,),
     "confidence_level": (float,),
     "band": (str,),
     "scope": (str,),
+    "quantiles": (float, list),
+    "tokens_exceed": (int, float),
+    "cost_exceeds": (int, float),
+    "latency_exceeds": (int, float),
     "out": (str,),
     "plot": (str,),
     "per": (str,),
@@ -98,11 +114,15 @@ def evaluate(
     strategy: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. "
-            "--rules lists all rules. Repeatable."
+            help="KIND:MODEL+MODEL,OPTION=VALUE, e.g. ms:strong+weak,agreement=0.8 or sc:strong,stop=beta. Budgets of "
+            "its own come last: sc:strong@1-16, or the largest within a limit per question: sc:strong@tokens=2000, "
+            "@cost=0.05, @latency=10 (seconds). --rules lists all rules. Repeatable."
         ),
     ] = None,
-    budgets: Annotated[str | None, typer.Option(help="Samples allowed per question: 2,4,8 or 1-16.")] = None,
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="Samples allowed per question: 2,4,8 or 1-16, for strategies without budgets of their own."),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="auto, exact (closed forms only) or monte_carlo. [default: auto]")
     ] = None,
@@ -123,6 +143,8 @@ def evaluate(
     prices: PriceTable = None,
     tokens: Tokens = None,
     parallel: Parallel = None,
+    max_tokens: MaxTokens = None,
+    shares_draws: SharesDraws = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
     band: Annotated[
@@ -140,6 +162,10 @@ def evaluate(
             "[default: questions]"
         ),
     ] = None,
+    quantiles: Quantiles = None,
+    tokens_exceed: TokensExceed = None,
+    cost_exceeds: CostExceeds = None,
+    latency_exceeds: LatencyExceeds = None,
     experiment: Annotated[
         Path | None, typer.Option(help="TOML file with settings. Command-line options take precedence.")
     ] = None,
@@ -195,10 +221,16 @@ def evaluate(
         "prices": prices_of(price, prices),
         "tokens": tokens,
         "parallel": parallel,
+        "max_tokens": None if max_tokens is None else parse_max_tokens(max_tokens),
+        "shares_draws": parse_groups(shares_draws),
         "clusters": clusters,
         "confidence_level": confidence_level,
         "band": band,
         "scope": scope,
+        "quantiles": quantiles,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
         "out": out,
         "plot": plot,
         "per": per,
@@ -231,25 +263,56 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
         ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
         ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):
-        if not settings.get(name):
+        if not settings.get(name) and not (name == "budgets" and _may_have_budgets(settings["strategies"])):
             raise MssimError(f"{name}: missing. Add {option} to the command line, or {name} to the --experiment file.")
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    per = check_per(settings.get("per"))
+    per = check_per(settings.get("per"), limited="max_tokens" in settings)
     check_band(settings.get("band", "pointwise"))
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
     _check_scope(settings.get("scope", "questions"), way)
+    columns = spread_options(*(settings.get(name) for name in _OF_SPREAD))
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
-    evaluation = _do(_read_pool(settings), settings, way, outputs)
+    pool = _read_pool(settings)
+    limited = _at_limits(pool, settings)
+    evaluation = _do(pool, settings, way, outputs)
     if evaluation is not None:
         statistics: dict[str, Any] = {
             name: settings[name] for name in ("confidence_level", "clusters", "band", "scope") if name in settings
         }
+        columns |= {"correct_bias": correct_bias}
         out, plot = outputs.get("out"), outputs.get("plot")
-        show_evaluation(evaluation, statistics, out=out, plot=plot, per=per, as_json=as_json, correct_bias=correct_bias)
+        curve = _curve(pool, evaluation, limited, statistics) if per == ["max_tokens"] else None
+        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json, draw=curve)
+
+
+def _at_limits(pool: Pool, settings: dict[str, Any]) -> dict[str, Any]:
+    """Put every strategy at every limit of --max-tokens into the settings, and return them by name."""
+    if "max_tokens" not in settings:
+        return {}
+    from mssim.theory.length_limits import at_limits, strategies_of
+
+    limited = at_limits(settings["strategies"], settings["max_tokens"], pool)
+    settings["strategies"] = strategies_of(limited)
+    return dict(limited)
+
+
+def _curve(pool: Pool, evaluation: Evaluation, limited: dict[str, Any], statistics: dict[str, Any]) -> Any:
+    """Return a function that draws accuracy over the limits."""
+    from mssim.theory.length_limits import limit_table
+
+    table = limit_table(pool, evaluation, limited, **statistics)
+    return lambda plots: plots.plot_length_limits(table, pool)
+
+
+def _may_have_budgets(strategies: Any) -> bool:
+    """Return whether a strategy may have budgets of its own; names of models may contain "@" too."""
+    if isinstance(strategies, dict):
+        return "budgets" in strategies or any(map(_may_have_budgets, strategies.values()))
+    return "@" in strategies if isinstance(strategies, str) else any(map(_may_have_budgets, strategies))
 
 
 def _check_scope(scope: str, way: _Way) -> None:
@@ -276,11 +339,13 @@ def _do(pool: Pool, settings: dict[str, Any], way: _Way, outputs: dict[str, Path
     """Return the evaluation, or run one shard, print how to merge it and return None."""
     from mssim.engine.evaluate import evaluate as run
 
-    budgets = settings["budgets"]
+    budgets = settings.get("budgets")
     asked = (pool, settings["strategies"], parse_budgets(budgets) if isinstance(budgets, str) else budgets)
     options: dict[str, Any] = {name: settings[name] for name in _PASSED_ON if name in settings}
     if settings.get("scope") == "these":
         options["jackknife"] = True
+    if any(name in settings for name in _OF_SPREAD):
+        options["quantiles"] = True
     what = "shard {}/{}".format(*way.shard) if way.shard else "evaluating"
     with way.executor() as executor, _going_on(way.checkpoint), compiling_notice(), progress_bar(what) as progress:
         options |= {"executor": executor, "progress": progress}

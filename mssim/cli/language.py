@@ -29,6 +29,7 @@ ALSO = {  # arguments of the library, and the parameter of a command that sets t
     "n_samples": "samples",
     "name": "model",
     "names": "map_",
+    "per": "equal",
     "pilot": "pool",
     "prices": "price",
     "question": "price_per_question",
@@ -196,8 +197,8 @@ def _spelled(option: _Option, text: str | None) -> str:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):  # a placeholder
         return f"{option.on} {text}"
-    if option.is_flag:
-        return option.on if value is True else option.off
+    if option.is_flag or isinstance(value, bool):  # evaluate(quantiles=True) is what --quantiles with a value asks for
+        return option.off if value is False else option.on
     if isinstance(value, Mapping):
         given = [f"{column}={'VALUE' if one is ... else one}" for column, one in value.items()]
         return " ".join(f"{option.on} {shlex.quote(condition)}" for condition in given)

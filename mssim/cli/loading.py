@@ -55,9 +55,9 @@ def models_of(*given: Any) -> Callable[[Pool], Sequence[str]]:
     """Return a function of a pool that returns the models of strategies, or of several groups of them."""
 
     def models(pool: Pool) -> Sequence[str]:
-        from mssim.engine.job import name_strategies
+        from mssim.engine.budgets import read_asked
 
-        named = [strategy for one in given for strategy in name_strategies(one, pool).values()]
+        named = [asked.strategy for one in given for asked in read_asked(one, pool).values()]
         return [model for strategy in named for model in strategy.models]
 
     return models

@@ -7,7 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from mssim.cli.options import Band, Clusters, Confidence, Json, Per, check_band, check_output, check_per
+from mssim.cli.options import (
+    Band,
+    Clusters,
+    Confidence,
+    CostExceeds,
+    Json,
+    LatencyExceeds,
+    Per,
+    Quantiles,
+    TokensExceed,
+    check_band,
+    check_output,
+    check_per,
+    spread_options,
+)
 from mssim.cli.output import show_evaluation
 from mssim.errors import MssimError
 
@@ -20,6 +34,10 @@ def merge(
     confidence_level: Confidence = 0.95,
     clusters: Clusters = None,
     band: Band = "pointwise",
+    quantiles: Quantiles = None,
+    tokens_exceed: TokensExceed = None,
+    cost_exceeds: CostExceeds = None,
+    latency_exceeds: LatencyExceeds = None,
     json: Json = False,
 ) -> None:
     """Combine the shards of an evaluation and print the results table. The pool is not needed.
@@ -34,8 +52,9 @@ def merge(
             check_output(path, option, figure=option == "--plot")
     axes = check_per(per)
     check_band(band)
+    columns = spread_options(quantiles, tokens_exceed, cost_exceeds, latency_exceeds)
 
     from mssim.engine.merge import merge as run
 
     statistics: dict[str, Any] = {"confidence_level": confidence_level, "clusters": clusters, "band": band}
-    show_evaluation(run(parts), statistics, out=out, plot=plot, per=axes, as_json=json)
+    show_evaluation(run(parts), statistics, columns, out=out, plot=plot, per=axes, as_json=json)

@@ -49,9 +49,47 @@ Parallel = Annotated[
     int | None,
     typer.Option("--parallel", help="Samples requested at once, for latency. [default: all between two decisions]"),
 ]
+MaxTokens = Annotated[
+    str | None,
+    typer.Option(
+        "--max-tokens",
+        help="Cut off samples at these output tokens: 256,1024. A longer sample becomes no answer. Every strategy "
+        "without a limit of its own (sc:M,max_tokens=512) is evaluated at each. --per max_tokens plots the curve.",
+    ),
+]
+SharesDraws = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shares-draws",
+        help="Models that are parts of one recorded run, in order, e.g. rounds of a debate: round1,round2. They are "
+        "drawn together, and a run is paid once. Repeatable.",
+    ),
+]
 Band = Annotated[
     str,
     typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
+]
+Quantiles = Annotated[
+    str | None,
+    typer.Option(
+        "--quantiles",
+        help="Add quantiles over questions and draws of tokens, cost and latency, e.g. 0.5,0.95 for the columns "
+        "cost_p50 and cost_p95.",
+    ),
+]
+TokensExceed = Annotated[
+    float | None,
+    typer.Option("--tokens-exceed", help="Add the share of questions and draws that take more than this many tokens."),
+]
+CostExceeds = Annotated[
+    float | None,
+    typer.Option("--cost-exceeds", help="Add the share of questions and draws that cost more than this."),
+]
+LatencyExceeds = Annotated[
+    float | None,
+    typer.Option(
+        "--latency-exceeds", help="Add the share of questions and draws that take more than this many seconds."
+    ),
 ]
 
 Per = Annotated[
@@ -91,24 +129,36 @@ def parse_where(given: Sequence[str]) -> list[tuple[str, str, Any]]:
 
 def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
     """Parse budgets such as 2,4,8 or 1-16 or 1,2,4-8."""
-    budgets: list[int] = []
-    for part in given.split(","):
-        low, dash, high = part.strip().partition("-")
-        try:
-            first = int(low)
-            last = int(high) if dash else first
-        except ValueError:
-            raise BudgetError(
-                f"{option}: {given!r} is not a list of budgets. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            ) from None
-        if last < first:
-            raise BudgetError(f"{option}: the range {part.strip()!r} is reversed. Use {last}-{first}.")
-        if first < 1 or last > 100_000:
-            raise BudgetError(
-                f"{option}: {part.strip()!r} is out of range. Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."
-            )
-        budgets += range(first, last + 1)
-    return budgets
+    from mssim.engine import budgets
+
+    found = budgets.parse_budgets(given, option)
+    if found.limits:
+        limit = found.limits[0]
+        raise BudgetError(
+            f"{option}: {limit.quantity}={limit.most:g} is a budget of one strategy. Write it after the strategy, as "
+            f"in --strategy sc:MODEL@{limit.quantity}={limit.most:g}."
+        )
+    return list(found.budgets)
+
+
+def parse_max_tokens(given: str) -> list[int]:
+    """Parse limits of output tokens such as 256,1024."""
+    try:
+        return [int(part) for part in given.split(",")]
+    except ValueError:
+        raise MssimError(
+            f"--max-tokens: {given!r} is not a list of integers. Use e.g. --max-tokens 256,1024."
+        ) from None
+
+
+def parse_groups(given: Sequence[str] | None) -> list[list[str]] | None:
+    """Parse groups of models such as round1,round2; names that contain a comma are in quotes."""
+    from mssim.rules.names import split_names
+
+    try:
+        return [split_names(group, ",") for group in given] if given else None
+    except StrategyError as error:
+        raise MssimError(f"--shares-draws: {error}") from None
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
@@ -128,6 +178,26 @@ def parse_numbers(given: str, option: str, example: str) -> list[float]:
         return [float(part) for part in given.split(",")]
     except ValueError:
         raise MssimError(f"{option}: {given!r} is not a list of numbers. Use e.g. {example}.") from None
+
+
+def spread_options(
+    quantiles: str | float | Sequence[float] | None,
+    tokens_exceed: float | None,
+    cost_exceeds: float | None,
+    latency_exceeds: float | None,
+) -> dict[str, Any]:
+    """Return the arguments of `Evaluation.to_frame` about distributions; raise if one is invalid."""
+    from mssim.results.summary import read_spread_options
+
+    values = parse_numbers(quantiles, "--quantiles", "0.5,0.95") if isinstance(quantiles, str) else quantiles
+    read_spread_options(values, {"tokens": tokens_exceed, "cost": cost_exceeds, "latency": latency_exceeds})
+    given = {
+        "quantiles": values,
+        "tokens_exceed": tokens_exceed,
+        "cost_exceeds": cost_exceeds,
+        "latency_exceeds": latency_exceeds,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_models(given: str, known: Collection[str], separators: str = ",") -> list[str]:
@@ -212,9 +282,16 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_per(given: str | None) -> list[str]:
-    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist."""
+def check_per(given: str | None, *, limited: bool = False) -> list[str]:
+    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist.
+
+    With `limited`, samples are cut off at several lengths, which can be the only x-axis.
+    """
     names = [name.strip() for name in ("samples_used" if given is None else given).split(",")]
+    if names == ["max_tokens"]:
+        if not limited:
+            raise MssimError("--per: max_tokens needs limits to plot. Add e.g. --max-tokens 256,1024.")
+        return names
     for name in names:
         if name not in _PER:
             raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")

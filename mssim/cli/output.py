@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -80,8 +82,9 @@ def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None)
     for name in shown.columns:
         numeric = shown[name].dtype.kind in "ifu"
         table.add_column(escape(printable(name)), justify="right" if numeric else "left", overflow="fold")
+    digits = [_digits(name, shown[name]) for name in shown.columns]
     for row in shown.itertuples(index=False):
-        table.add_row(*(_cell(name, value) for name, value in zip(shown.columns, row, strict=True)))
+        table.add_row(*(_cell(value, most) for value, most in zip(row, digits, strict=True)))
     console.print(table)
 
 
@@ -89,19 +92,31 @@ _DIGITS = {
     "samples_used": 2,
     "samples_median": 1,
     "distinct_answers": 2,
-    "tokens": 2,
-    "cost": 6,
+    "tokens": 1,
+    "output_tokens": 1,
     "latency": 3,
     "mc_error": 5,
     "replay_sd": 5,
 }
+_MOST_SIGNIFICANT = 6  # of costs, whose unit may be of any size
+_OF_SPREAD = re.compile(r"(tokens|cost|latency)_(p[\d.]+|exceeds?)")
+_QUANTILE = re.compile(r"(tokens|cost|latency)_p[\d.]+")
 
 
-def _cell(name: str, value: Any) -> str:
+def _digits(name: str, column: pd.Series[Any]) -> int:
+    """Return the number of decimals of a column."""
+    quantile = _QUANTILE.fullmatch(name)
+    base = quantile[1] if quantile else name
+    if base != "cost" or column.dtype.kind != "f" or not 0 < column.max() < math.inf:
+        return _DIGITS.get(base, 4)
+    return min(max(_MOST_SIGNIFICANT - 1 - math.floor(math.log10(column.max())), 2), 15)
+
+
+def _cell(value: Any, digits: int) -> str:
     from rich.markup import escape
 
     if isinstance(value, float):
-        return "" if value != value else f"{value:.{_DIGITS.get(name, 4)}f}"
+        return "" if value != value else f"{value:.{digits}f}"
     return escape(printable(value))
 
 
@@ -121,20 +136,31 @@ def pool_warnings() -> Iterator[None]:
 def show_evaluation(
     evaluation: Evaluation,
     statistics: Mapping[str, Any],
+    columns: Mapping[str, Any],
     *,
     out: Path | None,
     plot: Path | None,
     per: Sequence[str],
     as_json: bool,
-    correct_bias: bool = False,
+    draw: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Write the requested files of an evaluation, then print its table."""
-    frame = evaluation.to_frame(**statistics, correct_bias=correct_bias)
+    """Write the requested files of an evaluation, then print its table; distributions are a table of their own.
+
+    `draw` draws another plot than curves over `per`, given the module `mssim.plots`.
+    """
+    frame = evaluation.to_frame(**statistics, **columns)
     if out is not None:
         evaluation.save(out)
     if plot is not None:
-        save_figure(plot, lambda plots: _draw(plots, evaluation, per, statistics))
-    print_frame(frame, as_json=as_json, title=data_title(evaluation.provenance["pool"]))
+        save_figure(plot, draw or (lambda plots: _draw(plots, evaluation, per, statistics)))
+    title = data_title(evaluation.provenance["pool"])
+    of_spread = [name for name in frame.columns if _OF_SPREAD.fullmatch(name)]
+    if as_json or not of_spread:
+        print_frame(frame, as_json=as_json, title=title)
+        return
+    print_frame(frame.drop(columns=of_spread), as_json=False, title=title)
+    about = "over questions and draws" if title is None else f"over questions and draws, {title}"
+    print_frame(frame[["strategy", "budget", *of_spread]], as_json=False, title=about)
 
 
 def _draw(plots: Any, evaluation: Evaluation, per: Sequence[str], statistics: Mapping[str, Any]) -> None:

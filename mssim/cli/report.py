@@ -9,7 +9,18 @@ import typer
 
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.loading import load
-from mssim.cli.options import Clusters, Confidence, WhereOption, parse_budgets, parse_models, parse_where
+from mssim.cli.options import (
+    Clusters,
+    Confidence,
+    PricePerSample,
+    PriceTable,
+    Tokens,
+    WhereOption,
+    parse_budgets,
+    parse_models,
+    parse_where,
+    prices_of,
+)
 from mssim.cli.output import data_title, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
@@ -21,6 +32,7 @@ if TYPE_CHECKING:
     from mssim.rules.strategies import ModelSwitch
 
 _MOST_MODELS = 3
+_QUANTITIES = ("tokens", "cost", "latency")
 _NOTES = {
     "limits": "accuracy of votes as the number of draws grows. For a single model, wins_alone and loses_alone count\n"
     "questions above or below every other model; for a vote of several, above or below the best single model",
@@ -29,6 +41,9 @@ _NOTES = {
     "cost": "expected samples used by {switch}; independent: from mean agreement alone; bound: budget / (n c);\n"
     "lossless: whether the answer always equals that of a vote over the whole budget",
     "stop_quality": "share of replays of {switch} that end at each stage, and their accuracy there",
+    "per_sample": "what one sample of a model spends; p50, p95: quantiles over questions and samples; ratio: to the "
+    "lowest\nmean of the models",
+    "spending": "accuracy beside what was spent per question, as means: {quantities}",
     "extrapolation": "pass@k (any of k samples correct) and maj@k (their plurality correct) of each model; rows\n"
     "beyond the recorded samples are extrapolated, and their intervals hold if the fitted law does",
     "consistency": "correlation of entropy and accuracy over questions. Same half minus split half is the mechanical "
@@ -39,6 +54,7 @@ _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
     "ceiling": ["failed_low", "failed_high"],
     "cost": ["strategy", "n_questions", "saving_independent"],
     "stop_quality": ["strategy", "stage", "contribution"],
+    "spending": ["replay_sd", "mc_error", "agreed", "method", "n_questions"],
     "extrapolation": ["n_questions"],
 }
 
@@ -71,13 +87,17 @@ def report(
             help="Draw samples with replacement, which is biased if few were recorded.",
         ),
     ] = False,
+    price: PricePerSample = None,
+    prices: PriceTable = None,
+    tokens: Tokens = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
     json: Annotated[bool, typer.Option("--json", help="Print only a JSON object of tables.")] = False,
 ) -> None:
     """Print theoretical results for a pool: limits, ceiling, cost and stop quality of ModelSwitch, consistency.
 
-    --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
+    If tokens, costs or latencies are known, two tables have what a sample spends, and accuracy beside what strategies
+    spend per question. --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
 
     Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
     """
@@ -96,9 +116,14 @@ def report(
     switch = ModelSwitch(names)
     statistics = {"confidence_level": confidence_level, "clusters": clusters}
     spent = _default_budgets(loaded, replacement) if asked is None else asked
+    what = {"prices": prices_of(price, prices), "tokens": tokens or "all"}
+    each = _each(loaded, what)  # invalid prices raise before the long computation
     with compiling_notice(), progress_bar("replaying the final vote") as progress:
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "progress": progress}
         tables = _tables(loaded, switch, spent, statistics, options, resamples)
+        if len(each):
+            spending = _spending(loaded, switch, spent, statistics, {"method": "auto", **options, **what})
+            tables |= {"per_sample": each, "spending": spending}
     if further is not None:
         tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
     if json:
@@ -107,9 +132,12 @@ def report(
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
     shown = printable(switch)
     print(f"{loaded!r}\n{shown}: models {how}; agreement 1, entropy weights")
+    known = [name for name in _QUANTITIES if name in tables.get("spending", ())]
+    quantities = ", ".join(["samples_used", *known])
     for name, frame in tables.items():
-        print(f"\n{name}: {_NOTES[name].format(switch=shown)}")
-        print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
+        print(f"\n{name}: {_NOTES[name].format(switch=shown, quantities=quantities)}")
+        readable = _short(frame) if name == "per_sample" else frame.drop(columns=_HIDDEN.get(name, []))
+        print_frame(readable, as_json=False, title=data_title(loaded.info))
 
 
 def _strongest(pool: Pool) -> list[str]:
@@ -148,6 +176,27 @@ def _tables(
     return tables
 
 
+def _each(pool: Pool, what: dict[str, Any]) -> pd.DataFrame:
+    from mssim import theory
+
+    return theory.per_sample(pool, **what)
+
+
+def _spending(
+    pool: Pool, switch: ModelSwitch, budgets: Sequence[int], statistics: dict[str, Any], settings: dict[str, Any]
+) -> pd.DataFrame:
+    """Return accuracy of each model and of the switch, beside all quantities that are known."""
+    import pandas as pd
+
+    from mssim.engine.evaluate import evaluate_quietly
+
+    draws = sorted({max(budget // len(pool.models), 1) for budget in budgets})
+    asked: list[tuple[Any, Sequence[int]]] = [([f"sc:{name}" for name in pool.models], draws), (switch, budgets)]
+    frames = [evaluate_quietly(pool, one, steps, **settings).to_frame(**statistics) for one, steps in asked]
+    unknown = [name for name in _QUANTITIES if all(frame[name].isna().all() for frame in frames)]
+    return pd.concat(frames, ignore_index=True).drop(columns=unknown)
+
+
 def _extrapolation(
     pool: Pool, budgets: Sequence[int], statistics: dict[str, Any], resamples: int, seed: int
 ) -> pd.DataFrame:
@@ -163,6 +212,14 @@ def _extrapolation(
         for quantity in ("pass", "maj")
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _short(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with numbers in four significant digits, because rows have different units."""
+    numbers = frame.select_dtypes("float").columns
+    return frame.assign(
+        **{name: ["" if value != value else f"{value:.4g}" for value in frame[name]] for name in numbers}
+    )
 
 
 def _records(frame: pd.DataFrame) -> object:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from mssim._validation import shown
 from mssim.engine.amounts import PricesLike
+from mssim.engine.cost_budgets import resolve_limits
 from mssim.engine.half_samples import bias_warning, replacement_bias
 from mssim.engine.jackknife import JackknifeWork
 from mssim.engine.job import Job, Strategies, read_job
@@ -24,13 +25,13 @@ from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 
-__all__ = ["evaluate", "evaluate_quietly"]
+__all__ = ["evaluate", "evaluate_quietly", "resolve_job"]
 
 
 def evaluate(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     method: str = "auto",
     n_replays: int = 10_000,
@@ -58,9 +59,14 @@ def evaluate(
     pool : Pool
         Recorded samples.
     strategies : strategy, or sequence of them, or mapping of name to strategy
-        `Strategy` objects, or text or mappings that `parse_strategy` reads.
-    budgets : int or sequence of int
-        Samples allowed per question, from 1; sorted, each once.
+        `Strategy` objects, or text or mappings that `parse_strategy` reads. A strategy can have budgets of its own:
+        after ``@`` at the end of its text, as in ``"sc:M@1-22"``, ``"ms:A+B,agreement=0.8@4,8"`` or, for
+        Self-Consistency of a model, ``"M@1-22"``, or as the key `budgets` of its mapping. A cost budget,
+        ``"sc:M@tokens=2000"``, ``@cost=0.05`` or ``@latency=10`` (seconds), stands for the largest budget whose
+        expected spend per question is within the limit. Where a text as a whole names models of the pool, such as
+        ``sc:gpt@4`` with a model ``gpt@4``, it has no budgets.
+    budgets : int or sequence of int, optional
+        Samples allowed per question, from 1; sorted, each once. Strategies without budgets of their own have these.
     method : {"auto", "exact", "monte_carlo"}, default "auto"
         "exact": closed forms only, however long they take; raises with the reason where accuracy has none. "auto":
         closed forms that are about as fast as replays or faster, else Monte Carlo; the column `method` of the result
@@ -68,9 +74,9 @@ def evaluate(
         only.
 
         Accuracy has a closed form for Self-Consistency (to 1024 samples; with windows to 16 of them and 256 samples)
-        and routers over it, for Coverage and Reliability, and for ModelSwitch, Cascade and Mixture under a plurality
-        vote, with or without prior weights, while the numbers of draws that the models can share are few: 350 with
-        "auto" (17 draws each of two models, 6 of three), 2500 with "exact" (49, 12).
+        and routers over it, for Coverage, Reliability and UntilVerified, and for ModelSwitch, Cascade and Mixture under
+        a plurality vote, with or without prior weights, while the numbers of draws that the models can share are few:
+        350 with "auto" (17 draws each of two models, 6 of three), 2500 with "exact" (49, 12).
     n_replays : int, default 10_000
         Number of Monte Carlo replays.
     seed : int, default 0
@@ -94,8 +100,10 @@ def evaluate(
     quantiles : bool, default False
         Also collect the distribution of tokens, cost and latency over questions and draws.
     shares_draws : sequence of sequences of str, default ()
-        Groups of models whose samples belong together: sample i of each was recorded in the same run, such as the
-        rounds of a debate. The models of a group are drawn together.
+        Groups of models that are parts of one recorded run, in this order, such as the rounds of a debate: sample i of
+        each, counted in the order of sample_index, belongs to the same run. They need equal numbers of samples. They
+        are drawn together. A later model is the whole run up to there, with all its tokens, cost and latency; a
+        strategy that draws several of them pays each run once.
     jackknife : bool, default False
         Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
         ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
@@ -121,8 +129,9 @@ def evaluate(
     Raises
     ------
     BudgetError
-        If a budget is not a positive integer, or needs more samples than were recorded; with jackknife, if a question
-        has fewer than two samples of a model.
+        If a budget is not a positive integer, or needs more samples than were recorded; if a strategy has no budgets,
+        or already spends more than its cost budget at the smallest one; with jackknife, if a question has fewer than
+        two samples of a model.
     StrategyError, PoolError
         If a strategy does not exist, needs a model or a column that the pool does not have or, with "exact", has no
         closed form.
@@ -133,8 +142,9 @@ def evaluate(
     Warns
     -----
     PoolWarning
-        If drawing with replacement has a large bias, all output tokens of a model are 0, only some models of the pool
-        have input tokens, or a limit `max_tokens` is above what the recording allows or has no effect.
+        If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
+        model are 0, only some models of the pool have input tokens, some samples of a model lack the tokens, cost or
+        latency that others have, or a limit `max_tokens` is above what the recording allows or has no effect.
 
     See Also
     --------
@@ -154,6 +164,12 @@ def evaluate(
     over batches of at most so many draws of one model. Rules that decide after every draw make one draw at a time. The
     latency of a strategy is the sum of its rounds, and it has a closed form where the cost has one. With windows it has
     one for parallel=1 or replacement=True, and is replayed otherwise.
+
+    **Own budgets.** The result has the budgets of all strategies, and NaN where a strategy was not given one. Its
+    tables leave these rows out. To find a cost budget, the strategy is evaluated at budgets 1 to 8, 9 to 16,
+    17 to 32 and so on, until a whole part spends more than the limit. This takes about as long as an evaluation of
+    these budgets, with one replay where the spend is exact and at most 1000 where it is replayed. In the latter case
+    the spend of the result can differ from that of the search, and exceed the limit, by its Monte Carlo error.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
@@ -186,6 +202,21 @@ def evaluate(
       strategy  accuracy  samples_used method
     0     sc:a    0.6667           2.0  exact
     1   ms:a+b    0.6667           1.0  exact
+
+    Two debates of three rounds, which end when both agree, beside one whole debate and four first rounds:
+
+    >>> rounds = {"round1": "8778", "round2": "7778", "round3": "7777"}  # four debates
+    >>> pool = Pool.from_frame(pd.DataFrame([
+    ...     {"question_id": "q", "model": name, "sample_index": i, "answer": answer, "truth": "7", "output_tokens": n}
+    ...     for n, (name, answers) in zip([100, 250, 400], rounds.items()) for i, answer in enumerate(answers)
+    ... ]))
+    >>> strategies = ["cascade:round1+round2+round3,sizes=2/2/2@6", "sc:round3@1", "sc:round1@4"]
+    >>> result = evaluate(pool, strategies, shares_draws=[tuple(rounds)], n_replays=1000)
+    >>> result.to_frame()[["budget", "accuracy", "samples_used", "tokens", "method"]].round(2)
+       budget  accuracy  samples_used  tokens       method
+    0       6       0.8          3.97   494.9  monte_carlo
+    1       1       1.0          1.00   400.0        exact
+    2       4       0.5          4.00   400.0        exact
     """
     job = read_job(
         strategies,
@@ -201,6 +232,7 @@ def evaluate(
         shares_draws=shares_draws,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     found = _run(job, pool, jackknife, executor, progress, checkpoint)
     for text in (*job.amounts(pool).warnings(job.models), *limit_warnings(pool, job.plans)):
         warnings.warn(text, PoolWarning, stacklevel=2)
@@ -216,14 +248,20 @@ def evaluate(
 def evaluate_quietly(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Evaluate with all settings of `read_job`, but do not estimate the bias of drawing with replacement."""
-    return _run(read_job(strategies, budgets, pool=pool, **settings), pool, False, executor, progress, None)
+    job = resolve_job(read_job(strategies, budgets, pool=pool, **settings), pool, executor)
+    return _run(job, pool, False, executor, progress, None)
+
+
+def resolve_job(job: Job, pool: Pool, executor: Executor | None) -> Job:
+    """Return the job with budgets in samples in place of cost budgets."""
+    return resolve_limits(job, pool, lambda part: _run(part, pool, False, executor, None, None))
 
 
 def _run(
@@ -247,7 +285,13 @@ def _run(
         from mssim.engine.resume import run_into  # imports SQLite only if required
 
         run_into(checkpoint, work, every, totals, executor=executor, progress=first)
-    found = job.evaluation(totals.outcomes(), pool.questions.copy(), job.provenance(pool))
+    found = job.evaluation(
+        totals.outcomes(),
+        pool.questions.copy(),
+        job.provenance(pool),
+        histograms=totals.histograms,
+        units=work.units,
+    )
     return found if left_out is None else replace(found, jackknife=left_out.run(executor, progress, len(every)))
 
 

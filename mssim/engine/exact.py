@@ -166,6 +166,8 @@ def nothing_known(plan: Plan) -> str | None:
         return "questions share the budget, so each depends on all others"
     if plan.repeats:
         return "stages of the same model depend on each other"
+    if plan.is_linked:
+        return "models that share draws depend on each other"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
         return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import pascal
 
+from mssim.engine.exact import nothing_known
 from mssim.engine.order_statistics import expected_maximum
 from mssim.kernels.exact_windows import agreeing_amounts
 from mssim.rules.plan import QUANTITIES, Plan
@@ -66,7 +67,8 @@ def expected_spend(
 
     References
     ----------
-    A. Wald, "On cumulative sums of random variables", Annals of Mathematical Statistics 15, 1944, 283-296.
+    A. Wald, "On cumulative sums of random variables", Annals of Mathematical Statistics 15, 1944, 283-296,
+    doi:10.1214/aoms/1177731235.
 
     Examples
     --------
@@ -80,23 +82,19 @@ def expected_spend(
     array([1000.,   nan,    7.])
     """
     spent = np.full((len(QUANTITIES), *drawn.shape[1:]), np.nan)
-    if plan.cap or plan.repeats or not isinstance(plan.stop, WindowStop | None):
+    if plan.accepts is not None or nothing_known(plan):
         return spent
     means = _means(samples)
+    windows = plan.stop if isinstance(plan.stop, WindowStop) else None
+    one_by_one = parallel == 1 or (windows is not None and windows.window == 1)
     known = [quantity for quantity in range(len(QUANTITIES)) if not np.isnan(means[quantity]).all()]
-    sums = [quantity for quantity in known if quantity != _LATENCY or parallel == 1]
-    if isinstance(plan.stop, WindowStop) and not replacement:
-        for quantity in sums:
-            spent[quantity] = _windowed(plan.sizes[0], drawn[0], samples, quantity, plan.stop.window)
-        return spent
-    for quantity in sums:
-        spent[quantity] = np.where(drawn == 0, 0.0, drawn * means[quantity][:, None]).sum(axis=0)
-    if _LATENCY in known and parallel != 1:
-        if isinstance(plan.stop, WindowStop):
-            spent[_LATENCY] = _latency_of_windows(plan.sizes[0], samples, plan.stop.window, parallel)
-            spent[_LATENCY, np.isnan(drawn[0])] = np.nan
+    for quantity in known:
+        if quantity == _LATENCY and not one_by_one:
+            spent[quantity] = _latency(plan, drawn, samples, parallel, replacement)
+        elif windows and not replacement:
+            spent[quantity] = _windowed(plan.sizes[0], drawn[0], samples, quantity, windows.window)
         else:
-            spent[_LATENCY] = _latency_of_stages(plan, drawn, samples, parallel, replacement)
+            spent[quantity] = np.where(drawn == 0, 0.0, drawn * means[quantity][:, None]).sum(axis=0)
     return spent
 
 
@@ -108,6 +106,16 @@ def _means(samples: StageSamples) -> Floats:
 
 
 # Rounds ---------------------------------------------------------------------------------------------------------------
+
+
+def _latency(plan: Plan, drawn: Floats, samples: StageSamples, parallel: int | None, replacement: bool) -> Floats:
+    """Return expected latencies of rounds, [budget, question]."""
+    if not isinstance(plan.stop, WindowStop):
+        return _latency_of_stages(plan, drawn, samples, parallel, replacement)
+    if not replacement:
+        return np.full(drawn.shape[1:], np.nan)
+    latency = _latency_of_windows(plan.sizes[0], samples, plan.stop.window, parallel)
+    return np.where(np.isnan(drawn[0]), np.nan, latency)
 
 
 def _latency_of_stages(

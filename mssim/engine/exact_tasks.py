@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.amounts import Amounts
 from mssim.engine.blocks import Block, Outcome
-from mssim.engine.exact import counts_of, expected, nothing_known
+from mssim.engine.exact import chances, counts_of, expected, nothing_known
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from mssim.engine.exact_until import expected_until, mean_amounts
 from mssim.engine.limited import codes_of
@@ -67,7 +67,8 @@ class UntilTask:
     def run(self) -> Outcome:
         """Compute expectations."""
         found = expected_until(self.plan, self.counts, self.means)
-        return Outcome.of(*found[:3], None if self.means is None else found.spent)
+        spent = None if self.means is None else found.spent
+        return Outcome.of(chances(found.right), found.drawn, chances(found.agreed), spent)
 
 
 def exact_blocks(number: int, plan: Plan, closed: NDArray[np.bool_], n_questions: int) -> Iterator[Block]:
@@ -100,21 +101,22 @@ def exact_task(
 
 
 def _until_task(pool: Pool, plan: Plan, questions: slice, replacement: bool, amounts: Amounts | None) -> UntilTask:
-    counts = verified_counts(pool, plan, questions, replacement=replacement)
+    assert plan.accepts is not None
+    asked = (pool, plan.models, plan.accepts, questions, plan.max_tokens)
+    counts = verified_counts(*asked, replacement=replacement)
     if amounts is None:
         return UntilTask(plan, counts, None)
     samples = _samples(pool, plan, questions, amounts)
-    verdicts = recorded_verdicts(pool, plan, questions)
+    verdicts = recorded_verdicts(*asked)
     return UntilTask(plan, counts, mean_amounts(samples.amounts, verdicts, samples.lengths))
 
 
 def _samples(pool: Pool, plan: Plan, questions: slice, amounts: Amounts) -> StageSamples:
     rows = [pool.model_index(model) for model in plan.models]
+    codes = codes_of(pool, plan.models, plan.max_tokens, questions)
     limits = plan.max_tokens or (None,) * len(rows)
     of_stages = [
         [amounts.of(quantity, model, limit)[questions] for model, limit in zip(plan.models, limits, strict=True)]
         for quantity in QUANTITIES
     ]
-    return StageSamples(
-        codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions], np.array(of_stages)
-    )
+    return StageSamples(codes, pool.lengths[rows, questions], np.array(of_stages))

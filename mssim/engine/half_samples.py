@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from math import comb
@@ -56,10 +57,16 @@ def halves_of_counts(counts: Ints) -> tuple[Ints, Floats]:
     return np.array(rows, dtype=np.int64), np.array(chances)
 
 
-def half_pools(pool: Pool, seed: int) -> tuple[Pool, Pool]:
-    """Return two pools with complementary random halves of the samples; a single sample is in both."""
+def half_pools(pool: Pool, seed: int, groups: Sequence[Sequence[str]] = ()) -> tuple[Pool, Pool]:
+    """Return two pools with complementary random halves of the samples; a single sample is in both.
+
+    Models of a group, which share draws, have the same halves.
+    """
     recorded = pool.recorded
     order = np.random.default_rng([seed, 2]).random(pool.codes.shape)
+    for group in groups:
+        rows = [pool.model_index(model) for model in group]
+        order[rows] = order[rows[0]]
     rank = np.argsort(np.argsort(np.where(recorded, order, 2.0), axis=2), axis=2)
     first = recorded & (rank < (pool.lengths // 2)[:, :, None])
     single = recorded & (pool.lengths == 1)[:, :, None]
@@ -78,7 +85,7 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
     kept = {name: strategy for (name, strategy), alone in zip(job.strategies.items(), apart, strict=True) if alone}
     if kept:
         small = replace(job, strategies=kept, n_replays=min(job.n_replays, _MOST_REPLAYS))
-        halves = [_mean_accuracy(small, half, executor) for half in half_pools(pool, job.seed)]
+        halves = [_mean_accuracy(small, half, executor) for half in half_pools(pool, job.seed, job.shares_draws)]
         bias[apart] = np.mean(halves, axis=0) - found.accuracy[apart].mean(axis=2)
     least = {model: int(pool.lengths[pool.model_index(model)].min()) for model in job.models}
     lone = [any(least[model] < 2 for plan in plans for model in plan.models) for plans in job.per_strategy]
@@ -94,10 +101,11 @@ def bias_warning(job: Job, pool: Pool, found: Evaluation) -> str | None:
     too_large = excess > _ROUNDING
     if not too_large.any():
         return None
-    s, b = np.unravel_index(int(excess.argmax()), excess.shape)
+    s, b = np.unravel_index(int(np.nanargmax(excess)), excess.shape)
     others = int(too_large.sum()) - 1
     more = f"; the same holds for {counted(others, 'other accuracy', 'other accuracies')}" if others else ""
-    enough = all(enough_recorded(pool, plan, False)[b] for plan in job.per_strategy[int(s)])
+    plans = list(job.strategies.values())[int(s)].plans(found.budgets[[b]])
+    enough = all(enough_recorded(pool, plan, False).all() for plan in plans)
     remedy = "Draw" if enough else "Lower the budget and draw"
     return (
         f"replacement: with the recorded number of samples it shifts the accuracy of {found.strategies[s]} at budget "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,6 @@ from mssim.errors import MssimError, StrategyError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.plain_types import rows_of, to_frame
 from mssim.pools.pool import Pool
-from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.text import describe
 
@@ -35,11 +35,12 @@ def header_of(work: Work) -> Header:
     provenance = job.provenance(pool)
     settings = {
         "pool": {"answers": pool.fingerprint, **_columns(job, pool), "questions": _digest(questions)},
-        "strategies": {name: _described(name, strategy) for name, strategy in job.strategies.items()},
+        "strategies": {name: _described(name, job) for name in job.strategies},
         "order of strategies": list(job.strategies),  # blocks refer to strategies by index
         "budgets": job.budgets.tolist(),
         **{name: provenance[name] for name in SETTINGS},
         "models": job.models,
+        "units": [None if math.isnan(unit) else unit for unit in work.units],
         "versions": dict(versions()),
         "blocks": {"number": len(work.blocks), "digest": work.fingerprint},
     }
@@ -48,7 +49,9 @@ def header_of(work: Work) -> Header:
     return Header(settings, provenance, file.getvalue())
 
 
-def _described(name: str, strategy: Strategy) -> dict[str, Any]:
+def _described(name: str, job: Job) -> dict[str, Any]:
+    """Return a strategy as a mapping, with its budgets unless they are those of the whole job."""
+    strategy = job.strategies[name]
     described = describe(strategy.kind, strategy)
     try:
         same = parse_strategy(described) == strategy
@@ -59,7 +62,8 @@ def _described(name: str, strategy: Strategy) -> dict[str, Any]:
             f"{name}: checkpoints do not support functions and classes of your own, because a change of their code "
             "could not be detected. Evaluate this strategy separately, without a checkpoint."
         )
-    return described
+    own = job.own[name]
+    return described if np.array_equal(own, job.budgets) else described | {"budgets": own.tolist()}
 
 
 def _columns(job: Job, pool: Pool) -> dict[str, str]:

@@ -16,6 +16,7 @@ from mssim.engine.limited import limits_by_model
 from mssim.engine.monte_carlo import ReplayTask
 from mssim.engine.sample_groups import GroupWork, group_numbers
 from mssim.engine.scheduler import Progress, run_blocks
+from mssim.engine.verdicts import verified_counts
 from mssim.errors import BudgetError, StrategyError
 from mssim.kernels.draw_weights import Counts
 from mssim.pools.enough import selecting_asked
@@ -65,12 +66,14 @@ class JackknifeWork:
         check_jackknife(job, pool)
         self._job, self._pool = job, pool
         n_questions = len(pool.questions)
-        self._variance = np.zeros((len(job.strategies), job.budgets.size, n_questions))
+        self._variance = [np.zeros((job.own[name].size, n_questions)) for name in job.strategies]
         self._keys: list[tuple[int, bool, slice] | tuple[int, int, int, Block]] = []
         self._groups: dict[int, tuple[Ints, GroupWork]] = {}  # budgets and work of strategies that are replayed
         closed = iter(job.closed)
         self._closed = [
-            np.logical_and.reduce([next(closed) for _ in plans]) & (not _linked(plans)) for plans in job.per_strategy
+            np.logical_and.reduce([next(closed) for _ in plans])
+            & (not _linked(plans) and len({plan.accepts for plan in plans}) == 1)
+            for plans in job.per_strategy
         ]
         self._shares = self._largest_shares()
         parts = [
@@ -97,8 +100,8 @@ class JackknifeWork:
         """Run all tasks, and return the result; `done` tasks of other work count as finished."""
         run_blocks(range(self.n_tasks), self._task, self._take, executor, progress=progress, done=done)
         for s, (budgets, work) in self._groups.items():
-            self._variance[s, budgets] = work.variance()
-        return Jackknife(self._variance, self._shares)
+            self._variance[s][budgets] = work.variance()
+        return Jackknife(self._job.on_grid(self._variance), self._job.on_grid(self._shares))
 
     def _models(self, s: int) -> tuple[str, ...]:
         return tuple(dict.fromkeys(model for plan in self._job.per_strategy[s] for model in plan.models))
@@ -122,7 +125,7 @@ class JackknifeWork:
             self._groups[s][1].add(half, group, block, outcome)
         else:
             s, grouped, questions = key
-            self._variance[s, self._budgets(s, grouped), questions] = outcome.right
+            self._variance[s][self._budgets(s, grouped), questions] = outcome.right
 
     def _in_groups(self, s: int) -> NDArray[np.bool_]:
         """Return the budgets for which groups are left out, because a run votes over nearly all samples.
@@ -136,9 +139,12 @@ class JackknifeWork:
         return np.nonzero(self._closed[s] & (self._in_groups(s) == grouped))[0]
 
     def _counts(self, s: int, questions: slice, kept: NDArray[np.bool_] | bool = True) -> Counts:
-        (limits,) = zip(*limits_by_model(self._job.per_strategy[s]).values(), strict=True)
-        replacement = self._job.replacement
-        return counts_of(self._pool, self._models(s), questions, limits, replacement=replacement, kept=kept)
+        plans, models, replacement = self._job.per_strategy[s], self._models(s), self._job.replacement
+        (limits,) = zip(*limits_by_model(plans).values(), strict=True)
+        verifier = plans[0].accepts
+        if verifier is not None:
+            return verified_counts(self._pool, models, verifier, questions, limits, replacement=replacement, kept=kept)
+        return counts_of(self._pool, models, questions, limits, replacement=replacement, kept=kept)
 
     def _without_groups(self, s: int, questions: slice) -> LeftOut:
         numbers = group_numbers(self._pool, self._models(s))[questions]
@@ -146,9 +152,9 @@ class JackknifeWork:
         parts = [self._counts(s, questions, group_of != group) for group in range(numbers.max())]
         return groups_left_out(parts, numbers)
 
-    def _largest_shares(self) -> Floats:
+    def _largest_shares(self) -> list[Floats]:
         shares = [np.max([*self._shares_of(plans)], axis=0) for plans in self._job.per_strategy]
-        return np.asarray(np.minimum(np.array(shares, dtype=float), 1.0))
+        return [np.minimum(one.astype(float), 1.0) for one in shares]
 
     def _shares_of(self, plans: tuple[Plan, ...]) -> Iterator[Floats]:
         """Yield the largest share of the recorded samples that a plan draws of each model, [budget]."""
@@ -160,4 +166,6 @@ class JackknifeWork:
 
 def _linked(plans: tuple[Plan, ...]) -> bool:
     """Return whether one recorded sample has two parts in a strategy, so that no model can be left out on its own."""
-    return any(len(limits) > 1 for limits in limits_by_model(plans).values())
+    limits = limits_by_model(plans)
+    orders = {order for plan in plans for order in plan.orders or plan.models}
+    return len(orders) < len(limits) or any(len(of_model) > 1 for of_model in limits.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,22 +18,20 @@ from mssim._validation import choose_from, shown, whole_number
 from mssim._version import __version__
 from mssim.engine.amounts import TOKENS, Amounts, PricesLike, describe_prices, read_prices_of
 from mssim.engine.blocks import Outcome
+from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
-from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
+from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
 from mssim.results.evaluation import Evaluation
+from mssim.results.spread import Histogram, Spread
 from mssim.rules.base import Strategy
-from mssim.rules.parsing import parse_for
 from mssim.rules.plan import Expected, Plan
 
 __all__ = ["SETTINGS", "Job", "Strategies", "name_strategies", "read_budgets", "read_job"]
-
-Strategies = (
-    str | Strategy | Sequence[str | Strategy | Mapping[str, Any]] | Mapping[str, str | Strategy | Mapping[str, Any]]
-)
 
 # Settings apart from strategies and budgets, as in provenance and in the headers of checkpoints.
 SETTINGS = (
@@ -55,7 +53,7 @@ class Job:
     """Settings of an evaluation; see `evaluate`."""
 
     strategies: Mapping[str, Strategy]  # by name in results
-    budgets: NDArray[np.int64]
+    budgets: NDArray[np.int64]  # of all strategies
     method: str
     n_replays: int
     seed: int
@@ -65,11 +63,28 @@ class Job:
     parallel: int | None = None
     quantiles: bool = False
     shares_draws: tuple[tuple[str, ...], ...] = ()
+    own: Mapping[str, NDArray[np.int64]] = field(kw_only=True)  # budgets of every strategy
+    limits: Mapping[str, tuple[Limit, ...]] = field(kw_only=True)  # cost budgets, until `resolve_limits` replaces them
 
     @cached_property
     def per_strategy(self) -> list[tuple[Plan, ...]]:
-        """Plans of every strategy."""
-        return [strategy.plans(self.budgets) for strategy in self.strategies.values()]
+        """Plans of every strategy at its own budgets."""
+        return [
+            tuple(with_orders(plan, self.shares_draws) for plan in strategy.plans(self.own[name]))
+            for name, strategy in self.strategies.items()
+        ]
+
+    @property
+    def places(self) -> list[NDArray[np.int64]]:
+        """Indices of the budgets of every strategy among those of the job."""
+        return [np.searchsorted(self.budgets, self.own[name]) for name in self.strategies]
+
+    def on_grid(self, values: Sequence[NDArray[Any]], missing: float = np.nan) -> NDArray[Any]:
+        """Return values of every strategy at its own budgets as one array, [strategy, budget of the job, ...]."""
+        grid = np.full((len(values), self.budgets.size, *values[0].shape[1:]), missing, dtype=values[0].dtype)
+        for row, places, own in zip(grid, self.places, values, strict=True):
+            row[places] = own
+        return grid
 
     @cached_property
     def plans(self) -> list[Plan]:
@@ -88,10 +103,10 @@ class Job:
 
     def _closed(self, name: str, plan: Plan) -> NDArray[np.bool_]:
         if self.method == "monte_carlo":
-            return np.zeros(self.budgets.size, dtype=bool)
+            return np.zeros(plan.sizes.shape[1], dtype=bool)
         reasons = obstacles(plan, quick=self.method == "auto")
         if self.method == "exact":
-            for budget, reason in zip(self.budgets, reasons, strict=True):
+            for budget, reason in zip(self.own[name], reasons, strict=True):
                 if reason is not None:
                     raise StrategyError(
                         f"{name}: method='exact' is not available at budget {budget}: {reason}. Use method='auto' or "
@@ -109,25 +124,25 @@ class Job:
         if not isinstance(pool, Pool):
             raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
         for name, plan in zip(self.names, self.plans, strict=True):
-            check_plan(name, plan, self.budgets)
+            check_plan(name, plan, self.own[name])
+        check_groups(pool, self.shares_draws)
         for name, plan in zip(self.names, self.plans, strict=True):
-            check_recorded(pool, name, plan, self.budgets, self.replacement, plans=self.plans)
+            check_recorded(pool, name, plan, self.own[name], self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_linked(name, plan, self.own[name], self.shares_draws)
             check_own(name, plan)
-        self.amounts(pool).check(self.models)
+        amounts = self.amounts(pool)
+        amounts.check(self.models)
+        check_amounts(pool, amounts, self.plans)
         _ = self.closed  # raises for method "exact" if there is no closed form
 
     def amounts(self, pool: Pool) -> Amounts:
         """Return what the samples of a pool spend."""
-        return Amounts(pool, prices=self.prices, tokens=self.tokens)
-
-    def unit_costs(self, pool: Pool) -> NDArray[np.float64]:
-        """Return the expected cost of one sample, [model, question], in the order of `models`.
-
-        The number of samples of a stage does not depend on its draws, so its expected cost is that number times the
-        mean recorded cost.
-        """
-        return self.amounts(pool).means("cost", self.models)
+        kept = self.__dict__.get("_amounts")  # of the pool of the last call
+        if kept is None or kept[0] is not pool:
+            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+        found: Amounts = kept[1]
+        return found
 
     def provenance(self, pool: Pool) -> dict[str, Any]:
         """Return all information required to reproduce the results."""
@@ -156,24 +171,37 @@ class Job:
         outcomes: Sequence[Outcome],
         questions: pd.DataFrame,
         provenance: Mapping[str, Any],
+        *,
+        histograms: Sequence[Histogram] = (),
+        units: Sequence[float] = (),
     ) -> Evaluation:
-        """Return the result, given the outcomes of all plans."""
+        """Return the result, given the outcomes and the histograms of all plans."""
         parts, closed = map(expected_of, outcomes), iter(self.closed)
         results, all_closed = [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
             results.append(strategy.combine([next(parts) for _ in group]))
             all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
         values: dict[str, Any] = {
-            name: np.stack([getattr(result, name) for result in results]) for name in Expected._fields
+            name: self.on_grid([getattr(result, name) for result in results]) for name in Expected._fields
         }
         return Evaluation(
             strategies=tuple(self.strategies),
             budgets=self.budgets,
             questions=questions,
             **values,
-            n_replays=np.where(all_closed, 0, self.n_replays),
+            n_replays=self.on_grid([np.where(closed, 0, self.n_replays) for closed in all_closed], missing=0),
             provenance=provenance,
+            spread=self._spread(histograms, units, len(questions)) if self.quantiles and histograms else None,
         )
+
+    def _spread(self, histograms: Sequence[Histogram], units: Sequence[float], n_questions: int) -> Spread:
+        rest = iter(histograms)
+        mixed: list[tuple[Sequence[float], Sequence[Histogram]] | None] = []
+        for strategy, plans in zip(self.strategies.values(), self.per_strategy, strict=True):
+            of_plans, chances = [next(rest) for _ in plans], strategy.chances()
+            mixed.append(None if chances is None else (chances, of_plans))
+        n_totals = n_questions * self.n_replays
+        return Spread.from_histograms(mixed, self.budgets.size, units=units, n_totals=n_totals, budgets=self.places)
 
 
 # Reading settings -----------------------------------------------------------------------------------------------------
@@ -181,7 +209,7 @@ class Job:
 
 def read_job(
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None,
     *,
     method: str,
     n_replays: int,
@@ -194,9 +222,9 @@ def read_job(
     shares_draws: Sequence[Sequence[str]] = (),
     pool: Pool | None = None,
 ) -> Job:
-    """Validate the settings of `evaluate`. The models of the pool tell which names lack quotes."""
-    named = name_strategies(strategies, pool)
-    grid = read_budgets(budgets)
+    """Validate the settings of `evaluate`. The models of the pool tell which names lack quotes or contain "@"."""
+    asked = read_asked(strategies, pool)
+    own = own_budgets(asked, budgets)
     if not isinstance(method, str) or method not in _METHODS:
         raise MssimError(f"method={shown(method)} is not valid. {choose_from(str(method), _METHODS)}.")
     replays = whole_number("n_replays", n_replays, 1, 2**31)
@@ -207,48 +235,21 @@ def read_job(
     if not isinstance(tokens, str) or tokens not in TOKENS:
         raise MssimError(f"tokens={shown(tokens)} is not valid. {choose_from(str(tokens), TOKENS)}.")
     at_once = None if parallel is None else whole_number("parallel", parallel, 1, 2**31)
-    paid = read_prices_of(prices)
-    groups = read_groups(shares_draws)
-    return Job(named, grid, method, replays, start, bool(replacement), paid, tokens, at_once, bool(quantiles), groups)
-
-
-def name_strategies(strategies: Strategies, pool: Pool | None = None) -> dict[str, Strategy]:
-    """Return strategies by their names in results."""
-    models = pool.models if isinstance(pool, Pool) else ()
-    if isinstance(strategies, str | Strategy):
-        strategies = [strategies]
-    if isinstance(strategies, Mapping):
-        named = {str(name): parse_for(given, models) for name, given in strategies.items()}
-        if len(named) < len(strategies):
-            raise StrategyError(
-                f"strategies: the names {list(strategies)} are not unique as text. Use different names."
-            )
-    else:
-        if not isinstance(strategies, Iterable) or getattr(strategies, "shape", None) == ():
-            raise StrategyError(f"strategies={shown(strategies)} is not a strategy. Pass e.g. ['sc:gpt-4'].")
-        parsed = [parse_for(given, models) for given in strategies]
-        named = {str(strategy): strategy for strategy in parsed}
-        if len(named) < len(parsed):
-            raise StrategyError(f"strategies: {[str(s) for s in parsed]} repeats a strategy. Remove the duplicate.")
-    if not named:
-        raise StrategyError("strategies: none are given. Pass e.g. ['sc:gpt-4'].")
-    return named
-
-
-def read_budgets(budgets: ArrayLike) -> NDArray[np.int64]:
-    """Return budgets as sorted unique integers."""
-    try:
-        given = np.atleast_1d(np.asarray(budgets))
-    except ValueError:  # lists of different lengths
-        given = np.empty(0)
-    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu" or given.min() < 1:
-        raise BudgetError(
-            f"budgets={shown(budgets)} is not valid. Use positive integers, the samples allowed per question, e.g. "
-            "[4, 8]."
-        )
-    if given.max() > 2**31:
-        raise BudgetError(f"budgets: {given.max()} exceeds the limit of {2**31}. Use lower budgets.")
-    return np.unique(given).astype(np.int64)
+    return Job(
+        {name: one.strategy for name, one in asked.items()},
+        union_of(own),
+        method,
+        replays,
+        start,
+        bool(replacement),
+        read_prices_of(prices),
+        tokens,
+        at_once,
+        bool(quantiles),
+        read_groups(shares_draws),
+        own=own,
+        limits={name: one.own.limits for name, one in asked.items() if one.own.limits},
+    )
 
 
 def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

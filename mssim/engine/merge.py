@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -113,9 +114,9 @@ class _Merged:
 
     def _check(self, number: int, block: Block) -> None:
         """Raise if a block cannot belong to a run with these settings."""
-        n_budgets = self._job.budgets.size
         inside = 0 <= number < self._n_blocks and 0 <= block.plan < len(self._job.plans)
         inside &= 0 <= block.first_question < block.end_question <= len(self._questions)
+        n_budgets = self._job.plans[block.plan].sizes.shape[1] if inside else 0
         if not inside or any(not 0 <= budget < n_budgets for budget in block.budgets):
             raise ValueError(f"block {number} belongs to another run")
 
@@ -130,7 +131,14 @@ class _Merged:
             )
         if not self._totals.complete(self._job.closed, self._job.n_replays):
             raise MssimError(f"{self._path} is damaged: its blocks do not cover all replays. Compute it again.")
-        return self._job.evaluation(self._totals.outcomes(), self._questions, self._header.provenance)
+        units = [math.nan if unit is None else unit for unit in self._header.settings["units"]]
+        return self._job.evaluation(
+            self._totals.outcomes(),
+            self._questions,
+            self._header.provenance,
+            histograms=self._totals.histograms,
+            units=units,
+        )
 
     def _whose(self, missing: Sequence[int]) -> str:
         """Return a description of the shards with missing blocks, if all files have the same number of shards."""

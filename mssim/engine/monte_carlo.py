@@ -180,19 +180,9 @@ class ReplayTask:
     def _draw_until_accepted(self, verifier: Verifier, counted: spending.Spending) -> Outcome:
         codes, lengths, offsets, correct, *_ = self.recorded
         verdicts = verdicts_of(verifier, codes, lengths, offsets, correct, self.numbers)
-        values = self.spends.amounts.values if self.spends else np.empty((0, *codes.shape), np.int32)
-        _, histogram, lowest, span = counted.spent
-        n_bins = histogram.size // max(span.shape[0] * span.shape[1], 1)
-        most = int(lowest.max()) + n_bins if n_bins else 0
-        sizes = np.ascontiguousarray(self.plan.sizes)
-        found = until.replayed(self.recorded, sizes, verdicts, values, most, self.replays)
-        counted.spent.totals[:] = found.spent
-        if n_bins:
-            rows = histogram.reshape(*span.shape[:2], n_bins)
-            for k, low in enumerate(lowest.tolist()):
-                rows[k], span[k] = found.histogram[k, :, low : low + n_bins], (0, n_bins - 1)
-        accepted, drawn = found.accepted.sum(axis=1), np.moveaxis(found.drawn, 0, 2)
-        return Outcome.of(found.right.T.astype(float), drawn.astype(float), accepted.T.astype(float))
+        right, accepted, drawn = until.replayed(self.recorded, self.plan.sizes, verdicts, self.replays, counted)
+        agreed = accepted.sum(axis=1).T
+        return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
     def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
@@ -259,7 +249,7 @@ class ReplayTasks:
             pool.lengths[rows, block.questions],
             offsets - offsets[0],
             pool.class_correct[offsets[0] : offsets[-1]].copy(),
-            stream_keys(self._seed, plan.models, questions),
+            stream_keys(self._seed, plan.orders or plan.models, questions),
             stream_keys(self._seed, [""], questions)[0],
         )
 
@@ -287,8 +277,10 @@ class ReplayTasks:
 
 def replay_blocks(number: int, plan: Plan, budgets: Ints, pool: Pool, n_replays: int) -> Iterator[Block]:
     """Split the replays of a plan into blocks; `budgets` are indices of the replayed budgets."""
-    # The start of a model's second turn depends on the budget, so each budget is replayed separately.
-    groups = [(b,) for b in budgets.tolist()] if plan.repeats else [tuple(budgets.tolist())]
+    # The start of a model's second turn, and what a part of a run adds to the parts before, depend on the budget. Then
+    # each budget is replayed separately.
+    apart = plan.repeats or plan.is_linked
+    groups = [(b,) for b in budgets.tolist()] if apart else [tuple(budgets.tolist())]
     n_questions = len(pool.questions)
     for group in groups:
         width, pieces = _split(plan, plan.at(group).sizes, pool, n_replays)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block
 from mssim.engine.rounds import batch_starts, joined_stages
+from mssim.engine.shared_draws import paid_amounts, prefixes
 from mssim.kernels.spending import N_BINS, Amounts, Spent, occupied
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES, Floats, Plan
@@ -78,10 +79,15 @@ class PoolAmounts:
         if not known:
             return None
         starts, joins = batch_starts(part, self._parallel), joined_stages(part, self._parallel)
+        by_quantity = [joins if k == _LATENCY else np.zeros_like(joins) for k in known]
+        values = [self._values(QUANTITIES[k], stages, block) for k in known]
+        if part.is_linked:  # blocks of such plans have one budget
+            given = zip(values, by_quantity, strict=True)
+            values = [paid_amounts(amounts, prefixes(part, joined[:, 0])) for amounts, joined in given]
         amounts = Amounts(
-            np.stack([self._values(QUANTITIES[k], stages, block) for k in known]),
+            np.stack(values),
             np.stack([starts if k == _LATENCY else np.ones_like(starts) for k in known]),
-            np.stack([joins if k == _LATENCY else np.zeros_like(joins) for k in known]),
+            np.stack(by_quantity),
         )
         return BlockAmounts(
             amounts,

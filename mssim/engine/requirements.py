@@ -206,7 +206,7 @@ def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
         )
 
 
-def _check_verifier(name: str, plan: Plan, verifier: Verifier) -> None:
+def _check_verifier(name: str, plan: Plan, verifier: Any) -> None:
     """Raise if a plan with a verifier does anything but draw from different models until a sample is accepted."""
     other = plan.vote is not None or plan.stop is not None or plan.cap or plan.least is not None
     if other or plan.repeats or (plan.need != NEVER).any():
@@ -214,12 +214,12 @@ def _check_verifier(name: str, plan: Plan, verifier: Verifier) -> None:
             f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "
             "Return such a plan, or remove accepts."
         )
-    limit, column = verifier.threshold, verifier.column
-    fits = column == "correct" if limit is None else column != "correct" and is_number(limit) and math.isfinite(limit)
-    if not isinstance(column, str) or not fits:
+    column, limit = verifier if isinstance(verifier, Verifier) else (None, None)
+    of_numbers = isinstance(column, str) and column != "correct" and is_number(limit) and math.isfinite(limit)
+    if not of_numbers and (column, limit) != ("correct", None):
         raise StrategyError(
-            f"{name}: accepts of its plan is {shown(tuple(verifier))}. Return Verifier('correct'), or a column of "
-            "numbers and a finite threshold."
+            f"{name}: accepts of its plan is {shown(verifier)}. Return Verifier('correct'), or a Verifier with a "
+            "column of numbers and a finite threshold."
         )
 
 

@@ -60,9 +60,11 @@ class SampleColumns:
         """Return a column; raise `PoolError` if a number is negative, infinite or, for request_samples, below 1."""
         values = self._values(column, model)
         low = 1 if column == "request_samples" else 0
-        wrong = (values < low) | (values > HIGHEST)
-        if wrong.any():
-            question, sample = np.argwhere(wrong)[0]
+        if (
+            np.fmin.reduce(values, axis=None, initial=low) < low
+            or np.fmax.reduce(values, axis=None, initial=0) > HIGHEST
+        ):
+            question, sample = np.argwhere((values < low) | (values > HIGHEST))[0]
             raise PoolError(
                 f"model {model!r}, question {self._pool.question_ids[question]!r}, sample {sample}: {column} is "
                 f"{values[question, sample]:g}. Use a number from {low} to {HIGHEST:g}, or leave it empty if it is "
@@ -106,9 +108,10 @@ class SampleColumns:
     def _values(self, column: str, model: str) -> Floats:
         pool, row = self._pool, self._pool.model_index(model)
         recorded = pool.recorded_of(row)
-        values = np.full(recorded.shape, np.nan)
         if column in pool.numbers:
-            return np.where(recorded, pool.numbers[column][row], np.nan)
+            given: Floats = pool.numbers[column][row]
+            return given if recorded.all() else np.where(recorded, given, np.nan)
+        values = np.full(recorded.shape, np.nan)
         try:
             if column in pool.extra.column_names:
                 first = int(pool.lengths[:row].sum())

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from mssim._validation import whole_number
 from mssim.engine.amounts import PricesLike
 from mssim.engine.checkpoint import FilePath
+from mssim.engine.evaluate import resolve_job
 from mssim.engine.job import Strategies, read_job
 from mssim.engine.resume import run_into
 from mssim.engine.scheduler import Progress
@@ -24,7 +25,7 @@ __all__ = ["evaluate_shard"]
 def evaluate_shard(
     pool: Pool,
     strategies: Strategies,
-    budgets: ArrayLike,
+    budgets: ArrayLike | None = None,
     *,
     shard: tuple[int, int],
     checkpoint: FilePath,
@@ -92,6 +93,7 @@ def evaluate_shard(
         shares_draws=shares_draws,
         pool=pool,
     )
+    job = resolve_job(job, pool, executor)
     job.check(pool)
     work = Work(job, pool)
     mine = range(i - 1, len(work.blocks), n)

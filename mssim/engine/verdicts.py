@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.engine.limited import codes_of
+from mssim.engine.limited import Limits, codes_of
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.until import REJECTED, RIGHT, WRONG
 from mssim.pools.pool import Pool
-from mssim.rules.plan import Floats, Ints, Plan, Verifier
+from mssim.rules.plan import Floats, Ints, Verifier
 
 __all__ = ["Verdicts", "recorded_verdicts", "verdicts_of", "verified_counts"]
 
@@ -43,26 +45,34 @@ def verdicts_of(
     return np.where(accepted, np.where(right, RIGHT, WRONG), REJECTED).astype(np.uint8)
 
 
-def recorded_verdicts(pool: Pool, plan: Plan, questions: slice) -> Verdicts:
-    """Return the verdicts of a plan on the samples of some questions of a pool."""
-    assert plan.accepts is not None
-    rows = [pool.model_index(model) for model in plan.models]
-    numbers = [pool.number(column)[rows, questions] for column in plan.accepts.columns]
+def recorded_verdicts(
+    pool: Pool, models: Sequence[str], verifier: Verifier, questions: slice, limits: Limits = None
+) -> Verdicts:
+    """Return the verdicts on the samples of some questions of a pool, with one stage per model."""
+    rows = [pool.model_index(model) for model in models]
+    numbers = [pool.number(column)[rows, questions] for column in verifier.columns]
     offsets = pool.class_offsets[questions.start : questions.stop + 1]
     correct = pool.class_correct[offsets[0] : offsets[-1]]
-    codes, lengths = codes_of(pool, plan.models, plan.max_tokens, questions), pool.lengths[rows, questions]
-    return verdicts_of(plan.accepts, codes, lengths, offsets - offsets[0], correct, numbers[0] if numbers else None)
+    codes, lengths = codes_of(pool, models, limits, questions), pool.lengths[rows, questions]
+    return verdicts_of(verifier, codes, lengths, offsets - offsets[0], correct, numbers[0] if numbers else None)
 
 
 def verified_counts(
-    pool: Pool, plan: Plan, questions: slice, *, replacement: bool, kept: NDArray[np.bool_] | bool = True
+    pool: Pool,
+    models: Sequence[str],
+    verifier: Verifier,
+    questions: slice,
+    limits: Limits = None,
+    *,
+    replacement: bool,
+    kept: NDArray[np.bool_] | bool = True,
 ) -> Counts:
     """Return counts in which only accepted samples vote: each question has the classes "wrong" and "right".
 
-    `kept` is a mask [question, sample].
+    There is one stage per model; `kept` is a mask [question, sample].
     """
-    verdicts = recorded_verdicts(pool, plan, questions)
-    rows = [pool.model_index(model) for model in plan.models]
+    verdicts = recorded_verdicts(pool, models, verifier, questions, limits)
+    rows = [pool.model_index(model) for model in models]
     recorded = (np.arange(verdicts.shape[2]) < pool.lengths[rows, questions][:, :, None]) & kept
     votes = np.stack([(recorded & (verdicts == verdict)).sum(axis=2) for verdict in (WRONG, RIGHT)], axis=2)
     n_stages, n_questions, _ = votes.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from mssim.engine.exact_tasks import ExactTask, UntilTask, exact_blocks, exact_t
 from mssim.engine.job import Job
 from mssim.engine.monte_carlo import ReplayTask, ReplayTasks, replay_blocks
 from mssim.pools.pool import Pool
+from mssim.results.spread import Histogram
 from mssim.rules.plan import QUANTITIES, Plan
 from mssim.rules.stops import WindowStop
 
@@ -56,11 +58,16 @@ class Work:
 
     @property
     def units(self) -> tuple[float, ...]:
-        """Units of the histograms of all quantities; 0 for unknown ones."""
+        """Units of the histograms of all quantities; NaN for unknown ones."""
         amounts, models = self._amounts, self.job.models
         if amounts is None:
-            return (0.0,) * len(QUANTITIES)
-        return tuple(amounts.unit(name, models) if name in self._known else 0.0 for name in QUANTITIES)
+            return (math.nan,) * len(QUANTITIES)
+        return tuple(amounts.unit(name, models) if name in self._known else math.nan for name in QUANTITIES)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what a plan spends is the sum over replays, at one budget or more."""
+        return any(counted.any() for counted in self._counted)
 
     def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the budgets at which replays add up what they spend, because no closed form has it."""
@@ -100,13 +107,20 @@ class Work:
 class Totals:
     """Sum of the outcomes of finished blocks.
 
-    Sums over replays are integers, which floats add without rounding, so the order of blocks has no effect.
+    Sums over replays are integers, or such multiples of a power of two, which floats add without rounding. The order of
+    blocks has therefore no effect.
+
+    Attributes
+    ----------
+    histograms : list of Histogram
+        What replays spend, one per plan.
     """
 
     def __init__(self, plans: Sequence[Plan], n_questions: int) -> None:
         self._exact = [[np.full(shape, np.nan) for shape in _shapes(plan, n_questions)] for plan in plans]
         self._replayed = [[np.zeros(shape) for shape in _shapes(plan, n_questions)] for plan in plans]
         self._n_replays = [np.zeros(_shapes(plan, n_questions)[0], np.int64) for plan in plans]
+        self.histograms = [Histogram() for _ in plans]
 
     def add(self, block: Block, outcome: Outcome) -> None:
         """Add the outcome of a block; each block must be added once."""
@@ -118,6 +132,7 @@ class Totals:
             for whole, part in zip(self._replayed[block.plan], outcome, strict=False):
                 whole[..., budgets, block.questions] += part
             self._n_replays[block.plan][budgets, block.questions] += block.n_replays
+            self.histograms[block.plan].add(outcome.histogram)
 
     def complete(self, closed: Sequence[NDArray[np.bool_]], n_replays: int) -> bool:
         """Return whether every question has its closed form or all its replays at every budget."""

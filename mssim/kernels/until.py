@@ -8,22 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import bin_of
+from mssim.kernels.spending import NOTHING, PENDING, Spending, close_replays
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays
 
 REJECTED, WRONG, RIGHT = 0, 1, 2  # verdicts; wrong and right samples are accepted
 _AT_ONCE = 8  # draws taken together: most replays end early
-
-
-class Found(NamedTuple):
-    """Sums over the replays of a block, and how often totals of a quantity occur."""
-
-    right: NDArray[np.int64]  # [question, budget], right answers
-    accepted: NDArray[np.int64]  # [question, stage, budget], replays whose accepted sample the stage draws
-    drawn: NDArray[np.int64]  # [question, stage, budget], draws
-    spent: NDArray[np.int64]  # [quantity, question, budget], amounts of the drawn samples
-    histogram: NDArray[np.int64]  # [quantity, budget, bin], replays by their total
 
 
 class Memory(NamedTuple):
@@ -49,24 +39,25 @@ def _most_draws(sizes, i, waits):
 
 
 @inlined
-def _add_up(amounts, i, q, order, n, sums):
-    """Fill sums with the amounts of the first draws, up to n."""
-    for k in range(amounts.shape[0]):
+def _add_up(values, begin, step, order, n, sums):
+    """Fill sums with the amounts of the first draws, up to n; those of quantity k begin at begin + k x step."""
+    for k in range(sums.shape[0]):
         for j in range(n):
-            sums[k, j + 1] = sums[k, j] + amounts[k, i, q, order[0, j] >> 2]
+            sums[k, j + 1] = sums[k, j] + values[begin + k * step + (order[0, j] >> 2)]
 
 
 @compiled
-def _replayed(recorded, sizes, verdicts, amounts, replays, memory, found):
+def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accepted, drawn):
+    values, pending, (spent, histogram, lowest, span) = spending.values, spending.pending, spending.spent
     order, targets, samples, scratch, sums, totals, waits = memory
-    right, accepted, drawn, spent, histogram = found
     n_stages, n_questions, width = verdicts.shape
-    n_budgets, n_quantities, has_bins = sizes.shape[1], amounts.shape[0], histogram.shape[2] > 0
+    n_quantities, n_budgets = totals.shape
     for q in range(n_questions):
         for i in range(n_stages):
             for s in range(width):
                 samples[i, s] = scratch[i, s] = np.uint32(s) << np.uint32(2) | verdicts[i, q, s]
-        for r in range(replays.first, replays.first + replays.n):
+        for number in range(replays.n):
+            r = replays.first + number
             waits[:] = True
             for i in range(n_stages):
                 depth = _most_draws(sizes, i, waits)
@@ -81,7 +72,8 @@ def _replayed(recorded, sizes, verdicts, amounts, replays, memory, found):
                         end = j + 1
                         break
                 put_back(made, targets, scratch, samples, i, replays.replacement)
-                _add_up(amounts, i, q, order, min(end, depth), sums)
+                begin, step = (i * n_questions + q) * width, n_stages * n_questions * width
+                _add_up(values, begin, step, order, min(end, depth), sums)
                 for b in range(n_budgets):
                     if waits[b]:
                         took = min(end, sizes[i, b])
@@ -94,29 +86,30 @@ def _replayed(recorded, sizes, verdicts, amounts, replays, memory, found):
                             right[q, b] += order[0, end - 1] & 3 == RIGHT
             for k in range(n_quantities):
                 for b in range(n_budgets):
-                    spent[k, q, b] += totals[k, b]
-                    if has_bins:
-                        histogram[k, b, bin_of(totals[k, b])] += 1
+                    pending[(k * n_budgets + b) * PENDING + number % PENDING] = totals[k, b]
                     totals[k, b] = 0
+            if n_quantities > 0:
+                close_replays(q, number + 1, replays.n, pending, spent, histogram, lowest, span)
 
 
 def replayed(
     recorded: Recorded,
     sizes: NDArray[np.int64],
     verdicts: NDArray[np.uint8],
-    amounts: NDArray[np.int32],
-    n_bins: int,
     replays: Replays,
-) -> Found:
+    spending: Spending = NOTHING,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Replay draws until one is accepted, at all budgets.
 
     sizes    : int64 [stage, budget], most draws
     verdicts : uint8 [stage, question, sample], REJECTED, WRONG or RIGHT
-    amounts  : int32 [quantity, stage, question, sample], what samples spend; may have no quantities
-    n_bins   : number of bins of the histogram, above every `bin_of` a total; 0 leaves the histogram out
+    spending : its totals are added up; draws follow one another, so it has no batches
+
+    Returns three int64 arrays, sums over replays: right answers [question, budget]; replays in which a stage draws the
+    accepted sample, and draws, both [question, stage, budget].
     """
-    (n_stages, n_budgets), (_, n_questions, width), n_quantities = sizes.shape, verdicts.shape, amounts.shape[0]
-    depth = int(sizes.max())
+    (n_stages, n_budgets), (_, n_questions, width) = sizes.shape, verdicts.shape
+    n_quantities, depth = len(spending.plain), int(sizes.max())
     memory = Memory(
         order=np.empty((1, depth), np.uint32),
         targets=np.empty(depth, np.uint32),
@@ -126,12 +119,8 @@ def replayed(
         totals=np.zeros((n_quantities, n_budgets), np.int64),
         waits=np.zeros(n_budgets, np.bool_),
     )
-    found = Found(
-        right=np.zeros((n_questions, n_budgets), np.int64),
-        accepted=np.zeros((n_questions, n_stages, n_budgets), np.int64),
-        drawn=np.zeros((n_questions, n_stages, n_budgets), np.int64),
-        spent=np.zeros((n_quantities, n_questions, n_budgets), np.int64),
-        histogram=np.zeros((n_quantities, n_budgets, n_bins), np.int64),
-    )
-    _replayed(recorded, sizes, verdicts, amounts, replays, memory, found)
-    return found
+    right = np.zeros((n_questions, n_budgets), np.int64)
+    accepted, drawn = np.zeros((2, n_questions, n_stages, n_budgets), np.int64)
+    given = np.ascontiguousarray(sizes), np.ascontiguousarray(verdicts)
+    _replayed(recorded, *given, replays, spending, memory, right, accepted, drawn)
+    return right, accepted, drawn

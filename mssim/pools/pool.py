@@ -199,7 +199,8 @@ class Pool(PoolArrays):
         DataFrame, one row per model
             Columns: model; questions (number with at least one sample); samples_min, samples_median, samples_max
             (samples per such question); no_answer (share of samples without an answer); distinct_answers (mean number
-            per question); accuracy (of a single sample); top_share (mean share of the most frequent answer).
+            per question); accuracy (of a single sample); top_share (mean share of the most frequent answer);
+            output_tokens (of a sample, mean over questions; NaN if they are unknown for some samples).
         """
         rows = []
         for m, model in enumerate(self.models):
@@ -221,9 +222,17 @@ class Pool(PoolArrays):
                     "distinct_answers": np.mean(self._sums(counts > 0)[asked]),
                     "accuracy": float(np.mean(right / lengths)),
                     "top_share": float(np.mean(top[asked] / lengths)),
+                    "output_tokens": self._mean_tokens(m, asked),
                 }
             )
         return pd.DataFrame(rows)
+
+    def _mean_tokens(self, model: int, asked: NDArray[np.bool_]) -> float:
+        """Return the mean output tokens of a sample of a model, each question with the same weight."""
+        if "output_tokens" not in self.numbers:
+            return np.nan
+        sums = np.where(self.recorded_of(model), self.numbers["output_tokens"][model], 0.0).sum(axis=1)
+        return float(np.mean(sums[asked] / self.lengths[model][asked]))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the pool as a long frame with one row per sample, as accepted by `from_frame`."""

@@ -34,7 +34,7 @@ def mean_band(
     Parameters
     ----------
     values : array_like, shape (..., n_points, n_questions)
-        Curves of proportions from 0 to 1: one number per point and question.
+        Curves of proportions from 0 to 1: one number per point and question. Points of NaN are left out.
     confidence_level : float, default 0.95
         Level of the band, between 0 and 1.
     clusters : array_like, shape (n_questions,), optional
@@ -85,7 +85,7 @@ def simultaneous_level(
     Parameters
     ----------
     values : array_like, shape (..., n_points, n_questions)
-        Curves: one number per point and question.
+        Curves: one number per point and question. Points of NaN are left out.
     confidence_level : float, default 0.95
         Probability that the intervals of all points of a curve cover, between 0 and 1.
     clusters : array_like, shape (n_questions,), optional
@@ -136,13 +136,14 @@ def simultaneous_level(
     n_resamples = whole_number("n_resamples", n_resamples, 1, 10**7)
     seed = whole_number("seed", seed, 0, 2**64 - 1)
     x = np.asarray(values, dtype=float)
-    if x.ndim < 2 or not x.size or not np.isfinite(x).all():
+    missing = np.isnan(x).all(axis=-1, keepdims=True) if x.ndim else np.array(False)
+    if x.ndim < 2 or not x.size or not np.where(missing, True, np.isfinite(x)).all():
         raise MssimError("values: not finite numbers per point and question. Pass shape (..., n_points, n_questions).")
     errors = standard_error(x, clusters)
     codes = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
     levels = np.full(x.shape[:-2], confidence_level)
     for at in np.ndindex(levels.shape):
-        varying = errors[at] > _ROUNDING * np.abs(x[at]).max()
+        varying = errors[at] > _ROUNDING * np.nanmax(np.abs(x[at]), initial=0.0)
         if varying.sum() > 1:
             levels[at] = _level_of(_loadings(x[at][varying], codes), confidence_level, n_resamples, seed)
     return levels[()]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from mssim._validation import choose_from, level, shown
 from mssim.errors import MssimError
+from mssim.results.differences import ASSUMPTIONS, mean_difference
 from mssim.results.multiplicity import holm
 
-__all__ = ["Comparison", "Comparisons"]
+__all__ = ["Comparison", "Comparisons", "compare_pair", "verdict_of"]
 
 _OF_MARGIN = ["margin", "p_noninferior", "p_equivalent"]
 
@@ -90,6 +94,56 @@ class Comparison:
         return Comparisons([self]).to_frame().drop(columns="p_holm")
 
 
+def compare_pair(
+    names: tuple[str, str],
+    budgets: tuple[int, int],
+    accuracy: NDArray[np.float64],
+    n_replays: NDArray[np.int64],
+    *,
+    margin: float | None,
+    confidence_level: float,
+    clusters: NDArray[Any] | None,
+    test: str,
+) -> Comparison:
+    """Compare two strategies, given their accuracies [strategy, question] and numbers of replays, 0 if exact.
+
+    Examples
+    --------
+    >>> accuracy = np.array([[1.0, 1.0, 0.5], [0.0, 1.0, 0.5]])
+    >>> options = {"margin": None, "confidence_level": 0.95, "clusters": None, "test": "auto"}
+    >>> found = compare_pair(("sc:a", "sc:b"), (8, 8), accuracy, np.array([0, 0]), **options)
+    >>> found.wins, found.ties, found.losses
+    (1, 2, 0)
+    """
+    confidence_level = level(confidence_level)
+    if not isinstance(test, str) or test not in ("auto", *ASSUMPTIONS):
+        raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), ['auto', *ASSUMPTIONS])}.")
+    difference = accuracy[0] - accuracy[1]
+    found = mean_difference(
+        difference, confidence_level=confidence_level, clusters=clusters, margin=margin, method=test
+    )
+    variances = accuracy * (1 - accuracy) / np.maximum(n_replays, 1)[:, None]
+    noise = np.where(n_replays[:, None] > 0, variances, 0.0).sum(axis=0)
+    tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
+    return Comparison(
+        *names,
+        *budgets,
+        difference=float(found.difference),
+        low=float(found.low),
+        high=float(found.high),
+        p_value=float(found.p_value),
+        wins=int((~tie & (difference > 0)).sum()),
+        ties=int(tie.sum()),
+        losses=int((~tie & (difference < 0)).sum()),
+        n_questions=difference.size,
+        confidence_level=confidence_level,
+        test=found.method,
+        margin=None if margin is None else float(margin),
+        p_noninferior=None if margin is None else float(found.p_noninferior),
+        p_equivalent=None if margin is None else float(found.p_equivalent),
+    )
+
+
 @dataclass(frozen=True)
 class Comparisons:
     """A family of comparisons, with p-values adjusted for their number by Holm's procedure.
@@ -149,16 +203,32 @@ class Comparisons:
             frame = frame.drop(columns=_OF_MARGIN)
         else:
             frame["p_noninferior"], frame["p_equivalent"] = noninferior, equivalent
-        frame["verdict"] = [_verdict(*row) for row in zip(self, both, noninferior, equivalent, strict=True)]
+        frame["verdict"] = [
+            verdict_of(one.difference, *adjusted, margin=one.margin, confidence_level=one.confidence_level)
+            for one, *adjusted in zip(self, both, noninferior, equivalent, strict=True)
+        ]
         return frame
 
 
-def _verdict(found: Comparison, p_value: float, p_noninferior: float, p_equivalent: float) -> str:
-    """Return the verdict of a comparison, given p-values that are adjusted for its family."""
-    alpha = 1 - found.confidence_level + 1e-12
-    margin = found.margin or np.nan
-    points = f"{100 * margin:.4g} {'point' if margin == 0.01 else 'points'}"
-    better = ("a" if found.difference > 0 else "b") if p_value <= alpha else None
+def verdict_of(
+    difference: float,
+    p_value: float,
+    p_noninferior: float,
+    p_equivalent: float,
+    *,
+    margin: float | None,
+    confidence_level: float,
+) -> str:
+    """Return the verdict of a comparison of a and b, given p-values that are adjusted for its family.
+
+    Examples
+    --------
+    >>> verdict_of(0.02, 0.01, float("nan"), float("nan"), margin=None, confidence_level=0.95)
+    'a is better'
+    """
+    alpha = 1 - confidence_level + 1e-12
+    points = f"{100 * (margin or np.nan):.4g} {'point' if margin == 0.01 else 'points'}"
+    better = ("a" if difference > 0 else "b") if p_value <= alpha else None
     if p_equivalent <= alpha:
         return f"{better} is better, by less than {points}" if better else f"the same within {points}"
     if better:

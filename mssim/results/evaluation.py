@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, counted, level, shown
-from mssim.errors import BudgetError, MssimError, StrategyError
+from mssim._validation import counted, shown
+from mssim.errors import BudgetError
 from mssim.results.bands import mean_band
 from mssim.results.clusters import cluster_labels
-from mssim.results.comparison import Comparison, Comparisons
-from mssim.results.differences import ASSUMPTIONS, mean_difference
+from mssim.results.comparison import Comparison, Comparisons, compare_pair
+from mssim.results.equal_money import EqualMoney, checked_spend, equal_money
 from mssim.results.evaluation_files import PER_QUESTION, VARIANCE, read_results, write_results
 from mssim.results.jackknife import Jackknife
+from mssim.results.named import column_of, common_budgets, others_of, row_of
 from mssim.results.spread import Spread
 from mssim.results.summary import check_scope, corrected, limits_on_these, run_scatter, spread_columns
 from mssim.rules.plan import QUANTITIES
@@ -38,7 +39,7 @@ class Evaluation:
     strategies : tuple of str
         Names of the strategies.
     budgets : ndarray of int64, shape (n_budgets,)
-        Samples allowed per question.
+        Samples allowed per question. Arrays are NaN at the budgets of other strategies, see `evaluated`.
     questions : DataFrame, one row per question
         The questions of the pool.
     accuracy : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
@@ -46,7 +47,8 @@ class Evaluation:
     samples_used : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected number of samples.
     agreed : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
-        Probability that a stage or window reached agreement or that a stopping rule ended the sampling.
+        Probability that a stage or window reached agreement, that a stopping rule ended the sampling, or that a
+        verifier accepted a sample.
     tokens : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
         Expected tokens; NaN if they were not recorded.
     cost : ndarray of float64, shape (n_strategies, n_budgets, n_questions)
@@ -92,6 +94,11 @@ class Evaluation:
     bias: Floats | None = None
     spread: Spread | None = None
 
+    @property
+    def evaluated(self) -> NDArray[np.bool_]:
+        """Whether a strategy was evaluated at a budget, [strategy, budget]: all, unless strategies have own budgets."""
+        return ~np.isnan(self.accuracy[:, :, 0])
+
     def to_frame(
         self,
         *,
@@ -135,7 +142,7 @@ class Evaluation:
 
         Returns
         -------
-        DataFrame, one row per strategy and budget
+        DataFrame, one row per strategy and budget at which it was evaluated
             Columns: strategy; budget (samples allowed per question); accuracy, low, high (mean over questions and its
             confidence interval); replay_sd (standard deviation of the accuracy of a single run on these questions);
             jackknife_error (standard error of accuracy on these questions, if computed); mc_error (Monte Carlo error of
@@ -180,7 +187,7 @@ class Evaluation:
             "method": np.where(self.n_replays.ravel() > 0, "monte_carlo", "exact"),
             "n_questions": n_questions,
         }
-        return pd.DataFrame(columns)
+        return pd.DataFrame(columns)[self.evaluated.ravel()].reset_index(drop=True)
 
     def _limits(self, confidence_level: float, clusters: str | None, band: str, scope: str) -> tuple[Floats, Floats]:
         """Return the limits of the confidence intervals, [strategy, budget]."""
@@ -194,7 +201,7 @@ class Evaluation:
 
         Returns
         -------
-        DataFrame, one row per strategy, budget and question
+        DataFrame, one row per strategy, budget at which it was evaluated, and question
             Columns: strategy, budget, question_id, accuracy, samples_used, agreed, tokens, cost, latency and the other
             columns of `questions`, and jackknife_variance, if computed. Question columns with a conflicting name
             receive the prefix ``question_``.
@@ -211,7 +218,8 @@ class Evaluation:
         described = self.questions.iloc[np.tile(np.arange(n_questions), n_strategies * n_budgets)]
         described = described.rename(columns={name: f"question_{name}" for name in frame.columns})
         frame.insert(2, "question_id", described.pop("question_id").to_numpy())
-        return frame.join(described.reset_index(drop=True))
+        given = np.repeat(self.evaluated.ravel(), n_questions)
+        return frame.join(described.reset_index(drop=True))[given].reset_index(drop=True)
 
     def compare(
         self,
@@ -261,39 +269,16 @@ class Evaluation:
         budgets = budget if isinstance(budget, tuple) else (budget, budget)
         if len(budgets) != 2 or not all(isinstance(one, int | np.integer) for one in budgets):
             raise BudgetError(f"budget: {shown(budget)} is neither an int nor a pair. Use budget=8 or budget=(8, 16).")
-        budget_a, budget_b = budgets
-        at_a, at_b = self._index(a, budget_a), self._index(b, budget_b)
-        confidence_level = level(confidence_level)
-        if not isinstance(test, str) or test not in ("auto", *ASSUMPTIONS):
-            raise MssimError(f"test={shown(test)} is not valid. {choose_from(str(test), ['auto', *ASSUMPTIONS])}.")
-        difference = self.accuracy[at_a] - self.accuracy[at_b]
-        found = mean_difference(
-            difference,
+        at = tuple(self._index(name, one) for name, one in zip((a, b), budgets, strict=True))
+        return compare_pair(
+            (a, b),
+            (int(budgets[0]), int(budgets[1])),
+            np.array([self.accuracy[one] for one in at]),
+            np.array([self.n_replays[one] for one in at]),
+            margin=margin,
             confidence_level=confidence_level,
             clusters=self.cluster_labels(clusters),
-            margin=margin,
-            method=test,
-        )
-        noise = sum(self._mc_variance(at) for at in (at_a, at_b))
-        tie = np.abs(difference) <= 3 * np.sqrt(noise) + 1e-9
-        return Comparison(
-            a,
-            b,
-            int(budget_a),
-            int(budget_b),
-            difference=float(found.difference),
-            low=float(found.low),
-            high=float(found.high),
-            p_value=float(found.p_value),
-            wins=int((~tie & (difference > 0)).sum()),
-            ties=int(tie.sum()),
-            losses=int((~tie & (difference < 0)).sum()),
-            n_questions=difference.size,
-            confidence_level=confidence_level,
-            test=found.method,
-            margin=None if margin is None else float(margin),
-            p_noninferior=None if margin is None else float(found.p_noninferior),
-            p_equivalent=None if margin is None else float(found.p_equivalent),
+            test=test,
         )
 
     def compare_with(
@@ -316,7 +301,7 @@ class Evaluation:
         strategies : sequence of str, optional
             Names of the others, without `base`; a name that is repeated counts once. By default all.
         budgets : int or sequence of int, optional
-            Budgets at which they are compared. By default all.
+            Budgets at which they are compared. By default all that a strategy and the base have in common.
         margin, confidence_level, clusters, test
             As in `compare`.
 
@@ -328,36 +313,92 @@ class Evaluation:
         Raises
         ------
         StrategyError, BudgetError
-            If a strategy or budget was not evaluated, or base is the only strategy.
+            If a strategy or budget was not evaluated, base is the only strategy, or two have no common budget.
         MssimError
             If another argument is invalid.
+
+        See Also
+        --------
+        at_equal_cost : Compare at budgets that spend the same amount.
         """
-        if isinstance(strategies, str):
-            raise StrategyError(f"strategies={strategies!r} is a single name. Use a list, or compare().")
-        # A comparison that is named twice is one test.
-        others = [name for name in self.strategies if name != base] if strategies is None else list(strategies)
-        others = list(dict.fromkeys(others))
-        if base in others:
-            raise StrategyError(f"strategies: {base!r} is also the base. Remove it: the sides would be equal.")
-        if not others:
-            raise StrategyError(f"base: {base!r} is the only strategy. Evaluate others too.")
-        steps = self.budgets if budgets is None else np.atleast_1d(np.asarray(budgets))
+        others = others_of(base, strategies, self.strategies)
+        given = None if budgets is None else list(dict.fromkeys(np.atleast_1d(np.asarray(budgets)).tolist()))
         compare = partial(self.compare, margin=margin, confidence_level=confidence_level, clusters=clusters, test=test)
         return Comparisons(
-            compare(name, base, budget=step) for name in others for step in dict.fromkeys(steps.tolist())
+            compare(name, base, budget=step)
+            for name in others
+            for step in (self._common(name, base) if given is None else given)
         )
 
-    def _mc_variance(self, at: tuple[int, int]) -> Floats:
-        accuracy, replays = self.accuracy[at], self.n_replays[at]
-        return accuracy * (1 - accuracy) / replays if replays else np.zeros_like(accuracy)
+    def _common(self, a: str, b: str) -> list[int]:
+        return common_budgets((a, b), self.budgets, self.evaluated[[self._row(a), self._row(b)]])
+
+    def at_equal_cost(
+        self,
+        base: str,
+        *,
+        budget: int,
+        per: str = "cost",
+        strategies: Sequence[str] | None = None,
+        margin: float | None = None,
+        confidence_level: float = 0.95,
+        clusters: str | None = None,
+        test: str = "auto",
+    ) -> EqualMoney:
+        """Compare strategies with one, each at the budget at which it spends as much.
+
+        Parameters
+        ----------
+        base : str
+            Name of the strategy with which the others are compared.
+        budget : int
+            Budget of the base.
+        per : {"cost", "tokens", "latency", "samples_used"}, default "cost"
+            What is spent equally: its mean over questions and draws.
+        strategies, margin, confidence_level, clusters, test
+            As in `compare_with`.
+
+        Returns
+        -------
+        EqualMoney
+            Table of the base and the others, see `mssim.results.equal_money.EqualMoney.to_frame`.
+
+        Raises
+        ------
+        StrategyError, BudgetError
+            If a strategy or budget was not evaluated, or base is the only strategy.
+        MssimError
+            If what the base spends is not known, or another argument is invalid.
+
+        Notes
+        -----
+        No budget need spend the same amount as the base. A strategy then uses two evaluated budgets at random, those
+        with the next lower and the next higher spend, with shares that make the mean spend equal. Its accuracy on every
+        question is the weighted mean. Evaluate all budgets of a range, so that the two are close. The shares are those
+        for these questions, and intervals of differences treat them as fixed.
+        """
+        column = self._index(base, budget)[1]
+        names = [base, *others_of(base, strategies, self.strategies)]
+        rows = [self._row(name) for name in names]
+        return equal_money(
+            names,
+            self.budgets,
+            self.accuracy[rows],
+            getattr(self, checked_spend(per))[rows],
+            column=column,
+            per=per,
+            margin=margin,
+            confidence_level=confidence_level,
+            clusters=self.cluster_labels(clusters),
+            test=test,
+        )
+
+    def _row(self, strategy: str) -> int:
+        return row_of(strategy, self.strategies)
 
     def _index(self, strategy: str, budget: int) -> tuple[int, int]:
-        if not isinstance(strategy, str) or strategy not in self.strategies:
-            raise StrategyError(f"no strategy {strategy!r} was evaluated. {choose_from(strategy, self.strategies)}.")
-        at = np.nonzero(self.budgets == budget)[0]
-        if not at.size:
-            raise BudgetError(f"budget {budget} was not evaluated. Choose from {self.budgets.tolist()}.")
-        return self.strategies.index(strategy), int(at[0])
+        row = self._row(strategy)
+        return row, column_of(strategy, budget, self.budgets, self.evaluated[row])
 
     def cluster_labels(self, column: str | None = None) -> NDArray[Any] | None:
         """Return the cluster label of each question as in `to_frame`, or None if all are independent."""
@@ -371,6 +412,7 @@ class Evaluation:
         header = {
             "strategies": list(self.strategies),
             "budgets": self.budgets.tolist(),
+            **({} if self.evaluated.all() else {"evaluated": self.evaluated.tolist()}),
             "n_replays": self.n_replays.tolist(),
             "provenance": dict(self.provenance),
             **({} if self.jackknife is None else {"share": self.jackknife.share.tolist()}),

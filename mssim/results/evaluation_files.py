@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from mssim._files import whole_file
 from mssim.errors import MssimError
@@ -94,13 +95,20 @@ def _arguments(table: pa.Table, header: dict[str, Any]) -> dict[str, Any]:
         spread = Spread.from_bytes(table[_SPREAD][0].as_py())
         table = table.drop_columns([_SPREAD])
     frame = to_frame(table)
-    shape = (len(header["strategies"]), len(header["budgets"]), -1)
-    values = {name: frame.pop(name).to_numpy().reshape(shape) for name in PER_QUESTION if name in frame}
-    values |= {name: np.full_like(values["accuracy"], np.nan) for name in PER_QUESTION if name not in values}
-    jackknife = None
-    if "share" in header:
-        jackknife = Jackknife(frame.pop(VARIANCE).to_numpy().reshape(shape), np.array(header["share"]))
-    questions = frame.drop(columns=["strategy", "budget"]).iloc[: values["accuracy"].shape[2]]
+    shape = (len(header["strategies"]), len(header["budgets"]))
+    # Rows are in the order of strategies, budgets and questions, without budgets that a strategy was not given.
+    evaluated = np.array(header.get("evaluated", np.ones(shape, dtype=bool)), dtype=bool).reshape(shape)
+    grid = np.full((*shape, len(frame) // max(1, int(evaluated.sum()))), np.nan)
+
+    def read(name: str) -> NDArray[np.float64]:
+        values = grid.copy()
+        values[evaluated] = frame.pop(name).to_numpy().reshape(-1, grid.shape[2])
+        return values
+
+    values = {"accuracy": read("accuracy")}
+    values |= {name: read(name) if name in frame else grid for name in PER_QUESTION[1:]}
+    jackknife = Jackknife(read(VARIANCE), np.array(header["share"])) if "share" in header else None
+    questions = frame.drop(columns=["strategy", "budget"]).iloc[: grid.shape[2]]
     return {
         "strategies": tuple(header["strategies"]),
         "budgets": np.array(header["budgets"], dtype=np.int64),

@@ -13,7 +13,7 @@ from mssim.rules.plan import QUANTITIES
 if TYPE_CHECKING:
     from mssim.results.evaluation import Evaluation
 
-__all__ = ["SPENDS", "check_known"]
+__all__ = ["SPENDS", "check_known", "why_unknown"]
 
 SPENDS = ("samples_used", "budget", *QUANTITIES)  # what an axis shows and tuning limits
 
@@ -70,12 +70,32 @@ def check_known(
     mssim.errors.MssimError: x='latency': the results have no latencies. Record a column 'latency', the seconds of every
     sample.
     """
+    why = why_unknown(evaluation, quantity, owner=owner, prices=prices)
+    if why is not None:
+        raise MssimError(f"{argument}={quantity!r}: {why}")
+
+
+def why_unknown(
+    evaluation: Evaluation,
+    quantity: str,
+    *,
+    owner: str = "the results",
+    prices: str = "use evaluate(..., prices=...)",
+) -> str | None:
+    """Return problem and remedy, in sentences, if a quantity is unknown for a strategy that was evaluated, else None.
+
+    Examples
+    --------
+    >>> from mssim import evaluate, load_pool
+    >>> why_unknown(evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", 2), "cost", owner="the samples")
+    "the samples have no costs. Record a column 'cost' or use evaluate(..., prices=...)."
+    """
     if quantity not in QUANTITIES:
-        return
+        return None
     asked = ~np.isnan(evaluation.accuracy)  # a strategy need not have every budget
     unknown = np.isnan(getattr(evaluation, quantity)) & asked
     if not unknown.any():
-        return
+        return None
     first = int(unknown.any(axis=(1, 2)).argmax())
     texts = evaluation.provenance.get("strategies", {})
     lacking = [name for name, lacks in zip(evaluation.strategies, unknown.any(axis=(1, 2)), strict=True) if lacks]
@@ -88,4 +108,4 @@ def check_known(
         missing, n_questions = unknown[first].any(axis=0), unknown.shape[2]
         where = f"{int(missing.sum())} of {counted(n_questions, 'question')}"
         problem = f"the {_PLURAL[quantity]} of {printable(evaluation.strategies[first])!r} are unknown on {where}"
-    raise MssimError(f"{argument}={quantity!r}: {problem}. {remedy}.")
+    return f"{problem}. {remedy}."

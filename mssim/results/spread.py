@@ -166,6 +166,7 @@ class Spread:
         *,
         units: ArrayLike,
         n_totals: int,
+        budgets: Sequence[ArrayLike] | None = None,
     ) -> Spread:
         """Make the distributions of strategies from the histograms of their plans.
 
@@ -175,29 +176,33 @@ class Spread:
             Relative chances and histograms of the plans of each strategy; None if its distribution is not a mixture of
             those of its plans.
         n_budgets : int
-            Number of budgets, by which places were computed.
+            Number of budgets.
         units : array_like of float, shape (3,)
-            Unit of each quantity; NaN if unknown.
+            Unit of each quantity; NaN or 0 if unknown.
         n_totals : int
             Number of question-replays of each plan. A distribution that counts any other number is unknown.
+        budgets : sequence of array_like of int, optional
+            Numbers of the budgets of each strategy, by which its places are counted. By default all budgets.
 
         Returns
         -------
         Spread
         """
-        known = np.isfinite(np.asarray(units, dtype=float))
+        unit = np.asarray(units, dtype=float)
+        known = unit > 0
         shape = (n_budgets, len(QUANTITIES))
         sizes, bins, weights = [], [], []
-        for strategy in strategies:
-            places, amounts = _mixed(strategy, n_budgets, known, n_totals)
-            quantities, budgets = np.divmod(places // N_BINS, n_budgets)
-            cells = budgets * len(QUANTITIES) + quantities
+        for number, strategy in enumerate(strategies):
+            own = np.arange(n_budgets) if budgets is None else np.asarray(budgets[number], dtype=np.int64)
+            places, amounts = _mixed(strategy, own.size, known, n_totals)
+            quantities, at = np.divmod(places // N_BINS, own.size)
+            cells = own[at] * len(QUANTITIES) + quantities
             order = np.argsort(cells, kind="stable")
             sizes.append(np.bincount(cells, minlength=math.prod(shape)).reshape(shape))
             bins.append((places % N_BINS)[order].astype(np.int32))
             weights.append(amounts[order])
         return cls(
-            np.array(units, dtype=float),
+            np.where(known, unit, np.nan),
             np.array(sizes, dtype=np.int64).reshape(-1, *shape),
             np.concatenate([np.empty(0, np.int32), *bins]),
             np.concatenate([np.empty(0), *weights]),
@@ -290,7 +295,7 @@ class Spread:
         n_strategies, n_budgets, _ = self.sizes.shape
         known = [name for at, name in enumerate(QUANTITIES) if self.sizes[..., at].any()]
         size = f"{counted(n_strategies, 'strategy', 'strategies')}, {counted(n_budgets, 'budget')}"
-        return f"Spread({size}, {' and '.join(known) or 'nothing known'})"
+        return f"Spread({size}, {', '.join(known) or 'nothing known'})"
 
 
 def _mixed(

@@ -13,7 +13,7 @@ from mssim.rules.names import quoted, with_quotes
 from mssim.rules.registry import STOPS, STRATEGIES, VOTES, Row
 from mssim.rules.text import USE_QUOTES, read_options, split
 
-__all__ = ["catalogue", "parse_for", "parse_strategy"]
+__all__ = ["catalogue", "parse_for", "parse_strategy", "reads"]
 
 
 def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
@@ -77,13 +77,19 @@ def parse_for(given: Any, models: Collection[str]) -> Strategy:
     if isinstance(given, str):
         kind, colon, rest = given.partition(":")
         text = f"{kind}{colon}{with_quotes(rest, models)}"
-        if text != given and not _reads(given, models) and _reads(text, models):
+        if text != given and not reads(given, models) and reads(text, models):
             raise StrategyError(f"strategy {given!r}: a name of a model needs quotes. Write {text!r}.")
     return parse_strategy(given)
 
 
-def _reads(text: str, models: Collection[str]) -> bool:
-    """Return whether a text is a strategy of these models."""
+def reads(text: str, models: Collection[str]) -> bool:
+    """Return whether a text is a strategy of these models.
+
+    Examples
+    --------
+    >>> reads("sc:o3@4", ["o3", "o3@4"]), reads("sc:o3@4", ["o3"])
+    (True, False)
+    """
     try:
         return set(parse_strategy(text).models) <= set(models)
     except StrategyError:

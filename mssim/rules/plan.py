@@ -48,11 +48,17 @@ class Plan(NamedTuple):
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
+    orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
 
     @property
     def repeats(self) -> bool:
         """Whether a model has several turns."""
         return len(set(self.models)) < len(self.models)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether several models have one random order, so that a draw of one determines that of another."""
+        return self.orders is not None and len(set(self.orders)) < len(set(self.models))
 
     @property
     def columns(self) -> tuple[str, ...]:

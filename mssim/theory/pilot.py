@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mssim._validation import shown, whole_number
+from mssim.engine.amounts import PricesLike
 from mssim.engine.evaluate import evaluate, evaluate_quietly
 from mssim.engine.job import name_strategies, read_job
 from mssim.engine.requirements import asked_of
@@ -112,7 +113,7 @@ def pilot(
     budget: int | tuple[int, int],
     *,
     clusters: str | None = None,
-    prices: Mapping[str, float] | None = None,
+    prices: PricesLike | None = None,
     n_splits: int = 8,
     n_replays: int = 2000,
     seed: int = 0,
@@ -129,8 +130,8 @@ def pilot(
         Budget of a run of both strategies, or the budgets of a and b.
     clusters : str, optional
         Question column that marks dependent questions, as in `Evaluation.to_frame`.
-    prices : mapping of model to price per sample, optional
-        As in `evaluate`.
+    prices : optional
+        Price table, its path, or prices per sample, as in `evaluate`.
     n_splits : int, default 8
         Number of random splits of the samples of each question into halves, from 1 to 1000.
     n_replays : int, default 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
@@ -11,17 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown, whole_number
-from mssim.engine.amounts import PricesLike, read_prices_of
+from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
-from mssim.engine.job import Strategies, name_strategies, read_budgets
+from mssim.engine.job import Strategies, name_strategies, read_budgets, read_groups
+from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, check_executor
-from mssim.errors import MssimError, StrategyError
+from mssim.engine.shared_draws import Groups, ordered
+from mssim.errors import MssimError, PoolWarning, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
-from mssim.results.quantities import SPENDS, check_known
+from mssim.results.quantities import SPENDS
 from mssim.rules.base import Strategy
 from mssim.rules.plan import QUANTITIES
-from mssim.rules.strategies import Coverage, OracleRouter, Reliability, SelfConsistency
+from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
 from mssim.tuning.grid import grid
@@ -84,7 +87,8 @@ def tune(
     method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
-        evaluate the choices with ``replacement=True`` to learn theirs.
+        evaluate the choices with ``replacement=True`` to learn theirs. By default, strategies name models that share
+        draws in the order of their runs.
     clusters : str, optional
         Question column whose equal values mark questions that stay in one fold, as in `Evaluation.to_frame`.
 
@@ -113,6 +117,9 @@ def tune(
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;
     `replacement=True` then models new samples better, but its accuracies are biased, see `evaluate`.
 
+    `UntilVerified` with ``column="correct"`` is chosen nearly always. Use it as a candidate only if you have a verifier
+    that knows the correct answer, such as complete unit tests; a verifier that can be wrong has a column of scores.
+
     `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
     held-out answers, but not on their correctness.
 
@@ -130,7 +137,8 @@ def tune(
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
-    named = name_strategies(grid(pool.models) if strategies is None else strategies, pool)
+    groups = read_groups(shares_draws)
+    named = name_strategies(_grid(pool, groups) if strategies is None else strategies, pool)
     for name, strategy in named.items():
         if isinstance(strategy, Coverage | OracleRouter):
             raise StrategyError(
@@ -151,7 +159,7 @@ def tune(
     candidates = _candidates(pool, named, steps, replacement)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
-    options |= {"shares_draws": shares_draws, "executor": executor}
+    options |= {"shares_draws": groups, "executor": executor}
 
     probe = _probe(pool, named, candidates, spend, options)
     labels = probe.cluster_labels(clusters)
@@ -164,6 +172,8 @@ def tune(
     outcomes = [expected] if n_runs is None else passes
     sets = training_sets(folds)
     found = choose_in_runs(outcomes, np.nonzero(candidates.single)[0], sets, tried)
+    for text in limit_warnings(pool, [plan for one in named.values() for plan in one.plans(np.array([1]))]):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     kept = _affordable(found.chosen, tried, expected, sets, every=wanted is not None)
     return Tuning(
         strategies=candidates.strategies,
@@ -188,28 +198,33 @@ def tune(
     )
 
 
+def _grid(pool: Pool, groups: Groups) -> list[Strategy]:
+    """Return the strategies to try by default; models that share draws are in the order of their runs."""
+    return [one for one in grid(ordered(pool.models, groups)) if list(one.models) == ordered(one.models, groups)]
+
+
 def _probe(
     pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
 ) -> Evaluation:
-    """Evaluate the first candidate alone, so that invalid options and unknown spends raise before the long computation.
+    """Evaluate the first candidate alone, so that invalid options raise before the long computation.
 
-    What a strategy spends is known if the samples of each of its models, cut off as it cuts them off, have it. One
-    sample of each shows this.
+    A spend that is unknown for any candidate raises, too.
     """
     first = candidates.strategies[0]
     probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
     if spend in QUANTITIES:
         drawn = {
-            (model, most)
+            (model, most): None
             for group in candidates.groups
             for strategy in group.strategies.values()
             for plan in strategy.plans(group.budgets)
             for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
             if sizes.any()
         }
-        single = [SelfConsistency(model, max_tokens=most) for model, most in sorted(drawn, key=str)]
-        alone = evaluate_quietly(pool, single, 1, **{**options, "method": "auto"})
-        check_known(alone, spend, "spend", owner="the pool", prices="pass prices=")
+        models, limits = zip(*drawn, strict=True)
+        reason = Amounts(pool, prices=options["prices"], tokens=options["tokens"]).unknown(spend, models, limits)
+        if reason is not None:
+            raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
     return probe
 
 

@@ -102,7 +102,7 @@ def _scores(pool: Pool, candidates: _Candidates, spend: str, progress: Progress 
         budgets = candidates.budgets[group.rows, None]
         scores.spend[group.rows] = budgets if spend == "budget" else getattr(found, spend).reshape(-1, shape[1])
         scores.n_replays[group.rows] = found.n_replays.ravel()
-        check_known(found, spend, "spend", owner="the pool", prices="pass prices=")
+        check_known(found, spend, "spend", owner="the pool", prices="use prices=")
     return scores
 
 

@@ -92,3 +92,44 @@ def test_compare_refuses(run, pool_path, tmp_path, arguments, says):
 
 def test_compare_needs_a_result(run, pool_path):
     bad(run("compare", pool_path, "sc:x", "ms:x+y", "--budget", 6), "not a results file of mssim")
+
+
+def test_compare_at_equal_spend(run, pool_path, tmp_path):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--strategy", "y@1", "--out", out)
+    expected = Evaluation.load(out).at_equal_cost("ms:x+y", budget=6, per="samples_used", margin=0.3).to_frame()
+    equal = ("compare", out, "--against", "ms:'x'+y", "--budget", 6, "--equal", "samples_used", "--margin", 0.3)
+    code, text, _ = run(*equal, "--json")
+    assert code == 0
+    found = pd.DataFrame(json.loads(text))
+    assert found["strategy"].tolist() == ["ms:x+y", "sc:x", "sc:y"]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-13)
+    code, text, _ = run(*equal)
+    assert code == 0
+    line = next(line for line in text.splitlines() if line.split()[:1] == ["sc:x"])
+    row = expected.iloc[1]
+    assert f"{row['budget']:.4g}   {row['spend']:.6g}" in re.sub(r" {2,}", "   ", line)
+    assert f"{row['difference']:+.4f} [{row['difference_low']:+.4f}, {row['difference_high']:+.4f}]" in line
+    assert "costs at most 1 sample: evaluate larger budgets" in re.sub(r"\s+", " ", text)
+    assert "adjusted for 1 comparison\n" in text
+    assert "difference     accuracy - accuracy of ms:x+y at budget 6 over 12 questions" in text
+    assert "p_noninferior  p-value for being worse by 0.3 or more, adjusted" in text
+    only = run(*equal, "y", "--json")
+    assert [row["strategy"] for row in json.loads(only[1])] == ["ms:x+y", "sc:y"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--against", "sc:x"), "--equal: needs one strategy and its budget"),
+        (("--against", "sc:x", "--budget", "2,6"), "--equal: needs one strategy and its budget"),
+        (("sc:x", "ms:x+y", "--budget", "6"), "Add --against BASE and --budget 8."),
+        (("--against", "sc:x", "--budget", "7"), "sc:x: budget 7 was not evaluated. Choose from [2, 6]"),
+        (("--against", "sc:x", "--budget", "6", "--equal", "time"), "--equal: 'time' is not valid. Choose from 'cost'"),
+        (("--against", "sc:x", "--budget", "6", "--equal", "tokens"), "the tokens of 'sc:x' is not known"),
+    ],
+)
+def test_compare_at_equal_spend_refuses(run, pool_path, tmp_path, arguments, says):
+    out = tmp_path / "r.parquet"
+    run("evaluate", pool_path, *FAST, "--out", out)
+    bad(run("compare", out, "--equal", "cost", *arguments), says)

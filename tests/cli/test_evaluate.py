@@ -11,10 +11,12 @@ import pytest
 
 import mssim
 from mssim import Evaluation
+from mssim.engine import evaluate as engine
 from mssim.rules.plan import QUANTITIES
 from tests.cli.test_cli import EVALUATE, FAST, bad
+from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
-from tests.results.test_evaluation import COLUMNS
+from tests.results.test_evaluation import COLUMNS, with_spread
 
 
 def frame_of(rows):
@@ -165,6 +167,43 @@ def test_an_experiment_file_says_the_same(run, pool_path, tmp_path):
     assert {row["budget"] for row in json.loads(replaced[1])} == {1, 2, 3}
 
 
+@pytest.fixture
+def with_tokens(tmp_path):
+    """Write a pool with tokens and latencies, and a price table beside it."""
+    answers = {(model, f"q{q}"): list("aab") for model in "xy" for q in (1, 2)}
+    numbers = {"output_tokens": range(12), "input_tokens": 100, "latency": [float(second) for second in range(12)]}
+    make_pool(answers, **numbers).to_frame().to_parquet(tmp_path / "pool.parquet")
+    (tmp_path / "prices.toml").write_text("date = 2026-11-01\nper_tokens = 100\n[models.x]\ninput = 1\noutput = 200\n")
+    return tmp_path / "pool.parquet"
+
+
+def test_prices_of_tokens_reach_the_evaluation(run, with_tokens):
+    table = with_tokens.parent / "prices.toml"
+    asked = ("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 3, "--json")
+    _, text, err = run(*asked, "--prices", table)
+    (row,) = json.loads(text)
+    assert err == ""
+    assert (row["tokens"], row["cost"]) == pytest.approx((307.5, 3 * 1 + 7.5 * 2))  # outputs 0, 1, 2 and 3, 4, 5
+    _, text, _ = run(*asked, "--tokens", "output", "--parallel", 1)
+    (row,) = json.loads(text)
+    assert (row["tokens"], row["latency"], row["cost"]) == (7.5, 7.5, None)
+
+
+def test_an_experiment_file_has_prices_of_tokens(run, with_tokens):
+    content = SOUND + "prices = 'prices.toml'\ntokens = 'output'\nparallel = 1\n"
+    (with_tokens.parent / "e.toml").write_text(content)
+    options = ("--prices", with_tokens.parent / "prices.toml", "--tokens", "output", "--parallel", 1, "--json")
+    said = run("evaluate", with_tokens, "--strategy", "sc:x", "--budgets", 2, *options)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    table = "{date = 2026-11-01, per_tokens = 100, models = {x = {input = 1, output = 200}}}"
+    inside = content.replace("'prices.toml'", table)
+    (with_tokens.parent / "e.toml").write_text(inside)
+    assert run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--json") == said
+    bad(
+        run("evaluate", "--experiment", with_tokens.parent / "e.toml", "--prices", "no.toml"), "no.toml: cannot be read"
+    )
+
+
 SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
 
 
@@ -196,7 +235,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ),
         (SOUND + "seed = 'x'", "seed = 'x' has the wrong type. It must be an integer"),
         (SOUND.replace("2", "[[1], [1, 2]]"), "Use positive integers"),
-        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table"),
+        (SOUND + "prices = 3", "prices = 3 has the wrong type. It must be a table or a string"),
         (
             SOUND + "where = 3",
             "where = 3 has the wrong type. It must be a string or a list or a table",
@@ -337,3 +376,193 @@ def test_the_bias_of_replacement_is_named_and_can_be_subtracted(run, pool_path):
     assert all(line.startswith("mssim: warning: replacement: ") for line in err.splitlines())
     without = run("evaluate", pool_path, *FAST, "--correct-bias")
     bad(without, "--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
+
+
+# Distributions over questions and draws -------------------
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Replace the evaluation by one with made-up distributions; return what was asked for."""
+    plain, options = engine.evaluate, {}
+
+    def made(*arguments, quantiles=False, **settings):
+        options["quantiles"] = quantiles
+        found = plain(*arguments, **settings)
+        return with_spread(found) if quantiles else found
+
+    monkeypatch.setattr(engine, "evaluate", made)
+    return options
+
+
+ADDED = ["tokens_p50", "tokens_p95", "latency_p50", "latency_p95", "tokens_exceed"]
+
+
+def test_quantiles_and_shares_are_columns_of_the_table(run, pool_path, tmp_path, asked):
+    out, options = tmp_path / "r.parquet", ("--quantiles", "0.5,0.95", "--tokens-exceed", 12)
+    code, text, err = run("evaluate", pool_path, *FAST, "--json", "--out", out, *options)
+    assert (code, err, asked) == (0, "", {"quantiles": True})
+    expected = Evaluation.load(out).to_frame(quantiles=[0.5, 0.95], tokens_exceed=12)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    assert set(expected.columns) - set(COLUMNS) == set(ADDED)
+    _, text, _ = run("evaluate", pool_path, *FAST, *options)
+    means, title, distributions = text.partition("over questions and draws")
+    assert title
+    assert not any(name in means for name in ADDED)
+    assert "accuracy" not in distributions
+    assert distributions.split()[: 2 + len(ADDED)] == ["strategy", "budget", *ADDED]
+    assert "SYNTHETIC" not in text
+
+
+def test_distributions_are_counted_only_if_asked_for(run, pool_path, asked):
+    assert run("evaluate", pool_path, *FAST, "--json")[0] == 0
+    assert asked == {"quantiles": False}
+
+
+@pytest.mark.parametrize(
+    ("lines", "added"),
+    [
+        ("quantiles = [0.5, 0.95]\ntokens_exceed = 12", ADDED),
+        ("quantiles = 0.5", ["tokens_p50", "latency_p50"]),
+        ("latency_exceeds = 0.5", ["latency_exceeds"]),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_an_experiment_file_asks_for_quantiles(run, pool_path, tmp_path, lines, added):
+    path = tmp_path / "e.toml"
+    path.write_text(f"pool = {str(pool_path)!r}\nstrategies = 'sc:x'\nbudgets = 2\nwhere = 'prompt=long'\n{lines}")
+    code, text, err = run("evaluate", "--experiment", path, "--json")
+    assert (code, err) == (0, "")
+    assert [name for name in json.loads(text)[0] if name not in COLUMNS] == added
+
+
+def test_quantiles_are_checked_before_any_work(run, pool_path, monkeypatch):
+    monkeypatch.setattr(engine, "evaluate", None)
+    for options, says in (
+        (("--quantiles", "95"), "--quantiles: [95.0] are not numbers from 0 to 1. Use e.g. --quantiles 0.5,0.95."),
+        (("--quantiles", "p95"), "--quantiles: 'p95' is not a list of numbers. Use e.g. 0.5,0.95."),
+        (("--cost-exceeds", "-1"), "--cost-exceeds: -1.0 is not an amount of cost."),
+        (("--latency-exceeds", "inf"), "--latency-exceeds: inf is not an amount of latency."),
+    ):
+        bad(run("evaluate", pool_path, *FAST, *options), says)
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_quantity_that_is_not_known_is_named(run, pool_path):
+    says = "--cost-exceeds 3: cost is not known for any of these strategies. Record it, or use --prices."
+    bad(run("evaluate", pool_path, *FAST, "--cost-exceeds", 3), says)
+
+
+# Budgets of single strategies -----------------------------
+
+
+def rows_of(text):
+    return [(row["strategy"], row["budget"]) for row in json.loads(text)]
+
+
+@pytest.mark.filterwarnings("default::mssim.errors.PoolWarning")
+def test_strategies_have_budgets_of_their_own(run, pool_path):
+    given = ("evaluate", pool_path, "--where", "prompt=long", "--n-replays", 20, "--json", "--strategy")
+    code, text, err = run(*given, "sc:x@1-2", "--strategy", "y@1", "--strategy", "ms:x+y@cost=2")
+    assert (code, err) == (0, "")
+    expected = [("sc:x", 1), ("sc:x", 2), ("sc:y", 1)]
+    assert rows_of(text)[:3] == expected
+    name, budget = rows_of(text)[3]
+    assert name == "ms:x+y"
+    assert budget > 3  # 2 of cost are 4 samples on average, and models often agree
+    assert rows_of(run(*given, "sc:x@1-2", "--strategy", "sc:y", "--budgets", 4)[1]) == [*expected[:2], ("sc:y", 4)]
+    code, text, err = run(*given, "sc:x@cost=99")
+    assert rows_of(text) == [("sc:x", 24)]
+    assert err.count("\n") == 1
+    assert "mssim: warning: sc:x@cost=99: the limit cannot be spent. Budget 24 is the largest" in err
+
+
+def test_an_experiment_file_has_budgets_of_single_strategies(run, pool_path, tmp_path):
+    tables = (
+        f"pool = '{pool_path}'\n"
+        'where = "prompt=long"\nn_replays = 20\n'
+        'strategies = ["sc:x@2", {kind = "sc", models = ["y"], budgets = [1, 4]}, {kind = "sc", models = ["z"]%s}]'
+    )
+    path = tmp_path / "run.toml"
+    path.write_text(tables % ", budgets = '3'")
+    code, text, err = run("evaluate", "--experiment", path, "--json")
+    assert (code, err) == (0, "")
+    assert rows_of(text) == [("sc:x", 2), ("sc:y", 1), ("sc:y", 4), ("sc:z", 3)]
+    path.write_text(tables % "")
+    bad(run("evaluate", "--experiment", path), "--budgets: missing for sc:z. Use positive integers")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "says"),
+    [
+        ("sc:x@0", "strategy 'sc:x@0': '0' is out of range. Use integers from 1 to 100000"),
+        ("sc:x@tokens=5", "sc:x@tokens=5: the samples have no tokens. Record a column 'output_tokens'"),
+        ("sc:x@cost=0.1", "sc:x@cost=0.1: the limit is too low, because at budget 1 the mean cost per question is 0.5"),
+        ("sc:x@2,ties=random", "Write budgets after all models and options, as in 'sc:x@2'"),
+    ],
+)
+def test_own_budgets_that_are_wrong(run, pool_path, strategy, says):
+    bad(run("evaluate", pool_path, "--where", "prompt=long", "--strategy", strategy), says)
+
+
+# Limits of tokens, and models that share draws ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def debate_path(tmp_path):
+    """Two rounds of a debate with recorded tokens, of which the second seems to have been cut off at 9."""
+    answers = {(m, q): list(given) for m, given in (("r1", "aabb"), ("r2", "abab")) for q in ("p", "q")}
+    tokens = [2.0, 4, 6, 8] * 2 + [9.0, 5, 9, 9, 9, 5, 7, 9]
+    make_pool(answers, output_tokens=tokens).save(tmp_path / "debate")
+    return tmp_path / "debate"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_every_strategy_is_evaluated_at_every_limit_and_plotted(run, debate_path, tmp_path):
+    given = ("--strategy", "sc:r1", "--strategy", "sc:r2,max_tokens=5", "--max-tokens", "8,4", "--budgets", "1,2")
+    plot = tmp_path / "limits.png"
+    code, text, err = run("evaluate", debate_path, *given, "--json", "--plot", plot, "--per", "max_tokens")
+    assert code == 0
+    assert "--max-tokens 8: no effect on model 'r1', whose longest sample has 8 tokens." in err
+    names = ["sc:r1,max_tokens=4", "sc:r1,max_tokens=8", "sc:r2,max_tokens=5"]
+    expected = mssim.evaluate(mssim.load_pool(debate_path), [names[0], "sc:r1", names[2]], [1, 2])
+    found = pd.DataFrame(json.loads(text))
+    assert found["strategy"].unique().tolist() == names
+    assert found["accuracy"].tolist() == pytest.approx(expected.accuracy.mean(axis=2).ravel().tolist())
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_a_limit_beyond_the_recording_is_a_warning_about_the_option(run, debate_path):
+    _, _, err = run("evaluate", debate_path, "--strategy", "sc:r2", "--max-tokens", "12,16", "--budgets", "1")
+    assert "mssim: warning: --max-tokens 12,16: 62 % of the samples of model 'r2' have exactly 9 tokens" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--max-tokens", "4,x"), "--max-tokens: '4,x' is not a list of integers"),
+        (("--max-tokens", "0"), "--max-tokens: [0] is not valid. Use positive integers"),
+        (("--plot", "p.png", "--per", "max_tokens"), "--per: max_tokens needs limits to plot. Add e.g. --max-tokens"),
+        (("--shares-draws", "r1"), "--shares-draws: ['r1'] is not a group of at least two different models"),
+        (("--shares-draws", "r1,'r2"), "--shares-draws: the quotes of"),
+        (("--shares-draws", "r1,r3"), "no model 'r3' in this pool"),
+    ],
+)
+def test_limits_and_groups_that_are_not(run, debate_path, options, says):
+    bad(run("evaluate", debate_path, "--strategy", "sc:r1", "--budgets", "1", *options), says)
+
+
+@pytest.mark.slow
+def test_rounds_are_drawn_together_from_options_and_experiments(run, debate_path, tmp_path):
+    given = ("--strategy", "cov:r1+r2", "--strategy", "sc:r2", "--budgets", "2", "--n-replays", 40, "--json")
+    _, text, _ = run("evaluate", debate_path, *given, "--shares-draws", "r1,r2")
+    groups = {"shares_draws": [["r1", "r2"]]}
+    expected = mssim.evaluate(mssim.load_pool(debate_path), ["cov:r1+r2", "sc:r2"], 2, n_replays=40, **groups)
+    assert [row["accuracy"] for row in json.loads(text)] == pytest.approx(expected.to_frame()["accuracy"].tolist())
+    plan = 'pool = "debate"\nstrategies = ["cov:r1+r2", "sc:r2"]\nbudgets = 2\nn_replays = 40\n'
+    (tmp_path / "e.toml").write_text(plan + 'shares_draws = [["r1", "r2"]]\nmax_tokens = [5]\n')
+    code, text, _ = run("evaluate", "--experiment", tmp_path / "e.toml", "--json")
+    assert code == 0
+    assert [row["strategy"] for row in json.loads(text)] == ["cov:r1+r2,max_tokens=5", "sc:r2,max_tokens=5"]

@@ -16,7 +16,16 @@ def test_info_describes_the_pool(run, pool_path):
     assert "topic" in text
     code, text, _ = run("info", pool_path, "--where", "prompt=long", "--json")
     expected = mssim.load_pool(pool_path, where={"prompt": "long"}).describe()
-    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    found = pd.DataFrame(json.loads(text)).astype({"output_tokens": float})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-14)
+    assert found["output_tokens"].isna().all()
+
+
+def test_info_shows_tokens_where_they_were_recorded(run, tmp_path):
+    long_frame({("m", "q"): ["a", "a"]}, output_tokens=[3, 4]).to_parquet(tmp_path / "p.parquet")
+    _, text, _ = run("info", tmp_path / "p.parquet")
+    heading, row = (line.split() for line in text.splitlines() if line.split()[:1] in (["model"], ["m"]))
+    assert dict(zip(heading, row, strict=True))["output_tokens"] == "3.5"
 
 
 def test_info_on_a_damaged_file(run, tmp_path):

@@ -55,6 +55,11 @@ def say():
         ("x='cost': no costs. Pass prices=.", "--per cost: no costs. Pass --prices."),
         ("correct_bias=True: none. Add replacement=True.", "--correct-bias: none. Add --replacement."),
         ("Use replacement=False, or correct_bias=False.", "Use --no-replacement, or no --correct-bias."),
+        (
+            "cost_exceeds: none. Evaluate again with quantiles=True.",
+            "--cost-exceeds: none. Evaluate again with --quantiles.",
+        ),
+        ("quantiles=[5.0] are not. Use quantiles=[0.5].", "--quantiles: [5.0] are not. Use --quantiles 0.5."),
         ("Use method='auto' (seed=3).", "Use --method auto (--seed 3)."),
         ("Use pool.select(models=['a'], min_samples=4), which", "Use --min-samples 4, which"),
         ("or evaluate(..., prices=...).", "or --prices."),
@@ -117,7 +122,7 @@ def test_errors_of_commands_are_translated():
 
 # Arguments that no command has, since commands set them or have no use for them.
 WITHOUT_OPTION = {"executor", "progress", "jackknife", "info", "pool", "base", "budgets", "sources", "sink", "a", "b"}
-WITHOUT_OPTION |= {"quantiles", "shares_draws"}
+WITHOUT_OPTION |= {"quantiles"}
 
 
 def test_names_of_arguments_are_those_of_the_library():
@@ -182,6 +187,7 @@ evaluate SOUND sc:m --budgets 2 --prices plan.toml | evaluate SOUND sc:m --budge
 evaluate SOUND sc:m --budgets 2 --prices prices.toml | evaluate SOUND sc:m --budgets 2 --prices other.toml
 evaluate SOUND sc:m --budgets 2 --prices prices.toml --price m=1 | evaluate SOUND sc:m --budgets 2 --parallel 0
 evaluate SOUND sc:m --budgets 2 --tokens x | tune sound --tokens x | tune sound --prices other.toml
+evaluate SOUND sc:m --budgets 2 --quantiles 0.5,95 | evaluate SOUND sc:m --budgets 2 --tokens-exceed -1
 evaluate SOUND sc:m --budgets 2 --confidence-level 3 | evaluate SOUND sc:m --budgets 2 --plot x.png --x cost
 evaluate SOUND sc:m --strategy sc:m --budgets 2 | evaluate SOUND sc:x --budgets 2
 evaluate SOUND sc:m,vote=own:f --budgets 2 | evaluate SOUND sc:m,m=3 --budgets 2

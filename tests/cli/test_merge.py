@@ -1,5 +1,6 @@
 """`mssim merge`: shards of an evaluation become its table."""
 
+import json
 import re
 
 import pandas as pd
@@ -7,8 +8,11 @@ import pytest
 
 import mssim
 from mssim import Evaluation
+from mssim.engine import merge as engine
 from tests.cli.test_cli import FAST, bad
+from tests.cli.test_evaluate import frame_of
 from tests.cli.test_long import held
+from tests.results.test_evaluation import result, with_spread
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
@@ -57,3 +61,16 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
 def test_bad_input_to_merge(run, pool_path, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     bad(run("merge", *[pool_path if a == "POOL" else a for a in arguments]), says)
+
+
+def test_quantiles_of_merged_shards(run, monkeypatch):
+    evaluation = result()
+    monkeypatch.setattr(engine, "merge", lambda _: evaluation)
+    says = "--quantiles 0.5: distributions over questions and draws were not computed. Evaluate again with --quantiles."
+    bad(run("merge", "1.ckpt", "--quantiles", "0.5"), says)
+    evaluation = with_spread(evaluation)
+    code, text, err = run("merge", "1.ckpt", "--quantiles", "0.5", "--latency-exceeds", 1, "--json")
+    assert (code, err) == (0, "")
+    expected = evaluation.to_frame(quantiles=0.5, latency_exceeds=1)
+    pd.testing.assert_frame_equal(frame_of(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    bad(run("merge", "1.ckpt", "--tokens-exceed", "-1"), "--tokens-exceed: -1.0 is not an amount of tokens.")

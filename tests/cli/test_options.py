@@ -1,6 +1,7 @@
 """Options that commands share, as text and as values."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,8 @@ from mssim.cli.options import (
     parse_prices,
     parse_renames,
     parse_where,
+    prices_of,
+    spread_options,
 )
 from mssim.results.bands import BANDS
 from mssim.results.quantities import SPENDS
@@ -100,6 +103,14 @@ def test_prices_as_text():
             parse_prices([text])
 
 
+def test_prices_are_those_of_samples_or_a_file():
+    assert prices_of(["a=1"], None) == {"a": 1.0}
+    assert prices_of(None, Path("prices.toml")) == prices_of([], Path("prices.toml")) == "prices.toml"
+    assert prices_of(None, None) is None
+    with pytest.raises(MssimError, match=r"^--price, --prices: both are given\. Use --price for prices per sample, or"):
+        prices_of(["a=1"], Path("prices.toml"))
+
+
 def test_files_that_cannot_be_written_are_told_before_any_work(tmp_path):
     check_output(tmp_path / "new.png", "--plot", figure=True)
     check_output(tmp_path / "new.PDF", "--plot", figure=True)
@@ -123,6 +134,17 @@ def test_the_axes_of_a_plot_are_those_of_the_library():
             check_per(given)
     with pytest.raises(MssimError, match=r"--per: '' is not valid\. Choose from 'samples_used', 'budget', 'tokens'"):
         check_per("tokens,")
+
+
+def test_options_of_distributions_are_those_that_were_given():
+    assert spread_options(None, None, None, None) == {}
+    assert spread_options("0.5,0.95", 100, None, None) == {"quantiles": [0.5, 0.95], "tokens_exceed": 100}
+    assert spread_options([0.1], None, 0, 2.5) == {"quantiles": [0.1], "cost_exceeds": 0, "latency_exceeds": 2.5}
+    with pytest.raises(MssimError, match=r"--quantiles: '0\.5;1' is not a list of numbers\. Use e\.g\. 0\.5,0\.95\."):
+        spread_options("0.5;1", None, None, None)
+    for given, says in ((("95",), "quantiles="), ((None, None, -1.0), "cost_exceeds=")):
+        with pytest.raises(MssimError, match=f"^{says}"):
+            spread_options(*given, *[None] * (4 - len(given)))
 
 
 def test_the_kinds_of_bands_are_those_of_the_library():

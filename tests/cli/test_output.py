@@ -72,6 +72,30 @@ def test_a_frame_is_a_table_for_people_and_json_for_programs(capsys):
     assert rows[1]["cost"] is None
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "texts"),
+    [
+        ("tokens", [1234.56, 7.0], ["1234.6", "7.0"]),
+        ("tokens_p50", [1234.5, 7.0], ["1234.5", "7.0"]),
+        ("latency", [12.34567, 0.5], ["12.346", "0.500"]),
+        ("latency_p99.9", [12.34567, 0.5], ["12.346", "0.500"]),
+        ("cost", [0.0123456789, 0.5], ["0.012346", "0.500000"]),
+        ("cost", [0.0000123456789, np.nan], ["0.0000123457"]),
+        ("cost_p95", [12.3456789, 0.001], ["12.3457", "0.0010"]),
+        ("cost", [123456789.0, 2.5], ["123456789.00", "2.50"]),
+        ("cost", [0.0, 0.0], ["0.0000"]),
+        ("cost", [1e-40, 0.0], ["0.000000000000000"]),
+        ("cost_exceeds", [0.12345, 0.5], ["0.1235", "0.5000"]),
+        ("tokens_exceed", [0.12345, 0.5], ["0.1235", "0.5000"]),
+        ("cost", ["free", 1], ["free", "1"]),
+    ],
+)
+def test_digits_of_columns(capsys, name, values, texts):
+    print_frame(pd.DataFrame({name: values}), as_json=False)
+    cells = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [cell for cell in cells if cell][2:] == texts if len(texts) == 2 else texts[0] in cells
+
+
 def test_text_for_a_terminal_is_one_line():
     assert printable("a\nb\x1b[31m\u202e") == r"a\nb\x1b[31m\u202e"
     assert printable("\u00e9 [b] 7") == "\u00e9 [b] 7"

@@ -6,13 +6,16 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool, theory
+from mssim.engine.evaluate import evaluate_quietly
 from tests.cli import test_cli
 from tests.conftest import make_pool
 from tests.tuning.test_choice import clustered
 
 run, pool_path = test_cli.run, test_cli.pool_path
 FAST = ("--where", "prompt=long", "--n-replays", "50", "--resamples", "20")
-TABLES = ["limits", "ceiling", "cost", "stop_quality", "consistency"]
+THEORY = ["limits", "ceiling", "cost", "stop_quality", "consistency"]
+SPENT = ["per_sample", "spending"]  # where something is known
+TABLES = THEORY + SPENT
 
 
 def expected(pool, switch, budgets, statistics=None, **options):
@@ -25,7 +28,22 @@ def expected(pool, switch, budgets, statistics=None, **options):
         "cost": cost.assign(lossless=[theory.lossless(switch, b).holds for b in budgets]),
         "stop_quality": theory.stop_quality(pool, switch, budgets, n_replays=50, **options, **statistics),
         "consistency": theory.consistency(pool, n_resamples=20, seed=seed, **statistics).to_frame(),
+        "per_sample": theory.per_sample(pool),
+        "spending": spending(pool, switch, budgets, statistics, **options),
     }
+
+
+def spending(pool, switch, budgets, statistics, **options):
+    """Accuracy of each model and of the switch, beside known quantities; only costs were recorded here."""
+    draws = sorted({max(b // len(pool.models), 1) for b in budgets})
+    alone, both = (
+        evaluate_quietly(
+            pool, strategies, steps, **{"method": "auto", "n_replays": 50, "seed": 0, "replacement": False, **options}
+        )
+        for strategies, steps in (([f"sc:{model}" for model in pool.models], draws), (switch, budgets))
+    )
+    frames = [one.to_frame(**statistics).drop(columns=["tokens", "latency"]) for one in (alone, both)]
+    return pd.concat(frames, ignore_index=True)
 
 
 def assert_same(text, tables):
@@ -96,7 +114,32 @@ def test_a_single_sample_has_no_consistency(run, tmp_path):
     make_pool({(m, f"q{q}"): ["ab"[q % 2]] for q in range(6) for m in "xy"}).save(tmp_path / "pool")
     code, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
     assert (code, err) == (0, "")
-    assert list(json.loads(text)) == TABLES[:-1]
+    assert list(json.loads(text)) == THEORY[:-1]
+
+
+def test_accuracy_is_shown_beside_all_that_is_known(run, tmp_path):
+    answers = {(m, f"q{q}"): list("aabb" if q % 2 else "aaab") for q in range(6) for m in "xy"}
+    tokens = [length for q in range(6) for length in (*(10, 20, 30, 40), *(1, 2, 3, 4))]
+    pool = make_pool(answers, output_tokens=tokens)
+    pool.save(tmp_path / "pool")
+    (tmp_path / "prices.toml").write_text(
+        "date = 2026-11-01\n[models.x]\ninput = 0\noutput = 10\n[models.y]\ninput = 0\noutput = 50\n"
+    )
+    command = ("report", tmp_path / "pool", *FAST[2:], "--models", "x+y", "--budgets", "2,4")
+    code, text, err = run(*command, "--prices", tmp_path / "prices.toml", "--json")
+    assert (code, err) == (0, "")
+    each, spent = (pd.DataFrame(json.loads(text)[name]) for name in SPENT)
+    cost = each[each["quantity"] == "cost"].set_index("model")
+    assert cost["mean"].to_dict() == pytest.approx({"x": 250e-6, "y": 125e-6})
+    assert cost["ratio"].tolist() == [2, 1]
+    assert spent["strategy"].tolist() == ["sc:x"] * 2 + ["sc:y"] * 2 + ["ms:x+y"] * 2
+    assert spent["tokens"].tolist()[:4] == pytest.approx([25, 50, 2.5, 5])
+    assert spent["cost"].tolist()[:4] == pytest.approx([250e-6, 500e-6, 125e-6, 250e-6])
+    assert "latency" not in spent
+    _, text, _ = run(*command)
+    assert "spending: accuracy beside what was spent per question, as means: samples_used, tokens\n" in text
+    _, text, _ = run(*command, "--price", "x=2", "--price", "y=1", "--json")
+    assert pd.DataFrame(json.loads(text)["spending"])["cost"].tolist()[:4] == [2, 4, 1, 2]
 
 
 def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
@@ -107,7 +150,7 @@ def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
     _, text, err = run(*arguments, "--extrapolate", "16,64", "--json")
     assert err == ""
     tables = json.loads(text)
-    assert list(tables) == [*TABLES, "extrapolation"]
+    assert list(tables) == [*THEORY, "extrapolation"]
     wanted = [
         theory.extrapolate(pool, model, [16, 64], quantity=quantity, n_resamples=20, seed=3)
         for model in "yx"
@@ -145,6 +188,8 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--clusters", "topics"), "clusters: no column 'topics'. Did you mean 'topic'"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),
         (("POOL", "--min-samples", "99"), "--min-samples: 99 leaves no questions: "),
+        (("POOL", "--tokens", "input"), "--tokens: 'input' is not valid. Choose from 'all', 'output'"),
+        (("POOL", "--price", "x=1"), "--price: model 'y' has no price"),
         (("POOL", "--extrapolate", "x"), "--extrapolate: 'x' is not a list of budgets"),
         (("POOL", "--extrapolate", "64", "--resamples", "9"), "--resamples: 9 is out of range. Use an integer from 20"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 from mssim import load_pool, tune
 from tests.cli import test_cli
+from tests.conftest import make_pool
 from tests.tuning.test_choice import clustered
 
 run, pool_path = test_cli.run, test_cli.pool_path
@@ -33,6 +34,26 @@ def test_tune_prints_a_table_that_can_be_read(run, pool_path):
     assert "limit      most samples used per question, on average" in text
     assert "95% interval" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_limits_of_tokens_and_seconds(run, pool_path, tmp_path):
+    frame = pd.read_parquet(pool_path).assign(output_tokens=10, latency=0.5)
+    frame.to_parquet(tmp_path / "p.parquet")
+    options = (*FAST, "--strategy", "sc:x", "--strategy", "ms:x+y")
+    code, text, err = run("tune", tmp_path / "p.parquet", *options, "--spend", "tokens", "--limits", "10,40")
+    assert (code, err) == (0, "")
+    assert "limit      most tokens per question, on average" in text
+    rows = [line.split() for line in text.splitlines() if line.split()[:1] in (["10"], ["40"])]
+    found = tuned(tmp_path / "p.parquet", "sc:x", "ms:x+y", spend="tokens", limits=[10, 40]).to_frame()
+    assert [row[1] for row in rows[:2]] == found["strategy"].tolist()
+    assert [row[4] for row in rows[:2]] == [f"{value:.4g}" for value in found["spend"]]
+    arguments = ("--spend", "latency", "--parallel", 1, "--json", "--table", "frontier")
+    _, text, _ = run("tune", tmp_path / "p.parquet", *options, *arguments)
+    spend = [row["spend"] for row in json.loads(text)]
+    assert spend[0] == pytest.approx(0.5)
+    assert max(spend) <= 2
+    _, text, _ = run("tune", tmp_path / "p.parquet", *options, "--spend", "latency", "--table", "frontier")
+    assert "spend      seconds per question, on average" in text
 
 
 @pytest.mark.slow
@@ -66,6 +87,22 @@ def test_options_of_tune_reach_it(run, pool_path):
     assert "fresh      its accuracy on the same questions with other draws" in text
     assert "most frequent choice in 4 runs" in text
     assert "limit      most cost per question" in text
+
+
+def test_prices_of_tokens_reach_tune(run, tmp_path):
+    answers = {(model, f"q{q}"): list("aab") for model in "xy" for q in range(12)}
+    make_pool(answers, output_tokens=range(72), input_tokens=40).to_frame().to_parquet(tmp_path / "pool.parquet")
+    prices = tmp_path / "prices.toml"
+    table = "x = {input = 1, output = 10}\ny = {input = 2, output = 20}\n"
+    prices.write_text(f"date = 2026-11-01\nper_tokens = 10\n[models]\n{table}")
+    options = ("--strategy", "sc:x", "--strategy", "sc:y", "--budgets", "1,2", "--spend", "cost", "--tokens", "output")
+    code, text, err = run("tune", tmp_path / "pool.parquet", *options, "--prices", prices, "--json")
+    assert (code, err) == (0, "")
+    pool = load_pool(tmp_path / "pool.parquet")
+    expected = tune(pool, ["sc:x", "sc:y"], [1, 2], spend="cost", prices=prices, tokens="output")
+    assert expected.provenance["tokens"] == "output"
+    assert expected.provenance["prices"]["models"]["x"] == {"input": 1, "output": 10}
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected.to_frame(), check_dtype=False, rtol=1e-14)
 
 
 def test_without_a_control_there_are_no_empty_columns(run, pool_path):

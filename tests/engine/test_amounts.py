@@ -1,5 +1,6 @@
 """What samples spend, by hand: requests paid once, reasoning, prices per million, limits, and what is unknown."""
 
+import dataclasses
 import datetime
 import json
 import math
@@ -7,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mssim import MssimError, Pool, PoolError, Prices
@@ -26,6 +27,9 @@ def pool_of(info=None, **columns):
 
 def amounts(prices=None, tokens="all", **columns):
     return Amounts(pool_of(**columns), prices=prices, tokens=tokens)
+
+
+POOL = pool_of()
 
 
 def same(found, expected):
@@ -70,7 +74,8 @@ def test_tokens_of_models_with_and_without_input_tokens_are_not_compared():
     columns = {"output_tokens": OUTPUT, "input_tokens": [1, 1, 1, math.nan, math.nan, math.nan]}
     found = amounts(**columns)
     says = (
-        "tokens: model 'y' has no input_tokens, but another model of the pool has. Record them, or use tokens='output'."
+        "tokens: model 'y' has no input_tokens, but another model of the pool has them. Record them, or use "
+        "tokens='output'."
     )
     assert found.unknown("tokens", ["x", "y"]) == says
     assert found.warnings(["x", "y"]) == [says]
@@ -92,10 +97,24 @@ def test_a_model_that_never_writes_a_token_is_named():
 # Cost -----------------------------------------------------------------------------------------------------------------
 
 
+def test_numbers_that_few_samples_lack_are_told():
+    found = amounts(cost=[1, math.nan, 3, 4, 5, 6], latency=[1, 2, 3, math.nan, math.nan, math.nan])
+    assert found.warnings(["x", "y"]) == [
+        "cost: 1 sample of model 'x' has no cost, first sample 1 of question 'q1'. Record a column 'cost' or use "
+        "prices=."
+    ]
+    assert found.warnings(["y"]) == []  # its latency was not recorded at all
+    assert amounts(TABLE, cost=1.0, output_tokens=OUTPUT, input_tokens=[None, *range(5)]).warnings(["x"]) == [
+        f"{quantity}: 1 sample of model 'x' has no input_tokens, first sample 0 of question 'q1'. Record them, or "
+        f"{remedy}."
+        for quantity, remedy in (("tokens", "use tokens='output'"), ("cost", "set its input price to 0"))
+    ]
+
+
 def test_recorded_costs_go_with_the_samples():
     found = amounts(cost=[1, 2, 4, 8, 16, 32.5], output_tokens=OUTPUT)
     assert same(found.of("cost", "y"), [[8, math.nan], [16, 32.5]])
-    assert same(found.means("cost", ["y", "x"]), [[8, 24.25], [1.5, 4]])
+    assert found.unknown("cost", ["x", "y"]) is None
 
 
 def test_a_price_table_is_money_per_tokens():
@@ -133,7 +152,6 @@ def test_a_price_per_sample_does_not_depend_on_its_tokens():
     found = amounts({"x": 0.5, "y": 3}, output_tokens=OUTPUT)
     found.check(["x", "y"])
     assert same(found.of("cost", "x", 20), [[0.5, 0.5], [0.5, math.nan]])
-    assert same(found.means("cost", ["y", "x"]), [[3, 3], [0.5, 0.5]])
     assert found.unknown("cost", ["x", "y"], [20, None]) is None
 
 
@@ -157,7 +175,7 @@ def test_a_price_per_sample_does_not_depend_on_its_tokens():
             {"output_tokens": OUTPUT},
             "prices: model 'x' is not in the price table. Did you mean 'xx'? Choose from 'xx', or add its prices.",
         ),
-        ({"y": 1}, {}, "prices: model 'x' has no price. Set the price of a sample for each of ['x']."),
+        ({"z": 1}, {}, "prices: model 'x' has no price. Set the price of a sample for each of ['x']."),
         (
             {"x": -1},
             {},
@@ -173,6 +191,14 @@ def test_prices_that_do_not_fit_the_pool_are_refused(prices, columns, says):
 
 
 # Latency, limits and what is unknown ----------------------------------------------------------------------------------
+
+
+def test_a_model_without_samples_of_a_question_lacks_nothing_there():
+    frame = long_frame({("x", "q1"): ["a", "b"], ("x", "q2"): ["a"], ("y", "q2"): ["a"]}).assign(cost=[1.0, 2, 4, 8])
+    found = Amounts(Pool.from_frame(frame))
+    assert same(found.of("cost", "y"), [[math.nan, math.nan], [8, math.nan]])
+    assert found.unknown("cost", ["x", "y"]) is None
+    assert found.unit("cost", ["y"]) == 1
 
 
 def test_what_was_recorded_of_a_whole_sample_is_unknown_for_a_part():
@@ -195,7 +221,7 @@ def test_without_tokens_a_sample_may_exceed_a_limit():
     found = amounts(cost=1.0, output_tokens=[10, math.nan, 30, 5, 6, 7])
     assert same(found.of("cost", "x", 50), [[1, math.nan], [1, math.nan]])
     assert found.unknown("cost", ["x"], [50]) == (
-        "cost: 1 sample of model 'x' has no output_tokens, so that they may exceed max_tokens=50, first sample 1 of "
+        "cost: 1 sample of model 'x' has no output_tokens and may exceed max_tokens=50, first sample 1 of "
         "question 'q1'. Record them, or use max_tokens=None."
     )
 
@@ -231,7 +257,7 @@ def test_tokens_that_a_table_prices_are_named():
         "cost: 1 sample of model 'x' has no input_tokens, first sample 1 of question 'q1'. Record them, or set its "
         "input price to 0."
     )
-    assert np.isnan(found.means("cost", ["x"])).tolist() == [[True, False]]
+    assert same(found.of("cost", "x"), [[82e-6, math.nan], [242e-6, math.nan]])
 
 
 def test_a_pool_without_columns_is_known_to_have_none():
@@ -268,8 +294,13 @@ def test_whole_numbers_have_the_unit_1():
 
 @settings(max_examples=examples(40))
 @given(st.lists(st.floats(0, 1e100), min_size=3, max_size=3))
+@example([1e-320, 0, 0])
+@example([0.5, 2, 3])
+@example([0.5, 2, 2**26 + 1])
 def test_the_largest_amount_has_26_bits(given_):
-    unit = amounts(latency=[*given_, 0, 0, 0]).unit("latency", ["x"])
+    latency = np.zeros(POOL.codes.shape)
+    latency[0].flat[:3] = given_
+    unit = Amounts(dataclasses.replace(POOL, numbers={"latency": latency})).unit("latency", ["x"])
     assert math.frexp(unit)[0] == 0.5
     whole = all(one == int(one) for one in given_) and max(given_) <= 2**26
     assert unit == 1 if whole else unit == 2.0**-1000 or 2**25 < max(given_) / unit <= 2**26

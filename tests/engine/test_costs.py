@@ -28,6 +28,8 @@ EXACT = [
     "ms:a+b,test_last=false,on_agreement=pool",
     "cascade:b+a,agreement=0.6",
     "random:a+b",
+    "until:a",
+    "until:a+b,sizes=3/1",
 ]
 REPLAYED = ["sc:a,stop=majority:0.9/2", "ms:a+a,agreement=0.9", "sc:b,stop=beta:0.8"]
 BUDGET = 4
@@ -110,7 +112,7 @@ def test_means_are_exact(pool, text, parallel):
         assert getattr(found, name)[0, 0] == pytest.approx(expected, abs=within), name
 
 
-@pytest.mark.parametrize("text", ["sc:a", "mix:a+b", "ms:a+b", "sc:a,stop=window:2"])
+@pytest.mark.parametrize("text", ["sc:a", "mix:a+b", "ms:a+b", "sc:a,stop=window:2", "until:b+a"])
 def test_means_with_replacement_are_exact(pool, text):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)
@@ -130,9 +132,11 @@ def test_replays_are_about_the_drawn_samples(pool, text, parallel):
         assert getattr(found, name)[0, 0] == pytest.approx(expected, abs=most * math.sqrt(8.5 / n)), name
 
 
-@pytest.mark.parametrize("text", ["sc:a", "ms:a+b", "mix:a+b", "sc:a,stop=window:2", "random:a+b", *REPLAYED])
+@pytest.mark.parametrize(
+    "text", ["sc:a", "ms:a+b", "mix:a+b", "sc:a,stop=window:2", "random:a+b", "until:b+a", *REPLAYED]
+)
 def test_quantiles_are_those_of_all_orders(pool, text):
-    """The share of totals up to a quantile differs by more than 0.03 less than once in 1e8 (Hoeffding, 10,000 draws)."""
+    """The share of totals up to a value differs by more than 0.03 less than once in 1e7 (Hoeffding, 10,000 draws)."""
     found = evaluate(pool, text, BUDGET, quantiles=True, n_replays=5000).to_frame(quantiles=[0.3, 0.9], cost_exceeds=1)
     replays = [one for q in pool.question_ids for one in every_replay(pool, text, q, None)]
     for name in AMOUNTS:
@@ -153,4 +157,5 @@ def test_accuracy_is_the_same_with_and_without_costs(pool):
     b = evaluate(free, texts, [2, BUDGET], n_replays=50)
     for name in ("accuracy", "samples_used", "agreed"):
         assert np.array_equal(getattr(a, name), getattr(b, name))
-    assert np.isnan(b.tokens).all() and np.isnan(b.latency).all()
+    assert np.isnan(b.tokens).all()
+    assert np.isnan(b.latency).all()

@@ -6,7 +6,17 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mssim import BudgetError, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, WindowStop
+from mssim import (
+    BudgetError,
+    Coverage,
+    Mixture,
+    ModelSwitch,
+    PoolWarning,
+    SelfConsistency,
+    Vote,
+    WindowStop,
+    evaluate,
+)
 from mssim.engine import monte_carlo
 from tests import naive
 from tests.conftest import Backwards, make_pool, replay
@@ -113,6 +123,17 @@ def test_replacement_reaches_beyond_what_was_recorded():
 
 
 # Costs ----------------------------------------------------
+
+
+def test_tokens_that_look_impossible_are_told():
+    columns = {"output_tokens": [0.0] * 4 + [5.0] * 4, "input_tokens": [9.0] * 4 + [None] * 4}
+    pool = make_pool({(model, "q"): list("aabb") for model in "xy"}, **columns)
+    with (
+        pytest.warns(PoolWarning, match="tokens: all output_tokens of model 'x' are 0"),
+        pytest.warns(PoolWarning, match="tokens: model 'y' has no input_tokens, but another model of the pool has"),
+    ):
+        evaluate(pool, ["sc:x", "sc:y"], 1)
+    evaluate(pool.select(models=["y"]), "sc:y", 1)  # warnings are errors
 
 
 # Progress and refusals ------------------------------------

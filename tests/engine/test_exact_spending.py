@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import BetaStop, Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, Vote, WindowStop
+from mssim import BetaStop, Cascade, Coverage, Mixture, ModelSwitch, SelfConsistency, UntilVerified, Vote, WindowStop
 from mssim.engine.exact import counts_of, expected
 from mssim.engine.exact_spending import StageSamples, expected_spend
 from tests import naive
 from tests.conftest import examples, make_pool
 from tests.engine.test_closed_forms import CLOSED_FORMS, XYZ, affordable, pools
+from tests.engine.test_evaluate import random_pool
 
 KINDS = ["sc", "cov", "mix", "ms", "cascade", "rel"]
 UNITS = np.array([1, 3, 7])  # of the quantities, so that they differ
@@ -91,7 +92,8 @@ def assert_equal_to_all_draws(pool, strategy, replacement, budgets=None):
         for found, latency, parallel in zip(spent, latencies, parallels, strict=True):
             assert found[0, b] == pytest.approx(tokens, rel=1e-11)
             assert found[1, b] == pytest.approx(cost, rel=1e-11)
-            if isinstance(plan.stop, WindowStop) and not replacement and parallel != 1:
+            windows = isinstance(plan.stop, WindowStop) and plan.stop.window > 1
+            if windows and not replacement and parallel != 1:
                 assert np.isnan(found[2]).all()
             else:
                 assert found[2, b] == pytest.approx(latency, rel=1e-11)
@@ -110,7 +112,8 @@ RAGGED = make_pool(
 ms, plurality = ModelSwitch, Vote.plurality()
 RULES = {
     "sc": SelfConsistency("x"),
-    "windows": SelfConsistency("x", stop=WindowStop(1)),
+    "windows of one": SelfConsistency("x", stop=WindowStop(1)),
+    "windows of two": SelfConsistency("x", stop=WindowStop(2)),
     "mix": Mixture(["x", "y"]),
     "cov": Coverage(XYZ),
     "ms": ModelSwitch(["x", "y"], vote=plurality),
@@ -258,6 +261,7 @@ def test_plans_without_a_closed_form_are_unknown():
     for plan in (
         plan_of(SelfConsistency("x", stop=BetaStop()), [3]),
         plan_of(SelfConsistency("x"), [3])._replace(cap=3),
+        plan_of(UntilVerified("x"), [3]),
         plan_of(Mixture(["x", "y"]), [3])._replace(models=("x", "x")),
     ):
         given = samples_of(RAGGED, plan, np.repeat(amounts, len(plan.models), axis=1))

@@ -28,7 +28,10 @@ TABLE = Prices(datetime.date(2026, 11, 1), {"x": (0, 0), "y": (0, 0)}, "EUR", pe
         ({"tokens": "output"}, 'tokens: "all" in the file, "output" here'),
         ({"parallel": 2}, "parallel: nothing in the file, 2 here"),
         ({"quantiles": True}, "quantiles: false in the file, true here"),
-        ({"shares_draws": [("x", "y")]}, r'shares_draws: \[\] in the file, \[\["x", "y"\]\] here'),
+        (
+            {"shares_draws": [("x", "y")], "prices": {"x": 1, "y": 1}},
+            r'shares_draws: \[\] in the file, \[\["x", "y"\]\] here',
+        ),
         ({"strategies": ["sc:x", "ms:x+y"]}, "strategies sc:x,stop=beta:0.9: .* in the file, nothing here"),
         (
             {"strategies": {**dict(zip(KEPT, KEPT, strict=True)), "sc:x": "sc:y"}},

@@ -1,12 +1,15 @@
 """The jackknife of an evaluation: which strategies have one, how it is run, and what it is for."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from mssim import BudgetError, MssimError, StrategyError, evaluate
+from mssim import BudgetError, MssimError, SelfConsistency, Strategy, StrategyError, UntilVerified, evaluate
 from mssim.engine.sample_groups import without_group
 from mssim.results.jackknife import these_interval
+from mssim.rules.plan import Expected
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
 
@@ -130,3 +133,37 @@ def test_coverage_leaves_out_single_samples_at_every_budget():
     """One right sample of eight: without it no run is covered, without another one all runs of seven are."""
     made = evaluate(make_pool({("x", "q"): ["a", *"bcdefgh"]}), "cov:x", 8, jackknife=True)
     assert made.jackknife.variance[0, 0, 0] == pytest.approx((7 / 8) ** 2)
+
+
+def test_a_sample_is_left_out_with_the_number_that_its_verifier_reads():
+    """Samples of one answer are accepted or not, so that which of them is missing makes a difference."""
+    answers, scores = list("aabba"), [0.9, 0.1, 0.8, 0.2, 0.3]
+    rule = "until:x,column=score,threshold=0.5"
+    made = evaluate(make_pool({("x", "q"): answers}, score=scores), rule, [1, 3], jackknife=True)
+    found = []
+    for i in range(5):
+        left = make_pool({("x", "q"): answers[:i] + answers[i + 1 :]}, score=scores[:i] + scores[i + 1 :])
+        found.append(evaluate(left, rule, [1, 3]).accuracy[0, :, 0])
+    assert made.jackknife.variance[0, :, 0] == pytest.approx(4 * np.var(found, axis=0))
+    assert made.jackknife.variance.min() > 0
+
+
+def test_parts_with_different_verifiers_leave_out_groups_of_samples():
+    """Counts of one verifier do not tell what another one accepts."""
+    pool = random_pool(4, 8)
+    made, alone = (evaluate(pool, {"": rule}, [2], **QUICK) for rule in (_Both(["x"]), UntilVerified("x")))
+    assert made.jackknife.variance[0, 0].max() > 0
+    assert not np.allclose(made.jackknife.variance, alone.jackknife.variance)
+
+
+@dataclass(frozen=True)
+class _Both(Strategy):
+    """A draw until one is right, or a vote, each half of the time."""
+
+    models: list
+
+    def plans(self, budgets):
+        return (*UntilVerified(self.models).plans(budgets), *SelfConsistency(self.models[0]).plans(budgets))
+
+    def combine(self, parts):
+        return Expected(*((one + other) / 2 for one, other in zip(*parts, strict=True)))

@@ -152,6 +152,8 @@ def deleted(strategy, budget, smaller):
         ("random:x+y", 3, (None, None)),
         ("oracle:x+y", 3, (None, None)),
         ("cov:x+y", 4, (None, None)),
+        ("until:x+y", 4, (None, None)),
+        ("until:y", 5, ("until:y", "until:y,sizes=4")),
         ("mix:x+y,sizes=6/5", 11, ("mix:x+y,sizes=5/5", "mix:x+y,sizes=6/4")),
         ("ms:x+y,vote=plurality,sizes=3/5", 8, (None, "ms:x+y,vote=plurality,sizes=3/4")),
     ],

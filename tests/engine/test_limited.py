@@ -22,6 +22,7 @@ from mssim import (
     SelfConsistency,
     Strategy,
     StrategyError,
+    UntilVerified,
     Vote,
     evaluate,
     parse_strategy,
@@ -64,6 +65,7 @@ def limited_strategies(draw):
         st.builds(AdaptiveAllocation, st.just("x"), st.sampled_from([None, 3])),
         st.builds(OracleRouter, st.just(XYZ)),
         st.builds(RandomRouter, st.just(XYZ[:2])),
+        st.builds(UntilVerified, st.just(XYZ[:2]), st.sampled_from(["correct"])),
     )
     return given_limits(draw, draw(st.one_of(test_monte_carlo.STRATEGIES, others)))
 
@@ -128,26 +130,24 @@ ALL_KINDS = [
     "random:x+y",
     "oracle:x+y",
     "alloc:x",
+    "until:x+y",
 ]
 
 
-def test_a_limit_is_the_same_as_a_pool_in_which_long_samples_have_no_answer():
+@pytest.mark.parametrize(("options", "without"), [({}, ()), ({"replacement": True, "jackknife": True}, ("alloc:x",))])
+def test_a_limit_is_the_same_as_a_pool_in_which_long_samples_have_no_answer(options, without):
     """To the last bit, in closed forms and replays, and also their jackknife."""
     pool = token_pool()
-    asked = {name: parse_strategy(name) for name in ALL_KINDS}
+    asked = {name: parse_strategy(name) for name in ALL_KINDS if name not in without}
     limited = {name: replace(strategy, max_tokens=5) for name, strategy in asked.items()}
-    for options in ({}, {"replacement": True}):
-        if options:  # alloc draws all samples of a question at most once
-            asked.pop("alloc:x"), limited.pop("alloc:x")
-        jackknife = bool(options)
-        one = evaluate(pool, limited, [2, 5], n_replays=30, jackknife=jackknife, **options)
-        other = evaluate(cut(pool, 5), asked, [2, 5], n_replays=30, jackknife=jackknife, **options)
-        assert np.array_equal(one.accuracy, other.accuracy)
-        assert np.array_equal(one.samples_used, other.samples_used)
-        whole = evaluate(pool, asked, [2, 5], n_replays=30, **options)
-        assert (one.accuracy != whole.accuracy).any(axis=(1, 2)).all()
-        if jackknife:
-            assert np.array_equal(one.jackknife.variance, other.jackknife.variance)
+    one = evaluate(pool, limited, [2, 5], n_replays=30, **options)
+    other = evaluate(cut(pool, 5), asked, [2, 5], n_replays=30, **options)
+    whole = evaluate(pool, asked, [2, 5], n_replays=30, **options)
+    assert np.array_equal(one.accuracy, other.accuracy)
+    assert np.array_equal(one.samples_used, other.samples_used)
+    assert np.array_equal(one.tokens, other.tokens, equal_nan=True)
+    assert (one.accuracy != whole.accuracy).any(axis=(1, 2)).all()
+    assert one.jackknife is None or np.array_equal(one.jackknife.variance, other.jackknife.variance)
 
 
 def test_stopping_rules_read_the_tokens_of_samples_that_are_cut_off():
@@ -213,7 +213,8 @@ def test_limits_need_the_tokens_of_every_sample():
     lacking = make_pool({("x", "q"): ["a", "b"], ("y", "q"): ["a"]}, output_tokens=[3, None, 4])
     with pytest.raises(PoolError, match=r"1 of 2 samples of model 'x' have none, first sample 1 of question 'q'\."):
         evaluate(lacking, "mix:x+y,max_tokens=3", 1)
-    assert evaluate(lacking, "mix:y+x,max_tokens=3/none", 1).accuracy.item() == 0
+    with pytest.warns(PoolWarning, match="tokens: 1 sample of model 'x' has no output_tokens"):
+        assert evaluate(lacking, "mix:y+x,max_tokens=3/none", 1).accuracy.item() == 0
 
 
 @pytest.mark.parametrize("limits", [(1, 2), (0,), (1.5,), [3], 7, (True,)])

@@ -19,7 +19,7 @@ from mssim import (
 )
 from mssim.engine.requirements import ENOUGH_TO_EXTRAPOLATE
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import Plan
+from mssim.rules.plan import Plan, Verifier
 from mssim.rules.stops import StopTable
 from tests.conftest import make_pool, replay
 from tests.engine.test_evaluate import random_pool
@@ -191,6 +191,17 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
         (plan([[1, 2]], vote=None, least=np.array([1])), r"least of its plan is array\(\[1\]\). .* of shape \(2,\)"),
         (plan([[1, 2]], vote=None, least=np.array([1.0, 2.0])), r"Return an int64 array \[budget\] of shape"),
         (plan([[1, 2]], vote=None, least=[1, 2]), r"least of its plan is \[1, 2\]\. Return an int64 array"),
+        (plan([[1, 2], [1, 2]], vote=None, accepts=Verifier()), None),
+        (plan([[1, 2]], accepts=Verifier()), "has accepts, which supports only different models that neither vote nor"),
+        (plan([[1, 2]], vote=None, stop=BetaStop(), accepts=Verifier()), "neither vote nor stop otherwise"),
+        (plan([[1, 2]], vote=None, need=np.array([[NEVER, 2]]), accepts=Verifier()), "Return such a plan, or remove"),
+        (plan([[1, 2]], vote=None, least=np.array([1, 2]), accepts=Verifier()), "has accepts, which supports only"),
+        (plan([[1, 2], [1, 2]], vote=None, accepts=Verifier())._replace(models=["x", "x"]), "only different models"),
+        (plan([[1, 2]], vote=None, accepts=Verifier("score")), r"accepts of its plan is Verifier\(column='score', thr"),
+        (plan([[1, 2]], vote=None, accepts=Verifier("correct", 1.0)), r"Return Verifier\('correct'\), or a Verifier"),
+        (plan([[1, 2]], vote=None, accepts=Verifier("score", np.inf)), "a column of numbers and a finite threshold"),
+        (plan([[1, 2]], vote=None, accepts=Verifier(3, 0.5)), "a column of numbers and a finite threshold"),
+        (plan([[1, 2]], vote=None, accepts="correct"), "accepts of its plan is 'correct'. Return Verifier"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior=(1, 2, 3))), "is not one weight per stage"),
         (plan([[1, 2], [1, 2]], vote=Vote.plurality(prior={"y": 1, "x": 2})), r"Use Vote.ordered\(models\)"),
     ],

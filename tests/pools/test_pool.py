@@ -72,8 +72,18 @@ def test_describe_counts_by_hand():
         "distinct_answers": 1.5,
         "accuracy": pytest.approx((1 / 4 + 1) / 2),
         "top_share": pytest.approx((1 / 4 + 1) / 2),
+        "output_tokens": pytest.approx(np.nan, nan_ok=True),
     }
     assert (y["questions"], y["samples_max"], y["accuracy"]) == (1, 1, 0.0)
+
+
+def test_describe_has_the_mean_tokens_of_a_sample():
+    answers = {("x", "q1"): ["a", "b", None, None], ("x", "q2"): ["a"], ("y", "q2"): ["b", "b"]}
+    tokens = [1, 2, 3, 6, 9, 20, 30]
+    described = make_pool(answers, output_tokens=tokens).describe()
+    assert described["output_tokens"].tolist() == [(3 + 9) / 2, 25]
+    described = make_pool(answers, output_tokens=[None, *tokens[1:]]).describe()
+    assert described["output_tokens"].isna().tolist() == [True, False]
 
 
 # Save, load -----------------------------------------------

@@ -70,6 +70,23 @@ def test_tokens_of_several_samples_a_request_are_those_of_the_request(tmp_path):
     assert "refer to the whole request" in json.loads((tmp_path / "pool" / "pool.json").read_text())["tokens"]
 
 
+@pytest.mark.slow
+def test_an_evaluation_pays_what_the_recording_cost(tmp_path):
+    """A prompt of 10 tokens for 4 answers of 5 tokens costs 1 x 10 + 2 x 20 per thousand, whoever looks it up."""
+    (tmp_path / "prices.toml").write_text(PRICES)
+    asked = plan(
+        ["mine=a"], 4, samples_per_request=4, prices=tmp_path / "prices.toml"
+    )  # the table has the server's name
+    texts = Client(lambda _: Reply(tuple(Choice(f"way {i}, so it is 7") for i in range(4)), 10, 20))
+    collect(tmp_path / "pool", texts, asked, questions(2))
+    grade(tmp_path / "pool", "number")
+    pool = load_pool(tmp_path / "pool")
+    for prices in (None, tmp_path / "prices.toml", pool.info["prices"]):
+        found = evaluate(pool, "sc:mine", [1, 4], prices=prices)
+        assert found.cost[0] == pytest.approx(np.array([[0.05 / 4] * 2, [0.05] * 2]))
+        assert found.tokens[0].tolist() == [[7.5] * 2, [30] * 2]
+
+
 def test_a_confidence_that_is_not_known_is_missing_and_refused_only_by_votes_that_read_it(tmp_path):
     replies = iter([Reply((Choice("7", confidence=-0.5),)), Reply((Choice("7"),))])
     collect(tmp_path, Client(lambda _: next(replies)), plan(samples=2, concurrency=1), questions(1))

@@ -263,3 +263,16 @@ def test_values_that_are_no_curves(values):
 def test_an_invalid_band(band):
     with pytest.raises(MssimError, match=r"^band=.* is not valid\. .*Choose from 'pointwise', 'simultaneous'\.$"):
         mean_band(np.eye(3), band=band)
+
+
+def test_points_of_nan_are_left_out_of_a_curve():
+    curve = np.random.default_rng(5).random((2, 4, 40))
+    without = curve.copy()
+    without[0, 1] = without[1] = np.nan
+    low, high = mean_band(without, band="simultaneous")
+    expected = mean_band(curve[0, [0, 2, 3]], band="simultaneous")
+    assert np.array_equal([low[0, [0, 2, 3]], high[0, [0, 2, 3]]], expected)
+    assert np.isnan([low[0, 1], *high[1]]).all()
+    without[0, 0, 3] = np.nan  # of a single question
+    with pytest.raises(MssimError, match="not finite numbers"):
+        mean_band(without, band="simultaneous")

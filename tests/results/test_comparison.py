@@ -2,10 +2,11 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from mssim import MssimError
-from mssim.results.comparison import Comparison, Comparisons
+from mssim.results.comparison import Comparison, Comparisons, compare_pair
 
 FOUND = Comparison("a", "b", 8, 16, 0.5, 0.25, 0.75, 0.01, 6, 3, 1, 10)
 
@@ -89,3 +90,13 @@ def test_a_family_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         family.comparisons = ()
     assert family == Comparisons([FOUND])
+
+
+def test_ties_are_within_three_monte_carlo_errors():
+    accuracy = np.array([[0.5, 0.5, 0.9], [0.5, 0.7, 0.5]])
+    options = {"margin": None, "confidence_level": 0.9, "clusters": None, "test": "t"}
+    for replays, counts in (([0, 0], (1, 1, 1)), ([100, 100], (1, 2, 0)), ([100, 0], (1, 1, 1)), ([9, 9], (0, 3, 0))):
+        found = compare_pair(("a", "b"), (4, 8), accuracy, np.array(replays), **options)
+        assert (found.wins, found.ties, found.losses) == counts
+    assert (found.a, found.b, found.budget_a, found.budget_b, found.test) == ("a", "b", 4, 8, "t")
+    assert found.difference == pytest.approx(0.2 / 3)

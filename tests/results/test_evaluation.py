@@ -334,7 +334,7 @@ def test_these_questions_need_the_jackknife_and_scopes_have_names():
 
 
 def with_spread(evaluation):
-    """Add made-up distributions of tokens and latency to an evaluation with two strategies, the second a mixture."""
+    """Add made-up distributions of tokens and latency to one or two strategies; the second is a mixture."""
     n_budgets = evaluation.budgets.size
     plans = [Histogram() for _ in range(3)]
     for at, plan in enumerate(plans):
@@ -343,7 +343,7 @@ def with_spread(evaluation):
             for quantity in (0, 2):
                 place = (quantity * n_budgets + budget) * N_BINS + bin_of(totals)
                 plan.add(np.column_stack([place, np.ones(10)]))
-    groups = [([1], plans[:1]), ([1, 3], plans[1:])]
+    groups = [([1], plans[:1]), ([1, 3], plans[1:])][: len(evaluation.strategies)]
     spread = Spread.from_histograms(groups, n_budgets, units=[1, np.nan, 0.25], n_totals=10)
     return dataclasses.replace(evaluation, spread=spread)
 
@@ -373,3 +373,46 @@ def test_quantiles_need_distributions():
         result().to_frame(quantiles=0.5)
     with pytest.raises(MssimError, match=r"^cost_exceeds: distributions .* not computed\."):
         result().to_frame(cost_exceeds=1)
+
+
+# Own budgets ----------------------------------------------
+
+
+def with_own():
+    """The evaluation of the other tests, as if SC had been given budgets 2 and 12, and MS budget 6 and 12."""
+    evaluation = with_spread(result())
+    given = np.array([[True, False, True], [False, True, True]])
+    hidden = {
+        name: np.where(given[:, :, None], getattr(evaluation, name), np.nan)
+        for name in ("accuracy", "samples_used", "agreed", "cost")
+    }
+    return evaluation, dataclasses.replace(evaluation, **hidden), given
+
+
+@pytest.mark.parametrize("band", ["pointwise", "simultaneous"])
+def test_tables_leave_out_budgets_that_a_strategy_was_not_given(band):
+    whole, own, given = with_own()
+    assert np.array_equal(own.evaluated, given)
+    assert whole.evaluated.all()
+    options = {"quantiles": 0.5, "band": band}
+    frame, expected = own.to_frame(**options), whole.to_frame(**options)[given.ravel()].reset_index(drop=True)
+    limits = ["low", "high"] if band == "simultaneous" else []
+    pd.testing.assert_frame_equal(frame.drop(columns=limits), expected.drop(columns=limits))
+    assert frame[["strategy", "budget"]].values.tolist() == [["SC", 2], ["SC", 12], ["MS", 6], ["MS", 12]]
+    assert frame[["low", "high"]].notna().all(axis=None)
+    each = whole.per_question()[np.repeat(given.ravel(), 30)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own.per_question(), each)
+
+
+def test_comparisons_are_at_budgets_that_both_were_given():
+    whole, own, _ = with_own()
+    assert own.compare("SC", "MS", budget=12) == whole.compare("SC", "MS", budget=12)
+    assert own.compare("SC", "MS", budget=(2, 6)) == whole.compare("SC", "MS", budget=(2, 6))
+    with pytest.raises(BudgetError, match=r"SC: budget 6 was not evaluated\. Choose from \[2, 12\]"):
+        own.compare("SC", "MS", budget=6)
+    assert [one.budget_a for one in own.compare_with("MS")] == [12]
+    with pytest.raises(BudgetError, match="MS: budget 2 was not evaluated"):
+        own.compare_with("MS", budgets=[2, 12])
+    own.accuracy[0, 2] = np.nan
+    with pytest.raises(BudgetError, match="SC and MS were evaluated at no common budget"):
+        own.compare_with("MS")

@@ -10,7 +10,7 @@ import pytest
 
 from mssim import Evaluation, MssimError
 from tests.engine.test_evaluate import random_pool
-from tests.results.test_evaluation import result, with_jackknife, with_spread
+from tests.results.test_evaluation import result, with_jackknife, with_own, with_spread
 
 
 def test_a_saved_evaluation_comes_back(tmp_path):
@@ -159,3 +159,14 @@ def test_a_column_of_questions_that_is_called_spread_stays(tmp_path):
     back = Evaluation.load(path)
     assert set(back.questions["question_spread"]) == {"wide"}
     assert np.array_equal(back.spread.weights, evaluation.spread.weights)
+
+
+def test_budgets_of_single_strategies_come_back(tmp_path):
+    own = dataclasses.replace(with_own()[1], bias=np.array([[0.1, np.nan, 0.2], [np.nan, 0, 0.3]]))
+    own.save(tmp_path / "r.parquet")
+    assert len(pd.read_parquet(tmp_path / "r.parquet")) == 4 * 30
+    back = Evaluation.load(tmp_path / "r.parquet")
+    pd.testing.assert_frame_equal(back.to_frame(quantiles=0.9), own.to_frame(quantiles=0.9))
+    for name in ("accuracy", "samples_used", "agreed", "tokens", "cost", "latency", "bias"):
+        assert np.array_equal(getattr(back, name), getattr(own, name), equal_nan=True)
+    pd.testing.assert_frame_equal(back.questions, own.questions)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mssim.kernels import spending
 from mssim.results.spread import N_BINS, Histogram, Spread, bin_of, bin_value
 from tests.conftest import examples
 
@@ -39,12 +40,15 @@ def of_tokens(*parts, unit=1.0, weights=None):
 # Bins -----------------------------------------------------
 
 
-@settings(max_examples=examples(60))
-@given(st.integers(0, 2**46 - 1))
-def test_a_bin_is_as_in_plain_integers(total):
-    e = max(total.bit_length() - 12, 0)
-    assert bin_of(total) == e * 2048 + (total >> e)
-    assert bin_of(total) < N_BINS
+def test_a_bin_is_as_in_plain_integers_and_in_the_kernel_that_counts():
+    edges = [2**b + d for b in range(1, 46) for d in (-1, 0, 1)]
+    totals = [*edges, *(int(2**x) for x in np.random.default_rng(0).uniform(0, 46, 200)), 2**46 - 1]
+    exponents = [max(total.bit_length() - 12, 0) for total in totals]
+    expected = [e * 2048 + (total >> e) for e, total in zip(exponents, totals, strict=True)]
+    assert bin_of(totals).tolist() == expected
+    in_kernel = getattr(spending.bin_of, "py_func", spending.bin_of)  # as Python: there is little to count
+    assert [int(in_kernel(total)) for total in totals] == expected
+    assert max(expected) == N_BINS - 1 == spending.N_BINS - 1
 
 
 def test_bins_are_in_the_order_of_totals_and_without_gaps():
@@ -147,13 +151,26 @@ def test_every_strategy_budget_and_quantity_has_its_own_distribution():
     totals = np.arange(2 * 3 * 2 * 5).reshape(2, 3, 2, 5) * 17  # strategy, budget, quantity, replay
     plans = [histogram(*(entries(totals[s, b, q], 2 * q, b, 3) for q in range(2) for b in (2, 0, 1))) for s in range(2)]
     spread = Spread.from_histograms([([1], [plan]) for plan in plans], 3, units=[1, np.nan, 0.5], n_totals=5)
-    assert repr(spread) == "Spread(2 strategies, 3 budgets, tokens and latency)"
+    assert repr(spread) == "Spread(2 strategies, 3 budgets, tokens, latency)"
     found = spread.quantile(0.5)
     assert found.shape == (2, 3, 3)
     assert np.array_equal(found[..., 0], totals[:, :, 0, 2])
     assert np.array_equal(found[..., 2], totals[:, :, 1, 2] / 2)
     assert np.isnan(found[..., 1]).all()
     assert np.array_equal(spread.exceeds("latency", 17 * 25), (totals[:, :, 1] > 17 * 50).mean(axis=-1))
+
+
+def test_strategies_may_have_budgets_of_their_own():
+    first, second = entries([1, 2, 3], 2, 0, 2), entries([40, 50, 60], 2, 1, 2)
+    whole = [entries([7 * b] * 3, 0, b, 3) for b in range(3)]
+    groups = [([1], [histogram(first, second)]), ([1], [histogram(*whole)])]
+    spread = Spread.from_histograms(groups, 3, units=[1, 1, 1], n_totals=3, budgets=[[0, 2], [0, 1, 2]])
+    found = spread.quantile(0.5)
+    assert found[0, :, 2].tolist() == pytest.approx([2, np.nan, 50], nan_ok=True)
+    assert np.isnan(found[0, :, :2]).all()
+    assert found[1, :, 0].tolist() == [0, 7, 14]
+    reverse = Spread.from_histograms(groups[:1], 3, units=[1, 1, 1], n_totals=3, budgets=[[2, 0]])
+    assert reverse.quantile(0.5)[0, :, 2].tolist() == pytest.approx([50, np.nan, 2], nan_ok=True)
 
 
 # What is unknown ------------------------------------------
@@ -167,9 +184,12 @@ def test_a_distribution_that_lacks_questions_is_unknown():
     assert spread.exceeds("tokens", 1)[:, 0].tolist() == pytest.approx([2 / 3, np.nan], nan_ok=True)
 
 
-def test_a_quantity_without_a_unit_is_unknown():
-    assert np.isnan(of_tokens([1, 2], unit=np.nan).quantile(0.5)).all()
-    assert repr(of_tokens([1, 2], unit=np.nan)) == "Spread(1 strategy, 1 budget, nothing known)"
+@pytest.mark.parametrize("unit", [np.nan, 0])
+def test_a_quantity_without_a_unit_is_unknown(unit):
+    spread = of_tokens([1, 2], unit=unit)
+    assert np.isnan(spread.quantile(0.5)).all()
+    assert np.isnan(spread.exceeds("tokens", 1)).all()
+    assert repr(spread) == "Spread(1 strategy, 1 budget, nothing known)"
 
 
 # Mixtures -------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Mixture, OwnStop, StrategyError, Vote
-from mssim.rules.plan import Plan, allocate
+from mssim.rules.plan import Plan, Verifier, allocate
 from tests import naive
 
 BUDGETS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
@@ -53,11 +53,13 @@ def test_sizes_fill_models_in_order(budgets, most):
 
 
 def test_a_plan_at_some_of_its_budgets():
-    plan = Plan(("x", "y"), np.array([[1, 2, 3], [0, 1, 2]]), np.array([[4, 5, 6], [7, 8, 9]]), None, cap=5)
+    accepts = Verifier("score", 0.5)
+    sizes, need = np.array([[1, 2, 3], [0, 1, 2]]), np.array([[4, 5, 6], [7, 8, 9]])
+    plan = Plan(("x", "y"), sizes, need, None, cap=5, accepts=accepts)
     some = plan.at([2, 0])
     assert some.sizes.tolist() == [[3, 1], [2, 0]]
     assert some.need.tolist() == [[6, 4], [9, 7]]
-    assert (some.models, some.cap, some.least) == (plan.models, 5, None)
+    assert (some.models, some.cap, some.least, some.accepts) == (plan.models, 5, None, accepts)
     assert plan._replace(least=np.array([7, 8, 9])).at((2, 0)).least.tolist() == [9, 7]
 
 
@@ -67,13 +69,15 @@ def test_a_model_with_several_turns_is_told():
     assert not Plan(("x", "y", "z"), sizes, sizes, None).repeats
 
 
-def test_columns_are_those_of_vote_and_stop_rule():
+def test_columns_are_those_of_vote_stop_rule_and_verifier():
     sizes = np.ones((1, 1), np.int64)
     own = Vote.own(max, columns=("score", "tokens"))
     stop = OwnStop(max, "score")
     assert Plan(("x",), sizes, sizes, None).columns == ()
     assert Plan(("x",), sizes, sizes, Vote.best_of_n(column="reward")).columns == ("reward",)
     assert Plan(("x",), sizes, sizes, own, stop=stop).columns == ("score", "tokens", "score")
+    assert Plan(("x",), sizes, sizes, None, accepts=Verifier()).columns == ()
+    assert Plan(("x",), sizes, sizes, None, accepts=Verifier("reward", 0.0)).columns == ("reward",)
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,11 @@ def test_ceilings_are_no_candidates(strategy):
         tune(random_pool(), ["sc:x", strategy], [2, 4])
 
 
+def test_draws_until_one_is_right_are_candidates_because_tests_and_proofs_can_be_verified():
+    tuned = tune(random_pool(), ["sc:x", "until:x", "until:x+y"], [2, 4], spend="budget", n_folds=3)
+    assert set(tuned.to_frame()["strategy"]) <= {"until:x", "until:x+y"}
+
+
 @pytest.mark.parametrize("strategy", ["rel:x", "rel:x,tau=mean"])
 def test_measures_of_reliability_are_no_candidates(strategy):
     says = f"strategies: {strategy} measures how often several draws are right. It returns no answer, so it cannot be"

@@ -23,6 +23,7 @@ from mssim import (
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
+from mssim.results.quantities import SPENDS
 from mssim.tuning.grid import grid
 from tests.conftest import Backwards, make_pool
 from tests.engine.test_evaluate import random_pool
@@ -221,13 +222,14 @@ def test_monte_carlo_error_of_the_optimism():
 # Candidates, spend and limits ---------------------------------
 
 
-@pytest.mark.parametrize("spend", ["budget", "samples_used", "cost"])
+@pytest.mark.parametrize("spend", SPENDS)
 def test_what_is_limited(spend):
-    pool = random_pool(cost=0.5)
-    tuning = tune(pool, "ms:x+y", 4, spend=spend, limits=[10], n_replays=50)
+    pool = random_pool(cost=0.5, output_tokens=10, input_tokens=20, latency=2)
+    tuning = tune(pool, "ms:x+y", 4, spend=spend, limits=[200], n_replays=50, tokens="output", parallel=1)
     used = evaluate(pool, "ms:x+y", 4, n_replays=50).samples_used.mean()
     assert 2 < used < 4
-    expected = {"budget": 4, "samples_used": used, "cost": used / 2}[spend]
+    expected = {"budget": 4, "samples_used": used, "cost": used / 2, "tokens": 10 * used, "latency": 2 * used}[spend]
+    assert tuning.provenance["spend"] == spend
     assert tuning.candidates()["spend"].item() == pytest.approx(expected)
     assert tuning.to_frame()["spend"].item() == pytest.approx(expected)
 
@@ -237,9 +239,7 @@ def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
     lacking = (frame["model"] == "y") & frame["question_id"].isin(["q3", "q4"])
     pool = random_pool().from_frame(frame.assign(cost=frame["cost"].mask(lacking)))
     seen = []
-    says = (
-        r"spend='cost': the costs of 'sc:y' are unknown on 2 of 12 questions\. Record a column 'cost' or pass prices="
-    )
+    says = r"spend='cost': 48 samples of model 'y' have no cost, first sample 0 of question 'q3'\. .* or use prices=\.$"
     with pytest.raises(MssimError, match=says):
         tune(pool, ["sc:x", "ms:x+y"], [2, 4], spend="cost", progress=lambda *done: seen.append(done))
     assert not seen
@@ -247,6 +247,25 @@ def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
     for options in ({"budgets": 1}, {"strategies": ["sc:x", "ms:x+z"]}, {"prices": {"x": 1, "y": 2}}):
         tuning = tune(pool, **{"strategies": ["sc:x", "ms:x+y"], "budgets": [1, 2], "spend": "cost", **options})
         assert np.isfinite(tuning.spend).all()
+
+
+@pytest.mark.parametrize("spend", ["tokens", "latency"])
+def test_runs_choose_by_what_their_samples_spent(spend):
+    """The spend of a sample goes with its answer, so that it varies from run to run."""
+    spent = np.random.default_rng(3).integers(1, 40, 12 * 3 * 24)
+    pool = random_pool(output_tokens=spent, latency=spent / 4)
+    candidates = [(strategy, budget) for strategy in ("sc:x", "sc:y", "ms:z+x") for budget in (2, 6)]
+    limits = [45.0, 90.0] if spend == "tokens" else [8.0, 12.0]
+    options = {"limits": limits, "n_folds": 3, "n_runs": 4, "n_replays": 50, "seed": 2}
+    tuning = tune(pool, ["sc:x", "sc:y", "ms:z+x"], [2, 6], spend=spend, **options)
+    for run, seed in enumerate(np.random.SeedSequence(2).generate_state(4, np.uint64).tolist()):
+        once = [evaluate(pool, *one, method="monte_carlo", n_replays=1, seed=seed) for one in candidates]
+        right, paid = ([getattr(one, name)[0, 0].tolist() for one in once] for name in ("accuracy", spend))
+        assert (np.abs(np.mean(paid, axis=1) - tuning.spend.mean(axis=1)) > 1e-6).all()
+        for i, limit in enumerate(limits):
+            sets = [*(questions_without(tuning.folds, fold) for fold in range(3)), range(12)]
+            chosen = [best_within(limit, right, paid, questions, 1e-9) for questions in sets]
+            assert tuning.chosen[run, i].tolist() == chosen
 
 
 def test_prices_decide_what_is_affordable():
@@ -319,13 +338,13 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
     ("options", "error", "says"),
     [
         ({"spend": "samples"}, MssimError, "spend='samples' is not valid. Did you mean 'samples_used'"),
-        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or pass prices="),
+        ({"spend": "cost"}, MssimError, "spend='cost': the pool has no costs. Record a column 'cost' or use prices="),
         ({"spend": "cost", "prices": {"x": 0, "y": 0}}, MssimError, "every candidate has cost 0. Limit samples_used"),
         ({"prices": {"x": 1}}, MssimError, "model 'y' has no price"),
         ({"spend": pd.NA}, MssimError, "spend=<NA> is not valid. Choose from"),
         ({"progress": 3}, MssimError, "progress=3 cannot be called. Pass a function of"),
         ({"executor": 3}, MssimError, "executor=3 is not an executor"),
-        ({"prices": 3}, MssimError, "prices=3 does not map models to prices"),
+        ({"prices": 3}, MssimError, "prices=3 is not a price table and does not map models to prices"),
         ({"limits": []}, MssimError, r"limits=\[\] is not valid. Limits of the mean spend per question are positive"),
         (
             {"limits": [0, 2]},
@@ -401,3 +420,30 @@ def test_all_pairs_of_nine_models(shared_pools):
     unsure = frame[frame["same_choice"] < 1]
     assert len(unsure) > 0
     assert (unsure["optimism"] > 0).all()
+
+
+def rounds_pool():
+    """Two rounds of a debate; the pool has them in the other order."""
+    rng = random.Random(2)
+    answers = {(m, f"q{q:02}"): rng.choices("aab", k=6) for m in ("r2", "x", "r1") for q in range(12)}
+    return make_pool(
+        answers, output_tokens=[float(rng.randint(1, 9)) + 20 * (m == "r2") for m, _ in answers for _ in range(6)]
+    )
+
+
+@pytest.mark.slow
+def test_rounds_of_a_debate_are_tried_in_their_order():
+    options = {"n_folds": 3, "n_replays": 20, "shares_draws": [["r1", "r2"]]}
+    tried = set(tune(rounds_pool(), None, [2], **options).strategies)
+    assert {"mix:r1+r2", "ms:r1+r2,vote=plurality", "ms:x+r2", "ms:r2+x"} <= tried
+    assert not any("r2+r1" in name for name in tried)
+    assert "ms:r2+r1" in set(tune(rounds_pool(), None, [2], **options | {"shares_draws": ()}).strategies)
+    with pytest.raises(StrategyError, match="'r1' comes after 'r2'"):
+        tune(rounds_pool(), "ms:r2+r1", [2], **options)
+
+
+def test_limits_of_tokens_that_have_no_effect_are_named_once():
+    strategies = ["sc:r1,max_tokens=9", "sc:r1,max_tokens=4", "sc:x"]
+    with pytest.warns(PoolWarning, match="max_tokens=9: no effect on model 'r1'") as warned:
+        tune(rounds_pool(), strategies, [1], n_folds=3)
+    assert len(warned) == 1

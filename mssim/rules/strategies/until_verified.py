@@ -54,7 +54,8 @@ class UntilVerified(Strategy):
     without replacement have an accepted sample with probability P = 1 - C(n - a, K) / C(n, K), and a correct answer
     with probability P r / a. The expected number of draws is the sum over k < K of C(n - a, k) / C(n, k). With
     replacement, (1 - a / n)^k takes the place of these ratios. Models draw independently, so probabilities of stages
-    multiply. `agreed` in the result of `evaluate` is the probability that a sample was accepted.
+    multiply. `agreed` in the result of `evaluate` is the probability that a sample was accepted. Rejected and accepted
+    draws spend the mean amounts of rejected and of accepted samples. Draws follow one another, so latencies add up.
 
     References
     ----------
@@ -97,19 +98,19 @@ class UntilVerified(Strategy):
         """Check column and threshold, which go together, and set the threshold as float."""
         if not isinstance(self.column, str) or not self.column:
             raise StrategyError(
-                f"UntilVerified: column={shown(self.column)} is not the name of a column. Use 'correct', or a recorded "
+                f"column={shown(self.column)} is not the name of a column. Use 'correct', or a recorded "
                 "number such as 'score'."
             )
         if self.column == CORRECT:
             if self.threshold is not None:
                 raise StrategyError(
-                    f"UntilVerified: threshold={shown(self.threshold)} applies to a column of numbers, but the column "
+                    f"threshold={shown(self.threshold)} applies to a column of numbers, but the column "
                     "is 'correct'. Remove the threshold, or set the column, e.g. to 'score'."
                 )
             return
         if self.threshold is None:
             raise StrategyError(
-                f"UntilVerified: column={shown(self.column)} requires a threshold, from which a sample is accepted. "
+                f"column={shown(self.column)} requires a threshold, from which a sample is accepted. "
                 "Set e.g. threshold=0.5."
             )
         try:
@@ -117,9 +118,7 @@ class UntilVerified(Strategy):
         except OverflowError:  # an integer beyond the range of floats
             limit = math.nan
         if not math.isfinite(limit):
-            raise StrategyError(
-                f"UntilVerified: threshold={shown(self.threshold)} is not a finite number. Use e.g. threshold=0.5."
-            )
+            raise StrategyError(f"threshold={shown(self.threshold)} is not a finite number. Use e.g. threshold=0.5.")
         object.__setattr__(self, "threshold", limit)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
