@@ -46,7 +46,7 @@ class Spent(NamedTuple):
     """Totals of the replays of a block."""
 
     totals: NDArray[np.int64]  # [quantity, question, budget], sums over the replays
-    histogram: NDArray[np.int32]  # [quantity, budget, bin], flat, replays of any question with a total in a bin
+    histogram: NDArray[np.int32]  # [quantity, budget, bin], replays of any question with a total in a bin
     lowest: NDArray[np.int64]  # [quantity], number of the first bin of the histogram
     span: NDArray[np.int64]  # [quantity, budget, 2], first bin of the histogram with a replay, and last
 
@@ -105,7 +105,7 @@ def spending_of(
         sizes=np.ascontiguousarray(sizes),
         spent=Spent(
             np.zeros((n_quantities, n_questions, n_budgets), np.int64),
-            np.zeros(n_quantities * n_budgets * n_bins, np.int32),
+            np.zeros((n_quantities, n_budgets, n_bins), np.int32),
             lowest,
             np.tile(np.array([n_bins, n_bins - 1]), (n_quantities, n_budgets, 1)),
         ),
@@ -235,7 +235,7 @@ def note_one_stage(q, number, live, sizes, ends, running, pending):
 
 @inlined
 def _count_bins(row, found, begin, n, n_bins, lower, histogram):
-    """Count n totals at found[begin:] in a row of the histogram; return the first and the last bin."""
+    """Count n totals at found[begin:] in a row of the flat histogram; return the first and the last bin."""
     least, most = found[np.uint32(begin)], found[np.uint32(begin)]
     for r in range(n):
         total = found[np.uint32(begin + r)]
@@ -250,7 +250,7 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
     if end % PENDING > 0 and end < n:
         return
     n_quantities, _, n_budgets = totals.shape
-    waiting, n_bins = (end - 1) % PENDING + 1, histogram.size // (n_quantities * n_budgets)
+    waiting, n_bins, flat = (end - 1) % PENDING + 1, histogram.shape[2], histogram.reshape(-1)
     for k in range(n_quantities):
         for b in range(n_budgets):
             row, total = k * n_budgets + b, np.int64(0)
@@ -258,7 +258,7 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
                 total += pending[np.uint32(row * PENDING + r)]
             totals[k, q, b] += total
             if n_bins > 0:
-                first, last = _count_bins(row, pending, row * PENDING, waiting, n_bins, lowest[k], histogram)
+                first, last = _count_bins(row, pending, row * PENDING, waiting, n_bins, lowest[k], flat)
                 span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)
     pending[:] = 0
 
@@ -305,18 +305,16 @@ def occupied(spent, places):
     """
     _, histogram, lowest, span = spent
     n_quantities, n_budgets = places.shape
-    n_bins, n = histogram.size // (n_quantities * n_budgets), 0
-    most = np.int64(0)
+    n, most = 0, np.int64(0)
     for k in range(n_quantities):
         for b in range(n_budgets):
             most += span[k, b, 1] + 1 - span[k, b, 0]
     found = np.empty((most, 2))
     for k in range(n_quantities):
         for b in range(n_budgets):
-            row = (k * n_budgets + b) * n_bins
             for place in range(span[k, b, 0], span[k, b, 1] + 1 if places[k, b] >= 0 else 0):
-                if histogram[row + place] > 0:
-                    found[n, 0], found[n, 1] = places[k, b] + lowest[k] + place, histogram[row + place]
+                if histogram[k, b, place] > 0:
+                    found[n, 0], found[n, 1] = places[k, b] + lowest[k] + place, histogram[k, b, place]
                     n += 1
     return found[:n].copy()
 
@@ -335,7 +333,7 @@ class Shared(NamedTuple):
 
 def shared_of(n_budgets: int, n_questions: int, width: int, cap: int) -> Shared:
     """Allocate the memory of `count_shared` for at most `cap` draws of a question."""
-    samples = np.arange(width, dtype=np.uint16)[None]
+    samples = np.arange(width, dtype=np.uint16).reshape(1, -1)
     return Shared(
         counts=np.zeros((n_budgets, n_questions), np.int64),
         found=np.zeros(n_budgets * n_questions, np.int64),
@@ -353,7 +351,7 @@ def count_shared(r, keys, lengths, replacement, memory, values, spent):
     counts, found, running, line, targets, samples, scratch = memory
     totals, histogram, lowest, span = spent
     n_quantities, n_questions, n_budgets = totals.shape
-    n_bins = histogram.size // (n_quantities * n_budgets)
+    n_bins, flat = histogram.shape[2], histogram.reshape(-1)
     for k in range(n_quantities):
         for q in range(n_questions):
             depth, begin = counts[n_budgets - 1, q], (k * n_questions + q) * samples.shape[1]
@@ -366,5 +364,5 @@ def count_shared(r, keys, lengths, replacement, memory, values, spent):
                 found[b * n_questions + q] = total
         for b in range(n_budgets if n_bins > 0 else 0):
             row = k * n_budgets + b
-            first, last = _count_bins(row, found, b * n_questions, n_questions, n_bins, lowest[k], histogram)
+            first, last = _count_bins(row, found, b * n_questions, n_questions, n_bins, lowest[k], flat)
             span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)

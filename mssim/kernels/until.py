@@ -48,8 +48,7 @@ def _add_up(values, begin, step, order, n, sums):
 
 @compiled
 def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accepted, drawn):
-    values, pending = spending.values, spending.pending
-    spent, histogram, lowest, span = spending.spent
+    values, pending, (spent, histogram, lowest, span) = spending.values, spending.pending, spending.spent
     order, targets, samples, scratch, sums, totals, waits = memory
     n_stages, n_questions, width = verdicts.shape
     n_quantities, n_budgets = totals.shape
