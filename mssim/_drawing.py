@@ -83,7 +83,14 @@ def scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
     """Use a logarithmic x-axis with plain numbers as labels if the values span a wide range."""
     if values.min() <= 0 or values.max() < 12 * values.min():
         return
-    ax.set_xscale("log", base=2)
+    if values.min() >= 0.5:
+        ax.set_xscale("log", base=2)
+    else:  # powers of two below 1 are long numbers
+        from matplotlib.ticker import LogLocator, NullLocator
+
+        ax.set_xscale("log", base=10)
+        ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if values.max() < 100 * values.min() else (1,)))
+        ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 

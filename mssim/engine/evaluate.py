@@ -143,8 +143,8 @@ def evaluate(
     -----
     PoolWarning
         If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
-        model are 0, only some models of the pool have input tokens, or a limit `max_tokens` is above what the recording
-        allows or has no effect.
+        model are 0, only some models of the pool have input tokens, some samples of a model lack the tokens, cost or
+        latency that others have, or a limit `max_tokens` is above what the recording allows or has no effect.
 
     See Also
     --------
@@ -166,9 +166,10 @@ def evaluate(
     one for parallel=1 or replacement=True, and is replayed otherwise.
 
     **Own budgets.** The result has the budgets of all strategies, and NaN where a strategy was not given one. Its
-    tables leave these rows out. To find a cost budget, the strategy is evaluated with the same settings at budgets 1 to
-    8, 9 to 16, 17 to 32 and so on, until a whole part spends more than the limit. The result at the budget that is
-    found is therefore within the limit, also where spend is replayed or does not grow with every budget.
+    tables leave these rows out. To find a cost budget, the strategy is evaluated at budgets 1 to 8, 9 to 16,
+    17 to 32 and so on, until a whole part spends more than the limit. This takes about as long as an evaluation of
+    these budgets, with one replay where the spend is exact and at most 1000 where it is replayed. In the latter case
+    the spend of the result can differ from that of the search, and exceed the limit, by its Monte Carlo error.
 
     **Bias of replacement.** It is estimated by mean P(K/2) - P(K), with the accuracy P(K) of all K recorded samples and
     P(K/2) of two complementary random halves of them, because a bias of about b / K is 2 b / K with half of the
