@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mssim.prices import Prices, read_prices
     from mssim.reliability import g_pass_at_k, mg_pass_at_k, pass_hat_k
     from mssim.results.comparison import Comparison, Comparisons
+    from mssim.results.equal_money import EqualMoney
     from mssim.results.evaluation import Evaluation
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
@@ -44,6 +45,7 @@ _HOMES = {
     "engine.evaluate": ["evaluate"],
     "reliability": ["g_pass_at_k", "mg_pass_at_k", "pass_hat_k"],
     "results.comparison": ["Comparison", "Comparisons"],
+    "results.equal_money": ["EqualMoney"],
     "results.evaluation": ["Evaluation"],
     "pools.pool": ["Pool"],
     "pools.loading": ["load_pool"],
@@ -80,6 +82,7 @@ __all__ = [
     "Coverage",
     "EValueStop",
     "EntropyStop",
+    "EqualMoney",
     "Evaluation",
     "MajorityStop",
     "Mixture",

@@ -10,6 +10,9 @@ from mssim._validation import printable
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
 
     from mssim.results.evaluation import Evaluation
     from mssim.tuning._tune import Tuning
@@ -21,6 +24,7 @@ __all__ = [
     "MARKERS",
     "STYLE",
     "axis_label",
+    "name_lines",
     "pool_title",
     "scale_x",
     "set_title",
@@ -63,6 +67,16 @@ def axis_label(x: str, provenance: Mapping[str, Any]) -> str:
     prices = provenance.get("prices")
     currency = prices.get("currency") if isinstance(prices, Mapping) else None
     return f"{AXES[x][:-1]}, {printable(currency)})" if x == "cost" and isinstance(currency, str) else AXES[x]
+
+
+def name_lines(owner: Axes | Figure, lines: list[Line2D], names: list[str], title: str, **options: Any) -> Legend:
+    """Add a legend of all lines."""
+    labels = [f"strategy {number}" for number in range(len(lines))]
+    look: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "handlelength": 3, "title": title}
+    legend = owner.legend(lines, labels, **look, **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
+    return legend
 
 
 def scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:

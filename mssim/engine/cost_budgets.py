@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mssim.engine.budgets import Limit, union_of
 from mssim.engine.job import Job
 from mssim.engine.requirements import enough_recorded
+from mssim.engine.work import Work
 from mssim.errors import BudgetError, MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 
 _FIRST = 8  # budgets that are evaluated at first; then as many again, twice as many and so on
 _MOST_DRAWS = 2**15 - 1
+_MOST_REPLAYS = 1000  # where spend is replayed; its error is then far below the difference between two budgets
 _ROUNDING = 1e-9
 
 
@@ -38,8 +40,8 @@ def resolve_limits(job: Job, pool: Pool, run: Callable[[Job], Evaluation]) -> Jo
     pool : Pool
         Recorded samples.
     run : callable
-        Evaluates a job. It is called with the settings of `job` and increasing budgets, until a strategy spends more
-        than its limit, so that the spend of the result at the budget that is found is within the limit.
+        Evaluates a job. It is called with increasing budgets until a strategy spends more than its limit, with the
+        settings of `job` but at most 1000 replays, and a single one where the spend is exact.
 
     Raises
     ------
@@ -106,7 +108,9 @@ class _Spends:
                 budgets = np.array([1])  # the evaluation raises an error that says what was recorded
             own = {self._name: budgets}
             one = replace(self._job, strategies={self._name: self._strategy}, budgets=budgets, own=own, limits={})
-            self._parts.append((budgets, self._run(replace(one, quantiles=False))))
+            one = replace(one, quantiles=False)
+            replays = min(_MOST_REPLAYS, one.n_replays) if Work(one, self._pool).adds_up else 1
+            self._parts.append((budgets, self._run(replace(one, n_replays=replays))))
             yield self._parts[-1]
 
     def _drawable(self, first: int, last: int) -> Ints:

@@ -64,6 +64,11 @@ class Work:
             return (math.nan,) * len(QUANTITIES)
         return tuple(amounts.unit(name, models) if name in self._known else math.nan for name in QUANTITIES)
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether what a plan spends is the sum over replays, at one budget or more."""
+        return any(counted.any() for counted in self._counted)
+
     def _counts(self, plan: Plan, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the budgets at which replays add up what they spend, because no closed form has it."""
         job = self.job

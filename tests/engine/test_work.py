@@ -7,6 +7,7 @@ import pytest
 
 from mssim.engine.job import read_job
 from mssim.engine.work import Totals, Work
+from tests.engine.test_evaluate import random_pool
 from tests.long_runs import BUDGETS, FEW, OPTIONS
 
 
@@ -65,3 +66,20 @@ def test_the_fingerprint_changes_with_plans_and_blocks(pool, work):
 def test_the_bytes_of_a_task_are_those_of_its_arrays(work):
     sizes = [work.task(i).nbytes for i in range(len(work.blocks))]
     assert all(0 < size < 10**6 for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "adds_up"),
+    [
+        ("sc:x", {}, False),
+        ("ms:x+y", {}, False),
+        ("sc:x,stop=window:2", {}, False),
+        ("sc:x", {"method": "monte_carlo"}, True),
+        ("sc:x", {"quantiles": True}, True),
+        ("sc:x,stop=beta", {}, True),
+        ("ms:x+x", {}, True),
+    ],
+)
+def test_replays_add_up_what_has_no_closed_form(rule, options, adds_up):
+    assert Work(job_of([rule], **options), random_pool(cost=1.0)).adds_up is adds_up
+    assert not Work(job_of([rule], **options), random_pool()).adds_up  # nothing is known

@@ -4,14 +4,17 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mssim import BudgetError, MssimError, StrategyError
 from mssim.results.differences import mean_difference
 from mssim.results.equal_money import Mix, mix_of
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
+from tests.conftest import examples, replay
 from tests.engine.test_evaluate import random_pool
-from tests.results.test_evaluation import replay, result
+from tests.results.test_evaluation import result
 
 NAN = np.nan
 
@@ -49,6 +52,24 @@ def test_the_nearest_spends_on_both_sides_are_mixed(spend, target, mix):
 )
 def test_what_cannot_be_spent_has_a_note(spend, unit, place, note):
     assert mix_of(np.array(spend, dtype=float), 5.0, unit) == Mix(place, place, 0.0, note)
+
+
+@settings(max_examples=examples(200))
+@given(st.lists(st.one_of(st.integers(1, 9), st.just(NAN)), min_size=1, max_size=6), st.integers(2, 20))
+def test_a_mix_spends_the_amount_with_the_next_spends(spend, twice):
+    spend, target = np.array(spend, dtype=float), twice / 2
+    found = mix_of(spend, target)
+    known = spend[~np.isnan(spend)]
+    reachable = bool(known.size) and known.min() <= target <= known.max()
+    assert reachable == (not found.note)
+    if reachable:
+        low, high = spend[found.lower], spend[found.higher]
+        assert found.of(spend) == pytest.approx(target)
+        assert 0 <= found.share < 1
+        assert low <= target <= high
+        assert not ((known > low) & (known < high)).any()
+        assert found.lower == np.flatnonzero(spend == low)[0]  # the smallest of budgets that spend the same
+        assert found.higher == np.flatnonzero(spend == high)[0]
 
 
 # The table ------------------------------------------------------------------------------------------------------------
@@ -134,7 +155,7 @@ def test_a_strategy_that_spends_less_is_compared_at_a_mean_of_budgets():
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "says"),
+    ("wrong", "error", "says"),
     [
         ({"per": "money"}, MssimError, "per='money' is not valid. Choose from 'cost', 'tokens', 'latency'"),
         ({"per": None}, MssimError, "per=None is not valid"),
@@ -149,6 +170,6 @@ def test_a_strategy_that_spends_less_is_compared_at_a_mean_of_budgets():
         ({"clusters": "x"}, MssimError, "clusters: no column 'x'"),
     ],
 )
-def test_other_tables_are_refused(given, error, says):
+def test_other_tables_are_refused(wrong, error, says):
     with pytest.raises(error, match=says):
-        result().at_equal_cost(**{"base": "SC", "budget": 2, **given})
+        result().at_equal_cost(**{"base": "SC", "budget": 2, **wrong})
