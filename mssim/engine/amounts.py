@@ -15,6 +15,7 @@ from mssim.engine.sample_columns import HIGHEST, SampleColumns
 from mssim.errors import MssimError, PoolError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices, read_prices
+from mssim.rules.plan import QUANTITIES
 
 __all__ = ["TOKENS", "Amounts", "PricesLike", "describe_prices", "read_prices_of"]
 
@@ -246,7 +247,7 @@ class Amounts:
         cut = np.isnan(self.of(quantity, model, limit)) & self._columns.recorded(model)
         unknown = np.isnan(self._columns.outputs(model)) & cut
         if unknown.any():
-            said = f"have no output_tokens, so that they may exceed max_tokens={limit}"
+            said = f"have no output_tokens and may exceed max_tokens={limit}"
             return f"{self._first(unknown, model, said)}. Record them, or use max_tokens=None."
         remedy = "Use prices= with a price table" if quantity == "cost" else "Evaluate without max_tokens"
         return (
@@ -257,11 +258,13 @@ class Amounts:
     def _sources(self, quantity: str, model: str) -> list[tuple[str, Floats, str, str]]:
         """Return what the quantity is made of: column, numbers, what to say if all are missing, and the remedy."""
         named, columns = f"model {model!r}", self._columns
-        if quantity == "latency" or (quantity == "cost" and self._prices is None):
-            several = {"cost": "costs", "latency": "latencies"}[quantity]
-            remedy = f"Record a column {quantity!r}" + (" or use prices=." if quantity == "cost" else ".")
-            who = named if quantity in columns else "the pool"
-            return [(quantity, columns.numbers(quantity, model), f"{who} has no {several}", remedy)]
+        if quantity == "tokens":
+            who = named if columns.any_outputs else "the pool"
+            found = [("output_tokens", columns.outputs(model), f"{who} has no output_tokens", "Record them.")]
+            if self._tokens == "all" and columns.any_inputs:
+                none = f"{named} has no input_tokens, but another model of the pool has them"
+                found.append(("input_tokens", columns.inputs(model), none, "Record them, or use tokens='output'."))
+            return found
         if isinstance(self._prices, Prices) and quantity == "cost":
             return [
                 (
@@ -273,14 +276,10 @@ class Amounts:
                 for price, kind in zip(self._price_of(model), ("input", "output"), strict=True)
                 if price
             ]
-        if quantity == "cost":
-            return []
-        who = named if columns.any_outputs else "the pool"
-        found = [("output_tokens", columns.outputs(model), f"{who} has no output_tokens", "Record them.")]
-        if self._tokens == "all" and columns.any_inputs:
-            none = f"{named} has no input_tokens, but another model of the pool has"
-            found.append(("input_tokens", columns.inputs(model), none, "Record them, or use tokens='output'."))
-        return found
+        several = {"cost": "costs", "latency": "latencies"}[quantity]
+        remedy = f"Record a column {quantity!r}" + (" or use prices=." if quantity == "cost" else ".")
+        who = named if quantity in columns else "the pool"
+        return [(quantity, columns.numbers(quantity, model), f"{who} has no {several}", remedy)]
 
     def _first(self, lacking: NDArray[np.bool_], model: str, what: str) -> str:
         question, sample = np.argwhere(lacking)[0]
@@ -292,21 +291,26 @@ class Amounts:
         )
 
     def warnings(self, models: Sequence[str]) -> list[str]:
-        """Return warnings about recorded tokens of these models that look impossible or cannot be compared."""
-        if not self._columns.any_outputs:
-            return []
+        """Return warnings about amounts of these models that look impossible, or that few samples make unknown."""
         found = []
-        for model in models:
+        for model in models if self._columns.any_outputs else ():
             output = self._columns.outputs(model)
             known = output[~np.isnan(output)]
             if known.size and not known.any():
                 found.append(f"tokens: all output_tokens of model {model!r} are 0. Correct or drop the column.")
-        if self._tokens == "all" and self._columns.any_inputs:
-            lacking = [model for model in models if np.isnan(self._columns.inputs(model)).all()]
-            with_output = [model for model in lacking if not np.isnan(self._columns.outputs(model)).all()]
-            if with_output:
-                found.append(f"tokens: {self._reason('tokens', with_output[0], None)}")
+        for quantity in QUANTITIES:
+            recorded = self.is_recorded(quantity, models)
+            reasons = (self._partly(quantity, model) for model in models if recorded)
+            found += [f"{quantity}: {reason}" for reason in list(filter(None, reasons))[:1]]
         return found
+
+    def _partly(self, quantity: str, model: str) -> str | None:
+        """Return why a quantity of a model is unknown although some of its samples have it or a part of it."""
+        known = ~np.isnan(self.of(quantity, model))
+        partly = known.any() or (quantity == "tokens" and not np.isnan(self._columns.outputs(model)).all())
+        return (
+            self._reason(quantity, model, None) if partly and (~known & self._columns.recorded(model)).any() else None
+        )
 
 
 def read_prices_of(given: PricesLike | None) -> Prices | dict[str, float] | None:

@@ -143,8 +143,8 @@ def evaluate(
     -----
     PoolWarning
         If drawing with replacement has a large bias, a strategy cannot spend its cost budget, all output tokens of a
-        model are 0, only some models of the pool have input tokens, or a limit `max_tokens` is above what the recording
-        allows or has no effect.
+        model are 0, only some models of the pool have input tokens, some samples of a model lack the tokens, cost or
+        latency that others have, or a limit `max_tokens` is above what the recording allows or has no effect.
 
     See Also
     --------

@@ -52,11 +52,12 @@ def expected_maximum(values: Floats, lengths: NDArray[np.int32] | Ints, draws: I
     array([[3.        , 4.66666667, 6.        ]])
     """
     recorded = np.arange(values.shape[2]) < lengths[:, :, None]
-    known = np.where(recorded, values, np.inf)
+    unknown = np.isnan(values) & recorded
+    known = np.where(recorded, np.where(unknown, 0.0, values), np.inf)
     missed = _missed(values.shape[2], draws, replacement)
     found = longest_draws(np.sort(known, axis=2), lengths.astype(np.int64), missed).T
     enough = np.ones_like(draws[:, :, None]) if replacement else draws[:, :, None]
-    possible = (lengths[:, None] >= enough).all(axis=0) & ~np.isnan(known).any(axis=(0, 2))
+    possible = (lengths[:, None] >= enough).all(axis=0) & ~unknown.any(axis=(0, 2))
     return np.where(possible, found, np.nan)
 
 

@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mssim import MssimError, Pool, PoolError, Prices
@@ -74,7 +74,8 @@ def test_tokens_of_models_with_and_without_input_tokens_are_not_compared():
     columns = {"output_tokens": OUTPUT, "input_tokens": [1, 1, 1, math.nan, math.nan, math.nan]}
     found = amounts(**columns)
     says = (
-        "tokens: model 'y' has no input_tokens, but another model of the pool has. Record them, or use tokens='output'."
+        "tokens: model 'y' has no input_tokens, but another model of the pool has them. Record them, or use "
+        "tokens='output'."
     )
     assert found.unknown("tokens", ["x", "y"]) == says
     assert found.warnings(["x", "y"]) == [says]
@@ -94,6 +95,20 @@ def test_a_model_that_never_writes_a_token_is_named():
 
 
 # Cost -----------------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_that_few_samples_lack_are_told():
+    found = amounts(cost=[1, math.nan, 3, 4, 5, 6], latency=[1, 2, 3, math.nan, math.nan, math.nan])
+    assert found.warnings(["x", "y"]) == [
+        "cost: 1 sample of model 'x' has no cost, first sample 1 of question 'q1'. Record a column 'cost' or use "
+        "prices=."
+    ]
+    assert found.warnings(["y"]) == []  # its latency was not recorded at all
+    assert amounts(TABLE, cost=1.0, output_tokens=OUTPUT, input_tokens=[None, *range(5)]).warnings(["x"]) == [
+        f"{quantity}: 1 sample of model 'x' has no input_tokens, first sample 0 of question 'q1'. Record them, or "
+        f"{remedy}."
+        for quantity, remedy in (("tokens", "use tokens='output'"), ("cost", "set its input price to 0"))
+    ]
 
 
 def test_recorded_costs_go_with_the_samples():
@@ -160,7 +175,7 @@ def test_a_price_per_sample_does_not_depend_on_its_tokens():
             {"output_tokens": OUTPUT},
             "prices: model 'x' is not in the price table. Did you mean 'xx'? Choose from 'xx', or add its prices.",
         ),
-        ({"y": 1}, {}, "prices: model 'x' has no price. Set the price of a sample for each of ['x']."),
+        ({"z": 1}, {}, "prices: model 'x' has no price. Set the price of a sample for each of ['x']."),
         (
             {"x": -1},
             {},
@@ -206,7 +221,7 @@ def test_without_tokens_a_sample_may_exceed_a_limit():
     found = amounts(cost=1.0, output_tokens=[10, math.nan, 30, 5, 6, 7])
     assert same(found.of("cost", "x", 50), [[1, math.nan], [1, math.nan]])
     assert found.unknown("cost", ["x"], [50]) == (
-        "cost: 1 sample of model 'x' has no output_tokens, so that they may exceed max_tokens=50, first sample 1 of "
+        "cost: 1 sample of model 'x' has no output_tokens and may exceed max_tokens=50, first sample 1 of "
         "question 'q1'. Record them, or use max_tokens=None."
     )
 
@@ -279,6 +294,9 @@ def test_whole_numbers_have_the_unit_1():
 
 @settings(max_examples=examples(40))
 @given(st.lists(st.floats(0, 1e100), min_size=3, max_size=3))
+@example([1e-320, 0, 0])
+@example([0.5, 2, 3])
+@example([0.5, 2, 2**26 + 1])
 def test_the_largest_amount_has_26_bits(given_):
     latency = np.zeros(POOL.codes.shape)
     latency[0].flat[:3] = given_

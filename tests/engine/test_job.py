@@ -22,6 +22,7 @@ def test_cost_is_recorded_cost_of_the_samples_drawn():
     assert cheap in (1, 3)  # a replay pays for the sample that it drew
 
 
+@pytest.mark.filterwarnings("ignore:cost. 2 samples of model 'y' have no cost:mssim.errors.PoolWarning")
 def test_cost_counts_the_second_model_only_when_it_is_asked():
     frame = long_frame(TWO_BY_TWO).assign(cost=[1.0, 3.0, 10.0, 20.0, 0.5, 0.5, np.nan, np.nan])
     result = evaluate(Pool.from_frame(frame), "ms:x+y", 4)

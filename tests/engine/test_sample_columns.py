@@ -34,6 +34,12 @@ def test_a_column_is_found_wherever_the_pool_keeps_it():
     assert np.isnan(per_sample.numbers("cost", "x")).all()
 
 
+def test_recorded_samples_are_masked_and_large_numbers_allowed():
+    found = columns(latency=[1e100] * 6)
+    assert found.recorded("x").tolist() == [[True, True], [True, False]]
+    assert same(found.numbers("latency", "x"), [[1e100, 1e100], [1e100, math.nan]])
+
+
 def test_a_request_of_several_samples_is_shared_by_them():
     found = columns(
         input_tokens=[None, None, 8, 7, None, None],
