@@ -89,7 +89,8 @@ def scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
         from matplotlib.ticker import LogLocator, NullLocator
 
         ax.set_xscale("log", base=10)
-        ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if values.max() < 100 * values.min() else (1,)))
+        ratio = values.max() / values.min()
+        ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if ratio < 100 else (1, 3) if ratio < 10_000 else (1,)))
         ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 

@@ -433,5 +433,9 @@ def _draw_curve(ax: Axes, curve: pd.DataFrame, x: str, number: int, label: str) 
     colour = COLOURS[number % len(COLOURS)]
     line = {"linestyle": DASHES[number // 2 % len(DASHES)], "marker": MARKERS[number % len(MARKERS)]}
     drawn = ax.plot(curve[x], 100 * curve["accuracy"], color=colour, label=label, markersize=4.5, linewidth=1.4, **line)
-    ax.fill_between(curve[x], 100 * curve["low"], 100 * curve["high"], color=colour, alpha=0.12, linewidth=0)
+    low, high = 100 * curve["low"], 100 * curve["high"]
+    if len(curve) > 1:
+        ax.fill_between(curve[x], low, high, color=colour, alpha=0.12, linewidth=0)
+    else:  # a band of one point would not be visible
+        ax.vlines(curve[x], low, high, color=colour, linewidth=1)
     return drawn[0]

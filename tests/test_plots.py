@@ -81,6 +81,15 @@ def test_curves_have_the_budgets_of_their_strategies():
     assert [line.get_xdata().tolist() for line in ax.lines] == [[2, 12], [2]]
 
 
+def test_the_interval_of_a_single_budget_is_a_line():
+    evaluation = evaluate(random_pool(), ["sc:x@1,4", "sc:y@6"], n_replays=5)
+    ax = plot_curves(evaluation, "budget")
+    row = evaluation.to_frame().iloc[-1]
+    assert ax.lines[1].get_xydata().tolist() == [[6, 100 * row["accuracy"]]]
+    (segment,) = ax.collections[1].get_segments()
+    assert segment.tolist() == [[6, 100 * row["low"]], [6, 100 * row["high"]]]
+
+
 def test_panels_draw_the_same_curves_with_one_legend():
     evaluation = spent()
     names = ["samples_used", "tokens", "latency"]
