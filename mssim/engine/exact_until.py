@@ -79,7 +79,7 @@ def expected_until(plan: Plan, counts: Counts, means: Floats | None = None) -> E
         found = reached * (1 - missed)
         drawn[i] = np.where(reached == 0, 0.0, reached * draws)
         won += found * share_right[i]
-        rejects = np.maximum(drawn[i] - found, 0.0)
+        rejects = drawn[i] - found
         for part, weight in zip(np.moveaxis(given[:, :, i], 1, 0), (rejects, found), strict=True):
             spent += np.where(drawn[i] == 0, 0.0, weight * part[:, None])
         reached = reached * missed

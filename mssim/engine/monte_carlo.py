@@ -33,7 +33,7 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import Ints, Plan, Verifier
+from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
 from mssim.rules.stops import OwnStop, StopTable
 from mssim.rules.votes import Vote
 
@@ -296,7 +296,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
     n_questions, n_samples = pool.codes.shape[1:]
     draws = int((sizes.max(axis=1) + _skipped(plan._replace(sizes=sizes))).sum()) * n_replays  # per question
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
-    size = loaded * (2 + 8 * len(plan.columns)) + found * 8
+    size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
     width = n_questions if plan.cap else max(1, min(n_questions, fits))
     return width, max(1, draws * width // _DRAWS_PER_TASK)

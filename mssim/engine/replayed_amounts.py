@@ -53,9 +53,8 @@ class BlockAmounts(NamedTuple):
             totals[quantity] = np.where(self.unknown[k], np.nan, spent.totals[k].T * self.units[k])
         if not self.bins:
             return totals, np.empty((0, 2))
-        k, budgets, bins, numbers = occupied(spent.histogram, spent.span).T
-        places = np.array(self.quantities)[k] * self.n_places + self.places[budgets] + bins + spent.lowest[k]
-        return totals, np.column_stack([places, numbers])[np.array(self.has_bins)[k]].astype(float)
+        places = np.array(self.quantities)[:, None] * self.n_places + self.places
+        return totals, np.asarray(occupied(spent, np.where(np.array(self.has_bins)[:, None], places, -1)))
 
 
 class PoolAmounts:

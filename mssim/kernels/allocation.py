@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, Spending, count_total
+from mssim.kernels.spending import NOTHING, Spending, count_shared, shared_of
 from mssim.kernels.streams import GOLDEN, mix, word
 from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, most_classes, right_classes, tie_rank
 
@@ -61,20 +61,14 @@ def _queue(q, level, head, tail, after):
 
 
 @inlined
-def _place(j, high, n, replacement):
-    """Return the place of draw j of n samples."""
+def _next(q, j, high, n, replacement, left):
+    """Return the class of draw j of n samples; without replacement this is one step of a Fisher-Yates shuffle."""
     if replacement:
-        return np.int64((high * np.uint64(n)) >> _HIGH)
-    return j + np.int64((high * np.uint64(n - j)) >> _HIGH)
-
-
-@inlined
-def _take(q, j, t, replacement, left):
-    """Return what is left at place t; without replacement this is one step of a Fisher-Yates shuffle."""
-    taken = left[q, t]
-    if not replacement:
-        left[q, t] = left[q, j]
-    return taken
+        return left[q, (high * np.uint64(n)) >> _HIGH]
+    t = j + np.int64((high * np.uint64(n - j)) >> _HIGH)
+    c = left[q, t]
+    left[q, t] = left[q, j]
+    return c
 
 
 class _Memory(NamedTuple):
@@ -96,13 +90,10 @@ class _Memory(NamedTuple):
     second: NDArray[np.int64]  # [question], votes of the next
     states: NDArray[np.uint64]  # [question], of the stream of draws
     tie_states: NDArray[np.uint64]  # [question]
-    numbers: NDArray[np.uint16]  # [question, sample], numbers of the samples as they are drawn; empty without amounts
-    total: NDArray[np.int64]  # [quantity, question], amounts of the draws
 
 
-def _memory(recorded, levels, spending):
+def _memory(recorded, levels):
     _, n_questions, width = recorded.codes.shape
-    n_quantities = len(spending.plain)
     n_levels, most = int(levels.max()) + 1, most_classes(recorded.offsets) + 1
     return _Memory(
         words=np.zeros((n_levels >> 6) + 1, np.uint64),
@@ -121,20 +112,14 @@ def _memory(recorded, levels, spending):
         second=np.zeros(n_questions, np.int64),
         states=np.empty(n_questions, np.uint64),
         tie_states=np.empty(n_questions, np.uint64),
-        numbers=np.zeros((n_questions, width) if n_quantities else (0, 0), np.uint16),
-        total=np.zeros((n_quantities, n_questions), np.int64),
     )
 
 
 @compiled
-def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hits, drawn):
+def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, of_shared, hits, drawn):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = (
-        memory[:16]
-    )
-    numbers, total, values = memory.numbers, memory.total, spending.values
-    totals, histogram, lowest, span = spending.spent
-    n_questions, width, n_quantities = codes.shape[1], codes.shape[2], totals.shape[0]
+    words, above, top, head, tail, after, pool, left, tally, rights, best, n, first, second, states, tie_states = memory
+    n_questions = codes.shape[1]
     for q in range(n_questions):
         right = right_classes(correct, offsets, q)
         rights[q, : right.size] = right
@@ -151,9 +136,6 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hi
         words[:] = 0
         above[:] = 0
         top[:] = 0
-        total[:] = 0
-        for s in range(numbers.shape[1]):
-            numbers[:, s] = s
         for q in range(n_questions):
             states[q], tie_states[q] = word(keys[0, q], r), word(tie_keys[q], r)
             _queue(q, 0, head, tail, after)
@@ -168,12 +150,7 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hi
                     _unmark(level, words, above, top)
                 states[q] += GOLDEN
                 j = n[q]
-                place = _place(j, mix(states[q]) >> _HIGH, lengths[0, q], replays.replacement)
-                c = np.int64(_take(q, j, place, replays.replacement, left))
-                if n_quantities > 0:
-                    sample = _take(q, j, place, replays.replacement, numbers)
-                    for k in range(n_quantities):
-                        total[k, q] += values[(k * n_questions + q) * width + sample]
+                c = np.int64(_next(q, j, mix(states[q]) >> _HIGH, lengths[0, q], replays.replacement, left))
                 n[q] += 1
                 spent += 1
                 if c >= 0:
@@ -194,11 +171,9 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hi
             for q in range(n_questions):
                 hits[q, b] += best[q] & 1
                 drawn[q, b] += n[q]
-            for k in range(n_quantities):
-                for q in range(n_questions):
-                    totals[k, q, b] += total[k, q]
-                    if histogram.shape[2] > 0:
-                        count_total(k, b, total[k, q], histogram, lowest, span)
+                of_shared.counts[b, q] = n[q]
+        if spending.plain.shape[0] > 0:
+            count_shared(r, keys, lengths, replays.replacement, of_shared, spending.values, spending.spent)
 
 
 def shared(
@@ -233,7 +208,8 @@ def shared(
     hits, drawn : ndarray of int64, shape (n_questions, n_budgets)
         Sums over the replays of right answers and of draws.
     """
-    hits, drawn = np.zeros((2, recorded.codes.shape[1], budgets.size), np.int64)
-    memory = _memory(recorded, levels, spending)
-    _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, hits, drawn)
+    _, n_questions, width = recorded.codes.shape
+    hits, drawn = np.zeros((2, n_questions, budgets.size), np.int64)
+    memory, of_shared = _memory(recorded, levels), shared_of(budgets.size, n_questions, width, int(caps.max()))
+    _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, of_shared, hits, drawn)
     return hits, drawn

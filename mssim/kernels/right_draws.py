@@ -137,4 +137,4 @@ def replayed(
 
     Returns int64 hits [question, budget].
     """
-    return np.asarray(_replayed(recorded, sizes[None], least, raised, replays, spending))
+    return np.asarray(_replayed(recorded, sizes.reshape(1, -1), least, raised, replays, spending))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
+from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import LANES
 
 BITS = 11  # bins of a power of two are 2**BITS
@@ -106,7 +107,7 @@ def spending_of(
             np.zeros((n_quantities, n_questions, n_budgets), np.int64),
             np.zeros((n_quantities, n_budgets, n_bins), np.int32),
             lowest,
-            np.tile(np.array([n_bins, -1]), (n_quantities, n_budgets, 1)),
+            np.tile(np.array([n_bins, n_bins - 1]), (n_quantities, n_budgets, 1)),
         ),
         numbers=np.repeat(np.arange(width, dtype=np.uint16), lanes),
         drawn=np.empty((depth + skip) * lanes, np.uint16),
@@ -139,7 +140,7 @@ def _draw_again(depth, places, numbers, drawn, replacement):
             numbers[place * _LANES + np.uint32(lane)] = place
 
 
-@compiled
+@inlined
 def _sum_up(values, begin, skip, depth, drawn, running, at):
     """Fill running[at:], [draws, lane], with the sums of the amounts at values[begin:] after every draw."""
     first = np.uint64(begin)
@@ -153,21 +154,22 @@ def _sum_up(values, begin, skip, depth, drawn, running, at):
         running[here], running[here + _ONE], running[here + _TWO], running[here + _THREE] = a, b, c, d
 
 
-@compiled
-def _run_batches(values, begin, starts, skip, depth, drawn, running, at):
+@inlined
+def _run_batches(values, begin, starts, k, i, skip, depth, drawn, running, at):
     """Do the same with batches: each counts its largest amount."""
-    first = np.uint64(begin)
-    a, b, c, d = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    e, f, g, h = a, b, c, d  # totals before the batch
-    for j in range(depth):
-        k, here = np.uint32(LANES * (skip + j)), np.uint32(at + LANES * (j + 1))
-        if starts[np.uint32(j)]:
-            e, f, g, h = a, b, c, d
-        a = larger(a, e + values[first + drawn[k]])
-        b = larger(b, f + values[first + drawn[k + _ONE]])
-        c = larger(c, g + values[first + drawn[k + _TWO]])
-        d = larger(d, h + values[first + drawn[k + _THREE]])
-        running[here], running[here + _ONE], running[here + _TWO], running[here + _THREE] = a, b, c, d
+    first, j = np.uint64(begin), 0
+    for n in range(LANES * depth):
+        running[np.uint32(at + LANES + n)] = values[first + drawn[np.uint32(LANES * skip + n)]]
+    while j < depth:
+        to = j + 1
+        while to < depth and not starts[k, i, to]:
+            to += 1
+        for n in range(at + LANES * (j + 1), at + LANES * to):
+            running[np.uint32(n) + _LANES] = larger(running[np.uint32(n)], running[np.uint32(n) + _LANES])
+        if j > 0:
+            for n in range(LANES * j, LANES * to):
+                running[np.uint32(at + LANES + n)] += running[np.uint32(at + LANES * j + n % LANES)]
+        j = to
 
 
 @compiled
@@ -180,7 +182,7 @@ def run_drawn(i, q, n_questions, width, skip, depth, values, starts, plain, draw
         if plain[k, i]:
             _sum_up(values, begin, skip, depth, drawn, running, k * length)
         else:
-            _run_batches(values, begin, starts[k, i], skip, depth, drawn, running, k * length)
+            _run_batches(values, begin, starts, k, i, skip, depth, drawn, running, k * length)
 
 
 @compiled
@@ -200,13 +202,11 @@ def add_stage(i, number, sizes, joins, still, running, base, pending):
             row, here = np.uint32(k * length + LANES * sizes[i, b]), np.uint32(LANES * b)
             before, at = np.uint32((k * n_budgets + b) * LANES), np.uint32((k * n_budgets + b) * PENDING + slot)
             if joins[k, i, b]:
-                for lane in range(LANES):
-                    lane = np.uint32(lane)
+                for lane in range(_LANES):
                     spent = base[before + lane] + (running[row + lane] & still[here + lane])
                     pending[at + lane] = larger(pending[at + lane], spent)
             else:
-                for lane in range(LANES):
-                    lane = np.uint32(lane)
+                for lane in range(_LANES):
                     total = pending[at + lane]
                     base[before + lane] = total
                     pending[at + lane] = total + (running[row + lane] & still[here + lane])
@@ -223,20 +223,25 @@ def note_one_stage(q, number, live, sizes, ends, running, pending):
     for k in range(n_quantities):
         for b in range(n_budgets):
             at = np.uint32((k * n_budgets + b) * PENDING + slot)
-            for lane in range(live):
-                size = sizes[0, b]
-                if ends.shape[1] > 0:
-                    size = min(size, np.int64(ends[q, number + lane]))
-                pending[at + np.uint32(lane)] = running[np.uint32(k * length + LANES * size + lane)]
+            if ends.shape[1] > 0:
+                for lane in range(live):
+                    size = min(sizes[0, b], np.int64(ends[q, number + lane]))
+                    pending[at + np.uint32(lane)] = running[np.uint32(k * length + LANES * size + lane)]
+            else:  # lanes beyond the live ones are not counted
+                row = np.uint32(k * length + LANES * sizes[0, b])
+                for lane in range(_LANES):
+                    pending[at + lane] = running[row + lane]
 
 
 @inlined
-def count_total(k, b, total, histogram, lowest, span):
-    """Count a total in the histogram."""
-    place = bin_of(total) - lowest[k]
-    histogram[k, b, place] += 1
-    span[k, b, 0] = min(span[k, b, 0], place)
-    span[k, b, 1] = max(span[k, b, 1], place)
+def _count_bins(row, found, begin, n, n_bins, lower, histogram):
+    """Count n totals at found[begin:] in a row of the flat histogram; return the first and the last bin."""
+    least, most = found[np.uint32(begin)], found[np.uint32(begin)]
+    for r in range(n):
+        total = found[np.uint32(begin + r)]
+        least, most = min(least, total), max(most, total)
+        histogram[np.uint32(row * n_bins + bin_of(total) - lower)] += 1
+    return bin_of(least) - lower, bin_of(most) - lower
 
 
 @compiled
@@ -245,18 +250,17 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
     if end % PENDING > 0 and end < n:
         return
     n_quantities, _, n_budgets = totals.shape
-    waiting = (end - 1) % PENDING + 1
+    waiting, n_bins, flat = (end - 1) % PENDING + 1, histogram.shape[2], histogram.reshape(-1)
     for k in range(n_quantities):
         for b in range(n_budgets):
-            at, both = (k * n_budgets + b) * PENDING, np.int64(0)
+            row, total = k * n_budgets + b, np.int64(0)
             for r in range(waiting):
-                both += pending[np.uint32(at + r)]
-            totals[k, q, b] += both
-            if histogram.shape[2] > 0:
-                for r in range(waiting):
-                    count_total(k, b, pending[np.uint32(at + r)], histogram, lowest, span)
-            for r in range(waiting):
-                pending[np.uint32(at + r)] = 0
+                total += pending[np.uint32(row * PENDING + r)]
+            totals[k, q, b] += total
+            if n_bins > 0:
+                first, last = _count_bins(row, pending, row * PENDING, waiting, n_bins, lowest[k], flat)
+                span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)
+    pending[:] = 0
 
 
 @compiled
@@ -294,18 +298,71 @@ def count_turns(
 
 
 @compiled
-def occupied(histogram, span):
-    """List the bins that have replays: int64 [bin, 4], with quantity, budget, bin and replays."""
-    n = 0
-    for k in range(histogram.shape[0]):
-        for b in range(histogram.shape[1]):
-            for place in range(span[k, b, 0], span[k, b, 1] + 1):
-                n += histogram[k, b, place] > 0
-    found, n = np.empty((n, 4), np.int64), 0
-    for k in range(histogram.shape[0]):
-        for b in range(histogram.shape[1]):
-            for place in range(span[k, b, 0], span[k, b, 1] + 1):
+def occupied(spent, places):
+    """List the bins that have replays as float64 [bin, 2], with their place and their replays.
+
+    places : int64 [quantity, budget], place of bin 0; below 0: the bins of the quantity are left out
+    """
+    _, histogram, lowest, span = spent
+    n_quantities, n_budgets = places.shape
+    n, most = 0, np.int64(0)
+    for k in range(n_quantities):
+        for b in range(n_budgets):
+            most += span[k, b, 1] + 1 - span[k, b, 0]
+    found = np.empty((most, 2))
+    for k in range(n_quantities):
+        for b in range(n_budgets):
+            for place in range(span[k, b, 0], span[k, b, 1] + 1 if places[k, b] >= 0 else 0):
                 if histogram[k, b, place] > 0:
-                    found[n, 0], found[n, 1], found[n, 2], found[n, 3] = k, b, place, histogram[k, b, place]
+                    found[n, 0], found[n, 1] = places[k, b] + lowest[k] + place, histogram[k, b, place]
                     n += 1
-    return found
+    return found[:n].copy()
+
+
+class Shared(NamedTuple):
+    """Memory of `count_shared`."""
+
+    counts: NDArray[np.int64]  # [budget, question], draws of a replay
+    found: NDArray[np.int64]  # [budget, question], totals, flat
+    running: NDArray[np.int64]  # [draws], totals of a question; 0 after no draws
+    line: NDArray[np.uint16]  # [1, draw], samples
+    targets: NDArray[np.uint32]  # [draw]
+    samples: NDArray[np.uint16]  # [1, sample], their own numbers
+    scratch: NDArray[np.uint16]  # the same
+
+
+def shared_of(n_budgets: int, n_questions: int, width: int, cap: int) -> Shared:
+    """Allocate the memory of `count_shared` for at most `cap` draws of a question."""
+    samples = np.arange(width, dtype=np.uint16).reshape(1, -1)
+    return Shared(
+        counts=np.zeros((n_budgets, n_questions), np.int64),
+        found=np.zeros(n_budgets * n_questions, np.int64),
+        running=np.zeros(cap + 1, np.int64),
+        line=np.empty((1, cap), np.uint16),
+        targets=np.empty(cap, np.uint32),
+        samples=samples,
+        scratch=samples.copy(),
+    )
+
+
+@compiled
+def count_shared(r, keys, lengths, replacement, memory, values, spent):
+    """Count the totals of replay r, in which question q took the first counts[b, q] draws until budget b."""
+    counts, found, running, line, targets, samples, scratch = memory
+    totals, histogram, lowest, span = spent
+    n_quantities, n_questions, n_budgets = totals.shape
+    n_bins, flat = histogram.shape[2], histogram.reshape(-1)
+    for k in range(n_quantities):
+        for q in range(n_questions):
+            depth, begin = counts[n_budgets - 1, q], (k * n_questions + q) * samples.shape[1]
+            draw(line, 0, depth, targets, scratch, samples, 0, lengths[0, q], word(keys[0, q], r), replacement)
+            for j in range(depth):
+                running[j + 1] = running[j] + values[begin + line[0, j]]
+            for b in range(n_budgets):
+                total = running[counts[b, q]]
+                totals[k, q, b] += total
+                found[b * n_questions + q] = total
+        for b in range(n_budgets if n_bins > 0 else 0):
+            row = k * n_budgets + b
+            first, last = _count_bins(row, found, b * n_questions, n_questions, n_bins, lowest[k], flat)
+            span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)

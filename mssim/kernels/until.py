@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, Spending, count_total
+from mssim.kernels.spending import NOTHING, PENDING, Spending, close_replays
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays
 
@@ -48,7 +48,7 @@ def _add_up(values, begin, step, order, n, sums):
 
 @compiled
 def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accepted, drawn):
-    values, (spent, histogram, lowest, span) = spending.values, spending.spent
+    values, pending, (spent, histogram, lowest, span) = spending.values, spending.pending, spending.spent
     order, targets, samples, scratch, sums, totals, waits = memory
     n_stages, n_questions, width = verdicts.shape
     n_quantities, n_budgets = totals.shape
@@ -56,7 +56,8 @@ def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accep
         for i in range(n_stages):
             for s in range(width):
                 samples[i, s] = scratch[i, s] = np.uint32(s) << np.uint32(2) | verdicts[i, q, s]
-        for r in range(replays.first, replays.first + replays.n):
+        for number in range(replays.n):
+            r = replays.first + number
             waits[:] = True
             for i in range(n_stages):
                 depth = _most_draws(sizes, i, waits)
@@ -85,10 +86,10 @@ def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accep
                             right[q, b] += order[0, end - 1] & 3 == RIGHT
             for k in range(n_quantities):
                 for b in range(n_budgets):
-                    spent[k, q, b] += totals[k, b]
-                    if histogram.shape[2] > 0:
-                        count_total(k, b, totals[k, b], histogram, lowest, span)
+                    pending[(k * n_budgets + b) * PENDING + number % PENDING] = totals[k, b]
                     totals[k, b] = 0
+            if n_quantities > 0:
+                close_replays(q, number + 1, replays.n, pending, spent, histogram, lowest, span)
 
 
 def replayed(

@@ -101,6 +101,8 @@ def _most_draws(name: str, plan: Plan) -> int:
         raise StrategyError(
             f"{name}: budgets shared by questions are not supported. Draw a pool with AnswerModel.draw and evaluate it."
         )
+    if plan.max_tokens is not None:
+        raise StrategyError(f"{name}: max_tokens is not supported, because answer models have no tokens. Remove it.")
     drawn: dict[str, NDArray[np.int64]] = {}
     for model, sizes in zip(plan.models, plan.sizes, strict=True):
         drawn[model] = drawn.get(model, 0) + sizes

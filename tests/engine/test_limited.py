@@ -208,7 +208,9 @@ def test_a_sample_that_two_limits_share_is_left_out_of_both():
 
 
 def test_limits_need_the_tokens_of_every_sample():
-    with pytest.raises(PoolError, match=r"^sc:x,max_tokens=3: max_tokens requires output_tokens.*but 2 of 2 samples"):
+    with pytest.raises(
+        PoolError, match=r"^sc:x,max_tokens=3: max_tokens requires output_tokens.*2 of 2 samples.*first sample 0"
+    ):
         evaluate(make_pool({("x", "q"): ["a", "b"]}), "sc:x,max_tokens=3", 1)
     lacking = make_pool({("x", "q"): ["a", "b"], ("y", "q"): ["a"]}, output_tokens=[3, None, 4])
     with pytest.raises(PoolError, match=r"1 of 2 samples of model 'x' have none, first sample 1 of question 'q'\."):

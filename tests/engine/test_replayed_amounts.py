@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mssim import Pool, PoolWarning, SelfConsistency
 from mssim.engine.amounts import Amounts
+from mssim.engine.blocks import Block
 from mssim.engine.monte_carlo import ReplayTasks, replay_blocks
 from mssim.kernels.spending import N_BINS
 from mssim.rules.parsing import parse_strategy
@@ -123,3 +124,69 @@ def test_more_replays_than_a_batch_has(text):
     """Replays run in groups of four or of 64; the last group may have fewer."""
     for n_replays in (64, 70):
         check_against_the_oracle(costly_pool(), parse_strategy(text), [2, 6], n_replays=n_replays)
+
+
+def small_pool(**columns):
+    """One model, two questions of three samples."""
+    frame = pd.DataFrame(
+        {"question_id": ["q"] * 3 + ["r"] * 3, "model": "x", "sample_index": [0, 1, 2] * 2, "answer": "a", "truth": "a"}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)
+        return Pool.from_frame(frame.assign(**columns))
+
+
+def test_fractions_are_rounded_to_a_unit_of_which_the_largest_has_2_to_the_26():
+    pool = small_pool(cost=[0.1, 0.2, 0.3, 1 / 3, 0.7, 0.1], latency=0.25)
+    ((totals, _),) = replayed(pool, SelfConsistency("x"), [3], n_replays=5)
+    assert np.isnan(totals[0]).all()  # no tokens were recorded
+    assert totals[1, 0] == pytest.approx([5 * 0.6, 5 * (1 / 3 + 0.8)], rel=1e-7)
+    assert (totals[1] * 2**27 == np.rint(totals[1] * 2**27)).all()
+    assert totals[2, 0].tolist() == [1.25, 1.25]  # all draws at once
+
+
+def test_a_question_with_an_unknown_amount_is_unknown_and_leaves_no_histogram():
+    pool = small_pool(output_tokens=[1.0, 2, 3, 4, np.nan, 6], cost=[1.0, 2, 3, 4, 5, 6])
+    ((totals, histogram),) = replayed(pool, SelfConsistency("x"), [1, 3], n_replays=4)
+    assert totals[0, 1, 0] == 24
+    assert np.isnan(totals[0, :, 1]).all()
+    assert totals[1, 1].tolist() == [24, 60]
+    assert {place // (2 * N_BINS) for place in histogram} == {1}
+
+
+def test_without_amounts_or_count_what_is_spent_is_unknown():
+    pool = small_pool(output_tokens=7.0)
+    (plan,) = SelfConsistency("x").plans(np.array([2]))
+    (block,) = replay_blocks(0, plan, np.arange(1), pool, 3)
+    counting = ReplayTasks(pool, 0, replacement=False, amounts=Amounts(pool), bins=True)
+    tasks = [
+        ReplayTasks(pool, 0, replacement=False).task(plan, block),
+        counting.task(plan, block, count=False),
+        ReplayTasks(small_pool(), 0, replacement=False, amounts=Amounts(small_pool())).task(plan, block),
+    ]
+    for task in tasks:
+        outcome = task.run()
+        assert np.isnan(outcome.spent).all()
+        assert outcome.histogram.shape == (0, 2)
+    task = counting.task(plan, block)
+    assert task.nbytes == tasks[1].nbytes + 4 * 6
+    assert task.run().spent[0].tolist() == [[42, 42]]
+    assert task.run().histogram.tolist() == [[14, 6]]
+
+
+def test_what_is_spent_does_not_depend_on_blocks():
+    """Sums of whole units are the same in any order."""
+    strategy, pool = parse_strategy("ms:x+y,agreement=0.7"), costly_pool()
+    ((whole, bins),) = replayed(pool, strategy, [3, 8], n_replays=30)
+    (plan,) = strategy.plans(np.array([3, 8]))
+    tasks = ReplayTasks(pool, 0, replacement=False, amounts=Amounts(pool), models=["x", "y"], bins=True)
+    totals, histogram = np.zeros_like(whole), {}
+    for first, n in ((0, 7), (7, 1), (8, 22)):
+        for question in range(3):
+            block = Block(0, False, (0, 1), question, question + 1, first, n)
+            outcome = tasks.task(plan, block).run()
+            totals[:, :, block.questions] += outcome.spent
+            for place, number in outcome.histogram.astype(int).tolist():
+                histogram[place] = histogram.get(place, 0) + number
+    assert totals.tolist() == whole.tolist()
+    assert histogram == bins
