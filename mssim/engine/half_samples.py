@@ -84,7 +84,8 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
     apart = [all(not plan.cap for plan in plans) for plans in job.per_strategy]
     kept = {name: strategy for (name, strategy), alone in zip(job.strategies.items(), apart, strict=True) if alone}
     if kept:
-        small = replace(job, strategies=kept, n_replays=min(job.n_replays, _MOST_REPLAYS))
+        few = min(job.n_replays, _MOST_REPLAYS)
+        small = replace(job, strategies=kept, n_replays=few, quantiles=False)
         halves = [_mean_accuracy(small, half, executor) for half in half_pools(pool, job.seed, job.shares_draws)]
         bias[apart] = np.mean(halves, axis=0) - found.accuracy[apart].mean(axis=2)
     least = {model: int(pool.lengths[pool.model_index(model)].min()) for model in job.models}

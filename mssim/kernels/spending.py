@@ -283,9 +283,12 @@ def count_turns(
             for b in range(n_budgets):
                 most = max(most, reached[r + lane, b])
         for i in range(most + 1):
-            for j in range(depths[i]):
-                for lane in range(LANES):
-                    drawn[LANES * j + lane] = order[r + lane, i, j] if lane < live else np.uint16(0)
+            for lane in range(LANES):
+                draws = False  # the order of stages that a replay does not reach was not written
+                for b in range(n_budgets if lane < live else 0):
+                    draws |= reached[r + lane, b] >= i
+                for j in range(depths[i]):
+                    drawn[LANES * j + lane] = order[r + lane, i, j] if draws else np.uint16(0)
             run_drawn(i, q, n_questions, width, 0, depths[i], values, starts, plain, drawn, running)
             if n_stages == 1:
                 note_one_stage(q, first + r, live, sizes, ends, running, pending)
