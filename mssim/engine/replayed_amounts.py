@@ -36,15 +36,15 @@ class BlockAmounts(NamedTuple):
     amounts: Amounts
     quantities: tuple[int, ...]  # in QUANTITIES
     units: tuple[float, ...]
-    unknown: NDArray[np.bool_]  # [quantity, question], whether the amount of a sample is unknown; it counts as 0
-    has_bins: tuple[bool, ...]  # whether the quantity has a histogram, as no question of the pool lacks it
+    unknown: NDArray[np.bool_]  # [quantity, budget, question], whether a drawn model lacks amounts, which count as 0
+    has_bins: NDArray[np.bool_]  # [quantity, budget], whether there is a histogram, as no question of the pool lacks it
     places: NDArray[np.int64]  # [budget], places of the budgets in the histogram of the first of QUANTITIES
     n_places: int  # of one quantity
 
     @property
     def bins(self) -> bool:
         """Whether any quantity has a histogram."""
-        return any(self.has_bins)
+        return bool(self.has_bins.any())
 
     def outcome(self, spent: Spent) -> tuple[Floats, Floats]:
         """Return sums over replays, [quantity, budget, question], and the entries of the histogram."""
@@ -54,7 +54,7 @@ class BlockAmounts(NamedTuple):
         if not self.bins:
             return totals, np.empty((0, 2))
         places = np.array(self.quantities)[:, None] * self.n_places + self.places
-        return totals, np.asarray(occupied(spent, np.where(np.array(self.has_bins)[:, None], places, -1)))
+        return totals, np.asarray(occupied(spent, np.where(self.has_bins, places, -1)))
 
 
 class PoolAmounts:
@@ -74,8 +74,8 @@ class PoolAmounts:
     def of(self, plan: Plan, part: Plan, block: Block) -> BlockAmounts | None:
         """Return the amounts of a block, whose budgets of the plan are `part`; None if all are unknown."""
         stages = list(zip(plan.models, plan.max_tokens or (None,) * len(plan.models), strict=True))
-        lacking = [np.any([self._lacks(name, *stage) for stage in stages], axis=0) for name in QUANTITIES]
-        known = tuple(k for k, questions in enumerate(lacking) if not questions.all())
+        lacking = [self._lacking(name, stages, part.sizes > 0) for name in QUANTITIES]
+        known = tuple(k for k, unknown in enumerate(lacking) if not unknown.all())
         if not known:
             return None
         starts, joins = batch_starts(part, self._parallel), joined_stages(part, self._parallel)
@@ -93,8 +93,8 @@ class PoolAmounts:
             amounts,
             known,
             tuple(self._unit(QUANTITIES[k]) for k in known),
-            np.stack([lacking[k][block.questions] for k in known]),
-            tuple(self._bins and not lacking[k].any() for k in known),
+            np.stack([lacking[k][:, block.questions] for k in known]),
+            np.stack([~lacking[k].any(axis=1) & self._bins for k in known]),
             np.array(block.budgets) * N_BINS,
             plan.sizes.shape[1] * N_BINS,
         )
@@ -103,6 +103,13 @@ class PoolAmounts:
         if quantity not in self._units:
             self._units[quantity] = self._given.unit(quantity, self._models)
         return self._units[quantity]
+
+    def _lacking(
+        self, quantity: str, stages: Sequence[tuple[str, int | None]], drawing: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return whether any drawing stage, [stage, budget], lacks amounts on a question, [budget, question]."""
+        lacks = np.stack([self._lacks(quantity, *stage) for stage in stages])
+        return np.asarray((drawing[:, :, None] & lacks[:, None]).any(axis=0))
 
     def _lacks(self, quantity: str, model: str, limit: int | None) -> NDArray[np.bool_]:
         """Return the questions for which the amount of a recorded sample is unknown."""

@@ -190,3 +190,25 @@ def test_what_is_spent_does_not_depend_on_blocks():
                 histogram[place] = histogram.get(place, 0) + number
     assert totals.tolist() == whole.tolist()
     assert histogram == bins
+
+
+def test_a_model_that_a_budget_does_not_draw_may_be_unknown():
+    rows = [
+        {
+            "question_id": q,
+            "model": model,
+            "sample_index": i,
+            "answer": "a",
+            "truth": "a",
+            "output_tokens": None if model == "y" and q == "q1" and i == 1 else float(i + 1),
+        }
+        for q in ("q1", "q2")
+        for model in "xy"
+        for i in range(2)
+    ]
+    pool = Pool.from_frame(pd.DataFrame(rows))
+    [(totals, histogram)] = replayed(pool, parse_strategy("mix:x+y"), [1, 2], n_replays=20)
+    assert np.isfinite(totals[0, 0]).all()
+    assert np.isnan(totals[0, 1]).tolist() == [True, False]
+    assert sum(histogram.values()) == 40
+    assert max(histogram) < N_BINS  # of the first budget alone
