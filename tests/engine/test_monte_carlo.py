@@ -193,7 +193,7 @@ def test_one_version_of_a_kernel_serves_all_plans():
     for budgets in ([2, 5, 70, 128], [1], [1, 2]):
         evaluate(pool, strategies, budgets, n_replays=2)  # closed forms take some budgets and leave the others
         replay(pool, strategies, budgets, n_replays=2)
-    assert len(stages._staged.signatures) == len(one_model.curve.signatures) == 1
+    assert len(stages._staged.signatures) == len(one_model._curve.signatures) == 1
 
 
 @pytest.mark.parametrize(("excess", "accuracy"), [(0.0, 0), (1e-13, 0), (1e-11, 1)])
