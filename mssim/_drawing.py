@@ -10,6 +10,9 @@ from mssim._validation import printable
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.lines import Line2D
 
     from mssim.results.evaluation import Evaluation
     from mssim.tuning._tune import Tuning
@@ -21,6 +24,7 @@ __all__ = [
     "MARKERS",
     "STYLE",
     "axis_label",
+    "name_lines",
     "pool_title",
     "scale_x",
     "set_title",
@@ -65,11 +69,28 @@ def axis_label(x: str, provenance: Mapping[str, Any]) -> str:
     return f"{AXES[x][:-1]}, {printable(currency)})" if x == "cost" and isinstance(currency, str) else AXES[x]
 
 
+def name_lines(owner: Axes | Figure, lines: list[Line2D], names: list[str], title: str, **options: Any) -> Legend:
+    """Add a legend of all lines."""
+    labels = [f"strategy {number}" for number in range(len(lines))]
+    look: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "handlelength": 3, "title": title}
+    legend = owner.legend(lines, labels, **look, **options)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
+    return legend
+
+
 def scale_x(ax: Axes, values: np.ndarray[Any, Any]) -> None:
     """Use a logarithmic x-axis with plain numbers as labels if the values span a wide range."""
     if values.min() <= 0 or values.max() < 12 * values.min():
         return
-    ax.set_xscale("log", base=2)
+    if values.min() >= 0.5:
+        ax.set_xscale("log", base=2)
+    else:  # powers of two below 1 are long numbers
+        from matplotlib.ticker import LogLocator, NullLocator
+
+        ax.set_xscale("log", base=10)
+        ax.xaxis.set_major_locator(LogLocator(10, (1, 2, 5) if values.max() < 100 * values.min() else (1,)))
+        ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 

@@ -13,6 +13,7 @@ from mssim._drawing import (
     MARKERS,
     STYLE,
     axis_label,
+    name_lines,
     pool_title,
     scale_x,
     set_title,
@@ -20,6 +21,7 @@ from mssim._drawing import (
     title_of,
 )
 from mssim._fonts import families
+from mssim._length_plot import plot_length_limits
 from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
 from mssim.results.quantities import check_known
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
@@ -39,7 +39,16 @@ if TYPE_CHECKING:
     from mssim.results.planning import Plan
     from mssim.tuning._tune import Tuning
 
-__all__ = ["COLOURS", "STYLE", "plot_curves", "plot_extrapolation", "plot_frontier", "plot_panels", "plot_plan"]
+__all__ = [
+    "COLOURS",
+    "STYLE",
+    "plot_curves",
+    "plot_extrapolation",
+    "plot_frontier",
+    "plot_length_limits",
+    "plot_panels",
+    "plot_plan",
+]
 
 _BAND_TITLES = {"pointwise": "band: {:.0%} interval {}", "simultaneous": "{:.0%} simultaneous band {}"}
 _ABOUT = {"questions": "over questions", "these": "on these questions"}  # by scope
@@ -108,7 +117,7 @@ def plot_curves(
             _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
         lines = _draw_curves(ax, frame, x, evaluation)
         ax.set_ylabel("accuracy (%)")
-        _name_lines(ax, lines, names, _BAND_TITLES[band].format(confidence_level, _ABOUT[scope]))
+        name_lines(ax, lines, names, _BAND_TITLES[band].format(confidence_level, _ABOUT[scope]))
         set_title(ax, title, fonts)
     return ax
 
@@ -168,7 +177,7 @@ def plot_panels(
             lines = _draw_curves(ax, frame, one, evaluation)
         axes[0, 0].set_ylabel("accuracy (%)")
         heading = _BAND_TITLES[band].format(confidence_level, _ABOUT[scope])
-        _name_lines(figure, lines, names, heading, loc="outside lower center")
+        name_lines(figure, lines, names, heading, loc="outside lower center")
         set_title(axes[0, 0], title, fonts)
     return np.asarray(axes[0])
 
@@ -189,16 +198,6 @@ def _draw_curves(ax: Axes, frame: pd.DataFrame, x: str, evaluation: Evaluation) 
     scale_x(ax, frame[x].to_numpy())
     ax.set_xlabel(axis_label(x, evaluation.provenance))
     return lines
-
-
-def _name_lines(owner: Axes | Figure, lines: list[Line2D], names: list[str], title: str, **options: Any) -> Legend:
-    """Add a legend of all lines."""
-    labels = [f"strategy {number}" for number in range(len(lines))]
-    look: dict[str, Any] = {"fontsize": "small", "title_fontsize": "small", "handlelength": 3, "title": title}
-    legend = owner.legend(lines, labels, **look, **options)
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_text(name)  # Matplotlib would leave out labels that begin with "_"
-    return legend
 
 
 def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | None = None) -> Axes:
@@ -321,11 +320,7 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
         scale_x(ax, frame["budget"].to_numpy())
         ax.set_xlabel("k (samples per question)")
         ax.set_ylabel("accuracy (%)")
-        heading = "band: interval over questions"
-        labels = [str(number) for number in range(len(lines))]
-        legend = ax.legend(lines, labels, fontsize="small", handlelength=3, title=heading, title_fontsize="small")
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)
+        name_lines(ax, lines, names, "band: interval over questions")
         set_title(ax, title, fonts)
     return ax
 

@@ -80,3 +80,19 @@ def test_the_picture_of_the_two_uncertainties_can_be_drawn(tmp_path, monkeypatch
     assert questions[0] < 1.3 * questions[2]  # but hardly for others;
     assert questions[3] > 1.5 * questions[4]  # the number of questions counts for both
     assert these[3] > 1.5 * these[4]
+
+
+@pytest.mark.slow
+def test_the_picture_of_accuracy_over_tokens_can_be_drawn(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    script = importlib.import_module("over_tokens")
+    monkeypatch.setattr(script, "MOST", 16)
+    script.main(tmp_path / "over.png")
+    assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
+    points, samples, tokens = capsys.readouterr().out.split("\n\n")
+    assert len(points.splitlines()) == 1 + 3 * 5
+    better = [
+        float(re.search(r"answers with working .* (\S+) +\S+ +\S+$", text, re.MULTILINE)[1])
+        for text in (samples, tokens)
+    ]
+    assert better[0] > 0 > better[1]  # the ranking turns

@@ -43,3 +43,28 @@ def test_wide_ranges_have_a_logarithmic_axis():
         scale_x(ax, np.array(values))
         assert ax.get_xscale() == scale
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([1, 2, 4, 16], {"1", "2", "4", "8", "16"}),
+        ([2e-5, 7e-4], {"2e-05", "5e-05", "0.0001", "0.0002", "0.0005"}),
+        ([0.01, 0.3], {"0.01", "0.02", "0.05", "0.1", "0.2"}),
+        ([1e-5, 0.2], {"1e-05", "0.0001", "0.001", "0.01", "0.1"}),
+    ],
+)
+def test_logarithmic_axes_have_short_labels(values, labels):
+    _, ax = plt.subplots()
+    ax.plot(values, values)
+    scale_x(ax, np.array(values))
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    shown = {
+        label.get_text()
+        for label, place in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True)
+        if low <= place <= high
+    }
+    assert shown == labels
+    assert not [label for label in ax.get_xticklabels(minor=True) if label.get_text()]
+    plt.close("all")

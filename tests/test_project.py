@@ -96,11 +96,11 @@ def test_links_to_files_and_sections_exist(page):
 def test_every_shell_block_of_the_readme_is_run():
     """By .ci/run, by tests/cli/test_long.py, or below."""
     marks = [mark for mark, _ in shell_blocks("README.md")]
-    names = ("main command", "test command", "first commands", "tuning command", "plan command", "long commands")
-    assert tuple(marks) == names
+    names = ("main command", "test command", "first commands", "cost commands", "tuning command", "plan command")
+    assert tuple(marks) == (*names, "long commands")
 
 
-@pytest.mark.parametrize("mark", ["first commands", "tuning command", "plan command"])
+@pytest.mark.parametrize("mark", ["first commands", "cost commands", "tuning command", "plan command"])
 def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     if mark == "first commands":
@@ -111,10 +111,27 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
         assert program == "mssim"
-        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan") else []
+        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan", "report") else []
         code, out, err = run(*arguments, *few)
         assert (code, err) == (0, "")
         assert out
+
+
+def test_commands_of_the_guide_to_budgets(run, tmp_path, monkeypatch):
+    for folder in (ROOT / "recorded").glob("*/pool.json"):
+        pool = mssim.load_pool(folder.parent)
+        pool.select(questions=pool.question_ids[::10]).save(tmp_path / "recorded" / folder.parent.name)
+    monkeypatch.chdir(tmp_path)
+    guide = text_of("docs/how-to/budgets.md")
+    (tmp_path / "prices.toml").write_text(re.search(r"<!-- prices.toml -->\n```toml\n(.*?)```", guide, re.DOTALL)[1])
+    commands = [command for _, block in shell_blocks("docs/how-to/budgets.md") for command in block]
+    assert len(commands) >= 8
+    for program, *arguments in commands:
+        assert program == "mssim"
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, ""), arguments
+        assert out
+    assert (tmp_path / "spent.png").exists()
 
 
 def test_the_tree_in_the_readme_is_complete():

@@ -20,11 +20,13 @@ from mssim.cli.options import (
     CostExceeds,
     Json,
     LatencyExceeds,
+    MaxTokens,
     Parallel,
     Per,
     PricePerSample,
     PriceTable,
     Quantiles,
+    SharesDraws,
     Tokens,
     TokensExceed,
     WhereOption,
@@ -32,6 +34,8 @@ from mssim.cli.options import (
     check_output,
     check_per,
     parse_budgets,
+    parse_groups,
+    parse_max_tokens,
     parse_where,
     prices_of,
     spread_options,
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
 _MOST_SHARDS = 10**6
 _SCOPES = ("questions", "these")
 _OF_SPREAD = ("quantiles", "tokens_exceed", "cost_exceeds", "latency_exceeds")
-_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel")
+_PASSED_ON = ("method", "n_replays", "seed", "replacement", "prices", "tokens", "parallel", "shares_draws")
 
 # Keys of an experiment file and their TOML types. The library function evaluate() validates the values.
 _KEYS: dict[str, tuple[type, ...]] = {
@@ -64,6 +68,8 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "prices": (dict, str),
     "tokens": (str,),
     "parallel": (int,),
+    "max_tokens": (int, list),
+    "shares_draws": (list,),
     "clusters": (str,),
     "confidence_level": (float,),
     "band": (str,),
@@ -137,6 +143,8 @@ def evaluate(
     prices: PriceTable = None,
     tokens: Tokens = None,
     parallel: Parallel = None,
+    max_tokens: MaxTokens = None,
+    shares_draws: SharesDraws = None,
     clusters: Clusters = None,
     confidence_level: Annotated[float | None, typer.Option(help="Level of the intervals. [default: 0.95]")] = None,
     band: Annotated[
@@ -213,6 +221,8 @@ def evaluate(
         "prices": prices_of(price, prices),
         "tokens": tokens,
         "parallel": parallel,
+        "max_tokens": None if max_tokens is None else parse_max_tokens(max_tokens),
+        "shares_draws": parse_groups(shares_draws),
         "clusters": clusters,
         "confidence_level": confidence_level,
         "band": band,
@@ -258,7 +268,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    per = check_per(settings.get("per"))
+    per = check_per(settings.get("per"), limited="max_tokens" in settings)
     check_band(settings.get("band", "pointwise"))
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")
@@ -266,14 +276,36 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
     columns = spread_options(*(settings.get(name) for name in _OF_SPREAD))
     if way.checkpoint is not None:
         check_output(way.checkpoint, "--checkpoint")
-    evaluation = _do(_read_pool(settings), settings, way, outputs)
+    pool = _read_pool(settings)
+    limited = _at_limits(pool, settings)
+    evaluation = _do(pool, settings, way, outputs)
     if evaluation is not None:
         statistics: dict[str, Any] = {
             name: settings[name] for name in ("confidence_level", "clusters", "band", "scope") if name in settings
         }
         columns |= {"correct_bias": correct_bias}
         out, plot = outputs.get("out"), outputs.get("plot")
-        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json)
+        curve = _curve(pool, evaluation, limited, statistics) if per == ["max_tokens"] else None
+        show_evaluation(evaluation, statistics, columns, out=out, plot=plot, per=per, as_json=as_json, draw=curve)
+
+
+def _at_limits(pool: Pool, settings: dict[str, Any]) -> dict[str, Any]:
+    """Put every strategy at every limit of --max-tokens into the settings, and return them by name."""
+    if "max_tokens" not in settings:
+        return {}
+    from mssim.theory.length_limits import at_limits, strategies_of
+
+    limited = at_limits(settings["strategies"], settings["max_tokens"], pool)
+    settings["strategies"] = strategies_of(limited)
+    return dict(limited)
+
+
+def _curve(pool: Pool, evaluation: Evaluation, limited: dict[str, Any], statistics: dict[str, Any]) -> Any:
+    """Return a function that draws accuracy over the limits."""
+    from mssim.theory.length_limits import limit_table
+
+    table = limit_table(pool, evaluation, limited, **statistics)
+    return lambda plots: plots.plot_length_limits(table, pool)
 
 
 def _may_have_budgets(strategies: Any) -> bool:

@@ -49,6 +49,22 @@ Parallel = Annotated[
     int | None,
     typer.Option("--parallel", help="Samples requested at once, for latency. [default: all between two decisions]"),
 ]
+MaxTokens = Annotated[
+    str | None,
+    typer.Option(
+        "--max-tokens",
+        help="Cut off samples at these output tokens: 256,1024. A longer sample becomes no answer. Every strategy "
+        "without a limit of its own (sc:M,max_tokens=512) is evaluated at each. --per max_tokens plots the curve.",
+    ),
+]
+SharesDraws = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shares-draws",
+        help="Models that are parts of one recorded run, in order, e.g. rounds of a debate: round1,round2. They are "
+        "drawn together, and a run is paid once. Repeatable.",
+    ),
+]
 Band = Annotated[
     str,
     typer.Option(help="pointwise: each interval covers on its own; simultaneous: all budgets of a strategy together."),
@@ -123,6 +139,26 @@ def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
             f"in --strategy sc:MODEL@{limit.quantity}={limit.most:g}."
         )
     return list(found.budgets)
+
+
+def parse_max_tokens(given: str) -> list[int]:
+    """Parse limits of output tokens such as 256,1024."""
+    try:
+        return [int(part) for part in given.split(",")]
+    except ValueError:
+        raise MssimError(
+            f"--max-tokens: {given!r} is not a list of integers. Use e.g. --max-tokens 256,1024."
+        ) from None
+
+
+def parse_groups(given: Sequence[str] | None) -> list[list[str]] | None:
+    """Parse groups of models such as round1,round2; names that contain a comma are in quotes."""
+    from mssim.rules.names import split_names
+
+    try:
+        return [split_names(group, ",") for group in given] if given else None
+    except StrategyError as error:
+        raise MssimError(f"--shares-draws: {error}") from None
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:
@@ -246,9 +282,16 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_per(given: str | None) -> list[str]:
-    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist."""
+def check_per(given: str | None, *, limited: bool = False) -> list[str]:
+    """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist.
+
+    With `limited`, samples are cut off at several lengths, which can be the only x-axis.
+    """
     names = [name.strip() for name in ("samples_used" if given is None else given).split(",")]
+    if names == ["max_tokens"]:
+        if not limited:
+            raise MssimError("--per: max_tokens needs limits to plot. Add e.g. --max-tokens 256,1024.")
+        return names
     for name in names:
         if name not in _PER:
             raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")

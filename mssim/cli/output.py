@@ -142,13 +142,17 @@ def show_evaluation(
     plot: Path | None,
     per: Sequence[str],
     as_json: bool,
+    draw: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Write the requested files of an evaluation, then print its table; distributions are a table of their own."""
+    """Write the requested files of an evaluation, then print its table; distributions are a table of their own.
+
+    `draw` draws another plot than curves over `per`, given the module `mssim.plots`.
+    """
     frame = evaluation.to_frame(**statistics, **columns)
     if out is not None:
         evaluation.save(out)
     if plot is not None:
-        save_figure(plot, lambda plots: _draw(plots, evaluation, per, statistics))
+        save_figure(plot, draw or (lambda plots: _draw(plots, evaluation, per, statistics)))
     title = data_title(evaluation.provenance["pool"])
     of_spread = [name for name in frame.columns if _OF_SPREAD.fullmatch(name)]
     if as_json or not of_spread:

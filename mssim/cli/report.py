@@ -136,7 +136,8 @@ def report(
     quantities = ", ".join(["samples_used", *known])
     for name, frame in tables.items():
         print(f"\n{name}: {_NOTES[name].format(switch=shown, quantities=quantities)}")
-        print_frame(frame.drop(columns=_HIDDEN.get(name, [])), as_json=False, title=data_title(loaded.info))
+        readable = _short(frame) if name == "per_sample" else frame.drop(columns=_HIDDEN.get(name, []))
+        print_frame(readable, as_json=False, title=data_title(loaded.info))
 
 
 def _strongest(pool: Pool) -> list[str]:
@@ -211,6 +212,14 @@ def _extrapolation(
         for quantity in ("pass", "maj")
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _short(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with numbers in four significant digits, because rows have different units."""
+    numbers = frame.select_dtypes("float").columns
+    return frame.assign(
+        **{name: ["" if value != value else f"{value:.4g}" for value in frame[name]] for name in numbers}
+    )
 
 
 def _records(frame: pd.DataFrame) -> object:

@@ -152,6 +152,8 @@ def split_budgets(text: str, models: Collection[str] = ()) -> tuple[str, str]:
 def _read_one(given: Any, models: Collection[str]) -> Asked:
     """Read a strategy and its own budgets from an element of `strategies`."""
     own: Any = None
+    if isinstance(given, Asked):
+        return given
     if isinstance(given, Mapping):
         strategy = parse_for({name: value for name, value in given.items() if name != "budgets"}, models)
         own = given.get("budgets")

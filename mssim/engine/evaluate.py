@@ -100,8 +100,10 @@ def evaluate(
     quantiles : bool, default False
         Also collect the distribution of tokens, cost and latency over questions and draws.
     shares_draws : sequence of sequences of str, default ()
-        Groups of models whose samples belong together: sample i of each was recorded in the same run, such as the
-        rounds of a debate. The models of a group are drawn together.
+        Groups of models that are parts of one recorded run, in this order, such as the rounds of a debate: sample i of
+        each, counted in the order of sample_index, belongs to the same run. They need equal numbers of samples. They
+        are drawn together. A later model is the whole run up to there, with all its tokens, cost and latency; a
+        strategy that draws several of them pays each run once.
     jackknife : bool, default False
         Also compute how far the accuracies can be from those of infinitely many samples of the same questions, which
         ``to_frame(scope="these")`` of the result requires. Closed forms are then computed
@@ -200,6 +202,21 @@ def evaluate(
       strategy  accuracy  samples_used method
     0     sc:a    0.6667           2.0  exact
     1   ms:a+b    0.6667           1.0  exact
+
+    Two debates of three rounds, which end when both agree, beside one whole debate and four first rounds:
+
+    >>> rounds = {"round1": "8778", "round2": "7778", "round3": "7777"}  # four debates
+    >>> pool = Pool.from_frame(pd.DataFrame([
+    ...     {"question_id": "q", "model": name, "sample_index": i, "answer": answer, "truth": "7", "output_tokens": n}
+    ...     for n, (name, answers) in zip([100, 250, 400], rounds.items()) for i, answer in enumerate(answers)
+    ... ]))
+    >>> strategies = ["cascade:round1+round2+round3,sizes=2/2/2@6", "sc:round3@1", "sc:round1@4"]
+    >>> result = evaluate(pool, strategies, shares_draws=[tuple(rounds)], n_replays=1000)
+    >>> result.to_frame()[["budget", "accuracy", "samples_used", "tokens", "method"]].round(2)
+       budget  accuracy  samples_used  tokens       method
+    0       6       0.8          3.97   494.9  monte_carlo
+    1       1       1.0          1.00   400.0        exact
+    2       4       0.5          4.00   400.0        exact
     """
     job = read_job(
         strategies,

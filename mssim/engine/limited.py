@@ -13,12 +13,12 @@ from mssim.pools.cut_offs import recorded_cut_offs
 from mssim.pools.pool import Pool
 from mssim.rules.plan import Plan
 
-__all__ = ["Limits", "check_limits", "codes_of", "cut_tokens", "limit_warnings", "limits_by_model"]
+__all__ = ["RARE", "Limits", "check_limits", "codes_of", "cut_tokens", "limit_warnings", "limits_by_model"]
 
 Limits = Sequence[int | None] | None  # [stage], most output tokens of a sample; None: no limit
 
 _COLUMN = "output_tokens"
-_RARE = 0.001  # a smaller share of samples that were cut off does not matter
+RARE = 0.001  # a smaller share of samples that were cut off does not matter
 
 
 def codes_of(pool: Pool, models: Sequence[str], limits: Limits, questions: slice) -> NDArray[np.int16]:
@@ -107,7 +107,7 @@ def _warnings_of(pool: Pool, model: str, limits: list[int]) -> list[str]:
     recorded, tokens = pool.recorded_of(m), pool.numbers[_COLUMN][m]
     cut, guessed = recorded_cut_offs(pool, model)
     share = float(cut.sum() / recorded.sum())
-    if share >= _RARE and tokens[cut].min() < limits[-1]:
+    if share >= RARE and tokens[cut].min() < limits[-1]:
         low, high = int(tokens[cut].min()), int(tokens[cut].max())
         beyond = [limit for limit in limits if limit > low]
         at = f"{high} tokens" if low == high else f"{low} to {high} tokens"

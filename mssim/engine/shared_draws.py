@@ -13,7 +13,16 @@ from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.rules.plan import QUANTITIES, Plan
 
-__all__ = ["Groups", "check_amounts", "check_groups", "check_linked", "paid_amounts", "prefixes", "with_orders"]
+__all__ = [
+    "Groups",
+    "check_amounts",
+    "check_groups",
+    "check_linked",
+    "ordered",
+    "paid_amounts",
+    "prefixes",
+    "with_orders",
+]
 
 Groups = Sequence[Sequence[str]]  # models, each in the order of its runs
 
@@ -78,6 +87,22 @@ def check_linked(name: str, plan: Plan, budgets: NDArray[np.int64], groups: Grou
                 f"{name}: budget {budgets[b]} draws {plan.sizes[i, b]} samples of {model!r}, but only "
                 f"{plan.sizes[before, b]} of {earlier!r}, which begin them. Draw at least as many of earlier models."
             )
+
+
+def ordered(models: Sequence[str], groups: Groups) -> list[str]:
+    """Return models in another order, in which those of each group follow its order.
+
+    Examples
+    --------
+    >>> ordered(["round 2", "other", "round 1"], [("round 1", "round 2")])
+    ['round 1', 'other', 'round 2']
+    """
+    found = list(models)
+    for group in groups:
+        places = [i for i, model in enumerate(found) if model in group]
+        for i, model in zip(places, [model for model in group if model in found], strict=True):
+            found[i] = model
+    return found
 
 
 def prefixes(plan: Plan, joined: Sequence[bool] | NDArray[np.bool_] | None = None) -> list[int | None]:

@@ -29,7 +29,7 @@ T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              l
 
 `pilot` estimates what `mssim.results.planning` needs to plan a measurement. `verified` tabulates what draws until a
 verifier accepts one solve, solve wrongly and leave unsolved. `per_sample` summarises what a sample of each model
-spends.
+spends. `length_limits` is the curve of accuracy over the output tokens at which samples are cut off.
 
 The quantities are defined in arXiv 2504.00762. The statements are derived here, and tests include counter-examples
 outside their assumptions.
@@ -39,6 +39,7 @@ from mssim.theory.ceiling import Ceiling, ceiling
 from mssim.theory.consistency import Consistency, consistency
 from mssim.theory.costs import cost, expected_samples
 from mssim.theory.extrapolation import extrapolate
+from mssim.theory.length_limits import length_limits
 from mssim.theory.limits import Limits, finite_budget, limits
 from mssim.theory.lossless import Lossless, lossless
 from mssim.theory.per_sample import per_sample
@@ -59,6 +60,7 @@ __all__ = [
     "expected_samples",
     "extrapolate",
     "finite_budget",
+    "length_limits",
     "limits",
     "lossless",
     "per_sample",

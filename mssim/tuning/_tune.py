@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
@@ -13,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._validation import choose_from, shown, whole_number
 from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
 from mssim.engine.evaluate import evaluate_quietly
-from mssim.engine.job import Strategies, name_strategies, read_budgets
+from mssim.engine.job import Strategies, name_strategies, read_budgets, read_groups
+from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, check_executor
-from mssim.errors import MssimError, StrategyError
+from mssim.engine.shared_draws import Groups, ordered
+from mssim.errors import MssimError, PoolWarning, StrategyError
 from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.results.quantities import SPENDS
@@ -84,7 +87,8 @@ def tune(
     method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
-        evaluate the choices with ``replacement=True`` to learn theirs.
+        evaluate the choices with ``replacement=True`` to learn theirs. By default, strategies name models that share
+        draws in the order of their runs.
     clusters : str, optional
         Question column whose equal values mark questions that stay in one fold, as in `Evaluation.to_frame`.
 
@@ -133,7 +137,8 @@ def tune(
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
-    named = name_strategies(grid(pool.models) if strategies is None else strategies, pool)
+    groups = read_groups(shares_draws)
+    named = name_strategies(_grid(pool, groups) if strategies is None else strategies, pool)
     for name, strategy in named.items():
         if isinstance(strategy, Coverage | OracleRouter):
             raise StrategyError(
@@ -154,7 +159,7 @@ def tune(
     candidates = _candidates(pool, named, steps, replacement)
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
-    options |= {"shares_draws": shares_draws, "executor": executor}
+    options |= {"shares_draws": groups, "executor": executor}
 
     probe = _probe(pool, named, candidates, spend, options)
     labels = probe.cluster_labels(clusters)
@@ -167,6 +172,8 @@ def tune(
     outcomes = [expected] if n_runs is None else passes
     sets = training_sets(folds)
     found = choose_in_runs(outcomes, np.nonzero(candidates.single)[0], sets, tried)
+    for text in limit_warnings(pool, [plan for one in named.values() for plan in one.plans(np.array([1]))]):
+        warnings.warn(text, PoolWarning, stacklevel=2)
     kept = _affordable(found.chosen, tried, expected, sets, every=wanted is not None)
     return Tuning(
         strategies=candidates.strategies,
@@ -189,6 +196,11 @@ def tune(
             "spend": spend,
         },
     )
+
+
+def _grid(pool: Pool, groups: Groups) -> list[Strategy]:
+    """Return the strategies to try by default; models that share draws are in the order of their runs."""
+    return [one for one in grid(ordered(pool.models, groups)) if list(one.models) == ordered(one.models, groups)]
 
 
 def _probe(

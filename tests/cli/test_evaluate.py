@@ -503,3 +503,66 @@ def test_an_experiment_file_has_budgets_of_single_strategies(run, pool_path, tmp
 )
 def test_own_budgets_that_are_wrong(run, pool_path, strategy, says):
     bad(run("evaluate", pool_path, "--where", "prompt=long", "--strategy", strategy), says)
+
+
+# Limits of tokens, and models that share draws ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def debate_path(tmp_path):
+    """Two rounds of a debate with recorded tokens, of which the second seems to have been cut off at 9."""
+    answers = {(m, q): list(given) for m, given in (("r1", "aabb"), ("r2", "abab")) for q in ("p", "q")}
+    tokens = [2.0, 4, 6, 8] * 2 + [9.0, 5, 9, 9, 9, 5, 7, 9]
+    make_pool(answers, output_tokens=tokens).save(tmp_path / "debate")
+    return tmp_path / "debate"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_every_strategy_is_evaluated_at_every_limit_and_plotted(run, debate_path, tmp_path):
+    given = ("--strategy", "sc:r1", "--strategy", "sc:r2,max_tokens=5", "--max-tokens", "8,4", "--budgets", "1,2")
+    plot = tmp_path / "limits.png"
+    code, text, err = run("evaluate", debate_path, *given, "--json", "--plot", plot, "--per", "max_tokens")
+    assert code == 0
+    assert "--max-tokens 8: no effect on model 'r1', whose longest sample has 8 tokens." in err
+    names = ["sc:r1,max_tokens=4", "sc:r1,max_tokens=8", "sc:r2,max_tokens=5"]
+    expected = mssim.evaluate(mssim.load_pool(debate_path), [names[0], "sc:r1", names[2]], [1, 2])
+    found = pd.DataFrame(json.loads(text))
+    assert found["strategy"].unique().tolist() == names
+    assert found["accuracy"].tolist() == pytest.approx(expected.accuracy.mean(axis=2).ravel().tolist())
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings("always::mssim.PoolWarning")
+def test_a_limit_beyond_the_recording_is_a_warning_about_the_option(run, debate_path):
+    _, _, err = run("evaluate", debate_path, "--strategy", "sc:r2", "--max-tokens", "12,16", "--budgets", "1")
+    assert "mssim: warning: --max-tokens 12,16: 62 % of the samples of model 'r2' have exactly 9 tokens" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--max-tokens", "4,x"), "--max-tokens: '4,x' is not a list of integers"),
+        (("--max-tokens", "0"), "--max-tokens: [0] is not valid. Use positive integers"),
+        (("--plot", "p.png", "--per", "max_tokens"), "--per: max_tokens needs limits to plot. Add e.g. --max-tokens"),
+        (("--shares-draws", "r1"), "--shares-draws: ['r1'] is not a group of at least two different models"),
+        (("--shares-draws", "r1,'r2"), "--shares-draws: the quotes of"),
+        (("--shares-draws", "r1,r3"), "no model 'r3' in this pool"),
+    ],
+)
+def test_limits_and_groups_that_are_not(run, debate_path, options, says):
+    bad(run("evaluate", debate_path, "--strategy", "sc:r1", "--budgets", "1", *options), says)
+
+
+@pytest.mark.slow
+def test_rounds_are_drawn_together_from_options_and_experiments(run, debate_path, tmp_path):
+    given = ("--strategy", "cov:r1+r2", "--strategy", "sc:r2", "--budgets", "2", "--n-replays", 40, "--json")
+    _, text, _ = run("evaluate", debate_path, *given, "--shares-draws", "r1,r2")
+    groups = {"shares_draws": [["r1", "r2"]]}
+    expected = mssim.evaluate(mssim.load_pool(debate_path), ["cov:r1+r2", "sc:r2"], 2, n_replays=40, **groups)
+    assert [row["accuracy"] for row in json.loads(text)] == pytest.approx(expected.to_frame()["accuracy"].tolist())
+    plan = 'pool = "debate"\nstrategies = ["cov:r1+r2", "sc:r2"]\nbudgets = 2\nn_replays = 40\n'
+    (tmp_path / "e.toml").write_text(plan + 'shares_draws = [["r1", "r2"]]\nmax_tokens = [5]\n')
+    code, text, _ = run("evaluate", "--experiment", tmp_path / "e.toml", "--json")
+    assert code == 0
+    assert [row["strategy"] for row in json.loads(text)] == ["cov:r1+r2,max_tokens=5", "sc:r2,max_tokens=5"]

@@ -122,7 +122,7 @@ def test_errors_of_commands_are_translated():
 
 # Arguments that no command has, since commands set them or have no use for them.
 WITHOUT_OPTION = {"executor", "progress", "jackknife", "info", "pool", "base", "budgets", "sources", "sink", "a", "b"}
-WITHOUT_OPTION |= {"quantiles", "shares_draws"}
+WITHOUT_OPTION |= {"quantiles"}
 
 
 def test_names_of_arguments_are_those_of_the_library():

@@ -420,3 +420,30 @@ def test_all_pairs_of_nine_models(shared_pools):
     unsure = frame[frame["same_choice"] < 1]
     assert len(unsure) > 0
     assert (unsure["optimism"] > 0).all()
+
+
+def rounds_pool():
+    """Two rounds of a debate; the pool has them in the other order."""
+    rng = random.Random(2)
+    answers = {(m, f"q{q:02}"): rng.choices("aab", k=6) for m in ("r2", "x", "r1") for q in range(12)}
+    return make_pool(
+        answers, output_tokens=[float(rng.randint(1, 9)) + 20 * (m == "r2") for m, _ in answers for _ in range(6)]
+    )
+
+
+@pytest.mark.slow
+def test_rounds_of_a_debate_are_tried_in_their_order():
+    options = {"n_folds": 3, "n_replays": 20, "shares_draws": [["r1", "r2"]]}
+    tried = set(tune(rounds_pool(), None, [2], **options).strategies)
+    assert {"mix:r1+r2", "ms:r1+r2,vote=plurality", "ms:x+r2", "ms:r2+x"} <= tried
+    assert not any("r2+r1" in name for name in tried)
+    assert "ms:r2+r1" in set(tune(rounds_pool(), None, [2], **options | {"shares_draws": ()}).strategies)
+    with pytest.raises(StrategyError, match="'r1' comes after 'r2'"):
+        tune(rounds_pool(), "ms:r2+r1", [2], **options)
+
+
+def test_limits_of_tokens_that_have_no_effect_are_named_once():
+    strategies = ["sc:r1,max_tokens=9", "sc:r1,max_tokens=4", "sc:x"]
+    with pytest.warns(PoolWarning, match="max_tokens=9: no effect on model 'r1'") as warned:
+        tune(rounds_pool(), strategies, [1], n_folds=3)
+    assert len(warned) == 1
