@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from mssim.results.equal_money import EqualMoney
     from mssim.results.evaluation import Evaluation
 
-_SPENDS = {"cost": "cost", "tokens": "tokens", "latency": "latency in seconds", "samples_used": "number of samples"}
+_SPENDS = {
+    "cost": "cost",
+    "tokens": "number of tokens",
+    "latency": "latency in seconds",
+    "samples_used": "number of samples",
+}
 
 
 def compare(

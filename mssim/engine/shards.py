@@ -46,7 +46,7 @@ def evaluate_shard(
     Parameters
     ----------
     pool, strategies, budgets
-        As in `evaluate`, the same for every shard.
+        As in `evaluate`, the same for every shard. Every shard repeats the search for cost budgets.
     shard : (int, int)
         Index of this shard, from 1, and number of shards. All shards have similar proportions of fast and slow work.
     checkpoint : path
