@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled
 from mssim.kernels.lanes import draw_tallies, labels, larger
-from mssim.kernels.spending import NOTHING, Spending, close_replays, note_one_stage, run_up
+from mssim.kernels.spending import NOTHING, Spending, count_draws
 from mssim.kernels.tally import LANES, Recorded, Replays, most_classes
 
 _LANES = np.uint32(LANES)
@@ -28,7 +28,7 @@ def _add_up(seen, depth, live, best, right):
 @compiled
 def _curve(recorded, ties, depth, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _ = spending
+    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     hits, never = np.zeros((n_questions, depth), np.int64), np.empty((0, 0), np.uint16)
@@ -48,12 +48,10 @@ def _curve(recorded, ties, depth, replays, spending):
             )  # fmt: skip
             _add_up(seen, depth, live, best, right)
             if plain.shape[0] > 0:
-                run_up(
-                    0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
-                    numbers, drawn, running,
+                count_draws(
+                    q, n_questions, r, live, replays.n, depth, places, replays.replacement, sizes, never,
+                    values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
-                note_one_stage(q, r, live, sizes, never, running, pending)
-                close_replays(q, r + live, replays.n, pending, totals, histogram, lowest, span)
         for j in range(depth):
             for k in range(LANES * j, LANES * (j + 1)):
                 hits[q, j] += right[k]
@@ -76,7 +74,7 @@ def curve(
 @compiled
 def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _ = spending
+    values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     hits = np.zeros((n_questions, depth), np.int64)
@@ -95,12 +93,10 @@ def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
                 places, tally, keys[0, q], tie_keys[q], ties, replays.first + r, replays.replacement,
             )  # fmt: skip
             if plain.shape[0] > 0:
-                run_up(
-                    0, q, n_questions, 0, until, places, replays.replacement, values, starts, plain,
-                    numbers, drawn, running,
+                count_draws(
+                    q, n_questions, r, live, replays.n, until, places, replays.replacement, sizes, ends,
+                    values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
-                note_one_stage(q, r, live, sizes, ends, running, pending)
-                close_replays(q, r + live, replays.n, pending, totals, histogram, lowest, span)
             for k in range(LANES * until):
                 best[np.uint32(k) + _LANES] = larger(best[np.uint32(k)], seen[np.uint32(k)])
             for lane in range(live):

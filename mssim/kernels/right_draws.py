@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, compiled_like_numpy
 from mssim.kernels.lanes import draw_tallies, labels
-from mssim.kernels.spending import NOTHING, Spending, close_replays, note_one_stage, run_up
+from mssim.kernels.spending import NOTHING, Spending, count_draws
 from mssim.kernels.streams import HIGH, word
 from mssim.kernels.tally import FIRST, LANES, Recorded, Replays, most_classes
 
@@ -85,7 +85,7 @@ def enough_right(total, right, draws, least, raised, replacement):
 @compiled
 def _replayed(recorded, sizes, least, raised, replays, spending):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    values, starts, _, plain, _, spent, numbers, drawn, running, _, pending, _ = spending
+    values, starts, _, plain, _, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
     depth, n_budgets = np.int64(0), sizes.shape[1]
@@ -106,12 +106,10 @@ def _replayed(recorded, sizes, least, raised, replays, spending):
                 places, tally, keys[0, q], tie_keys[q], FIRST, r, replays.replacement,
             )  # fmt: skip
             if plain.shape[0] > 0:
-                run_up(
-                    0, q, n_questions, 0, depth, places, replays.replacement, values, starts, plain,
-                    numbers, drawn, running,
+                count_draws(
+                    q, n_questions, number, live, replays.n, depth, places, replays.replacement, sizes, never,
+                    values, starts, plain, numbers, drawn, running, pending, sums, totals, histogram, lowest, span,
                 )  # fmt: skip
-                note_one_stage(q, number, live, sizes, never, running, pending)
-                close_replays(q, number + live, replays.n, pending, totals, histogram, lowest, span)
             for k in range(LANES * depth):
                 n_right[k + LANES] = n_right[k] + (seen[k] & 1)  # the lowest bit says whether the draw is right
             for lane in range(live):

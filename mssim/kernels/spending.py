@@ -66,6 +66,7 @@ class Spending(NamedTuple):
     base: NDArray[np.int64]  # [quantity, budget, lane], totals before the stages that run at the same time
     pending: NDArray[np.int64]  # [quantity, budget, replay], totals that wait, flat
     still: NDArray[np.int64]  # [budget, lane], -1 where a stage draws, else 0
+    sums: NDArray[np.int64]  # [quantity, draw], what each draw of one model adds, over replays
 
 
 @compiled
@@ -115,6 +116,7 @@ def spending_of(
         base=np.zeros(n_quantities * n_budgets * lanes, np.int64),
         pending=np.zeros(n_quantities * n_budgets * PENDING, np.int64),
         still=np.zeros(n_budgets * lanes, np.int64),
+        sums=np.zeros((n_quantities, depth), np.int64),
     )
 
 
@@ -172,24 +174,46 @@ def _run_batches(values, begin, starts, k, i, skip, depth, drawn, running, at):
         j = to
 
 
+@inlined
+def _last_sum(values, begin, skip, depth, drawn, running, at):
+    """Fill only the last totals of a plain sum, which are all that a single budget needs."""
+    first = np.uint64(begin)
+    a, b, c, d = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for j in range(depth):
+        k = np.uint32(LANES * (skip + j))
+        a += values[first + drawn[k]]
+        b += values[first + drawn[k + _ONE]]
+        c += values[first + drawn[k + _TWO]]
+        d += values[first + drawn[k + _THREE]]
+    here = np.uint32(at + LANES * depth)
+    running[here], running[here + _ONE], running[here + _TWO], running[here + _THREE] = a, b, c, d
+
+
 @compiled
-def run_drawn(i, q, n_questions, width, skip, depth, values, starts, plain, drawn, running):
-    """Fill `running` with the totals of stage i after each of its draws; `drawn` has `skip` earlier ones."""
+def run_drawn(i, q, n_questions, width, skip, depth, last, values, starts, plain, drawn, running):
+    """Fill `running` with the totals of stage i after each of its draws; `drawn` has `skip` earlier ones.
+
+    With `last` only the totals after the last draw are needed.
+    """
     n_quantities, n_stages = plain.shape
     length = running.size // n_quantities
     for k in range(n_quantities):
         begin = ((k * n_stages + i) * n_questions + q) * width
-        if plain[k, i]:
+        if plain[k, i] and last:
+            _last_sum(values, begin, skip, depth, drawn, running, k * length)
+        elif plain[k, i]:
             _sum_up(values, begin, skip, depth, drawn, running, k * length)
         else:
             _run_batches(values, begin, starts, k, i, skip, depth, drawn, running, k * length)
 
 
 @compiled
-def run_up(i, q, n_questions, skip, depth, places, replacement, values, starts, plain, numbers, drawn, running):
+def run_up(
+    i, q, n_questions, skip, depth, last, places, replacement, values, starts, plain, numbers, drawn, running,
+):  # fmt: skip
     """Do the same for the places that lanes.draw_tallies drew."""
     _draw_again(skip + depth, places, numbers, drawn, replacement)
-    run_drawn(i, q, n_questions, numbers.size // LANES, skip, depth, values, starts, plain, drawn, running)
+    run_drawn(i, q, n_questions, numbers.size // LANES, skip, depth, last, values, starts, plain, drawn, running)
 
 
 @compiled
@@ -263,6 +287,69 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
     pending[:] = 0
 
 
+@inlined
+def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
+    """Add the amounts of the draws of each lane until it stops to sums[k]; `together` draws of all lanes."""
+    first = np.uint64(begin)
+    for j in range(together):
+        at = np.uint32(LANES * j)
+        both = np.int64(values[first + drawn[at]]) + np.int64(values[first + drawn[at + _ONE]])
+        rest = np.int64(values[first + drawn[at + _TWO]]) + np.int64(values[first + drawn[at + _THREE]])
+        sums[k, j] += both + rest
+    for lane in range(live):
+        for j in range(together, stops[lane]):
+            sums[k, j] += values[first + drawn[np.uint32(LANES * j + lane)]]
+
+
+@inlined
+def _close_draws(q, sizes, sums, totals):
+    """Add up the draws of every budget, and reset them."""
+    for k in range(sums.shape[0]):
+        for b in range(sizes.shape[1]):
+            for j in range(sizes[0, b]):
+                totals[k, q, b] += sums[k, j]
+    sums[:] = 0
+
+
+@compiled
+def count_draws(
+    q, n_questions, number, live, n, depth, places, replacement, sizes, ends, values, starts, plain, numbers, drawn,
+    running, pending, sums, totals, histogram, lowest, span,
+):  # fmt: skip
+    """Count what draws of one model spend in the `live` replays from `number` on, of the n of a block.
+
+    ends : as in `note_one_stage`
+
+    Without a histogram no total of a replay is needed. What a draw adds is then summed over replays, draw by draw, and
+    the totals at all budgets are sums over the first draws.
+    """
+    if histogram.size > 0:
+        run_up(
+            0, q, n_questions, 0, depth, False, places, replacement, values, starts, plain, numbers, drawn, running,
+        )  # fmt: skip
+        note_one_stage(q, number, live, sizes, ends, running, pending)
+        close_replays(q, number + live, n, pending, totals, histogram, lowest, span)
+        return
+    _draw_again(depth, places, numbers, drawn, replacement)
+    stops = np.empty(LANES, np.int64)
+    together, width, length = depth if live == LANES else 0, numbers.size // LANES, running.size // plain.shape[0]
+    for lane in range(live):
+        stops[lane] = min(depth, np.int64(ends[q, number + lane])) if ends.shape[1] > 0 else depth
+        together = min(together, stops[lane])
+    for k in range(plain.shape[0]):
+        begin = (k * n_questions + q) * width
+        if plain[k, 0]:
+            _sum_draws(values, begin, k, together, live, stops, drawn, sums)
+            continue
+        _run_batches(values, begin, starts, k, 0, 0, depth, drawn, running, k * length)
+        for lane in range(live):
+            for j in range(stops[lane]):
+                at = np.uint32(k * length + LANES * j + lane)
+                sums[k, j] += running[at + _LANES] - running[at]
+    if number + live == n:
+        _close_draws(q, sizes, sums, totals)
+
+
 @compiled
 def count_turns(
     q, first, n_replays, n, order, reached, ends, depths, sizes,
@@ -289,7 +376,7 @@ def count_turns(
                     draws |= reached[r + lane, b] >= i
                 for j in range(depths[i]):
                     drawn[LANES * j + lane] = order[r + lane, i, j] if draws else np.uint16(0)
-            run_drawn(i, q, n_questions, width, 0, depths[i], values, starts, plain, drawn, running)
+            run_drawn(i, q, n_questions, width, 0, depths[i], False, values, starts, plain, drawn, running)
             if n_stages == 1:
                 note_one_stage(q, first + r, live, sizes, ends, running, pending)
             else:

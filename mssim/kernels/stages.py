@@ -342,7 +342,7 @@ def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, s
     )
     counts, members, facts, weights, todo = counted
     logs, inverse_logs, inverses, steps = tables
-    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, pending, _ = spending
+    values, starts, joins, plain, _, spent, numbers, drawn_numbers, running, base, pending, _, _ = spending
     totals, histogram, lowest, span = spent
     sizes, prior, skip, ties = rules.sizes, rules.prior, rules.skip, rules.ties
     n_stages, n_lanes, width, depth = sizes.shape[0], still.size, codes.shape[2], best.size // LANES - 1
@@ -367,8 +367,8 @@ def _staged(recorded, rules, replays, memory, counted, tables, spending, hits, s
                 _at_budgets(best, sizes[i], leads, i * n_lanes)
                 if plain.shape[0] > 0:
                     run_up(
-                        i, q, hits.shape[0], skip[i], drawn, places, replays.replacement, values, starts, plain,
-                        numbers, drawn_numbers, running,
+                        i, q, hits.shape[0], skip[i], drawn, sizes.shape[1] == 1, places, replays.replacement,
+                        values, starts, plain, numbers, drawn_numbers, running,
                     )  # fmt: skip
                     add_stage(i, r - replays.first, sizes, joins, still, running, base, pending)
                 goes_on = _settle(i, leads, need, rules.adopt, still, common, differ, last, agreed)

@@ -135,7 +135,7 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED
     if spending.plain.shape[0] > 0:
-        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still = spending
+        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still, _ = spending
         totals, histogram, lowest, span = spent
         count_turns(
             q, first, min(BATCH, replays.n - first), replays.n, order, reached, ends, depths, sizes,
