@@ -144,11 +144,12 @@ def parse_budgets(given: str, option: str = "--budgets") -> list[int]:
 def parse_max_tokens(given: str) -> list[int]:
     """Parse limits of output tokens such as 256,1024."""
     try:
-        return [int(part) for part in given.split(",")]
+        limits = [int(part) for part in given.split(",")]
     except ValueError:
-        raise MssimError(
-            f"--max-tokens: {given!r} is not a list of integers. Use e.g. --max-tokens 256,1024."
-        ) from None
+        limits = [0]
+    if min(limits) < 1:
+        raise MssimError(f"--max-tokens: {given!r} is not a list of positive integers. Use e.g. --max-tokens 256,1024.")
+    return limits
 
 
 def parse_groups(given: Sequence[str] | None) -> list[list[str]] | None:
@@ -156,9 +157,16 @@ def parse_groups(given: Sequence[str] | None) -> list[list[str]] | None:
     from mssim.rules.names import split_names
 
     try:
-        return [split_names(group, ",") for group in given] if given else None
+        groups = [split_names(group, ",") for group in given] if given else None
     except StrategyError as error:
         raise MssimError(f"--shares-draws: {error}") from None
+    for group, text in zip(groups or (), given or (), strict=True):
+        if len(set(group)) < max(len(group), 2):
+            raise MssimError(
+                f"--shares-draws: {text!r} is not a group of at least two different models. Use e.g. --shares-draws "
+                "round1,round2."
+            )
+    return groups
 
 
 def parse_pair(given: str, option: str = "--budget") -> tuple[int, int]:

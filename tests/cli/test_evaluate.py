@@ -542,10 +542,10 @@ def test_a_limit_beyond_the_recording_is_a_warning_about_the_option(run, debate_
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--max-tokens", "4,x"), "--max-tokens: '4,x' is not a list of integers"),
-        (("--max-tokens", "0"), "--max-tokens: [0] is not valid. Use positive integers"),
+        (("--max-tokens", "4,x"), "--max-tokens: '4,x' is not a list of positive integers"),
+        (("--max-tokens", "0"), "--max-tokens: '0' is not a list of positive integers. Use e.g."),
         (("--plot", "p.png", "--per", "max_tokens"), "--per: max_tokens needs limits to plot. Add e.g. --max-tokens"),
-        (("--shares-draws", "r1"), "--shares-draws: ['r1'] is not a group of at least two different models"),
+        (("--shares-draws", "r1"), "--shares-draws: 'r1' is not a group of at least two different models"),
         (("--shares-draws", "r1,'r2"), "--shares-draws: the quotes of"),
         (("--shares-draws", "r1,r3"), "no model 'r3' in this pool"),
     ],
