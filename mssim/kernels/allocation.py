@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mssim.kernels.bits import bit, lowest
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, Spending, count_shared, shared_of
-from mssim.kernels.streams import GOLDEN, mix, word
+from mssim.kernels.spending import NOTHING, Spending, count_bins
+from mssim.kernels.streams import GOLDEN, draw, mix, word
 from mssim.kernels.tally import FIRST, SHIFT, Recorded, Replays, most_classes, right_classes, tie_rank
 
 _NONE = -1
@@ -69,6 +69,55 @@ def _next(q, j, high, n, replacement, left):
     c = left[q, t]
     left[q, t] = left[q, j]
     return c
+
+
+class Shared(NamedTuple):
+    """Memory of `count_shared`."""
+
+    counts: NDArray[np.int64]  # [budget, question], draws of a replay
+    found: NDArray[np.int64]  # [budget, question], totals, flat
+    running: NDArray[np.int64]  # [draws], totals of a question; 0 after no draws
+    line: NDArray[np.uint16]  # [1, draw], samples
+    targets: NDArray[np.uint32]  # [draw]
+    samples: NDArray[np.uint16]  # [1, sample], their own numbers
+    scratch: NDArray[np.uint16]  # the same
+
+
+def shared_of(n_budgets: int, n_questions: int, width: int, cap: int) -> Shared:
+    """Allocate the memory of `count_shared` for at most `cap` draws of a question."""
+    samples = np.arange(width, dtype=np.uint16).reshape(1, -1)
+    return Shared(
+        counts=np.zeros((n_budgets, n_questions), np.int64),
+        found=np.zeros(n_budgets * n_questions, np.int64),
+        running=np.zeros(cap + 1, np.int64),
+        line=np.empty((1, cap), np.uint16),
+        targets=np.empty(cap, np.uint32),
+        samples=samples,
+        scratch=samples.copy(),
+    )
+
+
+@compiled
+def count_shared(r, keys, lengths, replacement, memory, values, spent):
+    """Count the totals of replay r, in which question q took the first counts[b, q] draws until budget b."""
+    counts, found, running, line, targets, samples, scratch = memory
+    totals, histogram, lowest, span = spent
+    n_quantities, n_questions, n_budgets = totals.shape
+    n_bins, flat = histogram.shape[2], histogram.reshape(-1)
+    for k in range(n_quantities):
+        for q in range(n_questions):
+            depth, begin = counts[n_budgets - 1, q], (k * n_questions + q) * samples.shape[1]
+            draw(line, 0, depth, targets, scratch, samples, 0, lengths[0, q], word(keys[0, q], r), replacement)
+            for j in range(depth):
+                running[j + 1] = running[j] + values[begin + line[0, j]]
+            for b in range(n_budgets):
+                total = running[counts[b, q]]
+                totals[k, q, b] += total
+                found[b * n_questions + q] = total
+        for b in range(n_budgets if n_bins > 0 else 0):
+            row = k * n_budgets + b
+            first, last = count_bins(row, found, b * n_questions, n_questions, n_bins, lowest[k], flat)
+            span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)
 
 
 class _Memory(NamedTuple):

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
 from mssim.kernels.lanes import larger
-from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import LANES
 
 BITS = 11  # bins of a power of two are 2**BITS
@@ -258,7 +257,7 @@ def note_one_stage(q, number, live, sizes, ends, running, pending):
 
 
 @inlined
-def _count_bins(row, found, begin, n, n_bins, lower, histogram):
+def count_bins(row, found, begin, n, n_bins, lower, histogram):
     """Count n totals at found[begin:] in a row of the flat histogram; return the first and the last bin."""
     least, most = found[np.uint32(begin)], found[np.uint32(begin)]
     for r in range(n):
@@ -282,7 +281,7 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
                 total += pending[np.uint32(row * PENDING + r)]
             totals[k, q, b] += total
             if n_bins > 0:
-                first, last = _count_bins(row, pending, row * PENDING, waiting, n_bins, lowest[k], flat)
+                first, last = count_bins(row, pending, row * PENDING, waiting, n_bins, lowest[k], flat)
                 span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)
     pending[:] = 0
 
@@ -407,52 +406,3 @@ def occupied(spent, places):
                     found[n, 0], found[n, 1] = places[k, b] + lowest[k] + place, histogram[k, b, place]
                     n += 1
     return found[:n].copy()
-
-
-class Shared(NamedTuple):
-    """Memory of `count_shared`."""
-
-    counts: NDArray[np.int64]  # [budget, question], draws of a replay
-    found: NDArray[np.int64]  # [budget, question], totals, flat
-    running: NDArray[np.int64]  # [draws], totals of a question; 0 after no draws
-    line: NDArray[np.uint16]  # [1, draw], samples
-    targets: NDArray[np.uint32]  # [draw]
-    samples: NDArray[np.uint16]  # [1, sample], their own numbers
-    scratch: NDArray[np.uint16]  # the same
-
-
-def shared_of(n_budgets: int, n_questions: int, width: int, cap: int) -> Shared:
-    """Allocate the memory of `count_shared` for at most `cap` draws of a question."""
-    samples = np.arange(width, dtype=np.uint16).reshape(1, -1)
-    return Shared(
-        counts=np.zeros((n_budgets, n_questions), np.int64),
-        found=np.zeros(n_budgets * n_questions, np.int64),
-        running=np.zeros(cap + 1, np.int64),
-        line=np.empty((1, cap), np.uint16),
-        targets=np.empty(cap, np.uint32),
-        samples=samples,
-        scratch=samples.copy(),
-    )
-
-
-@compiled
-def count_shared(r, keys, lengths, replacement, memory, values, spent):
-    """Count the totals of replay r, in which question q took the first counts[b, q] draws until budget b."""
-    counts, found, running, line, targets, samples, scratch = memory
-    totals, histogram, lowest, span = spent
-    n_quantities, n_questions, n_budgets = totals.shape
-    n_bins, flat = histogram.shape[2], histogram.reshape(-1)
-    for k in range(n_quantities):
-        for q in range(n_questions):
-            depth, begin = counts[n_budgets - 1, q], (k * n_questions + q) * samples.shape[1]
-            draw(line, 0, depth, targets, scratch, samples, 0, lengths[0, q], word(keys[0, q], r), replacement)
-            for j in range(depth):
-                running[j + 1] = running[j] + values[begin + line[0, j]]
-            for b in range(n_budgets):
-                total = running[counts[b, q]]
-                totals[k, q, b] += total
-                found[b * n_questions + q] = total
-        for b in range(n_budgets if n_bins > 0 else 0):
-            row = k * n_budgets + b
-            first, last = _count_bins(row, found, b * n_questions, n_questions, n_bins, lowest[k], flat)
-            span[k, b, 0], span[k, b, 1] = min(span[k, b, 0], first), max(span[k, b, 1], last)
