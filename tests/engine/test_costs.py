@@ -101,6 +101,7 @@ def expectation(pool, text, parallel, replacement=False):
     return found
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("parallel", [None, 1, 2])
 @pytest.mark.parametrize("text", EXACT)
 def test_means_are_exact(pool, text, parallel):
@@ -121,6 +122,7 @@ def test_means_with_replacement_are_exact(pool, text):
         assert getattr(found, name)[0, 0] == pytest.approx(expected, rel=1e-9), name
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("parallel", [None, 2])
 @pytest.mark.parametrize("text", [*EXACT, *REPLAYED])
 def test_replays_are_about_the_drawn_samples(pool, text, parallel):
@@ -132,6 +134,7 @@ def test_replays_are_about_the_drawn_samples(pool, text, parallel):
         assert getattr(found, name)[0, 0] == pytest.approx(expected, abs=most * math.sqrt(8.5 / n)), name
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     "text", ["sc:a", "ms:a+b", "mix:a+b", "sc:a,stop=window:2", "random:a+b", "until:b+a", *REPLAYED]
 )

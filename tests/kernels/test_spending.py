@@ -90,6 +90,32 @@ def test_totals_of_one_model_are_those_of_its_draws(seed, n, replacement, rest, 
 
 
 @settings(max_examples=examples(20))
+@given(SEEDS, N_REPLAYS, st.booleans(), st.lists(st.booleans(), min_size=5, max_size=5), st.permutations(range(1, 7)))
+def test_sums_are_the_same_without_a_histogram(seed, n, replacement, rest, budgets):
+    sizes, replays, rng = np.array([budgets]), Replays(7, n, replacement), np.random.default_rng(seed)
+    amounts = amounts_of("x", sizes, rng, np.array([[True, *rest]]))
+    with_bins, sums = spending_of(amounts, sizes, bins=True), spending_of(amounts, sizes)
+    recorded = recorded_of(POOL, ["x"], seed)
+    ends = rng.integers(1, 8, (len(POOL.question_ids), n)).astype(np.uint16)
+    for counted in (with_bins, sums):
+        one_model.curve(recorded, 0, 6, replays, counted)
+        one_model.stopping_curve(recorded, 0, 6, ends, False, replays, counted)
+    assert sums.spent.totals.tolist() == with_bins.spent.totals.tolist()
+    assert not sums.sums.any()
+
+
+@pytest.mark.parametrize("budget", [0, 1])
+def test_one_budget_has_the_totals_of_several(budget):
+    sizes, replays = np.array([[2, 5], [4, 3]]), Replays(3, 6, False)
+    amounts, never = amounts_of("yx", sizes, np.random.default_rng(1)), np.full((2, 2), 99)
+    both, alone = spending_of(amounts, sizes), sizes[:, [budget]]
+    one = spending_of(amounts._replace(joins=amounts.joins[:, :, [budget]]), alone)
+    stages.staged(recorded_of(POOL, ["y", "x"], 2), rules_of(sizes, never), replays, both)
+    stages.staged(recorded_of(POOL, ["y", "x"], 2), rules_of(alone, never[:, :1]), replays, one)
+    assert one.spent.totals[:, :, 0].tolist() == both.spent.totals[:, :, budget].tolist()
+
+
+@settings(max_examples=examples(20))
 @given(SEEDS, N_REPLAYS, st.booleans(), st.data())
 def test_totals_of_stages_that_never_stop_are_those_of_all_draws(seed, n, replacement, data):
     sizes = np.array([[1, 2, 4, 6], [6, 3, 2, 0], [1, 1, 5, 0]])
