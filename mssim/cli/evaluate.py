@@ -80,7 +80,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "latency_exceeds": (int, float),
     "out": (str,),
     "plot": (str,),
-    "per": (str,),
+    "per": (str, list),
     "x": (str,),  # of version 0.1, now `per`
 }
 _TOML_NAMES = {

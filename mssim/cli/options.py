@@ -92,15 +92,15 @@ LatencyExceeds = Annotated[
     ),
 ]
 
+_AXES = (
+    "x-axis of the plot: samples_used, budget, tokens, cost or latency. Several (samples_used,tokens) are panels side "
+    "by side. {}[default: samples_used]"
+)
 Per = Annotated[
     str | None,
-    typer.Option(
-        "--per",
-        "--x",
-        help="x-axis of the plot: samples_used, budget, tokens, cost or latency. Several (samples_used,tokens) are "
-        "panels side by side. [default: samples_used]",
-    ),
+    typer.Option("--per", "--x", help=_AXES.format("max_tokens is the axis of the limits of --max-tokens. ")),
 ]
+PerOfMerge = Annotated[str | None, typer.Option("--per", "--x", help=_AXES.format(""))]
 
 _PER = ("samples_used", "budget", "tokens", "cost", "latency")
 _BANDS = ("pointwise", "simultaneous")
@@ -290,15 +290,19 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_per(given: str | None, *, limited: bool = False) -> list[str]:
+def check_per(given: str | list[str] | None, *, limited: bool | None = None) -> list[str]:
     """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist.
 
-    With `limited`, samples are cut off at several lengths, which can be the only x-axis.
+    With `limited`, samples are cut off at several lengths, which can be the only x-axis; None: the command has no such
+    limits.
     """
-    names = [name.strip() for name in ("samples_used" if given is None else given).split(",")]
-    if names == ["max_tokens"]:
+    parts = ("samples_used" if given is None else given).split(",") if not isinstance(given, list) else given
+    names = list(dict.fromkeys(str(name).strip() for name in parts))
+    if limited is not None and "max_tokens" in names:
         if not limited:
             raise MssimError("--per: max_tokens needs limits to plot. Add e.g. --max-tokens 256,1024.")
+        if len(names) > 1:
+            raise MssimError("--per: max_tokens is an axis of its own. Use --per max_tokens, without other quantities.")
         return names
     for name in names:
         if name not in _PER:

@@ -128,7 +128,16 @@ def test_the_axes_of_a_plot_are_those_of_the_library():
     for name in SPENDS:
         assert check_per(name) == [name]
     assert check_per(None) == ["samples_used"]
-    assert check_per("samples_used, tokens") == ["samples_used", "tokens"]
+    assert check_per("samples_used, tokens, samples_used") == ["samples_used", "tokens"]
+    assert check_per(["samples_used", "tokens"]) == ["samples_used", "tokens"]
+    assert check_per("max_tokens", limited=True) == ["max_tokens"]
+    for given, limited, says in (
+        ("tokens,max_tokens", True, "max_tokens is an axis of its own"),
+        ("max_tokens", False, "max_tokens needs limits to plot. Add e.g. --max-tokens"),
+        ("max_tokens", None, "'max_tokens' is not valid"),
+    ):
+        with pytest.raises(MssimError, match=f"^--per: {says}"):
+            check_per(given, limited=limited)
     for given in ("budgets", "tokens,budgets"):
         with pytest.raises(MssimError, match=r"--per: 'budgets' is not valid\. Did you mean 'budget'\?"):
             check_per(given)
