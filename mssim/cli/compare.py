@@ -194,7 +194,7 @@ def _notes_equal(table: EqualMoney, frame: pd.DataFrame) -> str:
     what = _SPENDS[table.per]
     notes = {
         "budget": "samples allowed per question; between two evaluated budgets, both are used at random so that the "
-        f"mean {what} is equal",
+        f"mean of {what} is equal",
         "spend": f"mean {what} per question",
         "difference": f"accuracy - accuracy of {table.base} at budget {table.budget} over {table.accuracy.shape[1]} "
         f"questions, with its {100 * table.confidence_level:.6g}% interval",
@@ -218,6 +218,8 @@ def _notes_on_tests(frame: pd.DataFrame, test: str, n_comparisons: int, margin: 
     """Return the explanations of the columns of tests."""
     from mssim.results.differences import ASSUMPTIONS
 
+    if not n_comparisons:
+        return {}
     notes = {"test": f"{test}, for {ASSUMPTIONS[test]}"}
     if "p_holm" in frame:
         notes["p_holm"] = f"p-value for a difference of zero, adjusted for {counted(n_comparisons, 'comparison')}"

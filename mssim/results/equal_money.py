@@ -125,7 +125,7 @@ def checked_spend(per: str) -> str:
     return per
 
 
-def mix_of(spend: Floats, target: float, unit: str = "") -> Mix:
+def mix_of(spend: Floats, target: float, unit: str = "", *, smallest: bool = False) -> Mix:
     """Return how a strategy spends an amount with its budgets.
 
     Parameters
@@ -136,6 +136,8 @@ def mix_of(spend: Floats, target: float, unit: str = "") -> Mix:
         Amount to be spent.
     unit : str, optional
         Unit of amounts in notes.
+    smallest : bool, default False
+        Whether the first budget is 1, so that a note cannot advise smaller ones.
 
     Returns
     -------
@@ -163,7 +165,8 @@ def mix_of(spend: Floats, target: float, unit: str = "") -> Mix:
     if spend[most] < target:
         return Mix(most, most, 0.0, f"costs at most {_amount(spend[most], unit)}: evaluate larger budgets")
     if spend[least] > target:
-        return Mix(least, least, 0.0, f"costs at least {_amount(spend[least], unit)}: evaluate smaller budgets")
+        remedy = "" if smallest and least == 0 else ": evaluate smaller budgets"
+        return Mix(least, least, 0.0, f"costs at least {_amount(spend[least], unit)}{remedy}")
     lower = int(order[np.flatnonzero(spend[order] == spend[order[spend[order] < target][-1]])[0]])
     higher = int(order[spend[order] > target][0])
     return Mix(lower, higher, float((target - spend[lower]) / (spend[higher] - spend[lower])))
@@ -221,7 +224,8 @@ def equal_money(
     target = float(means[0, column])
     if np.isnan(target):
         raise MssimError(f"per={per!r}: the {per} of {names[0]!r} is not known for all questions. {_REMEDIES[per]}.")
-    mixes = [Mix(column, column, 0.0), *(mix_of(one, target, _UNITS[per]) for one in means[1:])]
+    smallest = bool(budgets[0] == 1)
+    mixes = [Mix(column, column, 0.0), *(mix_of(one, target, _UNITS[per], smallest=smallest) for one in means[1:])]
     mixed = np.array([mix.of(one) for mix, one in zip(mixes, accuracy, strict=True)])
     spent = np.array([float(mix.of(one)) for mix, one in zip(mixes, means, strict=True)])
     mixed[np.isnan(spent)] = np.nan
