@@ -202,6 +202,10 @@ def _spelled(option: _Option, text: str | None) -> str:
     if isinstance(value, Mapping):
         given = [f"{column}={'VALUE' if one is ... else one}" for column, one in value.items()]
         return " ".join(f"{option.on} {shlex.quote(condition)}" for condition in given)
+    if (
+        isinstance(value, list) and value and all(isinstance(one, list | tuple) for one in value)
+    ):  # an option that is repeated
+        return " ".join(f"{option.on} {shlex.quote(','.join(map(str, one)))}" for one in value)
     if isinstance(value, list | tuple):
         return option.on if ... in value else f"{option.on} {shlex.quote(','.join(map(str, value)))}"
     return f"{option.on} {shlex.quote(str(value))}"

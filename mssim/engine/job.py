@@ -261,13 +261,16 @@ def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...],
     (('round 1', 'round 2'),)
     """
     if isinstance(shares_draws, str | Mapping) or not isinstance(shares_draws, Iterable):
-        raise MssimError(f"shares_draws={shown(shares_draws)} is not a list of groups. Pass e.g. [('A', 'B')].")
+        raise MssimError(
+            f"shares_draws={shown(shares_draws)} is not a list of groups. Use e.g. shares_draws=[('A', 'B')]."
+        )
     groups = []
     for given in shares_draws:
         group = () if isinstance(given, str | Mapping) or not isinstance(given, Iterable) else tuple(given)
         if not all(isinstance(model, str) for model in group) or len(set(group)) < max(len(group), 2):
             raise MssimError(
-                f"shares_draws: {shown(given)} is not a group of at least two different models. Pass e.g. [('A', 'B')]."
+                f"shares_draws: {shown(given)} is not a group of at least two different models. Use e.g. "
+                "shares_draws=[('A', 'B')]."
             )
         groups.append(group)
     models = [model for group in groups for model in group]

@@ -173,8 +173,8 @@ def _check_known(known: list[str], quantiles: bool, amounts: Mapping[str, float]
     """Raise if nothing is known about what was asked for."""
     if quantiles and not known:
         raise MssimError(
-            "quantiles: neither tokens, cost nor latency are known for any of these strategies. Record them, or pass "
-            "prices to evaluate(..., prices=...)."
+            "quantiles: neither tokens, cost nor latency are known for any of these strategies. Record them, or use "
+            "evaluate(..., prices=...)."
         )
     for name, amount in amounts.items():
         if name not in known:

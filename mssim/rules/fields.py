@@ -60,10 +60,8 @@ def _set_max_tokens(strategy: _OfModels) -> None:
         return
     several = isinstance(given, list | tuple)
     limits: tuple[Any, ...] = tuple(given) if isinstance(given, list | tuple) else (given,)
-    message = (
-        f"max_tokens={shown(given)} is not valid. Use an integer of at least 1, or one integer or None per model of "
-        f"{list(strategy.models)}."
-    )
+    each = f", or one integer or none for each of {list(strategy.models)}" if len(strategy.models) > 1 else ""
+    message = f"max_tokens={shown(given)} is not valid. Use an integer of at least 1{each}."
     if several and len(limits) != len(strategy.models):
         raise StrategyError(message)
     try:

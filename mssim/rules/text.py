@@ -148,7 +148,10 @@ def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any
             )
         return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
     if not isinstance(given, str) or ":" not in given:
-        raise StrategyError(f"strategy {given!r} has no kind. Write kind:model+model,option=value, e.g. 'sc:gpt-4'.")
+        raise StrategyError(
+            f"strategy {given!r} has no kind. Write kind:model+model,option=value, e.g. 'sc:gpt-4', or 'gpt-4@1' for "
+            "samples of one model."
+        )
     kind, rest = given.split(":", 1)
     try:
         return kind.strip(), *_split_text(rest)

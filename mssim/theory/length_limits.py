@@ -156,7 +156,7 @@ def read_limits(max_tokens: Any) -> list[int]:
     if not limits or isinstance(given, str | Mapping):
         raise MssimError(
             f"max_tokens={shown(max_tokens)} is not valid. Use positive integers, the output tokens at which samples "
-            "are cut off, e.g. [256, 1024]."
+            "are cut off, e.g. max_tokens=[256, 1024]."
         )
     return sorted(limits)
 

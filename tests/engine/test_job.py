@@ -83,7 +83,7 @@ def test_budgets_are_sorted_and_counted_once():
         ("sc:x", {"parallel": 0}, "parallel=0 is out of range. Use an integer from 1"),
         ("sc:x", {"parallel": 2.0}, "parallel=2.0 is not an integer. Use an integer from 1"),
         ("sc:x", {"quantiles": [0.5]}, "quantiles=[0.5] is not a bool. Use True or False"),
-        ("sc:x", {"shares_draws": "xy"}, "shares_draws='xy' is not a list of groups. Pass e.g. [('A', 'B')]"),
+        ("sc:x", {"shares_draws": "xy"}, "shares_draws='xy' is not a list of groups. Use e.g. shares_draws=["),
         ("sc:x", {"shares_draws": ["xy"]}, "shares_draws: 'xy' is not a group of at least two different models"),
         ("sc:x", {"shares_draws": [["x"]]}, "shares_draws: ['x'] is not a group of at least two different models"),
         ("sc:x", {"shares_draws": [["x", "x"]]}, "shares_draws: ['x', 'x'] is not a group of at least two"),
