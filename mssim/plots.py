@@ -163,7 +163,7 @@ def plot_panels(
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    if isinstance(x, str) or not len(x):
+    if not isinstance(x, list | tuple) or not x:
         raise MssimError(f"x={shown(x)} is not a list of quantities. Use e.g. ['samples_used', 'tokens'].")
     for one in x:
         _check_axis(evaluation, one)

@@ -115,7 +115,7 @@ def test_panels_draw_the_same_curves_with_one_legend():
 
 
 def test_panels_of_what_is_unknown_are_refused():
-    for x in ("tokens", [], ()):
+    for x in ("tokens", [], (), 3):
         with pytest.raises(MssimError, match="is not a list of quantities"):
             plot_panels(spent(), x)
     with pytest.raises(MssimError, match="x='token' is not valid"):

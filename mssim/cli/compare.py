@@ -194,7 +194,7 @@ def _notes_equal(table: EqualMoney, frame: pd.DataFrame) -> str:
     what = _SPENDS[table.per]
     notes = {
         "budget": "samples allowed per question; between two evaluated budgets, both are used at random so that the "
-        f"mean of {what} is equal",
+        f"mean {what} is equal",
         "spend": f"mean {what} per question",
         "difference": f"accuracy - accuracy of {table.base} at budget {table.budget} over {table.accuracy.shape[1]} "
         f"questions, with its {100 * table.confidence_level:.6g}% interval",

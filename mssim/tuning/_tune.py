@@ -222,7 +222,9 @@ def _probe(
             if sizes.any()
         }
         models, limits = zip(*drawn, strict=True)
-        reason = Amounts(pool, prices=options["prices"], tokens=options["tokens"]).unknown(spend, models, limits)
+        amounts = Amounts(pool, prices=options["prices"], tokens=options["tokens"])
+        amounts.check(list(dict.fromkeys(models)))
+        reason = amounts.unknown(spend, models, limits)
         if reason is not None:
             raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
     return probe

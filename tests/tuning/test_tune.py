@@ -242,6 +242,8 @@ def test_a_spend_that_is_unknown_of_a_later_candidate_is_refused_first():
     says = r"spend='cost': 48 samples of model 'y' have no cost, first sample 0 of question 'q3'\. .* or use prices=\.$"
     with pytest.raises(MssimError, match=says):
         tune(pool, ["sc:x", "ms:x+y"], [2, 4], spend="cost", progress=lambda *done: seen.append(done))
+    with pytest.raises(MssimError, match=r"^prices: model 'y' has no price\. Set the price of a sample for each of"):
+        tune(pool, ["sc:x", "sc:y"], 2, spend="cost", prices={"x": 1}, progress=lambda *done: seen.append(done))
     assert not seen
     # Budgets at which y draws nothing have a known cost, and so have other models and prices.
     for options in ({"budgets": 1}, {"strategies": ["sc:x", "ms:x+z"]}, {"prices": {"x": 1, "y": 2}}):
