@@ -107,8 +107,8 @@ def tune(
     limits: Annotated[
         str | None,
         typer.Option(
-            help="Limits of the mean spend per question, in its unit: 2,4.5,8. [default: the budgets; eight steps of "
-            "tokens, cost or latency]"
+            help="Limits of the mean spend per question, in its unit: 2,4.5,8. [default: the budgets; up to eight "
+            "steps of tokens, cost or latency]"
         ),
     ] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds. [default: 10]")] = None,

@@ -75,8 +75,8 @@ def tune(
     spend : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
         Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
-        Limits of the spend, in its unit. By default the budgets; for tokens, cost and latency, eight steps from the
-        cheapest to the most expensive candidate.
+        Limits of the spend, in its unit. By default the budgets; for tokens, cost and latency, up to eight steps from
+        the cheapest to the most expensive candidate.
     n_folds : int, optional
         Number of folds, from 2 to 10. The default is 10, or the number of clusters if that is smaller. With more folds
         the intervals do not cover: tests at 5 % have a size of 28 to 37 % if each question is a fold.
