@@ -75,6 +75,18 @@ class Prices:
         -------
         tuple of float
             Prices of `per_tokens` input tokens and of `per_tokens` output tokens.
+
+        Raises
+        ------
+        MssimError
+            If no name is in the table.
+
+        Examples
+        --------
+        >>> import datetime
+        >>> from mssim import Prices
+        >>> Prices(datetime.date(2026, 11, 1), {"small": (0.25, 1.0)}).price_of(["mini", "small"])
+        (0.25, 1.0)
         """
         for name in names:
             if name in self.models:
@@ -98,6 +110,18 @@ class Prices:
         -------
         float
             Cost in `currency`.
+
+        Raises
+        ------
+        MssimError
+            If no name is in the table.
+
+        Examples
+        --------
+        >>> import datetime
+        >>> from mssim import Prices
+        >>> Prices(datetime.date(2026, 11, 1), {"small": (0.25, 1.0)}).cost(["small"], 2_000_000, 0)
+        0.5
         """
         price_in, price_out = self.price_of(names)
         return (price_in * input_tokens + price_out * output_tokens) / self.per_tokens

@@ -376,6 +376,16 @@ class Evaluation:
         with the next lower and the next higher spend, with shares that make the mean spend equal. Its accuracy on every
         question is the weighted mean. Evaluate all budgets of a range, so that the two are close. The shares are those
         for these questions, and intervals of differences treat them as fixed.
+
+        Examples
+        --------
+        >>> from mssim import evaluate, load_pool
+        >>> result = evaluate(load_pool("recorded/tiny-arithmetic"), ["sc:tf-plus", "sc:tf-even"], [1, 2, 3, 4])
+        >>> table = result.at_equal_cost("sc:tf-plus", budget=3, per="tokens").to_frame()
+        >>> table[["strategy", "budget", "spend"]].round(2)
+             strategy  budget  spend
+        0  sc:tf-plus    3.00  17.02
+        1  sc:tf-even    2.87  17.02
         """
         column = self._index(base, budget)[1]
         names = [base, *others_of(base, strategies, self.strategies)]
