@@ -74,7 +74,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "confidence_level": (float,),
     "band": (str,),
     "scope": (str,),
-    "quantiles": (float, list),
+    "quantiles": (int, float, list),
     "tokens_exceed": (int, float),
     "cost_exceeds": (int, float),
     "latency_exceeds": (int, float),

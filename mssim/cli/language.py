@@ -54,7 +54,7 @@ _COMMANDS = {  # functions of files, and the commands that do the same
 }
 
 _STRING = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-_VALUE = rf"{_STRING}|\[[^\[\]]*\]|\{{[^{{}}]*\}}|\([^()]*\)|\.\.\.|-?\w+(?:[.\w+-]*\w)?"
+_VALUE = rf"{_STRING}|\[(?:[^\[\]]|\[[^\[\]]*\])*\]|\{{[^{{}}]*\}}|\([^()]*\)|\.\.\.|-?\w+(?:[.\w+-]*\w)?"
 _ARGUMENT = re.compile(rf"([a-zA-Z_]\w*)=({_VALUE})?")
 _WORD = rf"(?:{_STRING}|[A-Z]+)"
 _CODE = re.compile(

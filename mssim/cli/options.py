@@ -297,7 +297,7 @@ def check_per(given: str | list[str] | None, *, limited: bool | None = None) -> 
     limits.
     """
     parts = ("samples_used" if given is None else given).split(",") if not isinstance(given, list) else given
-    names = list(dict.fromkeys(str(name).strip() for name in parts))
+    names = list(dict.fromkeys(str(name).strip() for name in parts)) or [""]
     if limited is not None and "max_tokens" in names:
         if not limited:
             raise MssimError("--per: max_tokens needs limits to plot. Add e.g. --max-tokens 256,1024.")

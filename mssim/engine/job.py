@@ -262,7 +262,7 @@ def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...],
     """
     if isinstance(shares_draws, str | Mapping) or not isinstance(shares_draws, Iterable):
         raise MssimError(
-            f"shares_draws={shown(shares_draws)} is not a list of groups. Use e.g. shares_draws=[('A', 'B')]."
+            f"shares_draws={shown(shares_draws)} is not a list of groups. Use e.g. shares_draws=[['A', 'B']]."
         )
     groups = []
     for given in shares_draws:
@@ -270,7 +270,7 @@ def read_groups(shares_draws: Sequence[Sequence[str]]) -> tuple[tuple[str, ...],
         if not all(isinstance(model, str) for model in group) or len(set(group)) < max(len(group), 2):
             raise MssimError(
                 f"shares_draws: {shown(given)} is not a group of at least two different models. Use e.g. "
-                "shares_draws=[('A', 'B')]."
+                "shares_draws=[['A', 'B']]."
             )
         groups.append(group)
     models = [model for group in groups for model in group]

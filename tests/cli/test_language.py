@@ -60,7 +60,7 @@ def say():
             "--cost-exceeds: none. Evaluate again with --quantiles.",
         ),
         ("quantiles=[5.0] are not. Use quantiles=[0.5].", "--quantiles: [5.0] are not. Use --quantiles 0.5."),
-        ("Use e.g. shares_draws=[('A', 'B'), ('C', 'D')].", "Use e.g. --shares-draws A,B --shares-draws C,D."),
+        ("Use e.g. shares_draws=[['A', 'B'], ['C', 'D']].", "Use e.g. --shares-draws A,B --shares-draws C,D."),
         ("Use method='auto' (seed=3).", "Use --method auto (--seed 3)."),
         ("Use pool.select(models=['a'], min_samples=4), which", "Use --min-samples 4, which"),
         ("or evaluate(..., prices=...).", "or --prices."),

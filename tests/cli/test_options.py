@@ -143,6 +143,8 @@ def test_the_axes_of_a_plot_are_those_of_the_library():
             check_per(given)
     with pytest.raises(MssimError, match=r"--per: '' is not valid\. Choose from 'samples_used', 'budget', 'tokens'"):
         check_per("tokens,")
+    with pytest.raises(MssimError, match=r"--per: '' is not valid"):
+        check_per([])
 
 
 def test_options_of_distributions_are_those_that_were_given():
