@@ -20,9 +20,11 @@ from mssim.results.spread import Histogram
 from mssim.rules.plan import QUANTITIES, Plan
 from mssim.rules.stops import WindowStop
 
-__all__ = ["FEW_REPLAYS", "Totals", "Work"]
+__all__ = ["Totals", "Work"]
 
-FEW_REPLAYS = 300  # for the latency of windows alone, with an error over all questions as small as that of accuracy
+# Replays for the latency of windows alone, of each question and of all: the error of its mean is as small as that of
+# accuracies.
+_FEW_REPLAYS, _FEW_IN_ALL = 300, 10_000
 
 
 class Work:
@@ -41,10 +43,11 @@ class Work:
         self._amounts = amounts if self._known else None
         self._counted = [self._counts(plan, closed) for plan, closed in zip(job.plans, job.closed, strict=True)]
         self.blocks: list[Block] = []
+        few = _few(job.n_replays, len(pool.questions))
         for i, (plan, closed) in enumerate(zip(job.plans, job.closed, strict=True)):
             if job.method != "monte_carlo":
                 self.blocks += exact_blocks(i, plan, closed, len(pool.questions))
-            replays = np.where(closed & ~self._counts_all(plan), self._counted[i] * _few(job), job.n_replays)
+            replays = np.where(closed & ~self._counts_all(plan), self._counted[i] * few, job.n_replays)
             for n in np.unique(replays[replays > 0]).tolist():
                 self.blocks += replay_blocks(i, plan, np.nonzero(replays == n)[0], pool, n)
         random.Random(0).shuffle(self.blocks)
@@ -112,9 +115,9 @@ class Work:
         return hashlib.sha256(repr((plans, [tuple(block) for block in self.blocks])).encode()).hexdigest()[:16]
 
 
-def _few(job: Job) -> int:
+def _few(n_replays: int, n_questions: int) -> int:
     """Return the number of replays where all but a latency has a closed form."""
-    return min(job.n_replays, FEW_REPLAYS)
+    return min(n_replays, max(_FEW_REPLAYS, _FEW_IN_ALL // n_questions))
 
 
 class Totals:
@@ -152,7 +155,7 @@ class Totals:
         return all(
             not np.isnan(exact[0][known]).any()
             and (done[~known] == n_replays).all()
-            and np.isin(done, (0, min(n_replays, FEW_REPLAYS), n_replays)).all()
+            and np.isin(done, (0, _few(n_replays, done.shape[1]), n_replays)).all()
             for exact, done, known in zip(self._exact, self._n_replays, closed, strict=True)
         )
 
