@@ -101,10 +101,12 @@ def set_title(ax: Axes, title: str, fonts: list[str]) -> None:
 
 
 def title_of(evaluation: Evaluation | Tuning) -> str:
+    """Return the title of a plot of results."""
     return pool_title(evaluation.provenance.get("pool", {}), len(evaluation.questions))
 
 
 def pool_title(pool: Mapping[str, Any], n: int) -> str:
+    """Return the title of a plot about n questions of a pool; that of a synthetic pool says so."""
     parts = [short_name(pool.get("title", "")), f"{n} question{'' if n == 1 else 's'}"]
     title = ", ".join(part for part in parts if part)
     return f"SYNTHETIC DATA: {title}" if pool.get("synthetic") else title

@@ -24,7 +24,7 @@ PricesLike = Prices | str | os.PathLike[str] | Mapping[str, Any]
 
 TOKENS = ("all", "output")  # what counts as the tokens of a sample
 _BITS = 26  # of an amount in units
-_LOWEST_EXPONENT = -1000  # of a unit, so that it is no subnormal number
+_LOWEST_EXPONENT = -1000  # of a unit, so that it is not subnormal
 
 
 class Amounts:
@@ -223,7 +223,7 @@ class Amounts:
         models : sequence of str
             Names of models.
         limits : sequence of int or None, optional
-            `max_tokens` of each model. The default is no limit.
+            `max_tokens` of each model. By default, there is no limit.
 
         Returns
         -------

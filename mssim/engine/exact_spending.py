@@ -52,7 +52,7 @@ def expected_spend(
     Returns
     -------
     ndarray of float, shape (n_quantities, n_budgets, n_questions)
-        Expectations in the order of `QUANTITIES`. NaN where an amount is unknown, and where there is no closed form:
+        Expectations in the order of `QUANTITIES`. NaN where an amount is unknown or has no closed form:
         for plans whose draws have none, and for the latency of windows of several draws without replacement.
 
     Notes

@@ -138,7 +138,7 @@ class Job:
 
     def amounts(self, pool: Pool) -> Amounts:
         """Return what the samples of a pool spend."""
-        kept = self.__dict__.get("_amounts")  # of the pool of the last call
+        kept = self.__dict__.get("_amounts")  # of the pool of the last call, kept as cached_property keeps values
         if kept is None or kept[0] is not pool:
             kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
         found: Amounts = kept[1]

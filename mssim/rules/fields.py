@@ -75,7 +75,7 @@ def _set_max_tokens(strategy: _OfModels) -> None:
 
 
 def limits_of(strategy: _OfModels) -> tuple[int | None, ...] | None:
-    """Return the most output tokens of a sample of each model, or None if there is no limit."""
+    """Return the most output tokens of a sample of each model, or None without a limit."""
     given = strategy.max_tokens
     if given is None or isinstance(given, Sequence):
         return None if given is None else tuple(given)

@@ -34,7 +34,7 @@ class Verifier(NamedTuple):
 class Plan(NamedTuple):
     """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
 
-    A model that has several turns goes on with its draws where it left off.
+    A model that has several turns continues with its draws.
     """
 
     models: Sequence[str]

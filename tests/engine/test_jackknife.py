@@ -136,7 +136,7 @@ def test_coverage_leaves_out_single_samples_at_every_budget():
 
 
 def test_a_sample_is_left_out_with_the_number_that_its_verifier_reads():
-    """Samples of one answer are accepted or not, so that which of them is missing makes a difference."""
+    """Samples of one answer can be accepted or rejected, so it matters which of them is missing."""
     answers, scores = list("aabba"), [0.9, 0.1, 0.8, 0.2, 0.3]
     rule = "until:x,column=score,threshold=0.5"
     made = evaluate(make_pool({("x", "q"): answers}, score=scores), rule, [1, 3], jackknife=True)

@@ -1,4 +1,4 @@
-"""Limits of output tokens: longer samples are no answers, in replays, closed forms and the jackknife."""
+"""Limits of output tokens: longer samples have no answer, in replays, closed forms and the jackknife."""
 
 import random
 from dataclasses import dataclass, replace

@@ -161,7 +161,7 @@ def test_the_histogram_has_only_bins_of_possible_totals():
 
 
 def test_draws_of_earlier_stages_are_skipped():
-    """A second turn of a model goes on with its draws."""
+    """A second turn of a model continues with its draws."""
     sizes, replays = np.array([[2, 2], [3, 4]]), Replays(0, 6, False)
     amounts = amounts_of("xx", sizes, np.random.default_rng(4))
     values = amounts_of("x", sizes, np.random.default_rng(4)).values

@@ -110,7 +110,7 @@ def test_a_histogram_without_blocks_is_empty():
 @given(TOTALS, SHARES)
 def test_quantiles_are_those_of_numpy(totals, q):
     found = of_tokens(totals).quantile(q)
-    # A share such as 0.55 is a hair above 55 of 100 in binary; that hair is no share.
+    # In binary, a share such as 0.55 is slightly more than 55 of 100. The difference is not counted.
     expected = np.quantile(bin_value(bin_of(totals)), q * (1 - 1e-12), method="inverted_cdf")
     assert found[0, 0].tolist() == pytest.approx([expected, *UNKNOWN], rel=0, nan_ok=True)
 

@@ -66,7 +66,8 @@ class OracleRouter(Strategy):
         """Return the result of the best model, [budget, question]."""
         stacked = Expected(*(np.stack(values) for values in zip(*parts, strict=True)))
         best = stacked.accuracy >= stacked.accuracy.max(axis=0) - 1e-12
-        chosen = np.where(best, np.nan_to_num(stacked.cost), np.inf).argmin(axis=0)
+        cost = np.nan_to_num(stacked.cost, nan=np.finfo(float).max)  # a known cost comes before an unknown one
+        chosen = np.where(best, cost, np.inf).argmin(axis=0)
         return Expected(*(np.take_along_axis(values, chosen[None], axis=0)[0] for values in stacked))
 
     def _alone(self) -> list[SelfConsistency]:

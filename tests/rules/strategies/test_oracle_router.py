@@ -52,6 +52,13 @@ def test_without_costs_the_earlier_of_two_equals_is_asked():
     assert router.combine([first, second]).agreed.tolist() == first.agreed.tolist()
 
 
+def test_of_two_equals_the_one_with_a_known_cost_is_asked():
+    unknown, known = result([0.3, 0.9], [np.nan, np.nan]), result([0.3, 0.1], [7, 7])
+    found = OracleRouter(["x", "y"]).combine([unknown, known])
+    assert found.cost[0, 0] == 7
+    assert np.isnan(found.cost[0, 1])  # the only best model
+
+
 def test_it_plans_what_each_model_does_alone():
     router = OracleRouter(["x", "y"], Vote.best_of_n(), BetaStop())
     alone = [SelfConsistency(model, Vote.best_of_n(), BetaStop()) for model in "xy"]
