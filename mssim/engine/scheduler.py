@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]
 _MOST_PENDING = 1024  # pending tasks on an executor, enough for a cluster
 _MOST_PER_THREAD = 4
 _MOST_BYTES = 256_000_000  # arrays of all pending tasks
+_MOST_ATTEMPTS = 4  # at one block, as many as Dask makes by default
 _PAUSE = 1.0  # seconds between calls of `pause` while waiting
 
 
@@ -115,7 +117,7 @@ class _Pending:
         self._workers, self._take, self._most = workers, take, most
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._blocks: dict[Future[Outcome], tuple[int, Task]] = {}
-        self._restarted: set[int] = set()  # numbers of blocks
+        self._attempts: Counter[int] = Counter()  # at each block, by its number
         self._nbytes = 0
 
     @property
@@ -132,8 +134,11 @@ class _Pending:
         return len(self._blocks) >= self._most or self._nbytes >= _MOST_BYTES
 
     def start(self, number: int, task: Task) -> None:
+        # Dask knows a call by its arguments, and would answer a repeated one with the future that was cancelled.
+        attempt = self._attempts[number]
+        self._attempts[number] += 1
         try:
-            future = self._workers.submit(_run, task, versions())
+            future = self._workers.submit(_run, task, versions(), attempt)
         except RuntimeError:  # it is broken, or was shut down
             raise _stopped() from None
         self._blocks[future] = number, task
@@ -152,9 +157,8 @@ class _Pending:
         except BrokenExecutor:
             raise _stopped() from None
         except CancelledError:  # Dask can cancel a block if its worker dies; an executor that was shut down refuses it
-            if number in self._restarted:
+            if self._attempts[number] == _MOST_ATTEMPTS:
                 raise _stopped() from None
-            self._restarted.add(number)
             self._forget(future)
             self.start(number, task)
             return False
@@ -200,6 +204,6 @@ def _n_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _run(task: Task, made_with: Mapping[str, str]) -> Outcome:
+def _run(task: Task, made_with: Mapping[str, str], attempt: int) -> Outcome:  # noqa: ARG001
     check_versions(made_with)
     return task.run()

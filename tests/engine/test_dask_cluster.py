@@ -109,6 +109,19 @@ def test_a_worker_killed_in_mid_run_loses_nothing(pool, whole, client):
     assert killed[0] > 0  # it ended with blocks of its own, in mid-run
 
 
+def test_a_block_that_dask_cancels_is_computed_again(pool, whole, client):
+    cancelled = []
+
+    def cancel(*_):
+        pending = [state for state in list(client.futures.values()) if state.status == "pending"]
+        if pending and not cancelled:
+            cancelled.append(pending[-1])
+            client.loop.add_callback(pending[-1].cancel, reason="a test", msg="as if its worker had died")
+
+    assert_same(run(pool, client.get_executor(), progress=cancel), whole)
+    assert cancelled
+
+
 class Misreading(Executor):
     """Runs tasks at once, and hands each outcome over as Dask does if the worker dies in the meantime."""
 

@@ -15,10 +15,10 @@ from tests.long_runs import AtOnce, run
 class Elsewhere(AtOnce):
     """A worker for whom the work was made with another NumPy."""
 
-    def submit(self, function, task, made_with):
+    def submit(self, function, task, made_with, attempt):
         future = Future()
         try:
-            future.set_result(function(task, {**made_with, "numpy": "1.0"}))
+            future.set_result(function(task, {**made_with, "numpy": "1.0"}, attempt))
         except MssimError as error:
             future.set_exception(error)
         return future
