@@ -268,7 +268,7 @@ def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bo
     outputs: dict[str, Path] = {name: Path(settings[name]) for name in ("out", "plot") if name in settings}
     for name, path in outputs.items():
         check_output(path, f"--{name}", figure=name == "plot")
-    per = check_per(settings.get("per"), limited="max_tokens" in settings)
+    per = check_per(settings.get("per"), plotted="plot" in settings, limited="max_tokens" in settings)
     check_band(settings.get("band", "pointwise"))
     if correct_bias and not settings.get("replacement"):
         raise MssimError("--correct-bias: draws without replacement have no bias. Add --replacement, or drop it.")

@@ -50,7 +50,7 @@ def merge(
     for path, option in ((out, "--out"), (plot, "--plot")):
         if path is not None:
             check_output(path, option, figure=option == "--plot")
-    axes = check_per(per)
+    axes = check_per(per, plotted=plot is not None)
     check_band(band)
     columns = spread_options(quantiles, tokens_exceed, cost_exceeds, latency_exceeds)
 

@@ -290,7 +290,7 @@ def check_band(band: str) -> str:
     return band
 
 
-def check_per(given: str | list[str] | None, *, limited: bool | None = None) -> list[str]:
+def check_per(given: str | list[str] | None, *, plotted: bool = True, limited: bool | None = None) -> list[str]:
     """Return the quantities of the x-axes, of which several are separated by commas; raise if one does not exist.
 
     With `limited`, samples are cut off at several lengths, which can be the only x-axis; None: the command has no such
@@ -303,8 +303,10 @@ def check_per(given: str | list[str] | None, *, limited: bool | None = None) -> 
             raise MssimError("--per: max_tokens needs limits to plot. Add e.g. --max-tokens 256,1024.")
         if len(names) > 1:
             raise MssimError("--per: max_tokens is an axis of its own. Use --per max_tokens, without other quantities.")
-        return names
-    for name in names:
-        if name not in _PER:
-            raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")
+    else:
+        for name in names:
+            if name not in _PER:
+                raise MssimError(f"--per: {name!r} is not valid. {choose_from(name, _PER)}.")
+    if given is not None and not plotted:
+        raise MssimError("--per: there is no plot whose x-axis it could name. Add --plot FILE, or drop --per.")
     return names

@@ -223,7 +223,7 @@ class Amounts:
         models : sequence of str
             Names of models.
         limits : sequence of int or None, optional
-            `max_tokens` of each model. By default, there is no limit.
+            The length limit of each model in output tokens. By default, samples have no limit.
 
         Returns
         -------

@@ -125,9 +125,11 @@ class PoolAmounts:
 
         Samples that were not recorded have the largest amount, which costs no bins of a histogram.
         """
-        found = []
-        for model, limit in stages:
+        found = {}
+        for model, limit in dict.fromkeys(stages):
             recorded = self._pool.recorded_of(self._pool.model_index(model))[block.questions]
-            amounts = np.nan_to_num(self._given.of(quantity, model, limit)[block.questions] / self._unit(quantity))
-            found.append(np.where(recorded, amounts, amounts.max(initial=0.0, where=recorded)))
-        return np.rint(found).astype(np.int32)
+            amounts = self._given.of(quantity, model, limit)[block.questions] / self._unit(quantity)
+            amounts = np.where(np.isnan(amounts), 0.0, amounts)
+            amounts = np.where(recorded, amounts, amounts.max(initial=0.0, where=recorded))
+            found[model, limit] = np.rint(amounts).astype(np.int32)
+        return np.stack([found[stage] for stage in stages])

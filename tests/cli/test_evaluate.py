@@ -124,11 +124,12 @@ def test_warnings_go_to_stderr_one_line_each(run, tmp_path):
 
 @pytest.mark.usefixtures("pool_path")
 @pytest.mark.parametrize("name", ["per", "x"])  # x is the name of version 0.1
-def test_an_experiment_names_the_axis_of_the_plot(run, tmp_path, name):
+def test_an_experiment_names_the_axis_of_the_plot(run, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
     text = f"pool = 'pool.parquet'\nwhere = 'prompt=long'\nstrategies = 'sc:x'\nbudgets = 2\n{name} = 'tokes'\n"
     (tmp_path / "e.toml").write_text(text)
     bad(run("evaluate", "--experiment", tmp_path / "e.toml"), "--per: 'tokes' is not valid. Did you mean 'tokens'")
-    assert run("evaluate", "--experiment", tmp_path / "e.toml", "--per", "budget,cost")[0] == 0
+    assert run("evaluate", "--experiment", tmp_path / "e.toml", "--per", "budget,cost", "--plot", "e.svg")[0] == 0
 
 
 @pytest.mark.slow
@@ -303,6 +304,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
         (("POOL", *EVALUATE, "--price", "x=cheap"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", *EVALUATE, "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", *EVALUATE, "--per", "samples"), "--per: 'samples' is not valid. Did you mean 'samples_used'"),
+        (("POOL", *EVALUATE, "--per", "tokens"), "--per: there is no plot whose x-axis it could name. Add --plot FILE"),
         (("POOL", *EVALUATE, "--min-samples", "-3"), "--min-samples: -3 is out of range. Use an integer from 0"),
         (("POOL", *EVALUATE, "--plot", "folder.png"), "--plot: folder.png is a folder. Use the name of a file."),
         (("POOL", *EVALUATE, "--out", "folder.png"), "--out: folder.png is a folder. Use the name of a file."),

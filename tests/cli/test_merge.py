@@ -55,6 +55,7 @@ def test_files_that_an_experiment_names_are_those_of_the_merge(run, tmp_path):
         (("POOL", "--plot", "r.jpeg"), "Use a name that ends in .png, .svg or .pdf"),
         (("POOL", "--band", "curve"), "--band: 'curve' is not valid. Choose from 'pointwise', 'simultaneous'"),
         (("POOL", "--per", "budgets"), "--per: 'budgets' is not valid. Did you mean 'budget'"),
+        (("POOL", "--per", "tokens"), "--per: there is no plot whose x-axis it could name. Add --plot FILE"),
         (("POOL", "--x", "budgets"), "--per: 'budgets' is not valid. Did you mean 'budget'"),
     ],
 )
