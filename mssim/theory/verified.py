@@ -49,8 +49,9 @@ def verified(
     Notes
     -----
     A lower threshold accepts more samples: fewer questions remain unsolved, fewer samples are drawn, and more answers
-    are wrong. With more budget the share of wrong answers among those accepted does not fall: a question with a
-    sample that is accepted wrongly does not profit from further draws (arXiv 2411.17501).
+    are wrong. More budget does not make accepted answers better. On each question the share of wrong answers among the
+    accepted ones is the same at every budget, because the first accepted draw is equally likely to be any accepted
+    sample. Only questions that are solved later change the share over all questions (compare arXiv 2411.17501).
 
     Examples
     --------

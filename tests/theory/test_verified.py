@@ -49,6 +49,15 @@ def test_it_is_what_evaluate_finds_and_the_shares_add_up(pool, verifier, replace
     assert (np.diff(frame["unsolved"]) <= 1e-12).all()
 
 
+@settings(max_examples=examples(12))
+@given(pools(), st.booleans())
+def test_more_budget_does_not_make_accepted_answers_better(pool, replacement):
+    rule = UntilVerified(["x"], column="score", threshold=0.2)
+    found = evaluate(pool, rule, range(1, pool.codes.shape[2] + 1), replacement=replacement)
+    right_of_first = found.accuracy[0, 0] * found.agreed[0]  # [budget, question]
+    assert right_of_first == pytest.approx(found.accuracy[0] * found.agreed[0, 0], abs=1e-12)
+
+
 def test_only_draws_until_one_is_accepted():
     pool = make_pool({("x", "q"): ["a", "b"]})
     with pytest.raises(
