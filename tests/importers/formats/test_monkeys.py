@@ -294,10 +294,10 @@ def peak(*arguments):
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
 def test_a_file_of_700_mb_fits_in_1_gb(tmp_path):
     size, used = [], []
-    for megabytes in (12, 25):
+    for megabytes in (12, 100):  # far apart: peaks differ by 20 MB from run to run
         path = tmp_path / f"GSM8K_{megabytes}.json"
         size.append(write_large(path, megabytes))
         used.append(peak("import", "monkeys", path, "--rule", "number", "--out", tmp_path / f"pool{megabytes}"))
     slope = (used[1] - used[0]) / (size[1] - size[0])
-    assert 24 < size[1] < 27
+    assert 99 < size[1] < 105
     assert used[1] + max(slope, 0) * (700 - size[1]) < 1000
