@@ -1,0 +1,5 @@
+"""Strategies and protocols of several agents, run against servers. Every call goes into the recorder's journal."""
+
+from mssim.live.turns import Ask, Decision, Draw
+
+__all__ = ["Ask", "Decision", "Draw"]
