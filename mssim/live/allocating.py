@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
-from mssim.live.strategies import allocation
 from mssim.live.drawing import Drawing, Samples
 from mssim.live.draws import Draws
 from mssim.live.results import Answer
+from mssim.live.strategies import allocation
 from mssim.live.turns import Ask, Decision
 
 __all__ = ["Allocating"]

@@ -54,13 +54,15 @@ def differences(folder: Path, answers: Sequence[Answer], limited: Collection[str
     if not draws or not path.exists():
         return []
     cut = [draw.model in limited and was_cut_off(draw.finish_reason) for _, draw in draws]
-    used = pd.DataFrame({
-        "question_id": [question for question, _ in draws],
-        "model": [draw.model for _, draw in draws],
-        "sample_index": [draw.sample_index for _, draw in draws],
-        "code": [draw.code for _, draw in draws],
-        "cut": cut,
-    })
+    used = pd.DataFrame(
+        {
+            "question_id": [question for question, _ in draws],
+            "model": [draw.model for _, draw in draws],
+            "sample_index": [draw.sample_index for _, draw in draws],
+            "code": [draw.code for _, draw in draws],
+            "cut": cut,
+        }
+    )
     graded = pd.read_parquet(path, columns=[*_KEY, "answer"]).astype({"question_id": object, "model": object})
     both = used.merge(graded, on=_KEY, how="left")
     return [*_of_limit(both[both["cut"]]), *_of_classes(both[~both["cut"]])]

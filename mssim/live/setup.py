@@ -19,6 +19,7 @@ from mssim.rules.parsing import parse_for
 
 __all__ = ["Setup", "read_rule", "read_setup"]
 
+
 @dataclass(frozen=True)
 class Setup:
     """A strategy at one budget, with the rule that makes answer classes.
