@@ -14,6 +14,7 @@ import typer
 from mssim.cli.language import as_options, name_by
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import print_frame, printable
+from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import duration, ending, reporting
 from mssim.cli.servers import (
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mssim.live import LiveRun
+    from mssim.live import LiveRun, Prediction
     from mssim.recorder import Plan, Progress
 
 _SHOWN = 10  # rows of the table of questions
@@ -85,6 +86,10 @@ def live(
     max_requests: MaxRequests = None,
     retry_failed: RetryFailed = False,
     new_server: NewServer = False,
+    predict: Annotated[
+        str | None,
+        typer.Option(help="Pool of an independent recording. Compare the run with what its replays predict."),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print only a JSON object: totals, questions, models, notes.")
     ] = False,
@@ -113,6 +118,7 @@ def live(
         besides="Only --sample-seed can be combined with --plan.",
     )
     name_by("settings", "setting")
+    recording = None if predict is None else read_recording(predict, strategy, budget)
     told: set[str] = set()
     for warning in asked.warnings():
         print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
@@ -134,16 +140,16 @@ def live(
             new_server=new_server,
             report=report,
         )
-    show(result, as_json=json, told=told)
+    show(result, as_json=json, told=told, prediction=compared(result, recording))
 
 
 def _with_seed(plan: Plan, seed: int | None) -> Plan:
     return plan if seed is None else replace(plan, models=tuple(replace(m, seed=seed) for m in plan.models))
 
 
-def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
+def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: Prediction | None = None) -> None:
     """Print a result; raise `typer.Exit` if questions are unfinished. `told` are warnings that were printed."""
-    (_print_json if as_json else _print_tables)(result)
+    (_print_json if as_json else _print_tables)(result, prediction)
     for warning in result.warnings:
         if warning not in told:
             print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
@@ -158,7 +164,7 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
         raise typer.Exit(1)
 
 
-def _print_tables(result: LiveRun) -> None:
+def _print_tables(result: LiveRun, prediction: Prediction | None) -> None:
     import pandas as pd
 
     from mssim.live.results import describe_draws
@@ -172,6 +178,8 @@ def _print_tables(result: LiveRun) -> None:
         print(f"{len(frame) - _SHOWN} more questions are in --json")
     for row in result.status.to_frame().to_dict("records"):
         print(printable(spent(row)))
+    if prediction is not None:
+        print_prediction(prediction)
     if result.complete:
         print(_how_to_replay(result))
 
@@ -189,7 +197,7 @@ def _how_to_replay(result: LiveRun) -> str:
     )
 
 
-def _print_json(result: LiveRun) -> None:
+def _print_json(result: LiveRun, prediction: Prediction | None) -> None:
     def rows(frame: pd.DataFrame) -> Any:
         return to_json.loads(frame.to_json(orient="records", double_precision=15))
 
@@ -203,6 +211,7 @@ def _print_json(result: LiveRun) -> None:
         "models": rows(result.status.to_frame()[spending]),
         "warnings": [as_options(warning) for warning in result.warnings],
         "notes": [as_options(note) for note in result.notes],
+        **({} if prediction is None else {"prediction": prediction_rows(prediction)}),
     }
     print(to_json.dumps(report, indent=1))
 
