@@ -281,7 +281,7 @@ def test_z_scores_have_the_spread_of_normal_numbers():
 def test_a_recording_of_other_answers_is_detected():
     """As if the temperature were lower: wrong answers are less frequent and less varied."""
     cold = replace(TWO, a=2.0, spread=0.5)
-    z, p = z_scores(TWO, cold, 1, n_questions=80)
+    z, p = z_scores(TWO, cold, 1, n_questions=150)
     accuracy, samples = z[0, 3], z[0, 4]
     assert accuracy > 3
     assert samples < -3
