@@ -26,6 +26,7 @@ from analysis import (
     consistency,
     equal_budget,
     number_and_order,
+    protocols,
     published,
     reward,
     running,
@@ -41,12 +42,16 @@ from figures import drawing, style
 from figures.__main__ import app
 from mssim import MssimError
 from mssim.simulate import AnswerModel
+from tests.analysis import stand_ins
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tests" / "demo-synthetic"
 LONG = [f"some-organisation/a-language-model-with-a-very-long-name-{i}b-instruct-v0.{i}" for i in range(9)]
+LONG_PROTOCOLS = {f"{kind}:{'+'.join(LONG[:2])},rounds=2": (6, 1234) for kind in protocols.LABELS} | {
+    f"debate:{LONG[2]}": (9, 70)
+}
 DPI = 300
 
 # Sources --------------------------------------------------------------------------------------------------------------
@@ -105,6 +110,9 @@ def user_pools():
         scored(
             "scored-long", LONG[:2], title="a very long title of a pool with simulated scores and simulated answers"
         ),
+        stand_ins.source("protocols", controls={"weak": "strong"}),
+        stand_ins.source("long-protocols", LONG[:3], protocols=LONG_PROTOCOLS, title=title.format(11)),
+        stand_ins.source("one-protocol", ["a", "b"], protocols={"own:a": (3, 12_345)}, title="simulated"),
     ]
 
 
