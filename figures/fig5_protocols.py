@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import protocols, published
 from analysis.running import Tables
-from analysis.sources import Source
+from analysis.sources import Source, of_language_models
 from figures import style
 from figures.fig5_debate import PUBLISHED
 
@@ -18,7 +20,7 @@ TITLE = "Protocols of several agents at equal cost"
 READING = (
     "Each group has one run of a protocol, and Self-Consistency and ModelSwitch with the largest budget that spends no "
     "more: as many calls (left) or as many tokens, input included (right); the number is in brackets. Where circle or "
-    "star are above the square, drawing samples is better than the protocol. The bars below are published, for other "
+    "star are above the square, drawing samples is better than the protocol. White bars are published, for other "
     "models and at about 15 calls; their tokens were not compared."
 )
 SHOWN = {  # strategies, and the number of their look
@@ -40,8 +42,9 @@ def suits(source: Source) -> bool:
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
-    """Draw two panels per source, and the published bars below."""
-    figure, axes = style.panels(2 * len(sources) + 2, height=1.7, extra=0.5)
+    """Draw two panels per source and, below those of the pools in recorded/, the published bars."""
+    published_too = all(of_language_models(source.name) for source in sources)
+    figure, axes = style.panels(2 * (len(sources) + published_too), height=1.7, extra=0.5)
     looks = style.looks(3)
     for i, source in enumerate(sources):
         frame = tables(protocols.run, source)
@@ -50,13 +53,19 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
         for ax, unit in zip(pair, protocols.UNITS, strict=True):
             _panel(ax, frame[frame["unit"] == unit], unit, looks)
             style.named(ax, f"{source.title}\nat equal {unit}", "", first=unit == "calls")
-    grid = axes[-1].get_subplotspec().get_gridspec()
-    for ax in axes[-2:]:
-        ax.remove()
-    bars = _published(figure.add_subplot(grid[-1, :]))
+    bars = _published(_joined(figure, axes[-2:])) if published_too else []
     keys = [style.key(name, looks[number] | {"linestyle": "none"}) for name, number in SHOWN.items()]
-    style.legend_below(figure, [*keys, *bars], columns=3, title="markers: ours, with interval; white: published")
+    title = "markers: ours, with interval; white: published" if bars else None
+    style.legend_below(figure, [*keys, *bars], columns=3, title=title)
     return figure
+
+
+def _joined(figure: Figure, pair: Sequence[Axes]) -> Axes:
+    """Replace the last two panels by one."""
+    grid = pair[0].get_subplotspec().get_gridspec()
+    for ax in pair:
+        ax.remove()
+    return figure.add_subplot(grid[-1, :])
 
 
 def _panel(ax: Axes, frame: pd.DataFrame, unit: str, looks: list[style.Look]) -> None:
@@ -67,8 +76,8 @@ def _panel(ax: Axes, frame: pd.DataFrame, unit: str, looks: list[style.Look]) ->
         at = [labels.index(label) + step for label in some["label"]]
         style.marks(ax, at, some[["accuracy", "low", "high"]], looks[number])
     spent = [f"{own.loc[label, unit]:,.0f}" if own[unit].notna()[label] else "?" for label in labels]
-    ticks = [f"{style.short(label, 42)} ({number})" for label, number in zip(labels, spent, strict=True)]
-    ax.set_xticks(range(len(labels)), ticks, rotation=40, ha="right", rotation_mode="anchor")
+    ticks = [f"{style.short(label, 36)} ({number})" for label, number in zip(labels, spent, strict=True)]
+    ax.set_xticks(range(len(labels)), ticks, rotation=40, ha="right", rotation_mode="anchor", fontsize=5.8)
     ax.set_xlim(-0.6, len(labels) - 0.4)
 
 
