@@ -15,6 +15,7 @@ IN_FILE = ("replay_sd", "mc_error", "agreed", "cost", "latency", "method", "n_qu
 BUDGETS = tuple(2**step for step in range(11))
 MOST_MODELS = 3
 AGREEMENT = 0.75
+TO_CONTROL = "ModelSwitch to control"
 
 
 def run(source: Source, *, n_replays: int = 500, seed: int = 0) -> pd.DataFrame:
@@ -41,13 +42,14 @@ def alone(source: Source) -> dict[str, Strategy]:
 
 
 def together(source: Source) -> dict[str, Strategy]:
-    """Return ModelSwitch and the mix of the two strongest models, and ModelSwitch to a control of the strongest."""
+    """Return ModelSwitch and the mix of the two strongest models, and ModelSwitch from one of them to its control."""
     first, second = two_models(source)
     found: dict[str, Strategy] = {
         "ModelSwitch": ModelSwitch([first, second], agreement=AGREEMENT),
         "mix": Mixture([first, second]),
     }
-    control = next((name for name, of in source.controls.items() if of == first and name != second), None)
-    if control is not None:
-        found["ModelSwitch to control"] = ModelSwitch([first, control], agreement=AGREEMENT)
+    for control, of in source.controls.items():
+        if of in (first, second) and control not in (first, second):
+            found[TO_CONTROL] = ModelSwitch([of, control], agreement=AGREEMENT)
+            break
     return found

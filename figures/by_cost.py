@@ -16,13 +16,13 @@ TITLE = "Accuracy over samples and over tokens"
 READING = (
     "Left, a sample of each model costs the same; right, it costs its tokens, with a share of the input tokens of its "
     "request. Where the order of the curves differs between left and right, the cheaper model is ahead by tokens. A "
-    "control is the same model with another setting: what ModelSwitch gains by it, a second model need not explain. "
-    "The mix spends the same samples without stopping. Only the first model and ModelSwitch have bands."
+    "control is the same model with another setting: what ModelSwitch from a model to its control gains is not due to "
+    "a second model. The mix spends the same samples without stopping. Only the first model and ModelSwitch have bands."
 )
 TOGETHER = {  # labels of strategies of several models, and the number of their look
     "ModelSwitch": (f"ModelSwitch, agrees at {100 * by_cost.AGREEMENT:.0f} %", 2),
     "mix": ("mix", 4),
-    "ModelSwitch to control": ("ModelSwitch to a control", 5),
+    by_cost.TO_CONTROL: ("ModelSwitch to a control", 5),
 }
 ALONE = (0, 1, 3)  # numbers of the looks of single models
 AXES = {"samples_used": "samples used per question", "tokens": "tokens per question"}

@@ -14,7 +14,7 @@ READING = (
     "Paired differences over questions, in percentage points, with 95 % intervals. Above zero, models together are "
     "better than the best of them alone with the same budget. Where an interval contains zero, no difference was "
     "found. The best single model is chosen on the same questions, which favours it. ModelSwitch to itself asks the "
-    "strongest model twice: it saves samples, and gains nothing."
+    "model twice that is the strongest with one sample: it saves samples, and gains nothing over this model."
 )
 NAMES = ("ModelSwitch", "mix", equal_budget.SELF)
 

@@ -242,10 +242,10 @@ def doublings(ax: Axes, most: float) -> None:
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
 
 
-def powers(ax: Axes, least: float, most: float, base: int = 4) -> None:
-    """Set ticks at powers of `base` on a logarithmic axis, with plain numbers as labels."""
-    first, last = np.ceil(np.log(least) / np.log(base) - 1e-9), np.floor(np.log(most) / np.log(base) + 1e-9)
-    ticks = [int(base**power) for power in np.arange(first, last + 1)]
+def powers(ax: Axes, least: float, most: float) -> None:
+    """Set ticks at powers of 4, or of 16 if there are more than five, on a logarithmic axis, with plain numbers."""
+    powers = np.arange(np.ceil(np.log2(least) / 2 - 1e-9), np.floor(np.log2(most) / 2 + 1e-9) + 1)
+    ticks = [int(4**power) for power in powers if len(powers) <= 5 or power % 2 == 0]
     ax.set_xticks(ticks, [str(tick) if tick < 10_000 else f"{tick / 1000:.0f}k" for tick in ticks])
     ax.minorticks_off()
 

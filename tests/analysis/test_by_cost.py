@@ -21,11 +21,12 @@ def test_all_models_stand_beside_modelswitch_and_the_mix():
 
 
 def test_modelswitch_to_a_control_is_drawn_where_there_is_one():
-    models, controls = ("strong", "weak", "strong-cold"), {"strong-cold": "strong"}
-    source = stand_ins.source(models=models, controls=controls, protocols=None)
-    assert by_cost.together(source)["ModelSwitch to control"] == ModelSwitch(["strong", "strong-cold"], agreement=0.75)
-    assert set(by_cost.alone(source)) == set(models)
-    other = stand_ins.source(models=models, controls={"strong-cold": "weak"}, protocols=None)
+    models = ("strong", "weak", "cold")
+    for of in ("strong", "weak"):
+        source = stand_ins.source(models=models, controls={"cold": of}, protocols=None)
+        assert by_cost.together(source)["ModelSwitch to control"] == ModelSwitch([of, "cold"], agreement=0.75)
+        assert set(by_cost.alone(source)) == set(models)
+    other = stand_ins.source(models=models, controls={"cold": "another"}, protocols=None)
     assert "ModelSwitch to control" not in by_cost.together(other)
 
 
