@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import BetaStop, OwnStop, SelfConsistency, StrategyError, Vote, catalogue, evaluate, parse_strategy
+from mssim import BetaStop, OwnStop, SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
 from mssim.live import Ask, Decision, Draw
 from mssim.live.interpreter import Ranks, decide, read_draws, refusal
 from tests.conftest import examples, make_pool
@@ -210,15 +210,3 @@ def test_a_plan_has_one_budget_and_one_way_to_stop():
     both = plan.at([1])._replace(stop=BetaStop(), need=np.array([[4]]))
     with pytest.raises(StrategyError, match="plan: it has a stop rule and a number of votes that stops"):
         decide(both, random=np.random.default_rng(0))
-
-
-def test_a_vote_of_ones_own_gets_the_draws_that_vote():
-    def tokens(counts, prior, stages, answers, numbers):
-        assert (counts.tolist(), prior.tolist()) == ([[1, 0, 0], [0, 0, 1]], [0.5, 1])
-        assert (stages.tolist(), answers.tolist()) == ([0, 0, 1, 1], [0, -1, 2, -1])
-        return np.array([numbers[0][answers == c].sum() for c in range(3)])
-
-    vote = Vote.own(tokens, columns="output_tokens", prior=(1, 2))
-    draws = {m: [Draw(c, {"output_tokens": n}), Draw(-1)] for m, c, n in (("x", 0, 8), ("y", 2, 7))}
-    rule = parse_strategy({"kind": "mix", "models": ["x", "y"], "vote": vote})
-    assert asked(rule, 4, draws)[0].answer == 0

@@ -55,6 +55,10 @@ def test_sums_that_cancel_tie_by_the_size_of_the_numbers():
     assert winner(Vote.score_sum(ties="wrong"), cancelled) == -1
     assert winner(Vote.score_sum(), [(1, 0.0), (0, 0.1), (0, -0.1 + 1e-10)]) == 0
     assert winner(Vote.score_sum(), [(1, -2.0), (0, -1.0), (-1, 5.0)]) == 0
+    large = [(0, 100000.1), (0, 200000.2), (0, -300000.3), (1, 0.0)]
+    assert sum(number for _, number in large) > 1e-11
+    assert winner(Vote.score_sum(ties="wrong"), large) == -1
+    assert winner(Vote.score_sum(ties="wrong"), [(0, 1e-6), (1, 2e-6), (-1, 1e9)]) == 1  # which does not vote
 
 
 def test_numbers_weigh_votes_or_the_highest_wins():
@@ -65,6 +69,7 @@ def test_numbers_weigh_votes_or_the_highest_wins():
     assert winner(Vote.best_of_n(prior=(1, 0.5)), draws, [(3, 3.5)]) == 2
     assert winner(Vote.confidence(100), draws) == 0
     assert winner(Vote.confidence(0.1), draws) == 2
+    assert winner(Vote.confidence(0.001), [(0, 1.0), (-1, 1e6)]) == 0
     assert winner(Vote.confidence(0.001), [(0, -5000.0), (1, -4000.0)]) == 1  # exp of either is 0
 
 
@@ -87,6 +92,7 @@ def test_the_likeliest_best_of_m():
     # Draws with one number share their chance, also over models: 1/2 each.
     assert winner(Vote.majority_of_bests(9, ties="wrong"), [(0, 0.3)], [(1, 0.3)]) == -1
     assert winner(Vote.majority_of_bests(9, prior=(1, 1.1)), [(0, 0.3)], [(1, 0.3)]) == 1
+    assert winner(Vote.majority_of_bests(1), [(2, 0.3), (0, 0.4), (1, 0.4)]) == 2  # 1/3 each
     assert winner(Vote.majority_of_bests(30000), [(0, 0.3), (1, 0.4), (-1, 0.5)]) == 1
     assert winner(Vote.majority_of_bests(2), [-1], []) == -1
 
@@ -100,6 +106,9 @@ def test_weights_within_a_model():
     # 2 (1/3 + 2/3 (1 - H(2/3))) = 0.78 by distinct answers, and 1.23 by samples: H is divided by log2 3
     assert winner(Vote.entropy(), [0, 0, 1], [2]) == 2
     assert winner(Vote.entropy(normaliser="samples"), [0, 0, 1], [2]) == 0
+    # Their score is 0.7756.
+    assert winner(Vote.entropy(prior=(1, 0.775)), [0, 0, 1], [2]) == 0
+    assert winner(Vote.entropy(prior=(1, 0.776)), [0, 0, 1], [2]) == 2
     # Without an answer, a draw does not weigh: 1 against 0.78
     assert winner(Vote.entropy(), [0, 0, 1], [2, -1, -1, -1]) == 2
 
@@ -123,6 +132,7 @@ def scored(*scores, ties="first"):
 def test_scores_of_a_function():
     assert scored(1, 2, 3) == 2
     assert scored(1, 3, 3) == 2
+    assert scored(3, 1, 2.5) == 0
     assert scored(1, 3, 3, ties="wrong") == -1
     assert scored(1, 3 + 1e-10, 3, ties="wrong") == -1
     assert scored(1, -math.inf, math.nan) == 0
@@ -145,6 +155,17 @@ def test_a_function_is_called_with_votes_by_stage_where_answers_differ():
     assert winner(vote, [3, 3], [-1], []) == 3
     assert winner(vote, [-1], [], []) == -1
     assert len(heard) == 1
+
+
+def test_a_function_may_read_the_draws_that_vote():
+    def tokens(counts, prior, stages, answers, numbers):
+        assert (counts.tolist(), prior.tolist()) == ([[1, 0, 0], [0, 0, 1]], [0.5, 1])
+        assert (stages.tolist(), answers.tolist()) == ([0, 0, 1, 1], [0, -1, 2, -1])
+        return np.array([numbers[0][answers == c].sum() for c in range(3)])
+
+    vote = Vote.own(tokens, columns="confidence", prior=(1, 2))
+    assert winner(vote, [(0, 8), -1], [(2, 7), -1]) == 0
+    assert winner(vote, [(0, 6), -1], [(2, 7), -1]) == 2
 
 
 def test_what_is_wrong_with_a_function_is_said():
