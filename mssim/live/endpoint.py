@@ -6,8 +6,8 @@ import asyncio
 import hmac
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mssim._validation import printable, shown
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["LOOPBACK", "Asked", "Endpoint", "UnansweredError"]
+__all__ = ["LOOPBACK", "Endpoint", "UnansweredError"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_BYTES = 2**22  # of a request
@@ -53,21 +53,13 @@ class UnansweredError(MssimError):
         self.retry_after = retry_after
 
 
-class Asked(Protocol):
-    """What answers questions: a strategy or a protocol with its journal."""
-
-    async def answer(self, question: Mapping[str, Any], messages: Messages) -> Answered:
-        """Answer one question, or raise `UnansweredError`."""
-        ...
-
-
 class Endpoint:
     """The ASGI application.
 
     Parameters
     ----------
-    asked : Asked
-        Answers questions.
+    answer : callable (question, messages)
+        Answers one question as `Session.answer_messages` does, or raises `UnansweredError`.
     name : str
         Name of the model for clients.
     about : mapping
@@ -85,15 +77,14 @@ class Endpoint:
     Examples
     --------
     >>> from mssim.live.endpoint import Endpoint
-    >>> class Always:
-    ...     async def answer(self, question, messages):
-    ...         return Answered(question["question_id"], "It is 2.", "2", "budget", {"2": 1}, {"small": 1}, 1)
-    >>> app = Endpoint(Always(), name="mssim", about={"strategy": "sc:small"}, settings={})
+    >>> async def answer(question, messages):
+    ...     return Answered(question["question_id"], "It is 2.", "2", "budget", {"2": 1}, {"small": 1}, 1)
+    >>> app = Endpoint(answer, name="mssim", about={"strategy": "sc:small"}, settings={})
     """
 
     def __init__(
         self,
-        asked: Asked,
+        answer: Callable[[Mapping[str, Any], Messages], Awaitable[Answered]],
         *,
         name: str,
         about: Mapping[str, Any],
@@ -102,7 +93,7 @@ class Endpoint:
         hosts: Collection[str] | None = LOOPBACK,
         log: Callable[[str], None] = print,
     ) -> None:
-        self._runs = Runs(asked.answer)
+        self._runs = Runs(answer)
         self._name = name
         self._about = about
         self._settings = settings
@@ -115,9 +106,6 @@ class Endpoint:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer a request of ASGI."""
-        if scope["type"] != "http":
-            await self._routes(scope, receive, send)  # start and end of the server
-            return
         from starlette.requests import Request
 
         request = Request(scope, receive)
@@ -131,6 +119,10 @@ class Endpoint:
             await self._routes(scope, receive, send)
         except Exception:  # it was answered with status 500 and logged
             return
+
+    async def close(self, *, at_once: bool = False) -> None:
+        """Await the runs that no client waits for, or cancel all."""
+        await self._runs.close(at_once=at_once)
 
     def _application(self) -> Starlette:
         from starlette.applications import Starlette

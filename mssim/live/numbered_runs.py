@@ -78,6 +78,14 @@ class Runs:
         tasks = [self._running.get(name) or self._start(request, name) for name in ids]
         return list(await asyncio.gather(*map(asyncio.shield, tasks)))
 
+    async def close(self, *, at_once: bool = False) -> None:
+        """Await all runs, or cancel them."""
+        tasks = list(self._running.values())
+        if at_once:
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     def _start(self, request: ChatRequest, name: str) -> asyncio.Task[Answered]:
         texts = [message["content"] for message in request.messages if message["role"] == "user"]
         question = {

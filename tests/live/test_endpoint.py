@@ -32,7 +32,7 @@ class Asked:
 
 def endpoint(asked=None, lines=None, **options):
     options = {"name": "mssim", "about": {"strategy": "sc:a"}, "settings": {"temperature": 0.7}, **options}
-    return Endpoint(asked or Asked(), log=[].append if lines is None else lines.append, **options)
+    return Endpoint((asked or Asked()).answer, log=[].append if lines is None else lines.append, **options)
 
 
 def talk(app, function, key="none", **headers):
