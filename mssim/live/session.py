@@ -30,6 +30,7 @@ from mssim.recorder.journal import Cell
 from mssim.recorder.plan import ModelPlan, Plan
 from mssim.recorder.progress import Progress
 from mssim.recorder.prompts import placeholders
+from mssim.recorder.sampler import RequestFailed
 from mssim.recorder.settings_hash import settings_hash
 from mssim.rules.base import Strategy
 
@@ -50,6 +51,8 @@ class Session(Drawing):
         self._places: dict[str, int] = {}
         self._prompts: dict[int, Messages] = {}  # of questions that are being answered
         self._classes: dict[int, Classes] = {}
+        self._reason = "", "a sample is missing"  # why a model was stopped last
+        self._until: dict[str, float] = {}  # when servers accept requests again, by model
         self._cells: dict[str, list[Cell]] = {}
         for target in self.targets:
             target.prompt = self._prompt_of(target.plan)
@@ -88,9 +91,7 @@ class Session(Drawing):
         UnansweredError
             If a limit is reached, a server failed or the session was stopped. Samples that arrived are kept.
         """
-        for target in self.targets:  # a new request is a new chance
-            target.stopped, target.failures = None, 0
-            target.failing.clear()
+        self._give_another_chance()
         place = self._enter(question, messages)
         try:
             answer = await self.answer(place)
@@ -100,6 +101,14 @@ class Session(Drawing):
         finally:
             self._prompts.pop(place, None)
             self._classes.pop(place, None)
+
+    def _give_another_chance(self) -> None:
+        """Ask models again that were stopped, since a new request is a new attempt."""
+        for target in self.targets:
+            if target.stopped:
+                self._reason = target.plan.name, target.stopped
+            target.stopped, target.failures = None, 0
+            target.failing.clear()
 
     def _enter(self, question: Mapping[str, Any], messages: Messages) -> int:
         """Add a question to the journal if it is new, and return its place."""
@@ -129,6 +138,13 @@ class Session(Drawing):
         asked = turns(setup.strategy, setup.budget, row["question_id"], setup.seed)
         return Course(Draws(row, classes, setup.limited), asked)
 
+    def _given_up(
+        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, failed: Counter[bool]
+    ) -> Sequence[int]:
+        if failure.retry_after is not None:
+            self._until[target.plan.name] = time.monotonic() + failure.retry_after
+        return super()._given_up(target, cell, asked, failure, failed)
+
     def _stop_if_all_stopped(self) -> None:
         """Do not stop the run if all models fail, since the next request may succeed."""
 
@@ -140,16 +156,13 @@ class Session(Drawing):
             return UnansweredError("The journal cannot be written. The log of the endpoint has the reason.")
         if self.stopped:
             return UnansweredError(self.stopped)
-        for target in self.targets:
-            if target.stopped:
-                reason, wait = target.stopped, self._not_before[target.plan.server] - time.monotonic()
-                limit = reason.startswith(EXCEEDS)
-                return UnansweredError(
-                    f"model {target.plan.name!r}: {reason}", limit=limit, retry_after=wait if wait > 0 else None
-                )
-        failed = self.journal.query("SELECT model, reason FROM failures WHERE question = ? LIMIT 1", (question,))
-        model, reason = failed[0] if failed else ("", "a sample is missing")
-        return UnansweredError(f"model {model!r}: {reason}")
+        stopped = [(target.plan.name, target.stopped) for target in self.targets if target.stopped]
+        query = "SELECT model, reason FROM failures WHERE question = ? LIMIT 1"
+        model, reason = [*stopped, *self.journal.query(query, (question,)), self._reason][0]
+        wait = self._until.get(model, 0.0) - time.monotonic()
+        return UnansweredError(
+            f"model {model!r}: {reason}", limit=reason.startswith(EXCEEDS), retry_after=wait if wait > 0 else None
+        )
 
 
 @asynccontextmanager
