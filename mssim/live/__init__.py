@@ -2,6 +2,7 @@
 
 from mssim.live._run import run
 from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
+from mssim.live.serving import serve
 from mssim.live.turns import Ask, Decision, Draw
 
-__all__ = ["Answer", "Ask", "Decision", "Draw", "Drawn", "LiveProgress", "LiveRun", "run"]
+__all__ = ["Answer", "Ask", "Decision", "Draw", "Drawn", "LiveProgress", "LiveRun", "run", "serve"]
