@@ -15,6 +15,7 @@ from mssim.cli.grade import grade
 from mssim.cli.importing import import_
 from mssim.cli.info import info
 from mssim.cli.language import Command
+from mssim.cli.live import live
 from mssim.cli.merge import merge
 from mssim.cli.plan import plan
 from mssim.cli.record import record
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _function in (info, record, import_, grade, evaluate, merge, compare, tune, plan, simulate, report):
+for _function in (info, record, live, import_, grade, evaluate, merge, compare, tune, plan, simulate, report):
     app.command(_function.__name__.rstrip("_"), cls=Command)(_function)
 
 

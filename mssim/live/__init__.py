@@ -1,5 +1,7 @@
 """Strategies and protocols of several agents, run against servers. Every call goes into the recorder's journal."""
 
+from mssim.live._run import run
+from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
 from mssim.live.turns import Ask, Decision, Draw
 
-__all__ = ["Ask", "Decision", "Draw"]
+__all__ = ["Answer", "Ask", "Decision", "Draw", "Drawn", "LiveProgress", "LiveRun", "run"]

@@ -1,0 +1,78 @@
+"""Runs of strategies over the draws of replays, which `tests/naive.py` makes."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from mssim.live import Draw
+from mssim.live.interpreter import decide
+from tests import naive
+
+NUMBERS = ("confidence", "score", "output_tokens")
+
+
+class Ranks:
+    """Random numbers that are the ranks of the answer classes 0, 1, ... in a tie."""
+
+    def __init__(self, ranks):
+        self._ranks = iter(ranks)
+
+    def random(self):
+        return next(self._ranks)
+
+
+def run(turns, draws_of):
+    """Answer the questions of a generator by the next draws of each model; return decision and what was asked for."""
+    asked, left = [], {model: list(draws) for model, draws in draws_of.items()}
+    try:
+        ask = next(turns)
+        while True:
+            asked.append(ask)
+            drawn, left[ask.model] = left[ask.model][: ask.n], left[ask.model][ask.n :]
+            ask = turns.send(drawn)
+    except StopIteration as stopped:
+        return stopped.value, asked
+
+
+def samples_of(pool, question, model, places):
+    """Recorded samples as draws; answer classes are numbered in alphabetical order, as in a pool."""
+    answers = naive.recorded(pool)[0]
+    known = sorted({a for given in answers.values() for a in given[question] if a is not None})
+    columns = {column: naive.column_of(pool, column)[model][question] for column in NUMBERS}
+    return [
+        Draw(
+            -1 if (answer := answers[model][question][place]) is None else known.index(answer),
+            {column: values[place] for column, values in columns.items()},
+        )
+        for place in places
+    ]
+
+
+def runs(pool, strategy, budget, **options):
+    """For each replay: whether the decision is right and its draws by stage, live and as the naive rule has it."""
+    (plan,) = strategy.plans(np.array([budget]))
+    answers, right = naive.recorded(pool)
+    for one in naive.replays(pool, strategy, budget, **options):
+        q, draws = one["question"], {model: [] for model in strategy.models}
+        for model, places in zip(strategy.models, one["places"], strict=True):
+            draws[model] += samples_of(pool, q, model, places)
+        known = sorted({a for given in answers.values() for a in given[q] if a is not None})
+        decision, asked = run(decide(plan, random=Ranks(map(one["rank"], known))), draws)
+        answer = known[decision.answer] if decision.answer >= 0 else None
+        won, used = naive.replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
+        yield decision, asked, (answer in right[q], by_stage(plan, asked)), (bool(won), used), one
+
+
+def by_stage(plan, asked):
+    """Draws of each stage. A stage that is known to ask once does so; else its rounds add up."""
+    sizes, used, stage = plan.sizes[:, 0].tolist(), [0] * len(plan.models), 0
+    for ask in asked:
+        while used[stage] == sizes[stage] or plan.models[stage] != ask.model:
+            stage += 1
+        used[stage] += ask.n
+    return used
+
+
+def mean(values):
+    values = list(values)
+    return Fraction(sum(values), len(values))
