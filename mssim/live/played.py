@@ -77,8 +77,8 @@ class ProtocolRun:
     table : DataFrame
         The finished runs, see `to_frame`.
     spent : DataFrame
-        What all calls in the folder have used, with those of unfinished runs and refused requests, by model. The columns
-        are model, requests, refused, input_tokens, output_tokens, cost and latency (mean of a request).
+        What all calls in the folder have used, with those of unfinished runs and refused requests. The columns are
+        model, requests, refused, input_tokens, output_tokens, cost and latency (mean of a request).
     reasons : DataFrame
         Reasons why calls were given up, with the columns model, reason and samples.
     notes : tuple of str
