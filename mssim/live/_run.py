@@ -11,7 +11,9 @@ from typing import Any, Unpack
 import pyarrow as pa
 
 from mssim.errors import RecordError
+from mssim.live.allocating import Allocating
 from mssim.live.drawing import Drawing
+from mssim.live.graded import differences, untold_truths
 from mssim.live.preparing import Recording, check_same, export_graded, prepare
 from mssim.live.results import Answer, LiveRun
 from mssim.live.setup import read_setup
@@ -113,11 +115,13 @@ def run(
     with Journal(folder, record=True) as journal:
         refuse_fewer(journal, folder)
         check_same(journal, setup, use_recorded=use_recorded)
-        drawing = prepare(Drawing, setup, plan, table.to_pylist(), journal, recording)
+        kind = Allocating if setup.is_allocation else Drawing
+        drawing = prepare(kind, setup, plan, table.to_pylist(), journal, recording)
         run_to_end(drawing)
         answers = drawing.answers()
-        notes = drawing.notes()
+        notes = [*drawing.notes(), *untold_truths(answers)]
         notes += export_graded(journal, folder, setup, drawing.progress, recording.get("report"))
+        notes += differences(folder, answers, setup.limited)
         status = replace(read_status(journal), noticed=tuple(drawing.progress.warnings))
     return LiveRun(
         str(setup.strategy),

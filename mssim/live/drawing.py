@@ -122,10 +122,14 @@ class Drawing(Run):
         return course.answer()
 
     def _course(self, place: int) -> Course:
-        row, setup = self._rows[place], self._setup
+        setup = self._setup
+        return Course(
+            self._draws(place), turns(setup.strategy, setup.budget, self._rows[place]["question_id"], setup.seed)
+        )
+
+    def _draws(self, place: int) -> Draws:
         classes = Classes(self._questions.rules[place], self._questions.truths[place], self._judge)
-        asked = turns(setup.strategy, setup.budget, row["question_id"], setup.seed)
-        return Course(Draws(row, classes, setup.limited), asked)
+        return Draws(self._rows[place], classes, self._setup.limited)
 
     def _recorded(self, place: int, model: str, start: int, n: int) -> Samples | None:
         samples = self.journal.samples(self._of_model[model].cells[place], start, start + n)
@@ -140,7 +144,8 @@ class Drawing(Run):
         cell, size = target.cells[place], target.plan.samples_per_request
         absent = self.journal.missing(cell, start, start + n, retry_failed=True)
         missing = self.journal.missing(cell, start, start + n, retry_failed=self.retry_failed)
-        if len(missing) < len(absent):  # a sample was given up before
+        given_up = len(missing) < len(absent)
+        if given_up or (missing and (self._stop.is_set() or target.stopped is not None)):
             return None
         async with asyncio.TaskGroup() as requests:
             for first in range(start, start + n, size):

@@ -15,7 +15,7 @@ from mssim.live.votes import elect, plurality
 from mssim.rules.plan import Ints, Plan, Verifier
 from mssim.rules.stops import Stop
 
-__all__ = ["Turns", "decide", "refusal"]
+__all__ = ["Ranks", "Turns", "decide", "read_draws", "refusal"]
 
 Turns = Generator[Ask, Sequence[Draw], Decision]
 
@@ -63,7 +63,7 @@ def decide(plan: Plan, *, random: np.random.Generator) -> Turns:
         raise StrategyError(
             f"plan: it has {plan.sizes.shape[1]} budgets. Use `Plan.at([number])` to choose the number of one."
         )
-    return _turns(plan, _Ranks(random))
+    return _turns(plan, Ranks(random))
 
 
 def refusal(plan: Plan) -> str | None:
@@ -96,20 +96,29 @@ def refusal(plan: Plan) -> str | None:
     return None
 
 
-class _Ranks:
-    """Ranks of answer classes in ties: the random number of class 0, of class 1, and so on."""
+class Ranks:
+    """Ranks of answer classes in ties: the random number of class 0, of class 1, and so on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ranks = Ranks(np.random.default_rng(0))
+    >>> ranks(1) == ranks(1) != ranks(0)
+    True
+    """
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
         self._ranks: list[float] = []
 
     def __call__(self, answer: int) -> float:
+        """Return the rank of an answer class; the highest wins."""
         while len(self._ranks) <= answer:
             self._ranks.append(self._random.random())
         return self._ranks[answer]
 
 
-def _turns(plan: Plan, rank: _Ranks) -> Turns:
+def _turns(plan: Plan, rank: Ranks) -> Turns:
     """Let the models take their turns until one ends the run, and decide."""
     stages: list[list[Draw]] = [[] for _ in plan.models]
     drawing, starts = int((plan.sizes[:, 0] > 0).sum()), batch_starts(plan, None)
@@ -129,7 +138,7 @@ def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Gener
     """Draw the samples of a stage, round by round; return what ended it before all were drawn, or "" if nothing did."""
     for n in np.diff(starts, append=plan.sizes[stage, 0]).tolist():
         drawn = yield Ask(plan.models[stage], n)
-        draws += _read(plan, stage, n, drawn)
+        draws += read_draws(plan, stage, n, drawn)
         if plan.accepts is not None and _accepts(plan.accepts, draws[-1]):
             return "accepted"
         if plan.stop is not None and _stops(plan.stop, draws):
@@ -137,7 +146,7 @@ def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Gener
     return ""
 
 
-def _answer(plan: Plan, stages: Sequence[Sequence[Draw]], stage: int, ended: str, rank: _Ranks) -> int:
+def _answer(plan: Plan, stages: Sequence[Sequence[Draw]], stage: int, ended: str, rank: Ranks) -> int:
     """Return the answer class, given the last stage and what ended the run, "" for the budget."""
     if plan.accepts is not None:
         return stages[stage][-1].answer if ended else -1
@@ -162,8 +171,20 @@ def _stops(stop: Stop, draws: Sequence[Draw]) -> bool:
     return bool(stop.stops(answers, numbers.reshape(len(stop.columns), len(draws))))
 
 
-def _read(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Draw]:
-    """Return the draws of a round; raise if one with an answer lacks a number that the plan reads."""
+def read_draws(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Draw]:
+    """Return the draws of a round as a stage reads them; raise if one with an answer lacks a number that it reads.
+
+    Under a limit of output tokens, a longer draw has no answer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssim import SelfConsistency
+    >>> from mssim.live import Draw
+    >>> (plan,) = SelfConsistency("gpt-4", max_tokens=512).plans(np.array([2]))
+    >>> read_draws(plan, 0, 2, [Draw(0, {"output_tokens": 512}), Draw(0, {"output_tokens": 513})])
+    [Draw(answer=0, numbers={'output_tokens': 512}), Draw(answer=-1, numbers={'output_tokens': 512})]
+    """
     model, limit = plan.models[stage], plan.max_tokens[stage] if plan.max_tokens else None
     if len(drawn) != n:
         raise ValueError(f"{n} draws of {model!r} were asked for, and {len(drawn)} came")

@@ -80,7 +80,9 @@ def prepare(
     """
     limits = [recording.get(name) for name in ("max_requests", "max_tokens", "max_cost")]
     budget = read_limits(replace(plan, models=setup.models), *limits)  # type: ignore[arg-type]
-    targets = [target_of(replace(model, samples=setup.most), rows) for model in setup.models]
+    known = journal.models()
+    most = {m.name: max(setup.most, known[m.name]["samples"] if m.name in known else 0) for m in setup.models}
+    targets = [target_of(replace(model, samples=most[model.name]), rows) for model in setup.models]
     check_unchanged(journal, targets, recording.get("new_server", False))
     prices = budget.prices.describe() if budget.prices else None
     info = {"pool": dict(plan.info), "prices": prices, "live": setup.describe()}

@@ -11,15 +11,13 @@ import numpy as np
 from mssim._validation import choose_from, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.grading import Rule, parse_rule
-from mssim.live.strategies import columns_needed, refuse
+from mssim.live.strategies import columns_needed, plans_at
 from mssim.recorder.plan import ModelPlan, Plan
 from mssim.rules.base import Strategy
 from mssim.rules.fields import limits_of
 from mssim.rules.parsing import parse_for
 
 __all__ = ["Setup", "read_rule", "read_setup"]
-
-_MOST_BUDGET = 100_000  # samples of a question that the recorder allows
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,8 @@ def read_setup(
     """
     known = {model.name: model for model in plan.models}
     asked = parse_for(strategy, known)
-    budget = whole_number("budget", budget, 1, _MOST_BUDGET)
     chosen = read_rule(rule, reasoning)
-    refuse(asked)
+    plans_at(asked, budget)
     for name in asked.models:
         if name not in known:
             raise StrategyError(f"model {name!r} of {asked} is not in the plan. {choose_from(name, known)}.")
@@ -104,7 +101,7 @@ def read_setup(
         _check_columns(asked, model)
     for name, limit in zip(asked.models, limits_of(asked) or (), strict=False):
         _check_limit(asked, known[name], limit)
-    return Setup(asked, budget, chosen, whole_number("seed", seed, 0, 2**63 - 1), models)
+    return Setup(asked, int(budget), chosen, whole_number("seed", seed, 0, 2**63 - 1), models)
 
 
 def read_rule(rule: str, reasoning: str = "drop") -> Rule:

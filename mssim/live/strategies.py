@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mssim._validation import whole_number
 from mssim.engine.requirements import check_own, check_plan
-from mssim.errors import StrategyError
+from mssim.errors import BudgetError, StrategyError
+from mssim.live.allocation import Together, share_budget
 from mssim.live.interpreter import Turns, decide, refusal
 from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import Plan
+from mssim.rules.strategies.adaptive_allocation import MOST_CAP
 
-__all__ = ["COLUMNS", "columns_needed", "plans_at", "refuse", "turns"]
+__all__ = ["COLUMNS", "allocation", "columns_needed", "plans_at", "refuse", "turns"]
 
 COLUMNS = ("confidence", "input_tokens", "output_tokens", "cost", "latency")  # what is known of a sample at once
 _MOST = 2**15 - 1  # samples of one model, as in replays
@@ -106,6 +108,53 @@ def turns(strategy: Given, budget: int, question_id: str, seed: int = 0) -> Turn
     chances = np.cumsum(chosen.chances() or (1.0,))
     number = int(np.searchsorted(chances, random.random() * chances[-1], side="right")) if len(plans) > 1 else 0
     return decide(plans[number], random=random)
+
+
+def allocation(strategy: Given, budget: int, question_ids: Sequence[str], seed: int = 0) -> Together:
+    """Return what a strategy whose questions share one budget, such as `AdaptiveAllocation`, asks for and decides.
+
+    Parameters
+    ----------
+    strategy : str, mapping or Strategy
+        As in `parse_strategy`.
+    budget : int
+        Mean number of samples of a question.
+    question_ids : sequence of str
+        All questions, in the order in which equally certain ones are sampled first.
+    seed : int, default 0
+        As in `turns`.
+
+    Returns
+    -------
+    generator
+        As that of `share_budget`.
+
+    Raises
+    ------
+    StrategyError
+        If the questions of the strategy do not share one budget.
+    BudgetError
+        If the budget is above the cap of the strategy.
+
+    Examples
+    --------
+    >>> from mssim.live import Draw
+    >>> running = allocation("alloc:gemma3,cap=3", 2, ["q1", "q2"])
+    >>> next(running)
+    [('q1', Ask(model='gemma3', n=1)), ('q2', Ask(model='gemma3', n=1))]
+    >>> running.send([[Draw(0)], [Draw(-1)]])  # without an answer, q2 is the less certain one
+    [('q2', Ask(model='gemma3', n=1))]
+    """
+    chosen = parse_strategy(strategy)
+    (plan, *others) = plans_at(chosen, budget)
+    if others or not plan.cap:
+        raise StrategyError(f"{chosen}: its questions do not share one budget. Use `turns` for each question.")
+    if budget > plan.cap:
+        raise BudgetError(
+            f"{chosen}: budget={budget} exceeds the {plan.cap} samples that a question may take. Lower the budget"
+            + (", or raise cap." if plan.cap < MOST_CAP else ".")
+        )
+    return share_budget(plan, {question: random_of(question, seed) for question in question_ids})
 
 
 def plans_at(strategy: Strategy, budget: int) -> tuple[Plan, ...]:

@@ -1,7 +1,5 @@
 """Runs of strategies over the draws of replays, which `tests/naive.py` makes."""
 
-from fractions import Fraction
-
 import numpy as np
 
 from mssim.live import Draw
@@ -34,10 +32,15 @@ def run(turns, draws_of):
         return stopped.value, asked
 
 
-def samples_of(pool, question, model, places):
-    """Recorded samples as draws; answer classes are numbered in alphabetical order, as in a pool."""
+def known_of(pool, question):
+    """Answers of a question, of which the place is the number of the answer class, as in a pool."""
     answers = naive.recorded(pool)[0]
-    known = sorted({a for given in answers.values() for a in given[question] if a is not None})
+    return sorted({a for given in answers.values() for a in given[question] if a is not None})
+
+
+def samples_of(pool, question, model, places):
+    """Recorded samples as draws."""
+    answers, known = naive.recorded(pool)[0], known_of(pool, question)
     columns = {column: naive.column_of(pool, column)[model][question] for column in NUMBERS}
     return [
         Draw(
@@ -51,12 +54,12 @@ def samples_of(pool, question, model, places):
 def runs(pool, strategy, budget, **options):
     """For each replay: whether the decision is right and its draws by stage, live and as the naive rule has it."""
     (plan,) = strategy.plans(np.array([budget]))
-    answers, right = naive.recorded(pool)
+    right = naive.recorded(pool)[1]
     for one in naive.replays(pool, strategy, budget, **options):
         q, draws = one["question"], {model: [] for model in strategy.models}
         for model, places in zip(strategy.models, one["places"], strict=True):
             draws[model] += samples_of(pool, q, model, places)
-        known = sorted({a for given in answers.values() for a in given[q] if a is not None})
+        known = known_of(pool, q)
         decision, asked = run(decide(plan, random=Ranks(map(one["rank"], known))), draws)
         answer = known[decision.answer] if decision.answer >= 0 else None
         won, used = naive.replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
@@ -71,8 +74,3 @@ def by_stage(plan, asked):
             stage += 1
         used[stage] += ask.n
     return used
-
-
-def mean(values):
-    values = list(values)
-    return Fraction(sum(values), len(values))
