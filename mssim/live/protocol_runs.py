@@ -241,8 +241,10 @@ def _prepare(setup: ProtocolSetup, plan: Plan, table: pa.Table, journal: Journal
 def _result(
     setup: ProtocolSetup, name: str, folder: Path, calling: Calling, table: pd.DataFrame, journal: Journal
 ) -> ProtocolRun:
-    models = list(setup.models)
-    found = [text for texts in findings(journal).values() for text in texts]
+    def model(call: str) -> str:
+        return model_of(call, list(setup.models))
+
+    found = [text for texts in findings(journal, model).values() for text in texts]
     return ProtocolRun(
         str(setup.protocol),
         name,
@@ -250,7 +252,7 @@ def _result(
         len(calling.rows),
         setup.runs,
         table,
-        spent_by(journal.spend(), lambda call: model_of(call, models)),
+        spent_by(journal.spend(), model),
         pd.DataFrame(journal.reasons(), columns=["model", "reason", "samples"]),
         tuple(calling.notes()),
         tuple(dict.fromkeys([*calling.progress.warnings, *found])),

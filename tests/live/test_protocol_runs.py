@@ -148,6 +148,19 @@ def test_questions_from_a_file_and_reports(tmp_path):
     assert (reports[-1].answered, reports[-1].questions) == (2, 2)
 
 
+def test_another_model_than_asked_is_a_warning(tmp_path):
+    class Other(Replier):
+        async def sample(self, request):
+            return replace(await super().sample(request), served_model="tiny-2026" if request.model_id == "b" else "a")
+
+    result, _ = play(tmp_path, client=Other(), runs=1)
+    texts = [
+        f"samples of b as round {i}, agent 2 were served by 'tiny-2026', but the request names 'b'" for i in (1, 2)
+    ]
+    assert set(texts) <= set(result.warnings)
+    assert not any("'a'" in text for text in result.warnings)
+
+
 def test_what_replies_lack_is_a_warning(tmp_path):
     result, _ = play(tmp_path, client=Replier(lambda _: ""), runs=1)
     assert any("texts of a as round 1, agent 1 are empty" in text for text in result.warnings)
