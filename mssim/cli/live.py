@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as to_json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +164,9 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
     for note in result.notes:
         print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     if not result.complete:
+        are = "question is" if result.unfinished == 1 else "questions are"
+        again = " with --retry-failed" if len(result.status.reasons) else ""
+        print(f"mssim: {result.unfinished} {are} unfinished. Rerun the same command{again} to resume.", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -180,6 +184,21 @@ def _print_tables(result: LiveRun) -> None:
         print(f"{len(frame) - _SHOWN} more questions are in --json")
     for row in result.status.to_frame().to_dict("records"):
         print(printable(spent(row)))
+    if result.complete:
+        print(_how_to_replay(result))
+
+
+def _how_to_replay(result: LiveRun) -> str:
+    """Say how to replay strategies over the pool, which a strategy that stops early leaves incomplete."""
+    evaluate = f"mssim evaluate {shlex.quote(str(result.out))} --strategy {shlex.quote(result.strategy)}"
+    most = result.most_drawn()
+    if all(answer.drawn() == most for answer in result.answers):
+        return f"To replay it: {evaluate} --budgets 1-{result.budget}"
+    return (
+        "The strategy drew different numbers of samples from different questions. To replay it, first record the "
+        f"others: mssim record with the same models, --samples {max(most.values())} and --out "
+        f"{shlex.quote(str(result.out))}. Then: {evaluate} --budgets 1-{result.budget}"
+    )
 
 
 def _print_json(result: LiveRun) -> None:
