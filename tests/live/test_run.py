@@ -385,7 +385,7 @@ def test_progress_counts_questions(tmp_path):
         (
             "sc:a",
             {"rule": ""},
-            "rule='': a live run compares answers while they arrive. Name the rule",
+            "rule: a live run compares answers while they arrive. Name the rule",
         ),
         ("sc:a", {"rule": "nope"}, "rule 'nope' is not known"),
         ("sc:a", {"seed": -1}, "seed=-1 is out of range"),
