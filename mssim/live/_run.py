@@ -10,17 +10,13 @@ from typing import Any, Unpack
 
 import pyarrow as pa
 
-from mssim.errors import RecordError
 from mssim.live.allocating import Allocating
 from mssim.live.drawing import Drawing
 from mssim.live.graded import differences, untold_truths
-from mssim.live.preparing import Recording, check_same, export_graded, prepare
+from mssim.live.preparing import Recording, export_graded, open_folder, prepare
 from mssim.live.results import Answer, LiveRun
 from mssim.live.setup import read_setup
-from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
-from mssim.recorder._export import refuse_fewer
-from mssim.recorder.journal import NAME, Journal
 from mssim.recorder.plan import Plan
 from mssim.recorder.preparing import run_to_end
 from mssim.recorder.progress import read_status
@@ -110,11 +106,7 @@ def run(
     plan = plan.resolve(table)
     setup = read_setup(plan, strategy, budget, rule=rule, reasoning=reasoning, seed=seed)
     folder = Path(out)
-    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
-        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
-    with Journal(folder, record=True) as journal:
-        refuse_fewer(journal, folder)
-        check_same(journal, setup, use_recorded=use_recorded)
+    with open_folder(folder, setup, use_recorded=use_recorded) as journal:
         kind = Allocating if setup.is_allocation else Drawing
         drawing = prepare(kind, setup, plan, table.to_pylist(), journal, recording)
         run_to_end(drawing)

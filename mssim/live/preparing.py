@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
@@ -11,15 +12,16 @@ from mssim.errors import MssimError, RecordError
 from mssim.live.drawing import Drawing
 from mssim.live.results import LiveProgress
 from mssim.live.setup import Setup
-from mssim.recorder._export import export_journal
-from mssim.recorder.journal import Journal
+from mssim.pools.folder import current
+from mssim.recorder._export import export_journal, refuse_fewer
+from mssim.recorder.journal import NAME, Journal
 from mssim.recorder.plan import Plan, Server
 from mssim.recorder.preparing import check_unchanged, known_of, openai_client, read_limits, target_of, with_spend
 from mssim.recorder.progress import Progress
 from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Sampler
 
-__all__ = ["Recording", "check_same", "export_graded", "prepare"]
+__all__ = ["Recording", "check_same", "export_graded", "open_folder", "prepare"]
 
 _D = TypeVar("_D", bound=Drawing)
 
@@ -35,6 +37,17 @@ class Recording(TypedDict, total=False):
     retry: Retry | None
     sampler: Callable[[Server], Sampler] | None
     report: Callable[[Progress], None] | None
+
+
+@contextmanager
+def open_folder(folder: Path, setup: Setup, *, use_recorded: bool) -> Iterator[Journal]:
+    """Open the journal of a folder for recording. Raise if it has samples of another strategy, as `check_same` does."""
+    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
+        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
+    with Journal(folder, record=True) as journal:
+        refuse_fewer(journal, folder)
+        check_same(journal, setup, use_recorded=use_recorded)
+        yield journal
 
 
 def check_same(journal: Journal, setup: Setup, *, use_recorded: bool) -> None:
