@@ -134,8 +134,6 @@ def live(
         besides="Only --sample-seed can be combined with --plan.",
     )
     told: set[str] = set()
-    for warning in asked.warnings():
-        print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
     asked = _with_seed(asked, sample_seed)
     options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
     options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}

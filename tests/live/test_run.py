@@ -192,6 +192,22 @@ def test_the_pool_can_be_evaluated(tmp_path):
     assert replayed["tokens"] == result.tokens
 
 
+def test_a_recording_fills_what_a_strategy_that_stops_early_did_not_draw(tmp_path):
+    result, _ = live(tmp_path, "ms:a+b,agreement=0.6", 8)
+    assert any(answer.drawn() == {"a": 4} for answer in result.answers)
+    recorder = Servers(plan(), [f"q{i}" for i in range(4)])
+    found = record(questions(), plan(samples=4), tmp_path, sampler=lambda _: recorder)
+    assert found.complete
+    assert set(recorder.samples()) == {
+        ("b", answer.question_id, i) for answer in result.answers if "b" not in answer.drawn() for i in range(4)
+    }
+    assert (read_pool(tmp_path).lengths == 4).all()
+    with pytest.raises(MssimError, match="has samples that were recorded without a strategy"):
+        live(tmp_path, "ms:a+b,agreement=0.6", 8)
+    again, client = live(tmp_path, "ms:a+b,agreement=0.6", 8, use_recorded=True)
+    assert (table(again), client.asked) == (table(result), [])
+
+
 # Limits and failures --------------------------------------------------------------------------------------------------
 
 
@@ -368,6 +384,16 @@ def test_a_missing_log_probability_ends_the_run(tmp_path):
     with pytest.raises(MssimError, match="confidence"):
         live(tmp_path, "sc:a,vote=confidence", 3, client=client, asked=asked, given=questions(1))
     assert len(stored(tmp_path)) == 3
+
+
+def test_warnings_are_about_the_models_of_the_strategy(tmp_path):
+    cold, warm = plan(["a"], settings=["temperature=0"]), plan(["b"])
+    both = type(cold)((cold.models[0], warm.models[0]))
+    result, _ = live(tmp_path / "b", "sc:b", 2, asked=both)
+    assert result.warnings == ()
+    result, _ = live(tmp_path / "a", "sc:a", 2, asked=both)
+    assert result.warnings[0].startswith("model 'a' has temperature 0, so its 2 samples per question are nearly equal")
+    assert {draw.text for answer in result.answers for draw in answer.draws} == {None}
 
 
 def test_progress_counts_questions(tmp_path):
