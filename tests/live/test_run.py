@@ -17,7 +17,7 @@ from mssim.live.strategies import turns
 from mssim.pools.loading import read_pool
 from mssim.recorder import Choice, Reply, RequestFailed, plan_from_options, record, status
 from tests.conftest import examples
-from tests.live import drawn
+from tests.live import drawn as naive_draws
 from tests.live.scripted import AT_ONCE, RULE, Servers, digit, faults, live, plan, questions, says, table
 from tests.recording import PRICES, URL, stored
 
@@ -175,7 +175,7 @@ def test_the_answers_are_those_of_the_strategy_over_the_recorded_order_of_the_po
             model: [Draw(int(code)) for code in pool.codes[m, question, : pool.lengths[m, question]]]
             for m, model in enumerate(pool.models)
         }
-        decision, asked = drawn.run(turns(strategy, 8, answer.question_id), draws)
+        decision, asked = naive_draws.run(turns(strategy, 8, answer.question_id), draws)
         assert (answer.stopped, answer.samples_used) == (decision.stopped, sum(ask.n for ask in asked))
         assert (answer.answer is None) == (decision.answer < 0)
         first = int(pool.class_offsets[question])
@@ -302,10 +302,16 @@ def test_a_signal_cancels_nothing_that_is_recorded(tmp_path):
             return await super().sample(request)
 
     ids = [f"q{i}" for i in range(4)]
-    result, _ = live(tmp_path, "sc:a", 4, client=Cancelled(plan(), ids), asked=plan(concurrency=1))
+    client = Cancelled(plan(), ids)
+    result, _ = live(tmp_path, "sc:a,stop=window:4", 6, client=client, asked=plan(concurrency=1))
     assert len(result.answers) == 4
     assert 0 < result.unfinished < 4
-    assert live(tmp_path, "sc:a", 4)[0].complete
+    recorded = {
+        (answer.question_id, draw.model, draw.sample_index) for answer in result.answers for draw in answer.draws
+    }
+    assert recorded == set(stored(tmp_path))
+    assert any(answer.draws for answer in result.answers if answer.decision is None)
+    assert live(tmp_path, "sc:a,stop=window:4", 6)[0].complete
 
 
 def test_it_runs_within_a_running_loop(tmp_path):
