@@ -22,6 +22,7 @@ from mssim import (
 from mssim.live import Ask, Draw
 from mssim.live.strategies import COLUMNS, allocation, columns_needed, plans_at, random_of, refuse, turns
 from mssim.rules.registry import STRATEGIES
+from tests.live import strategies_page
 from tests.live.drawn import run
 from tests.rules.test_catalogue import RULES, as_parameters
 
@@ -46,6 +47,11 @@ def test_every_rule_runs_live_or_says_why_it_cannot(rule):
             refuse(rule)
         with pytest.raises(StrategyError, match=" cannot run live: "):
             turns(rule, 3, "q")
+
+
+def test_the_guide_has_the_rules_of_the_registries():
+    page = strategies_page.PAGE.read_text(encoding="utf-8")
+    assert strategies_page.table() in page, "run python -m tests.live.strategies_page"
 
 
 @pytest.mark.parametrize(
