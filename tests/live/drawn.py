@@ -23,6 +23,8 @@ def run(turns, draws_of):
     try:
         ask = next(turns)
         while True:
+            if asked and asked[-1].then:  # what was certain to follow
+                assert ask == asked[-1].then[0]._replace(then=asked[-1].then[1:])
             asked.append(ask)
             drawn, left[ask.model] = left[ask.model][: ask.n], left[ask.model][ask.n :]
             ask = turns.send(drawn)
