@@ -92,8 +92,6 @@ def refusal(plan: Plan) -> str | None:
             "it asks whether any draw is correct, and does not choose an answer. Use a strategy that votes, or "
             f"{evaluate}."
         )
-    if plan.stop is not None and (plan.need[0] <= plan.sizes[0]).any():
-        return "it has a stop rule and a number of votes that stops. Return a plan with one of them."
     return None
 
 

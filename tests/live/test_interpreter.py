@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import BetaStop, ModelSwitch, OwnStop, SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
+from mssim import ModelSwitch, OwnStop, SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
 from mssim.live import Ask, Decision, Draw
 from mssim.live.interpreter import Ranks, decide, read_draws, refusal
 from tests.conftest import examples, make_pool
@@ -218,11 +218,8 @@ def test_a_plan_that_needs_more_than_its_draws_is_refused(strategy, says):
         decide(plan_of(strategy, 2), random=np.random.default_rng(0))
 
 
-def test_a_plan_has_one_budget_and_one_way_to_stop():
+def test_a_plan_has_one_budget():
     (plan,) = SelfConsistency("x").plans(np.array([2, 4]))
     with pytest.raises(StrategyError, match=r"plan: it has 2 budgets\. Use `Plan\.at\(\[number\]\)` to choose"):
         decide(plan, random=np.random.default_rng(0))
     assert run(decide(plan.at([1]), random=np.random.default_rng(0)), SAME)[1] == [Ask("x", 4)]
-    both = plan.at([1])._replace(stop=BetaStop(), need=np.array([[4]]))
-    with pytest.raises(StrategyError, match="plan: it has a stop rule and a number of votes that stops"):
-        decide(both, random=np.random.default_rng(0))
