@@ -12,8 +12,8 @@ from mssim import ModelSwitch, OwnStop, SelfConsistency, StrategyError, catalogu
 from mssim.live import Ask, Decision, Draw
 from mssim.live.interpreter import Ranks, decide, read_draws, refusal
 from tests.conftest import examples, make_pool
-from tests.live.drawn import Ranked, run, runs, samples_of
-from tests.rules.test_catalogue import RULES, TIES, as_parameters, budgets_for, example, pools, with_ties
+from tests.live.drawn import EVERY, Ranked, run, runs, samples_of
+from tests.rules.test_catalogue import TIES, budgets_for, example, pools, with_ties
 
 
 def plan_of(strategy, budget):
@@ -26,10 +26,10 @@ def runs_alone(rule):
     return not others and refusal(plan) is None
 
 
-ALONE = {name: rule for name, rule in RULES.items() if runs_alone(rule)}
+ALONE = {name: rule for name, rule in EVERY.items() if runs_alone(rule)}
 
 
-@pytest.mark.parametrize("rule", as_parameters(ALONE))
+@pytest.mark.parametrize("rule", ALONE.values(), ids=ALONE)
 @settings(max_examples=examples(4))
 @given(pools(), st.sampled_from(TIES), st.integers(0, 2**64 - 1), st.booleans(), st.data())
 def test_answers_and_draws_are_those_of_the_naive_rule(rule, pool, ties, seed, replacement, data):
