@@ -1,8 +1,9 @@
-"""`mssim live`: run a strategy against servers, question by question."""
+"""`mssim live`: run a strategy, or a protocol of several agents, against servers, question by question."""
 
 from __future__ import annotations
 
 import json as to_json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mssim.cli.language import as_options, name_by
+from mssim.cli.live_protocol import check_kind, play, show_runs
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import print_frame, printable
 from mssim.cli.record import spent
@@ -36,7 +38,6 @@ from mssim.cli.servers import (
     Timeout,
     plan_of,
 )
-from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,6 +57,19 @@ def live(
     out: Annotated[Path, typer.Option(help="Pool folder. An interrupted run resumes there.")],
     strategy: Annotated[str | None, typer.Option(help="Strategy, e.g. ms:strong+weak,agreement=0.75.")] = None,
     budget: Annotated[int | None, typer.Option(help="Samples allowed per question.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Protocol instead of a strategy: debate:a+b, mad:a, chateval:a, agentverse:a, moa:a+b, best-of-n:a."
+        ),
+    ] = None,
+    runs: Annotated[int | None, typer.Option(help="Runs of the protocol per question.")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="TOML file with templates that replace those of the protocol.")
+    ] = None,
+    called: Annotated[
+        str | None, typer.Option(help="Name of the runs in the pool. [default: the text of the protocol]")
+    ] = None,
     rule: Annotated[
         str | None, typer.Option(help="Rule of grading that decides which answers are equal, as in mssim grade.")
     ] = None,
@@ -88,7 +102,7 @@ def live(
         bool, typer.Option("--json", help="Print only a JSON object: totals, questions, models, notes.")
     ] = False,
 ) -> None:
-    """Run a strategy against OpenAI-compatible servers, question by question.
+    """Run a strategy or a protocol against OpenAI-compatible servers, question by question.
 
     Every sample is written to disk before the strategy sees it. After an interruption, rerun the same command to
     resume; no sample is paid twice. Questions are answered at the same time. The exit code is 0 if all questions are
@@ -96,18 +110,24 @@ def live(
 
     Example: mssim live questions.jsonl --plan plan.toml --strategy ms:smol+gemma,agreement=0.75 --budget 16
     --rule number --out live-pool
+
+    With --protocol, agents discuss every question --runs times. A run is a sample of one model in the pool, with the
+    tokens and cost of all its calls.
+
+    Example: mssim live questions.jsonl --plan plan.toml --protocol debate:smol+gemma,rounds=2 --runs 8 --rule number
+    --out debates
     """
     from mssim.live import run
 
-    if strategy is None or budget is None:
-        raise MssimError("--strategy, --budget: both are required. Add e.g. --strategy sc:MODEL --budget 16.")
+    kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed}
+    check_kind({**kinds, "protocol": protocol, "runs": runs, "prompts": prompts, "called": called})
     of_plan = (samples_per_request, template, system, setting, logprobs, None, key_env, concurrency, timeout, prices)
     asked = plan_of(
         plan,
         model,
         base_url,
         dict(zip(OF_PLAN, of_plan, strict=True)),
-        samples=max(budget, 1),
+        samples=max(budget or 1, 1),
         default=1,
         besides="Only --sample-seed can be combined with --plan.",
     )
@@ -115,24 +135,17 @@ def live(
     told: set[str] = set()
     for warning in asked.warnings():
         print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
+    asked = _with_seed(asked, sample_seed)
+    options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
+    options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
+    if protocol is not None:
+        options |= {"prompts": prompts, "called": called}
+        show_runs(play(questions, asked, protocol, runs or 0, out, told=told, **options), as_json=json, told=told)
+        return
+    assert strategy is not None
     with reporting(told, _line, _share) as report:
-        result = run(
-            questions,
-            _with_seed(asked, sample_seed),
-            strategy,
-            budget,
-            out,
-            rule=rule or "",
-            reasoning=reasoning,
-            seed=seed,
-            use_recorded=use_recorded,
-            max_requests=max_requests,
-            max_tokens=max_tokens,
-            max_cost=max_cost,
-            retry_failed=retry_failed,
-            new_server=new_server,
-            report=report,
-        )
+        options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
+        result = run(questions, asked, strategy, budget or 0, out, **options)
     show(result, as_json=json, told=told)
 
 
@@ -151,6 +164,9 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
     for note in result.notes:
         print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     if not result.complete:
+        are = "question is" if result.unfinished == 1 else "questions are"
+        again = " with --retry-failed" if len(result.status.reasons) else ""
+        print(f"mssim: {result.unfinished} {are} unfinished. Rerun the same command{again} to resume.", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -168,6 +184,21 @@ def _print_tables(result: LiveRun) -> None:
         print(f"{len(frame) - _SHOWN} more questions are in --json")
     for row in result.status.to_frame().to_dict("records"):
         print(printable(spent(row)))
+    if result.complete:
+        print(_how_to_replay(result))
+
+
+def _how_to_replay(result: LiveRun) -> str:
+    """Say how to replay strategies over the pool, which a strategy that stops early leaves incomplete."""
+    evaluate = f"mssim evaluate {shlex.quote(str(result.out))} --strategy {shlex.quote(result.strategy)}"
+    most = result.most_drawn()
+    if all(answer.drawn() == most for answer in result.answers):
+        return f"To replay it: {evaluate} --budgets 1-{result.budget}"
+    return (
+        "The strategy drew different numbers of samples from different questions. To replay it, first record the "
+        f"others: mssim record with the same models, --samples {max(most.values())} and --out "
+        f"{shlex.quote(str(result.out))}. Then: {evaluate} --budgets 1-{result.budget}"
+    )
 
 
 def _print_json(result: LiveRun) -> None:

@@ -1,8 +1,23 @@
 """Strategies and protocols of several agents, run against servers. Every call goes into the recorder's journal."""
 
 from mssim.live._run import run
+from mssim.live.played import Played, ProtocolRun
+from mssim.live.protocol_runs import run_protocol
 from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
 from mssim.live.serving import serve
 from mssim.live.turns import Ask, Decision, Draw
 
-__all__ = ["Answer", "Ask", "Decision", "Draw", "Drawn", "LiveProgress", "LiveRun", "run", "serve"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "Decision",
+    "Draw",
+    "Drawn",
+    "LiveProgress",
+    "LiveRun",
+    "Played",
+    "ProtocolRun",
+    "run",
+    "run_protocol",
+    "serve",
+]

@@ -77,6 +77,10 @@ class Classes:
         spelled = [answer for answer, own in self._codes.items() if own == code]
         return max(spelled, key=self._counts.__getitem__) if spelled else None
 
+    def first(self, code: int) -> str | None:
+        """Return the spelling of a class that was read first; None for -1."""
+        return self._first[code] if code >= 0 else None
+
     def is_right(self, code: int) -> bool | None:
         """Return whether a class contains the truth, or None if the truth is unknown. No answer is wrong."""
         if self._truth is None:

@@ -278,6 +278,20 @@ class LiveRun:
             **means,
         }
 
+    def most_drawn(self) -> dict[str, int]:
+        """Return the largest number of samples of a question by model.
+
+        Returns
+        -------
+        dict of str to int
+            Models that were reached for some question.
+        """
+        most: dict[str, int] = {}
+        for answer in self.answers:
+            for model, number in answer.drawn().items():
+                most[model] = max(most.get(model, 0), number)
+        return most
+
     def stops(self) -> pd.DataFrame:
         """Return how many questions ended for which reason, and at which turn.
 

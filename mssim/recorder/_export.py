@@ -136,7 +136,12 @@ def export_journal(
 
 
 def refuse_fewer(journal: Journal, folder: Path) -> None:
-    """Raise if the pool has more samples than its journal, whose export would replace them."""
+    """Raise if the pool has more samples than its journal, whose export would replace them, or runs of a protocol."""
+    if "protocol" in (live := journal.info().get("live", {})) and journal.count():
+        raise RecordError(
+            f"{folder} has runs of the protocol {live['protocol']}, whose calls are no samples of a model. Use another "
+            "folder, or run_protocol to update the files of the pool."
+        )
     try:
         counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None
     except PoolError:

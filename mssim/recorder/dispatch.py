@@ -301,7 +301,7 @@ class Run:
         self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, failed: Counter[bool]
     ) -> tuple[Outcome, RequestFailed | None]:
         plan, cell = target.plan, target.cells[place]
-        seed = plan.sample_seed(cell.question, asked[0])
+        seed = plan.sample_seed(cell.question, asked[0], cell.model)
         request = Request(plan.model_id, messages, len(asked), plan.settings, plan.logprobs, seed)
         reply, failure = Reply(()), None
         started = time.monotonic()
@@ -372,7 +372,8 @@ class Run:
             return ()
         target.failures += 1
         target.failing.add(cell.question)
-        if target.failures >= _IN_A_ROW and len(target.failing) >= min(_IN_A_ROW, len(target.cells)):
+        many = target.failures >= _IN_A_ROW
+        if many and len(target.failing) >= min(_IN_A_ROW, len({cell.question for cell in target.cells})):
             target.stopped = f"{target.failures} consecutive requests failed, the last with: {failure.reason}"
         return asked
 

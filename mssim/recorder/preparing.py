@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -43,8 +43,13 @@ def read_limits(plan: Plan, max_requests: int | None, max_tokens: int | None, ma
     return Budget(max_requests, max_tokens, max_cost, prices)
 
 
-def with_spend(budget: Budget, journal: Journal, plan: Plan) -> Budget:
-    """Add the spending of earlier runs. Requests without a stored cost are charged at the current prices."""
+def with_spend(
+    budget: Budget, journal: Journal, plan: Plan, model_of: Callable[[str], str] = lambda name: name
+) -> Budget:
+    """Add the spending of earlier runs. Requests without a stored cost are charged at the current prices.
+
+    `model_of` returns the model in the plan of a model in the journal.
+    """
     for row in journal.spend():
         budget.requests += row["requests"]
         budget.tokens += (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
@@ -52,8 +57,8 @@ def with_spend(budget: Budget, journal: Journal, plan: Plan) -> Budget:
     plans = {model.name: model for model in plan.models}
     for name, inputs, outputs, unreported in journal.unpriced():
         budget.unreported += unreported
-        if name in plans:
-            budget.cost += budget.cost_of(plans[name], inputs, outputs) or 0.0
+        if (model := model_of(name)) in plans:
+            budget.cost += budget.cost_of(plans[model], inputs, outputs) or 0.0
     return budget
 
 

@@ -17,7 +17,7 @@ from mssim.pools.texts import as_text, is_missing
 __all__ = ["check_prompts", "check_template", "default_template", "messages", "placeholders", "render"]
 
 # A placeholder is a name in double braces; \boxed{}, {x} and {{x + y}} are text.
-_PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
+PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -126,7 +126,7 @@ def render(template: str, row: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=64)
 def _parts(template: str) -> tuple[str, ...]:
     """Split a template into alternating texts and names of columns."""
-    return tuple(_PLACEHOLDER.split(template))
+    return tuple(PLACEHOLDER.split(template))
 
 
 def _value(name: str, row: Mapping[str, Any]) -> str:
