@@ -7,8 +7,8 @@ import sys
 import openai
 import pytest
 
-from mssim.live.chat_replies import Answered
-from mssim.live.endpoint import LOOPBACK, Endpoint, UnansweredError
+from mssim.live.answered import Answered, UnansweredError
+from mssim.live.endpoint import LOOPBACK, Endpoint
 
 USER = {"role": "user", "content": "What is 6 x 7?"}
 PATH = "/v1/chat/completions"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from mssim.live.chat_replies import Answered
+from mssim.live.answered import Answered
 from mssim.live.chat_requests import ChatRequest
 from mssim.live.numbered_runs import Runs
 
