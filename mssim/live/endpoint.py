@@ -231,6 +231,8 @@ async def _unless_gone(request: Request, answers: Any) -> list[Answered]:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise _Gone
+        if working.cancelled():
+            raise UnansweredError("The endpoint was stopped.")
         return list(working.result())
     finally:
         for task in (working, gone):
