@@ -146,6 +146,7 @@ def test_the_pool_has_all_samples_and_what_was_asked(tmp_path):
     messages = [{"role": "system", "content": "Be brief."}, USER]
 
     async def one(session):
+        assert session.about == {"strategy": "sc:a", "budget": 3, "rule": "number"}
         question = {**row("q-1"), "messages": json.dumps(messages), "cluster": "q"}
         return await session.answer_messages(question, messages)
 
