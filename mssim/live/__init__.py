@@ -2,6 +2,7 @@
 
 from mssim.live._run import run
 from mssim.live.played import Played, ProtocolRun
+from mssim.live.prediction import Prediction, compare, predict
 from mssim.live.protocol_runs import run_protocol
 from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
 from mssim.live.serving import serve, serve_protocol
@@ -16,7 +17,10 @@ __all__ = [
     "LiveProgress",
     "LiveRun",
     "Played",
+    "Prediction",
     "ProtocolRun",
+    "compare",
+    "predict",
     "run",
     "run_protocol",
     "serve",

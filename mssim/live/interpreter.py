@@ -201,6 +201,6 @@ def read_draws(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Dr
 
 def _cut_off(draw: Draw, limit: int) -> Draw:
     """Return a draw as it is under a limit of output tokens: a longer one has no answer."""
-    if draw.numbers.get("output_tokens", 0) <= limit:
-        return draw
-    return Draw(-1, {**draw.numbers, "output_tokens": limit})
+    if draw.numbers.get("output_tokens", 0) > limit:
+        return Draw(-1, {**draw.numbers, "output_tokens": limit})
+    return draw

@@ -202,4 +202,5 @@ def random_of(question_id: str, seed: int) -> np.random.Generator:
     True
     """
     words = hashlib.blake2b(question_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return np.random.default_rng([whole_number("seed", seed, 0, 2**64 - 1), int.from_bytes(words, "little")])
+    entropy = [whole_number("seed", seed, 0, 2**64 - 1), int.from_bytes(words, "little")]
+    return np.random.Generator(np.random.PCG64(entropy))  # default_rng may become another generator

@@ -77,8 +77,8 @@ def _winner(scores: Iterable[tuple[int, float]], ties: str, rank: Rank, close: f
     if not known:
         return -1
     top = max(score for _, score in known)
-    slack = max(close, _CLOSE * abs(top)) if math.isfinite(top) else 0.0
-    tied = list(dict.fromkeys(c for c, score in known if score == top or score >= top - slack))
+    bar = top - max(close, _CLOSE * abs(top))
+    tied = list(dict.fromkeys(c for c, score in known if score == top or score >= bar))  # top may be infinite
     if ties == "random":
         return max(tied, key=rank)
     return tied[0] if ties == "first" or len(tied) == 1 else -1
@@ -144,10 +144,11 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
     valid = sorted(_number(vote, draw) for draws in stages for draw in draws if draw.answer >= 0)
     if vote.ballots == "number" or not valid:
         return numbers
-    if vote.ballots == "exp":
-        temperature = vote.temperature or 1.0
+    if vote.temperature is not None:
+        temperature = vote.temperature
         return [[math.exp(min(x - valid[-1], 0.0) / temperature) for x in given] for given in numbers]
-    chances = _chances_to_be_best(np.array(valid), vote.m or 1)
+    assert vote.m is not None
+    chances = _chances_to_be_best(np.array(valid), vote.m)
     return [[chances.get(x, 0.0) for x in given] for given in numbers]
 
 

@@ -6,10 +6,8 @@ from mssim.live import Draw
 from mssim.live.interpreter import decide
 from tests import naive
 
-NUMBERS = ("confidence", "score", "output_tokens")
 
-
-class Ranks:
+class Ranked:
     """Random numbers that are the ranks of the answer classes 0, 1, ... in a tie."""
 
     def __init__(self, ranks):
@@ -20,7 +18,7 @@ class Ranks:
 
 
 def run(turns, draws_of):
-    """Answer the questions of a generator by the next draws of each model; return decision and what was asked for."""
+    """Answer what a generator asks for by the next draws of each model; return its decision and what it asked for."""
     asked, left = [], {model: list(draws) for model, draws in draws_of.items()}
     try:
         ask = next(turns)
@@ -41,7 +39,7 @@ def known_of(pool, question):
 def samples_of(pool, question, model, places):
     """Recorded samples as draws."""
     answers, known = naive.recorded(pool)[0], known_of(pool, question)
-    columns = {column: naive.column_of(pool, column)[model][question] for column in NUMBERS}
+    columns = {column: naive.column_of(pool, column)[model][question] for column in pool.numbers}
     return [
         Draw(
             -1 if (answer := answers[model][question][place]) is None else known.index(answer),
@@ -52,7 +50,7 @@ def samples_of(pool, question, model, places):
 
 
 def runs(pool, strategy, budget, **options):
-    """For each replay: whether the decision is right and its draws by stage, live and as the naive rule has it."""
+    """For each replay: the decision, then whether it is right and its draws by stage, live and by the naive rule."""
     (plan,) = strategy.plans(np.array([budget]))
     right = naive.recorded(pool)[1]
     for one in naive.replays(pool, strategy, budget, **options):
@@ -60,14 +58,14 @@ def runs(pool, strategy, budget, **options):
         for model, places in zip(strategy.models, one["places"], strict=True):
             draws[model] += samples_of(pool, q, model, places)
         known = known_of(pool, q)
-        decision, asked = run(decide(plan, random=Ranks(map(one["rank"], known))), draws)
+        decision, asked = run(decide(plan, random=Ranked(map(one["rank"], known))), draws)
         answer = known[decision.answer] if decision.answer >= 0 else None
         won, used = naive.replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
-        yield decision, asked, (answer in right[q], by_stage(plan, asked)), (bool(won), used), one
+        yield decision, (answer in right[q], by_stage(plan, asked)), (bool(won), used)
 
 
 def by_stage(plan, asked):
-    """Draws of each stage. A stage that is known to ask once does so; else its rounds add up."""
+    """Draws of each stage, of which each has one model's turn; a stage ends with its last draw, or earlier."""
     sizes, used, stage = plan.sizes[:, 0].tolist(), [0] * len(plan.models), 0
     for ask in asked:
         while used[stage] == sizes[stage] or plan.models[stage] != ask.model:

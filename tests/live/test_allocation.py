@@ -10,7 +10,7 @@ from mssim.live import Ask, Decision, Draw
 from mssim.live.allocation import share_budget
 from tests import naive
 from tests.conftest import examples
-from tests.live.drawn import Ranks, known_of, samples_of
+from tests.live.drawn import Ranked, known_of, samples_of
 from tests.rules.test_catalogue import TIES, deep_pool, pools
 
 
@@ -38,7 +38,7 @@ def replayed(pool, rule, budget, replay, seed, replacement):
     for q in pool.question_ids:
         places = naive.positions(seed, model, q, replay, n, n, replacement)
         draws[q] = samples_of(pool, q, model, places)
-        randoms[q] = Ranks(naive.tie_rank(seed, q, replay, c) for c in range(len(known_of(pool, q))))
+        randoms[q] = Ranked(naive.tie_rank(seed, q, replay, c) for c in range(len(known_of(pool, q))))
     cap = min(plan.cap, n)  # as in replays, a question can take no more than was recorded
     decisions, rounds = answer_all(share_budget(plan._replace(cap=cap), randoms), draws)
     names = {q: [*known_of(pool, q), None] for q in pool.question_ids}
@@ -46,7 +46,7 @@ def replayed(pool, rule, budget, replay, seed, replacement):
     return [names[q][decisions[q].answer] in right[q] for q in pool.question_ids], list(used.values())
 
 
-@settings(max_examples=examples(24))
+@settings(max_examples=examples(12))
 @given(pools(), st.sampled_from(TIES), st.sampled_from([None, 3]), st.integers(0, 2**64 - 1), st.booleans())
 def test_answers_and_draws_are_those_of_the_naive_rule(pool, ties, cap, seed, replacement):
     rule = AdaptiveAllocation("x", cap, ties=ties)
