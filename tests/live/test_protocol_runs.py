@@ -4,7 +4,7 @@ import pytest
 
 from mssim.errors import MssimError, RecordError
 from mssim.live import run, run_protocol
-from mssim.recorder import export, record
+from mssim.recorder import export, record, status
 from tests.live.repliers import AT_ONCE, Replier, plan, play, questions, table
 from tests.recording import PRICES
 
@@ -85,7 +85,7 @@ def test_questions_may_be_added_or_left_out(tmp_path):
         ({"protocol": "mad:a,judge=c"}, "model 'c' of mad:a,judge=c is not in the plan"),
         ({"protocol": "debte:a"}, "unknown kind 'debte'"),
         ({"runs": 0}, "runs=0 is out of range. Use an integer from 1 to 100000."),
-        ({"rule": ""}, "Name the rule of grading"),
+        ({"rule": ""}, "Name the rule, e.g."),
         ({"called": " "}, "called=' ' is not a name"),
         ({"called": "a\nb"}, "called="),
         ({"prompts": {"debate": {"x": "y"}}}, "unknown template 'x'"),
@@ -109,6 +109,7 @@ def test_folders_of_other_commands_are_kept_apart(tmp_path):
         lambda out: record(questions(), plan(samples=1), out, **options),
         lambda out: run(questions(), plan(), "sc:a", 4, out, rule="number", use_recorded=True, **options),
         lambda out: export(out),
+        lambda out: status(out),
     ):
         with pytest.raises(RecordError, match="has runs of the protocol debate:a\\+b"):
             refused(tmp_path / "played")
