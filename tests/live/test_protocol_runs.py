@@ -130,6 +130,17 @@ def test_judges_may_have_settings_of_their_own(tmp_path):
     assert {request.model_id for request in client.requests} == {"a"}
 
 
+@pytest.mark.slow
+def test_votes_compare_answers_by_math_verify(tmp_path):
+    answers = {"a": r"\boxed{3}", "b": r"\boxed{0.5}", "c": r"\boxed{\frac{1}{2}}"}
+    client = Replier(lambda request: answers[request.model_id])
+    given = questions(1).set_column(2, "truth", [["1/2"]])
+    options = {"client": client, "asked": plan(("a", "b", "c")), "given": given, "rule": "boxed"}
+    result, _ = play(tmp_path, "debate:a+b+c,rounds=1", runs=2, **options)
+    assert result.to_frame()["text"].tolist() == [answers["b"]] * 2
+    assert result.accuracy == 1.0
+
+
 def test_questions_from_a_file_and_reports(tmp_path):
     path = tmp_path / "questions.jsonl"
     path.write_text('{"question_id": "q", "question": "1?", "truth": "1"}\n')
