@@ -80,7 +80,7 @@ class Drawing(Run):
                 yield
             for place in range(len(self._rows)):  # of questions whose tasks were cancelled
                 if place not in self._found:
-                    self._found[place] = self._recorded_answer(place)
+                    self._found[place] = self._recorded_answer(place).without_texts()
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Iterate over what answers questions: enough at once that each server may have its pending requests.
@@ -94,7 +94,7 @@ class Drawing(Run):
     async def _answer_each(self, places: Iterator[int]) -> None:
         try:
             for place in places:
-                self._found[place] = answer = await self.answer(place)
+                self._found[place] = answer = (await self.answer(place)).without_texts()
                 self._live.answered += answer.decision is not None
         except Exception as error:  # the journal cannot be written, or a function of the user fails
             self._fail(error)

@@ -25,7 +25,7 @@ from mssim.live.results import LiveProgress
 from mssim.live.setup import read_rule
 from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
-from mssim.recorder.findings import findings
+from mssim.recorder.findings import findings, protocol_of
 from mssim.recorder.journal import NAME, Cell, Journal
 from mssim.recorder.plan import ModelPlan, Plan
 from mssim.recorder.preparing import known_of, openai_client, read_limits, run_to_end, with_spend
@@ -185,9 +185,9 @@ def check_same_protocol(journal: Journal, setup: ProtocolSetup, rows: list[dict[
     """Raise if the journal has calls of anything else."""
     if not journal.count():
         return
-    folder, info, now = journal.path.parent, journal.info(), setup.identity()
-    known = info.get("live", {})
-    if "protocol" not in known:
+    folder, now = journal.path.parent, setup.identity()
+    known = journal.info().get("live", {})
+    if protocol_of(journal) is None:
         raise RecordError(f"{folder} has samples that are not calls of a protocol. Use another folder.")
     changed = [name for name in now if name != "models" and known.get(name) != now[name]]
     for model, identity in now["models"].items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +109,16 @@ class Answer:
     def stopped(self) -> str:
         """Why the strategy drew no further sample, or "unfinished"."""
         return UNFINISHED if self.decision is None else self.decision.stopped
+
+    def without_texts(self) -> Answer:
+        """Return the same answer without the texts of its samples, which may be long.
+
+        Returns
+        -------
+        Answer
+            With None for each text.
+        """
+        return replace(self, draws=tuple(draw._replace(text=None) for draw in self.draws))
 
     def drawn(self) -> dict[str, int]:
         """Return the number of samples of each model that was reached.

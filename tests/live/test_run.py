@@ -104,8 +104,8 @@ def test_requests_are_those_of_a_recording(tmp_path):
 
 
 def test_the_same_again_asks_for_nothing_and_says_the_same(tmp_path):
-    first, _ = live(tmp_path, "ms:a+b,agreement=0.6", 8)
-    again, client = live(tmp_path, "ms:a+b,agreement=0.6", 8)
+    first, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    again, client = live(tmp_path, "ms:a+b,agreement=0.5", 8)
     assert client.asked == []
     assert table(again) == table(first)
     assert again.latency == first.latency
@@ -142,9 +142,9 @@ def test_recorded_samples_are_drawn_first_on_request(tmp_path):
     fresh, _ = live(tmp_path / "fresh", "sc:a", 5)
     assert table(result) == table(fresh)
     assert status(tmp_path / "pool").complete
-    more, client = live(tmp_path / "pool", "ms:a+b,agreement=0.6", 8, use_recorded=True)
+    more, client = live(tmp_path / "pool", "ms:a+b,agreement=0.5", 8, use_recorded=True)
     assert {model for model, _, _ in client.samples()} <= {"b"}
-    assert table(more) == table(live(tmp_path / "other", "ms:a+b,agreement=0.6", 8)[0])
+    assert table(more) == table(live(tmp_path / "other", "ms:a+b,agreement=0.5", 8)[0])
 
 
 def test_recorded_samples_of_other_settings_are_refused(tmp_path):
@@ -190,6 +190,22 @@ def test_the_pool_can_be_evaluated(tmp_path):
     replayed = evaluate(read_pool(tmp_path), "sc:a", 8).to_frame().iloc[0]  # all samples of each question vote
     assert replayed["samples_used"] == result.samples_used == 8
     assert replayed["tokens"] == result.tokens
+
+
+def test_a_recording_fills_what_a_strategy_that_stops_early_did_not_draw(tmp_path):
+    result, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    assert any(answer.drawn() == {"a": 4} for answer in result.answers)
+    recorder = Servers(plan(), [f"q{i}" for i in range(4)])
+    found = record(questions(), plan(samples=4), tmp_path, sampler=lambda _: recorder)
+    assert found.complete
+    assert set(recorder.samples()) == {
+        ("b", answer.question_id, i) for answer in result.answers if "b" not in answer.drawn() for i in range(4)
+    }
+    assert (read_pool(tmp_path).lengths == 4).all()
+    with pytest.raises(MssimError, match="has samples that were recorded without a strategy"):
+        live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    again, client = live(tmp_path, "ms:a+b,agreement=0.5", 8, use_recorded=True)
+    assert (table(again), client.asked) == (table(result), [])
 
 
 # Limits and failures --------------------------------------------------------------------------------------------------
@@ -241,12 +257,12 @@ def test_a_server_that_does_not_answer_stops_its_models_and_no_others(tmp_path):
     away = plan(["b"], base_url="http://127.0.0.1:8/v1", concurrency=2)
     both = type(asked)((asked.models[0], away.models[0]))
     clients = {asked.models[0].server: Servers(both, ids), away.models[0].server: Away(both, ids)}
-    result, _ = live(tmp_path, "ms:a+b,agreement=0.6", 8, asked=both, sampler=clients.get)
+    result, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8, asked=both, sampler=clients.get)
     assert result.notes[0].startswith("Requests to model 'b' were stopped: nothing answers")
-    agreed = [answer.stopped for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.6", 8)[0].answers]
+    agreed = [answer.stopped for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.5", 8)[0].answers]
     assert "agreement" in agreed
     stopped = [answer.stopped for answer in result.answers]
-    alone = [answer.drawn() == {"a": 4} for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.6", 8)[0].answers]
+    alone = [answer.drawn() == {"a": 4} for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.5", 8)[0].answers]
     assert [one == "agreement" for one in stopped] == alone
     assert {one for one in stopped if one != "agreement"} == {"unfinished"}
 
@@ -370,6 +386,16 @@ def test_a_missing_log_probability_ends_the_run(tmp_path):
     assert len(stored(tmp_path)) == 3
 
 
+def test_warnings_are_about_the_models_of_the_strategy(tmp_path):
+    cold, warm = plan(["a"], settings=["temperature=0"]), plan(["b"])
+    both = type(cold)((cold.models[0], warm.models[0]))
+    result, _ = live(tmp_path / "b", "sc:b", 2, asked=both)
+    assert result.warnings == ()
+    result, _ = live(tmp_path / "a", "sc:a", 2, asked=both)
+    assert result.warnings[0].startswith("model 'a' has temperature 0, so its 2 samples per question are nearly equal")
+    assert {draw.text for answer in result.answers for draw in answer.draws} == {None}
+
+
 def test_progress_counts_questions(tmp_path):
     told = []
     live(tmp_path, "sc:a", 2, report=lambda p: told.append((p.questions, p.answered, p.arrived, p.writing)))
@@ -385,7 +411,7 @@ def test_progress_counts_questions(tmp_path):
         (
             "sc:a",
             {"rule": ""},
-            "rule='': a live run compares answers while they arrive. Name the rule",
+            "rule: a live run compares answers while they arrive. Name the rule",
         ),
         ("sc:a", {"rule": "nope"}, "rule 'nope' is not known"),
         ("sc:a", {"seed": -1}, "seed=-1 is out of range"),
