@@ -1,0 +1,105 @@
+"""Questions of the tasks. They are generated here from a seed, or written down for this project; none is copied."""
+
+from __future__ import annotations
+
+import json
+import random
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recorded.llm.capitals import CAPITALS
+
+__all__ = ["PLANS", "PROMPTS", "SEED", "TASKS", "Task", "place", "questions", "write_questions"]
+
+SEED = 28
+PROMPTS = Path(__file__).with_name("prompts")
+PLANS = Path(__file__).with_name("plans")
+
+Row = Mapping[str, str]  # question, truth and further columns
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    Attributes
+    ----------
+    name : str
+        Name of the task, of its prompt and of its plan.
+    rule : str
+        Rule with which `mssim grade` grades the answers.
+    about : str
+        Description of the questions.
+    make : callable (random) -> list of mappings
+        Makes question, truth and further columns of every question.
+    """
+
+    name: str
+    rule: str
+    about: str
+    make: Callable[[random.Random], list[Row]]
+
+    @property
+    def plan(self) -> Path:
+        """Plan of the recording, for `mssim record --plan`."""
+        return PLANS / f"{self.name}.toml"
+
+
+def place(text: str) -> str | None:
+    """Return the name of a place up to a comma or bracket, in lower case without accents, hyphens and final dots.
+
+    Examples
+    --------
+    >>> place(" Bogotá, D.C."), place("Port-au-Prince."), place(" ")
+    ('bogota', 'port au prince', None)
+    """
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = plain.split(",")[0].split("(")[0].replace("-", " ")
+    return " ".join(plain.split()).strip(" .;:!\"'") or None
+
+
+def _products(rng: random.Random) -> list[Row]:
+    """Make all products of two numbers from 2 to 14 but those of the prompt, in random order."""
+    shown = {(3, 4), (5, 7), (8, 9), (11, 12), (6, 14)}
+    pairs = [(a, b) for a in range(2, 15) for b in range(2, 15) if (min(a, b), max(a, b)) not in shown]
+    rng.shuffle(pairs)
+    return [
+        {
+            "question": f"{a} x {b} =",
+            "truth": f"{a * b}",
+            "family": "one digit" if max(a, b) < 10 else "two digits",
+            "cluster": f"{min(a, b)} x {max(a, b)}",  # 6 x 7 and 7 x 6 are answered alike
+        }
+        for a, b in pairs
+    ]
+
+
+def _capitals(rng: random.Random) -> list[Row]:
+    """Make a question for every country but those of the prompt, in random order."""
+    countries = sorted(CAPITALS.keys() - {"France", "Kenya", "Japan", "Peru"})
+    rng.shuffle(countries)
+    return [{"question": country, "truth": place(CAPITALS[country]) or ""} for country in countries]
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("products", "first-number", "Products of two numbers from 2 to 14.", _products),
+        Task("capitals", "python=recorded.llm.tasks:place", "Capitals of countries.", _capitals),
+    )
+}
+
+
+def questions(task: Task) -> list[dict[str, str]]:
+    """Return the questions of a task with question_id, question, truth and further columns."""
+    rows = task.make(random.Random(SEED))
+    return [{"question_id": f"{task.name}-{number:03d}", **row} for number, row in enumerate(rows)]
+
+
+def write_questions(task: Task, path: Path, number: int | None = None) -> None:
+    """Write the first questions of a task, by default all, as JSON lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in questions(task)[:number]), encoding="utf-8")
