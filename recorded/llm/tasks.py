@@ -7,6 +7,7 @@ import random
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 from recorded.llm.capitals import CAPITALS
@@ -16,6 +17,10 @@ __all__ = ["PLANS", "PROMPTS", "SEED", "TASKS", "Task", "place", "questions", "w
 SEED = 28
 PROMPTS = Path(__file__).with_name("prompts")
 PLANS = Path(__file__).with_name("plans")
+
+_NAMES = ("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Henry", "Ida", "Jonas")
+_THINGS = ("apple", "book", "card", "coin", "egg", "pen", "shell", "stamp", "stone", "ticket")
+_COLOURS = ("red", "blue", "green")
 
 Row = Mapping[str, str]  # question, truth and further columns
 
@@ -84,11 +89,26 @@ def _capitals(rng: random.Random) -> list[Row]:
     return [{"question": country, "truth": place(CAPITALS[country]) or ""} for country in countries]
 
 
+def _stories(rng: random.Random) -> list[Row]:
+    """Make a story for all triples of numbers from 1 to 9 but those of the prompt, each in one random order."""
+    shown = {(2, 3, 5), (1, 4, 6), (3, 6, 7), (2, 8, 9)}
+    triples = [triple for triple in combinations_with_replacement(range(1, 10), 3) if triple not in shown]
+    rng.shuffle(triples)
+    rows: list[Row] = []
+    for triple in triples:
+        name, thing = rng.choice(_NAMES), rng.choice(_THINGS)
+        has = [f"{n} {colour} {thing}{'s' * (n > 1)}" for n, colour in zip(rng.sample(triple, 3), _COLOURS, strict=True)]
+        question = f"{name} has {has[0]}, {has[1]} and {has[2]}. How many {thing}s does {name} have?"
+        rows.append({"question": question, "truth": f"{sum(triple)}"})
+    return rows
+
+
 TASKS = {
     task.name: task
     for task in (
         Task("products", "first-number", "Products of two numbers from 2 to 14.", _products),
         Task("capitals", "python=recorded.llm.tasks:place", "Capitals of countries.", _capitals),
+        Task("stories", "number", "Stories whose answer is the sum of three numbers from 1 to 9, in two steps.", _stories),
     )
 }
 
