@@ -37,6 +37,8 @@ class Task:
         Rule with which `mssim grade` grades the answers.
     about : str
         Description of the questions.
+    limitation : str
+        Why results for the task may not hold for others. It completes a sentence.
     make : callable (random) -> list of mappings
         Makes question, truth and further columns of every question.
     """
@@ -44,6 +46,7 @@ class Task:
     name: str
     rule: str
     about: str
+    limitation: str
     make: Callable[[random.Random], list[Row]]
 
     @property
@@ -60,7 +63,7 @@ def place(text: str) -> str | None:
     >>> place(" Bogotá, D.C."), place("Port-au-Prince."), place(" ")
     ('bogota', 'port au prince', None)
     """
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'")).casefold()
+    plain = unicodedata.normalize("NFKD", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")).casefold()
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     plain = plain.split(",")[0].split("(")[0].replace("-", " ")
     return " ".join(plain.split()).strip(" .;:!\"'") or None
@@ -97,7 +100,9 @@ def _stories(rng: random.Random) -> list[Row]:
     rows: list[Row] = []
     for triple in triples:
         name, thing = rng.choice(_NAMES), rng.choice(_THINGS)
-        has = [f"{n} {colour} {thing}{'s' * (n > 1)}" for n, colour in zip(rng.sample(triple, 3), _COLOURS, strict=True)]
+        has = [
+            f"{n} {colour} {thing}{'s' * (n > 1)}" for n, colour in zip(rng.sample(triple, 3), _COLOURS, strict=True)
+        ]
         question = f"{name} has {has[0]}, {has[1]} and {has[2]}. How many {thing}s does {name} have?"
         rows.append({"question": question, "truth": f"{sum(triple)}"})
     return rows
@@ -106,9 +111,30 @@ def _stories(rng: random.Random) -> list[Row]:
 TASKS = {
     task.name: task
     for task in (
-        Task("products", "first-number", "Products of two numbers from 2 to 14.", _products),
-        Task("capitals", "python=recorded.llm.tasks:place", "Capitals of countries.", _capitals),
-        Task("stories", "number", "Stories whose answer is the sum of three numbers from 1 to 9, in two steps.", _stories),
+        Task(
+            "products",
+            "first-number",
+            "The questions are products of two numbers from 2 to 14. Products of the same numbers in both "
+            "orders form a cluster.",
+            "the answers are short, without working.",
+            _products,
+        ),
+        Task(
+            "capitals",
+            "python=recorded.llm.tasks:place",
+            "The questions are countries, and the answers are their capitals. Countries whose capital is disputed or "
+            "divided are left out. The rule ignores case, accents and what follows a comma.",
+            "another English name of a capital counts as wrong, such as Kiev for Kyiv.",
+            _capitals,
+        ),
+        Task(
+            "stories",
+            "number",
+            "The questions are stories whose answer is the sum of three numbers from 1 to 9. The models show their "
+            "working: they add two numbers, then the third.",
+            "the stories differ only in their names, things and numbers.",
+            _stories,
+        ),
     )
 }
 
