@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 import mssim
-from mssim import Pool, load_pool
+from mssim import Pool, PoolWarning, load_pool
 from mssim.plots import STYLE, plot_curves
 from recorded.llm.server import SLOTS
 from recorded.llm.tasks import Task
@@ -26,16 +27,18 @@ _WIDTH = 120
 _CURVES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 _LICENCES = {
     "smollm2": "SmolLM2 is under the Apache License 2.0, which states no conditions on what a model writes.",
-    "gemma3": "Gemma is provided under the [Gemma Terms of Use](https://ai.google.dev/gemma/terms). By section 1.1 (e), "
-    "what the model writes is not a derivative of the model. By section 3.3, Google claims no rights in it. A model that "
-    "is trained on these answers in order to resemble Gemma is a derivative by the same section 1.1 (e), and the terms "
+    "gemma3": "Gemma has the [Gemma Terms of Use](https://ai.google.dev/gemma/terms). By section 1.1 (e), "
+    "what the model writes is not a derivative of it. By section 3.3, Google claims no rights in this text. A model "
+    "that is trained on these answers in order to resemble Gemma is a derivative by the same section 1.1 (e), and the terms "
     "apply to it. Whoever downloads the model with `python -m recorded.llm` accepts the terms.",
 }
 
 
 def write_card(folder: Path, task: Task) -> None:
     """Write README.md and curves.png to the folder of a pool."""
-    pool = load_pool(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)  # the card has them
+        pool = load_pool(folder)
     pairs = switching(pool)
     _draw(pool, folder / "curves.png")
     (folder / "README.md").write_text(card(folder.name, pool, task, pairs), encoding="utf-8")
@@ -105,7 +108,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         f"mssim compare curves.parquet {strategy} {first} --budget {BUDGET}\n"
         f"mssim compare curves.parquet {strategy} {second} --budget {BUDGET}"
     )
-    warnings = [f"- `mssim info` warns: {message}" for message in pool.warnings()]
+    noticed = [f"- `mssim info` warns: {message}" for message in pool.warnings()]
     return _CARD.read_text(encoding="utf-8").format(
         title=str(info["title"]).capitalize(),
         about=fill(task.about, _WIDTH),
@@ -131,8 +134,8 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         per_request=next(iter(info["models"].values()))["samples_per_request"],
         speeds=markdown(speeds(pool)),
         rule=info["grader"]["rule"],
-        described=", ".join(column for column in pool.questions.columns if column != "question_id"),
-        warnings="\n".join(warnings) if warnings else "- `mssim info` prints no warnings.",
+        described=", ".join(name for name in ("question", "truth", "family", "cluster") if name in pool.questions),
+        warnings="\n".join(noticed) if noticed else "- `mssim info` prints no warnings.",
         licences="\n\n".join(fill(_LICENCES[weights], _WIDTH) for weights in used),
     )
 

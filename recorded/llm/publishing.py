@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from pathlib import Path
 from typing import Any
 
 import mssim
-from mssim import Pool, load_pool
+from mssim import Pool, PoolWarning, load_pool
 from mssim.recorder import Journal
 from recorded.llm.tasks import SEED, Task
 from recorded.llm.weights import WEIGHTS, XLLAMACPP
@@ -36,8 +37,10 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
     Pool
         The new pool.
     """
-    pool = load_pool(recording)
-    described = [name for name in pool.questions.columns if name != "question_id"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)  # the data card has them
+        pool = load_pool(recording)
+    described = [name for name in pool.questions.columns if name not in _KEPT]
     models = pool.info["models"]
     for model in models.values():
         model["server"] = "recorded/llm/server.py"
