@@ -32,7 +32,7 @@ _OF_SAMPLES = (  # columns of samples in a pool
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-def read_questions(path: str | os.PathLike[str]) -> pa.Table:
+def read_questions(path: str | os.PathLike[str], *, truths: bool = True) -> pa.Table:
     r"""Read questions from a file with one question per row.
 
     Parameters
@@ -41,6 +41,8 @@ def read_questions(path: str | os.PathLike[str]) -> pa.Table:
         JSONL, CSV or Parquet file with the columns question_id, question and truth. The columns choices (a list of
         text, in CSV a JSON list such as ``["yes", "no"]``), cluster and any others are optional. Templates may use all
         columns.
+    truths : bool, default True
+        Whether every question needs a truth. Otherwise the column may be missing or have missing values.
 
     Returns
     -------
@@ -73,18 +75,20 @@ def read_questions(path: str | os.PathLike[str]) -> pa.Table:
         raise MssimError(f"{path}: is not a file. Name a JSONL, CSV or Parquet file with {', '.join(_REQUIRED)}.")
     table = _read(path)
     try:
-        return check_questions(table)
+        return check_questions(table, truths=truths)
     except MssimError as error:
         raise MssimError(f"{path}: {error}") from error
 
 
-def check_questions(table: pa.Table) -> pa.Table:
+def check_questions(table: pa.Table, *, truths: bool = True) -> pa.Table:
     """Check a table of questions and convert it as `read_questions` does.
 
     Parameters
     ----------
     table : pyarrow.Table
         Questions with the columns question_id, question and truth.
+    truths : bool, default True
+        As in `read_questions`.
 
     Returns
     -------
@@ -104,9 +108,12 @@ def check_questions(table: pa.Table) -> pa.Table:
     [{'question_id': '1', 'question': '2 + 2?', 'truth': '4'}]
     """
     table = plain_types(table)
+    if not truths and "truth" not in table.column_names:
+        table = table.append_column("truth", pa.nulls(table.num_rows, pa.string()))
     _check_columns(table)
     for name in _REQUIRED:
-        table = _replaced(table, name, pa.array(_filled(table, name), pa.string()))
+        needed = truths or name != "truth"
+        table = _replaced(table, name, pa.array(_filled(table, name, needed=needed), pa.string()))
     _check_repeated(table["question_id"].to_pylist())
     if "choices" in table.column_names:
         table = _replaced(table, "choices", pa.array(_choices(table["choices"]), pa.list_(pa.string())))
@@ -156,8 +163,8 @@ def _check_columns(table: pa.Table) -> None:
             raise MssimError(f"column {name!r} is reserved for samples. Rename or remove it.")
 
 
-def _filled(table: pa.Table, name: str) -> list[str]:
-    """Return the values of a column as text. Raise if one is missing or blank."""
+def _filled(table: pa.Table, name: str, *, needed: bool = True) -> list[str | None]:
+    """Return the values of a column as text. Raise if one is missing or blank and needed."""
     column = table[name]
     kind = column.type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
@@ -167,9 +174,9 @@ def _filled(table: pa.Table, name: str) -> list[str]:
             raise MssimError(f"column {name!r} contains bytes that are not UTF-8 ({error}). Convert them.") from error
     values = ["" if is_missing(value) else as_text(value) for value in listed(column)]
     for row, value in enumerate(values, 1):
-        if not value.strip():
+        if needed and not value.strip():
             raise MssimError(f"row {row}: {name} is empty. Every question needs one.")
-    return values
+    return [value if value.strip() else None for value in values]
 
 
 def _check_repeated(question_ids: list[str]) -> None:

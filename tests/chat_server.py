@@ -84,6 +84,7 @@ class Options:
     log: str | None = None  # file to which the log is appended
     texts: Sequence[str] = ()  # texts of the choices, in turn; `sample_text` if empty
     say: Mapping[str, str] = field(default_factory=dict)  # model -> text of all its choices
+    seeded: bool = False  # texts depend on model, question and seed, and choice j has that of seed + j
     honours_n: bool | str = True  # True, "one" (one choice for any n) or "refuse" (status 400 if n > 1)
     delay: float = 0.0  # seconds before every response
     auth: str | None = None  # required key
@@ -117,6 +118,13 @@ def sample_text(number: int, choice: int, last: str) -> str:
     """Return the text of a choice. The answers are digits, so that a question has several answer classes."""
     digest = hashlib.sha256(last.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"sample {number}.{choice} of {digest}: the answer is \\boxed{{{(number + choice) % 10}}}"
+
+
+def seeded_text(model: str, last: str, seed: int) -> str:
+    """Return the text of a seed, with one of four answers or, one time in ten, none."""
+    number = int.from_bytes(hashlib.sha256(f"{model} {last} {seed}".encode()).digest()[:4], "big")
+    answer = "I do not know" if number % 10 == 9 else f"the answer is \\boxed{{{number % 7 // 2}}}"
+    return f"sample {seed} of {model}: {answer}"
 
 
 def word_logprob(position: int) -> float:
@@ -314,6 +322,8 @@ class ChatServer:
     def text(self, number: int, choice: int, request: Request) -> str:
         if (said := self.options.say.get(request.asked["model"])) is not None:
             return said
+        if self.options.seeded:
+            return seeded_text(request.asked["model"], request.prompt[-1], request.asked["seed"] + choice)
         return next(self.texts) if self.options.texts else sample_text(number, choice, request.prompt[-1])
 
 

@@ -405,14 +405,26 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
         return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
     if kind == "AdaptiveAllocation":
         return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
-    samples, right = recorded(pool)
+    right, hits, used = recorded(pool)[1], dict.fromkeys(pool.question_ids, 0), dict.fromkeys(pool.question_ids, 0)
+    options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
+    for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
+        q = one["question"]
+        won, spent = replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
+        hits[q] += won
+        used[q] += sum(spent)
+        if note is not None:
+            note(q, one["places"], spent)
+    return list(hits.values()), list(used.values())
+
+
+def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=()):
+    """What each replay of each question draws: places, draws and numbers by stage, ranks in ties, and a lot."""
+    samples, _ = recorded(pool)
     numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
     first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
-    hits, used = [], []
     for q in pool.question_ids:
         known = sorted({a for model in pool.models for a in samples[model][q] if a is not None})
-        n_right, total = 0, 0
         for r in range(n_replays):
             places = {}
             for model in dict.fromkeys(strategy.models):
@@ -422,26 +434,23 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
                     places[model] = rng.choices(range(n), k=depth) if replacement else rng.sample(range(n), depth)
                 else:
                     places[model] = positions(seed, first.get(model, model), q, r, n, depth, replacement)
-            draws, with_numbers, turns = [], [], []
-            for i, (model, size) in enumerate(zip(strategy.models, sizes, strict=True)):
+            turns = []
+            for model, size in zip(strategy.models, sizes, strict=True):
                 turn, places[model] = places[model][:size], places[model][size:]
                 turns.append(turn)
-                draws.append([by_stage[i][q][p] for p in turn])
-                with_numbers.append([numbers[i][q][p] for p in turn] if numbers else [])
             ranks = (
                 random_ranks(known, rng)
                 if rng is not None
                 else {a: tie_rank(seed, q, r, c) for c, a in enumerate(known)}
             )
-            lot = Fraction(word(stream_key(seed, "", q), r) >> 32, 2**32) if rng is None else rng.random()
-            won, spent = replay(strategy, draws, right[q], ranks.get, with_numbers, lot)
-            n_right += won
-            total += sum(spent)
-            if note is not None:
-                note(q, turns, spent)
-        hits.append(n_right)
-        used.append(total)
-    return hits, used
+            yield {
+                "question": q,
+                "places": turns,
+                "draws": [[by_stage[i][q][p] for p in turn] for i, turn in enumerate(turns)],
+                "numbers": [[numbers[i][q][p] for p in turn] if numbers else [] for i, turn in enumerate(turns)],
+                "rank": ranks.get,
+                "lot": Fraction(word(stream_key(seed, "", q), r) >> 32, 2**32) if rng is None else rng.random(),
+            }
 
 
 def routed(strategy, evaluate_one):

@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
-        *("mssim.cli", "mssim.engine.evaluate", "mssim.grading", "mssim.recorder.openai_sampler"),
-        *("openai.resources.chat.completions", "anyio._backends._asyncio", "pandas"),
+        *("mssim.cli", "mssim.engine.evaluate", "mssim.grading", "mssim.live", "mssim.recorder.openai_sampler"),
+        *("openai.resources.chat.completions", "anyio._backends._asyncio", "pandas", "tests.live.scripted"),
     ]
 )
 

@@ -47,6 +47,7 @@ _PHRASES = {  # calls without arguments to translate, and the commands that do t
     "Evaluation.save": "`mssim evaluate --out`",
     "AnswerModel.save": "`mssim simulate --save-model`",
     "Pool.save": "`mssim import`",
+    "mssim.live.run": "`mssim live`",
 }
 _COMMANDS = {  # functions of files, and the commands that do the same
     "from_table": "`mssim import table {} --out POOL`",

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
@@ -35,6 +34,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
 from mssim.rules.stops import OwnStop, StopTable
+from mssim.rules.strategies.adaptive_allocation import certainty
 from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
@@ -355,8 +355,6 @@ def _levels(cap: int) -> Ints:
     """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
     second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
     possible = (first >= second) & (first + second <= cap)
-    with np.errstate(divide="ignore"):  # the doubt can underflow to 0
-        doubt = np.log(special.betainc(first[possible] + 1.0, second[possible] + 1.0, 0.5))
     levels = np.zeros(first.size, np.int64)
-    levels[possible] = np.unique(-np.round(doubt, 10), return_inverse=True)[1]
+    levels[possible] = np.unique(certainty(first[possible], second[possible]), return_inverse=True)[1]
     return levels.reshape(cap + 1, cap + 1)

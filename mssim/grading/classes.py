@@ -77,7 +77,7 @@ def merge(
         if not members.size:  # no sample has an answer
             continue
         truth = truths[spellings.question[members[0]]]
-        keys, truth_key = _keys([answers[code] for code in spellings.answer[members]], truth, rule, judge)
+        keys, truth_key = class_keys([answers[code] for code in spellings.answer[members]], truth, rule, judge)
         groups: dict[Any, list[int]] = {}
         for member, key in zip(members.tolist(), keys, strict=True):
             groups.setdefault(key, []).append(member)
@@ -90,7 +90,7 @@ def merge(
     return label, right
 
 
-def _keys(answers: Sequence[str], truth: str | None, rule: Rule, judge: Judge | None) -> tuple[list[Any], Any]:
+def class_keys(answers: Sequence[str], truth: str | None, rule: Rule, judge: Judge | None) -> tuple[list[Any], Any]:
     """Return keys of the answers to a question, which are equal within a class, and the key of the truth."""
     keys: list[Any] = [rule.key(answer) for answer in answers]
     truth_key: Any = None if truth is None else rule.key(truth)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mssim._files import whole_file
 from mssim.errors import PoolError
+from mssim.grading.answers import answer_of
 from mssim.grading.classes import Codes, Spellings, merge, spellings_of
 from mssim.grading.equivalence import Judge
 from mssim.grading.findings import KEPT, Findings
@@ -30,7 +31,6 @@ from mssim.grading.truths import Questions, read_questions
 from mssim.pools.endings import was_cut_off
 from mssim.pools.folder import check_files, current, folder_update, read_info, write_info
 from mssim.pools.reading import read_table
-from mssim.pools.texts import encodable, normal
 
 __all__ = ["grade", "grade_file"]
 
@@ -228,7 +228,7 @@ def _extract(path: Path, asked: Questions, step: Step) -> _Rows:
         for i, text in enumerate(_texts(batch, asked.rules)):
             rule = asked.rules[questions[i]]
             part = Part(text) if text is None or rule.reasoning == "keep" else answer_part(text)
-            answer = None if part.answer is None else _answer(rule, part.answer, batch, i)
+            answer = None if part.answer is None else answer_of(rule, part.answer, partial(name_of, batch, i))
             rows.reasoning[models[i], part.reasoning] += 1
             if part.reasoning == "none" and cut_off[i]:
                 rows.cut_off.append(len(rows.answer))
@@ -255,19 +255,6 @@ def _cut_off(batch: pa.RecordBatch) -> list[bool]:
     if "finish_reason" not in batch.schema.names:
         return [False] * batch.num_rows
     return [was_cut_off(reason) for reason in batch.column("finish_reason").to_pylist()]
-
-
-def _answer(rule: Rule, text: str, batch: pa.RecordBatch, row: int) -> str | None:
-    try:
-        answer = rule.extract(text)
-    except Exception as error:  # raised by the user's function
-        raise PoolError(f"rule {rule.name}: {name_of(batch, row)}: {type(error).__name__}: {error}") from error
-    if answer is not None and not isinstance(answer, str):
-        raise PoolError(
-            f"rule {rule.name}: {name_of(batch, row)}: the function returned {answer!r:.80}, of type "
-            f"{type(answer).__name__}. It must return text, or None for no answer."
-        )
-    return normal(encodable(answer or "")) or None
 
 
 # Writing --------------------------------------------------------------------------------------------------------------

@@ -136,7 +136,12 @@ def export_journal(
 
 
 def refuse_fewer(journal: Journal, folder: Path) -> None:
-    """Raise if the pool has more samples than its journal, whose export would replace them."""
+    """Raise if the pool has more samples than its journal, whose export would replace them, or runs of a protocol."""
+    if "protocol" in (live := journal.info().get("live", {})) and journal.count():
+        raise RecordError(
+            f"{folder} has runs of the protocol {live['protocol']}, whose calls are no samples of a model. Use another "
+            "folder, or run_protocol to update the files of the pool."
+        )
     try:
         counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None
     except PoolError:
@@ -240,6 +245,8 @@ def _describe(journal: Journal) -> dict[str, Any]:
     }
     if info["prices"]:
         described["prices"] = info["prices"]
+    if "live" in info:
+        described["live"] = info["live"]
     return described
 
 
@@ -282,7 +289,7 @@ def _batches(journal: Journal) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for cell in journal.cells():
         for sample in journal.samples(cell):
-            batch.append({"question_id": cell.question, "model": cell.model, **_row(sample)})
+            batch.append({"question_id": cell.question, "model": cell.model, **row_of(sample)})
             size += len(sample["text"])
             if len(batch) >= _MOST_ROWS or size >= _MOST_TEXT:
                 yield batch
@@ -291,7 +298,8 @@ def _batches(journal: Journal) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def _row(sample: dict[str, Any]) -> dict[str, Any]:
+def row_of(sample: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a pool of a sample of the journal."""
     alone = sample["choices"] == 1
     row = {name: sample[name] for name in ("sample_index", "latency")}
     row |= {name: _without_halves(sample.get(name)) for name in ("text", *BESIDES)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mssim.prices import Prices
 from mssim.recorder.plan import ModelPlan
 
+EXCEEDS = "the next request might exceed the limit"
 _FRAME = 16  # tokens per message in addition to its text
 
 
@@ -141,7 +142,7 @@ class Budget:
     def why(self) -> str:
         """Return why no request may start although none is pending."""
         return self.reached() or (
-            f"the next request might exceed the limit (spent {self.tokens} tokens"
+            f"{EXCEEDS} (spent {self.tokens} tokens"
             + (f", cost {self.cost:g}" if self.prices else "")
             + " in all runs)."
         )

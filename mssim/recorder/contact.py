@@ -23,6 +23,8 @@ class Contact:
         Number of attempts since its last answer.
     silent_since : float, optional
         Time of the first of these attempts, in seconds since 1970 UTC.
+    patience : float, default 3600
+        Seconds to wait for a server that answered before.
 
     Examples
     --------
@@ -34,6 +36,7 @@ class Contact:
     answered: bool = False
     attempts: int = 0
     silent_since: float | None = None
+    patience: float = PATIENCE
 
     def reached(self) -> None:
         """Note an answer of any kind."""
@@ -48,4 +51,4 @@ class Contact:
         if not self.answered:
             return f"{reason}. Start the server, or correct the base URL." if self.attempts >= _FIRST else None
         minutes = (now - self.silent_since) / 60
-        return f"{reason} for {minutes:.0f} minutes. Start the server." if minutes * 60 >= PATIENCE else None
+        return f"{reason} for {minutes:.0f} minutes. Start the server." if minutes * 60 >= self.patience else None

@@ -12,8 +12,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mssim._validation import counted
 from mssim.errors import RecordError
@@ -82,34 +83,49 @@ class Run:
 
     async def run(self) -> None:
         """Request samples until none is missing, a limit is reached or a signal arrives. Complete pending requests."""
-        self._loop = asyncio.get_running_loop()
+        workers: list[asyncio.Task[None]] = []
+        with self._signals(workers):
+            async with self.opened():
+                workers += map(asyncio.create_task, self._workers())
+                await asyncio.gather(*workers, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Allow requests within the block, and report progress. At its end, store what arrived and close the clients.
+
+        Raises
+        ------
+        RecordError
+            If the journal cannot be written.
+        """
         self._stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Condition()
         self._not_before = dict.fromkeys(self.samplers, 0.0)
         self._contacts = {server: Contact() for server in self.samplers}
         self._commits = Commits(self.journal)
         started = time.monotonic()
         self._tell(started)
-        workers = [
-            asyncio.create_task(self._work(tasks))
-            for server in self.samplers
-            for tasks in [self._tasks([target for target in self.targets if target.plan.server == server])]
-            for _ in range(server.concurrency)
-        ]
         ticker = asyncio.create_task(self._tick(started))
-        with self._signals(workers):
-            try:
-                await asyncio.gather(*workers, return_exceptions=True)
-            finally:
-                ticker.cancel()
-                lost = await self._commits.close()
-                for sampler in self.samplers.values():
-                    await sampler.close()
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            lost = await self._commits.close()
+            for sampler in self.samplers.values():
+                await sampler.close()
         self._tell(started)
         if lost:
             raise RecordError(f"{str(self._error).removesuffix('.')}. {lost} received samples could not be stored.")
         if self._error is not None:
             raise self._error
+
+    def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Iterate over what requests samples: as many workers per server as requests may be pending."""
+        for server in self.samplers:
+            tasks = self._tasks([target for target in self.targets if target.plan.server == server])
+            for _ in range(server.concurrency):
+                yield self._work(tasks)
 
     def stop(self, reason: str) -> None:
         """Start no further requests."""
@@ -126,7 +142,7 @@ class Run:
         self._loop.call_soon_threadsafe(self.stop, "Interrupted.")
 
     @contextlib.contextmanager
-    def _signals(self, workers: Sequence[asyncio.Task[None]]) -> Iterator[None]:
+    def _signals(self, workers: Sequence[asyncio.Task[Any]]) -> Iterator[None]:
         """Stop on the first SIGINT or SIGTERM. On the second, cancel pending requests."""
         loop = asyncio.get_running_loop()
 
@@ -191,8 +207,12 @@ class Run:
                 if self._stop.is_set():
                     return
         except Exception as error:  # the journal cannot be written, or the sampler has a bug
-            self._error = self._error or error
-            self.stop(str(error))
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Start no further requests, and raise the error when the pending ones are complete."""
+        self._error = self._error or error
+        self.stop(str(error))
 
     async def _fill(self, target: Target, place: int, indices: list[int]) -> None:
         """Request samples until they are recorded or given up."""
@@ -281,7 +301,7 @@ class Run:
         self, target: Target, place: int, messages: Messages, asked: list[int], need: Need, failed: Counter[bool]
     ) -> tuple[Outcome, RequestFailed | None]:
         plan, cell = target.plan, target.cells[place]
-        seed = plan.sample_seed(cell.question, asked[0])
+        seed = plan.sample_seed(cell.question, asked[0], cell.model)
         request = Request(plan.model_id, messages, len(asked), plan.settings, plan.logprobs, seed)
         reply, failure = Reply(()), None
         started = time.monotonic()
@@ -352,7 +372,8 @@ class Run:
             return ()
         target.failures += 1
         target.failing.add(cell.question)
-        if target.failures >= _IN_A_ROW and len(target.failing) >= min(_IN_A_ROW, len(target.cells)):
+        many = target.failures >= _IN_A_ROW
+        if many and len(target.failing) >= min(_IN_A_ROW, len({cell.question for cell in target.cells})):
             target.stopped = f"{target.failures} consecutive requests failed, the last with: {failure.reason}"
         return asked
 

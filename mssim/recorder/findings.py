@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mssim.pools.endings import CUT_OFF
@@ -29,8 +29,8 @@ _MOST_NAMES = 5
 _FIRST_SAMPLES = 10_000
 
 
-def findings(journal: Journal) -> dict[str, list[str]]:
-    """Return warnings about the samples of each model."""
+def findings(journal: Journal, model_of: Callable[[str], str] = lambda name: name) -> dict[str, list[str]]:
+    """Return warnings about the samples of each model; `model_of` returns its name among the models of the journal."""
     models = journal.models()
     found: dict[str, list[str]] = {model: [] for model in models}
     counted = f"COUNT(*), SUM(ifnull({_CUT}, 0)), SUM({_EMPTY}), SUM(reasoning IS NOT NULL), " + (
@@ -48,13 +48,14 @@ def findings(journal: Journal) -> dict[str, list[str]]:
             lines.append(
                 f"{_share(reasoned, total, 'samples', model, 'has', 'have')} reasoning, kept in the column reasoning"
             )
-        if unsure and (sure or models.get(model, {}).get("logprobs")):
+        if unsure and (sure or models.get(model_of(model), {}).get("logprobs")):
             lacking = _share(unsure, total, "samples", model, "lacks", "lack")
             lines.append(f"{lacking} known log-probabilities, so votes by confidence refuse them")
         if (repeats := _repeats(journal, model)) is not None:
             lines.append(f"all choices of {model} are identical within each of its {repeats} requests with several")
     for model, lines in found.items():
-        lines += _served(journal, model, str(models.get(model, {}).get("identity", {}).get("model_id", model)))
+        known = models.get(model_of(model), {})
+        lines += _served(journal, model, str(known.get("identity", {}).get("model_id", model)))
     return found
 
 

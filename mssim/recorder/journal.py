@@ -271,19 +271,16 @@ class Journal:
                 "server = excluded.server, samples = excluded.samples, info = excluded.info",
                 rows,
             )
-            writer.executemany(
-                "INSERT INTO questions (question, row) VALUES (?, ?) "
-                "ON CONFLICT (question) DO UPDATE SET row = excluded.row",
-                ((q["question_id"], json.dumps(q, default=str)) for q in questions),
-            )
-            writer.executemany(
-                "INSERT INTO cells VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET settings = excluded.settings",
-                ((c.question, c.model, c.settings) for c in cells),
-            )
+            _insert_questions(writer, questions, cells)
             writer.execute(  # failures of settings that were replaced
                 "DELETE FROM failures AS f WHERE NOT EXISTS (SELECT 1 FROM cells c WHERE c.question = f.question "
                 "AND c.model = f.model AND c.settings = f.settings)"
             )
+
+    def add_questions(self, questions: Iterable[Mapping[str, Any]], cells: Iterable[Cell]) -> None:
+        """Add questions to the plan."""
+        with self._transaction() as writer:
+            _insert_questions(writer, questions, cells)
 
     # The results.
 
@@ -342,14 +339,15 @@ class Journal:
         first, last = self._read("SELECT MIN(time), MAX(time) FROM requests")[0]
         return None if first is None else (first, last)
 
-    def samples(self, cell: Cell) -> list[dict[str, Any]]:
-        """Return all samples of a cell with the columns of their requests, in order."""
+    def samples(self, cell: Cell, start: int = 0, stop: int = 2**62) -> list[dict[str, Any]]:
+        """Return the samples of a cell in [start, stop) with the columns of their requests, in order."""
         of_sample = (*_OF_SAMPLE, *self._besides)
         columns = ", ".join([f"s.{name}" for name in of_sample] + [f"r.{name}" for name in _OF_REQUEST])
         rows = self._read(
             f"SELECT {columns} FROM samples s JOIN requests r USING (request) "
-            "WHERE s.question = ? AND s.model = ? AND s.settings = ? ORDER BY s.sample_index",
-            (cell.question, cell.model, cell.settings),
+            "WHERE s.question = ? AND s.model = ? AND s.settings = ? AND s.sample_index >= ? AND s.sample_index < ? "
+            "ORDER BY s.sample_index",
+            (cell.question, cell.model, cell.settings, start, stop),
         )
         names = (*of_sample, "request_output_tokens", *_OF_REQUEST[1:])
         return [dict(zip(names, map(_as_text, row), strict=True)) for row in rows]
@@ -383,6 +381,19 @@ def _locked(path: Path) -> sqlite3.Connection:
             f"{path.parent}: another process records into this folder. Wait until it ends, or use another folder."
         ) from None
     return lock
+
+
+def _insert_questions(
+    writer: sqlite3.Connection, questions: Iterable[Mapping[str, Any]], cells: Iterable[Cell]
+) -> None:
+    writer.executemany(
+        "INSERT INTO questions (question, row) VALUES (?, ?) ON CONFLICT (question) DO UPDATE SET row = excluded.row",
+        ((q["question_id"], json.dumps(q, default=str)) for q in questions),
+    )
+    writer.executemany(
+        "INSERT INTO cells VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET settings = excluded.settings",
+        ((c.question, c.model, c.settings) for c in cells),
+    )
 
 
 def _insert(writer: sqlite3.Connection, outcome: Outcome) -> None:

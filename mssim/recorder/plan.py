@@ -206,7 +206,7 @@ class ModelPlan:
             "seed": self.seed,
         }
 
-    def sample_seed(self, question_id: str, sample_index: int) -> int | None:
+    def sample_seed(self, question_id: str, sample_index: int, name: str | None = None) -> int | None:
         """Return the seed of a sample.
 
         Parameters
@@ -215,6 +215,8 @@ class ModelPlan:
             The question.
         sample_index : int
             Index of the sample. A request for several samples uses the seed of the first.
+        name : str, optional
+            Name of the model in the journal. By default, it is that of the plan.
 
         Returns
         -------
@@ -229,7 +231,7 @@ class ModelPlan:
         """
         if self.seed is None:
             return None
-        digest = hashlib.sha256(canonical([self.seed, self.name, question_id, sample_index]).encode()).digest()
+        digest = hashlib.sha256(canonical([self.seed, name or self.name, question_id, sample_index]).encode()).digest()
         return int.from_bytes(digest[:4], "big") >> 1
 
     def most_tokens(self) -> int | None:

@@ -182,13 +182,14 @@ def read_status(journal: Journal) -> Status:
     for cell in journal.cells():
         questions[cell.model] = questions.get(cell.model, 0) + 1
     spend = {row["model"]: row for row in journal.spend()}
-    rows = []
+    rows, is_live = [], "live" in journal.info()
     for model, known in journal.models().items():
         samples = known["samples"]
         row = {"model": model, "questions": questions.get(model, 0), "samples": samples}
-        row["wanted"] = row["questions"] * samples
         row["recorded"] = sum(journal.counts("samples", model, samples).values())
         row["failed"] = sum(journal.counts("failures", model, samples).values())
+        # A strategy that runs live asks for what it needs, so only what it asked for can be missing.
+        row["wanted"] = row["recorded"] + row["failed"] if is_live else row["questions"] * samples
         row["missing"] = row["wanted"] - row["recorded"] - row["failed"]
         rows.append(row | {name: value for name, value in spend.get(model, {}).items() if name != "model"})
     names = ["model", "questions", "samples", "wanted", "recorded", "failed", "missing", "requests", "refused"]

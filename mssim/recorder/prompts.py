@@ -14,10 +14,10 @@ from mssim._validation import choose_from
 from mssim.errors import MssimError
 from mssim.pools.texts import as_text, is_missing
 
-__all__ = ["check_prompts", "check_template", "default_template", "messages", "render"]
+__all__ = ["check_prompts", "check_template", "default_template", "messages", "placeholders", "render"]
 
 # A placeholder is a name in double braces; \boxed{}, {x} and {{x + y}} are text.
-_PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
+PLACEHOLDER = re.compile(r"\{\{[ \t]*([\w.-]+(?: [\w.-]+)*)[ \t]*\}\}")
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -32,6 +32,17 @@ def default_template(columns: Iterable[str]) -> str:
     '{{question}}'
     """
     return "{{question}}\n\n{{choices}}" if "choices" in columns else "{{question}}"
+
+
+def placeholders(template: str) -> list[str]:
+    r"""Return the names of the placeholders of a template.
+
+    Examples
+    --------
+    >>> placeholders("{{question}} Put the answer in \boxed{}.")
+    ['question']
+    """
+    return list(_parts(template)[1::2])
 
 
 def check_template(template: str, columns: Sequence[str]) -> None:
@@ -115,7 +126,7 @@ def render(template: str, row: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=64)
 def _parts(template: str) -> tuple[str, ...]:
     """Split a template into alternating texts and names of columns."""
-    return tuple(_PLACEHOLDER.split(template))
+    return tuple(PLACEHOLDER.split(template))
 
 
 def _value(name: str, row: Mapping[str, Any]) -> str:

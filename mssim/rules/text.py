@@ -57,6 +57,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "int | Sequence[int | None]": (_number_or_numbers, "2048"),
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
+    "Sequence[str]": (_numbers(str), "a/b"),
 }
 
 
@@ -137,26 +138,28 @@ def _make(named: NamedVote, options: Mapping[str, Any]) -> Vote:
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-def split(given: str | Mapping[str, Any]) -> tuple[str, list[str], dict[str, Any]]:
-    """Split text or a mapping into kind, models and options."""
+def split(
+    given: str | Mapping[str, Any], what: str = "strategy", example: str = "sc:gpt-4"
+) -> tuple[str, list[str], dict[str, Any]]:
+    """Split text or a mapping into kind, models and options. `what` it is and an example are for messages."""
     if isinstance(given, Mapping):
         options = dict(given)
         models = options.pop("models", [])
         if not isinstance(models, str | list | tuple) or not all(isinstance(name, str) for name in models):
             raise StrategyError(
-                f"strategy {given!r}: models={models!r} is not a list of names. Use e.g. ['strong', 'weak']."
+                f"{what} {given!r}: models={models!r} is not a list of names. Use e.g. ['strong', 'weak']."
             )
         return str(options.pop("kind", "")), [models] if isinstance(models, str) else list(models), options
     if not isinstance(given, str) or ":" not in given:
+        alone = ", or 'gpt-4@1' for samples of one model" if what == "strategy" else ""
         raise StrategyError(
-            f"strategy {given!r} has no kind. Write kind:model+model,option=value, e.g. 'sc:gpt-4', or 'gpt-4@1' for "
-            "samples of one model."
+            f"{what} {given!r} has no kind. Write kind:model+model,option=value, e.g. {example!r}{alone}."
         )
     kind, rest = given.split(":", 1)
     try:
         return kind.strip(), *_split_text(rest)
     except StrategyError as error:
-        raise StrategyError(f"strategy {given!r}: {error}") from None
+        raise StrategyError(f"{what} {given!r}: {error}") from None
 
 
 def _split_text(text: str) -> tuple[list[str], dict[str, Any]]:

@@ -228,6 +228,9 @@ record questions.jsonl --out r SERVER --set n=3 | record questions.jsonl --out r
 record questions.jsonl --out r SERVER --set logprobs=true | record questions.jsonl --out r SERVER --set api_key=x
 record questions.jsonl --out r --model a+b --base-url http://127.0.0.1:9
 record questions.jsonl --out r --model a --base-url ftp://x?y | record questions.jsonl --out r SERVER --concurrency 0
+serve --strategy cov:m SERVED | serve --strategy sc:m SERVED --host 0.0.0.0 | serve --strategy sc:m SERVED --port -1
+serve --strategy sc:m SERVED --key-env x | serve --strategy sc:x SERVED | serve --strategy alloc:m SERVED
+serve --strategy sc:m,vote=max SERVED | serve --strategy sc:m SERVED --max-requests -1
 record questions.jsonl --out r SERVER --seed -1 | record questions.jsonl --out r SERVER --set temperature=0 --dry-run
 """
 SLOW = ("evaluate", "report", "simulate")
@@ -235,6 +238,7 @@ LINES = [line.strip() for row in FAILING.strip().splitlines() for line in row.sp
 SHORT = {
     "RAGGED": "ragged.csv --strategy",
     "SOUND": "sound --strategy",
+    "SERVED": "--plan plan.toml --budget 4 --rule number --out served --port 0",
     "SERVER": "--model a --base-url http://127.0.0.1:9/v1",
 }
 ARGUMENTS = "|".join(

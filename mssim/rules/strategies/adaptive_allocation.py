@@ -6,17 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from scipy import special
+
 from mssim._validation import whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.base import Strategy
 from mssim.rules.fields import never_stop, set_models
-from mssim.rules.plan import Ints, Plan, allocate
+from mssim.rules.plan import Floats, Ints, Plan, allocate
 from mssim.rules.registry import Row
 from mssim.rules.votes import Vote
 
-__all__ = ["AdaptiveAllocation"]
+__all__ = ["AdaptiveAllocation", "certainty"]
 
 MOST_CAP = 1024
+
+
+def certainty(first: Ints, second: Ints) -> Floats:
+    """Return how certain it is that an answer with `first` votes leads one with `second` votes, as -log P[theta < 1/2].
+
+    Equal chances are equal numbers, because rounding removes what floating point adds.
+
+    Examples
+    --------
+    >>> certainty(np.array([0, 3, 1]), np.array([0, 3, 0])).round(3)
+    array([0.693, 0.693, 1.386])
+    """
+    with np.errstate(divide="ignore"):  # the chance can underflow to 0
+        return np.asarray(-np.round(np.log(special.betainc(first + 1.0, second + 1.0, 0.5)), 10))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,243 @@
+"""`mssim live`: run a strategy, or a protocol of several agents, against servers, question by question."""
+
+from __future__ import annotations
+
+import json as to_json
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mssim.cli.language import as_options, name_by
+from mssim.cli.live_protocol import check_kind, play, show_runs
+from mssim.cli.options import ReasoningOption
+from mssim.cli.output import print_frame, printable
+from mssim.cli.record import spent
+from mssim.cli.recording_progress import duration, ending, reporting
+from mssim.cli.servers import (
+    OF_PLAN,
+    BaseUrl,
+    Concurrency,
+    KeyEnv,
+    Logprobs,
+    MaxCost,
+    MaxRequests,
+    MaxTokensInAll,
+    Models,
+    NewServer,
+    PlanFile,
+    PricesOfPlan,
+    RetryFailed,
+    SamplesPerRequest,
+    Settings,
+    System,
+    Template,
+    Timeout,
+    plan_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from mssim.live import LiveRun
+    from mssim.recorder import Plan, Progress
+
+_SHOWN = 10  # rows of the table of questions
+
+
+def live(
+    questions: Annotated[
+        Path, typer.Argument(help="JSONL, CSV or Parquet file with question_id, question; optionally truth, choices.")
+    ],
+    out: Annotated[Path, typer.Option(help="Pool folder. An interrupted run resumes there.")],
+    strategy: Annotated[str | None, typer.Option(help="Strategy, e.g. ms:strong+weak,agreement=0.75.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Samples allowed per question.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Protocol instead of a strategy: debate:a+b, mad:a, chateval:a, agentverse:a, moa:a+b, best-of-n:a."
+        ),
+    ] = None,
+    runs: Annotated[int | None, typer.Option(help="Runs of the protocol per question.")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="TOML file with templates that replace those of the protocol.")
+    ] = None,
+    called: Annotated[
+        str | None, typer.Option(help="Name of the runs in the pool. [default: the text of the protocol]")
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Rule of grading that decides which answers are equal, as in mssim grade.")
+    ] = None,
+    reasoning: ReasoningOption = "drop",
+    seed: Annotated[int, typer.Option(help="Seed of random choices, such as ties.")] = 0,
+    use_recorded: Annotated[
+        bool, typer.Option("--use-recorded", help="Draw samples first that other commands recorded in --out.")
+    ] = False,
+    plan: PlanFile = None,
+    sample_seed: Annotated[
+        int | None, typer.Option(help="Base seed of samples, as --seed of mssim record. Overrides that of the plan.")
+    ] = None,
+    model: Models = None,
+    base_url: BaseUrl = None,
+    samples_per_request: SamplesPerRequest = None,
+    template: Template = None,
+    system: System = None,
+    setting: Settings = None,
+    logprobs: Logprobs = None,
+    key_env: KeyEnv = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    prices: PricesOfPlan = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokensInAll = None,
+    max_requests: MaxRequests = None,
+    retry_failed: RetryFailed = False,
+    new_server: NewServer = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print only a JSON object: totals, questions, models, notes.")
+    ] = False,
+) -> None:
+    """Run a strategy or a protocol against OpenAI-compatible servers, question by question.
+
+    Every sample is written to disk before the strategy sees it. After an interruption, rerun the same command to
+    resume; no sample is paid twice. Questions are answered at the same time. The exit code is 0 if all questions are
+    answered and 1 if some are unfinished. The folder is graded at the end, so that mssim evaluate can replay it.
+
+    Example: mssim live questions.jsonl --plan plan.toml --strategy ms:smol+gemma,agreement=0.75 --budget 16
+    --rule number --out live-pool
+
+    With --protocol, agents discuss every question --runs times. A run is a sample of one model in the pool, with the
+    tokens and cost of all its calls.
+
+    Example: mssim live questions.jsonl --plan plan.toml --protocol debate:smol+gemma,rounds=2 --runs 8 --rule number
+    --out debates
+    """
+    from mssim.live import run
+
+    kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed}
+    check_kind({**kinds, "protocol": protocol, "runs": runs, "prompts": prompts, "called": called})
+    of_plan = (samples_per_request, template, system, setting, logprobs, None, key_env, concurrency, timeout, prices)
+    asked = plan_of(
+        plan,
+        model,
+        base_url,
+        dict(zip(OF_PLAN, of_plan, strict=True)),
+        samples=max(budget or 1, 1),
+        default=1,
+        besides="Only --sample-seed can be combined with --plan.",
+    )
+    name_by("settings", "setting")
+    told: set[str] = set()
+    for warning in asked.warnings():
+        print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
+    asked = _with_seed(asked, sample_seed)
+    options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
+    options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
+    if protocol is not None:
+        options |= {"prompts": prompts, "called": called}
+        show_runs(play(questions, asked, protocol, runs or 0, out, told=told, **options), as_json=json, told=told)
+        return
+    assert strategy is not None
+    with reporting(told, _line, _share) as report:
+        options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
+        result = run(questions, asked, strategy, budget or 0, out, **options)
+    show(result, as_json=json, told=told)
+
+
+def _with_seed(plan: Plan, seed: int | None) -> Plan:
+    return plan if seed is None else replace(plan, models=tuple(replace(m, seed=seed) for m in plan.models))
+
+
+def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
+    """Print a result; raise `typer.Exit` if questions are unfinished. `told` are warnings that were printed."""
+    (_print_json if as_json else _print_tables)(result)
+    for warning in result.warnings:
+        if warning not in told:
+            print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+    for model, reason, samples in result.status.reasons.head(10).itertuples(index=False):
+        print(printable(f"mssim: {samples} samples of {model} failed: {reason}"), file=sys.stderr)
+    for note in result.notes:
+        print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
+    if not result.complete:
+        are = "question is" if result.unfinished == 1 else "questions are"
+        again = " with --retry-failed" if len(result.status.reasons) else ""
+        print(f"mssim: {result.unfinished} {are} unfinished. Rerun the same command{again} to resume.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _print_tables(result: LiveRun) -> None:
+    import pandas as pd
+
+    from mssim.live.results import describe_draws
+
+    print_frame(pd.DataFrame([result.totals()]), as_json=False)
+    for stopped, stage, questions in result.stops().itertuples(index=False):
+        print(f"{questions} of {len(result.answers)} questions ended at turn {stage + 1}: {stopped}")
+    frame = result.to_frame()
+    print_frame(frame.head(_SHOWN).assign(drawn=frame["drawn"].map(describe_draws)), as_json=False)
+    if len(frame) > _SHOWN:
+        print(f"{len(frame) - _SHOWN} more questions are in --json")
+    for row in result.status.to_frame().to_dict("records"):
+        print(printable(spent(row)))
+    if result.complete:
+        print(_how_to_replay(result))
+
+
+def _how_to_replay(result: LiveRun) -> str:
+    """Say how to replay strategies over the pool, which a strategy that stops early leaves incomplete."""
+    evaluate = f"mssim evaluate {shlex.quote(str(result.out))} --strategy {shlex.quote(result.strategy)}"
+    most = result.most_drawn()
+    if all(answer.drawn() == most for answer in result.answers):
+        return f"To replay it: {evaluate} --budgets 1-{result.budget}"
+    return (
+        "The strategy drew different numbers of samples from different questions. To replay it, first record the "
+        f"others: mssim record with the same models, --samples {max(most.values())} and --out "
+        f"{shlex.quote(str(result.out))}. Then: {evaluate} --budgets 1-{result.budget}"
+    )
+
+
+def _print_json(result: LiveRun) -> None:
+    def rows(frame: pd.DataFrame) -> Any:
+        return to_json.loads(frame.to_json(orient="records", double_precision=15))
+
+    import pandas as pd
+
+    spending = ["model", "requests", "refused", "input_tokens", "output_tokens", "cost", "latency"]
+    report = {
+        "totals": rows(pd.DataFrame([result.totals()]))[0],
+        "stops": rows(result.stops()),
+        "questions": rows(result.to_frame()),
+        "models": rows(result.status.to_frame()[spending]),
+        "warnings": [as_options(warning) for warning in result.warnings],
+        "notes": [as_options(note) for note in result.notes],
+    }
+    print(to_json.dumps(report, indent=1))
+
+
+def _share(progress: Progress) -> tuple[int, int]:
+    return getattr(progress, "answered", 0), getattr(progress, "questions", 0)
+
+
+def _line(progress: Progress) -> str:
+    """Format the progress in one line.
+
+    Examples
+    --------
+    >>> from mssim.live import LiveProgress
+    >>> _line(LiveProgress(160, 60, 0, arrived=60, seconds=20.0, in_flight=8, questions=10, answered=4))
+    '4 of 10 questions, 60 samples, 3.0/s, 8 in flight, 30 s remaining'
+    """
+    answered, questions = _share(progress)
+    if progress.writing:
+        return f"{answered} of {questions} questions; writing the pool"
+    parts = [f"{answered} of {questions} questions", f"{progress.arrived} samples"]
+    parts += [f"{progress.failed} failed"] if progress.failed else []
+    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
+    parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
+    parts += [f"{duration(progress.seconds * (questions - answered) / answered)} remaining"] if answered else []
+    return ", ".join([*parts, *ending(progress)])

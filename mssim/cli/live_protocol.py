@@ -1,0 +1,154 @@
+"""`mssim live --protocol`: runs of a protocol of several agents, and how they are printed."""
+
+from __future__ import annotations
+
+import json as to_json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mssim._validation import counted
+from mssim.cli.language import as_options
+from mssim.cli.output import print_frame, printable
+from mssim.cli.record import spent
+from mssim.cli.recording_progress import duration, ending, reporting
+from mssim.errors import MssimError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+    from mssim.live import ProtocolRun
+    from mssim.live.protocols import Protocol
+    from mssim.recorder import Plan, Progress
+
+__all__ = ["check_kind", "play", "show_runs"]
+
+_SHOWN = 10  # rows of the table of runs, and warnings
+_OF_STRATEGY = ("strategy", "budget", "use_recorded", "seed")
+_OF_PROTOCOL = ("runs", "prompts", "called")
+
+
+def check_kind(given: Mapping[str, Any]) -> None:
+    """Raise unless the options, by their names, are those of a strategy or those of a protocol.
+
+    Examples
+    --------
+    >>> check_kind({"strategy": "sc:a", "budget": 4, "runs": 8})
+    Traceback (most recent call last):
+    ...
+    mssim.errors.MssimError: --runs: only for --protocol. Remove it, or name a protocol, e.g. --protocol debate:a+b.
+    """
+    if given.get("protocol") is None:
+        for name in _OF_PROTOCOL:
+            if given.get(name) is not None:
+                raise MssimError(
+                    f"--{name}: only for --protocol. Remove it, or name a protocol, e.g. --protocol debate:a+b."
+                )
+        if given.get("strategy") is None or given.get("budget") is None:
+            raise MssimError(
+                "--strategy, --budget: both are required without --protocol. Add e.g. --strategy sc:MODEL --budget 16."
+            )
+        return
+    for name in _OF_STRATEGY:
+        if given.get(name):
+            option = name.replace("_", "-")
+            instead = " Seeds of samples are derived from --sample-seed." if name == "seed" else ""
+            raise MssimError(f"--{option}: not used with --protocol. Remove it.{instead}")
+    if given.get("runs") is None:
+        raise MssimError("--runs: required with --protocol. Add the number of runs per question, e.g. --runs 8.")
+
+
+def play(
+    questions: Path, plan: Plan, protocol: str, runs: int, out: Path, *, told: set[str], **options: Any
+) -> ProtocolRun:
+    """Run a protocol, with progress on stderr. Warnings that were printed are added to `told`."""
+    from mssim.live import run_protocol
+    from mssim.live.protocols import parse_protocol
+
+    asked = parse_protocol(protocol)
+    print(f"mssim: {_calls(asked)}", file=sys.stderr)
+    with reporting(told, _line, _share) as report:
+        return run_protocol(questions, plan, asked, runs, out, report=report, **options)
+
+
+def _calls(protocol: Protocol) -> str:
+    least, most = protocol.calls()
+    return f"{counted(most, 'call') if least == most else f'{least} to {most} calls'} per run"
+
+
+def show_runs(result: ProtocolRun, *, as_json: bool, told: Collection[str]) -> None:
+    """Print a result; raise `typer.Exit` if runs are unfinished. `told` are warnings that were printed."""
+    (_print_json if as_json else _print_tables)(result)
+    warnings = [warning for warning in result.warnings if warning not in told]
+    for warning in warnings[:_SHOWN]:
+        print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+    if len(warnings) > _SHOWN:
+        print(f"mssim: warning: {len(warnings) - _SHOWN} more warnings are in --json", file=sys.stderr)
+    for model, reason, samples in result.reasons.head(_SHOWN).itertuples(index=False):
+        print(printable(f"mssim: {counted(samples, 'call')} of {model} failed: {reason}"), file=sys.stderr)
+    if len(result.reasons):
+        print("mssim: rerun the same command with --retry-failed to retry them", file=sys.stderr)
+    for note in result.notes:
+        print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
+    if not result.complete:
+        raise typer.Exit(1)
+
+
+def _print_tables(result: ProtocolRun) -> None:
+    import pandas as pd
+
+    print_frame(pd.DataFrame([result.totals()]), as_json=False)
+    for ended, runs, calls in result.ends().itertuples(index=False):
+        print(printable(f"{counted(runs, 'run')} ended by {ended}, with {calls:.1f} calls each"))
+    frame = result.to_frame().drop(columns=["text", "input_tokens"])
+    print_frame(frame.head(_SHOWN), as_json=False)
+    if len(frame) > _SHOWN:
+        print(f"{len(frame) - _SHOWN} more runs are in --json")
+    for row in result.spent.to_dict("records"):
+        print(printable(spent(row)))
+
+
+def _print_json(result: ProtocolRun) -> None:
+    import pandas as pd
+
+    def rows(frame: pd.DataFrame) -> Any:
+        return to_json.loads(frame.to_json(orient="records", double_precision=15))
+
+    report = {
+        "totals": rows(pd.DataFrame([result.totals()]))[0],
+        "ends": rows(result.ends()),
+        "runs": rows(result.to_frame()),
+        "models": rows(result.spent),
+        "warnings": [as_options(warning) for warning in result.warnings],
+        "notes": [as_options(note) for note in result.notes],
+    }
+    print(to_json.dumps(report, indent=1))
+
+
+def _share(progress: Progress) -> tuple[int, int]:
+    return getattr(progress, "answered", 0), getattr(progress, "questions", 0)
+
+
+def _line(progress: Progress) -> str:
+    """Format the progress in one line.
+
+    Examples
+    --------
+    >>> from mssim.live import LiveProgress
+    >>> _line(LiveProgress(160, 60, 0, arrived=60, seconds=20.0, in_flight=8, questions=10, answered=4))
+    '4 of 10 runs, 60 calls, 3.0/s, 8 in flight, 30 s remaining'
+    """
+    played, runs = _share(progress)
+    if progress.writing:
+        return f"{played} of {runs} runs; writing the pool"
+    parts = [f"{played} of {runs} runs", f"{progress.arrived} calls"]
+    parts += [f"{progress.failed} failed"] if progress.failed else []
+    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
+    parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
+    parts += [f"{duration(progress.seconds * (runs - played) / played)} remaining"] if played else []
+    return ", ".join([*parts, *ending(progress)])

@@ -1,0 +1,158 @@
+"""Runs of a protocol against servers: many runs at once, each asking for the calls of its next round."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+
+from mssim.grading.equivalence import Judge
+from mssim.grading.truths import Questions
+from mssim.live.classes import Classes
+from mssim.live.play import Play
+from mssim.live.played import Played
+from mssim.live.protocol_setup import ProtocolSetup, call_name
+from mssim.live.protocols import Call
+from mssim.live.results import LiveProgress
+from mssim.recorder._export import CACHE
+from mssim.recorder.budget import Budget
+from mssim.recorder.dispatch import Run, Target
+from mssim.recorder.journal import Cell, Journal
+from mssim.recorder.plan import Server
+from mssim.recorder.progress import Progress
+from mssim.recorder.retry import Retry
+from mssim.recorder.sampler import Sampler
+
+__all__ = ["Calling"]
+
+
+class Calling(Run):
+    """A run that requests the calls of a protocol. The arguments are those of `Run`, and the setup and questions."""
+
+    def __init__(
+        self,
+        setup: ProtocolSetup,
+        rows: Sequence[Mapping[str, Any]],
+        questions: Questions,
+        journal: Journal,
+        samplers: Mapping[Server, Sampler],
+        *,
+        budget: Budget,
+        progress: LiveProgress,
+        retry: Retry,
+        retry_failed: bool = False,
+        report: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._cells: dict[str, list[Cell]] = {name: [] for name in setup.models}
+        self._asked: dict[str, dict[int, Sequence[Mapping[str, str]]]] = {name: {} for name in setup.models}
+        targets = [
+            Target(plan, self._cells[name], self._asked[name].__getitem__) for name, plan in setup.models.items()
+        ]
+        super().__init__(
+            journal,
+            targets,
+            samplers,
+            budget=budget,
+            progress=progress,
+            retry=retry,
+            retry_failed=retry_failed,
+            report=report,
+        )
+        self._setup, self.rows, self._questions, self._live = setup, rows, questions, progress
+        self._settings = [setup.settings(row) for row in rows]
+        self._of_model = {target.plan.name: target for target in targets}
+        self._found: dict[tuple[int, int], Played] = {}
+
+    def played(self) -> list[Played]:
+        """Return the finished runs by question and number."""
+        return [self._found[key] for key in sorted(self._found)]
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Allow requests within the block, as `Run.opened` does. At its end, find what earlier runs have finished."""
+        self._free = {server: asyncio.Semaphore(server.concurrency) for server in self.samplers}
+        versions, cache = self._setup.rule.versions, self.journal.path.with_name(CACHE)
+        with Judge(versions["math_verify"], cache) if versions else contextlib.nullcontext() as self._judge:
+            async with super().opened():
+                yield
+            for run, place in self._all():  # of workers that were cancelled
+                if (place, run) not in self._found:
+                    self._replay(place, run)
+
+    def _all(self) -> Iterator[tuple[int, int]]:
+        """Iterate over runs. The first one of every question precedes the second, so that an early end is even."""
+        return itertools.product(range(self._setup.runs), range(len(self.rows)))
+
+    def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """Iterate over what plays: enough runs at once that each server may have its pending requests."""
+        left = self._all()
+        at_once = sum(server.concurrency for server in self.samplers)
+        for _ in range(min(self._setup.runs * len(self.rows), at_once)):
+            yield self._play_each(left)
+
+    async def _play_each(self, left: Iterator[tuple[int, int]]) -> None:
+        try:
+            for run, place in left:
+                await self._play(place, run)
+        except Exception as error:  # the journal cannot be written, or a function of the user fails
+            self._fail(error)
+
+    async def _play(self, place: int, run: int) -> None:
+        """Play one run to its end, or until a call that it needs cannot be had."""
+        play = self._begun(place, run)
+        while play.calls and await self._requested(place, run, play.calls):
+            play.give(self._recorded(place, run, play.calls))
+        self._keep(play, place)
+
+    def _replay(self, place: int, run: int) -> None:
+        """Play one run as far as its calls are recorded."""
+        play = self._begun(place, run)
+        while play.calls and len(samples := self._recorded(place, run, play.calls)) == len(play.calls):
+            play.give(samples)
+        self._keep(play, place)
+
+    def _begun(self, place: int, run: int) -> Play:
+        classes = Classes(self._questions.rules[place], self._questions.truths[place], self._judge)
+        return Play(self._setup, self.rows[place], run, classes)
+
+    def _keep(self, play: Play, place: int) -> None:
+        if (played := play.finished()) is not None:
+            self._found[place, played.run] = played
+            self._live.answered += 1
+        if self._judge is not None:
+            self._judge.next_question()
+
+    def _cell(self, place: int, call: Call) -> Cell:
+        return Cell(self.rows[place]["question_id"], call_name(call), self._settings[place])
+
+    def _recorded(self, place: int, run: int, calls: Sequence[Call]) -> list[dict[str, Any]]:
+        """Return the samples of those calls that are recorded."""
+        found = (self.journal.samples(self._cell(place, call), run, run + 1) for call in calls)
+        return [sample for samples in found for sample in samples]
+
+    async def _requested(self, place: int, run: int, calls: Sequence[Call]) -> bool:
+        """Request the calls of a round that are not recorded, and return whether all are recorded then."""
+        missing = [(call, self._cell(place, call)) for call in calls]
+        missing = [one for one in missing if self.journal.missing(one[1], run, run + 1, retry_failed=True)]
+        for _, cell in missing:
+            if not self.journal.missing(cell, run, run + 1, retry_failed=self.retry_failed):
+                return False  # it was given up before
+        async with asyncio.TaskGroup() as requests:
+            for call, cell in missing:
+                requests.create_task(self._request(call, cell, run))
+        return not any(self.journal.missing(cell, run, run + 1, retry_failed=True) for _, cell in missing)
+
+    async def _request(self, call: Call, cell: Cell, run: int) -> None:
+        target, cells, asked = self._of_model[call.model], self._cells[call.model], self._asked[call.model]
+        async with self._free[target.plan.server]:
+            place = len(cells)
+            cells.append(cell)
+            asked[place] = call.messages
+            try:
+                await self._fill(target, place, [run])
+            except Exception as error:  # the journal cannot be written, or the sampler has a bug
+                self._fail(error)
+            finally:
+                del asked[place]

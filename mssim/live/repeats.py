@@ -1,0 +1,73 @@
+"""Whether a live run repeated the samples of a recording, because servers with equal seeds give equal answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mssim.errors import PoolError
+from mssim.pools.pool import Pool
+
+__all__ = ["refuse_repeats"]
+
+_MOST = 6.0  # standard errors by which matches may exceed those by chance; 1e-9 by the normal law
+
+
+def refuse_repeats(samples: Pool, pool: Pool) -> None:
+    """Raise if samples equal the recorded ones with the same number more often than by chance.
+
+    Parameters
+    ----------
+    samples : Pool
+        Samples of a live run.
+    pool : Pool
+        The recording from which the run was predicted.
+
+    Raises
+    ------
+    PoolError
+        If the samples are not independent of the recording.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> pool = load_pool("recorded/tiny-dates")
+    >>> pool = pool.select(models=["tf-plus"], questions=pool.question_ids[:20])
+    >>> refuse_repeats(pool, pool)
+    Traceback (most recent call last):
+    mssim.errors.PoolError: pool: 10240 of 10240 samples of the live run equal the recorded sample with the same number,
+    where 2227 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
+    another seed, or use another recording.
+    """
+    matches, expected, variance, n = 0, 0.0, 0.0, 0
+    places = {question: q for q, question in enumerate(pool.question_ids)}
+    for model in set(samples.models) & set(pool.models):
+        a, b = samples.model_index(model), pool.model_index(model)
+        for q, question in enumerate(samples.question_ids):
+            if question not in places:
+                continue
+            ours = _answers(samples, a, q)
+            theirs = _answers(pool, b, places[question])
+            size = min(len(ours), len(theirs))
+            if not size:
+                continue
+            chance = np.array([np.mean(theirs == answer) for answer in ours[:size]])
+            matches += int((ours[:size] == theirs[:size]).sum())
+            expected += float(chance.sum())
+            variance += float((chance * (1 - chance)).sum())
+            n += size
+    if matches - expected > _MOST * math.sqrt(variance) and variance > 0:
+        raise PoolError(
+            f"pool: {matches} of {n} samples of the live run equal the recorded sample with the same number, where "
+            f"{expected:.0f} would by chance. The run repeats the recording, so that it does not test the prediction. "
+            "Run it with another seed, or use another recording."
+        )
+
+
+def _answers(pool: Pool, model: int, question: int) -> np.ndarray:
+    """Return the answers of a model to a question as text, blank for no answer."""
+    first = int(pool.class_offsets[question])
+    labels = pool.class_labels[first : int(pool.class_offsets[question + 1])].to_pylist()
+    codes = pool.codes[model, question, : pool.lengths[model, question]]
+    return np.array([*labels, ""], dtype=object)[codes]

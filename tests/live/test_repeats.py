@@ -1,0 +1,45 @@
+"""Samples of a live run that a recording already has."""
+
+import numpy as np
+import pytest
+
+from mssim import PoolError
+from mssim.engine.sample_groups import keep_samples
+from mssim.live.repeats import refuse_repeats
+from mssim.simulate import AnswerModel
+
+MODEL = AnswerModel(["a", "b"], sure=0.1, a=1, b=1.5, spread=2, no_answer=0.1)
+POOL = MODEL.draw(40, 24, seed=1)
+
+
+def part(first, end):
+    place = np.broadcast_to(np.arange(24), POOL.codes.shape)
+    return keep_samples(POOL, (place >= first) & (place < end)).select(models=POOL.models)
+
+
+def test_the_first_samples_of_the_recording_are_refused():
+    with pytest.raises(PoolError, match=r"pool: 320 of 320 samples of the live run equal .* 1\d\d would by chance"):
+        refuse_repeats(part(0, 4), POOL)
+
+
+def test_a_run_that_repeats_a_part_is_refused():
+    mixed = keep_samples(POOL, np.broadcast_to(np.arange(24) < 8, POOL.codes.shape)).select(models=["a"])
+    codes = mixed.codes.copy()
+    codes[:, 20:] = POOL.codes[:1, 20:, 16:24]
+    changed = type(POOL)(**{name: getattr(mixed, name) for name in mixed.__dataclass_fields__} | {"codes": codes})
+    with pytest.raises(PoolError, match="Run it with another seed"):
+        refuse_repeats(changed, POOL)
+
+
+def test_other_samples_of_the_same_questions_pass():
+    refuse_repeats(part(0, 12), part(12, 24))
+
+
+def test_other_models_and_questions_are_not_compared():
+    refuse_repeats(POOL.select(models=["a"]), POOL.select(models=["b"]))
+    refuse_repeats(POOL.select(questions=POOL.question_ids[:20]), POOL.select(questions=POOL.question_ids[20:]))
+
+
+def test_samples_that_are_always_equal_say_nothing():
+    sure = AnswerModel(["a"], sure=1.0, a=1, b=1, spread=1).draw(30, 8, seed=0)
+    refuse_repeats(sure, sure)
