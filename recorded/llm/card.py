@@ -29,7 +29,7 @@ _LICENCES = {
     "smollm2": "SmolLM2 is under the Apache License 2.0, which states no conditions on what a model writes.",
     "gemma3": "Gemma has the [Gemma Terms of Use](https://ai.google.dev/gemma/terms). By section 1.1 (e), "
     "what the model writes is not a derivative of it. By section 3.3, Google claims no rights in this text. A model "
-    "that is trained on these answers in order to resemble Gemma is a derivative by the same section 1.1 (e), and the terms "
+    "that is trained on these answers in order to resemble Gemma is a derivative by the same section 1.1 (e). The terms "
     "apply to it. Whoever downloads the model with `python -m recorded.llm` accepts the terms.",
 }
 
@@ -89,8 +89,8 @@ def speeds(pool: Pool) -> pd.DataFrame:
         {
             "model": f"`{name}`",
             "samples": f"{of['samples']:,}",
-            "hours": f"{of['server_hours']:.2f}",
-            "samples per minute": f"{of['samples'] / of['server_hours'] / 60:,.0f}",
+            "hours": f"{of['server_seconds'] / 3600:.2f}",
+            "samples per minute": f"{60 * of['samples'] / of['server_seconds']:,.0f}",
             "output tokens per second": f"{of['output_tokens_per_second']:.0f}",
         }
         for name, of in pool.info["speeds"].items()

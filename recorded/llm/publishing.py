@@ -81,7 +81,7 @@ def licences(models: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def speeds(recording: Path) -> dict[str, dict[str, float]]:
-    """Return requests, samples, hours of work of the server, and tokens per second, of every model.
+    """Return requests, samples, seconds of work of the server, and tokens per second, of every model.
 
     A server had one request at a time, so that the durations of requests add up to the time in which it worked. The
     processor was shared with other work.
@@ -96,7 +96,7 @@ def speeds(recording: Path) -> dict[str, dict[str, float]]:
         model: {
             "requests": requests,
             "samples": samples,
-            "server_hours": round(seconds / 3600, 4),
+            "server_seconds": round(seconds, 3),
             "output_tokens_per_second": round(tokens / seconds, 1),
         }
         for model, requests, samples, seconds, tokens in rows
