@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.language import as_options, name_by
+from mssim._validation import whole_number
+from mssim.cli.language import as_options
 from mssim.cli.live_protocol import check_kind, play, show_runs
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import print_frame, printable
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mssim.recorder import Plan, Progress
 
 _SHOWN = 10  # rows of the table of questions
+_OF_PLAN = [name for name in OF_PLAN if name != "seed"]  # --seed is that of random choices
 
 
 def live(
@@ -126,23 +128,20 @@ def live(
 
     kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed, "predict": predict}
     check_kind({**kinds, "protocol": protocol, "runs": runs, "prompts": prompts, "called": called})
-    of_plan = (samples_per_request, template, system, setting, logprobs, None, key_env, concurrency, timeout, prices)
+    of_plan = (samples_per_request, template, system, setting, logprobs, key_env, concurrency, timeout, prices)
     asked = plan_of(
         plan,
         model,
         base_url,
-        dict(zip(OF_PLAN, of_plan, strict=True)),
+        dict(zip(_OF_PLAN, of_plan, strict=True)),
         samples=max(budget or 1, 1),
         default=1,
         besides="Only --sample-seed can be combined with --plan.",
     )
-    name_by("settings", "setting")
     recording = None
     if predict is not None and strategy is not None and budget is not None:
         recording = read_recording(predict, strategy, budget)
     told: set[str] = set()
-    for warning in asked.warnings():
-        print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
     asked = _with_seed(asked, sample_seed)
     options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
     options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
@@ -158,7 +157,10 @@ def live(
 
 
 def _with_seed(plan: Plan, seed: int | None) -> Plan:
-    return plan if seed is None else replace(plan, models=tuple(replace(m, seed=seed) for m in plan.models))
+    if seed is None:
+        return plan
+    seed = whole_number("sample_seed", seed, 0, 2**63 - 1)
+    return replace(plan, models=tuple(replace(model, seed=seed) for model in plan.models))
 
 
 def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: Prediction | None = None) -> None:
