@@ -88,8 +88,8 @@ def other_settings(samples: Pool, pool: Pool) -> list[str]:
     for model in samples.models:
         live, recorded = (_described(one, model) for one in (samples, pool))
         found += [
-            f"model {model!r}: {name} is {shown(live[name], 80)} in the live run and {shown(recorded[name], 80)} in the "
-            "recording, which may therefore not predict it."
+            f"model {model!r}: {name} is {shown(live[name], 80)} in the live run and {shown(recorded[name], 80)} in "
+            "the recording, which may therefore not predict it."
             for name in _SETTINGS
             if name in live and name in recorded and live[name] != recorded[name]
         ]

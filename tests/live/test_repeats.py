@@ -55,8 +55,8 @@ def test_other_settings_are_noted():
     live = described(a={"settings": {"temperature": 0.5}, "template": None, "seed": 2}, b={"settings": {}})
     recorded = described(a={"settings": {"temperature": 1.0}, "template": None, "seed": 1}, b={"settings": {}})
     assert other_settings(live, recorded) == [
-        "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording, which may "
-        "therefore not predict it."
+        "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording, which "
+        "may therefore not predict it."
     ]
 
 
