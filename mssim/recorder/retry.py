@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 __all__ = ["Retry"]
 
+_DOUBLINGS = 64  # more would overflow after a server was away for a thousand attempts
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -48,4 +50,5 @@ class Retry:
         float
             Seconds, drawn at random.
         """
-        return float(min(self.first * 2.0 ** (attempt - 1), self.most) * random.uniform(0.5, 1))
+        doubled = self.first * 2.0 ** min(attempt - 1, _DOUBLINGS)
+        return float(min(doubled, self.most) * random.uniform(0.5, 1))
