@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 __all__ = ["Retry"]
 
-_DOUBLINGS = 64  # more would overflow after a server was away for a thousand attempts
-
 
 @dataclass(frozen=True)
 class Retry:
@@ -50,5 +48,5 @@ class Retry:
         float
             Seconds, drawn at random.
         """
-        doubled = self.first * 2.0 ** min(attempt - 1, _DOUBLINGS)
+        doubled = self.first * 2.0 ** min(attempt - 1, 64)  # far above any `most`, and no overflow
         return float(min(doubled, self.most) * random.uniform(0.5, 1))

@@ -226,6 +226,17 @@ record questions.jsonl --out r SERVER --samples 0 | record questions.jsonl --out
 record questions.jsonl --out r SERVER --max-requests -1 | record questions.jsonl --out r SERVER --max-cost 1
 record questions.jsonl --out r SERVER --set n=3 | record questions.jsonl --out r SERVER --set seed=3
 record questions.jsonl --out r SERVER --set logprobs=true | record questions.jsonl --out r SERVER --set api_key=x
+live questions.jsonl --out r SERVER --protocol debate:a --rule number | live questions.jsonl --out r SERVER --runs 2
+live questions.jsonl --out r SERVER --protocol debate:a --runs 0 --rule number
+live questions.jsonl --out r SERVER --protocol debte:a --runs 2 --rule number
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --called
+live questions.jsonl --out r SERVER --protocol debate:b --runs 2 --rule number
+live questions.jsonl --out r SERVER LIVE --called x
+live questions.jsonl --out r SERVER --protocol debate:a,rounds=0 --runs 2 --rule number
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --prompts none.toml
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --seed 3
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --max-cost 1
 live questions.jsonl --out r SERVER --budget 4 --rule number | live questions.jsonl --out r SERVER LIVE --rule x
 live questions.jsonl --out r SERVER LIVE | live questions.jsonl --out r SERVER LIVE --rule number --seed -1
 live questions.jsonl --out r SERVER LIVE --rule number --budget 99999
