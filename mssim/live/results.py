@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mssim._validation import counted
 from mssim.live.turns import Decision
 from mssim.recorder.progress import Progress, Status
 
-__all__ = ["Answer", "Drawn", "LiveProgress", "LiveRun"]
+__all__ = ["UNFINISHED", "Answer", "Drawn", "LiveProgress", "LiveRun"]
 
 UNFINISHED = "unfinished"
 _COLUMNS = ["question_id", "answer", "truth", "correct", "samples_used", "tokens", "output_tokens", "cost", "latency"]
@@ -154,7 +155,7 @@ class LiveProgress(Progress):
     answered: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LiveRun:
     """Result of a live run.
 
@@ -198,8 +199,8 @@ class LiveRun:
     >>> result.to_frame()[["question_id", "answer", "correct", "samples_used", "tokens", "stopped"]]
       question_id answer  correct  samples_used  tokens stopped
     0           q      2     True             4    56.0  budget
-    >>> result.accuracy, result.complete
-    (1.0, True)
+    >>> result, result.accuracy
+    (LiveRun('sc:parrot', budget=4, 1 question, complete), 1.0)
     """
 
     strategy: str
@@ -211,6 +212,10 @@ class LiveRun:
     status: Status
     notes: tuple[str, ...] = ()
     currency: str = ""
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else f"{self.unfinished} unfinished"
+        return f"LiveRun({self.strategy!r}, budget={self.budget}, {counted(len(self.answers), 'question')}, {state})"
 
     @property
     def _finished(self) -> list[Answer]:

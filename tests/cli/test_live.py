@@ -68,6 +68,7 @@ def test_the_json_has_totals_questions_models_and_notes(run, asked):
     assert (found["models"][0]["model"], found["models"][0]["requests"]) == ("a", 48)
 
 
+@pytest.mark.slow
 def test_unfinished_questions_give_exit_code_1_and_a_rerun_resumes(run, asked):
     code, text, err = run(*asked[0], "--max-requests", 10, "--json")
     assert code == 1
@@ -96,6 +97,7 @@ def test_samples_that_are_given_up_are_told_with_their_reason(run, asked, monkey
     ]
 
 
+@pytest.mark.slow
 def test_another_strategy_is_refused_in_the_language_of_the_shell(run, asked):
     assert run(*asked[0])[0] == 0
     test_cli.bad(run(*with_(asked[0], budget=6)), "pass --use-recorded. Otherwise restore the arguments")

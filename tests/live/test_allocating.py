@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from mssim.live import Draw
 from mssim.live.strategies import allocation
 from tests.live.scripted import Servers, digit, live, plan, questions, table
@@ -37,6 +39,7 @@ def test_it_shares_the_budget_as_over_recorded_draws(tmp_path):
     assert [samples[0][1] for _, samples in client.asked[:4]] == ["q0", "q1", "q2", "q3"]  # a first draw of each
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_all_questions_unfinished_and_a_rerun_continues(tmp_path):
     result, _ = live(tmp_path, "alloc:a", 5, max_requests=12, asked=plan(concurrency=1))
     assert result.unfinished == 4

@@ -7,8 +7,8 @@ import sys
 import openai
 import pytest
 
-from mssim.live.chat_replies import Answered
-from mssim.live.endpoint import LOOPBACK, Endpoint, UnansweredError
+from mssim.live.answered import Answered, UnansweredError
+from mssim.live.endpoint import LOOPBACK, Endpoint
 
 USER = {"role": "user", "content": "What is 6 x 7?"}
 PATH = "/v1/chat/completions"
@@ -298,6 +298,23 @@ def test_a_client_that_leaves_does_not_end_its_run_and_gets_it_when_it_returns()
     assert len(questions) == 1
     assert sent[0]["status"] == 200
     assert json.loads(sent[1]["body"])["choices"][0]["message"]["content"] == "It is 0: What is 6 x 7?"
+
+
+def test_an_endpoint_that_is_stopped_at_once_still_answers_with_an_error():
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    app = Endpoint(never, name="mssim", about={}, settings={}, log=[].append)
+
+    async def function(_, http):
+        asked = asyncio.ensure_future(http.post(PATH, content=body()))
+        while not app._runs._running:
+            await asyncio.sleep(0)
+        await app.close(at_once=True)
+        return await asked
+
+    response = talk(app, function)
+    assert (response.status_code, error_of(response)["message"]) == (503, "The endpoint was stopped.")
 
 
 # Who may ask ----------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ def test_the_plan_in_the_journal_has_the_run_and_the_models_of_the_strategy(tmp_
         assert journal.models()["a"]["samples"] == 4
         assert [cell.question for cell in journal.cells()] == ["q0", "q1"]
         assert drawing.budget.max_requests == 7
-        assert (drawing.progress.questions, drawing.progress.wanted) == (2, 8)
+        progress = drawing.progress
+        assert (progress.questions, progress.wanted, progress.done, progress.failed) == (2, 8, 0, 0)
 
 
 def test_the_number_of_samples_of_an_earlier_recording_is_kept(tmp_path):

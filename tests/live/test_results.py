@@ -40,6 +40,8 @@ def test_totals_are_means_over_answered_questions_and_accuracy_over_known_truths
     assert not found.complete
     assert found.warnings == ("odd",)
     assert found.most_drawn() == {"a": 2, "b": 2}
+    assert result(answer("q1", AGREED, True, "aab")).most_drawn() == {"a": 2, "b": 1}
+    assert repr(found) == "LiveRun('ms:a+b', budget=4, 4 questions, 1 unfinished)"
     assert found.stops().to_dict("records") == [
         {"stopped": "agreement", "stage": 0, "questions": 1},
         {"stopped": "budget", "stage": 1, "questions": 2},

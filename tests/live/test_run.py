@@ -17,7 +17,7 @@ from mssim.live.strategies import turns
 from mssim.pools.loading import read_pool
 from mssim.recorder import Choice, Reply, RequestFailed, plan_from_options, record, status
 from tests.conftest import examples
-from tests.live import drawn
+from tests.live import drawn as naive_draws
 from tests.live.scripted import AT_ONCE, RULE, Servers, digit, faults, live, plan, questions, says, table
 from tests.recording import PRICES, URL, stored
 
@@ -131,6 +131,7 @@ def test_another_run_in_the_same_folder_is_refused(tmp_path, change, says):
         live(tmp_path, arguments.pop("strategy"), arguments.pop("budget"), **arguments)
 
 
+@pytest.mark.slow
 def test_recorded_samples_are_drawn_first_on_request(tmp_path):
     recorder = Servers(plan(["a"]), [f"q{i}" for i in range(4)])
     three = plan_from_options(["a"], base_url=URL, samples=3, seed=1)
@@ -174,7 +175,7 @@ def test_the_answers_are_those_of_the_strategy_over_the_recorded_order_of_the_po
             model: [Draw(int(code)) for code in pool.codes[m, question, : pool.lengths[m, question]]]
             for m, model in enumerate(pool.models)
         }
-        decision, asked = drawn.run(turns(strategy, 8, answer.question_id), draws)
+        decision, asked = naive_draws.run(turns(strategy, 8, answer.question_id), draws)
         assert (answer.stopped, answer.samples_used) == (decision.stopped, sum(ask.n for ask in asked))
         assert (answer.answer is None) == (decision.answer < 0)
         first = int(pool.class_offsets[question])
@@ -192,6 +193,7 @@ def test_the_pool_can_be_evaluated(tmp_path):
     assert replayed["tokens"] == result.tokens
 
 
+@pytest.mark.slow
 def test_a_recording_fills_what_a_strategy_that_stops_early_did_not_draw(tmp_path):
     result, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8)
     assert any(answer.drawn() == {"a": 4} for answer in result.answers)
@@ -211,6 +213,7 @@ def test_a_recording_fills_what_a_strategy_that_stops_early_did_not_draw(tmp_pat
 # Limits and failures --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_questions_unfinished_and_a_rerun_continues(tmp_path):
     result, client = live(tmp_path, "sc:a", 4, max_requests=10, asked=plan(concurrency=1))
     assert (result.unfinished, result.complete) == (2, False)
@@ -232,6 +235,7 @@ def test_answered_questions_are_told_although_a_limit_is_reached_at_once(tmp_pat
     assert client.asked == []
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_given_up_leaves_its_question_unfinished_until_told_to_retry(tmp_path):
     def before(request):
         if "q1" in request.messages[-1]["content"]:
@@ -248,6 +252,7 @@ def test_a_sample_that_is_given_up_leaves_its_question_unfinished_until_told_to_
     assert sorted(rest.samples()) == [("a", "q1", i) for i in range(4)]
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_its_models_and_no_others(tmp_path):
     class Away(Servers):
         async def sample(self, _):
@@ -297,10 +302,16 @@ def test_a_signal_cancels_nothing_that_is_recorded(tmp_path):
             return await super().sample(request)
 
     ids = [f"q{i}" for i in range(4)]
-    result, _ = live(tmp_path, "sc:a", 4, client=Cancelled(plan(), ids), asked=plan(concurrency=1))
+    client = Cancelled(plan(), ids)
+    result, _ = live(tmp_path, "sc:a,stop=window:4", 6, client=client, asked=plan(concurrency=1))
     assert len(result.answers) == 4
     assert 0 < result.unfinished < 4
-    assert live(tmp_path, "sc:a", 4)[0].complete
+    recorded = {
+        (answer.question_id, draw.model, draw.sample_index) for answer in result.answers for draw in answer.draws
+    }
+    assert recorded == set(stored(tmp_path))
+    assert any(answer.draws for answer in result.answers if answer.decision is None)
+    assert live(tmp_path, "sc:a,stop=window:4", 6)[0].complete
 
 
 def test_it_runs_within_a_running_loop(tmp_path):
@@ -339,6 +350,7 @@ def test_tokens_of_a_request_for_several_samples_are_paid_once(tmp_path):
     assert (alone.answers[0].input_tokens, alone.tokens) == (80.0, 136.0)
 
 
+@pytest.mark.slow
 def test_costs_follow_the_prices_of_the_plan(tmp_path):
     (tmp_path / "prices.toml").write_text(PRICES)
     asked = plan(["a"], prices=tmp_path / "prices.toml")

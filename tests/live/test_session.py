@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mssim.errors import MssimError, RecordError
-from mssim.live.endpoint import UnansweredError
+from mssim.live.answered import UnansweredError
 from mssim.live.session import open_session
 from mssim.recorder import Choice, Reply, RequestFailed, Retry, status
 from mssim.recorder.plan_files import plan_from_options
@@ -146,6 +146,7 @@ def test_the_pool_has_all_samples_and_what_was_asked(tmp_path):
     messages = [{"role": "system", "content": "Be brief."}, USER]
 
     async def one(session):
+        assert session.about == {"strategy": "sc:a", "budget": 3, "rule": "number"}
         question = {**row("q-1"), "messages": json.dumps(messages), "cluster": "q"}
         return await session.answer_messages(question, messages)
 
@@ -220,8 +221,8 @@ def test_a_model_that_fails_everywhere_is_tried_again_by_the_next_request(tmp_pa
 
 def test_a_request_that_comes_meanwhile_does_not_hide_why_another_failed(tmp_path):
     async def one(session):
-        plain = session._why
-        session._why = lambda question: session._give_another_chance() or plain(question)
+        plain = session.why
+        session.why = lambda question: session.give_another_chance() or plain(question)
         with pytest.raises(UnansweredError, match="model 'a': HTTP 401: no"):
             await session.answer_messages(row("q"), [USER])
 

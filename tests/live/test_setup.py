@@ -17,6 +17,7 @@ def test_it_has_the_models_of_the_strategy_once_and_in_order():
     assert [model.name for model in setup("ms:b+a").models] == ["b", "a"]
     assert found.describe() == {"strategy": "ms:b+b", "budget": 8, "rule": "number", "seed": 0}
     assert setup(reasoning="keep").describe()["reasoning"] == "keep"
+    assert setup(seed=2**40).seed == 2**40
 
 
 def test_a_strategy_is_text_a_mapping_or_an_object():
@@ -27,6 +28,7 @@ def test_a_strategy_is_text_a_mapping_or_an_object():
 def test_an_allocation_may_take_its_cap_for_one_question():
     assert (setup("alloc:a").is_allocation, setup("alloc:a").most) == (True, 1024)
     assert setup("alloc:a,cap=20").most == 20
+    assert (setup("alloc:a,cap=1", 1).is_allocation, setup("alloc:a,cap=1", 1).most) == (True, 1)
     assert (setup("sc:a").is_allocation, setup("sc:a").most) == (False, 8)
 
 
