@@ -91,8 +91,8 @@ def named(
     path : str or Path
         Pool folder or table, as in `load_pool`.
     models : sequence of str, optional
-        Models, strongest first. By default all, by the accuracy of a single sample, with those last that the entry
-        `controls` of pool.json maps to another model. For a data set of the paper, models
+        Models, strongest first. By default all, by the accuracy of a single sample, with those last that have the
+        same weights as a model before them, such as another temperature. For a data set of the paper, models
         of the paper come first, in its order, and models with fewer than `min_samples` samples of every question are
         left out (the large models have one).
     where
@@ -116,8 +116,7 @@ def named(
         names = dict(zip(pool.models, published.named(pool.models), strict=True))
         pool = replace(pool, models=tuple(names.values()))
         models = _as_in_paper(pool, dataset, min_samples) if models is None else [names.get(m, m) for m in models]
-    given = pool.info.get("controls")
-    controls = {name: of for name, of in given.items() if name in pool.models} if isinstance(given, dict) else {}
+    controls = _controls_of(pool)
     if models is None:
         models = sorted(_strongest_first(pool), key=lambda model: model in controls)
     for model in models:
@@ -142,6 +141,20 @@ def named(
     return Source(
         Path(path).stem, title, tuple(pool.models), fingerprint, lambda: pool, dataset, pair, controls, protocols
     )
+
+
+def _controls_of(pool: Pool) -> dict[str, str]:
+    """Return models that have the same weights as a model before them, by their `model_id` in pool.json."""
+    described = pool.info.get("models")
+    rows = described.items() if isinstance(described, dict) else ()
+    ids = {name: of.get("model_id") for name, of in rows if isinstance(of, dict)}
+    first: dict[str, str] = {}
+    controls = {}
+    for model in pool.models:
+        weights = ids.get(model)
+        if isinstance(weights, str) and first.setdefault(weights, model) != model:
+            controls[model] = first[weights]
+    return controls
 
 
 def _protocols_of(path: Path) -> Pool | None:

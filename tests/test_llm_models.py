@@ -248,7 +248,7 @@ def test_all_steps_in_order(tmp_path, monkeypatch):
     assert done == [
         "fetch",
         ("serve", f"{WEIGHTS['smollm2'].name}.gguf", 9000, "server-smollm2.log"),
-        ("record", "capitals", {"smollm2": "http://127.0.0.1:9000/v1"}, work, 16, 4),
+        ("record", "capitals", {"smollm2": "http://127.0.0.1:9000/v1"}, work, 16, 2),
         "end",
         ("publish", work / "capitals", work / "pools" / "llm-capitals"),
         ("card", work / "pools" / "llm-capitals"),

@@ -74,7 +74,7 @@ class Endpoint:
         self._settings = settings
         self._key = None if key is None else key.encode()
         self._hosts = hosts
-        self._log = log
+        self._print = log
         self._started = int(time.time())
         self._told: set[str] = set()
         self._routes = self._application()
@@ -94,6 +94,9 @@ class Endpoint:
             await self._routes(scope, receive, send)
         except Exception:  # it was answered with status 500 and logged
             return
+
+    def _log(self, line: str) -> None:
+        self._print(printable(line))
 
     async def close(self, *, at_once: bool = False) -> None:
         """Await the runs that no client waits for, or cancel all."""
@@ -301,4 +304,4 @@ def _refusal(refused: RefusedError) -> Response:
 def _line(one: Answered, seconds: float) -> str:
     answer = "no answer" if one.answer is None else f"answer {shown(one.answer, 60)}"
     used = f"{one.samples_used} samples, {one.stopped}"
-    return printable(f"{one.question_id}: {answer}, {used}, {seconds:.1f} s")
+    return f"{one.question_id}: {answer}, {used}, {seconds:.1f} s"

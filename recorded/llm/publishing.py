@@ -69,7 +69,9 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
             "machine": platform.machine(),
         },
     }
-    shipped = Pool.from_frame(pool.to_frame()[[*_KEPT, *described]].round(_DIGITS), info=info)
+    frame = pool.to_frame()
+    frame.loc[frame["text"] == "", "output_tokens"] = 0  # log-probabilities are counted, of which there are none
+    shipped = Pool.from_frame(frame[[*_KEPT, *described]].round(_DIGITS), info=info)
     shipped.save(target, overwrite=target.exists())
     return shipped
 

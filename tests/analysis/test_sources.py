@@ -137,12 +137,24 @@ def test_runs_of_protocols_are_found_beside_the_samples(tmp_path):
 
 
 def test_controls_are_last_however_strong(tmp_path):
-    pool = stand_ins.samples(("strong", "weak", "weaker"))
-    replace(pool, info={**pool.info, "controls": {"strong": "weak", "other": "weak"}}).save(tmp_path / "pool")
+    """Models with the weights of a model before them are controls of it."""
+    pool = stand_ins.samples(("weak", "strong", "other"))
+    described = {"weak": {"model_id": "w"}, "strong": {"model_id": "w"}, "other": {"model_id": "o"}}
+    replace(pool, info={**pool.info, "models": described}).save(tmp_path / "pool")
     found = named(tmp_path / "pool")
-    assert found.models[-1] == "strong"
     assert found.controls == {"strong": "weak"}
-    assert named(tmp_path / "pool", ["strong", "weaker"]).models == ("strong", "weaker")
+    assert found.models[-1] == "strong"
+    assert named(tmp_path / "pool", ["strong", "other"]).models == ("strong", "other")
+    assert named(tmp_path / "pool", ["other"]).controls == {}
+
+
+def test_models_without_descriptions_have_no_controls(tmp_path):
+    pool = stand_ins.samples()
+    for n, described in enumerate(
+        ({"strong": {}, "weak": {}}, {"strong": {"model_id": 1}, "weak": {"model_id": 1}}, 3)
+    ):
+        replace(pool, info={**pool.info, "models": described}).save(tmp_path / f"pool{n}")
+        assert named(tmp_path / f"pool{n}").controls == {}
 
 
 def test_language_models_come_before_tiny_models_and_protocols_are_no_source(tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tests" / "demo-synthetic"
 LONG = [f"some-organisation/a-language-model-with-a-very-long-name-{i}b-instruct-v0.{i}" for i in range(9)]
-LONG_PROTOCOLS = {f"{kind}:{'+'.join(LONG[:2])},rounds=2": (6, 1234) for kind in protocols.LABELS} | {
+LONG_PROTOCOLS = {f"{kind}:{LONG[0]},rounds=2": (6, 1234) for kind in ("mad", "debate", "agentverse", "best-of-n")} | {
     f"debate:{LONG[2]}": (9, 70)
 }
 DPI = 300
@@ -112,7 +112,7 @@ def user_pools():
             "scored-long", LONG[:2], title="a very long title of a pool with simulated scores and simulated answers"
         ),
         stand_ins.source("protocols", controls={"weak": "strong"}),
-        stand_ins.source("long-protocols", LONG[:3], protocols=LONG_PROTOCOLS, title=title.format(11)),
+        stand_ins.source("long-protocols", LONG[:2], protocols=LONG_PROTOCOLS, title=title.format(11), k=8),
         stand_ins.source("one-protocol", ["a", "b"], protocols={"own:a": (3, 12_345)}, title="simulated"),
     ]
 

@@ -222,13 +222,13 @@ def test_a_limit_is_an_exhausted_quota_that_clients_do_not_repeat():
 @pytest.mark.parametrize(("wait", "header"), [(None, None), (7.4, "7"), (0.0, "1")])
 def test_a_server_that_fails_is_unavailable(wait, header):
     lines = []
-    asked = Asked(UnansweredError("Requests to model 'a' were stopped: HTTP 500: no.", retry_after=wait))
+    asked = Asked(UnansweredError("Requests to model 'a' were stopped: HTTP 500: no\x1b.", retry_after=wait))
     with pytest.raises(openai.InternalServerError) as caught:
         create(endpoint(asked, lines))
     assert (caught.value.status_code, caught.value.code) == (503, "upstream_failed")
     assert caught.value.response.headers.get("retry-after") == header
     (line,) = lines
-    assert line.endswith("-1: Requests to model 'a' were stopped: HTTP 500: no.")
+    assert line.endswith("-1: Requests to model 'a' were stopped: HTTP 500: no\\x1b.")
 
 
 def test_a_run_that_failed_is_continued_by_the_next_request():

@@ -8,7 +8,7 @@ import pytest
 
 from mssim.errors import MssimError, RecordError
 from mssim.live.answered import UnansweredError
-from mssim.live.session import open_session
+from mssim.live.session import _whole, open_session
 from mssim.recorder import Choice, Reply, RequestFailed, Retry, status
 from mssim.recorder.plan_files import plan_from_options
 from tests.recording import PRICES, URL, Client, stored
@@ -301,3 +301,7 @@ def test_warnings_of_the_recorder_are_logged_once(tmp_path):
     ask(tmp_path, Client(says), "q", "r", asked=plan(samples_per_request=3), log=log)
     (line,) = (line for line in log if line.startswith("warning: "))
     assert "since the server refused more" in line
+
+
+def test_shares_of_input_tokens_are_rounded_up_but_not_for_rounding_errors():
+    assert [_whole(tokens) for tokens in (10.0, 10.000000000000002, 10.5, float("nan"))] == [10, 10, 11, None]
