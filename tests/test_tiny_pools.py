@@ -122,14 +122,14 @@ def test_the_card_says_what_the_pool_says(pool, task, folder, rows):
 ALONE = re.compile(r"`[\w-]+` is the best with [\d.]+%")
 
 
-def pairs_of(text):
+def pairs_of(text, models=MODELS):
     """The pairs of a card, as `card.switching` has them, to the tenth of a point."""
     columns = ["first", "second", "accuracy", "samples_used"]
     columns += [f"{what}_{place}" for place in ("first", "second") for what in ("over", "low", "high")]
     interval = r"([+-][\d.]+) \(([+-][\d.]+) to ([+-][\d.]+)\)"
     row = rf"\| `([\w-]+)`, `([\w-]+)` \| ([\d.]+)% \| ([\d.]+) \| {interval} \| {interval} \|"
     pairs = pd.DataFrame(re.findall(row, text), columns=columns)
-    assert len(pairs) == len(MODELS) * (len(MODELS) - 1)
+    assert len(pairs) == len(models) * (len(models) - 1)
     pairs[columns[2:]] = pairs[columns[2:]].astype(float) / np.where(np.array(columns[2:]) == "samples_used", 1, 100)
     return pairs
 
@@ -194,5 +194,5 @@ def test_the_verdict_of_a_card():
 
 def test_what_ships_is_small():
     files = [path for path in RECORDED.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert sum(path.stat().st_size for path in files) < 15e6
+    assert sum(path.stat().st_size for path in files) < 25e6
     assert not [path for path in files if path.suffix in (".pt", ".sqlite")]

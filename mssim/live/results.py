@@ -15,7 +15,7 @@ from mssim._validation import counted
 from mssim.live.turns import Decision
 from mssim.recorder.progress import Progress, Status
 
-__all__ = ["Answer", "Drawn", "LiveProgress", "LiveRun"]
+__all__ = ["UNFINISHED", "Answer", "Drawn", "LiveProgress", "LiveRun"]
 
 UNFINISHED = "unfinished"
 _COLUMNS = ["question_id", "answer", "truth", "correct", "samples_used", "tokens", "output_tokens", "cost", "latency"]

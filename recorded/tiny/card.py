@@ -139,7 +139,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         models=markdown(models(pool)),
         families=markdown(families(pool)),
         verdict=verdict(pairs),
-        pairs=markdown(_shown(pairs)),
+        pairs=markdown(shown(pairs)),
         budget=BUDGET,
         command=command,
         made_of="\n".join(_made_of(name, trained) for name, trained in info["training"].items()),
@@ -187,7 +187,9 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join(head + ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)])
 
 
-def _shown(pairs: pd.DataFrame) -> pd.DataFrame:
+def shown(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of pairs as it is shown, in percentage points."""
+
     def interval(row: Any, place: str) -> str:
         return (
             f"{100 * row[f'over_{place}']:+.1f} ({100 * row[f'low_{place}']:+.1f} to {100 * row[f'high_{place}']:+.1f})"

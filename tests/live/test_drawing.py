@@ -20,6 +20,13 @@ def test_a_round_is_sent_together_and_a_rule_that_decides_after_each_draw_asks_f
     )
 
 
+def test_models_between_which_nothing_is_decided_are_asked_together(tmp_path):
+    _, client = live(tmp_path / "mix", "mix:a+b", 4, given=questions(1))
+    assert [event for event, _ in client.asked] == ["asked"] * 4 + ["answered"] * 4
+    _, client = live(tmp_path / "ms", "ms:a+b,agreement=1", 4, given=questions(1))
+    assert [event for event, _ in client.asked][:4] == ["asked"] * 2 + ["answered"] * 2
+
+
 def test_what_is_missing_of_a_request_is_asked_for_as_part_of_it(tmp_path):
     """A rerun sends the requests that an undisturbed run would have sent, so that equal seeds give equal answers."""
     asked = plan(["a"], samples_per_request=3, concurrency=1)

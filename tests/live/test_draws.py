@@ -82,3 +82,27 @@ def test_an_answer_has_the_decision_its_class_and_the_draws():
         ("a", 0, 0, "7", "stop"),
         ("a", 1, 0, "7.0", "stop"),
     ]
+
+
+def test_stages_of_one_round_last_as_long_as_the_longest_request():
+    course = Course(draws(), turns("mix:a+b+a2", 6, "q"))
+    assert course.round == [("a", 0, 2), ("b", 0, 2), ("a2", 0, 2)]
+    for longest in (2.0, 5.0, 3.0):
+        course.give([sample(0, latency=longest), sample(1, latency=1.0)])
+    assert course.answer().latency == 5
+
+
+def test_a_model_that_has_several_turns_in_a_round_continues():
+    course = Course(draws(), turns("ms:a+b+a,agreement=2", 6, "q"))
+    assert course.round == [("a", 0, 2), ("b", 0, 2), ("a", 2, 2)]
+    course.give([sample(0, latency=4.0), sample(1)])
+    assert course.round == [("b", 0, 2), ("a", 2, 2)]
+
+
+def test_rounds_follow_one_another():
+    course = Course(draws(), turns("ms:a+b", 2, "q"))
+    assert course.round == [("a", 0, 1)]
+    course = Course(draws(), turns("sc:a,stop=window:2", 4, "q"))
+    for first, (text, latency) in enumerate([("7", 2.0), ("8", 3.0)]):
+        course.give([sample(2 * first, text, latency=latency), sample(2 * first + 1, "9", latency=1.0)])
+    assert course.answer().latency == 5

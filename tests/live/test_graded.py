@@ -36,7 +36,7 @@ def test_equal_classes_need_no_note(tmp_path, codes, answers):
 def test_other_classes_are_said(tmp_path, codes, answers):
     graded(tmp_path, *answers)
     (note,) = differences(tmp_path, [answered(*codes)])
-    assert note.startswith("1 question, first 'q1', has other answer classes in the graded pool than while samples")
+    assert note.startswith("1 question, first 'q1', has other answer classes in the graded pool than in this run")
 
 
 def test_classes_of_two_questions_are_compared_apart(tmp_path):

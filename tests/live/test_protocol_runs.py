@@ -85,7 +85,7 @@ def test_questions_may_be_added_or_left_out(tmp_path):
         ({"protocol": "mad:a,judge=c"}, "model 'c' of mad:a,judge=c is not in the plan"),
         ({"protocol": "debte:a"}, "unknown kind 'debte'"),
         ({"runs": 0}, "runs=0 is out of range. Use an integer from 1 to 100000."),
-        ({"rule": ""}, "Name the rule, e.g."),
+        ({"rule": ""}, "Name the rule, e"),
         ({"called": " "}, "called=' ' is not a name"),
         ({"called": "a\nb"}, "called="),
         ({"prompts": {"debate": {"x": "y"}}}, "unknown template 'x'"),
