@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -253,3 +254,24 @@ def test_all_steps_in_order(tmp_path, monkeypatch):
         ("card", work / "pools" / "llm-capitals"),
     ]
     assert weights.WEIGHTS.keys() == {"smollm2", "gemma3"}
+
+
+def test_protocols_are_played_if_all_models_are_served(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(steps, "fetch", lambda model, folder: folder / f"{model.name}.gguf")
+    monkeypatch.setattr(steps, "running", lambda _, port, __: nullcontext(f"http://127.0.0.1:{port}/v1"))
+    for name in ("record", "publish", "write_card"):
+        monkeypatch.setattr(steps, name, lambda *_: None)
+    monkeypatch.setattr(steps, "play", lambda task, _, work, *rest: done.append((task.name, work, *rest)))
+    monkeypatch.setattr(steps, "publish_runs", lambda work, target, task: done.append((work, target, task.name)))
+    steps.run(tmp_path, tmp_path / "out", tasks=["capitals", "stories"], number=4, runs=2)
+    assert done == [
+        ("capitals", tmp_path, 2, 4),
+        ("stories", tmp_path, 2, 4),
+        (tmp_path, tmp_path / "out" / "llm-capitals-protocols", "capitals"),
+        (tmp_path, tmp_path / "out" / "llm-stories-protocols", "stories"),
+    ]
+    done.clear()
+    steps.run(tmp_path, tmp_path / "out", servers=["gemma3"])
+    steps.run(tmp_path, tmp_path / "out", runs=0)
+    assert done == []
