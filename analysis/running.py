@@ -21,8 +21,10 @@ from mssim.errors import MssimError, PoolError
 __all__ = ["ANALYSES", "Tables", "find", "run"]
 
 ANALYSES = (
+    "by_cost",
     "scaling",
     "equal_budget",
+    "protocols",
     "number_and_order",
     "weights",
     "reward",

@@ -163,7 +163,7 @@ def paper(analysis: str = "") -> list[Source]:
         return [team(dataset, six_models(), n_samples=16) for dataset in ("MATH", "MathBench")]
     if analysis == "number_and_order":
         return [team(dataset, six_models()) for dataset in ("MathBench", "DATE")]
-    if analysis == "extrapolation":  # needs more samples than the paper drew
+    if analysis in ("extrapolation", "by_cost", "protocols"):  # need more samples than the paper drew, or tokens
         return []
     if analysis == "reward":
         return [scored("MathBench")]

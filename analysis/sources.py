@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from mssim import Pool, load_pool
 from mssim.errors import PoolError
 from mssim.pools.conditions import Where
 
-__all__ = ["Source", "embedded", "named"]
+__all__ = ["Source", "embedded", "named", "of_language_models"]
 
 RECORDED = Path(__file__).parents[1] / "recorded"
+PROTOCOLS = "-protocols"  # end of the name of a folder with runs of protocols
+LANGUAGE_MODELS = "llm-"  # beginning of the names of pools of language models
 FEWEST_SAMPLES = 2
 
 
@@ -38,6 +40,11 @@ class Source:
         Function that returns the pool.
     dataset, pair : str, optional
         Data set of the paper and "closed" or "open", if published numbers can be compared with the source.
+    controls : mapping of str to str
+        Models that are another setting of a model, such as a lower temperature, with the name of that model. They are
+        the last of `models`.
+    protocols : Pool, optional
+        Runs of protocols of several agents on the same questions, each protocol as one model.
     """
 
     name: str
@@ -47,6 +54,8 @@ class Source:
     make: Callable[[], Pool]
     dataset: str | None = None
     pair: str | None = None
+    controls: Mapping[str, str] = field(default_factory=dict)
+    protocols: Pool | None = None
 
     @cached_property
     def pool(self) -> Pool:
@@ -75,12 +84,15 @@ def named(
     If pool.json names a data set of the paper, as `mssim import modelswitch` writes it, the source is compared with
     published numbers, and models of the paper are renamed to their published names.
 
+    A folder NAME-protocols beside the pool NAME holds runs of protocols on the same questions.
+
     Parameters
     ----------
     path : str or Path
         Pool folder or table, as in `load_pool`.
     models : sequence of str, optional
-        Models, strongest first. By default all, by the accuracy of a single sample. For a data set of the paper, models
+        Models, strongest first. By default all, by the accuracy of a single sample, with those last that have the
+        same weights as a model before them, such as another temperature. For a data set of the paper, models
         of the paper come first, in its order, and models with fewer than `min_samples` samples of every question are
         left out (the large models have one).
     where
@@ -104,8 +116,9 @@ def named(
         names = dict(zip(pool.models, published.named(pool.models), strict=True))
         pool = replace(pool, models=tuple(names.values()))
         models = _as_in_paper(pool, dataset, min_samples) if models is None else [names.get(m, m) for m in models]
+    controls = _controls_of(pool)
     if models is None:
-        models = _strongest_first(pool)
+        models = sorted(_strongest_first(pool), key=lambda model: model in controls)
     for model in models:
         pool.model_index(model)
     try:
@@ -122,7 +135,32 @@ def named(
         title = f"{title} (synthetic)"
     dataset = dataset if dataset in published.paired() else None
     pair = None if dataset is None else published.kind_of_pair(dataset, pool.models[:2])
-    return Source(Path(path).stem, title, tuple(pool.models), pool.fingerprint, lambda: pool, dataset, pair)
+    protocols = _protocols_of(Path(path))
+    fingerprint = pool.fingerprint if protocols is None else f"{pool.fingerprint}+{protocols.fingerprint}"
+    controls = {name: of for name, of in controls.items() if name in pool.models}
+    return Source(
+        Path(path).stem, title, tuple(pool.models), fingerprint, lambda: pool, dataset, pair, controls, protocols
+    )
+
+
+def _controls_of(pool: Pool) -> dict[str, str]:
+    """Return models that have the same weights as a model before them, by their `model_id` in pool.json."""
+    described = pool.info.get("models")
+    rows = described.items() if isinstance(described, dict) else ()
+    ids = {name: of.get("model_id") for name, of in rows if isinstance(of, dict)}
+    first: dict[str, str] = {}
+    controls = {}
+    for model in pool.models:
+        weights = ids.get(model)
+        if isinstance(weights, str) and first.setdefault(weights, model) != model:
+            controls[model] = first[weights]
+    return controls
+
+
+def _protocols_of(path: Path) -> Pool | None:
+    """Return the pool in the folder NAME-protocols beside a pool NAME, if there is one."""
+    folder = path.with_name(f"{path.stem}{PROTOCOLS}")
+    return load_pool(folder) if (folder / "pool.json").is_file() else None
 
 
 def _strongest_first(pool: Pool) -> tuple[str, ...]:
@@ -139,5 +177,18 @@ def _as_in_paper(pool: Pool, dataset: str, min_samples: int) -> tuple[str, ...]:
 
 
 def embedded() -> list[Source]:
-    """Return the sources of the pools in recorded/."""
-    return [named(folder) for folder in sorted(RECORDED.iterdir()) if (folder / "pool.json").is_file()]
+    """Return the sources of the pools in recorded/: language models first, then the tiny models of this project."""
+    folders = [folder for folder in RECORDED.iterdir() if (folder / "pool.json").is_file()]
+    folders = [folder for folder in folders if not folder.name.endswith(PROTOCOLS)]
+    return [named(folder) for folder in sorted(folders, key=lambda one: (not of_language_models(one.name), one.name))]
+
+
+def of_language_models(name: str) -> bool:
+    """Return whether a pool of this name in recorded/ was sampled from language models.
+
+    Examples
+    --------
+    >>> of_language_models("llm-products"), of_language_models("tiny-dates")
+    (True, False)
+    """
+    return name.startswith(LANGUAGE_MODELS)

@@ -27,6 +27,7 @@ NAMES = (
     "exact",
     "agreement",
     "coverage",
+    "predictions",
     "rules",
     "costs",
     "waiting",

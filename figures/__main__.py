@@ -17,7 +17,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def figures(
     only: Annotated[
-        list[str] | None, typer.Option(help="fig1, fig3, fig4, fig5, fig6, fig7 or theory. Repeatable. [default: all]")
+        list[str] | None,
+        typer.Option(
+            help="curves, gain, protocols, fig1, fig3, fig4, fig5, fig6, fig7 or theory. Repeatable. [default: all]"
+        ),
     ] = None,
     pool: Pools = None,
     models: Models = None,
@@ -27,7 +30,7 @@ def figures(
 ) -> None:
     """Draw the figures as PNG and SVG, with a contact sheet and a gallery, OUT/README.md.
 
-    Without --pool, the figures show pools simulated from the paper's published numbers and the pools in recorded/. A
+    Without --pool, the figures show the pools in recorded/ and pools simulated from the paper's published numbers. A
     summary of the distances between simulated and published numbers is printed. Tables are cached in OUT/cache, so
     that a second run only draws.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.options import make_folder
 from analysis.running import Tables
-from analysis.sources import Source, embedded
+from analysis.sources import Source, embedded, of_language_models
 from figures import style
 from mssim._files import whole_file
 from mssim._validation import choose_from, printable
@@ -23,6 +23,9 @@ from mssim.errors import MssimError
 __all__ = ["FIGURES", "Sheet", "draw_all", "gallery", "sheets"]
 
 FIGURES = {  # the module of each
+    "curves": "by_cost",
+    "gain": "gain",
+    "protocols": "fig5_protocols",
     "fig1": "fig1_scaling",
     "fig3": "fig3_consistency",
     "fig4": "fig4_equal_budget",
@@ -37,11 +40,12 @@ _METADATA = {"png": {"Software": None}, "svg": {"Date": None}}
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure to draw: its file name, the module of this package that draws it, and its sources."""
+    """A figure: its file name, the module of this package that draws it, its sources, and its part of the gallery."""
 
     name: str
     module: ModuleType
     sources: tuple[Source, ...]
+    part: str = ""
 
 
 def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None = None) -> list[Sheet]:
@@ -52,7 +56,8 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     only : sequence of str, optional
         Names of figures. By default all.
     sources : sequence of Source, optional
-        Pools to show. By default pools simulated from published numbers, and the pools in recorded/.
+        Pools to show. By default the pools in recorded/, those of language models first, and then pools simulated from
+        published numbers.
 
     Returns
     -------
@@ -67,19 +72,44 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     for name in only or ():
         if name not in FIGURES:
             raise MssimError(f"no figure {name!r}. {choose_from(name, FIGURES)}.")
-    pools = embedded() if sources is None else list(sources)
-    suffix = "-pools" if sources is None else f"-{_joined([source.name for source in pools])}"
-    found = []
-    for name in dict.fromkeys(only or FIGURES):
-        module = importlib.import_module(f"figures.{FIGURES[name]}")
-        if sources is None:
-            found += [Sheet(f"{name}{ending}", module, tuple(some)) for ending, some in module.groups().items()]
-        suited = tuple(source for source in pools if module.suits(source))
-        if suited:
-            found.append(Sheet(f"{name}{suffix}", module, suited))
+    names = list(dict.fromkeys(only or FIGURES))
+    if sources is None:
+        pools = {ending: [one for one in embedded() if _ending(one) == ending] for ending in _PARTS}
+    else:
+        pools = {f"-{_joined([source.name for source in sources])}": list(sources)}
+    found = [sheet for ending, some in pools.items() for sheet in _of_pools(names, ending, some)]
+    if sources is None:
+        found += [sheet for name in names for sheet in _simulated(name)]
     if not found:
         raise MssimError(f"{', '.join(only or FIGURES)}: the pools do not have the required data. {_NEEDS}")
     return found
+
+
+_PARTS = {"-llm": "Language models", "-pools": "Tiny models of this project"}  # of the gallery, by ending of the name
+_SIMULATED = "Simulated from published numbers"
+
+
+def _ending(source: Source) -> str:
+    return "-llm" if of_language_models(source.name) else "-pools"
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"figures.{FIGURES[name]}")
+
+
+def _of_pools(names: Sequence[str], ending: str, pools: Sequence[Source]) -> Iterator[Sheet]:
+    """Yield the figures of pools, each with the pools that have its data."""
+    for name in names:
+        module = _module(name)
+        suited = tuple(source for source in pools if module.suits(source))
+        if suited:
+            yield Sheet(f"{name}{ending}", module, suited, _PARTS.get(ending, ""))
+
+
+def _simulated(name: str) -> Iterator[Sheet]:
+    module = _module(name)
+    for ending, some in module.groups().items():
+        yield Sheet(f"{name}{ending}", module, tuple(some), _SIMULATED)
 
 
 def _joined(names: Sequence[str], most: int = 100) -> str:
@@ -88,7 +118,10 @@ def _joined(names: Sequence[str], most: int = 100) -> str:
     return whole if len(whole) <= most else f"{names[0][:most]}+{len(names) - 1}-more".removesuffix("+0-more")
 
 
-_NEEDS = "fig3 requires 4 samples of each model; the others require 2 models, fig6 3, and fig7 also a column 'score'."
+_NEEDS = (
+    "fig3 requires 4 samples of each model; the others require 2 models, fig6 3, fig7 also a column 'score', curves "
+    "output tokens, and protocols a folder POOL-protocols."
+)
 
 
 def draw_all(wanted: Sequence[Sheet], out: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Path]:
@@ -158,11 +191,17 @@ no language model was queried. A simulated pool is drawn from an answer model fi
 
 
 def gallery(wanted: Sequence[Sheet]) -> str:
-    """Return the text of the gallery, in which each figure has an explanation."""
-    parts, shown = [_INTRODUCTION], None
+    """Return the text of the gallery, in which each figure is explained where it first appears."""
+    texts, part, shown, explained = [_INTRODUCTION], "", None, set()
     for sheet in wanted:
+        if sheet.part != part:
+            part, shown = sheet.part, None
+            texts.append(f"## {part}\n")
         if sheet.module is not shown:
             shown = sheet.module
-            parts.append(f"## {shown.TITLE}\n\n{shown.READING}\n")
-        parts.append(f"![{sheet.name}: {shown.TITLE}]({quote(sheet.name)}.png)\n")
-    return "\n".join(parts)
+            texts.append(f"{'###' if part else '##'} {shown.TITLE}\n")
+        if shown.TITLE not in explained:
+            explained.add(shown.TITLE)
+            texts.append(f"{shown.READING}\n")
+        texts.append(f"![{sheet.name}: {shown.TITLE}]({quote(sheet.name)}.png)\n")
+    return "\n".join(texts)

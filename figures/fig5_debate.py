@@ -41,8 +41,8 @@ def groups() -> dict[str, list[Source]]:
 
 
 def suits(source: Source) -> bool:
-    """Return whether a pool has the data that the figure requires."""
-    return len(source.models) > 1
+    """Return whether a pool has the data that the figure requires, and no runs of protocols, which show more."""
+    return len(source.models) > 1 and source.protocols is None
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:

@@ -29,7 +29,7 @@ def groups() -> dict[str, list[Source]]:
 
 def suits(source: Source) -> bool:
     """Return whether a pool has the data that the figure requires."""
-    return len(source.models) > 2
+    return len(source.models) - len(source.controls) > 2
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:

@@ -35,9 +35,12 @@ __all__ = [
     "key",
     "legend",
     "legend_below",
+    "line",
     "looks",
+    "marks",
     "named",
     "panels",
+    "powers",
     "published_key",
     "reference",
     "short",
@@ -143,11 +146,24 @@ def _width(text: str) -> float:
 
 def band(ax: Axes, curve: pd.DataFrame, x: str, look: Look, label: str | None = None, **options: Any) -> None:
     """Draw a curve of accuracy with its simultaneous band over questions."""
-    size = 5.5 if look["marker"] == "*" else None
-    ax.plot(curve[x], 100 * curve["accuracy"], label=label, markersize=size, **look, **options)
+    line(ax, curve, x, look, label, **options)
     ax.fill_between(
         curve[x], 100 * curve["band_low"], 100 * curve["band_high"], color=look["color"], alpha=0.1, linewidth=0
     )
+
+
+def line(ax: Axes, curve: pd.DataFrame, x: str, look: Look, label: str | None = None, **options: Any) -> None:
+    """Draw a curve of accuracy."""
+    size = 5.5 if look["marker"] == "*" else None
+    ax.plot(curve[x], 100 * curve["accuracy"], label=label, markersize=size, **look, **options)
+
+
+def marks(ax: Axes, at: Sequence[float], shown: pd.DataFrame, look: Look) -> None:
+    """Draw points with error bars, given their value, lower and upper limit in three columns, as shares."""
+    value, low, high = 100 * shown.to_numpy().T
+    size = 5.0 if look["marker"] == "*" else None
+    options = look | {"linestyle": "none", "markersize": size, "capsize": 1.2, "linewidth": 0.7}
+    ax.errorbar(at, value, [value - low, high - value], **options)
 
 
 def hollow(ax: Axes, points: pd.DataFrame, x: str, look: Look) -> None:
@@ -224,6 +240,14 @@ def doublings(ax: Axes, most: float) -> None:
     ax.set_xscale("log", base=2)
     ticks = [4**power for power in range(int(np.log2(max(most, 2)) / 2) + 1)]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
+
+
+def powers(ax: Axes, least: float, most: float) -> None:
+    """Set ticks at powers of 4, or of 16 if there are more than five, on a logarithmic axis, with plain numbers."""
+    powers = np.arange(np.ceil(np.log2(least) / 2 - 1e-9), np.floor(np.log2(most) / 2 + 1e-9) + 1)
+    ticks = [int(4**power) for power in powers if len(powers) <= 5 or power % 2 == 0]
+    ax.set_xticks(ticks, [str(tick) if tick < 10_000 else f"{tick / 1000:.0f}k" for tick in ticks])
+    ax.minorticks_off()
 
 
 def fonts(texts: Iterable[str]) -> list[str]:

@@ -278,3 +278,14 @@ def test_what_is_no_file_of_questions_is_refused(tmp_path):
 
 def table(**columns):
     return pa.table({"question_id": ["a", "b"], "question": ["x", "y"], "truth": ["1", "2"], **columns})
+
+
+def test_truths_may_be_missing_where_none_is_needed():
+    table = pa.table({"question_id": ["a", "b", "c"], "question": ["x", "y", "z"], "truth": ["7", None, " "]})
+    assert check_questions(table, truths=False)["truth"].to_pylist() == ["7", None, None]
+    without = check_questions(table.drop_columns("truth"), truths=False)
+    assert without["truth"].to_pylist() == [None] * 3
+    with pytest.raises(MssimError, match="row 2: truth is empty"):
+        check_questions(table)
+    with pytest.raises(MssimError, match="row 1: question is empty"):
+        check_questions(pa.table({"question_id": ["a"], "question": [""]}), truths=False)

@@ -67,9 +67,14 @@ def grade(
 def _grade(pool: Path, rule: str, reasoning: str, progress: Callable[[int, int], None] | None) -> Grading:
     from mssim.grading import grade as grade_files
     from mssim.recorder import export
-    from mssim.recorder.journal import NAME
+    from mssim.recorder.findings import protocol_of
+    from mssim.recorder.journal import NAME, Journal
 
-    if not (pool / NAME).is_file():
+    recorded = (pool / NAME).is_file()
+    if recorded:
+        with Journal(pool) as journal:
+            recorded = protocol_of(journal) is None  # runs of a protocol are in the files of the pool
+    if not recorded:
         return grade_files(pool, rule, reasoning=reasoning, progress=progress)
     grading = export(
         pool, rule=rule, reasoning=reasoning, progress=progress

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim.cli.language import as_options, name_by
+from mssim._validation import whole_number
+from mssim.cli.language import as_options
 from mssim.cli.live_protocol import check_kind, play, show_runs
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import print_frame, printable
+from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import duration, ending, reporting
 from mssim.cli.servers import (
@@ -44,10 +46,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mssim.live import LiveRun
+    from mssim.live import LiveRun, Prediction
     from mssim.recorder import Plan, Progress
 
 _SHOWN = 10  # rows of the table of questions
+_OF_PLAN = [name for name in OF_PLAN if name != "seed"]  # --seed is that of random choices
 
 
 def live(
@@ -98,6 +101,10 @@ def live(
     max_requests: MaxRequests = None,
     retry_failed: RetryFailed = False,
     new_server: NewServer = False,
+    predict: Annotated[
+        str | None,
+        typer.Option(help="Pool of an independent recording. Compare the run with what its replays predict."),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print only a JSON object: totals, questions, models, notes.")
     ] = False,
@@ -119,22 +126,22 @@ def live(
     """
     from mssim.live import run
 
-    kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed}
+    kinds = {"strategy": strategy, "budget": budget, "use_recorded": use_recorded, "seed": seed, "predict": predict}
     check_kind({**kinds, "protocol": protocol, "runs": runs, "prompts": prompts, "called": called})
-    of_plan = (samples_per_request, template, system, setting, logprobs, None, key_env, concurrency, timeout, prices)
+    of_plan = (samples_per_request, template, system, setting, logprobs, key_env, concurrency, timeout, prices)
     asked = plan_of(
         plan,
         model,
         base_url,
-        dict(zip(OF_PLAN, of_plan, strict=True)),
+        dict(zip(_OF_PLAN, of_plan, strict=True)),
         samples=max(budget or 1, 1),
         default=1,
         besides="Only --sample-seed can be combined with --plan.",
     )
-    name_by("settings", "setting")
+    recording = None
+    if predict is not None and strategy is not None and budget is not None:
+        recording = read_recording(predict, strategy, budget)
     told: set[str] = set()
-    for warning in asked.warnings():
-        print(f"mssim: warning: {as_options(warning)}", file=sys.stderr)
     asked = _with_seed(asked, sample_seed)
     options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
     options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
@@ -146,16 +153,19 @@ def live(
     with reporting(told, _line, _share) as report:
         options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
         result = run(questions, asked, strategy, budget or 0, out, **options)
-    show(result, as_json=json, told=told)
+    show(result, as_json=json, told=told, prediction=compared(result, recording))
 
 
 def _with_seed(plan: Plan, seed: int | None) -> Plan:
-    return plan if seed is None else replace(plan, models=tuple(replace(m, seed=seed) for m in plan.models))
+    if seed is None:
+        return plan
+    seed = whole_number("sample_seed", seed, 0, 2**63 - 1)
+    return replace(plan, models=tuple(replace(model, seed=seed) for model in plan.models))
 
 
-def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
+def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: Prediction | None = None) -> None:
     """Print a result; raise `typer.Exit` if questions are unfinished. `told` are warnings that were printed."""
-    (_print_json if as_json else _print_tables)(result)
+    (_print_json if as_json else _print_tables)(result, prediction)
     for warning in result.warnings:
         if warning not in told:
             print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
@@ -170,7 +180,7 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str]) -> None:
         raise typer.Exit(1)
 
 
-def _print_tables(result: LiveRun) -> None:
+def _print_tables(result: LiveRun, prediction: Prediction | None) -> None:
     import pandas as pd
 
     from mssim.live.results import describe_draws
@@ -184,6 +194,8 @@ def _print_tables(result: LiveRun) -> None:
         print(f"{len(frame) - _SHOWN} more questions are in --json")
     for row in result.status.to_frame().to_dict("records"):
         print(printable(spent(row)))
+    if prediction is not None:
+        print_prediction(prediction)
     if result.complete:
         print(_how_to_replay(result))
 
@@ -201,7 +213,7 @@ def _how_to_replay(result: LiveRun) -> str:
     )
 
 
-def _print_json(result: LiveRun) -> None:
+def _print_json(result: LiveRun, prediction: Prediction | None) -> None:
     def rows(frame: pd.DataFrame) -> Any:
         return to_json.loads(frame.to_json(orient="records", double_precision=15))
 
@@ -215,6 +227,7 @@ def _print_json(result: LiveRun) -> None:
         "models": rows(result.status.to_frame()[spending]),
         "warnings": [as_options(warning) for warning in result.warnings],
         "notes": [as_options(note) for note in result.notes],
+        **({} if prediction is None else {"prediction": prediction_rows(prediction)}),
     }
     print(to_json.dumps(report, indent=1))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["check_kind", "play", "show_runs"]
 
 _SHOWN = 10  # rows of the table of runs, and warnings
-_OF_STRATEGY = ("strategy", "budget", "use_recorded", "seed")
+_OF_STRATEGY = ("strategy", "budget", "use_recorded", "seed", "predict")
 _OF_PROTOCOL = ("runs", "prompts", "called")
 
 

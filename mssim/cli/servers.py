@@ -78,7 +78,8 @@ def plan_of(
     path : Path, optional
         A plan file.
     models, base_url, options
-        Models, their server, and the other options of `OF_PLAN`, None if not given. They are refused with `path`.
+        Models, their server, and other options by the names of `OF_PLAN`, None if not given. They are refused with
+        `path`, which sets them under the same names.
     samples : int, optional
         Samples per question, which override the file.
     default : int
@@ -101,5 +102,5 @@ def plan_of(
     if given:
         name = "set" if "settings" in given else next(iter(given)).replace("_", "-")
         raise MssimError(f"--{name}: not allowed with --plan. Set it in {path}. {besides}")
-    keep_names(["base_url", "model_id", *(["samples"] if samples is None else []), *OF_PLAN])
+    keep_names(["base_url", "model_id", *(["samples"] if samples is None else []), *options])
     return read_plan(path, samples=samples)

@@ -188,6 +188,11 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
         _check_least(name, plan, plan.least)
     if plan.accepts is not None:
         _check_verifier(name, plan, plan.accepts)
+    if plan.stop is not None and (plan.vote is None or (plan.need != NEVER).any()):
+        raise StrategyError(
+            f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "
+            "such a plan, or remove stop."
+        )
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 

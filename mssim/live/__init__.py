@@ -5,7 +5,7 @@ from mssim.live.played import Played, ProtocolRun
 from mssim.live.prediction import Prediction, compare, predict
 from mssim.live.protocol_runs import run_protocol
 from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
-from mssim.live.serving import serve
+from mssim.live.serving import serve, serve_protocol
 from mssim.live.turns import Ask, Decision, Draw
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "run",
     "run_protocol",
     "serve",
+    "serve_protocol",
 ]

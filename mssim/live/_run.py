@@ -14,7 +14,7 @@ from mssim.live.allocating import Allocating
 from mssim.live.drawing import Drawing
 from mssim.live.graded import differences, untold_truths
 from mssim.live.preparing import Recording, export_graded, open_folder, prepare
-from mssim.live.results import Answer, LiveRun
+from mssim.live.results import LiveRun
 from mssim.live.setup import read_setup
 from mssim.questions import check_questions, read_questions
 from mssim.recorder.plan import Plan
@@ -121,12 +121,8 @@ def run(
         setup.rule.name,
         setup.seed,
         folder,
-        tuple(_without_texts(answer) for answer in answers),
+        tuple(answers),
         status,
         tuple(notes),
         drawing.progress.currency,
     )
-
-
-def _without_texts(answer: Answer) -> Answer:
-    return replace(answer, draws=tuple(draw._replace(text=None) for draw in answer.draws))

@@ -44,7 +44,7 @@ class Allocating(Drawing):
                 wave = asked.send([draws.add(model, got) for (draws, model), got in zip(asks, samples, strict=True)])
         except StopIteration as end:
             decisions = end.value
-        self._found = {p: draws.answer(decisions.get(ids[p])) for p, draws in enumerate(self._so_far)}
+        self._found = {p: draws.answer(decisions.get(ids[p])).without_texts() for p, draws in enumerate(self._so_far)}
         self._live.answered = len(decisions)
 
     async def _together(self, wave: Sequence[tuple[int, Ask]]) -> list[Samples] | None:

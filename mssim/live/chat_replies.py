@@ -5,60 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from mssim.live.answered import Answered
 from mssim.live.chat_requests import ChatRequest, RefusedError
 
-__all__ = ["Answered", "completion", "error_body", "events", "model_list", "to_json"]
-
-
-@dataclass(frozen=True)
-class Answered:
-    """The answer of a strategy to one question.
-
-    Attributes
-    ----------
-    question_id : str
-        The question in the journal.
-    text : str
-        Text of the first sample that has the answer. If the strategy decides for no answer, this is the first sample
-        without an answer, and empty if all have one.
-    answer : str or None
-        The answer by the grading rule, None if there is none.
-    stopped : str
-        Why the strategy drew no further sample.
-    votes : mapping of str to int
-        Number of samples of each answer.
-    models : mapping of str to int
-        Number of samples of each model, in the order of their first draws.
-    samples_used : int
-        Number of samples.
-    input_tokens, output_tokens : int or None
-        Sums over all calls, None if a server did not report them.
-    cost : float or None
-        Sum over all calls, None without prices.
-    finish_reason : str or None
-        Why the sample ended.
-
-    Examples
-    --------
-    >>> from mssim.live.chat_replies import Answered
-    >>> Answered("q", "It is 2.", "2", "budget", {"2": 3, "3": 1}, {"small": 4}, 4, 36, 20).votes["2"]
-    3
-    """
-
-    question_id: str
-    text: str
-    answer: str | None
-    stopped: str
-    votes: Mapping[str, int]
-    models: Mapping[str, int]
-    samples_used: int
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost: float | None = None
-    finish_reason: str | None = None
+__all__ = ["completion", "error_body", "events", "model_list", "to_json"]
 
 
 def completion(request: ChatRequest, answers: Sequence[Answered], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +32,8 @@ def completion(request: ChatRequest, answers: Sequence[Answered], about: Mapping
 
     Examples
     --------
-    >>> from mssim.live.chat_replies import Answered, completion
+    >>> from mssim.live.answered import Answered
+    >>> from mssim.live.chat_replies import completion
     >>> from mssim.live.chat_requests import ChatRequest
     >>> request = ChatRequest("mssim", ({"role": "user", "content": "1 + 1 = ?"},))
     >>> answered = Answered("q", "It is 2.", "2", "budget", {"2": 3, "3": 1}, {"small": 4}, 4, 36, 20)
@@ -109,7 +62,8 @@ def events(request: ChatRequest, answers: Sequence[Answered], about: Mapping[str
 
     Examples
     --------
-    >>> from mssim.live.chat_replies import Answered, events
+    >>> from mssim.live.answered import Answered
+    >>> from mssim.live.chat_replies import events
     >>> from mssim.live.chat_requests import ChatRequest
     >>> request = ChatRequest("mssim", ({"role": "user", "content": "1 + 1 = ?"},), stream=True)
     >>> answered = Answered("q", "It is 2.", "2", "budget", {"2": 3, "3": 1}, {"small": 4}, 4, 36, 20)

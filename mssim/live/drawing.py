@@ -80,7 +80,7 @@ class Drawing(Run):
                 yield
             for place in range(len(self._rows)):  # of questions whose tasks were cancelled
                 if place not in self._found:
-                    self._found[place] = self._recorded_answer(place)
+                    self._found[place] = self._recorded_answer(place).without_texts()
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Iterate over what answers questions: enough at once that each server may have its pending requests.
@@ -94,7 +94,7 @@ class Drawing(Run):
     async def _answer_each(self, places: Iterator[int]) -> None:
         try:
             for place in places:
-                self._found[place] = answer = await self.answer(place)
+                self._found[place] = answer = (await self.answer(place)).without_texts()
                 self._live.answered += answer.decision is not None
         except Exception as error:  # the journal cannot be written, or a function of the user fails
             self._fail(error)
@@ -103,13 +103,23 @@ class Drawing(Run):
         """Draw until the strategy decides on a question, or until a sample that it needs cannot be had."""
         course = self._course(place)
         while course.ask is not None:
-            samples = await self.draw(place, course.ask.model, course.start, course.ask.n)
+            samples = await self._draw_round(place, course)
             if samples is None:
                 break
             course.give(samples)
         if self._judge is not None:
             self._judge.next_question()
         return course.answer()
+
+    async def _draw_round(self, place: int, course: Course) -> Samples | None:
+        """Draw the samples of a round, and return those that come first, or None if one of these cannot be had."""
+        drawn = [self.draw(place, *asked) for asked in course.round]
+        first, *others = await asyncio.gather(*drawn, return_exceptions=True)
+        for one in (first, *others):
+            if isinstance(one, BaseException):
+                raise one
+        assert not isinstance(first, BaseException)
+        return first
 
     def _recorded_answer(self, place: int) -> Answer:
         """Return the answer to a question from the journal alone."""

@@ -46,13 +46,13 @@ class Draws:
         self._row, self._classes, self._limited = row, classes, limited
         self._drawn: list[Drawn] = []
         self._next: Counter[str] = Counter()
-        self._input = self._output = self._cost = self._latency = 0.0
+        self._input = self._output = self._cost = self._latency = self._longest = 0.0
 
     def next(self, model: str) -> int:
         """Return the index of the next sample of a model."""
         return self._next[model]
 
-    def add(self, model: str, samples: Sequence[Mapping[str, Any]]) -> list[Draw]:
+    def add(self, model: str, samples: Sequence[Mapping[str, Any]], *, joined: bool = False) -> list[Draw]:
         """Draw the next samples of a model, which were requested together.
 
         Parameters
@@ -61,6 +61,8 @@ class Draws:
             Name of the model.
         samples : sequence of mapping
             Samples in the order of their index, as `Journal.samples` returns them.
+        joined : bool, default False
+            Whether they belong to the round of the samples before.
 
         Returns
         -------
@@ -69,7 +71,9 @@ class Draws:
         """
         found = [self._draw(model, sample) for sample in samples]
         self._next[model] += len(found)
-        self._latency += max(sample["latency"] for sample in samples)
+        longest = max(sample["latency"] for sample in samples)
+        self._latency += max(longest - self._longest, 0.0) if joined else longest
+        self._longest = max(longest, self._longest) if joined else longest
         return found
 
     def _draw(self, model: str, sample: Mapping[str, Any]) -> Draw:
@@ -124,6 +128,7 @@ class Course:
     def __init__(self, draws: Draws, turns: Generator[Ask, Sequence[Draw], Decision]) -> None:
         self._draws, self._turns = draws, turns
         self._decision: Decision | None = None
+        self._joined = False
         self.ask: Ask | None = next(turns)
 
     @property
@@ -132,11 +137,23 @@ class Course:
         assert self.ask is not None
         return self._draws.next(self.ask.model)
 
+    @property
+    def round(self) -> list[tuple[str, int, int]]:
+        """Samples that may be requested at the same time: model, index of the first one, and number."""
+        assert self.ask is not None
+        found, begun = [], Counter[str]()
+        for model, n, _ in (self.ask, *self.ask.then):
+            found.append((model, self._draws.next(model) + begun[model], n))
+            begun[model] += n
+        return found
+
     def give(self, samples: Sequence[Mapping[str, Any]]) -> None:
         """Draw the samples that are asked for."""
         assert self.ask is not None
+        draws = self._draws.add(self.ask.model, samples, joined=self._joined)
+        self._joined = bool(self.ask.then)
         try:
-            self.ask = self._turns.send(self._draws.add(self.ask.model, samples))
+            self.ask = self._turns.send(draws)
         except StopIteration as end:
             self.ask, self._decision = None, end.value
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mssim._validation import printable, shown
-from mssim.errors import MssimError
-from mssim.live.chat_replies import Answered, completion, error_body, events, model_list, to_json
+from mssim.live.answered import Answered, UnansweredError
+from mssim.live.chat_replies import completion, error_body, events, model_list, to_json
 from mssim.live.chat_requests import ChatRequest, RefusedError, read_request
 from mssim.live.numbered_runs import Messages, Runs
 
@@ -21,36 +21,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["LOOPBACK", "Endpoint", "UnansweredError"]
+__all__ = ["LOOPBACK", "Endpoint"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_BYTES = 2**22  # of a request
 _SLOWEST = 60.0  # seconds in which a request must have arrived
-
-
-class UnansweredError(MssimError):
-    """A question that could not be answered now.
-
-    Parameters
-    ----------
-    message : str
-        Reason in one line without secrets.
-    limit : bool, default False
-        Whether a limit of the user is reached.
-    retry_after : float, optional
-        Seconds after which the question may be answered.
-
-    Examples
-    --------
-    >>> from mssim.live.endpoint import UnansweredError
-    >>> UnansweredError("The limit max_requests=8 is reached.", limit=True).limit
-    True
-    """
-
-    def __init__(self, message: str, *, limit: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.limit = limit
-        self.retry_after = retry_after
 
 
 class Endpoint:
@@ -99,7 +74,7 @@ class Endpoint:
         self._settings = settings
         self._key = None if key is None else key.encode()
         self._hosts = hosts
-        self._log = log
+        self._print = log
         self._started = int(time.time())
         self._told: set[str] = set()
         self._routes = self._application()
@@ -119,6 +94,9 @@ class Endpoint:
             await self._routes(scope, receive, send)
         except Exception:  # it was answered with status 500 and logged
             return
+
+    def _log(self, line: str) -> None:
+        self._print(printable(line))
 
     async def close(self, *, at_once: bool = False) -> None:
         """Await the runs that no client waits for, or cancel all."""
@@ -256,6 +234,8 @@ async def _unless_gone(request: Request, answers: Any) -> list[Answered]:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise _Gone
+        if working.cancelled():
+            raise UnansweredError("The endpoint was stopped.")
         return list(working.result())
     finally:
         for task in (working, gone):
@@ -324,4 +304,4 @@ def _refusal(refused: RefusedError) -> Response:
 def _line(one: Answered, seconds: float) -> str:
     answer = "no answer" if one.answer is None else f"answer {shown(one.answer, 60)}"
     used = f"{one.samples_used} samples, {one.stopped}"
-    return printable(f"{one.question_id}: {answer}, {used}, {seconds:.1f} s")
+    return f"{one.question_id}: {answer}, {used}, {seconds:.1f} s"

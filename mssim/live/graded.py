@@ -89,6 +89,6 @@ def _of_classes(both: pd.DataFrame) -> list[str]:
         return []
     return [
         f"{counted(len(questions), 'question')}, first {questions[0]!r}, {'has' if len(questions) == 1 else 'have'} "
-        "other answer classes in the graded pool than while samples arrived, since the rule compares all samples of a "
-        "question. The answers of this run are those decided while they arrived."
+        "other answer classes in the graded pool than in this run, since grading knows all samples of a question and "
+        "the run only those before. The answers are those of the run.",
     ]

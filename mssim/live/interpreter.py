@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Generator, Sequence
 
 import numpy as np
 
 from mssim._validation import shown
-from mssim.engine.rounds import batch_starts
+from mssim.engine.rounds import batch_starts, joined_stages
 from mssim.errors import StrategyError
 from mssim.live.turns import Ask, Decision, Draw
 from mssim.live.votes import elect, plurality
@@ -91,8 +92,6 @@ def refusal(plan: Plan) -> str | None:
             "it asks whether any draw is correct, and does not choose an answer. Use a strategy that votes, or "
             f"{evaluate}."
         )
-    if plan.stop is not None and (plan.need[0] <= plan.sizes[0]).any():
-        return "it has a stop rule and a number of votes that stops. Return a plan with one of them."
     return None
 
 
@@ -136,14 +135,22 @@ def _turns(plan: Plan, rank: Ranks) -> Turns:
 
 def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Generator[Ask, Sequence[Draw], str]:
     """Draw the samples of a stage, round by round; return what ended it before all were drawn, or "" if nothing did."""
+    then = _then(plan, stage)
     for n in np.diff(starts, append=plan.sizes[stage, 0]).tolist():
-        drawn = yield Ask(plan.models[stage], n)
+        drawn = yield Ask(plan.models[stage], n, then)
         draws += read_draws(plan, stage, n, drawn)
         if plan.accepts is not None and _accepts(plan.accepts, draws[-1]):
             return "accepted"
         if plan.stop is not None and _stops(plan.stop, draws):
             return "stop rule"
     return ""
+
+
+def _then(plan: Plan, stage: int) -> tuple[Ask, ...]:
+    """Return what the stages that belong to the round of a stage ask for after it."""
+    joins, sizes = joined_stages(plan, None)[:, 0], plan.sizes[:, 0].tolist()
+    later = itertools.takewhile(lambda i: joins[i] and sizes[i] > 0, range(stage + 1, len(sizes)))
+    return tuple(Ask(plan.models[i], sizes[i]) for i in later)
 
 
 def _answer(plan: Plan, stages: Sequence[Sequence[Draw]], stage: int, ended: str, rank: Ranks) -> int:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from mssim.live.chat_replies import Answered
+from mssim.live.answered import Answered
 from mssim.live.chat_requests import ChatRequest
 from mssim.recorder.settings_hash import canonical
 
@@ -35,7 +35,7 @@ class Runs:
     Examples
     --------
     >>> import asyncio
-    >>> from mssim.live.chat_replies import Answered
+    >>> from mssim.live.answered import Answered
     >>> from mssim.live.chat_requests import ChatRequest
     >>> async def answer(question, messages):
     ...     return Answered(question["question_id"], "It is 2.", "2", "budget", {"2": 1}, {"small": 1}, 1)

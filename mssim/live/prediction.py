@@ -13,7 +13,10 @@ from scipy import special
 
 from mssim._validation import counted, level, shown, whole_number
 from mssim.errors import MssimError, PoolError
+from mssim.live.repeats import refuse_repeats
 from mssim.live.replayed_runs import TOTALS, moments
+from mssim.live.results import UNFINISHED, LiveRun
+from mssim.pools.loading import read_pool
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_for
@@ -22,7 +25,6 @@ __all__ = ["Prediction", "Run", "compare", "predict"]
 
 Floats = NDArray[np.float64]
 
-UNFINISHED = "unfinished"
 _SAME = 1e-9  # means closer than this, relatively, are equal
 _LEAST_EIGENVALUE = 1e-6  # of a correlation matrix, below which quantities are one
 
@@ -258,7 +260,8 @@ def compare(
     Raises
     ------
     MssimError
-        If no question is in common, or as in `predict`.
+        If no question is in common, if the samples of a `LiveRun` are those of the recording, which a server repeats if
+        it gets the same seeds, or as in `predict`.
 
     Examples
     --------
@@ -282,6 +285,9 @@ def compare(
     runs = list(live) if isinstance(live, Sequence) else [live]
     if not runs:
         raise MssimError("live: no runs. Pass at least one.")
+    for run in runs:
+        if isinstance(run, LiveRun):
+            refuse_repeats(read_pool(run.out), pool)
     frames = [_finished(run) for run in runs]
     common = [question for question in pool.question_ids if all(question in frame.index for frame in frames)]
     if not common:

@@ -102,7 +102,11 @@ def prepare(
     cells = (cell for target in targets for cell in target.cells)
     journal.write_plan({t.plan.name: known_of(t.plan) for t in targets}, rows, cells, info)
     client = recording.get("sampler") or openai_client
-    currency = budget.prices.currency if budget.prices else ""
+    progress = LiveProgress(
+        *(len(rows) * setup.budget, 0, 0), currency=budget.prices.currency if budget.prices else "", questions=len(rows)
+    )
+    for warning in Plan(tuple(replace(model, samples=setup.budget) for model in setup.models)).warnings():
+        progress.warn(warning)
     return kind(
         setup,
         rows,
@@ -110,7 +114,7 @@ def prepare(
         targets,
         {server: client(server) for server in dict.fromkeys(model.server for model in setup.models)},
         budget=with_spend(budget, journal, plan),
-        progress=LiveProgress(len(rows) * setup.budget, 0, 0, currency=currency, questions=len(rows)),
+        progress=progress,
         retry=recording.get("retry") or Retry(),
         retry_failed=recording.get("retry_failed", False),
         report=recording.get("report"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import pandas as pd
 import pyarrow as pa
@@ -24,14 +25,16 @@ from mssim.live.results import LiveProgress
 from mssim.live.setup import read_rule
 from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
-from mssim.recorder.findings import findings
+from mssim.recorder.findings import findings, protocol_of
 from mssim.recorder.journal import NAME, Cell, Journal
 from mssim.recorder.plan import ModelPlan, Plan
 from mssim.recorder.preparing import known_of, openai_client, read_limits, run_to_end, with_spend
 from mssim.recorder.retry import Retry
 from mssim.recorder.settings_hash import differences
 
-__all__ = ["run_protocol"]
+__all__ = ["check_same_protocol", "open_protocol_folder", "prepare_calls", "read_protocol", "run_protocol"]
+
+_C = TypeVar("_C", bound=Calling)
 
 _MOST_RUNS = 100_000  # samples of a question that the recorder allows
 
@@ -123,14 +126,12 @@ def run_protocol(
     (6.0, 84.0)
     """
     table = check_questions(questions) if isinstance(questions, pa.Table) else read_questions(questions)
-    setup = _setup(plan.resolve(table), protocol, runs, rule, reasoning, prompts)
+    setup = read_protocol(plan.resolve(table), protocol, runs, rule, reasoning, prompts)
     name = _name(called, setup.protocol)
     folder, rows = Path(out), table.to_pylist()
-    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
-        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
-    with Journal(folder, record=True) as journal:
-        _check_unchanged(journal, setup, rows, recording.get("new_server", False))
-        calling = _prepare(setup, plan, table, journal, recording)
+    with open_protocol_folder(folder) as journal:
+        check_same_protocol(journal, setup, rows, recording.get("new_server", False))
+        calling = prepare_calls(Calling, setup, plan, table, journal, recording)
         run_to_end(calling)
         played = calling.played()
         calling.progress.writing = True
@@ -142,7 +143,16 @@ def run_protocol(
         return _result(setup, name, folder, calling, table_of(played, graded), journal)
 
 
-def _setup(
+@contextmanager
+def open_protocol_folder(folder: Path) -> Iterator[Journal]:
+    """Open the journal of a folder for recording."""
+    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
+        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
+    with Journal(folder, record=True) as journal:
+        yield journal
+
+
+def read_protocol(
     plan: Plan,
     protocol: str | Mapping[str, Any] | Protocol,
     runs: int,
@@ -171,13 +181,13 @@ def _name(called: str | None, protocol: Protocol) -> str:
     return name
 
 
-def _check_unchanged(journal: Journal, setup: ProtocolSetup, rows: list[dict[str, Any]], new_server: bool) -> None:
+def check_same_protocol(journal: Journal, setup: ProtocolSetup, rows: list[dict[str, Any]], new_server: bool) -> None:
     """Raise if the journal has calls of anything else."""
     if not journal.count():
         return
-    folder, info, now = journal.path.parent, journal.info(), setup.identity()
-    known = info.get("live", {})
-    if "protocol" not in known:
+    folder, now = journal.path.parent, setup.identity()
+    known = journal.info().get("live", {})
+    if protocol_of(journal) is None:
         raise RecordError(f"{folder} has samples that are not calls of a protocol. Use another folder.")
     changed = [name for name in now if name != "models" and known.get(name) != now[name]]
     for model, identity in now["models"].items():
@@ -205,7 +215,9 @@ def _check_unchanged(journal: Journal, setup: ProtocolSetup, rows: list[dict[str
             )
 
 
-def _prepare(setup: ProtocolSetup, plan: Plan, table: pa.Table, journal: Journal, recording: Recording) -> Calling:
+def prepare_calls(
+    kind: type[_C], setup: ProtocolSetup, plan: Plan, table: pa.Table, journal: Journal, recording: Recording
+) -> _C:
     """Store the plan in the journal, and return what plays the runs."""
     asked = replace(plan, models=tuple(setup.models.values()))
     limits = [recording.get(name) for name in ("max_requests", "max_tokens", "max_cost")]
@@ -224,7 +236,7 @@ def _prepare(setup: ProtocolSetup, plan: Plan, table: pa.Table, journal: Journal
     client = recording.get("sampler") or openai_client
     currency = budget.prices.currency if budget.prices else ""
     runs = len(rows) * setup.runs
-    return Calling(
+    return kind(
         setup,
         rows,
         read_truths(table, setup.rule),

@@ -38,7 +38,7 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
     Traceback (most recent call last):
     mssim.errors.PoolError: pool: 10240 of 10240 samples of the live run equal the recorded sample with the same number,
     where 2227 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
-    another seed, or use another recording.
+    another seed of samples, or use another recording.
     """
     matches, expected, variance, n = 0, 0.0, 0.0, 0
     places = {question: q for q, question in enumerate(pool.question_ids)}
@@ -61,7 +61,7 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
         raise PoolError(
             f"pool: {matches} of {n} samples of the live run equal the recorded sample with the same number, where "
             f"{expected:.0f} would by chance. The run repeats the recording, so that it does not test the prediction. "
-            "Run it with another seed, or use another recording."
+            "Run it with another seed of samples, or use another recording."
         )
 
 

@@ -18,7 +18,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.plan import Ints, Plan
 
-__all__ = ["TOTALS", "Moments", "moments"]
+__all__ = ["TOTALS", "Moments", "check_enough", "moments"]
 
 Floats = NDArray[np.float64]
 
@@ -92,10 +92,9 @@ def moments(pool: Pool, runs: Sequence[tuple[Strategy, int]], *, n_runs: int, se
     ((50, 3), (3, 3))
     """
     plans = [strategy.plans(np.array([budget])) for strategy, budget in runs]
-    models = list(dict.fromkeys(model for some in plans for plan in some for model in plan.models))
-    kept = _without_texts(pool.select(models=models))
-    for run, some in zip(runs, plans, strict=True):
-        _check_enough(kept, *run, some)
+    kept = _without_texts(pool.select(models=_models(plans)))
+    for run in runs:
+        check_enough(pool, *run)
     alone = [_parts(*run) for run in runs]
     seeds = np.random.SeedSequence([seed, 3]).generate_state(n_runs, np.uint64).tolist()
     drawn = np.array([_stacked([_one_run(kept, parts, one) for parts in alone]) for one in seeds])
@@ -107,6 +106,10 @@ def moments(pool: Pool, runs: Sequence[tuple[Strategy, int]], *, n_runs: int, se
         _largest(drawn),
         np.repeat([_share(kept, some) for some in plans], len(TOTALS)),
     )
+
+
+def _models(plans: Sequence[Sequence[Plan]]) -> list[str]:
+    return list(dict.fromkeys(model for some in plans for plan in some for model in plan.models))
 
 
 def _without_texts(pool: Pool) -> Pool:
@@ -223,8 +226,10 @@ def _groups(pool: Pool) -> Ints:
     return np.full_like(numbers, numbers.min())
 
 
-def _check_enough(pool: Pool, strategy: Strategy, budget: int, plans: Sequence[Plan]) -> None:
-    """Raise if a question has too few samples for a run without a group of them."""
+def check_enough(pool: Pool, strategy: Strategy, budget: int) -> None:
+    """Raise if a pool lacks a model of a strategy, or too few samples of a question remain without a group of them."""
+    plans = strategy.plans(np.array([budget]))
+    pool = pool.select(models=_models([plans]))
     groups = int(_groups(pool)[0])
     for model, asked in _asked(plans):
         lengths = pool.lengths[pool.model_index(model)]

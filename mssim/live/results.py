@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from mssim._validation import counted
 from mssim.live.turns import Decision
 from mssim.recorder.progress import Progress, Status
 
-__all__ = ["Answer", "Drawn", "LiveProgress", "LiveRun"]
+__all__ = ["UNFINISHED", "Answer", "Drawn", "LiveProgress", "LiveRun"]
 
 UNFINISHED = "unfinished"
 _COLUMNS = ["question_id", "answer", "truth", "correct", "samples_used", "tokens", "output_tokens", "cost", "latency"]
@@ -110,6 +111,16 @@ class Answer:
         """Why the strategy drew no further sample, or "unfinished"."""
         return UNFINISHED if self.decision is None else self.decision.stopped
 
+    def without_texts(self) -> Answer:
+        """Return the same answer without the texts of its samples, which may be long.
+
+        Returns
+        -------
+        Answer
+            With None for each text.
+        """
+        return replace(self, draws=tuple(draw._replace(text=None) for draw in self.draws))
+
     def drawn(self) -> dict[str, int]:
         """Return the number of samples of each model that was reached.
 
@@ -144,7 +155,7 @@ class LiveProgress(Progress):
     answered: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LiveRun:
     """Result of a live run.
 
@@ -188,8 +199,8 @@ class LiveRun:
     >>> result.to_frame()[["question_id", "answer", "correct", "samples_used", "tokens", "stopped"]]
       question_id answer  correct  samples_used  tokens stopped
     0           q      2     True             4    56.0  budget
-    >>> result.accuracy, result.complete
-    (1.0, True)
+    >>> result, result.accuracy
+    (LiveRun('sc:parrot', budget=4, 1 question, complete), 1.0)
     """
 
     strategy: str
@@ -201,6 +212,10 @@ class LiveRun:
     status: Status
     notes: tuple[str, ...] = ()
     currency: str = ""
+
+    def __repr__(self) -> str:
+        state = "complete" if self.complete else f"{self.unfinished} unfinished"
+        return f"LiveRun({self.strategy!r}, budget={self.budget}, {counted(len(self.answers), 'question')}, {state})"
 
     @property
     def _finished(self) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""Function `serve`: a strategy behind an endpoint like OpenAI's."""
+"""Functions `serve` and `serve_protocol`: a strategy or a protocol behind an endpoint like OpenAI's."""
 
 from __future__ import annotations
 
@@ -10,19 +10,33 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Unpack
 
 from mssim._validation import whole_number
 from mssim.errors import MssimError
 from mssim.live.endpoint import LOOPBACK, Endpoint
 from mssim.live.preparing import Recording
+from mssim.live.protocol_session import ProtocolSession, open_protocol_session
+from mssim.live.protocols import Protocol
 from mssim.live.session import Session, open_session
 from mssim.recorder.plan import ModelPlan, Plan, Server, check_text
 from mssim.rules.base import Strategy
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_protocol"]
 
 _KEEP_ALIVE = 75  # seconds; longer than clients keep idle connections, so that none meets a closed one
+
+
+class Serving(Recording, total=False):
+    """Where an endpoint listens, under which name, and how samples are requested. Defaults are those of `serve`."""
+
+    host: str
+    port: int
+    key_env: str | None
+    name: str
+    log: Callable[[str], None]
 
 
 def serve(
@@ -35,12 +49,7 @@ def serve(
     reasoning: str = "drop",
     seed: int = 0,
     use_recorded: bool = False,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    key_env: str | None = None,
-    name: str = "mssim",
-    log: Callable[[str], None] = print,
-    **recording: Unpack[Recording],
+    **options: Unpack[Serving],
 ) -> None:
     """Serve chat completions whose answers are those of a strategy, until SIGINT or SIGTERM.
 
@@ -50,7 +59,7 @@ def serve(
 
     Parameters
     ----------
-    plan, strategy, budget, out, rule, reasoning, seed, use_recorded, recording
+    plan, strategy, budget, out, rule, reasoning, seed, use_recorded
         As in `mssim.live.run`. Templates of the plan are not used. A system message of the plan is used for requests
         without one. Samples that were given up are requested again when their question is asked again.
     host : str, default "127.0.0.1"
@@ -63,30 +72,88 @@ def serve(
         Name of the model for clients.
     log : callable (line), default print
         Called with a line for each answer, and for what the operator should know.
+    max_requests, max_tokens, max_cost, new_server, retry, sampler
+        As in `mssim.recorder.record`.
 
     Raises
     ------
     MssimError
         As in `mssim.live.run`; if the port is in use; or if other machines could reach the endpoint without a key.
+
+    Examples
+    --------
+    >>> from mssim.live import serve
+    >>> from mssim.recorder import plan_from_options
+    >>> plan = plan_from_options(["small"], base_url="http://127.0.0.1:8000/v1", samples=1)
+    >>> serve(plan, "sc:small", 8, "served", rule="number", host="0.0.0.0")
+    Traceback (most recent call last):
+    ...
+    mssim.errors.MssimError: host='0.0.0.0' can be reached from other machines, and requests cost money. Require a key
+    with key_env=NAME, or use the host 127.0.0.1.
     """
+    how: dict[str, Any] = {"rule": rule, "reasoning": reasoning, "seed": seed, "use_recorded": use_recorded}
+    _serve(partial(open_session, plan, strategy, budget, out, **how), **options)
+
+
+def serve_protocol(
+    plan: Plan,
+    protocol: str | Mapping[str, Any] | Protocol,
+    out: str | os.PathLike[str],
+    *,
+    rule: str,
+    reasoning: str = "drop",
+    prompts: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    **options: Unpack[Serving],
+) -> None:
+    """Serve chat completions whose answers are those of a protocol of several agents, until SIGINT or SIGTERM.
+
+    Every request is one run of the protocol. Its first proposals get the messages of the request as their prompt; where
+    a template of the protocol names the question, it is the text of the last message of the user.
+
+    Parameters
+    ----------
+    plan, protocol, out, rule, reasoning, prompts
+        As in `mssim.live.run_protocol`. Templates of the plan are not used.
+    options
+        As in `serve`.
+
+    Raises
+    ------
+    MssimError
+        As in `mssim.live.run_protocol` and `serve`.
+
+    Examples
+    --------
+    >>> from mssim.live import serve_protocol
+    >>> from mssim.recorder import plan_from_options
+    >>> plan = plan_from_options(["small"], base_url="http://127.0.0.1:8000/v1", samples=1)
+    >>> serve_protocol(plan, "debate:small", "served", rule="number", port=-1)
+    Traceback (most recent call last):
+    ...
+    mssim.errors.MssimError: port=-1 is out of range. Use an integer from 0 to 65535.
+    """
+    how: dict[str, Any] = {"rule": rule, "reasoning": reasoning, "prompts": prompts}
+    _serve(partial(open_protocol_session, plan, protocol, out, **how), **options)
+
+
+def _serve(
+    opened: Callable[..., AbstractAsyncContextManager[Session | ProtocolSession]],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    key_env: str | None = None,
+    name: str = "mssim",
+    log: Callable[[str], None] = print,
+    **recording: Unpack[Recording],
+) -> None:
+    """Check who could reach the endpoint, open the session and serve it."""
     check_text("name", name)
-    loopback = _is_loopback(host)
+    port, loopback = whole_number("port", port, 0, 65535), _is_loopback(host)
     key = _key(host, key_env, loopback=loopback)
     _require_packages()
 
     async def whole() -> None:
-        async with open_session(
-            plan,
-            strategy,
-            budget,
-            out,
-            rule=rule,
-            reasoning=reasoning,
-            seed=seed,
-            use_recorded=use_recorded,
-            log=log,
-            **recording,
-        ) as session:
+        async with opened(log=log, **recording) as session:
             with _listening(host, port) as listener:
                 app = Endpoint(
                     session.answer_messages,
@@ -97,13 +164,14 @@ def serve(
                     hosts=(*LOOPBACK, host) if loopback else None,
                     log=log,
                 )
-                log(f"serving {session.about['strategy']} as model {name!r} at {_url(listener)}")
+                what = session.about.get("strategy") or session.about["protocol"]
+                log(f"serving {what} as model {name!r} at {_url(listener)}")
                 await _until_signal(app, listener, session)
 
     asyncio.run(whole())
 
 
-async def _until_signal(app: Endpoint, listener: socket.socket, session: Session) -> None:
+async def _until_signal(app: Endpoint, listener: socket.socket, session: Session | ProtocolSession) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -170,7 +238,6 @@ def _key(host: str, key_env: str | None, *, loopback: bool) -> str | None:
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket that listens."""
-    port = whole_number("port", port, 0, 65535)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family)

@@ -5,44 +5,32 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from mssim.errors import MssimError
-from mssim.live.chat_replies import Answered
+from mssim.live.answered import Answered
 from mssim.live.classes import Classes
 from mssim.live.drawing import Drawing
 from mssim.live.draws import Course, Draws
-from mssim.live.endpoint import UnansweredError
 from mssim.live.preparing import Recording, export_graded, open_folder, prepare
 from mssim.live.results import Answer
+from mssim.live.served import Messages, Served, Told, served_plan, with_system
 from mssim.live.setup import read_setup
 from mssim.live.strategies import turns
-from mssim.recorder.budget import EXCEEDS
-from mssim.recorder.contact import Contact
 from mssim.recorder.dispatch import Target
 from mssim.recorder.journal import Cell
 from mssim.recorder.plan import ModelPlan, Plan
-from mssim.recorder.progress import Progress
-from mssim.recorder.prompts import placeholders
-from mssim.recorder.sampler import RequestFailed
 from mssim.recorder.settings_hash import settings_hash
 from mssim.rules.base import Strategy
 
 __all__ = ["Session", "open_session"]
 
-_TEMPLATE = "{{messages}}"  # in pool.json: prompts are the messages of requests
-_PATIENCE = 60.0  # seconds to wait for a server that does not answer, while a client waits
 
-Messages = Sequence[Mapping[str, str]]
-
-
-class Session(Drawing):
+class Session(Served, Drawing):
     """A run whose questions arrive one by one, until it is closed. See `open_session`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -51,8 +39,6 @@ class Session(Drawing):
         self._places: dict[str, int] = {}
         self._prompts: dict[int, Messages] = {}  # of questions that are being answered
         self._classes: dict[int, Classes] = {}
-        self._reason = "", "a sample is missing"  # why a model was stopped last
-        self._until: dict[str, float] = {}  # when servers accept requests again, by model
         self._cells: dict[str, list[Cell]] = {}
         for target in self.targets:
             target.prompt = self._prompt_of(target.plan)
@@ -62,14 +48,6 @@ class Session(Drawing):
     def about(self) -> dict[str, Any]:
         """What runs: strategy, budget and rule."""
         return {"strategy": str(self._setup.strategy), "budget": self._setup.budget, "rule": self._setup.rule.name}
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Allow requests within the block, as `Run.opened` does."""
-        async with super().opened():
-            for server in self.samplers:
-                self._contacts[server] = Contact(patience=_PATIENCE)
-            yield
 
     async def answer_messages(self, question: Mapping[str, Any], messages: Messages) -> Answered:
         """Answer one question, and continue it if it was answered in part.
@@ -91,24 +69,16 @@ class Session(Drawing):
         UnansweredError
             If a limit is reached, a server failed or the session was stopped. Samples that arrived are kept.
         """
-        self._give_another_chance()
+        self.give_another_chance()
         place = self._enter(question, messages)
         try:
             answer = await self.answer(place)
             if answer.decision is None:
-                raise self._why(question["question_id"])
+                raise self.why(question["question_id"])
             return _answered(answer, self._classes[place])
         finally:
             self._prompts.pop(place, None)
             self._classes.pop(place, None)
-
-    def _give_another_chance(self) -> None:
-        """Ask models again that were stopped, since a new request is a new attempt."""
-        for target in self.targets:
-            if target.stopped:
-                self._reason = target.plan.name, target.stopped
-            target.stopped, target.failures = None, 0
-            target.failing.clear()
 
     def _enter(self, question: Mapping[str, Any], messages: Messages) -> int:
         """Add a question to the journal if it is new, and return its place."""
@@ -123,46 +93,14 @@ class Session(Drawing):
                 self._cells[cell.model].append(cell)
         return place
 
-    def _prompt_of(self, plan: ModelPlan) -> Any:
-        def prompt(place: int) -> Messages:
-            messages = self._prompts[place]
-            if plan.system is None or any(one["role"] in ("system", "developer") for one in messages):
-                return messages
-            return [{"role": "system", "content": plan.system}, *messages]
-
-        return prompt
+    def _prompt_of(self, plan: ModelPlan) -> Callable[[int], Messages]:
+        return lambda place: with_system(plan, self._prompts[place])
 
     def _course(self, place: int) -> Course:
         row, setup = self._asked[place], self._setup
         self._classes[place] = classes = Classes(setup.rule, None, self._judge)
         asked = turns(setup.strategy, setup.budget, row["question_id"], setup.seed)
         return Course(Draws(row, classes, setup.limited), asked)
-
-    def _given_up(
-        self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, failed: Counter[bool]
-    ) -> Sequence[int]:
-        if failure.retry_after is not None:
-            self._until[target.plan.name] = time.monotonic() + failure.retry_after
-        return super()._given_up(target, cell, asked, failure, failed)
-
-    def _stop_if_all_stopped(self) -> None:
-        """Do not stop the run if all models fail, since the next request may succeed."""
-
-    def _why(self, question: str) -> UnansweredError:
-        """Return why a question is unfinished."""
-        if reached := self.budget.reached():
-            return UnansweredError(reached, limit=True)
-        if self._error is not None:
-            return UnansweredError("The journal cannot be written. The log of the endpoint has the reason.")
-        if self.stopped:
-            return UnansweredError(self.stopped)
-        stopped = [(target.plan.name, target.stopped) for target in self.targets if target.stopped]
-        query = "SELECT model, reason FROM failures WHERE question = ? LIMIT 1"
-        model, reason = [*stopped, *self.journal.query(query, (question,)), self._reason][0]
-        wait = self._until.get(model, 0.0) - time.monotonic()
-        return UnansweredError(
-            f"model {model!r}: {reason}", limit=reason.startswith(EXCEEDS), retry_after=wait if wait > 0 else None
-        )
 
 
 @asynccontextmanager
@@ -218,7 +156,7 @@ async def open_session(
     ...     asyncio.run(ask(folder)).votes
     {'2': 4}
     """
-    plan = Plan(tuple(_served(model) for model in plan.models), plan.info, plan.prices)
+    plan = served_plan(plan)
     setup = read_setup(plan, strategy, budget, rule=rule, reasoning=reasoning, seed=seed)
     if setup.is_allocation:
         raise MssimError(
@@ -227,37 +165,13 @@ async def open_session(
         )
     folder = Path(out)
     with open_folder(folder, setup, use_recorded=use_recorded) as journal:
-        told = _Told(log)
+        told = Told(log)
         recording |= {"retry_failed": True, "report": told}
         session = prepare(Session, setup, plan, [], journal, recording)
         async with session.opened():
             yield session
         for note in await asyncio.to_thread(export_graded, journal, folder, setup, session.progress):
             log(note)
-
-
-class _Told:
-    """Callback of a run that logs each warning once, and that a server has stopped answering."""
-
-    def __init__(self, log: Callable[[str], None]) -> None:
-        self._log, self._told, self._silent = log, 0, False
-
-    def __call__(self, progress: Progress) -> None:
-        for warning in progress.warnings[self._told :]:
-            self._log(f"warning: {warning}")
-        self._told = len(progress.warnings)
-        silent = progress.silent_since is not None
-        if silent and not self._silent:
-            self._log(f"a server does not answer: {progress.trouble}")
-        self._silent = silent
-
-
-def _served(model: ModelPlan) -> ModelPlan:
-    if model.system is not None and placeholders(model.system):
-        raise MssimError(
-            f"model {model.name!r}: its system message has placeholders, but requests have no columns. Remove them."
-        )
-    return replace(model, template=_TEMPLATE)
 
 
 def _cell(target: Target, question: str, messages: Messages) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mssim._validation import choose_from, shown, whole_number
+from mssim._validation import choose_from, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.grading import Rule, parse_rule
 from mssim.live.strategies import columns_needed, plans_at
@@ -108,8 +108,8 @@ def read_rule(rule: str, reasoning: str = "drop") -> Rule:
     """Return the rule of grading; raise if none is given."""
     if not rule or not isinstance(rule, str):
         raise MssimError(
-            f"rule={shown(rule)}: a live run compares answers while they arrive. Name the rule of grading, e.g. "
-            "rule='number', as in `mssim grade`."
+            "rule: a live run compares answers while they arrive. Name the rule, e.g. rule='number', as in `mssim "
+            "grade`."
         )
     return parse_rule(rule, reasoning=reasoning)
 

@@ -17,6 +17,9 @@ class Ask(NamedTuple):
         Name of the model.
     n : int
         Number of draws, at least 1.
+    then : tuple of Ask
+        What is asked for next whatever the draws are. It belongs to the same round and may be requested at the same
+        time.
 
     Examples
     --------
@@ -27,6 +30,11 @@ class Ask(NamedTuple):
 
     model: str
     n: int = 1
+    then: tuple[Ask, ...] = ()
+
+    def __repr__(self) -> str:
+        then = f", then={self.then!r}" if self.then else ""
+        return f"Ask(model={self.model!r}, n={self.n}{then})"
 
 
 class Draw(NamedTuple):

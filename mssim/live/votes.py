@@ -15,7 +15,7 @@ from mssim.rules.votes import Vote
 __all__ = ["elect", "plurality"]
 
 _CLOSE = 1e-9  # scores that are relatively closer than this are equal, as in replays
-_CANCELLED = 1e-12  # sums of numbers are equal within this share of the largest number
+_CANCELLED = 1e-12  # sums of numbers are equal within this share of the largest number that was drawn
 
 Stages = Sequence[Sequence[Draw]]
 Scores = list[tuple[int, float]]  # of answer classes, in the order in which they were seen

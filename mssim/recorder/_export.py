@@ -18,6 +18,7 @@ from mssim.errors import PoolError, RecordError
 from mssim.pools.arrow import table_from_frame
 from mssim.pools.folder import current, folder_update, read_info, write_info
 from mssim.pools.texts import encodable
+from mssim.recorder.findings import protocol_of
 from mssim.recorder.journal import BESIDES, Journal
 
 if TYPE_CHECKING:
@@ -137,10 +138,9 @@ def export_journal(
 
 def refuse_fewer(journal: Journal, folder: Path) -> None:
     """Raise if the pool has more samples than its journal, whose export would replace them, or runs of a protocol."""
-    if "protocol" in (live := journal.info().get("live", {})) and journal.count():
+    if (protocol := protocol_of(journal)) is not None and journal.count():
         raise RecordError(
-            f"{folder} has runs of the protocol {live['protocol']}, whose calls are no samples of a model. Use another "
-            "folder, or run_protocol to update the files of the pool."
+            f"{folder} has runs of the protocol {protocol}, whose calls are no samples of a model. Use another folder."
         )
     try:
         counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["PATIENCE", "Contact"]
 
@@ -36,7 +36,7 @@ class Contact:
     answered: bool = False
     attempts: int = 0
     silent_since: float | None = None
-    patience: float = PATIENCE
+    patience: float = field(default_factory=lambda: PATIENCE)
 
     def reached(self) -> None:
         """Note an answer of any kind."""

@@ -9,7 +9,7 @@ from typing import Any
 from mssim.pools.endings import CUT_OFF
 from mssim.recorder.journal import Journal
 
-__all__ = ["findings", "left_to_server", "other_model"]
+__all__ = ["findings", "left_to_server", "other_model", "protocol_of"]
 
 _CUT = f"lower(finish_reason) IN ({', '.join(repr(reason) for reason in sorted(CUT_OFF))})"
 # The comparison is fast and holds for every text that begins with a space, so few texts are trimmed.
@@ -57,6 +57,12 @@ def findings(journal: Journal, model_of: Callable[[str], str] = lambda name: nam
         known = models.get(model_of(model), {})
         lines += _served(journal, model, str(known.get("identity", {}).get("model_id", model)))
     return found
+
+
+def protocol_of(journal: Journal) -> str | None:
+    """Return the protocol of which all samples are calls, or None if they are samples of models."""
+    protocol: str | None = journal.info().get("live", {}).get("protocol")
+    return protocol
 
 
 def _share(number: int, total: int, what: str, model: str, one: str, many: str) -> str:

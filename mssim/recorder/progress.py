@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mssim.recorder.findings import findings
+from mssim.errors import RecordError
+from mssim.recorder.findings import findings, protocol_of
 from mssim.recorder.journal import Journal
 
 
@@ -160,7 +161,7 @@ def status(folder: str | Path) -> Status:
     Raises
     ------
     RecordError
-        If there is no journal in the folder, or if it is damaged.
+        If there is no journal in the folder, if it is damaged, or if it has calls of a protocol.
 
     Examples
     --------
@@ -173,6 +174,11 @@ def status(folder: str | Path) -> Status:
     0
     """
     with Journal(Path(folder)) as journal:
+        if (protocol := protocol_of(journal)) is not None:
+            raise RecordError(
+                f"{folder} has runs of the protocol {protocol}, which have no fixed number of calls. Load the pool to "
+                "count the finished runs."
+            )
         return read_status(journal)
 
 

@@ -48,4 +48,5 @@ class Retry:
         float
             Seconds, drawn at random.
         """
-        return float(min(self.first * 2.0 ** (attempt - 1), self.most) * random.uniform(0.5, 1))
+        doubled = self.first * 2.0 ** min(attempt - 1, 64)  # far above any `most`, and no overflow
+        return float(min(doubled, self.most) * random.uniform(0.5, 1))

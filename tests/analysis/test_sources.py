@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from analysis import published, simulated
 from analysis.sources import embedded, named
 from mssim import PoolError
+from tests.analysis import stand_ins
 from tests.conftest import long_frame, make_pool
 
 
@@ -120,3 +123,43 @@ def test_even_questions_are_near_what_is_expected():
     # The ratio of standard deviations is below .4; twenty of each, that it appears above .7 is beyond one in a million.
     assert np.std(off[True]) < 0.7 * np.std(off[False])
     assert abs(np.mean(off[True])) < 0.01
+
+
+def test_runs_of_protocols_are_found_beside_the_samples(tmp_path):
+    stand_ins.samples().save(tmp_path / "llm-task")
+    alone = named(tmp_path / "llm-task")
+    assert alone.protocols is None
+    stand_ins.runs().save(tmp_path / "llm-task-protocols")
+    found = named(tmp_path / "llm-task")
+    assert found.protocols.models == tuple(stand_ins.PROTOCOLS)
+    assert found.models == alone.models
+    assert found.fingerprint != alone.fingerprint
+
+
+def test_controls_are_last_however_strong(tmp_path):
+    """Models with the weights of a model before them are controls of it."""
+    pool = stand_ins.samples(("weak", "strong", "other"))
+    described = {"weak": {"model_id": "w"}, "strong": {"model_id": "w"}, "other": {"model_id": "o"}}
+    replace(pool, info={**pool.info, "models": described}).save(tmp_path / "pool")
+    found = named(tmp_path / "pool")
+    assert found.controls == {"strong": "weak"}
+    assert found.models[-1] == "strong"
+    assert named(tmp_path / "pool", ["strong", "other"]).models == ("strong", "other")
+    assert named(tmp_path / "pool", ["other"]).controls == {}
+
+
+def test_models_without_descriptions_have_no_controls(tmp_path):
+    pool = stand_ins.samples()
+    for n, described in enumerate(
+        ({"strong": {}, "weak": {}}, {"strong": {"model_id": 1}, "weak": {"model_id": 1}}, 3)
+    ):
+        replace(pool, info={**pool.info, "models": described}).save(tmp_path / f"pool{n}")
+        assert named(tmp_path / f"pool{n}").controls == {}
+
+
+def test_language_models_come_before_tiny_models_and_protocols_are_no_source(tmp_path, monkeypatch):
+    for name in ("tiny-b", "llm-b", "llm-a"):
+        stand_ins.samples().save(tmp_path / name)
+    stand_ins.runs().save(tmp_path / "llm-a-protocols")
+    monkeypatch.setattr("analysis.sources.RECORDED", tmp_path)
+    assert [one.name for one in embedded()] == ["llm-a", "llm-b", "tiny-b"]

@@ -226,6 +226,29 @@ record questions.jsonl --out r SERVER --samples 0 | record questions.jsonl --out
 record questions.jsonl --out r SERVER --max-requests -1 | record questions.jsonl --out r SERVER --max-cost 1
 record questions.jsonl --out r SERVER --set n=3 | record questions.jsonl --out r SERVER --set seed=3
 record questions.jsonl --out r SERVER --set logprobs=true | record questions.jsonl --out r SERVER --set api_key=x
+live questions.jsonl --out r SERVER --protocol debate:a --rule number | live questions.jsonl --out r SERVER --runs 2
+live questions.jsonl --out r SERVER --protocol debate:a --runs 0 --rule number
+live questions.jsonl --out r SERVER --protocol debte:a --runs 2 --rule number
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --called
+live questions.jsonl --out r SERVER --protocol debate:b --runs 2 --rule number
+live questions.jsonl --out r SERVER LIVE --called x
+live questions.jsonl --out r SERVER --protocol debate:a,rounds=0 --runs 2 --rule number
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --prompts none.toml
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --seed 3
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2
+live questions.jsonl --out r SERVER --protocol debate:a --runs 2 --rule number --max-cost 1
+live questions.jsonl --out r SERVER --budget 4 --rule number | live questions.jsonl --out r SERVER LIVE --rule x
+live questions.jsonl --out r SERVER LIVE | live questions.jsonl --out r SERVER LIVE --rule number --seed -1
+live questions.jsonl --out r SERVER LIVE --rule number --budget 99999
+live questions.jsonl --out r LIVE --plan plan.toml
+live questions.jsonl --out r SERVER LIVE --rule number --sample-seed -1
+live none.jsonl --out r SERVER LIVE --rule number
+live questions.jsonl --out r SERVER --strategy sc:a,vote=confidence --budget 4 --rule number
+live questions.jsonl --out r SERVER --strategy sc:b --budget 4 --rule number
+live questions.jsonl --out r SERVER --strategy sc:a,max_tokens=9 --budget 4 --rule number
+live questions.jsonl --out r SERVER --strategy sc:a,vote=shortest,m=2 --budget 4 --rule number --samples-per-request 2
+live questions.jsonl --out sound SERVER LIVE --rule number
+live questions.jsonl --out r SERVER LIVE --rule number --max-cost 1
 record questions.jsonl --out r --model a+b --base-url http://127.0.0.1:9
 record questions.jsonl --out r --model a --base-url ftp://x?y | record questions.jsonl --out r SERVER --concurrency 0
 serve --strategy cov:m SERVED | serve --strategy sc:m SERVED --host 0.0.0.0 | serve --strategy sc:m SERVED --port -1
@@ -240,6 +263,7 @@ SHORT = {
     "SOUND": "sound --strategy",
     "SERVED": "--plan plan.toml --budget 4 --rule number --out served --port 0",
     "SERVER": "--model a --base-url http://127.0.0.1:9/v1",
+    "LIVE": "--strategy sc:a --budget 4",
 }
 ARGUMENTS = "|".join(
     sorted({p.name for c in COMMANDS.values() for p in c.params} - {"m"} | set(ALSO) | {"jackknife", "n_splits"})

@@ -99,3 +99,5 @@ def test_the_command(tmp_path):
         assert len(received(server)) == 2 * 2 * 4
     code, printed, err = run(mssim("evaluate", out, "--strategy", "debate@1", "--json"))
     assert json.loads(printed)[0]["accuracy"] == 1.0
+    code, printed, _ = run(mssim("grade", out, "--rule", "exact", "--json"))
+    assert (code, json.loads(printed)["models"][0]["accuracy"]) == (0, 0.0)

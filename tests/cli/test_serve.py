@@ -45,6 +45,23 @@ def test_what_is_refused_in_the_words_of_the_command(run, tmp_path, more, says):
     bad(run(*command(tmp_path, *more)), says)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "--strategy, --budget: both are required without --protocol."),
+        (("--strategy", "sc:a"), "--strategy, --budget: both are required"),
+        (("--protocol", "debate:a", "--budget", 3), "--budget: not used with --protocol."),
+        (("--protocol", "debate:a", "--use-recorded"), "--use-recorded: not used with --protocol."),
+        (("--strategy", "sc:a", "--budget", 3, "--prompts", "x.toml"), "--prompts: only for --protocol."),
+        (("--protocol", "debate:b"), "model 'b' of debate:b is not in the plan. Choose from 'a'."),
+        (("--protocol", "debat:a"), "'debate'"),
+        (("--protocol", "debate:a", "--prompts", "none.toml"), "none.toml"),
+    ],
+)
+def test_a_strategy_or_a_protocol(run, tmp_path, options, says):
+    bad(run("serve", "--plan", write_plan(tmp_path), "--rule", "number", "--out", tmp_path / "pool", *options), says)
+
+
 def test_a_strategy_that_cannot_be_served(run, tmp_path):
     bad(run(*command(tmp_path, strategy="cov:a")), "cov:a")
 

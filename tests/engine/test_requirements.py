@@ -183,6 +183,12 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
             plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3),
             "has 2 models, but stop and cap support only one",
         ),
+        (plan([[1, 2]], stop=BetaStop()), None),
+        (plan([[1, 2]], stop=BetaStop(), vote=None), "has a stop rule, which requires a vote, and NEVER as the votes"),
+        (
+            plan([[1, 2]], stop=BetaStop(), need=np.array([[NEVER, 2]])),
+            r"\(need\)\. Return such a plan",
+        ),
         (plan([[1, 2]], vote=None, least=np.array([1, 2])), None),
         (plan([[1, 2], [1, 2]], vote=None, least=np.array([1, 2])), "has least, which supports only one model that"),
         (plan([[1, 2]], least=np.array([1, 2])), "only one model that neither votes nor stops. Return such a plan"),

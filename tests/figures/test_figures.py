@@ -23,9 +23,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis import (
+    by_cost,
     consistency,
     equal_budget,
     number_and_order,
+    protocols,
     published,
     reward,
     running,
@@ -41,12 +43,16 @@ from figures import drawing, style
 from figures.__main__ import app
 from mssim import MssimError
 from mssim.simulate import AnswerModel
+from tests.analysis import stand_ins
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tests" / "demo-synthetic"
 LONG = [f"some-organisation/a-language-model-with-a-very-long-name-{i}b-instruct-v0.{i}" for i in range(9)]
+LONG_PROTOCOLS = {f"{kind}:{LONG[0]},rounds=2": (6, 1234) for kind in ("mad", "debate", "agentverse", "best-of-n")} | {
+    f"debate:{LONG[2]}": (9, 70)
+}
 DPI = 300
 
 # Sources --------------------------------------------------------------------------------------------------------------
@@ -105,6 +111,9 @@ def user_pools():
         scored(
             "scored-long", LONG[:2], title="a very long title of a pool with simulated scores and simulated answers"
         ),
+        stand_ins.source("protocols", controls={"weak": "strong"}),
+        stand_ins.source("long-protocols", LONG[:2], protocols=LONG_PROTOCOLS, title=title.format(11), k=8),
+        stand_ins.source("one-protocol", ["a", "b"], protocols={"own:a": (3, 12_345)}, title="simulated"),
     ]
 
 
@@ -482,6 +491,53 @@ def test_figure_5_is_the_table_beside_published_bars(paper):
     assert legend_texts(figure) == [*names, "white: published; filled: ours, with interval"]
 
 
+def test_protocols_are_the_table_beside_published_bars(tables):
+    given = [stand_ins.source("llm-a"), stand_ins.source("llm-b", seed=3)]
+    figure = draw("protocols", tables, given)
+    *panels, bars = figure.axes
+    for ax, (one, unit) in zip(panels, itertools.product(given, protocols.UNITS), strict=True):
+        frame = protocols.run(one)
+        frame = frame[frame["unit"] == unit]
+        for container, (_, some) in zip(ax.containers, frame.groupby("strategy", sort=False), strict=True):
+            assert isinstance(container, ErrorbarContainer)
+            assert container[0].get_ydata() == pytest.approx(100 * some["accuracy"].to_numpy())
+            (errors,) = container[2]
+            ends = np.array([[low, high] for (_, low), (_, high) in errors.get_segments()])
+            assert ends == pytest.approx(100 * some[["low", "high"]].to_numpy())
+        spent = frame[frame["strategy"] == "protocol"][unit]
+        ticks = [label.get_text() for label in ax.get_xticklabels()]
+        assert [tick.rpartition(" ")[2] for tick in ticks] == [f"({number:,.0f})" for number in spent]
+    heights = [[bar.get_height() for bar in one] for one in bar_sets(bars)]
+    for height, strategy in zip(heights, ("best single", "MAD", "ChatEval", "MOA", "ModelSwitch"), strict=True):
+        expected = [published.point(figure="fig5", dataset=name, strategy=strategy) for name in simulated.DATASETS]
+        assert height == pytest.approx([100 * row["accuracy"] for row in expected])
+
+
+def test_gains_are_the_table(tables, pools):
+    given = suited("gain", pools)[:2]
+    for ax, one in zip(draw("gain", tables, given).axes, given, strict=True):
+        frame = equal_budget.run(one)
+        frame = frame[frame["budget"] > 1]
+        for container, name in zip(ax.containers, ("ModelSwitch", "mix", equal_budget.SELF), strict=True):
+            some = frame[frame["strategy"] == name]
+            assert container[0].get_ydata() == pytest.approx(100 * some["difference"].to_numpy())
+            (errors,) = container[2]
+            ends = np.array([[low, high] for (_, low), (_, high) in errors.get_segments()])
+            assert ends == pytest.approx(100 * some[["difference_low", "difference_high"]].to_numpy())
+
+
+def test_curves_are_the_table_over_samples_and_tokens(tables):
+    one = stand_ins.source("llm-a", ("strong", "weak", "cold"), controls={"cold": "strong"})
+    frame = by_cost.run(one)
+    figure = draw("curves", tables, [one])
+    names = ["strong", "weak", "cold", "ModelSwitch", "mix", "ModelSwitch to control"]
+    for ax, x in zip(figure.axes, ("samples_used", "tokens"), strict=True):
+        for line, name in zip(ax.get_lines(), names, strict=True):
+            some = frame[frame["strategy"] == name]
+            assert line.get_xydata() == pytest.approx(np.column_stack([some[x], 100 * some["accuracy"]]))
+        assert len([band for band in ax.collections if isinstance(band, PolyCollection)]) == 2
+
+
 def test_figure_6_is_the_table_beside_published_points(paper):
     given, figure = paper("fig6")
     shown = [(one, order) for one in given for order in ("closed first", "open first")]
@@ -570,14 +626,19 @@ def names(*args):
 
 def test_sheets():
     simulated_ones = ["fig1", "fig3", "fig4-closed", "fig4-open", "fig5", "fig6", "fig7", "theory"]
-    assert [name for name in names() if not name.endswith("-pools")] == simulated_ones
+    assert [name for name in names() if not name.endswith(("-llm", "-pools"))] == simulated_ones
+    assert names()[-len(simulated_ones) :] == simulated_ones
     assert {"fig1-pools", "fig3-pools", "fig4-pools", "fig5-pools", "fig6-pools", "theory-pools"} <= set(names())
-    assert names(["theory", "fig4", "fig4"]) == ["theory", "theory-pools", "fig4-closed", "fig4-open", "fig4-pools"]
+    of_pools = [name for name in names(["theory", "fig4", "fig4"]) if name.endswith("-pools")]
+    assert of_pools == ["theory-pools", "fig4-pools"]
+    assert names(["theory", "fig4"])[-3:] == ["theory", "fig4-closed", "fig4-open"]
 
 
 def test_sheets_of_pools_hold_those_that_suit(pools):
-    assert names(None, pools[:1]) == [f"{figure}-nine" for figure in drawing.FIGURES if figure != "fig7"]
-    assert names(None, [scored()]) == [f"{figure}-scored" for figure in drawing.FIGURES if figure != "fig6"]
+    plain = [figure for figure in drawing.FIGURES if figure not in ("curves", "protocols")]
+    assert names(None, pools[:1]) == [f"{figure}-nine" for figure in plain if figure != "fig7"]
+    assert names(None, [scored()]) == [f"{figure}-scored" for figure in plain if figure != "fig6"]
+    assert names(["curves", "protocols", "fig5", "fig6"], [stand_ins.source("llm")]) == ["curves-llm", "protocols-llm"]
     (sheet,) = drawing.sheets(["fig6"], pools[:3])
     assert sheet.name == "fig6-nine+two+demo-synthetic"
     assert [one.name for one in sheet.sources] == ["nine", "demo-synthetic"]
@@ -586,7 +647,7 @@ def test_sheets_of_pools_hold_those_that_suit(pools):
 
 
 def test_unknown_figures_and_pools_that_suit_none(pools):
-    with pytest.raises(MssimError, match=r"^no figure 'fig44'\. Did you mean .*'fig4'.*Choose from 'fig1', 'fig3'"):
+    with pytest.raises(MssimError, match=r"^no figure 'fig44'\. Did you mean .*'fig4'.*Choose from 'curves', 'gain'"):
         drawing.sheets(["fig44"])
     one = [pool for pool in pools if pool.name == "one"]
     assert names(None, one) == ["fig3-one"]
@@ -719,7 +780,7 @@ def test_command_line(run, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'. Did you mean .*Choose from 'fig1'"),
+        (("--only", "fig2", "--pool", DEMO), "no figure 'fig2'. Did you mean .*Choose from 'curves'"),
         (("--models", "a,b"), "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH"),
         (("--only", "fig7", "--pool", DEMO), "fig7: the pools do not have the required data. .*column 'score'"),
         (("--pool", "nowhere"), "nowhere does not exist. Use the path of a pool folder or"),

@@ -1,10 +1,25 @@
 """Runs of strategies over the draws of replays, which `tests/naive.py` makes."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mssim.live import Draw
 from mssim.live.interpreter import decide
 from tests import naive
+from tests.rules.test_catalogue import RULES
+
+
+def in_python(rule):
+    """The same rule with functions of one's own in plain Python; compiling them would take most of the time."""
+    for name in ("vote", "stop"):
+        function = getattr(getattr(rule, name, None), "function", None)
+        if hasattr(function, "py_func"):
+            rule = replace(rule, **{name: replace(getattr(rule, name), function=function.py_func)})
+    return rule
+
+
+EVERY = {name: in_python(rule) for name, rule in RULES.items()}
 
 
 class Ranked:
@@ -23,6 +38,8 @@ def run(turns, draws_of):
     try:
         ask = next(turns)
         while True:
+            if asked and asked[-1].then:  # what was certain to follow
+                assert ask == asked[-1].then[0]._replace(then=asked[-1].then[1:])
             asked.append(ask)
             drawn, left[ask.model] = left[ask.model][: ask.n], left[ask.model][ask.n :]
             ask = turns.send(drawn)

@@ -38,7 +38,7 @@ def replayed(pool, rule, budget, replay, seed, replacement):
     for q in pool.question_ids:
         places = naive.positions(seed, model, q, replay, n, n, replacement)
         draws[q] = samples_of(pool, q, model, places)
-        randoms[q] = Ranked(naive.tie_rank(seed, q, replay, c) for c in range(len(known_of(pool, q))))
+        randoms[q] = Ranked([naive.tie_rank(seed, q, replay, c) for c in range(len(known_of(pool, q)))])
     cap = min(plan.cap, n)  # as in replays, a question can take no more than was recorded
     decisions, rounds = answer_all(share_budget(plan._replace(cap=cap), randoms), draws)
     names = {q: [*known_of(pool, q), None] for q in pool.question_ids}

@@ -141,27 +141,42 @@ def test_calls_are_in_the_journal_by_model_and_step(tmp_path):
     assert {request.n for request in client.requests} == {1}
 
 
-class Twice(Protocol):
-    """Asks for two calls of one step."""
+class Asking(Protocol):
+    """Asks for calls of given steps in each round."""
 
     models = ("a",)
 
+    def __init__(self, *rounds):
+        self.rounds = rounds
+
     def run(self, task):
-        calls = [Call("again", "a", task.prompt("a"))]
-        yield calls
-        yield calls
+        for steps in self.rounds:
+            yield [Call(step, "a", task.prompt("a")) for step in steps]
         return Final("", "end")
 
     def calls(self):
         return Calls(2, 2)
 
     def __str__(self):
-        return "twice:a"
+        return "asking:a"
 
 
-def test_a_step_that_repeats_is_an_error(tmp_path):
-    with pytest.raises(MssimError, match=r"protocol twice:a: it asked for the calls \['again'\]"):
-        play(tmp_path, Twice())
+@pytest.mark.parametrize(
+    ("rounds", "named"),
+    [
+        ([["x"], ["x"]], r"\['x'\]"),
+        ([["x", "y"], ["z", "y"]], r"\['z', 'y'\]"),
+        ([["x", "x"]], ""),
+        ([["x"], []], r"\[\]"),
+    ],
+)
+def test_a_round_needs_calls_and_a_step_may_not_repeat(rounds, named, tmp_path):
+    with pytest.raises(MssimError, match=rf"protocol asking:a: it asked for the calls {named}"):
+        play(tmp_path, Asking(*rounds))
+
+
+def test_different_steps_are_fine(tmp_path):
+    assert play(tmp_path, Asking(["x", "y"], ["z"]))[0].totals()["calls"] == 3
 
 
 def test_replies_are_what_the_client_says(tmp_path):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from mssim.live.chat_replies import Answered, completion, error_body, events, model_list, to_json
+from mssim.live.answered import Answered
+from mssim.live.chat_replies import completion, error_body, events, model_list, to_json
 from mssim.live.chat_requests import ChatRequest, RefusedError
 
 USER = {"role": "user", "content": "What is 6 x 7?"}

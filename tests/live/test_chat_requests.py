@@ -181,7 +181,7 @@ def test_fields_that_ask_for_nothing(fields):
         ("logit_bias", {"50256": -100}, "the settings of the models"),
         ("modalities", ["text", "audio"], "the settings of the models"),
         ("reasoning_effort", "high", "the settings of the models"),
-        ("temprature", 0, "the settings of the models"),
+        ("top_q", 0, "the settings of the models"),
     ],
 )
 def test_anything_else_is_refused(field, value, why):

@@ -7,8 +7,8 @@ import sys
 import openai
 import pytest
 
-from mssim.live.chat_replies import Answered
-from mssim.live.endpoint import LOOPBACK, Endpoint, UnansweredError
+from mssim.live.answered import Answered, UnansweredError
+from mssim.live.endpoint import LOOPBACK, Endpoint
 
 USER = {"role": "user", "content": "What is 6 x 7?"}
 PATH = "/v1/chat/completions"
@@ -222,13 +222,13 @@ def test_a_limit_is_an_exhausted_quota_that_clients_do_not_repeat():
 @pytest.mark.parametrize(("wait", "header"), [(None, None), (7.4, "7"), (0.0, "1")])
 def test_a_server_that_fails_is_unavailable(wait, header):
     lines = []
-    asked = Asked(UnansweredError("Requests to model 'a' were stopped: HTTP 500: no.", retry_after=wait))
+    asked = Asked(UnansweredError("Requests to model 'a' were stopped: HTTP 500: no\x1b.", retry_after=wait))
     with pytest.raises(openai.InternalServerError) as caught:
         create(endpoint(asked, lines))
     assert (caught.value.status_code, caught.value.code) == (503, "upstream_failed")
     assert caught.value.response.headers.get("retry-after") == header
     (line,) = lines
-    assert line.endswith("-1: Requests to model 'a' were stopped: HTTP 500: no.")
+    assert line.endswith("-1: Requests to model 'a' were stopped: HTTP 500: no\\x1b.")
 
 
 def test_a_run_that_failed_is_continued_by_the_next_request():
@@ -298,6 +298,23 @@ def test_a_client_that_leaves_does_not_end_its_run_and_gets_it_when_it_returns()
     assert len(questions) == 1
     assert sent[0]["status"] == 200
     assert json.loads(sent[1]["body"])["choices"][0]["message"]["content"] == "It is 0: What is 6 x 7?"
+
+
+def test_an_endpoint_that_is_stopped_at_once_still_answers_with_an_error():
+    async def never(*_):
+        await asyncio.Event().wait()
+
+    app = Endpoint(never, name="mssim", about={}, settings={}, log=[].append)
+
+    async def function(_, http):
+        asked = asyncio.ensure_future(http.post(PATH, content=body()))
+        while not app._runs._running:
+            await asyncio.sleep(0)
+        await app.close(at_once=True)
+        return await asked
+
+    response = talk(app, function)
+    assert (response.status_code, error_of(response)["message"]) == (503, "The endpoint was stopped.")
 
 
 # Who may ask ----------------------------------------------------------------------------------------------------------

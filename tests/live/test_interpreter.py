@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import BetaStop, OwnStop, SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
+from mssim import ModelSwitch, OwnStop, SelfConsistency, StrategyError, catalogue, evaluate, parse_strategy
 from mssim.live import Ask, Decision, Draw
 from mssim.live.interpreter import Ranks, decide, read_draws, refusal
 from tests.conftest import examples, make_pool
-from tests.live.drawn import Ranked, run, runs, samples_of
-from tests.rules.test_catalogue import RULES, TIES, as_parameters, budgets_for, example, pools, with_ties
+from tests.live.drawn import EVERY, Ranked, run, runs, samples_of
+from tests.rules.test_catalogue import TIES, budgets_for, example, pools, with_ties
 
 
 def plan_of(strategy, budget):
@@ -26,10 +26,10 @@ def runs_alone(rule):
     return not others and refusal(plan) is None
 
 
-ALONE = {name: rule for name, rule in RULES.items() if runs_alone(rule)}
+ALONE = {name: rule for name, rule in EVERY.items() if runs_alone(rule)}
 
 
-@pytest.mark.parametrize("rule", as_parameters(ALONE))
+@pytest.mark.parametrize("rule", ALONE.values(), ids=ALONE)
 @settings(max_examples=examples(4))
 @given(pools(), st.sampled_from(TIES), st.integers(0, 2**64 - 1), st.booleans(), st.data())
 def test_answers_and_draws_are_those_of_the_naive_rule(rule, pool, ties, seed, replacement, data):
@@ -83,7 +83,9 @@ NOTHING = {"x": [Draw(-1)] * 9, "y": [Draw(-1)] * 9}
         ("sc:x,stop=window:3", MIXED, [("x", 3), ("x", 3), ("x", 2)], Decision(0, "budget", 0)),
         ("sc:y,stop=window:2", MIXED, [("y", 2)], Decision(1, "stop rule", 0)),
         ("sc:x,stop=window:9", SAME, [("x", 8)], Decision(0, "budget", 0)),
-        ("mix:x+y", MIXED, [("x", 4), ("y", 4)], Decision(1, "budget", 1)),
+        ("mix:x+y", MIXED, [("x", 4, (Ask("y", 4),)), ("y", 4)], Decision(1, "budget", 1)),
+        ("mix:x+y,sizes=8/4", MIXED, [("x", 8)], Decision(0, "budget", 0)),
+        ("ms:x+y,agreement=2", MIXED, [("x", 4, (Ask("y", 4),)), ("y", 4)], Decision(1, "budget", 1)),
         ("ms:x+y", SAME, [("x", 4)], Decision(0, "agreement", 0)),
         ("ms:x+y,agreement=0.75", MIXED, [("x", 4), ("y", 4)], Decision(1, "agreement", 1)),
         ("ms:x+y,test_last=false,agreement=0.75", MIXED, [("x", 4), ("y", 4)], Decision(1, "budget", 1)),
@@ -100,6 +102,20 @@ NOTHING = {"x": [Draw(-1)] * 9, "y": [Draw(-1)] * 9}
 )
 def test_rounds_and_why_they_end(strategy, draws, rounds, decision):
     assert asked(strategy, 8, draws) == (decision, [Ask(*one) for one in rounds])
+
+
+def test_stages_before_which_nothing_stops_are_one_round():
+    draws = {model: [Draw(0)] * 4 for model in "xyz"}
+    z = Ask("z", 2)
+    assert asked("mix:x+y+z", 6, draws)[1] == [Ask("x", 2, (Ask("y", 2), z)), Ask("y", 2, (z,)), z]
+    rule = ModelSwitch(["x", "y", "z"], 1.0, strict=True, sizes=(2, 1, 2))
+    assert asked(rule, 5, draws)[1] == [Ask("x", 2, (Ask("y"), z)), Ask("y", 1, (z,)), z]
+    (plan,) = rule.plans(np.array([5]))
+    plan.need[:, 0] = [3, 1, 3]  # only the second stage can stop
+    assert run(decide(plan, random=np.random.default_rng(0)), draws)[1] == [Ask("x", 2, (Ask("y"),)), Ask("y")]
+    plan.need[:, 0] = [3, 2, 3]
+    draws["y"][0] = Draw(1)
+    assert len(run(decide(plan, random=np.random.default_rng(0)), draws)[1]) == 3
 
 
 def test_a_model_that_agrees_is_adopted_or_all_draws_so_far_vote():
@@ -202,11 +218,8 @@ def test_a_plan_that_needs_more_than_its_draws_is_refused(strategy, says):
         decide(plan_of(strategy, 2), random=np.random.default_rng(0))
 
 
-def test_a_plan_has_one_budget_and_one_way_to_stop():
+def test_a_plan_has_one_budget():
     (plan,) = SelfConsistency("x").plans(np.array([2, 4]))
     with pytest.raises(StrategyError, match=r"plan: it has 2 budgets\. Use `Plan\.at\(\[number\]\)` to choose"):
         decide(plan, random=np.random.default_rng(0))
     assert run(decide(plan.at([1]), random=np.random.default_rng(0)), SAME)[1] == [Ask("x", 4)]
-    both = plan.at([1])._replace(stop=BetaStop(), need=np.array([[4]]))
-    with pytest.raises(StrategyError, match="plan: it has a stop rule and a number of votes that stops"):
-        decide(both, random=np.random.default_rng(0))

@@ -76,7 +76,7 @@ def decided(result):
 
 def command(path, server, out):
     models = [part for name in ("a", "b") for part in ("--model", name)]
-    options = ["--strategy", "ms:a+b,agreement=0.5", "--budget", 16, "--rule", "boxed", "--sample-seed", 3]
+    options = ["--strategy", "ms:a+b,agreement=0.75", "--budget", 8, "--rule", "boxed", "--sample-seed", 3]
     return mssim("live", path, *models, "--base-url", server.base_url, "--out", out, *options, "--concurrency", 8)
 
 
@@ -86,7 +86,7 @@ def questions_of(text):
 
 
 def test_faults_and_a_signal_change_nothing_over_http(tmp_path):
-    path = write_questions(tmp_path, 8)
+    path = write_questions(tmp_path, 6)
     with serving(seeded=True) as server:
         code, text, err = run([*command(path, server, tmp_path / "fresh"), "--json"])
         assert (code, err) == (0, "")
@@ -96,7 +96,7 @@ def test_faults_and_a_signal_change_nothing_over_http(tmp_path):
     out = tmp_path / "pool"
     with serving(seeded=True, faults=broken, delay=0.02) as server:
         with start(command(path, server, out)) as process:
-            until(lambda: log_lines(server) > 40)
+            until(lambda: log_lines(server) > 20)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate()
         assert process.returncode == 1

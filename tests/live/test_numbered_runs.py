@@ -1,11 +1,12 @@
 """Which run of its question a request gets."""
 
 import asyncio
+import gc
 import json
 
 import pytest
 
-from mssim.live.chat_replies import Answered
+from mssim.live.answered import Answered
 from mssim.live.chat_requests import ChatRequest
 from mssim.live.numbered_runs import Runs
 
@@ -123,12 +124,47 @@ def test_a_run_that_failed_is_started_again():
     assert calls == names * 2
 
 
+def test_a_run_that_fails_after_its_client_has_left_is_not_reported_by_the_loop():
+    reported = []
+
+    async def answer(*_):
+        raise ValueError("not now")
+
+    async def abandoned():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        runs = Runs(answer)
+        runs._start(asked(), "q-1")
+        await runs.close()
+        assert runs._running == {}
+
+    asyncio.run(abandoned())
+    gc.collect()
+    assert reported == []
+
+
+def test_an_end_awaits_runs_or_cancels_them():
+    async def closed(at_once):
+        slow = Slow()
+        runs = Runs(slow.answer)
+        task = runs._start(asked(), "q-1")
+        await asyncio.sleep(0)
+        ending = asyncio.ensure_future(runs.close(at_once=True) if at_once else runs.close())
+        await asyncio.sleep(0)
+        slow.may.set()
+        await ending
+        return task.cancelled()
+
+    assert [asyncio.run(closed(at_once)) for at_once in (False, True)] == [False, True]
+
+
 def test_the_question_says_what_was_asked():
+    said = [{"role": "user", "content": "Z?"}, {"role": "user", "content": "A?"}, {"role": "assistant", "content": "B"}]
+
     async def once():
         slow = Slow()
         slow.may.set()
         runs = Runs(slow.answer)
-        for messages in ((SYSTEM, {"role": "user", "content": "A?"}, {"role": "assistant", "content": "B"}), (SYSTEM,)):
+        for messages in ((SYSTEM, *said), ({**SYSTEM, "content": "Be kind."}, SYSTEM)):
             request = ChatRequest("mssim", messages)
             await runs.answers(request, runs.take(request))
         return slow.questions
@@ -137,4 +173,5 @@ def test_the_question_says_what_was_asked():
     assert (first["question"], second["question"]) == ("A?", "Be brief.")
     assert first["truth"] is None
     assert first["question_id"] == first["cluster"] + "-1"
-    assert json.loads(second["messages"]) == [SYSTEM]
+    assert json.loads(second["messages"])[1] == SYSTEM
+    assert len(first["cluster"]) == 16

@@ -64,6 +64,13 @@ def test_votes_compare_answers_by_the_rule():
     assert play.finished().text == "12.0"
 
 
+def test_the_last_call_with_the_text_counts():
+    play = begun("debate:a+b")
+    for reason in ("length", "stop"):
+        play.give([sample("12", finish_reason=reason), sample("12", finish_reason=reason)])
+    assert play.finished().finish_reason == "stop"
+
+
 def test_the_end_of_a_verdict_has_the_reason_of_its_call():
     play = begun("mad:a")
     for text in ("11", "12"):

@@ -4,7 +4,7 @@ import pytest
 
 from mssim.errors import MssimError, RecordError
 from mssim.live import run, run_protocol
-from mssim.recorder import export, record
+from mssim.recorder import export, record, status
 from tests.live.repliers import AT_ONCE, Replier, plan, play, questions, table
 from tests.recording import PRICES
 
@@ -85,7 +85,7 @@ def test_questions_may_be_added_or_left_out(tmp_path):
         ({"protocol": "mad:a,judge=c"}, "model 'c' of mad:a,judge=c is not in the plan"),
         ({"protocol": "debte:a"}, "unknown kind 'debte'"),
         ({"runs": 0}, "runs=0 is out of range. Use an integer from 1 to 100000."),
-        ({"rule": ""}, "Name the rule of grading"),
+        ({"rule": ""}, "Name the rule, e"),
         ({"called": " "}, "called=' ' is not a name"),
         ({"called": "a\nb"}, "called="),
         ({"prompts": {"debate": {"x": "y"}}}, "unknown template 'x'"),
@@ -109,6 +109,7 @@ def test_folders_of_other_commands_are_kept_apart(tmp_path):
         lambda out: record(questions(), plan(samples=1), out, **options),
         lambda out: run(questions(), plan(), "sc:a", 4, out, rule="number", use_recorded=True, **options),
         lambda out: export(out),
+        lambda out: status(out),
     ):
         with pytest.raises(RecordError, match="has runs of the protocol debate:a\\+b"):
             refused(tmp_path / "played")
@@ -127,6 +128,17 @@ def test_judges_may_have_settings_of_their_own(tmp_path):
     assert settings == [{"temperature": 0.0}] * len(settings)
     assert len(settings) >= 9
     assert {request.model_id for request in client.requests} == {"a"}
+
+
+@pytest.mark.slow
+def test_votes_compare_answers_by_math_verify(tmp_path):
+    answers = {"a": r"\boxed{3}", "b": r"\boxed{0.5}", "c": r"\boxed{\frac{1}{2}}"}
+    client = Replier(lambda request: answers[request.model_id])
+    given = questions(1).set_column(2, "truth", [["1/2"]])
+    options = {"client": client, "asked": plan(("a", "b", "c")), "given": given, "rule": "boxed"}
+    result, _ = play(tmp_path, "debate:a+b+c,rounds=1", runs=2, **options)
+    assert result.to_frame()["text"].tolist() == [answers["b"]] * 2
+    assert result.accuracy == 1.0
 
 
 def test_questions_from_a_file_and_reports(tmp_path):

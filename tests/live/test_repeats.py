@@ -27,7 +27,7 @@ def test_a_run_that_repeats_a_part_is_refused():
     codes = mixed.codes.copy()
     codes[:, 20:] = POOL.codes[:1, 20:, 16:24]
     changed = type(POOL)(**{name: getattr(mixed, name) for name in mixed.__dataclass_fields__} | {"codes": codes})
-    with pytest.raises(PoolError, match="Run it with another seed"):
+    with pytest.raises(PoolError, match="Run it with another seed of samples"):
         refuse_repeats(changed, POOL)
 
 

@@ -36,6 +36,7 @@ def test_leaving_out_groups_of_one_sample_is_the_jackknife_of_a_share():
     assert found.share.tolist() == [1 / 20] * 3
 
 
+@pytest.mark.slow
 def test_accuracy_and_tokens_covary_by_the_draws():
     """Right answers have 10 tokens and wrong ones 2: with one draw, cov = 8 p (1 - p)."""
     pool = pool_of(["1" * 10 + "0" * 10] * 40, [10] * 10 + [2] * 10)

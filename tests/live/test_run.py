@@ -17,7 +17,7 @@ from mssim.live.strategies import turns
 from mssim.pools.loading import read_pool
 from mssim.recorder import Choice, Reply, RequestFailed, plan_from_options, record, status
 from tests.conftest import examples
-from tests.live import drawn
+from tests.live import drawn as naive_draws
 from tests.live.scripted import AT_ONCE, RULE, Servers, digit, faults, live, plan, questions, says, table
 from tests.recording import PRICES, URL, stored
 
@@ -104,8 +104,8 @@ def test_requests_are_those_of_a_recording(tmp_path):
 
 
 def test_the_same_again_asks_for_nothing_and_says_the_same(tmp_path):
-    first, _ = live(tmp_path, "ms:a+b,agreement=0.6", 8)
-    again, client = live(tmp_path, "ms:a+b,agreement=0.6", 8)
+    first, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    again, client = live(tmp_path, "ms:a+b,agreement=0.5", 8)
     assert client.asked == []
     assert table(again) == table(first)
     assert again.latency == first.latency
@@ -131,6 +131,7 @@ def test_another_run_in_the_same_folder_is_refused(tmp_path, change, says):
         live(tmp_path, arguments.pop("strategy"), arguments.pop("budget"), **arguments)
 
 
+@pytest.mark.slow
 def test_recorded_samples_are_drawn_first_on_request(tmp_path):
     recorder = Servers(plan(["a"]), [f"q{i}" for i in range(4)])
     three = plan_from_options(["a"], base_url=URL, samples=3, seed=1)
@@ -142,9 +143,9 @@ def test_recorded_samples_are_drawn_first_on_request(tmp_path):
     fresh, _ = live(tmp_path / "fresh", "sc:a", 5)
     assert table(result) == table(fresh)
     assert status(tmp_path / "pool").complete
-    more, client = live(tmp_path / "pool", "ms:a+b,agreement=0.6", 8, use_recorded=True)
+    more, client = live(tmp_path / "pool", "ms:a+b,agreement=0.5", 8, use_recorded=True)
     assert {model for model, _, _ in client.samples()} <= {"b"}
-    assert table(more) == table(live(tmp_path / "other", "ms:a+b,agreement=0.6", 8)[0])
+    assert table(more) == table(live(tmp_path / "other", "ms:a+b,agreement=0.5", 8)[0])
 
 
 def test_recorded_samples_of_other_settings_are_refused(tmp_path):
@@ -174,7 +175,7 @@ def test_the_answers_are_those_of_the_strategy_over_the_recorded_order_of_the_po
             model: [Draw(int(code)) for code in pool.codes[m, question, : pool.lengths[m, question]]]
             for m, model in enumerate(pool.models)
         }
-        decision, asked = drawn.run(turns(strategy, 8, answer.question_id), draws)
+        decision, asked = naive_draws.run(turns(strategy, 8, answer.question_id), draws)
         assert (answer.stopped, answer.samples_used) == (decision.stopped, sum(ask.n for ask in asked))
         assert (answer.answer is None) == (decision.answer < 0)
         first = int(pool.class_offsets[question])
@@ -192,9 +193,27 @@ def test_the_pool_can_be_evaluated(tmp_path):
     assert replayed["tokens"] == result.tokens
 
 
+@pytest.mark.slow
+def test_a_recording_fills_what_a_strategy_that_stops_early_did_not_draw(tmp_path):
+    result, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    assert any(answer.drawn() == {"a": 4} for answer in result.answers)
+    recorder = Servers(plan(), [f"q{i}" for i in range(4)])
+    found = record(questions(), plan(samples=4), tmp_path, sampler=lambda _: recorder)
+    assert found.complete
+    assert set(recorder.samples()) == {
+        ("b", answer.question_id, i) for answer in result.answers if "b" not in answer.drawn() for i in range(4)
+    }
+    assert (read_pool(tmp_path).lengths == 4).all()
+    with pytest.raises(MssimError, match="has samples that were recorded without a strategy"):
+        live(tmp_path, "ms:a+b,agreement=0.5", 8)
+    again, client = live(tmp_path, "ms:a+b,agreement=0.5", 8, use_recorded=True)
+    assert (table(again), client.asked) == (table(result), [])
+
+
 # Limits and failures --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_questions_unfinished_and_a_rerun_continues(tmp_path):
     result, client = live(tmp_path, "sc:a", 4, max_requests=10, asked=plan(concurrency=1))
     assert (result.unfinished, result.complete) == (2, False)
@@ -216,6 +235,7 @@ def test_answered_questions_are_told_although_a_limit_is_reached_at_once(tmp_pat
     assert client.asked == []
 
 
+@pytest.mark.slow
 def test_a_sample_that_is_given_up_leaves_its_question_unfinished_until_told_to_retry(tmp_path):
     def before(request):
         if "q1" in request.messages[-1]["content"]:
@@ -232,6 +252,7 @@ def test_a_sample_that_is_given_up_leaves_its_question_unfinished_until_told_to_
     assert sorted(rest.samples()) == [("a", "q1", i) for i in range(4)]
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_stops_its_models_and_no_others(tmp_path):
     class Away(Servers):
         async def sample(self, _):
@@ -241,12 +262,12 @@ def test_a_server_that_does_not_answer_stops_its_models_and_no_others(tmp_path):
     away = plan(["b"], base_url="http://127.0.0.1:8/v1", concurrency=2)
     both = type(asked)((asked.models[0], away.models[0]))
     clients = {asked.models[0].server: Servers(both, ids), away.models[0].server: Away(both, ids)}
-    result, _ = live(tmp_path, "ms:a+b,agreement=0.6", 8, asked=both, sampler=clients.get)
+    result, _ = live(tmp_path, "ms:a+b,agreement=0.5", 8, asked=both, sampler=clients.get)
     assert result.notes[0].startswith("Requests to model 'b' were stopped: nothing answers")
-    agreed = [answer.stopped for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.6", 8)[0].answers]
+    agreed = [answer.stopped for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.5", 8)[0].answers]
     assert "agreement" in agreed
     stopped = [answer.stopped for answer in result.answers]
-    alone = [answer.drawn() == {"a": 4} for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.6", 8)[0].answers]
+    alone = [answer.drawn() == {"a": 4} for answer in live(tmp_path / "fresh", "ms:a+b,agreement=0.5", 8)[0].answers]
     assert [one == "agreement" for one in stopped] == alone
     assert {one for one in stopped if one != "agreement"} == {"unfinished"}
 
@@ -281,10 +302,16 @@ def test_a_signal_cancels_nothing_that_is_recorded(tmp_path):
             return await super().sample(request)
 
     ids = [f"q{i}" for i in range(4)]
-    result, _ = live(tmp_path, "sc:a", 4, client=Cancelled(plan(), ids), asked=plan(concurrency=1))
+    client = Cancelled(plan(), ids)
+    result, _ = live(tmp_path, "sc:a,stop=window:4", 6, client=client, asked=plan(concurrency=1))
     assert len(result.answers) == 4
     assert 0 < result.unfinished < 4
-    assert live(tmp_path, "sc:a", 4)[0].complete
+    recorded = {
+        (answer.question_id, draw.model, draw.sample_index) for answer in result.answers for draw in answer.draws
+    }
+    assert recorded == set(stored(tmp_path))
+    assert any(answer.draws for answer in result.answers if answer.decision is None)
+    assert live(tmp_path, "sc:a,stop=window:4", 6)[0].complete
 
 
 def test_it_runs_within_a_running_loop(tmp_path):
@@ -323,6 +350,7 @@ def test_tokens_of_a_request_for_several_samples_are_paid_once(tmp_path):
     assert (alone.answers[0].input_tokens, alone.tokens) == (80.0, 136.0)
 
 
+@pytest.mark.slow
 def test_costs_follow_the_prices_of_the_plan(tmp_path):
     (tmp_path / "prices.toml").write_text(PRICES)
     asked = plan(["a"], prices=tmp_path / "prices.toml")
@@ -370,6 +398,16 @@ def test_a_missing_log_probability_ends_the_run(tmp_path):
     assert len(stored(tmp_path)) == 3
 
 
+def test_warnings_are_about_the_models_of_the_strategy(tmp_path):
+    cold, warm = plan(["a"], settings=["temperature=0"]), plan(["b"])
+    both = type(cold)((cold.models[0], warm.models[0]))
+    result, _ = live(tmp_path / "b", "sc:b", 2, asked=both)
+    assert result.warnings == ()
+    result, _ = live(tmp_path / "a", "sc:a", 2, asked=both)
+    assert result.warnings[0].startswith("model 'a' has temperature 0, so its 2 samples per question are nearly equal")
+    assert {draw.text for answer in result.answers for draw in answer.draws} == {None}
+
+
 def test_progress_counts_questions(tmp_path):
     told = []
     live(tmp_path, "sc:a", 2, report=lambda p: told.append((p.questions, p.answered, p.arrived, p.writing)))
@@ -385,7 +423,7 @@ def test_progress_counts_questions(tmp_path):
         (
             "sc:a",
             {"rule": ""},
-            "rule='': a live run compares answers while they arrive. Name the rule",
+            "rule: a live run compares answers while they arrive. Name the rule",
         ),
         ("sc:a", {"rule": "nope"}, "rule 'nope' is not known"),
         ("sc:a", {"seed": -1}, "seed=-1 is out of range"),

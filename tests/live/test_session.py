@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from mssim.errors import MssimError, RecordError
-from mssim.live.endpoint import UnansweredError
-from mssim.live.session import open_session
+from mssim.live.answered import UnansweredError
+from mssim.live.session import _whole, open_session
 from mssim.recorder import Choice, Reply, RequestFailed, Retry, status
 from mssim.recorder.plan_files import plan_from_options
 from tests.recording import PRICES, URL, Client, stored
@@ -146,6 +146,7 @@ def test_the_pool_has_all_samples_and_what_was_asked(tmp_path):
     messages = [{"role": "system", "content": "Be brief."}, USER]
 
     async def one(session):
+        assert session.about == {"strategy": "sc:a", "budget": 3, "rule": "number"}
         question = {**row("q-1"), "messages": json.dumps(messages), "cluster": "q"}
         return await session.answer_messages(question, messages)
 
@@ -220,8 +221,8 @@ def test_a_model_that_fails_everywhere_is_tried_again_by_the_next_request(tmp_pa
 
 def test_a_request_that_comes_meanwhile_does_not_hide_why_another_failed(tmp_path):
     async def one(session):
-        plain = session._why
-        session._why = lambda question: session._give_another_chance() or plain(question)
+        plain = session.why
+        session.why = lambda question: session.give_another_chance() or plain(question)
         with pytest.raises(UnansweredError, match="model 'a': HTTP 401: no"):
             await session.answer_messages(row("q"), [USER])
 
@@ -300,3 +301,7 @@ def test_warnings_of_the_recorder_are_logged_once(tmp_path):
     ask(tmp_path, Client(says), "q", "r", asked=plan(samples_per_request=3), log=log)
     (line,) = (line for line in log if line.startswith("warning: "))
     assert "since the server refused more" in line
+
+
+def test_shares_of_input_tokens_are_rounded_up_but_not_for_rounding_errors():
+    assert [_whole(tokens) for tokens in (10.0, 10.000000000000002, 10.5, float("nan"))] == [10, 10, 11, None]

@@ -22,8 +22,8 @@ from mssim import (
 from mssim.live import Ask, Draw
 from mssim.live.strategies import COLUMNS, allocation, columns_needed, plans_at, random_of, refuse, turns
 from mssim.rules.registry import STRATEGIES
-from tests.live.drawn import run
-from tests.rules.test_catalogue import RULES, as_parameters
+from tests.live import strategies_page
+from tests.live.drawn import EVERY, run
 
 LIVE = {"alloc", "cascade", "mix", "ms", "random", "sc", "until"}
 REPLAYED = {"cov", "oracle", "rel"}  # they need the correct answer
@@ -34,7 +34,7 @@ def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
     assert ours == LIVE | REPLAYED
 
 
-@pytest.mark.parametrize("rule", as_parameters(RULES))
+@pytest.mark.parametrize("rule", EVERY.values(), ids=EVERY)
 def test_every_rule_runs_live_or_says_why_it_cannot(rule):
     unknown = set(columns_needed(rule)) - set(COLUMNS)
     if rule.kind in LIVE and not unknown and getattr(rule, "column", None) != "correct":
@@ -46,6 +46,11 @@ def test_every_rule_runs_live_or_says_why_it_cannot(rule):
             refuse(rule)
         with pytest.raises(StrategyError, match=" cannot run live: "):
             turns(rule, 3, "q")
+
+
+def test_the_guide_has_the_rules_of_the_registries():
+    page = strategies_page.PAGE.read_text(encoding="utf-8")
+    assert strategies_page.table() in page, "run python -m tests.live.strategies_page"
 
 
 @pytest.mark.parametrize(

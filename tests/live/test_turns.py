@@ -6,7 +6,9 @@ from mssim.live import Ask, Decision, Draw
 
 
 def test_an_ask_is_for_one_draw_unless_it_says_more():
-    assert Ask("x") == Ask("x", 1) == ("x", 1)
+    assert Ask("x") == Ask("x", 1) == Ask("x", 1, ())
+    assert repr(Ask("x", 2)) == "Ask(model='x', n=2)"
+    assert repr(Ask("x", 2, (Ask("y"),))) == "Ask(model='x', n=2, then=(Ask(model='y', n=1),))"
 
 
 def test_a_draw_may_have_no_numbers():

@@ -22,3 +22,13 @@ def test_a_server_that_answered_is_waited_for_since_the_first_attempt(monkeypatc
     assert contact.lost("no") is None
     now[0] += PATIENCE
     assert contact.lost("no") == "no for 60 minutes. Start the server."
+
+
+def test_patience_can_be_shorter(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    contact = Contact(patience=60.0)
+    contact.reached()
+    assert contact.lost("no") is None
+    now[0] += 60
+    assert contact.lost("no") == "no for 1 minutes. Start the server."

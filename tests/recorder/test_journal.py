@@ -242,3 +242,14 @@ def test_what_a_sample_has_besides_its_text_comes_back(tmp_path):
     names = ("reasoning", "refusal", "tool_calls", "served_model", "fingerprint", "request_id")
     expected = (choice.reasoning, choice.refusal, choice.tool_calls, "m\ud800", "f\ud800", "r\ud800")
     assert tuple(sample[name] for name in names) == expected
+
+
+def test_a_range_of_samples_is_read_and_questions_are_added(tmp_path):
+    collect(tmp_path, Client(), plan(samples=5), questions(1))
+    with Journal(tmp_path, record=True) as journal:
+        (cell,) = journal.cells()
+        assert [sample["sample_index"] for sample in journal.samples(cell, 1, 4)] == [1, 2, 3]
+        assert len(journal.samples(cell)) == 5
+        journal.add_questions([{"question_id": "new", "question": "?"}], [Cell("new", "a", "hash")])
+        assert [row["question_id"] for row in journal.questions()] == ["q0", "new"]
+        assert [one.question for one in journal.cells()] == ["q0", "new"]

@@ -1,6 +1,6 @@
 """How far a recording is, while it runs and afterwards."""
 
-from mssim.recorder import status
+from mssim.recorder import Journal, status
 from mssim.recorder.progress import Progress
 from tests.recorder.test_dispatch import fails
 from tests.recording import Client, collect, plan, questions
@@ -59,3 +59,14 @@ def test_status_adds_up_per_model(tmp_path):
     assert rows["input_tokens"].tolist() == [60, 60]
     assert rows["output_tokens"].tolist() == [30, 30]
     assert rows["cost"].isna().all()
+
+
+def test_a_live_run_lacks_nothing_that_its_strategy_did_not_ask_for(tmp_path):
+    collect(tmp_path, Client(), plan(samples=2))
+    with Journal(tmp_path, record=True) as journal:
+        models, info = journal.models(), journal.info()
+        models["a"]["samples"] = 9
+        journal.write_plan(models, [], [], {**info, "live": {"strategy": "sc:a"}})
+    found = status(tmp_path)
+    assert found.complete
+    assert found.to_frame()[["wanted", "recorded", "missing"]].iloc[0].tolist() == [6, 6, 0]

@@ -138,6 +138,24 @@ class Protocol(ABC):
     >>> protocol = parse_protocol("debate:smollm2+gemma3,rounds=3")
     >>> isinstance(protocol, Protocol), protocol.source
     (True, '2305.14325')
+
+    A protocol of your own, which asks a model twice:
+
+    >>> from dataclasses import dataclass
+    >>> from mssim.live.protocols import Agent, Calls, Final, Template
+    >>> @dataclass(frozen=True)
+    ... class SecondThought(Protocol):
+    ...     models: tuple[str, ...]
+    ...     prompts = {"again": Template("Check your answer, and answer again.")}
+    ...     def calls(self):
+    ...         return Calls(2, 2)
+    ...     def run(self, task):
+    ...         agent = Agent(self, task, self.models[0])
+    ...         agent.hears(*(yield [agent.propose("first")]))
+    ...         agent.hears(*(yield [agent.asked("second", "again")]))
+    ...         return Final(agent.said, "end")
+    >>> str(SecondThought(("gemma3",)))
+    'SecondThought:gemma3'
     """
 
     kind: ClassVar[str] = ""
@@ -199,4 +217,4 @@ class Protocol(ABC):
         return self.template(task, "between").join(self.text(task, name, **item) for item in items)
 
     def __str__(self) -> str:
-        return write(self.kind, self)
+        return write(self.kind or type(self).__name__, self)

@@ -25,7 +25,7 @@ def test_the_judge_sees_all_samples_and_names_one():
 
 @pytest.mark.parametrize(
     ("verdict", "chosen"),
-    [("Answers 1 and 2 err.\nBest: 3", 3), (" 2", 2), ("best: answer 3.", 3), ("BEST: 1\nno, Best: 2", 2)],
+    [("1", 1), ("Answers 1 and 2 err.\nBest: 3", 3), (" 2", 2), ("best: answer 3.", 3), ("BEST: 1\nno, Best: 2", 2)],
 )
 def test_verdicts(verdict, chosen):
     assert play("best-of-n:a,n=3", script(["s1", "s2", "s3"], verdict))[0] == Final(f"s{chosen}", "judge")

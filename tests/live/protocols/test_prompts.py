@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import pytest
 
 from mssim.errors import MssimError
-from mssim.live.protocols import parse_protocol, prompts_for, read_prompts
+from mssim.live.protocols import PROTOCOLS, parse_protocol, prompts_for, read_prompts
+from tests.playing import task
 
+ROOT = Path(__file__).parents[3]
+FEW_SHOT = sorted((ROOT / "recorded" / "llm" / "prompts").glob("*.toml"))
 DEBATE = parse_protocol("debate:a")
 
 
@@ -46,3 +51,28 @@ def test_a_file(tmp_path):
     assert prompts_for(parse_protocol("best-of-n:a"), read_prompts(path))["pick"] == "Best:"
     with pytest.raises(MssimError, match="cannot be read"):
         read_prompts(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("path", FEW_SHOT, ids=lambda path: path.stem)
+@pytest.mark.parametrize("kind", PROTOCOLS)
+@pytest.mark.parametrize("reply", ["12", "incorrect"])
+def test_few_shot_prompts_that_ship_are_one_message_each(path, kind, reply):
+    style = ",style=simultaneous_summary" if kind == "chateval" else ""
+    protocol = parse_protocol(f"{kind}:a+b{style}")
+    run = protocol.run(task(protocol, read_prompts(path)))
+    calls = next(run)
+    try:
+        while True:
+            for call in calls:
+                (message,) = call.messages
+                assert message["role"] == "user"
+                assert "3 x 4?" in message["content"].split("\n\n")[-1]
+                assert "{{" not in message["content"]
+            calls = run.send([reply] * len(calls))
+    except StopIteration as stop:
+        end = stop.value
+    assert end.text == reply
+
+
+def test_prompts_ship_for_some_tasks():
+    assert {path.stem for path in FEW_SHOT} >= {"capitals", "products"}

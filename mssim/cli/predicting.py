@@ -1,0 +1,63 @@
+"""Option `--predict` of `mssim live`: a run beside what replays of a recording predicted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from mssim.cli.language import as_options
+from mssim.cli.output import print_frame, printable
+
+if TYPE_CHECKING:
+    from mssim.live import LiveRun, Prediction
+    from mssim.pools.pool import Pool
+
+__all__ = ["compared", "prediction_rows", "print_prediction", "read_recording"]
+
+
+def read_recording(path: str, strategy: str, budget: int) -> Pool:
+    """Load the pool of a recording; raise if it cannot predict a strategy, before the run is paid."""
+    from mssim.cli.loading import load, models_of
+    from mssim.live.replayed_runs import check_enough
+    from mssim.rules.parsing import parse_for
+
+    pool = load(path, models=models_of(strategy))
+    check_enough(pool, parse_for(strategy, pool.models), budget)
+    return pool
+
+
+def compared(result: LiveRun, recording: Pool | None) -> Prediction | None:
+    """Compare a run with the prediction, unless questions are unfinished or there is no recording."""
+    from mssim.live import compare
+
+    if recording is None:
+        return None
+    if not result.complete:
+        print("mssim: some questions are unfinished, so the run is not compared with --predict yet.", file=sys.stderr)
+        return None
+    found = compare(result, recording)
+    for note in found.notes:
+        print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
+    return found
+
+
+def print_prediction(found: Prediction) -> None:
+    """Print the table of a comparison and its joint test."""
+    chi, df, p = found.chi_square()
+    print_frame(found.to_frame(), as_json=False, title="This run and what replays of the recording predicted")
+    if df:
+        print(f"All together: chi-square {chi:.2f}, {df} degrees of freedom, p = {p:.2g}")
+
+
+def prediction_rows(found: Prediction) -> dict[str, Any]:
+    """Return a comparison as JSON types."""
+    chi, df, p = found.chi_square()
+    rows = json.loads(found.to_frame().to_json(orient="records", double_precision=15))
+    return {
+        "quantities": rows,
+        "chi_square": None if chi == float("inf") else chi,
+        "df": df,
+        "p_value": p,
+        "notes": [as_options(note) for note in found.notes],
+    }
