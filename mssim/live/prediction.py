@@ -221,7 +221,7 @@ def predict(
     0       accuracy      0.755  0.047    0.662    0.848
     1   samples_used      8.000  0.000    8.000    8.000
     2  output_tokens    133.492  2.063  129.449  137.536
-    3       accuracy      0.742  0.047    0.649    0.835
+    3       accuracy      0.742  0.048    0.648    0.835
     4   samples_used      6.949  0.178    6.599    7.298
     5  output_tokens    117.395  3.490  110.555  124.235
     """
