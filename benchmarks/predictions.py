@@ -28,6 +28,7 @@ from mssim.simulate import AnswerModel
 LAW = AnswerModel(["a", "b"], sure=[0.2, 0.1], a=1, b=[1, 1.5], spread=2, correlation=0.7, no_answer=0.05)
 STRATEGIES = ("sc:a", "ms:a+b,agreement=0.75", "sc:b,stop=beta")
 SIZES = ((50, 40, 8), (200, 24, 16), (200, 256, 16))  # questions, recorded samples, budget
+N_RUNS = 60  # enough, because variances are added over questions
 LEVELS = (0.8, 0.95, 0.99)
 ALPHA = 0.05
 
@@ -85,7 +86,7 @@ def pairs(n_questions: int, n_samples: int, budget: int, n_sets: int) -> Iterato
         drawn = LAW.draw(n_questions, n_samples + len(STRATEGIES) * budget, seed=seed)
         pool = with_tokens(drawn, np.random.default_rng([seed, 1]))
         runs = [live_run(pool, one, budget, n_samples + i * budget) for i, one in enumerate(STRATEGIES)]
-        found = compare(runs, first_samples(pool, n_samples), seed=seed)
+        found = compare(runs, first_samples(pool, n_samples), n_runs=N_RUNS, seed=seed)
         yield found.to_frame(), found.chi_square()[2]
 
 
@@ -109,5 +110,5 @@ def table(n_questions: int, n_samples: int, budget: int, n_sets: int) -> pd.Data
 
 
 def measure(smoke: bool) -> pd.DataFrame:
-    sizes, n_sets = (((20, 24, 4),), 4) if smoke else (SIZES, 300)
+    sizes, n_sets = (((20, 24, 4),), 4) if smoke else (SIZES, 100)
     return pd.concat([table(*size, n_sets) for size in sizes], ignore_index=True)

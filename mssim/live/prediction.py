@@ -13,7 +13,7 @@ from scipy import special
 
 from mssim._validation import counted, level, shown, whole_number
 from mssim.errors import MssimError, PoolError
-from mssim.live.repeats import refuse_repeats
+from mssim.live.repeats import other_settings, refuse_repeats
 from mssim.live.replayed_runs import TOTALS, moments
 from mssim.live.results import UNFINISHED, LiveRun
 from mssim.pools.loading import read_pool
@@ -285,9 +285,12 @@ def compare(
     runs = list(live) if isinstance(live, Sequence) else [live]
     if not runs:
         raise MssimError("live: no runs. Pass at least one.")
+    notes: list[str] = []
     for run in runs:
         if isinstance(run, LiveRun):
-            refuse_repeats(read_pool(run.out), pool)
+            samples = read_pool(run.out)
+            refuse_repeats(samples, pool)
+            notes += [note for note in other_settings(samples, pool) if note not in notes]
     frames = [_finished(run) for run in runs]
     common = [question for question in pool.question_ids if all(question in frame.index for frame in frames)]
     if not common:
@@ -295,7 +298,7 @@ def compare(
     chosen = pool if len(common) == len(pool.questions) else pool.select(questions=common)
     asked = [(run.strategy, run.budget) for run in runs]
     found = _predicted(chosen, asked, n_runs, seed, same_draws=same_draws)
-    return _with_live(found, [frame.loc[common] for frame in frames], _left_out(frames, pool, common))
+    return _with_live(found, [frame.loc[common] for frame in frames], [*notes, *_left_out(frames, pool, common)])
 
 
 # Helpers --------------------------------------------------------------------------------------------------------------

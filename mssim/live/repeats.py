@@ -1,16 +1,20 @@
-"""Whether a live run repeated the samples of a recording, because servers with equal seeds give equal answers."""
+"""Whether a recording can be compared with a live run: the same settings of models, but not the same samples."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from mssim._validation import shown
 from mssim.errors import PoolError
 from mssim.pools.pool import Pool
 
-__all__ = ["refuse_repeats"]
+__all__ = ["other_settings", "refuse_repeats"]
 
+_SETTINGS = ("model_id", "settings", "template", "system")  # that change answers
 _MOST = 6.0  # standard errors by which matches may exceed those by chance; 1e-9 by the normal law
 
 
@@ -63,6 +67,39 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
             f"{expected:.0f} would by chance. The run repeats the recording, so that it does not test the prediction. "
             "Run it with another seed of samples, or use another recording."
         )
+
+
+def other_settings(samples: Pool, pool: Pool) -> list[str]:
+    """Return a note for each model whose settings differ from those of the recording, as far as both are known.
+
+    Parameters
+    ----------
+    samples : Pool
+        Samples of a live run.
+    pool : Pool
+        The recording.
+
+    Returns
+    -------
+    list of str
+        The notes.
+    """
+    found = []
+    for model in samples.models:
+        live, recorded = (_described(one, model) for one in (samples, pool))
+        found += [
+            f"model {model!r}: {name} is {shown(live[name], 80)} in the live run and {shown(recorded[name], 80)} in "
+            "the recording, which may therefore not predict it."
+            for name in _SETTINGS
+            if name in live and name in recorded and live[name] != recorded[name]
+        ]
+    return found
+
+
+def _described(pool: Pool, model: str) -> Mapping[str, Any]:
+    models = pool.info.get("models")
+    described = models.get(model) if isinstance(models, Mapping) else None
+    return described if isinstance(described, Mapping) else {}
 
 
 def _answers(pool: Pool, model: int, question: int) -> np.ndarray:

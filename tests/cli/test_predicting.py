@@ -70,3 +70,11 @@ def test_an_unfinished_run_is_not_compared(run, asked):
     assert code == 1
     assert "some questions are unfinished, so the run is not compared with --predict yet" in err
     assert "This run and what" not in text
+
+
+def test_other_settings_than_those_of_the_recording_are_told(run, asked):
+    code, _, err = run(*asked, "--set", "temperature=0.5")
+    assert code == 0
+    assert (
+        "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording" in err
+    )

@@ -1,11 +1,13 @@
 """Samples of a live run that a recording already has."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mssim import PoolError
 from mssim.engine.sample_groups import keep_samples
-from mssim.live.repeats import refuse_repeats
+from mssim.live.repeats import other_settings, refuse_repeats
 from mssim.simulate import AnswerModel
 
 MODEL = AnswerModel(["a", "b"], sure=0.1, a=1, b=1.5, spread=2, no_answer=0.1)
@@ -43,3 +45,21 @@ def test_other_models_and_questions_are_not_compared():
 def test_samples_that_are_always_equal_say_nothing():
     sure = AnswerModel(["a"], sure=1.0, a=1, b=1, spread=1).draw(30, 8, seed=0)
     refuse_repeats(sure, sure)
+
+
+def described(**models):
+    return replace(POOL, info={"models": models})
+
+
+def test_other_settings_are_noted():
+    live = described(a={"settings": {"temperature": 0.5}, "template": None, "seed": 2}, b={"settings": {}})
+    recorded = described(a={"settings": {"temperature": 1.0}, "template": None, "seed": 1}, b={"settings": {}})
+    assert other_settings(live, recorded) == [
+        "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording, which "
+        "may therefore not predict it."
+    ]
+
+
+@pytest.mark.parametrize("info", [{}, {"models": 3}, {"models": {"a": None}}, {"models": {"a": {"seed": 1}}}])
+def test_unknown_settings_are_not_compared(info):
+    assert other_settings(described(a={"settings": {"temperature": 0.5}}), replace(POOL, info=info)) == []
