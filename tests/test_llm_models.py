@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def recorded(tmp_path_factory):
     with serving(seeded=True) as server:
         for samples in (8, 16):
             urls = dict.fromkeys(WEIGHTS, server.base_url)
-            steps.record(TASKS["stories"], urls, work, samples, number=3)
+            steps.record(TASKS["sums"], urls, work, samples, number=3)
             asked.append(len(server.log("received")))
     return work, asked
 
@@ -160,7 +161,7 @@ def recorded(tmp_path_factory):
 def test_recording_resumes(recorded):
     work, asked = recorded
     assert asked == [3 * 3, 2 * 3 * 3]
-    pool = load_pool(work / "stories")
+    pool = load_pool(work / "sums")
     assert pool.models == ("smol", "smol-cool", "gemma")
     assert (pool.lengths == 16).all()
 
@@ -169,16 +170,16 @@ def test_recording_resumes(recorded):
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 def test_what_is_published(recorded, tmp_path):
     work, _ = recorded
-    whole, task = load_pool(work / "stories").to_frame(), TASKS["stories"]
+    whole, task = load_pool(work / "sums").to_frame(), TASKS["sums"]
     for _ in range(2):  # the second replaces the first
-        pool = publish(work / "stories", tmp_path / "llm-stories", task)
-    frame = load_pool(tmp_path / "llm-stories").to_frame()
+        pool = publish(work / "sums", tmp_path / "llm-sums", task)
+    frame = load_pool(tmp_path / "llm-sums").to_frame()
     same = ["question_id", "model", "sample_index", "text", "answer", "correct", "output_tokens", "question", "truth"]
     assert frame[same].equals(whole[same])
     assert frame["confidence"].to_numpy() == pytest.approx(whole["confidence"].to_numpy(), abs=5.1e-4)
     assert not {"latency", "time", "request_id", "served_model"} & {*frame}
     tokens = evaluate(pool, "sc:gemma", [4]).tokens
-    assert tokens == pytest.approx(evaluate(load_pool(work / "stories"), "sc:gemma", [4]).tokens)
+    assert tokens == pytest.approx(evaluate(load_pool(work / "sums"), "sc:gemma", [4]).tokens)
     info = pool.info
     assert {model["server"] for model in info["models"].values()} == {"recorded/llm/server.py"}
     assert str(ROOT) not in str(info)
@@ -186,9 +187,9 @@ def test_what_is_published(recorded, tmp_path):
     assert {name: info["speeds"][name]["samples"] for name in pool.models} == dict.fromkeys(pool.models, 48)
     assert info["weights"][WEIGHTS["gemma3"].name]["sha256"] == WEIGHTS["gemma3"].sha256
     assert "gemma: Gemma Terms of Use" in info["licence"]
-    write_card(tmp_path / "llm-stories", task)
-    text = (tmp_path / "llm-stories" / "README.md").read_text(encoding="utf-8")
-    assert (tmp_path / "llm-stories" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    write_card(tmp_path / "llm-sums", task)
+    text = (tmp_path / "llm-sums" / "README.md").read_text(encoding="utf-8")
+    assert (tmp_path / "llm-sums" / "curves.png").read_bytes().startswith(b"\x89PNG")
     for said in ("144 recorded answers", "16 samples of each of 3 models", "sha-256", "section 3.3", "`gemma`, `smol`"):
         assert said.lower() in text.lower()
     assert pool.questions["question"][0] in re.search(r"```text\n(.*?)```", text, re.DOTALL)[1]
@@ -201,7 +202,7 @@ def test_what_is_published(recorded, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--tasks", "products,sums"], "--tasks: 'sums' is not known. Choose from products, capitals, stories."),
+        (["--tasks", "products,sums"], "--tasks: 'sums' is not known. Choose from products, capitals, sums."),
         (["--servers", "qwen"], "--servers: 'qwen' is not known. Choose from smollm2, gemma3."),
         (["--smoke", "--out", "recorded"], "--out: not allowed with --smoke"),
     ],
@@ -253,3 +254,24 @@ def test_all_steps_in_order(tmp_path, monkeypatch):
         ("card", work / "pools" / "llm-capitals"),
     ]
     assert weights.WEIGHTS.keys() == {"smollm2", "gemma3"}
+
+
+def test_protocols_are_played_if_all_models_are_served(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(steps, "fetch", lambda model, folder: folder / f"{model.name}.gguf")
+    monkeypatch.setattr(steps, "running", lambda _, port, __: nullcontext(f"http://127.0.0.1:{port}/v1"))
+    for name in ("record", "publish", "write_card"):
+        monkeypatch.setattr(steps, name, lambda *_: None)
+    monkeypatch.setattr(steps, "play", lambda task, _, work, *rest: done.append((task.name, work, *rest)))
+    monkeypatch.setattr(steps, "publish_runs", lambda work, target, task: done.append((work, target, task.name)))
+    steps.run(tmp_path, tmp_path / "out", tasks=["capitals", "sums"], number=4, runs=2)
+    assert done == [
+        ("capitals", tmp_path, 2, 4),
+        ("sums", tmp_path, 2, 4),
+        (tmp_path, tmp_path / "out" / "llm-capitals-protocols", "capitals"),
+        (tmp_path, tmp_path / "out" / "llm-sums-protocols", "sums"),
+    ]
+    done.clear()
+    steps.run(tmp_path, tmp_path / "out", servers=["gemma3"])
+    steps.run(tmp_path, tmp_path / "out", runs=0)
+    assert done == []

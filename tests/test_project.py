@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import mssim
+from mssim.pools.loading import read_pool
 from tests.cli import test_cli
 
 pytestmark = pytest.mark.slow
@@ -107,7 +108,7 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     if mark == "first commands":
         (tmp_path / "recorded").symlink_to(ROOT / "recorded")
     for folder in (ROOT / "recorded").glob("*/pool.json") if mark != "first commands" else ():
-        pool = mssim.load_pool(folder.parent)  # a tenth of the questions is enough to run the longer commands
+        pool = read_pool(folder.parent)  # a tenth of the questions is enough to run the longer commands
         pool.select(questions=pool.question_ids[::10]).save(tmp_path / "recorded" / folder.parent.name)
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
@@ -120,7 +121,7 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
 
 def test_commands_of_the_guide_to_budgets(run, tmp_path, monkeypatch):
     for folder in (ROOT / "recorded").glob("*/pool.json"):
-        pool = mssim.load_pool(folder.parent)
+        pool = read_pool(folder.parent)
         pool.select(questions=pool.question_ids[::10]).save(tmp_path / "recorded" / folder.parent.name)
     monkeypatch.chdir(tmp_path)
     guide = text_of("docs/how-to/budgets.md")

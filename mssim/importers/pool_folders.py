@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute
+
 from mssim.pools.folder import check_files, current, read_info, sample_files
 from mssim.pools.plain_types import rows_of
 from mssim.pools.reading import read_table
 
-__all__ = ["files_of_pools", "questions_of", "shared_info"]
+__all__ = ["described_samples", "files_of_pools", "questions_of", "shared_info"]
 
+_REQUEST = ("request_input_tokens", "request_output_tokens", "request_samples", "served_model", "request_id")
 _NOT_SHARED = ("files", "counts", "import", "synthetic", "votes")
 
 
@@ -44,12 +48,42 @@ def questions_of(path: Path) -> list[dict[str, Any]]:
     PoolError
         If a file of the pool is missing or was changed.
     """
+    table = _questions_table(path)
+    return [] if table is None else rows_of(table.drop_columns(_of_samples(table)))
+
+
+def described_samples(path: Path, question_ids: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """Return columns of samples that a pool stores with its questions, since they are constant within each.
+
+    Joined with samples of other models, they must not describe those.
+
+    Parameters
+    ----------
+    path : Path
+        File of the samples. If it is not the file of a pool, there are no such columns.
+    question_ids : ChunkedArray
+        Question of each sample.
+    """
+    table = _questions_table(path)
+    if table is None:
+        return {}
+    known, asked = (ids.cast(pa.string()).combine_chunks() for ids in (table["question_id"], question_ids))
+    place = pa.compute.index_in(asked, known)
+    return {name: table[name].combine_chunks().take(place) for name in _of_samples(table)}
+
+
+def _of_samples(table: pa.Table) -> list[str]:
+    return [name for name in _REQUEST if name in table.column_names]
+
+
+def _questions_table(path: Path) -> pa.Table | None:
+    """Return the table of questions of the pool whose samples a file holds, if there is one."""
     folder = _pool_of(path)
     if folder is None:
-        return []
+        return None
     check_files(folder, read_info(folder).get("files", {}))
     questions = current(folder, "questions.parquet")
-    return rows_of(read_table(questions)) if questions.is_file() else []
+    return read_table(questions) if questions.is_file() else None
 
 
 def shared_info(paths: Iterable[Path]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-_SMOKE = {"samples": 16, "number": 2}  # cards compare budgets of 16
+_SMOKE = {"samples": 16, "number": 2, "runs": 1}  # cards compare budgets of 16
 
 
 @app.command()
@@ -24,6 +24,7 @@ def main(
     servers: Annotated[str | None, typer.Option(help="smollm2, gemma3, or both.  [default: both]")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples per model and question.")] = 512,
     questions: Annotated[int | None, typer.Option(min=1, help="Questions per task.  [default: all]")] = None,
+    runs: Annotated[int, typer.Option(min=0, help="Runs of each protocol per question; 0 for none.")] = 16,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run all steps in a minute, with few questions and samples.")
     ] = False,
@@ -51,7 +52,7 @@ def main(
     if serve:
         _serve(work, served)
         return
-    size = _SMOKE if smoke else {"samples": samples, "number": questions}
+    size = _SMOKE if smoke else {"samples": samples, "number": questions, "runs": runs}
     steps.run(work, out or work / "pools", tasks=named, servers=served, **size)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,30 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
         warnings.simplefilter("ignore", PoolWarning)  # the data card has them
         pool = load_pool(recording)
     described = [name for name in pool.questions.columns if name not in _KEPT]
-    models = pool.info["models"]
-    for model in models.values():
-        model["server"] = "recorded/llm/server.py"
-    info = {
-        **{name: value for name, value in pool.info.items() if name != "tokens"},
+    frame = pool.to_frame()
+    frame.loc[frame["text"] == "", "output_tokens"] = 0  # log-probabilities are counted, of which there are none
+    info = _info(pool.info, recording, task)
+    shipped = Pool.from_frame(frame[[*_KEPT, *described]].round(_DIGITS), info=info)
+    shipped.save(target, overwrite=target.exists())
+    return shipped
+
+
+def _info(recorded: Mapping[str, Any], recording: Path, task: Task) -> dict[str, Any]:
+    models = {name: {**model, "server": "recorded/llm/server.py"} for name, model in recorded["models"].items()}
+    used = {model["model_id"] for model in models.values()}
+    licensed = "; ".join(f"{name}: {licence}" for name, licence in licences(models).items())
+    return {
+        **{name: value for name, value in recorded.items() if name != "tokens"},
+        "models": models,
         "title": f"small language models, {task.name}",
-        "source": f"{pool.info['source']}, of models that recorded/llm served",
-        "licence": "MIT for questions and answers; models: "
-        + "; ".join(f"{name}: {licence}" for name, licence in licences(models).items()),
+        "source": f"{recorded['source']}, of models that recorded/llm served",
+        "licence": f"MIT for questions and answers; models: {licensed}",
         "made_by": "python -m recorded.llm",
         "questions": {"made_by": "recorded/llm/tasks.py", "seed": SEED},
         "weights": {
             weights.name: {"sha256": weights.sha256, "packages": list(weights.packages), "licence": weights.licence}
             for weights in WEIGHTS.values()
-            if weights.name in {model["model_id"] for model in models.values()}
+            if weights.name in used
         },
         "speeds": speeds(recording),
         "tokens": "output_tokens are those of a sample, without its end. request_input_tokens are those of the prompt, "
@@ -69,11 +79,6 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
             "machine": platform.machine(),
         },
     }
-    frame = pool.to_frame()
-    frame.loc[frame["text"] == "", "output_tokens"] = 0  # log-probabilities are counted, of which there are none
-    shipped = Pool.from_frame(frame[[*_KEPT, *described]].round(_DIGITS), info=info)
-    shipped.save(target, overwrite=target.exists())
-    return shipped
 
 
 def licences(models: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -7,6 +7,7 @@ file, without its suffix. The process runs until it is stopped.
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import subprocess
 import sys
@@ -27,8 +28,8 @@ _PLAIN = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 _WAIT = 120.0  # seconds until a model is loaded
 
 
-def serve(file: Path, port: int) -> None:
-    """Serve a model until the process is stopped."""
+def serve(file: Path, port: int, *, attached: bool = False) -> None:
+    """Serve a model until the process is stopped or, if attached, until its standard input ends."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -45,6 +46,9 @@ def serve(file: Path, port: int) -> None:
     params.ui = False
     server = xllamacpp.Server(params)
     print(f"{file.stem} at {server.listening_address}", flush=True)
+    if attached:  # it ends with the process that started it, however that ends
+        sys.stdin.read()
+        os._exit(0)
     threading.Event().wait()
 
 
@@ -75,17 +79,17 @@ def running(file: Path, port: int, log: Path, command: tuple[str, ...] = ()) -> 
     """
     if not _is_free(port):
         raise SystemExit(f"Port {port} is in use. Stop the process that uses it.")
-    command = command or (sys.executable, "-m", "recorded.llm.server")
+    command = command or (sys.executable, "-m", "recorded.llm.server", "--attached")
     with log.open("ab") as written:
         process = subprocess.Popen(
-            [*command, str(file), "--port", str(port)], stdout=written, stderr=written, stdin=subprocess.DEVNULL
+            [*command, str(file), "--port", str(port)], stdout=written, stderr=written, stdin=subprocess.PIPE
         )
     try:
         _await(process, port, log)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.kill()  # it has nothing to save
-        process.wait()
+        process.communicate()
 
 
 def free_port() -> int:
@@ -121,5 +125,6 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("file", type=Path)
     options.add_argument("--port", type=int, required=True)
+    options.add_argument("--attached", action="store_true", help="end when standard input ends")
     given = options.parse_args()
-    serve(given.file, given.port)
+    serve(given.file, given.port, attached=given.attached)

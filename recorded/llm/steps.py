@@ -13,6 +13,7 @@ from mssim.grading import grade
 from mssim.recorder import Plan, Progress, read_plan
 from mssim.recorder import record as record_samples
 from recorded.llm.card import write_card
+from recorded.llm.protocols import play, publish_runs
 from recorded.llm.publishing import publish
 from recorded.llm.server import free_port, running
 from recorded.llm.tasks import TASKS, Task, write_questions
@@ -29,6 +30,7 @@ def run(
     servers: Collection[str] = tuple(WEIGHTS),
     samples: int = 512,
     number: int | None = None,
+    runs: int = 16,
 ) -> None:
     """Run all steps, and print the time of each. Finished steps and recorded samples are kept.
 
@@ -46,20 +48,26 @@ def run(
         Number of samples per model and question.
     number : int, optional
         Number of questions, by default all.
+    runs : int, default 16
+        Number of runs of every protocol per question. There are none with 0, or if a server is left out.
     """
+    played = tasks if runs and {*servers} == {*WEIGHTS} else ()
     with _timed("models"):
         files = {name: fetch(WEIGHTS[name], work / "models") for name in WEIGHTS if name in servers}
     with served(files, {name: free_port() for name in files}, work) as urls:
         for name in tasks:
             with _timed(f"recording {name}"):
                 record(TASKS[name], urls, work, samples, number)
-    # Steps that use a finished recording, such as runs of protocols, have their place here. They are functions of
-    # (task, urls, work), as `record` is, and record into a folder beside that of the task.
+        for name in played:
+            with _timed(f"protocols on {name}"):
+                play(TASKS[name], plan_of(TASKS[name], urls, 1), work, runs, number)
     for name in tasks:
         with _timed(f"pool of {name}"):
             folder = out / f"llm-{name}"
             print(publish(work / name, folder, TASKS[name]))
             write_card(folder, TASKS[name])
+    for name in played:
+        print(publish_runs(work, out / f"llm-{name}-protocols", TASKS[name]))
 
 
 @contextmanager

@@ -18,10 +18,6 @@ SEED = 28
 PROMPTS = Path(__file__).with_name("prompts")
 PLANS = Path(__file__).with_name("plans")
 
-_NAMES = ("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Henry", "Ida", "Jonas")
-_THINGS = ("apple", "book", "card", "coin", "egg", "pen", "shell", "stamp", "stone", "ticket")
-_COLOURS = ("red", "blue", "green")
-
 Row = Mapping[str, str]  # question, truth and further columns
 
 
@@ -92,20 +88,12 @@ def _capitals(rng: random.Random) -> list[Row]:
     return [{"question": country, "truth": place(CAPITALS[country]) or ""} for country in countries]
 
 
-def _stories(rng: random.Random) -> list[Row]:
-    """Make a story for all triples of numbers from 1 to 9 but those of the prompt, each in one random order."""
+def _sums(rng: random.Random) -> list[Row]:
+    """Make the sums of all triples of numbers from 1 to 9 but those of the prompt, each in one random order."""
     shown = {(2, 3, 5), (1, 4, 6), (3, 6, 7), (2, 8, 9)}
     triples = [triple for triple in combinations_with_replacement(range(1, 10), 3) if triple not in shown]
     rng.shuffle(triples)
-    rows: list[Row] = []
-    for triple in triples:
-        name, thing = rng.choice(_NAMES), rng.choice(_THINGS)
-        has = [
-            f"{n} {colour} {thing}{'s' * (n > 1)}" for n, colour in zip(rng.sample(triple, 3), _COLOURS, strict=True)
-        ]
-        question = f"{name} has {has[0]}, {has[1]} and {has[2]}. How many {thing}s does {name} have?"
-        rows.append({"question": question, "truth": f"{sum(triple)}"})
-    return rows
+    return [{"question": ", ".join(map(str, rng.sample(triple, 3))), "truth": f"{sum(triple)}"} for triple in triples]
 
 
 TASKS = {
@@ -128,12 +116,12 @@ TASKS = {
             _capitals,
         ),
         Task(
-            "stories",
+            "sums",
             "number",
-            "The questions are stories whose answer is the sum of three numbers from 1 to 9. The models show their "
-            "working: they add two numbers, then the third.",
-            "the stories differ only in their names, things and numbers.",
-            _stories,
+            "The questions are sums of three numbers from 1 to 9. The models show their working: they add two numbers, "
+            "then the third. The temperatures are lower than for the other tasks, since the models lose track above.",
+            "the questions are alike, and shorter than those of published tasks with working.",
+            _sums,
         ),
     )
 }

@@ -94,10 +94,6 @@ def test_the_command(tmp_path):
         code, printed, err = run([*asked, "--protocol", "debate:a+b,rounds=3"])
         assert (code, printed) == (2, "")
         assert "what affects the runs has changed: protocol. It has runs of debate:a+b." in err
-        code, _, err = run([*asked, "--max-cost", "1"])
-        assert (code, "--max-cost: no prices" in err) == (2, True)
         assert len(received(server)) == 2 * 2 * 4
-    code, printed, err = run(mssim("evaluate", out, "--strategy", "debate@1", "--json"))
-    assert json.loads(printed)[0]["accuracy"] == 1.0
     code, printed, _ = run(mssim("grade", out, "--rule", "exact", "--json"))
     assert (code, json.loads(printed)["models"][0]["accuracy"]) == (0, 0.0)

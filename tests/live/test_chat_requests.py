@@ -237,3 +237,15 @@ def test_any_json_is_read_or_refused(fields, content):
         asked = read_request(json.dumps(body).encode(), {})
         json.dumps(asked.ignored, allow_nan=False)
         "".join(message["content"] for message in asked.messages).encode()
+
+
+def test_largest_values():
+    asked = read(n=128, seed=2**63 - 1)
+    assert (asked.n, asked.seed) == (128, 2**63 - 1)
+    assert read(seed=-(2**63)).seed == -(2**63)
+    assert ChatRequest("mssim", (USER,)).n == 1
+
+
+def test_roles_are_named():
+    refused = refusal(messages=[{"role": "judge", "content": "a"}])
+    assert refused.message.endswith("is not allowed. It must be system, developer, user or assistant.")

@@ -23,7 +23,7 @@ from mssim.importers.columns import SAID, Reading, is_pool_column, joined
 from mssim.importers.fields import Fields
 from mssim.importers.naming import RECORD, Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
-from mssim.importers.pool_folders import is_pool, questions_of, shared_info
+from mssim.importers.pool_folders import described_samples, is_pool, questions_of, shared_info
 from mssim.importers.proposals import names_of_truth
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sample_lists import NUMBERED
@@ -236,6 +236,9 @@ def _prepared(
     for wanted in (("question_id",), ("model",), ("answer", "text", "correct"), ("correct", "truth")):
         if not every.keys() & set(wanted):
             _refuse_missing(source, wanted, every)
+    for name, column in described_samples(source.path, table["question_id"]).items():
+        if name not in table.column_names:
+            table = table.append_column(name, column)
     typed_columns = {name: typed(source, name, table[name]) for name in table.column_names}
     return _Part(pa.table(typed_columns), {*every}, named, tuple(left_out))
 
