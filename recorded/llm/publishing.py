@@ -57,7 +57,7 @@ def _info(recorded: Mapping[str, Any], recording: Path, task: Task) -> dict[str,
     return {
         **{name: value for name, value in recorded.items() if name != "tokens"},
         "models": models,
-        "title": f"small language models, {task.name}",
+        "title": f"small models, {task.name}",
         "source": f"{recorded['source']}, of models that recorded/llm served",
         "licence": f"MIT for questions and answers; models: {licensed}",
         "made_by": "python -m recorded.llm",
