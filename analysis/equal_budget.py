@@ -61,7 +61,7 @@ def two_models(source: Source) -> tuple[str, ...]:
 
 
 def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Evaluate up to three models at budget 15: together, and the best model alone.
+    """Evaluate up to three models, without controls, at budget 15: together, and the best model alone.
 
     ModelSwitch uses the prior weights released with the paper if the source represents a data set that has them.
 
@@ -71,7 +71,7 @@ def three_models(source: Source, *, n_replays: int = 1000, seed: int = 0) -> pd.
         source, synthetic, n_models, and the columns of `mssim.Evaluation.to_frame`. The strategies are "one sample" and
         "Self-Consistency" (each of the model with the highest accuracy on these questions), "ModelSwitch" and "mix".
     """
-    models = source.models[: min(3, len(source.models))]
+    models = tuple(model for model in source.models if model not in source.controls)[:3]
     two_models(source)
     budget = min(DEBATE_BUDGET, source.most(models))
     alone = evaluate(source.pool, {model: SelfConsistency(model) for model in models}, [1, budget]).to_frame()
