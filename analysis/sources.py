@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,7 +12,7 @@ import numpy as np
 
 from analysis import published
 from mssim import Pool, load_pool
-from mssim.errors import PoolError
+from mssim.errors import PoolError, PoolWarning
 from mssim.pools.conditions import Where
 
 __all__ = ["Source", "embedded", "named", "of_language_models"]
@@ -180,7 +181,10 @@ def embedded() -> list[Source]:
     """Return the sources of the pools in recorded/: language models first, then the tiny models of this project."""
     folders = [folder for folder in RECORDED.iterdir() if (folder / "pool.json").is_file()]
     folders = [folder for folder in folders if not folder.name.endswith(PROTOCOLS)]
-    return [named(folder) for folder in sorted(folders, key=lambda one: (not of_language_models(one.name), one.name))]
+    folders.sort(key=lambda one: (not of_language_models(one.name), one.name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoolWarning)  # the data cards have them
+        return [named(folder) for folder in folders]
 
 
 def of_language_models(name: str) -> bool:
