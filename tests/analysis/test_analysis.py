@@ -30,6 +30,7 @@ from mssim.results.bands import mean_band
 from mssim.simulate import AnswerModel
 from mssim.theory import consistency as correlate
 from mssim.theory import extrapolate
+from tests.analysis import stand_ins
 
 pytestmark = pytest.mark.slow
 
@@ -337,8 +338,9 @@ def test_hidden_samples_are_extrapolated_and_compared():
 
 def test_every_analysis_runs_by_name():
     for name in running.ANALYSES:
-        if name not in ("predictions", "claims", "weights", "extrapolation"):
+        if name not in ("predictions", "claims", "weights", "extrapolation", "protocols"):
             assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
+    assert set(running.run("protocols", [stand_ins.source("drawn")])["source"]) == {"drawn"}
     with pytest.raises(MssimError, match=r"no analysis 'savigs'\. Did you mean 'savings'"):
         running.run("savigs")
     with pytest.raises(
