@@ -162,11 +162,12 @@ mssim evaluate together --strategy sc:gemma --strategy ms:smol+gemma --strategy 
 
 `python -m recorded.llm` made this folder. The models are those of llm-{task.name}, and `judge` is `gemma` at
 temperature 0. They do not follow instructions, so the prompts are few-shot. They are in
-`recorded/llm/prompts/{task.name}.toml`. Each call is a request for one sample, and its output tokens include the end of
-the text, unlike those of llm-{task.name}.
+`recorded/llm/prompts/{task.name}.toml`. Each call is a request for one sample and pays its whole prompt, while 8
+samples of llm-{task.name} share one. Its output tokens include the end of the text, unlike those of llm-{task.name}.
 
 *Limitation.* The models are small, and their prompts are ours: the results do not say how the protocols work with the
-models of their articles.
+models of their articles. The judge hardly distinguishes answers. In a trial with eight capitals, it named the negative
+side of MAD in 14 of 16 debates, although each side was right in half of them.
 
 The licence of the answers is that of llm-{task.name}.
 """
