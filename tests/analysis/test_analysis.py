@@ -413,7 +413,7 @@ def test_the_command_line_prints_the_table_and_writes_it(tmp_path, monkeypatch, 
             ["savings", "--models", "a,b"],
             "--models, --where: these select from a pool, but no --pool is given. Add --pool PATH",
         ),
-        (["nothing"], "no analysis 'nothing'. Choose from 'scaling'"),
+        (["nothing"], "no analysis 'nothing'. Choose from 'by_cost'"),
         (["savings", "--pool", "nowhere"], "nowhere"),
     ],
 )

@@ -1,10 +1,14 @@
 """The whole endpoint: a socket, the official client before it, and a scripted client of models behind it."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import openai
 import pandas as pd
@@ -12,13 +16,11 @@ import pytest
 
 from mssim.errors import MssimError
 from mssim.live import serve
-from mssim.live.endpoint import Endpoint
 from mssim.live.serving import _is_loopback, _shared
-from mssim.live.session import open_session
 from mssim.recorder import Choice, Plan, Reply, plan_from_options
-from tests.live.test_endpoint import HTTP
 from tests.recording import URL, Client
 
+ROOT = Path(__file__).parents[2]
 USER = {"role": "user", "content": "What is 6 x 7?"}
 
 
@@ -139,32 +141,13 @@ def test_settings_that_all_models_have():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of Inspect and what it imports
-def test_inspect_evaluates_a_strategy_as_its_model(tmp_path, monkeypatch):
+def test_inspect_evaluates_a_strategy_as_its_model(tmp_path):
     """It repeats each question in two epochs, which are two runs, and scores the text of the answer."""
-    from inspect_ai import Task, eval_async
-    from inspect_ai.dataset import Sample
-    from inspect_ai.model import get_model
-    from inspect_ai.scorer import match
-
-    monkeypatch.setenv("INSPECT_DISPLAY", "none")
-    texts = iter(["It is 42.", "It is 41.", "It is 42.", "It is 7.", "It is 7.", "It is 42."])
-    client = Client(lambda request: Reply((Choice(next(texts), "stop"),) * request.n, 10, 5))
-
-    async def evaluate():
-        async with open_session(plan(), "sc:a", 3, tmp_path, rule="number", sampler=lambda _: client) as session:
-            app = Endpoint(session.answer_messages, name="mssim", about=session.about, settings={})
-            model = get_model(
-                "openai-api/mssim/mssim",
-                base_url="http://127.0.0.1:8000/v1",
-                api_key="none",
-                http_client=openai.DefaultAsyncHttpxClient(transport=HTTP.ASGITransport(app)),
-            )
-            task = Task(dataset=[Sample(input="What is 6 x 7?", target="42")], scorer=match(numeric=True), epochs=2)
-            return await eval_async(task, model, log_dir=str(tmp_path / "logs"), max_samples=1)
-
-    (log,) = asyncio.run(evaluate())
-    assert log.status == "success"
-    assert [sample.output.completion for sample in log.samples] == ["It is 42.", "It is 7."]
-    assert log.results.scores[0].metrics["accuracy"].value == 0.5
-    assert log.stats.model_usage["openai-api/mssim/mssim"].total_tokens == 2 * 3 * 15
+    pytest.importorskip("inspect_ai")
+    command = [sys.executable, "-m", "tests.live.inspected", str(tmp_path)]
+    environment = {**os.environ, "INSPECT_DISPLAY": "none"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=-1, check=True, timeout=120, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["status"] == "success"
+    assert found["completions"] == ["It is 42.", "It is 7."]
+    assert (found["accuracy"], found["tokens"]) == (0.5, 2 * 3 * 15)

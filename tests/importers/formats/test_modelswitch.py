@@ -337,7 +337,8 @@ def test_all_figures_of_a_released_data_set(tmp_path):
     assert set(source.models) == set(simulated.six_models())
     assert set(number_and_order.orders(source)) == {"closed first", "open first"}
     wanted = sheets(None, [source])
-    assert [sheet.name for sheet in wanted] == [f"{name}-p" for name in FIGURES]
+    needing_more = {"curves", "protocols"}  # tokens of the samples, runs of protocols
+    assert [sheet.name for sheet in wanted] == [f"{name}-p" for name in FIGURES if name not in needing_more]
     tables = Tables(tmp_path / "cache")
     for sheet in sheets(["fig1", "fig3", "fig5", "fig7"], [source]):
         texts = [text.get_text() for text in sheet.module.draw(tables, [source]).findobj(Text)]
