@@ -18,7 +18,7 @@ from mssim.cli.options import ReasoningOption
 from mssim.cli.output import print_frame, printable
 from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording
 from mssim.cli.record import spent
-from mssim.cli.recording_progress import duration, ending, reporting
+from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.cli.servers import (
     OF_PLAN,
     BaseUrl,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mssim.live import LiveRun, Prediction
-    from mssim.recorder import Plan, Progress
+    from mssim.recorder import Plan
 
 _SHOWN = 10  # rows of the table of questions
 _OF_PLAN = [name for name in OF_PLAN if name != "seed"]  # --seed is that of random choices
@@ -150,7 +150,7 @@ def live(
         show_runs(play(questions, asked, protocol, runs or 0, out, told=told, **options), as_json=json, told=told)
         return
     assert strategy is not None
-    with reporting(told, _line, _share) as report:
+    with reporting(told, lambda p: live_line(p, "questions", "samples"), answered) as report:
         options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
         result = run(questions, asked, strategy, budget or 0, out, **options)
     show(result, as_json=json, told=told, prediction=compared(result, recording))
@@ -230,27 +230,3 @@ def _print_json(result: LiveRun, prediction: Prediction | None) -> None:
         **({} if prediction is None else {"prediction": prediction_rows(prediction)}),
     }
     print(to_json.dumps(report, indent=1))
-
-
-def _share(progress: Progress) -> tuple[int, int]:
-    return getattr(progress, "answered", 0), getattr(progress, "questions", 0)
-
-
-def _line(progress: Progress) -> str:
-    """Format the progress in one line.
-
-    Examples
-    --------
-    >>> from mssim.live import LiveProgress
-    >>> _line(LiveProgress(160, 60, 0, arrived=60, seconds=20.0, in_flight=8, questions=10, answered=4))
-    '4 of 10 questions, 60 samples, 3.0/s, 8 in flight, 30 s remaining'
-    """
-    answered, questions = _share(progress)
-    if progress.writing:
-        return f"{answered} of {questions} questions; writing the pool"
-    parts = [f"{answered} of {questions} questions", f"{progress.arrived} samples"]
-    parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
-    parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
-    parts += [f"{duration(progress.seconds * (questions - answered) / answered)} remaining"] if answered else []
-    return ", ".join([*parts, *ending(progress)])

@@ -14,7 +14,7 @@ from mssim._validation import counted
 from mssim.cli.language import as_options
 from mssim.cli.output import print_frame, printable
 from mssim.cli.record import spent
-from mssim.cli.recording_progress import duration, ending, reporting
+from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mssim.live import ProtocolRun
     from mssim.live.protocols import Protocol
-    from mssim.recorder import Plan, Progress
+    from mssim.recorder import Plan
 
 __all__ = ["check_kind", "play", "show_runs"]
 
@@ -72,7 +72,7 @@ def play(
 
     asked = parse_protocol(protocol)
     print(f"mssim: {_calls(asked)}", file=sys.stderr)
-    with reporting(told, _line, _share) as report:
+    with reporting(told, lambda p: live_line(p, "runs", "calls"), answered) as report:
         return run_protocol(questions, plan, asked, runs, out, report=report, **options)
 
 
@@ -128,27 +128,3 @@ def _print_json(result: ProtocolRun) -> None:
         "notes": [as_options(note) for note in result.notes],
     }
     print(to_json.dumps(report, indent=1))
-
-
-def _share(progress: Progress) -> tuple[int, int]:
-    return getattr(progress, "answered", 0), getattr(progress, "questions", 0)
-
-
-def _line(progress: Progress) -> str:
-    """Format the progress in one line.
-
-    Examples
-    --------
-    >>> from mssim.live import LiveProgress
-    >>> _line(LiveProgress(160, 60, 0, arrived=60, seconds=20.0, in_flight=8, questions=10, answered=4))
-    '4 of 10 runs, 60 calls, 3.0/s, 8 in flight, 30 s remaining'
-    """
-    played, runs = _share(progress)
-    if progress.writing:
-        return f"{played} of {runs} runs; writing the pool"
-    parts = [f"{played} of {runs} runs", f"{progress.arrived} calls"]
-    parts += [f"{progress.failed} failed"] if progress.failed else []
-    parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
-    parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
-    parts += [f"{duration(progress.seconds * (runs - played) / played)} remaining"] if played else []
-    return ", ".join([*parts, *ending(progress)])

@@ -14,7 +14,7 @@ from mssim.cli.output import printable
 if TYPE_CHECKING:
     from mssim.recorder import Progress
 
-__all__ = ["Log", "duration", "ending", "progress_line", "reporting"]
+__all__ = ["Log", "answered", "duration", "live_line", "progress_line", "reporting"]
 
 _LOG_EVERY = 60.0  # seconds
 
@@ -90,21 +90,42 @@ def progress_line(progress: Progress) -> str:
     """
     if progress.writing:
         return f"{progress.done} of {progress.wanted} samples; writing the pool"
-    parts = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
-    parts += [f"{progress.failed} failed"] if progress.failed else []
+    begun = [f"{progress.done} of {progress.wanted} samples", f"{progress.left} left"]
+    return _line(begun, progress, progress.left / progress.rate if progress.rate else None)
+
+
+def answered(progress: Progress) -> tuple[int, int]:
+    """Return how many questions or runs of a live run are answered, and how many there are."""
+    return getattr(progress, "answered", 0), getattr(progress, "questions", 0)
+
+
+def live_line(progress: Progress, whole: str, part: str) -> str:
+    """Format the progress of a live run in one line; `whole` and `part` name what is answered and what is requested.
+
+    Examples
+    --------
+    >>> from mssim.live import LiveProgress
+    >>> progress = LiveProgress(160, 60, 0, arrived=60, seconds=20.0, in_flight=8, questions=10, answered=4)
+    >>> live_line(progress, "questions", "samples")
+    '4 of 10 questions, 60 samples, 3.0/s, 8 in flight, 30 s remaining'
+    """
+    done, total = answered(progress)
+    if progress.writing:
+        return f"{done} of {total} {whole}; writing the pool"
+    begun = [f"{done} of {total} {whole}", f"{progress.arrived} {part}"]
+    return _line(begun, progress, progress.seconds * (total - done) / done if done else None)
+
+
+def _line(begun: list[str], progress: Progress, remaining: float | None) -> str:
+    """Continue a line of progress with what all commands print."""
+    parts = [*begun, *([f"{progress.failed} failed"] if progress.failed else [])]
     parts += [f"{progress.rate:.1f}/s", f"{progress.in_flight} in flight"]
     parts += [] if progress.cost is None else [f"{progress.cost:.2f} {progress.currency}"]
-    parts += [f"{duration(progress.left / progress.rate)} remaining"] if progress.rate else []
-    return ", ".join([*parts, *ending(progress)])
-
-
-def ending(progress: Progress) -> list[str]:
-    """Return what a line of progress says about servers that do not answer and about errors."""
-    parts = []
+    parts += [] if remaining is None else [f"{duration(remaining)} remaining"]
     if progress.silent_since is not None:
         clock = time.strftime("%H:%M:%S", time.localtime(progress.silent_since))
         parts += [f"server does not answer since {clock}, waiting ({duration(time.time() - progress.silent_since)})"]
-    return [*parts, *([f"last error: {progress.trouble}"] if progress.trouble else [])]
+    return ", ".join([*parts, *([f"last error: {progress.trouble}"] if progress.trouble else [])])
 
 
 def duration(seconds: float) -> str:

@@ -27,7 +27,7 @@ class Draws:
     classes : Classes
         Answer classes of the question.
     limited : collection of str
-        Models whose cut-off samples are no answers, since the strategy has a limit of output tokens.
+        Models whose cut-off samples have no answer, since the strategy limits output tokens.
 
     Examples
     --------

@@ -140,7 +140,7 @@ def refuse_fewer(journal: Journal, folder: Path) -> None:
     """Raise if the pool has more samples than its journal, whose export would replace them, or runs of a protocol."""
     if (protocol := protocol_of(journal)) is not None and journal.count():
         raise RecordError(
-            f"{folder} has runs of the protocol {protocol}, whose calls are no samples of a model. Use another folder."
+            f"{folder} has runs of the protocol {protocol}, whose calls are not samples of a model. Use another folder."
         )
     try:
         counts = read_info(folder).get("counts") if current(folder, "pool.json").exists() else None
