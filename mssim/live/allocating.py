@@ -22,14 +22,8 @@ class Allocating(Drawing):
     unfinished, since the total is not spent.
     """
 
-    def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        yield self._allocate_all()
-
-    async def _allocate_all(self) -> None:
-        try:
-            await self._allocate()
-        except Exception as error:  # the journal cannot be written, or a function of the user fails
-            self._fail(error)
+    def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
+        yield self._allocate()
 
     async def _allocate(self) -> None:
         setup, ids = self._setup, [row["question_id"] for row in self._rows]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
-from mssim.grading.equivalence import Judge
 from mssim.grading.truths import Questions
 from mssim.live.classes import Classes
 from mssim.live.play import Play
@@ -16,20 +14,17 @@ from mssim.live.played import Played
 from mssim.live.protocol_setup import ProtocolSetup, call_name
 from mssim.live.protocols import Call
 from mssim.live.results import LiveProgress
-from mssim.recorder._export import CACHE
-from mssim.recorder.budget import Budget
-from mssim.recorder.dispatch import Run, Target
+from mssim.live.working import Options, Working
+from mssim.recorder.dispatch import Target
 from mssim.recorder.journal import Cell, Journal
 from mssim.recorder.plan import Server
-from mssim.recorder.progress import Progress
-from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Sampler
 
 __all__ = ["Calling"]
 
 
-class Calling(Run):
-    """A run that requests the calls of a protocol. The arguments are those of `Run`, and the setup and questions."""
+class Calling(Working):
+    """A run that requests the calls of a protocol."""
 
     def __init__(
         self,
@@ -38,66 +33,34 @@ class Calling(Run):
         questions: Questions,
         journal: Journal,
         samplers: Mapping[Server, Sampler],
-        *,
-        budget: Budget,
         progress: LiveProgress,
-        retry: Retry,
-        retry_failed: bool = False,
-        report: Callable[[Progress], None] | None = None,
+        **options: Unpack[Options],
     ) -> None:
         self._cells: dict[str, list[Cell]] = {name: [] for name in setup.models}
         self._asked: dict[str, dict[int, Sequence[Mapping[str, str]]]] = {name: {} for name in setup.models}
         targets = [
             Target(plan, self._cells[name], self._asked[name].__getitem__) for name, plan in setup.models.items()
         ]
-        super().__init__(
-            journal,
-            targets,
-            samplers,
-            budget=budget,
-            progress=progress,
-            retry=retry,
-            retry_failed=retry_failed,
-            report=report,
-        )
-        self._setup, self.rows, self._questions, self._live = setup, rows, questions, progress
+        super().__init__(setup.rule, journal, targets, samplers, progress, **options)
+        self._setup, self.rows, self._questions = setup, rows, questions
         self._settings = [setup.settings(row) for row in rows]
-        self._of_model = {target.plan.name: target for target in targets}
         self._found: dict[tuple[int, int], Played] = {}
 
     def played(self) -> list[Played]:
         """Return the finished runs by question and number."""
         return [self._found[key] for key in sorted(self._found)]
 
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Allow requests within the block, as `Run.opened` does. At its end, find what earlier runs have finished."""
-        self._free = {server: asyncio.Semaphore(server.concurrency) for server in self.samplers}
-        versions, cache = self._setup.rule.versions, self.journal.path.with_name(CACHE)
-        with Judge(versions["math_verify"], cache) if versions else contextlib.nullcontext() as self._judge:
-            async with super().opened():
-                yield
-            for run, place in self._all():  # of workers that were cancelled
-                if (place, run) not in self._found:
-                    self._replay(place, run)
-
     def _all(self) -> Iterator[tuple[int, int]]:
         """Iterate over runs. The first one of every question precedes the second, so that an early end is even."""
         return itertools.product(range(self._setup.runs), range(len(self.rows)))
 
-    def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """Iterate over what plays: enough runs at once that each server may have its pending requests."""
-        left = self._all()
-        at_once = sum(server.concurrency for server in self.samplers)
-        for _ in range(min(self._setup.runs * len(self.rows), at_once)):
-            yield self._play_each(left)
+    def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
+        return (self._play(place, run) for run, place in self._all())
 
-    async def _play_each(self, left: Iterator[tuple[int, int]]) -> None:
-        try:
-            for run, place in left:
-                await self._play(place, run)
-        except Exception as error:  # the journal cannot be written, or a function of the user fails
-            self._fail(error)
+    def _complete(self) -> None:
+        for run, place in self._all():
+            if (place, run) not in self._found:
+                self._replay(place, run)
 
     async def _play(self, place: int, run: int) -> None:
         """Play one run to its end, or until a call that it needs cannot be had."""
@@ -141,18 +104,15 @@ class Calling(Run):
                 return False  # it was given up before
         async with asyncio.TaskGroup() as requests:
             for call, cell in missing:
-                requests.create_task(self._request(call, cell, run))
+                requests.create_task(self._call(call, cell, run))
         return not any(self.journal.missing(cell, run, run + 1, retry_failed=True) for _, cell in missing)
 
-    async def _request(self, call: Call, cell: Cell, run: int) -> None:
-        target, cells, asked = self._of_model[call.model], self._cells[call.model], self._asked[call.model]
-        async with self._free[target.plan.server]:
-            place = len(cells)
-            cells.append(cell)
-            asked[place] = call.messages
-            try:
-                await self._fill(target, place, [run])
-            except Exception as error:  # the journal cannot be written, or the sampler has a bug
-                self._fail(error)
-            finally:
-                del asked[place]
+    async def _call(self, call: Call, cell: Cell, run: int) -> None:
+        cells, asked = self._cells[call.model], self._asked[call.model]
+        place = len(cells)
+        cells.append(cell)
+        asked[place] = call.messages
+        try:
+            await self._request(self._of_model[call.model], place, [run])
+        finally:
+            del asked[place]

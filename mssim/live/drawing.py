@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 import pyarrow as pa
 
-from mssim.grading.equivalence import Judge
 from mssim.grading.truths import Questions, read_questions
 from mssim.live.classes import Classes
 from mssim.live.draws import Course, Draws
 from mssim.live.results import Answer, LiveProgress
 from mssim.live.setup import Setup
 from mssim.live.strategies import turns
-from mssim.recorder._export import CACHE
-from mssim.recorder.budget import Budget
-from mssim.recorder.dispatch import Run, Target
+from mssim.live.working import Options, Working
+from mssim.recorder.dispatch import Target
 from mssim.recorder.journal import Journal
 from mssim.recorder.plan import Server
-from mssim.recorder.progress import Progress
-from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Sampler
 
 __all__ = ["Drawing"]
@@ -30,7 +25,7 @@ __all__ = ["Drawing"]
 Samples = list[dict[str, Any]]
 
 
-class Drawing(Run):
+class Drawing(Working):
     """A run that requests the samples that a strategy draws. Questions are answered at the same time.
 
     A draw is the next sample of a model by its index, so the answers do not depend on the order in which samples
@@ -44,60 +39,29 @@ class Drawing(Run):
         journal: Journal,
         targets: Sequence[Target],
         samplers: Mapping[Server, Sampler],
-        *,
-        budget: Budget,
         progress: LiveProgress,
-        retry: Retry,
-        retry_failed: bool = False,
-        report: Callable[[Progress], None] | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(
-            journal,
-            targets,
-            samplers,
-            budget=budget,
-            progress=progress,
-            retry=retry,
-            retry_failed=retry_failed,
-            report=report,
-        )
-        self._setup, self._rows, self._live = setup, rows, progress
+        super().__init__(setup.rule, journal, targets, samplers, progress, **options)
+        self._setup, self._rows = setup, rows
         self._questions = questions_of(rows, setup)
-        self._of_model = {target.plan.name: target for target in targets}
         self._found: dict[int, Answer] = {}
 
     def answers(self) -> list[Answer]:
         """Return the answers in the order of the questions, after the run."""
         return [self._found[place] for place in range(len(self._rows))]
 
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[None]:
-        """Allow requests within the block, as `Run.opened` does."""
-        self._free = {server: asyncio.Semaphore(server.concurrency) for server in self.samplers}
-        versions, cache = self._setup.rule.versions, self.journal.path.with_name(CACHE)
-        with Judge(versions["math_verify"], cache) if versions else contextlib.nullcontext() as self._judge:
-            async with super().opened():
-                yield
-            for place in range(len(self._rows)):  # of questions whose tasks were cancelled
-                if place not in self._found:
-                    self._found[place] = self._recorded_answer(place).without_texts()
+    def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
+        return (self._answer(place) for place in range(len(self._rows)))
 
-    def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """Iterate over what answers questions: enough at once that each server may have its pending requests.
+    async def _answer(self, place: int) -> None:
+        self._found[place] = answer = (await self.answer(place)).without_texts()
+        self._live.answered += answer.decision is not None
 
-        Questions are begun in order, so that a run that ends early leaves few of them unfinished.
-        """
-        places = iter(range(len(self._rows)))
-        for _ in range(min(len(self._rows), sum(server.concurrency for server in self.samplers))):
-            yield self._answer_each(places)
-
-    async def _answer_each(self, places: Iterator[int]) -> None:
-        try:
-            for place in places:
-                self._found[place] = answer = (await self.answer(place)).without_texts()
-                self._live.answered += answer.decision is not None
-        except Exception as error:  # the journal cannot be written, or a function of the user fails
-            self._fail(error)
+    def _complete(self) -> None:
+        for place in range(len(self._rows)):
+            if place not in self._found:
+                self._found[place] = self._recorded_answer(place).without_texts()
 
     async def answer(self, place: int) -> Answer:
         """Draw until the strategy decides on a question, or until a sample that it needs cannot be had."""
@@ -162,13 +126,6 @@ class Drawing(Run):
                 if indices := [index for index in missing if first <= index < first + size]:
                     requests.create_task(self._request(target, place, indices))
         return self._recorded(place, model, start, n)
-
-    async def _request(self, target: Target, place: int, indices: list[int]) -> None:
-        async with self._free[target.plan.server]:
-            try:
-                await self._fill(target, place, indices)
-            except Exception as error:  # the journal cannot be written, or the sampler has a bug
-                self._fail(error)
 
 
 def questions_of(rows: Sequence[Mapping[str, Any]], setup: Setup) -> Questions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +12,27 @@ from mssim.errors import MssimError, RecordError
 from mssim.live.drawing import Drawing
 from mssim.live.results import LiveProgress
 from mssim.live.setup import Setup
+from mssim.live.working import Options
 from mssim.pools.folder import current
 from mssim.recorder._export import export_journal, refuse_fewer
+from mssim.recorder.budget import Budget
 from mssim.recorder.journal import NAME, Journal
-from mssim.recorder.plan import Plan, Server
+from mssim.recorder.plan import ModelPlan, Plan, Server
 from mssim.recorder.preparing import check_unchanged, known_of, openai_client, read_limits, target_of, with_spend
 from mssim.recorder.progress import Progress
 from mssim.recorder.retry import Retry
 from mssim.recorder.sampler import Sampler
 
-__all__ = ["Recording", "check_same", "export_graded", "open_folder", "prepare"]
+__all__ = [
+    "Recording",
+    "check_same",
+    "clients",
+    "export_graded",
+    "open_folder",
+    "open_journal",
+    "options_of",
+    "prepare",
+]
 
 _D = TypeVar("_D", bound=Drawing)
 
@@ -42,11 +53,18 @@ class Recording(TypedDict, total=False):
 @contextmanager
 def open_folder(folder: Path, setup: Setup, *, use_recorded: bool) -> Iterator[Journal]:
     """Open the journal of a folder for recording. Raise if it has samples of another strategy, as `check_same` does."""
+    with open_journal(folder) as journal:
+        refuse_fewer(journal, folder)
+        check_same(journal, setup, use_recorded=use_recorded)
+        yield journal
+
+
+@contextmanager
+def open_journal(folder: Path) -> Iterator[Journal]:
+    """Open the journal of a folder for recording. Raise if it has a pool that was not recorded there."""
     if current(folder, "pool.json").exists() and not (folder / NAME).exists():
         raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
     with Journal(folder, record=True) as journal:
-        refuse_fewer(journal, folder)
-        check_same(journal, setup, use_recorded=use_recorded)
         yield journal
 
 
@@ -101,10 +119,8 @@ def prepare(
     info = {"pool": dict(plan.info), "prices": prices, "live": setup.describe()}
     cells = (cell for target in targets for cell in target.cells)
     journal.write_plan({t.plan.name: known_of(t.plan) for t in targets}, rows, cells, info)
-    client = recording.get("sampler") or openai_client
-    progress = LiveProgress(
-        *(len(rows) * setup.budget, 0, 0), currency=budget.prices.currency if budget.prices else "", questions=len(rows)
-    )
+    currency = budget.prices.currency if budget.prices else ""
+    progress = LiveProgress(len(rows) * setup.budget, 0, 0, currency=currency, questions=len(rows))
     for warning in Plan(tuple(replace(model, samples=setup.budget) for model in setup.models)).warnings():
         progress.warn(warning)
     return kind(
@@ -112,13 +128,26 @@ def prepare(
         rows,
         journal,
         targets,
-        {server: client(server) for server in dict.fromkeys(model.server for model in setup.models)},
-        budget=with_spend(budget, journal, plan),
-        progress=progress,
-        retry=recording.get("retry") or Retry(),
-        retry_failed=recording.get("retry_failed", False),
-        report=recording.get("report"),
+        clients(setup.models, recording),
+        progress,
+        **options_of(with_spend(budget, journal, plan), recording),
     )
+
+
+def clients(models: Iterable[ModelPlan], recording: Recording) -> dict[Server, Sampler]:
+    """Return a client for each server of some models."""
+    client = recording.get("sampler") or openai_client
+    return {server: client(server) for server in dict.fromkeys(model.server for model in models)}
+
+
+def options_of(budget: Budget, recording: Recording) -> Options:
+    """Return the options of a run."""
+    return {
+        "budget": budget,
+        "retry": recording.get("retry") or Retry(),
+        "retry_failed": recording.get("retry_failed", False),
+        "report": recording.get("report"),
+    }
 
 
 def export_graded(

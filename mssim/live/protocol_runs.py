@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -17,22 +16,20 @@ from mssim.errors import MssimError, RecordError
 from mssim.grading.truths import read_questions as read_truths
 from mssim.live.calling import Calling
 from mssim.live.played import ProtocolRun, spent_by, table_of
-from mssim.live.preparing import Recording
+from mssim.live.preparing import Recording, clients, open_journal, options_of
 from mssim.live.protocol_pool import write_pool
 from mssim.live.protocol_setup import ProtocolSetup, model_of
 from mssim.live.protocols import Protocol, parse_protocol, prompts_for, read_prompts
 from mssim.live.results import LiveProgress
 from mssim.live.setup import read_rule
-from mssim.pools.folder import current
 from mssim.questions import check_questions, read_questions
 from mssim.recorder.findings import findings, protocol_of
-from mssim.recorder.journal import NAME, Cell, Journal
+from mssim.recorder.journal import Cell, Journal
 from mssim.recorder.plan import ModelPlan, Plan
-from mssim.recorder.preparing import known_of, openai_client, read_limits, run_to_end, with_spend
-from mssim.recorder.retry import Retry
+from mssim.recorder.preparing import known_of, read_limits, run_to_end, with_spend
 from mssim.recorder.settings_hash import differences
 
-__all__ = ["check_same_protocol", "open_protocol_folder", "prepare_calls", "read_protocol", "run_protocol"]
+__all__ = ["check_same_protocol", "prepare_calls", "read_protocol", "run_protocol"]
 
 _C = TypeVar("_C", bound=Calling)
 
@@ -129,7 +126,7 @@ def run_protocol(
     setup = read_protocol(plan.resolve(table), protocol, runs, rule, reasoning, prompts)
     name = _name(called, setup.protocol)
     folder, rows = Path(out), table.to_pylist()
-    with open_protocol_folder(folder) as journal:
+    with open_journal(folder) as journal:
         check_same_protocol(journal, setup, rows, recording.get("new_server", False))
         calling = prepare_calls(Calling, setup, plan, table, journal, recording)
         run_to_end(calling)
@@ -141,15 +138,6 @@ def run_protocol(
         if played:
             graded = write_pool(folder, name, setup, played, rows, journal)
         return _result(setup, name, folder, calling, table_of(played, graded), journal)
-
-
-@contextmanager
-def open_protocol_folder(folder: Path) -> Iterator[Journal]:
-    """Open the journal of a folder for recording."""
-    if current(folder, "pool.json").exists() and not (folder / NAME).exists():
-        raise RecordError(f"{folder} contains a pool without a journal. Choose another folder.")
-    with Journal(folder, record=True) as journal:
-        yield journal
 
 
 def read_protocol(
@@ -233,20 +221,18 @@ def prepare_calls(
         Cell(*row) for row in journal.query("SELECT DISTINCT question, model, settings FROM failures")
     ]  # keep them
     journal.write_plan({name: known_of(one) for name, one in setup.models.items()}, rows, cells, info)
-    client = recording.get("sampler") or openai_client
     currency = budget.prices.currency if budget.prices else ""
     runs = len(rows) * setup.runs
+    progress = LiveProgress(runs * setup.protocol.calls().most, 0, 0, currency=currency, questions=runs)
+    spend = with_spend(budget, journal, asked, lambda name: model_of(name, list(setup.models)))
     return kind(
         setup,
         rows,
         read_truths(table, setup.rule),
         journal,
-        {server: client(server) for server in dict.fromkeys(one.server for one in setup.models.values())},
-        budget=with_spend(budget, journal, asked, lambda name: model_of(name, list(setup.models))),
-        progress=LiveProgress(runs * setup.protocol.calls().most, 0, 0, currency=currency, questions=runs),
-        retry=recording.get("retry") or Retry(),
-        retry_failed=recording.get("retry_failed", False),
-        report=recording.get("report"),
+        clients(setup.models.values(), recording),
+        progress,
+        **options_of(spend, recording),
     )
 
 

@@ -17,9 +17,9 @@ from mssim.live.calling import Calling
 from mssim.live.classes import Classes
 from mssim.live.play import Play
 from mssim.live.played import Played
-from mssim.live.preparing import Recording
+from mssim.live.preparing import Recording, open_journal
 from mssim.live.protocol_pool import write_pool
-from mssim.live.protocol_runs import check_same_protocol, open_protocol_folder, prepare_calls, read_protocol
+from mssim.live.protocol_runs import check_same_protocol, prepare_calls, read_protocol
 from mssim.live.protocol_setup import ProtocolSetup, model_of
 from mssim.live.protocols import Protocol
 from mssim.live.served import Messages, Served, Told, served_plan, with_system
@@ -171,7 +171,7 @@ async def open_protocol_session(
     chosen = read_protocol(served_plan(plan), protocol, 1, rule, reasoning, prompts)
     setup = ServedSetup(chosen.protocol, chosen.prompts, chosen.rule, chosen.runs, chosen.models)
     folder = Path(out)
-    with open_protocol_folder(folder) as journal:
+    with open_journal(folder) as journal:
         rows = journal.questions() if journal.count() else []
         check_same_protocol(journal, setup, rows, recording.get("new_server", False))
         table = pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in _COLUMNS})

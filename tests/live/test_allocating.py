@@ -55,7 +55,7 @@ def test_questions_that_are_cancelled_are_unfinished(tmp_path):
         async def sample(self, request):
             if len(self.asked) >= 12:
                 for task in asyncio.all_tasks():
-                    if task.get_coro().__name__ == "_allocate_all":
+                    if task.get_coro().__name__ == "_do_each":
                         task.cancel()
             return await super().sample(request)
 

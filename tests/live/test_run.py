@@ -297,7 +297,7 @@ def test_a_signal_cancels_nothing_that_is_recorded(tmp_path):
         async def sample(self, request):
             if len(self.asked) >= 20:
                 for task in asyncio.all_tasks():
-                    if task.get_coro().__name__ == "_answer_each":
+                    if task.get_coro().__name__ == "_do_each":
                         task.cancel()
             return await super().sample(request)
 
