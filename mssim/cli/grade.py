@@ -10,13 +10,11 @@ import typer
 
 from mssim.cli.language import as_options
 from mssim.cli.options import Json, ReasoningOption
-from mssim.cli.output import data_title, print_frame, printable, progress_bar
+from mssim.cli.output import data_title, json_rows, print_frame, printable, progress_bar
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pandas as pd
 
     from mssim.grading import Grading
 
@@ -101,17 +99,14 @@ def _safe(text: str) -> str:
 def _print_json(grading: Grading) -> None:
     import json
 
-    def rows(frame: pd.DataFrame) -> Any:
-        return json.loads(frame.to_json(orient="records", double_precision=15))
-
     report = {
         "rule": grading.rule,
         "versions": dict(grading.versions),
-        "models": rows(grading.to_frame()),
+        "models": json_rows(grading.to_frame()),
         "classes_per_question": grading.classes_per_question(),
         "cannot_match": dict(grading.cannot_match),
         "undecided": grading.undecided,
         "warnings": [as_options(warning) for warning in grading.warnings()],
-        "examples": rows(grading.examples()),
+        "examples": json_rows(grading.examples()),
     }
     print(json.dumps(report, indent=1))

@@ -13,7 +13,7 @@ import typer
 from mssim._validation import counted
 from mssim.cli.language import as_options
 from mssim.cli.options import ReasoningOption, WhereOption, parse_renames, parse_where
-from mssim.cli.output import print_frame, printable, progress_bar
+from mssim.cli.output import json_rows, print_frame, printable, progress_bar
 from mssim.errors import MssimError
 from mssim.importers.registry import FORMATS, find, options_of
 
@@ -180,7 +180,7 @@ def _show(found: Diagnostics, *, as_json: bool) -> None:
         report = {
             "questions": found.questions,
             "samples": found.samples,
-            "models": json_module.loads(found.to_frame().to_json(orient="records", double_precision=15)),
+            "models": json_rows(found.to_frame()),
             "failed": dict(found.failed),
             "long_texts": found.long_texts,
             "identical_texts": found.identical_texts,

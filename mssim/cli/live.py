@@ -15,7 +15,7 @@ from mssim._validation import whole_number
 from mssim.cli.language import as_options
 from mssim.cli.live_protocol import check_kind, play, show_runs
 from mssim.cli.options import ReasoningOption
-from mssim.cli.output import print_frame, printable
+from mssim.cli.output import json_rows, print_frame, printable
 from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
@@ -43,8 +43,6 @@ from mssim.cli.servers import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    import pandas as pd
 
     from mssim.live import LiveRun, Prediction
     from mssim.recorder import Plan
@@ -214,17 +212,14 @@ def _how_to_replay(result: LiveRun) -> str:
 
 
 def _print_json(result: LiveRun, prediction: Prediction | None) -> None:
-    def rows(frame: pd.DataFrame) -> Any:
-        return to_json.loads(frame.to_json(orient="records", double_precision=15))
-
     import pandas as pd
 
     spending = ["model", "requests", "refused", "input_tokens", "output_tokens", "cost", "latency"]
     report = {
-        "totals": rows(pd.DataFrame([result.totals()]))[0],
-        "stops": rows(result.stops()),
-        "questions": rows(result.to_frame()),
-        "models": rows(result.status.to_frame()[spending]),
+        "totals": json_rows(pd.DataFrame([result.totals()]))[0],
+        "stops": json_rows(result.stops()),
+        "questions": json_rows(result.to_frame()),
+        "models": json_rows(result.status.to_frame()[spending]),
         "warnings": [as_options(warning) for warning in result.warnings],
         "notes": [as_options(note) for note in result.notes],
         **({} if prediction is None else {"prediction": prediction_rows(prediction)}),

@@ -12,15 +12,13 @@ import typer
 
 from mssim._validation import counted
 from mssim.cli.language import as_options
-from mssim.cli.output import print_frame, printable
+from mssim.cli.output import json_rows, print_frame, printable
 from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    import pandas as pd
 
     from mssim.live import ProtocolRun
     from mssim.live.protocols import Protocol
@@ -116,14 +114,11 @@ def _print_tables(result: ProtocolRun) -> None:
 def _print_json(result: ProtocolRun) -> None:
     import pandas as pd
 
-    def rows(frame: pd.DataFrame) -> Any:
-        return to_json.loads(frame.to_json(orient="records", double_precision=15))
-
     report = {
-        "totals": rows(pd.DataFrame([result.totals()]))[0],
-        "ends": rows(result.ends()),
-        "runs": rows(result.to_frame()),
-        "models": rows(result.spent),
+        "totals": json_rows(pd.DataFrame([result.totals()]))[0],
+        "ends": json_rows(result.ends()),
+        "runs": json_rows(result.to_frame()),
+        "models": json_rows(result.spent),
         "warnings": [as_options(warning) for warning in result.warnings],
         "notes": [as_options(note) for note in result.notes],
     }

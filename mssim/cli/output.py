@@ -65,10 +65,16 @@ def data_title(pool: Mapping[str, Any]) -> str | None:
     return "SYNTHETIC DATA" if pool.get("synthetic") else None
 
 
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON types, with None for missing values."""
+    rows: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows
+
+
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str | None = None) -> None:
     """Print a frame as a table, or as JSON with null for missing values."""
     if as_json:
-        print(json.dumps(json.loads(frame.to_json(orient="records", double_precision=15)), indent=1))
+        print(json.dumps(json_rows(frame), indent=1))
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

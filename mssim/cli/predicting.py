@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from mssim.cli.language import as_options
-from mssim.cli.output import print_frame, printable
+from mssim.cli.output import json_rows, print_frame, printable
 
 if TYPE_CHECKING:
     from mssim.live import LiveRun, Prediction
@@ -53,9 +52,8 @@ def print_prediction(found: Prediction) -> None:
 def prediction_rows(found: Prediction) -> dict[str, Any]:
     """Return a comparison as JSON types."""
     chi, df, p = found.chi_square()
-    rows = json.loads(found.to_frame().to_json(orient="records", double_precision=15))
     return {
-        "quantities": rows,
+        "quantities": json_rows(found.to_frame()),
         "chi_square": None if chi == float("inf") else chi,
         "df": df,
         "p_value": p,

@@ -21,7 +21,7 @@ from mssim.cli.options import (
     parse_where,
     prices_of,
 )
-from mssim.cli.output import data_title, print_frame, printable, progress_bar
+from mssim.cli.output import data_title, json_rows, print_frame, printable, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +127,7 @@ def report(
     if further is not None:
         tables["extrapolation"] = _extrapolation(loaded, further, statistics, resamples, seed)
     if json:
-        print(json_module.dumps({name: _records(frame) for name, frame in tables.items()}, indent=1))
+        print(json_module.dumps({name: json_rows(frame) for name, frame in tables.items()}, indent=1))
         return
     how = "as given" if models else "strongest first, by accuracy of a single sample on these questions"
     shown = printable(switch)
@@ -220,7 +220,3 @@ def _short(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(
         **{name: ["" if value != value else f"{value:.4g}" for value in frame[name]] for name in numbers}
     )
-
-
-def _records(frame: pd.DataFrame) -> object:
-    return json_module.loads(frame.to_json(orient="records", double_precision=15))
