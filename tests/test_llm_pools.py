@@ -14,10 +14,7 @@ from recorded.llm.tasks import TASKS, questions
 from recorded.llm.weights import WEIGHTS
 from tests.test_tiny_pools import ALONE, pairs_of
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:.*(were cut off|are empty):mssim.PoolWarning"),  # the cards say how many
-]
+pytestmark = pytest.mark.slow
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 MODELS = ("smol", "smol-cool", "gemma")

@@ -20,11 +20,12 @@ def info(
 ) -> None:
     """Print the models of a pool, the number of samples and warnings about them.
 
-    Warnings name what limits the samples, such as texts that were cut off. Notes below the table name rare cases and
-    recorded reasoning.
+    Warnings name what limits the samples, such as texts that were cut off. Notes below the table name rare cases,
+    recorded reasoning, and what the publisher of the pool has stated.
 
     Example: mssim info recorded/tiny-arithmetic
     """
+    from mssim.pools.loading import known_warnings
     from mssim.pools.quality import pool_remarks
 
     loaded = load(pool, parse_where(where or []))
@@ -34,5 +35,6 @@ def info(
                 print(f"{name}: {printable(str(loaded.info[name]))}")
         print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
-    for remark in pool_remarks(loaded):
+    known = [text for text in loaded.warnings() if text in known_warnings(loaded)]
+    for remark in [*known, *pool_remarks(loaded)]:
         print(f"mssim: note: {printable(as_options(remark))}", file=sys.stderr if json else sys.stdout)

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from mssim._files import usable_path
+from mssim._validation import shown
 from mssim.errors import PoolError, PoolWarning
 from mssim.pools.conditions import Where
 from mssim.pools.folder import check_files, current, read_info, sample_files
@@ -15,7 +16,7 @@ from mssim.pools.quality import no_votes
 from mssim.pools.reading import read_table
 from mssim.pools.row_blocks import read_files
 
-__all__ = ["load_pool", "messages_of", "read_pool"]
+__all__ = ["known_warnings", "load_pool", "messages_of", "read_pool"]
 
 
 def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Pool:
@@ -46,7 +47,8 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     PoolWarning
         For unequal numbers of samples, models without samples for some questions, many samples without an answer,
         models without a right answer, mixed settings, several served models, samples that were cut off, empty and
-        repeated response texts, and verdicts of the source that the grades contradict.
+        repeated response texts, and verdicts of the source that the grades contradict. A warning that the publisher of
+        the pool has stated is not repeated: it is in the list known_warnings of `pool.info`, word for word.
 
     Examples
     --------
@@ -77,8 +79,17 @@ def read_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
 
 
 def messages_of(pool: Pool) -> list[str]:
-    """Return the warnings that `load_pool` issues for a pool."""
-    return [*pool.warnings(), *no_votes(pool)]
+    """Return the warnings that `load_pool` issues for a pool: those that its publisher did not state already."""
+    stated = known_warnings(pool)
+    return [message for message in [*pool.warnings(), *no_votes(pool)] if message not in stated]
+
+
+def known_warnings(pool: Pool) -> list[str]:
+    """Return the warnings that the publisher of a pool has stated in pool.json, under `known_warnings`."""
+    stated = pool.info.get("known_warnings", [])
+    if not isinstance(stated, list) or not all(isinstance(text, str) for text in stated):
+        raise PoolError(f"pool.json: known_warnings={shown(stated)} is not a list of texts. Remove the entry.")
+    return stated
 
 
 def _load_folder(folder: Path) -> Pool:

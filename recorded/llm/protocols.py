@@ -129,6 +129,7 @@ def publish_runs(work: Path, target: Path, task: Task, protocols: Mapping[str, s
         "tokens": pools[0].info["tokens"] + " Of each call, output_tokens include the end of the text.",
     }
     shipped = replace(joined, info=info)
+    shipped = replace(shipped, info={**info, "known_warnings": shipped.warnings()})
     shipped.save(target, overwrite=target.exists())
     (target / "README.md").write_text(_card(shipped, pools, task, protocols), encoding="utf-8")
     return shipped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
     frame.loc[frame["text"] == "", "output_tokens"] = 0  # log-probabilities are counted, of which there are none
     info = _info(pool.info, recording, task)
     shipped = Pool.from_frame(frame[[*_KEPT, *described]].round(_DIGITS), info=info)
+    shipped = replace(shipped, info={**info, "known_warnings": shipped.warnings()})  # the data card has them
     shipped.save(target, overwrite=target.exists())
     return shipped
 

@@ -1,6 +1,7 @@
 """`mssim info`: what a pool holds."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 
@@ -46,3 +47,13 @@ def test_info_tells_what_limits_the_samples(run, tmp_path):
     code, text, err = run("info", tmp_path / "p.parquet")
     assert (code, len(err.splitlines())) == (0, 3)
     assert text.endswith("mssim: note: 1 of 2 samples of m has reasoning, kept in the column reasoning.\n")
+
+
+def test_info_notes_what_the_publisher_has_stated(run, tmp_path):
+    ends = {"text": ["a", "a"], "finish_reason": ["length", "stop"]}
+    pool = mssim.Pool.from_frame(long_frame({("m", "q"): ["a", "a"]}, **ends))
+    stated = "1 of 2 samples of m was cut off (finish_reason length)."
+    replace(pool, info={"known_warnings": [stated]}).save(tmp_path / "pool")
+    code, text, err = run("info", tmp_path / "pool")
+    assert (code, err) == (0, "")
+    assert f"mssim: note: {stated}" in text

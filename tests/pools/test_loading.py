@@ -1,12 +1,13 @@
 """Pools from folders and tables: what was saved comes back, and what is damaged is refused."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from mssim import PoolError, load_pool
+from mssim import Pool, PoolError, PoolWarning, load_pool
 from mssim.pools.folder import write_info
 from tests.conftest import long_frame, make_pool
 from tests.pools.tables import GOOD, assert_same, change_json, full_pool, load_refused, part, write_split
@@ -139,3 +140,19 @@ def test_an_update_that_was_cut_off_is_read_though_what_it_replaces_is_there(spl
 def test_a_path_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(PoolError, match=r"does not exist\. Use the path of a pool folder"):
         load_pool(tmp_path / "nothing")
+
+
+def test_warnings_that_the_publisher_has_stated_are_not_repeated(tmp_path):
+    ends = {"text": ["a"] * 4, "finish_reason": ["length", "stop"] * 2}
+    pool = Pool.from_frame(long_frame({("m", "q1"): ["a", "a"], ("m", "q2"): ["a", "a"]}, **ends))
+    warned = pool.warnings()
+    assert warned == ["2 of 4 samples of m were cut off (finish_reason length)."]
+    replace(pool, info={"known_warnings": warned}).save(tmp_path / "pool")
+    assert load_pool(tmp_path / "pool").warnings() == warned
+    with pytest.warns(PoolWarning, match="1 of 2 samples of m was cut off"):  # of a part, which nobody stated
+        load_pool(tmp_path / "pool", where={"question_id": "q1"})
+    change_json(tmp_path / "pool", known_warnings="all")
+    with pytest.raises(
+        PoolError, match=r"pool\.json: known_warnings='all' is not a list of texts\. Remove the entry\."
+    ):
+        load_pool(tmp_path / "pool")
