@@ -59,11 +59,10 @@ FIRST = [
     "tests/recorder/test_kill.py",
     "tests/rules/test_catalogue.py",
     "tests/recorder/test_http.py",
-    "tests/test_tiny_models.py",
     "tests/figures/test_figures.py",
     "tests/simulate/test_curve_fit.py",
     "tests/analysis/test_analysis.py",
-    "tests/test_tiny_pools.py",
+    "tests/test_llm_pools.py",
 ]
 
 SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too

@@ -80,7 +80,7 @@ def compare(
 
     Example: mssim compare curves.parquet --against sc:gemma --budget 8
 
-    Example at equal cost: mssim compare curves.parquet --against sc:gemma --budget 8 --equal cost
+    Example at equal cost: mssim compare curves.parquet --against sc:gemma --budget 8 --equal tokens
     """
     from mssim.results.evaluation import Evaluation
 
