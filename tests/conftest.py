@@ -62,18 +62,13 @@ FIRST = [
     "tests/figures/test_figures.py",
     "tests/simulate/test_curve_fit.py",
     "tests/analysis/test_analysis.py",
-    "tests/test_llm_pools.py",
 ]
 
 SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too
     "analysis.best_k.best_number_of_samples",
-    "mssim.grading.grader.grade",
-    "mssim.grading.report.Grading",
-    "mssim.plots.plot_frontier",
+    "mssim.live.prediction.predict",
     "mssim.recorder.openai_sampler.OpenAISampler",
     "mssim.simulate.coupling.fit_coupling",
-    "mssim.theory.pilot.Pilot",
-    "mssim.theory.pilot.pilot",
     "mssim.tuning._tune.tune",
 }
 

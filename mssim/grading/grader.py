@@ -80,7 +80,7 @@ def grade(
     >>> import tempfile
     >>> from mssim import load_pool
     >>> from mssim.grading import grade
-    >>> pool = load_pool("recorded/llm-products", where={"family": "one digit", "model": "gemma"})
+    >>> pool = load_pool("recorded/llm-products").select(where=[("sample_index", "<", 8)])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     pool.save(f"{folder}/pool")
     ...     grade(f"{folder}/pool", "first-number").rule
