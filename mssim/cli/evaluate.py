@@ -190,11 +190,11 @@ def evaluate(
 ) -> None:
     """Estimate accuracy and cost of strategies at every budget.
 
-    Example: mssim evaluate recorded/llm-products --strategy sc:gemma --strategy ms:gemma+smol
-    --budgets 2,4,8 --plot curves.png
+    Example: mssim evaluate recorded/llm-products --strategy sc:gemma --strategy ms:gemma+smol --budgets 2,4,8
+    --plot curves.png
 
-    Example with a checkpoint on a cluster: mssim evaluate recorded/llm-products --strategy ms:gemma+smol
-    --budgets 1-64 --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
+    Example with a checkpoint on a cluster: mssim evaluate recorded/llm-products --strategy ms:gemma+smol --budgets 1-64
+    --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
 
     replay_sd is the standard deviation of the accuracy of a single run that draws from the recorded samples. It is not
     an error: it becomes 0 where every run draws all of them. jackknife_error (--scope these) is the standard error of
