@@ -1,5 +1,6 @@
 """The walk of recorded/README.md, from a file of questions to a first curve, against a server on loopback."""
 
+import json
 import re
 import shlex
 import warnings
@@ -21,8 +22,8 @@ def block(mark, kind="bash"):
 
 @pytest.mark.slow
 def test_from_questions_to_a_first_curve(tmp_path):
-    lines = [line.strip() for line in block("questions", "json").splitlines() if line.strip()]
-    (tmp_path / "questions.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    lines_of_questions = [line.strip() for line in block("questions", "json").splitlines() if line.strip()]
+    (tmp_path / "questions.jsonl").write_text("\n".join(lines_of_questions), encoding="utf-8")
     said = {}
     with serving() as server:
         for step in ("record", "grade", "curves"):
@@ -35,14 +36,15 @@ def test_from_questions_to_a_first_curve(tmp_path):
                 assert code == 0, err
                 said[step] = said.get(step, "") + out
         asked = len(server.log("received"))
-    assert asked == 2 * 2 * 64 / 8  # the dry run asked for nothing
+    questions = [json.loads(line) for line in lines_of_questions]
+    assert asked == 2 * len(questions) * 64 / 8  # the dry run asked for nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)  # the server answers without regard to the question
         pool = load_pool(tmp_path / "my-pool")
-    assert (pool.models, len(pool.questions)) == (("tf-even", "tf-plus"), 2)
+    assert sorted(pool.models) == ["gemma", "smol"]
+    assert list(pool.questions["question"]) == [one["question"] for one in questions]
     assert (pool.lengths == 64).all()
-    assert list(pool.questions["topic"]) == ["sums", "products"]
-    assert "12+30=" in said["record"]
+    assert questions[0]["question"] in said["record"]
     assert "no_answer" in said["grade"]
-    assert "ms:tf-even+tf-plus" in said["curves"]
+    assert re.search(r"\bms:(smol\+gemma|gemma\+smol)\b", said["curves"])
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

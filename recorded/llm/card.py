@@ -15,10 +15,10 @@ from matplotlib.style import context
 import mssim
 from mssim import Pool, PoolWarning, load_pool
 from mssim.plots import STYLE, plot_curves
+from recorded.llm.pairs import BUDGET, best_pair, shown, switching, verdict
 from recorded.llm.server import SLOTS
 from recorded.llm.tasks import Task
 from recorded.llm.weights import WEIGHTS
-from recorded.tiny.card import BUDGET, best_pair, markdown, shown, switching, verdict
 
 __all__ = ["card", "families", "models", "speeds", "write_card"]
 
@@ -80,7 +80,7 @@ def families(pool: Pool) -> str:
         accuracy = part.describe().set_index("model")["accuracy"]
         own = {f"`{model}`": f"{accuracy[model]:.1%}" for model in pool.models}
         rows.append({"family": family, "questions": len(part.questions), **own})
-    return f" The next table shows the accuracy of one sample:\n\n{markdown(pd.DataFrame(rows))}"
+    return f" The next table shows the accuracy of one sample:\n\n{_markdown(pd.DataFrame(rows))}"
 
 
 def speeds(pool: Pool) -> pd.DataFrame:
@@ -117,10 +117,10 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         n_models=len(pool.models),
         samples=int(pool.lengths.min()),
         rows=int(pool.lengths.sum()),
-        models=markdown(models(pool)),
+        models=_markdown(models(pool)),
         families=families(pool),
         verdict=verdict(pairs),
-        pairs=markdown(shown(pairs)),
+        pairs=_markdown(shown(pairs)),
         n_intervals=2 * len(pairs),
         budget=BUDGET,
         command=command,
@@ -132,12 +132,18 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         settings=_item(_settings(info["models"])),
         slots=SLOTS,
         per_request=next(iter(info["models"].values()))["samples_per_request"],
-        speeds=markdown(speeds(pool)),
+        speeds=_markdown(speeds(pool)),
         rule=info["grader"]["rule"],
         described=", ".join(name for name in ("question", "truth", "family", "cluster") if name in pool.questions),
         warnings="\n".join(noticed) if noticed else "- `mssim info` prints no warnings.",
         licences="\n\n".join(fill(_LICENCES[weights], _WIDTH) for weights in used),
     )
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    """Return a table in Markdown, with all columns but the first aligned to the right."""
+    head = ["| " + " | ".join(frame.columns) + " |", "| --- |" + " ---: |" * (frame.shape[1] - 1)]
+    return "\n".join(head + ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)])
 
 
 def _item(text: str) -> str:
