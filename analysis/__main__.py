@@ -19,8 +19,8 @@ def analyse(
     name: Annotated[
         str,
         typer.Argument(
-            help="Analysis to run: by_cost, scaling, equal_budget, protocols, number_and_order, weights, reward, "
-            "consistency, theory, savings, extrapolation, predictions or claims."
+            help="Analysis to run: by_cost, scaling, equal_budget, protocols, live, number_and_order, weights, "
+            "reward, consistency, theory, savings, extrapolation, predictions or claims."
         ),
     ],
     pool: Pools = None,

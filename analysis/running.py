@@ -25,6 +25,7 @@ ANALYSES = (
     "scaling",
     "equal_budget",
     "protocols",
+    "live",
     "number_and_order",
     "weights",
     "reward",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from analysis import published
 from mssim import Pool, load_pool
@@ -45,6 +47,8 @@ class Source:
         the last of `models`.
     protocols : Pool, optional
         Runs of protocols of several agents on the same questions, each protocol as one model.
+    live : DataFrame, optional
+        Live runs of strategies on the same questions: strategy, budget, and the columns of `LiveRun.to_frame`.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Source:
     pair: str | None = None
     controls: Mapping[str, str] = field(default_factory=dict)
     protocols: Pool | None = None
+    live: pd.DataFrame | None = None
 
     @cached_property
     def pool(self) -> Pool:
@@ -84,7 +89,8 @@ def named(
     If pool.json names a data set of the paper, as `mssim import modelswitch` writes it, the source is compared with
     published numbers, and models of the paper are renamed to their published names.
 
-    A folder NAME-protocols beside the pool NAME holds runs of protocols on the same questions.
+    A folder NAME-protocols beside the pool NAME holds runs of protocols on the same questions. A file live.csv in the
+    folder of the pool holds live runs of strategies.
 
     Parameters
     ----------
@@ -136,10 +142,12 @@ def named(
     dataset = dataset if dataset in published.paired() else None
     pair = None if dataset is None else published.kind_of_pair(dataset, pool.models[:2])
     protocols = _protocols_of(Path(path))
-    fingerprint = pool.fingerprint if protocols is None else f"{pool.fingerprint}+{protocols.fingerprint}"
+    live = _live_of(Path(path))
+    parts = [pool.fingerprint, *([] if protocols is None else [protocols.fingerprint])]
+    fingerprint = "+".join([*parts, *([] if live is None else [_hash_of(live)])])
     controls = {name: of for name, of in controls.items() if name in pool.models}
     return Source(
-        Path(path).stem, title, tuple(pool.models), fingerprint, lambda: pool, dataset, pair, controls, protocols
+        Path(path).stem, title, tuple(pool.models), fingerprint, lambda: pool, dataset, pair, controls, protocols, live
     )
 
 
@@ -161,6 +169,24 @@ def _protocols_of(path: Path) -> Pool | None:
     """Return the pool in the folder NAME-protocols beside a pool NAME, if there is one."""
     folder = path.with_name(f"{path.stem}{PROTOCOLS}")
     return load_pool(folder) if (folder / "pool.json").is_file() else None
+
+
+def _live_of(path: Path) -> pd.DataFrame | None:
+    """Return the table live.csv in the folder of a pool, if there is one."""
+    file = path / "live.csv"
+    if not file.is_file():
+        return None
+    frame = pd.read_csv(file, dtype={"strategy": str, "question_id": str})
+    absent = [name for name in ("strategy", "budget", "question_id", "samples_used") if name not in frame]
+    if absent:
+        raise PoolError(
+            f"{file}: no column {absent[0]!r}. Write the tables of `mssim.live.run` with strategy and budget."
+        )
+    return frame
+
+
+def _hash_of(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:16]
 
 
 def _strongest_first(pool: Pool) -> tuple[str, ...]:

@@ -249,7 +249,7 @@ def test_all_steps_in_order(tmp_path, monkeypatch):
     assert done == [
         "fetch",
         ("serve", f"{WEIGHTS['smollm2'].name}.gguf", 9000, "server-smollm2.log"),
-        ("record", "capitals", {"smollm2": "http://127.0.0.1:9000/v1"}, work, 16, 2),
+        ("record", "capitals", {"smollm2": "http://127.0.0.1:9000/v1"}, work, 24, 2),
         "end",
         ("publish", work / "capitals", work / "pools" / "llm-capitals"),
         ("card", work / "pools" / "llm-capitals"),
@@ -257,7 +257,7 @@ def test_all_steps_in_order(tmp_path, monkeypatch):
     assert weights.WEIGHTS.keys() == {"smollm2", "gemma3"}
 
 
-def test_protocols_are_played_if_all_models_are_served(tmp_path, monkeypatch):
+def test_protocols_and_live_runs_follow_if_all_models_are_served(tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr(steps, "fetch", lambda model, folder: folder / f"{model.name}.gguf")
     monkeypatch.setattr(steps, "running", lambda _, port, __: nullcontext(f"http://127.0.0.1:{port}/v1"))
@@ -265,10 +265,14 @@ def test_protocols_are_played_if_all_models_are_served(tmp_path, monkeypatch):
         monkeypatch.setattr(steps, name, lambda *_: None)
     monkeypatch.setattr(steps, "play", lambda task, _, work, *rest: done.append((task.name, work, *rest)))
     monkeypatch.setattr(steps, "publish_runs", lambda work, target, task: done.append((work, target, task.name)))
+    monkeypatch.setattr(steps, "run_live", lambda task, _, work, number: ["runs", task.name, work, number])
+    monkeypatch.setattr(steps, "publish_live", lambda runs, folder: done.append((*runs, folder)))
     steps.run(tmp_path, tmp_path / "out", tasks=["capitals", "sums"], number=4, runs=2)
     assert done == [
         ("capitals", tmp_path, 2, 4),
         ("sums", tmp_path, 2, 4),
+        ("runs", "capitals", tmp_path, 4, tmp_path / "out" / "llm-capitals"),
+        ("runs", "sums", tmp_path, 4, tmp_path / "out" / "llm-sums"),
         (tmp_path, tmp_path / "out" / "llm-capitals-protocols", "capitals"),
         (tmp_path, tmp_path / "out" / "llm-sums-protocols", "sums"),
     ]

@@ -13,6 +13,7 @@ from mssim.grading import grade
 from mssim.recorder import Plan, Progress, read_plan
 from mssim.recorder import record as record_samples
 from recorded.llm.card import write_card
+from recorded.llm.live_runs import publish_live, run_live
 from recorded.llm.protocols import play, publish_runs
 from recorded.llm.publishing import publish
 from recorded.llm.server import free_port, running
@@ -49,9 +50,11 @@ def run(
     number : int, optional
         Number of questions, by default all.
     runs : int, default 16
-        Number of runs of every protocol per question. There are none with 0, or if a server is left out.
+        Number of runs of every protocol per question. There are none with 0, or if a server is left out; and no live
+        runs of strategies then.
     """
     played = tasks if runs and {*servers} == {*WEIGHTS} else ()
+    live = {}
     with _timed("models"):
         files = {name: fetch(WEIGHTS[name], work / "models") for name in WEIGHTS if name in servers}
     with served(files, {name: free_port() for name in files}, work) as urls:
@@ -61,10 +64,14 @@ def run(
         for name in played:
             with _timed(f"protocols on {name}"):
                 play(TASKS[name], plan_of(TASKS[name], urls, 1), work, runs, number)
+            with _timed(f"live runs on {name}"):
+                live[name] = run_live(TASKS[name], plan_of(TASKS[name], urls, samples), work, number)
     for name in tasks:
         with _timed(f"pool of {name}"):
             folder = out / f"llm-{name}"
             print(publish(work / name, folder, TASKS[name]))
+            if name in live:
+                publish_live(live[name], folder)
             write_card(folder, TASKS[name])
     for name in played:
         print(publish_runs(work, out / f"llm-{name}-protocols", TASKS[name]))
