@@ -75,6 +75,9 @@ def grade(
     -----
     Verdicts of math-verify are cached in equivalence.sqlite in the folder. This file may be deleted at any time.
 
+    It grades the files of the pool. The folder of a recording has a journal, too, which may have more samples:
+    `mssim.recorder.export` with `rule` writes and grades all of them, as the command `mssim grade` does.
+
     Examples
     --------
     >>> import tempfile
