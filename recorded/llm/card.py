@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 import mssim
-from mssim import Pool, PoolWarning, load_pool
+from mssim import Pool, load_pool
 from mssim.plots import STYLE, plot_curves
 from recorded.llm.pairs import BUDGET, best_pair, shown, switching, verdict
 from recorded.llm.server import SLOTS
@@ -36,9 +35,7 @@ _LICENCES = {
 
 def write_card(folder: Path, task: Task) -> None:
     """Write README.md and curves.png to the folder of a pool."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)  # the card has them
-        pool = load_pool(folder)
+    pool = load_pool(folder)
     pairs = switching(pool)
     _draw(pool, folder / "curves.png")
     (folder / "README.md").write_text(card(folder.name, pool, task, pairs), encoding="utf-8")
