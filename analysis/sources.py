@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import pandas as pd
 
 from analysis import published
 from mssim import Pool, load_pool
-from mssim.errors import PoolError, PoolWarning
+from mssim.errors import PoolError
 from mssim.pools.conditions import Where
 
 __all__ = ["Source", "embedded", "named", "ships"]
@@ -206,9 +205,7 @@ def embedded() -> list[Source]:
     """Return the sources of the pools in recorded/, by name."""
     folders = sorted(folder for folder in RECORDED.iterdir() if ships(folder.name))
     folders = [folder for folder in folders if not folder.name.endswith(PROTOCOLS)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)  # the data cards have them
-        return [named(folder) for folder in folders]
+    return [named(folder) for folder in folders]
 
 
 def ships(name: str) -> bool:
