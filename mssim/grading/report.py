@@ -160,14 +160,7 @@ class Grading:
 
     def of_rule(self) -> list[str]:
         """Return only the warnings about truths, missing verdicts of math-verify and reasoning that does not end."""
-        found = []
-        if self.cannot_match:
-            truth = next(iter(self.cannot_match.values()))
-            given = "a missing truth" if truth is None else repr(shown(truth))
-            found.append(
-                f"{len(self.cannot_match)} of {len(self.question_ids)} truths are not {self.truths}, such as {given}. "
-                f"The rule {self.rule} cannot match them. Choose another rule, or correct the truths."
-            )
+        found = of_truths(self.cannot_match, len(self.question_ids), self.truths, self.rule)
         if self.undecided:
             found.append(
                 f"math-verify exceeded its time limit for {self.undecided} answers or pairs of answers. They count as "
@@ -192,6 +185,25 @@ class Grading:
     def __repr__(self) -> str:
         size = f"{counted(len(self.models), 'model')}, {counted(int(self.samples.sum()), 'sample')}"
         return f"Grading({self.rule!r}, {size})"
+
+
+def of_truths(cannot_match: Mapping[str, str | None], questions: int, truths: str, rule: str) -> list[str]:
+    """Return a warning about truths that no answer can equal, if there are any.
+
+    Examples
+    --------
+    >>> of_truths({"q1": "Paris"}, 8, "numbers", "number")
+    ["1 of 8 truths are not numbers, such as 'Paris'. The rule number cannot match them. Choose another rule, or correct
+    the truths."]
+    """
+    if not cannot_match:
+        return []
+    truth = next(iter(cannot_match.values()))
+    given = "a missing truth" if truth is None else repr(shown(truth))
+    return [
+        f"{len(cannot_match)} of {questions} truths are not {truths}, such as {given}. The rule {rule} cannot match "
+        "them. Choose another rule, or correct the truths."
+    ]
 
 
 def _spread(classes: NDArray[np.int64]) -> dict[str, float]:

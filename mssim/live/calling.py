@@ -7,8 +7,9 @@ import itertools
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from mssim.grading.truths import Questions
 from mssim.live.classes import Classes
+from mssim.live.drawing import questions_of
+from mssim.live.graded import unmatched_truths
 from mssim.live.play import Play
 from mssim.live.played import Played
 from mssim.live.protocol_setup import ProtocolSetup, call_name
@@ -24,13 +25,16 @@ __all__ = ["Calling"]
 
 
 class Calling(Working):
-    """A run that requests the calls of a protocol."""
+    """A run that requests the calls of a protocol.
+
+    `rows` are all questions of the journal. Runs are requested for the first `asked` of them.
+    """
 
     def __init__(
         self,
         setup: ProtocolSetup,
         rows: Sequence[Mapping[str, Any]],
-        questions: Questions,
+        asked: int,
         journal: Journal,
         samplers: Mapping[Server, Sampler],
         progress: LiveProgress,
@@ -42,25 +46,38 @@ class Calling(Working):
             Target(plan, self._cells[name], self._asked[name].__getitem__) for name, plan in setup.models.items()
         ]
         super().__init__(setup.rule, journal, targets, samplers, progress, **options)
-        self._setup, self.rows, self._questions = setup, rows, questions
+        self._setup, self.rows = setup, rows
+        self._n_asked, self._questions = asked, questions_of(rows, setup.rule)
+        for warning in unmatched_truths(questions_of(rows[:asked], setup.rule), setup.rule):
+            progress.warn(warning)
         self._settings = [setup.settings(row) for row in rows]
         self._found: dict[tuple[int, int], Played] = {}
 
     def played(self) -> list[Played]:
-        """Return the finished runs by question and number."""
+        """Return all finished runs in the folder, by question and number."""
         return [self._found[key] for key in sorted(self._found)]
+
+    def asked(self) -> list[Played]:
+        """Return those of the finished runs that were asked for."""
+        return [self._found[place, run] for place, run in sorted(self._found) if self._is_asked(place, run)]
+
+    def _is_asked(self, place: int, run: int) -> bool:
+        return place < self._n_asked and run < self._setup.runs
 
     def _all(self) -> Iterator[tuple[int, int]]:
         """Iterate over runs. The first one of every question precedes the second, so that an early end is even."""
-        return itertools.product(range(self._setup.runs), range(len(self.rows)))
+        return itertools.product(range(self._setup.runs), range(self._n_asked))
 
     def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
         return (self._play(place, run) for run, place in self._all())
 
     def _complete(self) -> None:
-        for run, place in self._all():
-            if (place, run) not in self._found:
-                self._replay(place, run)
+        """Replay all other recorded runs, also those that were not asked for now: they belong to the pool."""
+        recorded = dict(self.journal.query("SELECT question, MAX(sample_index) + 1 FROM samples GROUP BY question"))
+        for place, row in enumerate(self.rows):
+            for run in range(recorded.get(row["question_id"], 0)):
+                if (place, run) not in self._found:
+                    self._replay(place, run)
 
     async def _play(self, place: int, run: int) -> None:
         """Play one run to its end, or until a call that it needs cannot be had."""
@@ -83,7 +100,7 @@ class Calling(Working):
     def _keep(self, play: Play, place: int) -> None:
         if (played := play.finished()) is not None:
             self._found[place, played.run] = played
-            self._live.answered += 1
+            self._live.answered += self._is_asked(place, played.run)
         if self._judge is not None:
             self._judge.next_question()
 

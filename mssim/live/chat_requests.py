@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,7 +141,7 @@ def read_request(body: bytes, settings: Mapping[str, Any]) -> ChatRequest:
         raise _wrong("n", n, f"an integer from 1 to {_MOST_N}")
     seed = given.get("seed")
     if not (seed is None or (type(seed) is int and -(2**63) <= seed < 2**63)):
-        raise _wrong("seed", seed, "an integer")
+        raise _wrong("seed", seed, "an integer of 64 bits")
     stream = _default(given.get("stream"), False)
     if not isinstance(stream, bool):
         raise _wrong("stream", stream, "true or false")
@@ -217,7 +217,7 @@ def _is_stop(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    return is_number(value) and math.isfinite(value)
+    return is_number(value) and abs(value) <= sys.float_info.max  # an int may be too large for a float
 
 
 _READ = ("model", "messages", "n", "seed", "stream", "stream_options")

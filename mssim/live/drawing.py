@@ -8,9 +8,11 @@ from typing import Any, Unpack
 
 import pyarrow as pa
 
+from mssim.grading import Rule
 from mssim.grading.truths import Questions, read_questions
 from mssim.live.classes import Classes
 from mssim.live.draws import Course, Draws
+from mssim.live.graded import unmatched_truths
 from mssim.live.results import Answer, LiveProgress
 from mssim.live.setup import Setup
 from mssim.live.strategies import turns
@@ -44,7 +46,9 @@ class Drawing(Working):
     ) -> None:
         super().__init__(setup.rule, journal, targets, samplers, progress, **options)
         self._setup, self._rows = setup, rows
-        self._questions = questions_of(rows, setup)
+        self._questions = questions_of(rows, setup.rule)
+        for warning in unmatched_truths(self._questions, setup.rule):
+            progress.warn(warning)
         self._found: dict[int, Answer] = {}
 
     def answers(self) -> list[Answer]:
@@ -128,7 +132,7 @@ class Drawing(Working):
         return self._recorded(place, model, start, n)
 
 
-def questions_of(rows: Sequence[Mapping[str, Any]], setup: Setup) -> Questions:
+def questions_of(rows: Sequence[Mapping[str, Any]], rule: Rule) -> Questions:
     """Return the truths of questions in the form of answers, and their rules, which know the choices."""
     columns: dict[str, Any] = {
         "question_id": pa.array([row["question_id"] for row in rows], pa.string()),
@@ -136,4 +140,4 @@ def questions_of(rows: Sequence[Mapping[str, Any]], setup: Setup) -> Questions:
     }
     if any(row.get("choices") for row in rows):
         columns["choices"] = [row.get("choices") for row in rows]
-    return read_questions(pa.table(columns), setup.rule)
+    return read_questions(pa.table(columns), rule)

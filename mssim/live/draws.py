@@ -91,12 +91,16 @@ class Draws:
 
     def answer(self, decision: Decision | None) -> Answer:
         """Return the answer to the question, given the decision of the strategy or None if it is unfinished."""
+        truth = self._row.get("truth")
+        right = None if decision is None else self._classes.is_right(decision.answer)
+        if decision is not None and right is None and truth is not None:
+            right = False  # no answer can equal this truth under the rule, as in the pool
         return Answer(
             self._row["question_id"],
             decision,
             None if decision is None else self._classes.name(decision.answer),
-            self._row.get("truth"),
-            None if decision is None else self._classes.is_right(decision.answer),
+            truth,
+            right,
             tuple(self._drawn),
             self._input,
             self._output,

@@ -8,11 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from mssim._validation import counted
+from mssim.grading import Rule
+from mssim.grading.report import of_truths
+from mssim.grading.truths import Questions
 from mssim.live.results import Answer
 from mssim.pools.endings import was_cut_off
 from mssim.pools.folder import current
 
-__all__ = ["differences", "untold_truths"]
+__all__ = ["differences", "unmatched_truths", "untold_truths"]
 
 _KEY = ["question_id", "model", "sample_index"]
 
@@ -30,6 +33,28 @@ def untold_truths(answers: Sequence[Answer]) -> list[str]:
         return []
     has, counts = ("has", "It counts") if number == 1 else ("have", "They count")
     return [f"{counted(number, 'question')} {has} no truth. {counts} for no accuracy here, and as wrong in the pool."]
+
+
+def unmatched_truths(questions: Questions, rule: Rule) -> list[str]:
+    """Return a warning about truths that are known and that no answer can equal under a rule, if there are any.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from mssim.grading import parse_rule
+    >>> from mssim.grading.truths import read_questions
+    >>> rule = parse_rule("date")
+    >>> table = pa.table({"question_id": ["q1", "q2", "q3"], "truth": ["12/24/2026", "Paris", None]})
+    >>> unmatched_truths(read_questions(table, rule), rule)[0].split(". ")[0]
+    "1 of 2 truths are not a date MM/DD/YYYY, such as 'Paris'"
+    """
+    known = {
+        question: (given, truth)
+        for question, given, truth in zip(questions.place, questions.given, questions.truths, strict=True)
+        if given is not None
+    }
+    cannot_match = {question: given for question, (given, truth) in known.items() if truth is None}
+    return of_truths(cannot_match, len(known), rule.truths, rule.name)
 
 
 def differences(folder: Path, answers: Sequence[Answer], limited: Collection[str] = ()) -> list[str]:

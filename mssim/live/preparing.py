@@ -79,8 +79,8 @@ def check_same(journal: Journal, setup: Setup, *, use_recorded: bool) -> None:
         changed = [f"{name}={known.get(name)!r}" for name in {**known, **now} if known.get(name) != now.get(name)]
         what = f"samples of a live run with {', '.join(changed)}"
     raise RecordError(
-        f"{journal.path.parent} has {what}. To draw them first, pass use_recorded=True. Otherwise restore the "
-        "arguments, or use another folder."
+        f"{journal.path.parent} has {what}. To draw them first, pass use_recorded=True. Otherwise restore what has "
+        "changed, or use another folder."
     )
 
 

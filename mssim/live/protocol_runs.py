@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from mssim._validation import choose_from, printable, shown, whole_number
 from mssim.errors import MssimError, RecordError
-from mssim.grading.truths import read_questions as read_truths
 from mssim.live.calling import Calling
 from mssim.live.played import ProtocolRun, spent_by, table_of
 from mssim.live.preparing import Recording, clients, open_journal, options_of
@@ -130,14 +129,13 @@ def run_protocol(
         check_same_protocol(journal, setup, rows, recording.get("new_server", False))
         calling = prepare_calls(Calling, setup, plan, table, journal, recording)
         run_to_end(calling)
-        played = calling.played()
         calling.progress.writing = True
         if (report := recording.get("report")) is not None:
             report(calling.progress)
         graded = pd.DataFrame(columns=["question_id", "sample_index", "answer", "correct"])
-        if played:
-            graded = write_pool(folder, name, setup, played, rows, journal)
-        return _result(setup, name, folder, calling, table_of(played, graded), journal)
+        if played := calling.played():
+            graded = write_pool(folder, name, setup, played, calling.rows, journal)
+        return _result(setup, name, folder, calling, len(rows), table_of(calling.asked(), graded), journal)
 
 
 def read_protocol(
@@ -225,10 +223,12 @@ def prepare_calls(
     runs = len(rows) * setup.runs
     progress = LiveProgress(runs * setup.protocol.calls().most, 0, 0, currency=currency, questions=runs)
     spend = with_spend(budget, journal, asked, lambda name: model_of(name, list(setup.models)))
+    asked_ids = {row["question_id"] for row in rows}
+    earlier = [row for row in journal.questions() if row["question_id"] not in asked_ids]
     return kind(
         setup,
-        rows,
-        read_truths(table, setup.rule),
+        [*rows, *earlier],
+        len(rows),
         journal,
         clients(setup.models.values(), recording),
         progress,
@@ -237,7 +237,13 @@ def prepare_calls(
 
 
 def _result(
-    setup: ProtocolSetup, name: str, folder: Path, calling: Calling, table: pd.DataFrame, journal: Journal
+    setup: ProtocolSetup,
+    name: str,
+    folder: Path,
+    calling: Calling,
+    questions: int,
+    table: pd.DataFrame,
+    journal: Journal,
 ) -> ProtocolRun:
     def model(call: str) -> str:
         return model_of(call, list(setup.models))
@@ -247,7 +253,7 @@ def _result(
         str(setup.protocol),
         name,
         folder,
-        len(calling.rows),
+        questions,
         setup.runs,
         table,
         spent_by(journal.spend(), model),

@@ -72,6 +72,11 @@ class Served(Run):
             f"model {model!r}: {reason}", limit=reason.startswith(EXCEEDS), retry_after=wait if wait > 0 else None
         )
 
+    def _fail(self, error: Exception) -> None:
+        if self._error is None:
+            self.progress.warn(str(error))  # clients are referred to the log
+        super()._fail(error)
+
     def _given_up(
         self, target: Target, cell: Cell, asked: list[int], failure: RequestFailed, failed: Counter[bool]
     ) -> Sequence[int]:

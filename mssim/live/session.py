@@ -160,8 +160,8 @@ async def open_session(
     setup = read_setup(plan, strategy, budget, rule=rule, reasoning=reasoning, seed=seed)
     if setup.is_allocation:
         raise MssimError(
-            f"strategy {setup.strategy}: it divides one budget among questions that are known in advance. Use another "
-            "strategy, or mssim.live.run."
+            f"{setup.strategy}: it divides one budget among questions that are known in advance. Use another strategy, "
+            "or mssim.live.run."
         )
     folder = Path(out)
     with open_folder(folder, setup, use_recorded=use_recorded) as journal:

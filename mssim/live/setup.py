@@ -138,8 +138,9 @@ def _check_limit(strategy: Strategy, model: ModelPlan, limit: int | None) -> Non
     """Raise if the strategy limits output tokens and the server is not asked to."""
     asked = model.most_tokens()
     if limit is not None and asked != limit:
-        setting = "no such setting" if asked is None else f"max_tokens={asked}"
+        # In quotes, since mssim live has an option of this name, which limits the tokens of all requests together.
         raise StrategyError(
-            f"model {model.name!r}: {strategy} limits samples to {limit} tokens, but its plan has {setting}. Set "
-            f"max_tokens={limit} in the settings of the model, or remove the limit from the strategy."
+            f"model {model.name!r}: {strategy} limits samples to {limit} tokens, but the setting 'max_tokens' of the "
+            f"model is {'missing' if asked is None else asked}. Set it to {limit}, or remove the limit from the "
+            "strategy."
         )

@@ -178,8 +178,19 @@ class Run:
         progress.silent_since = min(silent, default=None)
         if self.report is not None:
             self.report(progress)
-        free = shutil.disk_usage(self.journal.path.parent).free
-        if free < _LEAST_FREE:
+        path = self.journal.path
+        try:
+            there, free = path.exists(), shutil.disk_usage(path.parent).free
+        except OSError:
+            there, free = False, 0
+        if not there:  # SQLite would go on writing to the file that no folder has
+            self._fail(
+                RecordError(
+                    f"{path} was removed or moved while samples were recorded, so those since then are lost. Move it "
+                    "back if it was moved, and rerun the same command."
+                )
+            )
+        elif free < _LEAST_FREE:
             self.stop(
                 f"The disk has only {free / 2**20:.0f} MB of free space. At least {_LEAST_FREE >> 20} MB are needed."
             )

@@ -100,7 +100,9 @@ def test_samples_that_are_given_up_are_told_with_their_reason(run, asked, monkey
 @pytest.mark.slow
 def test_another_strategy_is_refused_in_the_language_of_the_shell(run, asked):
     assert run(*asked[0])[0] == 0
-    test_cli.bad(run(*with_(asked[0], budget=6)), "pass --use-recorded. Otherwise restore the arguments")
+    test_cli.bad(run(*with_(asked[0], budget=6)), "pass --use-recorded. Otherwise restore what has")
+    limited = run(*with_(asked[0], strategy="sc:a,max_tokens=5"))  # --max-tokens limits all requests together
+    test_cli.bad(limited, "the setting 'max_tokens' of the model is missing. Set it to 5,")
     code, text, _ = run(*with_(asked[0], budget=6), "--use-recorded", "--json")
     assert code == 0
     assert json.loads(text)["totals"]["samples_used"] == 6

@@ -63,6 +63,7 @@ def test_a_strategy_or_a_protocol(run, tmp_path, options, says):
 
 
 def test_a_strategy_that_cannot_be_served(run, tmp_path):
+    bad(run(*command(tmp_path, strategy="alloc:a")), "Use another strategy, or `mssim live`.")
     bad(run(*command(tmp_path, strategy="cov:a")), "cov:a")
 
 

@@ -130,6 +130,10 @@ def test_wrong_types_and_values(field, value):
     assert refused.message.startswith(f"{field} is missing" if value is None else f"{field}={value!r} is not allowed")
 
 
+def test_a_number_that_no_float_can_hold_is_refused():
+    assert refusal(temperature=10**400).param == "temperature"
+
+
 def test_options_of_a_stream():
     assert refusal(stream=True, stream_options=[]).param == "stream_options"
     assert refusal(stream=True, stream_options={"include_usage": 1}).param == "stream_options.include_usage"

@@ -4,6 +4,7 @@ import pytest
 
 from mssim.live.drawing import questions_of
 from mssim.live.setup import read_setup
+from mssim.pools.loading import read_pool
 from mssim.recorder import Retry
 from tests.live.scripted import Servers, live, plan, questions, table
 
@@ -64,10 +65,10 @@ def test_truths_are_read_as_answers_and_may_be_missing():
         {"question_id": "q1", "truth": "Rome", "choices": ["Paris", "Rome"]},
         {"question_id": "q2", "truth": None, "choices": ["yes", "no", "maybe"]},
     ]
-    found = questions_of(rows, setup)
+    found = questions_of(rows, setup.rule)
     assert found.truths == ["B", None]
     assert found.rules[1].extract("maybe") == "C"
-    assert questions_of([{"question_id": "q"}], setup).truths == [None]
+    assert questions_of([{"question_id": "q"}], setup.rule).truths == [None]
 
 
 def test_an_exception_of_a_client_ends_the_run(tmp_path):
@@ -94,3 +95,16 @@ def test_math_verify_runs_beside_the_requests_and_differences_from_the_pool_are_
     (note,) = result.notes
     assert note.startswith("1 question, first 'q1', has other answer classes in the graded pool")
     assert (tmp_path / "equivalence.sqlite").exists()
+
+
+def test_truths_that_no_answer_can_equal_are_told_at_once_and_count_as_wrong_as_in_the_pool(tmp_path):
+    told = []
+    client = Servers(plan(["a"]), ["q0", "q1"], lambda *_: "7")
+    given = questions(2).set_column(2, "truth", [["7", "Paris"]])
+    options = {"given": given, "client": client, "asked": plan(["a"]), "rule": "number"}
+    result, _ = live(tmp_path, "sc:a", 2, report=lambda p: told.append((p.arrived, *p.warnings)), **options)
+    assert [answer.correct for answer in result.answers] == [True, False]
+    warning = "1 of 2 truths are not one number (for others, see rule boxed), such as 'Paris'. The rule number cannot "
+    assert result.warnings[0].startswith(warning)
+    assert told[0] == (0, result.warnings[0])
+    assert read_pool(tmp_path).class_correct.tolist() == [True, False]

@@ -33,6 +33,23 @@ def test_the_pool_has_one_model_with_the_sums_of_each_run(tmp_path):
     assert "cost" not in rows[0]
 
 
+def test_the_pool_keeps_runs_and_questions_that_are_not_asked_for_again(tmp_path):
+    whole, _ = play(tmp_path, runs=3)
+    before = pq.read_table(tmp_path / "samples.parquet").to_pylist()
+    for given, runs in ((questions(3), 1), (questions(2), 3)):
+        part, client = play(tmp_path, runs=runs, given=given)
+        assert (part.complete, client.events, len(part.to_frame())) == (True, 0, len(given) * runs)
+        assert pq.read_table(tmp_path / "samples.parquet").to_pylist() == before
+        assert pq.read_metadata(tmp_path / "questions.parquet").num_rows == 3
+    assert len(load_pool(tmp_path).question_ids) == whole.questions
+
+
+def test_questions_of_earlier_runs_may_follow_new_ones(tmp_path):
+    play(tmp_path, given=questions(2))
+    play(tmp_path, given=questions(3).slice(1))
+    assert sorted(load_pool(tmp_path).question_ids) == ["q0", "q1", "q2"]
+
+
 @pytest.mark.slow
 def test_it_is_evaluated_as_any_model(tmp_path):
     result, _ = play(tmp_path, "debate:a+b", runs=6)

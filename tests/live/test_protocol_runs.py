@@ -70,6 +70,13 @@ def test_another_server_of_the_same_model_may_be_accepted(tmp_path):
     assert play(tmp_path, runs=4, asked=plan(base_url="http://127.0.0.1:8/v1"), new_server=True)[0].complete
 
 
+def test_truths_that_no_answer_can_equal_are_told_and_count_as_wrong(tmp_path):
+    given = questions(2).set_column(2, "truth", [["1", "Paris"]])
+    result, _ = play(tmp_path, given=given, client=Replier(lambda _: "1"))
+    assert result.accuracy == 0.5
+    assert result.warnings[0].startswith("1 of 2 truths are not one number")
+
+
 def test_questions_may_be_added_or_left_out(tmp_path):
     play(tmp_path)
     more, client = play(tmp_path, given=questions(4))

@@ -428,7 +428,7 @@ def test_progress_counts_questions(tmp_path):
         ("sc:a", {"rule": "nope"}, "rule 'nope' is not known"),
         ("sc:a", {"seed": -1}, "seed=-1 is out of range"),
         ("sc:a,vote=confidence", {}, "reads the confidence of samples, .* Request it with logprobs=True"),
-        ("sc:a,max_tokens=9", {}, "limits samples to 9 tokens, but its plan has no such setting. Set max_tokens=9"),
+        ("sc:a,max_tokens=9", {}, "limits samples to 9 tokens, but the setting 'max_tokens' of the model is missing"),
     ],
 )
 def test_what_cannot_run_is_refused_before_any_request(tmp_path, strategy, options, says):

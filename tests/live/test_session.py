@@ -286,8 +286,10 @@ def test_a_journal_that_cannot_be_written_is_an_error_of_the_session(tmp_path, m
             await session.answer_messages(row("q"), [USER])
         assert "secret" not in str(caught.value)
 
+    log = []
     with pytest.raises(RecordError, match="could not be stored"):
-        ask(tmp_path, texts("1", "2", "3"), broken)
+        ask(tmp_path, texts("1", "2", "3"), broken, log=log)
+    assert log == ["warning: /secret/place: cannot be written."]  # to which clients are referred
 
 
 def test_warnings_of_the_recorder_are_logged_once(tmp_path):

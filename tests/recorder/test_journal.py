@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mssim import RecordError
 from mssim.recorder import Choice, Journal, Reply, export, status
+from mssim.recorder.dispatch import Run
 from mssim.recorder.journal import Cell, Outcome
 from tests.recording import Client, as_version_1, collect, plan, questions, stored
 
@@ -132,6 +133,30 @@ def test_it_stops_before_the_disk_is_full(tmp_path, monkeypatch):
     found = collect(tmp_path, client)
     assert client.requests == []
     assert found.notes == ("The disk has only 10 MB of free space. At least 64 MB are needed.",)
+
+
+def test_a_folder_that_is_removed_or_moved_ends_it(tmp_path, monkeypatch):
+    """SQLite would go on writing to files that no folder has."""
+
+    class Moving(Client):
+        async def sample(self, request):
+            if len(self.requests) == 10:
+                (tmp_path / "pool").rename(tmp_path / "moved")
+                running[0]._tell(0.0)
+            return await super().sample(request)
+
+    class Kept(Run):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            running.append(self)
+
+    running = []
+    monkeypatch.setattr("mssim.recorder._record.Run", Kept)
+    client = Moving()
+    with pytest.raises(RecordError, match=r"journal.sqlite was removed or moved while samples were recorded"):
+        collect(tmp_path / "pool", client, plan(samples=30, concurrency=4))
+    assert len(client.requests) < 20
+    assert not (tmp_path / "pool").exists()
 
 
 def without_override():
