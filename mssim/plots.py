@@ -296,7 +296,7 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     >>> pool = load_pool("recorded/llm-products")
     >>> ax = plot_extrapolation(extrapolate(pool, "gemma", [16, 64, 1024, 2048]), pool)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['gemma, pass@k', 'extrapolated (more than 64 samples)']
+    ['gemma, pass@k', 'extrapolated (more than 256 samples)']
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt

@@ -43,7 +43,7 @@ class Diagnostics:
     >>> from mssim.importers import diagnose
     >>> found = diagnose(load_pool("recorded/llm-products"))
     >>> found
-    Diagnostics(159 questions, 3 models, 30528 samples, 3 warnings)
+    Diagnostics(159 questions, 3 models, 122112 samples, 3 warnings)
     >>> found.to_frame()["questions"].tolist()
     [159, 159, 159]
     """

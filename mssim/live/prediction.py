@@ -61,9 +61,9 @@ class Prediction:
     >>> found = predict(pool, "sc:gemma", 4, n_runs=50)
     >>> found.to_frame()[["quantity", "predicted", "sd", "low", "high"]].round(3)
             quantity  predicted     sd     low    high
-    0       accuracy      0.542  0.036   0.472   0.613
+    0       accuracy      0.545  0.036   0.475   0.614
     1   samples_used      4.000  0.000   4.000   4.000
-    2  output_tokens     12.984  0.296  12.404  13.563
+    2  output_tokens     12.886  0.262  12.373  13.399
     """
 
     strategies: tuple[str, ...]
@@ -218,12 +218,12 @@ def predict(
     >>> pool = pool.select(questions=pool.question_ids[:50])
     >>> predict(pool, ["sc:gemma", "ms:gemma+smol"], 8, n_runs=50).to_frame().round(3).iloc[:, 2:7]
             quantity  predicted     sd     low    high
-    0       accuracy      0.566  0.031   0.504   0.628
+    0       accuracy      0.565  0.031   0.504   0.626
     1   samples_used      8.000  0.000   8.000   8.000
-    2  output_tokens     25.968  0.445  25.095  26.840
-    3       accuracy      0.565  0.031   0.505   0.625
-    4   samples_used      6.785  0.203   6.386   7.183
-    5  output_tokens     22.487  0.811  20.897  24.077
+    2  output_tokens     25.772  0.358  25.069  26.474
+    3       accuracy      0.561  0.030   0.502   0.620
+    4   samples_used      6.738  0.187   6.372   7.103
+    5  output_tokens     22.279  0.745  20.820  23.739
     """
     listed = [strategies] if isinstance(strategies, Strategy | str) else list(strategies)
     budgets = [budget] * len(listed) if isinstance(budget, int | np.integer) else list(budget)
@@ -278,9 +278,9 @@ def compare(
     >>> frame = once.questions.assign(correct=once.accuracy[0, 0] == 1, samples_used=4)
     >>> run = SimpleNamespace(strategy="sc:gemma", budget=4, to_frame=lambda: frame)
     >>> compare(run, pool, n_runs=50).to_frame()[["quantity", "predicted", "live", "z", "verdict"]].round(3)
-           quantity  predicted  live      z       verdict
-    0      accuracy      0.542  0.56  0.488  as predicted
-    1  samples_used      4.000  4.00  0.000  as predicted
+           quantity  predicted  live     z       verdict
+    0      accuracy      0.545   0.6  1.56  as predicted
+    1  samples_used      4.000   4.0  0.00  as predicted
     """
     runs = list(live) if isinstance(live, Sequence) else [live]
     if not runs:

@@ -40,8 +40,8 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
     >>> pool = pool.select(models=["gemma"], questions=pool.question_ids[:20])
     >>> refuse_repeats(pool, pool)
     Traceback (most recent call last):
-    mssim.errors.PoolError: pool: 1280 of 1280 samples of the live run equal the recorded sample with the same number,
-    where 602 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
+    mssim.errors.PoolError: pool: 5120 of 5120 samples of the live run equal the recorded sample with the same number,
+    where 2382 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
     another seed of samples, or use another recording.
     """
     matches, expected, variance, n = 0, 0.0, 0.0, 0

@@ -54,7 +54,7 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     --------
     >>> from mssim import load_pool
     >>> load_pool("recorded/llm-products")
-    Pool(159 questions, 3 models, 64 samples each: smol, smol-cool, gemma)
+    Pool(159 questions, 3 models, 256 samples each: smol, smol-cool, gemma)
     """
     pool = read_pool(path, where=where)
     for message in messages_of(pool):

@@ -167,8 +167,8 @@ class Comparisons:
     >>> family = result.compare_with("sc:smol")
     >>> family.to_frame()[["a", "b", "difference", "p_value", "p_holm", "verdict"]].round(3)
                   a        b  difference  p_value  p_holm              verdict
-    0  sc:smol-cool  sc:smol       0.006    0.431   0.431  no difference found
-    1      sc:gemma  sc:smol       0.097    0.013   0.025          a is better
+    0  sc:smol-cool  sc:smol      -0.001    0.810   0.810  no difference found
+    1      sc:gemma  sc:smol       0.095    0.013   0.025          a is better
     """
 
     comparisons: tuple[Comparison, ...]

@@ -82,8 +82,8 @@ class EqualMoney:
     >>> table = result.at_equal_cost("ms:gemma+smol", budget=8, per="samples_used")
     >>> table.to_frame()[["strategy", "budget", "spend", "difference"]].round(2)
             strategy  budget  spend  difference
-    0  ms:gemma+smol    8.00   6.85         NaN
-    1       sc:gemma    6.85   6.85       -0.03
+    0  ms:gemma+smol    8.00   6.84         NaN
+    1       sc:gemma    6.84   6.84       -0.03
     """
 
     base: str

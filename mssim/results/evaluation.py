@@ -384,8 +384,8 @@ class Evaluation:
         >>> table = result.at_equal_cost("sc:gemma", budget=3, per="tokens").to_frame()
         >>> table[["strategy", "budget", "spend"]].round(2)
            strategy  budget  spend
-        0  sc:gemma    3.00  30.76
-        1   sc:smol    2.96  30.76
+        0  sc:gemma    3.00  30.73
+        1   sc:smol    2.96  30.73
         """
         column = self._index(base, budget)[1]
         names = [base, *others_of(base, strategies, self.strategies)]

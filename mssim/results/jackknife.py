@@ -33,7 +33,7 @@ class Jackknife:
     >>> pool = load_pool("recorded/llm-products").select(models=["gemma"])
     >>> evaluation = evaluate(pool, "sc:gemma", [1, 8], jackknife=True)
     >>> evaluation.jackknife.error().round(4)
-    array([[0.0032, 0.0044]])
+    array([[0.0016, 0.0021]])
     """
 
     variance: Floats

@@ -54,8 +54,8 @@ class Consistency:
     Consistency(1 model, 159 questions)
     >>> found.per_question()[["model", "entropy", "accuracy"]].head(2).round(2)
        model  entropy  accuracy
-    0  gemma     4.70      0.02
-    1  gemma     1.58      0.70
+    0  gemma     5.05      0.02
+    1  gemma     1.57      0.73
     """
 
     models: tuple[str, ...]
@@ -163,12 +163,12 @@ def consistency(
     >>> frame = consistency(load_pool("recorded/llm-products"), ["gemma"], n_resamples=99).to_frame()
     >>> frame[["version", "statistic", "r", "n_samples"]].round(2)
             version statistic     r  n_samples
-    0  same samples   pearson -0.88       64.0
-    1  same samples  spearman -0.89       64.0
-    2     same half   pearson -0.88       32.0
-    3     same half  spearman -0.89       32.0
-    4    split half   pearson -0.87       32.0
-    5    split half  spearman -0.87       32.0
+    0  same samples   pearson -0.89      256.0
+    1  same samples  spearman -0.91      256.0
+    2     same half   pearson -0.89      128.0
+    3     same half  spearman -0.91      128.0
+    4    split half   pearson -0.89      128.0
+    5    split half  spearman -0.90      128.0
     """
     names = sampled_models(pool, models, 2)
     confidence_level = level(confidence_level)

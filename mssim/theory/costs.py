@@ -105,9 +105,9 @@ def cost(pool: Pool, strategy: str | ModelSwitch, budgets: ArrayLike, *, replace
     >>> frame = cost(pool, "ms:gemma+smol+smol-cool", [6, 12, 24])
     >>> frame[["budget", "samples_used", "samples_used_independent", "bound", "saving"]].round(2)
        budget  samples_used  samples_used_independent  bound  saving
-    0       6          3.81                      3.71   3.89    0.36
-    1      12          9.07                      8.89  11.27    0.24
-    2      24         20.01                     19.76  30.76    0.17
+    0       6          3.81                      3.71   3.90    0.37
+    1      12          9.05                      8.87  11.35    0.25
+    2      24         19.96                     19.72  31.36    0.17
     """
     stages = stages_of(pool, strategy, budgets, replacement, right=False)
     sizes, tested = stages.plan.sizes.T, (stages.plan.need <= stages.plan.sizes).T

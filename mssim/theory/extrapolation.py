@@ -116,9 +116,9 @@ def extrapolate(
     >>> found = extrapolate(load_pool("recorded/llm-products"), "gemma", [16, 64, 1024])
     >>> found[["budget", "accuracy", "low", "high", "method"]].round(3)
        budget  accuracy    low   high        method
-    0      16     0.812  0.732  0.872         exact
-    1      64     0.912  0.840  0.956         exact
-    2    1024     0.982  0.872  1.000  extrapolated
+    0      16     0.806  0.727  0.866         exact
+    1      64     0.905  0.835  0.947         exact
+    2    1024     0.970  0.914  0.998  extrapolated
     """
     quantity = _checked(quantity)
     confidence_level = level(confidence_level)

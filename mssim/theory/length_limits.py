@@ -98,10 +98,10 @@ def length_limits(
     >>> curve = frame[frame["budget"] == 8]
     >>> curve[["max_tokens", "accuracy", "tokens", "cut_off", "beyond"]].round(3)
        max_tokens  accuracy  tokens  cut_off  beyond
-    1           1     0.001  63.754    0.996   False
-    3           2     0.042  71.725    0.955   False
-    5           3     0.526  79.366    0.251   False
-    7           4     0.561  81.376    0.020   False
+    1           1     0.001  63.751    0.996   False
+    3           2     0.045  71.718    0.954   False
+    5           3     0.529  79.346    0.248   False
+    7           4     0.564  81.330    0.019   False
     """
     every = at_limits(strategy, max_tokens, pool)
     for name, one in every.items():

@@ -56,9 +56,9 @@ class Limits:
     >>> found = limits(load_pool("recorded/llm-products"), ["gemma", "smol"])
     >>> found.summary()[["strategy", "accuracy", "wins_alone", "loses_alone"]].round(3)
              strategy  accuracy  wins_alone  loses_alone
-    0        sc:gemma     0.578          36           15
-    1         sc:smol     0.459          15           36
-    2  mix:gemma+smol     0.638           5            0
+    0        sc:gemma     0.585          37           17
+    1         sc:smol     0.459          17           37
+    2  mix:gemma+smol     0.629           2            0
     """
 
     models: tuple[str, ...]
@@ -297,12 +297,12 @@ def finite_budget(
     >>> frame = finite_budget(pool, ["gemma", "smol"], [4, 16])
     >>> frame[["strategy", "budget", "accuracy", "limit", "gap"]].round(3)
              strategy  budget  accuracy  limit    gap
-    0        sc:gemma       4     0.529  0.578  0.049
-    1        sc:gemma      16     0.570  0.578  0.008
-    2         sc:smol       4     0.445  0.459  0.014
-    3         sc:smol      16     0.467  0.459 -0.008
-    4  mix:gemma+smol       4     0.552  0.638  0.086
-    5  mix:gemma+smol      16     0.612  0.638  0.027
+    0        sc:gemma       4     0.536  0.585  0.049
+    1        sc:gemma      16     0.573  0.585  0.012
+    2         sc:smol       4     0.451  0.459  0.008
+    3         sc:smol      16     0.472  0.459 -0.013
+    4  mix:gemma+smol       4     0.558  0.629  0.071
+    5  mix:gemma+smol      16     0.617  0.629  0.012
     """
     found = limits(pool, models, weights=weights)
     strategies: list[Any] = [SelfConsistency(model) for model in found.models]

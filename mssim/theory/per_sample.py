@@ -47,9 +47,9 @@ def per_sample(pool: Pool, *, prices: PricesLike | None = None, tokens: str = "a
     >>> from mssim.theory import per_sample
     >>> per_sample(load_pool("recorded/llm-products")).round(2)
       quantity      model   mean    p50    p95  largest  ratio
-    0   tokens       smol  10.37   9.88  11.00    19.00   1.03
-    1   tokens  smol-cool  10.11   9.88  11.00    18.88   1.00
-    2   tokens      gemma  10.25  10.00  11.12    19.12   1.01
+    0   tokens       smol  10.39   9.88  11.00    19.00   1.03
+    1   tokens  smol-cool  10.11   9.88  11.00    19.00   1.00
+    2   tokens      gemma  10.24  10.00  11.12    19.12   1.01
     """
     if not isinstance(tokens, str) or tokens not in TOKENS:
         raise MssimError(f"tokens={shown(tokens)} is not valid. {choose_from(str(tokens), TOKENS)}.")

@@ -89,9 +89,9 @@ def stop_quality(
     >>> frame = stop_quality(pool, "ms:gemma+smol,vote=plurality", 8)
     >>> frame[["end", "model", "coverage", "accuracy", "risk", "contribution"]].round(3)
              end  model  coverage  accuracy   risk  contribution
-    0  agreement  gemma     0.288     0.939  0.061         0.270
-    1  agreement   smol     0.158     0.798  0.202         0.126
-    2       vote    NaN     0.555     0.361  0.639         0.200
+    0  agreement  gemma     0.290     0.950  0.050         0.275
+    1  agreement   smol     0.158     0.793  0.207         0.125
+    2       vote    NaN     0.552     0.361  0.639         0.199
     """
     switch = read_switch(strategy)
     if switch.on_agreement != "adopt":
@@ -191,12 +191,12 @@ def calibration(
     >>> frame = calibration(load_pool("recorded/llm-products"), "gemma", 5)
     >>> frame[["votes", "agreement", "coverage", "accuracy"]].round(3)
        votes  agreement  coverage  accuracy
-    0      0        0.0     0.000       NaN
-    1      1        0.2     0.146     0.062
-    2      2        0.4     0.246     0.233
-    3      3        0.6     0.178     0.524
-    4      4        0.8     0.179     0.806
-    5      5        1.0     0.252     0.958
+    0      0        0.0     0.000     0.000
+    1      1        0.2     0.149     0.058
+    2      2        0.4     0.245     0.228
+    3      3        0.6     0.176     0.529
+    4      4        0.8     0.175     0.828
+    5      5        1.0     0.255     0.966
     """
     grid = read_budgets(budgets)
     strategy = SelfConsistency(model)

@@ -42,7 +42,7 @@ class OracleRouter(Strategy):
     >>> from mssim import OracleRouter, evaluate, load_pool
     >>> pool = load_pool("recorded/llm-products")
     >>> evaluate(pool, OracleRouter(["gemma", "smol"]), 16).to_frame()["accuracy"].round(3).tolist()
-    [0.672]
+    [0.674]
     """
 
     kind: ClassVar[str] = "oracle"

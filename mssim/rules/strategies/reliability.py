@@ -59,10 +59,10 @@ class Reliability(Strategy):
     >>> rules = [Reliability("gemma"), Reliability("gemma", 0.75), Reliability("gemma", "mean"), "cov:gemma"]
     >>> evaluate(pool, rules, 8).to_frame()[["strategy", "accuracy"]].round(3)
                  strategy  accuracy
-    0           rel:gemma     0.184
-    1  rel:gemma,tau=0.75     0.395
-    2  rel:gemma,tau=mean     0.336
-    3           cov:gemma     0.741
+    0           rel:gemma     0.188
+    1  rel:gemma,tau=0.75     0.401
+    2  rel:gemma,tau=mean     0.342
+    3           cov:gemma     0.738
     """
 
     kind: ClassVar[str] = "rel"

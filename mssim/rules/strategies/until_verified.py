@@ -71,9 +71,9 @@ class UntilVerified(Strategy):
     >>> rules = [UntilVerified("gemma"), UntilVerified(["gemma", "smol"]), "cov:gemma"]
     >>> evaluate(pool, rules, 8).to_frame()[["strategy", "accuracy", "samples_used"]].round(3)
                strategy  accuracy  samples_used
-    0       until:gemma     0.741         3.530
-    1  until:gemma+smol     0.768         3.431
-    2         cov:gemma     0.741         8.000
+    0       until:gemma     0.738         3.527
+    1  until:gemma+smol     0.766         3.427
+    2         cov:gemma     0.738         8.000
     """
 
     kind: ClassVar[str] = "until"
