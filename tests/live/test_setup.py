@@ -53,7 +53,11 @@ def test_limited_models_are_those_with_a_limit_of_tokens():
             {"samples_per_request": 4, "logprobs": True},
             "reads the input_tokens .* of 4 samples here. Use samples_per_request=1",
         ),
-        ("sc:a,max_tokens=9", {"settings": ["max_tokens=10"]}, "limits samples to 9 .* 'max_tokens' of the model is 10. Set it to 9"),
+        (
+            "sc:a,max_tokens=9",
+            {"settings": ["max_tokens=10"]},
+            "limits samples to 9 .* 'max_tokens' of the model is 10. Set it to 9",
+        ),
         ("sc:a,max_tokens=9", {}, "the setting 'max_tokens' of the model is missing. Set it to 9"),
         ("sc:a,vote=best_of_n", {}, "no server sends the column 'score'"),
     ],
