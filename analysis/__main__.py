@@ -34,7 +34,7 @@ def analyse(
 
     Without --pool, the analysis uses the pools in recorded/ and pools simulated from the paper's published numbers.
 
-    Example: python -m analysis savings --pool recorded/tiny-arithmetic
+    Example: python -m analysis savings --pool recorded/llm-products
     """
     from analysis.running import find, run
     from mssim._files import whole_file

@@ -72,9 +72,9 @@ def best_of_many(
     Examples
     --------
     >>> from mssim import load_pool
-    >>> kept = best_of_many(load_pool("recorded/tiny-arithmetic"), "sc:lstm-times", range(1, 33), n_papers=50)
+    >>> kept = best_of_many(load_pool("recorded/llm-products"), "sc:smol", range(1, 33), n_papers=20)
     >>> round(kept.best, 2), round(kept.added_by_draws, 2), round(kept.added, 2)
-    (0.73, 0.01, 0.01)
+    (0.49, 0.02, 0.02)
     """
     options: dict[str, Any] = {"n_runs": n_papers, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     row = tune(pool, strategies, budgets, spend="budget", limits=max(budgets), **options).to_frame().iloc[0]
@@ -107,10 +107,10 @@ def best_number_of_samples(pool: Pool, models: Sequence[str], *, n_papers: int =
     Examples
     --------
     >>> from mssim import load_pool
-    >>> few = load_pool("recorded/tiny-arithmetic", where=[("sample_index", "<", 64)])
-    >>> kept = best_number_of_samples(few, ["tf-plus", "lstm-times"], n_papers=50)
+    >>> few = load_pool("recorded/llm-products").select(where=[("sample_index", "<", 16)])
+    >>> kept = best_number_of_samples(few, ["gemma", "smol"], n_papers=20)
     >>> round(kept.best, 2), round(kept.added, 2)
-    (0.84, 0.01)
+    (0.61, 0.02)
     """
     rows = [pool.model_index(model) for model in models]
     most = min(int(pool.lengths[rows].min()), MOST_SAMPLES // len(models))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,14 +13,13 @@ import pandas as pd
 
 from analysis import published
 from mssim import Pool, load_pool
-from mssim.errors import PoolError, PoolWarning
+from mssim.errors import PoolError
 from mssim.pools.conditions import Where
 
-__all__ = ["Source", "embedded", "named", "of_language_models"]
+__all__ = ["Source", "embedded", "named", "ships"]
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 PROTOCOLS = "-protocols"  # end of the name of a folder with runs of protocols
-LANGUAGE_MODELS = "llm-"  # beginning of the names of pools of language models
 FEWEST_SAMPLES = 2
 
 
@@ -32,7 +30,7 @@ class Source:
     Attributes
     ----------
     name : str
-        Name in files and rows, e.g. "tiny-dates" or "simulated-MATH-closed".
+        Name in files and rows, e.g. "llm-products" or "simulated-MATH-closed".
     title : str
         Title of panels. Contains "simulated" or "synthetic" if no language model was queried.
     models : tuple of str
@@ -204,21 +202,18 @@ def _as_in_paper(pool: Pool, dataset: str, min_samples: int) -> tuple[str, ...]:
 
 
 def embedded() -> list[Source]:
-    """Return the sources of the pools in recorded/: language models first, then the tiny models of this project."""
-    folders = [folder for folder in RECORDED.iterdir() if (folder / "pool.json").is_file()]
+    """Return the sources of the pools in recorded/, by name."""
+    folders = sorted(folder for folder in RECORDED.iterdir() if ships(folder.name))
     folders = [folder for folder in folders if not folder.name.endswith(PROTOCOLS)]
-    folders.sort(key=lambda one: (not of_language_models(one.name), one.name))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)  # the data cards have them
-        return [named(folder) for folder in folders]
+    return [named(folder) for folder in folders]
 
 
-def of_language_models(name: str) -> bool:
-    """Return whether a pool of this name in recorded/ was sampled from language models.
+def ships(name: str) -> bool:
+    """Return whether a pool of this name is in recorded/.
 
     Examples
     --------
-    >>> of_language_models("llm-products"), of_language_models("tiny-dates")
+    >>> ships("llm-products"), ships("my-pool")
     (True, False)
     """
-    return name.startswith(LANGUAGE_MODELS)
+    return (RECORDED / name / "pool.json").is_file()

@@ -30,7 +30,7 @@ from mssim.engine.exact import nothing_known, obstacles
 from mssim.rules.parsing import parse_strategy
 
 FURTHEST, FEW, IMPOSSIBLE = 5.0, 5.0, 1e-10
-POOLS = {"tiny-arithmetic": ["tf-plus", "lstm-times"], "tiny-dates": ["gru-dates", "tf-even"]}
+POOLS = {"llm-products": ["gemma", "smol"], "llm-capitals": ["smol-cool", "gemma"]}
 ROUTERS = ("random:", "oracle:")
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 PRIORS = ("2/1", "1/2", "5/1", "0.5/3", "1e6/1")

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from mssim import Pool, evaluate, load_pool
 from mssim.plots import COLOURS, STYLE
 
-STRATEGIES = {"Self-Consistency": "sc:tf-plus", "ModelSwitch": "ms:tf-plus+lstm-times,vote=plurality"}
+STRATEGIES = {"Self-Consistency": "sc:gemma", "ModelSwitch": "ms:gemma+smol,vote=plurality"}
 BUDGETS = range(1, 33)
 BUDGET = 16
 FEW, MANY = 20, 2000
@@ -68,7 +68,7 @@ MARKERS = dict(zip(STRATEGIES, "os", strict=True))
 
 def main(path: str = "exact.png") -> None:
     """Evaluate and draw."""
-    pool = load_pool("recorded/tiny-arithmetic")
+    pool = load_pool("recorded/llm-products")
     exact = evaluate(pool, STRATEGIES, BUDGETS, method="exact").to_frame()
     few_and_many = replayed(pool, [FEW, MANY], BUDGETS)
     at_budget = replayed(pool, [10, 30, 100, 300, 1000, 3000, 10_000], [BUDGET])

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from mssim import Pool, evaluate, load_pool
 from mssim.plots import COLOURS, STYLE
 
-MODEL, BUDGET = "tf-plus", 8
-SAMPLES = (8, 12, 16, 32, 64, 128, 256, 512)
-QUESTIONS = (20, 40, 75, 150, 300)
+MODEL, BUDGET = "gemma", 8
+SAMPLES = (8, 12, 16, 32, 64, 128, 256, 512)  # at most those recorded
+QUESTIONS = (10, 20, 40, 80, 154)
 FEW = 64  # recorded samples in the right panel
 REPEATS = 5  # random subsets of questions and samples, over which widths are averaged
 LINES = {
@@ -76,9 +76,9 @@ def draw(ax: Axes, frame: pd.DataFrame, x: str, title: str, label: str) -> None:
 
 def main(path: str = "two-uncertainties.png") -> None:
     """Evaluate, draw and print the widths."""
-    pool = load_pool("recorded/tiny-arithmetic").select(models=[MODEL])
+    pool = load_pool("recorded/llm-capitals").select(models=[MODEL])
     n_questions = len(pool.questions)
-    by_samples = table(pool, [(n_questions, n) for n in SAMPLES])
+    by_samples = table(pool, [(n_questions, n) for n in SAMPLES if n <= pool.codes.shape[2]])
     by_questions = table(pool, [(n, FEW) for n in QUESTIONS])
     with mpl.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)

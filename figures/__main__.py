@@ -34,7 +34,7 @@ def figures(
     summary of the distances between simulated and published numbers is printed. Tables are cached in OUT/cache, so
     that a second run only draws.
 
-    Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out
+    Example: python -m figures --only fig4 --pool recorded/llm-products --out out
     """
     sources = chosen_sources(pool, models, where, min_samples)
     with quiet_matplotlib(), progress_bar("drawing figures") as progress:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.options import make_folder
 from analysis.running import Tables
-from analysis.sources import Source, embedded, of_language_models
+from analysis.sources import Source, embedded
 from figures import style
 from mssim._files import whole_file
 from mssim._validation import choose_from, printable
@@ -56,8 +56,7 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
     only : sequence of str, optional
         Names of figures. By default all.
     sources : sequence of Source, optional
-        Pools to show. By default the pools in recorded/, those of language models first, and then pools simulated from
-        published numbers.
+        Pools to show. By default the pools in recorded/, and then pools simulated from published numbers.
 
     Returns
     -------
@@ -74,36 +73,28 @@ def sheets(only: Sequence[str] | None = None, sources: Sequence[Source] | None =
             raise MssimError(f"no figure {name!r}. {choose_from(name, FIGURES)}.")
     names = list(dict.fromkeys(only or FIGURES))
     if sources is None:
-        pools = {ending: [one for one in embedded() if _ending(one) == ending] for ending in _PARTS}
+        found = [*_of_pools(names, "-llm", embedded(), _RECORDED), *(one for name in names for one in _simulated(name))]
     else:
-        pools = {f"-{_joined([source.name for source in sources])}": list(sources)}
-    found = [sheet for ending, some in pools.items() for sheet in _of_pools(names, ending, some)]
-    if sources is None:
-        found += [sheet for name in names for sheet in _simulated(name)]
+        found = list(_of_pools(names, f"-{_joined([source.name for source in sources])}", sources))
     if not found:
         raise MssimError(f"{', '.join(only or FIGURES)}: the pools do not have the required data. {_NEEDS}")
     return found
 
 
-_PARTS = {"-llm": "Language models", "-pools": "Tiny models of this project"}  # of the gallery, by ending of the name
-_SIMULATED = "Simulated from published numbers"
-
-
-def _ending(source: Source) -> str:
-    return "-llm" if of_language_models(source.name) else "-pools"
+_RECORDED, _SIMULATED = "Language models", "Simulated from published numbers"  # parts of the gallery
 
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"figures.{FIGURES[name]}")
 
 
-def _of_pools(names: Sequence[str], ending: str, pools: Sequence[Source]) -> Iterator[Sheet]:
+def _of_pools(names: Sequence[str], ending: str, pools: Sequence[Source], part: str = "") -> Iterator[Sheet]:
     """Yield the figures of pools, each with the pools that have its data."""
     for name in names:
         module = _module(name)
         suited = tuple(source for source in pools if module.suits(source))
         if suited:
-            yield Sheet(f"{name}{ending}", module, suited, _PARTS.get(ending, ""))
+            yield Sheet(f"{name}{ending}", module, suited, part)
 
 
 def _simulated(name: str) -> Iterator[Sheet]:

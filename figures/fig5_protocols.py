@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import protocols, published
 from analysis.running import Tables
-from analysis.sources import Source, of_language_models
+from analysis.sources import Source, ships
 from figures import style
 from figures.fig5_debate import PUBLISHED
 
@@ -43,7 +43,7 @@ def suits(source: Source) -> bool:
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
     """Draw two panels per source and, below those of the pools in recorded/, the published bars."""
-    published_too = all(of_language_models(source.name) for source in sources)
+    published_too = all(ships(source.name) for source in sources)
     figure, axes = style.panels(2 * (len(sources) + published_too), height=1.7, extra=0.5)
     looks = style.looks(3)
     for i, source in enumerate(sources):

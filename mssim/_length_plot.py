@@ -46,8 +46,8 @@ def plot_length_limits(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     >>> from mssim import load_pool
     >>> from mssim.plots import plot_length_limits
     >>> from mssim.theory import length_limits
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> plot_length_limits(length_limits(pool, "sc:tf-plus", [4, 8, 16], 8), pool).get_xlabel()
+    >>> pool = load_pool("recorded/llm-products")
+    >>> plot_length_limits(length_limits(pool, "sc:gemma", [2, 3, 4], 8), pool).get_xlabel()
     'max_tokens (output tokens of a sample)'
     """
     import matplotlib as mpl

@@ -25,9 +25,9 @@ class PoolError(MssimError):
     Examples
     --------
     >>> from mssim import load_pool
-    >>> load_pool("recorded/tiny-arithmetic").select(models=["tf-pluss"])  # doctest: +ELLIPSIS
+    >>> load_pool("recorded/llm-products").select(models=["gema"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    mssim.errors.PoolError: no model 'tf-pluss' in this pool. Did you mean 'tf-plus'? ...
+    mssim.errors.PoolError: no model 'gema' in this pool. Did you mean 'gemma'? ...
     """
 
 
@@ -49,9 +49,9 @@ class BudgetError(MssimError):
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", 1000)  # doctest: +ELLIPSIS
+    >>> evaluate(load_pool("recorded/llm-products"), "sc:gemma", 1000)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    mssim.errors.BudgetError: sc:tf-plus: budget 1000 needs 1000 samples of model 'tf-plus' for question ...
+    mssim.errors.BudgetError: sc:gemma: budget 1000 needs 1000 samples of model 'gemma' for question ...
     """
 
 

@@ -101,7 +101,7 @@ def plot_curves(
     --------
     >>> from mssim import evaluate, load_pool
     >>> from mssim.plots import plot_curves
-    >>> evaluation = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [1, 2, 4])
+    >>> evaluation = evaluate(load_pool("recorded/llm-products"), "sc:gemma", [1, 2, 4])
     >>> plot_curves(evaluation).get_ylabel()
     'accuracy (%)'
     """
@@ -156,7 +156,7 @@ def plot_panels(
     --------
     >>> from mssim import evaluate, load_pool
     >>> from mssim.plots import plot_panels
-    >>> evaluation = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [1, 2, 4])
+    >>> evaluation = evaluate(load_pool("recorded/llm-products"), "sc:gemma", [1, 2, 4])
     >>> [ax.get_xlabel() for ax in plot_panels(evaluation, ["budget", "samples_used"])]
     ['budget (samples per question)', 'samples used per question (mean)']
     """
@@ -228,8 +228,8 @@ def plot_frontier(tuning: Tuning, *, confidence_level: float = 0.95, ax: Axes | 
     --------
     >>> from mssim import load_pool, tune
     >>> from mssim.plots import plot_frontier
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> tuning = tune(pool, ["sc:tf-plus", "ms:tf-plus+lstm-times,vote=plurality"], [2, 4, 8], limits=[4, 8])
+    >>> pool = load_pool("recorded/llm-products")
+    >>> tuning = tune(pool, ["sc:gemma", "ms:gemma+smol,vote=plurality"], [2, 4, 8], limits=[4, 8])
     >>> plot_frontier(tuning).get_xlabel()
     'samples used per question (mean)'
     """
@@ -293,10 +293,10 @@ def plot_extrapolation(frame: pd.DataFrame, pool: Pool, *, ax: Axes | None = Non
     >>> from mssim import load_pool
     >>> from mssim.plots import plot_extrapolation
     >>> from mssim.theory import extrapolate
-    >>> pool = load_pool("recorded/tiny-dates")
-    >>> ax = plot_extrapolation(extrapolate(pool, "tf-plus", [128, 256, 512, 1024, 2048]), pool)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> ax = plot_extrapolation(extrapolate(pool, "gemma", [16, 64, 1024, 2048]), pool)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['tf-plus, pass@k', 'extrapolated (more than 512 samples)']
+    ['gemma, pass@k', 'extrapolated (more than 256 samples)']
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt

@@ -59,22 +59,16 @@ FIRST = [
     "tests/recorder/test_kill.py",
     "tests/rules/test_catalogue.py",
     "tests/recorder/test_http.py",
-    "tests/test_tiny_models.py",
     "tests/figures/test_figures.py",
     "tests/simulate/test_curve_fit.py",
     "tests/analysis/test_analysis.py",
-    "tests/test_tiny_pools.py",
 ]
 
 SLOW_EXAMPLES = {  # in docstrings, where no marker can be; those in Markdown files are slow too
     "analysis.best_k.best_number_of_samples",
-    "mssim.grading.grader.grade",
-    "mssim.grading.report.Grading",
-    "mssim.plots.plot_frontier",
+    "mssim.live.prediction.predict",
     "mssim.recorder.openai_sampler.OpenAISampler",
     "mssim.simulate.coupling.fit_coupling",
-    "mssim.theory.pilot.Pilot",
-    "mssim.theory.pilot.pilot",
     "mssim.tuning._tune.tune",
 }
 

@@ -69,30 +69,14 @@ def test_the_picture_of_exact_and_replayed_can_be_drawn(tmp_path, monkeypatch, c
 def test_the_picture_of_the_two_uncertainties_can_be_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(ROOT / "examples")
     script = importlib.import_module("two_uncertainties")
-    for name, value in {"SAMPLES": (8, 32, 128), "QUESTIONS": (40, 150), "FEW": 32, "REPEATS": 1}.items():
+    for name, value in {"SAMPLES": (8, 16, 64), "QUESTIONS": (40, 150), "FEW": 32, "REPEATS": 1}.items():
         monkeypatch.setattr(script, name, value)
     script.main(tmp_path / "two.png")
     assert (tmp_path / "two.png").read_bytes().startswith(b"\x89PNG")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     questions, these = ([float(row[column]) for row in rows] for column in (2, 3))
     assert len(rows) == 5
-    assert these[0] > 1.8 * these[1] > 3 * these[2]  # samples count for these questions,
+    assert these[0] > 1.5 * these[1] > 3 * these[2]  # samples count for these questions,
     assert questions[0] < 1.3 * questions[2]  # but hardly for others;
     assert questions[3] > 1.5 * questions[4]  # the number of questions counts for both
     assert these[3] > 1.5 * these[4]
-
-
-@pytest.mark.slow
-def test_the_picture_of_accuracy_over_tokens_can_be_drawn(tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(ROOT / "examples")
-    script = importlib.import_module("over_tokens")
-    monkeypatch.setattr(script, "MOST", 16)
-    script.main(tmp_path / "over.png")
-    assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
-    points, samples, tokens = capsys.readouterr().out.split("\n\n")
-    assert len(points.splitlines()) == 1 + 3 * 5
-    better = [
-        float(re.search(r"answers with working .* (\S+) +\S+ +\S+$", text, re.MULTILINE)[1])
-        for text in (samples, tokens)
-    ]
-    assert better[0] > 0 > better[1]  # the ranking turns

@@ -151,7 +151,7 @@ def recorded(tmp_path_factory):
     with serving(seeded=True) as server:
         for samples in (8, 16):
             urls = dict.fromkeys(WEIGHTS, server.base_url)
-            steps.record(TASKS["sums"], urls, work, samples, number=3)
+            steps.record(TASKS["capitals"], urls, work, samples, number=3)
             asked.append(len(server.log("received")))
     return work, asked
 
@@ -161,7 +161,7 @@ def recorded(tmp_path_factory):
 def test_recording_resumes(recorded):
     work, asked = recorded
     assert asked == [3 * 3, 2 * 3 * 3]
-    pool = load_pool(work / "sums")
+    pool = load_pool(work / "capitals")
     assert pool.models == ("smol", "smol-cool", "gemma")
     assert (pool.lengths == 16).all()
 
@@ -170,16 +170,16 @@ def test_recording_resumes(recorded):
 @pytest.mark.filterwarnings("ignore::mssim.PoolWarning")
 def test_what_is_published(recorded, tmp_path):
     work, _ = recorded
-    whole, task = load_pool(work / "sums").to_frame(), TASKS["sums"]
+    whole, task = load_pool(work / "capitals").to_frame(), TASKS["capitals"]
     for _ in range(2):  # the second replaces the first
-        pool = publish(work / "sums", tmp_path / "llm-sums", task)
-    frame = load_pool(tmp_path / "llm-sums").to_frame()
+        pool = publish(work / "capitals", tmp_path / "llm-capitals", task)
+    frame = load_pool(tmp_path / "llm-capitals").to_frame()
     same = ["question_id", "model", "sample_index", "text", "answer", "correct", "output_tokens", "question", "truth"]
     assert frame[same].equals(whole[same])
     assert frame["confidence"].to_numpy() == pytest.approx(whole["confidence"].to_numpy(), abs=5.1e-4)
     assert not {"latency", "time", "request_id", "served_model"} & {*frame}
     tokens = evaluate(pool, "sc:gemma", [4]).tokens
-    assert tokens == pytest.approx(evaluate(load_pool(work / "sums"), "sc:gemma", [4]).tokens)
+    assert tokens == pytest.approx(evaluate(load_pool(work / "capitals"), "sc:gemma", [4]).tokens)
     info = pool.info
     assert {model["server"] for model in info["models"].values()} == {"recorded/llm/server.py"}
     assert str(ROOT) not in str(info)
@@ -187,9 +187,9 @@ def test_what_is_published(recorded, tmp_path):
     assert {name: info["speeds"][name]["samples"] for name in pool.models} == dict.fromkeys(pool.models, 48)
     assert info["weights"][WEIGHTS["gemma3"].name]["sha256"] == WEIGHTS["gemma3"].sha256
     assert "gemma: Gemma Terms of Use" in info["licence"]
-    write_card(tmp_path / "llm-sums", task)
-    text = (tmp_path / "llm-sums" / "README.md").read_text(encoding="utf-8")
-    assert (tmp_path / "llm-sums" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    write_card(tmp_path / "llm-capitals", task)
+    text = (tmp_path / "llm-capitals" / "README.md").read_text(encoding="utf-8")
+    assert (tmp_path / "llm-capitals" / "curves.png").read_bytes().startswith(b"\x89PNG")
     for said in ("144 recorded answers", "16 samples of each of 3 models", "sha-256", "section 3.3", "`gemma`, `smol`"):
         assert said.lower() in text.lower()
     assert pool.questions["question"][0] in re.search(r"```text\n(.*?)```", text, re.DOTALL)[1]

@@ -76,11 +76,11 @@ def compare(
 
     Several comparisons are a family: p_holm, p_noninferior and p_equivalent are adjusted for their number.
 
-    Example: mssim compare curves.parquet ms:tf-plus+lstm-times sc:tf-plus --budget 8 --margin 0.02
+    Example: mssim compare curves.parquet ms:gemma+smol sc:gemma --budget 8 --margin 0.02
 
-    Example: mssim compare curves.parquet --against sc:tf-plus --budget 8
+    Example: mssim compare curves.parquet --against sc:gemma --budget 8
 
-    Example at equal cost: mssim compare curves.parquet --against sc:tf-plus --budget 8 --equal cost
+    Example at equal cost: mssim compare curves.parquet --against sc:gemma --budget 8 --equal tokens
     """
     from mssim.results.evaluation import Evaluation
 

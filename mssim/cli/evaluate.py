@@ -190,11 +190,11 @@ def evaluate(
 ) -> None:
     """Estimate accuracy and cost of strategies at every budget.
 
-    Example: mssim evaluate recorded/tiny-arithmetic --strategy sc:tf-plus --strategy ms:tf-plus+lstm-times
-    --budgets 2,4,8 --plot curves.png
+    Example: mssim evaluate recorded/llm-products --strategy sc:gemma --strategy ms:gemma+smol --budgets 2,4,8
+    --plot curves.png
 
-    Example with a checkpoint on a cluster: mssim evaluate recorded/tiny-arithmetic --strategy ms:tf-plus+lstm-times
-    --budgets 1-64 --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
+    Example with a checkpoint on a cluster: mssim evaluate recorded/llm-products --strategy ms:gemma+smol --budgets 1-64
+    --n-replays 100000 --checkpoint run.ckpt --dask tcp://localhost:8786
 
     replay_sd is the standard deviation of the accuracy of a single run that draws from the recorded samples. It is not
     an error: it becomes 0 where every run draws all of them. jackknife_error (--scope these) is the standard error of
@@ -259,7 +259,7 @@ class _Way:
 
 def _run(settings: dict[str, Any], way: _Way, *, as_json: bool, correct_bias: bool) -> None:
     for name, option in (
-        ("pool", "a pool, e.g. recorded/tiny-arithmetic,"),
+        ("pool", "a pool, e.g. recorded/llm-products,"),
         ("strategies", "--strategy, e.g. --strategy sc:MODEL,"),
         ("budgets", "--budgets, e.g. --budgets 2,4,8,"),
     ):

@@ -23,7 +23,7 @@ def info(
     Warnings name what limits the samples, such as texts that were cut off. Notes below the table name rare cases,
     recorded reasoning, and what the publisher of the pool has stated.
 
-    Example: mssim info recorded/tiny-arithmetic
+    Example: mssim info recorded/llm-products
     """
     from mssim.pools.loading import known_warnings
     from mssim.pools.quality import pool_remarks

@@ -110,8 +110,8 @@ def plan(
 ) -> None:
     """Plan a comparison of two strategies: questions needed per number of runs, cost, and the best split of money.
 
-    Example: mssim plan --pool recorded/tiny-arithmetic --a ms:tf-plus+lstm-times --b sc:tf-plus --budget 8
-    --difference 0.03 --price-per-sample 0.001 --price-per-question 0.5 --money 500 --plot plan.png
+    Example: mssim plan --pool recorded/llm-products --a ms:gemma+smol --b sc:gemma --budget 8 --difference 0.03
+    --price-per-sample 0.001 --price-per-question 0.5 --money 500 --plot plan.png
 
     Example without a pilot: mssim plan --difference 0.03 --between 0.11 --within 0.17
     """

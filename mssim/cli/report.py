@@ -99,7 +99,7 @@ def report(
     If tokens, costs or latencies are known, two tables have what a sample spends, and accuracy beside what strategies
     spend per question. --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
 
-    Example: mssim report recorded/tiny-arithmetic --models tf-plus+lstm-times --budgets 4,8,16
+    Example: mssim report recorded/llm-products --models gemma+smol --budgets 4,8,16
     """
     asked = None if budgets is None else parse_budgets(budgets)
     further = None if extrapolate is None else parse_budgets(extrapolate, "--extrapolate")

@@ -61,8 +61,7 @@ def simulate(
 ) -> None:
     """Fit an answer model to a pool, print its parameters and draw a simulated pool of any size.
 
-    Example: mssim simulate recorded/tiny-arithmetic --models tf-plus+lstm-times --questions 5000
-    --samples 128 --out simulated
+    Example: mssim simulate recorded/llm-products --models gemma+smol --questions 5000 --samples 128 --out simulated
 
     The last line names the largest difference of the answer model from the pool. --table misfit prints all differences.
     """

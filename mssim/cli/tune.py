@@ -137,9 +137,9 @@ def tune(
 ) -> None:
     """Choose the most accurate strategy and budget within every limit, and score the choice on held-out questions.
 
-    Example: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --limits 4,8,16 --plot frontier.png
+    Example: mssim tune recorded/llm-products --models gemma,smol --limits 4,8,16 --plot frontier.png
 
-    Example with limits of tokens: mssim tune recorded/tiny-arithmetic --models tf-plus,lstm-times --spend tokens
+    Example with limits of tokens: mssim tune recorded/llm-products --models gemma,smol --spend tokens
     --limits 20,50,100
     """
     if table not in _TABLES:

@@ -49,7 +49,7 @@ def merge(paths: FilePath | Iterable[FilePath]) -> Evaluation:
     >>> import tempfile
     >>> from mssim import evaluate, load_pool, merge
     >>> path = tempfile.mkdtemp() + "/run.ckpt"
-    >>> result = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [4, 8], checkpoint=path)
+    >>> result = evaluate(load_pool("recorded/llm-products"), "sc:gemma", [4, 8], checkpoint=path)
     >>> bool((merge(path).accuracy == result.accuracy).all())
     True
     """

@@ -68,13 +68,13 @@ def evaluate_shard(
     --------
     >>> import tempfile
     >>> from mssim import evaluate, load_pool, merge
-    >>> pool, folder = load_pool("recorded/tiny-arithmetic"), tempfile.mkdtemp()
+    >>> pool, folder = load_pool("recorded/llm-products"), tempfile.mkdtemp()
     >>> for i in (1, 2):
     ...     blocks = evaluate_shard(
-    ...         pool, ["sc:tf-plus", "mix:tf-plus+lstm-times"], [4, 8], shard=(i, 2), checkpoint=f"{folder}/{i}.ckpt"
+    ...         pool, ["sc:gemma", "mix:gemma+smol"], [4, 8], shard=(i, 2), checkpoint=f"{folder}/{i}.ckpt"
     ...     )
     >>> merged = merge([f"{folder}/1.ckpt", f"{folder}/2.ckpt"])
-    >>> whole = evaluate(pool, ["sc:tf-plus", "mix:tf-plus+lstm-times"], [4, 8])
+    >>> whole = evaluate(pool, ["sc:gemma", "mix:gemma+smol"], [4, 8])
     >>> bool((merged.accuracy == whole.accuracy).all())
     True
     """

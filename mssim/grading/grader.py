@@ -75,16 +75,19 @@ def grade(
     -----
     Verdicts of math-verify are cached in equivalence.sqlite in the folder. This file may be deleted at any time.
 
+    It grades the files of the pool. The folder of a recording has a journal, too, which may have more samples:
+    `mssim.recorder.export` with `rule` writes and grades all of them, as the command `mssim grade` does.
+
     Examples
     --------
     >>> import tempfile
     >>> from mssim import load_pool
     >>> from mssim.grading import grade
-    >>> pool = load_pool("recorded/tiny-dates", where={"family": "british", "model": "tf-even"})
+    >>> pool = load_pool("recorded/llm-products").select(where=[("sample_index", "<", 8)])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     pool.save(f"{folder}/pool")
-    ...     grade(f"{folder}/pool", "date").rule
-    'date'
+    ...     grade(f"{folder}/pool", "first-number").rule
+    'first-number'
     """
     place, chosen = Path(folder), parse_rule(rule, reasoning=reasoning)
     for name in ("pool.json", "samples.parquet", "questions.parquet"):

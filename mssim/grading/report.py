@@ -56,11 +56,11 @@ class Grading:
     >>> import tempfile
     >>> from mssim import load_pool
     >>> from mssim.grading import grade
-    >>> pool = load_pool("recorded/tiny-dates", where={"family": "british", "model": "tf-even"})
+    >>> pool = load_pool("recorded/llm-products").select(where=[("sample_index", "<", 8)])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     pool.save(f"{folder}/pool")
-    ...     grade(f"{folder}/pool", "date")
-    Grading('date', 1 model, 25600 samples)
+    ...     grade(f"{folder}/pool", "first-number")
+    Grading('first-number', 3 models, 3816 samples)
     """
 
     rule: str

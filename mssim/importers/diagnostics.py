@@ -41,11 +41,11 @@ class Diagnostics:
     --------
     >>> from mssim import load_pool
     >>> from mssim.importers import diagnose
-    >>> found = diagnose(load_pool("recorded/tiny-dates"))
+    >>> found = diagnose(load_pool("recorded/llm-products"))
     >>> found
-    Diagnostics(369 questions, 4 models, 755712 samples, 0 warnings)
+    Diagnostics(159 questions, 3 models, 122112 samples, 3 warnings)
     >>> found.to_frame()["questions"].tolist()
-    [369, 369, 369, 369]
+    [159, 159, 159]
     """
 
     questions: int
@@ -95,7 +95,7 @@ def diagnose(pool: Pool) -> Diagnostics:
     --------
     >>> from mssim import load_pool
     >>> from mssim.importers import diagnose
-    >>> diagnose(load_pool("recorded/tiny-dates")).failed
+    >>> diagnose(load_pool("recorded/llm-products")).failed
     {}
     """
     found: Mapping[str, Any] = pool.info.get("import", {})

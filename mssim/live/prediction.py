@@ -56,14 +56,14 @@ class Prediction:
     --------
     >>> from mssim import load_pool
     >>> from mssim.live import predict
-    >>> pool = load_pool("recorded/tiny-dates")
-    >>> pool = pool.select(models=["tf-plus"], questions=pool.question_ids[:50])
-    >>> found = predict(pool, "sc:tf-plus", 4, n_runs=50)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> pool = pool.select(models=["gemma"], questions=pool.question_ids[:50])
+    >>> found = predict(pool, "sc:gemma", 4, n_runs=50)
     >>> found.to_frame()[["quantity", "predicted", "sd", "low", "high"]].round(3)
             quantity  predicted     sd     low    high
-    0       accuracy      0.405  0.057   0.294   0.517
+    0       accuracy      0.545  0.036   0.475   0.614
     1   samples_used      4.000  0.000   4.000   4.000
-    2  output_tokens     68.179  1.493  65.252  71.106
+    2  output_tokens     12.886  0.262  12.373  13.399
     """
 
     strategies: tuple[str, ...]
@@ -214,16 +214,16 @@ def predict(
     --------
     >>> from mssim import load_pool
     >>> from mssim.live import predict
-    >>> pool = load_pool("recorded/tiny-dates")
+    >>> pool = load_pool("recorded/llm-products")
     >>> pool = pool.select(questions=pool.question_ids[:50])
-    >>> predict(pool, ["sc:gru-dates", "ms:gru-dates+tf-even"], 8, n_runs=50).to_frame().round(3).iloc[:, 2:7]
-            quantity  predicted     sd      low     high
-    0       accuracy      0.755  0.047    0.662    0.848
-    1   samples_used      8.000  0.000    8.000    8.000
-    2  output_tokens    133.492  2.063  129.449  137.536
-    3       accuracy      0.742  0.048    0.648    0.835
-    4   samples_used      6.949  0.178    6.599    7.298
-    5  output_tokens    117.395  3.490  110.555  124.235
+    >>> predict(pool, ["sc:gemma", "ms:gemma+smol"], 8, n_runs=50).to_frame().round(3).iloc[:, 2:7]
+            quantity  predicted     sd     low    high
+    0       accuracy      0.565  0.031   0.504   0.626
+    1   samples_used      8.000  0.000   8.000   8.000
+    2  output_tokens     25.772  0.358  25.069  26.474
+    3       accuracy      0.561  0.030   0.502   0.620
+    4   samples_used      6.738  0.187   6.372   7.103
+    5  output_tokens     22.279  0.745  20.820  23.739
     """
     listed = [strategies] if isinstance(strategies, Strategy | str) else list(strategies)
     budgets = [budget] * len(listed) if isinstance(budget, int | np.integer) else list(budget)
@@ -269,17 +269,17 @@ def compare(
     >>> import numpy as np
     >>> from mssim import evaluate, load_pool
     >>> from mssim.live import compare
-    >>> pool = load_pool("recorded/tiny-dates")
+    >>> pool = load_pool("recorded/llm-products")
     >>> pool = pool.select(questions=pool.question_ids[:50])
 
     A replay in place of a live run:
 
-    >>> once = evaluate(pool, "sc:tf-even", [4], method="monte_carlo", n_replays=1, seed=9)
+    >>> once = evaluate(pool, "sc:gemma", [4], method="monte_carlo", n_replays=1, seed=9)
     >>> frame = once.questions.assign(correct=once.accuracy[0, 0] == 1, samples_used=4)
-    >>> run = SimpleNamespace(strategy="sc:tf-even", budget=4, to_frame=lambda: frame)
+    >>> run = SimpleNamespace(strategy="sc:gemma", budget=4, to_frame=lambda: frame)
     >>> compare(run, pool, n_runs=50).to_frame()[["quantity", "predicted", "live", "z", "verdict"]].round(3)
            quantity  predicted  live     z       verdict
-    0      accuracy      0.572   0.6  0.54  as predicted
+    0      accuracy      0.545   0.6  1.56  as predicted
     1  samples_used      4.000   4.0  0.00  as predicted
     """
     runs = list(live) if isinstance(live, Sequence) else [live]

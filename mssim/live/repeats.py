@@ -37,12 +37,12 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
     Examples
     --------
     >>> from mssim import load_pool
-    >>> pool = load_pool("recorded/tiny-dates")
-    >>> pool = pool.select(models=["tf-plus"], questions=pool.question_ids[:20])
+    >>> pool = load_pool("recorded/llm-products")
+    >>> pool = pool.select(models=["gemma"], questions=pool.question_ids[:20])
     >>> refuse_repeats(pool, pool)
     Traceback (most recent call last):
-    mssim.errors.PoolError: pool: 10240 of 10240 samples of the live run equal the recorded sample with the same number,
-    where 2227 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
+    mssim.errors.PoolError: pool: 5120 of 5120 samples of the live run equal the recorded sample with the same number,
+    where 2382 would by chance. The run repeats the recording, so that it does not test the prediction. Run it with
     another seed of samples, or use another recording.
     """
     matches, expected, variance, n = 0, 0.0, 0.0, 0

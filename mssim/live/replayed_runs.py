@@ -85,9 +85,9 @@ def moments(pool: Pool, runs: Sequence[tuple[Strategy, int]], *, n_runs: int, se
     Examples
     --------
     >>> from mssim import load_pool, parse_strategy
-    >>> pool = load_pool("recorded/tiny-dates")
+    >>> pool = load_pool("recorded/llm-products")
     >>> pool = pool.select(questions=pool.question_ids[:50])
-    >>> found = moments(pool, [(parse_strategy("sc:tf-plus"), 4)], n_runs=20, seed=0)
+    >>> found = moments(pool, [(parse_strategy("sc:gemma"), 4)], n_runs=20, seed=0)
     >>> found.mean.shape, found.draws.shape
     ((50, 3), (3, 3))
     """

@@ -53,8 +53,8 @@ def load_pool(path: str | os.PathLike[str], *, where: Where | None = None) -> Po
     Examples
     --------
     >>> from mssim import load_pool
-    >>> load_pool("recorded/tiny-arithmetic")
-    Pool(300 questions, 4 models, 512 samples each: gru-dates, lstm-times, tf-even, tf-plus)
+    >>> load_pool("recorded/llm-products")
+    Pool(159 questions, 3 models, 256 samples each: smol, smol-cool, gemma)
     """
     pool = read_pool(path, where=where)
     for message in messages_of(pool):

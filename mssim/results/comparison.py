@@ -163,12 +163,12 @@ class Comparisons:
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> result = evaluate(load_pool("recorded/tiny-arithmetic"), ["sc:tf-plus", "sc:tf-even", "sc:gru-dates"], 8)
-    >>> family = result.compare_with("sc:tf-plus")
+    >>> result = evaluate(load_pool("recorded/llm-products"), ["sc:smol", "sc:smol-cool", "sc:gemma"], 8)
+    >>> family = result.compare_with("sc:smol")
     >>> family.to_frame()[["a", "b", "difference", "p_value", "p_holm", "verdict"]].round(3)
-                  a           b  difference  p_value  p_holm              verdict
-    0    sc:tf-even  sc:tf-plus      -0.000      1.0     1.0  no difference found
-    1  sc:gru-dates  sc:tf-plus      -0.134      0.0     0.0          b is better
+                  a        b  difference  p_value  p_holm              verdict
+    0  sc:smol-cool  sc:smol      -0.001    0.810   0.810  no difference found
+    1      sc:gemma  sc:smol       0.095    0.013   0.025          a is better
     """
 
     comparisons: tuple[Comparison, ...]

@@ -77,13 +77,13 @@ class EqualMoney:
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> result = evaluate(pool, ["sc:tf-plus", "ms:tf-plus+lstm-times"], range(1, 9), n_replays=1000)
-    >>> table = result.at_equal_cost("ms:tf-plus+lstm-times", budget=8, per="samples_used")
+    >>> pool = load_pool("recorded/llm-products")
+    >>> result = evaluate(pool, ["sc:gemma", "ms:gemma+smol"], range(1, 9), n_replays=1000)
+    >>> table = result.at_equal_cost("ms:gemma+smol", budget=8, per="samples_used")
     >>> table.to_frame()[["strategy", "budget", "spend", "difference"]].round(2)
-                    strategy  budget  spend  difference
-    0  ms:tf-plus+lstm-times    8.00   6.57         NaN
-    1             sc:tf-plus    6.57   6.57       -0.09
+            strategy  budget  spend  difference
+    0  ms:gemma+smol    8.00   6.84         NaN
+    1       sc:gemma    6.84   6.84       -0.03
     """
 
     base: str

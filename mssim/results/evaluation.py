@@ -71,12 +71,12 @@ class Evaluation:
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> evaluation = evaluate(pool, "sc:tf-plus", [1, 4])
+    >>> pool = load_pool("recorded/llm-products")
+    >>> evaluation = evaluate(pool, "sc:gemma", [1, 4])
     >>> evaluation
-    Evaluation(1 strategy, 2 budgets, 300 questions)
+    Evaluation(1 strategy, 2 budgets, 159 questions)
     >>> evaluation.accuracy.shape
-    (1, 2, 300)
+    (1, 2, 159)
     """
 
     strategies: tuple[str, ...]
@@ -380,12 +380,12 @@ class Evaluation:
         Examples
         --------
         >>> from mssim import evaluate, load_pool
-        >>> result = evaluate(load_pool("recorded/tiny-arithmetic"), ["sc:tf-plus", "sc:tf-even"], [1, 2, 3, 4])
-        >>> table = result.at_equal_cost("sc:tf-plus", budget=3, per="tokens").to_frame()
+        >>> result = evaluate(load_pool("recorded/llm-products"), ["sc:gemma", "sc:smol"], [1, 2, 3, 4])
+        >>> table = result.at_equal_cost("sc:gemma", budget=3, per="tokens").to_frame()
         >>> table[["strategy", "budget", "spend"]].round(2)
-             strategy  budget  spend
-        0  sc:tf-plus    3.00  17.02
-        1  sc:tf-even    2.87  17.02
+           strategy  budget  spend
+        0  sc:gemma    3.00  30.73
+        1   sc:smol    2.96  30.73
         """
         column = self._index(base, budget)[1]
         names = [base, *others_of(base, strategies, self.strategies)]

@@ -50,9 +50,9 @@ def write_results(
     >>> import tempfile
     >>> from mssim import Evaluation, evaluate, load_pool
     >>> path = tempfile.mkdtemp() + "/results.parquet"
-    >>> evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [4, 8]).save(path)
+    >>> evaluate(load_pool("recorded/llm-products"), "sc:gemma", [4, 8]).save(path)
     >>> Evaluation.load(path)
-    Evaluation(1 strategy, 2 budgets, 300 questions)
+    Evaluation(1 strategy, 2 budgets, 159 questions)
     """
     table = table_from_frame(frame if spread is None else frame.rename(columns={_SPREAD: f"question_{_SPREAD}"}))
     if spread is not None:

@@ -30,10 +30,10 @@ class Jackknife:
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic").select(models=["tf-plus"])
-    >>> evaluation = evaluate(pool, "sc:tf-plus", [1, 8], jackknife=True)
+    >>> pool = load_pool("recorded/llm-products").select(models=["gemma"])
+    >>> evaluation = evaluate(pool, "sc:gemma", [1, 8], jackknife=True)
     >>> evaluation.jackknife.error().round(4)
-    array([[0.0009, 0.0013]])
+    array([[0.0016, 0.0021]])
     """
 
     variance: Floats

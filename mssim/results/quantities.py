@@ -62,7 +62,7 @@ def check_known(
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> result = evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", 2)
+    >>> result = evaluate(load_pool("recorded/llm-products"), "sc:gemma", 2)
     >>> check_known(result, "samples_used", "x")
     >>> check_known(result, "latency", "x")
     Traceback (most recent call last):
@@ -87,7 +87,7 @@ def why_unknown(
     Examples
     --------
     >>> from mssim import evaluate, load_pool
-    >>> why_unknown(evaluate(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", 2), "cost", owner="the samples")
+    >>> why_unknown(evaluate(load_pool("recorded/llm-products"), "sc:gemma", 2), "cost", owner="the samples")
     "the samples have no costs. Record a column 'cost' or use evaluate(..., prices=...)."
     """
     if quantity not in QUANTITIES:

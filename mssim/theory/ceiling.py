@@ -35,9 +35,9 @@ class Ceiling:
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import ceiling
-    >>> bound = ceiling(load_pool("recorded/tiny-dates"), ["gru-dates"])
+    >>> bound = ceiling(load_pool("recorded/llm-products"), ["gemma"])
     >>> bound.models, bound.n_failed, bound.n_questions
-    (('gru-dates',), 2, 369)
+    (('gemma',), 8, 159)
     """
 
     models: tuple[str, ...]
@@ -94,9 +94,9 @@ def ceiling(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import ceiling
-    >>> found = ceiling(load_pool("recorded/tiny-arithmetic"), ["tf-plus", "lstm-times"])
+    >>> found = ceiling(load_pool("recorded/llm-products"), ["gemma", "smol"])
     >>> print(f"{found.n_failed} of {found.n_questions} fail: {found.ceiling:.3f} [{found.low:.3f}, {found.high:.3f}]")
-    0 of 300 fail: 1.000 [0.988, 1.000]
+    8 of 159 fail: 0.950 [0.885, 0.982]
     """
     names = sampled_models(pool, models, 1)
     votes = np.sum([pool.class_counts(model) for model in names], axis=0)

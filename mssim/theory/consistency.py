@@ -49,13 +49,13 @@ class Consistency:
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import consistency
-    >>> found = consistency(load_pool("recorded/tiny-arithmetic"), ["lstm-times"], n_resamples=99)
+    >>> found = consistency(load_pool("recorded/llm-products"), ["gemma"], n_resamples=99)
     >>> found
-    Consistency(1 model, 300 questions)
+    Consistency(1 model, 159 questions)
     >>> found.per_question()[["model", "entropy", "accuracy"]].head(2).round(2)
-            model  entropy  accuracy
-    0  lstm-times     4.41      0.21
-    1  lstm-times     4.23      0.18
+       model  entropy  accuracy
+    0  gemma     5.05      0.02
+    1  gemma     1.57      0.73
     """
 
     models: tuple[str, ...]
@@ -160,15 +160,15 @@ def consistency(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import consistency
-    >>> frame = consistency(load_pool("recorded/tiny-arithmetic"), ["lstm-times"], n_resamples=99).to_frame()
+    >>> frame = consistency(load_pool("recorded/llm-products"), ["gemma"], n_resamples=99).to_frame()
     >>> frame[["version", "statistic", "r", "n_samples"]].round(2)
             version statistic     r  n_samples
-    0  same samples   pearson -0.81      512.0
-    1  same samples  spearman -0.81      512.0
-    2     same half   pearson -0.81      256.0
-    3     same half  spearman -0.81      256.0
-    4    split half   pearson -0.81      256.0
-    5    split half  spearman -0.80      256.0
+    0  same samples   pearson -0.89      256.0
+    1  same samples  spearman -0.91      256.0
+    2     same half   pearson -0.89      128.0
+    3     same half  spearman -0.91      128.0
+    4    split half   pearson -0.89      128.0
+    5    split half  spearman -0.90      128.0
     """
     names = sampled_models(pool, models, 2)
     confidence_level = level(confidence_level)

@@ -101,13 +101,13 @@ def cost(pool: Pool, strategy: str | ModelSwitch, budgets: ArrayLike, *, replace
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import cost
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> frame = cost(pool, "ms:tf-plus+lstm-times+tf-even", [6, 12, 24])
+    >>> pool = load_pool("recorded/llm-products")
+    >>> frame = cost(pool, "ms:gemma+smol+smol-cool", [6, 12, 24])
     >>> frame[["budget", "samples_used", "samples_used_independent", "bound", "saving"]].round(2)
        budget  samples_used  samples_used_independent  bound  saving
-    0       6          3.64                      3.54   4.22    0.39
-    1      12          8.51                      8.33  12.27    0.29
-    2      24         18.63                     18.30  32.91    0.22
+    0       6          3.81                      3.71   3.90    0.37
+    1      12          9.05                      8.87  11.35    0.25
+    2      24         19.96                     19.72  31.36    0.17
     """
     stages = stages_of(pool, strategy, budgets, replacement, right=False)
     sizes, tested = stages.plan.sizes.T, (stages.plan.need <= stages.plan.sizes).T

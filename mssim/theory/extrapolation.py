@@ -113,12 +113,12 @@ def extrapolate(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import extrapolate
-    >>> found = extrapolate(load_pool("recorded/tiny-dates"), "tf-plus", [128, 512, 2048])
+    >>> found = extrapolate(load_pool("recorded/llm-products"), "gemma", [16, 64, 1024])
     >>> found[["budget", "accuracy", "low", "high", "method"]].round(3)
        budget  accuracy    low   high        method
-    0     128     0.966  0.945  0.980         exact
-    1     512     0.978  0.958  0.991         exact
-    2    2048     0.982  0.964  0.998  extrapolated
+    0      16     0.806  0.727  0.866         exact
+    1      64     0.905  0.835  0.947         exact
+    2    1024     0.970  0.914  0.998  extrapolated
     """
     quantity = _checked(quantity)
     confidence_level = level(confidence_level)

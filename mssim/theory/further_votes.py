@@ -38,9 +38,9 @@ def answers_of(pool: Pool, model: str) -> Answers:
     Examples
     --------
     >>> from mssim import load_pool
-    >>> found = answers_of(load_pool("recorded/tiny-dates"), "gru-dates")
+    >>> found = answers_of(load_pool("recorded/llm-products"), "gemma")
     >>> (found.votes.sum(axis=1) + found.none)[:3]
-    array([512, 512, 512])
+    array([256, 256, 256])
     """
     counts = pool.class_counts(model)
     none = pool.lengths[pool.model_index(model)] - over_classes(pool, counts).astype(np.int64)

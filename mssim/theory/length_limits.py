@@ -94,14 +94,14 @@ def length_limits(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import length_limits
-    >>> frame = length_limits(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", [2, 4, 8, 16], [1, 8])
+    >>> frame = length_limits(load_pool("recorded/llm-products"), "sc:gemma", [1, 2, 3, 4], [1, 8])
     >>> curve = frame[frame["budget"] == 8]
     >>> curve[["max_tokens", "accuracy", "tokens", "cut_off", "beyond"]].round(3)
        max_tokens  accuracy  tokens  cut_off  beyond
-    1           2     0.219  15.927    0.813   False
-    3           4     0.539  26.699    0.455   False
-    5           8     0.581  40.258    0.283   False
-    7          16     0.670  45.389    0.000   False
+    1           1     0.001  63.751    0.996   False
+    3           2     0.045  71.718    0.954   False
+    5           3     0.529  79.346    0.248   False
+    7           4     0.564  81.330    0.019   False
     """
     every = at_limits(strategy, max_tokens, pool)
     for name, one in every.items():
@@ -119,8 +119,8 @@ def at_limits(strategies: Strategies, max_tokens: int | Sequence[int], pool: Poo
     Examples
     --------
     >>> from mssim import load_pool
-    >>> list(at_limits(["sc:tf-plus", "sc:tf-even,max_tokens=5"], [8, 16], load_pool("recorded/tiny-arithmetic")))
-    ['sc:tf-plus,max_tokens=8', 'sc:tf-plus,max_tokens=16', 'sc:tf-even,max_tokens=5']
+    >>> list(at_limits(["sc:gemma", "sc:smol-cool,max_tokens=2"], [3, 4], load_pool("recorded/llm-products")))
+    ['sc:gemma,max_tokens=3', 'sc:gemma,max_tokens=4', 'sc:smol-cool,max_tokens=2']
     """
     limits = read_limits(max_tokens)
     found: dict[str, AtLimit | Asked] = {}

@@ -53,12 +53,12 @@ class Limits:
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import limits
-    >>> found = limits(load_pool("recorded/tiny-arithmetic"), ["tf-plus", "lstm-times"])
+    >>> found = limits(load_pool("recorded/llm-products"), ["gemma", "smol"])
     >>> found.summary()[["strategy", "accuracy", "wins_alone", "loses_alone"]].round(3)
-                     strategy  accuracy  wins_alone  loses_alone
-    0              sc:tf-plus     0.717          33           47
-    1           sc:lstm-times     0.760          47           33
-    2  mix:tf-plus+lstm-times     0.835           0            0
+             strategy  accuracy  wins_alone  loses_alone
+    0        sc:gemma     0.585          37           17
+    1         sc:smol     0.459          17           37
+    2  mix:gemma+smol     0.629           2            0
     """
 
     models: tuple[str, ...]
@@ -293,16 +293,16 @@ def finite_budget(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import finite_budget
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> frame = finite_budget(pool, ["tf-plus", "lstm-times"], [4, 16])
+    >>> pool = load_pool("recorded/llm-products")
+    >>> frame = finite_budget(pool, ["gemma", "smol"], [4, 16])
     >>> frame[["strategy", "budget", "accuracy", "limit", "gap"]].round(3)
-                     strategy  budget  accuracy  limit    gap
-    0              sc:tf-plus       4     0.626  0.717  0.091
-    1              sc:tf-plus      16     0.693  0.717  0.024
-    2           sc:lstm-times       4     0.598  0.760  0.162
-    3           sc:lstm-times      16     0.703  0.760  0.057
-    4  mix:tf-plus+lstm-times       4     0.669  0.835  0.166
-    5  mix:tf-plus+lstm-times      16     0.790  0.835  0.045
+             strategy  budget  accuracy  limit    gap
+    0        sc:gemma       4     0.536  0.585  0.049
+    1        sc:gemma      16     0.573  0.585  0.012
+    2         sc:smol       4     0.451  0.459  0.008
+    3         sc:smol      16     0.472  0.459 -0.013
+    4  mix:gemma+smol       4     0.558  0.629  0.071
+    5  mix:gemma+smol      16     0.617  0.629  0.012
     """
     found = limits(pool, models, weights=weights)
     strategies: list[Any] = [SelfConsistency(model) for model in found.models]

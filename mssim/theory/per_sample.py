@@ -45,12 +45,11 @@ def per_sample(pool: Pool, *, prices: PricesLike | None = None, tokens: str = "a
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import per_sample
-    >>> per_sample(load_pool("recorded/tiny-dates")).round(2)
-      quantity       model   mean   p50   p95  largest  ratio
-    0   tokens   gru-dates  17.11  21.0  21.0     32.0   1.00
-    1   tokens  lstm-times  17.23  21.0  21.0     40.0   1.01
-    2   tokens     tf-even  17.30  21.0  21.0     50.0   1.01
-    3   tokens     tf-plus  17.21  21.0  21.0     32.0   1.01
+    >>> per_sample(load_pool("recorded/llm-products")).round(2)
+      quantity      model   mean    p50    p95  largest  ratio
+    0   tokens       smol  10.39   9.88  11.00    19.00   1.03
+    1   tokens  smol-cool  10.11   9.88  11.00    19.00   1.00
+    2   tokens      gemma  10.24  10.00  11.12    19.12   1.01
     """
     if not isinstance(tokens, str) or tokens not in TOKENS:
         raise MssimError(f"tokens={shown(tokens)} is not valid. {choose_from(str(tokens), TOKENS)}.")

@@ -55,12 +55,12 @@ class Pilot:
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import pilot
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> found = pilot(pool, "ms:tf-plus+lstm-times", "sc:tf-plus", 8, n_splits=2, n_replays=500)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> found = pilot(pool, "ms:gemma+smol", "sc:gemma", 8, n_splits=2, n_replays=500)
     >>> found.to_frame()[["strategy", "budget", "samples_used", "within"]].round(2)
-                    strategy  budget  samples_used  within
-    0  ms:tf-plus+lstm-times       8          6.57    0.07
-    1             sc:tf-plus       8          8.00    0.07
+            strategy  budget  samples_used  within
+    0  ms:gemma+smol       8          6.84    0.06
+    1       sc:gemma       8          8.00    0.05
     """
 
     strategies: tuple[str, str]
@@ -172,12 +172,12 @@ def pilot(
     >>> from mssim import load_pool
     >>> from mssim.results.planning import questions_needed
     >>> from mssim.theory import pilot
-    >>> found = pilot(load_pool("recorded/tiny-arithmetic"), "sc:tf-plus", "sc:lstm-times", 1)
+    >>> found = pilot(load_pool("recorded/llm-products"), "sc:gemma", "sc:smol", 1)
     >>> found.variances.to_frame()[["between", "within_a", "within_b"]].round(3)
        between  within_a  within_b
-    0    0.138     0.117     0.139
+    0    0.138     0.106     0.091
     >>> questions_needed(found.variances, 0.03, runs=4)
-    1836
+    1684
     """
     splits = whole_number("n_splits", n_splits, 1, 1000)
     runs = list(zip(_both(pool, a, b), _budgets(budget), strict=True))

@@ -85,13 +85,13 @@ def stop_quality(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import stop_quality
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> frame = stop_quality(pool, "ms:tf-plus+lstm-times,vote=plurality", 8)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> frame = stop_quality(pool, "ms:gemma+smol,vote=plurality", 8)
     >>> frame[["end", "model", "coverage", "accuracy", "risk", "contribution"]].round(3)
-             end       model  coverage  accuracy   risk  contribution
-    0  agreement     tf-plus     0.358     0.967  0.033         0.346
-    1  agreement  lstm-times     0.157     0.831  0.169         0.130
-    2       vote         NaN     0.486     0.557  0.443         0.271
+             end  model  coverage  accuracy   risk  contribution
+    0  agreement  gemma     0.290     0.950  0.050         0.275
+    1  agreement   smol     0.158     0.793  0.207         0.125
+    2       vote    NaN     0.552     0.361  0.639         0.199
     """
     switch = read_switch(strategy)
     if switch.on_agreement != "adopt":
@@ -188,15 +188,15 @@ def calibration(
     --------
     >>> from mssim import load_pool
     >>> from mssim.theory import calibration
-    >>> frame = calibration(load_pool("recorded/tiny-arithmetic"), "tf-plus", 5)
+    >>> frame = calibration(load_pool("recorded/llm-products"), "gemma", 5)
     >>> frame[["votes", "agreement", "coverage", "accuracy"]].round(3)
        votes  agreement  coverage  accuracy
     0      0        0.0     0.000     0.000
-    1      1        0.2     0.167     0.066
-    2      2        0.4     0.184     0.371
-    3      3        0.6     0.164     0.659
-    4      4        0.8     0.159     0.867
-    5      5        1.0     0.326     0.976
+    1      1        0.2     0.149     0.058
+    2      2        0.4     0.245     0.228
+    3      3        0.6     0.176     0.529
+    4      4        0.8     0.175     0.828
+    5      5        1.0     0.255     0.966
     """
     grid = read_budgets(budgets)
     strategy = SelfConsistency(model)

@@ -128,11 +128,11 @@ def tune(
     Optimism of reporting the best of 32 budgets of one model:
 
     >>> from mssim import load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> best = tune(pool, "sc:lstm-times", range(1, 33), spend="budget", limits=32, n_runs=50)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> best = tune(pool, "sc:smol", range(1, 33), spend="budget", limits=32, n_runs=50)
     >>> best.to_frame()[["limit", "in_sample", "fresh", "held_out", "optimism"]].round(2)
        limit  in_sample  fresh  held_out  optimism
-    0   32.0       0.74   0.72      0.72      0.01
+    0   32.0       0.49   0.47      0.47      0.02
 
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.

@@ -58,8 +58,8 @@ class Tuning:
     --------
     >>> from mssim import load_pool
     >>> from mssim.tuning import tune
-    >>> tune(load_pool("recorded/tiny-arithmetic"), ["sc:tf-plus", "sc:lstm-times"], [1, 4])
-    Tuning(4 candidates, 2 limits, 300 questions in 10 folds)
+    >>> tune(load_pool("recorded/llm-products"), ["sc:gemma", "sc:smol"], [1, 4])
+    Tuning(4 candidates, 2 limits, 159 questions in 10 folds)
     """
 
     strategies: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -13,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.style import context
 
 import mssim
-from mssim import Pool, PoolWarning, load_pool
+from mssim import Pool, load_pool
 from mssim.plots import STYLE, plot_curves
+from recorded.llm.pairs import BUDGET, best_pair, shown, switching, verdict
 from recorded.llm.server import SLOTS
 from recorded.llm.tasks import Task
 from recorded.llm.weights import WEIGHTS
-from recorded.tiny.card import BUDGET, best_pair, markdown, shown, switching, verdict
 
 __all__ = ["card", "families", "models", "speeds", "write_card"]
 
@@ -36,9 +35,7 @@ _LICENCES = {
 
 def write_card(folder: Path, task: Task) -> None:
     """Write README.md and curves.png to the folder of a pool."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PoolWarning)  # the card has them
-        pool = load_pool(folder)
+    pool = load_pool(folder)
     pairs = switching(pool)
     _draw(pool, folder / "curves.png")
     (folder / "README.md").write_text(card(folder.name, pool, task, pairs), encoding="utf-8")
@@ -80,7 +77,7 @@ def families(pool: Pool) -> str:
         accuracy = part.describe().set_index("model")["accuracy"]
         own = {f"`{model}`": f"{accuracy[model]:.1%}" for model in pool.models}
         rows.append({"family": family, "questions": len(part.questions), **own})
-    return f" The next table shows the accuracy of one sample:\n\n{markdown(pd.DataFrame(rows))}"
+    return f" The next table shows the accuracy of one sample:\n\n{_markdown(pd.DataFrame(rows))}"
 
 
 def speeds(pool: Pool) -> pd.DataFrame:
@@ -117,10 +114,10 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         n_models=len(pool.models),
         samples=int(pool.lengths.min()),
         rows=int(pool.lengths.sum()),
-        models=markdown(models(pool)),
+        models=_markdown(models(pool)),
         families=families(pool),
         verdict=verdict(pairs),
-        pairs=markdown(shown(pairs)),
+        pairs=_markdown(shown(pairs)),
         n_intervals=2 * len(pairs),
         budget=BUDGET,
         command=command,
@@ -132,12 +129,18 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         settings=_item(_settings(info["models"])),
         slots=SLOTS,
         per_request=next(iter(info["models"].values()))["samples_per_request"],
-        speeds=markdown(speeds(pool)),
+        speeds=_markdown(speeds(pool)),
         rule=info["grader"]["rule"],
         described=", ".join(name for name in ("question", "truth", "family", "cluster") if name in pool.questions),
         warnings="\n".join(noticed) if noticed else "- `mssim info` prints no warnings.",
         licences="\n\n".join(fill(_LICENCES[weights], _WIDTH) for weights in used),
     )
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    """Return a table in Markdown, with all columns but the first aligned to the right."""
+    head = ["| " + " | ".join(frame.columns) + " |", "| --- |" + " ---: |" * (frame.shape[1] - 1)]
+    return "\n".join(head + ["| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False)])
 
 
 def _item(text: str) -> str:

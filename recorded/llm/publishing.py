@@ -44,7 +44,8 @@ def publish(recording: Path, target: Path, task: Task) -> Pool:
         pool = load_pool(recording)
     described = [name for name in pool.questions.columns if name not in _KEPT]
     frame = pool.to_frame()
-    frame.loc[frame["text"] == "", "output_tokens"] = 0  # log-probabilities are counted, of which there are none
+    # The recorder counts log-probabilities, of which a text that is empty, or begins a token that ends it, has none.
+    frame.loc[frame["output_tokens"].isna() & (frame["text"].str.strip() == ""), "output_tokens"] = 0
     info = _info(pool.info, recording, task)
     shipped = Pool.from_frame(frame[[*_KEPT, *described]].round(_DIGITS), info=info)
     shipped = replace(shipped, info={**info, "known_warnings": shipped.warnings()})  # the data card has them

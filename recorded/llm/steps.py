@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mssim.grading import grade
-from mssim.recorder import Plan, Progress, read_plan
+from mssim.recorder import Plan, Progress, export, read_plan
 from mssim.recorder import record as record_samples
 from recorded.llm.card import write_card
 from recorded.llm.live_runs import publish_live, run_live
@@ -131,7 +130,7 @@ def record(task: Task, urls: Mapping[str, str], work: Path, samples: int, number
         print(line, flush=True)
     if not done.complete:
         raise SystemExit(f"{task.name}: {done.missing} samples are missing. Run the same command again.")
-    print(grade(work / task.name, task.rule), flush=True)
+    print(export(work / task.name, rule=task.rule), flush=True)
 
 
 class _Report:

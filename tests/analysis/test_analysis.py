@@ -338,7 +338,7 @@ def test_hidden_samples_are_extrapolated_and_compared():
 
 def test_every_analysis_runs_by_name():
     for name in running.ANALYSES:
-        if name not in ("predictions", "claims", "weights", "extrapolation", "protocols"):
+        if name not in ("predictions", "claims", "weights", "extrapolation", "protocols", "live"):
             assert set(running.run(name, [SOURCE])["source"]) == {"drawn"}
     assert set(running.run("protocols", [stand_ins.source("drawn")])["source"]) == {"drawn"}
     with pytest.raises(MssimError, match=r"no analysis 'savigs'\. Did you mean 'savings'"):

@@ -43,10 +43,6 @@ def test_budgets_are_those_that_were_recorded(tmp_path):
 
 @pytest.mark.slow
 def test_what_is_synthetic_says_so(tmp_path):
-    names = [source.name for source in embedded()]
-    assert [name for name in names if name.startswith("tiny")] == ["tiny-arithmetic", "tiny-dates"]
-    assert names == sorted(names)
-    assert all(name.startswith(("llm-", "tiny-")) for name in names)
     assert not any("synthetic" in source.title or "simulated" in source.title for source in embedded())
     assert named("tests/demo-synthetic").title == "synthetic demonstration pool"
     pool = make_pool({("x", "q"): ["a", "a"]})
@@ -160,9 +156,9 @@ def test_models_without_descriptions_have_no_controls(tmp_path):
         assert named(tmp_path / f"pool{n}").controls == {}
 
 
-def test_language_models_come_before_tiny_models_and_protocols_are_no_source(tmp_path, monkeypatch):
-    for name in ("tiny-b", "llm-b", "llm-a"):
+def test_runs_of_protocols_are_no_source(tmp_path, monkeypatch):
+    for name in ("llm-b", "llm-a"):
         stand_ins.samples().save(tmp_path / name)
     stand_ins.runs().save(tmp_path / "llm-a-protocols")
     monkeypatch.setattr("analysis.sources.RECORDED", tmp_path)
-    assert [one.name for one in embedded()] == ["llm-a", "llm-b", "tiny-b"]
+    assert [one.name for one in embedded()] == ["llm-a", "llm-b"]

@@ -215,7 +215,7 @@ SOUND = "pool = 'pool.parquet'\nstrategies = 'sc:x'\nbudgets = 2\n"
         ("budgets = ", "cannot be read"),
         (
             "strategies = ['sc:x']",
-            "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the",
+            "pool: missing. Add a pool, e.g. recorded/llm-products, to the command line, or pool to the",
         ),
         (
             "pool = 'pool.parquet'\nbudgets = 2",
@@ -277,7 +277,7 @@ def test_an_experiment_file_that_does_not_exist(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "pool: missing. Add a pool, e.g. recorded/tiny-arithmetic, to the command line, or pool to the"),
+        ((), "pool: missing. Add a pool, e.g. recorded/llm-products, to the command line, or pool to the"),
         (
             ("POOL",),
             "--strategy: missing. Add --strategy, e.g. --strategy sc:MODEL, to the command line, or strategies to",

@@ -492,7 +492,7 @@ def test_figure_5_is_the_table_beside_published_bars(paper):
 
 
 def test_protocols_are_the_table_beside_published_bars(tables):
-    given = [stand_ins.source("llm-a"), stand_ins.source("llm-b", seed=3)]
+    given = [stand_ins.source("llm-capitals"), stand_ins.source("llm-products", seed=3)]  # names of pools that ship
     figure = draw("protocols", tables, given)
     *panels, bars = figure.axes
     for ax, (one, unit) in zip(panels, itertools.product(given, protocols.UNITS), strict=True):
@@ -626,12 +626,11 @@ def names(*args):
 
 def test_sheets():
     simulated_ones = ["fig1", "fig3", "fig4-closed", "fig4-open", "fig5", "fig6", "fig7", "theory"]
-    assert [name for name in names() if not name.endswith(("-llm", "-pools"))] == simulated_ones
+    assert [name for name in names() if not name.endswith("-llm")] == simulated_ones
     assert names()[-len(simulated_ones) :] == simulated_ones
-    assert {"fig1-pools", "fig3-pools", "fig4-pools", "fig5-pools", "fig6-pools", "theory-pools"} <= set(names())
-    of_pools = [name for name in names(["theory", "fig4", "fig4"]) if name.endswith("-pools")]
-    assert of_pools == ["theory-pools", "fig4-pools"]
-    assert names(["theory", "fig4"])[-3:] == ["theory", "fig4-closed", "fig4-open"]
+    assert {"fig1-llm", "fig3-llm", "fig4-llm", "theory-llm"} <= set(names())
+    of_fig4 = ["fig4-llm", "theory", "fig4-closed", "fig4-open"]
+    assert names(["theory", "fig4", "fig4"]) == ["theory-llm", *of_fig4]
 
 
 def test_sheets_of_pools_hold_those_that_suit(pools):
@@ -808,7 +807,7 @@ def test_a_folder_that_cannot_be_written(run, tmp_path):
 def test_help_shows_the_example(run):
     code, text, err = run("--help")
     assert (code, err) == (0, "")
-    assert "Example: python -m figures --only fig4 --pool recorded/tiny-arithmetic --out out" in " ".join(text.split())
+    assert "Example: python -m figures --only fig4 --pool recorded/llm-products --out out" in " ".join(text.split())
 
 
 def test_exit_code_of_the_module(tmp_path, monkeypatch, capfd):

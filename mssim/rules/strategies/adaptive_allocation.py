@@ -61,12 +61,12 @@ class AdaptiveAllocation(Strategy):
     Examples
     --------
     >>> from mssim import AdaptiveAllocation, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> result = evaluate(pool, [AdaptiveAllocation("tf-plus"), "sc:tf-plus"], 8, n_replays=100)
+    >>> pool = load_pool("recorded/llm-products")
+    >>> result = evaluate(pool, [AdaptiveAllocation("gemma"), "sc:gemma"], 8, n_replays=100)
     >>> result.to_frame()[["strategy", "accuracy", "samples_used"]].round(2)
-            strategy  accuracy  samples_used
-    0  alloc:tf-plus      0.61           8.0
-    1     sc:tf-plus      0.67           8.0
+          strategy  accuracy  samples_used
+    0  alloc:gemma      0.53           8.0
+    1     sc:gemma      0.56           8.0
     """
 
     kind: ClassVar[str] = "alloc"

@@ -35,9 +35,9 @@ class Coverage(Strategy):
     Examples
     --------
     >>> from mssim import Coverage, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> evaluate(pool, Coverage(["tf-plus"]), [1, 16]).to_frame()["accuracy"].round(3).tolist()
-    [0.56, 0.899]
+    >>> pool = load_pool("recorded/llm-products")
+    >>> evaluate(pool, Coverage(["gemma"]), [1, 16]).to_frame()["accuracy"].round(3).tolist()
+    [0.476, 0.806]
     """
 
     kind: ClassVar[str] = "cov"

@@ -40,9 +40,9 @@ class OracleRouter(Strategy):
     Examples
     --------
     >>> from mssim import OracleRouter, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> evaluate(pool, OracleRouter(["tf-plus", "lstm-times"]), 16).to_frame()["accuracy"].round(3).tolist()
-    [0.844]
+    >>> pool = load_pool("recorded/llm-products")
+    >>> evaluate(pool, OracleRouter(["gemma", "smol"]), 16).to_frame()["accuracy"].round(3).tolist()
+    [0.674]
     """
 
     kind: ClassVar[str] = "oracle"

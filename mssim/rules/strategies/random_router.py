@@ -39,9 +39,9 @@ class RandomRouter(Strategy):
     Examples
     --------
     >>> from mssim import RandomRouter, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> evaluate(pool, RandomRouter(["tf-plus", "lstm-times"]), 16).to_frame()["accuracy"].round(3).tolist()
-    [0.699]
+    >>> pool = load_pool("recorded/llm-products")
+    >>> evaluate(pool, RandomRouter(["gemma", "smol"]), 16).to_frame()["accuracy"].round(3).tolist()
+    [0.523]
     """
 
     kind: ClassVar[str] = "random"

@@ -55,14 +55,14 @@ class Reliability(Strategy):
     Examples
     --------
     >>> from mssim import Reliability, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> rules = [Reliability("tf-plus"), Reliability("tf-plus", 0.75), Reliability("tf-plus", "mean"), "cov:tf-plus"]
+    >>> pool = load_pool("recorded/llm-products")
+    >>> rules = [Reliability("gemma"), Reliability("gemma", 0.75), Reliability("gemma", "mean"), "cov:gemma"]
     >>> evaluate(pool, rules, 8).to_frame()[["strategy", "accuracy"]].round(3)
-                   strategy  accuracy
-    0           rel:tf-plus     0.266
-    1  rel:tf-plus,tau=0.75     0.460
-    2  rel:tf-plus,tau=mean     0.409
-    3           cov:tf-plus     0.842
+                 strategy  accuracy
+    0           rel:gemma     0.188
+    1  rel:gemma,tau=0.75     0.401
+    2  rel:gemma,tau=mean     0.342
+    3           cov:gemma     0.738
     """
 
     kind: ClassVar[str] = "rel"

@@ -67,13 +67,13 @@ class UntilVerified(Strategy):
     Examples
     --------
     >>> from mssim import UntilVerified, evaluate, load_pool
-    >>> pool = load_pool("recorded/tiny-arithmetic")
-    >>> rules = [UntilVerified("tf-plus"), UntilVerified(["tf-plus", "lstm-times"]), "cov:tf-plus"]
+    >>> pool = load_pool("recorded/llm-products")
+    >>> rules = [UntilVerified("gemma"), UntilVerified(["gemma", "smol"]), "cov:gemma"]
     >>> evaluate(pool, rules, 8).to_frame()[["strategy", "accuracy", "samples_used"]].round(3)
-                       strategy  accuracy  samples_used
-    0             until:tf-plus     0.842         2.820
-    1  until:tf-plus+lstm-times     0.907         2.648
-    2               cov:tf-plus     0.842         8.000
+               strategy  accuracy  samples_used
+    0       until:gemma     0.738         3.527
+    1  until:gemma+smol     0.766         3.427
+    2         cov:gemma     0.738         8.000
     """
 
     kind: ClassVar[str] = "until"

@@ -1,1 +1,0 @@
-"""Training of tiny language models, and recording of the pools that ship with mssim."""
