@@ -40,6 +40,7 @@ from mssim.cli.servers import (
     Timeout,
     plan_of,
 )
+from mssim.errors import MssimError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -151,7 +152,12 @@ def live(
     with reporting(told, lambda p: live_line(p, "questions", "samples"), answered) as report:
         options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
         result = run(questions, asked, strategy, budget or 0, out, **options)
-    show(result, as_json=json, told=told, prediction=compared(result, recording))
+    try:
+        prediction = compared(result, recording)
+    except MssimError:  # the run was paid
+        show(result, as_json=json, told=told)
+        raise
+    show(result, as_json=json, told=told, prediction=prediction)
 
 
 def _with_seed(plan: Plan, seed: int | None) -> Plan:

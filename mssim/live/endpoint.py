@@ -229,6 +229,7 @@ class _Gone(Exception):  # noqa: N818 - nobody reads it
 async def _unless_gone(request: Request, answers: Any) -> list[Answered]:
     """Await answers until the client disconnects."""
     working = asyncio.ensure_future(answers)
+    working.add_done_callback(lambda task: task.cancelled() or task.exception())  # read it, also if nobody waits then
     gone = asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)

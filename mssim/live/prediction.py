@@ -13,7 +13,7 @@ from scipy import special
 
 from mssim._validation import counted, level, shown, whole_number
 from mssim.errors import MssimError, PoolError
-from mssim.live.repeats import other_settings, refuse_repeats
+from mssim.live.repeats import other_questions, other_settings, refuse_repeats
 from mssim.live.replayed_runs import TOTALS, moments
 from mssim.live.results import UNFINISHED, LiveRun
 from mssim.pools.loading import read_pool
@@ -290,7 +290,8 @@ def compare(
         if isinstance(run, LiveRun):
             samples = read_pool(run.out)
             refuse_repeats(samples, pool)
-            notes += [note for note in other_settings(samples, pool) if note not in notes]
+            other = [*other_settings(samples, pool), *other_questions(samples, pool)]
+            notes += [note for note in other if note not in notes]
     frames = [_finished(run) for run in runs]
     common = [question for question in pool.question_ids if all(question in frame.index for frame in frames)]
     if not common:
@@ -320,6 +321,8 @@ def _predicted(
     alike = np.ones((run_of.size, run_of.size), bool) if same_draws else run_of[:, None] == run_of
     unseen = np.diag(found.share * found.largest)
     covariance = np.where(alike, found.draws + found.recording, 0.0) + found.recording + unseen
+    certain = np.sqrt(np.diag(covariance)) <= _SAME * np.abs(found.mean.sum(axis=0))
+    covariance[certain] = covariance[:, certain] = 0.0  # rounding errors of means
     notes = []
     if np.isnan(found.mean).any():
         notes.append("output_tokens: the pool does not have them for all samples, so they are not predicted.")

@@ -1,4 +1,4 @@
-"""Whether a recording can be compared with a live run: the same settings of models, but not the same samples."""
+"""Whether a recording can be compared with a live run: the same settings and questions, but not the same samples."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from mssim._validation import shown
+from mssim._validation import counted, shown
 from mssim.errors import PoolError
 from mssim.pools.pool import Pool
 
-__all__ = ["other_settings", "refuse_repeats"]
+__all__ = ["other_questions", "other_settings", "refuse_repeats"]
 
 _SETTINGS = ("model_id", "settings", "template", "system")  # that change answers
+_OF_QUESTIONS = ("question", "truth", "choices")
 _MOST = 6.0  # standard errors by which matches may exceed those by chance; 1e-9 by the normal law
 
 
@@ -70,7 +71,9 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
 
 
 def other_settings(samples: Pool, pool: Pool) -> list[str]:
-    """Return a note for each model whose settings differ from those of the recording, as far as both are known.
+    """Return a note for each model whose settings differ from those of the recording, and for another grading rule.
+
+    What is not known of both is not compared.
 
     Parameters
     ----------
@@ -93,7 +96,74 @@ def other_settings(samples: Pool, pool: Pool) -> list[str]:
             for name in _SETTINGS
             if name in live and name in recorded and live[name] != recorded[name]
         ]
+    rules = [_rule(pool) for pool in (samples, pool)]
+    if None not in rules and rules[0] != rules[1]:
+        found.append(
+            f"rule: the live run is graded by {rules[0]} and the recording by {rules[1]}, so their answers are not the "
+            "same."
+        )
     return found
+
+
+def other_questions(samples: Pool, pool: Pool) -> list[str]:
+    """Return a note for each column of questions that differs from that of the recording, as far as both have it.
+
+    Parameters
+    ----------
+    samples : Pool
+        Samples of a live run.
+    pool : Pool
+        The recording.
+
+    Returns
+    -------
+    list of str
+        The notes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from mssim import Pool
+    >>> rows = {"question_id": "q", "model": "a", "sample_index": [0], "answer": ["7"], "correct": [True]}
+    >>> pools = [Pool.from_frame(pd.DataFrame({**rows, "question": text})) for text in ("3 + 4?", "5 + 2?")]
+    >>> other_questions(*pools)
+    ["questions: 1 question, first 'q', has another question in the live run than in the recording, which may therefore
+    not predict it."]
+    """
+    places = {question: place for place, question in enumerate(pool.question_ids)}
+    common = [(i, places[name]) for i, name in enumerate(samples.question_ids) if name in places]
+    found = []
+    for column in _OF_QUESTIONS:
+        if not common or any(column not in one.questions.columns for one in (samples, pool)):
+            continue
+        ours, theirs = ([_text(value) for value in one.questions[column]] for one in (samples, pool))
+        known = [(i, j) for i, j in common if ours[i] is not None and theirs[j] is not None]
+        other = [samples.question_ids[i] for i, j in known if ours[i] != theirs[j]]
+        if other:
+            found.append(
+                f"questions: {counted(len(other), 'question')}, first {shown(other[0])}, "
+                f"{'has' if len(other) == 1 else 'have'} another {column} in the live run than in the recording, which "
+                "may therefore not predict it."
+            )
+    return found
+
+
+def _text(value: Any) -> str | list[str] | None:
+    """Return text, a list of texts or None, in which form values can be compared."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [str(one) for one in value]
+    return None if value is None or value != value else str(value)  # NaN is missing
+
+
+def _rule(pool: Pool) -> str | None:
+    """Return the grading rule of a pool, None if it is unknown."""
+    grader = pool.info.get("grader")
+    if not isinstance(grader, Mapping) or not isinstance(grader.get("rule"), str):
+        return None
+    kept = " with reasoning" if grader.get("reasoning") == "keep" else ""
+    return f"{shown(grader['rule'])}{kept}"
 
 
 def _described(pool: Pool, model: str) -> Mapping[str, Any]:

@@ -54,6 +54,12 @@ class Served(Run):
                 self._reason = target.plan.name, target.stopped
             target.stopped, target.failures = None, 0
             target.failing.clear()
+        self._check_folder()
+
+    def _full(self, reason: str) -> None:
+        """Stop all models, until a request finds that there is space again."""
+        for target in self.targets:
+            target.stopped = target.stopped or reason
 
     def why(self, question: str) -> UnansweredError:
         """Return why a question is unfinished."""

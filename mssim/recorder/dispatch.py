@@ -178,22 +178,23 @@ class Run:
         progress.silent_since = min(silent, default=None)
         if self.report is not None:
             self.report(progress)
-        path = self.journal.path
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        """End the run if its samples would be lost: the journal was removed, or the disk is nearly full."""
+        path, least = self.journal.path, _LEAST_FREE >> 20
         try:
             there, free = path.exists(), shutil.disk_usage(path.parent).free
         except OSError:
             there, free = False, 0
         if not there:  # SQLite would go on writing to the file that no folder has
-            self._fail(
-                RecordError(
-                    f"{path} was removed or moved while samples were recorded, so those since then are lost. Move it "
-                    "back if it was moved, and rerun the same command."
-                )
-            )
+            problem = f"{path} was removed or moved while samples were recorded, so those since then are lost. Move it "
+            self._fail(RecordError(f"{problem}back if it was moved, and rerun the same command."))
         elif free < _LEAST_FREE:
-            self.stop(
-                f"The disk has only {free / 2**20:.0f} MB of free space. At least {_LEAST_FREE >> 20} MB are needed."
-            )
+            self._full(f"The disk has only {free / 2**20:.0f} MB of free space. At least {least} MB are needed.")
+
+    def _full(self, reason: str) -> None:
+        self.stop(reason)
 
     def _tasks(self, targets: Sequence[Target]) -> Iterator[tuple[Target, int, list[int]]]:
         """Iterate over the missing samples of one server, in rounds of some samples per question."""

@@ -52,8 +52,9 @@ def test_json_has_the_prediction(run, asked):
 
 def test_a_recording_with_the_same_seeds_is_refused(run, asked):
     asked[asked.index("--sample-seed") + 1] = 1
-    code, _, err = run(*asked)
+    code, text, err = run(*asked)
     assert code == 2
+    assert "questions ended at turn 1" in text  # the run was paid, so it is shown
     assert "samples of the live run equal the recorded sample with the same number" in err
 
 

@@ -1,6 +1,7 @@
 """The endpoint behind the official client, with a stand-in for what answers questions."""
 
 import asyncio
+import gc
 import json
 import re
 import sys
@@ -9,7 +10,7 @@ import openai
 import pytest
 
 from mssim.live.answered import Answered, UnansweredError
-from mssim.live.endpoint import LOOPBACK, Endpoint
+from mssim.live.endpoint import LOOPBACK, Endpoint, _unless_gone
 
 USER = {"role": "user", "content": "What is 6 x 7?"}
 PATH = "/v1/chat/completions"
@@ -300,6 +301,30 @@ def test_a_client_that_leaves_does_not_end_its_run_and_gets_it_when_it_returns()
     assert len(questions) == 1
     assert sent[0]["status"] == 200
     assert json.loads(sent[1]["body"])["choices"][0]["message"]["content"] == "It is 0: What is 6 x 7?"
+
+
+def test_a_failure_after_the_client_has_left_is_not_reported_by_asyncio():
+    """One of several runs may fail as the others are cancelled."""
+
+    async def answers():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise UnansweredError("a server failed") from None
+
+    class Leaving:
+        async def receive(self):
+            return {"type": "http.disconnect"}
+
+    async def function():
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        await asyncio.gather(_unless_gone(Leaving(), answers()), return_exceptions=True)
+        await asyncio.sleep(0.001)
+        gc.collect()
+        return told
+
+    assert asyncio.run(function()) == []
 
 
 def test_an_endpoint_that_is_stopped_at_once_still_answers_with_an_error():

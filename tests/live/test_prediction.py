@@ -110,6 +110,13 @@ def test_a_certain_quantity_has_no_spread():
     assert wrong.chi_square() == (np.inf, 2, 0.0)
 
 
+def test_rounding_errors_of_replays_are_no_spread():
+    pool = TWO.draw(6, 12, seed=1)
+    found = predict(pool, "alloc:a", 3, n_runs=5)  # the questions share 18 samples
+    assert found.sd[1] == 0
+    assert replace(found, live=found.predicted + np.array([0.1, 0])).chi_square()[1] == 1
+
+
 def test_samples_that_are_all_right_do_not_make_an_answer_certain():
     rows = {"question_id": np.repeat(["p", "q"], 8), "model": "a", "sample_index": [*range(8)] * 2}
     pool = Pool.from_frame(pd.DataFrame(rows | {"answer": "7", "truth": "7"}))

@@ -7,7 +7,7 @@ import pytest
 
 from mssim import PoolError
 from mssim.engine.sample_groups import keep_samples
-from mssim.live.repeats import other_settings, refuse_repeats
+from mssim.live.repeats import other_questions, other_settings, refuse_repeats
 from mssim.simulate import AnswerModel
 
 MODEL = AnswerModel(["a", "b"], sure=0.1, a=1, b=1.5, spread=2, no_answer=0.1)
@@ -58,6 +58,35 @@ def test_other_settings_are_noted():
         "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording, which "
         "may therefore not predict it."
     ]
+
+
+def test_another_grading_rule_is_noted():
+    live, recorded = (replace(POOL, info={"grader": {"rule": rule}}) for rule in ("number", "boxed"))
+    (note,) = other_settings(live, recorded)
+    assert note.startswith("rule: the live run is graded by 'number' and the recording by 'boxed'")
+    kept = replace(POOL, info={"grader": {"rule": "number", "reasoning": "keep"}})
+    assert "by 'number' with reasoning and" in other_settings(kept, live)[0]
+    assert other_settings(live, live) == other_settings(live, replace(POOL, info={"grader": 3})) == []
+
+
+def test_other_questions_under_the_same_names_are_noted():
+    def asked(**columns):
+        given = POOL.questions.assign(question="Why?", truth="7", **columns)
+        return replace(POOL, questions=given)
+
+    same, choices = asked(), [np.array(["a", "b"], dtype=object)] * 40
+    nameless = replace(POOL, questions=POOL.questions[["question_id"]])
+    assert other_questions(same, same) == other_questions(same, nameless) == []
+    assert other_questions(asked(choices=choices), asked(choices=[["a", "b"]] * 40)) == []
+    (note,) = other_questions(asked(choices=[None, *choices[:38], ["b", "a"]]), asked(choices=choices))
+    assert "1 question, first" in note
+    other = replace(POOL, questions=POOL.questions.assign(question=["Why?"] * 38 + ["How?"] * 2, truth="8"))
+    first, second = other_questions(other, same)
+    assert first.startswith(f"questions: 2 questions, first {POOL.question_ids[38]!r}, have another question in the")
+    assert "40 questions" in second
+    assert "have another truth" in second
+    part = POOL.question_ids[:38]
+    assert len(other_questions(other.select(questions=part), same)) == 1
 
 
 @pytest.mark.parametrize("info", [{}, {"models": 3}, {"models": {"a": None}}, {"models": {"a": {"seed": 1}}}])

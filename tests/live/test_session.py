@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -290,6 +291,24 @@ def test_a_journal_that_cannot_be_written_is_an_error_of_the_session(tmp_path, m
     with pytest.raises(RecordError, match="could not be stored"):
         ask(tmp_path, texts("1", "2", "3"), broken, log=log)
     assert log == ["warning: /secret/place: cannot be written."]  # to which clients are referred
+
+
+def test_a_full_disk_refuses_requests_until_there_is_space_again(tmp_path, monkeypatch):
+    free = [2**30]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    client = texts(*["42"] * 6)
+
+    async def filled(session):
+        await session.answer_messages(row("q"), [USER])
+        free[0] = 10 * 2**20
+        with pytest.raises(UnansweredError, match="The disk has only 10 MB of free space"):
+            await session.answer_messages(row("r"), [USER])
+        assert len(client.requests) == 3
+        free[0] = 2**30
+        return await session.answer_messages(row("r"), [USER])
+
+    (found,) = ask(tmp_path, client, filled)
+    assert found.answer == "42"
 
 
 def test_warnings_of_the_recorder_are_logged_once(tmp_path):
