@@ -1,6 +1,8 @@
 """The pools of language models that ship: complete, as graded, and what their cards say of them."""
 
 import re
+import unicodedata
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +68,7 @@ def test_where_it_comes_from(pool, task):
 def test_answers_are_those_of_the_texts(rows, task):
     rule = parse_rule(task.rule)
     spelled = {text: rule.extract(text) for text in rows["text"].unique()}
-    found = rows["text"].map(spelled)
+    found = rows["text"].map(spelled).map(partial(unicodedata.normalize, "NFC"), na_action="ignore")  # as pools do
     assert (found.isna() == rows["answer"].isna()).all()
     pairs = pd.DataFrame({"found": found, "answer": rows["answer"], "truth": rows["truth"], "correct": rows["correct"]})
     pairs = pairs.dropna().drop_duplicates()
