@@ -36,7 +36,8 @@ def model_of(name: str, models: Sequence[str]) -> str:
     >>> model_of("gemma3 as round 1, judge", ["gemma", "gemma3"])
     'gemma3'
     """
-    return next((model for model in models if name.startswith(f"{model}{_AS}")), name)
+    fitting = [model for model in models if name.startswith(f"{model}{_AS}")]
+    return max(fitting, key=len, default=name)  # "a as b as step" is of the model "a as b", if there is one
 
 
 @dataclass(frozen=True)

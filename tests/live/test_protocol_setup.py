@@ -20,6 +20,8 @@ def test_names_of_calls_lead_back_to_their_models():
     assert call_name(Call("round 1, judge", "a as b", [])) == "a as b as round 1, judge"
     assert model_of("a as b as round 1, judge", ["a as b"]) == "a as b"
     assert model_of("c", ["a", "b"]) == "c"
+    assert model_of("a as b as round 1, judge", ["a", "a as b"]) == "a as b"
+    assert model_of("a as round 1, judge", ["a", "a as b"]) == "a"
 
 
 def test_choices_are_part_of_the_question():
