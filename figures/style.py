@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 COLUMN = 3.3  # inches, the column width of the paper
+MOST_DIGITS = 12  # of the ticks of half a column, together
 
 PAPER: dict[Any, Any] = STYLE | {
     "font.size": 7,
@@ -243,9 +244,10 @@ def doublings(ax: Axes, most: float) -> None:
 
 
 def powers(ax: Axes, least: float, most: float) -> None:
-    """Set ticks at powers of 4, or of 16 if there are more than five, on a logarithmic axis, with plain numbers."""
+    """Set ticks at powers of 4, or of 16 where their numbers would touch, on a logarithmic axis, with plain numbers."""
     powers = np.arange(np.ceil(np.log2(least) / 2 - 1e-9), np.floor(np.log2(most) / 2 + 1e-9) + 1)
-    ticks = [int(4**power) for power in powers if len(powers) <= 5 or power % 2 == 0]
+    close = sum(len(str(int(4**power))) for power in powers) > MOST_DIGITS
+    ticks = [int(4**power) for power in powers if not close or power % 2 == 0]
     ax.set_xticks(ticks, [str(tick) if tick < 10_000 else f"{tick / 1000:.0f}k" for tick in ticks])
     ax.minorticks_off()
 
