@@ -111,7 +111,7 @@ def run(
         drawing = prepare(kind, setup, plan, table.to_pylist(), journal, recording)
         run_to_end(drawing)
         answers = drawing.answers()
-        notes = [*drawing.notes(), *untold_truths(answers)]
+        notes = [*drawing.notes(), *untold_truths(answer.truth for answer in answers)]
         notes += export_graded(journal, folder, setup, drawing.progress, recording.get("report"))
         notes += differences(folder, answers, setup.limited)
         status = replace(read_status(journal), noticed=tuple(drawing.progress.warnings))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,15 +20,15 @@ __all__ = ["differences", "unmatched_truths", "untold_truths"]
 _KEY = ["question_id", "model", "sample_index"]
 
 
-def untold_truths(answers: Sequence[Answer]) -> list[str]:
+def untold_truths(truths: Iterable[str | None]) -> list[str]:
     """Say how many questions have no truth.
 
     Examples
     --------
-    >>> untold_truths([Answer("q1", None, truth="7"), Answer("q2", None)])
+    >>> untold_truths(["7", None])
     ['1 question has no truth. It counts for no accuracy here, and as wrong in the pool.']
     """
-    number = sum(answer.truth is None for answer in answers)
+    number = sum(truth is None for truth in truths)
     if not number:
         return []
     has, counts = ("has", "It counts") if number == 1 else ("have", "They count")

@@ -137,8 +137,8 @@ class ProtocolRun:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, as the mean over questions with finished runs; NaN without any."""
-        shares = self.table.groupby("question_id")["correct"].mean()
+        """Share of right answers, as the mean over questions that have finished runs and a truth; NaN without any."""
+        shares = self.table["correct"].astype(float).groupby(self.table["question_id"]).mean()
         return float(shares.mean()) if len(shares) else math.nan
 
     def to_frame(self) -> pd.DataFrame:
@@ -147,8 +147,8 @@ class ProtocolRun:
         Returns
         -------
         DataFrame
-            The columns question_id, run, answer, correct, calls, tokens, input_tokens, output_tokens, cost, latency,
-            ended and text.
+            The columns question_id, run, answer, correct (None without a truth), calls, tokens, input_tokens,
+            output_tokens, cost, latency, ended and text.
         """
         return self.table
 

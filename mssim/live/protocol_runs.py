@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -14,6 +14,7 @@ import pyarrow as pa
 from mssim._validation import choose_from, printable, shown, whole_number
 from mssim.errors import MssimError, RecordError
 from mssim.live.calling import Calling
+from mssim.live.graded import untold_truths
 from mssim.live.played import ProtocolRun, spent_by, table_of
 from mssim.live.preparing import Recording, clients, open_journal, options_of
 from mssim.live.protocol_pool import write_pool
@@ -57,7 +58,7 @@ def run_protocol(
     Parameters
     ----------
     questions : path or Table
-        Questions, as in `mssim.recorder.record`.
+        Questions, as in `mssim.live.run`.
     plan : Plan
         Models and settings, as in `mssim.recorder.record`. Models of judges with other settings are further entries.
         The number of samples and the samples per request are not used.
@@ -121,7 +122,8 @@ def run_protocol(
     >>> result.totals()["calls"], result.totals()["tokens"]
     (6.0, 84.0)
     """
-    table = check_questions(questions) if isinstance(questions, pa.Table) else read_questions(questions)
+    is_table = isinstance(questions, pa.Table)
+    table = check_questions(questions, truths=False) if is_table else read_questions(questions, truths=False)
     setup = read_protocol(plan.resolve(table), protocol, runs, rule, reasoning, prompts)
     name = _name(called, setup.protocol)
     folder, rows = Path(out), table.to_pylist()
@@ -135,7 +137,9 @@ def run_protocol(
         graded = pd.DataFrame(columns=["question_id", "sample_index", "answer", "correct"])
         if played := calling.played():
             graded = write_pool(folder, name, setup, played, calling.rows, journal)
-        return _result(setup, name, folder, calling, len(rows), table_of(calling.asked(), graded), journal)
+            graded["correct"] = graded["correct"].astype(object)
+            graded.loc[graded["question_id"].isin(_without_truth(rows)), "correct"] = None
+        return _result(setup, name, folder, calling, rows, table_of(calling.asked(), graded), journal)
 
 
 def read_protocol(
@@ -157,6 +161,10 @@ def read_protocol(
         models[model] = replace(known[model], samples=runs, samples_per_request=1)
     given = prompts if prompts is None or isinstance(prompts, Mapping) else read_prompts(prompts)
     return ProtocolSetup(asked, prompts_for(asked, given), read_rule(rule, reasoning), runs, models)
+
+
+def _without_truth(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [row["question_id"] for row in rows if row["truth"] is None]
 
 
 def _name(called: str | None, protocol: Protocol) -> str:
@@ -241,7 +249,7 @@ def _result(
     name: str,
     folder: Path,
     calling: Calling,
-    questions: int,
+    rows: Sequence[Mapping[str, Any]],
     table: pd.DataFrame,
     journal: Journal,
 ) -> ProtocolRun:
@@ -253,12 +261,12 @@ def _result(
         str(setup.protocol),
         name,
         folder,
-        questions,
+        len(rows),
         setup.runs,
         table,
         spent_by(journal.spend(), model),
         pd.DataFrame(journal.reasons(), columns=["model", "reason", "samples"]),
         tuple(calling.notes()),
-        tuple(dict.fromkeys([*calling.progress.warnings, *found])),
+        tuple(dict.fromkeys([*calling.progress.warnings, *found, *untold_truths(row["truth"] for row in rows)])),
         calling.progress.currency,
     )

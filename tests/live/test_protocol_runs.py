@@ -1,7 +1,10 @@
+import math
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 
+from mssim import load_pool
 from mssim.errors import MssimError, RecordError
 from mssim.live import run, run_protocol
 from mssim.recorder import export, record, status
@@ -184,3 +187,18 @@ def test_what_replies_lack_is_a_warning(tmp_path):
     result, _ = play(tmp_path, client=Replier(lambda _: ""), runs=1)
     assert any("texts of a as round 1, agent 1 are empty" in text for text in result.warnings)
     assert result.accuracy == 0
+
+
+def test_questions_without_a_truth_are_answered_and_count_for_no_accuracy(tmp_path):
+    given = questions(3).set_column(2, "truth", pa.array(["1", None, None], pa.string()))
+    result, _ = play(tmp_path / "some", runs=2, given=given)
+    frame = result.to_frame().set_index("question_id")
+    assert result.complete
+    assert frame["answer"].notna().any()
+    assert [value is None for value in frame["correct"]] == [False] * 2 + [True] * 4
+    assert result.accuracy == frame.loc["q0", "correct"].astype(float).mean()
+    assert "2 questions have no truth. They count for no accuracy here, and as wrong in the pool." in result.warnings
+    assert len(load_pool(tmp_path / "some").questions) == 3
+    alone, _ = play(tmp_path / "none", runs=2, given=questions(3).drop_columns("truth"))
+    assert math.isnan(alone.accuracy)
+    assert alone.to_frame()["answer"].equals(result.to_frame()["answer"])
