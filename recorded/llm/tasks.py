@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from pathlib import Path
 
+from mssim._files import whole_file
 from recorded.llm.capitals import CAPITALS
 
 __all__ = ["PLANS", "PROMPTS", "SEED", "TASKS", "Task", "place", "questions", "write_questions"]
@@ -136,4 +137,5 @@ def questions(task: Task) -> list[dict[str, str]]:
 def write_questions(task: Task, path: Path, number: int | None = None) -> None:
     """Write the first questions of a task, by default all, as JSON lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in questions(task)[:number]), encoding="utf-8")
+    with whole_file(path) as part:  # another step may read it
+        part.write_text("".join(json.dumps(row) + "\n" for row in questions(task)[:number]), encoding="utf-8")
