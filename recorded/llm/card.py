@@ -24,6 +24,13 @@ __all__ = ["card", "families", "models", "speeds", "write_card"]
 _CARD = Path(__file__).with_name("card.md")
 _WIDTH = 120
 _CURVES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+_LIVE = """\
+`live.csv` has live runs of three strategies with other seeds, a row per strategy and question. This command compares
+them with what replays of the samples predict:
+
+```bash
+python -m analysis live --pool recorded/{name}
+```"""
 _LICENCES = {
     "smollm2": "SmolLM2 is under the Apache License 2.0, which states no conditions on what a model writes.",
     "gemma3": "Gemma has the [Gemma Terms of Use](https://ai.google.dev/gemma/terms). By section 1.1 (e), "
@@ -38,7 +45,8 @@ def write_card(folder: Path, task: Task) -> None:
     pool = load_pool(folder)
     pairs = switching(pool)
     _draw(pool, folder / "curves.png")
-    (folder / "README.md").write_text(card(folder.name, pool, task, pairs), encoding="utf-8")
+    text = card(folder.name, pool, task, pairs, live=(folder / "live.csv").is_file())
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def models(pool: Pool) -> pd.DataFrame:
@@ -94,8 +102,8 @@ def speeds(pool: Pool) -> pd.DataFrame:
     )
 
 
-def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
-    """Return the text of a data card."""
+def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame, *, live: bool) -> str:
+    """Return the text of a data card; `live` is whether live runs lie beside the pool."""
     info, best = pool.info, best_pair(pairs)
     used = [weights for weights in WEIGHTS if WEIGHTS[weights].name in info["weights"]]
     strategy, first, second = f"ms:{best['first']}+{best['second']}", f"sc:{best['first']}", f"sc:{best['second']}"
@@ -132,6 +140,7 @@ def card(name: str, pool: Pool, task: Task, pairs: pd.DataFrame) -> str:
         speeds=_markdown(speeds(pool)),
         rule=info["grader"]["rule"],
         described=", ".join(name for name in ("question", "truth", "family", "cluster") if name in pool.questions),
+        live=f"\n\n{_LIVE.format(name=name)}" if live else "",
         warnings="\n".join(noticed) if noticed else "- `mssim info` prints no warnings.",
         licences="\n\n".join(fill(_LICENCES[weights], _WIDTH) for weights in used),
     )
