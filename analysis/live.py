@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from analysis.sources import Source
 from analysis.tables import of_source
 from mssim.errors import PoolError
-from mssim.live import compare
+from mssim.live import RunTable, compare
 
 __all__ = ["run"]
 
 IN_FILE = ("synthetic", "sd", "p_value", "n_questions")  # columns that are only in the CSV file
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A live run of one strategy that is on disk."""
-
-    strategy: str
-    budget: int
-    frame: pd.DataFrame
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame
 
 
 def run(source: Source, *, n_runs: int = 200, seed: int = 0) -> pd.DataFrame:
@@ -49,7 +35,7 @@ def run(source: Source, *, n_runs: int = 200, seed: int = 0) -> pd.DataFrame:
             f"{source.name}: no live runs. Write the tables of `mssim.live.run` to live.csv in the folder of the pool, "
             "with the columns strategy and budget."
         )
-    runs = [_Run(strategy, budget, rows) for (strategy, budget), rows in _groups(source.live)]
+    runs = [RunTable(strategy, budget, rows) for (strategy, budget), rows in _groups(source.live)]
     found = compare(runs, source.pool, n_runs=n_runs, seed=seed)
     frame = found.to_frame().assign(p_value=found.chi_square()[2], n_questions=found.n_questions)
     return of_source(source, frame)

@@ -14,13 +14,13 @@ the standard deviation 1. Samples used of a strategy that never stops are certai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from mssim.live import Draw, compare
+from mssim.live import Draw, RunTable, compare
 from mssim.live.strategies import turns
 from mssim.pools.pool import Pool
 from mssim.simulate import AnswerModel
@@ -31,19 +31,6 @@ SIZES = ((50, 40, 8), (200, 24, 16), (200, 256, 16))  # questions, recorded samp
 N_RUNS = 60  # enough, because variances are added over questions
 LEVELS = (0.8, 0.95, 0.99)
 ALPHA = 0.05
-
-
-@dataclass(frozen=True)
-class Run:
-    """A live run, as `compare` reads it."""
-
-    strategy: str
-    budget: int
-    frame: pd.DataFrame
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per question."""
-        return self.frame
 
 
 def with_tokens(pool: Pool, rng: np.random.Generator) -> Pool:
@@ -58,7 +45,7 @@ def first_samples(pool: Pool, n: int) -> Pool:
     return replace(pool, codes=pool.codes[:, :, :n], lengths=np.full_like(pool.lengths, n), numbers=numbers)
 
 
-def live_run(pool: Pool, strategy: str, budget: int, first: int) -> Run:
+def live_run(pool: Pool, strategy: str, budget: int, first: int) -> RunTable:
     """Follow a strategy question by question, on the samples from number `first`."""
     rows = []
     for q, question in enumerate(pool.question_ids):
@@ -75,7 +62,7 @@ def live_run(pool: Pool, strategy: str, budget: int, first: int) -> Run:
             answer = end.value.answer
         right = answer >= 0 and bool(pool.class_correct[pool.class_offsets[q] + answer])
         rows.append((question, right, sum(used.values()), tokens))
-    return Run(
+    return RunTable(
         strategy, budget, pd.DataFrame(rows, columns=["question_id", "correct", "samples_used", "output_tokens"])
     )
 

@@ -35,6 +35,7 @@ def info(
                 print(f"{name}: {printable(str(loaded.info[name]))}")
         print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
-    known = [text for text in loaded.warnings() if text in known_warnings(loaded)]
+    stated = known_warnings(loaded)
+    known = [text for text in loaded.warnings() if text in stated] if stated else []
     for remark in [*known, *pool_remarks(loaded)]:
         print(f"mssim: note: {printable(as_options(remark))}", file=sys.stderr if json else sys.stdout)

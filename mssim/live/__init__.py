@@ -2,7 +2,7 @@
 
 from mssim.live._run import run
 from mssim.live.played import Played, ProtocolRun
-from mssim.live.prediction import Prediction, compare, predict
+from mssim.live.prediction import Prediction, RunTable, compare, predict
 from mssim.live.protocol_runs import run_protocol
 from mssim.live.results import Answer, Drawn, LiveProgress, LiveRun
 from mssim.live.serving import serve, serve_protocol
@@ -19,6 +19,7 @@ __all__ = [
     "Played",
     "Prediction",
     "ProtocolRun",
+    "RunTable",
     "compare",
     "predict",
     "run",

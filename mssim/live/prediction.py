@@ -21,7 +21,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_for
 
-__all__ = ["Prediction", "Run", "compare", "predict"]
+__all__ = ["Prediction", "Run", "RunTable", "compare", "predict"]
 
 Floats = NDArray[np.float64]
 
@@ -146,6 +146,35 @@ class Prediction:
         return f"Prediction({strategies}, {counted(self.n_questions, 'question')})"
 
 
+@dataclass(frozen=True)
+class RunTable:
+    """A live run that is known by its table, such as one that was stored.
+
+    Attributes
+    ----------
+    strategy : str
+        The strategy that was run.
+    budget : int
+        Samples allowed per question.
+    frame : DataFrame
+        One row per question, with the columns of `LiveRun.to_frame` that `compare` reads.
+
+    Examples
+    --------
+    >>> RunTable("sc:gemma", 4, pd.DataFrame({"question_id": ["q"], "samples_used": [4]})).to_frame()
+      question_id  samples_used
+    0           q             4
+    """
+
+    strategy: str
+    budget: int
+    frame: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per question."""
+        return self.frame
+
+
 class Run(Protocol):
     """A live run, such as `mssim.live.run` returns."""
 
@@ -240,7 +269,7 @@ def compare(
 
     Parameters
     ----------
-    live : LiveRun or sequence of LiveRun
+    live : LiveRun or RunTable, or sequence of them
         Live runs of strategies. Their frames have question_id, samples_used and, where known, correct and
         output_tokens. Questions whose column `stopped` is "unfinished" are left out.
     pool : Pool
@@ -265,10 +294,8 @@ def compare(
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> import numpy as np
     >>> from mssim import evaluate, load_pool
-    >>> from mssim.live import compare
+    >>> from mssim.live import RunTable, compare
     >>> pool = load_pool("recorded/llm-products")
     >>> pool = pool.select(questions=pool.question_ids[:50])
 
@@ -276,8 +303,8 @@ def compare(
 
     >>> once = evaluate(pool, "sc:gemma", [4], method="monte_carlo", n_replays=1, seed=9)
     >>> frame = once.questions.assign(correct=once.accuracy[0, 0] == 1, samples_used=4)
-    >>> run = SimpleNamespace(strategy="sc:gemma", budget=4, to_frame=lambda: frame)
-    >>> compare(run, pool, n_runs=50).to_frame()[["quantity", "predicted", "live", "z", "verdict"]].round(3)
+    >>> found = compare(RunTable("sc:gemma", 4, frame), pool, n_runs=50)
+    >>> found.to_frame()[["quantity", "predicted", "live", "z", "verdict"]].round(3)
            quantity  predicted  live     z       verdict
     0      accuracy      0.545   0.6  1.56  as predicted
     1  samples_used      4.000   4.0  0.00  as predicted

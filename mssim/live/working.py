@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ class Options(TypedDict):
     report: Callable[[Progress], None] | None
 
 
-class Working(Run):
+class Working(Run, abc.ABC):
     """A run whose subclass defines the work: `_jobs`, what to do, and `_complete`, what to do at the end."""
 
     def __init__(
@@ -57,13 +58,13 @@ class Working(Run):
                 yield
             self._complete()
 
+    @abc.abstractmethod
     def _jobs(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Iterate over pieces of work, in the order in which they begin."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _complete(self) -> None:
         """Find the results of jobs that were cancelled or never began, as far as their samples are recorded."""
-        raise NotImplementedError
 
     def _workers(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Iterate over what does jobs: enough at once that each server may have its pending requests.

@@ -35,7 +35,7 @@ _LICENCES = {
     "smollm2": "SmolLM2 is under the Apache License 2.0, which states no conditions on what a model writes.",
     "gemma3": "Gemma has the [Gemma Terms of Use](https://ai.google.dev/gemma/terms). By section 1.1 (e), "
     "what the model writes is not a derivative of it. By section 3.3, Google claims no rights in this text. A model "
-    "that is trained on these answers in order to resemble Gemma is a derivative by the same section 1.1 (e). "
+    "that is trained on these answers to resemble Gemma is a derivative by the same section 1.1 (e). "
     "The terms apply to it. Whoever downloads the model with `python -m recorded.llm` accepts the terms.",
 }
 
