@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mssim._validation import whole_number
+from mssim._validation import counted, whole_number
 from mssim.cli.language import as_options
 from mssim.cli.live_protocol import check_kind, play, show_runs
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import json_rows, print_frame, printable
-from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording
-from mssim.cli.record import spent
+from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording, warn_before
+from mssim.cli.record import print_how_to_resume, spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.cli.servers import (
     OF_PLAN,
@@ -137,11 +137,12 @@ def live(
         default=1,
         besides="Only --sample-seed can be combined with --plan.",
     )
+    asked = _with_seed(asked, sample_seed)
     recording = None
+    told: set[str] = set()
     if predict is not None and strategy is not None and budget is not None:
         recording = read_recording(predict, strategy, budget)
-    told: set[str] = set()
-    asked = _with_seed(asked, sample_seed)
+        warn_before(recording, asked, rule or "", reasoning, told)
     options: dict[str, Any] = {"rule": rule or "", "reasoning": reasoning, "retry_failed": retry_failed}
     options |= {"max_requests": max_requests, "max_tokens": max_tokens, "max_cost": max_cost, "new_server": new_server}
     if protocol is not None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mssim.cli.language import as_options
+from mssim.cli.language import as_options, name_by
 from mssim.cli.output import json_rows, print_frame, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mssim.live import LiveRun, Prediction
     from mssim.pools.pool import Pool
+    from mssim.recorder import Plan
 
-__all__ = ["compared", "prediction_rows", "print_prediction", "read_recording"]
+__all__ = ["compared", "prediction_rows", "print_prediction", "read_recording", "warn_before"]
 
 
 def read_recording(path: str, strategy: str, budget: int) -> Pool:
@@ -21,13 +24,28 @@ def read_recording(path: str, strategy: str, budget: int) -> Pool:
     from mssim.live.replayed_runs import check_enough
     from mssim.rules.parsing import parse_for
 
+    name_by("pool", "predict")
     pool = load(path, models=models_of(strategy))
     check_enough(pool, parse_for(strategy, pool.models), budget)
     return pool
 
 
-def compared(result: LiveRun, recording: Pool | None) -> Prediction | None:
-    """Compare a run with the prediction, unless questions are unfinished or there is no recording."""
+def warn_before(recording: Pool, plan: Plan, rule: str, reasoning: str, told: set[str]) -> None:
+    """Print what speaks against a comparison, before the run is paid, and add it to `told`."""
+    from mssim.live.repeats import known_before
+    from mssim.live.setup import read_rule
+
+    models = [model for model in plan.models if model.name in recording.models]
+    for warning in known_before(models, read_rule(rule, reasoning), recording):
+        print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
+        told.add(warning)
+
+
+def compared(result: LiveRun, recording: Pool | None, told: Collection[str]) -> Prediction | None:
+    """Compare a run with the prediction, unless questions are unfinished or there is no recording.
+
+    Notes are printed, except those that were `told` before.
+    """
     from mssim.live import compare
 
     if recording is None:
@@ -37,7 +55,8 @@ def compared(result: LiveRun, recording: Pool | None) -> Prediction | None:
         return None
     found = compare(result, recording)
     for note in found.notes:
-        print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
+        if note not in told:
+            print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     return found
 
 

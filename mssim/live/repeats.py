@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from mssim._validation import counted, shown
 from mssim.errors import PoolError
+from mssim.grading import Rule
 from mssim.pools.pool import Pool
+from mssim.recorder import ModelPlan
 
-__all__ = ["other_questions", "other_settings", "refuse_repeats"]
+__all__ = ["known_before", "other_questions", "other_settings", "refuse_repeats"]
 
 _SETTINGS = ("model_id", "settings", "template", "system")  # that change answers
 _OF_QUESTIONS = ("question", "truth", "choices")
@@ -70,6 +72,40 @@ def refuse_repeats(samples: Pool, pool: Pool) -> None:
         )
 
 
+def known_before(models: Iterable[ModelPlan], rule: Rule, pool: Pool) -> list[str]:
+    """Return what speaks against a comparison with a recording and is known before the run is paid.
+
+    Parameters
+    ----------
+    models : iterable of ModelPlan
+        Models of the run.
+    rule : Rule
+        Its grading rule.
+    pool : Pool
+        The recording.
+
+    Returns
+    -------
+    list of str
+        The notes of `other_settings`, and one for each model that would draw with the seeds of the recording.
+    """
+    asked = {model.name: {name: getattr(model, name) for name in (*_SETTINGS, "seed")} for model in models}
+    for described in asked.values():
+        described["settings"] = dict(described["settings"])
+        if described["template"] is None:  # that of the questions
+            del described["template"]
+    found = _other(asked, _graded_by(rule.name, rule.reasoning), pool)
+    for name, described in asked.items():
+        seed = described["seed"]
+        if seed is not None and seed == _described(pool.info, name).get("seed"):
+            found.append(
+                f"model {name!r}: its seed of samples, {seed}, is that of the recording. A server that keeps seeds "
+                "repeats the recording, which does not test the prediction and is refused after the run. Use another "
+                "seed of samples."
+            )
+    return found
+
+
 def other_settings(samples: Pool, pool: Pool) -> list[str]:
     """Return a note for each model whose settings differ from those of the recording, and for another grading rule.
 
@@ -87,22 +123,8 @@ def other_settings(samples: Pool, pool: Pool) -> list[str]:
     list of str
         The notes.
     """
-    found = []
-    for model in samples.models:
-        live, recorded = (_described(one, model) for one in (samples, pool))
-        found += [
-            f"model {model!r}: {name} is {shown(live[name], 80)} in the live run and {shown(recorded[name], 80)} in "
-            "the recording, which may therefore not predict it."
-            for name in _SETTINGS
-            if name in live and name in recorded and live[name] != recorded[name]
-        ]
-    rules = [_rule(pool) for pool in (samples, pool)]
-    if None not in rules and rules[0] != rules[1]:
-        found.append(
-            f"rule: the live run is graded by {rules[0]} and the recording by {rules[1]}, so their answers are not the "
-            "same."
-        )
-    return found
+    described = {model: _described(samples.info, model) for model in samples.models}
+    return _other(described, _rule(samples), pool)
 
 
 def other_questions(samples: Pool, pool: Pool) -> list[str]:
@@ -148,6 +170,26 @@ def other_questions(samples: Pool, pool: Pool) -> list[str]:
     return found
 
 
+def _other(models: Mapping[str, Mapping[str, Any]], rule: str | None, pool: Pool) -> list[str]:
+    """Return the notes of `other_settings` for described models and a rule."""
+    found = []
+    for model, live in models.items():
+        recorded = _described(pool.info, model)
+        found += [
+            f"model {model!r}: {name} is {shown(live[name], 80)} in the live run and {shown(recorded[name], 80)} in "
+            "the recording, which may therefore not predict it."
+            for name in _SETTINGS
+            if name in live and name in recorded and live[name] != recorded[name]
+        ]
+    recorded_rule = _rule(pool)
+    if None not in (rule, recorded_rule) and rule != recorded_rule:
+        found.append(
+            f"rule: the live run is graded by {rule} and the recording by {recorded_rule}, so their answers are not "
+            "the same."
+        )
+    return found
+
+
 def _text(value: Any) -> str | list[str] | None:
     """Return text, a list of texts or None, in which form values can be compared."""
     if isinstance(value, str):
@@ -162,12 +204,15 @@ def _rule(pool: Pool) -> str | None:
     grader = pool.info.get("grader")
     if not isinstance(grader, Mapping) or not isinstance(grader.get("rule"), str):
         return None
-    kept = " with reasoning" if grader.get("reasoning") == "keep" else ""
-    return f"{shown(grader['rule'])}{kept}"
+    return _graded_by(grader["rule"], grader.get("reasoning"))
 
 
-def _described(pool: Pool, model: str) -> Mapping[str, Any]:
-    models = pool.info.get("models")
+def _graded_by(rule: str, reasoning: Any) -> str:
+    return f"{shown(rule)}{' with reasoning' if reasoning == 'keep' else ''}"
+
+
+def _described(info: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    models = info.get("models")
     described = models.get(model) if isinstance(models, Mapping) else None
     return described if isinstance(described, Mapping) else {}
 

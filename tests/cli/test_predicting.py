@@ -55,7 +55,10 @@ def test_a_recording_with_the_same_seeds_is_refused(run, asked):
     code, text, err = run(*asked)
     assert code == 2
     assert "questions ended at turn 1" in text  # the run was paid, so it is shown
-    assert "samples of the live run equal the recorded sample with the same number" in err
+    first, *_, last = err.splitlines()
+    assert first.startswith("mssim: warning: model 'a': its seed of samples, 1, is that of the recording.")
+    assert last.startswith("mssim: error: --predict: ")
+    assert "samples of the live run equal the recorded sample with the same number" in last
 
 
 def test_an_unsuited_recording_is_refused_before_the_run(run, asked, tmp_path):
@@ -74,8 +77,13 @@ def test_an_unfinished_run_is_not_compared(run, asked):
 
 
 def test_other_settings_than_those_of_the_recording_are_told(run, asked):
+    asked[asked.index("--rule") + 1] = "number"
     code, _, err = run(*asked, "--set", "temperature=0.5")
+    settings = "is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording"
     assert code == 0
-    assert (
-        "model 'a': settings is {'temperature': 0.5} in the live run and {'temperature': 1.0} in the recording" in err
-    )
+    assert err.splitlines() == [  # each once, before the run
+        f"mssim: warning: model 'a': settings {settings}, which may therefore not predict it.",
+        f"mssim: warning: model 'b': settings {settings}, which may therefore not predict it.",
+        "mssim: warning: --rule: the live run is graded by 'number' and the recording by 'regex=it is (\\\\d+)', so "
+        "their answers are not the same.",
+    ]

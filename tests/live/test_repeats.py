@@ -7,7 +7,9 @@ import pytest
 
 from mssim import PoolError
 from mssim.engine.sample_groups import keep_samples
-from mssim.live.repeats import other_questions, other_settings, refuse_repeats
+from mssim.grading import parse_rule
+from mssim.live.repeats import known_before, other_questions, other_settings, refuse_repeats
+from mssim.recorder import ModelPlan, Server
 from mssim.simulate import AnswerModel
 
 MODEL = AnswerModel(["a", "b"], sure=0.1, a=1, b=1.5, spread=2, no_answer=0.1)
@@ -67,6 +69,31 @@ def test_another_grading_rule_is_noted():
     kept = replace(POOL, info={"grader": {"rule": "number", "reasoning": "keep"}})
     assert "by 'number' with reasoning and" in other_settings(kept, live)[0]
     assert other_settings(live, live) == other_settings(live, replace(POOL, info={"grader": 3})) == []
+
+
+def test_what_a_plan_has_otherwise_is_known_before_the_run():
+    server = Server("http://localhost")
+    one, two = (ModelPlan(name, "m", server, 1, seed=3, settings={"temperature": 1.0}) for name in "ab")
+    same = {"model_id": "m", "settings": {"temperature": 1.0}, "system": None}
+    recorded = replace(
+        POOL,
+        info={
+            "models": {"a": {**same, "template": "of the questions", "seed": 3}, "b": {**same, "seed": 4}},
+            "grader": {"rule": "number", "reasoning": "keep"},
+        },
+    )
+    (seed,) = known_before([one, two], parse_rule("number", reasoning="keep"), recorded)
+    assert seed.startswith("model 'a': its seed of samples, 3, is that of the recording")
+    system, template, rule = known_before([replace(two, system="x", template="y")], parse_rule("number"), described_b())
+    assert "system is 'x' in the live run and None" in system + template
+    assert "template is 'y' in the live run and 'z'" in system + template
+    assert rule.startswith("rule: the live run is graded by 'number' and the recording by 'boxed'")
+    assert known_before([replace(one, seed=None)], parse_rule("number"), POOL) == []
+
+
+def described_b():
+    models = {"b": {"model_id": "m", "settings": {"temperature": 1.0}, "system": None, "template": "z", "seed": 4}}
+    return replace(POOL, info={"models": models, "grader": {"rule": "boxed"}})
 
 
 def test_other_questions_under_the_same_names_are_noted():
