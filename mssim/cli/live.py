@@ -154,7 +154,7 @@ def live(
         options |= {"seed": seed, "use_recorded": use_recorded, "report": report}
         result = run(questions, asked, strategy, budget or 0, out, **options)
     try:
-        prediction = compared(result, recording)
+        prediction = compared(result, recording, told)
     except MssimError:  # the run was paid
         show(result, as_json=json, told=told)
         raise
@@ -170,7 +170,10 @@ def _with_seed(plan: Plan, seed: int | None) -> Plan:
 
 def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: Prediction | None = None) -> None:
     """Print a result; raise `typer.Exit` if questions are unfinished. `told` are warnings that were printed."""
-    (_print_json if as_json else _print_tables)(result, prediction)
+    if as_json:
+        _print_json(result, prediction)
+    elif any(answer.draws for answer in result.answers):  # else no server sent anything
+        _print_tables(result, prediction)
     for warning in result.warnings:
         if warning not in told:
             print(f"mssim: warning: {printable(as_options(warning))}", file=sys.stderr)
@@ -179,9 +182,7 @@ def show(result: LiveRun, *, as_json: bool, told: Collection[str], prediction: P
     for note in result.notes:
         print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     if not result.complete:
-        are = "question is" if result.unfinished == 1 else "questions are"
-        again = " with --retry-failed" if len(result.status.reasons) else ""
-        print(f"mssim: {result.unfinished} {are} unfinished. Rerun the same command{again} to resume.", file=sys.stderr)
+        print_how_to_resume(result.unfinished, "question", failed=len(result.status.reasons) > 0)
         raise typer.Exit(1)
 
 
@@ -192,7 +193,8 @@ def _print_tables(result: LiveRun, prediction: Prediction | None) -> None:
 
     print_frame(pd.DataFrame([result.totals()]), as_json=False)
     for stopped, stage, questions in result.stops().itertuples(index=False):
-        print(f"{questions} of {len(result.answers)} questions ended at turn {stage + 1}: {stopped}")
+        of = f"{questions} of {counted(len(result.answers), 'question')}"
+        print(f"{of} ended at turn {stage + 1}: {stopped}")
     frame = result.to_frame()
     print_frame(frame.head(_SHOWN).assign(drawn=frame["drawn"].map(describe_draws)), as_json=False)
     if len(frame) > _SHOWN:

@@ -13,7 +13,7 @@ import typer
 from mssim._validation import counted
 from mssim.cli.language import as_options
 from mssim.cli.output import json_rows, print_frame, printable
-from mssim.cli.record import spent
+from mssim.cli.record import print_how_to_resume, spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.errors import MssimError
 
@@ -89,11 +89,10 @@ def show_runs(result: ProtocolRun, *, as_json: bool, told: Collection[str]) -> N
         print(f"mssim: warning: {len(warnings) - _SHOWN} more warnings are in --json", file=sys.stderr)
     for model, reason, samples in result.reasons.head(_SHOWN).itertuples(index=False):
         print(printable(f"mssim: {counted(samples, 'call')} of {model} failed: {reason}"), file=sys.stderr)
-    if len(result.reasons):
-        print("mssim: rerun the same command with --retry-failed to retry them", file=sys.stderr)
     for note in result.notes:
         print(f"mssim: {printable(as_options(note))}", file=sys.stderr)
     if not result.complete:
+        print_how_to_resume(result.unfinished, "run", failed=len(result.reasons) > 0)
         raise typer.Exit(1)
 
 

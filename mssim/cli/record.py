@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mssim._validation import counted
 from mssim.cli.language import as_options
 from mssim.cli.options import Json
 from mssim.cli.output import print_frame, printable
@@ -174,10 +175,17 @@ def _show(
         raise typer.Exit(1)
 
 
+def print_how_to_resume(number: int, what: str, *, failed: bool) -> None:
+    """Say how many of something are unfinished, and how to go on; `failed` is whether some were given up."""
+    are = f"{counted(number, what)} {'is' if number == 1 else 'are'} unfinished"
+    again = " with --retry-failed" if failed else ""
+    print(f"mssim: {are}. Rerun the same command{again} to resume.", file=sys.stderr)
+
+
 def spent(row: Mapping[Any, Any]) -> str:
     """Summarise requests, tokens, cost and latency of a model in one line."""
-    parts = [f"{row['requests']} requests, {row['refused']} refused"]
-    parts += [f"{row['input_tokens']} input tokens, {row['output_tokens']} output tokens"]
+    parts = [f"{counted(row['requests'], 'request')}, {row['refused']} refused"]
+    parts += [f"{counted(row['input_tokens'], 'input token')}, {counted(row['output_tokens'], 'output token')}"]
     parts += [] if row["cost"] != row["cost"] else [f"cost {row['cost']:.4f}"]
     parts += [] if row["latency"] != row["latency"] else [f"{row['latency']:.2f} s per request"]
     return f"{row['model']}: {'; '.join(parts)}"

@@ -161,7 +161,8 @@ async def open_protocol_session(
     ...     messages = [{"role": "user", "content": "1 + 1 = ?"}]
     ...     question = {"question_id": "q", "question": "1 + 1 = ?", "messages": json.dumps(messages)}
     ...     make = lambda server: Parrot()
-    ...     async with open_protocol_session(plan, "debate:parrot", folder, rule="number", sampler=make) as session:
+    ...     how = {"rule": "number", "sampler": make, "log": lambda line: None}
+    ...     async with open_protocol_session(plan, "debate:parrot", folder, **how) as session:
     ...         return await session.answer_messages(question, messages)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = asyncio.run(ask(folder))
@@ -182,3 +183,4 @@ async def open_protocol_session(
         if played := session.played():
             name = str(setup.protocol)
             await asyncio.to_thread(write_pool, folder, name, setup, played, session.rows, journal)
+            log(f"the runs are in the pool {folder}")

@@ -150,7 +150,8 @@ async def open_session(
     >>> async def ask(folder):
     ...     question = {"question_id": "q", "question": "1 + 1 = ?", "truth": None}
     ...     make = lambda server: Parrot()
-    ...     async with open_session(plan, "sc:parrot", 4, folder, rule="number", sampler=make) as session:
+    ...     how = {"rule": "number", "sampler": make, "log": lambda line: None}
+    ...     async with open_session(plan, "sc:parrot", 4, folder, **how) as session:
     ...         return await session.answer_messages(question, [{"role": "user", "content": "1 + 1 = ?"}])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     asyncio.run(ask(folder)).votes
@@ -170,7 +171,8 @@ async def open_session(
         session = prepare(Session, setup, plan, [], journal, recording)
         async with session.opened():
             yield session
-        for note in await asyncio.to_thread(export_graded, journal, folder, setup, session.progress):
+        notes = await asyncio.to_thread(export_graded, journal, folder, setup, session.progress)
+        for note in notes or [f"the samples are in the pool {folder}"]:
             log(note)
 
 

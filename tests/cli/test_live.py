@@ -97,6 +97,16 @@ def test_samples_that_are_given_up_are_told_with_their_reason(run, asked, monkey
     ]
 
 
+def test_if_nothing_is_sent_only_the_reason_is_told(run, asked, monkeypatch):
+    def says(_):
+        raise RequestFailed("HTTP 401: no such key", transient=False)
+
+    monkeypatch.setattr("mssim.live.preparing.openai_client", lambda _: Client(says))
+    code, text, err = run(*asked[0])
+    assert (code, text) == (1, "")
+    assert "HTTP 401: no such key" in err
+
+
 @pytest.mark.slow
 def test_another_strategy_is_refused_in_the_language_of_the_shell(run, asked):
     assert run(*asked[0])[0] == 0

@@ -74,7 +74,16 @@ def test_what_failed_and_what_was_noticed(tmp_path, capsys):
     assert result.warnings[0] not in err
     assert result.warnings[1] in err
     assert "failed: HTTP 400: no" in err
-    assert "rerun the same command with --retry-failed" in err
+    assert f"mssim: {result.unfinished} runs are unfinished. Rerun the same command with --retry-failed to" in err
+
+
+def test_an_interrupted_run_tells_how_to_resume(tmp_path, capsys):
+    result, _ = play(tmp_path, "debate:a", runs=1, max_requests=3)
+    with pytest.raises(typer.Exit):
+        show_runs(result, as_json=False, told=[])
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"mssim: {result.unfinished} runs are unfinished. Rerun the same command to resume."
+    )
 
 
 @pytest.mark.slow

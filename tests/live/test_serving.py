@@ -69,6 +69,7 @@ def test_an_endpoint_answers_until_it_is_interrupted_and_leaves_a_pool(tmp_path)
     assert reply.mssim == {"strategy": "sc:a", "budget": 3, "rule": "number", "samples_used": 3, "ignored": {}}
     assert lines[0].startswith("serving sc:a as model 'mssim' at http://127.0.0.1:")
     assert ": answer '42', 3 samples, budget, " in lines[1]
+    assert lines[-1] == f"the samples are in the pool {tmp_path}"
     assert list(pd.read_parquet(tmp_path / "samples.parquet")["answer"]) == ["42"] * 3
 
 
