@@ -1,10 +1,15 @@
 """Protocols played by language models, with scripted ones: plans, runs, and the pool that ships."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import mssim
 from mssim import load_pool
+from mssim.grading import parse_rule
 from mssim.importers import from_table
 from mssim.live.protocols import parse_protocol, prompts_for, read_prompts
 from recorded.llm import steps
@@ -15,6 +20,8 @@ from recorded.llm.weights import WEIGHTS
 from tests.chat_server import serving
 
 TASK = TASKS["products"]
+RECORDED = Path(__file__).parents[1] / "recorded"
+PLAYED_ON = [name for name in TASKS if (RECORDED / f"llm-{name}-protocols").exists()]
 URLS = dict.fromkeys(WEIGHTS, "http://127.0.0.1:9/v1")
 
 
@@ -72,3 +79,31 @@ def test_missing_runs_are_an_error(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="products, debate: 3 runs are missing"):
         play(TASK, steps.plan_of(TASK, URLS, 1), tmp_path, 1, 3)
     assert capsys.readouterr().out == "a note\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", PLAYED_ON)
+def test_the_runs_that_ship(task):
+    folder = RECORDED / f"llm-{task}-protocols"
+    pool, samples = load_pool(folder), load_pool(RECORDED / f"llm-{task}")
+    assert pool.models == tuple(PLAYED)
+    assert pool.lengths.min() >= 2
+    assert pool.question_ids == samples.question_ids
+    assert list(pool.questions["truth"]) == list(samples.questions["truth"])
+    frame, text = pool.to_frame(), (folder / "README.md").read_text(encoding="utf-8")
+    rule = parse_rule(TASKS[task].rule)
+    for name, protocol in PLAYED.items():
+        own, calls = frame[frame["model"] == name], parse_protocol(protocol).calls()
+        assert own["calls"].between(calls.least, calls.most).all()
+        assert (own["output_tokens"] > 0).all()
+        assert (own["input_tokens"] > 10 * own["calls"]).all()  # every call has the examples of its prompt
+        right = [
+            isinstance(a, str) and rule.key(a) == rule.key(t) for a, t in own[["answer", "truth"]].itertuples(index=False)
+        ]
+        assert own["correct"].tolist() == right
+        shown = (
+            f"{own['calls'].mean():.1f} | {(own['input_tokens'] + own['output_tokens']).mean():.0f} | {len(own):,} |"
+        )
+        assert f"| `{name}` | `{protocol}` | {np.mean(right):.3f} | " in text
+        assert shown in text
+    assert not re.search(r"127\.0\.0\.1|localhost|/tmp|/home|/work", str(pool.info))
