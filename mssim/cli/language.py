@@ -108,7 +108,7 @@ class Command(typer.core.TyperCommand):
 
 
 def keep_names(names: Collection[str]) -> None:
-    """Keep the names of arguments that a file sets under these names."""
+    """Keep the names of arguments that a TOML file sets under these names."""
     current = _current.get()
     if current is not None:
         given = {name: option for name, option in current.own.items() if name not in names}
@@ -162,7 +162,10 @@ def _translated(found: re.Match[str], names: _Names) -> str:
         name, value = _ARGUMENT.fullmatch(found["argument"]).groups()  # type: ignore[union-attr]
         if value == "..." and name not in names.own and name in names.others:
             return f"{names.others[name].on} of `mssim {names.others[name].command}`"
-        return _spelled(names.given[name], value) if name in names.given else found[0]
+        if name in names.given:
+            return _spelled(names.given[name], value)
+        in_file = name in names.own and value in ("True", "False")
+        return f"{name}={value.lower()}" if in_file else found[0]
     if found["named"]:
         option = names.given.get(found["named"])
         return option.on if option is not None and option.on == found["option"] else found[0]

@@ -93,6 +93,8 @@ def test_options_of_another_command_are_named_with_it(say):
 def test_names_that_a_file_sets_stay(say):
     message = "n_replays=0 is odd. Use seed=1 or pool.select(min_samples=2)."
     assert say(message, keep=["n_replays", "min_samples"]) == "n_replays=0 is odd. Use --seed 1 or --min-samples 2."
+    assert say("no confidence. Add logprobs=True.", "record") == "no confidence. Add --logprobs."
+    assert say("no confidence. Add logprobs=True.", "record", ["logprobs"]) == "no confidence. Add logprobs=true."
 
 
 def test_an_argument_is_named_by_the_option_that_sets_it():
