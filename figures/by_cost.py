@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,28 +44,33 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
     """Draw two panels per source: over samples used and over tokens."""
     figure, axes = style.panels(2 * len(sources), height=1.7, extra=0.5)
     drawn: set[str] = set()
-    for i, source in enumerate(sources):
+    looks = style.looks(6)
+    shown = [source.models[: by_cost.MOST_MODELS] for source in sources]
+    all_alike = len({frozenset(models) for models in shown}) == 1  # one legend is enough
+    of_models: list[Line2D] = []
+    for i, (source, places) in enumerate(zip(sources, style.places(shown), strict=True)):
         frame = tables(by_cost.run, source)
+        own = dict(zip(shown[i], [looks[ALONE[place]] for place in places], strict=True))
         for ax, (x, label) in zip(axes[2 * i : 2 * i + 2], AXES.items(), strict=True):
-            lines = _curves(ax, frame, source, x)
+            lines = _curves(ax, frame, own, x)
             style.named(ax, source.title, label, first=x == "samples_used")
             ax.set_xscale("log", base=2)
             style.powers(ax, frame[x].min(), frame[x].max())
-        style.legend(axes[2 * i], lines, loc="best", fontsize=5.5)
+        if all_alike:
+            of_models = of_models or lines
+        else:
+            style.legend(axes[2 * i], lines, loc="best", fontsize=5.5)
         drawn |= set(frame["strategy"])
-    looks = style.looks(6)
     keys = [style.key(label, looks[number]) for name, (label, number) in TOGETHER.items() if name in drawn]
-    style.legend_below(figure, [*keys, style.band_key()])
+    style.legend_below(figure, [*of_models, *keys, style.band_key()])
     return figure
 
 
-def _curves(ax: Axes, frame: pd.DataFrame, source: Source, x: str) -> list[Line2D]:
-    """Draw the curves of a panel; return those of the models, for their legend."""
+def _curves(ax: Axes, frame: pd.DataFrame, models: Mapping[str, style.Look], x: str) -> list[Line2D]:
+    """Draw the curves of a panel, given the looks of its models; return those of the models, for their legend."""
     looks = style.looks(6)
-    models = source.models[: by_cost.MOST_MODELS]
-    for name, number in zip(models, ALONE, strict=False):
-        curve = frame[frame["strategy"] == name]
-        (style.band if name == models[0] else style.line)(ax, curve, x, looks[number], style.short(name))
+    for i, (name, look) in enumerate(models.items()):
+        (style.line if i else style.band)(ax, frame[frame["strategy"] == name], x, look, style.short(name))
     lines = list(ax.get_lines())
     for name, (_, number) in TOGETHER.items():
         curve = frame[frame["strategy"] == name]

@@ -31,16 +31,17 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
     figure, axes = style.panels(len(sources), height=1.8, extra=0.3)
     looks = style.looks(3)
     references = []
-    for ax, source in zip(axes, sources, strict=True):
+    for ax, source, places in zip(axes, sources, style.places([of.models[:2] for of in sources]), strict=True):
         frame = tables(scaling.run, source)
         names = [*source.models[:2], scaling.STRICT]
-        for name, look in zip(names, looks, strict=True):
+        own = [looks[place] for place in [*places, 2]]
+        for name, look in zip(names, own, strict=True):
             style.band(ax, frame[frame["strategy"] == name], "samples_used", look, style.short(name))
         if source.dataset:
             singles = published.points(figure="fig1", dataset=source.dataset, strategy="single")
             references += style.reference(ax, singles)
             given = published.points(figure="fig1", dataset=source.dataset, strategy=["SC", "ModelSwitch"])
-            for models, look in zip([*source.models[:2], "+".join(source.models[:2])], looks, strict=True):
+            for models, look in zip([*source.models[:2], "+".join(source.models[:2])], own, strict=True):
                 style.hollow(ax, given[given["models"] == models], "samples_used", look)
         style.doublings(ax, frame["samples_used"].max())
         style.named(ax, source.title, "samples used per question", first=ax is axes[0])

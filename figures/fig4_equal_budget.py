@@ -38,12 +38,14 @@ def draw(tables: Tables, sources: list[Source]) -> Figure:
     figure, axes = style.panels(len(sources), height=1.5, extra=0.5)
     looks = style.looks(3)
     references: dict[str, Line2D] = {}
-    for i, (ax, source) in enumerate(zip(axes, sources, strict=True)):
+    placed = style.places([source.models[:2] for source in sources])
+    for i, (ax, source, places) in enumerate(zip(axes, sources, placed, strict=True)):
         frame = tables(equal_budget.run, source)
-        for name, look in zip([*source.models[:2], "ModelSwitch"], looks, strict=True):
+        own = [looks[place] for place in [*places, 2]]
+        for name, look in zip([*source.models[:2], "ModelSwitch"], own, strict=True):
             style.band(ax, frame[frame["strategy"] == name], "samples_used", look, style.short(name))
         if source.dataset:
-            references |= {line.get_label(): line for line in _published(ax, source, looks)}
+            references |= {line.get_label(): line for line in _published(ax, source, own)}
         style.named(ax, source.title, "samples used per question", first=i % 2 == 0)
         style.budgets(ax, frame["samples_used"].max())
         style.legend(ax, ax.get_lines()[:2], loc="best", fontsize=5.5)

@@ -41,8 +41,8 @@ def groups() -> dict[str, list[Source]]:
 
 
 def suits(source: Source) -> bool:
-    """Return whether a pool has the data that the figure requires, and no runs of protocols, which show more."""
-    return len(source.models) > 1 and source.protocols is None
+    """Return whether a pool has the data that the figure requires."""
+    return len(source.models) > 1
 
 
 def draw(tables: Tables, sources: list[Source]) -> Figure:
@@ -67,7 +67,7 @@ def _bars(ax: Axes, sources: Sequence[Source], frames: Sequence[pd.DataFrame]) -
         if error is not None:
             ax.errorbar(at, values, error, fmt="none", color="black", linewidth=0.7, capsize=1.5)
     models = [f"{frame['n_models'].iloc[0]} models, B = {frame['budget'].max()}" for frame in frames]
-    titles = [source.title.replace(" (", "\n(").split("\n") for source in sources]
+    titles = [source.title.replace(" (", "\n(").replace(", ", ",\n").split("\n") for source in sources]
     place = 180 / (len(sources) + 0.2)
     labels = ["\n".join(style.fitted(line, place) for line in [*t, n]) for t, n in zip(titles, models, strict=True)]
     ax.set_xticks(range(len(sources)), labels)

@@ -40,6 +40,7 @@ __all__ = [
     "marks",
     "named",
     "panels",
+    "places",
     "powers",
     "published_key",
     "reference",
@@ -91,6 +92,28 @@ _ORDER = (0, 1, 2, 4, 3, 5)  # of the colours: the first four also differ in lig
 def looks(n: int) -> list[Look]:
     """Return the looks of the first n curves of a panel."""
     return [{"color": COLOURS[_ORDER[i]], "marker": _MARKERS[i], "linestyle": _DASHES[i]} for i in range(n)]
+
+
+def places(panels: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Return the place of the look of each model of each panel: a model keeps that of the last panel with it.
+
+    Examples
+    --------
+    >>> places([["a", "b"], ["b", "a"], ["c", "a"]])
+    [[0, 1], [1, 0], [1, 0]]
+    """
+    known: dict[str, int] = {}
+    found = []
+    for models in panels:
+        kept: dict[str, int] = {}
+        for model in models:
+            if known.get(model, len(models)) < len(models) and known[model] not in kept.values():
+                kept[model] = known[model]
+        free = iter(number for number in range(len(models)) if number not in kept.values())
+        kept |= {model: next(free) for model in models if model not in kept}
+        known |= kept
+        found.append([kept[model] for model in models])
+    return found
 
 
 def short(model: str, width: float = 48) -> str:

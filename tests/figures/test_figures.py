@@ -427,6 +427,7 @@ def figure_of(figure, n):
 )
 def test_hollow_markers_are_the_published_points(paper, name, number):
     given, figure = paper(name)
+    markers: dict[str, str] = {}  # of each model in all panels
     for ax, one in zip(figure.axes, given, strict=True):
         frame = published.points(figure=number, dataset=one.dataset)
         single = frame[frame["strategy"] == "single"]
@@ -435,7 +436,8 @@ def test_hollow_markers_are_the_published_points(paper, name, number):
         if name == "fig7":
             kinds = rest["strategy"].map(dict(zip(CURVES["fig7"][1](one)[1:], "s*D", strict=True))).fillna("o")
         else:
-            kinds = rest["models"].map({first: "o", second: "s", f"{first}+{second}": "*"})
+            pair = {model: markers.setdefault(model, marker) for model, marker in ((first, "o"), (second, "s"))}
+            kinds = rest["models"].map(pair | {f"{first}+{second}": "*"})
         expected = points(
             zip(kinds, rest[["samples_used"]].to_numpy(), 100 * rest[["accuracy"]].to_numpy(), strict=True)
         )
@@ -562,6 +564,19 @@ def test_figure_6_is_the_table_beside_published_points(paper):
         assert models == set(published.points(figure="fig6", dataset=dataset, strategy="ModelSwitch")["models"])
 
 
+def test_a_model_looks_alike_in_all_panels(tables):
+    given = [stand_ins.source(name, models) for name, models in (("one", ["a", "b"]), ("two", ["b", "a"]))]
+    for name in ("curves", "fig1", "fig4"):
+        figure = draw(name, tables, given)
+        axes = figure.axes[:: len(figure.axes) // 2]
+        looks = [{line.get_label(): (line.get_color(), line.get_marker()) for line in ax.get_lines()} for ax in axes]
+        assert looks[0]["a"] == looks[1]["a"] != looks[0]["b"] == looks[1]["b"]
+        assert legend_texts(figure).count("a") == (1 if name == "curves" else 2)
+    other = [given[0], stand_ins.source("three", ["c", "b"])]  # other models: each panel has its legend
+    figure = draw("curves", tables, other)
+    assert [text.get_text() for text in figure.axes[2].get_legend().get_texts()] == ["c", "b"]
+
+
 def test_theory_is_the_table_beside_published_points(paper):
     (given,), figure = paper("theory")
     frame = theory.run(given)
@@ -637,7 +652,8 @@ def test_sheets_of_pools_hold_those_that_suit(pools):
     plain = [figure for figure in drawing.FIGURES if figure not in ("curves", "protocols")]
     assert names(None, pools[:1]) == [f"{figure}-nine" for figure in plain if figure != "fig7"]
     assert names(None, [scored()]) == [f"{figure}-scored" for figure in plain if figure != "fig6"]
-    assert names(["curves", "protocols", "fig5", "fig6"], [stand_ins.source("llm")]) == ["curves-llm", "protocols-llm"]
+    of_runs = ["curves-llm", "protocols-llm", "fig5-llm"]
+    assert names(["curves", "protocols", "fig5", "fig6"], [stand_ins.source("llm")]) == of_runs
     (sheet,) = drawing.sheets(["fig6"], pools[:3])
     assert sheet.name == "fig6-nine+two+demo-synthetic"
     assert [one.name for one in sheet.sources] == ["nine", "demo-synthetic"]
