@@ -96,7 +96,7 @@ def test_there_is_something_to_vote_on(pool, rows):
     accuracy = evaluate(pool, [f"sc:{model}" for model in MODELS], budgets=[1, 32]).accuracy.mean(axis=2)
     assert ((accuracy[:, 0] > 0.2) & (accuracy[:, 0] < 0.8)).all()
     assert (accuracy[[0, 2], 1] - accuracy[[0, 2], 0] > 0).all()
-    assert (rows.groupby(["model", "question_id"])["answer"].nunique().groupby("model").mean() > 3).all()
+    assert (rows.groupby(["model", "question_id"])["answer"].nunique().groupby("model").mean() > 2).all()
 
 
 def test_the_card_says_what_the_pool_says(pool, task, folder, rows):

@@ -98,7 +98,8 @@ def test_the_runs_that_ship(task):
         assert (own["output_tokens"] > 0).all()
         assert (own["input_tokens"] > 10 * own["calls"]).all()  # every call has the examples of its prompt
         right = [
-            isinstance(a, str) and rule.key(a) == rule.key(t) for a, t in own[["answer", "truth"]].itertuples(index=False)
+            isinstance(a, str) and rule.key(a) == rule.key(t)
+            for a, t in own[["answer", "truth"]].itertuples(index=False)
         ]
         assert own["correct"].tolist() == right
         shown = (
