@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -33,6 +35,10 @@ def info(
         for name in ("title", "source", "licence"):
             if name in loaded.info:
                 print(f"{name}: {printable(str(loaded.info[name]))}")
+        grader = loaded.info.get("grader")
+        if isinstance(grader, Mapping) and "rule" in grader:
+            kept = " --reasoning keep" if grader.get("reasoning") == "keep" else ""
+            print(f"graded with: --rule {printable(shlex.quote(str(grader['rule'])))}{kept}")
         print(f"{printable(repr(loaded))}\nquestion columns: {printable(', '.join(loaded.questions.columns))}")
     print_frame(loaded.describe(), as_json=json, title=data_title(loaded.info))
     stated = known_warnings(loaded)

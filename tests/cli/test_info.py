@@ -53,7 +53,9 @@ def test_info_notes_what_the_publisher_has_stated(run, tmp_path):
     ends = {"text": ["a", "a"], "finish_reason": ["length", "stop"]}
     pool = mssim.Pool.from_frame(long_frame({("m", "q"): ["a", "a"]}, **ends))
     stated = "1 of 2 samples of m was cut off (finish_reason length)."
-    replace(pool, info={"known_warnings": [stated]}).save(tmp_path / "pool")
+    grader = {"rule": r"regex=is (\d+)", "reasoning": "keep"}
+    replace(pool, info={"known_warnings": [stated], "grader": grader}).save(tmp_path / "pool")
     code, text, err = run("info", tmp_path / "pool")
     assert (code, err) == (0, "")
+    assert text.startswith("graded with: --rule 'regex=is (\\d+)' --reasoning keep\n")
     assert f"mssim: note: {stated}" in text
