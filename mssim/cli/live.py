@@ -13,11 +13,11 @@ import typer
 
 from mssim._validation import counted, whole_number
 from mssim.cli.language import as_options
-from mssim.cli.live_protocol import check_kind, play, show_runs
+from mssim.cli.live_protocol import check_kind, play, print_how_to_resume, show_runs
 from mssim.cli.options import ReasoningOption
 from mssim.cli.output import json_rows, print_frame, printable
 from mssim.cli.predicting import compared, prediction_rows, print_prediction, read_recording, warn_before
-from mssim.cli.record import print_how_to_resume, spent
+from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.cli.servers import (
     OF_PLAN,

@@ -13,7 +13,7 @@ import typer
 from mssim._validation import counted
 from mssim.cli.language import as_options
 from mssim.cli.output import json_rows, print_frame, printable
-from mssim.cli.record import print_how_to_resume, spent
+from mssim.cli.record import spent
 from mssim.cli.recording_progress import answered, live_line, reporting
 from mssim.errors import MssimError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mssim.live.protocols import Protocol
     from mssim.recorder import Plan
 
-__all__ = ["check_kind", "play", "show_runs"]
+__all__ = ["check_kind", "play", "print_how_to_resume", "show_runs"]
 
 _SHOWN = 10  # rows of the table of runs, and warnings
 _OF_STRATEGY = ("strategy", "budget", "use_recorded", "seed", "predict")
@@ -94,6 +94,13 @@ def show_runs(result: ProtocolRun, *, as_json: bool, told: Collection[str]) -> N
     if not result.complete:
         print_how_to_resume(result.unfinished, "run", failed=len(result.reasons) > 0)
         raise typer.Exit(1)
+
+
+def print_how_to_resume(number: int, what: str, *, failed: bool) -> None:
+    """Say how many of something are unfinished, and how to go on; `failed` is whether some were given up."""
+    are = f"{counted(number, what)} {'is' if number == 1 else 'are'} unfinished"
+    again = " with --retry-failed" if failed else ""
+    print(f"mssim: {are}. Rerun the same command{again} to resume.", file=sys.stderr)
 
 
 def _print_tables(result: ProtocolRun) -> None:

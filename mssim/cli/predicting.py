@@ -42,9 +42,9 @@ def warn_before(recording: Pool, plan: Plan, rule: str, reasoning: str, told: se
 
 
 def compared(result: LiveRun, recording: Pool | None, told: Collection[str]) -> Prediction | None:
-    """Compare a run with the prediction, unless questions are unfinished or there is no recording.
+    """Compare a run with the prediction, and print notes that were not `told` before.
 
-    Notes are printed, except those that were `told` before.
+    Returns None if there is no recording, or if questions are unfinished.
     """
     from mssim.live import compare
 

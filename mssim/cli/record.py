@@ -175,13 +175,6 @@ def _show(
         raise typer.Exit(1)
 
 
-def print_how_to_resume(number: int, what: str, *, failed: bool) -> None:
-    """Say how many of something are unfinished, and how to go on; `failed` is whether some were given up."""
-    are = f"{counted(number, what)} {'is' if number == 1 else 'are'} unfinished"
-    again = " with --retry-failed" if failed else ""
-    print(f"mssim: {are}. Rerun the same command{again} to resume.", file=sys.stderr)
-
-
 def spent(row: Mapping[Any, Any]) -> str:
     """Summarise requests, tokens, cost and latency of a model in one line."""
     parts = [f"{counted(row['requests'], 'request')}, {row['refused']} refused"]
