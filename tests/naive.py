@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from mssim import SelfConsistency, Vote
+from tests import naive_stops, naive_strategies, naive_votes
 
 PLAIN = Vote()
 
@@ -88,6 +89,8 @@ def vote(stages, rule, numbers=None):
     """
     if rule.function is not None:
         return own_vote(stages, rule, rule.prior or [1.0] * len(stages))
+    if rule.ballots in naive_votes.BALLOTS:
+        return naive_votes.BALLOTS[rule.ballots](stages, rule, numbers)
     prior = [Fraction(str(weight)) for weight in rule.prior] if rule.prior else [1] * len(stages)  # 0.1 is a tenth
     weights = [p * within_weight(rule, answers) for p, answers in zip(prior, stages, strict=True)]
     if rule.ballots == "one" and rule.combine == "max":
@@ -184,9 +187,11 @@ def e_value(first, second):
     return 2 ** (first + second + 1) * beta * leads(first, second)
 
 
-def stops(stop, answers):
-    """Whether a rule stops after these draws."""
+def stops(stop, answers, numbers=()):
+    """Whether a rule stops after these draws; `numbers` are what it reads of each, by column."""
     kind, n = type(stop).__name__, len(answers)
+    if kind in naive_stops.RULES:
+        return naive_stops.RULES[kind](stop, answers, numbers)
     votes = Counter(a for a in answers if a is not None)
     first, second = [*sorted(votes.values(), reverse=True), 0, 0][:2]
     if kind == "WindowStop":
@@ -212,11 +217,12 @@ def stops(stop, answers):
     return entropy / math.log2(len(counts)) <= stop.threshold + 1e-9
 
 
-def first_stop(stop, answers):
+def first_stop(stop, answers, numbers=()):
     """Draws after which the rule first stops, or None."""
     if stop is None:
         return None
-    return next((n for n in range(1, len(answers) + 1) if stops(stop, answers[:n])), None)
+    ends = range(1, len(answers) + 1)
+    return next((n for n in ends if stops(stop, answers[:n], [column[:n] for column in numbers])), None)
 
 
 # Strategies -----------------------------------------------------------------------------------------------------------
@@ -269,9 +275,9 @@ def cascade(strategy, draws, right, rank):
     raise AssertionError
 
 
-def one_model(strategy, answers, right, rank, numbers):
+def one_model(strategy, answers, right, rank, numbers, seen):
     """Draws until the rule stops; the window that stops is adopted, else all draws so far vote."""
-    rule, end = strategy.vote, first_stop(strategy.stop, answers)
+    rule, end = strategy.vote, first_stop(strategy.stop, answers, seen)
     if end is not None and type(strategy.stop).__name__ == "WindowStop":
         return answers[end - 1] in right, [end]
     drawn, with_numbers = answers[:end], [given[:end] for given in numbers]
@@ -309,9 +315,11 @@ def until_verified(strategy, draws, right, numbers):
     return False, used
 
 
-def replay(strategy, draws, right, rank, numbers=(), lot=None):
+def replay(strategy, draws, right, rank, numbers=(), lot=None, seen=()):
     """One replay of a strategy of the library, read by its documented attributes."""
     kind = type(strategy).__name__
+    if kind in naive_strategies.RULES:
+        return naive_strategies.RULES[kind](strategy, draws, right, rank, numbers)
     if kind == "UntilVerified":
         return until_verified(strategy, draws, right, numbers)
     if kind == "Reliability":
@@ -319,7 +327,7 @@ def replay(strategy, draws, right, rank, numbers=(), lot=None):
     if kind == "Coverage":
         return coverage(draws, right)
     if kind == "SelfConsistency":
-        return one_model(strategy, draws[0], right, rank, numbers)
+        return one_model(strategy, draws[0], right, rank, numbers, seen)
     if kind == "Cascade":
         return cascade(strategy, draws, right, rank)
     if kind == "Mixture":
@@ -409,7 +417,7 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
         q = one["question"]
-        won, spent = replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
+        won, spent = replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
         hits[q] += won
         used[q] += sum(spent)
         if note is not None:
@@ -418,8 +426,12 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
 
 
 def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=()):
-    """What each replay of each question draws: places, draws and numbers by stage, ranks in ties, and a lot."""
+    """What each replay of each question draws: places, draws and numbers by stage, ranks in ties, and a lot.
+
+    `seen` are the numbers of the first stage that the stop rule reads, by column.
+    """
     samples, _ = recorded(pool)
+    read = [column_of(pool, name) for name in getattr(getattr(strategy, "stop", None), "columns", ())]
     numbers, by_stage = numbers_of(pool, strategy), limited(pool, strategy)
     first = {model: group[0] for group in shares_draws for model in group}
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
@@ -449,6 +461,7 @@ def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng
                 "draws": [[by_stage[i][q][p] for p in turn] for i, turn in enumerate(turns)],
                 "numbers": [[numbers[i][q][p] for p in turn] if numbers else [] for i, turn in enumerate(turns)],
                 "rank": ranks.get,
+                "seen": [[column[strategy.models[0]][q][p] for p in turns[0]] for column in read],
                 "lot": Fraction(word(stream_key(seed, "", q), r) >> 32, 2**32) if rng is None else rng.random(),
             }
 
