@@ -540,6 +540,8 @@ def rounds_of(strategy, used, sizes):
     A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
     """
     kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind in naive_strategies.ROUNDS:
+        return naive_strategies.ROUNDS[kind](strategy, used)
     if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
         return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
     planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")
@@ -587,6 +589,11 @@ def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=Fa
             [cut(amounts[model][q][place], limit) for place in turn[:n]]
             for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
         ]
+        if type(strategy).__name__ in naive_strategies.PARTS:  # samples end early
+            (model,), (turn,) = strategy.models, places
+            read = [[column_of(pool, c)[model][q][place] for place in turn] for c in (strategy.column, "output_tokens")]
+            parts = naive_strategies.PARTS[type(strategy).__name__](strategy, *read)
+            drawn = [[float(amount * part) for amount, part in zip(drawn[0], parts, strict=False)]]
         rounds = [
             [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
         ]

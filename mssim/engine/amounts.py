@@ -106,6 +106,22 @@ class Amounts:
             self._known[key] = found
         return self._known[key]
 
+    def fixed(self, quantity: str, model: str) -> Floats:
+        """Return what each sample spends however early it ends; the rest is in proportion to its output tokens.
+
+        This is its input and, at prices per sample, all of its cost. Of a recorded cost and of a latency it is nothing,
+        because nothing says how they divide.
+        """
+        whole = self.of(quantity, model)
+        if quantity == "tokens":
+            return whole - self._columns.outputs(model)
+        if quantity == "latency" or self._prices is None:
+            return np.zeros_like(whole)
+        if not isinstance(self._prices, Prices):
+            return whole
+        price_in, _ = self._price_of(model)
+        return price_in * self._columns.inputs(model) / self._prices.per_tokens if price_in else np.zeros_like(whole)
+
     def _tokens_of(self, model: str, max_tokens: int | None) -> Floats:
         output = self._cut(model, max_tokens)
         if self._tokens == "output" or not self._columns.any_inputs:

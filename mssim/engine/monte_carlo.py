@@ -14,12 +14,14 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
+from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
     majority_of_bests,
     one_model,
+    online,
     right_draws,
     spending,
     stages,
@@ -32,7 +34,7 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
+from mssim.rules.plan import QUANTITIES, Ints, Online, Plan, Verifier
 from mssim.rules.stops import OwnStop, StopTable
 from mssim.rules.strategies.adaptive_allocation import certainty
 from mssim.rules.votes import Vote
@@ -58,13 +60,14 @@ class ReplayTask:
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
     spends: BlockAmounts | None = None  # None: what the draws spend is not counted
+    traces: online.Traces | None = None  # groups of the samples of a plan whose samples end early
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
+        given = [self.recorded.codes, self.numbers, self.of_stop, self.of_vote, *(self.traces or ())]
         spends = self.spends.amounts.values.nbytes if self.spends else 0
-        return spends + sum(array.nbytes for array in given if array is not None)
+        return spends + sum(int(array.nbytes) for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Run the replays and return sums over them."""
@@ -81,6 +84,8 @@ class ReplayTask:
         """Run the replays, and add up what they spend."""
         if self.plan.cap:
             return self._share_budget(counted)
+        if self.plan.online is not None:
+            return self._end_early(self.plan.online, counted)
         if self.plan.least is not None:
             return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
@@ -184,6 +189,14 @@ class ReplayTask:
         agreed = accepted.sum(axis=1).T
         return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
+    def _end_early(self, rule: Online, counted: spending.Spending) -> Outcome:
+        assert self.traces is not None
+        sizes = self.plan.sizes
+        fixed = self.spends.fixed if self.spends else np.empty((0, 0, 0), np.int32)
+        given = self.traces, bar_at(rule, int(sizes.max())), fixed, self.replays, counted
+        right, agreed, drawn = online.replayed(self.recorded, sizes, *given)
+        return Outcome.of(right.T.astype(float), drawn.T.astype(float)[None], agreed.T.astype(float))
+
     def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
         caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
@@ -221,6 +234,7 @@ class ReplayTasks:
             self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
+        self._lows: dict[str, Lows] = {}  # by model
 
     def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
@@ -238,7 +252,16 @@ class ReplayTasks:
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
+        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends, self._traces(plan, block))
+
+    def _traces(self, plan: Plan, block: Block) -> online.Traces | None:
+        """Return the groups of the samples of a block, if they end early."""
+        if plan.online is None:
+            return None
+        (model,) = plan.models
+        if model not in self._lows:
+            self._lows[model] = Lows.of(self._pool, model)
+        return self._lows[model].traces(plan.online, block.questions)
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]

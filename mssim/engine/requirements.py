@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
+from mssim.engine.traces import check_online, check_traces
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -106,7 +107,7 @@ def asked_of(plans: Sequence[Plan], replacement: bool) -> dict[str, int]:
 def _simple(plan: Plan) -> bool:
     """Return whether a plan is pass@k or maj@k of one model."""
     vote = plan.vote is None or plan.vote.counts_only
-    return len(plan.models) == 1 and plan.stop is None and vote
+    return len(plan.models) == 1 and plan.stop is None and plan.online is None and vote
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], plans: Sequence[Plan]) -> None:
@@ -126,8 +127,9 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], 
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    """Raise if samples do not have the numbers that limits, vote, stopping rule and early ends read."""
     check_limits(pool, name, plan)
+    check_traces(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -188,6 +190,7 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
         _check_least(name, plan, plan.least)
     if plan.accepts is not None:
         _check_verifier(name, plan, plan.accepts)
+    check_online(name, plan)
     if plan.stop is not None and (plan.vote is None or (plan.need != NEVER).any()):
         raise StrategyError(
             f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "

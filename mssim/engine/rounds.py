@@ -17,7 +17,7 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     """Return the draws of each stage with which a batch begins.
 
     Draws of a batch run at the same time, and batches one after the other. A rule that decides after every draw draws
-    one at a time. A window is a round, so it begins a batch.
+    one at a time. A window is a round, so it begins a batch, and so is the warm-up of `DeepConf`.
 
     Parameters
     ----------
@@ -41,7 +41,11 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     array([[1, 0, 1, 1, 0, 1, 1]])
     """
     draws = np.arange(int(plan.sizes.max()))
-    if _decides_after_every_draw(plan):
+    if plan.online is not None:
+        after = draws - plan.online.warmup
+        together = np.where(after < 0, draws, after) % (parallel or max(draws.size, 1)) == 0
+        starts = together | ((after >= 0) & (plan.online.consensus is not None))
+    elif _decides_after_every_draw(plan):
         starts = np.ones(draws.size, dtype=bool)
     else:
         within = draws % plan.stop.window if isinstance(plan.stop, WindowStop) else draws

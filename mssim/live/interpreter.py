@@ -80,6 +80,11 @@ def refusal(plan: Plan) -> str | None:
     evaluate = "evaluate it on the recorded pool"
     if plan.cap:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
+    if plan.online is not None:
+        return (
+            "no server sends the confidences of groups of tokens, or ends a sample by them. Record samples with the "
+            f"column group_confidence, and {evaluate}."
+        )
     if plan.least is not None:
         return f"it counts correct draws, and does not choose an answer. Use a strategy that votes, or {evaluate}."
     if plan.accepts is not None and plan.accepts.threshold is None:

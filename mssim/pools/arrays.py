@@ -97,8 +97,8 @@ class PoolArrays:
             for values in self.numbers[name]:
                 digest.update(np.ascontiguousarray(values).data)
         for model in self.models if GROUPS in self.extra.column_names else ():
-            for array in self.lists(GROUPS, model):
-                digest.update(array.data)
+            for numbers in self.lists(GROUPS, model):
+                digest.update(numbers.data)
         return digest.hexdigest()
 
     @property

@@ -175,14 +175,16 @@ def groups_of(table: pa.Table, answer: Codes, name: Name) -> pa.ChunkedArray:
         kind = pa.list_(pa.float64())
     if not any(known(kind) for known in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
         raise PoolError(
-            f"column {GROUPS!r} has the type {kind}, not lists of numbers. Write an array of numbers for each sample, in "
-            "Parquet or JSONL: a CSV file has no arrays."
+            f"column {GROUPS!r} has the type {kind}, not lists of numbers. Write an array of numbers for each sample, "
+            "in Parquet or JSONL: a CSV file has no arrays."
         )
     inner = pa.float32() if pa.types.is_float32(kind.value_type) else pa.float64()
     try:
         column = column.cast(pa.large_list(inner))  # offsets of 64 bits: a pool can have more than 2**31 groups
     except pa.ArrowException as error:
-        raise PoolError(f"column {GROUPS!r} does not contain lists of numbers ({error}). Correct the values.") from error
+        raise PoolError(
+            f"column {GROUPS!r} does not contain lists of numbers ({error}). Correct the values."
+        ) from error
     lengths = pa.compute.list_value_length(column).fill_null(0).to_numpy()
     values = pa.compute.list_flatten(column).fill_null(np.nan).to_numpy()
     bad = np.repeat(np.arange(lengths.size), lengths)[~(np.isfinite(values) & (values >= 0))]

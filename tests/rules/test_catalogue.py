@@ -23,6 +23,7 @@ from mssim import (
     BetaStop,
     Cascade,
     Coverage,
+    DeepConf,
     EntropyStop,
     EValueStop,
     MajorityStop,
@@ -137,6 +138,8 @@ RULES = {
     "until right": UntilVerified(["z"]),
     "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
+    "online": DeepConf("x", keep=0.5, warmup=3, window=1),
+    "online, no consensus": DeepConf("y", keep=0.9, warmup=2, consensus=None, window=1),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }
@@ -183,6 +186,11 @@ def with_ties(rule, ties):
 SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1, 0.5, 0.9], [1, 2, 3]))
 
 
+def groups_of(answer, score, confidence, tokens):
+    """Confidences of up to as many groups as tokens; a sample without an answer may have none."""
+    return None if answer == "-" and tokens == 1 else [9 * confidence, 4 * score + 2, 4.5][:tokens]
+
+
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
@@ -190,12 +198,13 @@ def pools(draw, most_samples=6):
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
-        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers)
+        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers, groups_of(answer, *numbers))
         for model in XYZ
         for q in range(n_questions)
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
+    columns.append("group_confidence")
     return Pool.from_frame(pd.DataFrame(rows, columns=columns))
 
 
@@ -279,6 +288,7 @@ def deep_pool(n_questions=3, n_samples=60):
             "score": rng.gauss(0, 1),
             "confidence": rng.random(),
             "output_tokens": rng.randrange(10, 99),
+            "group_confidence": [rng.gauss(9, 1) for _ in range(rng.randrange(1, 9))],
         }
         for model in XYZ
         for q in range(n_questions)
