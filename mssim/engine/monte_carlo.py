@@ -192,9 +192,8 @@ class ReplayTask:
     def _end_early(self, rule: Online, counted: spending.Spending) -> Outcome:
         assert self.traces is not None
         sizes = self.plan.sizes
-        fixed = self.spends.fixed if self.spends else np.empty((0, 0, 0), np.int32)
-        given = self.traces, bar_at(rule, int(sizes.max())), fixed, self.replays, counted
-        right, agreed, drawn = online.replayed(self.recorded, sizes, *given)
+        bar = bar_at(rule, int(sizes.max()))
+        right, agreed, drawn = online.replayed(self.recorded, sizes, self.traces, bar, self.replays, counted)
         return Outcome.of(right.T.astype(float), drawn.T.astype(float)[None], agreed.T.astype(float))
 
     def _share_budget(self, counted: spending.Spending) -> Outcome:
@@ -252,16 +251,22 @@ class ReplayTasks:
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends, self._traces(plan, block))
+        return ReplayTask(
+            part, recorded, numbers, table, replays, stop, vote, spends, self._traces(plan, block, spends)
+        )
 
-    def _traces(self, plan: Plan, block: Block) -> online.Traces | None:
+    def _traces(self, plan: Plan, block: Block, spends: BlockAmounts | None) -> online.Traces | None:
         """Return the groups of the samples of a block, if they end early."""
         if plan.online is None:
             return None
         (model,) = plan.models
         if model not in self._lows:
             self._lows[model] = Lows.of(self._pool, model)
-        return self._lows[model].traces(plan.online, block.questions)
+        n_questions, width = block.end_question - block.first_question, self._pool.codes.shape[2]
+        amounts = fixed = np.empty((0, n_questions, width), np.int32)
+        if spends is not None:
+            amounts, fixed = spends.amounts.values[:, 0], spends.fixed
+        return self._lows[model].traces(plan.online, block.questions, amounts, fixed)
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]

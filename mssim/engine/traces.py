@@ -36,8 +36,19 @@ class Lows(NamedTuple):
         m = pool.model_index(model)
         return cls(*lows_of(*pool.lists(GROUPS, model)), pool.numbers[_TOKENS][m], pool.lengths[m])
 
-    def traces(self, online: Online, questions: slice) -> Traces:
+    def traces(self, online: Online, questions: slice, amounts: NDArray[np.int32], fixed: NDArray[np.int32]) -> Traces:
         """Return the groups of some questions as the kernel reads them.
+
+        Parameters
+        ----------
+        online : Online
+            Tokens of the groups.
+        questions : slice
+            The questions.
+        amounts : ndarray of int32, shape (n_quantities, n_questions, n_samples)
+            Amounts of whole samples, in units.
+        fixed : ndarray of int32, the same shape
+            What samples spend however early they end. The rest is in proportion to their output tokens.
 
         Examples
         --------
@@ -49,9 +60,10 @@ class Lows(NamedTuple):
         ...     "question_id": "q", "model": "m", "sample_index": [0], "answer": "7", "truth": "7", "output_tokens": 10,
         ...     "group_confidence": [[17.5, 18.0, 16.0, 12.5]],
         ... })
-        >>> traces = Lows.of(Pool.from_frame(frame), "m").traces(Online(0.1, 16, 0.95, 4, 2), slice(0, 1))
-        >>> traces.lows.tolist(), traces.shares.tolist()
-        ([17.5, 16.0, 12.5], [0.4, 0.8, 1.0])
+        >>> lows, amounts = Lows.of(Pool.from_frame(frame), "m"), np.array([[[10]], [[160]]])
+        >>> traces = lows.traces(Online(0.1, 16, 0.95, 4, 2), slice(0, 1), amounts, np.array([[[0]], [[60]]]))
+        >>> traces.lows.tolist(), traces.spent.tolist()
+        ([17.5, 16.0, 12.5], [[4, 8, 10], [100, 140, 160]])
         """
         before = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])
         begins = self.begins[before[questions.start] : before[questions.stop] + 1]
@@ -59,10 +71,14 @@ class Lows(NamedTuple):
         recorded = np.arange(self.tokens.shape[1]) < self.lengths[questions, None]
         first, last = np.zeros((2, *recorded.shape), np.int64)
         first[recorded], last[recorded] = begins[:-1], begins[1:] - 1
+        lows, lowest = self.confidences[part].copy(), np.zeros(recorded.shape)
+        lowest[recorded] = lows[last[recorded]]
         ends = online.window + online.stride * self.numbers[part].astype(np.float64)
         tokens = np.repeat(self.tokens[questions][recorded], np.diff(begins))
         shares = np.where(ends < tokens, ends / np.maximum(tokens, 1), 1.0)
-        return Traces(first, last, self.confidences[part].copy(), shares)
+        whole, least = (np.repeat(given[:, recorded], np.diff(begins), axis=1) for given in (amounts, fixed))
+        spent = np.rint(least + (whole - least) * shares).astype(np.int32)
+        return Traces(lowest, first, last, lows, spent)
 
 
 def bar_at(online: Online, depth: int) -> Bar:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.kernels.compiling import compiled, inlined
-from mssim.kernels.spending import NOTHING, PENDING, Spending, close_replays
+from mssim.kernels.spending import NOTHING, PENDING, Spending, close_draws, close_replays
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes, right_classes
-from mssim.kernels.weighted_votes import note, top
+from mssim.kernels.weighted_votes import beats, note
 
 NO_GROUP = 1 << 40  # number of the only group of a sample without group confidences
 _AT_ONCE = 8  # draws taken together after the warm-up
@@ -25,10 +25,11 @@ _SAME = 1.0 - 1e-12  # shares that differ by less are equal: only the order of f
 class Traces(NamedTuple):
     """Groups of the samples of one model that are lower than all groups before."""
 
+    lowest: NDArray[np.float64]  # [question, sample], confidence of its lowest group
     first: NDArray[np.int64]  # [question, sample], place of its first group in `lows`
     last: NDArray[np.int64]  # [question, sample], place of its lowest group
     lows: NDArray[np.float64]  # confidences, decreasing within a sample
-    shares: NDArray[np.float64]  # share of the sample's output tokens up to the end of the group
+    spent: NDArray[np.int32]  # [quantity, low], amounts of a sample that ends with this group, in units
 
 
 class Bar(NamedTuple):
@@ -49,12 +50,13 @@ class Memory(NamedTuple):
     samples: NDArray[np.uint16]  # [1, sample], their own numbers
     scratch: NDArray[np.uint16]  # the same
     ordered: NDArray[np.float64]  # [warm-up draw], lowest groups in increasing order
+    by_rank: NDArray[np.int64]  # [warm-up draw], the draws in this order
     scores: NDArray[np.float64]  # [class]
     seen: NDArray[np.int64]  # [class], first draw that votes for it
     members: NDArray[np.uint16]  # classes with votes
     known: NDArray[np.bool_]  # [class], whether it is among them
-    closed: NDArray[np.int64]  # [quantity], amounts of the rounds before
-    longest: NDArray[np.int64]  # [quantity], largest amount of this round
+    place_of: NDArray[np.int64]  # [draw], place of the group with which it ends; -1: it does not end early
+    running: NDArray[np.int64]  # [quantity, draws], totals
 
 
 @compiled
@@ -102,13 +104,13 @@ def lows_of(
 
 
 @inlined
-def _insert(low, n, ordered):
-    """Insert a number among n in increasing order."""
+def _insert(low, n, ordered, by_rank):
+    """Insert draw n and its lowest group among those before, in increasing order."""
     place = n
     while place > 0 and low < ordered[place - 1]:
-        ordered[place] = ordered[place - 1]
+        ordered[place], by_rank[place] = ordered[place - 1], by_rank[place - 1]
         place -= 1
-    ordered[place] = low
+    ordered[place], by_rank[place] = low, n
 
 
 @inlined
@@ -118,7 +120,7 @@ def _bar_of(n, below, part, ordered):
     return high - (high - low) * (1.0 - t) if t >= 0.5 else low + (high - low) * t
 
 
-@compiled
+@inlined
 def _first_below(lows, first, last, bar):
     """Return the place of the first low below the bar; the last one is."""
     while first < last:
@@ -131,87 +133,89 @@ def _first_below(lows, first, last, bar):
 
 
 @compiled
-def _spend(values, fixed, place, step, share, starts, j, closed, longest):
-    """Add the amounts of a sample of which a share of the output tokens was generated."""
-    for k in range(closed.size):
-        amount = np.int64(values[k * step + place])
-        if share < 1.0:
-            whole = np.int64(fixed[k * step + place])
-            amount = whole + np.int64(np.rint((amount - whole) * share))
-        if starts[k, 0, j]:
-            closed[k] += longest[k]
-            longest[k] = amount
-        else:
-            longest[k] = max(longest[k], amount)
+def _spend(begin, step, n, order, place_of, values, spent_at, starts, sums, running):
+    """Fill the totals after each of n draws, and add what each adds to sums [quantity, draw].
+
+    Whole samples have the amounts values[quantity x step + begin + sample]. A round counts its largest amount.
+    """
+    for k in range(running.shape[0]):
+        total, longest = np.int64(0), np.int64(0)
+        for j in range(n):
+            place = place_of[j]
+            amount = np.int64(values[k * step + begin + order[0, j]] if place < 0 else spent_at[k, place])
+            longest = np.int64(0) if starts[k, 0, j] else longest
+            added = max(amount - longest, np.int64(0))
+            longest = max(longest, amount)
+            total += added
+            sums[k, j] += added
+            running[k, j + 1] = total
 
 
 @compiled
-def _replayed(recorded, sizes, traces, bar_at, fixed, replays, spending, memory, right, agreed, drawn):
+def _replayed(recorded, sizes, traces, bar_at, replays, spending, memory, hits, agreed, drawn):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    first, last, lows, shares = traces
+    lowest, first, last, lows, spent_at = traces
     below, part, warmup, consensus, ties = bar_at
-    values, starts, pending, (spent, histogram, lowest, span) = (
-        spending.values, spending.starts, spending.pending, spending.spent,
-    )  # fmt: skip
-    order, targets, samples, scratch, ordered, scores, seen, members, known, closed, longest = memory
-    (n_questions, n_budgets), n_quantities, width = right.shape, closed.size, codes.shape[2]
-    depth, step = sizes[0, n_budgets - 1], n_questions * width
+    values, starts, pending, sums = spending.values, spending.starts, spending.pending, spending.sums
+    totals, histogram, lowest_bin, span = spending.spent
+    order, targets, samples, scratch, ordered, by_rank, scores, seen, members, known, place_of, running = memory
+    (n_questions, n_budgets), n_quantities, width = hits.shape, running.shape[0], codes.shape[2]
+    depth, binned = sizes[0, n_budgets - 1], histogram.shape[2] > 0
     for q in range(n_questions):
-        is_right = right_classes(correct, offsets, q)
-        winner = nothing = np.int64(is_right.size - 1)
+        right = right_classes(correct, offsets, q)
         for number in range(replays.n):
             state, tie_state = word(keys[0, q], replays.first + number), word(tie_keys[q], replays.first + number)
-            n_members, winner, weight, bar = 0, nothing, 0.0, 0.0
-            made, b, used, reached = 0, 0, 0, False
-            closed[:] = 0
-            longest[:] = 0
+            winner, n_members, weight, bar = np.int64(right.size - 1), 0, 0.0, 0.0
+            made, b, j, reached = 0, 0, 0, False
             while b < n_budgets:
-                j = used
                 if j == made:
                     made = min(depth, max(warmup, made + _AT_ONCE))
                     draw_more(order, 0, j, made, targets, scratch, 0, lengths[0, q], state, replays.replacement)
-                used, s, changed, share = j + 1, np.int64(order[0, j]), False, 1.0
-                c, low = np.int64(codes[0, q, s]), lows[last[q, s]]
+                low, i, voters = lowest[q, order[0, j]], j, 0
                 if j < warmup:
-                    _insert(low, j, ordered)
-                    if used == warmup or used == sizes[0, b]:
-                        bar, changed, weight = _bar_of(used, below, part, ordered), True, 0.0
+                    _insert(low, j, ordered, by_rank)
+                    if j + 1 == warmup or j + 1 == sizes[0, b]:
                         for place in range(n_members):
                             known[members[place]] = False
-                        n_members = 0
-                        for i in range(used):
-                            voter, vote = np.int64(codes[0, q, order[0, i]]), lows[last[q, order[0, i]]]
-                            if vote >= bar and voter >= 0:
-                                before = n_members
-                                n_members = note(voter, i, n_members, known, seen, members)
-                                scores[voter] = vote if n_members > before else scores[voter] + vote
-                                weight += vote
-                elif low < bar:
-                    if n_quantities > 0:
-                        share = shares[_first_below(lows, first[q, s], last[q, s], bar)]
-                elif c >= 0:
-                    before = n_members
-                    n_members = note(c, j, n_members, known, seen, members)
-                    scores[c] = low if n_members > before else scores[c] + low
-                    weight += low
-                    changed = True
-                if n_quantities > 0:
-                    _spend(values, fixed, q * width + s, step, share, starts, j, closed, longest)
-                if changed:
-                    winner = top(n_members, members, scores, seen, 0.0, is_right, ties, tie_state)
-                    reached = used >= warmup and weight > 0.0 and scores[winner] >= consensus * _SAME * weight
-                while b < n_budgets and (reached or sizes[0, b] == used):
-                    right[q, b] += is_right[winner]
+                        winner, n_members, weight = np.int64(right.size - 1), 0, 0.0
+                        bar, voters = _bar_of(j + 1, below, part, ordered), j + 1
+                elif low >= bar:
+                    voters = 1
+                for place in range(j, j - voters, -1):
+                    if j < warmup:
+                        low, i = ordered[place], by_rank[place]
+                        if low < bar:
+                            break
+                    c = np.int64(codes[0, q, order[0, i]])
+                    if c >= 0:
+                        weight, before = weight + low, n_members
+                        n_members = note(c, i, n_members, known, seen, members)
+                        scores[c] = low if n_members > before else scores[c] + low
+                        if c != winner and (before == 0 or beats(c, winner, scores, seen, 0.0, right, ties, tie_state)):
+                            winner = c
+                j += 1
+                if voters > 0 and j >= warmup:
+                    reached = weight > 0.0 and scores[winner] >= consensus * _SAME * weight
+                while b < n_budgets and (reached or sizes[0, b] == j):
+                    hits[q, b] += right[winner]
                     agreed[q, b] += reached
-                    drawn[q, b] += used
-                    for k in range(n_quantities):
-                        pending[(k * n_budgets + b) * PENDING + number % PENDING] = closed[k] + longest[k]
+                    drawn[q, b] += j
                     b += 1
             put_back(made, targets, scratch, samples, 0, replays.replacement)
-            for place in range(n_members):
-                known[members[place]] = False
+            for i in range(n_members):
+                known[members[i]] = False
             if n_quantities > 0:
-                close_replays(q, number + 1, replays.n, pending, spent, histogram, lowest, span)
+                for i in range(warmup, j):
+                    s = np.int64(order[0, i])
+                    place_of[i] = _first_below(lows, first[q, s], last[q, s], bar) if lowest[q, s] < bar else -1
+                _spend(q * width, n_questions * width, j, order, place_of, values, spent_at, starts, sums, running)
+            if binned:
+                for k in range(n_quantities):
+                    for i in range(n_budgets):
+                        pending[(k * n_budgets + i) * PENDING + number % PENDING] = running[k, min(j, sizes[0, i])]
+                close_replays(q, number + 1, replays.n, pending, totals, histogram, lowest_bin, span)
+        if not binned:
+            close_draws(q, sizes, sums, totals)
 
 
 def replayed(
@@ -219,36 +223,34 @@ def replayed(
     sizes: NDArray[np.int64],
     traces: Traces,
     bar: Bar,
-    fixed: NDArray[np.int32],
     replays: Replays,
     spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Replay samples that end early, at all budgets.
 
     sizes    : int64 [1, budget], most draws, not decreasing
-    fixed    : int32 [quantity, question, sample], what a sample spends however early it ends, as `values` of spending
     spending : its totals are added up
 
     Returns three int64 arrays [question, budget], sums over replays: right answers, those that ended by consensus, and
     draws.
     """
     (_, n_questions, width), depth, n_quantities = recorded.codes.shape, int(sizes.max()), len(spending.plain)
-    n_classes = int(most_classes(recorded.offsets)) + 1
+    n_classes, most = int(most_classes(recorded.offsets)) + 1, min(bar.warmup, depth)
     places = np.arange(width, dtype=np.uint16)[None]
     memory = Memory(
         order=np.empty((1, depth), np.uint16),
         targets=np.empty(depth, np.uint32),
         samples=places,
         scratch=places.copy(),
-        ordered=np.zeros(min(bar.warmup, depth)),
+        ordered=np.zeros(most),
+        by_rank=np.zeros(most, np.int64),
         scores=np.zeros(n_classes),
         seen=np.zeros(n_classes, np.int64),
         members=np.zeros(n_classes, np.uint16),
         known=np.zeros(n_classes, np.bool_),
-        closed=np.zeros(n_quantities, np.int64),
-        longest=np.zeros(n_quantities, np.int64),
+        place_of=np.full(depth, -1),
+        running=np.zeros((n_quantities, depth + 1), np.int64),
     )
-    right, agreed, drawn = np.zeros((3, n_questions, sizes.shape[1]), np.int64)
-    given = np.ascontiguousarray(sizes), traces, bar, np.ascontiguousarray(fixed).reshape(-1)
-    _replayed(recorded, *given, replays, spending, memory, right, agreed, drawn)
-    return right, agreed, drawn
+    hits, agreed, drawn = np.zeros((3, n_questions, sizes.shape[1]), np.int64)
+    _replayed(recorded, np.ascontiguousarray(sizes), traces, bar, replays, spending, memory, hits, agreed, drawn)
+    return hits, agreed, drawn
