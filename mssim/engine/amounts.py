@@ -39,6 +39,8 @@ class Amounts:
     tokens : {"all", "output"}, default "all"
         Tokens of a sample: output tokens and its share of the input tokens, if any model of the pool has these, or
         output tokens only.
+    parts : bool, default False
+        Whether samples can end early, and then spend a part of their amounts.
 
     Notes
     -----
@@ -69,8 +71,15 @@ class Amounts:
     "cost: the pool has no costs. Record a column 'cost' or use prices=."
     """
 
-    def __init__(self, pool: Pool, *, prices: Prices | Mapping[str, float] | None = None, tokens: str = "all") -> None:
-        self._pool, self._prices, self._tokens = pool, prices, tokens
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        prices: Prices | Mapping[str, float] | None = None,
+        tokens: str = "all",
+        parts: bool = False,
+    ) -> None:
+        self._pool, self._prices, self._tokens, self._parts = pool, prices, tokens, parts
         self._columns = SampleColumns(pool)
         self._known: dict[tuple[str, str, int | None], Floats] = {}
 
@@ -184,7 +193,7 @@ class Amounts:
 
         It is 1 if all known amounts, without a limit of tokens, are whole numbers up to 2**26. Otherwise the largest
         is more than 2**25 and at most 2**26 units, so that rounding changes no amount by more than the 2**-26th part
-        of the largest.
+        of the largest. Parts of costs and latencies are no whole numbers.
 
         Examples
         --------
@@ -198,7 +207,7 @@ class Amounts:
         >>> amounts.unit("tokens", ["a"]), amounts.unit("latency", ["a"]) == 2**-26
         (1.0, True)
         """
-        largest, whole = 0.0, True
+        largest, whole = 0.0, quantity == "tokens" or not self._parts
         for model in dict.fromkeys(models):
             known = self.of(quantity, model)
             known = known[~np.isnan(known)]

@@ -100,7 +100,7 @@ def lows_of(
     n = int(_count_lows(values, offsets))
     begins, lows, places = np.zeros(offsets.size, np.int64), np.zeros(n), np.zeros(n, np.int64)
     _find_lows(values, offsets, begins, lows, places)
-    return begins, lows, places
+    return np.asarray(begins), np.asarray(lows), np.asarray(places)
 
 
 @inlined
@@ -236,7 +236,7 @@ def replayed(
     """
     (_, n_questions, width), depth, n_quantities = recorded.codes.shape, int(sizes.max()), len(spending.plain)
     n_classes, most = int(most_classes(recorded.offsets)) + 1, min(bar.warmup, depth)
-    places = np.arange(width, dtype=np.uint16)[None]
+    places = np.arange(width, dtype=np.uint16).reshape(1, width)
     memory = Memory(
         order=np.empty((1, depth), np.uint16),
         targets=np.empty(depth, np.uint32),
