@@ -129,9 +129,9 @@ def check_traces(pool: Pool, name: str, plan: Plan) -> None:
     lacking = np.argwhere(recorded & ~np.isfinite(tokens))
     if len(lacking):
         raise PoolError(
-            f"{name} requires {_TOKENS} of every sample, but {len(lacking)} of {recorded.sum()} samples of model {model!r} "
-            f"have none, first {_sample(pool, lacking[0])}. Record them, because a sample that ends early spends a part "
-            "of them."
+            f"{name} requires {_TOKENS} of every sample, but {len(lacking)} of {recorded.sum()} samples of model "
+            f"{model!r} have none, first {_sample(pool, lacking[0])}. Record them, because a sample that ends early "
+            "spends a part of them."
         )
     _check_ends(pool, name, plan.online, model, np.diff(offsets), tokens)
 

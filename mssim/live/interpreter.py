@@ -82,8 +82,8 @@ def refusal(plan: Plan) -> str | None:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
     if plan.online is not None:
         return (
-            "no server sends the confidences of groups of tokens, or ends a sample by them. Record samples with the "
-            f"column group_confidence, and {evaluate}."
+            "no server sends the confidences of groups of tokens, or ends a sample by them. Use recorded samples "
+            f"with the column group_confidence, and {evaluate}."
         )
     if plan.least is not None:
         return f"it counts correct draws, and does not choose an answer. Use a strategy that votes, or {evaluate}."

@@ -88,7 +88,11 @@ class DeepConf(Strategy):
     ... })
     >>> rules = [DeepConf("m", window=100, stride=100), DeepConf("m", keep=0.9, window=100, stride=100), "sc:m"]
     >>> result = evaluate(Pool.from_frame(frame), rules, 32, n_replays=500)
-    >>> result.to_frame()[["strategy", "accuracy", "samples_used", "tokens"]].round(2)
+    >>> print(result.to_frame()[["strategy", "accuracy", "samples_used", "tokens"]].round(2).to_string())
+                                        strategy  accuracy  samples_used    tokens
+    0           deepconf:m,window=100,stride=100      0.96         19.74   9024.35
+    1  deepconf:m,keep=0.9,window=100,stride=100      0.40         32.00  15478.00
+    2                                       sc:m      0.12         32.00  16000.00
     """
 
     kind: ClassVar[str] = "deepconf"
