@@ -157,11 +157,11 @@ class ReplayTask:
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
         sizes, n = self.plan.sizes[0], self.replays.n
-        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
-        for b, size in enumerate(sizes):
-            stopped = ends <= size
-            agreed[b] = stopped.sum(axis=1)
-            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        # [question, draws], replays that stop after so many draws, and their sums up to there
+        rows, last = np.arange(len(ends))[:, None], int(sizes.max()) + 2
+        stopped = np.bincount((rows * last + ends).ravel(), minlength=len(ends) * last).reshape(-1, last)
+        agreed = stopped.cumsum(axis=1)[:, sizes].T.astype(float)
+        drawn = (stopped * np.arange(last)).cumsum(axis=1)[:, sizes].T + sizes[:, None] * (n - agreed)
         return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:

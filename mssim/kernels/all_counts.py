@@ -3,7 +3,7 @@
 Answers have independent Gamma variables (their shares are Dirichlet), and the leader fails if another one is larger.
 Its chance to fail is at least the largest of its chances to fail against one answer, and at most 1 minus the product of
 its chances to hold, because all of these grow with its own variable (Chebyshev's inequality). Few decisions are left,
-which are taken on the exact chance and remembered.
+which are taken on the exact chance. Decisions are remembered by 64 bits of random words that stand for all counts.
 """
 
 from __future__ import annotations
@@ -13,30 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.compiling import compiled
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
 _AT_ONCE = 8  # draws taken together: most replays stop early
 _CLEARLY = 1.0 - 1e-11  # bounds decide only with a margin above their rounding
 _REMEMBERED = 1 << 14  # decisions
-
-
-@inlined
-def _bounded(first, second, distinct, answers_with, holds, bars):
-    """Return 1 if the bounds let the rule stop, 0 if they do not, and -1 if they leave it open."""
-    bar = bars[distinct]  # of the logarithm of the chance that the leader holds
-    least = holds[first, 0]  # against an answer that was not seen
-    if second > 0:
-        least = min(least, holds[first, second])
-    if least * _CLEARLY < bar:
-        return 0
-    total = holds[first, 0]
-    for votes in range(1, second + 1):
-        total += answers_with[votes] * holds[first, votes]
-    if first == second:
-        total -= holds[first, first]  # the leader itself
-    return 1 if total >= bar * _CLEARLY else -1
 
 
 @compiled
@@ -46,10 +29,9 @@ def _fails(first, second, answers_with, below, density, begins, ends, product):
     for k in range(begin, end):
         product[k] = below[0, k]
     for votes in range(1, second + 1):
-        times = answers_with[votes] - (votes == first)
-        if times > 0:
+        if answers_with[votes] > 0:
             for k in range(begin, end):
-                product[k] += times * below[votes, k]
+                product[k] += answers_with[votes] * below[votes, k]
     chance = 0.0
     for k in range(begin, end):
         chance -= density[first, k] * np.expm1(product[k])
@@ -57,14 +39,33 @@ def _fails(first, second, answers_with, below, density, begins, ends, product):
 
 
 @compiled
+def _decide(n, first, second, distinct, order, nothing, counts, answers_with, table, product):
+    """Return whether the rule stops after n draws, whose votes are counted."""
+    answers_with[: first + 1] = 0
+    for j in range(n):
+        if order[0, j] != nothing:
+            answers_with[counts[order[0, j]]] += 1
+    for votes in range(2, first + 1):
+        answers_with[votes] //= votes  # every draw of an answer counted it
+    answers_with[first] -= 1  # the leader itself
+    bar, holds = table.bars[distinct], table.holds[first, 0]
+    for votes in range(1, second + 1):
+        holds += answers_with[votes] * table.holds[first, votes]
+    if holds * _CLEARLY >= bar:
+        return True
+    chance = _fails(first, second, answers_with, table.below, table.density, table.begins, table.ends, product)
+    return chance <= -np.expm1(bar)
+
+
+@compiled
 def _ends(recorded, depth, table, replays, memory, found):
-    holds, bars, below, density, begins, ends, looks = table
-    counts, answers_with, words, product, known, decided = memory
+    holds, bars, looks = table.holds, table.bars, table.looks
+    counts, answers_with, steps, product, known, decided = memory
     _, n_questions, width = recorded.codes.shape
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
     for votes in range(1, depth + 1):
-        words[votes] = word(np.uint64(0), votes)
+        steps[votes] = word(np.uint64(0), votes)
     for q in range(n_questions):
         nothing = recorded.offsets[q + 1] - recorded.offsets[q]
         n = recorded.lengths[0, q]
@@ -84,9 +85,7 @@ def _ends(recorded, depth, table, replays, memory, found):
                 if c != nothing:
                     votes = counts[c] + 1
                     counts[c] = votes
-                    hashed += words[votes] - words[votes - 1]
-                    answers_with[votes - 1] -= 1
-                    answers_with[votes] += 1
+                    hashed += steps[votes]
                     if votes == 1:
                         distinct += 1
                         changed = True
@@ -98,20 +97,21 @@ def _ends(recorded, depth, table, replays, memory, found):
                 if not changed or (looks.size > 0 and not looks[j + 1]):
                     continue
                 changed = False
-                stop = _bounded(first, second, distinct, answers_with, holds, bars)
-                if stop < 0:
-                    place = np.int64(hashed & np.uint64(_REMEMBERED - 1))
-                    if known[place] != hashed:
-                        chance = _fails(first, second, answers_with, below, density, begins, ends, product)
-                        known[place], decided[place] = hashed, chance <= -np.expm1(bars[distinct])
-                    stop = np.int64(decided[place])
-                if stop > 0:
+                # The bound by the next answer, or by an unseen one.
+                least = holds[first, 0] if second == 0 else min(holds[first, 0], holds[first, second])
+                if least * _CLEARLY < bars[distinct]:
+                    continue
+                place = np.int64(hashed & np.uint64(_REMEMBERED - 1))
+                if known[place] != hashed:
+                    known[place] = hashed
+                    decided[place] = _decide(
+                        j + 1, first, second, distinct, order, nothing, counts, answers_with, table, product
+                    )
+                if decided[place]:
                     found[q, r] = j + 1
                     break
             for j in range(drawn):
                 counts[order[0, j]] = 0
-            for votes in range(first + 1):
-                answers_with[votes] = 0
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
 
 
@@ -121,9 +121,9 @@ def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArra
     memory = (
         np.zeros(most_classes(recorded.offsets) + 1, np.int64),  # [class], votes
         np.zeros(depth + 1, np.int64),  # [votes], answers that have so many
-        np.zeros(depth + 1, np.uint64),  # [votes], random words: their sum over the answers stands for all counts
+        np.zeros(depth + 1, np.uint64),  # [votes], random words: their sum over all votes stands for the counts
         np.empty(table.density.shape[1]),  # [node]
-        np.zeros(_REMEMBERED, np.uint64),  # sums of words whose decision is remembered
+        np.zeros(_REMEMBERED, np.uint64),  # sums of words of which the decision is remembered
         np.zeros(_REMEMBERED, np.bool_),
     )
     _ends(recorded, depth, table, replays, memory, found)
