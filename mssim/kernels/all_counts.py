@@ -1,9 +1,8 @@
 """When one model stops by the votes of all its answers: the chance that another answer leads, against a bar.
 
-Answers have independent Gamma variables (their shares are Dirichlet), and the leader fails if another one is larger.
-Its chance to fail is at least the largest of its chances to fail against one answer, and at most 1 minus the product of
-its chances to hold, because all of these grow with its own variable (Chebyshev's inequality). Few decisions are left,
-which are taken on the exact chance. Decisions are remembered by 64 bits of random words that stand for all counts.
+Answers have independent Gamma variables (their shares are Dirichlet), and the leader fails if another one is larger. A
+table has the chance that this is the next answer or one not seen yet. It is a lower bound, and exact for two answers.
+Other decisions are taken on the exact chance, and remembered by 64 bits of random words that stand for all votes.
 """
 
 from __future__ import annotations
@@ -18,28 +17,11 @@ from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
 _AT_ONCE = 8  # draws taken together: most replays stop early
-_CLEARLY = 1.0 - 1e-11  # bounds decide only with a margin above their rounding
 _REMEMBERED = 1 << 14  # decisions
 
 
 @compiled
-def _fails(first, second, answers_with, below, density, begins, ends, product):
-    """Return the chance that another answer has a larger variable than the leader: a sum over nodes."""
-    begin, end = begins[first], ends[first]
-    for k in range(begin, end):
-        product[k] = below[0, k]
-    for votes in range(1, second + 1):
-        if answers_with[votes] > 0:
-            for k in range(begin, end):
-                product[k] += answers_with[votes] * below[votes, k]
-    chance = 0.0
-    for k in range(begin, end):
-        chance -= density[first, k] * np.expm1(product[k])
-    return chance
-
-
-@compiled
-def _decide(n, first, second, distinct, order, nothing, counts, answers_with, table, product):
+def _decide(n, first, distinct, order, nothing, counts, answers_with, table, product):
     """Return whether the rule stops after n draws, whose votes are counted."""
     answers_with[: first + 1] = 0
     for j in range(n):
@@ -48,18 +30,22 @@ def _decide(n, first, second, distinct, order, nothing, counts, answers_with, ta
     for votes in range(2, first + 1):
         answers_with[votes] //= votes  # every draw of an answer counted it
     answers_with[first] -= 1  # the leader itself
-    bar, holds = table.bars[distinct], table.holds[first, 0]
-    for votes in range(1, second + 1):
-        holds += answers_with[votes] * table.holds[first, votes]
-    if holds * _CLEARLY >= bar:
-        return True
-    chance = _fails(first, second, answers_with, table.below, table.density, table.begins, table.ends, product)
-    return chance <= -np.expm1(bar)
+    begin, end = table.begins[first], table.ends[first]
+    for k in range(begin, end):
+        product[k] = table.below[0, k]
+    for votes in range(1, first + 1):
+        if answers_with[votes] > 0:
+            for k in range(begin, end):
+                product[k] += answers_with[votes] * table.below[votes, k]
+    fails = 0.0
+    for k in range(begin, end):
+        fails -= table.density[first, k] * np.expm1(product[k])
+    return fails <= table.bars[distinct]
 
 
 @compiled
 def _ends(recorded, depth, table, replays, memory, found):
-    holds, bars, looks = table.holds, table.bars, table.looks
+    least, bars, looks = table.least, table.bars, table.looks
     counts, answers_with, steps, product, known, decided = memory
     _, n_questions, width = recorded.codes.shape
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
@@ -97,17 +83,15 @@ def _ends(recorded, depth, table, replays, memory, found):
                 if not changed or (looks.size > 0 and not looks[j + 1]):
                     continue
                 changed = False
-                # The bound by the next answer, or by an unseen one.
-                least = holds[first, 0] if second == 0 else min(holds[first, 0], holds[first, second])
-                if least * _CLEARLY < bars[distinct]:
+                if least[first, second] > bars[distinct]:
                     continue
                 place = np.int64(hashed & np.uint64(_REMEMBERED - 1))
-                if known[place] != hashed:
+                if distinct > 2 and known[place] != hashed:
                     known[place] = hashed
                     decided[place] = _decide(
-                        j + 1, first, second, distinct, order, nothing, counts, answers_with, table, product
+                        j + 1, first, distinct, order, nothing, counts, answers_with, table, product
                     )
-                if decided[place]:
+                if distinct <= 2 or decided[place]:
                     found[q, r] = j + 1
                     break
             for j in range(drawn):
