@@ -26,9 +26,12 @@ def test_the_lows_of_a_sample_are_lower_than_all_groups_before():
 
 
 def some_groups(rng):
-    """Up to 9 groups per sample with ties, {(question, sample): groups}."""
-    places = [(q, s) for q in range(SHAPE[0]) for s in range(SHAPE[1])]
-    return {place: rng.choice([0.0, 1.0, 2.0, 2.5, 4.0, 5.0], rng.integers(0, 10)).tolist() for place in places}
+    """Up to 9 groups per sample with ties, half of them falling: {(question, sample): groups}."""
+    found = {}
+    for place in np.ndindex(SHAPE):
+        groups = rng.choice([0.0, 1.0, 2.0, 2.5, 4.0, 5.0], rng.integers(0, 10)).tolist()
+        found[place] = sorted(groups, reverse=True) if rng.random() < 0.5 else groups
+    return found
 
 
 def traces_of(groups, spent):
