@@ -47,7 +47,7 @@ def test_lists_come_from_a_column_of_lists_in_the_order_of_the_samples(tmp_path)
     assert found == {"b": [[2, 3, 1, 4, 5, 6], [0, 2, 3, 6]], "a": [[7, 8, 9], [0, 1, 1, 3]]}
     part = pool.select(models=["b"], questions=["r"])
     assert [given.tolist() for given in part.lists("group_confidence", "b")] == [[4, 5, 6], [0, 3]]
-    with pytest.raises(PoolError, match=r"no column 'groups' of lists\. Did you mean 'group_confidence'"):
+    with pytest.raises(PoolError, match=r"no column 'groups' of lists\. Choose from 'group_confidence'"):
         pool.lists("groups", "b")
     pool.save(tmp_path / "pool")
     assert read_pool(tmp_path / "pool").fingerprint == pool.fingerprint
