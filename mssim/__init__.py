@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from mssim.results.evaluation import Evaluation
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
-    from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.rules.stops import (
+        BetaStop,
+        EntropyStop,
+        EValueStop,
+        MajorityStop,
+        MixtureSPRTStop,
+        OwnStop,
+        PValueStop,
+        Stop,
+        WindowStop,
+    )
     from mssim.rules.strategies import (
         AdaptiveAllocation,
         Cascade,
@@ -52,7 +62,17 @@ _HOMES = {
     "prices": ["Prices", "read_prices"],
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
-    "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "rules.stops": [
+        "BetaStop",
+        "EValueStop",
+        "EntropyStop",
+        "MajorityStop",
+        "MixtureSPRTStop",
+        "OwnStop",
+        "PValueStop",
+        "Stop",
+        "WindowStop",
+    ],
     "rules.strategies": [
         "AdaptiveAllocation",
         "Cascade",
@@ -86,10 +106,12 @@ __all__ = [
     "Evaluation",
     "MajorityStop",
     "Mixture",
+    "MixtureSPRTStop",
     "ModelSwitch",
     "MssimError",
     "OracleRouter",
     "OwnStop",
+    "PValueStop",
     "Pool",
     "PoolError",
     "PoolWarning",

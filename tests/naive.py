@@ -217,11 +217,11 @@ def stops(stop, answers, numbers=()):
     return entropy / math.log2(len(counts)) <= stop.threshold + 1e-9
 
 
-def first_stop(stop, answers, numbers=()):
-    """Draws after which the rule first stops, or None."""
+def first_stop(stop, answers, numbers=(), looks=None):
+    """Draws after which the rule first stops, or None; with `looks` it is asked after so many draws only."""
     if stop is None:
         return None
-    ends = range(1, len(answers) + 1)
+    ends = [n for n in range(1, len(answers) + 1) if looks is None or n in looks]
     return next((n for n in ends if stops(stop, answers[:n], [column[:n] for column in numbers])), None)
 
 
@@ -277,7 +277,7 @@ def cascade(strategy, draws, right, rank):
 
 def one_model(strategy, answers, right, rank, numbers, seen):
     """Draws until the rule stops; the window that stops is adopted, else all draws so far vote."""
-    rule, end = strategy.vote, first_stop(strategy.stop, answers, seen)
+    rule, end = strategy.vote, first_stop(strategy.stop, answers, seen, strategy.looks)
     if end is not None and type(strategy.stop).__name__ == "WindowStop":
         return answers[end - 1] in right, [end]
     drawn, with_numbers = answers[:end], [given[:end] for given in numbers]
@@ -470,7 +470,7 @@ def routed(strategy, evaluate_one):
     """The mean of the models each on its own, or per question the one that is most often right."""
     limits = limits_of(strategy)
     parts = [
-        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit))
+        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit, looks=strategy.looks))
         for model, limit in zip(strategy.models, limits, strict=True)
     ]
     if type(strategy).__name__ == "RandomRouter":
@@ -540,6 +540,9 @@ def rounds_of(strategy, used, sizes):
     A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
     """
     kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if getattr(strategy, "looks", None):
+        ends = [n for n in strategy.looks if n < used[0]] + used
+        return [[(0, first, end)] for first, end in itertools.pairwise([0, *ends])]
     if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
         return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
     planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")

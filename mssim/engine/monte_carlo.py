@@ -96,14 +96,15 @@ class ReplayTask:
         stop, depth = self.plan.stop, int(self.plan.sizes.max())
         if stop is None:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
+        looks = self.plan.asked(depth)
         if self.table is not None:
-            return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
+            return np.asarray(stops.ends(self.recorded, depth, self.table, looks, self.replays))
         if isinstance(stop, OwnStop):
             try:
-                return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
+                return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, looks, self.replays)
             except ValueError as error:
                 raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
-        return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
+        return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, looks, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         rules = _rules(self.plan)

@@ -193,6 +193,8 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
             f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "
             "such a plan, or remove stop."
         )
+    if plan.looks is not None and plan.stop is None:
+        raise StrategyError(f"{name}: its plan has looks, which require a stop rule. Return such a plan, or no looks.")
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 

@@ -141,7 +141,7 @@ def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Gener
         draws += read_draws(plan, stage, n, drawn)
         if plan.accepts is not None and _accepts(plan.accepts, draws[-1]):
             return "accepted"
-        if plan.stop is not None and _stops(plan.stop, draws):
+        if plan.stop is not None and plan.asked(len(draws))[-1] and _stops(plan.stop, draws):
             return "stop rule"
     return ""
 

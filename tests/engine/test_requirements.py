@@ -177,6 +177,7 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
         (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]. Return non-negative integers"),
         (plan([[0, 0], [1, 2]]), "with zeros only in the last stages"),
         (plan([[1, 2], [0, 2], [1, 2]]), "with zeros only in the last stages"),
+        (plan([[1, 2]], looks=(2,)), "its plan has looks, which require a stop rule. Return such a plan, or no looks"),
         (plan([[2, 1]], cap=3), "its plan has a cap, which requires a vote and sizes that do not decrease with"),
         (plan([[1, 2]], cap=3, vote=None), "its plan has a cap, which requires a vote"),
         (

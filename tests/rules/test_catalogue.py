@@ -114,6 +114,16 @@ RULES = {
         f"stop {stop}, {vote}": SelfConsistency("z", one_model(VOTES[vote]), STOPS[stop])
         for stop, vote in STOPS_WITH_VOTES
     },
+    **{
+        f"stop {name}, looks": SelfConsistency("y", stop=STOPS[name], looks=looks)
+        for name, looks in [
+            *(("beta", (2, 3, 5, 9)), ("window", (1, 4, 7)), ("entropy", (4,)), ("majority", range(3, 40, 4))),
+            *(("own", (2, 5, 6)), ("own in Python", (1, 5))),
+        ]
+    },
+    "stop window, looks, best of n": SelfConsistency("x", Vote.best_of_n(), WindowStop(2), looks=(2, 6)),
+    "random router, looks": RandomRouter(XYZ[:2], stop=BetaStop(0.8), looks=(2, 4)),
+    "oracle router, looks": OracleRouter(XYZ[:2], stop=EntropyStop(0.8), looks=(3, 4)),
     **{f"mixture, {name}": Mixture(XYZ, vote) for name, vote in VOTES.items()},
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
     **{
@@ -358,11 +368,9 @@ def test_samples_used_lie_between_the_first_stage_and_the_budget(rule, pool):
     if isinstance(rule, AdaptiveAllocation):
         assert np.allclose(used.mean(axis=1), budgets)
         return
-    first = (
-        1
-        if getattr(rule, "stop", None) or isinstance(rule, UntilVerified)
-        else min(plan.sizes[0].min() for plan in rule.plans(budgets))
-    )
+    smallest = min(plan.sizes[0].min() for plan in rule.plans(budgets))
+    early = getattr(rule, "stop", None) or isinstance(rule, UntilVerified)
+    first = min(smallest, (getattr(rule, "looks", None) or (1,))[0]) if early else smallest
     assert (used >= first - 1e-9).all()
     assert (used <= budgets[:, None] + 1e-9).all()
 

@@ -5,7 +5,20 @@ from mssim.rules.stops.beta import BetaStop
 from mssim.rules.stops.entropy import EntropyStop
 from mssim.rules.stops.evalue import EValueStop
 from mssim.rules.stops.majority import MajorityStop
+from mssim.rules.stops.msprt import MixtureSPRTStop
 from mssim.rules.stops.own import OwnStop
+from mssim.rules.stops.pvalue import PValueStop
 from mssim.rules.stops.window import WindowStop
 
-__all__ = ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "StopTable", "WindowStop"]
+__all__ = [
+    "BetaStop",
+    "EValueStop",
+    "EntropyStop",
+    "MajorityStop",
+    "MixtureSPRTStop",
+    "OwnStop",
+    "PValueStop",
+    "Stop",
+    "StopTable",
+    "WindowStop",
+]

@@ -26,14 +26,18 @@ class StopTable(NamedTuple):
     """Stop decisions that can be looked up, which is how compiled code reads a rule.
 
     A model stops after n draws when its leading answer has v1 votes, the next v2, and v1 >= by_second[v2] and
-    v1 >= by_draws[n], and the entropy of its draws is at most `entropy` times its maximum; or after a whole window of
-    draws that all agree.
+    v1 >= by_draws[n], and the entropy of its draws is at most `entropy` times its maximum; or when v1 <= give_up[v2];
+    or after a whole window of draws that all agree. With `by_votes` these are not looked at: it has the decisions by
+    number of draws with an answer, v2 and v1, in one table for every kind of question.
     """
 
     by_second: Ints  # [votes of the second answer]
     by_draws: Ints  # [draws]
     entropy: float = math.inf  # infinite: not looked at
     window: int = 0  # 0: not looked at; else the arrays are not
+    give_up: Ints | None = None  # [votes of the second answer]; None: never
+    by_votes: NDArray[np.bool_] | None = None  # [kind, draws with an answer, votes of the second, votes of the first]
+    kinds: Ints | None = None  # [question], which table of `by_votes` it has; None: the first
 
 
 class Stop(ABC):
@@ -85,7 +89,8 @@ class Stop(ABC):
         Parameters
         ----------
         answers : ndarray of int64, shape (n_draws,)
-            Answer class of each draw so far, in order; -1 = no answer. The rule was asked after each earlier draw.
+            Answer class of each draw so far, in order; -1 = no answer. The rule was asked after each earlier draw, or
+            with `looks` at each earlier look.
         numbers : ndarray of float64, shape (n_columns, n_draws)
             The recorded numbers that `columns` names, of each draw.
 

@@ -27,10 +27,12 @@ def decisions(rule, answers):
         keys,
         keys[0],
     )
+    looks = np.ones(depth + 1, bool)
     if isinstance(rule, OwnStop):
-        end = user_functions.ends(recorded, depth, rule.function, np.zeros((0, 1, 1, depth)), Replays(0, 1, False))
+        seen = np.zeros((0, 1, 1, depth))
+        end = user_functions.ends(recorded, depth, rule.function, seen, looks, Replays(0, 1, False))
     else:
-        end = stops.ends(recorded, depth, rule.table(depth), Replays(0, 1, False))
+        end = stops.ends(recorded, depth, rule.table(depth), looks, Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
 
 
