@@ -8,6 +8,7 @@ import itertools
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -417,12 +418,21 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
         q = one["question"]
-        won, spent = replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
+        rule = fitted(pool, strategy, q)
+        won, spent = replay(rule, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
         hits[q] += won
         used[q] += sum(spent)
         if note is not None:
             note(q, one["places"], spent)
     return list(hits.values()), list(used.values())
+
+
+def fitted(pool, strategy, question):
+    """The strategy with what its stop rule learns for a question from others."""
+    if not getattr(getattr(strategy, "stop", None), "learns", False):
+        return strategy
+    stop = naive_stops.learnt(strategy.stop, limited(pool, strategy)[0], question, name_hash)
+    return replace(strategy, stop=stop, looks=strategy.looks if stop else None)
 
 
 def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=()):

@@ -6,6 +6,7 @@ are what the rule reads of each draw, by column.
 
 import math
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
@@ -67,4 +68,61 @@ def log_gamma(x):
     return (x - Decimal("0.5")) * x.ln() - x + (2 * PI).ln() / 2 + sum(1 / (d * x**k) for d, k in series)
 
 
-RULES = {"PValueStop": p_value, "MixtureSPRTStop": msprt}  # by the name of the rule's class
+def optimal(rule, answers, _):
+    """Whether the posterior of the leader is high enough; the priors are given."""
+    first, second = leaders(answers)
+    if first == second:
+        return False  # each of the tied answers has the same posterior
+    n = sum(a is not None for a in answers)
+    return posterior(rule.priors, n, first, second) >= Fraction(str(rule.threshold)) - Fraction(1, 10**9)
+
+
+@lru_cache(maxsize=100_000)
+def posterior(priors, n, first, second):
+    """The chance that the leader is the answer with the largest share; 0 if the votes are impossible."""
+    ahead = every = Fraction(0)
+    for prior in priors:
+        exact = [Fraction(str(share)) for share in sorted(prior, reverse=True)]
+        unit = math.lcm(*(share.denominator for share in exact))
+        shares = [int(share * unit) for share in exact]
+        each = [likelihood(shares, i, n, first, second) / Fraction(sum(shares)) ** n for i in range(len(shares))]
+        ahead, every = ahead + each[0], every + sum(each)
+    return ahead / every if every else Fraction(0)
+
+
+def likelihood(shares, i, n, first, second):
+    """The chance that answer i has `first` of n votes and the best of the others `second`, times sum(shares) ** n."""
+    others = shares[:i] + shares[i + 1 :]
+    at_most = [at_most_each(others, n - first, most) for most in (second, second - 1)]
+    return math.comb(n, first) * shares[i] ** first * (at_most[0] - at_most[1])
+
+
+def at_most_each(shares, n, most):
+    """The chance that n votes give each of some answers at most so many, times sum(shares) ** n."""
+    if most < 0:
+        return 0
+    ways = [1] + [0] * n  # of answers so far, by their votes in total
+    for share in shares:
+        ways = [
+            sum(ways[total - votes] * math.comb(total, votes) * share**votes for votes in range(min(most, total) + 1))
+            for total in range(n + 1)
+        ]
+    return ways[n]
+
+
+def learnt(stop, answers, question, place):
+    """The rule with the priors of the other folds of questions, None if there are none.
+
+    answers[q] are the recorded answers to question q, place(q) a number by which questions are put in order.
+    """
+    order = sorted(answers, key=place)
+    folds = {q: i % min(5, len(order)) for i, q in enumerate(order)}
+    priors = []
+    for q in order[:320]:
+        votes = sorted(Counter(a for a in answers[q] if a is not None).values(), reverse=True)
+        if folds[q] != folds[question] and votes:
+            priors.append(votes[:32])
+    return replace(stop, priors=priors) if priors else None
+
+
+RULES = {"OptimalStop": optimal, "PValueStop": p_value, "MixtureSPRTStop": msprt}  # by the name of the rule's class

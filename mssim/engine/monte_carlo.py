@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.exact import counts_of
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
@@ -63,6 +64,8 @@ class ReplayTask:
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
         given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
+        if self.table is not None and self.table.by_votes is not None:
+            given = (*given, self.table.by_votes)
         spends = self.spends.amounts.values.nbytes if self.spends else 0
         return spends + sum(array.nbytes for array in given if array is not None)
 
@@ -227,12 +230,10 @@ class ReplayTasks:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
-            depth = int(part.sizes.max())
-            table = plan.stop.table(depth) if plan.stop else None
-            if plan.stop and table:
-                check_stop_table(plan.stop, table, depth)
-            self._shared[block.plan, block.budgets] = part, table
+            self._shared[block.plan, block.budgets] = part, self._table(plan, int(part.sizes.max()))
         part, table = self._shared[block.plan, block.budgets]
+        if table is not None and table.kinds is not None:
+            table = table._replace(kinds=table.kinds[block.questions])
         recorded = self._recorded(plan, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
@@ -240,6 +241,25 @@ class ReplayTasks:
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
         return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
+
+    def _table(self, plan: Plan, depth: int) -> StopTable | None:
+        """Return the decisions of a stop rule for up to `depth` draws, or None if they cannot be looked up."""
+        stop = plan.stop
+        if stop is None:
+            return None
+        table = stop.learn(*self._answers(plan), depth) if stop.learns else stop.table(depth)
+        if table is not None:
+            check_stop_table(stop, table, depth)
+        return table
+
+    def _answers(self, plan: Plan) -> tuple[Ints, Ints]:
+        """Return what rules learn from: samples by answer class, [question, class], and a random order of questions."""
+        every = slice(0, len(self._pool.questions))
+        counts = counts_of(self._pool, plan.models, every, plan.max_tokens, replacement=self._replacement)
+        n_classes = np.diff(counts.offsets)
+        votes = np.zeros((n_classes.size, max(1, int(n_classes.max()))), np.int64)
+        votes[np.arange(votes.shape[1]) < n_classes[:, None]] = counts.votes[0]
+        return votes, np.argsort(np.argsort(self._questions, kind="stable"))
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]

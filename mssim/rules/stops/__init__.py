@@ -6,6 +6,7 @@ from mssim.rules.stops.entropy import EntropyStop
 from mssim.rules.stops.evalue import EValueStop
 from mssim.rules.stops.majority import MajorityStop
 from mssim.rules.stops.msprt import MixtureSPRTStop
+from mssim.rules.stops.optimal import OptimalStop
 from mssim.rules.stops.own import OwnStop
 from mssim.rules.stops.pvalue import PValueStop
 from mssim.rules.stops.window import WindowStop
@@ -16,6 +17,7 @@ __all__ = [
     "EntropyStop",
     "MajorityStop",
     "MixtureSPRTStop",
+    "OptimalStop",
     "OwnStop",
     "PValueStop",
     "Stop",

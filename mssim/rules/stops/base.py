@@ -58,6 +58,10 @@ class Stop(ABC):
         Recorded numbers that `stops` reads of each draw, such as confidence, score and output_tokens.
     adopts : bool
         Whether the draw after which the rule stops gives the answer; else all draws until then vote.
+    most_draws : int
+        Most draws for which the rule is defined.
+    learns : bool
+        Whether the rule learns from recorded samples of other questions, by `learn`.
 
     Examples
     --------
@@ -77,6 +81,7 @@ class Stop(ABC):
     rows: ClassVar[tuple[Row, ...]] = ()
     columns: Any = ()  # OwnStop has it as a field
     adopts: ClassVar[bool] = False
+    most_draws: ClassVar[int] = 2**15 - 1
 
     def __init_subclass__(cls) -> None:
         if cls.__dict__.get("name"):
@@ -102,6 +107,30 @@ class Stop(ABC):
     def table(self, depth: int) -> StopTable | None:  # noqa: ARG002
         """Return the decisions for up to `depth` draws, or None if they cannot be looked up."""
         return None
+
+    @property
+    def learns(self) -> bool:
+        """Whether the rule learns from recorded samples of other questions."""
+        return False
+
+    def learn(self, votes: Ints, order: Ints, depth: int) -> StopTable:
+        """Return the decisions of a rule that learns, for up to `depth` draws.
+
+        Parameters
+        ----------
+        votes : ndarray of int64, shape (n_questions, n_answers)
+            Recorded samples of the model by answer class. Later classes of a question may not exist and have 0.
+        order : ndarray of int64, shape (n_questions,)
+            Place of each question in a fixed random order.
+        depth : int
+            Most draws.
+
+        Returns
+        -------
+        StopTable
+            With `kinds` of all questions. What is learnt for a question must not depend on its own votes.
+        """
+        raise NotImplementedError
 
     def __str__(self) -> str:
         rule: Any = self
