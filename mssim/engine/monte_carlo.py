@@ -167,13 +167,12 @@ class ReplayTask:
 
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
-        sizes, n = self.plan.sizes[0], self.replays.n
-        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
-        for b, size in enumerate(sizes):
-            stopped = ends <= size
-            agreed[b] = stopped.sum(axis=1)
-            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
-        return Outcome.of(right.T.astype(float), drawn[None], agreed)
+        sizes, width = self.plan.sizes[0], int(self.plan.sizes.max()) + 2
+        places = np.arange(len(ends))[:, None] * width + ends
+        stops = np.bincount(places.ravel(), minlength=len(ends) * width).reshape(-1, width)  # [question, draws]
+        stopped, before = (np.cumsum(x, axis=1)[:, sizes].T for x in (stops, stops * np.arange(width)))
+        drawn = sizes[:, None] * (self.replays.n - stopped) + before
+        return Outcome.of(right.T.astype(float), drawn[None].astype(float), stopped.astype(float))
 
     def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:
         sizes = np.ascontiguousarray(self.plan.sizes[0])
