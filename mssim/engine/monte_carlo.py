@@ -63,9 +63,8 @@ class ReplayTask:
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
-        if self.table is not None and self.table.by_votes is not None:
-            given = (*given, self.table.by_votes)
+        decided = None if self.table is None else self.table.by_votes
+        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote, decided)
         spends = self.spends.amounts.values.nbytes if self.spends else 0
         return spends + sum(array.nbytes for array in given if array is not None)
 
@@ -248,7 +247,7 @@ class ReplayTasks:
             return None
         table = stop.learn(*self._answers(plan), depth) if stop.learns else stop.table(depth)
         if table is not None:
-            check_stop_table(stop, table, depth)
+            check_stop_table(stop, table, depth, len(self._pool.questions))
         return table
 
     def _answers(self, plan: Plan) -> tuple[Ints, Ints]:

@@ -270,7 +270,7 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
         )
 
 
-def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
+def check_stop_table(stop: Stop, table: StopTable, depth: int, n_questions: int) -> None:
     """Raise if the table of a stopping rule, which a user's class may have made, does not cover `depth` draws."""
     if table.window > 0:
         return
@@ -284,10 +284,11 @@ def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
                 f"least {n} numbers."
             )
     if table.by_votes is not None:
-        _check_by_votes(stop, table.by_votes, table.kinds, depth)
+        _check_by_votes(stop, table.by_votes, depth)
+        _check_kinds(stop, table.kinds, len(table.by_votes), n_questions)
 
 
-def _check_by_votes(stop: Stop, decided: NDArray[np.bool_], kinds: NDArray[np.int64] | None, depth: int) -> None:
+def _check_by_votes(stop: Stop, decided: NDArray[np.bool_], depth: int) -> None:
     least = (1, depth + 1, depth // 2 + 1, depth + 1)
     array = isinstance(decided, np.ndarray) and decided.dtype == np.bool_ and decided.ndim == 4
     if not array or any(n < m for n, m in zip(decided.shape, least, strict=True)):
@@ -295,9 +296,16 @@ def _check_by_votes(stop: Stop, decided: NDArray[np.bool_], kinds: NDArray[np.in
             f"{type(stop).__name__}: by_votes of its table does not cover {depth} draws. Return a bool array of shape "
             f"{least} or more."
         )
-    if kinds is not None and not ((kinds >= 0) & (kinds < len(decided))).all():
+
+
+def _check_kinds(stop: Stop, kinds: NDArray[np.int64] | None, n_kinds: int, n_questions: int) -> None:
+    if kinds is None:
+        return
+    array = isinstance(kinds, np.ndarray) and kinds.dtype == np.int64 and kinds.shape == (n_questions,)
+    if not array or not ((kinds >= 0) & (kinds < n_kinds)).all():
         raise StrategyError(
-            f"{type(stop).__name__}: kinds of its table must be from 0 to {len(decided) - 1}, the tables of by_votes."
+            f"{type(stop).__name__}: kinds of its table must be one integer from 0 to {n_kinds - 1} for each of the "
+            f"{n_questions} questions, an int64 array."
         )
 
 

@@ -33,6 +33,7 @@ from mssim import (
     OwnStop,
     Pool,
     PoolWarning,
+    PValueStop,
     RandomRouter,
     Reliability,
     SelfConsistency,
@@ -393,6 +394,8 @@ THRESHOLDS = {
     "majority": [SelfConsistency("x", stop=MajorityStop(t)) for t in (0.1, 0.5, 0.7, 0.9, 1.0)],
     "entropy": [SelfConsistency("x", stop=EntropyStop(t)) for t in (1.0, 0.9, 0.75, 0.5, 0.1)],
     "evalue": [SelfConsistency("x", stop=EValueStop(a)) for a in (0.9, 0.5, 0.2, 0.05, 0.001)],
+    "pvalue": [SelfConsistency("x", stop=PValueStop(a)) for a in (0.49, 0.2, 0.05, 0.001)],
+    "optimal": [SelfConsistency("x", stop=OptimalStop(t, [(2, 1), (6, 3, 1)])) for t in (0.51, 0.7, 0.9, 0.99)],
 }
 
 

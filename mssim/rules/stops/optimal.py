@@ -83,7 +83,8 @@ class OptimalStop(Stop):
 
     def __post_init__(self) -> None:
         self._set_number("threshold", 0.5, 1, "a probability between 0.5 and 1, e.g. 0.95")
-        given = [tuple(prior) if isinstance(prior, Sequence | np.ndarray) else () for prior in self.priors]
+        several = self.priors if isinstance(self.priors, Sequence | np.ndarray) else [()]
+        given = [tuple(prior) if isinstance(prior, Sequence | np.ndarray) else () for prior in several]
         if len(given) > _MOST_QUESTIONS:
             raise StrategyError(f"OptimalStop: {len(given)} priors are too many. Use at most {_MOST_QUESTIONS}.")
         for prior in given:
@@ -153,10 +154,9 @@ def _likelihoods(priors: Sequence[_Prior], depth: int, second: int) -> tuple[Flo
         row[: len(prior.shares)] = prior.shares
     votes = np.arange(depth + 1)
     terms = (_SCALE * shares[:, :, None]) ** votes / np.cumprod(np.maximum(votes, 1.0))
-    sizes, groups = (
-        np.array([value(prior) for prior in priors]) for value in (lambda p: len(p.shares), lambda p: p.group)
-    )
-    return leading_counts(terms, sizes, groups, np.array([prior.weight for prior in priors]), second)
+    sizes, groups = np.array([(len(prior.shares), prior.group) for prior in priors]).T
+    weights = np.array([prior.weight for prior in priors])
+    return leading_counts(terms, sizes.copy(), groups.copy(), weights, second)
 
 
 def _reaches(threshold: float, ahead: Floats, every: Floats) -> NDArray[np.bool_]:
@@ -171,15 +171,16 @@ def _decisions(priors: tuple[_Prior, ...], threshold: float, depth: int, n_folds
     """
     decided = np.zeros((max(n_folds, 1), depth + 1, depth // 2 + 1, depth + 1), bool)
     for second in range(depth // 2 + 1 if priors else 0):
-        parts = _likelihoods(priors, depth, second)
+        ahead, every = _likelihoods(priors, depth, second)
         if n_folds:
-            parts = tuple(np.array([_sum_of_others(part, fold) for fold in range(n_folds)]) for part in parts)
-        reached = _reaches(threshold, *parts)
-        _, first, others = np.nonzero(reached)
-        decided[np.nonzero(reached)[0], first + others, second, first] = True
+            ahead, every = _of_others(ahead, n_folds), _of_others(every, n_folds)
+        fold, first, others = np.nonzero(_reaches(threshold, ahead, every))
+        decided[fold, first + others, second, first] = True
     decided.flags.writeable = False
     return decided
 
 
-def _sum_of_others(part: Floats, fold: int) -> Floats:
-    return np.asarray(sum((one for i, one in enumerate(part) if i != fold), np.zeros_like(part[0])))
+def _of_others(parts: Floats, n_folds: int) -> Floats:
+    """Return for each fold the sum over the others; the last folds may have no parts."""
+    every = range(len(parts))
+    return np.array([sum((parts[i] for i in every if i != fold), np.zeros(parts.shape[1:])) for fold in range(n_folds)])
