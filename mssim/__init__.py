@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
     from mssim.rules.stops import (
+        BayesFactorStop,
         BetaStop,
         EntropyStop,
         EValueStop,
@@ -64,6 +65,7 @@ _HOMES = {
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
     "rules.stops": [
+        "BayesFactorStop",
         "BetaStop",
         "EValueStop",
         "EntropyStop",
@@ -96,6 +98,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdaptiveAllocation",
+    "BayesFactorStop",
     "BetaStop",
     "BudgetError",
     "Cascade",
