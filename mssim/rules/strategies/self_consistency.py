@@ -28,8 +28,8 @@ class SelfConsistency(Strategy):
     vote : Vote, default ``Vote.plurality()``
         Vote over the draws.
     stop : Stop, optional
-        Rule that stops before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`,
-        `EValueStop` or `OwnStop`. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
+        Rule that stops before the budget is spent, such as `BetaStop`, `WindowStop`, `OptimalStop` or `OwnStop`;
+        `mssim.catalogue` lists all. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
         answer of its window.
     max_tokens
         As in `Strategy`.
