@@ -40,8 +40,10 @@ _LEAST_SHARE = 2 * (HIGHER - 1)  # of one vote in all votes; scores within half 
 
 
 def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
-    """Return whether the pool has enough samples for a plan, [budget]."""
+    """Return whether the pool has enough samples for a plan, and its stop rule supports so many, [budget]."""
     enough = np.ones(plan.sizes.shape[1], dtype=bool)
+    if plan.stop is not None:
+        enough &= plan.sizes.max(axis=0) <= plan.stop.most_draws
     for model in dict.fromkeys(plan.models):
         lengths = pool.lengths[pool.model_index(model)]
         asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)

@@ -18,6 +18,7 @@ from mssim import (
     merge,
     parse_strategy,
 )
+from mssim.engine.requirements import enough_recorded
 from mssim.errors import BudgetError
 from mssim.rules.stops import optimal
 from tests import naive_stops
@@ -229,6 +230,12 @@ def test_tables_have_a_most_number_of_draws():
     message = r"budget 129 is too large\. stop=optimal:0\.95 supports at most 128 samples\. Lower the budget"
     with pytest.raises(BudgetError, match=message):
         evaluate(pool, "sc:x,stop=optimal", [4, 129, 500], replacement=True)
+
+
+def test_budgets_that_are_searched_end_there():
+    (plan,) = SelfConsistency("x", stop=OptimalStop()).plans(np.array([1, 128, 129, 200]))
+    pool = make_pool({("x", q): ["a", "b"] for q in "qr"})
+    assert enough_recorded(pool, plan, replacement=True).tolist() == [True, True, False, False]
 
 
 @pytest.mark.slow
