@@ -23,8 +23,8 @@ def test_the_catalogue_says_what_is_so(row):
     for name in ("x", "y", "z"):
         text = re.sub(r"\bM\b", name, text, count=1)
     text = text.replace("M1", "x")
-    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7, "group_confidence": [[9.0]] * 16}
-    answers = {(m, "q"): list("aabcabca") for m in "xy"}
+    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7, "group_confidence": [[9.0]] * 32}
+    answers = {(m, q): list("aabcabca") for m in "xy" for q in "pq"}
     without = {name: value for name, value in numbers.items() if name != column}
     if column == "-":
         result = evaluate(make_pool(answers), text, 6, n_replays=9)
