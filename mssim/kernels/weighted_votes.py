@@ -18,7 +18,7 @@ from mssim.kernels.streams import word
 from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
 from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
 
-SUM, MAX, SHORTEST = 0, 1, 2
+SUM, MAX, SHORTEST, FREQUENT = 0, 1, 2, 3
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
 
 
@@ -26,8 +26,9 @@ class Ballots(NamedTuple):
     """Contribution of each draw to a vote."""
 
     numbers: NDArray[np.float64]  # [stage, question, sample]; infinite where a length is not known
-    kind: int  # SUM or MAX of the numbers, or one each for the m SHORTEST
+    kind: int  # SUM or MAX of the numbers, one each for the m SHORTEST, or their mean for FREQUENT classes
     m: int
+    alpha: float  # share of the draws that a frequent class has
     close: float  # scores that are absolutely closer than this are equal
 
 
@@ -168,6 +169,28 @@ def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
         weights[i] = prior[i] * within_weight(kind, at[i], ordered, distinct, valid, logs, inverse_logs, inverses)
 
 
+@inlined
+def _means(final, n_members, members, prior, alpha, at, counts, sums, votes, scores, frequent):
+    """Score the classes that have enough votes, or else the most votes, by their mean number; return how many."""
+    drawn, most, n = 0.0, 0.0, 0
+    for i in range(final + 1):
+        drawn += prior[i] * at[i]
+    for place in range(n_members):
+        c = members[place]
+        total, score = 0.0, 0.0
+        for i in range(final + 1):
+            total += prior[i] * counts[i, c]
+            score += prior[i] * sums[i, c]
+        votes[c], scores[c], most = total, score / total, max(most, total)
+    enough = min((alpha - CLOSE) * drawn, (1.0 - CLOSE) * most)
+    for place in range(n_members):
+        c = members[place]
+        if votes[c] >= enough:
+            frequent[n] = c
+            n += 1
+    return n
+
+
 @compiled
 def _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps):
     """Count one vote for each of the shortest draws; return how many classes have votes."""
@@ -185,13 +208,13 @@ def _count_shortest(final, depth, nothing, prior, within, labels, held, counters
 
 
 @compiled
-def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, shortest, hits, stopped):
+def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, shortest, gate, hits, stopped):
     codes, _, offsets, correct, _, tie_keys = recorded
-    numbers, kind, most, close = ballots
+    numbers, kind, most, alpha, close = ballots
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     scores, seen, members, known, counts, sums, facts, at, weights = counters
-    (keys, labels, held), (logs, inverse_logs, inverses, steps) = shortest, tables
-    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    (keys, labels, held), (votes, frequent), (logs, inverse_logs, inverses, steps) = shortest, gate, tables
+    depth, within, n_members = order.shape[2], rules.kind != PLAIN or kind == FREQUENT, 0
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
@@ -235,11 +258,15 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                                 look |= number < 0.0 and kind == SUM
                             elif winner == nothing or beats(c, winner, scores, seen, close, right, ties, tie_state):
                                 winner = c
+                    changed |= kind == FREQUENT and to > at[i]
                     at[i] = max(at[i], to)
                 if changed and kind == SHORTEST:
                     clear(n_members, within, known, scores, members, counts, sums, facts)
                     n_members = _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps)
-                if changed and within:
+                if changed and kind == FREQUENT:
+                    n = _means(final, n_members, members, prior, alpha, at, counts, sums, votes, scores, frequent)
+                    winner, look = top(n, frequent, scores, seen, close, right, ties, tie_state), False
+                elif changed and within:
                     weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
                     total(n_members, members, weights, final, kind == MAX, counts, sums, scores)
                 if changed and look:
@@ -270,5 +297,6 @@ def voted(
     memory, tables = counters(n_stages, turns.tally.size), logarithms(depth + 1)
     held, keys = np.zeros(n_stages, np.int64), np.zeros((n_stages, most + 1))
     shortest = keys, np.zeros((n_stages, most + 1), np.uint16), held
-    _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, hits, stopped)
+    gate = np.zeros(turns.tally.size), np.zeros(turns.tally.size, np.uint16)
+    _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, gate, hits, stopped)
     return hits, stopped

@@ -1,0 +1,205 @@
+"""Replays of votes that depend on the rank of a draw's number among all draws: Borda weights, and the top share.
+
+The drawn samples are kept as integers, sorted by number, the highest first, then by stage and draw. An integer holds
+the level of the number among all of its question, stage, draw and class. A vote visits them from the best one down.
+
+A further draw changes scores by a limited amount, so a leader remains the leader for some draws. Until then, draws are
+neither sorted nor counted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mssim.kernels.compiling import compiled, inlined
+from mssim.kernels.spending import NOTHING, Spending
+from mssim.kernels.stages import PLAIN, Rules, results
+from mssim.kernels.streams import word
+from mssim.kernels.tally import HIGHER, Recorded, Replays, logarithms, right_classes
+from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.weighted_votes import CLOSE, SUM, clear, count_within, counters, note, steps_back, top, weigh
+
+_DRAW, _STAGE, _LEVEL = 16, 31, 41  # first bits of the draw, the stage and the level of a key; before them the class
+_CLASSES, _DRAWS, _STAGES = np.int64(0xFFFF), np.int64(0x7FFF), np.int64(0x3FF)
+_WHEN = _DRAWS | (_STAGES << (_STAGE - _DRAW))
+_TINY = 1e-9  # added to the number of kept draws before it is rounded down
+
+
+class Ranking(NamedTuple):
+    """How draws count by rank."""
+
+    numbers: NDArray[np.float64]  # [stage, question, sample]; those of kept draws are from 0 to 1
+    levels: NDArray[np.int32]  # the same shape: 0 for the highest number of a question, the same for equal numbers
+    keep: float  # share of the voting draws that count their number; 0: all count by rank
+    power: float  # rank r of n draws counts (n - r + 1)^power
+
+
+class Ranked(NamedTuple):
+    """Draws of one replay by rank, and tables."""
+
+    keys: NDArray[np.int64]  # draws, sorted
+    number_of: NDArray[np.float64]  # [level]
+    tied: NDArray[np.uint16]  # classes of kept draws
+    powers: NDArray[np.float64]  # [draws], what the best of them counts
+    limits: NDArray[np.float64]  # [draws], by how much scores can have changed since there was no draw
+
+
+@compiled
+def _look_up(q, lengths, ranking, number_of):
+    """Write the numbers of a question by level; return whether they are all different."""
+    most, n = np.int64(-1), np.int64(0)
+    for i in range(lengths.shape[0]):
+        for s in range(lengths[i, q]):
+            level = np.int64(ranking.levels[i, q, s])
+            number_of[level] = ranking.numbers[i, q, s]
+            most, n = max(most, level), n + 1
+    return most + 1 == n
+
+
+@inlined
+def _insert(n, key, keys):
+    """Insert a key among n sorted ones."""
+    place = n
+    while place > 0 and keys[place - 1] > key:
+        keys[place] = keys[place - 1]
+        place -= 1
+    keys[place] = key
+
+
+@inlined
+def _n_kept(n, keep, keys):
+    """Return the number of the n draws that count: a share, and all that are equal to the last of them."""
+    if keep == 0.0 or n == 0:
+        return n
+    kept = 1 + np.int64(keep * (n - 1) + _TINY)
+    while kept < n and keys[kept] >> _LEVEL == keys[kept - 1] >> _LEVEL:
+        kept += 1
+    return kept
+
+
+@inlined
+def _lead(n, kept, by_rank, nothing, keys, number_of, powers, weights, scores):
+    """Add up the scores of the kept ones of n draws; return the leading class, its score and the second score."""
+    best, second, leader = 0.0, 0.0, np.int64(-1)
+    for k in range(kept):
+        key = keys[k]
+        c = key & _CLASSES
+        if c != nothing:
+            ballot = powers[n - k] if by_rank else number_of[key >> _LEVEL]
+            score = scores[c] + weights[(key >> _STAGE) & _STAGES] * ballot
+            scores[c] = score
+            if c == leader:
+                best = score
+            elif score > best:
+                best, second, leader = score, best, c
+            elif score > second:
+                second = score
+    return leader, best, second
+
+
+@compiled
+def _first_of_tied(kept, nothing, keys, scores, seen, tied, right, ties, tie_state):
+    """Return the winner where scores are too close: of equal ones the class seen first among the kept draws."""
+    for k in range(kept):
+        seen[keys[k] & _CLASSES] = -1
+    n_tied = 0
+    for k in range(kept):
+        c, when = keys[k] & _CLASSES, (keys[k] >> _DRAW) & _WHEN
+        if c != nothing and seen[c] < 0:
+            tied[n_tied], seen[c] = c, when
+            n_tied += 1
+        seen[c] = min(seen[c], when)
+    return top(n_tied, tied, scores, seen, 0.0, right, ties, tie_state)
+
+
+@compiled
+def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ranked, hits, stopped):
+    codes, lengths, offsets, correct, _, tie_keys = recorded
+    sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
+    scores, seen, members, known, counts, sums, facts, at, weights = counters
+    keys, number_of, tied, powers, limits = ranked
+    logs, inverse_logs, inverses, steps = tables
+    levels, keep, by_rank = ranking.levels, ranking.keep, ranking.keep == 0.0
+    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    for q in range(hits.shape[0]):
+        right = right_classes(correct, offsets, q)
+        nothing = np.int64(right.size - 1)
+        different = _look_up(q, lengths, ranking, number_of) and not replays.replacement
+        limited = not within and (by_rank or different)
+        for number in range(replays.n):
+            r = number % BATCH
+            if r == 0:
+                take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
+            tie_state = word(tie_keys[q], replays.first + number)
+            stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
+            winner, n, seen_before, counted, safe = nothing, 0, np.int64(0), -1, -1.0
+            for b in range(sizes.shape[1]):
+                final = last[r, b]
+                if final == SETTLED:
+                    continue
+                if final != counted or steps_back(b, final, stops_at, sizes, at):
+                    clear(n_members, within, known, scores, members, counts, sums, facts)
+                    winner, n_members, n, seen_before, counted, safe = nothing, 0, 0, np.int64(0), final, -1.0
+                    at[:] = 0
+                drawn = np.int64(0)
+                for i in range(final + 1):
+                    drawn += max(at[i], min(sizes[i, b], stops_at))
+                if drawn > seen_before and limits[drawn] * HIGHER >= safe:
+                    seen_before = drawn
+                    for i in range(final + 1):
+                        to = min(sizes[i, b], stops_at)
+                        for j in range(at[i], to):
+                            s = order[r, i, j]
+                            c = np.int64(codes[i, q, s])
+                            if c >= 0:
+                                n_members = note(c, 0, n_members, known, seen, members)
+                                if within:
+                                    count_within(i, c, 1.0, SUM, counts, sums, facts, steps)
+                            if c >= 0 or by_rank:
+                                c = c if c >= 0 else nothing
+                                place = (np.int64(levels[i, q, s]) << _LEVEL) | (np.int64(i) << _STAGE)
+                                _insert(n, place | (np.int64(j) << _DRAW) | c, keys)
+                                n += 1
+                        at[i] = max(at[i], to)
+                    if within:
+                        weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
+                    for place in range(n_members):
+                        scores[members[place]] = 0.0
+                    kept = _n_kept(n, keep, keys)
+                    winner, best, second = _lead(n, kept, by_rank, nothing, keys, number_of, powers, weights, scores)
+                    safe = best - second + limits[drawn] if limited else -1.0
+                    if not best - second > CLOSE * best:
+                        winner = _first_of_tied(kept, nothing, keys, scores, seen, tied, right, ties, tie_state)
+                hits[q, b] += right[winner]
+
+
+def voted(
+    recorded: Recorded,
+    rules: Rules,
+    ranking: Ranking,
+    ends: NDArray[np.uint16],
+    replays: Replays,
+    spending: Spending = NOTHING,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Replay one strategy whose votes count by rank, at all budgets; as weighted_votes.voted."""
+    n_stages, most = len(rules.sizes), int(rules.sizes.max(axis=1).sum())
+    hits, stopped = results(rules, recorded)
+    turns = turns_of(rules, recorded, replays, spending)
+    memory, tables = counters(n_stages, turns.tally.size), logarithms(int(rules.sizes.max()) + 1)
+    memory.weights[:] = rules.prior
+    powers = (np.arange(most + 1) / max(most, 1)) ** ranking.power
+    powers[0] = 0.0
+    # One draw more adds the largest weight in total, or moves one draw in and one out, each of which counts 1 at most.
+    limits = np.cumsum(powers) if ranking.keep == 0 else 2.0 * np.arange(most + 1)
+    ranked = Ranked(
+        keys=np.zeros(most, np.int64),
+        number_of=np.zeros(n_stages * recorded.codes.shape[2]),
+        tied=np.zeros(turns.tally.size, np.uint16),
+        powers=powers,
+        limits=limits,
+    )
+    _voted(recorded, rules, ranking, ends, replays, turns, memory, tables, ranked, hits, stopped)
+    return hits, stopped
