@@ -60,43 +60,49 @@ def _look_up(q, lengths, ranking, number_of):
 
 
 @inlined
-def _insert(n, key, keys):
-    """Insert a key among n sorted ones."""
+def _insert(n, most, key, keys):
+    """Insert a key among n sorted ones unless `most` are better; return how many are left, and the key's place."""
+    if n >= most and keys[most - 1] >> _LEVEL < key >> _LEVEL:
+        return n, n
     place = n
     while place > 0 and keys[place - 1] > key:
         keys[place] = keys[place - 1]
         place -= 1
     keys[place] = key
+    n += 1
+    while n > most and keys[most - 1] >> _LEVEL < keys[n - 1] >> _LEVEL:
+        n -= 1
+    return n, place
 
 
 @inlined
-def _n_kept(n, keep, keys):
-    """Return the number of the n draws that count: a share, and all that are equal to the last of them."""
+def _n_kept(n, held, keep, keys):
+    """Return the number of n draws that count: a share, and all that are equal to the last of them."""
     if keep == 0.0 or n == 0:
         return n
     kept = 1 + np.int64(keep * (n - 1) + _TINY)
-    while kept < n and keys[kept] >> _LEVEL == keys[kept - 1] >> _LEVEL:
+    while kept < held and keys[kept] >> _LEVEL == keys[kept - 1] >> _LEVEL:
         kept += 1
     return kept
 
 
 @inlined
-def _lead(n, kept, by_rank, nothing, keys, number_of, powers, weights, scores):
-    """Add up the scores of the kept ones of n draws; return the leading class, its score and the second score."""
-    best, second, leader = 0.0, 0.0, np.int64(-1)
-    for k in range(kept):
+def _add_up(n, kept, by_rank, n_members, members, keys, number_of, powers, weights, scores):
+    """Score all classes by the kept ones of n draws; return the leading class, its score and the second score."""
+    for place in range(n_members):
+        scores[members[place]] = 0.0
+    for k in range(kept):  # no branch depends on the class; those of "no answer" are added up and not used
         key = keys[k]
-        c = key & _CLASSES
-        if c != nothing:
-            ballot = powers[n - k] if by_rank else number_of[key >> _LEVEL]
-            score = scores[c] + weights[(key >> _STAGE) & _STAGES] * ballot
-            scores[c] = score
-            if c == leader:
-                best = score
-            elif score > best:
-                best, second, leader = score, best, c
-            elif score > second:
-                second = score
+        ballot = powers[n - k] if by_rank else number_of[key >> _LEVEL]
+        scores[key & _CLASSES] += weights[(key >> _STAGE) & _STAGES] * ballot
+    best, second, leader = -1.0, 0.0, np.int64(-1)
+    for place in range(n_members):
+        c = np.int64(members[place])
+        score = scores[c]
+        if score > best:
+            best, second, leader = score, max(best, 0.0), c
+        elif score > second:
+            second = score
     return leader, best, second
 
 
@@ -123,7 +129,9 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
     keys, number_of, tied, powers, limits = ranked
     logs, inverse_logs, inverses, steps = tables
     levels, keep, by_rank = ranking.levels, ranking.keep, ranking.keep == 0.0
-    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    depth, most, within, n_members = order.shape[2], powers.size, rules.kind != PLAIN, 0
+    if not by_rank:
+        most = 1 + np.int64(keep * (powers.size - 2) + _TINY)  # draws that a vote can keep
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
@@ -135,20 +143,21 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
             tie_state = word(tie_keys[q], replays.first + number)
             stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
-            winner, n, seen_before, counted, safe = nothing, 0, np.int64(0), -1, -1.0
+            winner, n, n_keys, kept, before, counted, safe = nothing, 0, 0, 0, np.int64(0), -1, -1.0
             for b in range(sizes.shape[1]):
                 final = last[r, b]
                 if final == SETTLED:
                     continue
                 if final != counted or steps_back(b, final, stops_at, sizes, at):
                     clear(n_members, within, known, scores, members, counts, sums, facts)
-                    winner, n_members, n, seen_before, counted, safe = nothing, 0, 0, np.int64(0), final, -1.0
+                    winner, n_members, n, n_keys, kept, before = nothing, 0, 0, 0, 0, np.int64(0)
+                    counted, safe = final, -1.0
                     at[:] = 0
                 drawn = np.int64(0)
                 for i in range(final + 1):
                     drawn += max(at[i], min(sizes[i, b], stops_at))
-                if drawn > seen_before and limits[drawn] * HIGHER >= safe:
-                    seen_before = drawn
+                if drawn > before and limits[drawn] * HIGHER >= safe:
+                    before, lowest = drawn, n_keys
                     for i in range(final + 1):
                         to = min(sizes[i, b], stops_at)
                         for j in range(at[i], to):
@@ -158,21 +167,25 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
                                 n_members = note(c, 0, n_members, known, seen, members)
                                 if within:
                                     count_within(i, c, 1.0, SUM, counts, sums, facts, steps)
-                            if c >= 0 or by_rank:
-                                c = c if c >= 0 else nothing
-                                place = (np.int64(levels[i, q, s]) << _LEVEL) | (np.int64(i) << _STAGE)
-                                _insert(n, place | (np.int64(j) << _DRAW) | c, keys)
-                                n += 1
+                            elif not by_rank:
+                                continue
+                            else:
+                                c = nothing
+                            key = (np.int64(levels[i, q, s]) << _LEVEL) | (np.int64(i) << _STAGE)
+                            n_keys, place = _insert(n_keys, most, key | (np.int64(j) << _DRAW) | c, keys)
+                            n, lowest = n + 1, min(lowest, place)
                         at[i] = max(at[i], to)
                     if within:
                         weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
-                    for place in range(n_members):
-                        scores[members[place]] = 0.0
-                    kept = _n_kept(n, keep, keys)
-                    winner, best, second = _lead(n, kept, by_rank, nothing, keys, number_of, powers, weights, scores)
-                    safe = best - second + limits[drawn] if limited else -1.0
-                    if not best - second > CLOSE * best:
-                        winner = _first_of_tied(kept, nothing, keys, scores, seen, tied, right, ties, tie_state)
+                    was_kept = kept
+                    kept = _n_kept(n, n_keys, keep, keys)
+                    if n_members > 0 and (by_rank or within or kept != was_kept or lowest < kept):
+                        winner, best, second = _add_up(
+                            n, kept, by_rank, n_members, members, keys, number_of, powers, weights, scores
+                        )
+                        safe = best - second + limits[drawn] if limited else -1.0
+                        if not best - second > CLOSE * best:
+                            winner = _first_of_tied(kept, nothing, keys, scores, seen, tied, right, ties, tie_state)
                 hits[q, b] += right[winner]
 
 

@@ -169,26 +169,29 @@ def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
         weights[i] = prior[i] * within_weight(kind, at[i], ordered, distinct, valid, logs, inverse_logs, inverses)
 
 
-@inlined
-def _means(final, n_members, members, prior, alpha, at, counts, sums, votes, scores, frequent):
-    """Score the classes that have enough votes, or else the most votes, by their mean number; return how many."""
-    drawn, most, n = 0.0, 0.0, 0
-    for i in range(final + 1):
-        drawn += prior[i] * at[i]
+@compiled
+def _frequent(n_members, members, votes, enough, frequent):
+    """List the classes that have enough votes, or else the most votes; return their number."""
+    most, n = 0.0, 0
     for place in range(n_members):
-        c = members[place]
-        total, score = 0.0, 0.0
-        for i in range(final + 1):
-            total += prior[i] * counts[i, c]
-            score += prior[i] * sums[i, c]
-        votes[c], scores[c], most = total, score / total, max(most, total)
-    enough = min((alpha - CLOSE) * drawn, (1.0 - CLOSE) * most)
+        most = max(most, votes[members[place]])
+    enough = min(enough, (1.0 - CLOSE) * most)
     for place in range(n_members):
         c = members[place]
         if votes[c] >= enough:
             frequent[n] = c
             n += 1
     return n
+
+
+@compiled
+def _second(n, frequent, winner, means):
+    """Return the highest mean of the other classes."""
+    second = -np.inf
+    for place in range(n):
+        if frequent[place] != winner:
+            second = max(second, means[frequent[place]])
+    return second
 
 
 @compiled
@@ -213,8 +216,8 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
     numbers, kind, most, alpha, close = ballots
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     scores, seen, members, known, counts, sums, facts, at, weights = counters
-    (keys, labels, held), (votes, frequent), (logs, inverse_logs, inverses, steps) = shortest, gate, tables
-    depth, within, n_members = order.shape[2], rules.kind != PLAIN or kind == FREQUENT, 0
+    (keys, labels, held), (votes, means, frequent), (logs, inverse_logs, inverses, steps) = shortest, gate, tables
+    depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
@@ -224,7 +227,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
             tie_state = word(tie_keys[q], replays.first + number)
             stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
-            winner, counted = nothing, -1
+            winner, counted, second = nothing, -1, -np.inf
             for b in range(sizes.shape[1]):
                 final = last[r, b]
                 if final == SETTLED:
@@ -234,6 +237,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                     winner, n_members, counted = nothing, 0, final
                     at[:] = 0
                     held[:] = 0
+                    votes[:] = 0.0
                 # The winner is followed draw by draw, unless all must be looked at.
                 changed, look = False, within or kind == SHORTEST
                 for i in range(final + 1):
@@ -250,6 +254,13 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                                 count_within(i, c, number, kind, counts, sums, facts, steps)
                                 continue
                             number *= prior[i]
+                            if kind == FREQUENT:
+                                scores[c] += number
+                                votes[c] += prior[i]
+                                means[c] = scores[c] / votes[c]
+                                if c != winner:
+                                    second = max(second, means[c])
+                                continue
                             if kind == SUM:
                                 scores[c] += number
                             elif n_members > before or number > scores[c]:
@@ -258,15 +269,22 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                                 look |= number < 0.0 and kind == SUM
                             elif winner == nothing or beats(c, winner, scores, seen, close, right, ties, tie_state):
                                 winner = c
-                    changed |= kind == FREQUENT and to > at[i]
                     at[i] = max(at[i], to)
                 if changed and kind == SHORTEST:
                     clear(n_members, within, known, scores, members, counts, sums, facts)
                     n_members = _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps)
-                if changed and kind == FREQUENT:
-                    n = _means(final, n_members, members, prior, alpha, at, counts, sums, votes, scores, frequent)
-                    winner, look = top(n, frequent, scores, seen, close, right, ties, tie_state), False
-                elif changed and within:
+                if kind == FREQUENT and n_members > 1:
+                    enough = 0.0
+                    for i in range(final + 1):
+                        enough += (alpha - CLOSE) * prior[i] * at[i]
+                    # The others are looked at only if one of them may have passed the winner since they were.
+                    if not (votes[winner] >= enough and means[winner] > second + 2.0 * CLOSE):
+                        n = _frequent(n_members, members, votes, enough, frequent)
+                        winner = top(n, frequent, means, seen, close, right, ties, tie_state)
+                        second = _second(n, frequent, winner, means)
+                elif kind == FREQUENT:
+                    winner = np.int64(members[0]) if n_members > 0 else nothing
+                if changed and within:
                     weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
                     total(n_members, members, weights, final, kind == MAX, counts, sums, scores)
                 if changed and look:
@@ -297,6 +315,6 @@ def voted(
     memory, tables = counters(n_stages, turns.tally.size), logarithms(depth + 1)
     held, keys = np.zeros(n_stages, np.int64), np.zeros((n_stages, most + 1))
     shortest = keys, np.zeros((n_stages, most + 1), np.uint16), held
-    gate = np.zeros(turns.tally.size), np.zeros(turns.tally.size, np.uint16)
+    gate = np.zeros(turns.tally.size), np.zeros(turns.tally.size), np.zeros(turns.tally.size, np.uint16)
     _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, gate, hits, stopped)
     return hits, stopped

@@ -41,8 +41,8 @@ class Vote(
 
     The score of an answer is combined over models from prior weight x within-weight x ballots. Use the named forms
     `Vote.plurality`, `entropy`, `confidence`, `score_sum`, `best_of_n`, `max_consistency`, `shortest`,
-    `majority_of_bests`, `deepconf`, `borda`, `best_of_majority` and `own`. Other combinations are available with ``dataclasses.replace``, e.g. the sum of scores
-    with entropy weights.
+    `majority_of_bests`, `deepconf`, `borda`, `best_of_majority` and `own`. Other combinations are available with
+    ``dataclasses.replace``, e.g. the sum of scores with entropy weights.
 
     Parameters
     ----------
