@@ -25,6 +25,7 @@ from mssim.kernels.weighted_votes import CLOSE, SUM, clear, count_within, counte
 _DRAW, _STAGE, _LEVEL = 16, 31, 41  # first bits of the draw, the stage and the level of a key; before them the class
 _CLASSES, _DRAWS, _STAGES = np.int64(0xFFFF), np.int64(0x7FFF), np.int64(0x3FF)
 _WHEN = _DRAWS | (_STAGES << (_STAGE - _DRAW))
+_LAST = np.int64(2**63 - 1)  # after all keys
 _TINY = 1e-9  # added to the number of kept draws before it is rounded down
 
 
@@ -43,6 +44,7 @@ class Ranked(NamedTuple):
     keys: NDArray[np.int64]  # draws, sorted
     number_of: NDArray[np.float64]  # [level]
     tied: NDArray[np.uint16]  # classes of kept draws
+    parts: NDArray[np.float64]  # [class, 2], of scores; 0 between votes
     powers: NDArray[np.float64]  # [draws], what the best of them counts
     limits: NDArray[np.float64]  # [draws], by how much scores can have changed since there was no draw
 
@@ -61,18 +63,17 @@ def _look_up(q, lengths, ranking, number_of):
 
 @inlined
 def _insert(n, most, key, keys):
-    """Insert a key among n sorted ones unless `most` are better; return how many are left, and the key's place."""
+    """Insert a key among n sorted ones unless `most` are better; return how many are left."""
     if n >= most and keys[most - 1] >> _LEVEL < key >> _LEVEL:
-        return n, n
-    place = n
-    while place > 0 and keys[place - 1] > key:
-        keys[place] = keys[place - 1]
-        place -= 1
-    keys[place] = key
+        return n
+    keys[n] = _LAST
+    for k in range(n, 0, -1):  # without a branch, several keys at a time
+        keys[k] = max(keys[k - 1], min(key, keys[k]))
+    keys[0] = min(key, keys[0])
     n += 1
     while n > most and keys[most - 1] >> _LEVEL < keys[n - 1] >> _LEVEL:
         n -= 1
-    return n, place
+    return n
 
 
 @inlined
@@ -87,22 +88,24 @@ def _n_kept(n, held, keep, keys):
 
 
 @inlined
-def _add_up(n, kept, by_rank, n_members, members, keys, number_of, powers, weights, scores):
-    """Score all classes by the kept ones of n draws; return the leading class, its score and the second score."""
-    for place in range(n_members):
-        scores[members[place]] = 0.0
-    for k in range(kept):  # no branch depends on the class; those of "no answer" are added up and not used
+def _add_up(n, kept, by_rank, n_members, members, keys, number_of, powers, weights, parts, scores):
+    """Score all classes by the kept ones of n draws; return the leading class, its score and the second score.
+
+    No branch depends on a class, and two sums of a class do not wait for each other.
+    """
+    for k in range(kept):
         key = keys[k]
         ballot = powers[n - k] if by_rank else number_of[key >> _LEVEL]
-        scores[key & _CLASSES] += weights[(key >> _STAGE) & _STAGES] * ballot
+        parts[2 * (key & _CLASSES) + (k & 1)] += weights[(key >> _STAGE) & _STAGES] * ballot
     best, second, leader = -1.0, 0.0, np.int64(-1)
     for place in range(n_members):
         c = np.int64(members[place])
-        score = scores[c]
-        if score > best:
-            best, second, leader = score, max(best, 0.0), c
-        elif score > second:
-            second = score
+        score = parts[2 * c] + parts[2 * c + 1]
+        parts[2 * c] = parts[2 * c + 1] = 0.0
+        scores[c] = score
+        leader = c if score > best else leader
+        second = max(second, min(best, score))
+        best = max(best, score)
     return leader, best, second
 
 
@@ -126,7 +129,7 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
     codes, lengths, offsets, correct, _, tie_keys = recorded
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     scores, seen, members, known, counts, sums, facts, at, weights = counters
-    keys, number_of, tied, powers, limits = ranked
+    keys, number_of, tied, parts, powers, limits = ranked
     logs, inverse_logs, inverses, steps = tables
     levels, keep, by_rank = ranking.levels, ranking.keep, ranking.keep == 0.0
     depth, most, within, n_members = order.shape[2], powers.size, rules.kind != PLAIN, 0
@@ -157,7 +160,7 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
                 for i in range(final + 1):
                     drawn += max(at[i], min(sizes[i, b], stops_at))
                 if drawn > before and limits[drawn] * HIGHER >= safe:
-                    before, lowest = drawn, n_keys
+                    before, changed = drawn, by_rank or within
                     for i in range(final + 1):
                         to = min(sizes[i, b], stops_at)
                         for j in range(at[i], to):
@@ -172,16 +175,18 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
                             else:
                                 c = nothing
                             key = (np.int64(levels[i, q, s]) << _LEVEL) | (np.int64(i) << _STAGE)
-                            n_keys, place = _insert(n_keys, most, key | (np.int64(j) << _DRAW) | c, keys)
-                            n, lowest = n + 1, min(lowest, place)
+                            key |= (np.int64(j) << _DRAW) | c
+                            changed |= kept == 0 or key < keys[kept - 1]
+                            n_keys = _insert(n_keys, most, key, keys)
+                            n += 1
                         at[i] = max(at[i], to)
                     if within:
                         weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
                     was_kept = kept
                     kept = _n_kept(n, n_keys, keep, keys)
-                    if n_members > 0 and (by_rank or within or kept != was_kept or lowest < kept):
+                    if n_members > 0 and (changed or kept != was_kept):
                         winner, best, second = _add_up(
-                            n, kept, by_rank, n_members, members, keys, number_of, powers, weights, scores
+                            n, kept, by_rank, n_members, members, keys, number_of, powers, weights, parts, scores
                         )
                         safe = best - second + limits[drawn] if limited else -1.0
                         if not best - second > CLOSE * best:
@@ -208,9 +213,10 @@ def voted(
     # One draw more adds the largest weight in total, or moves one draw in and one out, each of which counts 1 at most.
     limits = np.cumsum(powers) if ranking.keep == 0 else 2.0 * np.arange(most + 1)
     ranked = Ranked(
-        keys=np.zeros(most, np.int64),
+        keys=np.zeros(most + 1, np.int64),
         number_of=np.zeros(n_stages * recorded.codes.shape[2]),
         tied=np.zeros(turns.tally.size, np.uint16),
+        parts=np.zeros(2 * turns.tally.size),
         powers=powers,
         limits=limits,
     )

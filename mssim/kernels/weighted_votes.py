@@ -278,7 +278,8 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                     for i in range(final + 1):
                         enough += (alpha - CLOSE) * prior[i] * at[i]
                     # The others are looked at only if one of them may have passed the winner since they were.
-                    if not (votes[winner] >= enough and means[winner] > second + 2.0 * CLOSE):
+                    leads = winner != nothing and votes[winner] >= enough
+                    if not (leads and means[winner] > second + 2.0 * CLOSE):
                         n = _frequent(n_members, members, votes, enough, frequent)
                         winner = top(n, frequent, means, seen, close, right, ties, tie_state)
                         second = _second(n, frequent, winner, means)
