@@ -95,5 +95,5 @@ def unowned(array: Any) -> Any:
 
 
 @overload(unowned)
-def _unowned(array):  # pragma: no cover (not in plain Python)
+def _unowned(array):  # noqa: ARG001  # pragma: no cover (not in plain Python)
     return lambda array: _without_owner(array)

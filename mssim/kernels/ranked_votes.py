@@ -19,7 +19,7 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import PLAIN, Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import HIGHER, Recorded, Replays, logarithms, right_classes
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 from mssim.kernels.weighted_votes import CLOSE, SUM, clear, count_within, counters, note, steps_back, top, weigh
 
 _DRAW, _STAGE, _LEVEL = 16, 31, 41  # first bits of the draw, the stage and the level of a key; before them the class
@@ -138,6 +138,8 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         different = _look_up(q, lengths, ranking, number_of) and not replays.replacement
         limited = not within and (by_rank or different)
         for number in range(replays.n):

@@ -22,7 +22,7 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, right_classes, wins
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 
 _CLOSE = 1e-9
 _NEVER = np.int64(2**62)  # draw of a class that was not drawn
@@ -258,9 +258,8 @@ def _winner(score, members, first, at, depth, right, ties, tie_state):
             if leads and score[c] > top:
                 top, winner, when = score[c], c, seen
             elif not leads and score[c] >= bar and c != winner:
-                # All scores may be -inf, and no class have won yet.
-                if winner == nothing or (seen < when if ties == FIRST else wins(ties, right, tie_state, c, winner)):
-                    winner, when = c, seen
+                earlier = seen < when if ties == FIRST or winner == nothing else wins(ties, right, tie_state, c, winner)
+                winner, when = (c, seen) if earlier else (winner, when)
     return winner
 
 
@@ -308,6 +307,8 @@ def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, f
     for q in range(hits.shape[0]):
         right = right_classes(recorded.correct, recorded.offsets, q)
         n = right.size - 1
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         # A function that reads draws is asked about one table at a time.
         most = 1 if stages.size > 0 else max(min(_MOST_TABLES, n_budgets, _MOST_CELLS // max(n_stages * n, 1)), 1)
         counted = _Counted(

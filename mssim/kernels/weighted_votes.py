@@ -16,7 +16,7 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, Rules, results, within_weight
 from mssim.kernels.streams import word
 from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 
 SUM, MAX, SHORTEST, FREQUENT = 0, 1, 2, 3
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
@@ -221,6 +221,8 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         for number in range(replays.n):
             r = number % BATCH
             if r == 0:
