@@ -183,8 +183,9 @@ def _forget(counted):
 @inlined
 def _copy(source, target, size, cells):
     """Copy a table of votes to another one; both are given by their first cells."""
-    for cell in range(np.uint64(size)):
-        cells[target + cell] = cells[source + cell]
+    old, new = cells[source : source + size], cells[target : target + size]
+    for cell in range(size):
+        new[cell] = old[cell]
 
 
 @compiled
@@ -195,9 +196,9 @@ def _tabulate(b, q, last, sizes, stops_at, codes, order, right, counted, hits):
     """
     tables, ats, states, table_of, first, members, known, at, state = counted
     most, n_stages, n_classes = len(tables) - 1, at.size, known.size
-    cells, size, n_members, table, used = tables.reshape(-1), n_stages * n_classes, state[0], 0, False
-    kept = np.uint64(most * size)
-    _copy(kept, np.uint64(0), size, cells)
+    cells, size, n_members, table, used = unowned(tables.reshape(-1)), n_stages * n_classes, state[0], 0, False
+    kept = most * size
+    _copy(kept, 0, size, cells)
     while b < last.size:
         final = last[b]
         table_of[b] = SETTLED
@@ -206,11 +207,11 @@ def _tabulate(b, q, last, sizes, stops_at, codes, order, right, counted, hits):
             if to == at[i]:
                 continue
             if used and table + 1 == most:
-                _copy(np.uint64(table * size), kept, size, cells)
+                _copy(table * size, kept, size, cells)
                 state[0] = n_members
                 return b, most
             if used:
-                _copy(np.uint64(table * size), np.uint64((table + 1) * size), size, cells)
+                _copy(table * size, (table + 1) * size, size, cells)
                 table, used = table + 1, False
             if to < at[i]:
                 tables[table, i, :] = 0
