@@ -96,4 +96,4 @@ def unowned(array: Any) -> Any:
 
 @overload(unowned)
 def _unowned(array):  # noqa: ARG001  # pragma: no cover (not in plain Python)
-    return lambda array: _without_owner(array)
+    return lambda array: _without_owner(array)  # type: ignore[call-arg]

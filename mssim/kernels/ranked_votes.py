@@ -213,7 +213,7 @@ def voted(
     powers = (np.arange(most + 1) / max(most, 1)) ** ranking.power
     powers[0] = 0.0
     # One draw more adds the largest weight in total, or moves one draw in and one out, each of which counts 1 at most.
-    limits = np.cumsum(powers) if ranking.keep == 0 else 2.0 * np.arange(most + 1)
+    limits = np.cumsum(powers if ranking.keep == 0 else np.where(np.arange(most + 1) > 0, 2.0, 0.0))
     ranked = Ranked(
         keys=np.zeros(most + 1, np.int64),
         number_of=np.zeros(n_stages * recorded.codes.shape[2]),
