@@ -141,6 +141,7 @@ def _voted(recorded, rules, ranking, ends, replays, turns, counters, tables, ran
         if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
             continue
         different = _look_up(q, lengths, ranking, number_of) and not replays.replacement
+        parts[:] = 0.0  # the class after the last one stands for "no answer", and may be a class of the next question
         limited = not within and (by_rank or different)
         for number in range(replays.n):
             r = number % BATCH

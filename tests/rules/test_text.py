@@ -156,7 +156,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("ms:a+b,agreement=nan", "must be a number of at least 0: 0 always stops, 1 requires unanimity"),
         ("ms:a+b,strict=maybe", "Example: strict=true."),
         ("ms:a+b,on_agreement=adapt", "Did you mean 'adopt'"),
-        ("ms:a+b,vote=borda", "Choose from 'best_of_n', 'confidence', 'entropy'"),
+        ("ms:a+b,vote=schulze", "Choose from 'best_of_majority', 'best_of_n', 'borda'"),
         ("mix:a+b,normaliser=samples", "normaliser is an option of vote=entropy, not of vote=plurality"),
         ("mix:a+b,vote=entropy,normaliser=sample", "Did you mean 'samples'"),
         ("mix:a+b,ties=last", "Choose from 'first', 'random', 'wrong'"),

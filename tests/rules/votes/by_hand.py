@@ -62,7 +62,7 @@ def elected(vote, draws):
     return answer
 
 
-def decisions(vote, n_questions=120, n_samples=12):
+def decisions(vote, n_questions=40, n_samples=12):
     """Decisions of replays as (answers, numbers, whether "a" wins), for every budget up to all samples."""
     random = Random(n_samples)
     rows = [(q, i, random.choice("aaabbcd"), random.random()) for q in range(n_questions) for i in range(n_samples)]
