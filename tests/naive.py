@@ -263,7 +263,9 @@ def model_switch(strategy, draws, right, rank, numbers):
 
 def close(rule, numbers):
     """Scores that differ by less than this are equal: sums of numbers that nearly cancel."""
-    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0) if rule.ballots == "number" else 0.0
+    if rule.ballots not in ("number", "frequent"):
+        return 0.0
+    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0)
 
 
 def cascade(strategy, draws, right, rank):

@@ -25,6 +25,7 @@ from mssim.kernels import (
     majority_of_bests,
     one_model,
     online,
+    ranked_votes,
     right_draws,
     spending,
     stages,
@@ -47,6 +48,7 @@ _DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and larg
 _BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
 _WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
 _ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
+_BALLOTS = {"shortest": weighted_votes.SHORTEST, "frequent": weighted_votes.FREQUENT}
 _CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
 
@@ -147,11 +149,14 @@ class ReplayTask:
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
+        elif vote.ballots in ("kept", "ranks"):
+            order = ranked_votes.Ranking(numbers, _levels_of(numbers), vote.keep or 0.0, float(vote.power or 0))
+            right, stopped = ranked_votes.voted(self.recorded, rules, order, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
-            kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
-            close = _CLOSE if vote.ballots == "number" else 0.0
-            made = weighted_votes.Ballots(numbers, kind, vote.m or 1, close)
+            kind = _BALLOTS.get(vote.ballots, kind)
+            close = _CLOSE if vote.ballots in ("number", "frequent") else 0.0
+            made = weighted_votes.Ballots(numbers, kind, vote.m or 1, vote.alpha or 0.0, close)
             right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
 
@@ -367,20 +372,33 @@ def _rules(plan: Plan) -> stages.Rules:
 def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
     """Return the numbers of a vote's ballots, scaled per question so that the largest ballot is about 1.
 
-    Samples without an answer may have no number. They do not vote, and are then not among the shortest.
+    Samples without an answer may have no number. They do not vote, and are then not among the shortest, or rank last.
     """
     if vote.ballots == "shortest":
         return np.where(np.isfinite(numbers), numbers, np.inf)
+    if vote.ballots == "ranks":
+        return np.where(np.isfinite(numbers), numbers, -np.inf)
     answered = (recorded.codes >= 0) & (np.arange(numbers.shape[2]) < recorded.lengths[:, :, None])
     if vote.ballots == "exp":
         assert vote.temperature is not None
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
         return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
     numbers = np.where(answered, numbers, 0.0)
-    if vote.ballots == "number":
+    if vote.ballots in ("number", "kept", "frequent"):
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
     return numbers
+
+
+def _levels_of(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the number of different larger numbers of its question for every sample."""
+    by_question = np.moveaxis(numbers, 1, 0).reshape(numbers.shape[1], -1)
+    order = np.argsort(-by_question, axis=1, kind="stable")
+    falling, lower = np.take_along_axis(by_question, order, axis=1), np.zeros(by_question.shape, np.int32)
+    np.cumsum(falling[:, 1:] < falling[:, :-1], axis=1, out=lower[:, 1:])
+    levels = np.empty_like(lower)
+    np.put_along_axis(levels, order, lower, axis=1)
+    return np.ascontiguousarray(np.moveaxis(levels.reshape(len(levels), len(numbers), -1), 0, 1))
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:

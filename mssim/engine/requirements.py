@@ -166,6 +166,12 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
                 f"{sample} of question {question!r}. Record it for all samples, or select other questions."
             )
     vote, given = plan.vote, values[rows][answered[rows]]
+    if vote is not None and vote.ballots == "kept" and vote.column == column and given.size and given.min() < 0:
+        raise StrategyError(
+            f"{name}: votes weigh their {column}, which must not be negative, but the lowest is {given.min():g}. "
+            f"Record e.g. exp({column}) as another column of samples.parquet and name it with column=, or use "
+            "vote=borda."
+        )
     spread = float(np.ptp(given)) if given.size else 0.0
     if vote is not None and vote.column == column and spread > _WIDEST * (vote.temperature or math.inf):
         raise StrategyError(

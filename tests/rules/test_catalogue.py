@@ -87,9 +87,16 @@ VOTES = {
     "shortest shares": replace(Vote.shortest(3), within="share"),
     "most confident": replace(Vote.confidence(2.0), combine="max"),
     "shares": Vote(within="share"),
+    "deepconf": Vote.deepconf(0.4, prior=(1, 2, 1)),
+    "deepconf within entropy": replace(Vote.deepconf(0.7), within="entropy"),
+    "borda": Vote.borda(2, column="score"),
+    "borda shares": replace(Vote.borda(0.5, prior=(2, 1, 1.5)), within="share"),
+    "best of majority": Vote.best_of_majority(0.3, prior=(1, 2, 1.5)),
+    "best of all": Vote.best_of_majority(0),
     "own": Vote.own(squared, prior=(1, 2, 1)),
     "own in Python": Vote.own(getattr(squared, "py_func", squared)),
 }
+RANKED = ("deepconf", "borda", "best of majority")
 STOPS = {
     "beta": BetaStop(0.9),
     "window": WindowStop(2),
@@ -102,6 +109,7 @@ STOPS = {
 STOPS_WITH_VOTES = [
     *(("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")),
     *(("window", "own"), ("beta", "majority of bests"), ("window", "majority of bests")),
+    *(("beta", "borda"), ("majority", "deepconf"), ("evalue", "best of majority")),
 ]
 
 
@@ -133,12 +141,13 @@ RULES = {
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
     **{
         f"switch and pool, {name}": ModelSwitch(XYZ, vote=VOTES[name], on_agreement="pool", test_last=False)
-        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own")
+        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own", *RANKED)
     },
     "mixture, shares": Mixture(XYZ, shares=(3, 1, 2)),
     "switch, shares": ModelSwitch(XYZ[:2], shares=(1, 3), strict=True, agreement=0.5),
     "switch to the same model": ModelSwitch(["x", "x"]),
     "switch to the same model, best of n": ModelSwitch(["x", "y", "x"], vote=Vote.best_of_n()),
+    "switch to the same model, borda": ModelSwitch(["x", "y", "x"], vote=Vote.borda()),
     "switch to the same model, own": ModelSwitch(["x", "x"], vote=Vote.own(squared)),
     "cascade": Cascade(XYZ, agreement=0.6),
     "cascade of one model": Cascade(["y", "y"], agreement=0.6),
