@@ -142,8 +142,8 @@ def _optimise(
 
     With `least`, find any weights with at least this number of right questions. With `chosen`, the choices are given.
     The variables are the weights, the margin and the choices. A row demands that a lead is at least the margin if its
-    choice is 1. If it is 0, the row demands nothing: the constant that is subtracted is just large enough, because a
-    larger one makes the search slow.
+    choice is 1. If it is 0, the row demands nothing: the constant that is subtracted is just large enough, because the
+    tolerance of the solver is multiplied by it.
     """
     n_models, worth, top = programme.fixed.shape[1], _worth(programme), margin[1]
     binding = programme.leads.min(axis=1, initial=np.inf) < top
