@@ -179,9 +179,14 @@ def _without_stray_lines() -> Iterator[None]:
     """Remove lines that HiGHS prints by mistake from the standard output; they would break output such as JSON."""
     libc, output = ctypes.CDLL(None), 1
     with _OUTPUT, tempfile.TemporaryFile() as file:
-        sys.stdout.flush()
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
         libc.fflush(None)
-        kept = os.dup(output)
+        try:
+            kept = os.dup(output)
+        except OSError:  # a process without standard output
+            yield
+            return
         os.dup2(file.fileno(), output)
         try:
             yield
