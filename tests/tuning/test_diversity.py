@@ -106,6 +106,13 @@ def test_models_that_exclude_each_other_are_infinitely_many():
     assert row["n_effective"] == np.inf
 
 
+def test_the_interval_ends_at_one_model():
+    """The correlation is 0.71, and its interval exceeds 1."""
+    row = diversity(certain({"A": "111001", "B": "110001"})).iloc[-1]
+    assert row["correlation"] == pytest.approx(0.7071, abs=1e-4)
+    assert row["low"] == 1
+
+
 def test_few_questions_have_no_interval():
     row = diversity(certain({"A": "10", "B": "11", "C": "01"}), ["A", "C"]).iloc[-1]
     assert np.isnan(row["low"])

@@ -151,6 +151,11 @@ def test_the_penalty_prefers_models_that_do_not_contradict():
     assert pairs == {0: ("m1", "m2"), 2: ("m1", "m3")}
 
 
+def test_contradictions_count_once_by_default(example):
+    assert subset_scores(example)["objective"].tolist() == [0.5]
+    assert BestModels(["a"], k=1).penalty == 1
+
+
 def test_the_text_has_what_differs_from_the_defaults():
     assert str(BestModels(["a", "b", "c"])) == "models:a+b+c,k=2"
     learner = BestModels(["a", "b"], k=1, search="greedy", penalty=0.5, samples=4, right=3)
