@@ -24,7 +24,8 @@ from mssim.rules.votes.base import NamedVote
 __all__ = ["USE_QUOTES", "describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
 USE_QUOTES = "A model whose name contains + or a comma needs quotes, as in 'sc:\"a+b\"'."
-_VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties")
+_OF_VOTE = ("normaliser", "temperature", "column", "m", "keep", "power", "alpha", "within", "combine")
+_VOTE_OPTIONS = ("vote", *_OF_VOTE, "prior", "ties")
 
 
 def _truth(text: str) -> bool:
@@ -40,6 +41,10 @@ def _number_or_word(text: str) -> float | str:
 
 def _numbers(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return lambda text: tuple(kind(part) for part in text.split("/"))
+
+
+def _summands(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split("+"))
 
 
 def _number_or_numbers(text: str) -> int | tuple[int | None, ...]:
@@ -58,6 +63,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
     "Sequence[str]": (_numbers(str), "a/b"),
+    "Sequence[Sequence[float]]": (lambda text: tuple(map(_summands, text.split("/"))), "0.6+0.3+0.1"),
 }
 
 
@@ -117,10 +123,7 @@ def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
         named = _make(VOTES[name], dict(VOTES[name].example))
     return {
         "vote": (name, _name(default)),
-        **{
-            option: (getattr(vote, option), None if option == "m" else getattr(named, option))
-            for option in ("normaliser", "temperature", "column", "m", "within", "combine")
-        },
+        **{option: (getattr(vote, option), None if option == "m" else getattr(named, option)) for option in _OF_VOTE},
         "prior": (vote.prior, None),
         "ties": (vote.ties, "first"),
     }
@@ -270,15 +273,18 @@ def parse_stop(given: str) -> Stop:
         raise StrategyError(f"stop={given!r}: unknown rule {name!r}. {choose_from(name, STOPS)}, e.g. stop=beta:0.95.")
     cls: Any = STOPS[name]
     options = _options(cls)
-    texts = rest.split("/") if rest else []
-    readers = [_reader(option, _type(field)) for option, field in options.items()]
+    kinds = [_type(field) for field in options.values()]
+    several = len(kinds) - 1 if kinds and kinds[-1].startswith("Sequence") else -1  # a last list takes all that follows
+    texts = rest.split("/", several) if rest else []
+    readers = [_reader(option, kind) for option, kind in zip(options, kinds, strict=True)]
     try:
         values = [read(text) for (read, _), text in zip(readers, texts, strict=False)]
         if len(texts) > len(options) or any(_default(f) is MISSING for f in [*options.values()][len(texts) :]):
             raise ValueError
     except (ValueError, KeyError):
         defaults = [_default(field) for field in options.values()]
-        shown = [example if value is MISSING else value for (_, example), value in zip(readers, defaults, strict=True)]
+        missing = (MISSING, ())
+        shown = [example if value in missing else value for (_, example), value in zip(readers, defaults, strict=True)]
         example = ":".join([name, *(["/".join(map(str, shown))] if shown else [])])
         raise StrategyError(f"stop={given!r} cannot be read. Example: stop={example}.") from None
     made: Stop = cls(*values)
