@@ -141,6 +141,10 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
     if vote.ballots in ("one", "shortest"):
         return [[1.0] * len(draws) for draws in stages]
     numbers = [[_number(vote, draw) for draw in draws] for draws in stages]
+    if vote.ballots == "posterior":
+        seen = len({draw.answer for draws in stages for draw in draws if draw.answer >= 0})
+        others = max(seen + 1 if vote.answers is None else vote.answers, seen) - 1
+        return [[math.log(x) - math.log1p(-x) + math.log(others) if 0 < x < 1 else 0.0 for x in given] for given in numbers]
     valid = sorted(_number(vote, draw) for draws in stages for draw in draws if draw.answer >= 0)
     if vote.ballots == "number" or not valid:
         return numbers

@@ -24,7 +24,7 @@ from mssim.rules.votes.base import NamedVote
 __all__ = ["USE_QUOTES", "describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
 USE_QUOTES = "A model whose name contains + or a comma needs quotes, as in 'sc:\"a+b\"'."
-_VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties")
+_VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "answers", "within", "combine", "prior", "ties")
 
 
 def _truth(text: str) -> bool:
@@ -119,7 +119,7 @@ def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
         "vote": (name, _name(default)),
         **{
             option: (getattr(vote, option), None if option == "m" else getattr(named, option))
-            for option in ("normaliser", "temperature", "column", "m", "within", "combine")
+            for option in ("normaliser", "temperature", "column", "m", "answers", "within", "combine")
         },
         "prior": (vote.prior, None),
         "ties": (vote.ties, "first"),

@@ -2,10 +2,23 @@
 
 from mssim.rules.stops.base import Stop, StopTable
 from mssim.rules.stops.beta import BetaStop
+from mssim.rules.stops.cges import CGESStop
 from mssim.rules.stops.entropy import EntropyStop
 from mssim.rules.stops.evalue import EValueStop
 from mssim.rules.stops.majority import MajorityStop
 from mssim.rules.stops.own import OwnStop
+from mssim.rules.stops.reasc import ReASCStop
 from mssim.rules.stops.window import WindowStop
 
-__all__ = ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "StopTable", "WindowStop"]
+__all__ = [
+    "BetaStop",
+    "CGESStop",
+    "EValueStop",
+    "EntropyStop",
+    "MajorityStop",
+    "OwnStop",
+    "ReASCStop",
+    "Stop",
+    "StopTable",
+    "WindowStop",
+]

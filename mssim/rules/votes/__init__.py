@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mssim.rules.votes.base import WeightedVote
 from mssim.rules.votes.best_of_n import BestOfN
+from mssim.rules.votes.cges import CGES
 from mssim.rules.votes.confidence import Confidence
 from mssim.rules.votes.entropy import Entropy
 from mssim.rules.votes.majority_of_bests import MajorityOfBests
@@ -20,12 +21,12 @@ __all__ = ["Vote"]
 
 @dataclass(frozen=True)
 class Vote(
-    Plurality, Entropy, Confidence, ScoreSum, BestOfN, MaxConsistency, Shortest, MajorityOfBests, Own, WeightedVote
+    Plurality, Entropy, Confidence, CGES, ScoreSum, BestOfN, MaxConsistency, Shortest, MajorityOfBests, Own, WeightedVote
 ):
     """Weighted vote over draws; the answer with the highest score wins.
 
     The score of an answer is combined over models from prior weight x within-weight x ballots. Use the named forms
-    `Vote.plurality`, `entropy`, `confidence`, `score_sum`, `best_of_n`, `max_consistency`, `shortest`,
+    `Vote.plurality`, `entropy`, `confidence`, `cges`, `score_sum`, `best_of_n`, `max_consistency`, `shortest`,
     `majority_of_bests` and `own`. Other combinations are available with ``dataclasses.replace``, e.g. the sum of scores
     with entropy weights.
 
@@ -43,10 +44,10 @@ class Vote(
         "first": the answer seen first wins, by models in order, then draws in order (as in the authors' code).
         "random": each tied answer wins with the same probability. "wrong": a tie is correct only if every tied answer
         is, a lower bound.
-    ballots : {"one", "number", "exp", "shortest", "bests"}, default "one"
+    ballots : {"one", "number", "exp", "shortest", "bests", "posterior"}, default "one"
         Value of a draw: 1; a recorded number; exp(number / temperature); 1 if it is among the m shortest draws of its
-        model and 0 otherwise; or the probability that it has the highest number among m draws, resampled with
-        replacement from all voting draws.
+        model and 0 otherwise; the probability that it has the highest number among m draws, resampled with
+        replacement from all voting draws; or the logarithm of the likelihood that its answer gains by it, see `cges`.
     combine : {"sum", "max"}, default "sum"
         Whether ballots are added or the best one counts. "max" is over draws and models for recorded numbers, and over
         models for votes, with the answer of the model whose leading answer has the highest score (of equal models the
@@ -57,6 +58,8 @@ class Vote(
         Temperature of "exp".
     m : int, optional
         Number of draws of "shortest" and "bests".
+    answers : int, optional
+        Known number of possible answers of "posterior".
     function : callable, optional
         Function that scores the answers; see `own`.
     columns : str or sequence of str, optional
