@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from mssim.results.evaluation import Evaluation
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
-    from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.rules.stops import (
+        BetaStop,
+        CGESStop,
+        EntropyStop,
+        EValueStop,
+        MajorityStop,
+        OwnStop,
+        ReASCStop,
+        Stop,
+        WindowStop,
+    )
     from mssim.rules.strategies import (
         AdaptiveAllocation,
         Cascade,
@@ -52,7 +62,17 @@ _HOMES = {
     "prices": ["Prices", "read_prices"],
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
-    "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "rules.stops": [
+        "BetaStop",
+        "CGESStop",
+        "EValueStop",
+        "EntropyStop",
+        "MajorityStop",
+        "OwnStop",
+        "ReASCStop",
+        "Stop",
+        "WindowStop",
+    ],
     "rules.strategies": [
         "AdaptiveAllocation",
         "Cascade",
@@ -76,6 +96,7 @@ __all__ = [
     "AdaptiveAllocation",
     "BetaStop",
     "BudgetError",
+    "CGESStop",
     "Cascade",
     "Comparison",
     "Comparisons",
@@ -95,6 +116,7 @@ __all__ = [
     "PoolWarning",
     "Prices",
     "RandomRouter",
+    "ReASCStop",
     "RecordError",
     "Reliability",
     "SelfConsistency",

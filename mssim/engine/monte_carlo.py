@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
@@ -22,6 +23,7 @@ from mssim.kernels import (
     allocation,
     majority_of_bests,
     one_model,
+    posterior_votes,
     right_draws,
     spending,
     stages,
@@ -139,6 +141,9 @@ class ReplayTask:
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
+        elif vote.ballots == "posterior":
+            chances = posterior_votes.Chances(numbers, vote.answers or 0)
+            right, stopped = posterior_votes.voted(self.recorded, rules, chances, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
             kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
@@ -328,6 +333,8 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
         assert vote.temperature is not None
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
         return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
+    if vote.ballots == "posterior":
+        return np.asarray(special.logit(np.where(answered, numbers, 0.5)))
     numbers = np.where(answered, numbers, 0.0)
     if vote.ballots == "number":
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)

@@ -55,6 +55,7 @@ def elect(vote: Vote, stages: Stages, rank: Rank) -> int:
     else:
         scores = _sum_up(vote, stages)
         close = _CANCELLED * _largest(vote, stages) if vote.ballots == "number" else 0.0
+        close = _CLOSE if vote.ballots == "posterior" else close  # logarithms of likelihoods
     return _winner(scores, vote.ties, rank, close)
 
 
@@ -142,9 +143,7 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
         return [[1.0] * len(draws) for draws in stages]
     numbers = [[_number(vote, draw) for draw in draws] for draws in stages]
     if vote.ballots == "posterior":
-        seen = len({draw.answer for draws in stages for draw in draws if draw.answer >= 0})
-        others = max(seen + 1 if vote.answers is None else vote.answers, seen) - 1
-        return [[math.log(x) - math.log1p(-x) + math.log(others) if 0 < x < 1 else 0.0 for x in given] for given in numbers]
+        return _log_odds(vote, stages)
     valid = sorted(_number(vote, draw) for draws in stages for draw in draws if draw.answer >= 0)
     if vote.ballots == "number" or not valid:
         return numbers
@@ -154,6 +153,16 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
     assert vote.m is not None
     chances = _chances_to_be_best(np.array(valid), vote.m)
     return [[chances.get(x, 0.0) for x in given] for given in numbers]
+
+
+def _log_odds(vote: Vote, stages: Stages) -> list[list[float]]:
+    """Return the logarithm of the likelihood that each draw adds to its answer, [stage][draw]."""
+    n_seen = len({draw.answer for draws in stages for draw in draws if draw.answer >= 0})
+    n_others = max(n_seen + (vote.answers is None), vote.answers or 0) - 1
+    return [
+        [math.log(n_others * x / (1 - x)) if draw.answer >= 0 else 0.0 for draw in draws for x in [_number(vote, draw)]]
+        for draws in stages
+    ]
 
 
 def _chances_to_be_best(numbers: np.ndarray, m: int) -> dict[float, float]:
