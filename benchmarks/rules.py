@@ -30,6 +30,7 @@ RULES = [
     "sc:one,stop=evalue:0.05",
     "sc:one,stop=reasc:0.95",
     "sc:one,vote=cges,stop=cges:0.95",
+    "sc:one,vote=best_of_n,stop=beacon:0.05",
     "cascade:one+two,agreement=0.8",
     "mix:one+two",
     "mix:one+two,vote=entropy",

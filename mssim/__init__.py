@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
     from mssim.rules.stops import (
+        BEACONStop,
         BetaStop,
         CGESStop,
         EntropyStop,
@@ -63,6 +64,7 @@ _HOMES = {
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
     "rules.stops": [
+        "BEACONStop",
         "BetaStop",
         "CGESStop",
         "EValueStop",
@@ -94,6 +96,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdaptiveAllocation",
+    "BEACONStop",
     "BetaStop",
     "BudgetError",
     "CGESStop",

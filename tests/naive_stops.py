@@ -4,11 +4,14 @@ Each is a function (rule, answers, numbers) -> whether it stops after these draw
 are what the rule reads of each draw, by column.
 """
 
+import itertools
 import math
+import statistics
 from decimal import Decimal, localcontext
 from functools import lru_cache
 
 import numpy as np
+from scipy import integrate, special
 
 NODES, WEIGHTS = (part / 2 for part in np.polynomial.legendre.leggauss(200))
 
@@ -75,4 +78,41 @@ def posterior_of(stages, numbers, n_answers, prior=None):
         return {answer: p / total for answer, p in made.items()}, unseen / total if n_unseen else None
 
 
-RULES = {"ReASCStop": reasc, "CGESStop": cges}  # by the name of the rule's class
+def beacon(stop, answers, numbers):
+    """Whether the value of one more draw, in predictive scales, is at most its price."""
+    scores = [x for answer, x in zip(answers, numbers[0], strict=True) if answer is not None]
+    k = len(scores)
+    if k < 3:
+        return False
+    if k >= stop.horizon or len(set(scores)) == 1:
+        return True
+    scale = statistics.stdev(scores) * math.sqrt(1 + 1 / k)
+    lead = (max(scores) - statistics.fmean(scores)) / scale
+    price = stop.price / scale
+    return worth_of_a_draw(k, stop.horizon, round(lead, 12), round(price, 12)) <= price
+
+
+@lru_cache(maxsize=100_000)
+def worth_of_a_draw(k, horizon, lead, price):
+    """Expected gain of a draw after k, and of what follows at this price; by one integral within the other."""
+    degrees = k - 1
+    constant = math.gamma(k / 2) / math.gamma(degrees / 2) / math.sqrt(degrees * math.pi)
+    if k + 1 == horizon:
+        density = constant * (1 + lead * lead / degrees) ** (-k / 2)
+        return (degrees + lead * lead) / (degrees - 1) * density - lead * special.stdtr(degrees, -lead)
+
+    def gain(t):
+        scale = math.sqrt((k + 2) * (degrees + t * t)) / (k + 1)
+        after = (max(lead, t) - t / (k + 1)) / scale
+        more = worth_of_a_draw(k + 1, horizon, after, price / scale) - price / scale
+        return max(t - lead, 0.0) + scale * max(more, 0.0)
+
+    def integrand(x):  # t = lead + sinh(x)
+        t = lead + math.sinh(x)
+        return gain(t) * constant * (1 + t * t / degrees) ** (-k / 2) * math.cosh(x)
+
+    ends = [-40 / degrees, -1.0, 0.0, 1.0, 40 / degrees]
+    return sum(integrate.quad(integrand, a, b, limit=200, epsabs=1e-9)[0] for a, b in itertools.pairwise(ends))
+
+
+RULES = {"ReASCStop": reasc, "CGESStop": cges, "BEACONStop": beacon}  # by the name of the rule's class

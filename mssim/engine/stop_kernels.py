@@ -12,6 +12,7 @@ from mssim.errors import StrategyError
 from mssim.kernels import number_stops, stops, user_functions
 from mssim.kernels.tally import Recorded, Replays
 from mssim.rules.stops import OwnStop, Stop, StopTable
+from mssim.rules.stops.beacon import GainIndex
 from mssim.rules.stops.cges import Posterior
 from mssim.rules.stops.reasc import WeightedLead
 
@@ -23,6 +24,7 @@ KERNELS: dict[type, Callable[..., NDArray[np.uint16]]] = {
     StopTable: stops.ends,
     WeightedLead: number_stops.weighted_lead_ends,
     Posterior: number_stops.posterior_ends,
+    GainIndex: number_stops.gain_ends,
 }
 
 

@@ -1,6 +1,7 @@
 """Stop rules, one module each; a new rule is a module and a line here."""
 
 from mssim.rules.stops.base import Stop, StopTable
+from mssim.rules.stops.beacon import BEACONStop
 from mssim.rules.stops.beta import BetaStop
 from mssim.rules.stops.cges import CGESStop
 from mssim.rules.stops.entropy import EntropyStop
@@ -11,6 +12,7 @@ from mssim.rules.stops.reasc import ReASCStop
 from mssim.rules.stops.window import WindowStop
 
 __all__ = [
+    "BEACONStop",
     "BetaStop",
     "CGESStop",
     "EValueStop",
