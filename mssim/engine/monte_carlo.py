@@ -142,8 +142,8 @@ class ReplayTask:
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
         elif vote.ballots == "posterior":
-            chances = posterior_votes.Chances(numbers, vote.answers or 0)
-            right, stopped = posterior_votes.voted(self.recorded, rules, chances, ends, self.replays, counted)
+            answers = vote.answers or 0
+            right, stopped = posterior_votes.voted(self.recorded, rules, numbers, answers, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
             kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
@@ -162,11 +162,11 @@ class ReplayTask:
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
         sizes, n = self.plan.sizes[0], self.replays.n
-        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
-        for b, size in enumerate(sizes):
-            stopped = ends <= size
-            agreed[b] = stopped.sum(axis=1)
-            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        n_questions, width = len(ends), int(sizes.max()) + 2
+        places = ends + width * np.arange(n_questions)[:, None]
+        stopped = np.bincount(places.ravel(), minlength=n_questions * width).reshape(n_questions, width)
+        agreed = np.cumsum(stopped, axis=1)[:, sizes].T.astype(float)
+        drawn = np.cumsum(stopped * np.arange(width), axis=1)[:, sizes].T + sizes[:, None] * (n - agreed)
         return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:

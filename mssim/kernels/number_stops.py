@@ -16,6 +16,9 @@ from mssim.kernels.compiling import compiled, compiled_like_numpy, inlined
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
+Numbers = NDArray[np.float64]
+Looks = NDArray[np.bool_] | None
+
 STEPS = 32  # entries of a table of weights per vote
 _SLACK = 1e-12  # chances that are so close to the threshold reach it
 _NEAR = 1e-9  # weights that are so close to what is enough are decided by the chance itself
@@ -60,22 +63,19 @@ def _is_ahead(first, second, threshold, enough):
 
 
 @compiled
-def _weighted_lead_ends(recorded, numbers, depth, table, replays, found):
-    threshold, rate, centre, gate, enough = table
+def _weighted_lead_ends(recorded, numbers, weights, depth, table, looks, replays, found):
+    threshold, gate, enough = table.threshold, table.gate, table.enough
     codes, width = recorded.codes, recorded.codes.shape[2]
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
-    weights, scores = np.zeros(width), np.zeros(most_classes(recorded.offsets) + 1)
+    scores = np.zeros(most_classes(recorded.offsets) + 1)
     for s in range(width):
         samples[0, s], scratch[0, s] = s, s
     for q in range(found.shape[0]):
         n = recorded.lengths[0, q]
-        for s in range(n):
-            if codes[0, q, s] >= 0:
-                weights[s] = max(1.0, math.exp(rate * (numbers[q, s] - centre)))
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
-            first, second, leader = 0.0, 0.0, np.int64(-1)
+            first, second, leader, changed = 0.0, 0.0, np.int64(-1), False
             drawn, found[q, r] = 0, depth + 1
             for j in range(depth):
                 if j == drawn:
@@ -83,19 +83,20 @@ def _weighted_lead_ends(recorded, numbers, depth, table, replays, found):
                     draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
                 s = order[0, j]
                 c = np.int64(codes[0, q, s])
-                if c < 0:
-                    continue
-                score = scores[c] + weights[s]
-                scores[c] = score
-                if c == leader:
-                    first = score
-                elif score > first:
-                    second, first, leader = first, score, c
-                elif score > second:
-                    second = score
-                if _is_ahead(first, second, threshold, enough) or (j == 0 and numbers[q, s] >= gate):
-                    found[q, r] = j + 1
-                    break
+                if c >= 0:
+                    changed, score = True, scores[c] + weights[q, s]
+                    scores[c] = score
+                    if c == leader:
+                        first = score
+                    elif score > first:
+                        second, first, leader = first, score, c
+                    elif score > second:
+                        second = score
+                if changed and looks[j + 1]:
+                    if _is_ahead(first, second, threshold, enough) or (j == 0 and numbers[q, s] >= gate):
+                        found[q, r] = j + 1
+                        break
+                    changed = False
             for j in range(drawn):
                 c = codes[0, q, order[0, j]]
                 if c >= 0:
@@ -104,87 +105,92 @@ def _weighted_lead_ends(recorded, numbers, depth, table, replays, found):
 
 
 @inlined
-def _is_likely(n_seen, unseen, members, scores, votes, log_others, top, other, most):
+def _is_likely(n_seen, unseen, members, scores, votes, log_others, top, other, most, least):
     """Return whether the likeliest answer has 1 / most of the probability; an unseen one counts if `other`."""
     peak = max(top, 0.0) if other and unseen > 0 else top
+    if unseen > 0 and peak < least:  # not even against an unseen answer alone
+        return False
     total = unseen * math.exp(-peak)
     place = 0
     while total <= most and place < n_seen:
         c = members[place]
-        total += math.exp(scores[c] + votes[c] * log_others - peak)
+        behind = peak - (scores[c] + votes[c] * log_others)
+        if 0.0 < behind < least:  # nor against this answer alone
+            return False
+        total += math.exp(-behind)
         place += 1
     return total <= most
 
 
 @compiled
-def _posterior_ends(recorded, numbers, depth, table, replays, found):
+def _posterior_ends(recorded, log_odds, depth, table, looks, replays, found):
     answers, other, most = table.answers, table.other, 1.0 / (table.threshold - _SLACK)
+    least = -np.inf if other or most >= 2.0 else -math.log(most - 1.0)  # log odds of an answer that stops
     codes, width, n_classes = recorded.codes, recorded.codes.shape[2], most_classes(recorded.offsets)
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
-    log_odds, scores = np.zeros(width), np.zeros(n_classes + 1)
+    scores, logs = np.zeros(n_classes + 1), np.zeros(max(n_classes, answers) + 1)
+    for k in range(1, logs.size):
+        logs[k] = math.log(k)
     votes, members = np.zeros(n_classes + 1, np.int64), np.zeros(n_classes + 1, np.int64)
     for s in range(width):
         samples[0, s], scratch[0, s] = s, s
     for q in range(found.shape[0]):
         n = recorded.lengths[0, q]
-        for s in range(n):
-            if codes[0, q, s] >= 0:
-                log_odds[s] = math.log(numbers[q, s]) - math.log1p(-numbers[q, s])
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
             n_seen, unseen, leader, top, log_others = 0, max(answers, 1), np.int64(-1), 0.0, 0.0
-            drawn, found[q, r] = 0, depth + 1
+            drawn, changed, found[q, r] = 0, False, depth + 1
             for j in range(depth):
                 if j == drawn:
                     drawn = min(depth, drawn + _AT_ONCE)
                     draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
                 s = order[0, j]
                 c = np.int64(codes[0, q, s])
-                if c < 0:
-                    continue
-                votes[c] += 1
-                scores[c] += log_odds[s]
-                fresh = votes[c] == 1
-                if fresh:  # every other answer is less likely, as there may be one more
-                    members[n_seen] = c
-                    n_seen += 1
-                    unseen = max(answers - n_seen, 0) if answers > 0 else 1
-                    log_others = math.log(n_seen + unseen - 1.0) if n_seen + unseen > 1 else 0.0
-                score = scores[c] + votes[c] * log_others
-                if fresh or (c == leader and score < top):
-                    top = -np.inf
-                    for place in range(n_seen):
-                        other_score = scores[members[place]] + votes[members[place]] * log_others
-                        if other_score > top:
-                            top, leader = other_score, members[place]
-                elif c == leader or score > top:
-                    top, leader = score, c
-                if _is_likely(n_seen, unseen, members, scores, votes, log_others, top, other, most):
-                    found[q, r] = j + 1
-                    break
+                if c >= 0:
+                    votes[c] += 1
+                    scores[c] += log_odds[q, s]
+                    changed, fresh = True, votes[c] == 1
+                    if fresh:  # every other answer is less likely, as there may be one more
+                        members[n_seen] = c
+                        n_seen += 1
+                        unseen = max(answers - n_seen, 0) if answers > 0 else 1
+                        log_others = logs[n_seen + unseen - 1]
+                    score = scores[c] + votes[c] * log_others
+                    if fresh or (c == leader and score < top):
+                        top = -np.inf
+                        for place in range(n_seen):
+                            other_score = scores[members[place]] + votes[members[place]] * log_others
+                            if other_score > top:
+                                top, leader = other_score, members[place]
+                    elif c == leader or score > top:
+                        top, leader = score, c
+                if changed and looks[j + 1]:
+                    if _is_likely(n_seen, unseen, members, scores, votes, log_others, top, other, most, least):
+                        found[q, r] = j + 1
+                        break
+                    changed = False
             for place in range(n_seen):
                 votes[members[place]], scores[members[place]] = 0, 0.0
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
 
 
 @inlined
-def _gains_little(k, best, mean, squares, horizon, log_price, lowest, per_step, log_gains):
-    """Return whether the index of k numbers is at most the price over their predictive scale."""
+def _gains_little(k, best, mean, squares, horizon, price, lowest, per_step, gains):
+    """Return whether the index of k numbers is at most the price, both in predictive scales."""
     if k >= horizon or squares <= 0.0:
         return True
     scale = math.sqrt((k + 1.0) * squares / (k * (k - 1.0)))
-    last = log_gains.shape[1] - 2
+    last = gains.shape[1] - 2
     place = min(max(((best - mean) / scale - lowest[k]) * per_step[k], 0.0), last + 1.0)
     i = min(int(place), last)
-    log_gain = log_gains[k, i] + (place - i) * (log_gains[k, i + 1] - log_gains[k, i])
-    return log_gain <= log_price - math.log(scale) + _SLACK
+    return (gains[k, i] + (place - i) * (gains[k, i + 1] - gains[k, i])) * scale <= price
 
 
 @compiled
-def _gain_ends(recorded, numbers, depth, table, replays, found):
-    horizon, least, log_price, lowest, per_step, log_gains = table
-    codes, width = recorded.codes, recorded.codes.shape[2]
+def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
+    horizon, least, price, lowest, per_step, gains = table
+    codes, width, most = recorded.codes, recorded.codes.shape[2], price * (1.0 + _SLACK)
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
     for s in range(width):
@@ -193,54 +199,69 @@ def _gain_ends(recorded, numbers, depth, table, replays, found):
         n = recorded.lengths[0, q]
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
-            k, best, mean, squares = 0, -np.inf, 0.0, 0.0
+            k, best, mean, squares, changed = 0, -np.inf, 0.0, 0.0, False
             drawn, found[q, r] = 0, depth + 1
             for j in range(depth):
                 if j == drawn:
                     drawn = min(depth, drawn + _AT_ONCE)
                     draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
                 s = order[0, j]
-                if codes[0, q, s] < 0:
-                    continue
-                number = numbers[q, s]
-                k += 1
-                step = number - mean
-                mean += step / k
-                squares += step * (number - mean)  # of differences from the mean (Welford 1962)
-                best = max(best, number)
-                if k >= least and _gains_little(
-                    k, best, mean, squares, horizon, log_price, lowest, per_step, log_gains
-                ):
-                    found[q, r] = j + 1
-                    break
+                if codes[0, q, s] >= 0:
+                    number = numbers[q, s]
+                    k += 1
+                    step = number - mean
+                    mean += step / k
+                    squares += step * (number - mean)  # of differences from the mean (Welford 1962)
+                    best = max(best, number)
+                    changed = k >= least
+                if changed and looks[j + 1]:
+                    if _gains_little(k, best, mean, squares, horizon, most, lowest, per_step, gains):
+                        found[q, r] = j + 1
+                        break
+                    changed = False
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
 
 
-def _found(kernel: Any, recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Any) -> NDArray[np.uint16]:
-    found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
-    kernel(recorded, seen[0, 0], depth, table, replays, found)
-    return found
-
-
 def weighted_lead_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: NDArray[np.float64]
+    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
 ) -> NDArray[np.uint16]:
     """Compute the draws after which weighted votes are enough, as stops.ends; table is a `WeightedLead`.
 
-    seen is float64 [column, stage, question, sample], of which the first column of the first stage is read.
+    seen is float64 [column, stage, question, sample], of which the first column of the first stage is read. looks is
+    bool [draws], whether the rule is asked after so many draws; None: after every draw.
     """
-    return _found(_weighted_lead_ends, recorded, depth, table, replays, seen)
+    found, asked = _found(recorded, depth, replays, looks)
+    numbers = seen[0, 0]
+    with np.errstate(over="ignore", invalid="ignore"):  # of samples without an answer
+        weights = np.maximum(1.0, np.exp(table.rate * (numbers - table.centre)))
+    _weighted_lead_ends(recorded, numbers, weights, depth, table, asked, replays, found)
+    return found
 
 
 def posterior_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: NDArray[np.float64]
+    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
 ) -> NDArray[np.uint16]:
     """Compute the draws after which an answer is likely enough, as weighted_lead_ends; table is a `Posterior`."""
-    return _found(_posterior_ends, recorded, depth, table, replays, seen)
+    found, asked = _found(recorded, depth, replays, looks)
+    numbers = seen[0, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # of samples without an answer
+        log_odds = np.log(numbers / (1.0 - numbers))
+    _posterior_ends(recorded, log_odds, depth, table, asked, replays, found)
+    return found
 
 
 def gain_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: NDArray[np.float64]
+    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
 ) -> NDArray[np.uint16]:
     """Compute the draws after which another is not worth its price, as weighted_lead_ends; table is a `GainIndex`."""
-    return _found(_gain_ends, recorded, depth, table, replays, seen)
+    found, asked = _found(recorded, depth, replays, looks)
+    _gain_ends(recorded, seen[0, 0], depth, table, asked, replays, found)
+    return found
+
+
+def _found(
+    recorded: Recorded, depth: int, replays: Replays, looks: Looks
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
+    """Allocate the result, and return it with the draws after which the rule is asked."""
+    asked = np.ones(depth + 1, np.bool_) if looks is None else looks
+    return np.empty((recorded.codes.shape[1], replays.n), np.uint16), asked

@@ -6,7 +6,6 @@ answers. As K changes with every new answer, both sums are kept apart. Votes are
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, right_classes
 from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
-from mssim.kernels.weighted_votes import CLOSE, beats, note, steps_back, top
+from mssim.kernels.weighted_votes import CLOSE, beats, note, steps_back
 
 
 class Chances(NamedTuple):
@@ -26,6 +25,7 @@ class Chances(NamedTuple):
 
     log_odds: NDArray[np.float64]  # [stage, question, sample]
     answers: int  # 0: those that were drawn and one other
+    logs: NDArray[np.float64]  # [other answers], their logarithm
 
 
 class Likelihoods(NamedTuple):
@@ -43,10 +43,11 @@ class Likelihoods(NamedTuple):
 @compiled
 def _voted(recorded, rules, chances, ends, replays, turns, likelihoods, hits, stopped):
     codes, _, offsets, correct, _, tie_keys = recorded
-    log_odds, answers = chances
+    log_odds, answers, logs = chances
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     odds, weights, scores, seen, members, known, at = likelihoods
     depth, n_members, log_others = order.shape[2], 0, 0.0
+    later = np.zeros(sizes.shape[1], np.int64)
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
@@ -56,8 +57,8 @@ def _voted(recorded, rules, chances, ends, replays, turns, likelihoods, hits, st
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
             tie_state = word(tie_keys[q], replays.first + number)
             stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
-            winner, counted = nothing, -1
-            for b in range(sizes.shape[1]):
+            winner, counted, n_open = nothing, -1, min(turns.settled[stops_at] + 1, sizes.shape[1])
+            for b in range(n_open):
                 final = last[r, b]
                 if final == SETTLED:
                     continue
@@ -89,26 +90,39 @@ def _voted(recorded, rules, chances, ends, replays, turns, likelihoods, hits, st
                             winner = c
                     at[i] = max(at[i], to)
                 if look:
-                    log_others = math.log(max(n_members + (answers == 0), answers) - 1.0)
+                    log_others = logs[max(n_members + (answers == 0), answers) - 1]
                     for place in range(n_members):
                         c = np.int64(members[place])
                         scores[c] = odds[c] + weights[c] * log_others
-                    winner = top(n_members, members, scores, seen, CLOSE, right, ties, tie_state)
+                        if place == 0 or beats(c, winner, scores, seen, CLOSE, right, ties, tie_state):
+                            winner = c
                 hits[q, b] += right[winner]
+            if n_open < sizes.shape[1] and last[r, n_open] != SETTLED:
+                later[n_open] += right[winner]  # the same at all further budgets
+        for b in range(1, sizes.shape[1]):
+            later[b] += later[b - 1]
+            hits[q, b] += later[b]
+        later[:] = 0
 
 
 def voted(
     recorded: Recorded,
     rules: Rules,
-    chances: Chances,
+    log_odds: NDArray[np.float64],
+    answers: int,
     ends: NDArray[np.uint16],
     replays: Replays,
     spending: Spending = NOTHING,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Replay one strategy that votes for the likeliest answer, as weighted_votes.voted."""
+    """Replay one strategy that votes for the likeliest answer, as weighted_votes.voted.
+
+    log_odds is float64 [stage, question, sample], answers the number of possible ones or 0 if it is not known.
+    """
     hits, stopped = results(rules, recorded)
     n_stages, turns = len(rules.sizes), turns_of(rules, recorded, replays, spending)
     n_classes = turns.tally.size
+    logs = np.zeros(max(n_classes, answers) + 1)
+    logs[1:] = np.log(np.arange(1, logs.size))
     likelihoods = Likelihoods(
         np.zeros(n_classes),
         np.zeros(n_classes),
@@ -118,5 +132,6 @@ def voted(
         np.zeros(n_classes, np.bool_),
         np.zeros(n_stages, np.int64),
     )
+    chances = Chances(log_odds, answers, logs)
     _voted(recorded, rules, chances, ends, replays, turns, likelihoods, hits, stopped)
     return hits, stopped

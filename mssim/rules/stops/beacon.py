@@ -23,10 +23,10 @@ class GainIndex(NamedTuple):
 
     horizon: int
     least: int  # draws with an answer before the rule is first applied
-    log_price: float
+    price: float
     lowest: Floats  # [draws], lead of the first point
     per_step: Floats  # [draws], points per unit of the lead
-    log_gains: Floats  # [draws, point]
+    gains: Floats  # [draws, point], index in predictive scales
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ class BEACONStop(Stop):
             return k >= LEAST
         scale = math.sqrt((k + 1) / k * squares / (k - 1))
         lead = (scores.max() - scores.mean()) / scale
-        log_gain = np.interp(lead, np.linspace(*lead_range(k), POINTS), gain_indices(self.horizon)[k])
-        return bool(log_gain <= math.log(self.price) - math.log(scale) + 1e-12)
+        gain = np.interp(lead, np.linspace(*lead_range(k), POINTS), gain_indices(self.horizon)[k])
+        return bool(gain * scale <= self.price * (1 + 1e-12))
 
     def table(self, depth: int) -> GainIndex:  # noqa: ARG002
         """Return what the kernel reads."""
         ranges = np.array([lead_range(max(k, LEAST)) for k in range(self.horizon)])
         per_step = (POINTS - 1) / (ranges[:, 1] - ranges[:, 0])
-        log_gains = gain_indices(self.horizon).copy()
-        return GainIndex(self.horizon, LEAST, math.log(self.price), ranges[:, 0].copy(), per_step, log_gains)
+        gains = gain_indices(self.horizon).copy()
+        return GainIndex(self.horizon, LEAST, self.price, ranges[:, 0].copy(), per_step, gains)

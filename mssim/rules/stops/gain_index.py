@@ -48,7 +48,7 @@ def lead_range(k: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=16)
 def gain_indices(horizon: int) -> Floats:
-    """Compute the logarithm of the index h(z) of BEACON (arXiv 2510.15945) for k = 0, 1, ... horizon - 1 numbers.
+    """Compute the index h(z) of BEACON (arXiv 2510.15945) for k = 0, 1, ... horizon - 1 numbers.
 
     The next number is m + s t, with m the mean of the k numbers, s the predictive scale and t of Student's distribution
     with k - 1 degrees of freedom (Normal numbers, Jeffreys prior). The best number is m + z s. The index is the price,
@@ -81,14 +81,14 @@ def _leads(k: int) -> Floats:
 
 
 def _where_worth_its_price(k: int, ratio: interpolate.RectBivariateSpline) -> Floats:
-    """Return the log price that equals the log value of one more draw at each lead, by bisection."""
+    """Return the price that equals the value of one more draw at each lead, by bisection of its logarithm."""
     leads = np.linspace(*lead_range(k), POINTS)
     low, high = np.zeros(POINTS), np.full(POINTS, _RATIOS[-1])
     for _ in range(60):
         middle = (low + high) / 2
         above = ratio.ev(leads, middle) > middle
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.asarray(low + np.log(expected_gain(k - 1.0, leads)))
+    return np.asarray(np.exp(low) * expected_gain(k - 1.0, leads))
 
 
 def _continued(k: int, lead: float, prices: Floats, ratio: interpolate.RectBivariateSpline) -> Floats:
