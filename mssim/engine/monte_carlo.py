@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
@@ -334,7 +333,8 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
         return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
     if vote.ballots == "posterior":
-        return np.asarray(special.logit(np.where(answered, numbers, 0.5)))
+        chances = np.where(answered, numbers, 0.5)
+        return np.asarray(np.log(chances / (1 - chances)))
     numbers = np.where(answered, numbers, 0.0)
     if vote.ballots == "number":
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)

@@ -121,7 +121,7 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
             if n_open == 0:
                 break
             depth, state = depths[i], word(keys[i, q], number)
-            if ends.shape[1] > 0 and spending.plain.shape[0] == 0:  # what follows the stop is not looked at
+            if ends.shape[1] > 0:  # what follows the stop is not looked at
                 depth = min(depth, np.int64(ends[q, first + r]))
             to = skip[i] + depth
             draw(line, 0, to, targets, scratch, samples, 0, lengths[i, q], state, replays.replacement)
@@ -140,9 +140,9 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED
     if spending.plain.shape[0] > 0:
-        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still, _ = spending
+        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still, sums = spending
         totals, histogram, lowest, span = spent
         count_turns(
             q, first, min(BATCH, replays.n - first), replays.n, order, reached, ends, depths, sizes,
-            values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
+            values, starts, joins, plain, drawn, running, base, pending, still, sums, totals, histogram, lowest, span,
         )  # fmt: skip
