@@ -62,7 +62,7 @@ def posterior_of(stages, numbers, n_answers, prior=None):
         draws = [
             (answer, Decimal(str(x)), Decimal(str(weight)))
             for given, of_given, weight in zip(stages, numbers, prior or [1] * len(stages), strict=True)
-            for answer, x in zip(given, of_given, strict=True)
+            for answer, x in zip(given, of_given, strict=False)  # a stage that is not reached has only numbers
             if answer is not None
         ]
         seen = list(dict.fromkeys(answer for answer, _, _ in draws))

@@ -36,7 +36,9 @@ class Turns(NamedTuple):
     tally: NDArray[np.int64]  # [class], the last for no answer
     best: NDArray[np.int64]  # [draws], leading tally; 0 after no draws
     reached: NDArray[np.int64]  # [replay, budget], last stage that draws
-    settled: NDArray[np.int64]  # [draws], budgets from which on a stop of the only stage after so many draws settles all
+    settled: NDArray[
+        np.int64
+    ]  # [draws], budgets from which on a stop of the only stage after so many draws settles all
     spending: Spending
 
 

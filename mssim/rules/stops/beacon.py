@@ -99,7 +99,7 @@ class BEACONStop(Stop):
         k = scores.size
         squares = float(((scores - scores.mean()) ** 2).sum()) if k else 0.0
         if k < LEAST or k >= self.horizon or squares <= 0:
-            return k >= LEAST
+            return bool(k >= LEAST)
         scale = math.sqrt((k + 1) / k * squares / (k - 1))
         lead = (scores.max() - scores.mean()) / scale
         gain = np.interp(lead, np.linspace(*lead_range(k), POINTS), gain_indices(self.horizon)[k])

@@ -14,6 +14,7 @@ from mssim.rules.stops.base import Floats, Ints, Stop
 
 __all__ = ["CGESStop", "Posterior"]
 
+
 class Posterior(NamedTuple):
     """What the kernel of the rule reads: number_stops.posterior_ends."""
 

@@ -94,7 +94,7 @@ def _where_worth_its_price(k: int, ratio: interpolate.RectBivariateSpline) -> Fl
 def _continued(k: int, lead: float, prices: Floats, ratio: interpolate.RectBivariateSpline) -> Floats:
     """Compute the expected value of an optimal continuation after one more draw, [price].
 
-    The next number t, in predictive scales from the mean, becomes t = lead +- sinh(x), and the integral over x a
+    The next number t, in predictive scales from the mean, becomes t = lead + sinh(x), and the integral over x a
     trapezoidal sum. Where the continuation begins to be worth its price, and at the lead, the integrand has a kink. The
     sum is corrected for it, by the term of Euler and Maclaurin for the place of the kink within its step.
     """
@@ -106,7 +106,7 @@ def _continued(k: int, lead: float, prices: Floats, ratio: interpolate.RectBivar
     after = np.clip((np.maximum(lead, t) - mean) / scale, *lead_range(k + 1))
     gain, price = expected_gain(float(k), after), prices[:, None] / scale
     ratios = np.clip(np.log(price / gain), _RATIOS[0], _RATIOS[-1])
-    worth = gain * np.exp(ratio.ev(*np.broadcast_arrays(after, ratios)))
+    worth = gain * np.exp(ratio.ev(np.broadcast_to(after, ratios.shape), ratios))
     density = np.exp(-(degrees + 1) / 2 * np.log1p(t**2 / degrees) - special.betaln(degrees / 2, 0.5))
     weight = density / np.sqrt(degrees) * np.cosh(x) * scale
     return _sum_of_positive(weight * (worth - price), x.size // 2) * _STEP

@@ -21,7 +21,17 @@ __all__ = ["Vote"]
 
 @dataclass(frozen=True)
 class Vote(
-    Plurality, Entropy, Confidence, CGES, ScoreSum, BestOfN, MaxConsistency, Shortest, MajorityOfBests, Own, WeightedVote
+    Plurality,
+    Entropy,
+    Confidence,
+    CGES,
+    ScoreSum,
+    BestOfN,
+    MaxConsistency,
+    Shortest,
+    MajorityOfBests,
+    Own,
+    WeightedVote,
 ):
     """Weighted vote over draws; the answer with the highest score wins.
 

@@ -20,7 +20,7 @@ from tests.rules.stops.ends import all_agree, decisions, in_python
         (BEACONStop(1e-9), "aaa", [2, 2, 2], 3),  # no variance
         (BEACONStop(1e-9), "aaa", [0.1, 0.1, 0.1], 3),
         (BEACONStop(1e9), "aa", [0, 1], None),
-        (BEACONStop(1e9), "aaa", [0, 1, 2], 3),
+        (BEACONStop(1e9, 5), "aaa", [0, 1, 2], 3),
         (BEACONStop(1e-9, horizon=3), "aaaa", [0, 1, 2, 3], 3),
         (BEACONStop(1e-9, horizon=4), "aaaaa", [0, 1, 2, 3, 9], 4),
     ],
@@ -52,7 +52,9 @@ def test_the_kernel_looks_the_index_up_as_the_plain_statement_does():
     for horizon, price in itertools.product((4, 8, 16), (0.01, 0.1, 0.5)):
         rule = BEACONStop(price, horizon)
         for _ in range(12):
-            scores = [rng.choice([rng.gauss(0, 1), 0.5, 1e6]) if rng.random() < 0.3 else rng.random() for _ in range(20)]
+            scores = [
+                rng.choice([rng.gauss(0, 1), 0.5, 1e6]) if rng.random() < 0.3 else rng.random() for _ in range(20)
+            ]
             assert decisions(rule, ["a"] * 20, scores) == in_python(rule, ["a"] * 20, scores)
             stopped.add(in_python(rule, ["a"] * 20, scores))
     assert len(stopped) > 4

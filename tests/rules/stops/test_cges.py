@@ -94,14 +94,19 @@ def test_live_confidences_that_are_no_probabilities_are_refused():
     running = decide(plan, random=np.random.default_rng(0))
     next(running)
     running.send([Draw(-1, {"confidence": -1.0})])
-    with pytest.raises(StrategyError, match=r"^model 'x': confidence=-0\.3 is not between 0 and 1, both excluded\. Rec"):
+    with pytest.raises(
+        StrategyError, match=r"^model 'x': confidence=-0\.3 is not between 0 and 1, both excluded\. Rec"
+    ):
         running.send([Draw(0, {"confidence": -0.3})])
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: CGESStop(0.0), "CGESStop: threshold=0.0 is out of range. Use a probability between 0 and 1, e.g. 0.95"),
+        (
+            lambda: CGESStop(0.0),
+            "CGESStop: threshold=0.0 is out of range. Use a probability between 0 and 1, e.g. 0.95",
+        ),
         (lambda: CGESStop(other=1), "other=1 is not a bool. Use True or False."),
         (lambda: CGESStop(answers=1), "answers=1 is out of range. Use an integer from 2 to"),
         (lambda: CGESStop(column=3), "column=3 is not a name"),

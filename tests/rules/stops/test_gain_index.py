@@ -35,7 +35,7 @@ def at(horizon, k, lead):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("horizon", "k"), [(5, 3), (6, 4), (11, 9), (16, 14), (32, 30)])
+@pytest.mark.parametrize(("horizon", "k"), [(5, 3), (6, 4), (16, 14)])
 def test_two_draws_before_the_horizon_it_is_the_price_at_which_one_more_is_worth_it(horizon, k):
     """By adaptive quadrature: the value of a draw at the price of the index is that price, to 0.1 %."""
     low, high = lead_range(k)
@@ -43,13 +43,6 @@ def test_two_draws_before_the_horizon_it_is_the_price_at_which_one_more_is_worth
         lead = low + share * (high - low)
         index = at(horizon, k, lead)
         assert worth_of_a_draw(k, horizon, lead, index) == pytest.approx(index, rel=1e-3 if share > 0.5 else 2e-4)
-
-
-@pytest.mark.slow
-def test_three_draws_before_the_horizon():
-    for lead in (0.55, 0.9):
-        index = at(6, 3, lead)
-        assert worth_of_a_draw(3, 6, lead, index) == pytest.approx(index, rel=1e-4)
 
 
 @pytest.mark.slow
