@@ -17,7 +17,7 @@ from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
 Numbers = NDArray[np.float64]
-Looks = NDArray[np.bool_] | None
+Looks = NDArray[np.bool_]
 
 STEPS = 32  # entries of a table of weights per vote
 _SLACK = 1e-12  # chances that are so close to the threshold reach it
@@ -223,45 +223,41 @@ def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
 
 
 def weighted_lead_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
+    recorded: Recorded, depth: int, table: Any, looks: Looks, replays: Replays, seen: Numbers
 ) -> NDArray[np.uint16]:
     """Compute the draws after which weighted votes are enough, as stops.ends; table is a `WeightedLead`.
 
-    seen is float64 [column, stage, question, sample], of which the first column of the first stage is read. looks is
-    bool [draws], whether the rule is asked after so many draws; None: after every draw.
+    seen is float64 [column, stage, question, sample], of which the first column of the first stage is read.
     """
-    found, asked = _found(recorded, depth, replays, looks)
+    found = _empty(recorded, replays)
     numbers = seen[0, 0]
     with np.errstate(over="ignore", invalid="ignore"):  # of samples without an answer
         weights = np.maximum(1.0, np.exp(table.rate * (numbers - table.centre)))
-    _weighted_lead_ends(recorded, numbers, weights, depth, table, asked, replays, found)
+    _weighted_lead_ends(recorded, numbers, weights, depth, table, looks, replays, found)
     return found
 
 
 def posterior_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
+    recorded: Recorded, depth: int, table: Any, looks: Looks, replays: Replays, seen: Numbers
 ) -> NDArray[np.uint16]:
     """Compute the draws after which an answer is likely enough, as weighted_lead_ends; table is a `Posterior`."""
-    found, asked = _found(recorded, depth, replays, looks)
+    found = _empty(recorded, replays)
     numbers = seen[0, 0]
     with np.errstate(divide="ignore", invalid="ignore"):  # of samples without an answer
         log_odds = np.log(numbers / (1.0 - numbers))
-    _posterior_ends(recorded, log_odds, depth, table, asked, replays, found)
+    _posterior_ends(recorded, log_odds, depth, table, looks, replays, found)
     return found
 
 
 def gain_ends(
-    recorded: Recorded, depth: int, table: Any, replays: Replays, seen: Numbers, looks: Looks = None
+    recorded: Recorded, depth: int, table: Any, looks: Looks, replays: Replays, seen: Numbers
 ) -> NDArray[np.uint16]:
     """Compute the draws after which another is not worth its price, as weighted_lead_ends; table is a `GainIndex`."""
-    found, asked = _found(recorded, depth, replays, looks)
-    _gain_ends(recorded, seen[0, 0], depth, table, asked, replays, found)
+    found = _empty(recorded, replays)
+    _gain_ends(recorded, seen[0, 0], depth, table, looks, replays, found)
     return found
 
 
-def _found(
-    recorded: Recorded, depth: int, replays: Replays, looks: Looks
-) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """Allocate the result, and return it with the draws after which the rule is asked."""
-    asked = np.ones(depth + 1, np.bool_) if looks is None else looks
-    return np.empty((recorded.codes.shape[1], replays.n), np.uint16), asked
+def _empty(recorded: Recorded, replays: Replays) -> NDArray[np.uint16]:
+    """Allocate the result; doing so in Python saves compile time."""
+    return np.empty((recorded.codes.shape[1], replays.n), np.uint16)

@@ -44,9 +44,7 @@ def test_a_rule_is_asked_at_looks_only(rule, replacement):
     for asked in ([1, 2, 3, 4, 5, 6], [2, 4], [3, 6], []):
         looks = np.isin(np.arange(depth + 1), asked)
         kernel, table = KERNELS[type(rule.table(depth))], rule.table(depth)
-        found = kernel(recorded, depth, table, replays, numbers[None, :1], looks)
-        if len(asked) == depth:
-            assert np.array_equal(found, kernel(recorded, depth, table, replays, numbers[None, :1]))
+        found = kernel(recorded, depth, table, looks, replays, numbers[None, :1])
         for q, question in enumerate(POOL.question_ids):
             for r in range(n):
                 places = naive.positions(0, "x", question, r, 6, depth, replacement)

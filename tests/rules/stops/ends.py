@@ -30,9 +30,9 @@ def decisions(rule, answers, *columns):
         keys,
         keys[0],
     )
-    seen = np.zeros((len(columns), 1, 1, depth))
+    seen, looks = np.zeros((len(columns), 1, 1, depth)), np.ones(depth + 1, bool)
     seen[:, 0, 0, places] = np.array(columns, dtype=float).reshape(len(columns), depth)
-    end = stop_kernels.stop_ends(rule, rule.table(depth), recorded, depth, seen, Replays(0, 1, False))
+    end = stop_kernels.stop_ends(rule, rule.table(depth), looks, recorded, depth, seen, Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
 
 
