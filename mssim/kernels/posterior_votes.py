@@ -16,7 +16,7 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, right_classes
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 from mssim.kernels.weighted_votes import CLOSE, beats, note, steps_back
 
 
@@ -51,6 +51,8 @@ def _voted(recorded, rules, chances, ends, replays, turns, likelihoods, hits, st
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         for number in range(replays.n):
             r = number % BATCH
             if r == 0:

@@ -301,7 +301,7 @@ def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
 
 
 @inlined
-def _close_draws(q, sizes, sums, totals):
+def close_draws(q, sizes, sums, totals):
     """Add up the draws of every budget, and reset them."""
     for k in range(sums.shape[0]):
         for j in range(1, sums.shape[1]):
@@ -348,7 +348,7 @@ def count_draws(
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:
-        _close_draws(q, sizes, sums, totals)
+        close_draws(q, sizes, sums, totals)
 
 
 @compiled
@@ -372,7 +372,7 @@ def count_turns(
                 for j in range(end):
                     sums[k, j] += values[(k * n_questions + q) * width + order[r, 0, j]]
         if first + n_replays == n:
-            _close_draws(q, sizes, sums, totals)
+            close_draws(q, sizes, sums, totals)
         return
     for r in range(0, n_replays, LANES):
         live, most = min(LANES, n_replays - r), np.int64(0)
