@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from mssim.rules.parsing import catalogue, parse_strategy
     from mssim.rules.stops import (
         BayesFactorStop,
+        BEACONStop,
         BetaStop,
+        CGESStop,
         EntropyStop,
         EValueStop,
         MajorityStop,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         OptimalStop,
         OwnStop,
         PValueStop,
+        ReASCStop,
         Stop,
         WindowStop,
     )
@@ -67,14 +70,17 @@ _HOMES = {
     "engine.merge": ["merge"],
     "rules.stops": [
         "BayesFactorStop",
+        "BEACONStop",
         "BetaStop",
-        "EValueStop",
+        "CGESStop",
         "EntropyStop",
+        "EValueStop",
         "MajorityStop",
         "MixtureSPRTStop",
         "OptimalStop",
         "OwnStop",
         "PValueStop",
+        "ReASCStop",
         "Stop",
         "WindowStop",
     ],
@@ -100,9 +106,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdaptiveAllocation",
+    "BEACONStop",
     "BayesFactorStop",
     "BetaStop",
     "BudgetError",
+    "CGESStop",
     "Cascade",
     "Comparison",
     "Comparisons",
@@ -126,6 +134,7 @@ __all__ = [
     "PoolWarning",
     "Prices",
     "RandomRouter",
+    "ReASCStop",
     "RecordError",
     "Reliability",
     "SelfConsistency",

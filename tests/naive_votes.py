@@ -7,7 +7,7 @@ Each is a function (stages, rule, numbers) -> scores of all answers, in the orde
 import math
 from fractions import Fraction
 
-from tests import naive
+from tests import naive, naive_stops
 
 
 def drawn(stages, rule, numbers):
@@ -51,4 +51,11 @@ def best_of_majority(stages, rule, numbers):
     return {a: float(sums[a] / votes[a]) for a in votes if votes[a] >= enough}
 
 
-BALLOTS = {"kept": deepconf, "ranks": borda, "frequent": best_of_majority}  # by the ballots of the vote
+def posterior(stages, rule, numbers):
+    """Posterior probabilities; the model with the largest prior weight counts once."""
+    prior = rule.prior and [weight / max(rule.prior) for weight in rule.prior]
+    found, _ = naive_stops.posterior_of(stages, numbers, rule.answers, prior)
+    return {answer: float(p) for answer, p in found.items()}
+
+
+BALLOTS = {"kept": deepconf, "ranks": borda, "frequent": best_of_majority, "posterior": posterior}

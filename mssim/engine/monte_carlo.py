@@ -25,6 +25,7 @@ from mssim.kernels import (
     majority_of_bests,
     one_model,
     online,
+    posterior_votes,
     ranked_votes,
     right_draws,
     spending,
@@ -149,6 +150,9 @@ class ReplayTask:
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
+        elif vote.ballots == "posterior":
+            answers = vote.answers or 0
+            right, stopped = posterior_votes.voted(self.recorded, rules, numbers, answers, ends, self.replays, counted)
         elif vote.ballots in ("kept", "ranks"):
             order = ranked_votes.Ranking(numbers, _levels_of(numbers), vote.keep or 0.0, float(vote.power or 0))
             right, stopped = ranked_votes.voted(self.recorded, rules, order, ends, self.replays, counted)
@@ -383,6 +387,9 @@ def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDA
         assert vote.temperature is not None
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
         return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
+    if vote.ballots == "posterior":
+        chances = np.where(answered, numbers, 0.5)
+        return np.asarray(np.log(chances / (1 - chances)))
     numbers = np.where(answered, numbers, 0.0)
     if vote.ballots in ("number", "kept", "frequent"):
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)

@@ -165,6 +165,7 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
                 f"{name} requires {needs}, but {len(lacking)} samples of model {model!r} have none, first sample "
                 f"{sample} of question {question!r}. Record it for all samples, or select other questions."
             )
+    _check_ranges(pool, name, plan, column, values)
     vote, given = plan.vote, values[rows][answered[rows]]
     if vote is not None and vote.ballots == "kept" and vote.column == column and given.size and given.min() < 0:
         raise StrategyError(
@@ -178,6 +179,21 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
             f"{name}: temperature={vote.temperature:g} is too small for {column}, whose range is {spread:g}: only the "
             f"most confident draw would count. Use a higher temperature, or vote=best_of_n,column={column}."
         )
+
+
+def _check_ranges(pool: Pool, name: str, plan: Plan, column: str, values: NDArray[np.float64]) -> None:
+    """Raise if a number of a sample with an answer is out of the range that vote or stop rule read."""
+    answered = pool.recorded & (pool.codes >= 0)
+    for allowed in (one for read, one in plan.ranges if read == column):
+        for model in dict.fromkeys(plan.models):
+            row = pool.model_index(model)
+            wrong = np.argwhere(answered[row] & ~allowed.holds(values[row]))
+            if wrong.size:
+                q, sample = wrong[0]
+                raise PoolError(
+                    f"{name}: sample {sample} of model {model!r} for question {pool.question_ids[q]!r}: "
+                    f"{allowed.problem(column, values[row, q, sample])}"
+                )
 
 
 def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:

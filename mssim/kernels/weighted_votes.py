@@ -218,6 +218,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
     scores, seen, members, known, counts, sums, facts, at, weights = counters
     (keys, labels, held), (votes, means, frequent), (logs, inverse_logs, inverses, steps) = shortest, gate, tables
     depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    later = np.zeros(sizes.shape[1], np.int64)
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
@@ -230,7 +231,8 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
             tie_state = word(tie_keys[q], replays.first + number)
             stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
             winner, counted, second = nothing, -1, -np.inf
-            for b in range(sizes.shape[1]):
+            n_open = min(turns.settled[stops_at] + 1, sizes.shape[1])
+            for b in range(n_open):
                 final = last[r, b]
                 if final == SETTLED:
                     continue
@@ -293,6 +295,12 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                 if changed and look:
                     winner = top(n_members, members, scores, seen, close, right, ties, tie_state)
                 hits[q, b] += right[winner]
+            if n_open < sizes.shape[1] and last[r, n_open] != SETTLED:
+                later[n_open] += right[winner]  # the same at all further budgets
+        for b in range(1, sizes.shape[1]):
+            later[b] += later[b - 1]
+            hits[q, b] += later[b]
+        later[:] = 0
 
 
 def voted(

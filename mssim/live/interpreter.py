@@ -210,6 +210,9 @@ def read_draws(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Dr
                     f"column {shown(column)}: a sample of model {shown(model)} has none. Let the server send it, or "
                     "use a strategy that does not read it."
                 )
+        for column, allowed in plan.ranges:
+            if draw.answer >= 0 and not allowed.holds(draw.numbers[column]):
+                raise StrategyError(f"model {shown(model)}: {allowed.problem(column, draw.numbers[column])}")
     return draws
 
 

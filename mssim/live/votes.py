@@ -55,6 +55,7 @@ def elect(vote: Vote, stages: Stages, rank: Rank) -> int:
     else:
         scores = _means(vote, stages) if vote.ballots == "frequent" else _sum_up(vote, stages)
         close = _CANCELLED * _largest(vote, stages) if vote.ballots in ("number", "frequent") else 0.0
+        close = _CLOSE if vote.ballots == "posterior" else close  # logarithms of likelihoods
     return _winner(scores, vote.ties, rank, close)
 
 
@@ -141,6 +142,8 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
     if vote.ballots in ("one", "shortest"):
         return [[1.0] * len(draws) for draws in stages]
     numbers = [[_number(vote, draw) for draw in draws] for draws in stages]
+    if vote.ballots == "posterior":
+        return _log_odds(vote, stages)
     valid = sorted(_number(vote, draw) for draws in stages for draw in draws if draw.answer >= 0)
     if vote.ballots == "number" or not valid:
         return numbers
@@ -154,6 +157,16 @@ def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
     assert vote.m is not None
     chances = _chances_to_be_best(np.array(valid), vote.m)
     return [[chances.get(x, 0.0) for x in given] for given in numbers]
+
+
+def _log_odds(vote: Vote, stages: Stages) -> list[list[float]]:
+    """Return the logarithm of the likelihood that each draw adds to its answer, [stage][draw]."""
+    n_seen = len({draw.answer for draws in stages for draw in draws if draw.answer >= 0})
+    n_others = max(n_seen + (vote.answers is None), vote.answers or 0) - 1
+    return [
+        [math.log(n_others * x / (1 - x)) if draw.answer >= 0 else 0.0 for draw in draws for x in [_number(vote, draw)]]
+        for draws in stages
+    ]
 
 
 def _ranked(numbers: list[list[float]], power: float) -> list[list[float]]:

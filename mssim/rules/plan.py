@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.rules.number_range import NumberRange
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
@@ -79,6 +80,13 @@ class Plan(NamedTuple):
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
         of_verifier = self.accepts.columns if self.accepts else ()
         return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
+
+    @property
+    def ranges(self) -> tuple[tuple[str, NumberRange], ...]:
+        """Columns of which vote or stop rule read only some numbers, with the range of these."""
+        of_vote = [(self.vote.column or "", self.vote.allowed)] if self.vote else []
+        of_stop = [(column, self.stop.allowed) for column in self.stop.columns] if self.stop else []
+        return tuple((column, allowed) for column, allowed in of_vote + of_stop if allowed is not None)
 
     def asked(self, depth: int) -> NDArray[np.bool_]:
         """Return whether the stop rule is asked after 0, 1, ..., `depth` draws."""

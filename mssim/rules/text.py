@@ -24,7 +24,7 @@ from mssim.rules.votes.base import NamedVote
 __all__ = ["USE_QUOTES", "describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
 USE_QUOTES = "A model whose name contains + or a comma needs quotes, as in 'sc:\"a+b\"'."
-_OF_VOTE = ("normaliser", "temperature", "column", "m", "keep", "power", "alpha", "within", "combine")
+_OF_VOTE = ("normaliser", "temperature", "column", "m", "answers", "keep", "power", "alpha", "within", "combine")
 _VOTE_OPTIONS = ("vote", *_OF_VOTE, "prior", "ties")
 
 

@@ -20,8 +20,10 @@ from hypothesis import strategies as st
 
 from mssim import (
     AdaptiveAllocation,
+    BEACONStop,
     BetaStop,
     Cascade,
+    CGESStop,
     Coverage,
     DeepConf,
     EntropyStop,
@@ -36,6 +38,7 @@ from mssim import (
     PoolWarning,
     PValueStop,
     RandomRouter,
+    ReASCStop,
     Reliability,
     SelfConsistency,
     UntilVerified,
@@ -76,6 +79,8 @@ VOTES = {
     "entropy": Vote.entropy(),
     "entropy by samples": Vote.entropy(normaliser="samples", prior=(1, 2, 1)),
     "confidence": Vote.confidence(0.5),
+    "cges": Vote.cges(prior=(1, 2, 1)),
+    "cges of four": Vote.cges(answers=4),
     "score sum": Vote.score_sum(prior=(1, 1, 0.5)),
     "best of n": Vote.best_of_n(),
     "max consistency": Vote.max_consistency(),
@@ -103,12 +108,17 @@ STOPS = {
     "majority": MajorityStop(0.7, min_samples=3),
     "entropy": EntropyStop(0.8),
     "evalue": EValueStop(0.3),
+    "reasc": ReASCStop(0.9, centre=0.2, scale=0.3, gate=0.9),
+    "cges": CGESStop(0.8, other=True),
+    "cges of four": CGESStop(0.9, answers=4),
+    "beacon": BEACONStop(0.2, horizon=5),
     "own": OwnStop(three),
     "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
 STOPS_WITH_VOTES = [
     *(("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")),
     *(("window", "own"), ("beta", "majority of bests"), ("window", "majority of bests")),
+    *(("cges", "cges"), ("beacon", "best of n")),
     *(("beta", "borda"), ("majority", "deepconf"), ("evalue", "best of majority")),
 ]
 

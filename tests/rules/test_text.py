@@ -76,7 +76,7 @@ def test_text_is_split_at_the_first_colon():
 def test_options_are_the_fields_and_for_a_vote_its_own_options():
     assert options_of(Coverage) == ["sizes", "shares", "max_tokens"]
     votes = ["vote", "normaliser", "temperature", "column", "m"]
-    votes += ["keep", "power", "alpha", "within", "combine", "prior", "ties"]
+    votes += ["answers", "keep", "power", "alpha", "within", "combine", "prior", "ties"]
     assert options_of(SelfConsistency) == [*votes, "stop", "max_tokens", "looks"]
 
 
