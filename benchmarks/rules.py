@@ -28,6 +28,7 @@ RULES = [
     "sc:one,stop=majority:0.8",
     "sc:one,stop=entropy:0.75",
     "sc:one,stop=evalue:0.05",
+    "sc:one,stop=bayes_factor:10",
     "cascade:one+two,agreement=0.8",
     "mix:one+two",
     "mix:one+two,vote=entropy",

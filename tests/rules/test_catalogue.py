@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from mssim import (
     AdaptiveAllocation,
+    BayesFactorStop,
     BetaStop,
     Cascade,
     Coverage,
@@ -93,6 +94,7 @@ STOPS = {
     "majority": MajorityStop(0.7, min_samples=3),
     "entropy": EntropyStop(0.8),
     "evalue": EValueStop(0.3),
+    "bayes factor": BayesFactorStop(6, 0.5, "article"),
     "own": OwnStop(three),
     "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
@@ -374,6 +376,7 @@ THRESHOLDS = {
     "majority": [SelfConsistency("x", stop=MajorityStop(t)) for t in (0.1, 0.5, 0.7, 0.9, 1.0)],
     "entropy": [SelfConsistency("x", stop=EntropyStop(t)) for t in (1.0, 0.9, 0.75, 0.5, 0.1)],
     "evalue": [SelfConsistency("x", stop=EValueStop(a)) for a in (0.9, 0.5, 0.2, 0.05, 0.001)],
+    "bayes factor": [SelfConsistency("x", stop=BayesFactorStop(b)) for b in (1, 4.1, 10, 30, 300)],
 }
 
 
