@@ -45,6 +45,7 @@ RULES = [
     "sc:one,vote=majority_of_bests,m=8",
     "mix:one+two,vote=confidence",
     "alloc:one",
+    "alloc:one,certainty=ppr",
     "until:one+two",
     "until:one+two,column=score,threshold=1.5",
 ]

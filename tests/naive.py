@@ -503,7 +503,7 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
         drawn = [[] for _ in questions]
         waiting = list(range(len(questions)))  # who waits longest comes first
         for _ in range(budget * len(questions)):
-            q = min(waiting, key=lambda q: certainty(drawn[q]))
+            q = min(waiting, key=lambda q: certainty(drawn[q], strategy.certainty))
             waiting.remove(q)
             drawn[q].append(given[q][orders[q][len(drawn[q])]])
             if len(drawn[q]) < caps[q]:
@@ -517,9 +517,11 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
     return hits, used
 
 
-def certainty(answers):
+def certainty(answers, measure="beta"):
     votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
     first, second = [*votes, 0, 0][:2]
+    if measure == "ppr":  # 1 / density of Beta(first + 1, second + 1) at 1/2
+        return Fraction(2 ** (first + second), (first + second + 1) * math.comb(first + second, first))
     return leads(first, second)
 
 

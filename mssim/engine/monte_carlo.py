@@ -185,7 +185,7 @@ class ReplayTask:
             TIE_RULES[self.plan.vote.ties],
             np.ascontiguousarray(self.plan.sizes[0]),
             caps,
-            _levels(int(caps.max())),
+            _levels(int(caps.max()), self.plan.certainty),
             self.replays,
             counted,
         )
@@ -344,10 +344,10 @@ def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 @lru_cache(maxsize=8)
-def _levels(cap: int) -> Ints:
+def _levels(cap: int, measure: str) -> Ints:
     """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
     second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
     possible = (first >= second) & (first + second <= cap)
     levels = np.zeros(first.size, np.int64)
-    levels[possible] = np.unique(certainty(first[possible], second[possible]), return_inverse=True)[1]
+    levels[possible] = np.unique(certainty(first[possible], second[possible], measure), return_inverse=True)[1]
     return levels.reshape(cap + 1, cap + 1)

@@ -187,8 +187,8 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, of
         top[:] = 0
         for q in range(n_questions):
             states[q], tie_states[q] = word(keys[0, q], r), word(tie_keys[q], r)
-            _queue(q, 0, head, tail, after)
-        _mark(0, words, above, top)
+            _queue(q, levels[0, 0], head, tail, after)
+        _mark(levels[0, 0], words, above, top)
         spent = 0
         for b in range(budgets.size):
             while spent < budgets[b] * n_questions:

@@ -44,6 +44,7 @@ class Plan(NamedTuple):
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
+    certainty: str = "beta"  # with a cap: how certain a leader is, as `AdaptiveAllocation` says; the least one is next
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never

@@ -141,6 +141,7 @@ RULES = {
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
+    "allocation, ppr": AdaptiveAllocation("z", certainty="ppr"),
 }
 
 
