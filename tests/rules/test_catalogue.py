@@ -26,6 +26,7 @@ from mssim import (
     Coverage,
     EntropyStop,
     EValueStop,
+    Gate,
     MajorityStop,
     Mixture,
     ModelSwitch,
@@ -35,6 +36,7 @@ from mssim import (
     PoolWarning,
     RandomRouter,
     Reliability,
+    Router,
     SelfConsistency,
     UntilVerified,
     Vote,
@@ -139,6 +141,8 @@ RULES = {
     "until right": UntilVerified(["z"]),
     "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
+    "gate": Gate(["y", "x"], 0.5),
+    "gate, strict": Gate(XYZ, (0.5, 0.1), column="score", strict=True),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
     "allocation, ppr": AdaptiveAllocation("z", certainty="ppr"),
@@ -189,7 +193,7 @@ SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
-    n, n_questions = draw(st.integers(3, most_samples)), draw(st.integers(1, 2))
+    n, n_questions = draw(st.integers(3, most_samples)), 2  # a router learns from the other
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
@@ -199,7 +203,13 @@ def pools(draw, most_samples=6):
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
-    return Pool.from_frame(pd.DataFrame(rows, columns=columns))
+    return described(pd.DataFrame(rows, columns=columns))
+
+
+def described(frame):
+    """A pool whose questions have what routers read."""
+    number = frame["question_id"].str[1:].astype(int)
+    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=frame["question_id"] + " asked"))
 
 
 def budgets_for(rule, n, extra=0):
@@ -287,12 +297,14 @@ def deep_pool(n_questions=3, n_samples=60):
         for q in range(n_questions)
         for i in range(n_samples)
     ]
-    return Pool.from_frame(pd.DataFrame(rows))
+    return described(pd.DataFrame(rows))
 
 
 @pytest.mark.slow
 @every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
+    if isinstance(rule, Router):
+        pytest.skip("by replays, it may choose another of two nearly equal models")
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
     # comparisons, of which one fails for one seed in a million.
     frame = deep_pool(8, 20).to_frame()
@@ -317,7 +329,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation):
+    if not isinstance(rule, AdaptiveAllocation | Router):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.
@@ -325,7 +337,9 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same([values[[i]] for values in found], counts(pool, rule, budgets[[i]]))
     # A factor of all weights.
     if hasattr(rule, "vote"):
-        weights = rule.vote.prior or (1,) * (1 if isinstance(rule, RandomRouter | OracleRouter) else len(rule.models))
+        weights = rule.vote.prior or (1,) * (
+            1 if isinstance(rule, RandomRouter | OracleRouter | Router) else len(rule.models)
+        )
         factor = data.draw(st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
         scaled = replace(rule, vote=replace(rule.vote, prior=tuple(factor * w for w in weights)))
         assert same(found, counts(pool, scaled, budgets))
@@ -395,9 +409,9 @@ def test_samples_used_grow_with_the_threshold(rules, pool):
 @few
 @given(pools())
 def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
-    budgets = budgets_for(rule, pool.codes.shape[2])
     rules = {"rule": rule, "ceiling": Coverage(list(dict.fromkeys(rule.models)))}
-    result = replay(pool, rules, budgets[-1:], n_replays=20)
+    budget = min(budgets_for(one, pool.codes.shape[2])[-1] for one in rules.values())
+    result = replay(pool, rules, budget, n_replays=20)
     possible = np.array([part.any() for part in np.split(pool.class_correct, pool.class_offsets[1:-1])])
     assert (result.accuracy[0, 0][~possible] == 0).all()
     if isinstance(rule, Mixture | ModelSwitch | Cascade) and rule.shares is None and len(set(rule.models)) == 3:
@@ -418,7 +432,8 @@ def test_the_same_bits_for_any_executor(rule, monkeypatch):
             assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
-CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:")}
+# A router may choose another of two nearly equal models by replays than by closed forms.
+CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:") and not isinstance(rule, Router)}
 
 
 @pytest.mark.compiled
