@@ -20,6 +20,7 @@ from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
+    hard_first,
     majority_of_bests,
     one_model,
     right_draws,
@@ -33,8 +34,10 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
+from mssim.rules.plan import QUANTITIES, Ints, Ordered, Plan, Verifier
+from mssim.rules.stops import BetaStop
 from mssim.rules.strategies.adaptive_allocation import certainty
+from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
@@ -58,6 +61,7 @@ class ReplayTask:
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
     spends: BlockAmounts | None = None  # None: what the draws spend is not counted
+    places: Ints | None = None  # questions in the order of difficulty, the hardest first
 
     @property
     def nbytes(self) -> int:
@@ -81,6 +85,8 @@ class ReplayTask:
         """Run the replays, and add up what they spend."""
         if self.plan.cap:
             return self._share_budget(counted)
+        if self.plan.ordered is not None:
+            return self._ask_the_hardest_first(self.plan.ordered, counted)
         if self.plan.least is not None:
             return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
@@ -192,6 +198,23 @@ class ReplayTask:
         right = hits.T.astype(float)
         return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
 
+    def _ask_the_hardest_first(self, ordered: Ordered, counted: spending.Spending) -> Outcome:
+        assert self.plan.vote is not None
+        assert self.places is not None
+        sizes = np.ascontiguousarray(self.plan.sizes[0])
+        hits, drawn = hard_first.replayed(
+            self.recorded,
+            TIE_RULES[self.plan.vote.ties],
+            sizes,
+            self.places,
+            (ordered.window, ordered.easy, ordered.before),
+            BetaStop(ordered.threshold).table(int(sizes.max())).by_second,
+            self.replays,
+            counted,
+        )
+        right = hits.T.astype(float)
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
+
 
 class ReplayTasks:
     """Tasks of the blocks of a pool; data shared by the blocks of a plan are created once."""
@@ -231,7 +254,19 @@ class ReplayTasks:
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
+        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends, self._places(plan))
+
+    def _places(self, plan: Plan) -> Ints | None:
+        """Return the questions in the order of their difficulty, if that matters; blocks have all questions."""
+        if plan.ordered is None:
+            return None
+        model = self._pool.model_index(plan.models[0])
+        codes = codes_of(self._pool, plan.models, plan.max_tokens, slice(0, len(self._pool.questions)))[0]
+        votes = np.zeros((len(codes), int(codes.max(initial=0)) + 2), np.int64)
+        recorded = np.arange(codes.shape[1]) < self._pool.lengths[model][:, None]
+        np.add.at(votes, (np.nonzero(recorded)[0], codes[recorded]), 1)  # no answer, -1, is the last column
+        disagreement = 1 - votes[:, :-1].max(axis=1) / self._pool.lengths[model]
+        return hardest_first(plan.ordered, self._pool.questions, disagreement)
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]
@@ -291,7 +326,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
     size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
-    width = n_questions if plan.cap else max(1, min(n_questions, fits))
+    width = n_questions if plan.is_joint else max(1, min(n_questions, fits))
     return width, max(1, draws * width // _DRAWS_PER_TASK)
 
 

@@ -180,12 +180,18 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
             f"{name}: sizes of its plan are {plan.sizes.tolist()}. Return non-negative integers, with zeros only in "
             "the last stages."
         )
-    if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
-        raise StrategyError(f"{name}: its plan has {len(plan.models)} models, but stop and cap support only one.")
+    if (plan.stop is not None or plan.is_joint) and len(plan.models) != 1:
+        raise StrategyError(
+            f"{name}: its plan has {len(plan.models)} models, but stop, cap and ordered support only one."
+        )
     if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
         raise StrategyError(
             f"{name}: its plan has a cap, which requires a vote and sizes that do not decrease with the budget. Return "
             "such a plan."
+        )
+    if plan.ordered is not None and (plan.vote is None or plan.cap or plan.stop is not None):
+        raise StrategyError(
+            f"{name}: its plan has ordered, which requires a vote, and no cap or stop rule. Return such a plan."
         )
     if plan.least is not None:
         _check_least(name, plan, plan.least)
@@ -216,7 +222,7 @@ def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
 
 def _check_verifier(name: str, plan: Plan, verifier: Any) -> None:
     """Raise if a plan with a verifier does anything but draw from different models until a sample is accepted."""
-    other = plan.vote is not None or plan.stop is not None or plan.cap or plan.least is not None
+    other = plan.vote is not None or plan.stop is not None or plan.is_joint or plan.least is not None
     if other or plan.repeats or (plan.need != NEVER).any():
         raise StrategyError(
             f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "

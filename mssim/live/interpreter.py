@@ -80,6 +80,8 @@ def refusal(plan: Plan) -> str | None:
     evaluate = "evaluate it on the recorded pool"
     if plan.cap:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
+    if plan.ordered is not None:
+        return f"the difficulty of all questions decides how many samples each draws. Use alloc, or {evaluate}."
     if plan.least is not None:
         return f"it counts correct draws, and does not choose an answer. Use a strategy that votes, or {evaluate}."
     if plan.accepts is not None and plan.accepts.threshold is None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Ordered", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,6 +40,17 @@ class Verifier(NamedTuple):
         return self.threshold
 
 
+class Ordered(NamedTuple):
+    """How questions that are ordered by difficulty draw; see `DifficultyAdaptive`."""
+
+    difficulty: str | None = None  # question column; None: learnt on other questions
+    features: Sequence[str] | None = None  # question columns from which it is learnt; None: words
+    window: int = 4
+    easy: int = 32
+    before: int = 16
+    threshold: float = 0.95
+
+
 class Plan(NamedTuple):
     """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
 
@@ -59,6 +70,13 @@ class Plan(NamedTuple):
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
+
+    ordered: Ordered | None = None  # one model draws by the order of difficulty of the questions, at most `sizes` each
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether questions depend on each other."""
+        return self.cap > 0 or self.ordered is not None
 
     @property
     def repeats(self) -> bool:
