@@ -46,6 +46,7 @@ RULES = [
     "mix:one+two,vote=confidence",
     "alloc:one",
     "alloc:one,certainty=ppr",
+    "dsc:one,difficulty=level",
     "until:one+two",
     "until:one+two,column=score,threshold=1.5",
     "gate:one+two,threshold=0.5",
@@ -80,6 +81,7 @@ def with_numbers(pool: Pool) -> Pool:
             score=rng.normal(size=len(frame)) + frame["correct"],
             confidence=rng.random(len(frame)),
             output_tokens=rng.integers(50, 2000, len(frame)),
+            level=-frame.groupby("question_id")["correct"].transform("mean").round(1),
         ),
         info={"synthetic": True},
     )

@@ -411,8 +411,9 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
         options["shares_draws"] = shares_draws
         return routed(pool, strategy, lambda one: evaluate(pool, one, budget, **options), n_replays)
-    if kind == "AdaptiveAllocation":
-        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
+    if kind == "AdaptiveAllocation" or kind in naive_strategies.TOGETHER:
+        joint = allocated if kind == "AdaptiveAllocation" else together
+        return joint(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     right, hits, used = recorded(pool)[1], dict.fromkeys(pool.question_ids, 0), dict.fromkeys(pool.question_ids, 0)
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
@@ -517,6 +518,28 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
             used[q] += len(answers)
             if note is not None:
                 note(questions[q], [orders[q]], [len(answers)])
+    return hits, used
+
+
+def together(pool, strategy, budget, *, n_replays, seed=0, replacement=False, note=None):
+    """One model whose draws of a question depend on those of the others."""
+    samples, right = recorded(pool)
+    (model,), (answers,), questions = strategy.models, limited(pool, strategy), pool.question_ids
+    count, given = naive_strategies.TOGETHER[type(strategy).__name__], [answers[q] for q in questions]
+    known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
+    hits, used = [0] * len(questions), [0] * len(questions)
+    for r in range(n_replays):
+        places = [
+            positions(seed, model, q, r, len(all_of_it), budget, replacement)
+            for q, all_of_it in zip(questions, given, strict=True)
+        ]
+        draws = [[all_of_it[j] for j in chosen] for all_of_it, chosen in zip(given, places, strict=True)]
+        for q, n in enumerate(count(strategy, budget, draws, given, pool.questions)):
+            ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
+            hits[q] += is_right(vote([draws[q][:n]], PLAIN), right[questions[q]], strategy.ties, ranks.get)
+            used[q] += n
+            if note is not None:
+                note(questions[q], [places[q]], [n])
     return hits, used
 
 

@@ -14,17 +14,26 @@ from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import FIRST, SHIFT, VOTE, Recorded, Replays, most_classes, tie_rank
 
 
-@inlined
-def _first_look(seen, before, total, window):
-    """Return the draws of the first look: the mean of the last totals in whole windows, halves to even ones."""
-    if seen < before:
-        return window
-    parts = before * window
-    whole = total // parts
-    rest = 2 * (total - whole * parts)
-    if rest > parts or (rest == parts and whole % 2 == 1):
-        whole += 1
-    return max(whole, 1) * window
+@compiled
+def _predict(n_seen, before, window, sums, looks):
+    """Fill looks [budget] with the draws of the first look: the mean of the last totals, halves to even windows."""
+    if n_seen < before:
+        looks[:] = window
+        return
+    parts = np.float64(before * window)
+    for b in range(looks.size):  # whole numbers below 2**31: the quotient is a half only if it is one
+        if b > 0 and sums[b] == sums[b - 1]:
+            looks[b] = looks[b - 1]
+        else:
+            looks[b] = max(np.int64(np.rint(np.float64(sums[b]) / parts)), 1) * window
+
+
+@compiled
+def _remember(totals, sums, last, place):
+    """Replace one of the last totals, last[place] [budget], and update their sums."""
+    for b in range(totals.size):
+        sums[b] += totals[b] - last[place, b]
+        last[place, b] = totals[b]
 
 
 @inlined
@@ -61,9 +70,10 @@ def _find_borders(r, recorded, replacement, places, easy, samples, scratch, orde
 @compiled
 def _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spending, of_shared, hits, drawn):
     codes, lengths, offsets, correct, keys, tie_keys = recorded
-    samples, scratch, order, targets, tally, stops, right, runs, borders, seen, sums, last = memory
+    samples, scratch, order, targets, tally, stops, right, runs, borders, looks, totals, sums, last = memory
     window, easy, before = rule
     n_questions, n_budgets, n_windows = places.size, sizes.size, borders.size - 1
+    spends = spending.plain.shape[0] > 0
     for q in range(n_questions):
         for s in range(lengths[0, q]):
             c = codes[0, q, s]
@@ -72,18 +82,25 @@ def _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spen
         _find_borders(
             r, recorded, replays.replacement, places, easy, samples, scratch, order, targets, runs, borders
         )  # fmt: skip
-        seen[:] = 0
         sums[:] = 0
+        last[:] = 0
+        seen = 0  # hard questions. Budgets below a window have others, but their totals do not depend on them.
         for p in range(n_questions - 1, -1, -1):
             q = places[p]
             nothing, state, tie_state = offsets[q + 1] - offsets[q], word(keys[0, q], r), word(tie_keys[q], r)
-            at, first, second, best = 0, np.int64(0), np.int64(0), np.int64(0)
-            for b in range(n_budgets):
+            at, look, first, second, best = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+            # A look at fewer draws finds at least as many easy questions.
+            hard = p < borders[n_windows]
+            if hard:
+                _predict(seen, before, window, sums, looks)
+            for b in range(n_budgets if hard else 1):
                 size = sizes[b]
-                hard = p < borders[min(n_windows, size)]
-                look = _first_look(seen[b], before, sums[b], window) if hard else size
+                if not hard or (size < n_windows and p >= borders[size]):
+                    look, size = np.int64(1), np.int64(1)
+                elif b == 0 or not window <= sizes[b - 1] <= size or looks[b] != looks[b - 1]:
+                    look = looks[b]  # else continue where the budget before ended
                 while True:
-                    to = min(look, size) if hard else 1
+                    to = min(look, size)
                     if to > at:
                         draw_more(order, 0, at, to, targets, scratch, q, lengths[0, q], state, replays.replacement)
                         for j in range(at, to):
@@ -106,18 +123,21 @@ def _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spen
                     if look >= size or stops[look]:
                         break
                     look += window
-                hits[q, b] += right[to]
-                drawn[q, b] += to
-                of_shared.counts[b, q] = to
-                if hard:
-                    place = seen[b] % before
-                    sums[b] += to - (last[b, place] if seen[b] >= before else 0)
-                    last[b, place] = to
-                    seen[b] += 1
+                totals[b] = to
+            if hard:
+                _remember(totals, sums, last, seen % before)
+                seen += 1
+            else:
+                totals[:] = 1
+            for b in range(n_budgets):
+                hits[q, b] += right[totals[b]]
+                drawn[q, b] += totals[b]
+                if spends:
+                    of_shared.counts[b, q] = totals[b]
             for j in range(at):
                 tally[order[0, j]] = 0
             put_back(at, targets, scratch, samples, q, replays.replacement)
-        if spending.plain.shape[0] > 0:
+        if spends:
             count_shared(r, keys, lengths, replays.replacement, of_shared, spending.values, spending.spent)
 
 
@@ -170,9 +190,10 @@ def replayed(
         np.zeros(depth + 1, np.int64),  # [draws], whether it is right
         np.zeros(n_windows + 1, np.int64),  # [draws looked at], questions in a row whose draws agree
         np.zeros(n_windows + 1, np.int64),  # [draws looked at], hard questions
-        np.zeros(sizes.size, np.int64),  # [budget], hard questions so far
-        np.zeros(sizes.size, np.int64),  # [budget], totals of the last ones
-        np.zeros((sizes.size, before), np.int64),  # [budget, question], these
+        np.zeros(sizes.size, np.int64),  # [budget], draws of the first look
+        np.zeros(sizes.size, np.int64),  # [budget], draws of a question
+        np.zeros(sizes.size, np.int64),  # [budget], sum of the totals of the last hard questions
+        np.zeros((before, sizes.size), np.int64),  # [question, budget], these
     )
     of_shared = shared_of(sizes.size, n_questions, width, depth)
     _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spending, of_shared, hits, drawn)

@@ -203,8 +203,8 @@ def _both(pool: Pool, *given: str | Strategy) -> tuple[Strategy, Strategy]:
     for strategy in (first, second):
         if any(plan.is_joint for plan in strategy.plans(np.array([1]))):
             raise StrategyError(
-                f"{strategy}: the questions depend on each other, so that their number "
-                "cannot be planned. Use another strategy."
+                f"{strategy}: the questions depend on each other, so that their number cannot be planned. Use another "
+                "strategy."
             )
     return first, second
 

@@ -24,6 +24,7 @@ from mssim import (
     BetaStop,
     Cascade,
     Coverage,
+    DifficultyAdaptive,
     EntropyStop,
     EValueStop,
     Gate,
@@ -145,6 +146,9 @@ RULES = {
     "gate, strict": Gate(XYZ, (0.5, 0.1), column="score", strict=True),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
+    "by difficulty": DifficultyAdaptive("x", "level", window=2, easy=1, before=1),
+    "by difficulty, one by one": DifficultyAdaptive("y", "level", window=1, easy=2, before=2, threshold=0.9),
+    "by learnt difficulty": DifficultyAdaptive("z", features=["topic"], window=3, easy=1, before=1),
     "allocation, ppr": AdaptiveAllocation("z", certainty="ppr"),
 }
 
@@ -209,7 +213,8 @@ def pools(draw, most_samples=6):
 def described(frame):
     """A pool whose questions have what routers read."""
     number = frame["question_id"].str[1:].astype(int)
-    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=frame["question_id"] + " asked"))
+    text = frame["question_id"] + " asked"
+    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=text, level=number % 3))
 
 
 def budgets_for(rule, n, extra=0):
@@ -329,7 +334,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation | Router):
+    if not isinstance(rule, AdaptiveAllocation | DifficultyAdaptive | Router):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.

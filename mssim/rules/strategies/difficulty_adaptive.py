@@ -117,6 +117,8 @@ class DifficultyAdaptive(Strategy):
     >>> rules = [DifficultyAdaptive("gemma", features=["family"], easy=4), "sc:gemma,stop=beta:0.95"]
     >>> evaluate(pool, rules, 16, n_replays=100).to_frame()[["accuracy", "samples_used"]].round(2)
        accuracy  samples_used
+    0      0.53         10.28
+    1      0.58         10.82
     """
 
     kind: ClassVar[str] = "dsc"
