@@ -102,8 +102,9 @@ def _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spen
                 while True:
                     to = min(look, size)
                     if to > at:
-                        draw_more(order, 0, at, to, targets, scratch, q, lengths[0, q], state, replays.replacement)
-                        for j in range(at, to):
+                        ahead = min(look, order.shape[1])  # where the next budget looks
+                        draw_more(order, 0, at, ahead, targets, scratch, q, lengths[0, q], state, replays.replacement)
+                        for j in range(at, ahead):
                             c = np.int64(order[0, j])
                             if c != nothing:
                                 known = np.int64(correct[offsets[q] + c])
@@ -119,7 +120,7 @@ def _replayed(recorded, ties, sizes, places, rule, enough, replays, memory, spen
                                     second = votes
                             stops[j + 1] = first > 0 and first >= enough[second]
                             right[j + 1] = best & 1
-                        at = to
+                        at = ahead
                     if look >= size or stops[look]:
                         break
                     look += window
