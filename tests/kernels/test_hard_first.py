@@ -16,15 +16,15 @@ from tests.kernels.pools import ragged_pool, recorded_of
 pytestmark = pytest.mark.kernels
 
 
-@settings(max_examples=examples(100))
-@given(st.integers(1, 20), st.integers(1, 40), st.integers(0, 5000), st.booleans())
-def test_the_first_look_is_the_mean_in_whole_windows(window, before, total, enough):
-    look = getattr(hard_first._first_look, "py_func", hard_first._first_look)
-    if enough:
-        windows = round(Fraction(total, before * window))  # halves to even numbers
-        assert look(before, before, total, window) == max(1, windows) * window
-    else:
-        assert look(before - 1, before, total, window) == window
+@settings(max_examples=examples(60))
+@given(st.integers(1, 20), st.integers(1, 40), st.lists(st.integers(0, 5000), min_size=1, max_size=3))
+def test_the_first_look_is_the_mean_in_whole_windows(window, before, totals):
+    sums, looks = np.array(totals), np.zeros(len(totals), np.int64)
+    hard_first._predict(before, before, window, sums, looks)
+    windows = [round(Fraction(total, before * window)) for total in totals]  # halves to even numbers
+    assert looks.tolist() == [max(1, n) * window for n in windows]
+    hard_first._predict(before - 1, before, window, sums, looks)
+    assert (looks == window).all()
 
 
 def test_a_question_without_answers_never_agrees():
