@@ -147,18 +147,6 @@ def test_a_factor_equal_to_the_threshold_stops():
         assert all_agree(BayesFactorStop(threshold), "abaa") == end
 
 
-def test_it_is_asked_only_at_the_looks_of_its_table():
-    rule, answers = BayesFactorStop(), list("aaaaaaaa")
-    looks = np.zeros(9, bool)
-    looks[[2, 5, 8]] = True
-
-    class Looking(BayesFactorStop):
-        def table(self, depth):
-            return rule.table(depth)._replace(looks=looks)
-
-    assert decisions(Looking(), answers) == 5
-
-
 def test_deeper_draws_than_tables_cover_run_in_python():
     assert BayesFactorStop().table(1024) is not None
     assert BayesFactorStop().table(1025) is None
