@@ -141,10 +141,12 @@ def test_when_it_stops(rule, answers, end):
     assert all_agree(rule, answers) == end
 
 
-def test_a_factor_equal_to_the_threshold_stops():
-    factor = BayesFactorStop().factor(np.array([3, 1]))
-    for threshold, end in ((factor, 4), (factor * (1 + 1e-11), 4), (factor * (1 + 1e-7), None)):
-        assert all_agree(BayesFactorStop(threshold), "abaa") == end
+@pytest.mark.kernels
+@pytest.mark.parametrize(("votes", "answers"), [((3, 1), "abaa"), ((4, 1, 1), "abcaaa")])
+def test_a_factor_equal_to_the_threshold_stops(votes, answers):
+    factor, n = BayesFactorStop().factor(np.array(votes)), len(answers)
+    for threshold, end in ((factor, n), (factor * (1 + 1e-11), n), (factor * (1 + 1e-7), None)):
+        assert all_agree(BayesFactorStop(threshold), answers) == end
 
 
 def test_deeper_draws_than_tables_cover_run_in_python():
