@@ -307,7 +307,7 @@ def _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, 
 
 
 @inlined
-def _close_draws(q, sizes, sums, totals):
+def close_draws(q, sizes, sums, totals):
     """Add up the draws of every budget, and reset them."""
     for k in range(sums.shape[0]):
         for j in range(1, sums.shape[1]):
@@ -352,7 +352,7 @@ def count_draws(
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:
-        _close_draws(q, sizes, sums, totals)
+        close_draws(q, sizes, sums, totals)
 
 
 @compiled

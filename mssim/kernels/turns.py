@@ -141,3 +141,22 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
             q, first, min(BATCH, replays.n - first), replays.n, order, reached, ends, depths, sizes,
             values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
         )  # fmt: skip
+
+
+@compiled
+def count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+    """Count the replays of question q if its samples have one answer and no stage can stop; return whether it is so."""
+    if ends.shape[1] > 0 or turns.tested.any():
+        return False
+    codes, lengths = recorded.codes, recorded.lengths
+    c = np.int64(codes[0, q, 0])
+    for i in range(codes.shape[0]):
+        for s in range(lengths[i, q]):
+            if codes[i, q, s] != c:
+                return False
+    if turns.spending.plain.shape[0] > 0:
+        for first in range(0, replays.n, BATCH):
+            take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped)
+    if c >= 0:
+        hits[q] += replays.n * right[c]
+    return True

@@ -80,6 +80,11 @@ def refusal(plan: Plan) -> str | None:
     evaluate = "evaluate it on the recorded pool"
     if plan.cap:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
+    if plan.online is not None:
+        return (
+            "no server sends the confidences of groups of tokens, or ends a sample by them. Use recorded samples "
+            f"with the column group_confidence, and {evaluate}."
+        )
     if plan.ordered is not None:
         return f"the difficulty of all questions decides how many samples each draws. Use alloc, or {evaluate}."
     if plan.stop is not None and plan.stop.learns:

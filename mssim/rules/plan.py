@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Ordered", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Online", "Ordered", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,6 +51,17 @@ class Ordered(NamedTuple):
     threshold: float = 0.95
 
 
+class Online(NamedTuple):
+    """When samples end early by the confidences of their groups, and which of them vote; see `DeepConf`."""
+
+    keep: float
+    warmup: int
+    consensus: float | None
+    window: int
+    stride: int
+    ties: str = "first"
+
+
 class Plan(NamedTuple):
     """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
 
@@ -70,6 +81,7 @@ class Plan(NamedTuple):
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
+    online: Online | None = None  # how a strategy of one model ends samples, and votes by what they show until then
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
 
     ordered: Ordered | None = None  # one model draws by the order of difficulty of the questions, at most `sizes` each

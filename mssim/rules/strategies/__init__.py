@@ -3,6 +3,7 @@
 from mssim.rules.strategies.adaptive_allocation import AdaptiveAllocation
 from mssim.rules.strategies.cascade import Cascade
 from mssim.rules.strategies.coverage import Coverage
+from mssim.rules.strategies.deepconf import DeepConf
 from mssim.rules.strategies.difficulty_adaptive import DifficultyAdaptive
 from mssim.rules.strategies.gate import Gate
 from mssim.rules.strategies.mixture import Mixture
@@ -18,6 +19,7 @@ __all__ = [
     "AdaptiveAllocation",
     "Cascade",
     "Coverage",
+    "DeepConf",
     "DifficultyAdaptive",
     "Gate",
     "Mixture",

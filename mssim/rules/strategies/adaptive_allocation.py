@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from mssim.rules.plan import Floats, Ints, Plan, allocate
 from mssim.rules.registry import Row
 from mssim.rules.votes import Vote
 
-__all__ = ["AdaptiveAllocation", "certainty"]
+__all__ = ["AdaptiveAllocation", "certainty", "levels"]
 
 MOST_CAP = 1024
 
@@ -59,6 +60,16 @@ def _ppr(first: Ints, second: Ints) -> Floats:
 
 
 _MEASURES = {"beta": _beta, "ppr": _ppr}
+
+
+@lru_cache(maxsize=8)
+def levels(cap: int, measure: str) -> Ints:
+    """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
+    second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
+    possible = (first >= second) & (first + second <= cap)
+    found = np.zeros(first.size, np.int64)
+    found[possible] = np.unique(certainty(first[possible], second[possible], measure), return_inverse=True)[1]
+    return found.reshape(cap + 1, cap + 1)
 
 
 @dataclass(frozen=True)

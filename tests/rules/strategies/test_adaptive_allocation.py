@@ -11,7 +11,7 @@ from mssim import (
     SelfConsistency,
     StrategyError,
 )
-from mssim.rules.strategies.adaptive_allocation import certainty
+from mssim.rules.strategies.adaptive_allocation import certainty, levels
 from tests import naive
 from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import counts, deep_pool
@@ -86,3 +86,15 @@ def test_an_unknown_certainty_is_refused():
     with pytest.raises(StrategyError, match="AdaptiveAllocation: certainty='blend' is not valid"):
         AdaptiveAllocation("x", certainty="blend")
     assert str(AdaptiveAllocation("x", certainty="ppr")) == "alloc:x,certainty=ppr"
+
+
+@pytest.mark.parametrize("measure", ["beta", "ppr"])
+@pytest.mark.parametrize("cap", [1, 2, 7, 30])
+def test_levels_are_in_the_order_of_certainty(cap, measure):
+    """As many levels as there are different certainties, in rational arithmetic."""
+    votes = [(second, first) for first in range(cap + 1) for second in range(first + 1) if first + second <= cap]
+    certainties = {pair: naive.certainty(["a"] * pair[1] + ["b"] * pair[0], measure) for pair in votes}
+    order = sorted(set(certainties.values()))
+    found = levels(cap, measure)
+    for (second, first), one in certainties.items():
+        assert found[second, first] == order.index(one)
