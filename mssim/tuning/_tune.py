@@ -23,10 +23,11 @@ from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.results.quantities import SPENDS
 from mssim.rules.base import Strategy
+from mssim.rules.folds import fold_of
 from mssim.rules.plan import QUANTITIES
 from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
-from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_sets
+from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_sets
 from mssim.tuning.grid import grid
 from mssim.tuning.result import Tuning
 

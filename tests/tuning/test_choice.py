@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError, tune
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
-from mssim.tuning.choice import Scores, choose, choose_in_runs, fold_of, noise_on_sets, training_sets, undominated
+from mssim.tuning.choice import Scores, choose, choose_in_runs, noise_on_sets, training_sets, undominated
 from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
 
@@ -153,32 +153,6 @@ def test_noise_does_not_buy_more_draws():
     assert [frame["budget"][0] for frame in frames] == [1] * 8
     runs = [tune(pool, "sc:x", [1, 3, 5], seed=seed, n_runs=1, **options).to_frame() for seed in range(8)]
     assert {frame["budget"][0] for frame in runs} != {1}  # a study that ran each candidate once chooses by luck
-
-
-# Folds -----------------------------------------------------
-
-
-@given(st.lists(st.integers(0, 8), min_size=2, max_size=60), st.integers(2, 10), st.integers(0, 99))
-def test_folds_keep_clusters_whole_and_are_balanced(labels, n_folds, seed):
-    clusters = np.unique(labels, return_inverse=True)[1]
-    assume(clusters.max() + 1 >= n_folds)
-    folds = fold_of(clusters, n_folds, seed)
-    assert all(len(set(folds[clusters == c])) == 1 for c in range(clusters.max() + 1))
-    sizes = np.bincount(folds, minlength=n_folds)
-    assert sizes.min() > 0
-    assert sizes.max() - sizes.min() <= np.bincount(clusters).max()
-
-
-def test_large_clusters_are_dealt_first():
-    clusters = np.repeat(np.arange(13), [1] * 6 + [6] + [1] * 6)
-    assert all(np.bincount(fold_of(clusters, 3, seed)).tolist() == [6, 6, 6] for seed in range(20))
-
-
-def test_folds_depend_on_the_seed_alone():
-    first, again, other = (fold_of(np.arange(40), 10, seed) for seed in (3, 3, 4))
-    assert (first == again).all()
-    assert (first != other).any()
-    assert np.bincount(first).tolist() == [4] * 10
 
 
 def clustered(n_questions=12, size=3, **columns):
