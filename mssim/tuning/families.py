@@ -1,0 +1,139 @@
+"""Families of candidates: groups of rules, with the parameters of the catalogue, for the models of a pool."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from mssim.engine.requirements import check_columns
+from mssim.engine.shared_draws import Groups, ordered
+from mssim.errors import PoolError, StrategyError
+from mssim.pools.pool import Pool
+from mssim.rules.base import Strategy
+from mssim.rules.names import quoted
+from mssim.rules.parsing import parse_strategy
+from mssim.rules.registry import STOPS, VOTES, Row
+from mssim.rules.strategies import SelfConsistency
+from mssim.tuning.grid import grid
+from mssim.tuning.learners import Learner
+from mssim.tuning.options import read_families
+
+__all__ = ["Family", "candidates_of", "default_grid"]
+
+_MODEL = re.compile(r"\bM\d?\b")  # in the rules of the catalogue
+
+
+class Family(NamedTuple):
+    """Candidates by name, and the rules that are left out, with the reason."""
+
+    candidates: dict[str, Strategy | Learner]
+    left_out: dict[str, str]
+
+
+def candidates_of(families: str | Iterable[str], pool: Pool, groups: Groups = ()) -> Family:
+    """Return the candidates of some families for the models and columns of a pool.
+
+    Parameters
+    ----------
+    families : str or sequence of str
+        Names in `mssim.tuning.FAMILIES`.
+    pool : Pool
+        Recorded samples.
+    groups : sequence of sequence of str, default ()
+        Models that share draws, as in `evaluate`; strategies name them in the order of their runs.
+
+    Returns
+    -------
+    Family
+        Self-Consistency of every model, which is the control, and the candidates of the families, each once.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> pool = load_pool("recorded/llm-products").select(models=["gemma", "smol"])
+    >>> found = candidates_of("votes", pool)
+    >>> [name for name in found.candidates if "best_of_n" in name]
+    []
+    >>> found.left_out["sc:M,vote=best_of_n"]
+    "no column 'score'"
+    """
+    named: dict[str, Strategy | Learner] = {str(one): one for one in map(SelfConsistency, pool.models)}
+    left_out: dict[str, str] = {}
+    for family in read_families(families):
+        found, missing = _FAMILIES[family](pool, groups)
+        named |= {str(one): one for one in found if str(one) not in named}
+        left_out |= missing
+    return Family(named, left_out)
+
+
+_Found = tuple[Sequence[Strategy | Learner], dict[str, str]]
+
+
+def default_grid(pool: Pool, groups: Groups) -> _Found:
+    """Return the default strategies of `grid`, with models that share draws in the order of their runs."""
+    listed = grid(ordered(pool.models, groups), n_models=(1, 2) if len(pool.models) > 1 else (1,))
+    return [one for one in listed if list(one.models) == ordered(one.models, groups)], {}
+
+
+def _stops(pool: Pool, groups: Groups) -> _Found:
+    return _of_rows([row for name in sorted(STOPS) for row in STOPS[name].rows], pool, groups)
+
+
+def _votes(pool: Pool, groups: Groups) -> _Found:
+    return _of_rows([row for name in sorted(VOTES) for row in VOTES[name].rows], pool, groups)
+
+
+def _of_rows(rows: Sequence[Row], pool: Pool, groups: Groups) -> _Found:
+    """Return the rules of rows of the catalogue for every model, or for every set of as many models as they name."""
+    found: list[Strategy | Learner] = []
+    left_out: dict[str, str] = {}
+    for row in rows:
+        kind, comma, options = row.rule.partition(",")
+        n_models = len(_MODEL.findall(kind))
+        teams = list(combinations(ordered(pool.models, groups), n_models))
+        if not teams:
+            left_out[row.rule] = f"needs {n_models} models"
+        for team in teams:
+            strategy = parse_strategy(_with_models(kind, team) + comma + options)
+            reason = _lacking(pool, strategy)
+            if reason:
+                left_out[row.rule if len(team) > 1 or "no column" in reason else str(strategy)] = reason
+            else:
+                found.append(strategy)
+    return found, left_out
+
+
+def _with_models(kind: str, models: Sequence[str]) -> str:
+    names = iter(models)
+    return _MODEL.sub(lambda _: quoted(next(names)), kind)
+
+
+def _lacking(pool: Pool, strategy: Strategy) -> str:
+    """Return why the pool cannot run a strategy, or an empty text."""
+    for plan in strategy.plans(np.array([len(strategy.models)])):
+        try:
+            check_columns(pool, str(strategy), plan)
+        except (PoolError, StrategyError) as error:
+            lacking = [
+                name for name in plan.columns if name not in pool.numbers and name not in pool.extra.column_names
+            ]
+            return f"no column {lacking[0]!r}" if lacking else str(error)
+    return ""
+
+
+def _not_yet(pool: Pool, groups: Groups) -> _Found:  # noqa: ARG001
+    raise StrategyError("families: not yet")
+
+
+_FAMILIES: Mapping[str, Callable[[Pool, Groups], _Found]] = {
+    "switch": default_grid,
+    "stops": _stops,
+    "votes": _votes,
+    "weights": _not_yet,
+    "routers": _not_yet,
+    "models": _not_yet,
+}
