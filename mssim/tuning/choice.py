@@ -104,8 +104,7 @@ def choose(means: Means, limits: Floats) -> Ints:
     draws two candidates share, this is a bound: the error of a difference is at most the sum of both errors. Of
     versions whose intervals of spend overlap with the cheapest, the first is chosen.
     """
-    best = means.accuracy + means.accuracy_error + _SAME
-    worst = means.accuracy - means.accuracy_error
+    best, worst = _interval(means)
     chosen = np.full(limits.size, -1)
     for i, limit in enumerate(limits):
         fit = np.flatnonzero(means.spend <= limit * (1 + _SAME))
@@ -114,6 +113,11 @@ def choose(means: Means, limits: Floats) -> Ints:
             most = (means.spend[tied] + means.spend_error[tied]).min() * (1 + _SAME)
             chosen[i] = tied[means.spend[tied] - means.spend_error[tied] <= most][0]
     return chosen
+
+
+def _interval(means: Means) -> tuple[Floats, Floats]:
+    """Return the highest and the lowest accuracy that the replays leave possible."""
+    return means.accuracy + means.accuracy_error + _SAME, means.accuracy - means.accuracy_error
 
 
 def choose_on_sets(means: Iterable[Means], limits: Floats) -> Ints:
@@ -139,16 +143,20 @@ def choose_in_runs(
 def frontier_of(means: Means) -> tuple[Ints, Floats]:
     """Return the versions that are chosen within some limit, cheapest first, and the lowest limit of each.
 
-    Versions that are less accurate or more expensive than a choice within a lower limit are left out.
+    A choice that ties with one within a lower limit, or is estimated to be less accurate, is left out.
     """
     limits = np.unique(means.spend[np.isfinite(means.spend)])
+    best, worst = _interval(means)
     kept: list[int] = []
     lowest: list[float] = []
     for row, limit in zip(choose(means, limits).tolist(), limits.tolist(), strict=True):
-        after = not kept or (_more(means.spend, row, kept[-1]) and _more(means.accuracy, row, kept[-1]))
-        if after:
-            kept.append(row)
-            lowest.append(limit)
+        last = kept[-1] if kept else None
+        if last is not None:
+            tied = best[last] >= worst[means.spend <= limit * (1 + _SAME)].max()
+            if tied or not (_more(means.spend, row, last) and _more(means.accuracy, row, last)):
+                continue
+        kept.append(row)
+        lowest.append(limit)
     return np.array(kept, dtype=np.int64), np.array(lowest)
 
 

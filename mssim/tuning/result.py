@@ -122,12 +122,13 @@ class Tuning:
         DataFrame, one row per limit
             Columns: limit; strategy, fitted, budget (most frequent choice on all questions, and the text of its
             strategy as fitted to all questions); same_choice (share of folds with this choice); in_sample (accuracy on
-            the data on which it was chosen); fresh (expected accuracy on the same questions with other draws); held_out, low, high (accuracy of each question under the choice
-            without its fold, with confidence interval); optimism (in_sample - held_out), mc_error (Monte Carlo error of
-            optimism, 0 if exact); spend, held_out_spend (means per question); control, control_budget,
-            control_held_out, control_spend (the best single model, chosen in the same way; NaN if no single model is
-            within the limit); gain (held_out - control_held_out), gain_low, gain_high, p_value (for a gain of zero);
-            p_holm (p_value adjusted for the number of limits); n_folds, n_questions.
+            the data on which it was chosen); fresh (expected accuracy on the same questions with other draws);
+            held_out, low, high (accuracy of each question under the choice without its fold, with confidence interval);
+            optimism (in_sample - held_out), mc_error (Monte Carlo error of optimism, 0 if exact); spend, held_out_spend
+            (means per question); control, control_budget, control_held_out, control_spend (the best single model,
+            chosen in the same way; NaN if no single model is within the limit); gain (held_out - control_held_out),
+            gain_low, gain_high, p_value (for a gain of zero); p_holm (p_value adjusted for the number of limits);
+            n_folds, n_questions.
 
         Notes
         -----

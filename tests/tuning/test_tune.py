@@ -30,7 +30,7 @@ from tests.engine.test_evaluate import random_pool
 from tests.tuning.test_choice import STRATEGIES, best_within, clustered, mean, questions_without
 
 COLUMNS = [
-    *("limit", "strategy", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
+    *("limit", "strategy", "fitted", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
     *("optimism", "mc_error", "spend", "held_out_spend"),
     *("control", "control_budget", "control_held_out", "control_spend"),
     *("gain", "gain_low", "gain_high", "p_value", "p_holm", "n_folds", "n_questions"),
