@@ -11,8 +11,9 @@ import pandas as pd
 
 from benchmarks.laws import DIFFERENCES, Floats, Law
 from mssim import evaluate
+from mssim.rules.folds import fold_of
 from mssim.simulate import AnswerModel
-from mssim.tuning.choice import Scores, choose_in_runs, fold_of, training_sets
+from mssim.tuning.choice import Scores, choose_in_runs, training_sets
 from mssim.tuning.result import Tuning
 
 N_FOLDS = 10

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OracleRouter,
         RandomRouter,
         Reliability,
+        Router,
         SelfConsistency,
         UntilVerified,
     )
@@ -62,6 +63,7 @@ _HOMES = {
         "OracleRouter",
         "RandomRouter",
         "Reliability",
+        "Router",
         "SelfConsistency",
         "UntilVerified",
     ],
@@ -97,6 +99,7 @@ __all__ = [
     "RandomRouter",
     "RecordError",
     "Reliability",
+    "Router",
     "SelfConsistency",
     "Stop",
     "Strategy",

@@ -41,6 +41,12 @@ def check_jackknife(job: Job, pool: Pool) -> None:
                 f"{name}: jackknife is not available where questions share the budget, because the accuracy on one "
                 "question then depends on the samples of all. Evaluate this strategy without it."
             )
+    for name, strategy in job.strategies.items():
+        if strategy.learns(pool.questions):
+            raise StrategyError(
+                f"{name}: jackknife is not available where a strategy learns from other questions, because a sample "
+                "left out there changes what it does here. Evaluate this strategy without it."
+            )
     for model in job.models:
         lengths = pool.lengths[pool.model_index(model)]
         if lengths.min() < 2:
@@ -116,7 +122,7 @@ class JackknifeWork:
         lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
         strategy = list(self._job.strategies.values())[s]
-        return LeftOutTask(strategy, plans, models, lacking, questions.stop - questions.start)
+        return LeftOutTask(strategy, plans, models, lacking, self._pool.questions.iloc[questions])
 
     def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]

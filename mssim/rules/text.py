@@ -85,8 +85,9 @@ def _written(strategy: Any) -> dict[str, str]:
 
 
 def _options(cls: type) -> dict[str, Field[Any]]:
-    """The fields of a strategy or stop rule that are options."""
-    return {f.name: f for f in fields(cls) if f.name not in ("model", "models")} if is_dataclass(cls) else {}
+    """The fields of a strategy or stop rule that are options; those with an underscore are not."""
+    named = fields(cls) if is_dataclass(cls) else ()
+    return {f.name: f for f in named if f.name not in ("model", "models") and not f.name.startswith("_")}
 
 
 def _default(field: Field[Any]) -> Any:

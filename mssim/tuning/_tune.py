@@ -20,6 +20,7 @@ from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
 from mssim.results.clusters import cluster_labels
 from mssim.rules.base import Strategy
+from mssim.rules.folds import fold_of
 from mssim.rules.plan import QUANTITIES
 from mssim.tuning.candidates import (
     Evaluated,
@@ -33,7 +34,7 @@ from mssim.tuning.candidates import (
     outcomes_of_run,
     part_of,
 )
-from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, fold_of, training_masks, training_sets
+from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_masks, training_sets
 from mssim.tuning.families import candidates_of
 from mssim.tuning.fitting import Given, check_candidate, fit_all, read_candidates
 from mssim.tuning.learners import Learner
@@ -251,7 +252,7 @@ def _candidates(
 
 def _check_not_fitted(named: dict[str, Strategy | Learner]) -> None:
     for name, candidate in named.items():
-        if not isinstance(candidate, Strategy):
+        if not isinstance(candidate, Strategy):  # a router learns from the outcomes of the run
             raise MssimError(
                 f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it, or use "
                 "n_runs=None."

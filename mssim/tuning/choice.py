@@ -50,17 +50,6 @@ class Choices(NamedTuple):
     in_sample: Floats  # [run, limit, question], outcomes of the choice on all questions
 
 
-def fold_of(clusters: Ints, n_folds: int, seed: int) -> Ints:
-    """Assign questions to folds: clusters by decreasing size, each to the fold with the fewest questions."""
-    sizes = np.bincount(clusters)
-    order = np.random.default_rng(seed).permutation(sizes.size)
-    fold, filled = np.zeros(sizes.size, dtype=np.int64), np.zeros(n_folds, dtype=np.int64)
-    for cluster in order[np.argsort(-sizes[order], kind="stable")]:
-        fold[cluster] = filled.argmin()
-        filled[fold[cluster]] += sizes[cluster]
-    return fold[clusters]
-
-
 def training_masks(folds: Ints) -> Bools:
     """Return masks [set, question] of the questions outside each fold and, in the last row, of all questions."""
     return np.vstack([*(folds != fold for fold in range(folds.max() + 1)), np.ones(folds.size, dtype=bool)])

@@ -84,11 +84,11 @@ def fit_all(candidates: Mapping[str, Strategy | Learner], pool: Pool, sets: Bool
     everywhere = np.ones(len(sets), dtype=bool)
     found: dict[str, list[Fitted]] = {}
     for name, one in candidates.items():
-        if isinstance(one, Strategy):
+        if isinstance(one, Learner):
+            found[name] = _distinct([_fit(name, one, pool, among) for among in sets])
+        else:
             check_candidate(name, one)
             found[name] = [Fitted(one, everywhere, True)]
-        else:
-            found[name] = _distinct([_fit(name, one, pool, among) for among in sets])
     return found
 
 

@@ -165,5 +165,5 @@ class _Both(Strategy):
     def plans(self, budgets):
         return (*UntilVerified(self.models).plans(budgets), *SelfConsistency(self.models[0]).plans(budgets))
 
-    def combine(self, parts):
+    def combine(self, parts, _questions):
         return Expected(*((one + other) / 2 for one, other in zip(*parts, strict=True)))

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import MssimError, tune
@@ -17,7 +17,6 @@ from mssim.tuning.choice import (
     accuracy_noise,
     choose,
     choose_in_runs,
-    fold_of,
     frontier_of,
     means_on_sets,
     training_sets,
@@ -271,29 +270,6 @@ def test_models_with_the_same_samples_and_rules_with_two_names_are_equal():
 
 
 # Folds -----------------------------------------------------
-
-
-@given(st.lists(st.integers(0, 8), min_size=2, max_size=60), st.integers(2, 10), st.integers(0, 99))
-def test_folds_keep_clusters_whole_and_are_balanced(labels, n_folds, seed):
-    clusters = np.unique(labels, return_inverse=True)[1]
-    assume(clusters.max() + 1 >= n_folds)
-    folds = fold_of(clusters, n_folds, seed)
-    assert all(len(set(folds[clusters == c])) == 1 for c in range(clusters.max() + 1))
-    sizes = np.bincount(folds, minlength=n_folds)
-    assert sizes.min() > 0
-    assert sizes.max() - sizes.min() <= np.bincount(clusters).max()
-
-
-def test_large_clusters_are_dealt_first():
-    clusters = np.repeat(np.arange(13), [1] * 6 + [6] + [1] * 6)
-    assert all(np.bincount(fold_of(clusters, 3, seed)).tolist() == [6, 6, 6] for seed in range(20))
-
-
-def test_folds_depend_on_the_seed_alone():
-    first, again, other = (fold_of(np.arange(40), 10, seed) for seed in (3, 3, 4))
-    assert (first == again).all()
-    assert (first != other).any()
-    assert np.bincount(first).tolist() == [4] * 10
 
 
 def clustered(n_questions=12, size=3, **columns):

@@ -8,6 +8,7 @@ from mssim.rules.strategies.model_switch import ModelSwitch
 from mssim.rules.strategies.oracle_router import OracleRouter
 from mssim.rules.strategies.random_router import RandomRouter
 from mssim.rules.strategies.reliability import Reliability
+from mssim.rules.strategies.router import Router
 from mssim.rules.strategies.self_consistency import SelfConsistency
 from mssim.rules.strategies.until_verified import UntilVerified
 
@@ -20,6 +21,7 @@ __all__ = [
     "OracleRouter",
     "RandomRouter",
     "Reliability",
+    "Router",
     "SelfConsistency",
     "UntilVerified",
 ]
