@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 from typing import Any
@@ -180,7 +180,7 @@ def tune(
     groups = read_groups(shares_draws)
     named, left_out = _candidates(pool, strategies, families, groups)
     if n_runs is not None:
-        _check_not_fitted(named)
+        _check_not_fitted(named, pool)
     labels = cluster_labels(pool.questions, clusters)
     codes = np.unique(pool.question_ids if labels is None else labels, return_inverse=True)[1]
     folds = fold_of(codes, _number_of_folds(n_folds, codes.max() + 1), seed)
@@ -250,9 +250,9 @@ def _candidates(
     return named | {name: one for name, one in family.candidates.items() if name not in texts}, family.left_out
 
 
-def _check_not_fitted(named: dict[str, Strategy | Learner]) -> None:
+def _check_not_fitted(named: Mapping[str, Strategy | Learner], pool: Pool) -> None:
     for name, candidate in named.items():
-        if not isinstance(candidate, Strategy):  # a router learns from the outcomes of the run
+        if not isinstance(candidate, Strategy) or candidate.learns(pool.questions):
             raise MssimError(
                 f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it, or use "
                 "n_runs=None."

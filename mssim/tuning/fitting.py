@@ -88,6 +88,11 @@ def fit_all(candidates: Mapping[str, Strategy | Learner], pool: Pool, sets: Bool
             found[name] = _distinct([_fit(name, one, pool, among) for among in sets])
         else:
             check_candidate(name, one)
+            if one.learns(pool.questions):
+                raise StrategyError(
+                    f"strategies: {name} learns from all questions, so its score on training questions depends on the "
+                    "answers to held-out ones. Remove it, or define fit as `mssim.tuning.Learner` describes."
+                )
             found[name] = [Fitted(one, everywhere, True)]
     return found
 

@@ -12,7 +12,16 @@ from mssim.errors import MssimError
 from mssim.results.quantities import SPENDS
 from mssim.tuning.choice import Floats
 
-__all__ = ["DEFAULT_FAMILY", "FAMILIES", "MOST_FOLDS", "check_numbers", "check_spend", "read_families", "read_limits"]
+__all__ = [
+    "DEFAULT_FAMILY",
+    "FAMILIES",
+    "MOST_FOLDS",
+    "check_numbers",
+    "check_reachable",
+    "check_spend",
+    "read_families",
+    "read_limits",
+]
 
 DEFAULT_FAMILY = "switch"
 FAMILIES: Mapping[str, str] = {
@@ -58,6 +67,30 @@ def check_numbers(n_folds: int | None, n_runs: int | None) -> tuple[int | None, 
         None if n_folds is None else whole_number("n_folds", n_folds, 2, MOST_FOLDS),
         None if n_runs is None else whole_number("n_runs", n_runs, 1, _MOST_RUNS),
     )
+
+
+def check_reachable(spend: str, limits: Floats | None, budgets: ArrayLike | None) -> None:
+    """Raise if a limit is below what any candidate spends, as far as this is known without a pool.
+
+    Examples
+    --------
+    >>> check_reachable("budget", np.array([2.0]), [4, 8])
+    Traceback (most recent call last):
+    mssim.errors.MssimError: limits: every candidate has a budget of at least 4, more than 2. Use limits of at least 4.
+    """
+    if limits is None:
+        return
+    lowest = 1 if budgets is None else np.min(budgets)
+    if spend == "budget" and limits[0] < lowest:
+        raise MssimError(
+            f"limits: every candidate has a budget of at least {lowest}, more than {limits[0]:g}. Use limits of at "
+            f"least {lowest}."
+        )
+    if spend == "samples_used" and limits[0] < 1:
+        raise MssimError(
+            f"limits: every candidate draws at least one sample per question, more than {limits[0]:g}. Use limits of "
+            "at least 1."
+        )
 
 
 def read_limits(given: ArrayLike) -> Floats:
