@@ -169,6 +169,8 @@ def tune(
     groups = parse_groups(shares_draws) or ()
     families = _checked(strategy, family, asked, spend, within, folds, runs, confidence_level)
 
+    from mssim.results.clusters import cluster_labels
+
     def named(pool: Pool) -> Sequence[str]:
         return parse_models(models, pool.models) if models else pool.models
 
@@ -176,6 +178,7 @@ def tune(
     loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
     if models:
         loaded = loaded.select(models=named(loaded))
+    cluster_labels(loaded.questions, clusters)
     if table == "diversity":
         _print_diversity(loaded, clusters, confidence_level, as_json=json)
         return
@@ -275,8 +278,8 @@ def _plainly(frame: pd.DataFrame) -> str:
     if optimism <= 0:
         return f"{done} and scoring on the same questions overstates the accuracy at no limit."
     return (
-        f"{done} and scoring on the same questions overstates the accuracy by up to {100 * optimism:.1f} points (at limit "
-        f"{limit:.4g}): report held_out."
+        f"{done} and scoring on the same questions overstates the accuracy by up to {100 * optimism:.1f} points "
+        f"(at limit {limit:.4g}): report held_out."
     )
 
 

@@ -82,11 +82,12 @@ def list_versions(pool: Pool, fitted: Mapping[str, list[Fitted]], budgets: Ints,
         for one in versions
     ]
     groups, place_of = _groups([(one.strategy, name if one.plain else None, b) for name, b, one in rows], budgets)
+    texts = {id(one): str(one.strategy) for versions in fitted.values() for one in versions}
     pairs = [(name, b) for name, b, _ in rows]
     numbers = {pair: number for number, pair in enumerate(dict.fromkeys(pairs))}
     return Versions(
         names=tuple(name for name, _, _ in rows),
-        fitted=tuple(str(one.strategy) for _, _, one in rows),
+        fitted=tuple(texts[id(one)] for _, _, one in rows),
         budgets=budgets[[b for _, b, _ in rows]],
         candidate=np.array([numbers[pair] for pair in pairs]),
         usable=np.array([one.usable for _, _, one in rows]),

@@ -381,9 +381,32 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
         ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
         ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats a strategy. Remove the duplicate"),
         ({"strategies": []}, StrategyError, "strategies: none are given"),
+        ({"families": "stop"}, MssimError, "families: 'stop' is not valid. Did you mean 'stops'"),
+        ({"strategies": ["sc:x", "sx:y"]}, StrategyError, "unknown kind 'sx'"),
+        ({"strategies": ["sc:x", "sc:y,vote=best_of_n"]}, PoolError, "sc:y,vote=best_of_n requires column 'score'"),
+        ({"strategies": ["sc:x", "sc:y,max_tokens=9"]}, PoolError, "output_tokens"),
+        ({"spend": "latency"}, MssimError, "spend='latency': the pool has no latencies"),
+        ({"spend": "tokens"}, MssimError, "spend='tokens': the pool has no output_tokens"),
+        ({"tokens": "none"}, MssimError, "tokens='none' is not valid"),
+        ({"prices": "nowhere.toml", "spend": "cost"}, MssimError, "nowhere.toml"),
+        ({"replacement": 2}, MssimError, "replacement=2 is not a bool"),
+        ({"parallel": 0}, MssimError, "parallel=0 is out of range"),
+        ({"method": "exact", "strategies": ["sc:x", "ms:x+y"]}, StrategyError, "method='exact' is not available"),
+        ({"shares_draws": [["x"]]}, MssimError, "shares_draws"),
+        ({"n_folds": 3, "clusters": "truth"}, MssimError, "clusters"),
+        ({"limits": [1, 3], "spend": "budget"}, MssimError, "spends more than 1 per .* Use limits of at least 2"),
+        ({"limits": 5, "spend": "cost", "prices": {"x": 3, "y": 4}}, MssimError, "more than 5 .* of at least 6"),
+        ({"limits": 0.9, "strategies": "sc:x,stop=beta:0.9"}, MssimError, "more than 0.9 .* Use limits above 1"),
+        (
+            {"limits": 5, "strategies": "ms:x+y", "spend": "cost", "prices": {"x": 6, "y": 1}},
+            MssimError,
+            "spends more than 5 per question on average. Use limits above 6",
+        ),
     ],
 )
-def test_refusals(options, error, says):
+def test_refusals(options, error, says, monkeypatch):
+    """All of them are known at once: nothing is evaluated, which takes most of the time."""
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
     with pytest.raises(error, match=says):
         tune(random_pool(), **{"strategies": ["sc:x", "sc:y"], "budgets": [2, 4], **options})
 
