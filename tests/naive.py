@@ -407,10 +407,10 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     with the drawn places of every stage, and how many of them were used.
     """
     kind = type(strategy).__name__
-    if kind in ("RandomRouter", "OracleRouter"):
+    if kind in ("RandomRouter", "OracleRouter", *naive_strategies.ROUTERS):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
         options["shares_draws"] = shares_draws
-        return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
+        return routed(pool, strategy, lambda one: evaluate(pool, one, budget, **options), n_replays)
     if kind == "AdaptiveAllocation":
         return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     right, hits, used = recorded(pool)[1], dict.fromkeys(pool.question_ids, 0), dict.fromkeys(pool.question_ids, 0)
@@ -466,8 +466,8 @@ def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng
             }
 
 
-def routed(strategy, evaluate_one):
-    """The mean of the models each on its own, or per question the one that is most often right."""
+def routed(pool, strategy, evaluate_one, n_replays=1):
+    """The mean of the models each on its own, or per question the one that is most often right, or is chosen."""
     limits = limits_of(strategy)
     parts = [
         evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit))
@@ -483,6 +483,9 @@ def routed(strategy, evaluate_one):
             for values in zip(*parts, strict=True)
         ]
     best = [max(range(len(parts)), key=lambda i: parts[i][0][q]) for q in range(len(parts[0][0]))]
+    if type(strategy).__name__ in naive_strategies.ROUTERS:
+        choose = naive_strategies.ROUTERS[type(strategy).__name__]
+        best = choose(strategy, [won for won, _ in parts], n_replays, pool.questions)
     return [parts[i][0][q] for q, i in enumerate(best)], [parts[i][1][q] for q, i in enumerate(best)]
 
 
@@ -607,8 +610,8 @@ def orders(answers, size, replacement):
 
 def expectation(pool, strategy, budget, *, replacement=False):
     """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
-    if type(strategy).__name__ in ("RandomRouter", "OracleRouter"):
-        return routed(strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
+    if type(strategy).__name__ in ("RandomRouter", "OracleRouter", *naive_strategies.ROUTERS):
+        return routed(pool, strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
     by_stage, right = limited(pool, strategy), recorded(pool)[1]
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     accuracy, used = [], []

@@ -168,7 +168,7 @@ def _regression() -> Any:
             "by='logistic' requires scikit-learn, which is not installed. Install it with `pip install mssim[route]`, "
             "or use by='knn' with features= or a column."
         ) from None
-    return LogisticRegression(max_iter=1000)
+    return LogisticRegression(tol=1e-8, max_iter=10_000)  # symmetric data have equal predictions
 
 
 def _fitted(known: Any, shares: Floats, asked: Any) -> Floats:

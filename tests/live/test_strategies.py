@@ -61,8 +61,8 @@ def test_the_guide_has_the_rules_of_the_registries():
         ("until:x", "until:x cannot run live: its verifier knows the correct answer. Set column and threshold, e.g. "),
         (
             "oracle:x+y",
-            "oracle:x+y cannot run live: it chooses a model for each question by accuracies that no run knows. Use a "
-            "strategy such as ms or random, or evaluate it on the recorded pool.",
+            "oracle:x+y cannot run live: it chooses a model for each question by recorded accuracies or columns, "
+            "which no run knows. Use a strategy such as ms or random, or evaluate it on the recorded pool.",
         ),
         (
             "sc:x,vote=best_of_n",

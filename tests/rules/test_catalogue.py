@@ -34,6 +34,7 @@ from mssim import (
     PoolWarning,
     RandomRouter,
     Reliability,
+    Router,
     SelfConsistency,
     UntilVerified,
     Vote,
@@ -186,7 +187,7 @@ SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
-    n, n_questions = draw(st.integers(3, most_samples)), draw(st.integers(1, 2))
+    n, n_questions = draw(st.integers(3, most_samples)), 2  # a router learns from the other
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
@@ -196,7 +197,13 @@ def pools(draw, most_samples=6):
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
-    return Pool.from_frame(pd.DataFrame(rows, columns=columns))
+    return described(pd.DataFrame(rows, columns=columns))
+
+
+def described(frame):
+    """A pool whose questions have what routers read."""
+    number = frame["question_id"].str[1:].astype(int)
+    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=frame["question_id"] + " asked"))
 
 
 def budgets_for(rule, n, extra=0):
@@ -284,12 +291,14 @@ def deep_pool(n_questions=3, n_samples=60):
         for q in range(n_questions)
         for i in range(n_samples)
     ]
-    return Pool.from_frame(pd.DataFrame(rows))
+    return described(pd.DataFrame(rows))
 
 
 @pytest.mark.slow
 @every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
+    if isinstance(rule, Router):
+        pytest.skip("by replays, it may choose another of two nearly equal models")
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
     # comparisons, of which one fails for one seed in a million.
     frame = deep_pool(8, 20).to_frame()
@@ -314,7 +323,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation):
+    if not isinstance(rule, AdaptiveAllocation | Router):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.
@@ -322,7 +331,9 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same([values[[i]] for values in found], counts(pool, rule, budgets[[i]]))
     # A factor of all weights.
     if hasattr(rule, "vote"):
-        weights = rule.vote.prior or (1,) * (1 if isinstance(rule, RandomRouter | OracleRouter) else len(rule.models))
+        weights = rule.vote.prior or (1,) * (
+            1 if isinstance(rule, RandomRouter | OracleRouter | Router) else len(rule.models)
+        )
         factor = data.draw(st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
         scaled = replace(rule, vote=replace(rule.vote, prior=tuple(factor * w for w in weights)))
         assert same(found, counts(pool, scaled, budgets))
@@ -414,7 +425,8 @@ def test_the_same_bits_for_any_executor(rule, monkeypatch):
             assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
-CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:")}
+# A router may choose another of two nearly equal models by replays than by closed forms.
+CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:") and not isinstance(rule, Router)}
 
 
 @pytest.mark.compiled

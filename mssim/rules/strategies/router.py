@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Router"]
 
-_SAME = 1e-12  # scores within this are equal
+_SAME = {LOGISTIC: 1e-6}  # scores within this are equal; by default within 1e-12
 _UNKNOWN = 1e300  # a cost that comes after all known ones
 
 
@@ -206,7 +206,7 @@ class Router(Strategy):
 
         price = predicted(None if self.by == LOGISTIC else self.by, cost)
         score = predicted(self.by, accuracy) - (0.0 if self.worth is None else price / self.worth)
-        best = score >= score.max(axis=0) - _SAME
+        best = score >= score.max(axis=0) - _SAME.get(self.by or "", 1e-12)
         price = np.where(best, np.nan_to_num(price, nan=_UNKNOWN), np.inf)
         return np.asarray((price <= price.min(axis=0) * (1 + 1e-9)).argmax(axis=0), dtype=np.int64)
 
