@@ -274,11 +274,11 @@ def _plainly(frame: pd.DataFrame) -> str:
     """Return in one sentence what choosing on the same questions would add to the accuracy."""
     done = "Choosing" if (frame["fitted"] == frame["strategy"]).all() else "Fitting, choosing"
     worst = int(frame["optimism"].to_numpy().argmax())
-    limit, optimism = (float(frame[name].iloc[worst]) for name in ("limit", "optimism"))
-    if optimism <= 0:
+    limit, points = float(frame["limit"].iloc[worst]), round(100 * float(frame["optimism"].iloc[worst]), 1)
+    if points <= 0:
         return f"{done} and scoring on the same questions overstates the accuracy at no limit."
     return (
-        f"{done} and scoring on the same questions overstates the accuracy by up to {100 * optimism:.1f} points "
+        f"{done} and scoring on the same questions overstates the accuracy by up to {points} points "
         f"(at limit {limit:.4g}): report held_out."
     )
 

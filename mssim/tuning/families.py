@@ -20,6 +20,7 @@ from mssim.rules.registry import STOPS, VOTES, Row
 from mssim.rules.strategies import SelfConsistency
 from mssim.tuning.grid import grid
 from mssim.tuning.learners import Learner
+from mssim.tuning.optimal_weights import OptimalWeights
 from mssim.tuning.options import read_families
 
 __all__ = ["Family", "candidates_of", "default_grid"]
@@ -125,6 +126,13 @@ def _lacking(pool: Pool, strategy: Strategy) -> str:
     return ""
 
 
+def _weights(pool: Pool, groups: Groups) -> _Found:
+    models = ordered(pool.models, groups)
+    if len(models) < 2:
+        return [], {"weights:M+M": "needs 2 models"}
+    return [OptimalWeights(models)], {}
+
+
 def _not_yet(pool: Pool, groups: Groups) -> _Found:  # noqa: ARG001
     raise StrategyError("families: not yet")
 
@@ -133,7 +141,7 @@ _FAMILIES: Mapping[str, Callable[[Pool, Groups], _Found]] = {
     "switch": default_grid,
     "stops": _stops,
     "votes": _votes,
-    "weights": _not_yet,
+    "weights": _weights,
     "routers": _not_yet,
     "models": _not_yet,
 }
