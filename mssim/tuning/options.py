@@ -28,7 +28,7 @@ FAMILIES: Mapping[str, str] = {
     "switch": "ModelSwitch of every pair in both orders (agreement 1, 0.8, 0.6; plurality, entropy), and mixtures",
     "stops": "every stop rule for every model, with the parameters of the catalogue",
     "votes": "every named vote for every model or pair, with the parameters of the catalogue",
-    "weights": "all models together, with the prior weights that fit the training questions best",
+    "weights": "all models together, with the shares of draws that are best on the training questions",
     "routers": "one model per question, chosen by what is learnt on the training questions",
     "models": "the best k of all models together, as chosen on the training questions",
 }

@@ -91,12 +91,12 @@ def test_strategies_that_were_fitted_are_shown(run, pool_path):
         (
             [0.01, 0.0234],
             "sc:x",
-            "Choosing and scoring on the same questions overstates the accuracy by up to 2.3 points",
+            "Choosing and scoring on the same questions overstates the accuracy by up to 2.3 ",
         ),
         (
             [0.01, 0.0234],
             "sc:y",
-            "Fitting, choosing and scoring on the same questions overstates the accuracy by up to",
+            "Fitting, choosing and scoring on the same questions overstates the accuracy by ",
         ),
         ([-0.01, 0.0004], "sc:x", "Choosing and scoring on the same questions overstates the accuracy at no limit."),
     ],
