@@ -9,7 +9,6 @@ import typer
 
 from mssim._validation import choose_from, counted, level
 from mssim.cli.compiling import compiling_notice
-from mssim.cli.language import name_by
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
@@ -235,8 +234,6 @@ def _checked(
     """Raise for what can be known to be wrong before a pool is read; return the families."""
     from mssim.tuning.options import check_numbers, check_reachable, check_spend, read_families, read_limits
 
-    if family is not None:
-        name_by("families", "family")
     families = None if family is None else read_families([name.strip() for name in family.split(",")])
     check_numbers(folds, runs)
     check_spend(spend)

@@ -1,6 +1,7 @@
 """Tuning: the choice that the rules demand, scored on questions that took no part in it."""
 
 import random
+import sys
 import warnings
 
 import numpy as np
@@ -409,6 +410,16 @@ def test_refusals(options, error, says, monkeypatch):
     monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
     with pytest.raises(error, match=says):
         tune(random_pool(), **{"strategies": ["sc:x", "sc:y"], "budgets": [2, 4], **options})
+
+
+def test_routers_that_cannot_be_fitted_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    with pytest.raises(MssimError, match="topics"):
+        tune(random_pool(), ["sc:x", "route:x+y,by=topics"], [2])
+    for module in ("sklearn", "sklearn.feature_extraction.text", "sklearn.linear_model"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MssimError, match="route"):
+        tune(random_pool(), ["sc:x", "route:x+y,by=logistic,features=truth"], [2])
 
 
 def test_one_cluster_cannot_be_split():
