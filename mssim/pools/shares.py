@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mssim.errors import PoolError
+from mssim._validation import shown
+from mssim.errors import MssimError, PoolError
 from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 
-__all__ = ["answer_shares", "over_classes", "question_of_class", "sampled_models"]
+__all__ = ["answer_shares", "over_classes", "question_mask", "question_of_class", "sampled_models"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,6 +43,19 @@ def over_classes(pool: Pool, values: NDArray[Any]) -> Floats:
     rows = values.reshape(math.prod(values.shape[:-1]), question.size)
     sums = [np.bincount(question, weights=row, minlength=n) for row in rows]
     return np.array(sums, dtype=float).reshape(*values.shape[:-1], n)
+
+
+def question_mask(pool: Pool, questions: ArrayLike | None) -> NDArray[np.bool_]:
+    """Return which questions count, by default all; raise unless there is one bool per question and one is True."""
+    if questions is None:
+        return np.ones(len(pool.questions), dtype=bool)
+    mask = np.asarray(questions)
+    if mask.dtype != bool or mask.shape != (len(pool.questions),) or not mask.any():
+        raise MssimError(
+            f"questions={shown(questions)} is not valid. Use one bool per question, {len(pool.questions)} in all, of "
+            "which at least one is True."
+        )
+    return mask
 
 
 def question_of_class(pool: Pool) -> Ints:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._validation import is_number, shown
 from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
-from mssim.pools.shares import answer_shares, question_of_class, sampled_models
+from mssim.pools.shares import answer_shares, question_mask, question_of_class, sampled_models
 from mssim.rules.base import Strategy
 from mssim.rules.fields import model_names
 from mssim.rules.strategies import Mixture, SelfConsistency
@@ -171,7 +171,7 @@ def infinite_vote_weights(
     mix:gemma+smol+smol-cool,shares=62/27/11 0.654 0.0057 optimal
     """
     names = sampled_models(pool, models, 1)
-    mask = _read_questions(pool, questions)
+    mask = question_mask(pool, questions)
     _check_seconds(time_limit)
     programme = programme_of(answer_shares(pool, names), pool.class_offsets, pool.class_correct, mask)
     solution = solve(programme, float(time_limit))
@@ -236,18 +236,6 @@ def _highest(pool: Pool, share: Floats, among: Bools) -> Floats:
     top = np.zeros(len(pool.questions))
     np.maximum.at(top, question_of_class(pool)[among], share[among])
     return top
-
-
-def _read_questions(pool: Pool, questions: ArrayLike | None) -> Bools:
-    if questions is None:
-        return np.ones(len(pool.questions), dtype=bool)
-    mask = np.asarray(questions)
-    if mask.dtype != bool or mask.shape != (len(pool.questions),) or not mask.any():
-        raise MssimError(
-            f"questions={shown(questions)} is not valid. Use one bool per question, {len(pool.questions)} in all, of "
-            "which at least one is True."
-        )
-    return mask
 
 
 def _check_seconds(time_limit: float) -> None:
