@@ -46,6 +46,8 @@ RULES = [
     "alloc:one",
     "until:one+two",
     "until:one+two,column=score,threshold=1.5",
+    "gate:one+two,threshold=0.5",
+    "route:one+two",
 ]
 
 

@@ -527,6 +527,8 @@ def certainty(answers):
 
 
 def split_of(strategy):
+    if type(strategy).__name__ in naive_strategies.ONE_OF_EACH:
+        return [1] * len(strategy.models), None
     return getattr(strategy, "sizes", None), getattr(strategy, "shares", None)
 
 

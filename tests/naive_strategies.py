@@ -12,7 +12,24 @@ from fractions import Fraction
 
 import numpy as np
 
-RULES = {}  # by the name of the strategy's class
+
+def gate(strategy, draws, right, _rank, numbers):
+    """One sample of each model that the budget pays for; the first confident one is the answer, else the last."""
+    asked = [answers[0] for answers in draws if answers]
+    limits = strategy.threshold if isinstance(strategy.threshold, tuple) else [strategy.threshold] * len(asked)
+    used = [0] * len(draws)
+    for i, answer in enumerate(asked):
+        used[i] = 1
+        if i == len(asked) - 1:
+            break
+        number = numbers[i][0]
+        if answer is not None and (number > limits[i] if strategy.strict else number >= limits[i]):
+            break
+    return answer in right, used
+
+
+RULES = {"Gate": gate}  # by the name of the strategy's class
+ONE_OF_EACH = {"Gate"}  # strategies of which no model draws more than one sample
 
 
 # Routers --------------------------------------------------------------------------------------------------------------

@@ -119,8 +119,12 @@ class JackknifeWork:
             return self._groups[s][1].task(half, group, block)
         s, grouped, questions = key
         models, closed = self._models(s), self._budgets(s, grouped)
-        lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
+        lacking = (
+            self._without_groups(s, questions)
+            if grouped
+            else left_out(self._counts(s, questions), alike=plans[0].accepts is None)
+        )
         strategy = list(self._job.strategies.values())[s]
         return LeftOutTask(strategy, plans, models, lacking, self._pool.questions.iloc[questions])
 

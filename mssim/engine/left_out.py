@@ -34,13 +34,13 @@ class LeftOut(NamedTuple):
     copies: Ints  # [row], number of recorded samples that are interchangeable with the missing one
 
 
-def left_out(counts: Counts) -> LeftOut:
-    """Leave out one sample in turn. Classes with equal counts and correctness are interchangeable."""
+def left_out(counts: Counts, *, alike: bool = True) -> LeftOut:
+    """Leave out one sample in turn. Classes with equal counts and correctness are interchangeable if `alike`."""
     rows: list[tuple[int, int, int, int]] = []  # question, model, class or -1 for no answer, copies
     for q in range(counts.no_answer.shape[1]):
         first, end = counts.offsets[q], counts.offsets[q + 1]
         kinds = np.vstack([counts.votes[:, first:end], counts.correct[first:end]])
-        at, repeats = _distinct(kinds)
+        at, repeats = _distinct(kinds if alike else np.vstack([kinds, np.arange(end - first)]))
         for m, without in enumerate(counts.no_answer[:, q]):
             if without:
                 rows.append((q, m, -1, int(without)))

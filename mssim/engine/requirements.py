@@ -128,6 +128,8 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
     """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
     check_limits(pool, name, plan)
+    if plan.accepts is not None and isinstance(plan.accepts.threshold, tuple):  # other stages accept without a number
+        plan = plan._replace(models=plan.models[: len(plan.accepts.threshold)])
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -219,12 +221,15 @@ def _check_verifier(name: str, plan: Plan, verifier: Any) -> None:
             f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "
             "Return such a plan, or remove accepts."
         )
-    column, limit = verifier if isinstance(verifier, Verifier) else (None, None)
-    of_numbers = isinstance(column, str) and column != "correct" and is_number(limit) and math.isfinite(limit)
+    column, limit, _, last = verifier if isinstance(verifier, Verifier) else (None, None, False, False)
+    limits = limit if isinstance(limit, tuple) else (limit,)
+    fits = not isinstance(limit, tuple) or len(limit) == len(plan.models) - last
+    finite = fits and all(is_number(one) and math.isfinite(one) for one in limits)
+    of_numbers = isinstance(column, str) and column != "correct" and finite
     if not of_numbers and (column, limit) != ("correct", None):
         raise StrategyError(
             f"{name}: accepts of its plan is {shown(verifier)}. Return Verifier('correct'), or a Verifier with a "
-            "column of numbers and a finite threshold."
+            "column of numbers and a finite threshold, or one for each stage; with last, for all stages but the last."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,12 +24,20 @@ class Verifier(NamedTuple):
     """What accepts a sample that has an answer."""
 
     column: str = "correct"  # accepts correct samples, unless there is a threshold
-    threshold: float | None = None  # accepts samples whose number in the column is at least this
+    threshold: float | tuple[float, ...] | None = None  # accepts samples with at least this number, by stage if several
+    strict: bool = False  # whether it accepts samples with more than the threshold only
+    last: bool = False  # whether the last draw is the answer if no sample is accepted
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Recorded numbers that the verifier reads."""
         return () if self.threshold is None else (self.column,)
+
+    def limit(self, stage: int) -> float | None:
+        """Return the threshold of a stage; infinity for stages without one, whose numbers are not read."""
+        if isinstance(self.threshold, tuple):
+            return self.threshold[stage] if stage < len(self.threshold) else math.inf
+        return self.threshold
 
 
 class Plan(NamedTuple):

@@ -47,6 +47,11 @@ def _number_or_numbers(text: str) -> int | tuple[int | None, ...]:
     return parts[0] if len(parts) == 1 and parts[0] is not None else parts
 
 
+def _float_or_floats(text: str) -> float | tuple[float, ...]:
+    parts = tuple(float(part) for part in text.split("/"))
+    return parts[0] if len(parts) == 1 else parts
+
+
 # How an option is read by the type of its field, and an example of it.
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "float": (float, "0.8"),
@@ -55,6 +60,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "str": (str, ""),
     "float | str": (_number_or_word, "0.8"),
     "int | Sequence[int | None]": (_number_or_numbers, "2048"),
+    "float | Sequence[float]": (_float_or_floats, "0.8"),
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
     "Sequence[str]": (_numbers(str), "a/b"),

@@ -25,8 +25,8 @@ from mssim.rules.registry import STRATEGIES
 from tests.live import strategies_page
 from tests.live.drawn import EVERY, run
 
-LIVE = {"alloc", "cascade", "mix", "ms", "random", "sc", "until"}
-REPLAYED = {"cov", "oracle", "rel"}  # they need the correct answer
+LIVE = {"alloc", "cascade", "gate", "mix", "ms", "random", "sc", "until"}
+REPLAYED = {"cov", "oracle", "rel", "route"}  # they need correct answers
 
 
 def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
