@@ -173,7 +173,7 @@ def tune(
     def named(pool: Pool) -> Sequence[str]:
         return parse_models(models, pool.models) if models else pool.models
 
-    taking_part = models_of(strategy) if strategy else named
+    taking_part = models_of(strategy) if strategy and not families else named
     loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
     if models:
         loaded = loaded.select(models=named(loaded))

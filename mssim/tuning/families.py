@@ -20,11 +20,15 @@ from mssim.rules.registry import STOPS, VOTES, Row
 from mssim.rules.strategies import SelfConsistency
 from mssim.tuning.grid import grid
 from mssim.tuning.learners import Learner
+from mssim.tuning.model_choice import BestModels
 from mssim.tuning.optimal_weights import OptimalWeights
 from mssim.tuning.options import read_families
 
 __all__ = ["Family", "candidates_of", "default_grid"]
 
+_SAMPLES_TO_CHOOSE = 3  # of each question, by which models are chosen
+_MOST_SEARCHED = 12  # models of which all subsets are compared
+_MOST_CHOSEN = 5  # models
 _MODEL = re.compile(r"\bM\d?\b")  # in the rules of the catalogue
 
 
@@ -133,6 +137,17 @@ def _weights(pool: Pool, groups: Groups) -> _Found:
     return [OptimalWeights(models)], {}
 
 
+def _models(pool: Pool, groups: Groups) -> _Found:
+    models = ordered(pool.models, groups)
+    rule = "models:M+M"
+    if len(models) < 2:
+        return [], {rule: "needs 2 models"}
+    if pool.lengths.min() < _SAMPLES_TO_CHOOSE:
+        return [], {rule: f"needs {_SAMPLES_TO_CHOOSE} samples of every model and question"}
+    search = "exhaustive" if len(models) <= _MOST_SEARCHED else "greedy"
+    return [BestModels(models, k, search) for k in range(2, min(len(models), _MOST_CHOSEN) + 1)], {}
+
+
 def _not_yet(pool: Pool, groups: Groups) -> _Found:  # noqa: ARG001
     raise StrategyError("families: not yet")
 
@@ -143,5 +158,5 @@ _FAMILIES: Mapping[str, Callable[[Pool, Groups], _Found]] = {
     "votes": _votes,
     "weights": _weights,
     "routers": _not_yet,
-    "models": _not_yet,
+    "models": _models,
 }

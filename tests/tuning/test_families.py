@@ -1,6 +1,7 @@
 """Families of candidates: rules of the catalogue for the models and columns of a pool."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mssim import MssimError, SelfConsistency, Stop, parse_strategy, tune
@@ -96,6 +97,25 @@ def test_families_are_tried_beside_strategies():
     named = tune(pool, {"mine": "sc:x"}, [4], families="stops", **options)
     assert list(dict.fromkeys(named.strategies))[:2] == ["mine", "sc:y"]
     assert tune(pool, "ms:x+y", [4], **options).left_out == {}
+
+
+def test_weights_and_models_are_of_all_models():
+    found = candidates_of(["weights", "models"], random_pool()).candidates
+    assert list(found) == [*SINGLE, "weights:x+y+z", "models:x+y+z,k=2", "models:x+y+z,k=3"]
+    many = random_pool().to_frame()
+    many = random_pool().from_frame(pd.concat([many.assign(model=many["model"] + str(i)) for i in range(5)]))
+    names = list(candidates_of("models", many).candidates)[15:]
+    assert [name.partition(",")[2] for name in names] == [f"k={k},search=greedy" for k in (2, 3, 4, 5)]
+
+
+def test_what_cannot_be_fitted_is_left_out():
+    one = random_pool().select(models=["x"])
+    assert candidates_of(["weights", "models"], one).left_out == {
+        "weights:M+M": "needs 2 models",
+        "models:M+M": "needs 2 models",
+    }
+    few = random_pool(12, 2)
+    assert candidates_of("models", few).left_out == {"models:M+M": "needs 3 samples of every model and question"}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ def test_every_name_can_be_imported():
     assert {name for name in mssim.tuning.__all__ if hasattr(mssim.tuning, name)} == set(mssim.tuning.__all__)
     assert set(mssim.tuning.__all__) <= set(dir(mssim.tuning))
     assert by_package is grid
-    with pytest.raises(AttributeError, match="module 'mssim.tuning' has no attribute 'tunes'"):
+    with pytest.raises(AttributeError, match=r"module 'mssim\.tuning' has no attribute 'tunes'"):
         _ = mssim.tuning.tunes
 
 
