@@ -178,7 +178,7 @@ def tune(
     n_folds, n_runs = check_numbers(n_folds, n_runs)
     check_executor(executor, progress)
     groups = read_groups(shares_draws)
-    named, left_out = _candidates(pool, strategies, families, groups)
+    named, left_out = _candidates(pool, strategies, families, groups, clusters)
     if n_runs is not None:
         _check_not_fitted(named, pool)
     labels = cluster_labels(pool.questions, clusters)
@@ -235,7 +235,11 @@ def tune(
 
 
 def _candidates(
-    pool: Pool, strategies: Given | None, families: str | Iterable[str] | None, groups: Sequence[Sequence[str]]
+    pool: Pool,
+    strategies: Given | None,
+    families: str | Iterable[str] | None,
+    groups: Sequence[Sequence[str]],
+    clusters: str | None,
 ) -> tuple[dict[str, Strategy | Learner], dict[str, str]]:
     """Return candidates by name, and the rules of families that are left out, with the reason."""
     names = (DEFAULT_FAMILY,) if families is None else read_families(families)
@@ -245,7 +249,7 @@ def _candidates(
             check_candidate(name, candidate)
     if strategies is not None and families is None:
         return named, {}
-    family = candidates_of(names, pool, groups)
+    family = candidates_of(names, pool, groups, clusters)
     texts = {str(candidate) for candidate in named.values()}
     return named | {name: one for name, one in family.candidates.items() if name not in texts}, family.left_out
 

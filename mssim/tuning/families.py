@@ -11,21 +11,23 @@ import numpy as np
 
 from mssim.engine.requirements import check_columns
 from mssim.engine.shared_draws import Groups, ordered
-from mssim.errors import PoolError, StrategyError
+from mssim.errors import MssimError, PoolError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
+from mssim.rules.cross_fitting import KNN, LOGISTIC
 from mssim.rules.names import quoted
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.registry import STOPS, VOTES, Row
-from mssim.rules.strategies import SelfConsistency
+from mssim.rules.strategies import Router, SelfConsistency
 from mssim.tuning.grid import grid
 from mssim.tuning.learners import Learner
 from mssim.tuning.model_choice import BestModels
 from mssim.tuning.optimal_weights import OptimalWeights
 from mssim.tuning.options import read_families
 
-__all__ = ["Family", "candidates_of", "default_grid"]
+__all__ = ["Family", "candidates_of"]
 
+_FEWEST_OF_TOPIC = 5  # questions per value of a column, on average, by which a router can learn
 _SAMPLES_TO_CHOOSE = 3  # of each question, by which models are chosen
 _MOST_SEARCHED = 12  # models of which all subsets are compared
 _MOST_CHOSEN = 5  # models
@@ -39,7 +41,9 @@ class Family(NamedTuple):
     left_out: dict[str, str]
 
 
-def candidates_of(families: str | Iterable[str], pool: Pool, groups: Groups = ()) -> Family:
+def candidates_of(
+    families: str | Iterable[str], pool: Pool, groups: Groups = (), clusters: str | None = None
+) -> Family:
     """Return the candidates of some families for the models and columns of a pool.
 
     Parameters
@@ -50,6 +54,9 @@ def candidates_of(families: str | Iterable[str], pool: Pool, groups: Groups = ()
         Recorded samples.
     groups : sequence of sequence of str, default ()
         Models that share draws, as in `evaluate`; strategies name them in the order of their runs.
+    clusters : str, optional
+        Question column whose equal values mark questions that routers keep in one fold. The default is `cluster`, if
+        present.
 
     Returns
     -------
@@ -69,42 +76,55 @@ def candidates_of(families: str | Iterable[str], pool: Pool, groups: Groups = ()
     named: dict[str, Strategy | Learner] = {str(one): one for one in map(SelfConsistency, pool.models)}
     left_out: dict[str, str] = {}
     for family in read_families(families):
-        found, missing = _FAMILIES[family](pool, groups)
+        found, missing = _FAMILIES[family](_Asked(pool, groups, clusters))
         named |= {str(one): one for one in found if str(one) not in named}
         left_out |= missing
     return Family(named, left_out)
 
 
+class _Asked(NamedTuple):
+    """Arguments of `candidates_of`."""
+
+    pool: Pool
+    groups: Groups
+    clusters: str | None
+
+    @property
+    def models(self) -> list[str]:
+        """Models, those that share draws in the order of their runs."""
+        return ordered(self.pool.models, self.groups)
+
+
 _Found = tuple[Sequence[Strategy | Learner], dict[str, str]]
 
 
-def default_grid(pool: Pool, groups: Groups) -> _Found:
+def _switch(asked: _Asked) -> _Found:
     """Return the default strategies of `grid`, with models that share draws in the order of their runs."""
-    listed = grid(ordered(pool.models, groups), n_models=(1, 2) if len(pool.models) > 1 else (1,))
-    return [one for one in listed if list(one.models) == ordered(one.models, groups)], {}
+    listed = grid(asked.models, n_models=(1, 2) if len(asked.models) > 1 else (1,))
+    return [one for one in listed if list(one.models) == ordered(one.models, asked.groups)], {}
 
 
-def _stops(pool: Pool, groups: Groups) -> _Found:
-    return _of_rows([row for name in sorted(STOPS) for row in STOPS[name].rows], pool, groups)
+def _stops(asked: _Asked) -> _Found:
+    return _of_rows([row for name in sorted(STOPS) for row in STOPS[name].rows], asked)
 
 
-def _votes(pool: Pool, groups: Groups) -> _Found:
-    return _of_rows([row for name in sorted(VOTES) for row in VOTES[name].rows], pool, groups)
+def _votes(asked: _Asked) -> _Found:
+    return _of_rows([row for name in sorted(VOTES) for row in VOTES[name].rows], asked)
 
 
-def _of_rows(rows: Sequence[Row], pool: Pool, groups: Groups) -> _Found:
+def _of_rows(rows: Sequence[Row], asked: _Asked) -> _Found:
     """Return the rules of rows of the catalogue for every model, or for every set of as many models as they name."""
     found: list[Strategy | Learner] = []
     left_out: dict[str, str] = {}
     for row in rows:
         kind, comma, options = row.rule.partition(",")
         n_models = len(_MODEL.findall(kind))
-        teams = list(combinations(ordered(pool.models, groups), n_models))
+        teams = list(combinations(asked.models, n_models))
         if not teams:
             left_out[row.rule] = f"needs {n_models} models"
         for team in teams:
             strategy = parse_strategy(_with_models(kind, team) + comma + options)
-            reason = _lacking(pool, strategy)
+            reason = _lacking(asked.pool, strategy)
             if reason:
                 left_out[row.rule if len(team) > 1 or "no column" in reason else str(strategy)] = reason
             else:
@@ -130,33 +150,54 @@ def _lacking(pool: Pool, strategy: Strategy) -> str:
     return ""
 
 
-def _weights(pool: Pool, groups: Groups) -> _Found:
-    models = ordered(pool.models, groups)
+def _weights(asked: _Asked) -> _Found:
+    models = asked.models
     if len(models) < 2:
         return [], {"weights:M+M": "needs 2 models"}
     return [OptimalWeights(models)], {}
 
 
-def _models(pool: Pool, groups: Groups) -> _Found:
-    models = ordered(pool.models, groups)
+def _models(asked: _Asked) -> _Found:
+    models = asked.models
     rule = "models:M+M"
     if len(models) < 2:
         return [], {rule: "needs 2 models"}
-    if pool.lengths.min() < _SAMPLES_TO_CHOOSE:
+    if asked.pool.lengths.min() < _SAMPLES_TO_CHOOSE:
         return [], {rule: f"needs {_SAMPLES_TO_CHOOSE} samples of every model and question"}
     search = "exhaustive" if len(models) <= _MOST_SEARCHED else "greedy"
     return [BestModels(models, k, search) for k in range(2, min(len(models), _MOST_CHOSEN) + 1)], {}
 
 
-def _not_yet(pool: Pool, groups: Groups) -> _Found:  # noqa: ARG001
-    raise StrategyError("families: not yet")
+def _routers(asked: _Asked) -> _Found:
+    models = asked.models
+    if len(models) < 2:
+        return [], {"route:M+M": "needs 2 models"}
+    found: list[Strategy | Learner] = []
+    left_out: dict[str, str] = {}
+    for by in (*_columns(asked), KNN, LOGISTIC):
+        router = Router(models, by, clusters=asked.clusters)
+        try:
+            router.check(asked.pool.questions)
+        except MssimError as error:
+            left_out[str(router)] = str(error)
+        else:
+            found.append(router)
+    return found, left_out
 
 
-_FAMILIES: Mapping[str, Callable[[Pool, Groups], _Found]] = {
-    "switch": default_grid,
+def _columns(asked: _Asked) -> list[str]:
+    """Return question columns that can be topics: a few values, each of several questions."""
+    others = {"question_id", "question", "truth", "cluster", asked.clusters}
+    given = asked.pool.questions
+    most = len(given) / _FEWEST_OF_TOPIC
+    return [str(name) for name in given if name not in others and 1 < given[name].astype(str).nunique() <= most]
+
+
+_FAMILIES: Mapping[str, Callable[[_Asked], _Found]] = {
+    "switch": _switch,
     "stops": _stops,
     "votes": _votes,
     "weights": _weights,
-    "routers": _not_yet,
+    "routers": _routers,
     "models": _models,
 }

@@ -1,6 +1,5 @@
 """Families of candidates: rules of the catalogue for the models and columns of a pool."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -118,13 +117,29 @@ def test_what_cannot_be_fitted_is_left_out():
     assert candidates_of("models", few).left_out == {"models:M+M": "needs 3 samples of every model and question"}
 
 
+def test_routers_are_by_columns_with_few_values_and_by_what_is_asked():
+    frame = random_pool(40, 4).to_frame()
+    number = frame["question_id"].str[1:].astype(int)
+    pool = random_pool().from_frame(frame.assign(topic=number % 4, page=number % 9, year=2026, cluster=number // 2))
+    found, left_out = candidates_of("routers", pool)
+    assert list(found) == [*SINGLE, "route:x+y+z,by=topic"]  # page has fewer than 5 questions per value
+    assert all("question" in reason for reason in left_out.values())
+    assert list(left_out) == ["route:x+y+z,by=knn", "route:x+y+z,by=logistic"]
+    asked = pool.from_frame(pool.to_frame().assign(question="How many?" + number.astype(str)))
+    found = candidates_of("routers", asked, clusters="page").candidates
+    assert list(found)[3:] == [f"route:x+y+z,by={by},clusters=page" for by in ("topic", "knn", "logistic")]
+    assert candidates_of("routers", pool.select(models=["x"])).left_out == {"route:M+M": "needs 2 models"}
+
+
 @pytest.mark.slow
 def test_all_families_at_once():
     """With every column, nothing is left out, and every candidate can be evaluated."""
-    topic = np.arange(12 * 3 * 24) // 24 % 12 // 4
-    pool = numbered_pool(topic=topic)
+    frame = numbered_pool().to_frame()
+    number = frame["question_id"].str[1:].astype(int)
+    pool = random_pool().from_frame(frame.assign(topic=number % 2, question="How many?" + number.astype(str)))
     found = tune(pool, None, [3], families=list(FAMILIES), n_folds=3, n_replays=5, limits=3)
-    assert {"route:x+y+z", "sc:x,vote=score_sum", "sc:x,stop=window:5", "ms:z+y"} <= set(found.strategies)
+    assert {"route:x+y+z,by=topic", "sc:x,vote=score_sum", "sc:x,stop=window:5", "ms:z+y"} <= set(found.strategies)
+    assert {"weights:x+y+z", "models:x+y+z,k=2", "route:x+y+z,by=knn"} <= set(found.strategies)
     assert found.left_out == {}
 
 
