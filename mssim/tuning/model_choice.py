@@ -77,7 +77,7 @@ class BestModels:
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", model_names("BestModels", self.models))
         object.__setattr__(self, "k", whole_number("k", self.k, 1, len(self.models)))
-        _check(self.penalty, self.samples, self.right)
+        check_scores(self.samples, self.right, self.penalty)
         if self.search not in _SEARCHES:
             raise MssimError(f"search={shown(self.search)} is not valid. {choose_from(str(self.search), _SEARCHES)}.")
         if self.search == "exhaustive":
@@ -86,7 +86,7 @@ class BestModels:
     def fit(self, pool: Pool, questions: Bools) -> Strategy:
         """Return the strategy of the models that are best on some questions."""
         names = sampled_models(pool, self.models, self.samples)
-        chances = _Chances(pool, names, self.samples, self.right, question_mask(pool, questions))
+        chances = Chances(pool, names, self.samples, self.right, question_mask(pool, questions))
         if self.search == "greedy":
             chosen: tuple[int, ...] = ()
             for _ in range(self.k):
@@ -94,7 +94,8 @@ class BestModels:
                 chosen = _best(chances, [(*chosen, i) for i in others], self.penalty)
         else:
             chosen = _best(chances, combinations(range(len(names)), self.k), self.penalty)
-        order = sorted(sorted(chosen), key=lambda i: -chances.accuracy[i])
+        accuracy = chances.rightness.mean(axis=1)
+        order = sorted(sorted(chosen), key=lambda i: -accuracy[i])
         if self.k == 1:
             return SelfConsistency(names[order[0]])
         return Mixture([names[i] for i in order], Vote.max_consistency())
@@ -171,12 +172,12 @@ def subset_scores(
     1  2  smol-cool+gemma      0.550  0.620          0.070
     2  2   smol+smol-cool      0.473  0.482          0.009
     """
-    _check(penalty, samples, right)
+    check_scores(samples, right, penalty)
     names = sampled_models(pool, models, samples)
     given = range(2, min(5, len(names)) + 1) if k is None else k if isinstance(k, Iterable) else [k]
     sizes = [whole_number("k", size, 1, len(names)) for size in given]
     _check_number(sizes, len(names))
-    chances = _Chances(pool, names, samples, right, question_mask(pool, questions))
+    chances = Chances(pool, names, samples, right, question_mask(pool, questions))
     rows: list[dict[str, Any]] = []
     for size in sizes:
         scored = [(subset, chances.scores(subset)) for subset in combinations(range(len(names)), size)]
@@ -189,8 +190,8 @@ def subset_scores(
     return pd.DataFrame(rows, columns=["k", "models", "objective", "union", "contradiction"])
 
 
-class _Chances:
-    """Chances of each model on each question to be correct, and to give one wrong answer in all samples."""
+class Chances:
+    """Chances of each model to be correct, and to give one wrong answer in all samples, [model, question]."""
 
     def __init__(self, pool: Pool, names: Sequence[str], samples: int, right: int, questions: Bools) -> None:
         votes = np.stack([pool.class_counts(name) for name in names])
@@ -199,9 +200,9 @@ class _Chances:
         ways = special.comb(recorded, samples)
         fewer = sum(special.comb(good, j) * special.comb(recorded - good, samples - j) for j in range(right))
         alike = over_classes(pool, special.comb(votes, samples) * ~pool.class_correct)
-        self.correct = (1 - fewer / ways)[:, questions]  # [model, question]
+        self.correct = (1 - fewer / ways)[:, questions]
         self.unanimous_wrong = (alike / ways)[:, questions]
-        self.accuracy = (good / recorded)[:, questions].mean(axis=1)  # [model], of one sample
+        self.rightness = (good / recorded)[:, questions]  # of one sample
 
     def scores(self, subset: Sequence[int]) -> tuple[float, float]:
         """Return the union and the contradiction of some models."""
@@ -217,11 +218,12 @@ def _objective(scores: tuple[float, float], penalty: float) -> float:
     return round(scores[0] - penalty * scores[1], 12)
 
 
-def _best(chances: _Chances, subsets: Iterable[tuple[int, ...]], penalty: float) -> tuple[int, ...]:
+def _best(chances: Chances, subsets: Iterable[tuple[int, ...]], penalty: float) -> tuple[int, ...]:
     return max(subsets, key=lambda subset: _objective(chances.scores(subset), penalty))
 
 
-def _check(penalty: float, samples: int, right: int) -> None:
+def check_scores(samples: int, right: int, penalty: float = 1.0) -> None:
+    """Raise unless the options of scores are valid."""
     if not is_number(penalty) or not 0 <= penalty < math.inf:
         raise MssimError(f"penalty={shown(penalty)} is not valid. Use a number from 0, e.g. 1 or 0.5.")
     whole_number("right", right, 1, whole_number("samples", samples, 2, _MOST_SAMPLES))
