@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from mssim.results.evaluation import Evaluation
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
-    from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.rules.stops import (
+        BayesFactorStop,
+        BetaStop,
+        EntropyStop,
+        EValueStop,
+        MajorityStop,
+        OwnStop,
+        Stop,
+        WindowStop,
+    )
     from mssim.rules.strategies import (
         AdaptiveAllocation,
         Cascade,
@@ -54,7 +63,16 @@ _HOMES = {
     "prices": ["Prices", "read_prices"],
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
-    "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "rules.stops": [
+        "BayesFactorStop",
+        "BetaStop",
+        "EValueStop",
+        "EntropyStop",
+        "MajorityStop",
+        "OwnStop",
+        "Stop",
+        "WindowStop",
+    ],
     "rules.strategies": [
         "AdaptiveAllocation",
         "Cascade",
@@ -78,6 +96,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdaptiveAllocation",
+    "BayesFactorStop",
     "BetaStop",
     "BudgetError",
     "Cascade",

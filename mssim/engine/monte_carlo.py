@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from mssim.engine.blocks import Block, Outcome
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
+from mssim.engine.stop_kernels import stop_ends
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
@@ -23,7 +25,6 @@ from mssim.kernels import (
     right_draws,
     spending,
     stages,
-    stops,
     until,
     user_functions,
     weighted_votes,
@@ -33,7 +34,6 @@ from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
-from mssim.rules.stops import OwnStop, StopTable
 from mssim.rules.strategies.adaptive_allocation import certainty
 from mssim.rules.votes import Vote
 
@@ -53,7 +53,7 @@ class ReplayTask:
     plan: Plan  # at the budgets of the block
     recorded: Recorded
     numbers: NDArray[np.float64] | None  # [stage, question, sample], of ballots or of a verifier
-    table: StopTable | None  # draws at which the only model stops, if they can be tabulated
+    table: tuple[Any, ...] | None  # with which a kernel decides when the only model stops; see `Stop.table`
     replays: Replays
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
@@ -96,14 +96,7 @@ class ReplayTask:
         stop, depth = self.plan.stop, int(self.plan.sizes.max())
         if stop is None:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
-        if self.table is not None:
-            return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
-        if isinstance(stop, OwnStop):
-            try:
-                return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
-            except ValueError as error:
-                raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
-        return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
+        return stop_ends(stop, self.table, self.recorded, depth, self.of_stop, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         rules = _rules(self.plan)
@@ -164,11 +157,11 @@ class ReplayTask:
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
         sizes, n = self.plan.sizes[0], self.replays.n
-        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
-        for b, size in enumerate(sizes):
-            stopped = ends <= size
-            agreed[b] = stopped.sum(axis=1)
-            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        # [question, draws], replays that stop after so many draws, and their sums up to there
+        rows, last = np.arange(len(ends))[:, None], int(sizes.max()) + 2
+        stopped = np.bincount((rows * last + ends).ravel(), minlength=len(ends) * last).reshape(-1, last)
+        agreed = stopped.cumsum(axis=1)[:, sizes].T.astype(float)
+        drawn = (stopped * np.arange(last)).cumsum(axis=1)[:, sizes].T + sizes[:, None] * (n - agreed)
         return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:
@@ -220,7 +213,7 @@ class ReplayTasks:
         if amounts is not None:
             self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
-        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
+        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, tuple[Any, ...] | None]] = {}
 
     def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""

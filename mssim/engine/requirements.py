@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
+from mssim.engine.stop_kernels import KERNELS
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -258,9 +259,13 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
         )
 
 
-def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
+def check_stop_table(stop: Stop, table: tuple[Any, ...], depth: int) -> None:
     """Raise if the table of a stopping rule, which a user's class may have made, does not cover `depth` draws."""
-    if table.window > 0:
+    if type(table) not in KERNELS:
+        raise StrategyError(
+            f"{type(stop).__name__}: no kernel reads its table, which is {shown(table)}. Return a StopTable or None."
+        )
+    if not isinstance(table, StopTable) or table.window > 0:
         return
     for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
         array = getattr(table, what)

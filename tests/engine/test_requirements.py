@@ -259,6 +259,15 @@ def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, s
         evaluate(pool, SelfConsistency("x", stop=stop), 8, n_replays=5)
 
 
+def test_a_table_that_no_kernel_reads_is_refused(pool):
+    class Odd(TableStop):
+        def table(self, depth):
+            return (depth,)
+
+    with pytest.raises(StrategyError, match=r"Odd: no kernel reads its table, which is \(8,\)\. Return a StopTable"):
+        evaluate(pool, SelfConsistency("x", stop=Odd()), 8, n_replays=5)
+
+
 @pytest.mark.parametrize(("width", "temperature", "fits"), [(600, 1, True), (601, 1, False), (900, 1.5, True)])
 def test_confidences_range_over_six_hundred_temperatures_at_most(width, temperature, fits):
     """The exponential of more is beyond a double, and no other draw would count."""

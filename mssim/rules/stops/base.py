@@ -94,8 +94,11 @@ class Stop(ABC):
         bool
         """
 
-    def table(self, depth: int) -> StopTable | None:  # noqa: ARG002
-        """Return the decisions for up to `depth` draws, or None if they cannot be looked up."""
+    def table(self, depth: int) -> tuple[Any, ...] | None:  # noqa: ARG002
+        """Return what a kernel needs to decide for up to `depth` draws, or None if no kernel runs the rule.
+
+        Its type names the kernel (mssim/engine/stop_kernels.py). `StopTable` holds decisions that are looked up.
+        """
         return None
 
     def __str__(self) -> str:
