@@ -79,6 +79,14 @@ _NOTES = {
         "held_out": "accuracy on held-out questions of the choice within this limit; low, high: {level:.0%} interval",
         "folds": "number of folds (of {folds}) whose training questions also put it on the frontier",
     },
+    "diversity": {
+        "accuracy": "of one sample, mean over the models",
+        "correlation": "of being right, mean over n_pairs pairs of models",
+        "n_effective": "number of independent models that vary as much; low, high: {level:.0%} interval",
+        "all_wrong": "chance that one sample of each model is wrong",
+        "union": "share of questions on which some model is correct in 2 of 3 samples",
+        "contradiction": "share of questions on which another model also gives the same wrong answer 3 times",
+    },
 }
 
 
@@ -248,6 +256,10 @@ def _print_diversity(pool: Pool, clusters: str | None, confidence_level: float, 
 
     frame = diversity(pool, clusters=clusters, confidence_level=confidence_level)
     print_frame(frame, as_json=as_json, title=data_title(pool.info))
+    if not as_json:
+        print(
+            "\n".join(f"{name:13} {note.format(level=confidence_level)}" for name, note in _NOTES["diversity"].items())
+        )
 
 
 def _summary(tuning: Tuning, families: Sequence[str] | None) -> str:

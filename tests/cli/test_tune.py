@@ -7,6 +7,7 @@ import pytest
 
 from mssim import load_pool, tune
 from mssim.cli.tune import _plainly
+from mssim.tuning.diversity import diversity
 from tests.cli import test_cli
 from tests.conftest import make_pool
 from tests.tuning.test_choice import clustered
@@ -106,6 +107,16 @@ def test_the_optimism_is_said_in_a_sentence(optimism, fitted, says):
     assert _plainly(frame).startswith(says)
     if optimism[1] > 0.01:
         assert _plainly(frame).endswith(" points (at limit 4.5): report held_out.")
+
+
+def test_the_diversity_of_the_models_is_printed_without_tuning(run, pool_path, monkeypatch):
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    code, text, err = run("tune", pool_path, *FAST, "--table", "diversity", "--confidence-level", "0.8")
+    assert (code, err) == (0, "")
+    assert "n_effective   number of independent models that vary as much; low, high: 80% interval" in text
+    _, text, _ = run("tune", pool_path, *FAST, "--table", "diversity", "--json", "--clusters", "question_id")
+    expected = diversity(load_pool(pool_path, where={"prompt": "long"}), ["x", "y"], clusters="question_id")
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
 
 
 def test_the_sentence_comes_last(run, tmp_path):
