@@ -9,7 +9,7 @@ import typer
 
 from mssim._validation import choose_from, counted, level
 from mssim.cli.compiling import compiling_notice
-from mssim.cli.loading import load, models_of
+from mssim.cli.loading import load
 from mssim.cli.options import (
     Clusters,
     Confidence,
@@ -181,7 +181,12 @@ def tune(
     def named(pool: Pool) -> Sequence[str]:
         return parse_models(models, pool.models) if models else pool.models
 
-    taking_part = models_of(strategy) if strategy and not families else named
+    def tried(pool: Pool) -> Sequence[str]:
+        from mssim.tuning.fitting import read_candidates
+
+        return [model for one in read_candidates(strategy or (), pool).values() for model in one.models]
+
+    taking_part = tried if strategy and not families else named
     loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
     if models:
         loaded = loaded.select(models=named(loaded))
@@ -240,6 +245,7 @@ def _checked(
     confidence_level: float,
 ) -> tuple[str, ...] | None:
     """Raise for what can be known to be wrong before a pool is read; return the families."""
+    from mssim.tuning.learners import is_learner_text
     from mssim.tuning.options import check_numbers, check_reachable, check_spend, read_families, read_limits
 
     families = None if family is None else read_families([name.strip() for name in family.split(",")])
@@ -247,7 +253,7 @@ def _checked(
     check_spend(spend)
     level(confidence_level)
     check_reachable(spend, None if limits is None else read_limits(limits), budgets)
-    check_texts(strategies or ())
+    check_texts([text for text in strategies or () if not is_learner_text(text)])
     return families
 
 

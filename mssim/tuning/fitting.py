@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.strategies import Coverage, OracleRouter, Reliability
 from mssim.tuning.choice import Bools
-from mssim.tuning.learners import Learner
+from mssim.tuning.learners import Learner, is_learner_text, parse_learner
 
 __all__ = ["Fitted", "Given", "check_candidate", "fit_all", "read_candidates"]
 
@@ -38,22 +39,31 @@ def read_candidates(given: Given, pool: Pool) -> dict[str, Strategy | Learner]:
     >>> list(read_candidates(["sc:gemma", "ms:gemma+smol"], load_pool("recorded/llm-products")))
     ['sc:gemma', 'ms:gemma+smol']
     """
-    if isinstance(given, Learner):
-        return {str(given): given}
-    several = isinstance(given, Iterable) and not isinstance(given, str | Strategy)
-    named = given.items() if isinstance(given, Mapping) else None
-    every = [one for _, one in named] if named is not None else list(given) if several else []  # type: ignore[arg-type]
-    if not any(isinstance(one, Learner) for one in every):
-        return dict(name_strategies(given, pool))  # type: ignore[arg-type]
-    names = list(map(str, given)) if isinstance(given, Mapping) else [None] * len(every)
+    names, every = _listed(given)
+    if not isinstance(every, list) or not any(isinstance(one, Learner) for one in every):
+        return dict(name_strategies(given if names else every, pool))  # type: ignore[arg-type]
     found: dict[str, Strategy | Learner] = {}
-    for name, one in zip(names, every, strict=True):
+    for name, one in zip(names or repeat(None), every, strict=False):
         read = {str(one): one} if isinstance(one, Learner) else name_strategies([one], pool)
         for text, candidate in read.items():
             if (name or text) in found:
                 raise StrategyError(f"strategies: {name or text} appears twice. Remove the duplicate.")
             found[name or text] = candidate
     return found
+
+
+def _listed(given: Any) -> tuple[list[str], Any]:
+    """Return names, which only a mapping has, and candidates, those that are fitted as objects."""
+    if isinstance(given, Mapping):
+        return list(map(str, given)), [_read(one) for one in given.values()]
+    if isinstance(given, str | Strategy | Learner):
+        return [], [_read(given)]
+    several = isinstance(given, Iterable) and getattr(given, "shape", None) != ()
+    return [], [_read(one) for one in given] if several else given  # what is no list is refused by `name_strategies`
+
+
+def _read(one: Any) -> Any:
+    return parse_learner(one) if is_learner_text(one) else one
 
 
 def check_candidate(name: str, strategy: Strategy) -> None:

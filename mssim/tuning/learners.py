@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.pools.pool import Pool
+from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
+from mssim.rules.text import read_options, split
 
-__all__ = ["Learner"]
+if TYPE_CHECKING:
+    from mssim.pools.pool import Pool
+
+__all__ = ["LEARNERS", "Learner", "is_learner_text", "parse_learner"]
+
+LEARNERS = {"models": "model_choice.BestModels", "weights": "optimal_weights.OptimalWeights"}  # by kind in text
 
 
 @runtime_checkable
@@ -70,3 +77,35 @@ class Learner(Protocol):
 
     def __str__(self) -> str:
         """Return the name of the candidate."""
+
+
+def is_learner_text(given: Any) -> bool:
+    """Return whether a text or mapping is of a kind that is fitted.
+
+    Examples
+    --------
+    >>> is_learner_text("weights:a+b"), is_learner_text("sc:a")
+    (True, False)
+    """
+    if isinstance(given, Mapping):
+        return given.get("kind") in LEARNERS
+    kind = given.partition(":")[0].strip() if isinstance(given, str) else ""
+    return kind in LEARNERS
+
+
+def parse_learner(given: Any) -> Learner:
+    """Read a candidate that is fitted from text ``kind:model+model,option=value``, or from a mapping.
+
+    Examples
+    --------
+    >>> print(parse_learner("models:a+b+c,k=2,search=greedy"))
+    models:a+b+c,k=2,search=greedy
+    """
+    kind, models, options = split(given)
+    module, name = LEARNERS[kind].split(".")
+    cls: Any = getattr(importlib.import_module(f"mssim.tuning.{module}"), name)
+    try:
+        learner: Learner = cls(models, **read_options(cls, options))
+    except StrategyError as error:
+        raise StrategyError(f"strategy {given!r}: {error}") from None
+    return learner

@@ -77,6 +77,9 @@ def test_families_are_named_with_what_they_leave_out(run, pool_path):
 
 def test_strategies_that_were_fitted_are_shown(run, pool_path):
     options = ("tune", pool_path, *FAST[:4], "--budgets", "4", "--family", "weights", "--folds", "3")
+    text = run("tune", pool_path, *FAST[:2], "--budgets", "4", "--folds", "3", "--strategy", "weights:x+y", "--json")[1]
+    same = tuned(pool_path, "weights:x+y", n_folds=3, limits=4)
+    assert [row["fitted"] for row in json.loads(text)] == same.to_frame()["fitted"].tolist()
     code, text, err = run(*options, "--limits", "4")
     assert (code, err) == (0, "")
     assert "families: weights" in text

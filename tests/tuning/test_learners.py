@@ -8,6 +8,9 @@ import pytest
 
 from mssim import MssimError, OracleRouter, Router, SelfConsistency, Strategy, StrategyError, evaluate, tune
 from mssim.tuning import Learner
+from mssim.tuning.learners import is_learner_text, parse_learner
+from mssim.tuning.model_choice import BestModels
+from mssim.tuning.optimal_weights import OptimalWeights
 from tests.engine.test_evaluate import random_pool
 from tests.tuning.test_choice import questions_without
 from tests.tuning.test_tune import coin_pool
@@ -135,6 +138,48 @@ def test_routers_are_fitted_without_the_fold_that_they_are_scored_on():
         (own,) = [i for i in row if found.usable[i, fold]]
         expected = evaluate(pool, router.fit(pool, found.folds != fold), 3).accuracy[0, 0]
         assert found.accuracy[own] == pytest.approx(expected)
+
+
+# Text -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "learner"),
+    [
+        ("weights:x+y", OptimalWeights(["x", "y"])),
+        ("weights:x+y,time_limit=2", OptimalWeights(["x", "y"], time_limit=2.0)),
+        ("models:x+y+z,k=2,search=greedy", BestModels(["x", "y", "z"], 2, "greedy")),
+        ('models:"a+b"+c,k=1', BestModels(["a+b", "c"], 1)),
+        ({"kind": "models", "models": ["x", "y"], "k": 1}, BestModels(["x", "y"], 1)),
+    ],
+)
+def test_what_is_fitted_has_a_text(text, learner):
+    assert is_learner_text(text)
+    assert parse_learner(text) == learner
+    assert parse_learner(str(learner)).models == learner.models
+    if "time_limit" not in text:
+        assert parse_learner(str(learner)) == learner
+
+
+def test_texts_of_what_is_fitted_are_candidates():
+    found = tune(random_pool(), ["sc:x", "weights:x+y", {"kind": "models", "models": ["x", "y", "z"]}], [3], n_folds=3)
+    assert list(dict.fromkeys(found.strategies)) == ["sc:x", "weights:x+y", "models:x+y+z,k=2"]
+    assert set(tune(random_pool(), "weights:x+y", [3], n_folds=3).strategies) == {"weights:x+y"}
+    assert set(tune(random_pool(), {"best": "weights:x+y"}, [3], n_folds=3).strategies) == {"best"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("weights:x+y,k=2", "strategy 'weights:x.y,k=2': unknown option 'k'"),
+        ("models:x+y,k=two", "k='two' cannot be read"),
+        ("models:x+y,k=3", "k=3 is out of range"),
+        ("weights:x+w", "no model 'w' in this pool"),
+    ],
+)
+def test_texts_that_cannot_be_fitted(text, says):
+    with pytest.raises(MssimError, match=says):
+        tune(random_pool(), [text], [3])
 
 
 # Refusals ---------------------------------------------------
