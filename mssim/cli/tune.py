@@ -9,7 +9,7 @@ import typer
 
 from mssim._validation import choose_from, counted, level
 from mssim.cli.compiling import compiling_notice
-from mssim.cli.loading import load
+from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
     Clusters,
     Confidence,
@@ -182,9 +182,12 @@ def tune(
         return parse_models(models, pool.models) if models else pool.models
 
     def tried(pool: Pool) -> Sequence[str]:
-        from mssim.tuning.fitting import read_candidates
+        from mssim.tuning.learners import is_learner_text, parse_learner
 
-        return [model for one in read_candidates(strategy or (), pool).values() for model in one.models]
+        texts = strategy or ()
+        fitted = [model for text in texts if is_learner_text(text) for model in parse_learner(text).models]
+        plain = [text for text in texts if not is_learner_text(text)]
+        return [*fitted, *(models_of(plain)(pool) if plain else ())]
 
     taking_part = tried if strategy and not families else named
     loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
