@@ -15,14 +15,15 @@ from mssim.rules.stops import CountsTable, OwnStop, Stop, StopTable
 
 __all__ = ["KERNELS", "stop_ends"]
 
-# By the type of `Stop.table`: a function (recorded, depth, table, replays) -> ends as `stops.ends`. The kernel of rules
-# that read recorded numbers has them as its last argument, float64 [column, stage, question, sample].
+# By the type of `Stop.table`: a function (recorded, depth, table, looks, replays) -> ends as `stops.ends`. The kernel
+# of rules that read recorded numbers has them as its last argument, float64 [column, stage, question, sample].
 KERNELS: dict[type, Callable[..., NDArray[np.uint16]]] = {StopTable: stops.ends, CountsTable: all_counts.ends}
 
 
 def stop_ends(
     stop: Stop,
     table: tuple[Any, ...] | None,
+    looks: NDArray[np.bool_],
     recorded: Recorded,
     depth: int,
     seen: NDArray[np.float64],
@@ -35,6 +36,8 @@ def stop_ends(
     stop : Stop
     table : named tuple or None
         `stop.table(depth)`. None runs the function of an `OwnStop`, or the plain statement of another rule.
+    looks : ndarray of bool, shape (depth + 1,)
+        Whether the rule is asked after so many draws; see `Plan.asked`.
     recorded : Recorded
         The first stage is used.
     depth : int
@@ -50,10 +53,10 @@ def stop_ends(
     """
     if table is not None:
         numbers = (seen,) if stop.columns else ()
-        return np.asarray(KERNELS[type(table)](recorded, depth, table, replays, *numbers))
+        return np.asarray(KERNELS[type(table)](recorded, depth, table, looks, replays, *numbers))
     if isinstance(stop, OwnStop):
         try:
-            return user_functions.ends(recorded, depth, stop.function, seen, replays)
+            return user_functions.ends(recorded, depth, stop.function, seen, looks, replays)
         except ValueError as error:
             raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
-    return user_functions.rule_ends(recorded, depth, stop.stops, seen, replays)
+    return user_functions.rule_ends(recorded, depth, stop.stops, seen, looks, replays)

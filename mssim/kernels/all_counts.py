@@ -44,8 +44,8 @@ def _decide(n, first, distinct, order, nothing, counts, answers_with, table, pro
 
 
 @compiled
-def _ends(recorded, depth, table, replays, memory, found):
-    least, bars, looks = table.least, table.bars, table.looks
+def _ends(recorded, depth, table, looks, replays, memory, found):
+    least, bars = table.least, table.bars
     counts, answers_with, steps, product, known, decided = memory
     _, n_questions, width = recorded.codes.shape
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
@@ -80,7 +80,7 @@ def _ends(recorded, depth, table, replays, memory, found):
                         changed = True
                     elif votes > second:
                         second = votes
-                if not changed or (looks.size > 0 and not looks[j + 1]):
+                if not changed or not looks[j + 1]:
                     continue
                 changed = False
                 if least[first, second] > bars[distinct]:
@@ -99,7 +99,7 @@ def _ends(recorded, depth, table, replays, memory, found):
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
 
 
-def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArray[np.uint16]:
+def ends(recorded: Recorded, depth: int, table: Any, looks: NDArray[np.bool_], replays: Replays) -> NDArray[np.uint16]:
     """Compute the draws after which one model stops, as stops.ends. table is the CountsTable of a rule."""
     found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
     memory = (
@@ -110,5 +110,5 @@ def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArra
         np.zeros(_REMEMBERED, np.uint64),  # sums of words of which the decision is remembered
         np.zeros(_REMEMBERED, np.bool_),
     )
-    _ends(recorded, depth, table, replays, memory, found)
+    _ends(recorded, depth, table, looks, replays, memory, found)
     return found

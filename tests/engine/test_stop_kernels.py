@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mssim import BetaStop, OwnStop, StrategyError
+from mssim import BayesFactorStop, BetaStop, OwnStop, StrategyError
 from mssim.engine.stop_kernels import stop_ends
 from mssim.kernels.tally import Replays
 from mssim.rules.stops import Stop
@@ -25,9 +25,9 @@ class Second(Stop):
         return np.bincount(counted, minlength=1).max() >= 2
 
 
-def ends(stop, table=None):
+def ends(stop, table=None, looks=(True,) * 6):
     seen = np.ones((len(stop.columns), *RECORDED.codes.shape))
-    return stop_ends(stop, table, RECORDED, 6, seen, REPLAYS)
+    return stop_ends(stop, table, np.array([False, *looks]), RECORDED, 6, seen, REPLAYS)
 
 
 def test_a_table_a_function_and_a_plain_statement_stop_at_the_same_draws():
@@ -37,6 +37,15 @@ def test_a_table_a_function_and_a_plain_statement_stop_at_the_same_draws():
     assert np.array_equal(ends(rule), expected)
     ahead = OwnStop(lambda counts, n: counts.max() >= rule.table(n).by_second[np.sort(np.append(counts, 0))[-2]])
     assert np.array_equal(ends(ahead), expected)
+
+
+@pytest.mark.parametrize("rule", [BetaStop(0.75), BayesFactorStop(3)], ids=str)
+def test_every_kernel_asks_at_looks_alone(rule):
+    looks = (False, True, False, False, True, True)
+    masked = ends(rule, rule.table(6), looks)
+    assert set(np.unique(masked)) <= {2, 5, 6, 7}
+    assert np.array_equal(masked, ends(rule, looks=looks))
+    assert not np.array_equal(masked, ends(rule, rule.table(6)))
 
 
 def test_a_rule_sees_recorded_numbers():

@@ -6,7 +6,10 @@ from mssim.rules.stops.beta import BetaStop
 from mssim.rules.stops.entropy import EntropyStop
 from mssim.rules.stops.evalue import EValueStop
 from mssim.rules.stops.majority import MajorityStop
+from mssim.rules.stops.msprt import MixtureSPRTStop
+from mssim.rules.stops.optimal import OptimalStop
 from mssim.rules.stops.own import OwnStop
+from mssim.rules.stops.pvalue import PValueStop
 from mssim.rules.stops.window import WindowStop
 
 __all__ = [
@@ -16,7 +19,10 @@ __all__ = [
     "EValueStop",
     "EntropyStop",
     "MajorityStop",
+    "MixtureSPRTStop",
+    "OptimalStop",
     "OwnStop",
+    "PValueStop",
     "Stop",
     "StopTable",
     "WindowStop",

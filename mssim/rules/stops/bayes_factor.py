@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from mssim._validation import choose_from
@@ -36,7 +35,6 @@ class CountsTable(NamedTuple):
     density: Floats  # [votes, node], weight of the node for the leader's variable
     begins: Ints  # [votes], first node with a weight
     ends: Ints  # [votes], node after the last one
-    looks: NDArray[np.bool_]  # [draws], whether the rule is asked; empty: after every draw
 
 
 def chance_to_fail(leader: float, others: Floats) -> float:
@@ -107,7 +105,6 @@ def _table(rule: BayesFactorStop, depth: int) -> CountsTable:
         density=density,
         begins=weighs.argmax(axis=1),
         ends=nodes.size - weighs[:, ::-1].argmax(axis=1),
-        looks=np.empty(0, bool),
     )
 
 

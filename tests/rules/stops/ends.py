@@ -26,8 +26,8 @@ def decisions(rule, answers):
         keys,
         keys[0],
     )
-    seen = np.zeros((0, 1, 1, depth))
-    end = stop_kernels.stop_ends(rule, rule.table(depth), recorded, depth, seen, Replays(0, 1, False))
+    seen, looks = np.zeros((0, 1, 1, depth)), np.ones(depth + 1, bool)
+    end = stop_kernels.stop_ends(rule, rule.table(depth), looks, recorded, depth, seen, Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
 
 
