@@ -154,7 +154,7 @@ def tune(
     that knows the correct answer, such as complete unit tests; a verifier that can be wrong has a column of scores.
 
     `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
-    held-out answers, but not on their correctness.
+    held-out answers, but not on their correctness. So do priors that `OptimalStop` learns from other questions.
 
     Examples
     --------

@@ -18,6 +18,7 @@ def test_every_name_can_be_imported():
         _ = mssim.tuning.tunes
 
 
+@pytest.mark.slow
 def test_options_are_checked_without_loading_the_engine():
     script = "import sys, mssim.tuning.options; print([m for m in ('numba', 'pandas', 'pyarrow') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
