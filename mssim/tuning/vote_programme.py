@@ -142,8 +142,8 @@ def _optimise(
 
     With `least`, find any weights with at least this number of right questions. With `chosen`, the choices are given.
     The variables are the weights, the margin and the choices. A row demands that a lead is at least the margin if its
-    choice is 1. If it is 0, the row demands nothing: the constant that is subtracted is just large enough, because a
-    larger one makes the search slow.
+    choice is 1. If it is 0, the row demands nothing: the constant that is subtracted is just large enough, because the
+    tolerance of the solver is multiplied by it.
     """
     n_models, worth, top = programme.fixed.shape[1], _worth(programme), margin[1]
     binding = programme.leads.min(axis=1, initial=np.inf) < top
@@ -179,9 +179,14 @@ def _without_stray_lines() -> Iterator[None]:
     """Remove lines that HiGHS prints by mistake from the standard output; they would break output such as JSON."""
     libc, output = ctypes.CDLL(None), 1
     with _OUTPUT, tempfile.TemporaryFile() as file:
-        sys.stdout.flush()
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
         libc.fflush(None)
-        kept = os.dup(output)
+        try:
+            kept = os.dup(output)
+        except OSError:  # a process without standard output
+            yield
+            return
         os.dup2(file.fileno(), output)
         try:
             yield

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mssim import PoolError
-from mssim.pools.shares import answer_shares, over_classes, question_of_class, sampled_models
+from mssim import MssimError, PoolError
+from mssim.pools.shares import answer_shares, over_classes, question_mask, question_of_class, sampled_models
 from tests.conftest import make_pool
 
 RAGGED = {("x", "q1"): ["a", "b", "a", None], ("x", "q2"): ["c", None], ("y", "q1"): ["b"], ("y", "q2"): ["a", "a"]}
@@ -34,3 +34,12 @@ def test_models_have_the_samples_that_are_required():
 def test_shares_are_those_of_all_samples():
     """Of four samples of x, one has no answer."""
     assert answer_shares(make_pool(RAGGED), ["y", "x"]).tolist() == [[0, 1, 1, 0], [0.5, 0.25, 0, 0.5]]
+
+
+def test_masks_have_one_bool_per_question():
+    pool = make_pool(RAGGED)
+    assert question_mask(pool, None).tolist() == [True, True]
+    assert question_mask(pool, [False, True]).tolist() == [False, True]
+    for mask in ([True], [1, 0], [False, False], "all"):
+        with pytest.raises(MssimError, match=r"questions=.* Use one bool per question, 2 in all"):
+            question_mask(pool, mask)

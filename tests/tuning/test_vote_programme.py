@@ -255,6 +255,12 @@ def test_lines_that_the_solver_prints_by_mistake_are_removed(capfd):
     assert capfd.readouterr().out.splitlines() == ["something else", "after"]
 
 
+def test_a_process_without_standard_output_solves_too(monkeypatch):
+    monkeypatch.setattr(vote_programme.os, "dup", lambda _: (_ for _ in ()).throw(OSError))
+    monkeypatch.setattr(vote_programme.sys, "stdout", None)
+    assert solved(EXAMPLE).bound == 2
+
+
 def test_lowest_rows_are_those_that_no_other_row_undercuts():
     rows = np.array([[1.0, 2.0], [0.0, 3.0], [1.0, 3.0], [0.0, 3.0]])
     assert vote_programme._lowest(rows).tolist() == [[0.0, 3.0], [1.0, 2.0]]
