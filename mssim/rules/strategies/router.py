@@ -70,7 +70,7 @@ class Router(Strategy):
     See Also
     --------
     OracleRouter : Upper bound of all routers.
-    Evaluation.gain_shares : Share of the gain of that bound which routers win.
+    mssim.results.routing.gain_shares : Share of the gain of that bound which routers win.
 
     Notes
     -----
