@@ -318,8 +318,8 @@ def gain_shares(
         asked = list(dict.fromkeys(np.atleast_1d(np.asarray(budgets)).tolist()))
     rows = []
     for name in named:
-        at = [row_of(one, evaluation.strategies) for one in (name, base, oracle)]
-        common = evaluation.evaluated[at].all(axis=0)
+        at = np.array([row_of(one, evaluation.strategies) for one in (name, base, oracle)])
+        common = np.asarray(evaluation.evaluated[at].all(axis=0))
         steps = common_budgets((name, base, oracle), evaluation.budgets, evaluation.evaluated[at])
         for budget in steps if asked is None else asked:
             accuracy = evaluation.accuracy[at, column_of(name, budget, evaluation.budgets, common)]
