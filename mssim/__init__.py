@@ -23,7 +23,19 @@ if TYPE_CHECKING:
     from mssim.results.routing import aiq_table, gain_shares
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
-    from mssim.rules.stops import BetaStop, EntropyStop, EValueStop, MajorityStop, OwnStop, Stop, WindowStop
+    from mssim.rules.stops import (
+        BayesFactorStop,
+        BetaStop,
+        EntropyStop,
+        EValueStop,
+        MajorityStop,
+        MixtureSPRTStop,
+        OptimalStop,
+        OwnStop,
+        PValueStop,
+        Stop,
+        WindowStop,
+    )
     from mssim.rules.strategies import (
         AdaptiveAllocation,
         Cascade,
@@ -56,7 +68,19 @@ _HOMES = {
     "prices": ["Prices", "read_prices"],
     "engine.shards": ["evaluate_shard"],
     "engine.merge": ["merge"],
-    "rules.stops": ["BetaStop", "EValueStop", "EntropyStop", "MajorityStop", "OwnStop", "Stop", "WindowStop"],
+    "rules.stops": [
+        "BayesFactorStop",
+        "BetaStop",
+        "EValueStop",
+        "EntropyStop",
+        "MajorityStop",
+        "MixtureSPRTStop",
+        "OptimalStop",
+        "OwnStop",
+        "PValueStop",
+        "Stop",
+        "WindowStop",
+    ],
     "rules.strategies": [
         "AdaptiveAllocation",
         "Cascade",
@@ -80,6 +104,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "AdaptiveAllocation",
+    "BayesFactorStop",
     "BetaStop",
     "BudgetError",
     "Cascade",
@@ -93,10 +118,13 @@ __all__ = [
     "Gate",
     "MajorityStop",
     "Mixture",
+    "MixtureSPRTStop",
     "ModelSwitch",
     "MssimError",
+    "OptimalStop",
     "OracleRouter",
     "OwnStop",
+    "PValueStop",
     "Pool",
     "PoolError",
     "PoolWarning",

@@ -168,6 +168,8 @@ def nothing_known(plan: Plan) -> str | None:
         return "stages of the same model depend on each other"
     if plan.is_linked:
         return "models that share draws depend on each other"
+    if plan.looks is not None:
+        return "it stops only at looks (stop=window without looks has a closed form)"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
         return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None

@@ -21,7 +21,7 @@ from mssim.engine.blocks import Outcome
 from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
-from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
+from mssim.engine.requirements import check_columns, check_learning, check_own, check_plan, check_recorded
 from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
 from mssim.errors import MssimError, PoolError, StrategyError
 from mssim.pools.pool import Pool
@@ -129,6 +129,7 @@ class Job:
         for name, plan in zip(self.names, self.plans, strict=True):
             check_recorded(pool, name, plan, self.own[name], self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_learning(pool, name, plan)
             check_linked(name, plan, self.own[name], self.shares_draws)
             check_own(name, plan)
         amounts = self.amounts(pool)

@@ -304,9 +304,11 @@ def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
 def _close_draws(q, sizes, sums, totals):
     """Add up the draws of every budget, and reset them."""
     for k in range(sums.shape[0]):
+        for j in range(1, sums.shape[1]):
+            sums[k, j] += sums[k, j - 1]
         for b in range(sizes.shape[1]):
-            for j in range(sizes[0, b]):
-                totals[k, q, b] += sums[k, j]
+            if sizes[0, b] > 0:
+                totals[k, q, b] += sums[k, sizes[0, b] - 1]
     sums[:] = 0
 
 

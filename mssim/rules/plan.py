@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     vote: Vote | None  # None: right if any draw is right, or as many as `least` says
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
+    looks: tuple[int, ...] | None = None  # draws after which `stop` is asked, increasing; None: after every draw
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
@@ -75,6 +76,13 @@ class Plan(NamedTuple):
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
         of_verifier = self.accepts.columns if self.accepts else ()
         return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
+
+    def asked(self, depth: int) -> NDArray[np.bool_]:
+        """Return whether the stop rule is asked after 0, 1, ..., `depth` draws."""
+        mask = np.full(depth + 1, self.looks is None)
+        mask[[n for n in self.looks or () if n <= depth]] = True
+        mask[0] = False
+        return mask
 
     def at(self, budgets: Sequence[int] | Ints) -> Plan:
         """Return the plan at some of its budgets, given by their numbers."""

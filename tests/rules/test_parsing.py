@@ -24,7 +24,7 @@ def test_the_catalogue_says_what_is_so(row):
         text = re.sub(r"\bM\b", name, text, count=1)
     text = text.replace("M1", "x")
     numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7}
-    answers = {(m, "q"): list("aabcabca") for m in "xy"}
+    answers = {(m, q): list("aabcabca") for m in "xy" for q in "pq"}
     without = {name: value for name, value in numbers.items() if name != column}
     if column == "-":
         result = evaluate(make_pool(answers), text, 6, n_replays=9)
