@@ -140,7 +140,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
     ("text", "says"),
     [
         ("gpt-4", "has no kind. Write kind:model"),
-        ("xs:gpt-4", "Choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc', 'oracle', 'random', 'rel'"),
+        ("xs:gpt-4", "Choose from 'alloc', 'cascade', 'cov', 'gate', 'mix', 'ms', 'sc', 'oracle', 'random', 'rel'"),
         ("ms:a+b,agrement=1", "unknown option 'agrement'. Did you mean 'agreement'"),
         ("sc:a,agreement=1", "Choose from 'vote', 'normaliser'"),
         (
