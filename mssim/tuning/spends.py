@@ -82,6 +82,8 @@ def _bounds_of_plan(plan: Plan, n_questions: int, spend: str, amounts: Amounts) 
     # A stage that is not drawn at any budget may have no samples of a question.
     means = np.stack([_ignoring_missing(np.nanmean, values) for values in of_samples])
     longest = np.stack([_ignoring_missing(np.nanmax, values) for values in of_samples])
+    if _ends_early(plan):
+        certain = np.zeros_like(certain)  # of a sample that ends early, nothing is paid in any case
     if plan.is_linked or spend == "latency":
         # A later part of a run adds less than its own amount, and draws of a round last as long as one of them.
         certain = np.minimum(certain, 1) if spend == "latency" else certain
@@ -97,9 +99,13 @@ def _ignoring_missing(function: Callable[..., Floats], values: Floats) -> Floats
     return found
 
 
+def _ends_early(plan: Plan) -> bool:
+    return getattr(plan, "online", None) is not None
+
+
 def _certain_draws(plan: Plan) -> Ints:
     """Return the draws of each stage that every replay makes, [stage, budget]."""
-    if plan.stop is not None or plan.accepts is not None or plan.cap:
+    if plan.stop is not None or plan.accepts is not None or plan.cap or _ends_early(plan):
         certain = np.zeros_like(plan.sizes)
         certain[0] = np.minimum(plan.sizes[0], 1)
         return certain
