@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mssim.results.comparison import Comparison, Comparisons
     from mssim.results.equal_money import EqualMoney
     from mssim.results.evaluation import Evaluation
+    from mssim.results.routing import aiq_table, gain_shares
     from mssim.rules.base import Strategy
     from mssim.rules.parsing import catalogue, parse_strategy
     from mssim.rules.stops import (
@@ -66,6 +67,7 @@ _HOMES = {
     "results.comparison": ["Comparison", "Comparisons"],
     "results.equal_money": ["EqualMoney"],
     "results.evaluation": ["Evaluation"],
+    "results.routing": ["aiq_table", "gain_shares"],
     "pools.pool": ["Pool"],
     "pools.loading": ["load_pool"],
     "prices": ["Prices", "read_prices"],
@@ -155,10 +157,12 @@ __all__ = [
     "Vote",
     "WindowStop",
     "agreement_at_k",
+    "aiq_table",
     "catalogue",
     "evaluate",
     "evaluate_shard",
     "g_pass_at_k",
+    "gain_shares",
     "jackknife_variance",
     "load_pool",
     "maj_at_k",

@@ -19,6 +19,7 @@ from mssim.pools.pool import Pool
 from mssim.pools.shares import over_classes, question_mask, sampled_models
 from mssim.rules.base import Strategy
 from mssim.rules.fields import model_names
+from mssim.rules.names import quoted
 from mssim.rules.strategies import Mixture, SelfConsistency
 from mssim.rules.votes import Vote
 
@@ -103,7 +104,7 @@ class BestModels:
     def __str__(self) -> str:
         options = [f"k={self.k}"]
         options += [f"{f.name}={getattr(self, f.name)}" for f in fields(self)[2:] if getattr(self, f.name) != f.default]
-        return ",".join([f"models:{'+'.join(self.models)}", *options])
+        return ",".join([f"models:{'+'.join(map(quoted, self.models))}", *options])
 
 
 def subset_scores(

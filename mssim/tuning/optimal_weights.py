@@ -16,6 +16,7 @@ from mssim.pools.pool import Pool
 from mssim.pools.shares import answer_shares, question_mask, question_of_class, sampled_models
 from mssim.rules.base import Strategy
 from mssim.rules.fields import model_names
+from mssim.rules.names import quoted
 from mssim.rules.strategies import Mixture, SelfConsistency
 from mssim.tuning.vote_programme import LEAST_LEAD, programme_of, solve
 
@@ -113,7 +114,7 @@ class OptimalWeights:
         return found.strategy()
 
     def __str__(self) -> str:
-        return f"weights:{'+'.join(self.models)}"
+        return f"weights:{'+'.join(map(quoted, self.models))}"
 
 
 def infinite_vote_weights(

@@ -238,7 +238,7 @@ def groups_of(answer, score, confidence, tokens):
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
-    n, n_questions = draw(st.integers(3, most_samples)), 2  # a router learns from the other
+    n, n_questions = draw(st.integers(3, most_samples)), draw(st.integers(1, 2))
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
@@ -259,9 +259,14 @@ def described(frame):
     return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=text, level=number % 3))
 
 
+def learns(rule):
+    """Whether a rule learns from other questions."""
+    return isinstance(rule, Router) or getattr(getattr(rule, "stop", None), "learns", False)
+
+
 def with_others(rule, pool):
     """Whether a pool has the other questions from which a rule learns."""
-    return len(pool.questions) > 1 or not getattr(getattr(rule, "stop", None), "learns", False)
+    return len(pool.questions) > 1 or not learns(rule)
 
 
 def budgets_for(rule, n, extra=0):
@@ -384,8 +389,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    learns = getattr(getattr(rule, "stop", None), "learns", False)
-    if not isinstance(rule, AdaptiveAllocation | DifficultyAdaptive | Router) and not learns:
+    if not isinstance(rule, AdaptiveAllocation | DifficultyAdaptive) and not learns(rule):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.

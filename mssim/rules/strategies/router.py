@@ -62,7 +62,7 @@ class Router(Strategy):
     worth : float, optional
         Cost that a correct answer is worth, in the unit of the costs. The score of a model is then its predicted
         accuracy minus its predicted cost / worth. By default costs decide ties only.
-    vote, stop
+    vote, stop, looks
         As in `SelfConsistency`.
     max_tokens
         As in `Strategy`.
@@ -70,7 +70,7 @@ class Router(Strategy):
     See Also
     --------
     OracleRouter : Upper bound of all routers.
-    Evaluation.gain_shares : Share of the gain of that bound which routers win.
+    mssim.results.routing.gain_shares : Share of the gain of that bound which routers win.
 
     Notes
     -----
@@ -121,6 +121,7 @@ class Router(Strategy):
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
     max_tokens: int | Sequence[int | None] | None = None
+    looks: Sequence[int] | None = None
     _training: frozenset[str] | None = field(default=None, repr=False)  # questions to learn from; None: all
 
     def __post_init__(self) -> None:
@@ -227,6 +228,6 @@ class Router(Strategy):
         """Return Self-Consistency of each model."""
         limits = limits_of(self) or (None,) * len(self.models)
         return [
-            SelfConsistency(model, self.vote, self.stop, limit)
+            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
             for model, limit in zip(self.models, limits, strict=True)
         ]
