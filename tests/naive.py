@@ -263,7 +263,9 @@ def model_switch(strategy, draws, right, rank, numbers):
 
 def close(rule, numbers):
     """Scores that differ by less than this are equal: sums of numbers that nearly cancel."""
-    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0) if rule.ballots == "number" else 0.0
+    if rule.ballots not in ("number", "frequent"):
+        return 0.0
+    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0)
 
 
 def cascade(strategy, draws, right, rank):
@@ -550,6 +552,8 @@ def rounds_of(strategy, used, sizes):
     A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
     """
     kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind in naive_strategies.ROUNDS:
+        return naive_strategies.ROUNDS[kind](strategy, used)
     if getattr(strategy, "looks", None):
         ends = [n for n in strategy.looks if n < used[0]] + used
         return [[(0, first, end)] for first, end in itertools.pairwise([0, *ends])]
@@ -600,6 +604,11 @@ def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=Fa
             [cut(amounts[model][q][place], limit) for place in turn[:n]]
             for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
         ]
+        if type(strategy).__name__ in naive_strategies.PARTS:  # samples end early
+            (model,), (turn,) = strategy.models, places
+            read = [[column_of(pool, c)[model][q][place] for place in turn] for c in (strategy.column, "output_tokens")]
+            parts = naive_strategies.PARTS[type(strategy).__name__](strategy, *read)
+            drawn = [[float(amount * part) for amount, part in zip(drawn[0], parts, strict=False)]]
         rounds = [
             [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
         ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
 from mssim.engine.stop_kernels import KERNELS
+from mssim.engine.traces import check_online, check_traces
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -110,7 +111,7 @@ def asked_of(plans: Sequence[Plan], replacement: bool) -> dict[str, int]:
 def _simple(plan: Plan) -> bool:
     """Return whether a plan is pass@k or maj@k of one model."""
     vote = plan.vote is None or plan.vote.counts_only
-    return len(plan.models) == 1 and plan.stop is None and vote
+    return len(plan.models) == 1 and plan.stop is None and plan.online is None and vote
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], plans: Sequence[Plan]) -> None:
@@ -139,8 +140,9 @@ def check_learning(pool: Pool, name: str, plan: Plan) -> None:
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    """Raise if samples do not have the numbers that limits, vote, stopping rule and early ends read."""
     check_limits(pool, name, plan)
+    check_traces(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -163,13 +165,35 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
                 f"{name} requires {needs}, but {len(lacking)} samples of model {model!r} have none, first sample "
                 f"{sample} of question {question!r}. Record it for all samples, or select other questions."
             )
+    _check_ranges(pool, name, plan, column, values)
     vote, given = plan.vote, values[rows][answered[rows]]
+    if vote is not None and vote.ballots == "kept" and vote.column == column and given.size and given.min() < 0:
+        raise StrategyError(
+            f"{name}: votes weigh their {column}, which must not be negative, but the lowest is {given.min():g}. "
+            f"Record e.g. exp({column}) as another column of samples.parquet and name it with column=, or use "
+            "vote=borda."
+        )
     spread = float(np.ptp(given)) if given.size else 0.0
     if vote is not None and vote.column == column and spread > _WIDEST * (vote.temperature or math.inf):
         raise StrategyError(
             f"{name}: temperature={vote.temperature:g} is too small for {column}, whose range is {spread:g}: only the "
             f"most confident draw would count. Use a higher temperature, or vote=best_of_n,column={column}."
         )
+
+
+def _check_ranges(pool: Pool, name: str, plan: Plan, column: str, values: NDArray[np.float64]) -> None:
+    """Raise if a number of a sample with an answer is out of the range that vote or stop rule read."""
+    answered = pool.recorded & (pool.codes >= 0)
+    for allowed in (one for read, one in plan.ranges if read == column):
+        for model in dict.fromkeys(plan.models):
+            row = pool.model_index(model)
+            wrong = np.argwhere(answered[row] & ~allowed.holds(values[row]))
+            if wrong.size:
+                q, sample = wrong[0]
+                raise PoolError(
+                    f"{name}: sample {sample} of model {model!r} for question {pool.question_ids[q]!r}: "
+                    f"{allowed.problem(column, values[row, q, sample])}"
+                )
 
 
 def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
@@ -201,6 +225,7 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
         _check_least(name, plan, plan.least)
     if plan.accepts is not None:
         _check_verifier(name, plan, plan.accepts)
+    check_online(name, plan)
     if plan.stop is not None and (plan.vote is None or (plan.need != NEVER).any()):
         raise StrategyError(
             f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "

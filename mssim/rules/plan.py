@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.rules.number_range import NumberRange
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Online", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,6 +30,17 @@ class Verifier(NamedTuple):
     def columns(self) -> tuple[str, ...]:
         """Recorded numbers that the verifier reads."""
         return () if self.threshold is None else (self.column,)
+
+
+class Online(NamedTuple):
+    """When samples end early by the confidences of their groups, and which of them vote; see `DeepConf`."""
+
+    keep: float
+    warmup: int
+    consensus: float | None
+    window: int
+    stride: int
+    ties: str = "first"
 
 
 class Plan(NamedTuple):
@@ -49,6 +61,7 @@ class Plan(NamedTuple):
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
+    online: Online | None = None  # how a strategy of one model ends samples, and votes by what they show until then
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
 
     @property
@@ -67,6 +80,13 @@ class Plan(NamedTuple):
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
         of_verifier = self.accepts.columns if self.accepts else ()
         return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
+
+    @property
+    def ranges(self) -> tuple[tuple[str, NumberRange], ...]:
+        """Columns of which vote or stop rule read only some numbers, with the range of these."""
+        of_vote = [(self.vote.column or "", self.vote.allowed)] if self.vote else []
+        of_stop = [(column, self.stop.allowed) for column in self.stop.columns] if self.stop else []
+        return tuple((column, allowed) for column, allowed in of_vote + of_stop if allowed is not None)
 
     def asked(self, depth: int) -> NDArray[np.bool_]:
         """Return whether the stop rule is asked after 0, 1, ..., `depth` draws."""

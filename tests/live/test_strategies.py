@@ -26,7 +26,7 @@ from tests.live import strategies_page
 from tests.live.drawn import EVERY, run
 
 LIVE = {"alloc", "cascade", "mix", "ms", "random", "sc", "until"}
-REPLAYED = {"cov", "oracle", "rel"}  # they need the correct answer
+REPLAYED = {"cov", "deepconf", "oracle", "rel"}  # they need the correct answer, or end samples
 
 
 def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():

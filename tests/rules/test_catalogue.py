@@ -20,9 +20,12 @@ from hypothesis import strategies as st
 
 from mssim import (
     AdaptiveAllocation,
+    BEACONStop,
     BetaStop,
     Cascade,
+    CGESStop,
     Coverage,
+    DeepConf,
     EntropyStop,
     EValueStop,
     MajorityStop,
@@ -35,6 +38,7 @@ from mssim import (
     PoolWarning,
     PValueStop,
     RandomRouter,
+    ReASCStop,
     Reliability,
     SelfConsistency,
     UntilVerified,
@@ -75,6 +79,8 @@ VOTES = {
     "entropy": Vote.entropy(),
     "entropy by samples": Vote.entropy(normaliser="samples", prior=(1, 2, 1)),
     "confidence": Vote.confidence(0.5),
+    "cges": Vote.cges(prior=(1, 2, 1)),
+    "cges of four": Vote.cges(answers=4),
     "score sum": Vote.score_sum(prior=(1, 1, 0.5)),
     "best of n": Vote.best_of_n(),
     "max consistency": Vote.max_consistency(),
@@ -86,21 +92,34 @@ VOTES = {
     "shortest shares": replace(Vote.shortest(3), within="share"),
     "most confident": replace(Vote.confidence(2.0), combine="max"),
     "shares": Vote(within="share"),
+    "deepconf": Vote.deepconf(0.4, prior=(1, 2, 1)),
+    "deepconf within entropy": replace(Vote.deepconf(0.7), within="entropy"),
+    "borda": Vote.borda(2, column="score"),
+    "borda shares": replace(Vote.borda(0.5, prior=(2, 1, 1.5)), within="share"),
+    "best of majority": Vote.best_of_majority(0.3, prior=(1, 2, 1.5)),
+    "best of all": Vote.best_of_majority(0),
     "own": Vote.own(squared, prior=(1, 2, 1)),
     "own in Python": Vote.own(getattr(squared, "py_func", squared)),
 }
+RANKED = ("deepconf", "borda", "best of majority")
 STOPS = {
     "beta": BetaStop(0.9),
     "window": WindowStop(2),
     "majority": MajorityStop(0.7, min_samples=3),
     "entropy": EntropyStop(0.8),
     "evalue": EValueStop(0.3),
+    "reasc": ReASCStop(0.9, centre=0.2, scale=0.3, gate=0.9),
+    "cges": CGESStop(0.8, other=True),
+    "cges of four": CGESStop(0.9, answers=4),
+    "beacon": BEACONStop(0.2, horizon=5),
     "own": OwnStop(three),
     "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
 STOPS_WITH_VOTES = [
     *(("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")),
     *(("window", "own"), ("beta", "majority of bests"), ("window", "majority of bests")),
+    *(("cges", "cges"), ("beacon", "best of n")),
+    *(("beta", "borda"), ("majority", "deepconf"), ("evalue", "best of majority")),
 ]
 
 
@@ -131,12 +150,13 @@ RULES = {
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
     **{
         f"switch and pool, {name}": ModelSwitch(XYZ, vote=VOTES[name], on_agreement="pool", test_last=False)
-        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own")
+        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own", *RANKED)
     },
     "mixture, shares": Mixture(XYZ, shares=(3, 1, 2)),
     "switch, shares": ModelSwitch(XYZ[:2], shares=(1, 3), strict=True, agreement=0.5),
     "switch to the same model": ModelSwitch(["x", "x"]),
     "switch to the same model, best of n": ModelSwitch(["x", "y", "x"], vote=Vote.best_of_n()),
+    "switch to the same model, borda": ModelSwitch(["x", "y", "x"], vote=Vote.borda()),
     "switch to the same model, own": ModelSwitch(["x", "x"], vote=Vote.own(squared)),
     "cascade": Cascade(XYZ, agreement=0.6),
     "cascade of one model": Cascade(["y", "y"], agreement=0.6),
@@ -150,6 +170,8 @@ RULES = {
     "until right": UntilVerified(["z"]),
     "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
+    "online": DeepConf("x", keep=0.5, warmup=3, window=1),
+    "online, no consensus": DeepConf("y", keep=0.9, warmup=2, consensus=None, window=1),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }
@@ -196,6 +218,11 @@ def with_ties(rule, ties):
 SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1, 0.5, 0.9], [1, 2, 3]))
 
 
+def groups_of(answer, score, confidence, tokens):
+    """Confidences of up to as many groups as tokens; a sample without an answer may have none."""
+    return None if answer == "-" and tokens == 1 else [9 * confidence, 4 * score + 2, 4.5][:tokens]
+
+
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
@@ -203,12 +230,13 @@ def pools(draw, most_samples=6):
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
-        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers)
+        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers, groups_of(answer, *numbers))
         for model in XYZ
         for q in range(n_questions)
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
+    columns.append("group_confidence")
     return Pool.from_frame(pd.DataFrame(rows, columns=columns))
 
 
@@ -298,6 +326,7 @@ def deep_pool(n_questions=3, n_samples=60):
             "score": rng.gauss(0, 1),
             "confidence": rng.random(),
             "output_tokens": rng.randrange(10, 99),
+            "group_confidence": [rng.gauss(9, 1) for _ in range(rng.randrange(1, 9))],
         }
         for model in XYZ
         for q in range(n_questions)
