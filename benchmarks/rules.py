@@ -2,8 +2,9 @@
 
 This section compares all rules with ModelSwitch of two models: whole curves by Monte Carlo, budgets 2 to 64. Times are
 processor times after compilation, the best of interleaved rounds. The SYNTHETIC pool has 200 questions x 512 samples of
-two models, with random scores, confidences and lengths; 40 % of the questions are always answered correctly. A draw is
-a sample used in a replay of the largest budget. The time of a user's rule depends mostly on its function.
+two models, with random scores, confidences, lengths and six groups of tokens; 40 % of the questions are always answered
+correctly. A draw is a sample used in a replay of the largest budget. The time of a user's rule depends mostly on its
+function.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ RULES = [
     "sc:one,stop=majority:0.8",
     "sc:one,stop=entropy:0.75",
     "sc:one,stop=evalue:0.05",
+    "sc:one,stop=pvalue:0.05",
+    "sc:one,stop=msprt",
+    "sc:one,stop=optimal:0.95",
+    "sc:one,stop=optimal:0.95/0.6+0.3+0.1/0.9+0.1",
+    "sc:one,stop=beta:0.95,looks=2/4/8/16/32",
     "cascade:one+two,agreement=0.8",
     "mix:one+two",
     "mix:one+two,vote=entropy",
@@ -54,6 +60,8 @@ RULES = [
     "alloc:one",
     "until:one+two",
     "until:one+two,column=score,threshold=1.5",
+    "deepconf:one,window=8,stride=8",
+    "deepconf:one,keep=0.9,consensus=none,window=8,stride=8",
 ]
 
 
@@ -84,6 +92,7 @@ def with_numbers(pool: Pool) -> Pool:
             score=rng.normal(size=len(frame)) + frame["correct"],
             confidence=rng.random(len(frame)),
             output_tokens=rng.integers(50, 2000, len(frame)),
+            group_confidence=list(10 + frame["correct"].to_numpy()[:, None] + rng.normal(size=(len(frame), 6))),
         ),
         info={"synthetic": True},
     )

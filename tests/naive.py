@@ -8,6 +8,7 @@ import itertools
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -217,11 +218,11 @@ def stops(stop, answers, numbers=()):
     return entropy / math.log2(len(counts)) <= stop.threshold + 1e-9
 
 
-def first_stop(stop, answers, numbers=()):
-    """Draws after which the rule first stops, or None."""
+def first_stop(stop, answers, numbers=(), looks=None):
+    """Draws after which the rule first stops, or None; with `looks` it is asked after so many draws only."""
     if stop is None:
         return None
-    ends = range(1, len(answers) + 1)
+    ends = [n for n in range(1, len(answers) + 1) if looks is None or n in looks]
     return next((n for n in ends if stops(stop, answers[:n], [column[:n] for column in numbers])), None)
 
 
@@ -279,7 +280,7 @@ def cascade(strategy, draws, right, rank):
 
 def one_model(strategy, answers, right, rank, numbers, seen):
     """Draws until the rule stops; the window that stops is adopted, else all draws so far vote."""
-    rule, end = strategy.vote, first_stop(strategy.stop, answers, seen)
+    rule, end = strategy.vote, first_stop(strategy.stop, answers, seen, strategy.looks)
     if end is not None and type(strategy.stop).__name__ == "WindowStop":
         return answers[end - 1] in right, [end]
     drawn, with_numbers = answers[:end], [given[:end] for given in numbers]
@@ -419,12 +420,21 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
         q = one["question"]
-        won, spent = replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
+        rule = fitted(pool, strategy, q)
+        won, spent = replay(rule, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
         hits[q] += won
         used[q] += sum(spent)
         if note is not None:
             note(q, one["places"], spent)
     return list(hits.values()), list(used.values())
+
+
+def fitted(pool, strategy, question):
+    """The strategy with what its stop rule learns for a question from others."""
+    if not getattr(getattr(strategy, "stop", None), "learns", False):
+        return strategy
+    stop = naive_stops.learnt(strategy.stop, limited(pool, strategy)[0], question, name_hash)
+    return replace(strategy, stop=stop, looks=strategy.looks if stop else None)
 
 
 def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng=None, shares_draws=()):
@@ -472,7 +482,7 @@ def routed(strategy, evaluate_one):
     """The mean of the models each on its own, or per question the one that is most often right."""
     limits = limits_of(strategy)
     parts = [
-        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit))
+        evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit, looks=strategy.looks))
         for model, limit in zip(strategy.models, limits, strict=True)
     ]
     if type(strategy).__name__ == "RandomRouter":
@@ -542,6 +552,11 @@ def rounds_of(strategy, used, sizes):
     A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
     """
     kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind in naive_strategies.ROUNDS:
+        return naive_strategies.ROUNDS[kind](strategy, used)
+    if getattr(strategy, "looks", None):
+        ends = [n for n in strategy.looks if n < used[0]] + used
+        return [[(0, first, end)] for first, end in itertools.pairwise([0, *ends])]
     if kind == "SelfConsistency" and type(stop).__name__ == "WindowStop":
         return [[(0, first, min(first + stop.window, used[0]))] for first in range(0, used[0], stop.window)]
     planned = ("SelfConsistency", "Coverage", "Reliability", "Mixture", "ModelSwitch", "Cascade")
@@ -589,6 +604,11 @@ def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=Fa
             [cut(amounts[model][q][place], limit) for place in turn[:n]]
             for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
         ]
+        if type(strategy).__name__ in naive_strategies.PARTS:  # samples end early
+            (model,), (turn,) = strategy.models, places
+            read = [[column_of(pool, c)[model][q][place] for place in turn] for c in (strategy.column, "output_tokens")]
+            parts = naive_strategies.PARTS[type(strategy).__name__](strategy, *read)
+            drawn = [[float(amount * part) for amount, part in zip(drawn[0], parts, strict=False)]]
         rounds = [
             [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
         ]

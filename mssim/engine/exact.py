@@ -164,10 +164,14 @@ def nothing_known(plan: Plan) -> str | None:
     """Return why not even samples used have a closed form; None if they have one."""
     if plan.cap:
         return "questions share the budget, so each depends on all others"
+    if plan.online is not None:
+        return "the bar depends on the samples of the warm-up"
     if plan.repeats:
         return "stages of the same model depend on each other"
     if plan.is_linked:
         return "models that share draws depend on each other"
+    if plan.looks is not None:
+        return "it stops only at looks (stop=window without looks has a closed form)"
     if plan.stop is not None and not isinstance(plan.stop, WindowStop):
         return f"stop={plan.stop} can stop after every draw (stop=window has a closed form)"
     return None

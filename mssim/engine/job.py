@@ -21,7 +21,7 @@ from mssim.engine.blocks import Outcome
 from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
-from mssim.engine.requirements import check_columns, check_own, check_plan, check_recorded
+from mssim.engine.requirements import check_columns, check_learning, check_own, check_plan, check_recorded
 from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
 from mssim.errors import MssimError, StrategyError
 from mssim.pools.pool import Pool
@@ -129,6 +129,7 @@ class Job:
         for name, plan in zip(self.names, self.plans, strict=True):
             check_recorded(pool, name, plan, self.own[name], self.replacement, plans=self.plans)
             check_columns(pool, name, plan)
+            check_learning(pool, name, plan)
             check_linked(name, plan, self.own[name], self.shares_draws)
             check_own(name, plan)
         amounts = self.amounts(pool)
@@ -140,7 +141,9 @@ class Job:
         """Return what the samples of a pool spend."""
         kept = self.__dict__.get("_amounts")  # of the pool of the last call, kept as cached_property keeps values
         if kept is None or kept[0] is not pool:
-            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+            parts = any(plan.online is not None for plan in self.plans)
+            given = Amounts(pool, prices=self.prices, tokens=self.tokens, parts=parts)
+            kept = self.__dict__["_amounts"] = pool, given
         found: Amounts = kept[1]
         return found
 

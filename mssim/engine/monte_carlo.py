@@ -6,25 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Block, Outcome
+from mssim.engine.exact import counts_of
 from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
+from mssim.engine.stop_kernels import stop_ends
+from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
     majority_of_bests,
     one_model,
+    online,
     ranked_votes,
     right_draws,
     spending,
     stages,
-    stops,
     until,
     user_functions,
     weighted_votes,
@@ -33,8 +37,8 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
-from mssim.rules.stops import OwnStop, StopTable
+from mssim.rules.plan import QUANTITIES, Ints, Online, Plan, Verifier
+from mssim.rules.stops import StopTable
 from mssim.rules.strategies.adaptive_allocation import certainty
 from mssim.rules.votes import Vote
 
@@ -55,18 +59,20 @@ class ReplayTask:
     plan: Plan  # at the budgets of the block
     recorded: Recorded
     numbers: NDArray[np.float64] | None  # [stage, question, sample], of ballots or of a verifier
-    table: StopTable | None  # draws at which the only model stops, if they can be tabulated
+    table: tuple[Any, ...] | None  # with which a kernel decides when the only model stops; see `Stop.table`
     replays: Replays
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
     spends: BlockAmounts | None = None  # None: what the draws spend is not counted
+    traces: online.Traces | None = None  # groups of the samples of a plan whose samples end early
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
-        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote)
+        decided = self.table.by_votes if isinstance(self.table, StopTable) else None
+        given = [self.recorded.codes, self.numbers, self.of_stop, self.of_vote, decided, *(self.traces or ())]
         spends = self.spends.amounts.values.nbytes if self.spends else 0
-        return spends + sum(array.nbytes for array in given if array is not None)
+        return spends + sum(int(array.nbytes) for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Run the replays and return sums over them."""
@@ -83,6 +89,8 @@ class ReplayTask:
         """Run the replays, and add up what they spend."""
         if self.plan.cap:
             return self._share_budget(counted)
+        if self.plan.online is not None:
+            return self._end_early(self.plan.online, counted)
         if self.plan.least is not None:
             return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
@@ -98,14 +106,7 @@ class ReplayTask:
         stop, depth = self.plan.stop, int(self.plan.sizes.max())
         if stop is None:
             return np.empty((len(self.recorded.offsets) - 1, 0), np.uint16)
-        if self.table is not None:
-            return np.asarray(stops.ends(self.recorded, depth, self.table, self.replays))
-        if isinstance(stop, OwnStop):
-            try:
-                return user_functions.ends(self.recorded, depth, stop.function, self.of_stop, self.replays)
-            except ValueError as error:
-                raise StrategyError(f"OwnStop: calling the function failed: {error}") from error
-        return user_functions.rule_ends(self.recorded, depth, stop.stops, self.of_stop, self.replays)
+        return stop_ends(stop, self.table, self.plan.asked(depth), self.recorded, depth, self.of_stop, self.replays)
 
     def _ask_in_turn(self, counted: spending.Spending) -> Outcome:
         rules = _rules(self.plan)
@@ -169,11 +170,11 @@ class ReplayTask:
     def _stopped_outcome(self, right: Ints, ends: NDArray[np.uint16]) -> Outcome:
         """Return the outcome of one model, given right [question, budget] and ends [question, replay]."""
         sizes, n = self.plan.sizes[0], self.replays.n
-        agreed, drawn = np.zeros((2, sizes.size, len(ends)))
-        for b, size in enumerate(sizes):
-            stopped = ends <= size
-            agreed[b] = stopped.sum(axis=1)
-            drawn[b] = size * n + np.where(stopped, ends.astype(np.int64) - size, 0).sum(axis=1)
+        # [question, draws], replays that stop after so many draws, and their sums up to there
+        rows, last = np.arange(len(ends))[:, None], int(sizes.max()) + 2
+        stopped = np.bincount((rows * last + ends).ravel(), minlength=len(ends) * last).reshape(-1, last)
+        agreed = stopped.cumsum(axis=1)[:, sizes].T.astype(float)
+        drawn = (stopped * np.arange(last)).cumsum(axis=1)[:, sizes].T + sizes[:, None] * (n - agreed)
         return Outcome.of(right.T.astype(float), drawn[None], agreed)
 
     def _count_right(self, least: Ints, counted: spending.Spending) -> Outcome:
@@ -188,6 +189,13 @@ class ReplayTask:
         right, accepted, drawn = until.replayed(self.recorded, self.plan.sizes, verdicts, self.replays, counted)
         agreed = accepted.sum(axis=1).T
         return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
+
+    def _end_early(self, rule: Online, counted: spending.Spending) -> Outcome:
+        assert self.traces is not None
+        sizes = self.plan.sizes
+        bar = bar_at(rule, int(sizes.max()))
+        right, agreed, drawn = online.replayed(self.recorded, sizes, self.traces, bar, self.replays, counted)
+        return Outcome.of(right.T.astype(float), drawn.T.astype(float)[None], agreed.T.astype(float))
 
     def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
@@ -225,25 +233,58 @@ class ReplayTasks:
         if amounts is not None:
             self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
-        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, StopTable | None]] = {}
+        self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, tuple[Any, ...] | None]] = {}
+        self._lows: dict[str, Lows] = {}  # by model
 
     def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
         if (block.plan, block.budgets) not in self._shared:
             part = plan.at(block.budgets)
-            depth = int(part.sizes.max())
-            table = plan.stop.table(depth) if plan.stop else None
-            if plan.stop and table:
-                check_stop_table(plan.stop, table, depth)
-            self._shared[block.plan, block.budgets] = part, table
+            self._shared[block.plan, block.budgets] = part, self._table(plan, int(part.sizes.max()))
         part, table = self._shared[block.plan, block.budgets]
+        if isinstance(table, StopTable) and table.kinds is not None:
+            table = table._replace(kinds=table.kinds[block.questions])
         recorded = self._recorded(plan, block)
         numbers = self._ballots(plan, block, recorded)
         replays = Replays(block.first_replay, block.n_replays, self._replacement)
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
+        return ReplayTask(
+            part, recorded, numbers, table, replays, stop, vote, spends, self._traces(plan, block, spends)
+        )
+
+    def _traces(self, plan: Plan, block: Block, spends: BlockAmounts | None) -> online.Traces | None:
+        """Return the groups of the samples of a block, if they end early."""
+        if plan.online is None:
+            return None
+        (model,) = plan.models
+        if model not in self._lows:
+            self._lows[model] = Lows.of(self._pool, model)
+        n_questions, width = block.end_question - block.first_question, self._pool.codes.shape[2]
+        amounts = fixed = np.empty((0, n_questions, width), np.int32)
+        if spends is not None:
+            amounts, fixed = spends.amounts.values[:, 0], spends.fixed
+        return self._lows[model].traces(plan.online, block.questions, amounts, fixed)
+
+    def _table(self, plan: Plan, depth: int) -> tuple[Any, ...] | None:
+        """Return what a kernel needs to decide for up to `depth` draws, or None if no kernel runs the stop rule."""
+        stop = plan.stop
+        if stop is None:
+            return None
+        table = stop.learn(*self._answers(plan), depth) if stop.learns else stop.table(depth)
+        if table is not None:
+            check_stop_table(stop, table, depth, len(self._pool.questions))
+        return table
+
+    def _answers(self, plan: Plan) -> tuple[Ints, Ints]:
+        """Return what rules learn from: samples by answer class, [question, class], and a random order of questions."""
+        every = slice(0, len(self._pool.questions))
+        counts = counts_of(self._pool, plan.models, every, plan.max_tokens, replacement=self._replacement)
+        n_classes = np.diff(counts.offsets)
+        votes = np.zeros((n_classes.size, max(1, int(n_classes.max()))), np.int64)
+        votes[np.arange(votes.shape[1]) < n_classes[:, None]] = counts.votes[0]
+        return votes, np.argsort(np.argsort(self._questions, kind="stable"))
 
     def _recorded(self, plan: Plan, block: Block) -> Recorded:
         pool, questions = self._pool, self._questions[block.questions]

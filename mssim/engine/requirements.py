@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
+from mssim.engine.stop_kernels import KERNELS
+from mssim.engine.traces import check_online, check_traces
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -24,6 +26,7 @@ __all__ = [
     "ENOUGH_TO_EXTRAPOLATE",
     "asked_of",
     "check_columns",
+    "check_learning",
     "check_own",
     "check_plan",
     "check_recorded",
@@ -38,8 +41,10 @@ _LEAST_SHARE = 2 * (HIGHER - 1)  # of one vote in all votes; scores within half 
 
 
 def enough_recorded(pool: Pool, plan: Plan, replacement: bool) -> NDArray[np.bool_]:
-    """Return whether the pool has enough samples for a plan, [budget]."""
+    """Return whether the pool has enough samples for a plan, and its stop rule supports so many, [budget]."""
     enough = np.ones(plan.sizes.shape[1], dtype=bool)
+    if plan.stop is not None:
+        enough &= plan.sizes.max(axis=0) <= plan.stop.most_draws
     for model in dict.fromkeys(plan.models):
         lengths = pool.lengths[pool.model_index(model)]
         asked = plan.sizes[[other == model for other in plan.models]].sum(axis=0)
@@ -106,7 +111,7 @@ def asked_of(plans: Sequence[Plan], replacement: bool) -> dict[str, int]:
 def _simple(plan: Plan) -> bool:
     """Return whether a plan is pass@k or maj@k of one model."""
     vote = plan.vote is None or plan.vote.counts_only
-    return len(plan.models) == 1 and plan.stop is None and vote
+    return len(plan.models) == 1 and plan.stop is None and plan.online is None and vote
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], plans: Sequence[Plan]) -> None:
@@ -125,9 +130,19 @@ def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], 
         )
 
 
+def check_learning(pool: Pool, name: str, plan: Plan) -> None:
+    """Raise if a stop rule learns from other questions, and there are none."""
+    if plan.stop is not None and plan.stop.learns and len(pool.questions) < 2:
+        raise PoolError(
+            f"{name}: stop={plan.stop} learns from other questions, but the pool has only one. Use more questions, or "
+            "a rule that does not learn."
+        )
+
+
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    """Raise if samples do not have the numbers that limits, vote, stopping rule and early ends read."""
     check_limits(pool, name, plan)
+    check_traces(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -194,11 +209,19 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
         _check_least(name, plan, plan.least)
     if plan.accepts is not None:
         _check_verifier(name, plan, plan.accepts)
+    check_online(name, plan)
     if plan.stop is not None and (plan.vote is None or (plan.need != NEVER).any()):
         raise StrategyError(
             f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "
             "such a plan, or remove stop."
         )
+    if plan.stop is not None and plan.sizes.max() > plan.stop.most_draws:
+        raise BudgetError(
+            f"{name}: budget {budgets[int((plan.sizes[0] > plan.stop.most_draws).argmax())]} is too large. "
+            f"stop={plan.stop} supports at most {plan.stop.most_draws} samples. Lower the budget."
+        )
+    if plan.looks is not None and plan.stop is None:
+        raise StrategyError(f"{name}: its plan has looks, which require a stop rule. Return such a plan, or no looks.")
     if plan.vote is not None and plan.vote.prior is not None:
         _check_prior(name, plan, plan.vote, budgets)
 
@@ -259,17 +282,47 @@ def _check_prior(name: str, plan: Plan, vote: Vote, budgets: NDArray[np.int64]) 
         )
 
 
-def check_stop_table(stop: Stop, table: StopTable, depth: int) -> None:
+def check_stop_table(stop: Stop, table: tuple[Any, ...], depth: int, n_questions: int) -> None:
     """Raise if the table of a stopping rule, which a user's class may have made, does not cover `depth` draws."""
-    if table.window > 0:
+    if type(table) not in KERNELS:
+        raise StrategyError(
+            f"{type(stop).__name__}: no kernel reads its table, which is {shown(table)}. Return a StopTable or None."
+        )
+    if not isinstance(table, StopTable) or table.window > 0:
         return
-    for what, n in (("by_second", depth // 2 + 1), ("by_draws", depth + 1)):
+    needed = [("by_second", depth // 2 + 1), ("by_draws", depth + 1)]
+    needed += [("give_up", depth // 2 + 1)] if table.give_up is not None else []
+    for what, n in needed:
         array = getattr(table, what)
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or array.size < n:
             raise StrategyError(
                 f"{type(stop).__name__}: {what} of its table does not cover {depth} draws. Return an int64 array of at "
                 f"least {n} numbers."
             )
+    if table.by_votes is not None:
+        _check_by_votes(stop, table.by_votes, depth)
+        _check_kinds(stop, table.kinds, len(table.by_votes), n_questions)
+
+
+def _check_by_votes(stop: Stop, decided: NDArray[np.bool_], depth: int) -> None:
+    least = (1, depth + 1, depth // 2 + 1, depth + 1)
+    array = isinstance(decided, np.ndarray) and decided.dtype == np.bool_ and decided.ndim == 4
+    if not array or any(n < m for n, m in zip(decided.shape, least, strict=True)):
+        raise StrategyError(
+            f"{type(stop).__name__}: by_votes of its table does not cover {depth} draws. Return a bool array of shape "
+            f"{least} or more."
+        )
+
+
+def _check_kinds(stop: Stop, kinds: NDArray[np.int64] | None, n_kinds: int, n_questions: int) -> None:
+    if kinds is None:
+        return
+    array = isinstance(kinds, np.ndarray) and kinds.dtype == np.int64 and kinds.shape == (n_questions,)
+    if not array or not ((kinds >= 0) & (kinds < n_kinds)).all():
+        raise StrategyError(
+            f"{type(stop).__name__}: kinds of its table must be one integer from 0 to {n_kinds - 1} for each of the "
+            f"{n_questions} questions, an int64 array."
+        )
 
 
 def check_own(name: str, plan: Plan) -> None:
@@ -287,7 +340,7 @@ def check_own(name: str, plan: Plan) -> None:
                 f"{name}: the function of Vote.own returned {score!r:.100} for votes of shape {counts.shape}. Return "
                 "one number per answer class, here an array of shape (3,)."
             )
-    if stop is None or stop.table(1) is not None:
+    if stop is None or stop.learns or stop.table(1) is not None:
         return
     one = (np.array([0]), np.ones((len(stop.columns), 1)))
     if isinstance(stop, OwnStop):

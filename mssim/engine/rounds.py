@@ -17,7 +17,8 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     """Return the draws of each stage with which a batch begins.
 
     Draws of a batch run at the same time, and batches one after the other. A rule that decides after every draw draws
-    one at a time. A window is a round, so it begins a batch.
+    one at a time. Draws between two looks of a stop rule are a round, and so is a window without looks, and the warm-up
+    of `DeepConf`. A round begins a batch.
 
     Parameters
     ----------
@@ -41,12 +42,23 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     array([[1, 0, 1, 1, 0, 1, 1]])
     """
     draws = np.arange(int(plan.sizes.max()))
-    if _decides_after_every_draw(plan):
+    if plan.online is not None:
+        after = draws - plan.online.warmup
+        together = np.where(after < 0, draws, after) % (parallel or max(draws.size, 1)) == 0
+        starts = together | ((after >= 0) & (plan.online.consensus is not None))
+    elif _decides_after_every_draw(plan):
         starts = np.ones(draws.size, dtype=bool)
     else:
-        within = draws % plan.stop.window if isinstance(plan.stop, WindowStop) else draws
-        starts = within % (parallel or max(draws.size, 1)) == 0
+        starts = _within_rounds(plan, draws) % (parallel or max(draws.size, 1)) == 0
     return np.tile(starts, (len(plan.models), 1))
+
+
+def _within_rounds(plan: Plan, draws: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the place of each draw in its round, from 0."""
+    if plan.looks is not None:
+        begins = np.array([0, *plan.looks])
+        return np.asarray(draws - begins[np.searchsorted(begins, draws, side="right") - 1])
+    return draws % plan.stop.window if isinstance(plan.stop, WindowStop) else draws
 
 
 def joined_stages(plan: Plan, parallel: int | None) -> Flags:
@@ -75,5 +87,5 @@ def joined_stages(plan: Plan, parallel: int | None) -> Flags:
 
 
 def _decides_after_every_draw(plan: Plan) -> bool:
-    other = plan.stop is not None and not isinstance(plan.stop, WindowStop)
+    other = plan.stop is not None and plan.looks is None and not isinstance(plan.stop, WindowStop)
     return other or plan.cap > 0 or plan.accepts is not None

@@ -77,7 +77,7 @@ def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
     values, starts, _, plain, sizes, spent, numbers, drawn, running, _, pending, _, sums = spending
     totals, histogram, lowest, span = spent
     _, n_questions, width = codes.shape
-    hits = np.zeros((n_questions, depth), np.int64)
+    hits, kept = np.zeros((n_questions, depth), np.int64), np.zeros(depth, np.int64)  # right answers from a draw on
     samples, scratch = np.empty(width, np.uint16), np.empty(width * LANES, np.uint16)
     seen, best = np.empty(depth * LANES, np.int64), np.zeros((depth + 1) * LANES, np.int64)
     places, tally = np.empty(depth * LANES, np.uint32), np.zeros((2 * most_classes(offsets) + 1) * LANES, np.int64)
@@ -105,8 +105,12 @@ def _stopping_curve(recorded, ties, depth, ends, adopt, replays, spending):
                     hits[q, j] += best[LANES * (j + 1) + lane] & 1
                 if end < depth:
                     answer = seen[LANES * end + lane] if adopt else best[LANES * (end + 1) + lane]
-                    for j in range(end, depth):
-                        hits[q, j] += answer & 1
+                    kept[end] += answer & 1
+        right = np.int64(0)
+        for j in range(depth):
+            right += kept[j]
+            hits[q, j] += right
+            kept[j] = 0
     return hits
 
 

@@ -301,12 +301,14 @@ def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
 
 
 @inlined
-def _close_draws(q, sizes, sums, totals):
+def close_draws(q, sizes, sums, totals):
     """Add up the draws of every budget, and reset them."""
     for k in range(sums.shape[0]):
+        for j in range(1, sums.shape[1]):
+            sums[k, j] += sums[k, j - 1]
         for b in range(sizes.shape[1]):
-            for j in range(sizes[0, b]):
-                totals[k, q, b] += sums[k, j]
+            if sizes[0, b] > 0:
+                totals[k, q, b] += sums[k, sizes[0, b] - 1]
     sums[:] = 0
 
 
@@ -346,7 +348,7 @@ def count_draws(
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:
-        _close_draws(q, sizes, sums, totals)
+        close_draws(q, sizes, sums, totals)
 
 
 @compiled

@@ -38,8 +38,9 @@ def _scatters_little(n, ordered, distinct, threshold, logs, inverse_logs):
 
 
 @compiled
-def _ends(recorded, depth, table, replays, tables, found):
+def _ends(recorded, depth, table, looks, replays, tables, found):
     by_second, by_draws, threshold, window = table.by_second, table.by_draws, table.entropy, table.window
+    give_up, by_votes, kinds = table.give_up, table.by_votes, table.kinds
     _, n_questions, width = recorded.codes.shape
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
@@ -47,21 +48,21 @@ def _ends(recorded, depth, table, replays, tables, found):
     counts = np.zeros(most_classes(recorded.offsets) + 1, np.int64)
     for q in range(n_questions):
         nothing = recorded.offsets[q + 1] - recorded.offsets[q]
-        n = recorded.lengths[0, q]
+        n, kind = recorded.lengths[0, q], kinds[q]
         for s in range(n):
             c = recorded.codes[0, q, s]
             samples[0, s] = scratch[0, s] = c if c >= 0 else nothing
         for r in range(replays.n):
             state = word(recorded.keys[0, q], replays.first + r)
             first, second, distinct, ordered = np.int64(0), np.int64(0), 0, np.int64(0)
-            drawn, found[q, r] = 0, depth + 1
+            drawn, voted, found[q, r] = 0, 0, depth + 1
             done: bool | np.bool_ = False
             for j in range(depth):
                 if j == drawn:
                     drawn = min(depth, drawn + _AT_ONCE)
                     draw_more(order, 0, j, drawn, targets, scratch, 0, n, state, replays.replacement)
                 if window > 0:
-                    done = (j + 1) % window == 0 and _window_agrees(order, j + 1, window, nothing)
+                    done = looks[j + 1] and (j + 1) % window == 0 and _window_agrees(order, j + 1, window, nothing)
                 else:
                     c = order[0, j]
                     if c == nothing:
@@ -69,15 +70,20 @@ def _ends(recorded, depth, table, replays, tables, found):
                     else:
                         votes = counts[c] + 1
                         counts[c] = votes
+                        voted += 1
                         ordered += steps[votes - 1]
                         distinct += votes == 1
                         if votes > first:
                             first = votes
                         elif votes > second:
                             second = votes
-                    done = first > 0 and first >= by_second[second] and first >= by_draws[j + 1]
-                    if done and threshold < np.inf:
-                        done = _scatters_little(j + 1, ordered, distinct, threshold, logs, inverse_logs)
+                    if by_votes.shape[0] > 0:
+                        done = looks[j + 1] and by_votes[kind, voted, second, first]
+                    else:
+                        done = first >= by_second[second] and first >= by_draws[j + 1]
+                        done = (done or first <= give_up[second]) and first > 0 and looks[j + 1]
+                        if done and threshold < np.inf:
+                            done = _scatters_little(j + 1, ordered, distinct, threshold, logs, inverse_logs)
                 if done:
                     found[q, r] = j + 1
                     break
@@ -86,13 +92,18 @@ def _ends(recorded, depth, table, replays, tables, found):
             put_back(drawn, targets, scratch, samples, 0, replays.replacement)
 
 
-def ends(recorded: Recorded, depth: int, table: Any, replays: Replays) -> NDArray[np.uint16]:
+def ends(recorded: Recorded, depth: int, table: Any, looks: NDArray[np.bool_], replays: Replays) -> NDArray[np.uint16]:
     """Compute the draws after which one model stops.
 
-    Of recorded the first stage is used. table is the StopTable of a rule for `depth` draws, the most.
+    Of recorded the first stage is used. table is the StopTable of a rule for `depth` draws, the most, with the kinds of
+    these questions. looks [draws] says after how many draws the rule is asked.
 
     Returns uint16 [question, replay]: depth + 1 where the rule does not stop.
     """
     found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
-    _ends(recorded, depth, table, replays, logarithms(depth + 1), found)
+    never = np.full(depth // 2 + 1, -1) if table.give_up is None else table.give_up
+    by_votes = np.zeros((0, 0, 0, 0), bool) if table.by_votes is None else table.by_votes
+    kinds = np.zeros(len(found), np.int64) if table.kinds is None else table.kinds
+    table = table._replace(give_up=never, by_votes=by_votes, kinds=kinds)
+    _ends(recorded, depth, table, looks, replays, logarithms(depth + 1), found)
     return found

@@ -32,20 +32,20 @@ _COMPILING = Lock()  # threads begin together, and would compile the same functi
 _Function = Callable[..., Any]
 _INTEGERS, _TABLES = types.int64[::1], types.int64[:, :, ::1]
 _FLOATS, _NUMBERS = types.float64[::1], types.float64[:, ::1]
-# (answers, numbers, counts) -> draws after which it stops, and
+# (answers, numbers, counts, looks) -> draws after which it stops, and
 # (tables, prior, n, stages, answers, numbers, scores) -> tables with one score per class; see the functions below.
-_STOP = types.int64(_INTEGERS, _NUMBERS, _INTEGERS)
+_STOP = types.int64(_INTEGERS, _NUMBERS, _INTEGERS, types.boolean[::1])
 _SCORE = types.int64(_TABLES, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _NUMBERS)
 
 
 def _counts_stop(function: _Function) -> _Function:
     """Make the loop over one replay around a stop function that reads votes only."""
 
-    def stop(answers, numbers, counts):
+    def stop(answers, numbers, counts, looks):
         for j in range(answers.size):
             if answers[j] >= 0:
                 counts[answers[j]] += 1
-            if function(counts, j + 1):
+            if looks[j + 1] and function(counts, j + 1):
                 return j + 1
         return answers.size + 1
 
@@ -55,11 +55,11 @@ def _counts_stop(function: _Function) -> _Function:
 def _draws_stop(function: _Function) -> _Function:
     """Make the loop over one replay around a stop function that also reads recorded numbers."""
 
-    def stop(answers, numbers, counts):
+    def stop(answers, numbers, counts, looks):
         for j in range(answers.size):
             if answers[j] >= 0:
                 counts[answers[j]] += 1
-            if function(counts, answers[: j + 1], numbers[:, : j + 1]):
+            if looks[j + 1] and function(counts, answers[: j + 1], numbers[:, : j + 1]):
                 return j + 1
         return answers.size + 1
 
@@ -69,9 +69,9 @@ def _draws_stop(function: _Function) -> _Function:
 def _rule_stops(function: _Function) -> _Function:
     """Make the loop over one replay around a rule that is defined by its draws."""
 
-    def stop(answers, numbers, counts):
+    def stop(answers, numbers, counts, looks):
         for j in range(answers.size):
-            if function(answers[: j + 1], numbers[:, : j + 1]):
+            if looks[j + 1] and function(answers[: j + 1], numbers[:, : j + 1]):
                 return j + 1
         return answers.size + 1
 
@@ -125,7 +125,7 @@ def _run(kernel: Any, arguments: tuple[Any, ...], make: Any, function: _Function
 
 
 @compiled
-def _ends(recorded, seen, depth, replays, found, stop):
+def _ends(recorded, seen, depth, looks, replays, found, stop):
     """Write the draws after which the function stops into found [question, replay]; depth + 1 if it never does."""
     width = recorded.codes.shape[2]
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
@@ -145,7 +145,7 @@ def _ends(recorded, seen, depth, replays, found, stop):
                 answers[j] = recorded.codes[0, q, place]
                 for column in range(numbers.shape[0]):
                     numbers[column, j] = seen[column, 0, q, place]
-            found[q, r] = stop(answers, numbers, counts)
+            found[q, r] = stop(answers, numbers, counts, looks)
 
 
 class _Counted(NamedTuple):
@@ -342,27 +342,43 @@ def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, f
 
 
 def ends(
-    recorded: Recorded, depth: int, function: _Function, seen: NDArray[np.float64], replays: Replays
+    recorded: Recorded,
+    depth: int,
+    function: _Function,
+    seen: NDArray[np.float64],
+    looks: NDArray[np.bool_],
+    replays: Replays,
 ) -> NDArray[np.uint16]:
     """Compute the draws after which a user's function stops one model, as stops.ends.
 
     seen is float64 [column, stage, question, sample], the recorded numbers that the function reads.
     """
-    return _found(recorded, depth, _draws_stop if seen.shape[0] else _counts_stop, function, seen, replays)
+    return _found(recorded, depth, _draws_stop if seen.shape[0] else _counts_stop, function, seen, looks, replays)
 
 
 def rule_ends(
-    recorded: Recorded, depth: int, rule: _Function, seen: NDArray[np.float64], replays: Replays
+    recorded: Recorded,
+    depth: int,
+    rule: _Function,
+    seen: NDArray[np.float64],
+    looks: NDArray[np.bool_],
+    replays: Replays,
 ) -> NDArray[np.uint16]:
     """Compute the draws after which a plain function of answers and numbers stops one model, as stops.ends."""
-    return _found(recorded, depth, _rule_stops, rule, seen, replays)
+    return _found(recorded, depth, _rule_stops, rule, seen, looks, replays)
 
 
 def _found(
-    recorded: Recorded, depth: int, make: Any, function: _Function, seen: NDArray[np.float64], replays: Replays
+    recorded: Recorded,
+    depth: int,
+    make: Any,
+    function: _Function,
+    seen: NDArray[np.float64],
+    looks: NDArray[np.bool_],
+    replays: Replays,
 ) -> NDArray[np.uint16]:
     found = np.empty((recorded.codes.shape[1], replays.n), np.uint16)
-    _run(_ends, (recorded, seen, depth, replays, found), make, function, _STOP)
+    _run(_ends, (recorded, seen, depth, looks, replays, found), make, function, _STOP)
     return found
 
 

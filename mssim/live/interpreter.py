@@ -80,6 +80,13 @@ def refusal(plan: Plan) -> str | None:
     evaluate = "evaluate it on the recorded pool"
     if plan.cap:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
+    if plan.online is not None:
+        return (
+            "no server sends the confidences of groups of tokens, or ends a sample by them. Use recorded samples "
+            f"with the column group_confidence, and {evaluate}."
+        )
+    if plan.stop is not None and plan.stop.learns:
+        return f"its stop rule learns from recorded samples of other questions. Use one that does not, or {evaluate}."
     if plan.least is not None:
         return f"it counts correct draws, and does not choose an answer. Use a strategy that votes, or {evaluate}."
     if plan.accepts is not None and plan.accepts.threshold is None:
@@ -141,7 +148,7 @@ def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Gener
         draws += read_draws(plan, stage, n, drawn)
         if plan.accepts is not None and _accepts(plan.accepts, draws[-1]):
             return "accepted"
-        if plan.stop is not None and _stops(plan.stop, draws):
+        if plan.stop is not None and plan.asked(len(draws))[-1] and _stops(plan.stop, draws):
             return "stop rule"
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +13,22 @@ from mssim._validation import is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.agreement import NEVER
 from mssim.rules.plan import Ints, Plan, allocate
+from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["allocated", "limits_of", "never_stop", "set_last", "set_models", "set_shares", "set_split", "set_vote"]
+__all__ = [
+    "allocated",
+    "limits_of",
+    "never_stop",
+    "set_last",
+    "set_looks",
+    "set_models",
+    "set_shares",
+    "set_split",
+    "set_vote",
+]
+
+_MOST_LOOK = 2**15 - 1  # the most samples that are drawn of one model
 
 
 class _OfModels(Protocol):
@@ -28,6 +42,14 @@ class _OfModels(Protocol):
 class _Voting(_OfModels, Protocol):
     @property
     def vote(self) -> Vote: ...
+
+
+class _Stopping(Protocol):
+    @property
+    def stop(self) -> Stop | None: ...
+
+    @property
+    def looks(self) -> Sequence[int] | None: ...
 
 
 class _Shared(_OfModels, Protocol):
@@ -87,6 +109,26 @@ def set_vote(strategy: _Voting) -> None:
     if not isinstance(strategy.vote, Vote):
         raise StrategyError(f"vote={strategy.vote!r} is not a Vote. Use e.g. Vote.plurality().")
     object.__setattr__(strategy, "vote", strategy.vote.ordered(strategy.models))
+
+
+def set_looks(strategy: _Stopping) -> None:
+    """Check and set the numbers of draws at which the stop rule is asked."""
+    given = strategy.looks
+    if given is None:
+        return
+    if strategy.stop is None:
+        raise StrategyError(
+            f"looks={shown(given)} says when a stop rule is asked, but there is none. Add e.g. stop=beta:0.95, or "
+            "remove looks."
+        )
+    message = f"looks={shown(given)} is not valid. Use increasing integers from 1 to {_MOST_LOOK}, e.g. looks=2/4/8."
+    try:
+        looks = tuple(whole_number("looks", n, 1, _MOST_LOOK) for n in given)
+    except (TypeError, MssimError):
+        raise StrategyError(message) from None
+    if not looks or any(later <= earlier for earlier, later in pairwise(looks)):
+        raise StrategyError(message)
+    object.__setattr__(strategy, "looks", looks)
 
 
 def set_split(strategy: _Split) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Online", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,6 +31,17 @@ class Verifier(NamedTuple):
         return () if self.threshold is None else (self.column,)
 
 
+class Online(NamedTuple):
+    """When samples end early by the confidences of their groups, and which of them vote; see `DeepConf`."""
+
+    keep: float
+    warmup: int
+    consensus: float | None
+    window: int
+    stride: int
+    ties: str = "first"
+
+
 class Plan(NamedTuple):
     """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
 
@@ -43,11 +54,13 @@ class Plan(NamedTuple):
     vote: Vote | None  # None: right if any draw is right, or as many as `least` says
     adopt: bool = False  # whether a stage that stops gives the answer alone; else all drawn so far vote
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
+    looks: tuple[int, ...] | None = None  # draws after which `stop` is asked, increasing; None: after every draw
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
+    online: Online | None = None  # how a strategy of one model ends samples, and votes by what they show until then
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
 
     @property
@@ -66,6 +79,13 @@ class Plan(NamedTuple):
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
         of_verifier = self.accepts.columns if self.accepts else ()
         return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
+
+    def asked(self, depth: int) -> NDArray[np.bool_]:
+        """Return whether the stop rule is asked after 0, 1, ..., `depth` draws."""
+        mask = np.full(depth + 1, self.looks is None)
+        mask[[n for n in self.looks or () if n <= depth]] = True
+        mask[0] = False
+        return mask
 
     def at(self, budgets: Sequence[int] | Ints) -> Plan:
         """Return the plan at some of its budgets, given by their numbers."""

@@ -43,6 +43,10 @@ def _numbers(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return lambda text: tuple(kind(part) for part in text.split("/"))
 
 
+def _summands(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split("+"))
+
+
 def _number_or_numbers(text: str) -> int | tuple[int | None, ...]:
     parts = tuple(None if part.strip().lower() == "none" else int(part) for part in text.split("/"))
     return parts[0] if len(parts) == 1 and parts[0] is not None else parts
@@ -59,6 +63,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
     "Sequence[str]": (_numbers(str), "a/b"),
+    "Sequence[Sequence[float]]": (lambda text: tuple(map(_summands, text.split("/"))), "0.6+0.3+0.1"),
 }
 
 
@@ -268,15 +273,18 @@ def parse_stop(given: str) -> Stop:
         raise StrategyError(f"stop={given!r}: unknown rule {name!r}. {choose_from(name, STOPS)}, e.g. stop=beta:0.95.")
     cls: Any = STOPS[name]
     options = _options(cls)
-    texts = rest.split("/") if rest else []
-    readers = [_reader(option, _type(field)) for option, field in options.items()]
+    kinds = [_type(field) for field in options.values()]
+    several = len(kinds) - 1 if kinds and kinds[-1].startswith("Sequence") else -1  # a last list takes all that follows
+    texts = rest.split("/", several) if rest else []
+    readers = [_reader(option, kind) for option, kind in zip(options, kinds, strict=True)]
     try:
         values = [read(text) for (read, _), text in zip(readers, texts, strict=False)]
         if len(texts) > len(options) or any(_default(f) is MISSING for f in [*options.values()][len(texts) :]):
             raise ValueError
     except (ValueError, KeyError):
         defaults = [_default(field) for field in options.values()]
-        shown = [example if value is MISSING else value for (_, example), value in zip(readers, defaults, strict=True)]
+        missing = (MISSING, ())
+        shown = [example if value in missing else value for (_, example), value in zip(readers, defaults, strict=True)]
         example = ":".join([name, *(["/".join(map(str, shown))] if shown else [])])
         raise StrategyError(f"stop={given!r} cannot be read. Example: stop={example}.") from None
     made: Stop = cls(*values)

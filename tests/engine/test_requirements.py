@@ -177,6 +177,7 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
         (plan([[1, 2], [-1, 2]]), r"sizes of its plan are \[\[1, 2\], \[-1, 2\]\]. Return non-negative integers"),
         (plan([[0, 0], [1, 2]]), "with zeros only in the last stages"),
         (plan([[1, 2], [0, 2], [1, 2]]), "with zeros only in the last stages"),
+        (plan([[1, 2]], looks=(2,)), "its plan has looks, which require a stop rule. Return such a plan, or no looks"),
         (plan([[2, 1]], cap=3), "its plan has a cap, which requires a vote and sizes that do not decrease with"),
         (plan([[1, 2]], cap=3, vote=None), "its plan has a cap, which requires a vote"),
         (
@@ -227,13 +228,15 @@ def test_what_a_plan_with_a_cap_asks_for_must_be_recorded(pool):
 
 @dataclass(frozen=True)
 class TableStop(Stop):
-    """A stop rule whose table is as long as it says."""
+    """A stop rule whose table is as long as it says, and has other parts."""
 
     short: int = 0
     dtype: type = np.int64
+    parts: tuple = ()
 
     def table(self, depth):
-        return StopTable(np.full(depth // 2 + 1, 2, self.dtype), np.full(depth + 1 - self.short, 2, self.dtype))
+        table = StopTable(np.full(depth // 2 + 1, 2, self.dtype), np.full(depth + 1 - self.short, 2, self.dtype))
+        return table._replace(**dict(self.parts))
 
     def stops(self, answers, numbers):
         return answers.size > numbers.shape[1]
@@ -247,12 +250,36 @@ class TableStop(Stop):
     [
         (TableStop(1), "by_draws of its table does not cover 8 draws. Return an int64 array of at least 9"),
         (TableStop(dtype=float), "by_second of its table does not cover 8 draws. Return an int64 array of at least 5"),
+        (TableStop(parts=[("give_up", np.zeros(4, np.int64))]), "give_up of its table does not cover 8 draws"),
+        *(
+            (
+                TableStop(parts=[("by_votes", np.zeros(shape, dtype))]),
+                r"by_votes of its table does not cover 8 draws. Return a bool array of shape \(1, 9, 5, 9\) or more",
+            )
+            for shape, dtype in [((1, 9, 4, 9), bool), ((0, 9, 5, 9), bool), ((9, 5, 9), bool), ((1, 9, 5, 9), int)]
+        ),
+        *(
+            (
+                TableStop(parts=[("by_votes", np.zeros((2, 9, 5, 9), bool)), ("kinds", np.array(kinds))]),
+                "kinds of its table must be one integer from 0 to 1 for each of the 3 questions",
+            )
+            for kinds in ([0, 1, 2], [-1, 0, 0], [0, 1], [0.0, 1.0, 0.0])
+        ),
     ],
 )
 def test_tables_of_stop_rules_that_kernels_would_read_beyond_are_refused(pool, stop, says):
     assert evaluate(pool, SelfConsistency("x", stop=TableStop()), 8, n_replays=5).samples_used.max() < 8
     with pytest.raises(StrategyError, match=f"TableStop: {says}"):
         evaluate(pool, SelfConsistency("x", stop=stop), 8, n_replays=5)
+
+
+def test_a_table_that_no_kernel_reads_is_refused(pool):
+    class Odd(TableStop):
+        def table(self, depth):
+            return (depth,)
+
+    with pytest.raises(StrategyError, match=r"Odd: no kernel reads its table, which is \(8,\)\. Return a StopTable"):
+        evaluate(pool, SelfConsistency("x", stop=Odd()), 8, n_replays=5)
 
 
 @pytest.mark.parametrize(("width", "temperature", "fits"), [(600, 1, True), (601, 1, False), (900, 1.5, True)])

@@ -7,6 +7,7 @@ from mssim import (
     AdaptiveAllocation,
     BetaStop,
     Cascade,
+    DeepConf,
     Mixture,
     ModelSwitch,
     SelfConsistency,
@@ -40,10 +41,15 @@ def as_the_kernels(plan, b, latencies, parallel):
         *ONE_BY_ONE,
         SelfConsistency("a"),
         SelfConsistency("a", stop=WindowStop(3)),
+        SelfConsistency("a", stop=BetaStop(0.9), looks=(1, 2, 5, 9)),
+        SelfConsistency("a", stop=WindowStop(3), looks=[6]),
         Mixture(["a", "b", "c"]),
         ModelSwitch(["a", "b", "c"], agreement=0.6),
         ModelSwitch(["a", "b", "a"], agreement=1.5),
         Cascade(["a", "b"], agreement=0.5),
+        DeepConf("a", warmup=4),
+        DeepConf("a", warmup=4, consensus=None),
+        DeepConf("a", warmup=12, consensus=None),
     ],
     ids=str,
 )
@@ -66,6 +72,12 @@ def test_rules_that_decide_after_every_draw_draw_one_at_a_time(strategy):
     for parallel in (None, 4):
         assert batch_starts(plan, parallel).all()
         assert not joined_stages(plan, parallel).any()
+
+
+def test_draws_between_looks_are_a_round():
+    (plan,) = SelfConsistency("a", stop=BetaStop(), looks=range(2, 8, 3)).plans(BUDGETS)
+    assert np.flatnonzero(batch_starts(plan, None)[0]).tolist() == [0, 2, 5]
+    assert np.flatnonzero(batch_starts(plan, 2)[0]).tolist() == [0, 2, 4, 5, 7, 9, 11]
 
 
 def test_stages_are_joined_at_the_budgets_at_which_the_one_before_cannot_stop():

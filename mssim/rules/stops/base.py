@@ -26,14 +26,18 @@ class StopTable(NamedTuple):
     """Stop decisions that can be looked up, which is how compiled code reads a rule.
 
     A model stops after n draws when its leading answer has v1 votes, the next v2, and v1 >= by_second[v2] and
-    v1 >= by_draws[n], and the entropy of its draws is at most `entropy` times its maximum; or after a whole window of
-    draws that all agree.
+    v1 >= by_draws[n], and the entropy of its draws is at most `entropy` times its maximum; or when v1 <= give_up[v2];
+    or after a whole window of draws that all agree. With `by_votes` these are not looked at: it has the decisions by
+    number of draws with an answer, v2 and v1, in one table for every kind of question.
     """
 
     by_second: Ints  # [votes of the second answer]
     by_draws: Ints  # [draws]
     entropy: float = math.inf  # infinite: not looked at
     window: int = 0  # 0: not looked at; else the arrays are not
+    give_up: Ints | None = None  # [votes of the second answer]; None: never
+    by_votes: NDArray[np.bool_] | None = None  # [kind, draws with an answer, votes of the second, votes of the first]
+    kinds: Ints | None = None  # [question], which table of `by_votes` it has; None: the first
 
 
 class Stop(ABC):
@@ -54,6 +58,10 @@ class Stop(ABC):
         Recorded numbers that `stops` reads of each draw, such as confidence, score and output_tokens.
     adopts : bool
         Whether the draw after which the rule stops gives the answer; else all draws until then vote.
+    most_draws : int
+        Most draws for which the rule is defined.
+    learns : bool
+        Whether the rule learns from recorded samples of other questions, by `learn`.
 
     Examples
     --------
@@ -73,6 +81,7 @@ class Stop(ABC):
     rows: ClassVar[tuple[Row, ...]] = ()
     columns: Any = ()  # OwnStop has it as a field
     adopts: ClassVar[bool] = False
+    most_draws: ClassVar[int] = 2**15 - 1
 
     def __init_subclass__(cls) -> None:
         if cls.__dict__.get("name"):
@@ -85,7 +94,8 @@ class Stop(ABC):
         Parameters
         ----------
         answers : ndarray of int64, shape (n_draws,)
-            Answer class of each draw so far, in order; -1 = no answer. The rule was asked after each earlier draw.
+            Answer class of each draw so far, in order; -1 = no answer. The rule was asked after each earlier draw, or
+            with `looks` at each earlier look.
         numbers : ndarray of float64, shape (n_columns, n_draws)
             The recorded numbers that `columns` names, of each draw.
 
@@ -94,9 +104,36 @@ class Stop(ABC):
         bool
         """
 
-    def table(self, depth: int) -> StopTable | None:  # noqa: ARG002
-        """Return the decisions for up to `depth` draws, or None if they cannot be looked up."""
+    def table(self, depth: int) -> tuple[Any, ...] | None:  # noqa: ARG002
+        """Return what a kernel needs to decide for up to `depth` draws, or None if no kernel runs the rule.
+
+        Its type names the kernel (mssim/engine/stop_kernels.py). `StopTable` holds decisions that are looked up.
+        """
         return None
+
+    @property
+    def learns(self) -> bool:
+        """Whether the rule learns from recorded samples of other questions."""
+        return False
+
+    def learn(self, votes: Ints, order: Ints, depth: int) -> StopTable:
+        """Return the decisions of a rule that learns, for up to `depth` draws.
+
+        Parameters
+        ----------
+        votes : ndarray of int64, shape (n_questions, n_answers)
+            Recorded samples of the model by answer class. Later classes of a question may not exist and have 0.
+        order : ndarray of int64, shape (n_questions,)
+            Place of each question in a fixed random order.
+        depth : int
+            Most draws.
+
+        Returns
+        -------
+        StopTable
+            With `kinds` of all questions. What is learnt for a question must not depend on its own votes.
+        """
+        raise NotImplementedError
 
     def __str__(self) -> str:
         rule: Any = self

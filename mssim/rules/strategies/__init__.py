@@ -3,6 +3,7 @@
 from mssim.rules.strategies.adaptive_allocation import AdaptiveAllocation
 from mssim.rules.strategies.cascade import Cascade
 from mssim.rules.strategies.coverage import Coverage
+from mssim.rules.strategies.deepconf import DeepConf
 from mssim.rules.strategies.mixture import Mixture
 from mssim.rules.strategies.model_switch import ModelSwitch
 from mssim.rules.strategies.oracle_router import OracleRouter
@@ -15,6 +16,7 @@ __all__ = [
     "AdaptiveAllocation",
     "Cascade",
     "Coverage",
+    "DeepConf",
     "Mixture",
     "ModelSwitch",
     "OracleRouter",

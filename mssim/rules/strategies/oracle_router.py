@@ -32,7 +32,7 @@ class OracleRouter(Strategy):
     ----------
     models : sequence of str
         Names of the models.
-    vote, stop
+    vote, stop, looks
         As in `SelfConsistency`.
     max_tokens
         As in `Strategy`.
@@ -53,6 +53,7 @@ class OracleRouter(Strategy):
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
     max_tokens: int | Sequence[int | None] | None = None
+    looks: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models)
@@ -74,6 +75,6 @@ class OracleRouter(Strategy):
         """Return Self-Consistency of each model."""
         limits = limits_of(self) or (None,) * len(self.models)
         return [
-            SelfConsistency(model, self.vote, self.stop, limit)
+            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
             for model, limit in zip(self.models, limits, strict=True)
         ]

@@ -31,7 +31,7 @@ class RandomRouter(Strategy):
         Names of the models.
     shares : sequence of float, optional
         Relative probabilities of the models. By default all are equal.
-    vote, stop
+    vote, stop, looks
         As in `SelfConsistency`.
     max_tokens
         As in `Strategy`.
@@ -53,6 +53,7 @@ class RandomRouter(Strategy):
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
     max_tokens: int | Sequence[int | None] | None = None
+    looks: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, self.models)
@@ -79,6 +80,6 @@ class RandomRouter(Strategy):
         """Return Self-Consistency of each model."""
         limits = limits_of(self) or (None,) * len(self.models)
         return [
-            SelfConsistency(model, self.vote, self.stop, limit)
+            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
             for model, limit in zip(self.models, limits, strict=True)
         ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
-from mssim.rules.fields import never_stop, set_models, set_vote
+from mssim.rules.fields import never_stop, set_looks, set_models, set_vote
 from mssim.rules.plan import Ints, Plan, allocate
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
@@ -28,11 +28,16 @@ class SelfConsistency(Strategy):
     vote : Vote, default ``Vote.plurality()``
         Vote over the draws.
     stop : Stop, optional
-        Rule that stops before the budget is spent: `BetaStop`, `WindowStop`, `MajorityStop`, `EntropyStop`,
-        `EValueStop` or `OwnStop`. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
+        Rule that stops before the budget is spent, such as `BetaStop`, `WindowStop`, `OptimalStop` or `OwnStop`;
+        `mssim.catalogue` lists all. By default there is none. All draws up to the stop vote; a `WindowStop` adopts the
         answer of its window.
     max_tokens
         As in `Strategy`.
+    looks : sequence of int, optional
+        Numbers of draws at which the stop rule is asked, increasing, such as ``(2, 4, 8)``. Draws between two looks are
+        one round, as of an API that takes batches; so are the draws after the last look. By default the rule is asked
+        after every draw, and a `WindowStop` after every window. A `WindowStop` with looks stops only if a window ends
+        at a look.
 
     Examples
     --------
@@ -49,6 +54,7 @@ class SelfConsistency(Strategy):
     vote: Vote = field(default_factory=Vote.plurality)
     stop: Stop | None = None
     max_tokens: int | Sequence[int | None] | None = None
+    looks: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         set_models(self, (self.model,))
@@ -57,8 +63,10 @@ class SelfConsistency(Strategy):
             raise StrategyError(
                 f"stop={self.stop!r} is not a stopping rule. Use e.g. BetaStop() or WindowStop(5), or None."
             )
+        set_looks(self)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one stage."""
         plan = never_stop(self, allocate(budgets, 1), self.vote)
-        return (plan._replace(stop=self.stop, adopt=self.stop is not None and self.stop.adopts),)
+        adopt, looks = self.stop is not None and self.stop.adopts, None if self.looks is None else tuple(self.looks)
+        return (plan._replace(stop=self.stop, adopt=adopt, looks=looks),)

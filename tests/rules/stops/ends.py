@@ -4,8 +4,7 @@ import random
 
 import numpy as np
 
-from mssim import OwnStop
-from mssim.kernels import stops, user_functions
+from mssim.engine import stop_kernels
 from mssim.kernels.tally import Recorded, Replays
 from tests import naive
 
@@ -27,10 +26,8 @@ def decisions(rule, answers):
         keys,
         keys[0],
     )
-    if isinstance(rule, OwnStop):
-        end = user_functions.ends(recorded, depth, rule.function, np.zeros((0, 1, 1, depth)), Replays(0, 1, False))
-    else:
-        end = stops.ends(recorded, depth, rule.table(depth), Replays(0, 1, False))
+    seen, looks = np.zeros((0, 1, 1, depth)), np.ones(depth + 1, bool)
+    end = stop_kernels.stop_ends(rule, rule.table(depth), looks, recorded, depth, seen, Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
 
 

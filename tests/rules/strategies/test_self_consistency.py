@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from mssim import BetaStop, SelfConsistency, StrategyError, Vote, WindowStop, evaluate
+from mssim import BetaStop, SelfConsistency, StrategyError, Vote, WindowStop, evaluate, parse_strategy
 from tests.conftest import make_pool
 
 
@@ -37,11 +37,37 @@ def test_a_plan_is_one_stage_with_vote_and_stop_rule():
     assert (plan.vote, plan.stop, plan.adopt) == (Vote.plurality(), None, False)
 
 
+def test_looks_say_when_the_rule_is_asked():
+    pool = make_pool({("x", "q"): ["a"] * 9})
+    used = [
+        evaluate(pool, SelfConsistency("x", stop=stop, looks=looks), [1, 3, 4, 9], n_replays=1).samples_used[0, :, 0]
+        for stop, looks in [
+            *((BetaStop(), None), (BetaStop(), (4,)), (BetaStop(), (3, 6)), (BetaStop(), [1, 2, 3])),
+            *((WindowStop(3), None), (WindowStop(3), (4, 6)), (WindowStop(3), (2, 4, 8))),
+        ]
+    ]
+    assert np.array(used).tolist() == [
+        *([1, 3, 4, 4], [1, 3, 4, 4], [1, 3, 4, 6], [1, 3, 4, 9]),
+        *([1, 3, 3, 3], [1, 3, 4, 6], [1, 3, 4, 9]),
+    ]
+    text = "sc:x,stop=beta:0.95,looks=2/4/8"
+    assert parse_strategy(text) == SelfConsistency("x", stop=BetaStop(), looks=np.array([2, 4, 8]))
+    assert str(parse_strategy(text)) == text
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"stop": "beta"}, r"stop='beta' is not a stopping rule\. Use e\.g\. BetaStop\(\) or WindowStop\(5\), or None"),
         ({"stop": BetaStop}, r"stop=<class .*BetaStop'> is not a stopping rule\. Use e\.g\. BetaStop\(\)"),
+        ({"looks": (2, 4)}, r"looks=\(2, 4\) says when a stop rule is asked, but there is none\. Add e\.g\. stop=beta"),
+        *(
+            (
+                {"stop": BetaStop(), "looks": looks},
+                r"looks=.* is not valid\. Use increasing integers from 1 to 32767, e",
+            )
+            for looks in [(), (0, 2), (4, 2), (2, 2), (2.5,), (2**15,), "24", 4, ("2",)]
+        ),
         ({"vote": None}, r"vote=None is not a Vote\. Use e\.g\. Vote\.plurality\(\)"),
         ({"vote": Vote.plurality(prior=(1, 2))}, r"prior has 2 weights, but 'x' votes alone\. Remove prior\."),
     ],
