@@ -146,7 +146,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("sc:a,agreement=1", "Choose from 'vote', 'normaliser'"),
         (
             "sc:a,stop=5",
-            "unknown rule '5'. Choose from ",
+            "unknown rule '5'. Choose from '",
         ),
         ("sc:a,stop=window", "stop='window' cannot be read. Example: stop=window:3."),
         ("sc:a,stop=window:0", "WindowStop: window=0 is out of range. Use an integer from 1 to 32767"),
