@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._counts import as_asked, draw_counts, sample_counts, whole_counts
@@ -251,7 +252,9 @@ def jackknife_variance(
         chosen, within = np.nonzero(total == recorded)[0], draws <= recorded
         if within.any():
             block = _block(rows[chosen], no_answer.ravel()[chosen], right.reshape(rows.shape)[chosen], False)
-            task = LeftOutTask(strategy, strategy.plans(draws[within]), ("M",), left_out(block), chosen.size)
+            task = LeftOutTask(
+                strategy, strategy.plans(draws[within]), ("M",), left_out(block), pd.DataFrame(index=chosen)
+            )
             found[np.ix_(chosen, within)] = task.run().right.T
     return as_asked(found.reshape(*votes.shape[:-1], draws.size), k)
 

@@ -410,12 +410,13 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
     with the drawn places of every stage, and how many of them were used.
     """
     kind = type(strategy).__name__
-    if kind in ("RandomRouter", "OracleRouter"):
+    if kind in ("RandomRouter", "OracleRouter", *naive_strategies.ROUTERS):
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
         options["shares_draws"] = shares_draws
-        return routed(strategy, lambda one: evaluate(pool, one, budget, **options))
-    if kind == "AdaptiveAllocation":
-        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
+        return routed(pool, strategy, lambda one: evaluate(pool, one, budget, **options), n_replays)
+    if kind == "AdaptiveAllocation" or kind in naive_strategies.TOGETHER:
+        joint = allocated if kind == "AdaptiveAllocation" else together
+        return joint(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     right, hits, used = recorded(pool)[1], dict.fromkeys(pool.question_ids, 0), dict.fromkeys(pool.question_ids, 0)
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
@@ -478,8 +479,8 @@ def replays(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rng
             }
 
 
-def routed(strategy, evaluate_one):
-    """The mean of the models each on its own, or per question the one that is most often right."""
+def routed(pool, strategy, evaluate_one, n_replays=1):
+    """The mean of the models each on its own, or per question the one that is most often right, or is chosen."""
     limits = limits_of(strategy)
     parts = [
         evaluate_one(SelfConsistency(model, strategy.vote, strategy.stop, max_tokens=limit, looks=strategy.looks))
@@ -495,6 +496,9 @@ def routed(strategy, evaluate_one):
             for values in zip(*parts, strict=True)
         ]
     best = [max(range(len(parts)), key=lambda i: parts[i][0][q]) for q in range(len(parts[0][0]))]
+    if type(strategy).__name__ in naive_strategies.ROUTERS:
+        choose = naive_strategies.ROUTERS[type(strategy).__name__]
+        best = choose(strategy, [won for won, _ in parts], n_replays, pool.questions)
     return [parts[i][0][q] for q, i in enumerate(best)], [parts[i][1][q] for q, i in enumerate(best)]
 
 
@@ -515,7 +519,7 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
         drawn = [[] for _ in questions]
         waiting = list(range(len(questions)))  # who waits longest comes first
         for _ in range(budget * len(questions)):
-            q = min(waiting, key=lambda q: certainty(drawn[q]))
+            q = min(waiting, key=lambda q: certainty(drawn[q], strategy.certainty))
             waiting.remove(q)
             drawn[q].append(given[q][orders[q][len(drawn[q])]])
             if len(drawn[q]) < caps[q]:
@@ -529,13 +533,39 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
     return hits, used
 
 
-def certainty(answers):
+def together(pool, strategy, budget, *, n_replays, seed=0, replacement=False, note=None):
+    """One model whose draws of a question depend on those of the others."""
+    samples, right = recorded(pool)
+    (model,), (answers,), questions = strategy.models, limited(pool, strategy), pool.question_ids
+    count, given = naive_strategies.TOGETHER[type(strategy).__name__], [answers[q] for q in questions]
+    known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
+    hits, used = [0] * len(questions), [0] * len(questions)
+    for r in range(n_replays):
+        places = [
+            positions(seed, model, q, r, len(all_of_it), budget, replacement)
+            for q, all_of_it in zip(questions, given, strict=True)
+        ]
+        draws = [[all_of_it[j] for j in chosen] for all_of_it, chosen in zip(given, places, strict=True)]
+        for q, n in enumerate(count(strategy, budget, draws, given, pool.questions)):
+            ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
+            hits[q] += is_right(vote([draws[q][:n]], PLAIN), right[questions[q]], strategy.ties, ranks.get)
+            used[q] += n
+            if note is not None:
+                note(questions[q], [places[q]], [n])
+    return hits, used
+
+
+def certainty(answers, measure="beta"):
     votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
     first, second = [*votes, 0, 0][:2]
+    if measure == "ppr":  # 1 / density of Beta(first + 1, second + 1) at 1/2
+        return Fraction(2 ** (first + second), (first + second + 1) * math.comb(first + second, first))
     return leads(first, second)
 
 
 def split_of(strategy):
+    if type(strategy).__name__ in naive_strategies.ONE_OF_EACH:
+        return [1] * len(strategy.models), None
     return getattr(strategy, "sizes", None), getattr(strategy, "shares", None)
 
 
@@ -629,8 +659,8 @@ def orders(answers, size, replacement):
 
 def expectation(pool, strategy, budget, *, replacement=False):
     """Per question: chance of a right answer, and expected samples, the mean over all orders of draws."""
-    if type(strategy).__name__ in ("RandomRouter", "OracleRouter"):
-        return routed(strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
+    if type(strategy).__name__ in ("RandomRouter", "OracleRouter", *naive_strategies.ROUTERS):
+        return routed(pool, strategy, lambda one: expectation(pool, one, budget, replacement=replacement))
     by_stage, right = limited(pool, strategy), recorded(pool)[1]
     sizes = allocate(budget, len(strategy.models), *split_of(strategy))
     accuracy, used = [], []

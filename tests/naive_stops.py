@@ -115,6 +115,34 @@ def at_most_each(shares, n, most):
     return ways[n]
 
 
+@lru_cache(maxsize=10_000)
+def _loses(leader, others):
+    def density(t):
+        x = math.exp(t)
+        wins = math.prod(special.gammainc(other, x) for other in others)
+        return (1 - wins) * math.exp(leader * t - x - math.lgamma(leader))
+
+    edges = [-45, -20, -8, -3, 0, *(math.log(leader + k * math.sqrt(leader)) for k in (0, 2, 5, 12)), 8]
+    edges = sorted({edge for edge in edges if edge <= 8})
+    return sum(integrate.quad(density, a, b, epsabs=1e-18, epsrel=1e-12)[0] for a, b in itertools.pairwise(edges))
+
+
+def loses(leader, others):
+    """The chance that the largest of Gamma variables is not the first one: an integral over its logarithm."""
+    return _loses(float(leader), tuple(sorted(map(float, others))))
+
+
+def bayes_factor(rule, answers, numbers):  # noqa: ARG001
+    votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
+    if not votes:
+        return False
+    more = 1 if rule.form == "code" else 0
+    chance = loses(votes[0] + more, [*(v + more for v in votes[1:]), rule.alpha + more])
+    # The factor f (1 - c) / c is at least the threshold; c may be above by a share of 1e-9.
+    chance /= 1 + 1e-9
+    return (len(votes) + more) * (1 - chance) >= rule.threshold * chance
+
+
 def learnt(stop, answers, question, place):
     """The rule with the priors of the other folds of questions, None if there are none.
 
@@ -232,11 +260,12 @@ def worth_of_a_draw(k, horizon, lead, price):
     return sum(integrate.quad(integrand, a, b, limit=200, epsabs=1e-9)[0] for a, b in itertools.pairwise(ends))
 
 
-RULES = {
+RULES = {  # by the name of the rule's class
+    "BayesFactorStop": bayes_factor,
     "OptimalStop": optimal,
     "PValueStop": p_value,
     "MixtureSPRTStop": msprt,
     "ReASCStop": reasc,
     "CGESStop": cges,
     "BEACONStop": beacon,
-}  # by the name of the rule's class
+}

@@ -54,6 +54,20 @@ def compare(
             "much per question. cost, tokens, latency or samples_used."
         ),
     ] = None,
+    oracle: Annotated[
+        str | None,
+        typer.Option(
+            help="With --against: print the share of the gain of this strategy over BASE that others win, e.g. "
+            "--against route:A+B --oracle oracle:A+B."
+        ),
+    ] = None,
+    aiq: Annotated[
+        str | None,
+        typer.Option(
+            help="Print the mean height of the non-decreasing convex hull of accuracy over cost, tokens, latency or "
+            "samples_used for every strategy, by its points at all budgets (AIQ of RouterBench)."
+        ),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -81,11 +95,13 @@ def compare(
     Example: mssim compare curves.parquet --against sc:gemma --budget 8
 
     Example at equal cost: mssim compare curves.parquet --against sc:gemma --budget 8 --equal tokens
+
+    Example for routers: mssim compare routers.parquet --against route:gemma+smol --oracle oracle:gemma+smol
     """
     from mssim.results.evaluation import Evaluation
 
     names = list(strategies or [])
-    if against is None and (not names or len(names) % 2):
+    if aiq is None and against is None and (not names or len(names) % 2):
         raise MssimError("strategies: not a pair of names. Use A B, several pairs A B C D, or --against BASE.")
     budgets = None if budget is None else [n for part in budget.split(",") for n in parse_budgets(part, "--budget")]
     evaluation = Evaluation.load(results)
@@ -97,7 +113,17 @@ def compare(
         "clusters": clusters,
     }
     notes: Callable[[pd.DataFrame], str] = _notes
-    if equal is not None:
+    if aiq is not None:
+        _alone("--aiq", {"--against": against, "--oracle": oracle, "--equal": equal, "--budget": budget})
+        frame, readable, notes = _aiq(evaluation, names, aiq), _readable_aiq, partial(_notes_aiq, aiq)
+    elif oracle is not None:
+        _alone("--oracle", {"--equal": equal, "--margin": margin})
+        if against is None:
+            raise MssimError("--oracle: needs the strategy over which it gains. Add --against BASE, e.g. route:A+B.")
+        best, rest = _as_named(oracle, evaluation), {name: options[name] for name in options if name != "margin"}
+        frame = _shares(evaluation, against, best, names, budgets, rest)
+        readable, notes = _readable_shares, partial(_notes_shares, against, best, confidence_level)
+    elif equal is not None:
         base, step = _base(against, budgets)
         table = evaluation.at_equal_cost(base, budget=step, per=equal, strategies=names or None, **options)
         frame, readable, notes = table.to_frame(), _readable_equal, partial(_notes_equal, table)
@@ -114,6 +140,27 @@ def compare(
         return
     print_frame(readable(frame), as_json=False, title=title)
     print(notes(frame))
+
+
+def _alone(option: str, others: Mapping[str, object]) -> None:
+    """Raise if an option is given together with one that has no effect on its table."""
+    for name, value in others.items():
+        if value is not None:
+            raise MssimError(f"{option}: {name} has no effect on its table. Remove one of them.")
+
+
+def _aiq(evaluation: Evaluation, names: list[str], per: str) -> pd.DataFrame:
+    from mssim.results.routing import aiq_table
+
+    return aiq_table(evaluation, {name: [name] for name in names} or None, per=per)
+
+
+def _shares(
+    evaluation: Evaluation, base: str, oracle: str, names: list[str], budgets: list[int] | None, options: dict[str, Any]
+) -> pd.DataFrame:
+    from mssim.results.routing import gain_shares
+
+    return gain_shares(evaluation, base, oracle, names or None, budgets=budgets, **options)
 
 
 def _base(against: str | None, budgets: list[int] | None) -> tuple[str, int]:
@@ -179,6 +226,42 @@ def _readable_equal(frame: pd.DataFrame) -> pd.DataFrame:
         "note": frame["note"],
     }
     return pd.DataFrame(shown)
+
+
+def _readable_shares(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of shares of the gain of an oracle, rounded for display."""
+    limits = frame[["gain_share", "low", "high"]].itertuples(index=False)
+    shown = frame[["strategy", "budget", "accuracy", "base", "oracle"]].round(4)
+    shown["gain_share"] = [_number(share, "{:+.3f} [{:+.3f}, {:+.3f}]", *rest) for share, *rest in limits]
+    return shown
+
+
+def _readable_aiq(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of AIQ, rounded for display."""
+    return frame[["curve", "points", "corners", "aiq"]].round(4)
+
+
+def _notes_shares(base: str, oracle: str, confidence_level: float, frame: pd.DataFrame) -> str:
+    """Return the explanations of the columns of shares of the gain of an oracle."""
+    notes = {
+        "gain_share": f"(accuracy - base) / (oracle - base) over {frame['n_questions'].iloc[0]} questions, with its "
+        f"{100 * confidence_level:.6g}% interval",
+        "base": f"accuracy of {base}",
+        "oracle": f"accuracy of {oracle}, biased upwards for few recorded samples",
+    }
+    return _aligned(notes)
+
+
+def _notes_aiq(per: str, frame: pd.DataFrame) -> str:
+    """Return the explanations of the columns of AIQ."""
+    row = frame.iloc[0]
+    notes = {
+        "aiq": f"mean height of the hull of accuracy over the mean {_SPENDS[per]} per question, from "
+        f"{row['c_min']:.6g} to {row['c_max']:.6g}, over {row['n_questions']} questions; the hull takes the best "
+        "points, so it is biased upwards",
+        "corners": "points on the hull",
+    }
+    return _aligned(notes)
 
 
 def _number(value: float, form: str, *limits: float) -> str:

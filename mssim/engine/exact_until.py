@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.verdicts import Verdicts
 from mssim.kernels.draw_weights import Counts
-from mssim.kernels.until import REJECTED
+from mssim.kernels.until import ACCEPTED
 from mssim.rules.plan import Floats, Ints, Plan
 
 __all__ = ["ExpectedUntil", "expected_until", "mean_amounts"]
@@ -41,7 +41,8 @@ def mean_amounts(amounts: Floats, verdicts: Verdicts, lengths: NDArray[np.int32]
     recorded = np.arange(verdicts.shape[2]) < lengths[:, :, None]
     known = np.where(recorded, amounts, 0.0)
     unknown = np.isnan(known).any(axis=3)
-    parts = [recorded & (verdicts == REJECTED), recorded & (verdicts != REJECTED)]
+    accepted = (verdicts & ACCEPTED).astype(bool)
+    parts = [recorded & ~accepted, recorded & accepted]
     means = [np.where(part, known, 0.0).sum(axis=3) / np.maximum(part.sum(axis=2), 1) for part in parts]
     return np.stack([np.where(unknown, np.nan, mean) for mean in means], axis=1)
 
@@ -63,19 +64,24 @@ def expected_until(plan: Plan, counts: Counts, means: Floats | None = None) -> E
     Whatever the number of rejected draws is, each set of that many rejected samples is equally likely, and so is each
     accepted sample. A stage therefore spends (E[draws] - P[accepted]) x mean of the rejected + P[accepted] x mean of
     the accepted samples. This is not E[draws] x mean of all samples, unless draws are with replacement (Wald).
+
+    For the same reason, the last draw of a stage that accepts none is right with the share of right samples among the
+    rejected ones. It is the answer if the verifier lets the last draw answer.
     """
     n_stages, n_budgets = plan.sizes.shape
     n_questions = counts.no_answer.shape[1]
     given = np.zeros((0, 2, n_stages, n_questions)) if means is None else means
-    votes = counts.votes.reshape(n_stages, n_questions, 2)
-    accepts, right = votes.sum(axis=2), votes[:, :, 1]
-    share_right = right / np.maximum(accepts, 1)
+    votes = counts.votes.reshape(n_stages, n_questions, -1)
+    accepts, right, spare = votes[:, :, :2].sum(axis=2), votes[:, :, 1], votes[:, :, 2:].sum(axis=2)
+    rejected = counts.no_answer + spare
+    share_right, share_spare = right / np.maximum(accepts, 1), spare / np.maximum(rejected, 1)
+    of_last = np.zeros((n_budgets, n_questions))  # share of right samples among the rejected ones of the last stage
     reached = np.ones((n_budgets, n_questions))
     won = np.zeros_like(reached)
     drawn = np.zeros((n_stages, n_budgets, n_questions))
     spent = np.zeros((len(given), n_budgets, n_questions))
     for i, sizes in enumerate(plan.sizes):
-        missed, draws = _misses(counts.no_answer[i] + accepts[i], accepts[i], sizes, counts.replacement)
+        missed, draws = _misses(rejected[i] + accepts[i], accepts[i], sizes, counts.replacement)
         found = reached * (1 - missed)
         drawn[i] = np.where(reached == 0, 0.0, reached * draws)
         won += found * share_right[i]
@@ -83,7 +89,8 @@ def expected_until(plan: Plan, counts: Counts, means: Floats | None = None) -> E
         for part, weight in zip(np.moveaxis(given[:, :, i], 1, 0), (rejects, found), strict=True):
             spent += np.where(drawn[i] == 0, 0.0, weight * part[:, None])
         reached = reached * missed
-    return ExpectedUntil(won, drawn, 1 - reached, spent)
+        of_last = np.where((sizes > 0)[:, None], share_spare[i], of_last)
+    return ExpectedUntil(won + reached * of_last, drawn, 1 - reached, spent)
 
 
 def _misses(total: Ints, accepts: Ints, draws: Ints, replacement: bool) -> tuple[Floats, Floats]:

@@ -36,10 +36,16 @@ _QUESTIONS_PER_TASK = 4  # each is evaluated once per model and distinct answer
 def check_jackknife(job: Job, pool: Pool) -> None:
     """Raise if no sample can be left out."""
     for name, plan in zip(job.names, job.plans, strict=True):
-        if plan.cap:
+        if plan.is_joint:
             raise StrategyError(
-                f"{name}: jackknife is not available where questions share the budget, because the accuracy on one "
+                f"{name}: jackknife is not available where questions depend on each other, because the accuracy on one "
                 "question then depends on the samples of all. Evaluate this strategy without it."
+            )
+    for name, strategy in job.strategies.items():
+        if strategy.learns(pool.questions):
+            raise StrategyError(
+                f"{name}: jackknife is not available where a strategy learns from other questions, because a sample "
+                "left out there changes what it does here. Evaluate this strategy without it."
             )
     for model in job.models:
         lengths = pool.lengths[pool.model_index(model)]
@@ -113,10 +119,14 @@ class JackknifeWork:
             return self._groups[s][1].task(half, group, block)
         s, grouped, questions = key
         models, closed = self._models(s), self._budgets(s, grouped)
-        lacking = self._without_groups(s, questions) if grouped else left_out(self._counts(s, questions))
         plans = tuple(plan.at(closed) for plan in self._job.per_strategy[s])
+        lacking = (
+            self._without_groups(s, questions)
+            if grouped
+            else left_out(self._counts(s, questions), alike=plans[0].accepts is None)
+        )
         strategy = list(self._job.strategies.values())[s]
-        return LeftOutTask(strategy, plans, models, lacking, questions.stop - questions.start)
+        return LeftOutTask(strategy, plans, models, lacking, self._pool.questions.iloc[questions])
 
     def _take(self, number: int, outcome: Outcome) -> None:
         key = self._keys[number]

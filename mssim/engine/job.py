@@ -23,7 +23,7 @@ from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
 from mssim.engine.requirements import check_columns, check_learning, check_own, check_plan, check_recorded
 from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
-from mssim.errors import MssimError, StrategyError
+from mssim.errors import MssimError, PoolError, StrategyError
 from mssim.pools.pool import Pool
 from mssim.prices import Prices
 from mssim.results.evaluation import Evaluation
@@ -134,8 +134,21 @@ class Job:
             check_own(name, plan)
         amounts = self.amounts(pool)
         amounts.check(self.models)
+        self._check_strategies(pool, amounts)
         check_amounts(pool, amounts, self.plans)
         _ = self.closed  # raises for method "exact" if there is no closed form
+
+    def _check_strategies(self, pool: Pool, amounts: Amounts) -> None:
+        """Raise if the questions or samples lack what a strategy needs to combine the results of its plans."""
+        for (name, strategy), plans in zip(self.strategies.items(), self.per_strategy, strict=True):
+            try:
+                strategy.check(pool.questions)
+            except MssimError as error:
+                raise type(error)(f"{name}: {error}") from None
+            for plan in plans if strategy.needs_cost else ():
+                reason = amounts.unknown("cost", plan.models, plan.max_tokens)
+                if reason is not None:
+                    raise PoolError(f"{name} requires the cost of every sample. {reason}")
 
     def amounts(self, pool: Pool) -> Amounts:
         """Return what the samples of a pool spend."""
@@ -182,7 +195,7 @@ class Job:
         parts, closed = map(expected_of, outcomes), iter(self.closed)
         results, all_closed = [], []
         for strategy, group in zip(self.strategies.values(), self.per_strategy, strict=True):
-            results.append(strategy.combine([next(parts) for _ in group]))
+            results.append(strategy.combine([next(parts) for _ in group], questions))
             all_closed.append(np.logical_and.reduce([next(closed) for _ in group]))
         values: dict[str, Any] = {
             name: self.on_grid([getattr(result, name) for result in results]) for name in Expected._fields

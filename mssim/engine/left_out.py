@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mssim.engine.blocks import Outcome
@@ -33,13 +34,13 @@ class LeftOut(NamedTuple):
     copies: Ints  # [row], number of recorded samples that are interchangeable with the missing one
 
 
-def left_out(counts: Counts) -> LeftOut:
-    """Leave out one sample in turn. Classes with equal counts and correctness are interchangeable."""
+def left_out(counts: Counts, *, alike: bool = True) -> LeftOut:
+    """Leave out one sample in turn. Classes with equal counts and correctness are interchangeable if `alike`."""
     rows: list[tuple[int, int, int, int]] = []  # question, model, class or -1 for no answer, copies
     for q in range(counts.no_answer.shape[1]):
         first, end = counts.offsets[q], counts.offsets[q + 1]
         kinds = np.vstack([counts.votes[:, first:end], counts.correct[first:end]])
-        at, repeats = _distinct(kinds)
+        at, repeats = _distinct(kinds if alike else np.vstack([kinds, np.arange(end - first)]))
         for m, without in enumerate(counts.no_answer[:, q]):
             if without:
                 rows.append((q, m, -1, int(without)))
@@ -146,7 +147,7 @@ class LeftOutTask:
     plans: tuple[Plan, ...]
     models: tuple[str, ...]  # the stages of the counts
     lacking: LeftOut
-    n_questions: int
+    questions: pd.DataFrame  # of the block
 
     @property
     def nbytes(self) -> int:
@@ -156,8 +157,8 @@ class LeftOutTask:
     def run(self) -> Outcome:
         """Compute the variance of the accuracy, [budget, question], as `right` of the outcome."""
         parts = [self._part(plan, self.lacking) for plan in self.plans]
-        found = self.strategy.combine(parts).accuracy
-        variance = variance_of(found, self.lacking, self.n_questions)
+        found = self.strategy.combine(parts, self.questions.iloc[self.lacking.question]).accuracy
+        variance = variance_of(found, self.lacking, len(self.questions))
         return Outcome.of(variance, np.zeros((0, *variance.shape)), np.zeros_like(variance))
 
     def _part(self, plan: Plan, lacking: LeftOut) -> Expected:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +21,7 @@ from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
+    hard_first,
     majority_of_bests,
     one_model,
     online,
@@ -38,9 +38,10 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Online, Plan, Verifier
-from mssim.rules.stops import StopTable
-from mssim.rules.strategies.adaptive_allocation import certainty
+from mssim.rules.plan import QUANTITIES, Ints, Online, Ordered, Plan, Verifier
+from mssim.rules.stops import BetaStop, StopTable
+from mssim.rules.strategies.adaptive_allocation import levels
+from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
@@ -65,6 +66,7 @@ class ReplayTask:
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
     spends: BlockAmounts | None = None  # None: what the draws spend is not counted
+    places: Ints | None = None  # questions in the order of difficulty, the hardest first
     traces: online.Traces | None = None  # groups of the samples of a plan whose samples end early
 
     @property
@@ -90,6 +92,8 @@ class ReplayTask:
         """Run the replays, and add up what they spend."""
         if self.plan.cap:
             return self._share_budget(counted)
+        if self.plan.ordered is not None:
+            return self._ask_the_hardest_first(self.plan.ordered, counted)
         if self.plan.online is not None:
             return self._end_early(self.plan.online, counted)
         if self.plan.least is not None:
@@ -209,7 +213,24 @@ class ReplayTask:
             TIE_RULES[self.plan.vote.ties],
             np.ascontiguousarray(self.plan.sizes[0]),
             caps,
-            _levels(int(caps.max())),
+            levels(int(caps.max()), self.plan.certainty),
+            self.replays,
+            counted,
+        )
+        right = hits.T.astype(float)
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
+
+    def _ask_the_hardest_first(self, ordered: Ordered, counted: spending.Spending) -> Outcome:
+        assert self.plan.vote is not None
+        assert self.places is not None
+        sizes = np.ascontiguousarray(self.plan.sizes[0])
+        hits, drawn = hard_first.replayed(
+            self.recorded,
+            TIE_RULES[self.plan.vote.ties],
+            sizes,
+            self.places,
+            (ordered.window, ordered.easy, ordered.before),
+            BetaStop(ordered.threshold).table(int(sizes.max())).by_second,
             self.replays,
             counted,
         )
@@ -255,7 +276,16 @@ class ReplayTasks:
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
         return ReplayTask(
-            part, recorded, numbers, table, replays, stop, vote, spends, self._traces(plan, block, spends)
+            part,
+            recorded,
+            numbers,
+            table,
+            replays,
+            stop,
+            vote,
+            spends,
+            self._places(plan),
+            self._traces(plan, block, spends),
         )
 
     def _traces(self, plan: Plan, block: Block, spends: BlockAmounts | None) -> online.Traces | None:
@@ -270,6 +300,13 @@ class ReplayTasks:
         if spends is not None:
             amounts, fixed = spends.amounts.values[:, 0], spends.fixed
         return self._lows[model].traces(plan.online, block.questions, amounts, fixed)
+
+    def _places(self, plan: Plan) -> Ints | None:
+        """Return the questions in the order of their difficulty, if that matters; blocks have all questions."""
+        if plan.ordered is None:
+            return None
+        lengths = self._pool.lengths[self._pool.model_index(plan.models[0])]
+        return hardest_first(plan.ordered, self._pool.questions, 1 - self._answers(plan)[0].max(axis=1) / lengths)
 
     def _table(self, plan: Plan, depth: int) -> tuple[Any, ...] | None:
         """Return what a kernel needs to decide for up to `depth` draws, or None if no kernel runs the stop rule."""
@@ -348,7 +385,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
     size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
-    width = n_questions if plan.cap else max(1, min(n_questions, fits))
+    width = n_questions if plan.is_joint else max(1, min(n_questions, fits))
     return width, max(1, draws * width // _DRAWS_PER_TASK)
 
 
@@ -414,13 +451,3 @@ def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
     flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
     places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
     return np.ascontiguousarray(np.moveaxis(places.reshape(n_questions, n_stages, width), 0, 1), dtype=np.int32)
-
-
-@lru_cache(maxsize=8)
-def _levels(cap: int) -> Ints:
-    """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
-    second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
-    possible = (first >= second) & (first + second <= cap)
-    levels = np.zeros(first.size, np.int64)
-    levels[possible] = np.unique(certainty(first[possible], second[possible]), return_inverse=True)[1]
-    return levels.reshape(cap + 1, cap + 1)

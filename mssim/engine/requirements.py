@@ -142,6 +142,8 @@ def check_learning(pool: Pool, name: str, plan: Plan) -> None:
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
     """Raise if samples do not have the numbers that limits, vote, stopping rule and early ends read."""
     check_limits(pool, name, plan)
+    if plan.accepts is not None and isinstance(plan.accepts.threshold, tuple):  # other stages accept without a number
+        plan = plan._replace(models=plan.models[: len(plan.accepts.threshold)])
     check_traces(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
@@ -214,12 +216,18 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
             f"{name}: sizes of its plan are {plan.sizes.tolist()}. Return non-negative integers, with zeros only in "
             "the last stages."
         )
-    if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
-        raise StrategyError(f"{name}: its plan has {len(plan.models)} models, but stop and cap support only one.")
+    if (plan.stop is not None or plan.is_joint) and len(plan.models) != 1:
+        raise StrategyError(
+            f"{name}: its plan has {len(plan.models)} models, but stop, cap and ordered support only one."
+        )
     if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
         raise StrategyError(
             f"{name}: its plan has a cap, which requires a vote and sizes that do not decrease with the budget. Return "
             "such a plan."
+        )
+    if plan.ordered is not None and (plan.vote is None or plan.cap or plan.stop is not None):
+        raise StrategyError(
+            f"{name}: its plan has ordered, which requires a vote, and no cap or stop rule. Return such a plan."
         )
     if plan.least is not None:
         _check_least(name, plan, plan.least)
@@ -258,18 +266,21 @@ def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
 
 def _check_verifier(name: str, plan: Plan, verifier: Any) -> None:
     """Raise if a plan with a verifier does anything but draw from different models until a sample is accepted."""
-    other = plan.vote is not None or plan.stop is not None or plan.cap or plan.least is not None
+    other = plan.vote is not None or plan.stop is not None or plan.is_joint or plan.least is not None
     if other or plan.repeats or (plan.need != NEVER).any():
         raise StrategyError(
             f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "
             "Return such a plan, or remove accepts."
         )
-    column, limit = verifier if isinstance(verifier, Verifier) else (None, None)
-    of_numbers = isinstance(column, str) and column != "correct" and is_number(limit) and math.isfinite(limit)
+    column, limit, _, last = verifier if isinstance(verifier, Verifier) else (None, None, False, False)
+    limits = limit if isinstance(limit, tuple) else (limit,)
+    fits = not isinstance(limit, tuple) or len(limit) == len(plan.models) - last
+    finite = fits and all(is_number(one) and math.isfinite(one) for one in limits)
+    of_numbers = isinstance(column, str) and column != "correct" and finite
     if not of_numbers and (column, limit) != ("correct", None):
         raise StrategyError(
             f"{name}: accepts of its plan is {shown(verifier)}. Return Verifier('correct'), or a Verifier with a "
-            "column of numbers and a finite threshold."
+            "column of numbers and a finite threshold, or one for each stage; with last, for all stages but the last."
         )
 
 

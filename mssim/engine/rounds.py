@@ -88,4 +88,4 @@ def joined_stages(plan: Plan, parallel: int | None) -> Flags:
 
 def _decides_after_every_draw(plan: Plan) -> bool:
     other = plan.stop is not None and plan.looks is None and not isinstance(plan.stop, WindowStop)
-    return other or plan.cap > 0 or plan.accepts is not None
+    return other or plan.is_joint or plan.accepts is not None

@@ -122,4 +122,5 @@ class GroupWork:
         return product_variance(halves, self._numbers)
 
     def _accuracy(self, totals: Totals) -> Floats:
-        return self._strategy.combine([expected_of(outcome) for outcome in totals.outcomes()]).accuracy
+        parts = [expected_of(outcome) for outcome in totals.outcomes()]
+        return self._strategy.combine(parts, self._pool.questions).accuracy

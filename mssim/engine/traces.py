@@ -86,10 +86,10 @@ def bar_at(online: Online, depth: int) -> Bar:
     The product of share and places is the one of numpy.percentile, so that the bar has the same bits.
     """
     percent = round(100 - 100 * online.keep, 9)  # 100 - 100 x 0.07 is not 93
-    places = np.arange(-1, min(online.warmup, depth)) * (percent / 100)
-    below = np.floor(np.maximum(places, 0)).astype(np.int64)
+    places = np.arange(-1, min(online.warmup, depth)).clip(0) * (percent / 100)
+    below = np.floor(places).astype(np.int64)
     consensus = 2.0 if online.consensus is None else online.consensus
-    return Bar(below, np.maximum(places, 0) - below, online.warmup, consensus, TIE_RULES[online.ties])
+    return Bar(below, places - below, online.warmup, consensus, TIE_RULES[online.ties])
 
 
 def check_online(name: str, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mssim.engine.limited import Limits, codes_of
 from mssim.kernels.draw_weights import Counts
-from mssim.kernels.until import REJECTED, RIGHT, WRONG
+from mssim.kernels.until import REJECTED, RIGHT, SPARE, WRONG
 from mssim.pools.pool import Pool
 from mssim.rules.plan import Floats, Ints, Verifier
 
@@ -28,6 +28,8 @@ def verdicts_of(
 ) -> Verdicts:
     """Return the verdict on each sample, [stage, question, sample]: REJECTED, also beyond the recorded, WRONG or RIGHT.
 
+    If the verifier lets the last draw answer, samples that are rejected and right are SPARE.
+
     Parameters
     ----------
     verifier : Verifier
@@ -41,8 +43,13 @@ def verdicts_of(
     right = np.zeros(codes.shape, dtype=bool)
     if correct.size:
         right[answered] = correct[(codes + offsets[:-1, None])[answered]]
-    accepted = answered & (right if verifier.threshold is None or numbers is None else numbers >= verifier.threshold)
-    return np.where(accepted, np.where(right, RIGHT, WRONG), REJECTED).astype(np.uint8)
+    if verifier.threshold is None or numbers is None:
+        accepted = answered & right
+    else:
+        limits = np.array([verifier.limit(stage) for stage in range(len(codes))], dtype=float)[:, None, None]
+        accepted = answered & (numbers > limits if verifier.strict else numbers >= limits)
+    rejected = np.where(right, SPARE, REJECTED) if verifier.last else REJECTED
+    return np.where(accepted, np.where(right, RIGHT, WRONG), rejected).astype(np.uint8)
 
 
 def recorded_verdicts(
@@ -69,17 +76,20 @@ def verified_counts(
 ) -> Counts:
     """Return counts in which only accepted samples vote: each question has the classes "wrong" and "right".
 
+    If the verifier lets the last draw answer, "spare", for samples that are rejected and right, is the third.
+
     There is one stage per model; `kept` is a mask [question, sample].
     """
     verdicts = recorded_verdicts(pool, models, verifier, questions, limits)
     rows = [pool.model_index(model) for model in models]
     recorded = (np.arange(verdicts.shape[2]) < pool.lengths[rows, questions][:, :, None]) & kept
-    votes = np.stack([(recorded & (verdicts == verdict)).sum(axis=2) for verdict in (WRONG, RIGHT)], axis=2)
-    n_stages, n_questions, _ = votes.shape
+    kinds = (WRONG, RIGHT, SPARE) if verifier.last else (WRONG, RIGHT)
+    votes = np.stack([(recorded & (verdicts == verdict)).sum(axis=2) for verdict in kinds], axis=2)
+    n_stages, n_questions, n_kinds = votes.shape
     return Counts(
         votes.reshape(n_stages, -1).astype(np.int64),
         (recorded & (verdicts == REJECTED)).sum(axis=2),
-        2 * np.arange(n_questions + 1),
-        np.tile([False, True], n_questions),
+        n_kinds * np.arange(n_questions + 1),
+        np.tile([kind == RIGHT for kind in kinds], n_questions),
         replacement,
     )

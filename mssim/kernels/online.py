@@ -171,6 +171,7 @@ def _replayed(recorded, sizes, traces, bar_at, replays, spending, memory, hits, 
                 if j == made:
                     made = min(depth, max(warmup, made + _AT_ONCE))
                     draw_more(order, 0, j, made, targets, scratch, 0, lengths[0, q], state, replays.replacement)
+                # Votes of warm-up samples are counted at budgets, from the highest down to the bar; others when drawn.
                 low, i, voters = lowest[q, order[0, j]], j, 0
                 if j < warmup:
                     _insert(low, j, ordered, by_rank)

@@ -287,7 +287,13 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
 
 
 @inlined
-def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
+def _until(ends, q, r, depth):
+    """Return the draws of a replay, at most depth."""
+    return min(depth, np.int64(ends[q, r])) if ends.shape[1] > 0 else depth
+
+
+@inlined
+def _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums):
     """Add the amounts of the draws of each lane until it stops to sums[k]; `together` draws of all lanes."""
     first = np.uint64(begin)
     for j in range(together):
@@ -296,7 +302,7 @@ def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
         rest = np.int64(values[first + drawn[at + _TWO]]) + np.int64(values[first + drawn[at + _THREE]])
         sums[k, j] += both + rest
     for lane in range(live):
-        for j in range(together, stops[lane]):
+        for j in range(together, _until(ends, q, number + lane, depth)):
             sums[k, j] += values[first + drawn[np.uint32(LANES * j + lane)]]
 
 
@@ -332,19 +338,17 @@ def count_draws(
         close_replays(q, number + live, n, pending, totals, histogram, lowest, span)
         return
     _draw_again(depth, places, numbers, drawn, replacement)
-    stops = np.empty(LANES, np.int64)
     together, width, length = depth if live == LANES else 0, numbers.size // LANES, running.size // plain.shape[0]
     for lane in range(live):
-        stops[lane] = min(depth, np.int64(ends[q, number + lane])) if ends.shape[1] > 0 else depth
-        together = min(together, stops[lane])
+        together = min(together, _until(ends, q, number + lane, depth))
     for k in range(plain.shape[0]):
         begin = (k * n_questions + q) * width
         if plain[k, 0]:
-            _sum_draws(values, begin, k, together, live, stops, drawn, sums)
+            _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums)
             continue
         _run_batches(values, begin, starts, k, 0, 0, depth, drawn, running, k * length)
         for lane in range(live):
-            for j in range(stops[lane]):
+            for j in range(_until(ends, q, number + lane, depth)):
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:

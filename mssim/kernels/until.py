@@ -12,7 +12,10 @@ from mssim.kernels.spending import NOTHING, PENDING, Spending, close_replays
 from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays
 
-REJECTED, WRONG, RIGHT = 0, 1, 2  # verdicts; wrong and right samples are accepted
+# Verdicts: bit 0 says whether a sample is accepted, bit 1 whether it is right. A spare sample is rejected, and right if
+# it is the last draw of a rule that then answers with that one.
+REJECTED, WRONG, SPARE, RIGHT = 0, 1, 2, 3
+ACCEPTED = 1
 _AT_ONCE = 8  # draws taken together: most replays end early
 
 
@@ -26,6 +29,7 @@ class Memory(NamedTuple):
     sums: NDArray[np.int64]  # [quantity, draws], amounts of the first draws of a stage
     totals: NDArray[np.int64]  # [quantity, budget]
     waits: NDArray[np.bool_]  # [budget], whether no sample was accepted so far
+    last: NDArray[np.uint32]  # [budget], verdict on the last draw so far
 
 
 @inlined
@@ -49,7 +53,7 @@ def _add_up(values, begin, step, order, n, sums):
 @compiled
 def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accepted, drawn):
     values, pending, (spent, histogram, lowest, span) = spending.values, spending.pending, spending.spent
-    order, targets, samples, scratch, sums, totals, waits = memory
+    order, targets, samples, scratch, sums, totals, waits, last = memory
     n_stages, n_questions, width = verdicts.shape
     n_quantities, n_budgets = totals.shape
     for q in range(n_questions):
@@ -68,7 +72,7 @@ def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accep
                     if j == made:
                         made = min(depth, made + _AT_ONCE)
                         draw_more(order, 0, j, made, targets, scratch, i, n, state, replays.replacement)
-                    if order[0, j] & 3 != REJECTED:
+                    if order[0, j] & ACCEPTED:
                         end = j + 1
                         break
                 put_back(made, targets, scratch, samples, i, replays.replacement)
@@ -80,10 +84,13 @@ def _replayed(recorded, sizes, verdicts, replays, spending, memory, right, accep
                         drawn[q, i, b] += took
                         for k in range(n_quantities):
                             totals[k, b] += sums[k, took]
+                        if took > 0:
+                            last[b] = order[0, took - 1]
                         if end <= sizes[i, b]:
                             waits[b] = False
                             accepted[q, i, b] += 1
-                            right[q, b] += order[0, end - 1] & 3 == RIGHT
+            for b in range(n_budgets):
+                right[q, b] += last[b] >> 1 & 1
             for k in range(n_quantities):
                 for b in range(n_budgets):
                     pending[(k * n_budgets + b) * PENDING + number % PENDING] = totals[k, b]
@@ -102,7 +109,7 @@ def replayed(
     """Replay draws until one is accepted, at all budgets.
 
     sizes    : int64 [stage, budget], most draws
-    verdicts : uint8 [stage, question, sample], REJECTED, WRONG or RIGHT
+    verdicts : uint8 [stage, question, sample], REJECTED, WRONG, SPARE or RIGHT
     spending : its totals are added up; draws follow one another, so it has no batches
 
     Returns three int64 arrays, sums over replays: right answers [question, budget]; replays in which a stage draws the
@@ -118,6 +125,7 @@ def replayed(
         sums=np.zeros((n_quantities, depth + 1), np.int64),
         totals=np.zeros((n_quantities, n_budgets), np.int64),
         waits=np.zeros(n_budgets, np.bool_),
+        last=np.zeros(n_budgets, np.uint32),
     )
     right = np.zeros((n_questions, n_budgets), np.int64)
     accepted, drawn = np.zeros((2, n_questions, n_stages, n_budgets), np.int64)

@@ -85,6 +85,8 @@ def refusal(plan: Plan) -> str | None:
             "no server sends the confidences of groups of tokens, or ends a sample by them. Use recorded samples "
             f"with the column group_confidence, and {evaluate}."
         )
+    if plan.ordered is not None:
+        return f"the difficulty of all questions decides how many samples each draws. Use alloc, or {evaluate}."
     if plan.stop is not None and plan.stop.learns:
         return f"its stop rule learns from recorded samples of other questions. Use one that does not, or {evaluate}."
     if plan.least is not None:
@@ -146,7 +148,7 @@ def _take_turn(plan: Plan, stage: int, starts: Ints, draws: list[Draw]) -> Gener
     for n in np.diff(starts, append=plan.sizes[stage, 0]).tolist():
         drawn = yield Ask(plan.models[stage], n, then)
         draws += read_draws(plan, stage, n, drawn)
-        if plan.accepts is not None and _accepts(plan.accepts, draws[-1]):
+        if plan.accepts is not None and _accepts(plan.accepts, stage, draws[-1]):
             return "accepted"
         if plan.stop is not None and plan.asked(len(draws))[-1] and _stops(plan.stop, draws):
             return "stop rule"
@@ -163,7 +165,7 @@ def _then(plan: Plan, stage: int) -> tuple[Ask, ...]:
 def _answer(plan: Plan, stages: Sequence[Sequence[Draw]], stage: int, ended: str, rank: Ranks) -> int:
     """Return the answer class, given the last stage and what ended the run, "" for the budget."""
     if plan.accepts is not None:
-        return stages[stage][-1].answer if ended else -1
+        return stages[stage][-1].answer if ended or plan.accepts.last else -1
     assert plan.vote is not None
     if plan.adopt and ended == "stop rule":
         return stages[stage][-1].answer
@@ -172,10 +174,14 @@ def _answer(plan: Plan, stages: Sequence[Sequence[Draw]], stage: int, ended: str
     return elect(plan.vote, stages, rank)
 
 
-def _accepts(verifier: Verifier, draw: Draw) -> bool:
-    """Return whether a verifier accepts a draw."""
-    assert verifier.threshold is not None
-    return draw.answer >= 0 and draw.numbers[verifier.column] >= verifier.threshold
+def _accepts(verifier: Verifier, stage: int, draw: Draw) -> bool:
+    """Return whether a verifier accepts a draw of a stage."""
+    limit = verifier.limit(stage)
+    assert limit is not None
+    if draw.answer < 0 or limit == math.inf:
+        return False
+    number = draw.numbers[verifier.column]
+    return number > limit if verifier.strict else number >= limit
 
 
 def _stops(stop: Stop, draws: Sequence[Draw]) -> bool:
@@ -204,7 +210,7 @@ def read_draws(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Dr
         raise ValueError(f"{n} draws of {model!r} were asked for, and {len(drawn)} came")
     draws = [draw if limit is None else _cut_off(draw, limit) for draw in drawn]
     for draw in draws:
-        for column in plan.columns:
+        for column in plan.columns if plan.accepts is None or plan.accepts.limit(stage) != math.inf else ():
             if draw.answer >= 0 and not math.isfinite(draw.numbers.get(column, math.nan)):
                 raise StrategyError(
                     f"column {shown(column)}: a sample of model {shown(model)} has none. Let the server send it, or "

@@ -170,8 +170,8 @@ def plans_at(strategy: Strategy, budget: int) -> tuple[Plan, ...]:
     plans = strategy.plans(budgets)
     if len(plans) > 1 and strategy.chances() is None:
         raise StrategyError(
-            f"{name} cannot run live: it chooses a model for each question by accuracies that no run knows. Use a "
-            "strategy such as ms or random, or evaluate it on the recorded pool."
+            f"{name} cannot run live: it chooses a model for each question by recorded accuracies or columns, which no "
+            "run knows. Use a strategy such as ms or random, or evaluate it on the recorded pool."
         )
     for plan in plans:
         check_plan(name, plan, budgets)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from mssim.rules.plan import Expected, Ints, Plan
 from mssim.rules.registry import STRATEGIES, Row
 from mssim.rules.text import write
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Strategy"]
 
@@ -53,9 +56,29 @@ class Strategy(ABC):
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return the plans of the strategy at these budgets; most strategies have one."""
 
-    def combine(self, parts: Sequence[Expected]) -> Expected:
-        """Combine the results of the plans into one."""
+    def combine(self, parts: Sequence[Expected], questions: pd.DataFrame, /) -> Expected:  # noqa: ARG002
+        """Combine the results of the plans into one.
+
+        Parameters
+        ----------
+        parts : sequence of Expected
+            Result of each plan; arrays are [budget, question].
+        questions : DataFrame, one row per question
+            Questions of the pool.
+        """
         return parts[0]
+
+    def learns(self, questions: pd.DataFrame, /) -> bool:  # noqa: ARG002
+        """Return whether the result on one question depends on the results on others, as `combine` uses them."""
+        return False
+
+    @property
+    def needs_cost(self) -> bool:
+        """Whether `combine` reads costs."""
+        return False
+
+    def check(self, questions: pd.DataFrame, /) -> None:  # noqa: B027
+        """Raise if these questions lack what `combine` needs."""
 
     def chances(self) -> tuple[float, ...] | None:
         """Return relative chances of the plans, or None if the strategy does not choose one of them at random.

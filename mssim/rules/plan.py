@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from mssim.rules.number_range import NumberRange
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Online", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Online", "Ordered", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,12 +25,31 @@ class Verifier(NamedTuple):
     """What accepts a sample that has an answer."""
 
     column: str = "correct"  # accepts correct samples, unless there is a threshold
-    threshold: float | None = None  # accepts samples whose number in the column is at least this
+    threshold: float | tuple[float, ...] | None = None  # accepts samples with at least this number, by stage if several
+    strict: bool = False  # whether it accepts samples with more than the threshold only
+    last: bool = False  # whether the last draw is the answer if no sample is accepted
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Recorded numbers that the verifier reads."""
         return () if self.threshold is None else (self.column,)
+
+    def limit(self, stage: int) -> float | None:
+        """Return the threshold of a stage; infinity for stages without one, whose numbers are not read."""
+        if isinstance(self.threshold, tuple):
+            return self.threshold[stage] if stage < len(self.threshold) else math.inf
+        return self.threshold
+
+
+class Ordered(NamedTuple):
+    """How questions that are ordered by difficulty draw; see `DifficultyAdaptive`."""
+
+    difficulty: str | None = None  # question column; None: learnt on other questions
+    features: Sequence[str] | None = None  # question columns from which it is learnt; None: words
+    window: int = 4
+    easy: int = 32
+    before: int = 16
+    threshold: float = 0.95
 
 
 class Online(NamedTuple):
@@ -57,12 +77,20 @@ class Plan(NamedTuple):
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
     looks: tuple[int, ...] | None = None  # draws after which `stop` is asked, increasing; None: after every draw
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
+    certainty: str = "beta"  # with a cap: how certain a leader is, as `AdaptiveAllocation` says; the least one is next
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
     online: Online | None = None  # how a strategy of one model ends samples, and votes by what they show until then
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
+
+    ordered: Ordered | None = None  # one model draws by the order of difficulty of the questions, at most `sizes` each
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether questions depend on each other."""
+        return self.cap > 0 or self.ordered is not None
 
     @property
     def repeats(self) -> bool:

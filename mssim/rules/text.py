@@ -52,6 +52,11 @@ def _number_or_numbers(text: str) -> int | tuple[int | None, ...]:
     return parts[0] if len(parts) == 1 and parts[0] is not None else parts
 
 
+def _float_or_floats(text: str) -> float | tuple[float, ...]:
+    parts = tuple(float(part) for part in text.split("/"))
+    return parts[0] if len(parts) == 1 else parts
+
+
 # How an option is read by the type of its field, and an example of it.
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "float": (float, "0.8"),
@@ -60,6 +65,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "str": (str, ""),
     "float | str": (_number_or_word, "0.8"),
     "int | Sequence[int | None]": (_number_or_numbers, "2048"),
+    "float | Sequence[float]": (_float_or_floats, "0.8"),
     "Sequence[int]": (_numbers(int), "6/6/4"),
     "Sequence[float]": (_numbers(float), "2/1"),
     "Sequence[str]": (_numbers(str), "a/b"),
@@ -91,8 +97,9 @@ def _written(strategy: Any) -> dict[str, str]:
 
 
 def _options(cls: type) -> dict[str, Field[Any]]:
-    """The fields of a strategy or stop rule that are options."""
-    return {f.name: f for f in fields(cls) if f.name not in ("model", "models")} if is_dataclass(cls) else {}
+    """The fields of a strategy or stop rule that are options; those with an underscore are not."""
+    named = fields(cls) if is_dataclass(cls) else ()
+    return {f.name: f for f in named if f.name not in ("model", "models") and not f.name.startswith("_")}
 
 
 def _default(field: Field[Any]) -> Any:

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from mssim import Evaluation
+from mssim import Evaluation, aiq_table, gain_shares
 from tests.cli.test_cli import FAST, bad
 
 
@@ -133,3 +133,41 @@ def test_compare_at_equal_spend_refuses(run, pool_path, tmp_path, arguments, say
     out = tmp_path / "r.parquet"
     run("evaluate", pool_path, *FAST, "--out", out)
     bad(run("compare", out, "--equal", "cost", *arguments), says)
+
+
+@pytest.fixture
+def routers(run, pool_path, tmp_path):
+    out = tmp_path / "routers.parquet"
+    rules = [part for rule in ("route:x+y", "oracle:x+y", "sc:x") for part in ("--strategy", rule)]
+    run("evaluate", pool_path, "--where", "prompt=long", *rules, "--budgets", "1,3", "--out", out)
+    return out
+
+
+def test_shares_of_the_gain_of_an_oracle(run, routers):
+    expected = gain_shares(Evaluation.load(routers), "route:x+y", "oracle:x+y", budgets=3, test="t")
+    asked = ("compare", routers, "--against", "route:x+y", "--oracle", "oracle:x+y", "--budget", 3, "--test", "t")
+    code, text, _ = run(*asked, "--json")
+    assert code == 0
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    assert run(*asked[:2], "sc:x", *asked[2:], "--json")[1] == text
+    code, text, _ = run(*asked)
+    assert code == 0
+    assert f"{expected['gain_share'][0]:+.3f} [" in text
+    assert "(accuracy - base) / (oracle - base) over" in text
+
+
+def test_area_under_the_hull_of_every_strategy(run, routers):
+    expected = aiq_table(Evaluation.load(routers), per="samples_used")
+    code, text, _ = run("compare", routers, "--aiq", "samples_used", "--json")
+    assert code == 0
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+    code, text, _ = run("compare", routers, "sc:x", "--aiq", "samples_used")
+    assert (code, "route:x+y" in text, "mean number of samples per question, from 1 to 3" in text) == (0, False, True)
+
+
+def test_options_without_effect_on_tables_of_routers_are_refused(run, routers):
+    bad(run("compare", routers, "--aiq", "tokens", "--equal", "cost"), "--aiq: --equal has no effect on its table")
+    bad(run("compare", routers, "--oracle", "oracle:x+y"), "strategies: not a pair of names")
+    bad(run("compare", routers, "a", "b", "--oracle", "oracle:x+y"), "--oracle: needs the strategy over which it gains")
+    asked = ("--against", "sc:x", "--oracle", "oracle:x+y", "--margin", 0.1)
+    bad(run("compare", routers, *asked), "--oracle: --margin has no effect on its table. Remove one of them.")

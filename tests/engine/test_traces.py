@@ -89,7 +89,10 @@ def test_groups_end_with_the_output_tokens(pool):
     with pytest.raises(PoolError, match=re.escape(says)):
         check_traces(pool, "rule", PLAN._replace(online=PLAN.online._replace(stride=5)))
     check_traces(pool, "rule", PLAN._replace(online=PLAN.online._replace(stride=4)))  # the last ends with token 12
-    check_traces(pool, "rule", PLAN._replace(models=("n",), online=PLAN.online._replace(window=7, stride=1)))
+    of_n = PLAN._replace(models=("n",), online=PLAN.online._replace(window=7, stride=1))
+    check_traces(pool, "rule", of_n)  # its samples have 8 tokens and up to two groups
+    with pytest.raises(PoolError, match="the 2 groups of sample 0 of question 'r' of model 'n' end with token 9"):
+        check_traces(pool, "rule", of_n._replace(online=of_n.online._replace(window=8)))
 
 
 class Own(Strategy):

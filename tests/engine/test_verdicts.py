@@ -7,7 +7,7 @@ import pytest
 
 from mssim import Pool, PoolWarning
 from mssim.engine.verdicts import recorded_verdicts, verdicts_of, verified_counts
-from mssim.kernels.until import REJECTED, RIGHT, WRONG
+from mssim.kernels.until import REJECTED, RIGHT, SPARE, WRONG
 from mssim.rules.plan import Verifier
 from tests.conftest import long_frame
 
@@ -32,6 +32,27 @@ def test_the_correct_samples_or_those_with_a_high_number_are_accepted(pool):
     found = recorded_verdicts(pool, ["x", "y"], HIGH, both)
     assert found[0].tolist() == [[RIGHT, WRONG, REJECTED, REJECTED], [REJECTED] * 4]
     assert found[1].tolist() == [[REJECTED] * 4, [WRONG, RIGHT, REJECTED, REJECTED]]
+
+
+def test_the_last_draw_may_answer_although_it_is_rejected(pool):
+    verifier = Verifier("score", (0.5,), strict=True, last=True)
+    found = recorded_verdicts(pool, ["x", "y"], verifier, slice(0, 2))
+    assert found[0].tolist() == [[SPARE, WRONG, REJECTED, SPARE], [REJECTED] * 4]
+    assert found[1].tolist() == [
+        [REJECTED] * 4,
+        [REJECTED, SPARE, REJECTED, REJECTED],
+    ]  # no threshold
+    counts = verified_counts(pool, ["x", "y"], verifier, slice(0, 2), replacement=False)
+    assert counts.votes.tolist() == [[1, 0, 2, 0, 0, 0], [0, 0, 0, 0, 0, 1]]  # wrong, right and spare of p, then of q
+    assert counts.no_answer.tolist() == [[1, 2], [1, 2]]
+    assert counts.offsets.tolist() == [0, 3, 6]
+    assert counts.correct.tolist() == [False, True, False] * 2
+
+
+def test_every_stage_has_its_threshold(pool):
+    found = recorded_verdicts(pool, ["x", "y"], Verifier("score", (0.9, 0.5)), slice(0, 2))
+    assert found[0, 0].tolist() == [REJECTED, WRONG, REJECTED, REJECTED]
+    assert found[1, 1].tolist() == [WRONG, RIGHT, REJECTED, REJECTED]
 
 
 def test_some_models_and_questions_have_the_verdicts_they_have_among_all(pool):

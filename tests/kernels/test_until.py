@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mssim.kernels.spending import Amounts, bin_of, spending_of
 from mssim.kernels.tally import Replays
-from mssim.kernels.until import REJECTED, RIGHT, WRONG, replayed
+from mssim.kernels.until import REJECTED, RIGHT, SPARE, WRONG, replayed
 from tests import naive
 from tests.conftest import examples
 from tests.kernels.pools import ragged_pool, recorded_of
@@ -32,12 +32,12 @@ def by_the_oracle(seed, models, sizes, verdicts, amounts, replays):
                     n = int(POOL.lengths[POOL.model_index(model), q])
                     number, size = replays.first + r, int(sizes[i, b])
                     for place in naive.positions(seed, model, question, number, n, size, replays.replacement):
-                        if verdict == REJECTED:
+                        if verdict in (REJECTED, SPARE):
                             verdict = verdicts[i, q, place]
                             drawn[q, i, b] += 1
                             totals[r, :, q, b] += amounts[:, i, q, place]
-                            accepted[q, i, b] += verdict != REJECTED
-                right[q, b] += verdict == RIGHT
+                            accepted[q, i, b] += verdict in (WRONG, RIGHT)
+                right[q, b] += verdict in (RIGHT, SPARE)
     return right, accepted, drawn, totals
 
 
@@ -51,7 +51,7 @@ def spending(values, sizes, *, bins=False):
 def some_of_all(rng, models):
     """Verdicts of all kinds, and amounts of three quantities, the last of them large."""
     shape = (len(models), len(POOL.question_ids), POOL.codes.shape[2])
-    verdicts = rng.choice([REJECTED, REJECTED, REJECTED, WRONG, RIGHT], shape).astype(np.uint8)
+    verdicts = rng.choice([REJECTED, REJECTED, SPARE, WRONG, RIGHT], shape).astype(np.uint8)
     amounts = np.stack([rng.integers(0, most, shape) for most in (3, 5000, 2**26)]).astype(np.int32)
     return verdicts, amounts
 

@@ -49,7 +49,8 @@ EXACT += [parse_strategy("sc:x,stop=window:2")]
 @pytest.mark.parametrize("ties", TIES)
 @pytest.mark.parametrize("rule", [pytest.param(rule, id=str(rule)) for rule in EXACT])
 def test_the_mean_over_all_orders_of_draws_is_the_exact_expectation(rule, ties):
-    pool = make_pool({("x", "q"): ["a", "b", "a"], ("y", "q"): ["b", None, "a"]}, score=[0.5, 0.1, 0.3, -1.0, 0.9, 0.4])
+    numbers = {"score": [0.5, 0.1, 0.3, -1.0, 0.9, 0.4], "confidence": [0.9, 1.0, 0.8, 0.1, 0.2, 0.3]}
+    pool = make_pool({("x", "q"): ["a", "b", "a"], ("y", "q"): ["b", None, "a"]}, **numbers)
     rule, budget = with_ties(rule, ties), 3 if len(rule.models) == 1 else 4
     plan, exact = plan_of(rule, budget), evaluate(pool, rule, budget, method="exact")
     recorded = {model: samples_of(pool, "q", model, range(3)) for model in rule.models}
@@ -144,6 +145,20 @@ def test_a_verifier_answers_with_the_first_draw_that_it_accepts():
     draws["y"] = numbered((2, -0.51), (1, -0.7))
     assert asked(rule, 4, draws)[0] == Decision(-1, "budget", 1)
     assert asked(rule, 1, draws) == (Decision(-1, "budget", 0), [Ask("x")])
+
+
+def test_the_last_model_of_a_gate_answers_in_any_case():
+    rule = "gate:x+y+z,threshold=0.9/0.5"
+    draws = {"x": numbered((0, 0.9)), "y": numbered((1, 0.5)), "z": [Draw(2)]}
+    assert asked(rule, 9, draws) == (Decision(0, "accepted", 0), [Ask("x")])
+    draws["x"] = [Draw(-1)]
+    assert asked(rule, 9, draws) == (Decision(1, "accepted", 1), [Ask("x"), Ask("y")])
+    draws["y"] = numbered((1, 0.4))
+    assert asked(rule, 9, draws) == (Decision(2, "budget", 2), [Ask("x"), Ask("y"), Ask("z")])
+    assert asked(rule, 2, draws) == (Decision(1, "budget", 1), [Ask("x"), Ask("y")])
+    draws["x"] = numbered((0, 0.9))
+    assert asked(f"{rule},strict=true", 1, draws)[0] == Decision(0, "budget", 0)
+    assert asked(f"{rule},strict=true", 2, draws)[0] == Decision(1, "budget", 1)
 
 
 def test_a_stop_rule_is_asked_after_every_draw_with_all_its_numbers():

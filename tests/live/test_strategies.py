@@ -25,8 +25,15 @@ from mssim.rules.registry import STRATEGIES
 from tests.live import strategies_page
 from tests.live.drawn import EVERY, run
 
-LIVE = {"alloc", "cascade", "mix", "ms", "random", "sc", "until"}
-REPLAYED = {"cov", "deepconf", "oracle", "rel"}  # they need the correct answer, or end samples
+LIVE = {"alloc", "cascade", "gate", "mix", "ms", "random", "sc", "until"}
+REPLAYED = {
+    "dsc",
+    "cov",
+    "deepconf",
+    "oracle",
+    "rel",
+    "route",
+}  # need other questions, or correct answers, or end samples
 
 
 def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
@@ -67,8 +74,8 @@ def test_the_guide_has_the_rules_of_the_registries():
         ("until:x", "until:x cannot run live: its verifier knows the correct answer. Set column and threshold, e.g. "),
         (
             "oracle:x+y",
-            "oracle:x+y cannot run live: it chooses a model for each question by accuracies that no run knows. Use a "
-            "strategy such as ms or random, or evaluate it on the recorded pool.",
+            "oracle:x+y cannot run live: it chooses a model for each question by recorded accuracies or columns, "
+            "which no run knows. Use a strategy such as ms or random, or evaluate it on the recorded pool.",
         ),
         (
             "sc:x,vote=best_of_n",

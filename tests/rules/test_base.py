@@ -46,7 +46,7 @@ def test_a_strategy_without_a_kind_is_evaluated_but_cannot_be_read():
 
 def test_only_a_strategy_of_one_plan_is_that_plan_for_certain():
     class Better(First):
-        def combine(self, parts):
+        def combine(self, parts, _questions):
             return max(parts, key=lambda part: part.accuracy.mean())
 
     assert First("x").chances() == (1,)
@@ -69,7 +69,7 @@ def test_a_kind_makes_a_strategy_of_text_and_belongs_to_one_class():
 
 def test_the_result_of_one_plan_is_that_of_the_strategy():
     part = Expected(*(np.full((1, 1), x) for x in range(6)))
-    assert First("x").combine([part]) is part
+    assert First("x").combine([part], None) is part
 
 
 def test_a_strategy_without_plans_cannot_be_made():

@@ -20,14 +20,17 @@ from hypothesis import strategies as st
 
 from mssim import (
     AdaptiveAllocation,
+    BayesFactorStop,
     BEACONStop,
     BetaStop,
     Cascade,
     CGESStop,
     Coverage,
     DeepConf,
+    DifficultyAdaptive,
     EntropyStop,
     EValueStop,
+    Gate,
     MajorityStop,
     Mixture,
     ModelSwitch,
@@ -40,6 +43,7 @@ from mssim import (
     RandomRouter,
     ReASCStop,
     Reliability,
+    Router,
     SelfConsistency,
     UntilVerified,
     Vote,
@@ -112,6 +116,7 @@ STOPS = {
     "cges": CGESStop(0.8, other=True),
     "cges of four": CGESStop(0.9, answers=4),
     "beacon": BEACONStop(0.2, horizon=5),
+    "bayes factor": BayesFactorStop(6, 0.5, "article"),
     "own": OwnStop(three),
     "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
@@ -173,8 +178,14 @@ RULES = {
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
     "online": DeepConf("x", keep=0.5, warmup=3, window=1),
     "online, no consensus": DeepConf("y", keep=0.9, warmup=2, consensus=None, window=1),
+    "gate": Gate(["y", "x"], 0.5),
+    "gate, strict": Gate(XYZ, (0.5, 0.1), column="score", strict=True),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
+    "by difficulty": DifficultyAdaptive("x", "level", window=2, easy=1, before=1),
+    "by difficulty, one by one": DifficultyAdaptive("y", "level", window=1, easy=2, before=2, threshold=0.9),
+    "by learnt difficulty": DifficultyAdaptive("z", features=["topic"], window=3, easy=1, before=1),
+    "allocation, ppr": AdaptiveAllocation("z", certainty="ppr"),
 }
 
 
@@ -238,12 +249,24 @@ def pools(draw, most_samples=6):
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
     columns.append("group_confidence")
-    return Pool.from_frame(pd.DataFrame(rows, columns=columns))
+    return described(pd.DataFrame(rows, columns=columns))
+
+
+def described(frame):
+    """A pool whose questions have what routers read."""
+    number = frame["question_id"].str[1:].astype(int)
+    text = frame["question_id"] + " asked"
+    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=text, level=number % 3))
+
+
+def learns(rule):
+    """Whether a rule learns from other questions."""
+    return isinstance(rule, Router) or getattr(getattr(rule, "stop", None), "learns", False)
 
 
 def with_others(rule, pool):
     """Whether a pool has the other questions from which a rule learns."""
-    return len(pool.questions) > 1 or not getattr(getattr(rule, "stop", None), "learns", False)
+    return len(pool.questions) > 1 or not learns(rule)
 
 
 def budgets_for(rule, n, extra=0):
@@ -333,12 +356,14 @@ def deep_pool(n_questions=3, n_samples=60):
         for q in range(n_questions)
         for i in range(n_samples)
     ]
-    return Pool.from_frame(pd.DataFrame(rows))
+    return described(pd.DataFrame(rows))
 
 
 @pytest.mark.slow
 @every_rule
 def test_permuting_samples_changes_nothing_but_monte_carlo_error(rule):
+    if isinstance(rule, Router):
+        pytest.skip("by replays, it may choose another of two nearly equal models")
     # Independent replays of two orders of one pool, within 6 standard errors of what scatters most: some 160
     # comparisons, of which one fails for one seed in a million.
     frame = deep_pool(8, 20).to_frame()
@@ -364,7 +389,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation) and not getattr(getattr(rule, "stop", None), "learns", False):
+    if not isinstance(rule, AdaptiveAllocation | DifficultyAdaptive) and not learns(rule):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.
@@ -372,7 +397,9 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same([values[[i]] for values in found], counts(pool, rule, budgets[[i]]))
     # A factor of all weights.
     if hasattr(rule, "vote"):
-        weights = rule.vote.prior or (1,) * (1 if isinstance(rule, RandomRouter | OracleRouter) else len(rule.models))
+        weights = rule.vote.prior or (1,) * (
+            1 if isinstance(rule, RandomRouter | OracleRouter | Router) else len(rule.models)
+        )
         factor = data.draw(st.sampled_from([1e-3, 0.3, 3.3, 1e6]))
         scaled = replace(rule, vote=replace(rule.vote, prior=tuple(factor * w for w in weights)))
         assert same(found, counts(pool, scaled, budgets))
@@ -423,6 +450,7 @@ THRESHOLDS = {
     "majority": [SelfConsistency("x", stop=MajorityStop(t)) for t in (0.1, 0.5, 0.7, 0.9, 1.0)],
     "entropy": [SelfConsistency("x", stop=EntropyStop(t)) for t in (1.0, 0.9, 0.75, 0.5, 0.1)],
     "evalue": [SelfConsistency("x", stop=EValueStop(a)) for a in (0.9, 0.5, 0.2, 0.05, 0.001)],
+    "bayes factor": [SelfConsistency("x", stop=BayesFactorStop(b)) for b in (1, 4.1, 10, 30, 300)],
     "pvalue": [SelfConsistency("x", stop=PValueStop(a)) for a in (0.49, 0.2, 0.05, 0.001)],
     "optimal": [SelfConsistency("x", stop=OptimalStop(t, [(2, 1), (6, 3, 1)])) for t in (0.51, 0.7, 0.9, 0.99)],
 }
@@ -443,9 +471,9 @@ def test_samples_used_grow_with_the_threshold(rules, pool):
 @given(pools())
 def test_no_rule_is_right_where_no_draw_could_be(rule, pool):
     assume(with_others(rule, pool))
-    budgets = budgets_for(rule, pool.codes.shape[2])
     rules = {"rule": rule, "ceiling": Coverage(list(dict.fromkeys(rule.models)))}
-    result = replay(pool, rules, budgets[-1:], n_replays=20)
+    budget = min(budgets_for(one, pool.codes.shape[2])[-1] for one in rules.values())
+    result = replay(pool, rules, budget, n_replays=20)
     possible = np.array([part.any() for part in np.split(pool.class_correct, pool.class_offsets[1:-1])])
     assert (result.accuracy[0, 0][~possible] == 0).all()
     if isinstance(rule, Mixture | ModelSwitch | Cascade) and rule.shares is None and len(set(rule.models)) == 3:
@@ -466,7 +494,8 @@ def test_the_same_bits_for_any_executor(rule, monkeypatch):
             assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
-CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:")}
+# A router may choose another of two nearly equal models by replays than by closed forms.
+CLOSED = {name: rule for name, rule in RULES.items() if not str(rule).count("own:") and not isinstance(rule, Router)}
 
 
 @pytest.mark.compiled

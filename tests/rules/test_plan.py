@@ -89,6 +89,12 @@ def test_columns_are_those_of_vote_stop_rule_and_verifier():
     assert Plan(("x",), sizes, sizes, None, accepts=Verifier("reward", 0.0)).columns == ("reward",)
 
 
+def test_a_verifier_has_one_threshold_or_one_for_each_of_the_first_stages():
+    assert [Verifier().limit(i) for i in range(2)] == [None, None]
+    assert [Verifier("score", 0.5).limit(i) for i in range(2)] == [0.5, 0.5]
+    assert [Verifier("score", (0.5, 0.1), last=True).limit(i) for i in range(3)] == [0.5, 0.1, np.inf]
+
+
 @pytest.mark.parametrize(
     "shares", [(1e308, 1e308), (1e308, 1e-308), (10**400, 1), pytest.param((10**5000, 1), id="huge"), (5e-324, 1e300)]
 )

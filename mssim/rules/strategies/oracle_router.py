@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
 from mssim.rules.strategies.self_consistency import SelfConsistency
 from mssim.rules.votes import Vote
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["OracleRouter"]
 
@@ -63,7 +66,7 @@ class OracleRouter(Strategy):
         """Return one plan per model."""
         return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
 
-    def combine(self, parts: Sequence[Expected]) -> Expected:
+    def combine(self, parts: Sequence[Expected], _questions: pd.DataFrame) -> Expected:
         """Return the result of the best model, [budget, question]."""
         stacked = Expected(*(np.stack(values) for values in zip(*parts, strict=True)))
         best = stacked.accuracy >= stacked.accuracy.max(axis=0) - 1e-12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
 from mssim.rules.strategies.self_consistency import SelfConsistency
 from mssim.rules.votes import Vote
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["RandomRouter"]
 
@@ -64,7 +67,7 @@ class RandomRouter(Strategy):
         """Return one plan per model."""
         return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
 
-    def combine(self, parts: Sequence[Expected]) -> Expected:
+    def combine(self, parts: Sequence[Expected], _questions: pd.DataFrame) -> Expected:
         """Return the mean over the models."""
         shares = np.array(self.chances())
         chances = shares / shares.sum()

@@ -217,7 +217,7 @@ def test_quantiles_are_those_of_the_oracle(consensus):
 @pytest.mark.parametrize(
     ("text", "strategy"),
     [
-        ("deepconf:m", DeepConf("m")),
+        ("deepconf:m", DeepConf("m", 0.1, 16, 0.95, 2048, 1, "first")),
         ("deepconf:m,keep=0.9,consensus=none", DeepConf("m", 0.9, consensus=None)),
         ("deepconf:m,keep=1,warmup=8,consensus=1,window=1024", DeepConf("m", 1, 8, 1, 1024)),
         ("deepconf:m,stride=64,ties=wrong", DeepConf("m", stride=64, ties="wrong")),

@@ -30,7 +30,7 @@ def result(accuracy, cost):
 
 def test_each_question_goes_to_its_best_model_with_all_that_is_expected_of_it():
     router = OracleRouter(["x", "y"])
-    found = router.combine([result([0.2, 0.9], [1, 1]), result([0.5, 0.1], [7, 7])])
+    found = router.combine([result([0.2, 0.9], [1, 1]), result([0.5, 0.1], [7, 7])], None)
     assert found.accuracy.tolist() == [[0.5, 0.9]]
     assert found.samples_used.tolist() == [[5, 9]]
     assert found.cost.tolist() == [[7, 1]]
@@ -39,9 +39,9 @@ def test_each_question_goes_to_its_best_model_with_all_that_is_expected_of_it():
 
 def test_models_that_differ_by_rounding_are_equally_good():
     router = OracleRouter(["x", "y"])
-    cheaper = router.combine([result([0.3, 0.3], [2, 1]), result([0.3 - 1e-15, 0.3 + 1e-15], [1, 2])])
+    cheaper = router.combine([result([0.3, 0.3], [2, 1]), result([0.3 - 1e-15, 0.3 + 1e-15], [1, 2])], None)
     assert cheaper.cost.tolist() == [[1, 1]]
-    better = router.combine([result([0.3, 0.3], [1, 1]), result([0.3 + 1e-9, 0.3 + 1e-11], [2, 2])])
+    better = router.combine([result([0.3, 0.3], [1, 1]), result([0.3 + 1e-9, 0.3 + 1e-11], [2, 2])], None)
     assert better.cost.tolist() == [[2, 2]]
 
 
@@ -49,12 +49,12 @@ def test_without_costs_the_earlier_of_two_equals_is_asked():
     router = OracleRouter(["x", "y"])
     nothing = [np.nan, np.nan]
     first, second = result([0.3, 0.3], nothing), result([0.3, 0.3], nothing)._replace(agreed=np.array([[9.0, 9.0]]))
-    assert router.combine([first, second]).agreed.tolist() == first.agreed.tolist()
+    assert router.combine([first, second], None).agreed.tolist() == first.agreed.tolist()
 
 
 def test_of_two_equals_the_one_with_a_known_cost_is_asked():
     unknown, known = result([0.3, 0.9], [np.nan, np.nan]), result([0.3, 0.1], [7, 7])
-    found = OracleRouter(["x", "y"]).combine([unknown, known])
+    found = OracleRouter(["x", "y"]).combine([unknown, known], None)
     assert found.cost[0, 0] == 7
     assert np.isnan(found.cost[0, 1])  # the only best model
 

@@ -12,7 +12,7 @@ from tests.conftest import make_pool
 def test_the_result_is_the_mean_over_the_models_by_their_shares(shares, chances):
     rng = np.random.default_rng(0)
     parts = [Expected(*rng.random((6, 2, 5))) for _ in range(3)]
-    found = RandomRouter(["x", "y", "z"], shares).combine(parts)
+    found = RandomRouter(["x", "y", "z"], shares).combine(parts, None)
     for i, values in enumerate(found):
         assert values == pytest.approx(np.average([part[i] for part in parts], axis=0, weights=chances))
     assert RandomRouter(["x", "y", "z"], shares).chances() == (shares or (1, 1, 1))
