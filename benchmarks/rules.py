@@ -34,7 +34,7 @@ RULES = [
     "sc:one,vote=best_of_n,stop=beacon:0.05",
     "sc:one,stop=bayes_factor:10",
     "sc:one,stop=pvalue:0.05",
-    "sc:one,stop=msprt",
+    "sc:one,stop=msprt:1e6",
     "sc:one,stop=optimal:0.95",
     "sc:one,stop=optimal:0.95/0.6+0.3+0.1/0.9+0.1",
     "sc:one,stop=beta:0.95,looks=2/4/8/16/32",

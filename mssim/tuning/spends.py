@@ -100,7 +100,7 @@ def _ignoring_missing(function: Callable[..., Floats], values: Floats) -> Floats
 
 
 def _ends_early(plan: Plan) -> bool:
-    return getattr(plan, "online", None) is not None
+    return plan.online is not None
 
 
 def _certain_draws(plan: Plan) -> Ints:

@@ -88,7 +88,7 @@ def parts_of(strategy):
     """A strategy whose draws the oracle follows for every plan."""
     if type(strategy).__name__ not in ("RandomRouter", "OracleRouter"):
         return [strategy]
-    return [SelfConsistency(model, strategy.vote, strategy.stop) for model in strategy.models]
+    return [SelfConsistency(model, strategy.vote, strategy.stop, looks=strategy.looks) for model in strategy.models]
 
 
 def bin_of(total):

@@ -149,7 +149,6 @@ RULES = {
     },
     "stop window, looks, best of n": SelfConsistency("x", Vote.best_of_n(), WindowStop(2), looks=(2, 6)),
     "stop optimal, looks": SelfConsistency("y", stop=OptimalStop(0.7), looks=(1, 3, 4, 8)),
-    "stop optimal, limit": SelfConsistency("x", stop=OptimalStop(0.8), max_tokens=2),
     "random router, looks": RandomRouter(XYZ[:2], stop=BetaStop(0.8), looks=(2, 4)),
     "oracle router, looks": OracleRouter(XYZ[:2], stop=EntropyStop(0.8), looks=(3, 4)),
     **{f"mixture, {name}": Mixture(XYZ, vote) for name, vote in VOTES.items()},
