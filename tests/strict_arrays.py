@@ -111,3 +111,5 @@ def _replace(old, new):
             for attribute, value in list(vars(module).items()):
                 if value is old:
                     setattr(module, attribute, new)
+                elif isinstance(value, dict):  # such as the kernels of stop rules, by the type of their table
+                    value.update({key: new for key, entry in value.items() if entry is old})

@@ -176,11 +176,11 @@ def _posterior_ends(recorded, log_odds, depth, table, looks, replays, found):
 
 
 @inlined
-def _gains_little(k, best, mean, squares, horizon, price, lowest, per_step, gains):
+def _gains_little(k, best, mean, squares, horizon, price, shares, lowest, per_step, gains):
     """Return whether the index of k numbers is at most the price, both in predictive scales."""
     if k >= horizon or squares <= 0.0:
         return True
-    scale = math.sqrt((k + 1.0) * squares / (k * (k - 1.0)))
+    scale = math.sqrt(squares * shares[k])
     last = gains.shape[1] - 2
     place = min(max(((best - mean) / scale - lowest[k]) * per_step[k], 0.0), last + 1.0)
     i = min(int(place), last)
@@ -189,7 +189,7 @@ def _gains_little(k, best, mean, squares, horizon, price, lowest, per_step, gain
 
 @compiled
 def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
-    horizon, least, price, lowest, per_step, gains = table
+    horizon, least, price, shares, lowest, per_step, gains = table
     codes, width, most = recorded.codes, recorded.codes.shape[2], price * (1.0 + _SLACK)
     samples, scratch = np.empty((1, width), np.uint16), np.empty((1, width), np.uint16)
     order, targets = np.empty((1, depth), np.uint16), np.empty(depth, np.uint32)
@@ -215,7 +215,7 @@ def _gain_ends(recorded, numbers, depth, table, looks, replays, found):
                     best = max(best, number)
                     changed = k >= least
                 if changed and looks[j + 1]:
-                    if _gains_little(k, best, mean, squares, horizon, most, lowest, per_step, gains):
+                    if _gains_little(k, best, mean, squares, horizon, most, shares, lowest, per_step, gains):
                         found[q, r] = j + 1
                         break
                     changed = False

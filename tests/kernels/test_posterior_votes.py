@@ -5,7 +5,7 @@ import pytest
 
 from mssim import BetaStop, ModelSwitch, SelfConsistency, Vote
 from tests import naive
-from tests.conftest import replay
+from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import deep_pool
 
 pytestmark = pytest.mark.kernels
@@ -28,3 +28,10 @@ def test_budgets_in_any_order_equal_the_oracle(rule):
     for i, budget in enumerate(budgets):
         hits, _ = naive.evaluate(pool, rule, budget, n_replays=8)
         assert (np.rint(result.accuracy[0, i] * 8) == hits).all()
+
+
+def test_questions_with_one_answer_are_counted_at_once():
+    pool = make_pool({("x", "q1"): list("aaaa"), ("x", "q2"): list("aabb")}, truth="a", confidence=[0.6, 0.7] * 4)
+    result = replay(pool, SelfConsistency("x", Vote.cges()), [1, 4], n_replays=20)
+    assert result.accuracy[0, :, 0].tolist() == [1, 1]
+    assert 0 < result.accuracy[0, 0, 1] < 1

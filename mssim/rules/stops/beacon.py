@@ -24,6 +24,7 @@ class GainIndex(NamedTuple):
     horizon: int
     least: int  # draws with an answer before the rule is first applied
     price: float
+    shares: Floats  # [draws], squared predictive scale over the sum of squared differences from the mean
     lowest: Floats  # [draws], lead of the first point
     per_step: Floats  # [draws], points per unit of the lead
     gains: Floats  # [draws, point], index in predictive scales
@@ -110,4 +111,6 @@ class BEACONStop(Stop):
         ranges = np.array([lead_range(max(k, LEAST)) for k in range(self.horizon)])
         per_step = (POINTS - 1) / (ranges[:, 1] - ranges[:, 0])
         gains = gain_indices(self.horizon).copy()
-        return GainIndex(self.horizon, LEAST, self.price, ranges[:, 0].copy(), per_step, gains)
+        k = np.maximum(np.arange(self.horizon), LEAST)
+        shares = (k + 1) / (k * (k - 1))
+        return GainIndex(self.horizon, LEAST, self.price, shares, ranges[:, 0].copy(), per_step, gains)

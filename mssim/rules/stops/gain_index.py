@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -43,7 +44,7 @@ def lead_range(k: int) -> tuple[float, float]:
     >>> lead_range(3)
     (0.5, 1.0)
     """
-    return 1 / np.sqrt(k + 1), (k - 1) / np.sqrt(k + 1)
+    return 1 / math.sqrt(k + 1), (k - 1) / math.sqrt(k + 1)
 
 
 @lru_cache(maxsize=16)
