@@ -26,14 +26,8 @@ from tests.live import strategies_page
 from tests.live.drawn import EVERY, run
 
 LIVE = {"alloc", "cascade", "gate", "mix", "ms", "random", "sc", "until"}
-REPLAYED = {
-    "dsc",
-    "cov",
-    "deepconf",
-    "oracle",
-    "rel",
-    "route",
-}  # need other questions, or correct answers, or end samples
+# They need correct answers or other questions, or end samples.
+REPLAYED = {"cov", "deepconf", "dsc", "oracle", "rel", "route"}
 
 
 def test_of_every_registered_strategy_it_is_known_whether_it_runs_live():
