@@ -2,8 +2,9 @@
 
 This section compares all rules with ModelSwitch of two models: whole curves by Monte Carlo, budgets 2 to 64. Times are
 processor times after compilation, the best of interleaved rounds. The SYNTHETIC pool has 200 questions x 512 samples of
-two models, with random scores, confidences and lengths; 40 % of the questions are always answered correctly. A draw is
-a sample used in a replay of the largest budget. The time of a user's rule depends mostly on its function.
+two models, with random scores, confidences, lengths and six groups of tokens; 40 % of the questions are always answered
+correctly. A draw is a sample used in a replay of the largest budget. The time of a user's rule depends mostly on its
+function.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ RULES = [
     "sc:one,stop=majority:0.8",
     "sc:one,stop=entropy:0.75",
     "sc:one,stop=evalue:0.05",
+    "sc:one,stop=reasc:0.95",
+    "sc:one,vote=cges,stop=cges:0.95",
+    "sc:one,vote=best_of_n,stop=beacon:0.05",
+    "sc:one,stop=bayes_factor:10",
     "sc:one,stop=pvalue:0.05",
-    "sc:one,stop=msprt",
+    "sc:one,stop=msprt:1e6",
     "sc:one,stop=optimal:0.95",
     "sc:one,stop=optimal:0.95/0.6+0.3+0.1/0.9+0.1",
     "sc:one,stop=beta:0.95,looks=2/4/8/16/32",
@@ -43,16 +48,30 @@ RULES = [
     "random:one+two",
     "oracle:one+two",
     "sc:one,vote=confidence",
+    "sc:one,vote=cges",
+    "mix:one+two,vote=cges",
     "sc:one,vote=score_sum",
     "sc:one,vote=best_of_n",
     "sc:one,vote=shortest,m=3",
     "sc:one,vote=majority_of_bests,m=8",
     "mix:one+two,vote=confidence",
+    "sc:one,vote=confidence,temperature=0.5,column=score",
+    "sc:one,vote=deepconf,keep=0.1",
+    "sc:one,vote=deepconf,keep=0.9",
+    "mix:one+two,vote=deepconf,keep=0.9",
+    "sc:one,vote=borda,power=0.5",
+    "mix:one+two,vote=borda,power=2",
+    "sc:one,vote=best_of_majority,alpha=0.1",
+    "mix:one+two,vote=best_of_majority,alpha=0.1",
     "alloc:one",
+    "alloc:one,certainty=ppr",
+    "dsc:one,difficulty=level",
     "until:one+two",
     "until:one+two,column=score,threshold=1.5",
     "gate:one+two,threshold=0.5",
     "route:one+two",
+    "deepconf:one,window=8,stride=8",
+    "deepconf:one,keep=0.9,consensus=none,window=8,stride=8",
 ]
 
 
@@ -83,6 +102,8 @@ def with_numbers(pool: Pool) -> Pool:
             score=rng.normal(size=len(frame)) + frame["correct"],
             confidence=rng.random(len(frame)),
             output_tokens=rng.integers(50, 2000, len(frame)),
+            level=-frame.groupby("question_id")["correct"].transform("mean").round(1),
+            group_confidence=list(10 + frame["correct"].to_numpy()[:, None] + rng.normal(size=(len(frame), 6))),
         ),
         info={"synthetic": True},
     )

@@ -31,6 +31,7 @@ NAMES = (
     "rules",
     "costs",
     "waiting",
+    "weights",
     "grading",
     "record",
     "imports",

@@ -87,15 +87,21 @@ def tuning(accuracy: Floats, n_single: int) -> Tuning:
     """Return what `tune` returns for given accuracies [candidate, question], with one limit that all are within."""
     n_candidates, n_questions = accuracy.shape
     spend, limits, folds = np.ones_like(accuracy), np.ones(1), fold_of(np.arange(n_questions), N_FOLDS, 0)
-    scores = Scores(accuracy, spend, np.zeros(n_candidates, np.int64))
+    nothing = np.zeros_like(accuracy)
+    scores = Scores(accuracy, spend, nothing, nothing)
+    names = tuple(f"candidate {i}" for i in range(n_candidates))
     found = choose_in_runs([scores], np.arange(n_single), training_sets(folds), limits)
     return Tuning(
-        strategies=tuple(f"candidate {i}" for i in range(n_candidates)),
+        strategies=names,
+        fitted=names,
         budgets=np.ones(n_candidates, np.int64),
+        candidate=np.arange(n_candidates),
+        usable=np.ones((n_candidates, N_FOLDS + 1), dtype=bool),
         questions=pd.DataFrame({"question_id": np.arange(n_questions)}),
         accuracy=accuracy,
         spend=spend,
-        n_replays=scores.n_replays,
+        n_replays=np.zeros(n_candidates, np.int64),
+        spend_noise=nothing,
         limits=limits,
         folds=folds,
         chosen=found.chosen,
@@ -104,6 +110,7 @@ def tuning(accuracy: Floats, n_single: int) -> Tuning:
         in_sample=found.in_sample,
         clusters=None,
         n_runs=None,
+        left_out={},
         provenance={"seed": 0},
     )
 

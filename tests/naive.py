@@ -263,7 +263,9 @@ def model_switch(strategy, draws, right, rank, numbers):
 
 def close(rule, numbers):
     """Scores that differ by less than this are equal: sums of numbers that nearly cancel."""
-    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0) if rule.ballots == "number" else 0.0
+    if rule.ballots not in ("number", "frequent"):
+        return 0.0
+    return 1e-12 * max((abs(x) for given in numbers for x in given), default=0.0)
 
 
 def cascade(strategy, draws, right, rank):
@@ -412,8 +414,9 @@ def evaluate(pool, strategy, budget, *, n_replays, seed=0, replacement=False, rn
         options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
         options["shares_draws"] = shares_draws
         return routed(pool, strategy, lambda one: evaluate(pool, one, budget, **options), n_replays)
-    if kind == "AdaptiveAllocation":
-        return allocated(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
+    if kind == "AdaptiveAllocation" or kind in naive_strategies.TOGETHER:
+        joint = allocated if kind == "AdaptiveAllocation" else together
+        return joint(pool, strategy, budget, n_replays=n_replays, seed=seed, replacement=replacement, note=note)
     right, hits, used = recorded(pool)[1], dict.fromkeys(pool.question_ids, 0), dict.fromkeys(pool.question_ids, 0)
     options = {"n_replays": n_replays, "seed": seed, "replacement": replacement, "rng": rng}
     for one in replays(pool, strategy, budget, **options, shares_draws=shares_draws):
@@ -516,7 +519,7 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
         drawn = [[] for _ in questions]
         waiting = list(range(len(questions)))  # who waits longest comes first
         for _ in range(budget * len(questions)):
-            q = min(waiting, key=lambda q: certainty(drawn[q]))
+            q = min(waiting, key=lambda q: certainty(drawn[q], strategy.certainty))
             waiting.remove(q)
             drawn[q].append(given[q][orders[q][len(drawn[q])]])
             if len(drawn[q]) < caps[q]:
@@ -530,9 +533,33 @@ def allocated(pool, strategy, budget, *, n_replays, seed=0, replacement=False, n
     return hits, used
 
 
-def certainty(answers):
+def together(pool, strategy, budget, *, n_replays, seed=0, replacement=False, note=None):
+    """One model whose draws of a question depend on those of the others."""
+    samples, right = recorded(pool)
+    (model,), (answers,), questions = strategy.models, limited(pool, strategy), pool.question_ids
+    count, given = naive_strategies.TOGETHER[type(strategy).__name__], [answers[q] for q in questions]
+    known = [sorted({a for m in pool.models for a in samples[m][q] if a is not None}) for q in questions]
+    hits, used = [0] * len(questions), [0] * len(questions)
+    for r in range(n_replays):
+        places = [
+            positions(seed, model, q, r, len(all_of_it), budget, replacement)
+            for q, all_of_it in zip(questions, given, strict=True)
+        ]
+        draws = [[all_of_it[j] for j in chosen] for all_of_it, chosen in zip(given, places, strict=True)]
+        for q, n in enumerate(count(strategy, budget, draws, given, pool.questions)):
+            ranks = {a: tie_rank(seed, questions[q], r, c) for c, a in enumerate(known[q])}
+            hits[q] += is_right(vote([draws[q][:n]], PLAIN), right[questions[q]], strategy.ties, ranks.get)
+            used[q] += n
+            if note is not None:
+                note(questions[q], [places[q]], [n])
+    return hits, used
+
+
+def certainty(answers, measure="beta"):
     votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
     first, second = [*votes, 0, 0][:2]
+    if measure == "ppr":  # 1 / density of Beta(first + 1, second + 1) at 1/2
+        return Fraction(2 ** (first + second), (first + second + 1) * math.comb(first + second, first))
     return leads(first, second)
 
 
@@ -555,6 +582,8 @@ def rounds_of(strategy, used, sizes):
     A round ends where the strategy decides whether to draw more. Strategies not named here decide after every draw.
     """
     kind, stop = type(strategy).__name__, getattr(strategy, "stop", None)
+    if kind in naive_strategies.ROUNDS:
+        return naive_strategies.ROUNDS[kind](strategy, used)
     if getattr(strategy, "looks", None):
         ends = [n for n in strategy.looks if n < used[0]] + used
         return [[(0, first, end)] for first, end in itertools.pairwise([0, *ends])]
@@ -605,6 +634,11 @@ def spent(pool, strategy, budget, *, quantity, n_replays, seed=0, replacement=Fa
             [cut(amounts[model][q][place], limit) for place in turn[:n]]
             for model, limit, turn, n in zip(strategy.models, limits_of(strategy), places, used, strict=True)
         ]
+        if type(strategy).__name__ in naive_strategies.PARTS:  # samples end early
+            (model,), (turn,) = strategy.models, places
+            read = [[column_of(pool, c)[model][q][place] for place in turn] for c in (strategy.column, "output_tokens")]
+            parts = naive_strategies.PARTS[type(strategy).__name__](strategy, *read)
+            drawn = [[float(amount * part) for amount, part in zip(drawn[0], parts, strict=False)]]
         rounds = [
             [drawn[stage][first:end] for stage, first, end in found] for found in rounds_of(strategy, used, sizes)
         ]

@@ -9,6 +9,7 @@ import re
 import statistics
 from collections import Counter
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -111,6 +112,59 @@ def predicted(rows, asked, known):
     return 1 / (1 + math.exp(-(np.dot(weights, asked) + intercept)))
 
 
+def totals(strategy, budget, draws, given, frame):
+    """How many draws each question uses if questions are ordered by difficulty.
+
+    draws are the answers that each question would draw, `budget` of each; given are all recorded answers of each.
+    """
+    questions = [dict(row, place=i) for i, row in enumerate(frame.to_dict("records"))]
+    level = difficulties(strategy, given, questions)
+    hardest_first = sorted(range(len(draws)), key=lambda q: -level[q])
+    window, agree, n_hard = min(strategy.window, budget), 0, len(draws)
+    for place, q in enumerate(hardest_first):
+        first = draws[q][:window]
+        agree = agree + 1 if first[0] is not None and len(set(first)) == 1 else 0
+        if agree == strategy.easy:
+            n_hard = place + 1
+            break
+    used, before = [1] * len(draws), []
+    for q in reversed(hardest_first[:n_hard]):
+        recent = before[-strategy.before :]
+        windows = 1
+        if len(recent) == strategy.before:
+            windows = max(1, round(Fraction(sum(recent), len(recent)) / strategy.window))  # halves to even numbers
+        n = windows * strategy.window
+        while n < budget and not certain(draws[q][:n], strategy.threshold):
+            n += strategy.window
+        used[q] = min(n, budget)
+        before.append(used[q])
+    return used
+
+
+def certain(answers, threshold):
+    votes = sorted(Counter(a for a in answers if a is not None).values(), reverse=True)
+    first, second = [*votes, 0, 0][:2]
+    flips = first + second + 1  # a fair coin shows at most `first` heads
+    return first > 0 and sum(math.comb(flips, k) for k in range(first + 1)) >= Fraction(threshold) * 2**flips
+
+
+def difficulties(strategy, given, questions):
+    """The column, or the mean share of samples without the most frequent answer over the nearest other questions."""
+    if strategy.difficulty is not None:
+        return [question[strategy.difficulty] for question in questions]
+    shares = [
+        [1 - max(Counter(a for a in answers if a is not None).values(), default=0) / len(answers) for answers in given]
+    ]
+    labels = "cluster" if "cluster" in questions[0] else "question_id"
+    folds = folds_of([str(question[labels]) for question in questions], 5)
+    nearest = SimpleNamespace(by="knn", k=10, features=strategy.features)
+    found = []
+    for question, fold in zip(questions, folds, strict=True):
+        training = [other for other, its in zip(questions, folds, strict=True) if its != fold]
+        found.append(round(float(scores_of(nearest, question, training, shares)[0]), 9))
+    return found
+
+
 def route(strategy, won, n_replays, frame):
     """The model of each question: the first of those with the highest prediction from questions of other folds."""
     questions = [dict(row, place=i) for i, row in enumerate(frame.to_dict("records"))]
@@ -127,3 +181,61 @@ def route(strategy, won, n_replays, frame):
 
 # By the name of the class: (strategy, right replays by model and question, replays, questions) -> models of questions.
 ROUTERS = {"Router": route}
+
+# By the name of the class: (strategy, budget, draws, recorded answers, questions) -> draws that each question uses.
+TOGETHER = {"DifficultyAdaptive": totals}
+
+ROUNDS = {}  # (strategy, used) -> rounds of a replay, as of `naive.rounds_of`
+PARTS = {}  # (strategy, numbers, tokens) -> share of its output tokens that each draw of the only stage generates
+
+
+# DeepConf online ------------------------------------------------------------------------------------------------------
+
+
+def groups_of(given):
+    """Group confidences of a sample; a sample without any counts as one of confidence 0."""
+    return [float(c) for c in given] if isinstance(given, list | np.ndarray) and len(given) else [0.0]
+
+
+def bar_of(strategy, groups):
+    lows = [min(groups_of(given)) for given in groups[: strategy.warmup]]
+    return float(np.percentile(lows, 100 - 100 * strategy.keep))
+
+
+def deepconf(strategy, draws, right, rank, numbers):
+    """Warm-up samples set the bar; of the others, those whose lowest group is below it end early and do not vote."""
+    from tests import naive
+
+    (answers,), (groups,) = draws, numbers
+    bar, scores, used = bar_of(strategy, groups), {}, 0
+    for answer, given in zip(answers, groups, strict=True):
+        total = sum(scores.values())
+        sure = strategy.consensus is not None and total > 0
+        if used >= strategy.warmup and sure and max(scores.values()) >= Fraction(str(strategy.consensus)) * total:
+            break
+        used += 1
+        low = min(groups_of(given))
+        if low >= bar and answer is not None:
+            scores[answer] = scores.get(answer, 0) + Fraction(str(low))
+    return naive.is_right(scores, right, strategy.ties, rank), [used]
+
+
+def deepconf_rounds(strategy, used):
+    """The warm-up, and then one draw after the other, or all others if there is no consensus."""
+    warmup = min(strategy.warmup, used[0])
+    others = range(warmup, used[0])
+    if strategy.consensus is None:
+        return [[(0, 0, warmup)], *([[(0, warmup, used[0])]] if others else [])]
+    return [[(0, 0, warmup)], *([(0, j, j + 1)] for j in others)]
+
+
+def deepconf_parts(strategy, groups, tokens):
+    bar, shares = bar_of(strategy, groups), []
+    for j, (given, n) in enumerate(zip(groups, tokens, strict=True)):
+        ends = [strategy.window + i * strategy.stride for i, c in enumerate(groups_of(given)) if c < bar]
+        early = j >= strategy.warmup and ends and isinstance(given, list | np.ndarray)
+        shares.append(Fraction(min(ends[0], int(n)), int(n)) if early else 1)
+    return shares
+
+
+RULES["DeepConf"], ROUNDS["DeepConf"], PARTS["DeepConf"] = deepconf, deepconf_rounds, deepconf_parts

@@ -11,6 +11,7 @@ import pytest
 
 import mssim
 from mssim.pools.loading import read_pool
+from mssim.tuning.options import FAMILIES
 from tests.cli import test_cli
 
 pytestmark = pytest.mark.slow
@@ -141,6 +142,21 @@ def test_commands_of_the_guide_to_budgets(run, tmp_path, monkeypatch):
         assert (code, err) == (0, ""), arguments
         assert out
     assert (tmp_path / "spent.png").exists()
+
+
+def test_the_guide_to_tuning(run, tmp_path, monkeypatch):
+    """Its table is that of the families, and its commands run."""
+    save_small_pools(tmp_path / "recorded")
+    monkeypatch.chdir(tmp_path)
+    guide = "docs/how-to/tune.md"
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of(guide), re.MULTILINE)) == dict(FAMILIES)
+    commands = [command for _, block in shell_blocks(guide) for command in block]
+    assert len(commands) == 3
+    for program, *arguments in commands:
+        assert program == "mssim"
+        code, out, err = run(*arguments)
+        assert (code, err) == (0, ""), arguments
+        assert out
 
 
 def test_the_tree_in_the_readme_is_complete():

@@ -81,6 +81,9 @@ def import_(
         float | None, typer.Option(help="routerbench, llmrouterbench: least verdict that is correct.")
     ] = None,
     confidence: Annotated[str | None, typer.Option(help="deepconf: mean, tail, bottom or lowest.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="deepconf: tokens between the groups of group_confidence. [default: none]")
+    ] = None,
 ) -> None:
     """Convert samples of other tools to a pool, and print warnings about them.
 
@@ -101,7 +104,7 @@ def import_(
     of_format: dict[str, Any] = {"model": model, "dataset": dataset, "scorer": scorer, "filter_name": filter_name}
     of_format |= {"tests": tests, "id_pattern": id_pattern, "questions": questions, "names": map_}
     of_format |= {"transcripts": transcripts, "models": models, "metric": metric}
-    of_format |= {"pass_mark": pass_mark, "confidence": confidence}
+    of_format |= {"pass_mark": pass_mark, "confidence": confidence, "stride": stride}
     if "transcripts" in options_of(module) and (rule or (transcripts is None and not texts)):
         of_format["transcripts"] = rule is not None
     options = _of_format(format_name, {name: value for name, value in of_format.items() if value is not None})

@@ -21,6 +21,7 @@ __all__ = ["ALSO", "Command", "as_options", "keep_names", "name_by"]
 ALSO = {  # arguments of the library, and the parameter of a command that sets them
     "base": "against",
     "budget": "budgets",
+    "families": "family",
     "model_id": "model",
     "n_folds": "folds",
     "n_questions": "questions",

@@ -283,6 +283,21 @@ def check_output(path: Path, option: str, *, figure: bool = False) -> None:
         raise MssimError(f"{option}: the folder {path.absolute().parent} does not exist. Create it first.")
 
 
+def check_texts(strategies: Sequence[str]) -> None:
+    """Raise if the text of a strategy names a kind, option, vote or stop rule that does not exist.
+
+    Other mistakes can be missing quotes around the name of a model, which only the models of a pool can tell.
+    """
+    from mssim.rules.parsing import parse_strategy
+
+    for text in strategies:
+        try:
+            parse_strategy(text.rpartition("@")[0] or text)
+        except StrategyError as error:
+            if ": unknown " in str(error):
+                raise
+
+
 def check_band(band: str) -> str:
     """Return the kind of intervals; raise if it does not exist."""
     if band not in _BANDS:

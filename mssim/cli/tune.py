@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mssim._validation import choose_from, counted
+from mssim._validation import choose_from, counted, level
 from mssim.cli.compiling import compiling_notice
 from mssim.cli.loading import load, models_of
 from mssim.cli.options import (
@@ -21,6 +21,7 @@ from mssim.cli.options import (
     Tokens,
     WhereOption,
     check_output,
+    check_texts,
     parse_budgets,
     parse_groups,
     parse_models,
@@ -45,7 +46,7 @@ _SPEND = {
     "cost": "cost",
     "latency": "seconds",
 }
-_TABLES = ("limits", "choices", "frontier")
+_TABLES = ("limits", "choices", "frontier", "diversity")
 _WORTH = {
     "held_out": "accuracy on questions not used for the choice, {level:.0%} interval: report this one",
     "optimism": "in_sample - held_out, the bias from choosing and scoring on the same questions",
@@ -73,9 +74,18 @@ _NOTES = {
     },
     "frontier": {
         "spend": "{spend} per question, on average",
-        "in_sample": "accuracy on all questions; no other candidate is at least as accurate for less spend",
-        "held_out": "accuracy on held-out questions of the choice within this spend; low, high: {level:.0%} interval",
+        "in_sample": "accuracy on all questions",
+        "limit": "lowest limit within which the candidate is chosen: none that spends less is as accurate",
+        "held_out": "accuracy on held-out questions of the choice within this limit; low, high: {level:.0%} interval",
         "folds": "number of folds (of {folds}) whose training questions also put it on the frontier",
+    },
+    "diversity": {
+        "accuracy": "of one sample, mean over the models",
+        "correlation": "of being right, mean over n_pairs pairs of models",
+        "n_effective": "number of independent models that vary as much; low, high: {level:.0%} interval",
+        "all_wrong": "chance that one sample of each model is wrong",
+        "union": "share of questions on which some model is correct in 2 of 3 samples",
+        "contradiction": "share of questions on which another model also gives the same wrong answer 3 times",
     },
 }
 
@@ -89,9 +99,14 @@ def tune(
     ] = 0,
     strategy: Annotated[
         list[str] | None,
+        typer.Option(help="Strategy to try, e.g. sc:MODEL or ms:MODEL+MODEL. Repeatable. [default: the family switch]"),
+    ] = None,
+    family: Annotated[
+        str | None,
         typer.Option(
-            help="Strategy to try, e.g. sc:MODEL or ms:MODEL+MODEL. Repeatable. [default: every model, every pair in "
-            "both orders with agreement 1, 0.8 and 0.6 and plurality and entropy votes, and mixtures]"
+            help="Families of rules to try, beside every single model: switch (ModelSwitch of pairs, and mixtures), "
+            "stops, votes, weights, routers, models. Several: stops,votes. Rules that need a column which the pool "
+            "lacks are left out."
         ),
     ] = None,
     budgets: Annotated[
@@ -131,7 +146,13 @@ def tune(
     shares_draws: SharesDraws = None,
     clusters: Clusters = None,
     confidence_level: Confidence = 0.95,
-    table: Annotated[str, typer.Option(help="Table to print: limits, choices (of every fold) or frontier.")] = "limits",
+    table: Annotated[
+        str,
+        typer.Option(
+            help="Table to print: limits, choices (of every fold), frontier, or diversity (of the models; nothing is "
+            "tuned)."
+        ),
+    ] = "limits",
     plot: Annotated[Path | None, typer.Option(help="Write a plot of the frontier: .png, .svg or .pdf.")] = None,
     json: Json = False,
 ) -> None:
@@ -141,6 +162,9 @@ def tune(
 
     Example with limits of tokens: mssim tune recorded/llm-products --models gemma,smol --spend tokens
     --limits 20,50,100
+
+    Example with families of rules: mssim tune recorded/llm-products --models gemma,smol --family stops,votes
+    --limits 4,8
     """
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
@@ -149,21 +173,38 @@ def tune(
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
     paid = prices_of(price, prices)
+    groups = parse_groups(shares_draws) or ()
+    families = _checked(strategy, family, asked, spend, within, folds, runs, confidence_level)
 
-    from mssim.tuning._tune import tune as run
+    from mssim.results.clusters import cluster_labels
 
     def named(pool: Pool) -> Sequence[str]:
         return parse_models(models, pool.models) if models else pool.models
 
-    taking_part = models_of(strategy) if strategy else named
+    def tried(pool: Pool) -> Sequence[str]:
+        from mssim.tuning.learners import is_learner_text, parse_learner
+
+        texts = strategy or ()
+        fitted = [model for text in texts if is_learner_text(text) for model in parse_learner(text).models]
+        plain = [text for text in texts if not is_learner_text(text)]
+        return [*fitted, *(models_of(plain)(pool) if plain else ())]
+
+    taking_part = tried if strategy and not families else named
     loaded = load(pool, parse_where(where or []), min_samples=min_samples, models=taking_part)
     if models:
         loaded = loaded.select(models=named(loaded))
+    cluster_labels(loaded.questions, clusters)
+    if table == "diversity":
+        _print_diversity(loaded, clusters, confidence_level, as_json=json)
+        return
+    from mssim.tuning._tune import tune as run
+
     with compiling_notice(), progress_bar("tuning") as progress:
         tuning = run(
             loaded,
             strategy or None,
             asked,
+            families=families,
             spend=spend,
             limits=within,
             n_folds=folds,
@@ -174,7 +215,7 @@ def tune(
             prices=paid,
             tokens=tokens or "all",
             parallel=parallel,
-            shares_draws=parse_groups(shares_draws) or (),
+            shares_draws=groups,
             clusters=clusters,
             progress=progress,
         )
@@ -187,20 +228,76 @@ def tune(
     if json:
         print_frame(frame, as_json=True)
         return
-    print(_summary(tuning))
+    print(_summary(tuning, families))
     # Two tables, because the names of strategies are too long for one.
     for shown in (_what(frame, tuning), _worth(frame)) if table == "limits" else (_readable(frame),):
-        print_frame(shown, as_json=False, title=data_title(loaded.info))
+        print_frame(_as_fitted(shown), as_json=False, title=data_title(loaded.info))
     print(_notes(table, tuning, confidence_level))
+    if table == "limits":
+        print(_plainly(frame))
 
 
-def _summary(tuning: Tuning) -> str:
+def _checked(
+    strategies: Sequence[str] | None,
+    family: str | None,
+    budgets: Sequence[int] | None,
+    spend: str,
+    limits: Sequence[float] | None,
+    folds: int | None,
+    runs: int | None,
+    confidence_level: float,
+) -> tuple[str, ...] | None:
+    """Raise for what can be known to be wrong before a pool is read; return the families."""
+    from mssim.tuning.learners import is_learner_text
+    from mssim.tuning.options import check_numbers, check_reachable, check_spend, read_families, read_limits
+
+    families = None if family is None else read_families([name.strip() for name in family.split(",")])
+    check_numbers(folds, runs)
+    check_spend(spend)
+    level(confidence_level)
+    check_reachable(spend, None if limits is None else read_limits(limits), budgets)
+    check_texts([text for text in strategies or () if not is_learner_text(text)])
+    return families
+
+
+def _print_diversity(pool: Pool, clusters: str | None, confidence_level: float, *, as_json: bool) -> None:
+    from mssim.tuning.diversity import diversity
+
+    frame = diversity(pool, clusters=clusters, confidence_level=confidence_level)
+    print_frame(frame, as_json=as_json, title=data_title(pool.info))
+    if not as_json:
+        print(
+            "\n".join(f"{name:13} {note.format(level=confidence_level)}" for name, note in _NOTES["diversity"].items())
+        )
+
+
+def _summary(tuning: Tuning, families: Sequence[str] | None) -> str:
     n_folds, n_questions = tuning.chosen.shape[2] - 1, tuning.folds.size
     strategies = counted(len(set(tuning.strategies)), "strategy", "strategies")
     whole = "" if tuning.clusters is None else f" ({counted(len(set(tuning.clusters)), 'cluster')}, kept whole)"
+    first = (
+        f"{counted(int(tuning.candidate.max()) + 1, 'candidate')}: {strategies} at budgets from {tuning.budgets.min()} "
+        f"to {tuning.budgets.max()}; {counted(n_questions, 'question')}{whole} in {counted(n_folds, 'fold')}"
+    )
+    lines = [first, *([] if families is None else [f"families: {', '.join(families)}"])]
+    return "\n".join([*lines, *(f"left out: {rule} ({why})" for rule, why in tuning.left_out.items())])
+
+
+def _as_fitted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame without the fitted strategies where they are the candidates themselves."""
+    return frame.drop(columns="fitted") if "fitted" in frame and (frame["fitted"] == frame["strategy"]).all() else frame
+
+
+def _plainly(frame: pd.DataFrame) -> str:
+    """Return in one sentence what choosing on the same questions would add to the accuracy."""
+    done = "Choosing" if (frame["fitted"] == frame["strategy"]).all() else "Fitting, choosing"
+    worst = int(frame["optimism"].to_numpy().argmax())
+    limit, points = float(frame["limit"].iloc[worst]), round(100 * float(frame["optimism"].iloc[worst]), 1)
+    if points <= 0:
+        return f"{done} and scoring on the same questions overstates the accuracy at no limit."
     return (
-        f"{counted(tuning.budgets.size, 'candidate')}: {strategies} at budgets from {tuning.budgets.min()} to "
-        f"{tuning.budgets.max()}; {counted(n_questions, 'question')}{whole} in {counted(n_folds, 'fold')}"
+        f"{done} and scoring on the same questions overstates the accuracy by up to {points} points "
+        f"(at limit {limit:.4g}): report held_out."
     )
 
 
@@ -218,7 +315,7 @@ def _notes(table: str, tuning: Tuning, confidence_level: float) -> str:
 
 def _what(frame: pd.DataFrame, tuning: Tuning) -> pd.DataFrame:
     """Return the choice at every limit."""
-    shown = frame[["limit", "strategy", "budget"]].assign(limit=_short(frame["limit"]))
+    shown = frame[["limit", "strategy", "fitted", "budget"]].assign(limit=_short(frame["limit"]))
     n_folds = tuning.chosen.shape[2] - 1
     if tuning.n_runs is None:
         shown["same"] = [f"{share * n_folds:.0f}/{n_folds}" for share in frame["same_choice"]]

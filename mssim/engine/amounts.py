@@ -39,6 +39,8 @@ class Amounts:
     tokens : {"all", "output"}, default "all"
         Tokens of a sample: output tokens and its share of the input tokens, if any model of the pool has these, or
         output tokens only.
+    parts : bool, default False
+        Whether samples can end early, and then spend a part of their amounts.
 
     Notes
     -----
@@ -69,8 +71,15 @@ class Amounts:
     "cost: the pool has no costs. Record a column 'cost' or use prices=."
     """
 
-    def __init__(self, pool: Pool, *, prices: Prices | Mapping[str, float] | None = None, tokens: str = "all") -> None:
-        self._pool, self._prices, self._tokens = pool, prices, tokens
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        prices: Prices | Mapping[str, float] | None = None,
+        tokens: str = "all",
+        parts: bool = False,
+    ) -> None:
+        self._pool, self._prices, self._tokens, self._parts = pool, prices, tokens, parts
         self._columns = SampleColumns(pool)
         self._known: dict[tuple[str, str, int | None], Floats] = {}
 
@@ -105,6 +114,22 @@ class Amounts:
             found.flags.writeable = False
             self._known[key] = found
         return self._known[key]
+
+    def fixed(self, quantity: str, model: str) -> Floats:
+        """Return what each sample spends however early it ends; the rest is in proportion to its output tokens.
+
+        This is its input and, at prices per sample, all of its cost. Of a recorded cost and of a latency it is nothing,
+        because nothing says how they divide.
+        """
+        whole = self.of(quantity, model)
+        if quantity == "tokens":
+            return whole - self._columns.outputs(model)
+        if quantity == "latency" or self._prices is None:
+            return np.zeros_like(whole)
+        if not isinstance(self._prices, Prices):
+            return whole
+        price_in, _ = self._price_of(model)
+        return price_in * self._columns.inputs(model) / self._prices.per_tokens if price_in else np.zeros_like(whole)
 
     def _tokens_of(self, model: str, max_tokens: int | None) -> Floats:
         output = self._cut(model, max_tokens)
@@ -168,7 +193,7 @@ class Amounts:
 
         It is 1 if all known amounts, without a limit of tokens, are whole numbers up to 2**26. Otherwise the largest
         is more than 2**25 and at most 2**26 units, so that rounding changes no amount by more than the 2**-26th part
-        of the largest.
+        of the largest. Parts of costs and latencies are no whole numbers.
 
         Examples
         --------
@@ -182,7 +207,7 @@ class Amounts:
         >>> amounts.unit("tokens", ["a"]), amounts.unit("latency", ["a"]) == 2**-26
         (1.0, True)
         """
-        largest, whole = 0.0, True
+        largest, whole = 0.0, quantity == "tokens" or not self._parts
         for model in dict.fromkeys(models):
             known = self.of(quantity, model)
             known = known[~np.isnan(known)]

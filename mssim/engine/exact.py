@@ -164,6 +164,10 @@ def nothing_known(plan: Plan) -> str | None:
     """Return why not even samples used have a closed form; None if they have one."""
     if plan.cap:
         return "questions share the budget, so each depends on all others"
+    if plan.online is not None:
+        return "the bar depends on the samples of the warm-up"
+    if plan.ordered is not None:
+        return "questions are ordered by difficulty, so each depends on others"
     if plan.repeats:
         return "stages of the same model depend on each other"
     if plan.is_linked:

@@ -77,11 +77,11 @@ def replacement_bias(job: Job, pool: Pool, found: Evaluation, executor: Executor
     """Return the bias of the mean accuracies of an evaluation with replacement, [strategy, budget].
 
     With an accuracy P(K) of K samples that is off by about b / K, that of K/2 samples is off by 2 b / K. So the bias is
-    estimated by mean P(K/2) - P(K). It is NaN where questions share the budget, and where a run draws several samples
-    although a question has only one, which has no halves.
+    estimated by mean P(K/2) - P(K). It is NaN where questions depend on each other, and where a run draws several
+    samples although a question has only one, which has no halves.
     """
     bias = np.full(found.accuracy.shape[:2], np.nan)
-    apart = [all(not plan.cap for plan in plans) for plans in job.per_strategy]
+    apart = [all(not plan.is_joint for plan in plans) for plans in job.per_strategy]
     kept = {name: strategy for (name, strategy), alone in zip(job.strategies.items(), apart, strict=True) if alone}
     if kept:
         few = min(job.n_replays, _MOST_REPLAYS)

@@ -36,9 +36,9 @@ _QUESTIONS_PER_TASK = 4  # each is evaluated once per model and distinct answer
 def check_jackknife(job: Job, pool: Pool) -> None:
     """Raise if no sample can be left out."""
     for name, plan in zip(job.names, job.plans, strict=True):
-        if plan.cap:
+        if plan.is_joint:
             raise StrategyError(
-                f"{name}: jackknife is not available where questions share the budget, because the accuracy on one "
+                f"{name}: jackknife is not available where questions depend on each other, because the accuracy on one "
                 "question then depends on the samples of all. Evaluate this strategy without it."
             )
     for name, strategy in job.strategies.items():

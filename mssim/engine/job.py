@@ -154,7 +154,9 @@ class Job:
         """Return what the samples of a pool spend."""
         kept = self.__dict__.get("_amounts")  # of the pool of the last call, kept as cached_property keeps values
         if kept is None or kept[0] is not pool:
-            kept = self.__dict__["_amounts"] = pool, Amounts(pool, prices=self.prices, tokens=self.tokens)
+            parts = any(plan.online is not None for plan in self.plans)
+            given = Amounts(pool, prices=self.prices, tokens=self.tokens, parts=parts)
+            kept = self.__dict__["_amounts"] = pool, given
         found: Amounts = kept[1]
         return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -17,12 +16,17 @@ from mssim.engine.limited import codes_of, cut_tokens
 from mssim.engine.replayed_amounts import AmountsOfSamples, BlockAmounts, PoolAmounts
 from mssim.engine.requirements import check_stop_table
 from mssim.engine.stop_kernels import stop_ends
+from mssim.engine.traces import Lows, bar_at
 from mssim.engine.verdicts import verdicts_of
 from mssim.errors import StrategyError
 from mssim.kernels import (
     allocation,
+    hard_first,
     majority_of_bests,
     one_model,
+    online,
+    posterior_votes,
+    ranked_votes,
     right_draws,
     spending,
     stages,
@@ -34,9 +38,10 @@ from mssim.kernels.streams import hash_names, stream_keys
 from mssim.kernels.tally import FIRST, TIE_RULES, Recorded, Replays
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
-from mssim.rules.plan import QUANTITIES, Ints, Plan, Verifier
-from mssim.rules.stops import StopTable
-from mssim.rules.strategies.adaptive_allocation import certainty
+from mssim.rules.plan import QUANTITIES, Ints, Online, Ordered, Plan, Verifier
+from mssim.rules.stops import BetaStop, StopTable
+from mssim.rules.strategies.adaptive_allocation import levels
+from mssim.rules.strategies.difficulty_adaptive import hardest_first
 from mssim.rules.votes import Vote
 
 __all__ = ["ReplayTask", "ReplayTasks", "replay_blocks"]
@@ -45,6 +50,7 @@ _DRAWS_PER_TASK = 10_000_000  # about 0.1 s, small enough to distribute and larg
 _BYTES_PER_TASK = 4_000_000  # small enough to send to another machine
 _WITHIN = {"none": stages.PLAIN, "share": stages.SHARE}
 _ENTROPY = {"distinct": stages.ENTROPY_DISTINCT, "samples": stages.ENTROPY_SAMPLES}
+_BALLOTS = {"shortest": weighted_votes.SHORTEST, "frequent": weighted_votes.FREQUENT}
 _CLOSE = 1e-12  # sums of scores are equal within this share of the largest score
 
 
@@ -60,14 +66,16 @@ class ReplayTask:
     of_stop: NDArray[np.float64]  # [column, stage, question, sample], numbers that the stopping rule reads
     of_vote: NDArray[np.float64]  # the same for a user's vote
     spends: BlockAmounts | None = None  # None: what the draws spend is not counted
+    places: Ints | None = None  # questions in the order of difficulty, the hardest first
+    traces: online.Traces | None = None  # groups of the samples of a plan whose samples end early
 
     @property
     def nbytes(self) -> int:
         """Approximate size of its arrays in bytes."""
         decided = self.table.by_votes if isinstance(self.table, StopTable) else None
-        given = (self.recorded.codes, self.numbers, self.of_stop, self.of_vote, decided)
+        given = [self.recorded.codes, self.numbers, self.of_stop, self.of_vote, decided, *(self.traces or ())]
         spends = self.spends.amounts.values.nbytes if self.spends else 0
-        return spends + sum(array.nbytes for array in given if array is not None)
+        return spends + sum(int(array.nbytes) for array in given if array is not None)
 
     def run(self) -> Outcome:
         """Run the replays and return sums over them."""
@@ -95,6 +103,10 @@ class ReplayTask:
         """Run the replays, and add up what they spend."""
         if self.plan.cap:
             return self._share_budget(counted)
+        if self.plan.ordered is not None:
+            return self._ask_the_hardest_first(self.plan.ordered, counted)
+        if self.plan.online is not None:
+            return self._end_early(self.plan.online, counted)
         if self.plan.least is not None:
             return self._count_right(self.plan.least, counted)
         if self.plan.accepts is not None:
@@ -153,11 +165,17 @@ class ReplayTask:
         if vote.ballots == "bests":
             given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
+        elif vote.ballots == "posterior":
+            answers = vote.answers or 0
+            right, stopped = posterior_votes.voted(self.recorded, rules, numbers, answers, ends, self.replays, counted)
+        elif vote.ballots in ("kept", "ranks"):
+            order = ranked_votes.Ranking(numbers, _levels_of(numbers), vote.keep or 0.0, float(vote.power or 0))
+            right, stopped = ranked_votes.voted(self.recorded, rules, order, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
-            kind = weighted_votes.SHORTEST if vote.ballots == "shortest" else kind
-            close = _CLOSE if vote.ballots == "number" else 0.0
-            made = weighted_votes.Ballots(numbers, kind, vote.m or 1, close)
+            kind = _BALLOTS.get(vote.ballots, kind)
+            close = _CLOSE if vote.ballots in ("number", "frequent") else 0.0
+            made = weighted_votes.Ballots(numbers, kind, vote.m or 1, vote.alpha or 0.0, close)
             right, stopped = weighted_votes.voted(self.recorded, rules, made, ends, self.replays, counted)
         return right, stopped
 
@@ -191,6 +209,13 @@ class ReplayTask:
         agreed = accepted.sum(axis=1).T
         return Outcome.of(right.T.astype(float), np.moveaxis(drawn, 0, 2).astype(float), agreed.astype(float))
 
+    def _end_early(self, rule: Online, counted: spending.Spending) -> Outcome:
+        assert self.traces is not None
+        sizes = self.plan.sizes
+        bar = bar_at(rule, int(sizes.max()))
+        right, agreed, drawn = online.replayed(self.recorded, sizes, self.traces, bar, self.replays, counted)
+        return Outcome.of(right.T.astype(float), drawn.T.astype(float)[None], agreed.T.astype(float))
+
     def _share_budget(self, counted: spending.Spending) -> Outcome:
         assert self.plan.vote is not None
         caps = np.minimum(self.plan.cap, self.recorded.lengths[0].astype(np.int64))
@@ -199,7 +224,24 @@ class ReplayTask:
             TIE_RULES[self.plan.vote.ties],
             np.ascontiguousarray(self.plan.sizes[0]),
             caps,
-            _levels(int(caps.max())),
+            levels(int(caps.max()), self.plan.certainty),
+            self.replays,
+            counted,
+        )
+        right = hits.T.astype(float)
+        return Outcome.of(right, drawn.T.astype(float)[None], np.zeros_like(right))
+
+    def _ask_the_hardest_first(self, ordered: Ordered, counted: spending.Spending) -> Outcome:
+        assert self.plan.vote is not None
+        assert self.places is not None
+        sizes = np.ascontiguousarray(self.plan.sizes[0])
+        hits, drawn = hard_first.replayed(
+            self.recorded,
+            TIE_RULES[self.plan.vote.ties],
+            sizes,
+            self.places,
+            (ordered.window, ordered.easy, ordered.before),
+            BetaStop(ordered.threshold).table(int(sizes.max())).by_second,
             self.replays,
             counted,
         )
@@ -228,6 +270,7 @@ class ReplayTasks:
             self._amounts = PoolAmounts(pool, amounts, models or pool.models, parallel=parallel, bins=bins)
         self._numbers: dict[str, NDArray[np.float64]] = {}  # by column
         self._shared: dict[tuple[int, tuple[int, ...]], tuple[Plan, tuple[Any, ...] | None]] = {}
+        self._lows: dict[str, Lows] = {}  # by model
 
     def task(self, plan: Plan, block: Block, *, count: bool = True) -> ReplayTask:
         """Return the task of a block, with its part of the pool; `count` says whether it counts what draws spend."""
@@ -243,7 +286,38 @@ class ReplayTasks:
         stop = self._seen(plan.stop.columns if plan.stop else (), plan, block, recorded.codes.shape)
         vote = self._seen(plan.vote.columns if plan.vote else (), plan, block, recorded.codes.shape)
         spends = self._amounts.of(plan, part, block) if self._amounts and count else None
-        return ReplayTask(part, recorded, numbers, table, replays, stop, vote, spends)
+        return ReplayTask(
+            part,
+            recorded,
+            numbers,
+            table,
+            replays,
+            stop,
+            vote,
+            spends,
+            self._places(plan),
+            self._traces(plan, block, spends),
+        )
+
+    def _traces(self, plan: Plan, block: Block, spends: BlockAmounts | None) -> online.Traces | None:
+        """Return the groups of the samples of a block, if they end early."""
+        if plan.online is None:
+            return None
+        (model,) = plan.models
+        if model not in self._lows:
+            self._lows[model] = Lows.of(self._pool, model)
+        n_questions, width = block.end_question - block.first_question, self._pool.codes.shape[2]
+        amounts = fixed = np.empty((0, n_questions, width), np.int32)
+        if spends is not None:
+            amounts, fixed = spends.amounts.values[:, 0], spends.fixed
+        return self._lows[model].traces(plan.online, block.questions, amounts, fixed)
+
+    def _places(self, plan: Plan) -> Ints | None:
+        """Return the questions in the order of their difficulty, if that matters; blocks have all questions."""
+        if plan.ordered is None:
+            return None
+        lengths = self._pool.lengths[self._pool.model_index(plan.models[0])]
+        return hardest_first(plan.ordered, self._pool.questions, 1 - self._answers(plan)[0].max(axis=1) / lengths)
 
     def _table(self, plan: Plan, depth: int) -> tuple[Any, ...] | None:
         """Return what a kernel needs to decide for up to `depth` draws, or None if no kernel runs the stop rule."""
@@ -322,7 +396,7 @@ def _split(plan: Plan, sizes: Ints, pool: Pool, n_replays: int) -> tuple[int, in
     loaded, found = n_stages * n_samples, (n_stages + 2) * n_budgets  # numbers read and written, about as slow as draws
     size = loaded * (2 + 4 * len(QUANTITIES) + 8 * len(plan.columns)) + found * 8
     fits = min(_DRAWS_PER_TASK // (draws + loaded + found), _BYTES_PER_TASK // size)
-    width = n_questions if plan.cap else max(1, min(n_questions, fits))
+    width = n_questions if plan.is_joint else max(1, min(n_questions, fits))
     return width, max(1, draws * width // _DRAWS_PER_TASK)
 
 
@@ -350,20 +424,36 @@ def _rules(plan: Plan) -> stages.Rules:
 def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
     """Return the numbers of a vote's ballots, scaled per question so that the largest ballot is about 1.
 
-    Samples without an answer may have no number. They do not vote, and are then not among the shortest.
+    Samples without an answer may have no number. They do not vote, and are then not among the shortest, or rank last.
     """
     if vote.ballots == "shortest":
         return np.where(np.isfinite(numbers), numbers, np.inf)
+    if vote.ballots == "ranks":
+        return np.where(np.isfinite(numbers), numbers, -np.inf)
     answered = (recorded.codes >= 0) & (np.arange(numbers.shape[2]) < recorded.lengths[:, :, None])
     if vote.ballots == "exp":
         assert vote.temperature is not None
         highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
         return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
+    if vote.ballots == "posterior":
+        chances = np.where(answered, numbers, 0.5)
+        return np.asarray(np.log(chances / (1 - chances)))
     numbers = np.where(answered, numbers, 0.0)
-    if vote.ballots == "number":
+    if vote.ballots in ("number", "kept", "frequent"):
         scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
         return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
     return numbers
+
+
+def _levels_of(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the number of different larger numbers of its question for every sample."""
+    by_question = np.moveaxis(numbers, 1, 0).reshape(numbers.shape[1], -1)
+    order = np.argsort(-by_question, axis=1, kind="stable")
+    falling, lower = np.take_along_axis(by_question, order, axis=1), np.zeros(by_question.shape, np.int32)
+    np.cumsum(falling[:, 1:] < falling[:, :-1], axis=1, out=lower[:, 1:])
+    levels = np.empty_like(lower)
+    np.put_along_axis(levels, order, lower, axis=1)
+    return np.ascontiguousarray(np.moveaxis(levels.reshape(len(levels), len(numbers), -1), 0, 1))
 
 
 def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
@@ -372,13 +462,3 @@ def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
     flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
     places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
     return np.ascontiguousarray(np.moveaxis(places.reshape(n_questions, n_stages, width), 0, 1), dtype=np.int32)
-
-
-@lru_cache(maxsize=8)
-def _levels(cap: int) -> Ints:
-    """Return levels of certainty that an answer leads, [votes of the second, votes of the first], increasing."""
-    second, first = np.divmod(np.arange((cap + 1) ** 2), cap + 1)
-    possible = (first >= second) & (first + second <= cap)
-    levels = np.zeros(first.size, np.int64)
-    levels[possible] = np.unique(certainty(first[possible], second[possible]), return_inverse=True)[1]
-    return levels.reshape(cap + 1, cap + 1)

@@ -26,6 +26,9 @@ class AmountsOfSamples(Protocol):
     def of(self, quantity: str, model: str, max_tokens: int | None = None) -> Floats:
         """Return amounts, [question, sample]; NaN where unknown."""
 
+    def fixed(self, quantity: str, model: str) -> Floats:
+        """Return what each sample spends however early it ends, [question, sample]."""
+
     def unit(self, quantity: str, models: Sequence[str]) -> float:
         """Return the unit of a quantity."""
 
@@ -40,6 +43,7 @@ class BlockAmounts(NamedTuple):
     has_bins: NDArray[np.bool_]  # [quantity, budget], whether there is a histogram, as no question of the pool lacks it
     places: NDArray[np.int64]  # [budget], places of the budgets in the histogram of the first of QUANTITIES
     n_places: int  # of one quantity
+    fixed: NDArray[np.int32]  # [quantity, question, sample], spent however early a sample ends; nothing if none does
 
     @property
     def bins(self) -> bool:
@@ -106,7 +110,16 @@ class PoolAmounts:
             np.stack([~lacking[k].any(axis=1) & self._bins for k in known]),
             np.array(block.budgets) * N_BINS,
             plan.sizes.shape[1] * N_BINS,
+            self._fixed(plan, [QUANTITIES[k] for k in known], block),
         )
+
+    def _fixed(self, plan: Plan, quantities: Sequence[str], block: Block) -> NDArray[np.int32]:
+        """Return what samples spend however early they end, in units; 0 where unknown."""
+        if plan.online is None:
+            return np.empty((0, 0, 0), np.int32)
+        (model,) = plan.models
+        found = [self._given.fixed(name, model)[block.questions] / self._unit(name) for name in quantities]
+        return np.rint(np.nan_to_num(np.stack(found))).astype(np.int32)
 
     def _unit(self, quantity: str) -> float:
         if quantity not in self._units:

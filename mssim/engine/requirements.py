@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
 from mssim.engine.stop_kernels import KERNELS
+from mssim.engine.traces import check_online, check_traces
 from mssim.errors import BudgetError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
@@ -110,7 +111,7 @@ def asked_of(plans: Sequence[Plan], replacement: bool) -> dict[str, int]:
 def _simple(plan: Plan) -> bool:
     """Return whether a plan is pass@k or maj@k of one model."""
     vote = plan.vote is None or plan.vote.counts_only
-    return len(plan.models) == 1 and plan.stop is None and vote
+    return len(plan.models) == 1 and plan.stop is None and plan.online is None and vote
 
 
 def _check_total(pool: Pool, name: str, plan: Plan, budgets: NDArray[np.int64], plans: Sequence[Plan]) -> None:
@@ -139,10 +140,11 @@ def check_learning(pool: Pool, name: str, plan: Plan) -> None:
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:
-    """Raise if samples do not have the numbers that limits, and if they have an answer vote and stopping rule, read."""
+    """Raise if samples do not have the numbers that limits, vote, stopping rule and early ends read."""
     check_limits(pool, name, plan)
     if plan.accepts is not None and isinstance(plan.accepts.threshold, tuple):  # other stages accept without a number
         plan = plan._replace(models=plan.models[: len(plan.accepts.threshold)])
+    check_traces(pool, name, plan)
     for column in dict.fromkeys(plan.columns):
         needs = plan.vote.needs if plan.vote is not None and plan.vote.column == column else None
         _check_column(pool, name, plan, column, needs or f"column {column!r} (a number for each sample)")
@@ -165,13 +167,35 @@ def _check_column(pool: Pool, name: str, plan: Plan, column: str, needs: str) ->
                 f"{name} requires {needs}, but {len(lacking)} samples of model {model!r} have none, first sample "
                 f"{sample} of question {question!r}. Record it for all samples, or select other questions."
             )
+    _check_ranges(pool, name, plan, column, values)
     vote, given = plan.vote, values[rows][answered[rows]]
+    if vote is not None and vote.ballots == "kept" and vote.column == column and given.size and given.min() < 0:
+        raise StrategyError(
+            f"{name}: votes weigh their {column}, which must not be negative, but the lowest is {given.min():g}. "
+            f"Record e.g. exp({column}) as another column of samples.parquet and name it with column=, or use "
+            "vote=borda."
+        )
     spread = float(np.ptp(given)) if given.size else 0.0
     if vote is not None and vote.column == column and spread > _WIDEST * (vote.temperature or math.inf):
         raise StrategyError(
             f"{name}: temperature={vote.temperature:g} is too small for {column}, whose range is {spread:g}: only the "
             f"most confident draw would count. Use a higher temperature, or vote=best_of_n,column={column}."
         )
+
+
+def _check_ranges(pool: Pool, name: str, plan: Plan, column: str, values: NDArray[np.float64]) -> None:
+    """Raise if a number of a sample with an answer is out of the range that vote or stop rule read."""
+    answered = pool.recorded & (pool.codes >= 0)
+    for allowed in (one for read, one in plan.ranges if read == column):
+        for model in dict.fromkeys(plan.models):
+            row = pool.model_index(model)
+            wrong = np.argwhere(answered[row] & ~allowed.holds(values[row]))
+            if wrong.size:
+                q, sample = wrong[0]
+                raise PoolError(
+                    f"{name}: sample {sample} of model {model!r} for question {pool.question_ids[q]!r}: "
+                    f"{allowed.problem(column, values[row, q, sample])}"
+                )
 
 
 def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
@@ -192,17 +216,24 @@ def check_plan(name: str, plan: Plan, budgets: NDArray[np.int64]) -> None:
             f"{name}: sizes of its plan are {plan.sizes.tolist()}. Return non-negative integers, with zeros only in "
             "the last stages."
         )
-    if (plan.stop is not None or plan.cap) and len(plan.models) != 1:
-        raise StrategyError(f"{name}: its plan has {len(plan.models)} models, but stop and cap support only one.")
+    if (plan.stop is not None or plan.is_joint) and len(plan.models) != 1:
+        raise StrategyError(
+            f"{name}: its plan has {len(plan.models)} models, but stop, cap and ordered support only one."
+        )
     if plan.cap and (plan.vote is None or (np.diff(plan.sizes[0]) < 0).any()):
         raise StrategyError(
             f"{name}: its plan has a cap, which requires a vote and sizes that do not decrease with the budget. Return "
             "such a plan."
         )
+    if plan.ordered is not None and (plan.vote is None or plan.cap or plan.stop is not None):
+        raise StrategyError(
+            f"{name}: its plan has ordered, which requires a vote, and no cap or stop rule. Return such a plan."
+        )
     if plan.least is not None:
         _check_least(name, plan, plan.least)
     if plan.accepts is not None:
         _check_verifier(name, plan, plan.accepts)
+    check_online(name, plan)
     if plan.stop is not None and (plan.vote is None or (plan.need != NEVER).any()):
         raise StrategyError(
             f"{name}: its plan has a stop rule, which requires a vote, and NEVER as the votes that stop (need). Return "
@@ -235,7 +266,7 @@ def _check_least(name: str, plan: Plan, least: NDArray[np.int64]) -> None:
 
 def _check_verifier(name: str, plan: Plan, verifier: Any) -> None:
     """Raise if a plan with a verifier does anything but draw from different models until a sample is accepted."""
-    other = plan.vote is not None or plan.stop is not None or plan.cap or plan.least is not None
+    other = plan.vote is not None or plan.stop is not None or plan.is_joint or plan.least is not None
     if other or plan.repeats or (plan.need != NEVER).any():
         raise StrategyError(
             f"{name}: its plan has accepts, which supports only different models that neither vote nor stop otherwise. "

@@ -17,8 +17,8 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     """Return the draws of each stage with which a batch begins.
 
     Draws of a batch run at the same time, and batches one after the other. A rule that decides after every draw draws
-    one at a time. Draws between two looks of a stop rule are a round, and so is a window without looks. A round begins
-    a batch.
+    one at a time. Draws between two looks of a stop rule are a round, and so is a window without looks, and the warm-up
+    of `DeepConf`. A round begins a batch.
 
     Parameters
     ----------
@@ -42,7 +42,11 @@ def batch_starts(plan: Plan, parallel: int | None) -> Flags:
     array([[1, 0, 1, 1, 0, 1, 1]])
     """
     draws = np.arange(int(plan.sizes.max()))
-    if _decides_after_every_draw(plan):
+    if plan.online is not None:
+        after = draws - plan.online.warmup
+        together = np.where(after < 0, draws, after) % (parallel or max(draws.size, 1)) == 0
+        starts = together | ((after >= 0) & (plan.online.consensus is not None))
+    elif _decides_after_every_draw(plan):
         starts = np.ones(draws.size, dtype=bool)
     else:
         starts = _within_rounds(plan, draws) % (parallel or max(draws.size, 1)) == 0
@@ -84,4 +88,4 @@ def joined_stages(plan: Plan, parallel: int | None) -> Flags:
 
 def _decides_after_every_draw(plan: Plan) -> bool:
     other = plan.stop is not None and plan.looks is None and not isinstance(plan.stop, WindowStop)
-    return other or plan.cap > 0 or plan.accepts is not None
+    return other or plan.is_joint or plan.accepts is not None

@@ -9,15 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mssim.errors import StrategyError
-from mssim.kernels import all_counts, stops, user_functions
+from mssim.kernels import all_counts, number_stops, stops, user_functions
 from mssim.kernels.tally import Recorded, Replays
 from mssim.rules.stops import CountsTable, OwnStop, Stop, StopTable
+from mssim.rules.stops.beacon import GainIndex
+from mssim.rules.stops.cges import Posterior
+from mssim.rules.stops.reasc import WeightedLead
 
 __all__ = ["KERNELS", "stop_ends"]
 
 # By the type of `Stop.table`: a function (recorded, depth, table, looks, replays) -> ends as `stops.ends`. The kernel
 # of rules that read recorded numbers has them as its last argument, float64 [column, stage, question, sample].
-KERNELS: dict[type, Callable[..., NDArray[np.uint16]]] = {StopTable: stops.ends, CountsTable: all_counts.ends}
+KERNELS: dict[type, Callable[..., NDArray[np.uint16]]] = {
+    StopTable: stops.ends,
+    CountsTable: all_counts.ends,
+    WeightedLead: number_stops.weighted_lead_ends,
+    Posterior: number_stops.posterior_ends,
+    GainIndex: number_stops.gain_ends,
+}
 
 
 def stop_ends(

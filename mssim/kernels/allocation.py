@@ -106,7 +106,9 @@ def count_shared(r, keys, lengths, replacement, memory, values, spent):
     n_bins, flat = histogram.shape[2], histogram.reshape(-1)
     for k in range(n_quantities):
         for q in range(n_questions):
-            depth, begin = counts[n_budgets - 1, q], (k * n_questions + q) * samples.shape[1]
+            depth, begin = np.int64(0), (k * n_questions + q) * samples.shape[1]
+            for b in range(n_budgets):
+                depth = max(depth, counts[b, q])
             draw(line, 0, depth, targets, scratch, samples, 0, lengths[0, q], word(keys[0, q], r), replacement)
             for j in range(depth):
                 running[j + 1] = running[j] + values[begin + line[0, j]]
@@ -187,8 +189,8 @@ def _shared(recorded, ties, budgets, caps, levels, replays, memory, spending, of
         top[:] = 0
         for q in range(n_questions):
             states[q], tie_states[q] = word(keys[0, q], r), word(tie_keys[q], r)
-            _queue(q, 0, head, tail, after)
-        _mark(0, words, above, top)
+            _queue(q, levels[0, 0], head, tail, after)
+        _mark(levels[0, 0], words, above, top)
         spent = 0
         for b in range(budgets.size):
             while spent < budgets[b] * n_questions:

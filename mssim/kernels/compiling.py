@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core import cgutils
 from numba.core.caching import FunctionCache
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array
 
-__all__ = ["KEPT", "compiled", "compiled_like_numpy", "inlined"]
+__all__ = ["KEPT", "compiled", "compiled_like_numpy", "inlined", "unowned"]
 
 _NOT_KEPT = (
     "compiled kernels cannot be kept ({reason}), so every run compiles them again. Set NUMBA_CACHE_DIR to a "
@@ -71,3 +74,26 @@ compiled_like_numpy = _compiler(error_model="numpy")  # a division by zero does 
 # Handing a kernel's arrays to a function takes as long as several draws, so what runs per replay or vote is inlined.
 # The kernel itself must call these functions: through one another they cost seven times as much (Numba 0.68).
 inlined = njit(forceinline=True, **_OPTIONS)
+
+
+@intrinsic
+def _without_owner(_, array):  # pragma: no cover (generates code for the compiler)
+    def generate(context, builder, signature, arguments):
+        view = make_array(signature.args[0])(context, builder, value=arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        return view._getvalue()
+
+    return array(array), generate
+
+
+def unowned(array: Any) -> Any:
+    """Return an array that does not own its memory, while another array that does is in use.
+
+    Compiled code counts the references to owned memory, which takes as long as a small function.
+    """
+    return array
+
+
+@overload(unowned)
+def _unowned(array):  # noqa: ARG001  # pragma: no cover (not in plain Python)
+    return lambda array: _without_owner(array)  # type: ignore[call-arg]

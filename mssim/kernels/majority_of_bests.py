@@ -18,7 +18,7 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import PLAIN, Rules, results
 from mssim.kernels.streams import word
 from mssim.kernels.tally import Recorded, Replays, logarithms, right_classes
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 from mssim.kernels.weighted_votes import CLOSE, SUM, clear, count_within, counters, note, steps_back, top, weigh
 
 _TINY = 1e-290
@@ -143,6 +143,8 @@ def _voted(recorded, rules, bests, ends, replays, turns, counters, tables, ranke
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         different = _rank_samples(q, codes, lengths, nothing, bests, number_of, label_of, stage_of)
         different = different and not replays.replacement
         for number in range(replays.n):

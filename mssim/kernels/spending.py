@@ -287,7 +287,13 @@ def close_replays(q, end, n, pending, totals, histogram, lowest, span):
 
 
 @inlined
-def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
+def _until(ends, q, r, depth):
+    """Return the draws of a replay, at most depth."""
+    return min(depth, np.int64(ends[q, r])) if ends.shape[1] > 0 else depth
+
+
+@inlined
+def _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums):
     """Add the amounts of the draws of each lane until it stops to sums[k]; `together` draws of all lanes."""
     first = np.uint64(begin)
     for j in range(together):
@@ -296,12 +302,12 @@ def _sum_draws(values, begin, k, together, live, stops, drawn, sums):
         rest = np.int64(values[first + drawn[at + _TWO]]) + np.int64(values[first + drawn[at + _THREE]])
         sums[k, j] += both + rest
     for lane in range(live):
-        for j in range(together, stops[lane]):
+        for j in range(together, _until(ends, q, number + lane, depth)):
             sums[k, j] += values[first + drawn[np.uint32(LANES * j + lane)]]
 
 
 @inlined
-def _close_draws(q, sizes, sums, totals):
+def close_draws(q, sizes, sums, totals):
     """Add up the draws of every budget, and reset them."""
     for k in range(sums.shape[0]):
         for j in range(1, sums.shape[1]):
@@ -332,29 +338,27 @@ def count_draws(
         close_replays(q, number + live, n, pending, totals, histogram, lowest, span)
         return
     _draw_again(depth, places, numbers, drawn, replacement)
-    stops = np.empty(LANES, np.int64)
     together, width, length = depth if live == LANES else 0, numbers.size // LANES, running.size // plain.shape[0]
     for lane in range(live):
-        stops[lane] = min(depth, np.int64(ends[q, number + lane])) if ends.shape[1] > 0 else depth
-        together = min(together, stops[lane])
+        together = min(together, _until(ends, q, number + lane, depth))
     for k in range(plain.shape[0]):
         begin = (k * n_questions + q) * width
         if plain[k, 0]:
-            _sum_draws(values, begin, k, together, live, stops, drawn, sums)
+            _sum_draws(values, begin, k, together, live, ends, q, number, depth, drawn, sums)
             continue
         _run_batches(values, begin, starts, k, 0, 0, depth, drawn, running, k * length)
         for lane in range(live):
-            for j in range(stops[lane]):
+            for j in range(_until(ends, q, number + lane, depth)):
                 at = np.uint32(k * length + LANES * j + lane)
                 sums[k, j] += running[at + _LANES] - running[at]
     if number + live == n:
-        _close_draws(q, sizes, sums, totals)
+        close_draws(q, sizes, sums, totals)
 
 
 @compiled
 def count_turns(
     q, first, n_replays, n, order, reached, ends, depths, sizes,
-    values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
+    values, starts, joins, plain, drawn, running, base, pending, still, sums, totals, histogram, lowest, span,
 ):  # fmt: skip
     """Count the totals of up to turns.BATCH replays of question q, of which the block has n, from number `first` on.
 
@@ -365,6 +369,15 @@ def count_turns(
     """
     (n_stages, n_budgets), n_quantities, n_questions = sizes.shape, totals.shape[0], totals.shape[1]
     width = values.size // (n_quantities * n_stages * n_questions)
+    if n_stages == 1 and histogram.size == 0 and plain.all():  # what each draw adds is summed, as in count_draws
+        for r in range(n_replays):
+            end = min(depths[0], np.int64(ends[q, first + r])) if ends.shape[1] > 0 else depths[0]
+            for k in range(n_quantities):
+                for j in range(end):
+                    sums[k, j] += values[(k * n_questions + q) * width + order[r, 0, j]]
+        if first + n_replays == n:
+            close_draws(q, sizes, sums, totals)
+        return
     for r in range(0, n_replays, LANES):
         live, most = min(LANES, n_replays - r), np.int64(0)
         for lane in range(live):
@@ -372,11 +385,13 @@ def count_turns(
                 most = max(most, reached[r + lane, b])
         for i in range(most + 1):
             for lane in range(LANES):
-                draws = False  # the order of stages that a replay does not reach was not written
+                end = np.int64(0)  # the order of stages that a replay does not reach was not written
                 for b in range(n_budgets if lane < live else 0):
-                    draws |= reached[r + lane, b] >= i
+                    end = depths[i] if reached[r + lane, b] >= i else end
+                if ends.shape[1] > 0 and lane < live:  # nor that of draws after a stop
+                    end = min(end, np.int64(ends[q, first + r + lane]))
                 for j in range(depths[i]):
-                    drawn[LANES * j + lane] = order[r + lane, i, j] if draws else np.uint16(0)
+                    drawn[LANES * j + lane] = order[r + lane, i, j] if j < end else np.uint16(0)
             run_drawn(i, q, n_questions, width, 0, depths[i], False, values, starts, plain, drawn, running)
             if n_stages == 1:
                 note_one_stage(q, first + r, live, sizes, ends, running, pending)

@@ -36,6 +36,9 @@ class Turns(NamedTuple):
     tally: NDArray[np.int64]  # [class], the last for no answer
     best: NDArray[np.int64]  # [draws], leading tally; 0 after no draws
     reached: NDArray[np.int64]  # [replay, budget], last stage that draws
+    settled: NDArray[
+        np.int64
+    ]  # [draws], budgets from which on a stop of the only stage after so many draws settles all
     spending: Spending
 
 
@@ -58,6 +61,7 @@ def turns_of(rules: Rules, recorded: Recorded, replays: Replays, spending: Spend
         tally=np.zeros(most_classes(recorded.offsets) + 1, np.int64),
         best=np.zeros(depth + 1, np.int64),
         reached=np.zeros((min(replays.n, BATCH), n_budgets), np.int64),
+        settled=np.searchsorted(np.minimum.accumulate(rules.sizes[0, ::-1])[::-1], np.arange(depth + 2)),
         spending=spending,
     )
 
@@ -108,7 +112,7 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
     """
     codes, lengths, offsets, correct, keys, tie_keys = recorded
     sizes, need, skip, adopt = rules.sizes, rules.need, rules.skip, rules.adopt
-    order, last, depths, tested, samples, scratch, line, targets, classes, tally, best, reached, spending = turns
+    order, last, depths, tested, samples, scratch, line, targets, classes, tally, best, reached, _, spending = turns
     n_stages, n_budgets = sizes.shape
     right = right_classes(correct, offsets, q)
     for r in range(min(BATCH, replays.n - first)):
@@ -118,9 +122,12 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
         for i in range(n_stages):
             if n_open == 0:
                 break
-            to, state = skip[i] + depths[i], word(keys[i, q], number)
+            depth, state = depths[i], word(keys[i, q], number)
+            if ends.shape[1] > 0:  # what follows the stop is not looked at
+                depth = min(depth, np.int64(ends[q, first + r]))
+            to = skip[i] + depth
             draw(line, 0, to, targets, scratch, samples, 0, lengths[i, q], state, replays.replacement)
-            for j in range(depths[i]):
+            for j in range(depth):
                 order[r, i, j] = line[0, skip[i] + j]
             if tested[i]:
                 tie_state = word(tie_keys[q], number)
@@ -135,9 +142,28 @@ def take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped):
                 hits[q, b] += c >= 0 and right[c]
                 last[r, b] = SETTLED
     if spending.plain.shape[0] > 0:
-        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still, _ = spending
+        values, starts, joins, plain, _, spent, _, drawn, running, base, pending, still, sums = spending
         totals, histogram, lowest, span = spent
         count_turns(
             q, first, min(BATCH, replays.n - first), replays.n, order, reached, ends, depths, sizes,
-            values, starts, joins, plain, drawn, running, base, pending, still, totals, histogram, lowest, span,
+            values, starts, joins, plain, drawn, running, base, pending, still, sums, totals, histogram, lowest, span,
         )  # fmt: skip
+
+
+@compiled
+def count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+    """Count the replays of question q if its samples have one answer and no stage can stop; return whether it is so."""
+    if ends.shape[1] > 0 or turns.tested.any():
+        return False
+    codes, lengths = recorded.codes, recorded.lengths
+    c = np.int64(codes[0, q, 0])
+    for i in range(codes.shape[0]):
+        for s in range(lengths[i, q]):
+            if codes[i, q, s] != c:
+                return False
+    if turns.spending.plain.shape[0] > 0:
+        for first in range(0, replays.n, BATCH):
+            take_turns(q, first, recorded, rules, ends, replays, turns, hits, stopped)
+    if c >= 0:
+        hits[q] += replays.n * right[c]
+    return True

@@ -11,30 +11,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, typeof, types
 from numpy.typing import NDArray
 
-from mssim.kernels.compiling import compiled
+from mssim.kernels.compiling import compiled, inlined, unowned
 from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import Rules, results
 from mssim.kernels.streams import draw, word
 from mssim.kernels.tally import FIRST, Recorded, Replays, right_classes, wins
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 
 _CLOSE = 1e-9
-_NEW = -1  # votes of a class that was not seen in this replay
+_NEVER = np.int64(2**62)  # draw of a class that was not drawn
+_MOST_TABLES, _MOST_CELLS = 64, 8192  # of votes, which stay in the processor's cache
 _COMPILING = Lock()  # threads begin together, and would compile the same function
 
 _Function = Callable[..., Any]
-_INTEGERS, _TABLE = types.int64[::1], types.int64[:, ::1]
+_INTEGERS, _TABLES = types.int64[::1], types.int64[:, :, ::1]
 _FLOATS, _NUMBERS = types.float64[::1], types.float64[:, ::1]
 # (answers, numbers, counts, looks) -> draws after which it stops, and
-# (counts, prior, n, stages, answers, numbers, score) -> number of scores; see the functions below.
+# (tables, prior, n, stages, answers, numbers, scores) -> tables with one score per class; see the functions below.
 _STOP = types.int64(_INTEGERS, _NUMBERS, _INTEGERS, types.boolean[::1])
-_SCORE = types.int64(_TABLE, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _FLOATS)
+_SCORE = types.int64(_TABLES, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _NUMBERS)
 
 
 def _counts_stop(function: _Function) -> _Function:
@@ -78,25 +79,29 @@ def _rule_stops(function: _Function) -> _Function:
 
 
 def _counts_score(function: _Function) -> _Function:
-    """Make what fills `score` by a vote function that reads votes only."""
+    """Make what fills `scores` by a vote function that reads votes only."""
 
-    def fill(counts, prior, n, stages, answers, numbers, score):
-        given = np.asarray(function(counts, prior))
-        for c in range(min(len(given), score.size)):
-            score[c] = given[c]
-        return len(given)
+    def fill(tables, prior, n, stages, answers, numbers, scores):
+        tables, prior, scores = unowned(tables), unowned(prior), unowned(scores)
+        for k in range(len(tables)):
+            given, score = np.asarray(function(tables[k], prior)), scores[k]
+            if len(given) != len(score):
+                return k
+            for c in range(len(score)):
+                score[c] = given[c]
+        return len(tables)
 
     return fill
 
 
 def _draws_score(function: _Function) -> _Function:
-    """Make what fills `score` by a vote function that also reads recorded numbers."""
+    """Make what fills `scores` by a vote function that also reads recorded numbers; there is one table at a time."""
 
-    def fill(counts, prior, n, stages, answers, numbers, score):
-        given = np.asarray(function(counts, prior, stages[:n], answers[:n], numbers[:, :n]))
-        for c in range(min(len(given), score.size)):
-            score[c] = given[c]
-        return len(given)
+    def fill(tables, prior, n, stages, answers, numbers, scores):
+        given = np.asarray(function(tables[0], prior, stages[:n], answers[:n], numbers[:, :n]))
+        for c in range(min(len(given), scores.shape[1])):
+            scores[0, c] = given[c]
+        return int(len(given) == scores.shape[1])
 
     return fill
 
@@ -143,56 +148,139 @@ def _ends(recorded, seen, depth, looks, replays, found, stop):
             found[q, r] = stop(answers, numbers, counts, looks)
 
 
-@compiled
-def _first_seen(counts, seen, c, depth):
-    """Return when class c, which has votes, was first seen: stages in order, then draws."""
-    i = 0
-    while counts[i, c] == 0:
-        i += 1
-    return i * depth + seen[i, c]
+class _Counted(NamedTuple):
+    """Votes of one replay at some budgets, in tables of each of which the function is asked once.
+
+    A class has votes of a stage if its first draw is before the end of the stage's draws.
+    """
+
+    tables: NDArray[np.int64]  # [table, stage, class], votes; the last one is kept until others are filled
+    ats: NDArray[np.int64]  # [table, stage], draws counted
+    states: NDArray[np.int64]  # [table, 2], members, and 1 if a stage had more draws at an earlier budget
+    table_of: NDArray[np.int64]  # [budget]; SETTLED without one
+    first: NDArray[np.int64]  # [stage, class], first draw; _NEVER if it was not counted in this replay
+    members: NDArray[np.int64]  # classes in the order in which they were counted
+    known: NDArray[np.bool_]  # [class], whether it is among them
+    at: NDArray[np.int64]  # [stage], draws counted
+    state: NDArray[np.int64]  # as `states`
 
 
 @compiled
-def _winner(score, members, totals, counts, seen, depth, right, ties, tie_state):
+def _forget(counted):
+    """Reset the votes for another replay."""
+    tables, _, _, _, first, members, known, at, state = counted
+    for place in range(state[0]):
+        c = members[place]
+        known[c] = False
+        for i in range(at.size):
+            tables[len(tables) - 1, i, c], first[i, c] = 0, _NEVER
+    at[:] = 0
+    state[:] = 0
+
+
+@inlined
+def _copy(source, target, size, cells):
+    """Copy a table of votes to another one; both are given by their first cells."""
+    old, new = cells[source : source + size], cells[target : target + size]
+    for cell in range(size):
+        new[cell] = old[cell]
+
+
+@compiled
+def _tabulate(b, q, last, sizes, stops_at, codes, order, right, counted, hits):
+    """Count the votes from budget b on until all tables are filled; return the next budget and the number of tables.
+
+    Where fewer than two classes have votes, there is no table, and hits [question, budget] are counted.
+    """
+    tables, ats, states, table_of, first, members, known, at, state = counted
+    most, n_stages, n_classes = len(tables) - 1, at.size, known.size
+    cells, size, n_members, table, used = unowned(tables.reshape(-1)), n_stages * n_classes, state[0], 0, False
+    kept = most * size
+    _copy(kept, 0, size, cells)
+    while b < last.size:
+        final = last[b]
+        table_of[b] = SETTLED
+        for i in range(n_stages if final != SETTLED else 0):
+            to = min(sizes[i, b], stops_at) if i <= final else 0
+            if to == at[i]:
+                continue
+            if used and table + 1 == most:
+                _copy(table * size, kept, size, cells)
+                state[0] = n_members
+                return b, most
+            if used:
+                _copy(table * size, (table + 1) * size, size, cells)
+                table, used = table + 1, False
+            if to < at[i]:
+                tables[table, i, :] = 0
+                at[i], state[1] = 0, 1
+            for j in range(at[i], to):
+                c = np.int64(codes[i, q, order[i, j]])
+                if c >= 0:
+                    if not known[c]:
+                        known[c] = True
+                        members[n_members] = c
+                        n_members += 1
+                    first[i, c] = min(first[i, c], j)
+                    tables[table, i, c] += 1
+            at[i] = to
+        if final != SETTLED and n_members > 1:
+            if not used:
+                used = True
+                states[table, 0], states[table, 1] = n_members, state[1]
+                for i in range(n_stages):
+                    ats[table, i] = at[i]
+            table_of[b] = table
+        elif final != SETTLED and n_members == 1:
+            for i in range(n_stages):
+                if first[i, members[0]] < at[i]:
+                    hits[q, b] += right[members[0]]
+                    break
+        b += 1
+    state[0] = n_members
+    return b, table + used
+
+
+@compiled
+def _winner(score, members, first, at, depth, right, ties, tie_state):
     """Return the class with votes that has the highest score, or the number after the last class."""
-    top, winner = -np.inf, totals.size
-    for c in members:
-        if totals[c] > 0 and score[c] > top:
-            top, winner = score[c], c
-    bar = top - _CLOSE * abs(top) if top > -np.inf else top
-    for c in members:
-        if score[c] >= bar and c != winner and totals[c] > 0:
-            if winner == totals.size:  # all scores are -inf
-                winner = c
-            elif ties == FIRST:
-                earlier = _first_seen(counts, seen, c, depth) < _first_seen(counts, seen, winner, depth)
-                winner = c if earlier else winner
-            else:
-                winner = c if wins(ties, right, tie_state, c, winner) else winner
+    nothing = right.size - 1
+    top, winner, when = -np.inf, nothing, _NEVER
+    for leads in (True, False):
+        bar = top - _CLOSE * abs(top) if top > -np.inf else top
+        for c in members:
+            seen = _NEVER
+            for i in range(at.size - 1, -1, -1):
+                seen = i * depth + first[i, c] if first[i, c] < at[i] else seen
+            if seen == _NEVER:
+                continue
+            if leads and score[c] > top:
+                top, winner, when = score[c], c, seen
+            elif not leads and score[c] >= bar and c != winner:
+                earlier = seen < when if ties == FIRST or winner == nothing else wins(ties, right, tie_state, c, winner)
+                winner, when = (c, seen) if earlier else (winner, when)
     return winner
 
 
 @compiled
-def _count(i, at, to, n_members, codes, order, members, totals, counts, seen):
-    """Count the first `to` draws of stage i instead of `at`; return how many classes were seen."""
-    if to < at:
-        for place in range(n_members):
+def _decide(q, start, end, n_tables, scores, counted, depth, right, ties, tie_state, winners, hits):
+    """Add the correct answers at the budgets from start to end to hits [question, budget], given the tables' scores."""
+    _, ats, states, table_of, first, members, _, _, _ = counted
+    for k in range(n_tables):
+        best, second, winner = -np.inf, -np.inf, np.int64(0)
+        for place in range(states[k, 0]):  # no branch depends on a score
             c = members[place]
-            totals[c] -= counts[i, c]
-            counts[i, c] = 0
-        at = 0
-    for j in range(at, to):
-        c = codes[order[j]]
-        if c >= 0:
-            if totals[c] == _NEW:
-                totals[c] = 0
-                members[n_members] = c
-                n_members += 1
-            if counts[i, c] == 0:
-                seen[i, c] = j
-            counts[i, c] += 1
-            totals[c] += 1
-    return n_members
+            score = scores[k, c]
+            if score > best:
+                best, second, winner = score, best, c
+            elif score > second:
+                second = score
+        if states[k, 1] or not second < best - _CLOSE * abs(best):
+            winner = _winner(scores[k], members[: states[k, 0]], first, ats[k], depth, right, ties, tie_state)
+        winners[k] = winner
+    for b in range(start, end):
+        if table_of[b] != SETTLED:
+            hits[q, b] += right[winners[table_of[b]]]
 
 
 @compiled
@@ -213,42 +301,44 @@ def _gather(q, at, order, codes, seen, stages, answers, numbers):
 def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, fill):
     codes, sizes, prior, ties = recorded.codes, rules.sizes, rules.prior, rules.ties
     stages, answers, numbers = listed
-    n_stages, depth = sizes.shape[0], turns.order.shape[2]
+    n_stages, n_budgets = sizes.shape
+    depth = turns.order.shape[2]
     for q in range(hits.shape[0]):
         right = right_classes(recorded.correct, recorded.offsets, q)
-        nothing = right.size - 1
-        counts, first = np.zeros((n_stages, nothing), np.int64), np.zeros((n_stages, nothing), np.int64)
-        given, totals = np.zeros((n_stages, nothing), np.int64), np.zeros(nothing, np.int64)
-        members, at = np.zeros(nothing, np.int64), np.zeros(n_stages, np.int64)
-        score = np.zeros(nothing)
+        n = right.size - 1
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
+        # A function that reads draws is asked about one table at a time.
+        most = 1 if stages.size > 0 else max(min(_MOST_TABLES, n_budgets, _MOST_CELLS // max(n_stages * n, 1)), 1)
+        counted = _Counted(
+            np.zeros((most + 1, n_stages, n), np.int64),
+            np.zeros((most, n_stages), np.int64),
+            np.zeros((most, 2), np.int64),
+            np.zeros(n_budgets, np.int64),
+            np.full((n_stages, n), _NEVER),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.bool_),
+            np.zeros(n_stages, np.int64),
+            np.zeros(2, np.int64),
+        )
+        scores, winners = np.zeros((most, n)), np.zeros(most, np.int64)
         for number in range(replays.n):
-            r, n_members = number % BATCH, 0
+            r, b = number % BATCH, 0
             if r == 0:
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
             tie_state, order = np.uint64(word(np.uint64(recorded.tie_keys[q]), replays.first + number)), turns.order[r]
-            counts[:] = 0
-            totals[:] = _NEW
-            at[:] = 0
-            for b in range(sizes.shape[1]):
-                final = turns.last[r, b]
-                if final == SETTLED:
-                    continue
-                for i in range(n_stages):
-                    to = sizes[i, b] if i <= final else 0
-                    if ends.shape[1] > 0:
-                        to = min(to, np.int64(ends[q, number]))
-                    n_members = _count(i, at[i], to, n_members, codes[i, q], order[i], members, totals, counts, first)
-                    at[i] = to
-                if n_members <= 1:
-                    winner = np.int64(members[0] if n_members > 0 and totals[members[0]] > 0 else nothing)
-                else:
-                    given[:] = counts  # the function may write into it
+            stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else np.int64(depth)
+            _forget(counted)
+            while b < n_budgets:
+                start = b
+                b, n_tables = _tabulate(b, q, turns.last[r], sizes, stops_at, codes, order, right, counted, hits)
+                if n_tables > 0:
+                    at = counted.ats[0]
                     n = _gather(q, at, order, codes, seen, stages, answers, numbers) if stages.size > 0 else 0
-                    if fill(given, prior, n, stages, answers, numbers, score) != nothing:
+                    # The function may write into the tables.
+                    if fill(counted.tables[:n_tables], prior, n, stages, answers, numbers, scores) != n_tables:
                         raise ValueError("it must return one number per answer class, and returned fewer or more")
-                    classes = members[:n_members]
-                    winner = np.int64(_winner(score, classes, totals, counts, first, depth, right, ties, tie_state))
-                hits[q, b] += right[winner]
+                    _decide(q, start, b, n_tables, scores, counted, depth, right, ties, tie_state, winners, hits)
 
 
 def ends(

@@ -16,9 +16,9 @@ from mssim.kernels.spending import NOTHING, Spending
 from mssim.kernels.stages import DISTINCT, ORDERED, PLAIN, VALID, Rules, results, within_weight
 from mssim.kernels.streams import word
 from mssim.kernels.tally import FIRST, Recorded, Replays, logarithms, right_classes, wins
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
 
-SUM, MAX, SHORTEST = 0, 1, 2
+SUM, MAX, SHORTEST, FREQUENT = 0, 1, 2, 3
 CLOSE = 1e-9  # scores that are relatively closer than this are equal
 
 
@@ -26,8 +26,9 @@ class Ballots(NamedTuple):
     """Contribution of each draw to a vote."""
 
     numbers: NDArray[np.float64]  # [stage, question, sample]; infinite where a length is not known
-    kind: int  # SUM or MAX of the numbers, or one each for the m SHORTEST
+    kind: int  # SUM or MAX of the numbers, one each for the m SHORTEST, or their mean for FREQUENT classes
     m: int
+    alpha: float  # share of the draws that a frequent class has
     close: float  # scores that are absolutely closer than this are equal
 
 
@@ -169,6 +170,31 @@ def weigh(final, kind, prior, at, facts, weights, logs, inverse_logs, inverses):
 
 
 @compiled
+def _frequent(n_members, members, votes, enough, frequent):
+    """List the classes that have enough votes, or else the most votes; return their number."""
+    most, n = 0.0, 0
+    for place in range(n_members):
+        most = max(most, votes[members[place]])
+    enough = min(enough, (1.0 - CLOSE) * most)
+    for place in range(n_members):
+        c = members[place]
+        if votes[c] >= enough:
+            frequent[n] = c
+            n += 1
+    return n
+
+
+@compiled
+def _second(n, frequent, winner, means):
+    """Return the highest mean of the other classes."""
+    second = -np.inf
+    for place in range(n):
+        if frequent[place] != winner:
+            second = max(second, means[frequent[place]])
+    return second
+
+
+@compiled
 def _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps):
     """Count one vote for each of the shortest draws; return how many classes have votes."""
     scores, seen, members, known, counts, sums, facts, _, _ = counters
@@ -185,24 +211,28 @@ def _count_shortest(final, depth, nothing, prior, within, labels, held, counters
 
 
 @compiled
-def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, shortest, hits, stopped):
+def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, shortest, gate, hits, stopped):
     codes, _, offsets, correct, _, tie_keys = recorded
-    numbers, kind, most, close = ballots
+    numbers, kind, most, alpha, close = ballots
     sizes, prior, ties, order, last = rules.sizes, rules.prior, rules.ties, turns.order, turns.last
     scores, seen, members, known, counts, sums, facts, at, weights = counters
-    (keys, labels, held), (logs, inverse_logs, inverses, steps) = shortest, tables
+    (keys, labels, held), (votes, means, frequent), (logs, inverse_logs, inverses, steps) = shortest, gate, tables
     depth, within, n_members = order.shape[2], rules.kind != PLAIN, 0
+    later = np.zeros(sizes.shape[1], np.int64)
     for q in range(hits.shape[0]):
         right = right_classes(correct, offsets, q)
         nothing = np.int64(right.size - 1)
+        if count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped):
+            continue
         for number in range(replays.n):
             r = number % BATCH
             if r == 0:
                 take_turns(q, number, recorded, rules, ends, replays, turns, hits, stopped)
             tie_state = word(tie_keys[q], replays.first + number)
             stops_at = np.int64(ends[q, number]) if ends.shape[1] > 0 else depth + 1
-            winner, counted = nothing, -1
-            for b in range(sizes.shape[1]):
+            winner, counted, second = nothing, -1, -np.inf
+            n_open = min(turns.settled[stops_at] + 1, sizes.shape[1])
+            for b in range(n_open):
                 final = last[r, b]
                 if final == SETTLED:
                     continue
@@ -211,6 +241,7 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                     winner, n_members, counted = nothing, 0, final
                     at[:] = 0
                     held[:] = 0
+                    votes[:] = 0.0
                 # The winner is followed draw by draw, unless all must be looked at.
                 changed, look = False, within or kind == SHORTEST
                 for i in range(final + 1):
@@ -227,6 +258,13 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                                 count_within(i, c, number, kind, counts, sums, facts, steps)
                                 continue
                             number *= prior[i]
+                            if kind == FREQUENT:
+                                scores[c] += number
+                                votes[c] += prior[i]
+                                means[c] = scores[c] / votes[c]
+                                if c != winner:
+                                    second = max(second, means[c])
+                                continue
                             if kind == SUM:
                                 scores[c] += number
                             elif n_members > before or number > scores[c]:
@@ -239,12 +277,30 @@ def _voted(recorded, rules, ballots, ends, replays, turns, counters, tables, sho
                 if changed and kind == SHORTEST:
                     clear(n_members, within, known, scores, members, counts, sums, facts)
                     n_members = _count_shortest(final, depth, nothing, prior, within, labels, held, counters, steps)
+                if kind == FREQUENT and n_members > 1:
+                    enough = 0.0
+                    for i in range(final + 1):
+                        enough += (alpha - CLOSE) * prior[i] * at[i]
+                    # The others are looked at only if one of them may have passed the winner since they were.
+                    leads = winner != nothing and votes[winner] >= enough
+                    if not (leads and means[winner] > second + 2.0 * CLOSE):
+                        n = _frequent(n_members, members, votes, enough, frequent)
+                        winner = top(n, frequent, means, seen, close, right, ties, tie_state)
+                        second = _second(n, frequent, winner, means)
+                elif kind == FREQUENT:
+                    winner = np.int64(members[0]) if n_members > 0 else nothing
                 if changed and within:
                     weigh(final, rules.kind, prior, at, facts, weights, logs, inverse_logs, inverses)
                     total(n_members, members, weights, final, kind == MAX, counts, sums, scores)
                 if changed and look:
                     winner = top(n_members, members, scores, seen, close, right, ties, tie_state)
                 hits[q, b] += right[winner]
+            if n_open < sizes.shape[1] and last[r, n_open] != SETTLED:
+                later[n_open] += right[winner]  # the same at all further budgets
+        for b in range(1, sizes.shape[1]):
+            later[b] += later[b - 1]
+            hits[q, b] += later[b]
+        later[:] = 0
 
 
 def voted(
@@ -270,5 +326,6 @@ def voted(
     memory, tables = counters(n_stages, turns.tally.size), logarithms(depth + 1)
     held, keys = np.zeros(n_stages, np.int64), np.zeros((n_stages, most + 1))
     shortest = keys, np.zeros((n_stages, most + 1), np.uint16), held
-    _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, hits, stopped)
+    gate = np.zeros(turns.tally.size), np.zeros(turns.tally.size), np.zeros(turns.tally.size, np.uint16)
+    _voted(recorded, rules, ballots, ends, replays, turns, memory, tables, shortest, gate, hits, stopped)
     return hits, stopped

@@ -59,25 +59,25 @@ def share_budget(plan: Plan, randoms: Mapping[str, np.random.Generator]) -> Toge
     {'q1': 0, 'q2': -1}
     """
     drawn: dict[str, list[Draw]] = {question: [] for question in randoms}
-    waiting = [(_certainty(()), place, question) for place, question in enumerate(drawn)]
+    waiting = [(_certainty((), plan.certainty)[0], place, question) for place, question in enumerate(drawn)]
     left, received = int(plan.sizes[0, 0]) * len(drawn), dict[str, list[Draw]]()
     for place in range(len(drawn), len(drawn) + left):
         if waiting[0][2] not in received:
-            questions = [q for q in _certain(waiting, drawn, plan.cap, left) if q not in received]
+            questions = [q for q in _certain(waiting, drawn, plan, left) if q not in received]
             given = yield [(question, Ask(plan.models[0])) for question in questions]
             received |= {q: read_draws(plan, 0, 1, one) for q, one in zip(questions, given, strict=True)}
         _, _, question = heappop(waiting)
         drawn[question] += received.pop(question)
         left -= 1
         if len(drawn[question]) < plan.cap:
-            heappush(waiting, (_certainty(drawn[question]), place, question))
+            heappush(waiting, (_certainty(drawn[question], plan.certainty)[0], place, question))
     assert plan.vote is not None
     ties = plan.vote.ties
     answers = {q: plurality(draws, ties, Ranks(randoms[q]))[0] for q, draws in drawn.items()}
     return {question: Decision(answer, "budget", 0) for question, answer in answers.items()}
 
 
-def _certain(waiting: Sequence[_Waiting], drawn: Mapping[str, Sequence[Draw]], cap: int, left: int) -> list[str]:
+def _certain(waiting: Sequence[_Waiting], drawn: Mapping[str, Sequence[Draw]], plan: Plan, left: int) -> list[str]:
     """Return the questions whose next draw is certain to be used, given the draws that are left."""
     lowest, before, certain = waiting[0][0], 0, []
     for _, _, question in sorted(entry for entry in waiting if entry[0] == lowest):
@@ -85,18 +85,19 @@ def _certain(waiting: Sequence[_Waiting], drawn: Mapping[str, Sequence[Draw]], c
             break
         certain.append(question)
         # A draw can make a question less certain. Then it is next, again and again, until it takes no more. A question
-        # without a leader cannot become less certain.
-        before += 1 if lowest == _certainty(()) else cap - len(drawn[question])
+        # whose leader is not ahead cannot become less certain.
+        ahead = _certainty(drawn[question], plan.certainty)[1]
+        before += plan.cap - len(drawn[question]) if ahead else 1
     return certain
 
 
-def _certainty(draws: Sequence[Draw]) -> float:
-    """Return how certain the leading answer of some draws is."""
+def _certainty(draws: Sequence[Draw], measure: str) -> tuple[float, bool]:
+    """Return how certain the leading answer of some draws is, and whether it has more votes than any other."""
     votes = Counter(draw.answer for draw in draws if draw.answer >= 0).most_common(2)
     first, second = [*(n for _, n in votes), 0, 0][:2]
-    return _of_votes(first, second)
+    return _of_votes(first, second, measure), first > second
 
 
 @lru_cache(maxsize=4096)
-def _of_votes(first: int, second: int) -> float:
-    return float(certainty(np.array(first), np.array(second)))
+def _of_votes(first: int, second: int, measure: str) -> float:
+    return float(certainty(np.array(first), np.array(second), measure))

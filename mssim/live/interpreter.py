@@ -80,6 +80,13 @@ def refusal(plan: Plan) -> str | None:
     evaluate = "evaluate it on the recorded pool"
     if plan.cap:
         return f"its questions share one budget. Run it for all questions together, or {evaluate}."
+    if plan.online is not None:
+        return (
+            "no server sends the confidences of groups of tokens, or ends a sample by them. Use recorded samples "
+            f"with the column group_confidence, and {evaluate}."
+        )
+    if plan.ordered is not None:
+        return f"the difficulty of all questions decides how many samples each draws. Use alloc, or {evaluate}."
     if plan.stop is not None and plan.stop.learns:
         return f"its stop rule learns from recorded samples of other questions. Use one that does not, or {evaluate}."
     if plan.least is not None:
@@ -209,6 +216,9 @@ def read_draws(plan: Plan, stage: int, n: int, drawn: Sequence[Draw]) -> list[Dr
                     f"column {shown(column)}: a sample of model {shown(model)} has none. Let the server send it, or "
                     "use a strategy that does not read it."
                 )
+        for column, allowed in plan.ranges:
+            if draw.answer >= 0 and not allowed.holds(draw.numbers[column]):
+                raise StrategyError(f"model {shown(model)}: {allowed.problem(column, draw.numbers[column])}")
     return draws
 
 

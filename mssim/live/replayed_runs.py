@@ -98,7 +98,7 @@ def moments(pool: Pool, runs: Sequence[tuple[Strategy, int]], *, n_runs: int, se
     alone = [_parts(*run) for run in runs]
     seeds = np.random.SeedSequence([seed, 3]).generate_state(n_runs, np.uint64).tolist()
     drawn = np.array([_stacked([_one_run(kept, parts, one) for parts in alone]) for one in seeds])
-    together = any(plan.cap for some in plans for plan in some)
+    together = any(plan.is_joint for some in plans for plan in some)
     return Moments(
         _stacked([_expected(kept, *run, n_replays=_MEAN_REPLAYS, seed=seed) for run in runs]),
         _scatter(drawn, together) / (n_runs - 1),

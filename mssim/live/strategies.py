@@ -191,6 +191,12 @@ def _check_live(name: str, plan: Plan) -> None:
                 f"{name} cannot run live: no server sends the column {column!r}. Use one of {', '.join(COLUMNS)}, or "
                 "record samples, add the column to them, and evaluate the strategy."
             )
+        if column == "confidence" and plan.vote is not None and plan.vote.ballots == "kept":
+            raise StrategyError(
+                f"{name} cannot run live: servers send log-probabilities, and negative numbers are no weights. Use "
+                "vote=confidence or vote=borda, or record samples, add exp(confidence) to them as a column, and "
+                "evaluate the strategy."
+            )
 
 
 def random_of(question_id: str, seed: int) -> np.random.Generator:

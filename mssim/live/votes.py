@@ -53,8 +53,9 @@ def elect(vote: Vote, stages: Stages, rank: Rank) -> int:
     elif vote.counts_only and vote.combine == "max":
         scores, close = _of_leaders(vote, stages), 0.0
     else:
-        scores = _sum_up(vote, stages)
-        close = _CANCELLED * _largest(vote, stages) if vote.ballots == "number" else 0.0
+        scores = _means(vote, stages) if vote.ballots == "frequent" else _sum_up(vote, stages)
+        close = _CANCELLED * _largest(vote, stages) if vote.ballots in ("number", "frequent") else 0.0
+        close = _CLOSE if vote.ballots == "posterior" else close  # logarithms of likelihoods
     return _winner(scores, vote.ties, rank, close)
 
 
@@ -127,7 +128,7 @@ def _sum_up(vote: Vote, stages: Stages) -> Scores:
     for i, draws in enumerate(stages):
         for j in _voting(vote, draws):
             c = draws[j].answer
-            if c >= 0:
+            if c >= 0 and not math.isnan(ballots[i][j]):
                 score = weights[i] * ballots[i][j]
                 known = scores.get(c)
                 if known is not None:
@@ -137,19 +138,73 @@ def _sum_up(vote: Vote, stages: Stages) -> Scores:
 
 
 def _ballots(vote: Vote, stages: Stages) -> list[list[float]]:
-    """Return what each draw counts, [stage][draw]. Those of draws without an answer are not used."""
+    """Return what each draw counts, [stage][draw]; NaN: it does not vote. Those without an answer are not used."""
     if vote.ballots in ("one", "shortest"):
         return [[1.0] * len(draws) for draws in stages]
     numbers = [[_number(vote, draw) for draw in draws] for draws in stages]
+    if vote.ballots == "posterior":
+        return _log_odds(vote, stages)
     valid = sorted(_number(vote, draw) for draws in stages for draw in draws if draw.answer >= 0)
     if vote.ballots == "number" or not valid:
         return numbers
+    if vote.ballots == "ranks":
+        return _ranked(numbers, vote.power or 0.0)
+    if vote.ballots == "kept":
+        return _kept(vote, numbers, valid)
     if vote.temperature is not None:
         temperature = vote.temperature
         return [[math.exp(min(x - valid[-1], 0.0) / temperature) for x in given] for given in numbers]
     assert vote.m is not None
     chances = _chances_to_be_best(np.array(valid), vote.m)
     return [[chances.get(x, 0.0) for x in given] for given in numbers]
+
+
+def _log_odds(vote: Vote, stages: Stages) -> list[list[float]]:
+    """Return the logarithm of the likelihood that each draw adds to its answer, [stage][draw]."""
+    n_seen = len({draw.answer for draws in stages for draw in draws if draw.answer >= 0})
+    n_others = max(n_seen + (vote.answers is None), vote.answers or 0) - 1
+    return [
+        [math.log(n_others * x / (1 - x)) if draw.answer >= 0 else 0.0 for draw in draws for x in [_number(vote, draw)]]
+        for draws in stages
+    ]
+
+
+def _ranked(numbers: list[list[float]], power: float) -> list[list[float]]:
+    """Return (N - r + 1)^power of each draw, of rank r among all N draws; those without a number rank last."""
+    n = sum(len(given) for given in numbers)
+    places = [(-math.inf if math.isnan(x) else x, i, j) for i, given in enumerate(numbers) for j, x in enumerate(given)]
+    ballots = [[0.0] * len(given) for given in numbers]
+    for rank, (_, i, j) in enumerate(sorted(places, key=lambda place: -place[0]), start=1):
+        ballots[i][j] = ((n - rank + 1) / n) ** power
+    return ballots
+
+
+def _kept(vote: Vote, numbers: list[list[float]], valid: list[float]) -> list[list[float]]:
+    """Return the numbers of the top share of draws, and NaN for all others; `valid` are sorted numbers of draws."""
+    if valid[0] < 0:
+        raise StrategyError(
+            f"votes weigh their {vote.column}, which must not be negative, but a sample has {valid[0]:g}. Use a vote "
+            f"such as vote=borda or vote=confidence, which allow negative numbers."
+        )
+    assert vote.keep is not None
+    least = valid[-1 - math.floor(vote.keep * (len(valid) - 1) + _CLOSE)]
+    return [[x if x >= least else math.nan for x in given] for given in numbers]
+
+
+def _means(vote: Vote, stages: Stages) -> Scores:
+    """Score the classes that have enough votes, or else the most votes, by their mean number."""
+    votes: dict[int, float] = {}
+    sums: dict[int, float] = {}
+    weights = _weights(vote, stages)
+    for weight, draws in zip(weights, stages, strict=True):
+        for draw in draws:
+            if draw.answer >= 0:
+                votes[draw.answer] = votes.get(draw.answer, 0.0) + weight
+                sums[draw.answer] = sums.get(draw.answer, 0.0) + weight * _number(vote, draw)
+    drawn = sum(weight * len(draws) for weight, draws in zip(weights, stages, strict=True))
+    assert vote.alpha is not None
+    enough = min((vote.alpha - _CLOSE) * drawn, (1 - _CLOSE) * max(votes.values(), default=0.0))
+    return [(c, sums[c] / n) for c, n in votes.items() if n >= enough]
 
 
 def _chances_to_be_best(numbers: np.ndarray, m: int) -> dict[float, float]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from mssim._validation import choose_from
 from mssim.errors import PoolError
 from mssim.pools import reading
 from mssim.pools.assemble import MOST_CLASSES
+from mssim.pools.row_checks import GROUPS
 from mssim.pools.texts import normal
 
 __all__ = ["PoolArrays"]
@@ -94,6 +96,9 @@ class PoolArrays:
             digest.update(name.encode())
             for values in self.numbers[name]:
                 digest.update(np.ascontiguousarray(values).data)
+        for model in self.models if GROUPS in self.extra.column_names else ():
+            for numbers in self.lists(GROUPS, model):
+                digest.update(numbers.data)
         return digest.hexdigest()
 
     @property
@@ -150,6 +155,48 @@ class PoolArrays:
         values = np.full(self.codes.shape, np.nan)
         values[self.recorded] = self.extra[column].cast(pa.float64()).to_numpy()
         return values
+
+    def lists(self, column: str, model: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return a column of lists of numbers, of the samples of a model in the order of questions and samples.
+
+        Parameters
+        ----------
+        column : str
+            Name of a column of lists of `extra`, such as "group_confidence".
+        model : str
+            Name of the model.
+
+        Returns
+        -------
+        values : ndarray of float64, shape (n_values,)
+            The values of all samples.
+        offsets : ndarray of int64, shape (n_samples + 1,)
+            Sample i has the values offsets[i] to offsets[i + 1]; none if its list is missing.
+
+        Raises
+        ------
+        PoolError
+            If the pool has no column of lists of this name.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from mssim import Pool
+        >>> frame = pd.DataFrame({
+        ...     "question_id": "q", "model": "m", "sample_index": [0, 1], "answer": "7", "truth": "7",
+        ...     "group_confidence": [[17.5, 16.0, 18.0], [12.5]],
+        ... })
+        >>> Pool.from_frame(frame).lists("group_confidence", "m")
+        (array([17.5, 16. , 18. , 12.5]), array([0, 3, 4]))
+        """
+        lists = [f.name for f in self.extra.schema if pa.types.is_large_list(f.type) or pa.types.is_list(f.type)]
+        if column not in lists:
+            raise PoolError(f"the pool has no column {column!r} of lists. {choose_from(column, lists)}.")
+        m = self.model_index(model)
+        rows = self.extra[column].slice(int(self.lengths[:m].sum()), int(self.lengths[m].sum()))
+        lengths = pa.compute.list_value_length(rows).fill_null(0).to_numpy()
+        values = pa.compute.list_flatten(rows).cast(pa.float64()).to_numpy()
+        return values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def model_index(self, model: str) -> int:
         """Return the position of a model; raise `PoolError` if it is unknown."""

@@ -18,8 +18,9 @@ from mssim.pools.row_blocks import Origin
 from mssim.pools.texts import listed, normal_texts, texts_of_list, wholes
 
 NUMBERS = ("score", "confidence", "cost", "latency", "input_tokens", "output_tokens")
+GROUPS = "group_confidence"  # a list of numbers for each sample
 REQUIRED = ("question_id", "model", "sample_index", "answer")
-PER_SAMPLE = (*NUMBERS, "text", "finish_reason", "reasoning", "refusal", "tool_calls")
+PER_SAMPLE = (*NUMBERS, "text", "finish_reason", "reasoning", "refusal", "tool_calls", GROUPS)
 
 Name = Callable[[int], str]  # description of a row, for messages
 
@@ -164,3 +165,38 @@ def numbers_of(table: pa.Table, column: str, answer: Codes, name: Name) -> NDArr
         row = int(np.argmax(bad))
         raise PoolError(f"{name(row)}: {column} is {values[row].as_py()}. Use a finite number or drop the column.")
     return np.asarray(numbers)
+
+
+def groups_of(table: pa.Table, answer: Codes, name: Name) -> pa.ChunkedArray:
+    """Return the column of group confidences as lists of numbers. Every sample with an answer needs at least one."""
+    column = table[GROUPS]
+    kind = column.type
+    if pa.types.is_null(kind):
+        kind = pa.list_(pa.float64())
+    if not any(known(kind) for known in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
+        raise PoolError(
+            f"column {GROUPS!r} has the type {kind}, not lists of numbers. Write an array of numbers for each sample, "
+            "in Parquet or JSONL: a CSV file has no arrays."
+        )
+    inner = pa.float32() if pa.types.is_float32(kind.value_type) else pa.float64()
+    try:
+        column = column.cast(pa.large_list(inner))  # offsets of 64 bits: a pool can have more than 2**31 groups
+    except pa.ArrowException as error:
+        raise PoolError(
+            f"column {GROUPS!r} does not contain lists of numbers ({error}). Correct the values."
+        ) from error
+    lengths = pa.compute.list_value_length(column).fill_null(0).to_numpy()
+    values = pa.compute.list_flatten(column).fill_null(np.nan).to_numpy()
+    bad = np.repeat(np.arange(lengths.size), lengths)[~(np.isfinite(values) & (values >= 0))]
+    if bad.size:
+        raise PoolError(
+            f"{name(int(bad[0]))}: {GROUPS} has a value that is not a finite number of at least 0. A confidence is the "
+            "negative mean log-probability of the likeliest tokens. Correct the value or drop the column."
+        )
+    lacking = (lengths == 0) & (answer >= 0)
+    if lacking.any():
+        raise PoolError(
+            f"{name(int(np.argmax(lacking)))}: {GROUPS} is empty, but the sample has an answer. Record at least one "
+            "group, the mean confidence of a short trace, or drop the column."
+        )
+    return column

@@ -21,9 +21,11 @@ from mssim.pools.column_roles import Columns
 from mssim.pools.conditions import Conditions, Where
 from mssim.pools.row_blocks import Origin, RowBlock
 from mssim.pools.row_checks import (
+    GROUPS,
     NUMBERS,
     PER_SAMPLE,
     REQUIRED,
+    groups_of,
     names_of,
     numbers_of,
     question_ids_of,
@@ -142,6 +144,9 @@ class _Gathering:
         given = {"model": model, "question": question, "index": index, "answer": answer, "right": right}
         for key, values in given.items():
             self.parts[key].append(values)
+        if GROUPS in table.column_names:
+            place = table.column_names.index(GROUPS)
+            table = table.set_column(place, GROUPS, groups_of(table, answer, name))
         others = [n for n in table.column_names if n not in (*REQUIRED, *NUMBERS, "correct")]
         self.columns.add(table.select(others), question)
         self.origins.append(block.origin)

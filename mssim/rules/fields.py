@@ -19,6 +19,7 @@ from mssim.rules.votes import Vote
 __all__ = [
     "allocated",
     "limits_of",
+    "model_names",
     "never_stop",
     "set_last",
     "set_looks",
@@ -64,15 +65,18 @@ class _Split(_Shared, Protocol):
 
 def set_models(strategy: _OfModels, models: Sequence[str], *, again: bool = False) -> None:
     """Check and set the models; `again` allows a model to have several turns."""
+    object.__setattr__(strategy, "models", model_names(type(strategy).__name__, models, again=again))
+    _set_max_tokens(strategy)
+
+
+def model_names(owner: str, models: Sequence[str], *, again: bool = False) -> tuple[str, ...]:
+    """Return the names of models; raise if there are none or, unless `again`, one is repeated."""
     names = (models,) if isinstance(models, str) else tuple(models) if isinstance(models, Sequence) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise StrategyError(
-            f"{type(strategy).__name__}: models={models!r} must be one or more names of models, e.g. ['gpt-4']."
-        )
+        raise StrategyError(f"{owner}: models={models!r} must be one or more names of models, e.g. ['gpt-4'].")
     if len(set(names)) < len(names) and not again:
-        raise StrategyError(f"{type(strategy).__name__}: models={list(names)!r} repeats a model. Name each model once.")
-    object.__setattr__(strategy, "models", names)
-    _set_max_tokens(strategy)
+        raise StrategyError(f"{owner}: models={list(names)!r} repeats a model. Name each model once.")
+    return names
 
 
 def _set_max_tokens(strategy: _OfModels) -> None:

@@ -26,7 +26,8 @@ def parse_strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
         that contains "+" or "," needs quotes, double or single: ``sc:"a+b"``. A quote inside of quotes of its kind is
         doubled. The options are the fields of the strategy's class; ``stop=name:value/value``
         gives a stop rule and the values of its fields. The options of a vote are normaliser, temperature, column, m,
-        within, combine, prior (2/1 in the order of the models) and ties. `catalogue` lists every rule.
+        answers, keep, power, alpha, within, combine, prior (2/1 in the order of the models) and ties. `catalogue` lists
+        every rule.
 
     Returns
     -------

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.rules.number_range import NumberRange
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["QUANTITIES", "Expected", "Plan", "Verifier", "allocate"]
+__all__ = ["QUANTITIES", "Expected", "Online", "Ordered", "Plan", "Verifier", "allocate"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,6 +41,28 @@ class Verifier(NamedTuple):
         return self.threshold
 
 
+class Ordered(NamedTuple):
+    """How questions that are ordered by difficulty draw; see `DifficultyAdaptive`."""
+
+    difficulty: str | None = None  # question column; None: learnt on other questions
+    features: Sequence[str] | None = None  # question columns from which it is learnt; None: words
+    window: int = 4
+    easy: int = 32
+    before: int = 16
+    threshold: float = 0.95
+
+
+class Online(NamedTuple):
+    """When samples end early by the confidences of their groups, and which of them vote; see `DeepConf`."""
+
+    keep: float
+    warmup: int
+    consensus: float | None
+    window: int
+    stride: int
+    ties: str = "first"
+
+
 class Plan(NamedTuple):
     """What a strategy does at given budgets; arrays are [stage, budget], a stage being one model's turn.
 
@@ -54,11 +77,20 @@ class Plan(NamedTuple):
     stop: Stop | None = None  # when a strategy of one model stops before its budget is spent
     looks: tuple[int, ...] | None = None  # draws after which `stop` is asked, increasing; None: after every draw
     cap: int = 0  # above 0: the budget is a mean over questions, of which each may take up to this many samples
+    certainty: str = "beta"  # with a cap: how certain a leader is, as `AdaptiveAllocation` says; the least one is next
     least: Ints | None = None  # [budget], right draws that make a strategy of one model right, without a vote
     raised: bool = False  # whether every replay raises `least` by t // 2, t random from 0 to the draws - 1
     max_tokens: tuple[int | None, ...] | None = None  # [stage], output tokens at which samples are cut off; None: never
     accepts: Verifier | None = None  # stages draw until it accepts a sample, which is the answer, or draw all they may
+    online: Online | None = None  # how a strategy of one model ends samples, and votes by what they show until then
     orders: tuple[str, ...] | None = None  # [stage], the model in whose random order samples are drawn; None: its own
+
+    ordered: Ordered | None = None  # one model draws by the order of difficulty of the questions, at most `sizes` each
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether questions depend on each other."""
+        return self.cap > 0 or self.ordered is not None
 
     @property
     def repeats(self) -> bool:
@@ -76,6 +108,13 @@ class Plan(NamedTuple):
         of_vote = () if self.vote is None else (*((self.vote.column,) if self.vote.column else ()), *self.vote.columns)
         of_verifier = self.accepts.columns if self.accepts else ()
         return (*of_vote, *(self.stop.columns if self.stop else ()), *of_verifier)
+
+    @property
+    def ranges(self) -> tuple[tuple[str, NumberRange], ...]:
+        """Columns of which vote or stop rule read only some numbers, with the range of these."""
+        of_vote = [(self.vote.column or "", self.vote.allowed)] if self.vote else []
+        of_stop = [(column, self.stop.allowed) for column in self.stop.columns] if self.stop else []
+        return tuple((column, allowed) for column, allowed in of_vote + of_stop if allowed is not None)
 
     def asked(self, depth: int) -> NDArray[np.bool_]:
         """Return whether the stop rule is asked after 0, 1, ..., `depth` draws."""

@@ -24,7 +24,8 @@ from mssim.rules.votes.base import NamedVote
 __all__ = ["USE_QUOTES", "describe", "options_of", "parse_stop", "read_options", "split", "write"]
 
 USE_QUOTES = "A model whose name contains + or a comma needs quotes, as in 'sc:\"a+b\"'."
-_VOTE_OPTIONS = ("vote", "normaliser", "temperature", "column", "m", "within", "combine", "prior", "ties")
+_OF_VOTE = ("normaliser", "temperature", "column", "m", "answers", "keep", "power", "alpha", "within", "combine")
+_VOTE_OPTIONS = ("vote", *_OF_VOTE, "prior", "ties")
 
 
 def _truth(text: str) -> bool:
@@ -129,10 +130,7 @@ def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
         named = _make(VOTES[name], dict(VOTES[name].example))
     return {
         "vote": (name, _name(default)),
-        **{
-            option: (getattr(vote, option), None if option == "m" else getattr(named, option))
-            for option in ("normaliser", "temperature", "column", "m", "within", "combine")
-        },
+        **{option: (getattr(vote, option), None if option == "m" else getattr(named, option)) for option in _OF_VOTE},
         "prior": (vote.prior, None),
         "ties": (vote.ties, "first"),
     }

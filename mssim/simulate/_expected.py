@@ -97,9 +97,10 @@ def expected(
 
 def _most_draws(name: str, plan: Plan) -> int:
     """Return the maximum number of samples of one model that a plan can draw."""
-    if plan.cap:
+    if plan.is_joint:
         raise StrategyError(
-            f"{name}: budgets shared by questions are not supported. Draw a pool with AnswerModel.draw and evaluate it."
+            f"{name}: questions that depend on each other are not supported. Draw a pool with AnswerModel.draw and "
+            "evaluate it."
         )
     if plan.max_tokens is not None:
         raise StrategyError(f"{name}: max_tokens is not supported, because answer models have no tokens. Remove it.")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mssim.pools.pool import Pool
+from mssim.pools.shares import over_classes, sampled_models
 from mssim.results.clusters import cluster_labels
 from mssim.results.intervals import mean_interval
-from mssim.theory.pool_facts import over_classes, sampled_models
 
 __all__ = ["Ceiling", "ceiling"]
 

@@ -17,8 +17,9 @@ from scipy import special
 from mssim._validation import counted, level, whole_number
 from mssim.engine.exact import Floats, Ints
 from mssim.pools.pool import Pool
+from mssim.pools.shares import over_classes, sampled_models
 from mssim.results.clusters import cluster_labels
-from mssim.theory.pool_facts import over_classes, resampled, sampled_models
+from mssim.theory.pool_facts import resampled
 
 __all__ = ["Consistency", "consistency"]
 

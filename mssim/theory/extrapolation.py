@@ -16,11 +16,12 @@ from mssim.engine.requirements import ENOUGH_TO_EXTRAPOLATE
 from mssim.errors import MssimError, PoolError
 from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
+from mssim.pools.shares import sampled_models
 from mssim.results.clusters import cluster_labels
 from mssim.results.intervals import mean_interval
 from mssim.theory.beta_tail import fit_tail
 from mssim.theory.further_votes import Answers, answers_of, further_votes
-from mssim.theory.pool_facts import resampled, sampled_models
+from mssim.theory.pool_facts import resampled
 
 __all__ = ["extrapolate"]
 

@@ -12,7 +12,7 @@ from scipy.special import betaln, gammaln
 
 from mssim.engine.exact import Floats, Ints
 from mssim.pools.pool import Pool
-from mssim.theory.pool_facts import over_classes, question_of_class
+from mssim.pools.shares import over_classes, question_of_class
 
 __all__ = ["Answers", "answers_of", "further_votes"]
 

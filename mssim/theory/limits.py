@@ -18,11 +18,11 @@ from mssim.engine.scheduler import Progress
 from mssim.errors import StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.pool import Pool
+from mssim.pools.shares import answer_shares, over_classes, question_of_class, sampled_models
 from mssim.results.clusters import cluster_labels
 from mssim.results.intervals import mean_interval
 from mssim.rules.strategies import Mixture, SelfConsistency
 from mssim.rules.votes import Vote
-from mssim.theory.pool_facts import over_classes, question_of_class, sampled_models
 
 __all__ = ["Limits", "finite_budget", "limits"]
 
@@ -198,13 +198,11 @@ def limits(pool: Pool, models: Sequence[str] | None = None, *, weights: Weights 
     """
     names = sampled_models(pool, models, 1)
     vote = _read_vote(weights, names)
-    rows = [pool.model_index(model) for model in names]
     question = question_of_class(pool)
-    votes = np.stack([pool.class_counts(model) for model in names])
-    shares = votes / pool.lengths[rows][:, question]
+    shares = answer_shares(pool, names)
     weight = np.repeat(vote.weights(len(names))[:, None], len(pool.questions), axis=1)
     if vote.within == "entropy":
-        within = _certainty(pool, votes)
+        within = _certainty(pool, np.stack([pool.class_counts(model) for model in names]))
         weight = weight * np.where(within.max(axis=0) > 0, within, 1.0)
     return Limits(
         models=names,

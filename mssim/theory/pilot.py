@@ -22,7 +22,6 @@ from mssim.pools.pool import Pool
 from mssim.results.evaluation import Evaluation
 from mssim.results.planning import PairedQuestions, Prices, Variances
 from mssim.rules.base import Strategy
-from mssim.rules.strategies import AdaptiveAllocation
 
 __all__ = ["Pilot", "pilot"]
 
@@ -202,10 +201,10 @@ def pilot(
 def _both(pool: Pool, *given: str | Strategy) -> tuple[Strategy, Strategy]:
     first, second = (strategy for one in given for strategy in name_strategies(one, pool).values())
     for strategy in (first, second):
-        if isinstance(strategy, AdaptiveAllocation):
+        if any(plan.is_joint for plan in strategy.plans(np.array([1]))):
             raise StrategyError(
-                f"{strategy}: one budget is spent on all questions, so that questions are dependent and their number "
-                "cannot be planned. Use another strategy."
+                f"{strategy}: the questions depend on each other, so that their number cannot be planned. Use another "
+                "strategy."
             )
     return first, second
 

@@ -1,8 +1,7 @@
-"""Quantities of a pool shared by the modules of theory: sampled models, sums over classes and stages."""
+"""Quantities of a pool shared by the modules of theory: ratios, resamples, and stages of ModelSwitch."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,12 +13,12 @@ from mssim.engine.exact import MOST_DRAWS, Floats, Ints, agreements, chances, on
 from mssim.engine.job import read_budgets
 from mssim.engine.limited import check_limits
 from mssim.engine.requirements import check_recorded
-from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
+from mssim.errors import BudgetError, MssimError, StrategyError
 from mssim.kernels.draw_weights import Counts
 from mssim.kernels.exact_one_stage import plurality
 from mssim.kernels.tally import RANDOM, WRONG
-from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
+from mssim.pools.shares import over_classes
 from mssim.results.intervals import ratio_interval
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import Plan
@@ -28,45 +27,12 @@ from mssim.rules.strategies import ModelSwitch
 __all__ = [
     "Stages",
     "counts_of",
-    "over_classes",
-    "question_of_class",
     "ratio",
     "read_switch",
     "resampled",
     "right_below",
-    "sampled_models",
     "stages_of",
 ]
-
-
-def sampled_models(pool: Pool, models: Sequence[str] | None, least: int) -> tuple[str, ...]:
-    """Return model names, by default all; raise unless each has `least` samples of every question."""
-    given = (models,) if isinstance(models, str) else tuple(pool.models if models is None else models)
-    lengths = pool.lengths[[pool.model_index(model) for model in given]]
-    if not given or len(set(given)) < len(given):
-        raise PoolError(f"models={list(given)!r} is empty or repeats a model. Name each model once.")
-    if lengths.min() < least:
-        m, q = np.argwhere(lengths < least)[0]
-        selecting = selecting_asked(pool, dict.fromkeys(given, least))
-        raise PoolError(
-            f"models: {given[m]!r} has {lengths[m, q]} samples of question {pool.question_ids[q]!r}, but {least} are "
-            f"required. Drop the model{f', or use {selecting}' if selecting else ''}."
-        )
-    return given
-
-
-def over_classes(pool: Pool, values: NDArray[Any]) -> Floats:
-    """Sum over the answer classes of each question, from [..., class] to [..., question]."""
-    # Differences of one cumulative sum would lose digits, and thereby ties.
-    question, n = question_of_class(pool), len(pool.questions)
-    rows = values.reshape(math.prod(values.shape[:-1]), question.size)
-    sums = [np.bincount(question, weights=row, minlength=n) for row in rows]
-    return np.array(sums, dtype=float).reshape(*values.shape[:-1], n)
-
-
-def question_of_class(pool: Pool) -> Ints:
-    """Return the question of every answer class, [class]."""
-    return np.repeat(np.arange(len(pool.questions)), np.diff(pool.class_offsets))
 
 
 def ratio(right: Floats, share: Floats, confidence_level: float, labels: NDArray[Any] | None) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import repeat
 from typing import Any
@@ -11,36 +11,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mssim._validation import choose_from, shown, whole_number
-from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
-from mssim.engine.evaluate import evaluate_quietly
-from mssim.engine.job import Strategies, name_strategies, read_budgets, read_groups
+from mssim._validation import shown, whole_number
+from mssim.engine.amounts import PricesLike, read_prices_of
+from mssim.engine.job import Job, read_budgets, read_groups
 from mssim.engine.limited import limit_warnings
 from mssim.engine.scheduler import Progress, check_executor
-from mssim.engine.shared_draws import Groups, ordered
-from mssim.errors import MssimError, PoolWarning, StrategyError
+from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
-from mssim.results.evaluation import Evaluation
-from mssim.results.quantities import SPENDS
+from mssim.results.clusters import cluster_labels
 from mssim.rules.base import Strategy
 from mssim.rules.folds import fold_of
 from mssim.rules.plan import QUANTITIES
-from mssim.rules.strategies import Coverage, OracleRouter, Reliability
-from mssim.tuning.candidates import _Candidates, _candidates, _ladder, _part, _scores
-from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_sets
-from mssim.tuning.grid import grid
+from mssim.tuning.candidates import (
+    Evaluated,
+    Versions,
+    bounds_of_versions,
+    check_all,
+    evaluate_versions,
+    expected_scores,
+    ladder,
+    list_versions,
+    outcomes_of_run,
+    part_of,
+)
+from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_masks, training_sets
+from mssim.tuning.families import candidates_of
+from mssim.tuning.fitting import Given, check_candidate, fit_all, read_candidates
+from mssim.tuning.learners import Learner
+from mssim.tuning.options import (
+    DEFAULT_FAMILY,
+    MOST_FOLDS,
+    check_numbers,
+    check_spend,
+    read_families,
+    read_limits,
+)
 from mssim.tuning.result import Tuning
+from mssim.tuning.spends import Bounds
 
 __all__ = ["Tuning", "tune"]
-
-MOST_FOLDS = 10  # of more folds, which nearly share their training questions, the intervals do not cover
 
 
 def tune(
     pool: Pool,
-    strategies: Strategies | None = None,
+    strategies: Given | None = None,
     budgets: ArrayLike | None = None,
     *,
+    families: str | Iterable[str] | None = None,
     spend: str = "samples_used",
     limits: ArrayLike | None = None,
     n_folds: int | None = None,
@@ -59,20 +76,27 @@ def tune(
 ) -> Tuning:
     """Choose the most accurate strategy and budget within each limit, and score the choice on held-out questions.
 
-    A candidate is a strategy at a budget. At each limit, the candidate with the highest mean accuracy is chosen among
-    those whose mean spend is within the limit. Ties go to the lower spend, then to the earlier candidate. The
-    in-sample accuracy is that of the candidate chosen on all questions. For the held-out accuracy, a candidate is
-    chosen with one fold left out and scored on that fold. The best single model is chosen in the same way as a control.
+    A candidate is a strategy at a budget. At each limit, the most accurate candidate is chosen among those whose mean
+    spend is within the limit. Candidates that differ by no more than their Monte Carlo errors are ties, which go to the
+    lower spend, then to the earlier candidate. The in-sample accuracy is that of the candidate chosen on all questions.
+    For the held-out accuracy, a candidate is chosen with one fold left out and scored on that fold. A candidate that is
+    fitted (`mssim.tuning.Learner`) is fitted without that fold, too. The best single model is chosen in the same way
+    as a control.
 
     Parameters
     ----------
     pool : Pool
         Recorded samples.
     strategies : as in `evaluate`, optional
-        Strategies to compare. The default is ``grid(pool.models)``.
+        Strategies to compare, and objects that fit a strategy to training questions, see `mssim.tuning.Learner`. The
+        default is the family "switch", ``grid(pool.models)``.
     budgets : int or sequence of int, optional
         Samples allowed per question. Budgets that need more samples than were recorded are skipped for a strategy. By
         default, increasing steps up to the largest feasible budget, at most 128.
+    families : str or sequence of str, optional
+        Families of candidates to compare beside `strategies`: "switch", "stops", "votes", "weights", "routers" and
+        "models", see `mssim.tuning.FAMILIES`. Each also has every single model, the control. Rules that need a column
+        which the pool does not have are left out, and listed in `left_out` of the result.
     spend : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
         Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
@@ -84,7 +108,7 @@ def tune(
     n_runs : int, optional
         Number of single runs to choose on. Each run simulates every candidate once on each question. The candidate is
         chosen on these outcomes, with the spend of the samples that the run drew, and scored by its expected accuracy.
-        By default, it is chosen by expected accuracy and spend.
+        By default, it is chosen by expected accuracy and spend. Candidates that are fitted are not supported.
     method, n_replays, seed, replacement, prices, tokens, parallel, shares_draws, executor, progress
         As in `evaluate`. The seed also determines the folds and the runs. ``replacement=True`` biases accuracies if few
         samples were recorded. There is no warning, because the bias of every candidate would have to be estimated:
@@ -103,8 +127,9 @@ def tune(
     BudgetError
         If all budgets need more samples of a strategy than were recorded.
     MssimError
-        If no candidate is within a limit, there are more than 10 folds or more than clusters, the spend of a candidate
-        is unknown, or an option of `evaluate` is invalid.
+        If a family does not exist, no candidate is within a limit, there are more than 10 folds or more than clusters,
+        the spend of a candidate is unknown, or an option of `evaluate` is invalid. What can be known without an
+        evaluation raises before it.
 
     Notes
     -----
@@ -112,7 +137,14 @@ def tune(
     2004, JMLR 5, 1089-1105). The standard errors of held_out and gain contain it by a factor, see `Tuning.to_frame`. If
     all folds make the same choice, optimism is 0 on all questions. This shows that the choice is stable, not that the
     in-sample accuracy is unbiased. Choices on fewer questions are slightly worse, so held-out accuracy is biased
-    downwards. Accuracies that differ by at most two Monte Carlo errors are ties, and the cheaper candidate is chosen.
+    downwards.
+
+    Each replayed accuracy has an interval for its Monte Carlo error. On every set of questions, the intervals of all
+    candidates cover at the same time with 95 %, by Bonferroni's inequality. A candidate gives way only to one whose
+    interval lies above its own, so that noise does not decide between equal candidates. Sums of errors bound those of
+    differences whatever draws candidates share. Of the candidates that remain, the cheapest is chosen. Replayed spends
+    are equal if their intervals overlap; their variance has the bound of Bhatia and Davis (2000). More replays show
+    smaller differences.
 
     With runs, optimism has two parts: in_sample - fresh is due to the draws and fresh - held_out to the questions. Runs
     without replacement share recorded samples and become nearly identical for budgets near the recorded number;
@@ -122,7 +154,7 @@ def tune(
     that knows the correct answer, such as complete unit tests; a verifier that can be wrong has a column of scores.
 
     `AdaptiveAllocation` shares its samples among all questions. Its draws on training questions therefore depend on
-    held-out answers, but not on their correctness.
+    held-out answers, but not on their correctness. So do priors that `OptimalStop` learns from other questions.
 
     Examples
     --------
@@ -138,168 +170,185 @@ def tune(
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
-    groups = read_groups(shares_draws)
-    named = name_strategies(_grid(pool, groups) if strategies is None else strategies, pool)
-    for name, strategy in named.items():
-        if isinstance(strategy, Coverage | OracleRouter):
-            raise StrategyError(
-                f"strategies: {name} is an upper bound that cannot be run and would always be chosen. Remove it."
-            )
-        if isinstance(strategy, Reliability):
-            raise StrategyError(
-                f"strategies: {name} measures how often several draws are right. It returns no answer, so it cannot "
-                "be run. Remove it."
-            )
+    if not isinstance(pool, Pool):
+        raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
+    wanted = None if limits is None else read_limits(limits)
+    check_spend(spend)
+    seed = whole_number("seed", seed, 0, 2**64 - 1)
+    n_folds, n_runs = check_numbers(n_folds, n_runs)
     check_executor(executor, progress)
-    if not isinstance(spend, str) or spend not in SPENDS:
-        raise MssimError(f"spend={shown(spend)} is not valid. {choose_from(str(spend), SPENDS)}.")
+    groups = read_groups(shares_draws)
+    named, left_out = _candidates(pool, strategies, families, groups, clusters)
     if n_runs is not None:
-        n_runs = whole_number("n_runs", n_runs, 1, 10**6)
-    wanted = None if limits is None else _given_limits(limits)
-    steps = _ladder(pool, named.values(), replacement) if budgets is None else read_budgets(budgets)
-    candidates = _candidates(pool, named, steps, replacement)
-    options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
-    options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel}
-    options |= {"shares_draws": groups, "executor": executor}
-
-    probe = _probe(pool, named, candidates, spend, options)
-    labels = probe.cluster_labels(clusters)
+        _check_not_fitted(named, pool)
+    labels = cluster_labels(pool.questions, clusters)
     codes = np.unique(pool.question_ids if labels is None else labels, return_inverse=True)[1]
-    folds = fold_of(codes, _n_folds(n_folds, codes.max() + 1), seed)
+    folds = fold_of(codes, _number_of_folds(n_folds, codes.max() + 1), seed)
+    fitted = fit_all(named, pool, training_masks(folds))
+    of_versions = [one.strategy for several in fitted.values() for one in several]
+    steps = ladder(pool, of_versions, replacement) if budgets is None else read_budgets(budgets)
+    versions = list_versions(pool, fitted, steps, replacement)
 
-    passes = _passes(pool, candidates, spend, n_runs, progress, options)
-    expected = next(passes)
-    tried = _default_limits(spend, expected, candidates) if wanted is None else wanted
-    outcomes = [expected] if n_runs is None else passes
+    options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
+    options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel, "shares_draws": groups}
+    jobs = check_all(pool, versions, options)
+    _check_known(jobs, spend, pool)
+    bounds, spend_replays = bounds_of_versions(jobs, versions, spend, pool)
     sets = training_sets(folds)
-    found = choose_in_runs(outcomes, np.nonzero(candidates.single)[0], sets, tried)
-    for text in limit_warnings(pool, [plan for one in named.values() for plan in one.plans(np.array([1]))]):
+    _check_limits(spend, wanted, bounds, versions, sets)
+
+    passes = _passes(pool, versions, spend, n_runs, progress, options | {"executor": executor})
+    found = next(passes)
+    expected = expected_scores(found, bounds, spend_replays)
+    tried = _default_limits(spend, expected, versions) if wanted is None else wanted
+    outcomes = [expected] if n_runs is None else map(outcomes_of_run, passes)
+    choices = choose_in_runs(outcomes, np.nonzero(versions.single)[0], sets, tried, versions.usable)
+    for text in limit_warnings(pool, [plan for one in of_versions for plan in one.plans(np.array([1]))]):
         warnings.warn(text, PoolWarning, stacklevel=2)
-    kept = _affordable(found.chosen, tried, expected, sets, every=wanted is not None)
+    kept = _affordable(choices.chosen, tried, expected.spend, sets, versions, every=wanted is not None)
     return Tuning(
-        strategies=candidates.strategies,
-        budgets=candidates.budgets,
+        strategies=versions.names,
+        fitted=versions.fitted,
+        budgets=versions.budgets,
+        candidate=versions.candidate,
+        usable=versions.usable,
         questions=pool.questions.copy(),
-        accuracy=expected.accuracy,
-        spend=expected.spend,
-        n_replays=expected.n_replays,
+        accuracy=found.accuracy,
+        spend=found.spend,
+        n_replays=found.n_replays,
+        spend_noise=expected.spend_noise,
         limits=tried[kept],
         folds=folds,
-        chosen=found.chosen[:, kept],
-        control=found.control[:, kept],
-        training=found.training[:, kept],
-        in_sample=found.in_sample[:, kept],
+        chosen=choices.chosen[:, kept],
+        control=choices.control[:, kept],
+        training=choices.training[:, kept],
+        in_sample=choices.in_sample[:, kept],
         clusters=labels,
         n_runs=n_runs,
+        left_out=left_out,
         provenance={
-            **probe.provenance,
-            "strategies": {name: str(strategy) for name, strategy in named.items()},
+            **jobs[0].provenance(pool),
+            "strategies": {name: str(candidate) for name, candidate in named.items()},
             "spend": spend,
         },
     )
 
 
-def _grid(pool: Pool, groups: Groups) -> list[Strategy]:
-    """Return the strategies to try by default; models that share draws are in the order of their runs."""
-    return [one for one in grid(ordered(pool.models, groups)) if list(one.models) == ordered(one.models, groups)]
+def _candidates(
+    pool: Pool,
+    strategies: Given | None,
+    families: str | Iterable[str] | None,
+    groups: Sequence[Sequence[str]],
+    clusters: str | None,
+) -> tuple[dict[str, Strategy | Learner], dict[str, str]]:
+    """Return candidates by name, and the rules of families that are left out, with the reason."""
+    names = (DEFAULT_FAMILY,) if families is None else read_families(families)
+    named = {} if strategies is None else read_candidates(strategies, pool)
+    for name, candidate in named.items():
+        if isinstance(candidate, Strategy):
+            check_candidate(name, candidate)
+    if strategies is not None and families is None:
+        return named, {}
+    family = candidates_of(names, pool, groups, clusters)
+    texts = {str(candidate) for candidate in named.values()}
+    return named | {name: one for name, one in family.candidates.items() if name not in texts}, family.left_out
 
 
-def _probe(
-    pool: Pool, named: Mapping[str, Strategy], candidates: _Candidates, spend: str, options: Mapping[str, Any]
-) -> Evaluation:
-    """Evaluate the first candidate alone, so that invalid options raise before the long computation.
+def _check_not_fitted(named: Mapping[str, Strategy | Learner], pool: Pool) -> None:
+    for name, candidate in named.items():
+        if not isinstance(candidate, Strategy) or candidate.learns(pool.questions):
+            raise MssimError(
+                f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it, or use "
+                "n_runs=None."
+            )
 
-    A spend that is unknown for any candidate raises, too.
-    """
-    first = candidates.strategies[0]
-    probe = evaluate_quietly(pool, {first: named[first]}, candidates.budgets[0], **options)
-    if spend in QUANTITIES:
-        drawn = {
-            (model, most): None
-            for group in candidates.groups
-            for strategy in group.strategies.values()
-            for plan in strategy.plans(group.budgets)
-            for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
-            if sizes.any()
-        }
-        models, limits = zip(*drawn, strict=True)
-        amounts = Amounts(pool, prices=options["prices"], tokens=options["tokens"])
-        amounts.check(list(dict.fromkeys(models)))
-        reason = amounts.unknown(spend, models, limits)
-        if reason is not None:
-            raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
-    return probe
+
+def _check_known(jobs: Sequence[Job], spend: str, pool: Pool) -> None:
+    """Raise if the spend of any candidate is unknown."""
+    if spend not in QUANTITIES:
+        return
+    drawn = {
+        (model, most): None
+        for job in jobs
+        for plan in job.plans
+        for model, most, sizes in zip(plan.models, plan.max_tokens or repeat(None), plan.sizes, strict=False)
+        if sizes.any()
+    }
+    models, limits = zip(*drawn, strict=True)
+    reason = jobs[0].amounts(pool).unknown(spend, models, limits)
+    if reason is not None:
+        raise MssimError(f"spend={spend!r}: {reason.removeprefix(f'{spend}: ')}")
+
+
+def _check_limits(spend: str, limits: Floats | None, bounds: Bounds, versions: Versions, sets: Floats) -> None:
+    """Raise if every candidate spends nothing, or at least what some limit does not allow."""
+    if not bounds.most.any():
+        raise MssimError(f"spend={spend!r}: every candidate has {spend} 0. Limit samples_used or budget instead.")
+    if limits is None:
+        return
+    least = np.where(versions.usable, bounds.least @ sets.T, np.inf)
+    enough = least.min(axis=0).max()
+    if limits[0] < enough * (1 - 1e-9):
+        row = least[:, least.min(axis=0).argmax()].argmin()
+        raise _too_low(limits[0], enough, known=bool((bounds.least[row] == bounds.most[row]).all()))
+
+
+def _too_low(limit: float, least: float, *, known: bool = True) -> MssimError:
+    """Return the error for a limit below the spend of every candidate, which is `least` or, unless `known`, more."""
+    if float(f"{least:.4g}") < least * (1 - 1e-9):
+        least *= 1.0005  # so that the message does not round it down
+    return MssimError(
+        f"limits: in at least one fold, every candidate spends more than {limit:g} per question on average. "
+        f"Use limits {'of at least' if known else 'above'} {least:.4g}."
+    )
 
 
 def _passes(
     pool: Pool,
-    candidates: _Candidates,
+    versions: Versions,
     spend: str,
     n_runs: int | None,
     progress: Progress | None,
-    options: Mapping[str, Any],
-) -> Iterator[Scores]:
-    """Yield the scores of the candidates: first the expectation over draws, then those of each run."""
+    options: dict[str, Any],
+) -> Iterator[Evaluated]:
+    """Yield the scores of the versions: first the expectation over draws, then those of each run."""
     total = 1000 * (1 + (n_runs or 0))
-    yield _scores(pool, candidates, spend, _part(progress, 0, 1000, total), **options)
+    yield evaluate_versions(pool, versions, spend, part_of(progress, 0, 1000, total), **options)
     # Derived seeds, so that runs with neighbouring seeds do not overlap.
     for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
-        part = _part(progress, 1000 * run, 1000, total)
+        part = part_of(progress, 1000 * run, 1000, total)
         single = {"method": "monte_carlo", "n_replays": 1, "seed": int(seed)}
-        yield _scores(pool, candidates, spend, part, **{**options, **single})
+        yield evaluate_versions(pool, versions, spend, part, **{**options, **single})
 
 
-def _affordable(chosen: Ints, limits: Floats, expected: Scores, sets: Floats, *, every: bool) -> NDArray[np.bool_]:
+def _affordable(
+    chosen: Ints, limits: Floats, spend: Floats, sets: Floats, versions: Versions, *, every: bool
+) -> NDArray[np.bool_]:
     """Return a mask of the limits with a choice in every run and set; raise if none, or not `every` one, has it."""
     kept = np.asarray((chosen >= 0).all(axis=(0, 2)))
     if kept.all() or (kept.any() and not every):
         return kept
-    enough = (expected.spend @ sets.T).min(axis=0).max()
-    if float(f"{enough:.4g}") < enough * (1 - 1e-9):
-        enough *= 1.0005  # so that the message does not round it down
-    raise MssimError(
-        f"limits: in at least one fold, every candidate spends more than {limits[~kept][0]:g} per question on average. "
-        f"Use limits of at least {enough:.4g}."
-    )
+    raise _too_low(limits[~kept][0], np.where(versions.usable, spend @ sets.T, np.inf).min(axis=0).max())
 
 
-def _n_folds(given: int | None, n_clusters: int) -> int:
+def _number_of_folds(given: int | None, n_clusters: int) -> int:
     if n_clusters < 2:
         raise MssimError(
             "clusters: all questions are in one cluster, but cross-validation needs at least 2. Use more questions or "
             "another column of clusters."
         )
-    if given is None:
-        return min(MOST_FOLDS, n_clusters)
-    n_folds = whole_number("n_folds", given, 2, MOST_FOLDS)
-    if n_folds > n_clusters:
+    if given is not None and given > n_clusters:
         raise MssimError(
-            f"n_folds={n_folds} exceeds the number of questions or clusters, {n_clusters}. Use at most {n_clusters}."
+            f"n_folds={given} exceeds the number of questions or clusters, {n_clusters}. Use at most {n_clusters}."
         )
-    return n_folds
+    return min(MOST_FOLDS, n_clusters) if given is None else given
 
 
-def _given_limits(given: ArrayLike) -> Floats:
-    try:
-        limits = np.atleast_1d(np.asarray(given))
-    except ValueError:  # lists of different lengths
-        limits = np.empty(0)
-    numbers = limits.ndim == 1 and limits.size > 0 and limits.dtype.kind in "iuf"
-    if numbers and np.all((limits > 0) & (limits < np.inf)):
-        return np.unique(limits).astype(float)
-    raise MssimError(
-        f"limits={shown(given)} is not valid. Limits of the mean spend per question are positive, finite numbers."
-    )
-
-
-def _default_limits(spend: str, expected: Scores, candidates: _Candidates) -> Floats:
+def _default_limits(spend: str, expected: Scores, versions: Versions) -> Floats:
     if spend not in QUANTITIES:
-        return np.unique(candidates.budgets).astype(float)
+        return np.unique(versions.budgets).astype(float)
     means = expected.spend.mean(axis=1)
-    if not means.any():
-        raise MssimError(f"spend={spend!r}: every candidate has {spend} 0. Limit samples_used or budget instead.")
     steps = np.geomspace(means[means > 0].min(), means.max(), 8)
     digit = 10.0 ** (np.floor(np.log10(steps)) - 2)
-    return np.unique(
-        np.ceil(steps / digit) * digit
-    )  # three digits, rounded up so that every candidate is within a limit
+    # Three digits, rounded up so that every candidate is within a limit.
+    return np.unique(np.ceil(steps / digit) * digit)

@@ -14,7 +14,18 @@ from mssim._validation import counted
 from mssim.results.differences import mean_difference
 from mssim.results.intervals import mean_interval
 from mssim.results.multiplicity import holm
-from mssim.tuning.choice import Floats, Ints, _usual, choose_on_sets, noise_on_sets, training_sets, undominated
+from mssim.tuning.choice import (
+    Bools,
+    Floats,
+    Ints,
+    Scores,
+    _usual,
+    accuracy_noise,
+    choose_on_sets,
+    frontier_of,
+    means_on_sets,
+    training_sets,
+)
 
 __all__ = ["Tuning"]
 
@@ -23,25 +34,36 @@ __all__ = ["Tuning"]
 class Tuning:
     """Result of `tune`: the choices at every limit, on all questions and without each fold, and their scores.
 
+    A candidate is a strategy at a budget and has one version. A candidate that is fitted to training questions has a
+    version for each strategy that was fitted.
+
     Attributes
     ----------
-    strategies : tuple of str, length n_candidates
-        Strategy of each candidate.
-    budgets : ndarray of int64, shape (n_candidates,)
-        Budget of each candidate.
+    strategies : tuple of str, length n_versions
+        Name of the candidate of each version: its strategy, or what is fitted.
+    fitted : tuple of str, length n_versions
+        Strategy of each version as text.
+    budgets : ndarray of int64, shape (n_versions,)
+        Budget of each version.
+    candidate : ndarray of int64, shape (n_versions,)
+        Number of the candidate of each version, from 0.
+    usable : ndarray of bool, shape (n_versions, n_folds + 1)
+        Whether each version was fitted without each fold, and to all questions. It can be chosen there only.
     questions : DataFrame, one row per question
         The questions of the pool.
-    accuracy, spend : ndarray of float64, shape (n_candidates, n_questions)
+    accuracy, spend : ndarray of float64, shape (n_versions, n_questions)
         Expectations over draws.
-    n_replays : ndarray of int64, shape (n_candidates,)
+    n_replays : ndarray of int64, shape (n_versions,)
         Number of replays behind the accuracy; 0 if it is exact.
+    spend_noise : ndarray of float64, shape (n_versions, n_questions)
+        Upper bound of the Monte Carlo variance of the spend; 0 if it is exact.
     limits : ndarray of float64, shape (n_limits,)
         Limits of the mean spend per question.
     folds : ndarray of int64, shape (n_questions,)
         Fold in which each question is held out.
     chosen, control : ndarray of int64, shape (n_runs or 1, n_limits, n_folds + 1)
-        Chosen candidate, and chosen single model (-1 if none is within the limit). The last axis contains the choices
-        without each fold, then the choice on all questions.
+        Version of the chosen candidate, and of the chosen single model (-1 if none is within the limit). The last axis
+        contains the choices without each fold, then the choice on all questions.
     training : ndarray of float64, shape (n_runs or 1, n_limits, n_folds + 1)
         Accuracy of each chosen candidate on the data on which it was chosen: the training questions, in the same run.
     in_sample : ndarray of float64, shape (n_runs or 1, n_limits, n_questions)
@@ -51,6 +73,8 @@ class Tuning:
         Cluster label of each question; None if all questions are independent.
     n_runs : int or None
         Number of runs.
+    left_out : mapping of str to str
+        Rules of the families that the pool cannot run, with the reason.
     provenance : mapping
         Versions, seed, pool fingerprint and settings.
 
@@ -63,11 +87,15 @@ class Tuning:
     """
 
     strategies: tuple[str, ...]
+    fitted: tuple[str, ...]
     budgets: Ints
+    candidate: Ints
+    usable: Bools
     questions: pd.DataFrame
     accuracy: Floats
     spend: Floats
     n_replays: Ints
+    spend_noise: Floats
     limits: Floats
     folds: Ints
     chosen: Ints
@@ -76,6 +104,7 @@ class Tuning:
     in_sample: Floats
     clusters: NDArray[Any] | None
     n_runs: int | None
+    left_out: Mapping[str, str]
     provenance: Mapping[str, Any]
 
     def to_frame(self, *, confidence_level: float = 0.95, test: str = "t") -> pd.DataFrame:
@@ -91,14 +120,15 @@ class Tuning:
         Returns
         -------
         DataFrame, one row per limit
-            Columns: limit; strategy, budget (most frequent choice on all questions); same_choice (share of folds with
-            this choice); in_sample (accuracy on the data on which it was chosen); fresh (expected accuracy
-            on the same questions with other draws); held_out, low, high (accuracy of each question under the choice
-            without its fold, with confidence interval); optimism (in_sample - held_out), mc_error (Monte Carlo error of
-            optimism, 0 if exact); spend, held_out_spend (means per question); control, control_budget,
-            control_held_out, control_spend (the best single model, chosen in the same way; NaN if no single model is
-            within the limit); gain (held_out - control_held_out), gain_low, gain_high, p_value (for a gain of zero);
-            p_holm (p_value adjusted for the number of limits); n_folds, n_questions.
+            Columns: limit; strategy, fitted, budget (most frequent choice on all questions, and the text of its
+            strategy as fitted to all questions); same_choice (share of folds with this choice); in_sample (accuracy on
+            the data on which it was chosen); fresh (expected accuracy on the same questions with other draws);
+            held_out, low, high (accuracy of each question under the choice without its fold, with confidence interval);
+            optimism (in_sample - held_out), mc_error (Monte Carlo error of optimism, 0 if exact); spend, held_out_spend
+            (means per question); control, control_budget, control_held_out, control_spend (the best single model,
+            chosen in the same way; NaN if no single model is within the limit); gain (held_out - control_held_out),
+            gain_low, gain_high, p_value (for a gain of zero); p_holm (p_value adjusted for the number of limits);
+            n_folds, n_questions.
 
         Notes
         -----
@@ -121,8 +151,9 @@ class Tuning:
         columns = {
             "limit": self.limits,
             "strategy": [self.strategies[i] for i in usual],
+            "fitted": [self.fitted[i] for i in usual],
             "budget": self.budgets[usual],
-            "same_choice": (self.chosen[:, :, :-1] == usual[:, None]).mean(axis=(0, 2)),
+            "same_choice": (self.candidate[self.chosen[:, :, :-1]] == self.candidate[usual][:, None]).mean(axis=(0, 2)),
             "in_sample": self.in_sample.mean(axis=(0, 2)),
             "fresh": self.accuracy[self.chosen[:, :, -1]].mean(axis=(0, 2)),
             "held_out": held.mean(axis=1),
@@ -152,9 +183,10 @@ class Tuning:
         Returns
         -------
         DataFrame, one row per limit, fold and choice
-            Columns: limit; fold (from 1); n_questions (held out); strategy, budget; share (of runs with this choice, 1
-            without runs); training (accuracy on the data on which it was chosen); held_out, spend
-            (expected accuracy and spend on the held-out questions).
+            Columns: limit; fold (from 1); n_questions (held out); strategy, fitted, budget (the choice, and the text of
+            its strategy as fitted to the training questions); share (of runs with this choice, 1 without runs);
+            training (accuracy on the data on which it was chosen); held_out, spend (expected accuracy and spend on the
+            held-out questions).
         """
         rows = []
         for i, fold in np.ndindex(self.limits.size, self.chosen.shape[2] - 1):
@@ -168,6 +200,7 @@ class Tuning:
                         "fold": fold + 1,
                         "n_questions": int(out.sum()),
                         "strategy": self.strategies[row],
+                        "fitted": self.fitted[row],
                         "budget": self.budgets[row],
                         "share": counts[at] / chosen.size,
                         "training": self.training[chosen == row, i, fold].mean(),
@@ -178,12 +211,19 @@ class Tuning:
         return pd.DataFrame(rows)
 
     def candidates(self) -> pd.DataFrame:
-        """Return strategy, budget, expected spend and accuracy (in_sample) of each candidate on all questions."""
-        means = {"spend": self.spend.mean(axis=1), "in_sample": self.accuracy.mean(axis=1)}
-        return pd.DataFrame({"strategy": self.strategies, "budget": self.budgets, **means})
+        """Return strategy, fitted, budget, expected spend and accuracy (in_sample) of each candidate on all questions.
+
+        What is fitted is fitted to all questions, as is the text `fitted` of its strategy.
+        """
+        return self._rows(np.flatnonzero(self.usable[:, -1]))
+
+    def _rows(self, rows: Ints) -> pd.DataFrame:
+        means = {"spend": self.spend[rows].mean(axis=1), "in_sample": self.accuracy[rows].mean(axis=1)}
+        named = {"strategy": [self.strategies[i] for i in rows], "fitted": [self.fitted[i] for i in rows]}
+        return pd.DataFrame({**named, "budget": self.budgets[rows], **means})
 
     def frontier(self, *, confidence_level: float = 0.95) -> pd.DataFrame:
-        """Return the Pareto frontier of spend and accuracy on all questions.
+        """Return the frontier of spend and accuracy on all questions: the choices within increasing limits.
 
         Parameters
         ----------
@@ -193,24 +233,25 @@ class Tuning:
         Returns
         -------
         DataFrame, one row per candidate on the frontier, cheapest first
-            Columns: strategy, budget, spend, in_sample; held_out, low, high (accuracy on held-out questions of the
-            choice within the spend of this row, with confidence interval; NaN if some training set has no candidate
-            within it); folds (number of training sets whose frontier contains the candidate).
+            Columns: strategy, fitted, budget, spend, in_sample; limit (lowest limit within which the candidate is
+            chosen; it is its spend where accuracies are exact); held_out, low, high (accuracy on held-out questions of
+            the choice within this limit, with confidence interval; NaN if some training set has no candidate within
+            it); folds (number of training sets whose frontier contains the candidate).
 
         Notes
         -----
         The frontier is selected by its own scores, so in_sample is biased upwards. All columns are expectations and do
-        not depend on runs.
+        not depend on runs. A candidate that is more accurate only within Monte Carlo error is not on the frontier.
         """
-        sets = training_sets(self.folds)
-        accuracy, spend = self.accuracy @ sets.T, self.spend @ sets.T
-        frontier = undominated(accuracy[:, -1], spend[:, -1])
-        noise = noise_on_sets(self.accuracy, self.n_replays, sets)
-        held = self._held_out(self.accuracy, choose_on_sets(accuracy, spend, spend[frontier, -1], noise)[None])
+        scores = Scores(self.accuracy, self.spend, accuracy_noise(self.accuracy, self.n_replays), self.spend_noise)
+        means = means_on_sets(scores, training_sets(self.folds), self.usable)
+        frontier, limits = frontier_of(means[-1])
+        held = self._held_out(self.accuracy, choose_on_sets(means, limits)[None])
         low, high = self._interval(held, confidence_level)
-        again = [np.isin(frontier, undominated(accuracy[:, s], spend[:, s])) for s in range(len(sets) - 1)]
-        frame = self.candidates().iloc[frontier].reset_index(drop=True)
-        return frame.assign(held_out=held.mean(axis=1), low=low, high=high, folds=np.sum(again, axis=0))
+        again = [np.isin(self.candidate[frontier], self.candidate[frontier_of(one)[0]]) for one in means[:-1]]
+        return self._rows(frontier).assign(
+            limit=limits, held_out=held.mean(axis=1), low=low, high=high, folds=np.sum(again, axis=0)
+        )
 
     def _held_out(self, values: Floats, chosen: Ints) -> Floats:
         """Return the mean over runs of the choices without each question's fold, [limit, question]; NaN if missing."""
@@ -241,6 +282,6 @@ class Tuning:
         return np.asarray(np.sqrt(both[0].sum(axis=1)) / questions.size)
 
     def __repr__(self) -> str:
-        n_candidates, n_questions = self.accuracy.shape
+        n_candidates, n_questions = int(self.candidate.max()) + 1, self.folds.size
         size = f"{counted(n_candidates, 'candidate')}, {counted(self.limits.size, 'limit')}"
         return f"Tuning({size}, {counted(n_questions, 'question')} in {counted(self.chosen.shape[2] - 1, 'fold')})"

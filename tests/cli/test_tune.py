@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from mssim import load_pool, tune
+from mssim.cli.tune import _plainly
+from mssim.tuning.diversity import diversity
 from tests.cli import test_cli
 from tests.conftest import make_pool
 from tests.tuning.test_choice import clustered
@@ -54,6 +56,77 @@ def test_limits_of_tokens_and_seconds(run, pool_path, tmp_path):
     assert max(spend) <= 2
     _, text, _ = run("tune", tmp_path / "p.parquet", *options, "--spend", "latency", "--table", "frontier")
     assert "spend      seconds per question, on average" in text
+
+
+def test_families_are_named_with_what_they_leave_out(run, pool_path):
+    options = ("tune", pool_path, *FAST, "--family", "stops, votes")
+    code, text, err = run(*options)
+    assert (code, err) == (0, "")
+    expected = tuned(pool_path, families=["stops", "votes"])
+    first, second, *rest = text.splitlines()
+    assert first.startswith(f"{expected.budgets.size} candidates: ")
+    assert second == "families: stops, votes"
+    left_out = [f"left out: {rule} ({why})" for rule, why in expected.left_out.items()]
+    assert rest[: len(left_out)] == left_out
+    assert "left out: sc:M,vote=best_of_n (no column 'score')" in left_out
+    frame = expected.to_frame()
+    assert "fitted" not in text
+    _, listed, _ = run(*options, "--json")
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(listed)), frame, check_dtype=False, rtol=1e-14)
+
+
+def test_strategies_that_were_fitted_are_shown(run, pool_path):
+    options = ("tune", pool_path, *FAST[:4], "--budgets", "4", "--family", "weights", "--folds", "3")
+    text = run("tune", pool_path, *FAST[:2], "--budgets", "4", "--folds", "3", "--strategy", "weights:x+y", "--json")[1]
+    same = tuned(pool_path, "weights:x+y", n_folds=3, limits=4)
+    assert [row["fitted"] for row in json.loads(text)] == same.to_frame()["fitted"].tolist()
+    code, text, err = run(*options, "--limits", "4")
+    assert (code, err) == (0, "")
+    assert "families: weights" in text
+    found = tuned(pool_path, families="weights", n_folds=3, limits=4)
+    assert "weights:x+y" in set(found.strategies)
+    _, choices, _ = run(*options, "--table", "choices", "--json")
+    assert {row["fitted"] for row in json.loads(choices)} <= set(found.fitted)
+
+
+@pytest.mark.parametrize(
+    ("optimism", "fitted", "says"),
+    [
+        (
+            [0.01, 0.0234],
+            "sc:x",
+            "Choosing and scoring on the same questions overstates the accuracy by up to 2.3 ",
+        ),
+        (
+            [0.01, 0.0234],
+            "sc:y",
+            "Fitting, choosing and scoring on the same questions overstates the accuracy by ",
+        ),
+        ([-0.01, 0.0004], "sc:x", "Choosing and scoring on the same questions overstates the accuracy at no limit."),
+    ],
+)
+def test_the_optimism_is_said_in_a_sentence(optimism, fitted, says):
+    frame = pd.DataFrame({"limit": [2.0, 4.5], "strategy": "sc:x", "fitted": fitted, "optimism": optimism})
+    assert _plainly(frame).startswith(says)
+    if optimism[1] > 0.01:
+        assert _plainly(frame).endswith(" points (at limit 4.5): report held_out.")
+
+
+def test_the_diversity_of_the_models_is_printed_without_tuning(run, pool_path, monkeypatch):
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    code, text, err = run("tune", pool_path, *FAST, "--table", "diversity", "--confidence-level", "0.8")
+    assert (code, err) == (0, "")
+    assert "n_effective   number of independent models that vary as much; low, high: 80% interval" in text
+    _, text, _ = run("tune", pool_path, *FAST, "--table", "diversity", "--json", "--clusters", "question_id")
+    expected = diversity(load_pool(pool_path, where={"prompt": "long"}), ["x", "y"], clusters="question_id")
+    pd.testing.assert_frame_equal(pd.DataFrame(json.loads(text)), expected, check_dtype=False, rtol=1e-14)
+
+
+def test_the_sentence_comes_last(run, tmp_path):
+    answers = {("x", f"q{q}"): list("aab") for q in range(12)}
+    make_pool(answers).to_frame().to_parquet(tmp_path / "pool.parquet")
+    _, text, _ = run("tune", tmp_path / "pool.parquet", "--strategy", "sc:x", "--budgets", "1")
+    assert text.splitlines()[-1] == "Choosing and scoring on the same questions overstates the accuracy at no limit."
 
 
 @pytest.mark.slow
@@ -137,6 +210,25 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("--strategy", "sc:x", "--strategy", "sx:x"), "strategy 'sx:x': unknown kind 'sx'"),
+        (("--strategy", "sc:x,stpo=beta"), "unknown option 'stpo'. Did you mean 'stop'"),
+        (("--strategy", "sc:x,stop=bet@4"), "unknown rule 'bet'. Did you mean 'beta'"),
+        (("--strategy", "sc:x,vote=plural"), "unknown vote 'plural'"),
+        (("--family", "stop"), "Did you mean 'stops'"),
+        (("--spend", "time"), "--spend: 'time' is not valid"),
+        (("--folds", "1"), "--folds: 1 is out of range"),
+        (("--runs", "0"), "--runs: 0 is out of range"),
+        (("--limits", "-1"), "--limits: [-1.0] is not valid"),
+        (("--budgets", "4,8", "--spend", "budget", "--limits", "3"), "every candidate has a budget of at least 4"),
+    ],
+)
+def test_what_needs_no_pool_is_said_before_it_is_read(run, arguments, says):
+    test_cli.bad(run("tune", "nowhere.parquet", *arguments), says)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
         (("nowhere.parquet",), "nowhere.parquet does not exist"),
         (("POOL", "--models", "x,w"), "no model 'w' in this pool"),
         (("POOL", "--budgets", "x"), "Use integers from 1 to 100000, e.g. 2,4,8 or 1-16."),
@@ -151,10 +243,21 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
         (("POOL", "--price", "x"), "is not MODEL=PRICE. Use e.g. --price"),
         (("POOL", "--strategy", "xy"), "Write kind:model"),
         (("POOL", "--confidence-level", "95"), "is not between 0 and 1"),
+        (("POOL", "--family", "stops,vote"), "--family: 'vote' is not valid. Did you mean 'votes'"),
+        (("POOL", "--family", ""), "--family: '' is not valid. Choose from 'switch'"),
+        (
+            ("POOL", "--limits", "0.5"),
+            "--limits: every candidate draws at least one sample per question, more than 0.5",
+        ),
+        (("POOL", "--spend", "budget", "--limits", "0.9"), "--limits: every candidate has a budget of at least 1"),
+        (("POOL", "--clusters", "topics"), "--clusters: no column 'topics'"),
+        (("POOL", "--spend", "latency"), "--spend latency: the pool has no latencies"),
+        (("POOL", "--strategy", "sc:x,vote=best_of_n"), "requires column 'score'"),
     ],
 )
-def test_bad_input_to_tune_is_one_line(run, pool_path, tmp_path, monkeypatch, arguments, says):
+def test_bad_input_is_one_line_before_anything_is_evaluated(run, pool_path, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
     (tmp_path / "folder.png").mkdir()
     given = [pool_path if a == "POOL" else a for a in arguments]
     test_cli.bad(run("tune", *given[:1], *FAST, *given[1:]), says)

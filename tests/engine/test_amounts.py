@@ -333,3 +333,31 @@ def test_amounts_are_kept_and_cannot_be_changed():
     assert found.of("tokens", "x", 9) is found.of("tokens", "x", 9)
     with pytest.raises(ValueError, match="read-only"):
         found.of("tokens", "x")[0, 0] = 1
+
+
+# Samples that end early -----------------------------------------------------------------------------------------------
+
+
+def test_input_is_spent_however_early_a_sample_ends():
+    given = amounts(output_tokens=OUTPUT, input_tokens=50)
+    assert same(given.fixed("tokens", "x"), [[50, 50], [50, math.nan]])
+    assert same(amounts(output_tokens=OUTPUT).fixed("tokens", "x"), [[0, 0], [0, math.nan]])
+    assert same(
+        amounts(TABLE, output_tokens=OUTPUT, input_tokens=50).fixed("cost", "x") * 1e6, [[100, 100], [100, math.nan]]
+    )
+    free = Prices(DAY, {"x": (0, 8), "y": (0, 1)})
+    assert same(amounts(free, output_tokens=OUTPUT).fixed("cost", "x"), [[0, 0], [0, 0]])
+
+
+def test_a_price_per_sample_is_paid_in_full_and_of_recorded_numbers_nothing_is_fixed():
+    assert same(amounts({"x": 0.5, "y": 1}).fixed("cost", "x"), [[0.5, 0.5], [0.5, math.nan]])
+    given = amounts(cost=0.25, latency=2.0)
+    assert not given.fixed("cost", "x").any()
+    assert not given.fixed("latency", "x").any()
+
+
+def test_parts_of_whole_costs_and_latencies_are_not_whole():
+    columns = {"output_tokens": OUTPUT, "cost": 3.0, "latency": 4.0}
+    whole, parts = Amounts(pool_of(**columns)), Amounts(pool_of(**columns), parts=True)
+    assert [whole.unit(quantity, ["x"]) for quantity in ("tokens", "cost", "latency")] == [1, 1, 1]
+    assert [parts.unit(quantity, ["x"]) for quantity in ("tokens", "cost", "latency")] == [1, 2.0**-24, 2.0**-24]

@@ -74,7 +74,7 @@ def test_with_replacement_single_samples_are_left_out_at_every_budget():
 
 
 def test_questions_that_share_a_budget_have_no_jackknife():
-    with pytest.raises(StrategyError, match="alloc:x: jackknife is not available where questions share the budget"):
+    with pytest.raises(StrategyError, match="alloc:x: jackknife is not available where questions depend on each other"):
         evaluate(random_pool(6, 8), ["sc:x", "alloc:x"], 2, jackknife=True)
 
 

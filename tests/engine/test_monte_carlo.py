@@ -211,17 +211,6 @@ def test_ranks_go_over_all_samples_of_a_question_from_the_highest_number_down():
     assert ranks[:, 1].tolist() == [[1, 2, 3], [0, 5, 4]]
 
 
-@pytest.mark.parametrize("cap", [1, 2, 7, 30])
-def test_levels_are_in_the_order_of_certainty(cap):
-    """As many levels as there are different certainties, in rational arithmetic."""
-    votes = [(second, first) for first in range(cap + 1) for second in range(first + 1) if first + second <= cap]
-    certainties = {pair: naive.leads(pair[1], pair[0]) for pair in votes}
-    order = sorted(set(certainties.values()))
-    levels = monte_carlo._levels(cap)
-    for (second, first), certainty in certainties.items():
-        assert levels[second, first] == order.index(certainty)
-
-
 def test_adding_a_number_to_all_confidences_changes_nothing():
     """Weights are relative to the most confident draw of a question, so that none is beyond a double."""
     answers = {(m, q): list("aabbc") for m in "xy" for q in ("q1", "q2")}

@@ -182,7 +182,7 @@ def plan(sizes, *, need=None, dtype=np.int64, **options):
         (plan([[1, 2]], cap=3, vote=None), "its plan has a cap, which requires a vote"),
         (
             plan([[1, 2], [1, 2]], stop=SelfConsistency("x").stop, cap=3),
-            "has 2 models, but stop and cap support only one",
+            "has 2 models, but stop, cap and ordered support only one",
         ),
         (plan([[1, 2]], stop=BetaStop()), None),
         (plan([[1, 2]], stop=BetaStop(), vote=None), "has a stop rule, which requires a vote, and NEVER as the votes"),

@@ -7,6 +7,7 @@ from mssim import (
     AdaptiveAllocation,
     BetaStop,
     Cascade,
+    DeepConf,
     Mixture,
     ModelSwitch,
     SelfConsistency,
@@ -46,6 +47,9 @@ def as_the_kernels(plan, b, latencies, parallel):
         ModelSwitch(["a", "b", "c"], agreement=0.6),
         ModelSwitch(["a", "b", "a"], agreement=1.5),
         Cascade(["a", "b"], agreement=0.5),
+        DeepConf("a", warmup=4),
+        DeepConf("a", warmup=4, consensus=None),
+        DeepConf("a", warmup=12, consensus=None),
     ],
     ids=str,
 )

@@ -113,3 +113,17 @@ def test_a_cache_that_cannot_be_written_warns_once(monkeypatch):
         cache.save_overload((), None)
     cache.save_overload((), None)  # a second warning would be an error
     assert cache.load_overload((), None) is None
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_an_array_without_an_owner_has_the_same_numbers():
+    @numba.njit
+    def written(array):
+        compiling.unowned(array)[1, 2] = 7
+        return compiling.unowned(array)[1].sum()
+
+    array = np.arange(6.0).reshape(2, 3)
+    assert written(array) == 3 + 4 + 7
+    assert array[1, 2] == 7
+    assert compiling.unowned(array) is array

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from mssim import Pool
 from mssim.kernels.stages import results
-from mssim.kernels.tally import Replays
-from mssim.kernels.turns import BATCH, SETTLED, take_turns, turns_of
-from mssim.rules.agreement import votes_to_agree
+from mssim.kernels.tally import Replays, right_classes
+from mssim.kernels.turns import BATCH, SETTLED, count_same, take_turns, turns_of
+from mssim.rules.agreement import NEVER, votes_to_agree
 from tests import naive
+from tests.conftest import make_pool, replay
 from tests.kernels.pools import ragged_pool, recorded_of, rules_of
 
 pytestmark = pytest.mark.kernels
@@ -45,3 +47,39 @@ def test_draws_and_stages_are_those_of_the_oracle(adopt, replacement):
     assert hits.tolist() == right.tolist()
     assert agreed.any()
     assert hits.any() == adopt
+
+
+def test_a_question_with_one_answer_needs_no_votes():
+    """Unless stages can stop, or a sample has another answer or none."""
+    samples = {("x", "all"): ["a"] * 3, ("y", "all"): ["a"] * 3, ("x", "one"): ["a", "a", "b"], ("y", "one"): ["a"] * 3}
+    samples |= {("x", "none"): [None] * 3, ("y", "none"): [None] * 3}
+    samples |= {("x", "some"): ["a", None, "a"], ("y", "some"): ["a"] * 3}
+    pool, sizes = make_pool(samples), np.array([[1, 2], [1, 2]])
+    rules, recorded, replays = (
+        rules_of(sizes, np.full((2, 2), NEVER)),
+        recorded_of(pool, ["x", "y"], 5),
+        Replays(0, 7, False),
+    )
+    never, found = np.empty((4, 0), np.uint16), {}
+    hits, stopped = results(rules, recorded)
+    for q, question in enumerate(pool.question_ids):
+        right = right_classes(recorded.correct, recorded.offsets, q)
+        turns = turns_of(rules, recorded, replays)
+        found[question] = count_same(q, recorded, rules, never, replays, turns, right, hits, stopped)
+        stops = turns._replace(tested=np.array([True, False]))
+        assert not count_same(q, recorded, rules, never, replays, stops, right, hits, stopped)
+        ends = np.ones((4, 7), np.uint16)
+        assert not count_same(q, recorded, rules, ends, replays, turns, right, hits, stopped)
+    assert found == {"all": True, "one": False, "none": True, "some": False}
+    assert hits[list(found).index("all")].tolist() == [7, 7]
+    assert hits.sum() == 14
+
+
+@pytest.mark.parametrize("vote", ["plurality", "best_of_majority", "borda"])
+def test_what_is_spent_on_a_question_with_one_answer_is_counted(vote):
+    """The replays of the second question are not counted as votes either, since it has no answer."""
+    pool = make_pool({("x", "q1"): ["a"] * 3, ("x", "q2"): [None] * 3}, output_tokens=10)
+    scored = Pool.from_frame(pool.to_frame().assign(score=1.0))
+    result = replay(scored, f"sc:x,vote={vote}" + ",column=score" * (vote != "plurality"), [1, 3], n_replays=70)
+    assert result.accuracy[0].tolist() == [[1, 0], [1, 0]]
+    assert result.tokens[0].tolist() == [[10, 10], [30, 30]]

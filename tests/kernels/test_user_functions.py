@@ -62,3 +62,21 @@ def test_scores_that_are_all_minus_infinity_tie(function, ties):
         result = replay(pool, rule, budget, n_replays=20)
         hits, _ = naive.evaluate(pool, rule, budget, n_replays=20)
         assert (np.rint(result.accuracy[0, 0] * 20) == hits).all()
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_a_function_is_asked_about_more_budgets_than_there_are_tables(replacement):
+    """It may also write into the votes and prior weights that it is given."""
+
+    def squares(counts, prior):
+        score = (prior[:, None] * counts**2).sum(axis=0)
+        counts[:] = -1
+        return score.astype(int)
+
+    pool = make_pool({("x", "q"): [None, *"abbacdabbcaadd"] * 5, ("y", "q"): [*"aabc", None] * 15})
+    rule, budgets = Mixture(["x", "y"], Vote.own(squares)), [*range(1, 141), 20, 150]
+    result = replay(pool, rule, sorted(set(budgets)), n_replays=4, replacement=replacement)
+    for i, budget in enumerate(sorted(set(budgets))):
+        if budget % 9 == 1 or budget > 138:
+            hits, _ = naive.evaluate(pool, rule, budget, n_replays=4, replacement=replacement)
+            assert (np.rint(result.accuracy[0, i] * 4) == hits).all(), budget

@@ -77,7 +77,7 @@ def runs(pool, strategy, budget, **options):
         known = known_of(pool, q)
         decision, asked = run(decide(plan, random=Ranked(map(one["rank"], known))), draws)
         answer = known[decision.answer] if decision.answer >= 0 else None
-        won, used = naive.replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"])
+        won, used = naive.replay(strategy, one["draws"], right[q], one["rank"], one["numbers"], one["lot"], one["seen"])
         yield decision, (answer in right[q], by_stage(plan, asked)), (bool(won), used)
 
 

@@ -13,6 +13,8 @@ from tests.conftest import examples
 from tests.live.drawn import Ranked, known_of, samples_of
 from tests.rules.test_catalogue import TIES, deep_pool, pools
 
+CERTAINTY = st.sampled_from(["beta", "ppr"])
+
 
 def answer_all(running, draws_of):
     """Answer a generator by the next draws of each question; return its decisions and its rounds."""
@@ -47,9 +49,9 @@ def replayed(pool, rule, budget, replay, seed, replacement):
 
 
 @settings(max_examples=examples(12))
-@given(pools(), st.sampled_from(TIES), st.sampled_from([None, 3]), st.integers(0, 2**64 - 1), st.booleans())
-def test_answers_and_draws_are_those_of_the_naive_rule(pool, ties, cap, seed, replacement):
-    rule = AdaptiveAllocation("x", cap, ties=ties)
+@given(pools(), st.sampled_from(TIES), st.sampled_from([None, 3]), CERTAINTY, st.integers(0, 2**64 - 1), st.booleans())
+def test_answers_and_draws_are_those_of_the_naive_rule(pool, ties, cap, certainty, seed, replacement):
+    rule = AdaptiveAllocation("x", cap, ties=ties, certainty=certainty)
     for budget in (1, 2, 3):
         live, used = replayed(pool, rule, budget, 0, seed, replacement)
         right, spent = naive.evaluate(pool, rule, budget, n_replays=1, seed=seed, replacement=replacement)
@@ -57,9 +59,10 @@ def test_answers_and_draws_are_those_of_the_naive_rule(pool, ties, cap, seed, re
         assert all(a == b or (ties == "wrong" and not a) for a, b in zip(live, right, strict=True))
 
 
+@pytest.mark.parametrize("certainty", ["beta", "ppr"])
 @pytest.mark.parametrize("cap", [None, 6])
-def test_many_questions_that_wait_at_one_certainty_share_as_the_naive_rule_does(cap):
-    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap)
+def test_many_questions_that_wait_at_one_certainty_share_as_the_naive_rule_does(cap, certainty):
+    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap, certainty=certainty)
     for budget in (1, 2, 4, 6):
         found = replayed(pool, rule, budget, 0, 0, False)
         assert found == naive.evaluate(pool, rule, budget, n_replays=1)

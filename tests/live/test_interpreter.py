@@ -230,6 +230,7 @@ def test_as_many_draws_come_as_were_asked_for():
         ("rel:x", "plan: it counts correct draws, and does not choose an answer. Use a strategy that votes, or eval"),
         ("rel:x,tau=mean", "plan: it counts correct draws"),
         ("until:x", "plan: its verifier knows the correct answer. Set column and threshold, e.g. column=confidence,"),
+        ("deepconf:x", "plan: no server sends the confidences of groups of tokens, or ends a sample by them. Use rec"),
         ("alloc:x", "plan: its questions share one budget. Run it for all questions together, or evaluate it on"),
     ],
 )

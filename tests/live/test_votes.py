@@ -141,6 +141,34 @@ def test_scores_of_a_function():
     assert scored(math.nan, math.nan, math.nan) == -1
 
 
+def test_the_most_confident_share_votes_with_its_confidence():
+    draws = [(0, 9), (0, 8), (1, 5), (-1, 99), (1, 5), (1, 5.5)]
+    assert winner(Vote.deepconf(0.6), draws) == 0
+    assert winner(Vote.deepconf(0.9, prior=(1, 3)), [(1, 5)], [(0, 2)]) == 1  # the second is not kept
+    assert winner(Vote.deepconf(1.0, prior=(1, 3)), [(1, 5)], [(0, 2)]) == 0
+    assert winner(Vote.deepconf(0.9, ties="wrong"), [(1, 2)], [(0, 2)]) == -1
+    assert winner(Vote.deepconf(), [-1]) == -1
+    with pytest.raises(StrategyError, match=r"votes weigh their confidence, which must not be negative, but a sample"):
+        winner(Vote.deepconf(), [(0, -0.1)])
+
+
+def test_votes_weigh_by_rank():
+    ranked = [(0, 9), (1, 8), (1, 7), (2, 6), (2, 5)]
+    assert winner(Vote.borda(1), ranked) == 1
+    assert winner(Vote.borda(3), ranked) == 0
+    assert winner(Vote.borda(2, ties="wrong"), ranked) == -1
+    assert winner(Vote.borda(1.5), [(0, 9), (1, 8), (1, 7)], [-1]) == 1  # as many ranks as draws
+    assert winner(Vote.borda(1.5), [(0, 9), (1, 8), (1, 7)]) == 0
+
+
+def test_the_best_mean_of_the_frequent_answers_wins():
+    draws = [(0, 0.3), (0, 0.4), (0, 0.5), (0, 0.4), (1, 0.6), (1, 0.5), (1, 0.7), (2, 0.95)]
+    for alpha, expected in ((0, 2), (0.2, 1), (0.5, 0), (0.6, 0)):
+        assert winner(Vote.best_of_majority(alpha, column="confidence"), draws) == expected
+    assert winner(Vote.best_of_majority(0.125, column="confidence"), [*draws, -1]) == 1
+    assert winner(Vote.best_of_majority(column="confidence"), [-1]) == -1
+
+
 def test_a_function_is_called_with_votes_by_stage_where_answers_differ():
     heard = []
 

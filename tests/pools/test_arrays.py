@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mssim import Pool, PoolError
+from mssim.pools.loading import read_pool
 from tests.conftest import long_frame, make_pool
 from tests.pools.tables import GOOD, full_pool
 
@@ -36,6 +37,26 @@ def test_numbers_come_from_any_numeric_column_in_the_places_of_their_samples():
     assert pool.number("cost") is pool.numbers["cost"]
     with pytest.raises(PoolError, match=r"no column 'note' of numbers\. Choose from 'chars', 'cost'"):
         pool.number("note")
+
+
+def test_lists_come_from_a_column_of_lists_in_the_order_of_the_samples(tmp_path):
+    answers = {("b", "q"): ["a", "a"], ("b", "r"): ["a"], ("a", "q"): ["a", None, "a"]}
+    frame = long_frame(answers).assign(group_confidence=[[2.0, 3], [1.0], [4.0, 5, 6], [7.0], None, [8.0, 9]])
+    pool = Pool.from_frame(frame.iloc[[1, 0, 2, 5, 4, 3]])
+    found = {model: [given.tolist() for given in pool.lists("group_confidence", model)] for model in ("a", "b")}
+    assert found == {"b": [[2, 3, 1, 4, 5, 6], [0, 2, 3, 6]], "a": [[7, 8, 9], [0, 1, 1, 3]]}
+    part = pool.select(models=["b"], questions=["r"])
+    assert [given.tolist() for given in part.lists("group_confidence", "b")] == [[4, 5, 6], [0, 3]]
+    with pytest.raises(PoolError, match=r"no column 'groups' of lists\. Choose from 'group_confidence'"):
+        pool.lists("groups", "b")
+    pool.save(tmp_path / "pool")
+    assert read_pool(tmp_path / "pool").fingerprint == pool.fingerprint
+    changed = frame.assign(group_confidence=[[2.0, 3], [1.0], [4.0, 5, 6.5], [7.0], None, [8.0, 9]])
+    split = frame.assign(group_confidence=[[2.0], [3.0, 1], [4.0, 5, 6], [7.0], None, [8.0, 9]])
+    prints = {
+        Pool.from_frame(one).fingerprint for one in (frame, changed, split, frame.drop(columns="group_confidence"))
+    }
+    assert len(prints) == 4
 
 
 def test_counts_of_classes_by_hand():

@@ -132,3 +132,60 @@ def test_answers_as_bytes_are_text_and_as_lists_refused(tmp_path):
         PoolError, match=r"column 'answer' has the nested type list.*\. Store its values as text or numbers"
     ):
         load_pool(tmp_path / "lists.parquet")
+
+
+# Group confidences ----------------------------------------------------------------------------------------------------
+
+GROUPS = [[3.0, 4], [5.0], [1.0], [2.0, 2, 2], [6.0], [7.0], [8.0], [9.0]]
+
+
+def grouped(answers, groups):
+    return long_frame(answers).assign(group_confidence=groups)
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        ([[1.0], [np.nan]], "row 2 (question 'q', model 'x', sample_index 1): group_confidence has a value that is not "
+         "a finite number of at least 0."),
+        ([[1.0, np.inf], [1.0]], "row 1 (question 'q', model 'x', sample_index 0): group_confidence has a value"),
+        ([[1.0], [1.0, -0.5]], "Correct the value or drop the column."),
+        ([[1.0], [1.0, None]], "row 2 (question 'q', model 'x', sample_index 1): group_confidence has a value"),
+        ([[1.0], []], "row 2 (question 'q', model 'x', sample_index 1): group_confidence is empty, but the sample has"),
+        ([None, [1.0]], "row 1 (question 'q', model 'x', sample_index 0): group_confidence is empty"),
+        ([None, None], "group_confidence is empty, but the sample has an answer. Record at least one group"),
+        ([[["a"]], [["b"]]], "column 'group_confidence' does not contain lists of numbers"),
+        ([1.0, 2.0], "column 'group_confidence' has the type double, not lists of numbers. Write an array of numbers "
+         "for each sample, in Parquet or JSONL: a CSV file has no arrays."),
+        (["[1.0]", "[2.0]"], "column 'group_confidence' has the type "),
+    ],
+)  # fmt: skip
+def test_group_confidences_are_lists_of_numbers(groups, says):
+    refused(grouped({("x", "q"): ["a", "b"]}, groups), says)
+
+
+def test_a_sample_without_an_answer_needs_no_groups():
+    pool = Pool.from_frame(grouped({("x", "q"): ["a", None, None]}, [[1.0], None, []]))
+    assert [given.tolist() for given in pool.lists("group_confidence", "x")] == [[1], [0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.large_list(pa.float64()), pa.list_(pa.int16(), 2)])
+def test_any_list_of_numbers_is_read(kind, tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b"]})
+    table = pa.Table.from_pandas(frame).append_column("group_confidence", pa.array([[1, 2], [3, 4]], kind))
+    pq.write_table(table, tmp_path / "samples.parquet")
+    pool = load_pool(tmp_path)
+    assert pool.lists("group_confidence", "x")[0].tolist() == [1, 2, 3, 4]
+    assert "group_confidence" not in pool.questions
+    frame.assign(group_confidence=[[1, 2], [3, 4]]).to_json(tmp_path / "x.jsonl", orient="records", lines=True)
+    assert load_pool(tmp_path / "x.jsonl").fingerprint == pool.fingerprint
+    assert from_table(tmp_path / "x.jsonl").fingerprint == pool.fingerprint
+
+
+def test_files_of_one_table_may_have_floats_of_different_width(tmp_path):
+    frame = long_frame({("x", "q"): ["a", "b", "a"]})
+    for i, kind in enumerate([pa.float32(), pa.float64(), pa.float32()]):
+        table = pa.Table.from_pandas(frame[i : i + 1], preserve_index=False)
+        table = table.append_column("group_confidence", pa.array([[0.5 + i]], pa.list_(kind)))
+        pq.write_table(table, tmp_path / f"samples-{i}.parquet")
+    assert load_pool(tmp_path).lists("group_confidence", "x")[0].tolist() == [0.5, 1.5, 2.5]

@@ -20,9 +20,14 @@ from hypothesis import strategies as st
 
 from mssim import (
     AdaptiveAllocation,
+    BayesFactorStop,
+    BEACONStop,
     BetaStop,
     Cascade,
+    CGESStop,
     Coverage,
+    DeepConf,
+    DifficultyAdaptive,
     EntropyStop,
     EValueStop,
     Gate,
@@ -36,6 +41,7 @@ from mssim import (
     PoolWarning,
     PValueStop,
     RandomRouter,
+    ReASCStop,
     Reliability,
     Router,
     SelfConsistency,
@@ -77,6 +83,8 @@ VOTES = {
     "entropy": Vote.entropy(),
     "entropy by samples": Vote.entropy(normaliser="samples", prior=(1, 2, 1)),
     "confidence": Vote.confidence(0.5),
+    "cges": Vote.cges(prior=(1, 2, 1)),
+    "cges of four": Vote.cges(answers=4),
     "score sum": Vote.score_sum(prior=(1, 1, 0.5)),
     "best of n": Vote.best_of_n(),
     "max consistency": Vote.max_consistency(),
@@ -88,21 +96,35 @@ VOTES = {
     "shortest shares": replace(Vote.shortest(3), within="share"),
     "most confident": replace(Vote.confidence(2.0), combine="max"),
     "shares": Vote(within="share"),
+    "deepconf": Vote.deepconf(0.4, prior=(1, 2, 1)),
+    "deepconf within entropy": replace(Vote.deepconf(0.7), within="entropy"),
+    "borda": Vote.borda(2, column="score"),
+    "borda shares": replace(Vote.borda(0.5, prior=(2, 1, 1.5)), within="share"),
+    "best of majority": Vote.best_of_majority(0.3, prior=(1, 2, 1.5)),
+    "best of all": Vote.best_of_majority(0),
     "own": Vote.own(squared, prior=(1, 2, 1)),
     "own in Python": Vote.own(getattr(squared, "py_func", squared)),
 }
+RANKED = ("deepconf", "borda", "best of majority")
 STOPS = {
     "beta": BetaStop(0.9),
     "window": WindowStop(2),
     "majority": MajorityStop(0.7, min_samples=3),
     "entropy": EntropyStop(0.8),
     "evalue": EValueStop(0.3),
+    "reasc": ReASCStop(0.9, centre=0.2, scale=0.3, gate=0.9),
+    "cges": CGESStop(0.8, other=True),
+    "cges of four": CGESStop(0.9, answers=4),
+    "beacon": BEACONStop(0.2, horizon=5),
+    "bayes factor": BayesFactorStop(6, 0.5, "article"),
     "own": OwnStop(three),
     "own in Python": OwnStop(getattr(three, "py_func", three)),
 }
 STOPS_WITH_VOTES = [
     *(("beta", "confidence"), ("window", "best of n"), ("own", "shortest"), ("majority", "own")),
     *(("window", "own"), ("beta", "majority of bests"), ("window", "majority of bests")),
+    *(("cges", "cges"), ("beacon", "best of n")),
+    *(("beta", "borda"), ("majority", "deepconf"), ("evalue", "best of majority")),
 ]
 
 
@@ -127,19 +149,19 @@ RULES = {
     },
     "stop window, looks, best of n": SelfConsistency("x", Vote.best_of_n(), WindowStop(2), looks=(2, 6)),
     "stop optimal, looks": SelfConsistency("y", stop=OptimalStop(0.7), looks=(1, 3, 4, 8)),
-    "stop optimal, limit": SelfConsistency("x", stop=OptimalStop(0.8), max_tokens=2),
     "random router, looks": RandomRouter(XYZ[:2], stop=BetaStop(0.8), looks=(2, 4)),
     "oracle router, looks": OracleRouter(XYZ[:2], stop=EntropyStop(0.8), looks=(3, 4)),
     **{f"mixture, {name}": Mixture(XYZ, vote) for name, vote in VOTES.items()},
     **{f"switch, {name}": ModelSwitch(XYZ, vote=vote, agreement=0.75) for name, vote in VOTES.items()},
     **{
         f"switch and pool, {name}": ModelSwitch(XYZ, vote=VOTES[name], on_agreement="pool", test_last=False)
-        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own")
+        for name in ("plurality", "score sum", "max consistency", "majority of bests", "shortest", "own", *RANKED)
     },
     "mixture, shares": Mixture(XYZ, shares=(3, 1, 2)),
     "switch, shares": ModelSwitch(XYZ[:2], shares=(1, 3), strict=True, agreement=0.5),
     "switch to the same model": ModelSwitch(["x", "x"]),
     "switch to the same model, best of n": ModelSwitch(["x", "y", "x"], vote=Vote.best_of_n()),
+    "switch to the same model, borda": ModelSwitch(["x", "y", "x"], vote=Vote.borda()),
     "switch to the same model, own": ModelSwitch(["x", "x"], vote=Vote.own(squared)),
     "cascade": Cascade(XYZ, agreement=0.6),
     "cascade of one model": Cascade(["y", "y"], agreement=0.6),
@@ -153,10 +175,16 @@ RULES = {
     "until right": UntilVerified(["z"]),
     "until right, sizes": UntilVerified(XYZ, sizes=(2, 1, 3)),
     "until score": UntilVerified(["y", "x"], column="score", threshold=0.2, shares=(1, 2)),
+    "online": DeepConf("x", keep=0.5, warmup=3, window=1),
+    "online, no consensus": DeepConf("y", keep=0.9, warmup=2, consensus=None, window=1),
     "gate": Gate(["y", "x"], 0.5),
     "gate, strict": Gate(XYZ, (0.5, 0.1), column="score", strict=True),
     "allocation": AdaptiveAllocation("x"),
     "allocation, cap": AdaptiveAllocation("y", cap=3),
+    "by difficulty": DifficultyAdaptive("x", "level", window=2, easy=1, before=1),
+    "by difficulty, one by one": DifficultyAdaptive("y", "level", window=1, easy=2, before=2, threshold=0.9),
+    "by learnt difficulty": DifficultyAdaptive("z", features=["topic"], window=3, easy=1, before=1),
+    "allocation, ppr": AdaptiveAllocation("z", certainty="ppr"),
 }
 
 
@@ -201,6 +229,11 @@ def with_ties(rule, ties):
 SAMPLES = list(itertools.product("aabbc-", [-0.5, 0.0, 0.1, 0.2, 0.3, 1.0], [0.1, 0.5, 0.9], [1, 2, 3]))
 
 
+def groups_of(answer, score, confidence, tokens):
+    """Confidences of up to as many groups as tokens; a sample without an answer may have none."""
+    return None if answer == "-" and tokens == 1 else [9 * confidence, 4 * score + 2, 4.5][:tokens]
+
+
 @st.composite
 def pools(draw, most_samples=6):
     """Few answers, numbers and lengths, so that ties of all kinds abound."""
@@ -208,19 +241,21 @@ def pools(draw, most_samples=6):
     sample = st.sampled_from(SAMPLES)
     right = draw(st.sampled_from(["a", "b", "ac"]))
     rows = [
-        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers)
+        (f"q{q}", model, i, None if answer == "-" else answer, answer in right, *numbers, groups_of(answer, *numbers))
         for model in XYZ
         for q in range(n_questions)
         for i, (answer, *numbers) in enumerate(draw(st.lists(sample, min_size=n, max_size=n)))
     ]
     columns = ["question_id", "model", "sample_index", "answer", "correct", "score", "confidence", "output_tokens"]
+    columns.append("group_confidence")
     return described(pd.DataFrame(rows, columns=columns))
 
 
 def described(frame):
     """A pool whose questions have what routers read."""
     number = frame["question_id"].str[1:].astype(int)
-    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=frame["question_id"] + " asked"))
+    text = frame["question_id"] + " asked"
+    return Pool.from_frame(frame.assign(topic="t" + (number % 2).astype(str), question=text, level=number % 3))
 
 
 def learns(rule):
@@ -314,6 +349,7 @@ def deep_pool(n_questions=3, n_samples=60):
             "score": rng.gauss(0, 1),
             "confidence": rng.random(),
             "output_tokens": rng.randrange(10, 99),
+            "group_confidence": [rng.gauss(9, 1) for _ in range(rng.randrange(1, 9))],
         }
         for model in XYZ
         for q in range(n_questions)
@@ -352,7 +388,7 @@ def test_what_should_change_nothing_changes_nothing(rule, pool, data):
     assert same(found, counts(Pool.from_frame(renamed), rule, budgets))
     # Models that the strategy does not name, and other questions.
     assert same(found, counts(pool.select(models=list(dict.fromkeys(rule.models))), rule, budgets))
-    if not isinstance(rule, AdaptiveAllocation) and not learns(rule):
+    if not isinstance(rule, AdaptiveAllocation | DifficultyAdaptive) and not learns(rule):
         last = counts(pool.select(questions=pool.question_ids[-1:]), rule, budgets)
         assert same([values[:, -1:] for values in found], last)
     # Other budgets.
@@ -413,6 +449,7 @@ THRESHOLDS = {
     "majority": [SelfConsistency("x", stop=MajorityStop(t)) for t in (0.1, 0.5, 0.7, 0.9, 1.0)],
     "entropy": [SelfConsistency("x", stop=EntropyStop(t)) for t in (1.0, 0.9, 0.75, 0.5, 0.1)],
     "evalue": [SelfConsistency("x", stop=EValueStop(a)) for a in (0.9, 0.5, 0.2, 0.05, 0.001)],
+    "bayes factor": [SelfConsistency("x", stop=BayesFactorStop(b)) for b in (1, 4.1, 10, 30, 300)],
     "pvalue": [SelfConsistency("x", stop=PValueStop(a)) for a in (0.49, 0.2, 0.05, 0.001)],
     "optimal": [SelfConsistency("x", stop=OptimalStop(t, [(2, 1), (6, 3, 1)])) for t in (0.51, 0.7, 0.9, 0.99)],
 }

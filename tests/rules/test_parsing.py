@@ -23,7 +23,7 @@ def test_the_catalogue_says_what_is_so(row):
     for name in ("x", "y", "z"):
         text = re.sub(r"\bM\b", name, text, count=1)
     text = text.replace("M1", "x")
-    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7}
+    numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7, "group_confidence": [[9.0]] * 32}
     answers = {(m, q): list("aabcabca") for m in "xy" for q in "pq"}
     without = {name: value for name, value in numbers.items() if name != column}
     if column == "-":
@@ -56,7 +56,7 @@ def test_strategies_are_read_once():
     [
         (
             "xs:gpt-4",
-            "strategy 'xs:gpt-4': unknown kind 'xs'. Choose from 'alloc', 'cascade', 'cov', 'mix', 'ms', 'sc'",
+            "strategy 'xs:gpt-4': unknown kind 'xs'. Choose from 'alloc', 'cascade', 'cov', 'deepconf', 'mix', 'ms'",
         ),
         ("sc:a+b", "strategy 'sc:a+b': sc takes one model, but 2 were given. To combine models, use e.g. mix:a+b."),
         ({"kind": "sc"}, "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b."),

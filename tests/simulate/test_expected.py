@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_expectation():
         (
             lambda: expected(TWO, "alloc:x", 4),
             StrategyError,
-            "alloc:x: budgets shared by questions are not supported. Draw a pool",
+            "alloc:x: questions that depend on each other are not supported. Draw a pool",
         ),
         (lambda: expected(TWO, "sc:x,max_tokens=9", 4), StrategyError, "answer models have no tokens. Remove it"),
         (lambda: expected(TWO, "sc:z", 4), PoolError, "no model 'z'"),

@@ -169,7 +169,7 @@ def test_clusters_are_those_of_the_pool():
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"a": "alloc:x"}, StrategyError, "alloc:x: one budget is spent on all questions"),
+        ({"a": "alloc:x"}, StrategyError, "alloc:x: the questions depend on each other"),
         ({"a": "sc:w"}, MssimError, "no model 'w' in this pool"),
         ({"budget": 25}, BudgetError, "24 were recorded. Lower the budget, or record more samples."),
         ({"budget": (1, 2, 3)}, BudgetError, "is neither an int nor a pair. Use budget=8 or budget=(8, 16)."),

@@ -12,27 +12,15 @@ from mssim import BudgetError, ModelSwitch, MssimError, PoolError, StrategyError
 from mssim.results.intervals import mean_interval, ratio_interval
 from mssim.theory.pool_facts import (
     counts_of,
-    over_classes,
-    question_of_class,
     ratio,
     read_switch,
     resampled,
     right_below,
-    sampled_models,
     stages_of,
 )
 from tests.conftest import make_pool
 
 RAGGED = {("x", "q1"): ["a", "b", "a", None], ("x", "q2"): ["c", None], ("y", "q1"): ["b"], ("y", "q2"): ["a", "a"]}
-
-
-def test_sums_go_over_the_classes_of_each_question():
-    pool = make_pool(RAGGED)
-    assert pool.class_labels.to_pylist() == ["a", "b", "a", "c"]
-    assert question_of_class(pool).tolist() == [0, 0, 1, 1]
-    values = np.array([[[1, 2, 4, 8]], [[0.5, 0, 0.25, 0]]])
-    assert over_classes(pool, values).tolist() == [[[3, 12]], [[0.5, 0.25]]]
-    assert over_classes(pool, np.ones(4)).tolist() == [2, 2]
 
 
 def test_counts_are_those_of_one_model():
@@ -41,18 +29,6 @@ def test_counts_are_those_of_one_model():
     assert counts.no_answer.tolist() == [[1, 1]]
     assert counts.correct.tolist() == [True, False, True, False]
     assert counts.replacement is True
-
-
-def test_models_have_the_samples_that_are_required():
-    pool = make_pool(RAGGED)
-    assert sampled_models(pool, None, 1) == ("x", "y")
-    assert sampled_models(pool, "y", 1) == ("y",)
-    assert sampled_models(pool, ["x"], 2) == ("x",)
-    with pytest.raises(PoolError, match=r"'y' has 1 samples of question 'q1', but 2 are required\. .*min_samples=2"):
-        sampled_models(pool, None, 2)
-    for models in ([], ["x", "x"]):
-        with pytest.raises(PoolError, match=r"is empty or repeats a model\. Name each model once"):
-            sampled_models(pool, models, 1)
 
 
 def test_a_ratio_of_means_has_gaffkes_interval():

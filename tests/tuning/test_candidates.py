@@ -22,7 +22,7 @@ def test_the_default_tries_every_model_and_pair_up_to_what_was_recorded():
     pool = random_pool(10, 4)
     tuning = tune(pool, n_replays=20)
     tried = tuning.candidates()
-    assert tried.columns.tolist() == ["strategy", "budget", "spend", "in_sample"]
+    assert tried.columns.tolist() == ["strategy", "fitted", "budget", "spend", "in_sample"]
     assert list(dict.fromkeys(tried["strategy"])) == [str(s) for s in grid(pool.models)]
     assert tried.groupby("strategy")["budget"].agg(list)["sc:x"] == [1, 2, 3, 4]
     assert tried.groupby("strategy")["budget"].agg(list)["ms:x+y"] == [1, 2, 3, 4, 5, 6, 8]

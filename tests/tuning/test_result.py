@@ -47,12 +47,14 @@ def test_the_frontier_is_scored_on_other_questions():
     pool, budgets = random_pool(20, 8, seed=3), [1, 2, 4, 8]
     tuning = tune(pool, STRATEGIES, budgets, n_folds=5, n_replays=200)
     frame = tuning.frontier(confidence_level=0.8)
-    assert frame.columns.tolist() == ["strategy", "budget", "spend", "in_sample", "held_out", "low", "high", "folds"]
+    assert frame.columns.tolist() == [
+        *("strategy", "fitted", "budget", "spend", "in_sample", "limit", "held_out", "low", "high", "folds")
+    ]
     assert len(frame) > 3
     assert (np.diff(frame["spend"]) > 0).all()
     assert (np.diff(frame["in_sample"]) > 0).all()
-    # Every row says what is found with its spend as the limit.
-    again = tune(pool, STRATEGIES, budgets, limits=frame["spend"], n_folds=5, n_replays=200)
+    # Every row says what is found within its limit.
+    again = tune(pool, STRATEGIES, budgets, limits=frame["limit"], n_folds=5, n_replays=200)
     same = again.to_frame(confidence_level=0.8)
     for name in ("strategy", "budget"):
         assert frame[name].tolist() == same[name].tolist()
@@ -61,7 +63,9 @@ def test_the_frontier_is_scored_on_other_questions():
 
 
 def test_the_frontier_counts_the_folds_that_have_it_too():
-    tuning = tune(random_pool(20, 8, seed=3), STRATEGIES, [1, 2, 4, 8], n_folds=5, n_replays=200)
+    exact = ["sc:x", "sc:y", "ms:x+y,agreement=0.6,vote=plurality", "ms:z+x,vote=plurality", "mix:y+z"]
+    tuning = tune(random_pool(20, 8, seed=3), exact, [1, 2, 4, 8], n_folds=5)
+    assert not tuning.n_replays.any()
     frame, candidates = tuning.frontier(), list(zip(tuning.strategies, tuning.budgets, strict=True))
     for row in frame.itertuples():
         me, among = candidates.index((row.strategy, row.budget)), 0

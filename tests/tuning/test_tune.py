@@ -1,6 +1,7 @@
 """Tuning: the choice that the rules demand, scored on questions that took no part in it."""
 
 import random
+import sys
 import warnings
 
 import numpy as np
@@ -30,7 +31,7 @@ from tests.engine.test_evaluate import random_pool
 from tests.tuning.test_choice import STRATEGIES, best_within, clustered, mean, questions_without
 
 COLUMNS = [
-    *("limit", "strategy", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
+    *("limit", "strategy", "fitted", "budget", "same_choice", "in_sample", "fresh", "held_out", "low", "high"),
     *("optimism", "mc_error", "spend", "held_out_spend"),
     *("control", "control_budget", "control_held_out", "control_spend"),
     *("gain", "gain_low", "gain_high", "p_value", "p_holm", "n_folds", "n_questions"),
@@ -203,17 +204,17 @@ def test_a_choice_that_all_folds_make_is_compared_as_an_evaluation_is():
 
 def test_monte_carlo_error_of_the_optimism():
     options = {"n_folds": 3, "method": "monte_carlo"}
-    tuning = tune(random_pool(seed=1), STRATEGIES, [3, 8], n_replays=40, **options)
+    tuning = tune(random_pool(seed=1), STRATEGIES, [3, 8], n_replays=400, **options)
     everywhere, without = tuning.chosen[0, :, -1], tuning.chosen[0][:, tuning.folds]
-    variance = tuning.accuracy * (1 - tuning.accuracy) / 39
+    variance = tuning.accuracy * (1 - tuning.accuracy) / 399
     expected = [
         np.sqrt(sum(variance[a, q] + variance[b, q] for q, b in enumerate(row) if a != b)) / 12
         for a, row in zip(everywhere, without, strict=True)
     ]
     assert max(expected) > 0
     assert tuning.to_frame()["mc_error"].tolist() == pytest.approx(expected)
-    once = tune(random_pool(seed=1), STRATEGIES, [3, 8], n_replays=1, **options).to_frame()
-    assert once["mc_error"].isna().any()
+    once = tune(random_pool(seed=1), STRATEGIES[::-1], [3, 8], n_replays=1, **options).to_frame()
+    assert once["mc_error"].tolist() == [0, 0]  # the same choice in all folds, because one replay shows nothing
     assert tune(random_pool(), STRATEGIES, [3, 8], n_runs=1, n_replays=9).to_frame()["mc_error"].isna().all()
     exact = tune(random_pool(), ["sc:x", "sc:y"], [3, 8]).to_frame()
     assert exact["mc_error"].tolist() == [0, 0]
@@ -381,11 +382,44 @@ def test_a_control_beyond_the_limit_is_missing_there_alone():
         ({"strategies": "sc:w"}, PoolError, "no model 'w'"),
         ({"strategies": ["sc:x", "sc:x"]}, StrategyError, "repeats a strategy. Remove the duplicate"),
         ({"strategies": []}, StrategyError, "strategies: none are given"),
+        ({"families": "stop"}, MssimError, "families: 'stop' is not valid. Did you mean 'stops'"),
+        ({"strategies": ["sc:x", "sx:y"]}, StrategyError, "unknown kind 'sx'"),
+        ({"strategies": ["sc:x", "sc:y,vote=best_of_n"]}, PoolError, "sc:y,vote=best_of_n requires column 'score'"),
+        ({"strategies": ["sc:x", "sc:y,max_tokens=9"]}, PoolError, "output_tokens"),
+        ({"spend": "latency"}, MssimError, "spend='latency': the pool has no latencies"),
+        ({"spend": "tokens"}, MssimError, "spend='tokens': the pool has no output_tokens"),
+        ({"tokens": "none"}, MssimError, "tokens='none' is not valid"),
+        ({"prices": "nowhere.toml", "spend": "cost"}, MssimError, "nowhere.toml"),
+        ({"replacement": 2}, MssimError, "replacement=2 is not a bool"),
+        ({"parallel": 0}, MssimError, "parallel=0 is out of range"),
+        ({"method": "exact", "strategies": ["sc:x", "ms:x+y"]}, StrategyError, "method='exact' is not available"),
+        ({"shares_draws": [["x"]]}, MssimError, "shares_draws"),
+        ({"n_folds": 3, "clusters": "truth"}, MssimError, "clusters"),
+        ({"limits": [1, 3], "spend": "budget"}, MssimError, "spends more than 1 per .* Use limits of at least 2"),
+        ({"limits": 5, "spend": "cost", "prices": {"x": 3, "y": 4}}, MssimError, "more than 5 .* of at least 6"),
+        ({"limits": 0.9, "strategies": "sc:x,stop=beta:0.9"}, MssimError, "more than 0.9 .* Use limits above 1"),
+        (
+            {"limits": 5, "strategies": "ms:x+y", "spend": "cost", "prices": {"x": 6, "y": 1}},
+            MssimError,
+            "spends more than 5 per question on average. Use limits above 6",
+        ),
     ],
 )
-def test_refusals(options, error, says):
+def test_refusals(options, error, says, monkeypatch):
+    """All of them are known at once: nothing is evaluated, which takes most of the time."""
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
     with pytest.raises(error, match=says):
         tune(random_pool(), **{"strategies": ["sc:x", "sc:y"], "budgets": [2, 4], **options})
+
+
+def test_routers_that_cannot_be_fitted_are_refused_at_once(monkeypatch):
+    monkeypatch.setattr("mssim.tuning.candidates.evaluate_quietly", lambda *_, **__: pytest.fail("evaluated"))
+    with pytest.raises(MssimError, match="topics"):
+        tune(random_pool(), ["sc:x", "route:x+y,by=topics"], [2])
+    for module in ("sklearn", "sklearn.feature_extraction.text", "sklearn.linear_model"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MssimError, match="route"):
+        tune(random_pool(), ["sc:x", "route:x+y,by=logistic,features=truth"], [2])
 
 
 def test_one_cluster_cannot_be_split():

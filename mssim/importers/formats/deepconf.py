@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from
+from mssim._validation import choose_from, whole_number
 from mssim.errors import MssimError, PoolError
 from mssim.importers.fields import Fields
 from mssim.importers.formats.pickles import is_pickle, refuse_pickle
@@ -32,6 +32,7 @@ from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sink import Sink
 from mssim.pools.pool import Pool
+from mssim.pools.row_checks import GROUPS
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -58,7 +59,12 @@ _CONVERT = (
 
 
 def from_deepconf(
-    paths: Paths, *, confidence: str | None = None, model: str | None = None, **common: Unpack[CommonOptions]
+    paths: Paths,
+    *,
+    confidence: str | None = None,
+    model: str | None = None,
+    stride: int | None = None,
+    **common: Unpack[CommonOptions],
 ) -> Pool:
     r"""Import traces of DeepConf that were converted to JSON.
 
@@ -73,6 +79,10 @@ def from_deepconf(
         confidences of tokens, the lowest window, which is their min_conf.
     model : str, optional
         Name of the model. By default it is read from the config of each file.
+    stride : int, optional
+        If given, the column group_confidence has the mean confidence of the groups of 2048 tokens that begin every
+        `stride` tokens, for `mssim.DeepConf` with the same stride. Every trace then needs confs. A stride of 1 keeps
+        about as many numbers as tokens, and is the one of DeepConf.
     **common
         The options rule, where, texts, strict and others, see `mssim.importers.Common`. A rule grades the texts.
 
@@ -108,7 +118,7 @@ def from_deepconf(
     >>> pool, pool.numbers["score"].tolist()
     (Pool(1 question, 1 model, 1 sample each: gpt-oss), [[[17.0]]])
     """
-    read_them = partial(read, confidence=confidence, model=model)
+    read_them = partial(read, confidence=confidence, model=model, stride=stride)
     return to_pool("deepconf", read_them, expand(as_paths(paths), *PATTERNS), Common(**common))
 
 
@@ -125,11 +135,19 @@ def is_own(source: Source) -> bool:
     return {"extracted_answer", "num_tokens"} <= found or ("ground_truth" in found and not found.isdisjoint(_TRACES))
 
 
-def read(sources: Sequence[Source], sink: Sink, *, confidence: str | None = None, model: str | None = None) -> None:
+def read(
+    sources: Sequence[Source],
+    sink: Sink,
+    *,
+    confidence: str | None = None,
+    model: str | None = None,
+    stride: int | None = None,
+) -> None:
     """Read all results of each file."""
     if confidence is not None and confidence not in _CONFIDENCES:
         raise MssimError(f"confidence: {confidence!r:.80} is not known. {choose_from(confidence, _CONFIDENCES)}.")
-    reader = _Reader(sink, confidence)
+    every = None if stride is None else whole_number("stride", stride, 1, 2**31)
+    reader = _Reader(sink, confidence, every)
     for source in sources:
         refuse_pickle(source, _CONVERT)
         for result in _results(source):
@@ -191,8 +209,8 @@ def _results(source: Source) -> Iterator[_Result]:
 class _Reader:
     """Adds traces to a sink and keeps what they share."""
 
-    def __init__(self, sink: Sink, confidence: str | None) -> None:
-        self._sink, self._confidence = sink, confidence
+    def __init__(self, sink: Sink, confidence: str | None, stride: int | None) -> None:
+        self._sink, self._confidence, self._stride = sink, confidence, stride
         sink.tell_apart = "Import the results on each data set separately"
         self._used: set[str] = set()
         self._judged = Judged(sink)
@@ -221,7 +239,16 @@ class _Reader:
             "finish_reason": reason,
         }
         sample |= {"output_tokens": trace.count("num_tokens"), "score": self._score(trace)}
+        if self._stride is not None:
+            sample[GROUPS] = self._groups(trace, self._stride)
         return sample if correct is None else {**sample, "correct": correct}
+
+    def _groups(self, trace: Fields, stride: int) -> list[float]:
+        """Return the confidences of the groups of a trace that begin every so many tokens."""
+        values = _confidences(trace)
+        if not values.size:
+            trace.refuse("has no confs, of which stride= makes group confidences. Omit stride=.")
+        return list(_of_windows(values)[::stride])
 
     def _score(self, trace: Fields) -> float | None:
         """Return the confidence of a trace."""
@@ -233,8 +260,8 @@ class _Reader:
         if kind == "lowest" and "min_conf" in trace:
             score = trace.number("min_conf")
         else:
-            values = [value for value in trace.numbers("confs") if value is not None]
-            score = _CONFIDENCES[kind](np.array(values)) if values else None
+            values = _confidences(trace)
+            score = _CONFIDENCES[kind](values) if values.size else None
         self._scored += score is not None
         return score
 
@@ -254,6 +281,11 @@ class _Reader:
 
 
 # Confidences ----------------------------------------------------------------------------------------------------------
+
+
+def _confidences(trace: Fields) -> Values:
+    """Return the confidences of the tokens of a trace."""
+    return np.array([value for value in trace.numbers("confs") if value is not None], dtype=float)
 
 
 def _of_windows(confidences: Values) -> Values:

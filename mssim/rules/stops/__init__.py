@@ -2,7 +2,9 @@
 
 from mssim.rules.stops.base import Stop, StopTable
 from mssim.rules.stops.bayes_factor import BayesFactorStop, CountsTable
+from mssim.rules.stops.beacon import BEACONStop
 from mssim.rules.stops.beta import BetaStop
+from mssim.rules.stops.cges import CGESStop
 from mssim.rules.stops.entropy import EntropyStop
 from mssim.rules.stops.evalue import EValueStop
 from mssim.rules.stops.majority import MajorityStop
@@ -10,11 +12,14 @@ from mssim.rules.stops.msprt import MixtureSPRTStop
 from mssim.rules.stops.optimal import OptimalStop
 from mssim.rules.stops.own import OwnStop
 from mssim.rules.stops.pvalue import PValueStop
+from mssim.rules.stops.reasc import ReASCStop
 from mssim.rules.stops.window import WindowStop
 
 __all__ = [
+    "BEACONStop",
     "BayesFactorStop",
     "BetaStop",
+    "CGESStop",
     "CountsTable",
     "EValueStop",
     "EntropyStop",
@@ -23,6 +28,7 @@ __all__ = [
     "OptimalStop",
     "OwnStop",
     "PValueStop",
+    "ReASCStop",
     "Stop",
     "StopTable",
     "WindowStop",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import is_number, whole_number
 from mssim.errors import MssimError, StrategyError
+from mssim.rules.number_range import NumberRange
 from mssim.rules.registry import STOPS, Row
 
 __all__ = ["Stop", "StopTable", "leading_votes", "votes_against"]
@@ -87,6 +88,11 @@ class Stop(ABC):
         if cls.__dict__.get("name"):
             STOPS.add(cls.name, cls)
 
+    @property
+    def allowed(self) -> NumberRange | None:
+        """Range of the numbers in `columns` of samples with an answer; None if the rule reads all finite numbers."""
+        return None
+
     @abstractmethod
     def stops(self, answers: Ints, numbers: Floats) -> bool:
         """Decide whether to stop after some draws.
@@ -156,6 +162,20 @@ class Stop(ABC):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), low, 2**15 - 1))
         except MssimError as error:
             raise StrategyError(f"{type(self).__name__}: {error}") from None
+
+    def _set_truth(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, bool | np.bool_):
+            raise StrategyError(f"{type(self).__name__}: {name}={value!r} is not a bool. Use True or False.")
+        object.__setattr__(self, name, bool(value))
+
+    def _check_column(self) -> None:
+        column: Any = getattr(self, "column")  # noqa: B009 (a field of some rules)
+        if not isinstance(column, str) or not column:
+            raise StrategyError(
+                f"{type(self).__name__}: column={column!r} is not a name. Use the name of a recorded number, e.g. "
+                "'confidence'."
+            )
 
 
 def leading_votes(answers: Ints) -> tuple[int, int]:

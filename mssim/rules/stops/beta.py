@@ -14,7 +14,7 @@ from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes,
 __all__ = ["BetaStop", "chance_to_lead"]
 
 
-def chance_to_lead(first: Ints, second: Ints) -> Floats:
+def chance_to_lead(first: Ints | Floats, second: Ints | Floats) -> Floats:
     """Compute P[theta > 1/2] for theta ~ Beta(first + 1, second + 1)."""
     return np.asarray(special.betaincc(first + 1.0, second + 1.0, 0.5))
 

@@ -62,7 +62,7 @@ class MixtureSPRTStop(Stop):
 
     name: ClassVar[str] = "msprt"
     rows: ClassVar[tuple[Row, ...]] = (
-        Row("sc:M,stop=msprt", "stop when a mixture SPRT of v1 against v2 decides", "2503.17587"),
+        Row("sc:M,stop=msprt:1e6", "stop when a mixture SPRT of v1 against v2 decides", "2503.17587"),
     )
 
     a: float = 1e6

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from mssim._validation import is_number, shown
 from mssim.errors import StrategyError
-from mssim.kernels.leading_counts import leading_counts
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes
 
@@ -149,6 +148,9 @@ def _likelihoods(priors: Sequence[_Prior], depth: int, second: int) -> tuple[Flo
 
     They have the same factors, which do not depend on the prior.
     """
+    # Here, because Numba takes half a second that reading the text of a rule must not wait for.
+    from mssim.kernels.leading_counts import leading_counts
+
     shares = np.zeros((len(priors), max(len(prior.shares) for prior in priors)))
     for row, prior in zip(shares, priors, strict=True):
         row[: len(prior.shares)] = prior.shares

@@ -3,6 +3,8 @@
 from mssim.rules.strategies.adaptive_allocation import AdaptiveAllocation
 from mssim.rules.strategies.cascade import Cascade
 from mssim.rules.strategies.coverage import Coverage
+from mssim.rules.strategies.deepconf import DeepConf
+from mssim.rules.strategies.difficulty_adaptive import DifficultyAdaptive
 from mssim.rules.strategies.gate import Gate
 from mssim.rules.strategies.mixture import Mixture
 from mssim.rules.strategies.model_switch import ModelSwitch
@@ -17,6 +19,8 @@ __all__ = [
     "AdaptiveAllocation",
     "Cascade",
     "Coverage",
+    "DeepConf",
+    "DifficultyAdaptive",
     "Gate",
     "Mixture",
     "ModelSwitch",

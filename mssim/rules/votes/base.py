@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
+from mssim.rules.number_range import CHANCES, NumberRange
 from mssim.rules.registry import Row
 
 __all__ = ["TIES", "Function", "NamedVote", "Prior", "WeightedVote", "frozen"]
@@ -21,9 +22,14 @@ TIES = ("first", "random", "wrong")
 _ALLOWED = {
     "within": ("none", "entropy", "share"),
     "normaliser": ("distinct", "samples"),
-    "ballots": ("one", "number", "exp", "shortest", "bests"),
+    "ballots": ("one", "number", "exp", "shortest", "bests", "kept", "ranks", "frequent", "posterior"),
     "combine": ("sum", "max"),
     "ties": TIES,
+}
+_RANGES = {  # of an option: what it must be and an example, the least, the most
+    "keep": ("a share above 0, up to 1. Use e.g. 0.1", 1e-9, 1.0),
+    "power": ("a number from 0 to 30. Use e.g. 0.5, or vote=best_of_n instead of a large power", 0.0, 30.0),
+    "alpha": ("a share from 0 to 1. Use e.g. 0.1", 0.0, 1.0),
 }
 _WHAT_FOR = {  # how to record what a ballot is made of
     "score": "the reward or verifier score of each sample, the higher the better",
@@ -59,6 +65,10 @@ class WeightedVote:
     column: str | None = None
     temperature: float | None = None
     m: int | None = None
+    answers: int | None = None
+    keep: float | None = None
+    power: float | None = None
+    alpha: float | None = None
     function: Function | None = None
     columns: tuple[str, ...] = ()
 
@@ -76,6 +86,9 @@ class WeightedVote:
             "column": self.ballots != "one",
             "temperature": self.ballots == "exp",
             "m": self.ballots in ("shortest", "bests"),
+            "keep": self.ballots == "kept",
+            "power": self.ballots == "ranks",
+            "alpha": self.ballots == "frequent",
         }
         for name, needed in asked.items():
             if needed != (getattr(self, name) is not None):
@@ -87,13 +100,28 @@ class WeightedVote:
             )
         if self.temperature is not None and not (is_number(self.temperature) and 0 < self.temperature < math.inf):
             raise StrategyError(f"vote: temperature={self.temperature!r} is not a positive number. Use e.g. 0.5.")
-        if self.m is not None:
-            try:
-                object.__setattr__(self, "m", whole_number("m", self.m, 1, 2**15 - 1))
-            except MssimError as error:
-                raise StrategyError(f"vote: {error}") from None
-        if self.combine == "max" and self.m is not None:
+        for name, lowest in (("m", 1), ("answers", 2)):
+            value = getattr(self, name)
+            if value is not None:
+                try:
+                    object.__setattr__(self, name, whole_number(name, value, lowest, 2**15 - 1))
+                except MssimError as error:
+                    raise StrategyError(f"vote: {error}") from None
+        for name, (allowed, least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not (is_number(value) and least <= value <= most):
+                raise StrategyError(f"vote: {name}={shown(value)} is not {allowed}.")
+        self._check_combination()
+
+    def _check_combination(self) -> None:
+        if self.combine == "max" and self.ballots not in ("one", "number", "exp"):
             raise StrategyError(f"vote: ballots={self.ballots!r} supports only combine='sum'. Remove combine='max'.")
+        if self.within != "none" and self.ballots in ("frequent", "posterior"):
+            raise StrategyError(
+                f"vote: ballots={self.ballots!r} supports only within='none'. Remove within={self.within!r}."
+            )
+        if self.ballots != "posterior" and self.answers is not None:
+            raise StrategyError(f"vote: ballots={self.ballots!r} does not use answers. Remove it.")
 
     def _check_function(self) -> None:
         if self.function is not None and not callable(self.function):
@@ -125,6 +153,11 @@ class WeightedVote:
             return None
         what = _WHAT_FOR.get(self.column, "a number for each sample")
         return f"column {self.column!r} ({what})"
+
+    @property
+    def allowed(self) -> NumberRange | None:
+        """Range of the numbers in `column` of samples with an answer; None if the vote reads all finite numbers."""
+        return CHANCES if self.ballots == "posterior" else None
 
     def ordered(self, models: Sequence[str]) -> Self:
         """Return the same vote with its prior as one weight per model, in their order."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mssim import MssimError, PoolError
+from mssim import DeepConf, MssimError, PoolError, evaluate
 from mssim.importers.formats import deepconf
 from mssim.importers.formats.deepconf import from_deepconf, is_own
 from mssim.importers.pipeline import Common, import_pool
@@ -86,6 +86,29 @@ def test_confidences_agree_with_plain_python(tmp_path, monkeypatch, kind):
     lists = [np.random.default_rng(0).uniform(5, 25, n).round(3).tolist() for n in (1, 7, 8, 9, 60)]
     pool = from_deepconf(write(tmp_path, offline([trace("4", confs) for confs in lists])), confidence=kind)
     np.testing.assert_allclose(pool.numbers["score"][0, 0], [plain(kind, confs, 8) for confs in lists], rtol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 5])
+def test_groups_are_means_of_windows_in_order(tmp_path, monkeypatch, stride):
+    monkeypatch.setattr(deepconf, "_WINDOW", 8)
+    lists = [np.random.default_rng(0).uniform(5, 25, n).round(3).tolist() for n in (1, 7, 8, 9, 60)]
+    traces = [trace("4", confs, num_tokens=len(confs)) for confs in lists]
+    pool = from_deepconf(write(tmp_path, offline(traces)), stride=stride)
+    for q, confs in enumerate(lists):
+        values, offsets = pool.lists("group_confidence", pool.models[0])
+        starts = range(0, max(len(confs) - 7, 1), stride)
+        expected = [np.mean(confs[i : i + 8]) for i in starts]
+        np.testing.assert_allclose(values[offsets[q] : offsets[q + 1]], expected, rtol=1e-12)
+    rule = DeepConf(pool.models[0], warmup=2, window=8, stride=stride)
+    assert evaluate(pool, rule, 2, n_replays=5).samples_used.item() == 2
+
+
+def test_without_a_stride_there_are_no_groups(tmp_path):
+    assert "group_confidence" not in from_deepconf(write(tmp_path, offline([trace("4")]))).extra.column_names
+    with pytest.raises(PoolError, match=r"has no confs, of which stride= makes group confidences\. Omit stride="):
+        from_deepconf(write(tmp_path, online()), stride=1)
+    with pytest.raises(MssimError, match=r"stride=0 is out of range\. Use an integer from 1"):
+        from_deepconf(write(tmp_path, offline([trace("4")])), stride=0)
 
 
 def online(**changed):

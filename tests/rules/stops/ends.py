@@ -9,14 +9,18 @@ from mssim.kernels.tally import Recorded, Replays
 from tests import naive
 
 
-def decisions(rule, answers):
-    """Draws after which the kernel stops on these answers in this order; None if it does not."""
+def decisions(rule, answers, *columns):
+    """Draws after which the kernel stops on these answers in this order; None if it does not.
+
+    Each column has a number per draw, of those that the rule reads.
+    """
     known = sorted(set(answers) - {None})
     codes = np.array([[[known.index(a) if a is not None else -1 for a in answers]]], dtype=np.int16)
     # The samples are put where a replay's random order finds them in the order given.
     depth = len(answers)
     shuffled = np.empty_like(codes)
-    shuffled[0, 0, naive.positions(0, "x", "q", 0, depth, depth)] = codes[0, 0]
+    places = naive.positions(0, "x", "q", 0, depth, depth)
+    shuffled[0, 0, places] = codes[0, 0]
     keys = np.array([[naive.stream_key(0, "x", "q")]], dtype=np.uint64)
     recorded = Recorded(
         shuffled,
@@ -26,23 +30,26 @@ def decisions(rule, answers):
         keys,
         keys[0],
     )
-    seen, looks = np.zeros((0, 1, 1, depth)), np.ones(depth + 1, bool)
+    seen, looks = np.zeros((len(columns), 1, 1, depth)), np.ones(depth + 1, bool)
+    seen[:, 0, 0, places] = np.array(columns, dtype=float).reshape(len(columns), depth)
     end = stop_kernels.stop_ends(rule, rule.table(depth), looks, recorded, depth, seen, Replays(0, 1, False))
     return int(end[0, 0]) if end[0, 0] <= depth else None
 
 
-def in_python(rule, answers):
+def in_python(rule, answers, *columns):
     """Draws after which the rule's plain statement stops; None if it does not."""
     known = sorted(set(answers) - {None})
     codes = np.array([known.index(a) if a is not None else -1 for a in answers], dtype=np.int64)
-    ends = (n for n in range(1, codes.size + 1) if rule.stops(codes[:n], np.zeros((0, n))))
+    numbers = np.array(columns, dtype=float).reshape(len(columns), codes.size)
+    ends = (n for n in range(1, codes.size + 1) if rule.stops(codes[:n], numbers[:, :n]))
     return next(ends, None)
 
 
-def all_agree(rule, answers):
+def all_agree(rule, answers, *columns):
     """The draws after which kernel, plain statement and oracle all stop."""
     given = list(answers)
-    ends = {decisions(rule, given), in_python(rule, given), naive.first_stop(rule, given)}
+    ends = {decide(rule, given, *columns) for decide in (decisions, in_python)}
+    ends.add(naive.first_stop(rule, given, columns))
     assert len(ends) == 1, ends
     return ends.pop()
 

@@ -21,7 +21,7 @@ from mssim import (
 from mssim.engine.requirements import enough_recorded
 from mssim.errors import BudgetError
 from mssim.rules.stops import optimal
-from tests import naive_stops
+from tests import naive, naive_stops
 from tests.conftest import make_pool, replay
 from tests.rules.stops.ends import all_agree, decisions, sequences
 
@@ -216,6 +216,17 @@ def test_what_is_learnt_depends_on_the_pool_alone(tmp_path, looks):
     merged = merge(sorted(tmp_path.glob("*.part")))
     assert np.array_equal(merged.samples_used, whole.samples_used)
     assert len(set(whole.samples_used[0, 1].round(6))) > 2
+
+
+def test_samples_that_a_limit_cuts_off_teach_nothing():
+    answers = {("x", "p"): list("aaaabbbb"), ("x", "q"): list("aabaabaa")}
+    pool = make_pool(answers, output_tokens=[1, 1, 1, 1, 9, 9, 9, 9] + [1] * 8)
+    used = []
+    for limit in (None, 1):
+        rule = SelfConsistency("x", stop=OptimalStop(0.8), max_tokens=limit)
+        used.append(replay(pool, rule, [8], n_replays=20).samples_used[0, 0] * 20)
+        assert used[-1].round().tolist() == naive.evaluate(pool, rule, 8, n_replays=20)[1]
+    assert used[1][1] == 20 < used[0][1]  # of p, all answers are equal
 
 
 def test_one_question_has_no_others():

@@ -11,16 +11,18 @@ from mssim import (
     SelfConsistency,
     StrategyError,
 )
+from mssim.rules.strategies.adaptive_allocation import certainty, levels
 from tests import naive
 from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import counts, deep_pool
 
 
 @pytest.mark.parametrize("replacement", [False, True])
+@pytest.mark.parametrize("certainty", ["beta", "ppr"])
 @pytest.mark.parametrize("cap", [None, 5])
-def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, replacement):
+def test_a_budget_is_shared_among_many_questions_as_the_naive_rule_does(cap, certainty, replacement):
     """Many questions wait at the same certainty, some without any answer, and some are full."""
-    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap)
+    pool, rule = deep_pool(25, 9), AdaptiveAllocation("x", cap, certainty=certainty)
     frame = pool.to_frame()
     frame.loc[frame["question_id"] == "q3", "answer"] = None
     pool = Pool.from_frame(frame.drop(columns=["correct"]))
@@ -68,3 +70,31 @@ def test_a_cap_is_a_number_of_samples(cap, problem):
     says = rf"AdaptiveAllocation: cap={cap!r} is {problem}\. Use an integer from 1 to 1024"
     with pytest.raises(StrategyError, match=says):
         AdaptiveAllocation("x", cap)
+
+
+def test_the_ratio_of_densities_orders_votes_differently():
+    first, second = np.array([0, 1, 3, 4, 5, 6, 3, 9, 2, 8]), np.array([0, 0, 0, 0, 0, 0, 1, 1, 2, 2])
+    ratio = np.exp(certainty(first, second, "ppr"))
+    assert ratio == pytest.approx([1, 1, 2, 3.2, 5.333, 9.143, 0.8, 9.309, 0.533, 2.069], rel=1e-3)
+    # Eight votes against two are more likely to lead than six against one, and have a lower ratio.
+    several, few = (np.array(8), np.array(2)), (np.array(6), np.array(1))
+    assert certainty(*several) > certainty(*few)
+    assert certainty(*several, "ppr") < certainty(*few, "ppr")
+
+
+def test_an_unknown_certainty_is_refused():
+    with pytest.raises(StrategyError, match="AdaptiveAllocation: certainty='blend' is not valid"):
+        AdaptiveAllocation("x", certainty="blend")
+    assert str(AdaptiveAllocation("x", certainty="ppr")) == "alloc:x,certainty=ppr"
+
+
+@pytest.mark.parametrize("measure", ["beta", "ppr"])
+@pytest.mark.parametrize("cap", [1, 2, 7, 30])
+def test_levels_are_in_the_order_of_certainty(cap, measure):
+    """As many levels as there are different certainties, in rational arithmetic."""
+    votes = [(second, first) for first in range(cap + 1) for second in range(first + 1) if first + second <= cap]
+    certainties = {pair: naive.certainty(["a"] * pair[1] + ["b"] * pair[0], measure) for pair in votes}
+    order = sorted(set(certainties.values()))
+    found = levels(cap, measure)
+    for (second, first), one in certainties.items():
+        assert found[second, first] == order.index(one)

@@ -23,6 +23,9 @@ def test_the_forms_are_parameters_of_one_formula():
     assert Vote.max_consistency() == Vote(within="share", combine="max")
     assert Vote.shortest(3) == Vote(ballots="shortest", m=3, column="output_tokens")
     assert Vote.majority_of_bests(3) == Vote(ballots="bests", m=3, column="score")
+    assert Vote.deepconf() == Vote(ballots="kept", keep=0.1, column="confidence")
+    assert Vote.borda() == Vote(ballots="ranks", power=0.5, column="confidence")
+    assert Vote.best_of_majority() == Vote(ballots="frequent", alpha=0.1, column="score")
 
 
 def test_votes_that_only_count_say_so():
@@ -119,6 +122,9 @@ def test_a_sample_without_an_answer_needs_no_number(vote):
         (lambda: Vote(column="score"), "vote: ballots='one' does not use column. Remove it."),
         (lambda: Vote(ballots="vote"), "vote: ballots='vote' is not valid. Choose from 'one', 'number', 'exp'"),
         (lambda: replace(Vote.shortest(2), combine="max"), "vote: ballots='shortest' supports only combine='sum'"),
+        (lambda: replace(Vote.borda(), combine="max"), "vote: ballots='ranks' supports only combine='sum'"),
+        (lambda: Vote(ballots="kept", column="p"), "vote: ballots='kept' requires keep. Set it."),
+        (lambda: Vote(keep=0.1), "vote: ballots='one' does not use keep. Remove it."),
         (
             lambda: replace(Vote.majority_of_bests(2), combine="max"),
             "vote: ballots='bests' supports only combine='sum'",

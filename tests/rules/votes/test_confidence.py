@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mssim import SelfConsistency, StrategyError, Vote, evaluate
-from tests.rules.votes.by_hand import A_LEADS, recorded, wins
+from tests.rules.votes.by_hand import A_LEADS, decisions, recorded, wins
 
 
 def test_confidences_beyond_the_range_of_a_double_are_refused():
@@ -29,6 +29,13 @@ def test_votes_count_the_exponential():
     assert wins(Vote.confidence(), "b", x=x) == 1
     assert wins(Vote.confidence(2.0), "a", x=x) == 1
     assert wins(Vote.confidence(prior=(1, 3)), "c", x=x, y=[("c", 0)]) == 1  # e^2.2 + 3
+
+
+@pytest.mark.parametrize("temperature", [0.3, 2.0])
+def test_the_softmax_of_a_reward_decides_as_scorio(temperature):
+    scorio = pytest.importorskip("scorio.aggregate")
+    for answers, numbers, right in decisions(Vote.confidence(temperature, column="score")):
+        assert (scorio.softmax_weighted_vote(answers, numbers, temperature=temperature) == "a") == right
 
 
 def test_it_is_written_with_its_temperature():
