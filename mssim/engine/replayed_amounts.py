@@ -50,6 +50,15 @@ class BlockAmounts(NamedTuple):
         """Whether any quantity has a histogram."""
         return bool(self.has_bins.any())
 
+    def at(self, budgets: NDArray[np.int64]) -> BlockAmounts:
+        """Return the amounts at some of the budgets."""
+        return self._replace(
+            amounts=self.amounts._replace(joins=self.amounts.joins[:, :, budgets]),
+            unknown=self.unknown[:, budgets],
+            has_bins=self.has_bins[:, budgets],
+            places=self.places[budgets],
+        )
+
     def outcome(self, spent: Spent) -> tuple[Floats, Floats]:
         """Return sums over replays, [quantity, budget, question], and the entries of the histogram."""
         totals = np.full((len(QUANTITIES), *spent.totals.shape[:0:-1]), np.nan)

@@ -86,7 +86,7 @@ def ends_early(strategy):
 
 def parts_of(strategy):
     """A strategy whose draws the oracle follows for every plan."""
-    if type(strategy).__name__ not in ("RandomRouter", "OracleRouter"):
+    if type(strategy).__name__ not in ("RandomRouter", "OracleRouter", "Router"):
         return [strategy]
     return [SelfConsistency(model, strategy.vote, strategy.stop, looks=strategy.looks) for model in strategy.models]
 

@@ -44,8 +44,11 @@ def test_costs_and_tokens_are_those_of_the_drawn_samples():
     result = evaluate(pool, "gate:x+y,threshold=0.8", [1, 2])
     assert result.tokens[0, :, 0] == pytest.approx([4, 4 + 4.5 / 2])
     assert result.latency[0, :, 0] == pytest.approx([2, 3])
-    drawn = replay(pool, "gate:x+y,threshold=0.8", [1, 2], n_replays=4000)
-    assert drawn.tokens[0, :, 0] == pytest.approx([4, 6.25], abs=0.4)  # 6 standard errors of at most 4 / sqrt(4000)
+    drawn = replay(pool, "gate:x+y,threshold=0.8", [1, 2, 3, 9], n_replays=4000)
+    assert drawn.tokens[0, :, 0] == pytest.approx([4, 6.25, 6.25, 6.25], abs=0.4)  # 6 errors of at most 4 / sqrt(4000)
+    with_bins = replay(pool, "gate:x+y,threshold=0.8", [1, 2, 3, 9], n_replays=4000, quantiles=True)
+    for name in ("accuracy", "samples_used", "agreed", "tokens", "latency"):
+        assert np.array_equal(getattr(drawn, name), getattr(with_bins, name))
 
 
 @settings(max_examples=examples(40))
