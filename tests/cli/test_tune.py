@@ -211,7 +211,7 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
     ("arguments", "says"),
     [
         (("--strategy", "sc:x", "--strategy", "sx:x"), "strategy 'sx:x': unknown kind 'sx'"),
-        (("--strategy", "sc:x,stpo=beta"), "unknown option 'stpo'. Did you mean 'stop'"),
+        (("--strategy", "sc:x,stp=beta"), "unknown option 'stp'. Did you mean 'stop'"),
         (("--strategy", "sc:x,stop=bet@4"), "unknown rule 'bet'. Did you mean 'beta'"),
         (("--strategy", "sc:x,vote=plural"), "unknown vote 'plural'"),
         (("--family", "stop"), "Did you mean 'stops'"),

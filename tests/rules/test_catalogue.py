@@ -260,7 +260,8 @@ def described(frame):
 
 def learns(rule):
     """Whether a rule learns from other questions."""
-    return isinstance(rule, Router) or getattr(getattr(rule, "stop", None), "learns", False)
+    by_others = isinstance(rule, Router) or (isinstance(rule, DifficultyAdaptive) and rule.difficulty is None)
+    return by_others or getattr(getattr(rule, "stop", None), "learns", False)
 
 
 def with_others(rule, pool):
