@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mssim.engine.ballots import levels_of, ranks_of, scaled
 from mssim.engine.blocks import Block, Outcome
 from mssim.engine.exact import counts_of
 from mssim.engine.limited import codes_of, cut_tokens
@@ -163,13 +164,13 @@ class ReplayTask:
     ) -> tuple[Ints, Ints]:
         """Return correct answers [question, budget] and stops [question, stage, budget] of votes with ballots."""
         if vote.ballots == "bests":
-            given = majority_of_bests.Bests(numbers, _ranks(numbers), vote.m or 1)
+            given = majority_of_bests.Bests(numbers, ranks_of(numbers), vote.m or 1)
             right, stopped = majority_of_bests.voted(self.recorded, rules, given, ends, self.replays, counted)
         elif vote.ballots == "posterior":
             answers = vote.answers or 0
             right, stopped = posterior_votes.voted(self.recorded, rules, numbers, answers, ends, self.replays, counted)
         elif vote.ballots in ("kept", "ranks"):
-            order = ranked_votes.Ranking(numbers, _levels_of(numbers), vote.keep or 0.0, float(vote.power or 0))
+            order = ranked_votes.Ranking(numbers, levels_of(numbers), vote.keep or 0.0, float(vote.power or 0))
             right, stopped = ranked_votes.voted(self.recorded, rules, order, ends, self.replays, counted)
         else:
             kind = weighted_votes.MAX if vote.combine == "max" else weighted_votes.SUM
@@ -357,7 +358,7 @@ class ReplayTasks:
             return self._number(column, plan, block)
         if plan.vote is None or plan.vote.column is None:
             return None
-        return _scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)
+        return scaled(self._number(plan.vote.column, plan, block), recorded, plan.vote)
 
     def _seen(self, columns: Sequence[str], plan: Plan, block: Block, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return the numbers of each sample that a rule reads, [column, *shape]."""
@@ -419,46 +420,3 @@ def _rules(plan: Plan) -> stages.Rules:
         kind = _WITHIN.get(plan.vote.within, _ENTROPY[plan.vote.normaliser])
         highest, ties = plan.vote.combine == "max", TIE_RULES[plan.vote.ties]
     return stages.Rules(sizes, need, prior, kind, highest, ties, plan.adopt, _skipped(plan))
-
-
-def _scaled(numbers: NDArray[np.float64], recorded: Recorded, vote: Vote) -> NDArray[np.float64]:
-    """Return the numbers of a vote's ballots, scaled per question so that the largest ballot is about 1.
-
-    Samples without an answer may have no number. They do not vote, and are then not among the shortest, or rank last.
-    """
-    if vote.ballots == "shortest":
-        return np.where(np.isfinite(numbers), numbers, np.inf)
-    if vote.ballots == "ranks":
-        return np.where(np.isfinite(numbers), numbers, -np.inf)
-    answered = (recorded.codes >= 0) & (np.arange(numbers.shape[2]) < recorded.lengths[:, :, None])
-    if vote.ballots == "exp":
-        assert vote.temperature is not None
-        highest = np.where(answered, numbers, -np.inf).max(axis=(0, 2), keepdims=True)
-        return np.asarray(np.exp(np.where(answered, numbers - highest, 0.0) / vote.temperature))
-    if vote.ballots == "posterior":
-        chances = np.where(answered, numbers, 0.5)
-        return np.asarray(np.log(chances / (1 - chances)))
-    numbers = np.where(answered, numbers, 0.0)
-    if vote.ballots in ("number", "kept", "frequent"):
-        scale = np.abs(numbers).max(axis=(0, 2), keepdims=True)
-        return np.asarray(numbers / np.where(scale > 0, scale, 1.0))
-    return numbers
-
-
-def _levels_of(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return the number of different larger numbers of its question for every sample."""
-    by_question = np.moveaxis(numbers, 1, 0).reshape(numbers.shape[1], -1)
-    order = np.argsort(-by_question, axis=1, kind="stable")
-    falling, lower = np.take_along_axis(by_question, order, axis=1), np.zeros(by_question.shape, np.int32)
-    np.cumsum(falling[:, 1:] < falling[:, :-1], axis=1, out=lower[:, 1:])
-    levels = np.empty_like(lower)
-    np.put_along_axis(levels, order, lower, axis=1)
-    return np.ascontiguousarray(np.moveaxis(levels.reshape(len(levels), len(numbers), -1), 0, 1))
-
-
-def _ranks(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return the rank of every sample within its question; the highest number is first."""
-    n_stages, n_questions, width = numbers.shape
-    flat = np.moveaxis(numbers, 1, 0).reshape(n_questions, -1)
-    places = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1)
-    return np.ascontiguousarray(np.moveaxis(places.reshape(n_questions, n_stages, width), 0, 1), dtype=np.int32)

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import Coverage, Mixture, ModelSwitch, Pool, Reliability, SelfConsistency, Vote, WindowStop, evaluate
-from mssim.engine import monte_carlo
 from mssim.kernels import one_model, stages
 from tests import naive
 from tests.conftest import make_pool, replay
@@ -202,13 +201,6 @@ def test_sums_of_scores_that_nearly_cancel_tie_by_the_size_of_the_scores(excess,
     pool = make_pool({("x", "q"): ["a", "a", "a", "b"]}, score=[1.0, -1.0, excess, 0.0])
     rule = SelfConsistency("x", Vote.score_sum(ties="wrong"))
     assert replay(pool, {"": rule}, 4, n_replays=8).accuracy.item() == accuracy
-
-
-def test_ranks_go_over_all_samples_of_a_question_from_the_highest_number_down():
-    numbers = np.array([[[0.5, 2.0, 1.0], [3.0, 3.0, 3.0]], [[1.5, -1.0, 2.0], [4.0, 0.0, 3.0]]])
-    ranks = monte_carlo._ranks(numbers)
-    assert ranks[:, 0].tolist() == [[4, 0, 3], [2, 5, 1]]  # of equal numbers the one recorded first
-    assert ranks[:, 1].tolist() == [[1, 2, 3], [0, 5, 4]]
 
 
 def test_adding_a_number_to_all_confidences_changes_nothing():
