@@ -78,7 +78,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
 
 def write(kind: str, strategy: Any) -> str:
     """Write a strategy as text; options at their defaults are left out, and names that need quotes have them."""
-    written = [f"{name}={quoted(value, ',')}" for name, value in _written(strategy).items()]
+    written = [f"{name}={quoted(value, ',@')}" for name, value in _written(strategy).items()]
     return ",".join([f"{kind}:{'+'.join(map(quoted, strategy.models))}", *written])
 
 
