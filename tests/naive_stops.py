@@ -195,7 +195,7 @@ def cges(stop, answers, numbers):
     if not posterior:
         return False
     top = max([*posterior.values(), *([unseen] if stop.other and unseen else [])])
-    return top >= Decimal(str(stop.threshold)) - Decimal("1e-30")
+    return top >= Decimal(str(stop.threshold)) - Decimal("1e-20")  # of 28 digits, outside of `posterior_of`
 
 
 def posterior_of(stages, numbers, n_answers, prior=None):
