@@ -333,7 +333,7 @@ def _worth(frame: pd.DataFrame) -> pd.DataFrame:
     if (frame["fresh"] != frame["in_sample"]).any():
         shown["fresh"] = [f"{value:.3f}" for value in frame["fresh"]]
     shown["held_out"] = _with_interval(frame, ["held_out", "low", "high"], "")
-    shown["optimism"] = [f"{value:+.3f}" for value in frame["optimism"]]
+    shown["optimism"] = [f"{value:+z.3f}" for value in frame["optimism"]]
     if frame["gain"].notna().any():
         shown["control"] = _where_known(f"{value:.3f}" for value in frame["control_held_out"])
         shown["gain"] = _with_interval(frame, ["gain", "gain_low", "gain_high"], "+")
@@ -344,7 +344,7 @@ def _worth(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_interval(frame: pd.DataFrame, columns: list[str], sign: str) -> list[str]:
     rows = frame[columns].itertuples(index=False)
-    return _where_known(f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]" for value, low, high in rows)
+    return _where_known(f"{value:{sign}z.3f} [{low:{sign}z.3f}, {high:{sign}z.3f}]" for value, low, high in rows)
 
 
 def _where_known(texts: Iterable[str]) -> list[str]:
