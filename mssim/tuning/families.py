@@ -146,7 +146,7 @@ def _lacking(pool: Pool, strategy: Strategy) -> str:
             lacking = [
                 name for name in plan.columns if name not in pool.numbers and name not in pool.extra.column_names
             ]
-            return f"no column {lacking[0]!r}" if lacking else str(error)
+            return f"no column {lacking[0]!r}" if lacking else str(error).removeprefix(f"{strategy}: ")
     return ""
 
 

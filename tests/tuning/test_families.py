@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mssim import MssimError, SelfConsistency, Stop, parse_strategy, tune
+from mssim import BudgetError, MssimError, SelfConsistency, Stop, parse_strategy, tune
 from mssim.rules.registry import STOPS, VOTES, Row
 from mssim.tuning.families import candidates_of
 from mssim.tuning.grid import grid
@@ -96,6 +96,24 @@ def test_families_are_tried_beside_strategies():
     named = tune(pool, {"mine": "sc:x"}, [4], families="stops", **options)
     assert list(dict.fromkeys(named.strategies))[:2] == ["mine", "sc:y"]
     assert tune(pool, "ms:x+y", [4], **options).left_out == {}
+
+
+def test_what_no_budget_can_pay_for_is_left_out():
+    """Of y, only 3 samples were recorded."""
+    frame = random_pool().to_frame()
+    pool = random_pool().from_frame(
+        frame[(frame["model"] != "y") | (frame.groupby(["model", "question_id"]).cumcount() < 3)]
+    )
+    options = {"n_folds": 3, "n_replays": 20, "limits": 4}
+    found = tune(pool, budgets=[4], families=["votes", "weights"], **options)
+    reason = "too few samples were recorded for any of the budgets [4]"
+    assert found.left_out["sc:y"] == reason
+    assert "sc:y" not in {*found.strategies, *found.provenance["strategies"]}
+    assert {"sc:x", "sc:z", "mix:x+y,vote=max_consistency"} <= set(found.strategies)
+    with pytest.raises(BudgetError, match="too few samples were recorded for sc:y"):
+        tune(pool, "sc:y", [4], families="votes", **options)
+    with pytest.raises(BudgetError, match="too few samples were recorded for sc:x"):
+        tune(pool, budgets=[99], families="votes", **options)
 
 
 def test_weights_and_models_are_of_all_models():
