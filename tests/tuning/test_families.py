@@ -141,12 +141,30 @@ def test_routers_are_by_columns_with_few_values_and_by_what_is_asked():
     pool = random_pool().from_frame(frame.assign(topic=number % 4, page=number % 9, year=2026, cluster=number // 2))
     found, left_out = candidates_of("routers", pool)
     assert list(found) == [*SINGLE, "route:x+y+z,by=topic"]  # page has fewer than 5 questions per value
-    assert all("question" in reason for reason in left_out.values())
-    assert list(left_out) == ["route:x+y+z,by=knn", "route:x+y+z,by=logistic"]
+    assert all("question" in reason for reason in list(left_out.values())[:2])
+    assert list(left_out) == ["route:x+y+z,by=knn", "route:x+y+z,by=logistic", "gate:M+M"]
     asked = pool.from_frame(pool.to_frame().assign(question="How many?" + number.astype(str)))
     found = candidates_of("routers", asked, clusters="page").candidates
     assert list(found)[3:] == [f"route:x+y+z,by={by},clusters=page" for by in ("topic", "knn", "logistic")]
     assert candidates_of("routers", pool.select(models=["x"])).left_out == {"route:M+M": "needs 2 models"}
+
+
+def test_gates_have_the_quartiles_of_confidence_as_thresholds():
+    frame = random_pool(8, 5).to_frame()
+    frame["confidence"] = frame.groupby("model").cumcount() / 39  # 40 samples from 0 to 1
+    frame.loc[frame["model"] == "y", "confidence"] = 0.5
+    found = list(candidates_of("routers", random_pool().from_frame(frame)).candidates)
+    assert [name for name in found if name.startswith("gate:x+z")] == [
+        "gate:x+z,threshold=0.25",
+        "gate:x+z,threshold=0.5",
+        "gate:x+z,threshold=0.75",
+    ]
+    assert [name for name in found if name.startswith("gate:y+x")] == ["gate:y+x,threshold=0.5"]
+    frame.loc[frame["model"] == "y", "confidence"] = None
+    found, left_out = candidates_of("routers", random_pool().from_frame(frame))
+    assert "gate:x+y,threshold=0.25" in found
+    assert not any(name.startswith("gate:y") for name in found)
+    assert "samples of model 'y' have none" in left_out["gate:y+x,threshold=0"]
 
 
 @pytest.mark.slow
