@@ -169,6 +169,8 @@ def tune(
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
     if plot is not None:
+        if table == "diversity":
+            raise MssimError("--plot: --table diversity tunes nothing, so there is no frontier to plot. Remove one.")
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
@@ -248,7 +250,7 @@ def _checked(
     confidence_level: float,
 ) -> tuple[str, ...] | None:
     """Raise for what can be known to be wrong before a pool is read; return the families."""
-    from mssim.tuning.learners import is_learner_text
+    from mssim.tuning.learners import is_learner_text, parse_learner
     from mssim.tuning.options import check_numbers, check_reachable, check_spend, read_families, read_limits
 
     families = None if family is None else read_families([name.strip() for name in family.split(",")])
@@ -257,6 +259,8 @@ def _checked(
     level(confidence_level)
     check_reachable(spend, None if limits is None else read_limits(limits), budgets)
     check_texts([text for text in strategies or () if not is_learner_text(text)])
+    for text in filter(is_learner_text, strategies or ()):
+        parse_learner(text)
     return families
 
 

@@ -265,8 +265,8 @@ def _check_not_fitted(named: Mapping[str, Strategy | Learner], pool: Pool) -> No
     for name, candidate in named.items():
         if not isinstance(candidate, Strategy) or candidate.learns(pool.questions):
             raise MssimError(
-                f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it, or use "
-                "n_runs=None."
+                f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it or its "
+                "family, or do not choose on single runs."
             )
 
 
