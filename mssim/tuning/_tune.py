@@ -97,8 +97,8 @@ def tune(
     families : str or sequence of str, optional
         Families of candidates to compare beside `strategies`: "switch", "stops", "votes", "weights", "routers" and
         "models", see `mssim.tuning.FAMILIES`. Each also has every single model, the control. Rules that need a column
-        which the pool does not have, or samples that no budget leaves enough of, are left out, and listed in `left_out`
-        of the result.
+        which the pool does not have, or more samples than were recorded at each budget, are left out, and listed in
+        `left_out` of the result.
     spend : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
         Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
