@@ -213,11 +213,11 @@ def posterior_of(stages, numbers, n_answers, prior=None):
         seen = list(dict.fromkeys(answer for answer, _, _ in draws))
         k = len(seen) + 1 if n_answers is None else max(n_answers, len(seen))
         n_unseen = k - len(seen)
-        made = {}
-        for candidate in [*seen, None]:
-            made[candidate] = Decimal(1)
-            for answer, x, weight in draws:
-                made[candidate] *= (x if answer == candidate else (1 - x) / (k - 1)) ** weight
+        logs = [(answer, weight * x.ln(), weight * ((1 - x) / (k - 1)).ln()) for answer, x, weight in draws]
+        made = {
+            candidate: sum((hit if answer == candidate else miss for answer, hit, miss in logs), Decimal(0)).exp()
+            for candidate in [*seen, None]
+        }
         unseen = made.pop(None)
         total = sum(made.values()) + n_unseen * unseen
         return {answer: p / total for answer, p in made.items()}, unseen / total if n_unseen else None

@@ -111,7 +111,7 @@ def catalogue() -> list[Row]:
 
     Examples
     --------
-    >>> for row in catalogue()[1:3]:
+    >>> for row in catalogue()[2:4]:
     ...     print(f"{row.rule:13}{row.formula}")
     cascade:M+M  the first M with v1 / K >= agreement, else the last
     cov:M        any draw is right: 1 - C(n - c, K) / C(n, K)

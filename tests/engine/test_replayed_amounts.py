@@ -20,7 +20,7 @@ from mssim.rules.parsing import parse_strategy
 from mssim.rules.plan import QUANTITIES
 from tests import naive, naive_strategies
 from tests.conftest import examples
-from tests.rules.test_catalogue import RULES, XYZ, as_parameters, budgets_for
+from tests.rules.test_catalogue import RULES, XYZ, as_parameters, budgets_for, described
 
 COLUMNS = {"tokens": "output_tokens", "cost": "cost", "latency": "latency"}
 
@@ -52,7 +52,7 @@ def costly_pool(n_samples=9, most=6000):
                 )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PoolWarning)
-        return Pool.from_frame(pd.DataFrame(rows))
+        return described(pd.DataFrame(rows))
 
 
 def replayed(pool, strategy, budgets, *, n_replays, seed=0, replacement=False, parallel=None, bins=True):

@@ -14,7 +14,8 @@ from mssim import (
     evaluate,
     parse_strategy,
 )
-from tests.conftest import make_pool
+from tests.conftest import long_frame, make_pool
+from tests.rules.test_catalogue import described
 
 
 @pytest.mark.parametrize("row", catalogue(), ids=[row.rule for row in catalogue()])
@@ -24,14 +25,18 @@ def test_the_catalogue_says_what_is_so(row):
         text = re.sub(r"\bM\b", name, text, count=1)
     text = text.replace("M1", "x")
     numbers = {"score": 0.5, "confidence": 0.5, "output_tokens": 7, "group_confidence": [[9.0]] * 32}
-    answers = {(m, q): list("aabcabca") for m in "xy" for q in "pq"}
+    answers = {(m, q): list("aabcabca") for m in "xy" for q in ("q1", "q2")}
+
+    def asked(**columns):
+        return described(long_frame(answers, **columns))
+
     without = {name: value for name, value in numbers.items() if name != column}
     if column == "-":
-        result = evaluate(make_pool(answers), text, 6, n_replays=9)
+        result = evaluate(asked(), text, 6, n_replays=9)
     else:
         with pytest.raises(PoolError, match=f"requires column '{column}'"):
-            evaluate(make_pool(answers, **without), text, 6)
-        result = evaluate(make_pool(answers, **numbers), text, 6, n_replays=9)
+            evaluate(asked(**without), text, 6)
+        result = evaluate(asked(**numbers), text, 6, n_replays=9)
     assert result.to_frame()["method"].item() == {"exact": "exact", "replay": "monte_carlo"}[method]
 
 
@@ -56,7 +61,7 @@ def test_strategies_are_read_once():
     [
         (
             "xs:gpt-4",
-            "strategy 'xs:gpt-4': unknown kind 'xs'. Choose from 'alloc', 'cascade', 'cov', 'deepconf', 'mix', 'ms'",
+            "strategy 'xs:gpt-4': unknown kind 'xs'. Choose from 'alloc', 'cascade', 'cov', 'deepconf', 'dsc'",
         ),
         ("sc:a+b", "strategy 'sc:a+b': sc takes one model, but 2 were given. To combine models, use e.g. mix:a+b."),
         ({"kind": "sc"}, "sc takes one model, but 0 were given. To combine models, use e.g. mix:a+b."),

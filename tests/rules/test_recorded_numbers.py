@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import ModelSwitch, OwnStop, PoolError, SelfConsistency, Stop, StrategyError, Vote, WindowStop, evaluate
+from mssim import (
+    ModelSwitch,
+    OwnStop,
+    Pool,
+    PoolError,
+    SelfConsistency,
+    Stop,
+    StrategyError,
+    Vote,
+    WindowStop,
+    evaluate,
+)
 from mssim.rules import registry
 from mssim.rules.text import parse_stop
 from tests import naive
@@ -153,15 +164,20 @@ def test_columns_are_for_functions():
 @few
 @given(pools_of_answers())
 def test_every_registered_stop_keeps_to_its_plain_statement(pool):
-    """Rules that are looked up, against `stops`, which says the same of answers alone."""
+    """Rules that are looked up, against `stops`, which says the same of answers and numbers."""
+    frame = pool.to_frame()
+    numbers = (frame.index.to_numpy() * 7 % 10 + 1) / 12
+    pool = Pool.from_frame(frame.assign(score=numbers, confidence=numbers))
     examples = [row.rule for cls in registry.STOPS.values() for row in cls.rows]
     assert len(examples) >= 5
     for example in examples:
         stop = parse_stop(example.split("stop=")[1].split(",")[0])
+        if stop.learns or stop.name == "cges":  # one learns from other questions, one refuses the number 1 of the check
+            continue
 
         @dataclass(frozen=True)
         class Plain(Stop):
-            adopts = stop.adopts
+            adopts, columns = stop.adopts, stop.columns
 
             def stops(self, answers, numbers, stop=stop):
                 return stop.stops(answers, numbers)
