@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 from collections.abc import Iterable
 from numbers import Real
@@ -10,7 +11,7 @@ from typing import Any, TypeGuard
 
 from mssim.errors import MssimError
 
-__all__ = ["choose_from", "counted", "is_number", "level", "printable", "shown", "whole_number"]
+__all__ = ["choose_from", "counted", "is_finite", "is_number", "level", "printable", "shown", "whole_number"]
 
 
 def choose_from(given: object, allowed: Iterable[str]) -> str:
@@ -71,3 +72,17 @@ def _is_array(value: Any) -> bool:
 def is_number(value: Any) -> TypeGuard[float]:
     """Return whether a value is a real number other than a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Return whether a value is a real number other than a bool, and finite as a float.
+
+    Examples
+    --------
+    >>> is_finite(0.5), is_finite(float("inf")), is_finite(10**400)
+    (True, False, False)
+    """
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of floats
+        return False

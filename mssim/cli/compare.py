@@ -101,7 +101,7 @@ def compare(
     from mssim.results.evaluation import Evaluation
 
     names = list(strategies or [])
-    if aiq is None and against is None and (not names or len(names) % 2):
+    if aiq is None and oracle is None and against is None and (not names or len(names) % 2):
         raise MssimError("strategies: not a pair of names. Use A B, several pairs A B C D, or --against BASE.")
     budgets = None if budget is None else [n for part in budget.split(",") for n in parse_budgets(part, "--budget")]
     evaluation = Evaluation.load(results)
@@ -152,7 +152,10 @@ def _alone(option: str, others: Mapping[str, object]) -> None:
 def _aiq(evaluation: Evaluation, names: list[str], per: str) -> pd.DataFrame:
     from mssim.results.routing import aiq_table
 
-    return aiq_table(evaluation, {name: [name] for name in names} or None, per=per)
+    try:
+        return aiq_table(evaluation, {name: [name] for name in names} or None, per=per)
+    except MssimError as error:
+        raise MssimError(str(error).replace("per=", "aiq=")) from None  # the name of its option
 
 
 def _shares(

@@ -18,7 +18,7 @@ from mssim._validation import choose_from, shown
 from mssim.errors import BudgetError, StrategyError
 from mssim.rules.base import Strategy
 from mssim.rules.names import quoted
-from mssim.rules.parsing import parse_for, reads
+from mssim.rules.parsing import parse_for, parse_strategy, reads
 from mssim.rules.plan import QUANTITIES
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ def _limit(part: str, option: str) -> Limit:
 def split_budgets(text: str, models: Collection[str] = ()) -> tuple[str, str]:
     """Split the text of a strategy from that of its budgets, which is empty if it has none.
 
-    Names of models may contain "@". Where the text as a whole is a strategy of these models, it has no budgets. A name
-    of one of these models stands for Self-Consistency.
+    Names of models may contain "@". Where the text as a whole is a strategy of these models, it has no budgets, unless
+    it is one without them too: options that contain "@" are in quotes. A name of one of these models stands for
+    Self-Consistency.
 
     Examples
     --------
@@ -143,12 +144,20 @@ def split_budgets(text: str, models: Collection[str] = ()) -> tuple[str, str]:
     ('sc:a', '1-22')
     """
     found = _WITH_BUDGETS.fullmatch(text)
-    if found is None or text in models or reads(text, models):
+    if found is None or text in models:
         return text, ""
     strategy = found["strategy"].strip()
+    if reads(text, models) and not _same_models(text, strategy):
+        return text, ""
     if strategy in models and not reads(strategy, models):
         strategy = f"sc:{quoted(strategy)}"
     return strategy, found["budgets"].strip()
+
+
+def _same_models(text: str, strategy: str) -> bool:
+    """Return whether both texts are strategies of the same models, so that an @ at the end is not in their names."""
+    models = parse_strategy(text).models
+    return reads(strategy, models) and parse_strategy(strategy).models == models
 
 
 def _read_one(given: Any, models: Collection[str]) -> Asked:

@@ -75,10 +75,17 @@ class CrossFitting:
             isinstance(given, str) or not given or not all(isinstance(name, str) and name for name in given)
         ):
             raise StrategyError(f"features={shown(given)} are not names of question columns. Use e.g. ['topic'].")
+        if given is not None and any("/" in name for name in given):
+            raise StrategyError(
+                f"features={shown(given)} cannot be written as text, where / separates names. Rename the column."
+            )
         if given is not None and self.by not in (KNN, LOGISTIC):
             raise StrategyError(f"features={shown(given)} require by='knn' or by='logistic'. Remove them, or set by.")
-        whole_number("k", self.k, 1, 2**31)
-        whole_number("folds", self.folds, 2, 2**31)
+        try:
+            whole_number("k", self.k, 1, 2**31)
+            whole_number("folds", self.folds, 2, 2**31)
+        except MssimError as error:
+            raise StrategyError(str(error)) from None  # to which the parser adds the strategy
 
     def check(self, questions: pd.DataFrame) -> None:
         """Raise if questions lack the columns, or scikit-learn is required and not installed."""

@@ -66,7 +66,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "float | str": (_number_or_word, "0.8"),
     "int | Sequence[int | None]": (_number_or_numbers, "2048"),
     "float | Sequence[float]": (_float_or_floats, "0.8"),
-    "Sequence[int]": (_numbers(int), "6/6/4"),
+    "Sequence[int]": (_numbers(int), "2/4/8"),
     "Sequence[float]": (_numbers(float), "2/1"),
     "Sequence[str]": (_numbers(str), "a/b"),
     "Sequence[Sequence[float]]": (lambda text: tuple(map(_summands, text.split("/"))), "0.6+0.3+0.1"),
@@ -78,7 +78,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
 
 def write(kind: str, strategy: Any) -> str:
     """Write a strategy as text; options at their defaults are left out, and names that need quotes have them."""
-    written = [f"{name}={quoted(value, ',')}" for name, value in _written(strategy).items()]
+    written = [f"{name}={quoted(value, ',@')}" for name, value in _written(strategy).items()]
     return ",".join([f"{kind}:{'+'.join(map(quoted, strategy.models))}", *written])
 
 
@@ -118,7 +118,9 @@ def _write(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "/".join(_write(part) for part in value)
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    if isinstance(value, float | np.floating):  # the repr of a number of NumPy has the name of its type
+        return repr(float(value)).removesuffix(".0")
+    return str(value)
 
 
 def _written_vote(vote: Vote, default: Vote) -> dict[str, tuple[Any, Any]]:
@@ -291,7 +293,9 @@ def parse_stop(given: str) -> Stop:
     except (ValueError, KeyError):
         defaults = [_default(field) for field in options.values()]
         missing = (MISSING, ())
-        shown = [example if value in missing else value for (_, example), value in zip(readers, defaults, strict=True)]
+        while len(defaults) > 1 and defaults[-1] is None:
+            defaults.pop()  # without a value, an option is not written
+        shown = [example if value in missing else value for (_, example), value in zip(readers, defaults, strict=False)]
         example = ":".join([name, *(["/".join(map(str, shown))] if shown else [])])
         raise StrategyError(f"stop={given!r} cannot be read. Example: stop={example}.") from None
     made: Stop = cls(*values)

@@ -167,7 +167,8 @@ def test_area_under_the_hull_of_every_strategy(run, routers):
 
 def test_options_without_effect_on_tables_of_routers_are_refused(run, routers):
     bad(run("compare", routers, "--aiq", "tokens", "--equal", "cost"), "--aiq: --equal has no effect on its table")
-    bad(run("compare", routers, "--oracle", "oracle:x+y"), "strategies: not a pair of names")
+    bad(run("compare", routers, "--aiq", "money"), "--aiq: 'money' is not valid. Choose from 'cost'")
+    bad(run("compare", routers, "--oracle", "oracle:x+y"), "--oracle: needs the strategy over which it gains")
     bad(run("compare", routers, "a", "b", "--oracle", "oracle:x+y"), "--oracle: needs the strategy over which it gains")
     asked = ("--against", "sc:x", "--oracle", "oracle:x+y", "--margin", 0.1)
     bad(run("compare", routers, *asked), "--oracle: --margin has no effect on its table. Remove one of them.")

@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mssim import BudgetError, MssimError, SelfConsistency, StrategyError, evaluate, evaluate_shard, merge, tune
+from mssim import (
+    BudgetError,
+    DifficultyAdaptive,
+    MssimError,
+    SelfConsistency,
+    StrategyError,
+    evaluate,
+    evaluate_shard,
+    merge,
+    tune,
+)
 from mssim.engine.budgets import Limit, Own, name_strategies, own_budgets, parse_budgets, read_asked, split_budgets
 from tests.conftest import make_pool
 from tests.engine.test_evaluate import random_pool
@@ -183,3 +193,12 @@ def test_shards_and_checkpoints_keep_own_budgets(tmp_path):
     for name in ("accuracy", "samples_used", "agreed", "cost", "budgets", "n_replays"):
         assert np.array_equal(getattr(merged, name), getattr(whole, name), equal_nan=True)
     assert merged.provenance == whole.provenance
+
+
+def test_budgets_may_follow_the_name_of_a_column():
+    assert split_budgets("dsc:a,difficulty=level@4,8", ["a"]) == ("dsc:a,difficulty=level", "4,8")
+    assert split_budgets("sc:a,stop=cges:0.9/p@tokens=20", ["a"]) == ("sc:a,stop=cges:0.9/p", "tokens=20")
+    assert split_budgets("ms:a+a@4", ["a", "a@4"]) == ("ms:a+a@4", "")
+    with_at = str(DifficultyAdaptive("a", "level@4"))
+    assert with_at == 'dsc:a,difficulty="level@4"'
+    assert split_budgets(with_at, ["a"]) == (with_at, "")

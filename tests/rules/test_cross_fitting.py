@@ -157,6 +157,10 @@ def test_a_regression_without_both_outcomes_predicts_the_rate(certain):
         ({"by": "knn", "features": ()}, r"features=\(\) are not names of question columns"),
         ({"features": ("topic",)}, r"features=\('topic',\) require by='knn' or by='logistic'. Remove them, or set by"),
         ({"by": "topic", "features": ("topic",)}, "require by='knn'"),
+        (
+            {"by": "knn", "features": ("a/b",)},
+            r"features=\('a/b',\) cannot be written as text, where / separates names",
+        ),
         ({"k": 0}, "k=0 is out of range"),
         ({"folds": 1}, "folds=1 is out of range"),
     ],

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mssim import (
     Coverage,
+    Gate,
     MajorityStop,
     Mixture,
     ModelSwitch,
     OwnStop,
+    ReASCStop,
     SelfConsistency,
     StrategyError,
     Vote,
@@ -170,7 +173,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("mix:a+b,prior=1/2/3", "prior has 3 weights for 2 models. Use one weight per model"),
         ("mix:a+b,prior=1/0", "prior weight 0.0 is not a positive finite number"),
         ("mix:a+b,sizes=1", "sizes=(1,) does not fit the models ['a', 'b']. Use one integer from 1 to"),
-        ("mix:a+b,sizes=1/x", "Example: sizes=6/6/4."),
+        ("mix:a+b,sizes=1/x", "Example: sizes=2/4/8."),
         ("ms:a+b,agreement=1,agreement=0.5", "option 'agreement' appears twice"),
         (7, "strategy 7 has no kind. Write kind:model"),
         ({"kind": "ms", "models": 3}, "models=3 is not a list of names"),
@@ -229,3 +232,20 @@ def test_names_in_quotes(text, models):
 def test_quotes_appear_only_where_they_are_needed():
     assert str(parse_strategy("""ms:"a"+'b',agreement=1.0""")) == "ms:a+b"
     assert str(parse_strategy({"kind": "ms", "models": ["a,b", "c:d"]})) == 'ms:"a,b"+c:d'
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        SelfConsistency("a", Vote.borda(np.float64(1.2))),
+        SelfConsistency("a", Vote.best_of_majority(np.float32(0.25))),
+        ModelSwitch(["a", "b"], vote=Vote.plurality(prior=(np.float64(2), 1))),
+        SelfConsistency("a", stop=ReASCStop(rate=0, gate=1)),
+        Gate(["a", "b"], (0.5,)),
+    ],
+    ids=str,
+)
+def test_numbers_of_any_type_are_read_back(strategy):
+    text = str(strategy)
+    assert parse_strategy(text) == strategy
+    assert str(parse_strategy(text)) == text

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import is_number, whole_number
+from mssim._validation import is_finite, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.number_range import NumberRange
 from mssim.rules.registry import STOPS, Row
@@ -151,15 +151,18 @@ class Stop(ABC):
 
     # Checks that the rules share ---------------------------------------------------------------------------------
 
-    def _set_number(self, name: str, low: float, high: float, allowed: str, *, high_too: bool = False) -> None:
+    def _set_number(
+        self, name: str, low: float, high: float, allowed: str, *, low_too: bool = False, high_too: bool = False
+    ) -> None:
         value = getattr(self, name)
-        if not is_number(value) or not (low < value < high or (high_too and value == high)):
-            raise StrategyError(f"{type(self).__name__}: {name}={value!r} is out of range. Use {allowed}.")
+        ends = [end for end, allowed_too in ((low, low_too), (high, high_too)) if allowed_too]
+        if not is_finite(value) or not (low < value < high or value in ends):
+            raise StrategyError(f"{type(self).__name__}: {name}={shown(value)} is out of range. Use {allowed}.")
         object.__setattr__(self, name, float(value))
 
-    def _set_whole(self, name: str, low: int) -> None:
+    def _set_whole(self, name: str, low: int, high: int = 2**15 - 1) -> None:
         try:
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), low, 2**15 - 1))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), low, high))
         except MssimError as error:
             raise StrategyError(f"{type(self).__name__}: {error}") from None
 
@@ -175,6 +178,11 @@ class Stop(ABC):
             raise StrategyError(
                 f"{type(self).__name__}: column={column!r} is not a name. Use the name of a recorded number, e.g. "
                 "'confidence'."
+            )
+        if "/" in column or column != column.strip():
+            raise StrategyError(
+                f"{type(self).__name__}: column={column!r} cannot be written as text, where / separates options. "
+                "Rename the column, without / and without spaces around it."
             )
 
 

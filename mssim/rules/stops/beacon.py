@@ -8,7 +8,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from mssim.errors import StrategyError
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop
 from mssim.rules.stops.gain_index import LEAST, POINTS, gain_indices, lead_range
@@ -82,11 +81,7 @@ class BEACONStop(Stop):
 
     def __post_init__(self) -> None:
         self._set_number("price", 0, math.inf, "a positive number in units of the score, e.g. 0.05")
-        self._set_whole("horizon", LEAST)
-        if self.horizon > _MOST_HORIZON:
-            raise StrategyError(
-                f"BEACONStop: horizon={self.horizon} is out of range. Use an integer from {LEAST} to {_MOST_HORIZON}."
-            )
+        self._set_whole("horizon", LEAST, _MOST_HORIZON)
         self._check_column()
 
     @property

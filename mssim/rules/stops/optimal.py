@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import is_number, shown
+from mssim._validation import is_finite, shown
 from mssim.errors import StrategyError
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes
@@ -87,7 +86,7 @@ class OptimalStop(Stop):
         if len(given) > _MOST_QUESTIONS:
             raise StrategyError(f"OptimalStop: {len(given)} priors are too many. Use at most {_MOST_QUESTIONS}.")
         for prior in given:
-            numbers = all(is_number(share) and 0 < share < math.inf for share in prior)
+            numbers = all(is_finite(share) and share > 0 for share in prior)
             if not 1 <= len(prior) <= _MOST_ANSWERS or not numbers or min(prior) < _LEAST_SHARE * sum(prior):
                 raise StrategyError(
                     f"OptimalStop: {shown(prior)} is not a prior. Use the shares of 1 to {_MOST_ANSWERS} answers, each "

@@ -9,8 +9,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from mssim._validation import is_number
-from mssim.errors import StrategyError
 from mssim.rules.number_range import NumberRange
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop
@@ -84,13 +82,12 @@ class ReASCStop(Stop):
 
     def __post_init__(self) -> None:
         self._set_number("threshold", 0.5, 1, "a certainty between 0.5 and 1, e.g. 0.95")
-        if self.rate != 0:
-            self._set_number("rate", 0, math.inf, "a number from 0, e.g. 0.7")
+        self._set_number("rate", 0, math.inf, "a number from 0, e.g. 0.7", low_too=True)
         self._set_number("centre", -math.inf, math.inf, "a finite number, e.g. 0")
         self._set_number("scale", 0, math.inf, "a positive number, e.g. 1")
         self._check_column()
-        if self.gate is not None and not is_number(self.gate):
-            raise StrategyError(f"ReASCStop: gate={self.gate!r} is not a number. Use a confidence, or remove it.")
+        if self.gate is not None:
+            self._set_number("gate", -math.inf, math.inf, "a confidence, or remove it")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class Gate(Strategy):
             limits = tuple(map(float, limits))
         except OverflowError:  # an integer beyond the range of floats
             raise StrategyError("threshold: beyond the range of floats. Use a smaller number.") from None
-        object.__setattr__(self, "threshold", limits if several else limits[0])
+        object.__setattr__(self, "threshold", limits if len(limits) > 1 else limits[0])
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return a stage of one sample for each model."""

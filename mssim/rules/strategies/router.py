@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import is_number, shown
+from mssim._validation import is_finite, shown
 from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
 from mssim.rules.cross_fitting import KNN, LOGISTIC, CrossFitting
@@ -132,7 +131,7 @@ class Router(Strategy):
         self._alone()
         if self.worth is None:
             return
-        if not is_number(self.worth) or not 0 < self.worth < math.inf:
+        if not is_finite(self.worth) or self.worth <= 0:
             raise StrategyError(f"worth={shown(self.worth)} is not a positive number. Use e.g. worth=0.01.")
         object.__setattr__(self, "worth", float(self.worth))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self, cast
@@ -11,7 +9,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim._validation import choose_from, is_number, shown, whole_number
+from mssim._validation import choose_from, is_finite, is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
 from mssim.rules.number_range import CHANCES, NumberRange
 from mssim.rules.registry import Row
@@ -98,7 +96,7 @@ class WeightedVote:
             raise StrategyError(
                 f"vote: column={self.column!r} is not a name. Use the name of a recorded number, e.g. 'score'."
             )
-        if self.temperature is not None and not (is_number(self.temperature) and 0 < self.temperature < math.inf):
+        if self.temperature is not None and not (is_finite(self.temperature) and self.temperature > 0):
             raise StrategyError(f"vote: temperature={self.temperature!r} is not a positive number. Use e.g. 0.5.")
         for name, lowest in (("m", 1), ("answers", 2)):
             value = getattr(self, name)
@@ -196,7 +194,7 @@ def frozen(prior: Any) -> tuple[tuple[str, float], ...] | tuple[float, ...] | No
     frozen = tuple(prior.items()) if isinstance(prior, Mapping) else tuple(prior)
     weights = [entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry for entry in frozen]
     for weight in weights:
-        if not is_number(weight) or not 0 < weight <= sys.float_info.max:
+        if not is_finite(weight) or weight <= 0:
             raise StrategyError(
                 f"vote: prior weight {shown(weight)} is not a positive finite number. To ignore a model, remove it "
                 "from the strategy."

@@ -64,7 +64,7 @@ def test_the_kernel_looks_the_index_up_as_the_plain_statement_does():
     ("make", "says"),
     [
         (lambda: BEACONStop(0), "BEACONStop: price=0 is out of range. Use a positive number in units of the score"),
-        (lambda: BEACONStop(horizon=2), "horizon=2 is out of range. Use an integer from 3 to"),
+        (lambda: BEACONStop(horizon=2), "horizon=2 is out of range. Use an integer from 3 to 64."),
         (lambda: BEACONStop(horizon=65), "horizon=65 is out of range. Use an integer from 3 to 64."),
         (lambda: BEACONStop(column=""), "column='' is not a name"),
         (lambda: parse_strategy("sc:a,stop=beacon:x"), "cannot be read. Example: stop=beacon:0.05/16/score."),

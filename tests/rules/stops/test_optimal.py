@@ -140,6 +140,7 @@ def test_a_shorter_table_is_the_beginning_of_a_longer_one():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        (lambda: OptimalStop(priors=[(10**400, 1)]), "is not a prior. Use the shares of 1 to 32 answers"),
         (lambda: OptimalStop(0.5), "threshold=0.5 is out of range. Use a probability between 0.5 and 1, e.g. 0.95"),
         (lambda: OptimalStop(0.9, [()]), "() is not a prior. Use the shares of 1 to 32 answers, each at least 0.0001"),
         (lambda: OptimalStop(0.9, (0.6, 0.4)), "() is not a prior"),

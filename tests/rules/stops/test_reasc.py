@@ -92,9 +92,16 @@ def test_confidences_that_are_not_scaled_are_refused():
         (lambda: ReASCStop(rate=-1), "rate=-1 is out of range. Use a number from 0, e.g. 0.7"),
         (lambda: ReASCStop(scale=0), "scale=0 is out of range. Use a positive number, e.g. 1"),
         (lambda: ReASCStop(centre=math.inf), "centre=inf is out of range"),
+        (lambda: ReASCStop(centre=10**400), "is out of range. Use a finite number"),
+        (lambda: ReASCStop(rate=False), "rate=False is out of range"),
+        (lambda: ReASCStop(gate=math.nan), "gate=nan is out of range. Use a confidence, or remove it"),
+        (lambda: ReASCStop(column="a/b"), "column='a/b' cannot be written as text, where / separates options. Rename"),
         (lambda: ReASCStop(column=""), "column='' is not a name. Use the name of a recorded number"),
-        (lambda: ReASCStop(gate="high"), "gate='high' is not a number. Use a confidence"),
-        (lambda: parse_strategy("sc:a,stop=reasc:x"), "cannot be read. Example: stop=reasc:0.95/0.7/0.0/1.0/conf"),
+        (lambda: ReASCStop(gate="high"), "gate='high' is out of range. Use a confidence, or remove it"),
+        (
+            lambda: parse_strategy("sc:a,stop=reasc:x"),
+            "cannot be read. Example: stop=reasc:0.95/0.7/0.0/1.0/confidence.",
+        ),
     ],
 )
 def test_options_that_are_out_of_range_are_refused(make, says):

@@ -260,7 +260,7 @@ def test_text_and_back():
         ("route:x+y,worth=0", "worth=0.0 is not a positive number. Use e.g. worth=0.01"),
         ("route:x+y,worth=inf", "worth=inf is not a positive number"),
         ("route:x+y,features=topic", r"features=\('topic',\) require by='knn' or by='logistic'"),
-        ("route:x+y,by=knn,k=0", "k=0 is out of range"),
+        ("route:x+y,by=knn,k=0", r"strategy 'route:x\+y,by=knn,k=0': k=0 is out of range"),
         ("route:x+x", "repeats a model"),
     ],
 )
@@ -269,6 +269,8 @@ def test_options_that_make_no_sense_are_refused(text, message):
         parse_strategy(text)
     with pytest.raises(StrategyError, match="worth='1' is not a positive number"):
         Router(["x"], worth="1")
+    with pytest.raises(StrategyError, match="is not a positive number"):
+        Router(["x"], worth=10**400)
 
 
 def test_no_live_run_knows_what_it_learns_from():
