@@ -122,7 +122,7 @@ def _cell(value: Any, digits: int) -> str:
     from rich.markup import escape
 
     if isinstance(value, float):
-        return "" if value != value else f"{value:.{digits}f}"
+        return "" if value != value else f"{value:z.{digits}f}"
     return escape(printable(value))
 
 

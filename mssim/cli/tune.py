@@ -169,6 +169,8 @@ def tune(
     if table not in _TABLES:
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
     if plot is not None:
+        if table == "diversity":
+            raise MssimError("--plot: --table diversity tunes nothing, so there is no frontier to plot. Remove one.")
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)
@@ -248,7 +250,7 @@ def _checked(
     confidence_level: float,
 ) -> tuple[str, ...] | None:
     """Raise for what can be known to be wrong before a pool is read; return the families."""
-    from mssim.tuning.learners import is_learner_text
+    from mssim.tuning.learners import is_learner_text, parse_learner
     from mssim.tuning.options import check_numbers, check_reachable, check_spend, read_families, read_limits
 
     families = None if family is None else read_families([name.strip() for name in family.split(",")])
@@ -257,6 +259,8 @@ def _checked(
     level(confidence_level)
     check_reachable(spend, None if limits is None else read_limits(limits), budgets)
     check_texts([text for text in strategies or () if not is_learner_text(text)])
+    for text in filter(is_learner_text, strategies or ()):
+        parse_learner(text)
     return families
 
 
@@ -333,7 +337,7 @@ def _worth(frame: pd.DataFrame) -> pd.DataFrame:
     if (frame["fresh"] != frame["in_sample"]).any():
         shown["fresh"] = [f"{value:.3f}" for value in frame["fresh"]]
     shown["held_out"] = _with_interval(frame, ["held_out", "low", "high"], "")
-    shown["optimism"] = [f"{value:+.3f}" for value in frame["optimism"]]
+    shown["optimism"] = [f"{value:+z.3f}" for value in frame["optimism"]]
     if frame["gain"].notna().any():
         shown["control"] = _where_known(f"{value:.3f}" for value in frame["control_held_out"])
         shown["gain"] = _with_interval(frame, ["gain", "gain_low", "gain_high"], "+")
@@ -344,7 +348,7 @@ def _worth(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _with_interval(frame: pd.DataFrame, columns: list[str], sign: str) -> list[str]:
     rows = frame[columns].itertuples(index=False)
-    return _where_known(f"{value:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]" for value, low, high in rows)
+    return _where_known(f"{value:{sign}z.3f} [{low:{sign}z.3f}, {high:{sign}z.3f}]" for value, low, high in rows)
 
 
 def _where_known(texts: Iterable[str]) -> list[str]:

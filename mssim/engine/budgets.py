@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mssim._validation import choose_from, shown
 from mssim.errors import BudgetError, StrategyError
-from mssim.pools.pool import Pool
 from mssim.rules.base import Strategy
 from mssim.rules.names import quoted
 from mssim.rules.parsing import parse_for, parse_strategy, reads
 from mssim.rules.plan import QUANTITIES
+
+if TYPE_CHECKING:
+    from mssim.pools.pool import Pool  # only here, so that budgets are read without pandas
 
 __all__ = [
     "Asked",
@@ -199,7 +201,7 @@ def read_asked(strategies: Strategies, pool: Pool | None = None) -> dict[str, As
 
     A strategy that appears several times in a list, each time with other budgets, has all of them.
     """
-    models = pool.models if isinstance(pool, Pool) else ()
+    models = getattr(pool, "models", ())  # what is not a pool is refused later
     if isinstance(strategies, str | Strategy):
         strategies = [strategies]
     if isinstance(strategies, Mapping):

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import pascal
-from scipy.special import roots_legendre
 
 from mssim.engine.blocks import Outcome
 from mssim.engine.exact_until import expected_until
@@ -87,7 +86,7 @@ def _gauss(most: int) -> tuple[Ints, Floats, Floats]:
         orders.append(max(orders[-1] + 1, orders[-1] * 5 // 4))
     nodes, weights = np.zeros((2, len(orders), orders[-1]))
     for i, order in enumerate(orders):
-        x, w = roots_legendre(order)
+        x, w = scipy.special.roots_legendre(order)
         nodes[i, :order], weights[i, :order] = (x + 1) / 2, w / 2
     return np.array(orders), nodes, weights
 
@@ -415,7 +414,7 @@ def _windowed(plan: Plan, counts: Counts, closed: NDArray[np.bool_], w: int) -> 
     rule = WRONG if plan.vote.ties == "wrong" else RANDOM
     ties = one_stage_ties(rule, depth, int(np.diff(counts.offsets).max(initial=1)))
     agree, agree_right, plurality_right = windows(counts, w, depth, ties)
-    signed = pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
+    signed = scipy.linalg.pascal(depth // w + 1, kind="lower", exact=False) * (-1.0) ** np.arange(depth // w + 1)
     # Sums, because the last bits of matrix products depend on the number of questions.
     goes_on = (agree[:, None] * signed).sum(axis=2)  # [question, t], none of the first t windows agrees
     stops_right = (agree_right[:, None, 1:] * signed[:-1, :-1]).sum(axis=2)  # [question, t], window t + 1 comes first

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import pascal
 
 from mssim.engine.exact import nothing_known
 from mssim.engine.order_statistics import expected_maximum
@@ -203,7 +203,7 @@ def _windowed(sizes: Ints, drawn: Floats, samples: StageSamples, quantity: int, 
     total = np.where(recorded, amounts, 0.0).sum(axis=1)[:, None]
     left = lengths[:, None] - window * np.arange(most + 1)
     of_others = np.where(left > 0, (total * agree - window * agreeing) / np.maximum(left, 1), 0.0)
-    signed = pascal(most + 1, kind="lower", exact=False) * (-1.0) ** np.arange(most + 1)
+    signed = scipy.linalg.pascal(most + 1, kind="lower", exact=False) * (-1.0) ** np.arange(most + 1)
     # Sums, because the last bits of matrix products depend on the number of questions.
     of_draw = (of_others[:, None] * signed).sum(axis=2)  # [question, t], of a draw after t windows, if it is drawn
     for b in closed:

@@ -33,6 +33,7 @@ from mssim.tuning.candidates import (
     list_versions,
     outcomes_of_run,
     part_of,
+    without_samples,
 )
 from mssim.tuning.choice import Floats, Ints, Scores, choose_in_runs, training_masks, training_sets
 from mssim.tuning.families import candidates_of
@@ -96,7 +97,8 @@ def tune(
     families : str or sequence of str, optional
         Families of candidates to compare beside `strategies`: "switch", "stops", "votes", "weights", "routers" and
         "models", see `mssim.tuning.FAMILIES`. Each also has every single model, the control. Rules that need a column
-        which the pool does not have are left out, and listed in `left_out` of the result.
+        which the pool does not have, or more samples than were recorded at each budget, are left out, and listed in
+        `left_out` of the result.
     spend : {"samples_used", "budget", "tokens", "cost", "latency"}, default "samples_used"
         Quantity whose mean per question is limited.
     limits : float or sequence of float, optional
@@ -178,7 +180,7 @@ def tune(
     n_folds, n_runs = check_numbers(n_folds, n_runs)
     check_executor(executor, progress)
     groups = read_groups(shares_draws)
-    named, left_out = _candidates(pool, strategies, families, groups, clusters)
+    named, left_out, given = _candidates(pool, strategies, families, groups, clusters)
     if n_runs is not None:
         _check_not_fitted(named, pool)
     labels = cluster_labels(pool.questions, clusters)
@@ -187,6 +189,7 @@ def tune(
     fitted = fit_all(named, pool, training_masks(folds))
     of_versions = [one.strategy for several in fitted.values() for one in several]
     steps = ladder(pool, of_versions, replacement) if budgets is None else read_budgets(budgets)
+    fitted, unpaid = without_samples(pool, fitted, steps, replacement, given)
     versions = list_versions(pool, fitted, steps, replacement)
 
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
@@ -225,10 +228,10 @@ def tune(
         in_sample=choices.in_sample[:, kept],
         clusters=labels,
         n_runs=n_runs,
-        left_out=left_out,
+        left_out=left_out | unpaid,
         provenance={
             **jobs[0].provenance(pool),
-            "strategies": {name: str(candidate) for name, candidate in named.items()},
+            "strategies": {name: str(named[name]) for name in fitted},
             "spend": spend,
         },
     )
@@ -240,26 +243,30 @@ def _candidates(
     families: str | Iterable[str] | None,
     groups: Sequence[Sequence[str]],
     clusters: str | None,
-) -> tuple[dict[str, Strategy | Learner], dict[str, str]]:
-    """Return candidates by name, and the rules of families that are left out, with the reason."""
+) -> tuple[dict[str, Strategy | Learner], dict[str, str], set[str]]:
+    """Return candidates by name, the rules of families that are left out with the reason, and the names given."""
     names = (DEFAULT_FAMILY,) if families is None else read_families(families)
     named = {} if strategies is None else read_candidates(strategies, pool)
     for name, candidate in named.items():
         if isinstance(candidate, Strategy):
             check_candidate(name, candidate)
     if strategies is not None and families is None:
-        return named, {}
+        return named, {}, set(named)
     family = candidates_of(names, pool, groups, clusters)
     texts = {str(candidate) for candidate in named.values()}
-    return named | {name: one for name, one in family.candidates.items() if name not in texts}, family.left_out
+    return (
+        named | {name: one for name, one in family.candidates.items() if name not in texts},
+        family.left_out,
+        set(named),
+    )
 
 
 def _check_not_fitted(named: Mapping[str, Strategy | Learner], pool: Pool) -> None:
     for name, candidate in named.items():
         if not isinstance(candidate, Strategy) or candidate.learns(pool.questions):
             raise MssimError(
-                f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it, or use "
-                "n_runs=None."
+                f"n_runs: {name} is fitted to all recorded samples, not to the draws of one run. Remove it or its "
+                "family, or do not choose on single runs."
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +44,29 @@ def ladder(pool: Pool, strategies: Iterable[Strategy], replacement: bool) -> Int
     return np.unique([*steps, *(last for last in most.values() if last)]).astype(np.int64)
 
 
+def without_samples(
+    pool: Pool, fitted: Mapping[str, list[Fitted]], budgets: Ints, replacement: bool, given: Collection[str]
+) -> tuple[dict[str, list[Fitted]], dict[str, str]]:
+    """Return the candidates that some budget can pay for, and why the others are left out.
+
+    Candidates that were `given` by name stay, and all if there are no others, so that `list_versions` raises.
+    """
+    short = [
+        name
+        for name, several in fitted.items()
+        if name not in given and not _payable(pool, several, budgets, replacement).any()
+    ]
+    if len(short) == len(fitted):
+        return dict(fitted), {}
+    kept = {name: several for name, several in fitted.items() if name not in short}
+    return kept, dict.fromkeys(short, f"too few samples were recorded for any of the budgets {budgets.tolist()}")
+
+
+def _payable(pool: Pool, versions: Iterable[Fitted], budgets: Ints, replacement: bool) -> Bools:
+    """Return a mask of the budgets for which every version has enough samples."""
+    return np.asarray(np.all([within(pool, one.strategy, budgets, replacement) for one in versions], axis=0))
+
+
 class Group(NamedTuple):
     """Different strategies that are evaluated together at the same budgets."""
 
@@ -70,10 +93,7 @@ class Versions(NamedTuple):
 
 def list_versions(pool: Pool, fitted: Mapping[str, list[Fitted]], budgets: Ints, replacement: bool) -> Versions:
     """List the versions of all candidates at the budgets for which every version has enough samples."""
-    masks = {
-        name: np.all([within(pool, one.strategy, budgets, replacement) for one in versions], axis=0)
-        for name, versions in fitted.items()
-    }
+    masks = {name: _payable(pool, versions, budgets, replacement) for name, versions in fitted.items()}
     _check_some(pool, fitted, masks, budgets, replacement)
     rows = [
         (name, int(b), one)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 __all__ = []
 
@@ -83,7 +83,7 @@ def means_on_sets(scores: Scores, sets: Floats, usable: Bools | None = None) -> 
 def _half_widths(variance: Floats, usable: Bools) -> Floats:
     """Return half-widths of intervals that cover at the same time on each set, by Bonferroni's inequality."""
     n = np.maximum(((variance > 0) & usable).sum(axis=0), 1)
-    return np.asarray(ndtri(1 - (1 - _LEVEL) / (2 * n)) * np.sqrt(variance))
+    return np.asarray(scipy.special.ndtri(1 - (1 - _LEVEL) / (2 * n)) * np.sqrt(variance))
 
 
 def choose(means: Means, limits: Floats) -> Ints:

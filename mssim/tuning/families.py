@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from mssim.rules.cross_fitting import KNN, LOGISTIC
 from mssim.rules.names import quoted
 from mssim.rules.parsing import parse_strategy
 from mssim.rules.registry import STOPS, VOTES, Row
-from mssim.rules.strategies import Router, SelfConsistency
+from mssim.rules.strategies import Gate, Router, SelfConsistency
 from mssim.tuning.grid import grid
 from mssim.tuning.learners import Learner
 from mssim.tuning.model_choice import BestModels
@@ -28,6 +28,7 @@ from mssim.tuning.options import read_families
 __all__ = ["Family", "candidates_of"]
 
 _FEWEST_OF_TOPIC = 5  # questions per value of a column, on average, by which a router can learn
+_CONFIDENCE = "confidence"  # column that gates read
 _SAMPLES_TO_CHOOSE = 3  # of each question, by which models are chosen
 _MOST_SEARCHED = 12  # models of which all subsets are compared
 _MOST_CHOSEN = 5  # models
@@ -146,7 +147,7 @@ def _lacking(pool: Pool, strategy: Strategy) -> str:
             lacking = [
                 name for name in plan.columns if name not in pool.numbers and name not in pool.extra.column_names
             ]
-            return f"no column {lacking[0]!r}" if lacking else str(error)
+            return f"no column {lacking[0]!r}" if lacking else str(error).removeprefix(f"{strategy}: ")
     return ""
 
 
@@ -182,6 +183,30 @@ def _routers(asked: _Asked) -> _Found:
             left_out[str(router)] = str(error)
         else:
             found.append(router)
+    gates, without = _gates(asked)
+    return [*found, *gates], left_out | without
+
+
+def _gates(asked: _Asked) -> tuple[list[Strategy], dict[str, str]]:
+    """Return gates of pairs; their thresholds are quartiles of confidence, which need no correct answers."""
+    confidence = asked.pool.numbers.get(_CONFIDENCE)
+    if confidence is None:
+        return [], {"gate:M+M": f"no column {_CONFIDENCE!r}"}
+    found: list[Strategy] = []
+    left_out: dict[str, str] = {}
+    for first, second in permutations(asked.models, 2):
+        if ordered([first, second], asked.groups) != [first, second]:
+            continue
+        known = confidence[asked.pool.model_index(first)]
+        known = known[np.isfinite(known)]
+        quartiles = np.quantile(known, (0.25, 0.5, 0.75)) if known.size else np.zeros(1)
+        for threshold in dict.fromkeys(float(f"{value:.3g}") + 0.0 for value in quartiles):
+            gate = Gate([first, second], threshold)
+            reason = _lacking(asked.pool, gate)
+            if reason:
+                left_out[str(gate)] = reason
+            else:
+                found.append(gate)
     return found, left_out
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mssim.errors import StrategyError
+from mssim.errors import MssimError, StrategyError
 from mssim.rules.base import Strategy
 from mssim.rules.text import read_options, split
 
@@ -106,6 +106,6 @@ def parse_learner(given: Any) -> Learner:
     cls: Any = getattr(importlib.import_module(f"mssim.tuning.{module}"), name)
     try:
         learner: Learner = cls(models, **read_options(cls, options))
-    except StrategyError as error:
+    except MssimError as error:
         raise StrategyError(f"strategy {given!r}: {error}") from None
     return learner

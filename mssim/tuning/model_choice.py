@@ -211,7 +211,7 @@ class Chances:
         no_correct = (1 - correct).prod(axis=0)
         neither = (1 - correct - wrong).prod(axis=0)
         contradiction = 1 - no_correct - (1 - wrong).prod(axis=0) + neither
-        return float(1 - no_correct.mean()), float(contradiction.mean())
+        return float(1 - no_correct.mean()), max(float(contradiction.mean()), 0.0)  # rounding: one model has none
 
 
 def _objective(scores: tuple[float, float], penalty: float) -> float:

@@ -29,7 +29,7 @@ FAMILIES: Mapping[str, str] = {
     "stops": "every stop rule for every model, with the parameters of the catalogue",
     "votes": "every named vote for every model or pair, with the parameters of the catalogue",
     "weights": "all models together, with the shares of draws that are best on the training questions",
-    "routers": "one model per question, chosen by what is learnt on the training questions",
+    "routers": "one model per question by what is learnt on other questions, and gates at quartiles of confidence",
     "models": "the best k of all models together, as chosen on the training questions",
 }
 

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import block_array, csr_array
 
 __all__ = ["LEAST_LEAD", "Programme", "Solution", "programme_of", "solve"]
 
@@ -149,15 +148,15 @@ def _optimise(
     binding = programme.leads.min(axis=1, initial=np.inf) < top
     leads, choice = programme.leads[binding], programme.choice[binding]
     slack = top - leads.min(axis=1, initial=np.inf)
-    switched = csr_array((-slack, (np.arange(choice.size), choice)), shape=(choice.size, worth.size))
+    switched = scipy.sparse.csr_array((-slack, (np.arange(choice.size), choice)), shape=(choice.size, worth.size))
     fixed = programme.fixed[programme.fixed.min(axis=1, initial=np.inf) < top]
     several = np.nonzero(np.bincount(programme.group) > 1)[0]
     blocks: list[list[Any]] = [
-        [csr_array(leads), csr_array(-np.ones((choice.size, 1))), switched],
-        [csr_array(fixed), csr_array(-np.ones((len(fixed), 1))), None],
-        [csr_array(np.ones((1, n_models))), None, None],
-        [None, None, csr_array((programme.group == several[:, None]).astype(float))],
-        [None, None, csr_array(worth[None])],
+        [scipy.sparse.csr_array(leads), scipy.sparse.csr_array(-np.ones((choice.size, 1))), switched],
+        [scipy.sparse.csr_array(fixed), scipy.sparse.csr_array(-np.ones((len(fixed), 1))), None],
+        [scipy.sparse.csr_array(np.ones((1, n_models))), None, None],
+        [None, None, scipy.sparse.csr_array((programme.group == several[:, None]).astype(float))],
+        [None, None, scipy.sparse.csr_array(worth[None])],
     ]
     low = np.concatenate([-slack, np.zeros(len(fixed)), [1], np.zeros(several.size), [least]])
     high = np.concatenate([np.full(choice.size + len(fixed), np.inf), [1], np.ones(several.size), [np.inf]])
@@ -165,11 +164,11 @@ def _optimise(
     highest = np.concatenate([np.ones(n_models), margin[1:], np.ones(worth.size) if chosen is None else chosen])
     wanted = np.concatenate([np.zeros(n_models), [margin[0] < top], worth * (not least and chosen is None)])
     with _without_stray_lines():
-        return milp(
+        return scipy.optimize.milp(
             -wanted,
             integrality=np.repeat([0, 1], [n_models + 1, worth.size]),
-            bounds=Bounds(lowest, highest),
-            constraints=LinearConstraint(block_array(blocks, format="csr"), low, high),
+            bounds=scipy.optimize.Bounds(lowest, highest),
+            constraints=scipy.optimize.LinearConstraint(scipy.sparse.block_array(blocks, format="csr"), low, high),
             options={"time_limit": seconds, "mip_rel_gap": 0.0},
         )
 

@@ -1,6 +1,8 @@
 """`mssim tune`: its tables, figure and options, and bad input."""
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -214,6 +216,9 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
         (("--strategy", "sc:x,stp=beta"), "unknown option 'stp'. Did you mean 'stop'"),
         (("--strategy", "sc:x,stop=bet@4"), "unknown rule 'bet'. Did you mean 'beta'"),
         (("--strategy", "sc:x,vote=plural"), "unknown vote 'plural'"),
+        (("--strategy", "weights:x+y,k=2"), "strategy 'weights:x+y,k=2': unknown option 'k'"),
+        (("--strategy", "models:x+y,k=3"), "strategy 'models:x+y,k=3': k=3 is out of range"),
+        (("--plot", "r.png", "--table", "diversity"), "--plot: --table diversity tunes nothing"),
         (("--family", "stop"), "Did you mean 'stops'"),
         (("--spend", "time"), "--spend: 'time' is not valid"),
         (("--folds", "1"), "--folds: 1 is out of range"),
@@ -224,6 +229,22 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
 )
 def test_what_needs_no_pool_is_said_before_it_is_read(run, arguments, says):
     test_cli.bad(run("tune", "nowhere.parquet", *arguments), says)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--family=stop", "--strategy=sc:x,stp=beta", "--spend=money", "--limits=0.5"])
+def test_what_needs_no_pool_is_said_without_what_takes_a_second_to_import(option):
+    code = f"""if True:
+        import atexit, sys
+        atexit.register(lambda: print(*sys.modules))
+        from mssim.cli import main
+        sys.argv = ["mssim", "tune", "nowhere", "--budgets", "2,4", {option!r}]
+        main()
+        """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert option.partition("=")[0] in done.stderr or "unknown option 'stp'" in done.stderr
+    loaded = set(done.stdout.split())
+    assert not loaded & {"pandas", "numba", "pyarrow", "scipy.special", "scipy.optimize", "scipy.interpolate"}
 
 
 @pytest.mark.parametrize(

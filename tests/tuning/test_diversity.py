@@ -61,6 +61,13 @@ def test_union_and_contradiction_are_those_of_the_search():
         assert found[column].to_dict() == pytest.approx(scores[column].to_dict())
 
 
+def test_one_model_contradicts_nothing():
+    """Rounding makes -1e-17 of the sum of terms, which would be printed as -0.0000."""
+    found = diversity(random_pool(10, 11, seed=1)).set_index("models")
+    assert not np.signbit(found["contradiction"]).any()
+    assert found["contradiction"]["x":"z"].to_numpy() == pytest.approx(0, abs=1e-15)
+
+
 @pytest.mark.parametrize("groups", [None, [0, 0, 1, 2, 3, 3, 4, 5, 6, 7]])
 def test_the_interval_is_a_jackknife_of_the_correlation(groups):
     pool = random_pool(10, 9, seed=4)

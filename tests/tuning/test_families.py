@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mssim import MssimError, SelfConsistency, Stop, parse_strategy, tune
+from mssim import BudgetError, MssimError, SelfConsistency, Stop, parse_strategy, tune
 from mssim.rules.registry import STOPS, VOTES, Row
 from mssim.tuning.families import candidates_of
 from mssim.tuning.grid import grid
@@ -98,6 +98,24 @@ def test_families_are_tried_beside_strategies():
     assert tune(pool, "ms:x+y", [4], **options).left_out == {}
 
 
+def test_what_no_budget_can_pay_for_is_left_out():
+    """Of y, only 3 samples were recorded."""
+    frame = random_pool().to_frame()
+    pool = random_pool().from_frame(
+        frame[(frame["model"] != "y") | (frame.groupby(["model", "question_id"]).cumcount() < 3)]
+    )
+    options = {"n_folds": 3, "n_replays": 20, "limits": 4}
+    found = tune(pool, budgets=[4], families=["votes", "weights"], **options)
+    reason = "too few samples were recorded for any of the budgets [4]"
+    assert found.left_out["sc:y"] == reason
+    assert "sc:y" not in {*found.strategies, *found.provenance["strategies"]}
+    assert {"sc:x", "sc:z", "mix:x+y,vote=max_consistency"} <= set(found.strategies)
+    with pytest.raises(BudgetError, match="too few samples were recorded for sc:y"):
+        tune(pool, "sc:y", [4], families="votes", **options)
+    with pytest.raises(BudgetError, match="too few samples were recorded for sc:x"):
+        tune(pool, budgets=[99], families="votes", **options)
+
+
 def test_weights_and_models_are_of_all_models():
     found = candidates_of(["weights", "models"], random_pool()).candidates
     assert list(found) == [*SINGLE, "weights:x+y+z", "models:x+y+z,k=2", "models:x+y+z,k=3"]
@@ -123,12 +141,30 @@ def test_routers_are_by_columns_with_few_values_and_by_what_is_asked():
     pool = random_pool().from_frame(frame.assign(topic=number % 4, page=number % 9, year=2026, cluster=number // 2))
     found, left_out = candidates_of("routers", pool)
     assert list(found) == [*SINGLE, "route:x+y+z,by=topic"]  # page has fewer than 5 questions per value
-    assert all("question" in reason for reason in left_out.values())
-    assert list(left_out) == ["route:x+y+z,by=knn", "route:x+y+z,by=logistic"]
+    assert all("question" in reason for reason in list(left_out.values())[:2])
+    assert list(left_out) == ["route:x+y+z,by=knn", "route:x+y+z,by=logistic", "gate:M+M"]
     asked = pool.from_frame(pool.to_frame().assign(question="How many?" + number.astype(str)))
     found = candidates_of("routers", asked, clusters="page").candidates
     assert list(found)[3:] == [f"route:x+y+z,by={by},clusters=page" for by in ("topic", "knn", "logistic")]
     assert candidates_of("routers", pool.select(models=["x"])).left_out == {"route:M+M": "needs 2 models"}
+
+
+def test_gates_have_the_quartiles_of_confidence_as_thresholds():
+    frame = random_pool(8, 5).to_frame()
+    frame["confidence"] = frame.groupby("model").cumcount() / 39  # 40 samples from 0 to 1
+    frame.loc[frame["model"] == "y", "confidence"] = 0.5
+    found = list(candidates_of("routers", random_pool().from_frame(frame)).candidates)
+    assert [name for name in found if name.startswith("gate:x+z")] == [
+        "gate:x+z,threshold=0.25",
+        "gate:x+z,threshold=0.5",
+        "gate:x+z,threshold=0.75",
+    ]
+    assert [name for name in found if name.startswith("gate:y+x")] == ["gate:y+x,threshold=0.5"]
+    frame.loc[frame["model"] == "y", "confidence"] = None
+    found, left_out = candidates_of("routers", random_pool().from_frame(frame))
+    assert "gate:x+y,threshold=0.25" in found
+    assert not any(name.startswith("gate:y") for name in found)
+    assert "samples of model 'y' have none" in left_out["gate:y+x,threshold=0"]
 
 
 @pytest.mark.slow

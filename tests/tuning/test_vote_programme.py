@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import milp
 
 from mssim.tuning import vote_programme
 from mssim.tuning.vote_programme import LEAST_LEAD, programme_of, solve
@@ -228,19 +228,19 @@ def test_the_margin_is_found_among_other_questions_than_the_first():
 def test_a_search_that_is_cut_off_has_a_bound(monkeypatch):
     """The solver found nothing: weights are equal, and all questions might be right."""
     cut = SimpleNamespace(x=None, mip_dual_bound=None, status=1)
-    monkeypatch.setattr(vote_programme, "milp", lambda *_, **__: cut)
+    monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: cut)
     found = solved(EXAMPLE)
     assert (found.weights.tolist(), found.bound, found.complete) == ([0.5, 0.5], 3, False)
 
 
 def test_a_search_for_the_margin_that_is_cut_off_is_incomplete(monkeypatch):
-    plain, calls = milp, []
+    plain, calls = scipy.optimize.milp, []
 
     def third_fails(*given, **options):
         calls.append(options)
         return plain(*given, **options) if len(calls) < 3 else SimpleNamespace(x=None, status=1)
 
-    monkeypatch.setattr(vote_programme, "milp", third_fails)
+    monkeypatch.setattr(scipy.optimize, "milp", third_fails)
     found = solved(EXAMPLE)
     assert (found.bound, found.complete) == (2, False)
     assert found.weights.sum() == pytest.approx(1)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim._validation import choose_from
 from mssim.errors import StrategyError
@@ -76,15 +76,15 @@ def _nodes(most: float) -> tuple[Floats, Floats]:
 
 def _log_below(shapes: Floats, nodes: Floats) -> Floats:
     """Return the log chance that a Gamma variable is below a node, [shape, node]."""
-    above = special.gammaincc(shapes[:, None], nodes)
+    above = scipy.special.gammaincc(shapes[:, None], nodes)
     with np.errstate(divide="ignore"):
-        found: Floats = np.where(above < 0.5, np.log1p(-above), np.log(special.gammainc(shapes[:, None], nodes)))
+        found: Floats = np.where(above < 0.5, np.log1p(-above), np.log(scipy.special.gammainc(shapes[:, None], nodes)))
     return np.maximum(found, -800.0)  # finite, so that sums are
 
 
 def _density(shapes: Floats, nodes: Floats, steps: Floats) -> Floats:
     """Return the weight of every node for a Gamma variable, [shape, node]."""
-    logs: Floats = (shapes[:, None] - 1) * np.log(nodes) - nodes - special.gammaln(shapes)[:, None] + steps
+    logs: Floats = (shapes[:, None] - 1) * np.log(nodes) - nodes - scipy.special.gammaln(shapes)[:, None] + steps
     return np.exp(logs)
 
 

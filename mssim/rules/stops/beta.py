@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes, votes_against
@@ -16,7 +16,7 @@ __all__ = ["BetaStop", "chance_to_lead"]
 
 def chance_to_lead(first: Ints | Floats, second: Ints | Floats) -> Floats:
     """Compute P[theta > 1/2] for theta ~ Beta(first + 1, second + 1)."""
-    return np.asarray(special.betaincc(first + 1.0, second + 1.0, 0.5))
+    return np.asarray(scipy.special.betaincc(first + 1.0, second + 1.0, 0.5))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim.rules.number_range import CHANCES, NumberRange
 from mssim.rules.registry import Row
@@ -93,10 +93,10 @@ class CGESStop(Stop):
         if not seen.size:
             return False
         unseen = 1 if self.answers is None else max(self.answers - seen.size, 0)
-        log_odds = special.logit(numbers[0, voting]) + np.log(seen.size + unseen - 1)
+        log_odds = scipy.special.logit(numbers[0, voting]) + np.log(seen.size + unseen - 1)
         scores = np.bincount(number, log_odds)
         of_other = [np.log(unseen)] if unseen else []
-        total = special.logsumexp([*scores, *of_other])
+        total = scipy.special.logsumexp([*scores, *of_other])
         top = max(scores.max(), 0.0) if self.other and unseen else scores.max()
         return bool(np.exp(top - total) >= self.threshold - 1e-12)
 

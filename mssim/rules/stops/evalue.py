@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes, votes_against
@@ -18,7 +18,7 @@ __all__ = ["EValueStop"]
 
 def log_e_value(first: Ints, second: Ints) -> Floats:
     """Compute the logarithm of the mean of (2 theta)^first (2 - 2 theta)^second over theta uniform on 1/2..1."""
-    likelihood = special.betaln(first + 1.0, second + 1.0) + np.log(chance_to_lead(first, second))
+    likelihood = scipy.special.betaln(first + 1.0, second + 1.0) + np.log(chance_to_lead(first, second))
     return np.asarray((first + second + 1) * math.log(2) + likelihood)
 
 

@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy import interpolate, special
+import scipy
 
 from mssim.rules.stops.base import Floats
 
@@ -28,12 +28,12 @@ def expected_gain(degrees: float, lead: Floats) -> Floats:
     [0.396143]
     """
     density = np.exp(
-        special.gammaln((degrees + 1) / 2)
-        - special.gammaln(degrees / 2)
+        scipy.special.gammaln((degrees + 1) / 2)
+        - scipy.special.gammaln(degrees / 2)
         - 0.5 * np.log(degrees * np.pi)
         - (degrees + 1) / 2 * np.log1p(lead**2 / degrees)
     )
-    return np.asarray((degrees + lead**2) / (degrees - 1) * density - lead * special.stdtr(degrees, -lead))
+    return np.asarray((degrees + lead**2) / (degrees - 1) * density - lead * scipy.special.stdtr(degrees, -lead))
 
 
 def lead_range(k: int) -> tuple[float, float]:
@@ -69,7 +69,7 @@ def gain_indices(horizon: int) -> Floats:
         if ratio is not None:
             prices = np.exp(_RATIOS) * gain[:, None]
             logs = np.log1p([_continued(k, *each, ratio) for each in zip(leads, prices, strict=True)] / gain[:, None])
-        ratio = interpolate.RectBivariateSpline(leads, _RATIOS, logs)
+        ratio = scipy.interpolate.RectBivariateSpline(leads, _RATIOS, logs)
         found[k] = _where_worth_its_price(k, ratio)
     found.flags.writeable = False
     return found
@@ -81,7 +81,7 @@ def _leads(k: int) -> Floats:
     return np.asarray(low + (high - low) * (1 - np.cos(np.linspace(0, np.pi, _LEADS))) / 2)
 
 
-def _where_worth_its_price(k: int, ratio: interpolate.RectBivariateSpline) -> Floats:
+def _where_worth_its_price(k: int, ratio: scipy.interpolate.RectBivariateSpline) -> Floats:
     """Return the price that equals the value of one more draw at each lead, by bisection of its logarithm."""
     leads = np.linspace(*lead_range(k), POINTS)
     low, high = np.zeros(POINTS), np.full(POINTS, _RATIOS[-1])
@@ -92,7 +92,7 @@ def _where_worth_its_price(k: int, ratio: interpolate.RectBivariateSpline) -> Fl
     return np.asarray(np.exp(low) * expected_gain(k - 1.0, leads))
 
 
-def _continued(k: int, lead: float, prices: Floats, ratio: interpolate.RectBivariateSpline) -> Floats:
+def _continued(k: int, lead: float, prices: Floats, ratio: scipy.interpolate.RectBivariateSpline) -> Floats:
     """Compute the expected value of an optimal continuation after one more draw, [price].
 
     The next number t, in predictive scales from the mean, becomes t = lead + sinh(x), and the integral over x a
@@ -108,7 +108,7 @@ def _continued(k: int, lead: float, prices: Floats, ratio: interpolate.RectBivar
     gain, price = expected_gain(float(k), after), prices[:, None] / scale
     ratios = np.clip(np.log(price / gain), _RATIOS[0], _RATIOS[-1])
     worth = gain * np.exp(ratio.ev(np.broadcast_to(after, ratios.shape), ratios))
-    density = np.exp(-(degrees + 1) / 2 * np.log1p(t**2 / degrees) - special.betaln(degrees / 2, 0.5))
+    density = np.exp(-(degrees + 1) / 2 * np.log1p(t**2 / degrees) - scipy.special.betaln(degrees / 2, 0.5))
     weight = density / np.sqrt(degrees) * np.cosh(x) * scale
     return _sum_of_positive(weight * (worth - price), x.size // 2) * _STEP
 

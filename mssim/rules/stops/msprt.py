@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim.errors import StrategyError
 from mssim.rules.registry import Row
@@ -80,7 +80,7 @@ class MixtureSPRTStop(Stop):
                 f"MixtureSPRTStop: alpha={self.alpha} and beta={self.beta} leave no space between the two bounds. Use "
                 "numbers with a sum below 1, e.g. 0.05 and 0.94994."
             )
-        if not special.betaincc(self.a, self.b, 0.5) > 0:
+        if not scipy.special.betaincc(self.a, self.b, 0.5) > 0:
             raise StrategyError(
                 f"MixtureSPRTStop: a={self.a} and b={self.b} favour the next answer so much that the leader has no "
                 "chance. Use equal numbers, or a larger a."
@@ -104,7 +104,7 @@ class MixtureSPRTStop(Stop):
         shares = first * math.log(2 * a / (a + b)) + second * math.log(2 * b / (a + b))
         ratio = _log_rising(a, most)[first] + _log_rising(b, most)[second] - _log_rising(a + b, most)[total]
         with np.errstate(divide="ignore"):
-            ahead = np.log(special.betaincc(np.array([a, *(first + a)]), np.array([b, *(second + b)]), 0.5))
+            ahead = np.log(scipy.special.betaincc(np.array([a, *(first + a)]), np.array([b, *(second + b)]), 0.5))
         return np.asarray(shares + ratio + ahead[1:] - ahead[0])
 
     def stops(self, answers: Ints, numbers: Floats) -> bool:  # noqa: ARG002

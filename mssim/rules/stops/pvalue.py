@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop, StopTable, leading_votes, votes_against
@@ -17,7 +17,7 @@ __all__ = ["PValueStop"]
 
 def evidence(first: Ints, second: Ints) -> Floats:
     """Compute -log P[X >= first] for X ~ Binomial(first + second, 1/2), which is 0 without votes."""
-    p = np.where(first > 0, special.betainc(np.maximum(first, 1.0), second + 1.0, 0.5), 1.0)
+    p = np.where(first > 0, scipy.special.betainc(np.maximum(first, 1.0), second + 1.0, 0.5), 1.0)
     with np.errstate(divide="ignore"):  # the p-value of a thousand equal answers is 0
         return np.asarray(-np.log(p))
 

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from mssim.kernels.number_stops import STEPS
 from mssim.rules.number_range import NumberRange
 from mssim.rules.registry import Row
 from mssim.rules.stops.base import Floats, Ints, Stop
@@ -126,6 +125,8 @@ class ReASCStop(Stop):
 @lru_cache(maxsize=64)
 def _enough(threshold: float) -> Floats:
     """Compute by bisection the least weight that stops against 0, 1 / STEPS, 2 / STEPS, ... of the second answer."""
+    from mssim.kernels.number_stops import STEPS  # here, so that texts are read without Numba
+
     second = np.arange(_MOST_SECOND * STEPS + 1) / STEPS
     low, high = second - 1.0, np.full_like(second, 2.0)
     while (short := chance_to_lead(high, second) < threshold).any():

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-from scipy import special
+import scipy
 
 from mssim._validation import choose_from, whole_number
 from mssim.errors import MssimError, StrategyError
@@ -52,11 +52,11 @@ def certainty(first: Ints, second: Ints, measure: str = "beta") -> Floats:
 
 def _beta(first: Ints, second: Ints) -> Floats:
     with np.errstate(divide="ignore"):  # the chance can underflow to 0
-        return np.asarray(-np.log(special.betainc(first + 1.0, second + 1.0, 0.5)))
+        return np.asarray(-np.log(scipy.special.betainc(first + 1.0, second + 1.0, 0.5)))
 
 
 def _ppr(first: Ints, second: Ints) -> Floats:
-    return np.asarray(special.betaln(first + 1.0, second + 1.0) + (first + second) * math.log(2))
+    return np.asarray(scipy.special.betaln(first + 1.0, second + 1.0) + (first + second) * math.log(2))
 
 
 _MEASURES = {"beta": _beta, "ppr": _ppr}
