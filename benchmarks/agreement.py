@@ -13,7 +13,7 @@ The table shows the largest |z| over the budgets.
 
 Replays of routers are means or maxima of replays of single models. Their "z, mean" is therefore too small or slightly
 biased, and they have no "z, spread". Rules without any closed form, and rules that need a column that these pools do
-not have, are excluded. Routers are routed by the column `family`.
+not have, are excluded. So are rules by a question column.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PRIORS = ("2/1", "1/2", "5/1", "0.5/3", "1e6/1")
 def examples() -> list[str]:
     """Return rules of the catalogue that need only answers, with the models M1 and M2."""
     rows = [row.rule for row in catalogue() if row.column == "-"]
-    rows = [row.replace("by=topic", "by=family") for row in rows if "difficulty=" not in row]
+    rows = [row for row in rows if "by=topic" not in row and "difficulty=" not in row]
     return [re.sub(r"\bM\b", "M1", re.sub(r"\bM\+M\b", "M1+M2", row)) for row in rows]
 
 
