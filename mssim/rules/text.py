@@ -186,6 +186,11 @@ def _split_text(text: str) -> tuple[list[str], dict[str, Any]]:
         models.append(model)
     while separator:
         name, separator, text = first_name(text, "=,")
+        if separator != "=" and options and re.fullmatch(r"[\d.]+", name):
+            before, value = next(reversed(options.items()))
+            raise StrategyError(
+                f"option {name!r} has no value. Separate several numbers by a slash: {before}={value}/{name}."
+            )
         if separator != "=":
             raise StrategyError(f"option {name!r} has no value. Write option=value. {USE_QUOTES}")
         if name in options:

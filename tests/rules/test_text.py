@@ -161,6 +161,7 @@ def test_a_mapping_reads_like_a_table_of_toml():
         ("sc:", "the name of a model is empty. Write kind:model"),
         ("mix:a+a", "repeats a model. Name each model once"),
         ("ms:a+b,agreement", "option 'agreement' has no value. Write option=value."),
+        ("sc:a,stop=beta,looks=2,4,8", "option '4' has no value. Separate several numbers by a slash: looks=2/4."),
         ("ms:a+b,agreement=high", "Example: agreement=0.8."),
         ("ms:a+b,agreement=-1", "must be a number of at least 0: 0 always stops, 1 requires unanimity"),
         ("ms:a+b,agreement=nan", "must be a number of at least 0: 0 always stops, 1 requires unanimity"),

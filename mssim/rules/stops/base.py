@@ -147,7 +147,8 @@ class Stop(ABC):
         values = [getattr(self, f.name) for f in options]
         while len(values) > 1 and values[-1] == options[len(values) - 1].default:
             values.pop()  # options at their defaults are not written
-        return ":".join([self.name or type(self).__name__, *(["/".join(map(str, values))] if values else [])])
+        texts = [str(value).removesuffix(".0") if isinstance(value, float) else str(value) for value in values]
+        return ":".join([self.name or type(self).__name__, *(["/".join(texts)] if texts else [])])
 
     # Checks that the rules share ---------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ class BayesFactorStop(Stop):
     Examples
     --------
     >>> str(BayesFactorStop())
-    'bayes_factor:10.0'
+    'bayes_factor:10'
     >>> [bool(BayesFactorStop().stops(np.zeros(n, np.int64), None)) for n in (1, 2, 3)]
     [False, False, True]
     >>> round(BayesFactorStop().factor(np.array([3, 1])), 2)

@@ -53,7 +53,7 @@ class MixtureSPRTStop(Stop):
     Examples
     --------
     >>> str(MixtureSPRTStop())
-    'msprt:1000000.0'
+    'msprt:1000000'
     >>> MixtureSPRTStop().table(12).by_second.tolist()  # votes that stop against 0, 1, 2, ... of the next answer
     [3, 4, 5, 6, 7, 8, 9]
     >>> MixtureSPRTStop(256, 256, beta=0.9446).table(12).give_up.tolist()  # stops with at most so many, too

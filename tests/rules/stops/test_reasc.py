@@ -113,4 +113,4 @@ def test_options_that_are_out_of_range_are_refused(make, says):
 def test_it_reads_back_from_its_text():
     for rule in (ReASCStop(), ReASCStop(0.9, 0), ReASCStop(0.9, 0.5, -0.2, 0.1, "p", 0.7)):
         assert parse_strategy(f"sc:a,stop={rule}").stop == rule
-    assert str(ReASCStop(centre=-0.5, gate=0.0)) == "reasc:0.95/0.7/-0.5/1.0/confidence/0.0"
+    assert str(ReASCStop(centre=-0.5, gate=0.0)) == "reasc:0.95/0.7/-0.5/1/confidence/0"
