@@ -170,7 +170,7 @@ def tune(
         raise MssimError(f"--table: {table!r} is not valid. {choose_from(table, _TABLES)}.")
     if plot is not None:
         if table == "diversity":
-            raise MssimError("--plot: --table diversity tunes nothing, so there is no frontier to plot. Remove one.")
+            raise MssimError("--plot: --table diversity has no frontier to plot. Remove one of them.")
         check_output(plot, "--plot", figure=True)
     asked = None if budgets is None else parse_budgets(budgets)
     within = None if limits is None else _numbers(limits)

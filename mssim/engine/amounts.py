@@ -193,7 +193,7 @@ class Amounts:
 
         It is 1 if all known amounts, without a limit of tokens, are whole numbers up to 2**26. Otherwise the largest
         is more than 2**25 and at most 2**26 units, so that rounding changes no amount by more than the 2**-26th part
-        of the largest. Parts of costs and latencies are no whole numbers.
+        of the largest. Parts of costs and latencies are not whole numbers.
 
         Examples
         --------

@@ -193,7 +193,7 @@ def _check_live(name: str, plan: Plan) -> None:
             )
         if column == "confidence" and plan.vote is not None and plan.vote.ballots == "kept":
             raise StrategyError(
-                f"{name} cannot run live: servers send log-probabilities, and negative numbers are no weights. Use "
+                f"{name} cannot run live: servers send log-probabilities, and negative numbers cannot be weights. Use "
                 "vote=confidence or vote=borda, or record samples, add exp(confidence) to them as a column, and "
                 "evaluate the strategy."
             )

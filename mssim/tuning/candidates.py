@@ -49,7 +49,7 @@ def without_samples(
 ) -> tuple[dict[str, list[Fitted]], dict[str, str]]:
     """Return the candidates that some budget can pay for, and why the others are left out.
 
-    Candidates that were `given` by name stay, and all if there are no others, so that `list_versions` raises.
+    Candidates that were `given` by name stay, and so do all if nothing else remains, so that `list_versions` raises.
     """
     short = [
         name

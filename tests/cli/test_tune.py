@@ -218,7 +218,7 @@ def test_tune_draws_the_frontier(run, pool_path, tmp_path, suffix):
         (("--strategy", "sc:x,vote=plural"), "unknown vote 'plural'"),
         (("--strategy", "weights:x+y,k=2"), "strategy 'weights:x+y,k=2': unknown option 'k'"),
         (("--strategy", "models:x+y,k=3"), "strategy 'models:x+y,k=3': k=3 is out of range"),
-        (("--plot", "r.png", "--table", "diversity"), "--plot: --table diversity tunes nothing"),
+        (("--plot", "r.png", "--table", "diversity"), "--plot: --table diversity has no frontier"),
         (("--family", "stop"), "Did you mean 'stops'"),
         (("--spend", "time"), "--spend: 'time' is not valid"),
         (("--folds", "1"), "--folds: 1 is out of range"),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from mssim.rules.base import Strategy
-from mssim.rules.fields import limits_of, set_models
+from mssim.rules.fields import set_models
 from mssim.rules.plan import Expected, Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
-from mssim.rules.strategies.self_consistency import SelfConsistency
+from mssim.rules.strategies.self_consistency import of_each_model
 from mssim.rules.votes import Vote
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ class OracleRouter(Strategy):
 
     def __post_init__(self) -> None:
         set_models(self, self.models)
-        self._alone()
+        of_each_model(self)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one plan per model."""
-        return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
+        return tuple(plan for strategy in of_each_model(self) for plan in strategy.plans(budgets))
 
     def combine(self, parts: Sequence[Expected], _questions: pd.DataFrame) -> Expected:
         """Return the result of the best model, [budget, question]."""
@@ -73,11 +73,3 @@ class OracleRouter(Strategy):
         cost = np.nan_to_num(stacked.cost, nan=np.finfo(float).max)  # a known cost comes before an unknown one
         chosen = np.where(best, cost, np.inf).argmin(axis=0)
         return Expected(*(np.take_along_axis(values, chosen[None], axis=0)[0] for values in stacked))
-
-    def _alone(self) -> list[SelfConsistency]:
-        """Return Self-Consistency of each model."""
-        limits = limits_of(self) or (None,) * len(self.models)
-        return [
-            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
-            for model, limit in zip(self.models, limits, strict=True)
-        ]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from mssim.rules.base import Strategy
-from mssim.rules.fields import limits_of, set_models, set_shares
+from mssim.rules.fields import set_models, set_shares
 from mssim.rules.plan import Expected, Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
-from mssim.rules.strategies.self_consistency import SelfConsistency
+from mssim.rules.strategies.self_consistency import of_each_model
 from mssim.rules.votes import Vote
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ class RandomRouter(Strategy):
     def __post_init__(self) -> None:
         set_models(self, self.models)
         set_shares(self)
-        self._alone()
+        of_each_model(self)
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one plan per model."""
-        return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
+        return tuple(plan for strategy in of_each_model(self) for plan in strategy.plans(budgets))
 
     def combine(self, parts: Sequence[Expected], _questions: pd.DataFrame) -> Expected:
         """Return the mean over the models."""
@@ -78,11 +78,3 @@ class RandomRouter(Strategy):
     def chances(self) -> tuple[float, ...]:
         """Return the shares of the models."""
         return tuple(map(float, self.shares or [1.0] * len(self.models)))
-
-    def _alone(self) -> list[SelfConsistency]:
-        """Return Self-Consistency of each model."""
-        limits = limits_of(self) or (None,) * len(self.models)
-        return [
-            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
-            for model, limit in zip(self.models, limits, strict=True)
-        ]

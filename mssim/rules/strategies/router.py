@@ -13,11 +13,11 @@ from mssim._validation import is_finite, shown
 from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
 from mssim.rules.cross_fitting import KNN, LOGISTIC, CrossFitting
-from mssim.rules.fields import limits_of, set_models
+from mssim.rules.fields import set_models
 from mssim.rules.plan import Expected, Floats, Ints, Plan
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
-from mssim.rules.strategies.self_consistency import SelfConsistency
+from mssim.rules.strategies.self_consistency import of_each_model
 from mssim.rules.votes import Vote
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Router(Strategy):
         if self.features is not None and not isinstance(self.features, str):
             object.__setattr__(self, "features", tuple(self.features))
         self._predictor(self.by)
-        self._alone()
+        of_each_model(self)
         if self.worth is None:
             return
         if not is_finite(self.worth) or self.worth <= 0:
@@ -137,7 +137,7 @@ class Router(Strategy):
 
     def plans(self, budgets: Ints) -> tuple[Plan, ...]:
         """Return one plan per model."""
-        return tuple(plan for strategy in self._alone() for plan in strategy.plans(budgets))
+        return tuple(plan for strategy in of_each_model(self) for plan in strategy.plans(budgets))
 
     def combine(self, parts: Sequence[Expected], questions: pd.DataFrame, /) -> Expected:
         """Return the result of the chosen models, [budget, question]."""
@@ -222,11 +222,3 @@ class Router(Strategy):
     def _predictor(self, by: str | None) -> CrossFitting:
         features = self.features if by == self.by else None
         return CrossFitting(by, self.k, features, self.folds, self.clusters)
-
-    def _alone(self) -> list[SelfConsistency]:
-        """Return Self-Consistency of each model."""
-        limits = limits_of(self) or (None,) * len(self.models)
-        return [
-            SelfConsistency(model, self.vote, self.stop, limit, self.looks)
-            for model, limit in zip(self.models, limits, strict=True)
-        ]

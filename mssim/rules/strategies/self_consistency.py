@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mssim.errors import StrategyError
 from mssim.rules.base import Strategy
-from mssim.rules.fields import never_stop, set_looks, set_models, set_vote
+from mssim.rules.fields import limits_of, never_stop, set_looks, set_models, set_vote
 from mssim.rules.plan import Ints, Plan, allocate
 from mssim.rules.registry import Row
 from mssim.rules.stops import Stop
 from mssim.rules.votes import Vote
 
-__all__ = ["SelfConsistency"]
+__all__ = ["SelfConsistency", "of_each_model"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,19 @@ class SelfConsistency(Strategy):
         plan = never_stop(self, allocate(budgets, 1), self.vote)
         adopt, looks = self.stop is not None and self.stop.adopts, None if self.looks is None else tuple(self.looks)
         return (plan._replace(stop=self.stop, adopt=adopt, looks=looks),)
+
+
+def of_each_model(router: Any) -> list[SelfConsistency]:
+    """Return Self-Consistency of each model of a router, with its vote, stop rule, looks and limits of tokens.
+
+    Examples
+    --------
+    >>> from mssim import OracleRouter
+    >>> [str(one) for one in of_each_model(OracleRouter(["strong", "weak"], max_tokens=(512, None)))]
+    ['sc:strong,max_tokens=512', 'sc:weak']
+    """
+    limits = limits_of(router) or (None,) * len(router.models)
+    return [
+        SelfConsistency(model, router.vote, router.stop, limit, router.looks)
+        for model, limit in zip(router.models, limits, strict=True)
+    ]
