@@ -17,7 +17,7 @@ from mssim.kernels.streams import draw_more, put_back, word
 from mssim.kernels.tally import Recorded, Replays, most_classes
 
 _AT_ONCE = 8  # draws taken together: most replays stop early
-_REMEMBERED = 1 << 14  # decisions
+_REMEMBERED = 1 << 14  # decisions, a power of two
 _CLOSE = 1e-3  # the sum over every other node is more accurate, up to 1,000 answers by a factor of 200
 
 
@@ -89,7 +89,7 @@ def _ends(recorded, depth, table, looks, replays, memory, found):
                 changed = False
                 if least[first, second] > bars[distinct]:
                     continue
-                place = np.int64(hashed & np.uint64(_REMEMBERED - 1))
+                place = np.int64(hashed & np.uint64(known.size - 1))
                 if distinct > 2 and known[place] != hashed:
                     known[place] = hashed
                     decided[place] = _decide(

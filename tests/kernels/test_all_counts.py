@@ -43,7 +43,7 @@ def test_ends_are_those_of_the_plain_statement(rule, looks, seed, first, replace
 
 
 def test_remembered_decisions_do_not_depend_on_the_replays_before(monkeypatch):
-    monkeypatch.setattr(all_counts, "_REMEMBERED", 1)  # in plain Python, each replaces the one before
+    monkeypatch.setattr(all_counts, "_REMEMBERED", 1)  # each replaces the one before
     given = recorded_of(POOL, ["x"]), 6, BayesFactorStop(4.5).table(6), np.ones(7, bool)
     together = all_counts.ends(*given, Replays(0, 40, False))
     alone = [all_counts.ends(*given, Replays(r, 1, False))[:, 0] for r in range(40)]
