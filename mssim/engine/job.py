@@ -21,7 +21,14 @@ from mssim.engine.blocks import Outcome
 from mssim.engine.budgets import Limit, Strategies, name_strategies, own_budgets, read_asked, read_budgets, union_of
 from mssim.engine.exact import obstacles
 from mssim.engine.left_out import expected_of
-from mssim.engine.requirements import check_columns, check_learning, check_own, check_plan, check_recorded
+from mssim.engine.requirements import (
+    check_columns,
+    check_learning,
+    check_own,
+    check_plan,
+    check_questions,
+    check_recorded,
+)
 from mssim.engine.shared_draws import check_amounts, check_groups, check_linked, with_orders
 from mssim.errors import MssimError, PoolError, StrategyError
 from mssim.pools.pool import Pool
@@ -141,10 +148,7 @@ class Job:
     def _check_strategies(self, pool: Pool, amounts: Amounts) -> None:
         """Raise if the questions or samples lack what a strategy needs to combine the results of its plans."""
         for (name, strategy), plans in zip(self.strategies.items(), self.per_strategy, strict=True):
-            try:
-                strategy.check(pool.questions)
-            except MssimError as error:
-                raise type(error)(f"{name}: {error}") from None
+            check_questions(pool, name, strategy)
             for plan in plans if strategy.needs_cost else ():
                 reason = amounts.unknown("cost", plan.models, plan.max_tokens)
                 if reason is not None:

@@ -13,11 +13,12 @@ from mssim._validation import is_number, shown
 from mssim.engine.limited import check_limits
 from mssim.engine.stop_kernels import KERNELS
 from mssim.engine.traces import check_online, check_traces
-from mssim.errors import BudgetError, PoolError, StrategyError
+from mssim.errors import BudgetError, MssimError, PoolError, StrategyError
 from mssim.kernels.tally import HIGHER
 from mssim.pools.enough import selecting_asked
 from mssim.pools.pool import Pool
 from mssim.rules.agreement import NEVER
+from mssim.rules.base import Strategy
 from mssim.rules.plan import Plan, Verifier
 from mssim.rules.stops import OwnStop, Stop, StopTable
 from mssim.rules.votes import Vote
@@ -29,6 +30,7 @@ __all__ = [
     "check_learning",
     "check_own",
     "check_plan",
+    "check_questions",
     "check_recorded",
     "check_stop_table",
     "enough_recorded",
@@ -137,6 +139,14 @@ def check_learning(pool: Pool, name: str, plan: Plan) -> None:
             f"{name}: stop={plan.stop} learns from other questions, but the pool has only one. Use more questions, or "
             "a rule that does not learn."
         )
+
+
+def check_questions(pool: Pool, name: str, strategy: Strategy) -> None:
+    """Raise if questions lack what a strategy needs to combine the results of its plans."""
+    try:
+        strategy.check(pool.questions)
+    except MssimError as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def check_columns(pool: Pool, name: str, plan: Plan) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from mssim._validation import counted, level, shown, whole_number
 from mssim.errors import MssimError, PoolError
@@ -107,7 +107,7 @@ class Prediction:
         values, vectors = np.linalg.eigh(correlation)
         kept = values > _LEAST_EIGENVALUE
         chi = float((((vectors.T @ z[varies]) ** 2)[kept] / values[kept]).sum())
-        return chi, int(kept.sum()), float(special.chdtrc(int(kept.sum()), chi))
+        return chi, int(kept.sum()), float(scipy.special.chdtrc(int(kept.sum()), chi))
 
     def to_frame(self, *, confidence_level: float = 0.95) -> pd.DataFrame:
         """Return one row per strategy and quantity.
@@ -123,7 +123,7 @@ class Prediction:
             strategy, budget, quantity, predicted, sd, low, high (limits of the interval that contains one live run with
             this probability); and, after a live run, live, z, verdict ("as predicted", "higher", "lower").
         """
-        quantile = float(special.ndtri((1 + level(confidence_level)) / 2))
+        quantile = float(scipy.special.ndtri((1 + level(confidence_level)) / 2))
         highest = np.where(np.array(self.quantities) == "accuracy", 1.0, np.inf)
         frame = pd.DataFrame(
             {

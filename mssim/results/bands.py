@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import choose_from, level, shown, whole_number
 from mssim.errors import MssimError
@@ -166,10 +166,10 @@ def _level_of(loadings: Floats, confidence_level: float, n_resamples: int, seed:
     if n_components == 1:
         return confidence_level
     # Critical values of a single point and of independent points, by their tails, which do not round to 0.
-    low, high = (-float(special.ndtri(-np.expm1(np.log(confidence_level) / n) / 2)) for n in (1, n_points))
+    low, high = (-float(scipy.special.ndtri(-np.expm1(np.log(confidence_level) / n) / 2)) for n in (1, n_points))
     covered = _coverage(loadings, _normal_draws(n_resamples, n_components - 1, seed))
     critical = _crossing(lambda c: covered(c) - confidence_level, low, high)
-    return float(np.clip(1 - 2 * special.ndtr(-critical), confidence_level, np.nextafter(1, 0)))
+    return float(np.clip(1 - 2 * scipy.special.ndtr(-critical), confidence_level, np.nextafter(1, 0)))
 
 
 def _crossing(f: Callable[[float], float], low: float, high: float) -> float:
@@ -199,7 +199,7 @@ def _coverage(loadings: Floats, draws: Floats) -> Callable[[float], float]:
 
     def covered(c: float) -> float:
         above, below = (centres + half * c).min(axis=0), (centres - half * c).max(axis=0)
-        return float(np.maximum(special.ndtr(above) - special.ndtr(below), 0).mean())
+        return float(np.maximum(scipy.special.ndtr(above) - scipy.special.ndtr(below), 0).mean())
 
     return covered
 
@@ -208,7 +208,7 @@ def _normal_draws(n: int, n_dimensions: int, seed: int) -> Floats:
     """Return quasi-random standard normal draws: multiples of square roots of primes modulo 1, with a random shift."""
     shift = np.random.default_rng(seed).random(n_dimensions)
     uniform = (np.outer(np.sqrt(_primes(n_dimensions)), np.arange(n)) + shift[:, np.newaxis]) % 1
-    return np.asarray(special.ndtri(np.maximum(uniform, np.finfo(float).tiny)))
+    return np.asarray(scipy.special.ndtri(np.maximum(uniform, np.finfo(float).tiny)))
 
 
 def _primes(n: int) -> NDArray[np.int64]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import choose_from, is_number, level, shown
 from mssim.errors import MssimError
@@ -79,8 +79,8 @@ def detected(
         if test == "gaffke":
             found = _significant(v, size, z) + z_power * error
         elif test == "t":
-            critical = -special.stdtrit(size - 1, (1 - confidence_level) / 2)
-            found = np.where(size > 1, special.nctdtrinc(size - 1, 1 - power, critical) * error, np.inf)
+            critical = -scipy.special.stdtrit(size - 1, (1 - confidence_level) / 2)
+            found = np.where(size > 1, scipy.special.nctdtrinc(size - 1, 1 - power, critical) * error, np.inf)
         else:
             found = (z + z_power) * error
     return np.asarray(found)[()]
@@ -119,12 +119,12 @@ def power_of(
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(v / size)
         if test == "gaffke":
-            found = special.ndtr((delta - _significant(v, size, z)) / error)
+            found = scipy.special.ndtr((delta - _significant(v, size, z)) / error)
         elif test == "t":
-            critical = -special.stdtrit(size - 1, (1 - confidence_level) / 2)
-            found = np.where(size > 1, 1 - special.nctdtr(size - 1, delta / error, critical), 0)
+            critical = -scipy.special.stdtrit(size - 1, (1 - confidence_level) / 2)
+            found = np.where(size > 1, 1 - scipy.special.nctdtr(size - 1, delta / error, critical), 0)
         else:
-            found = special.ndtr(delta / error - z)
+            found = scipy.special.ndtr(delta / error - z)
     return np.asarray(found)[()]
 
 
@@ -205,4 +205,4 @@ def _quantiles(power: float, confidence_level: float) -> tuple[float, float]:
     if not is_number(power) or not 0 < power < 1:
         raise MssimError(f"power={shown(power)} is not between 0 and 1. Use e.g. 0.8.")
     # The lower tail does not round to 0 where the upper one rounds to 1.
-    return -float(special.ndtri((1 - confidence_level) / 2)), float(special.ndtri(power))
+    return -float(scipy.special.ndtri((1 - confidence_level) / 2)), float(scipy.special.ndtri(power))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import choose_from, shown
 from mssim.errors import MssimError
@@ -170,7 +170,9 @@ def _by_gaffke(sums: Floats, sizes: Floats, tail: Floats, at: Floats, stretch: f
     """Return limits, and one-sided p-values of means that are at most and at least `at`."""
     shape, n = sums.shape[:-1], sums.shape[-1]
     shares = (sums + sizes) / 2
-    low, high = gaffke(shares, np.broadcast_to(sizes, sums.shape), special.ndtr(stretch * special.ndtri(tail)))
+    low, high = gaffke(
+        shares, np.broadcast_to(sizes, sums.shape), scipy.special.ndtr(stretch * scipy.special.ndtri(tail))
+    )
     y = shares.reshape(-1, n)
     known = np.isfinite(y).all(axis=1)
     w, pseudo = np.broadcast_to(sizes, (int(known.sum()), n)), np.full(int(known.sum()), additional_weight(sizes))
@@ -178,7 +180,7 @@ def _by_gaffke(sums: Floats, sizes: Floats, tail: Floats, at: Floats, stretch: f
     for i, value in enumerate(at):
         for side, (one, share) in enumerate(((y[known], (1 + value) / 2), (w - y[known], (1 - value) / 2))):
             log_p = probability_below(one, w, pseudo, np.full(len(one), share))
-            p_values[side, i, known] = special.ndtr(special.ndtri_exp(np.minimum(log_p, 0)) / stretch)
+            p_values[side, i, known] = scipy.special.ndtr(scipy.special.ndtri_exp(np.minimum(log_p, 0)) / stretch)
     above, below = p_values.reshape(2, at.size, *shape)
     return 2 * low - 1, 2 * high - 1, above, below
 
@@ -189,10 +191,10 @@ def _by_t(
     n, freedom = sizes.size, degrees_of_freedom(sizes, jackknife=True)
     left_out = (difference[..., None] * sizes - sums) / (sizes.sum() - sizes)  # changes of the mean without a cluster
     error = stretch * np.sqrt((n - 1) / n * (left_out**2).sum(axis=-1))
-    half = -special.stdtrit(freedom, tail) * error
+    half = -scipy.special.stdtrit(freedom, tail) * error
     with np.errstate(divide="ignore", invalid="ignore"):  # clusters that are all alike
         scores = (difference - at.reshape(-1, *[1] * difference.ndim)) / error
-    above, below = special.stdtr(freedom, -scores), special.stdtr(freedom, scores)
+    above, below = scipy.special.stdtr(freedom, -scores), scipy.special.stdtr(freedom, scores)
     found = np.maximum(difference - half, -1), np.minimum(difference + half, 1), above, below
     alike = np.abs(sums - difference[..., None] * sizes).max(axis=-1) <= ROUNDING * sizes.max()
     if not alike.any():

@@ -13,8 +13,8 @@ known. Its inversion along a curve of nearly steepest descent through the saddle
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from mssim.kernels.exponential_sum import log_below
 
@@ -85,7 +85,7 @@ def lower_limit(y: Floats, w: Floats, pseudo: Floats, tail: Floats) -> Floats:
     found = np.zeros(len(y))
     some = (y > _NOTHING * w).any(axis=1)
     if some.any():
-        found[some] = _solve(y[some], w[some], pseudo[some], np.asarray(special.ndtri(tail[some])))
+        found[some] = _solve(y[some], w[some], pseudo[some], np.asarray(scipy.special.ndtri(tail[some])))
     return found
 
 
@@ -107,14 +107,14 @@ def _solve(y: Floats, w: Floats, pseudo: Floats, target: Floats) -> Floats:
     alpha, beta = size * share, size * (1 - share)
 
     def limit(score: Floats, at: Ints) -> Floats:
-        return np.asarray(top[at] * special.betaincinv(alpha[at], beta[at], special.ndtr(score)))
+        return np.asarray(top[at] * scipy.special.betaincinv(alpha[at], beta[at], scipy.special.ndtr(score)))
 
     score, slope, off, step = target.copy(), np.ones(len(y)), np.full(len(y), np.inf), np.zeros(len(y))
     low, high = np.full(len(y), -_FAR_TAIL), np.full(len(y), _FAR_TAIL)  # scores around the solution
     todo = np.arange(len(y))
     for n_steps in range(_MOST_STEPS):
         log_p = probability_below(y[todo], w[todo], pseudo[todo], limit(score[todo], todo))
-        quantile = special.ndtri_exp(np.minimum(log_p, 0.0)).clip(-_FAR_TAIL, _FAR_TAIL)
+        quantile = scipy.special.ndtri_exp(np.minimum(log_p, 0.0)).clip(-_FAR_TAIL, _FAR_TAIL)
         before, off[todo] = off[todo], quantile - target[todo]
         low[todo] = np.where(off[todo] < 0, score[todo], low[todo])
         high[todo] = np.where(off[todo] > 0, score[todo], high[todo])

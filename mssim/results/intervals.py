@@ -7,8 +7,8 @@ questions that is due to this sampling (Miller 2024, arXiv 2411.00640). Monte Ca
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import is_number, level, shown
 from mssim.errors import MssimError
@@ -87,8 +87,8 @@ def mean_interval(
         unknown = np.isnan(sums).any(axis=-1)
         return np.where(unknown, np.nan, 0.0)[()], np.where(unknown, np.nan, 1.0)[()]
     if sizes.size <= FEW_CLUSTERS and 1 < sizes.max() < sizes.sum() / 2:
-        return _wilson(sums, sizes, np.asarray(-stretch * special.stdtrit(degrees_of_freedom(sizes), tail)))
-    return gaffke(sums, np.broadcast_to(sizes, sums.shape), special.ndtr(stretch * special.ndtri(tail)))
+        return _wilson(sums, sizes, np.asarray(-stretch * scipy.special.stdtrit(degrees_of_freedom(sizes), tail)))
+    return gaffke(sums, np.broadcast_to(sizes, sums.shape), scipy.special.ndtr(stretch * scipy.special.ndtri(tail)))
 
 
 def ratio_interval(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import level
 
@@ -95,7 +95,7 @@ def these_interval(
     >>> low.round(4), high
     (array([0.9952, 0.9616]), array([1., 1.]))
     """
-    z = float(special.ndtri((1 + level(confidence_level)) / 2))
+    z = float(scipy.special.ndtri((1 + level(confidence_level)) / 2))
     step = z * np.asarray(share, dtype=float) / (2 * n_questions)
     distance = z * (step + np.sqrt(np.asarray(error, dtype=float) ** 2 + step**2))
     centre = np.asarray(mean, dtype=float)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import is_number, level, shown
 from mssim.errors import MssimError
@@ -254,7 +254,7 @@ class PairedQuestions:
         df = n - 1 if scatter == 0 else min(n - 1, 2 * v**2 / scatter)
         tail, most = (1 - confidence_level) / 2, variances.cluster_size  # differences from -1 to 1 have no more
         # chdtri is the inverse of the upper tail.
-        limits = v * df / special.chdtri(df, np.array([tail, 1 - tail]))
+        limits = v * df / scipy.special.chdtri(df, np.array([tail, 1 - tail]))
         return min(float(limits[0]), most), min(float(limits[1]), most)
 
     def _components(self) -> tuple[float, float, float]:

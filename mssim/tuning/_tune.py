@@ -15,6 +15,7 @@ from mssim._validation import shown, whole_number
 from mssim.engine.amounts import PricesLike, read_prices_of
 from mssim.engine.job import Job, read_budgets, read_groups
 from mssim.engine.limited import limit_warnings
+from mssim.engine.requirements import check_columns, check_questions
 from mssim.engine.scheduler import Progress, check_executor
 from mssim.errors import MssimError, PoolWarning
 from mssim.pools.pool import Pool
@@ -250,6 +251,9 @@ def _candidates(
     for name, candidate in named.items():
         if isinstance(candidate, Strategy):
             check_candidate(name, candidate)
+            check_questions(pool, name, candidate)  # before others are fitted, which takes seconds
+            for plan in candidate.plans(np.array([len(candidate.models)])):
+                check_columns(pool, name, plan)
     if strategies is not None and families is None:
         return named, {}, set(named)
     family = candidates_of(names, pool, groups, clusters)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from mssim._validation import level
 from mssim.pools.pool import Pool
@@ -137,7 +137,7 @@ def _effective(share: Floats, labels: NDArray[Any] | None, confidence_level: flo
         without = _correlations(sums.sum(axis=-1, keepdims=True) - sums, sizes.sum() - sizes, n_models)[known]
         without = np.where(np.isfinite(without), without, pairs[known]).mean(axis=0)
         error = np.sqrt((sizes.size - 1) / sizes.size * ((without - without.mean()) ** 2).sum())
-        half = -special.stdtrit(degrees_of_freedom(sizes, jackknife=True), (1 - confidence_level) / 2) * error
+        half = -scipy.special.stdtrit(degrees_of_freedom(sizes, jackknife=True), (1 - confidence_level) / 2) * error
     numbers = [_number(r, n_models) for r in (mean, mean + half, mean - half)]
     return dict(zip(names, (mean, int(known.sum()), *numbers), strict=True))
 

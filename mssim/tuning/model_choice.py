@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mssim._validation import choose_from, is_number, shown, whole_number
 from mssim.errors import MssimError, StrategyError
@@ -198,9 +198,11 @@ class Chances:
         votes = np.stack([pool.class_counts(name) for name in names])
         recorded = pool.lengths[[pool.model_index(name) for name in names]].astype(float)
         good = over_classes(pool, votes * pool.class_correct)
-        ways = special.comb(recorded, samples)
-        fewer = sum(special.comb(good, j) * special.comb(recorded - good, samples - j) for j in range(right))
-        alike = over_classes(pool, special.comb(votes, samples) * ~pool.class_correct)
+        ways = scipy.special.comb(recorded, samples)
+        fewer = sum(
+            scipy.special.comb(good, j) * scipy.special.comb(recorded - good, samples - j) for j in range(right)
+        )
+        alike = over_classes(pool, scipy.special.comb(votes, samples) * ~pool.class_correct)
         self.correct = (1 - fewer / ways)[:, questions]
         self.unanimous_wrong = (alike / ways)[:, questions]
         self.rightness = (good / recorded)[:, questions]  # of one sample

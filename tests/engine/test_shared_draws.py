@@ -172,6 +172,7 @@ def test_a_worked_debate():
     assert evaluate(pool, "sc:r3", 1, shares_draws=GROUPS).tokens.item() == 355
 
 
+@pytest.mark.compiled
 def test_the_jackknife_leaves_out_whole_runs():
     pool = debate(n=8)
     asked = ["mix:r1+r2", "random:r1+r2", "sc:r2"]

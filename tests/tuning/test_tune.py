@@ -422,6 +422,21 @@ def test_routers_that_cannot_be_fitted_are_refused_at_once(monkeypatch):
         tune(random_pool(), ["sc:x", "route:x+y,by=logistic,features=truth"], [2])
 
 
+@pytest.mark.parametrize(
+    ("strategy", "error", "says"),
+    [
+        ("route:x+y,by=topics", MssimError, "route:x.y,by=topics: by='topics': no such question column"),
+        ("dsc:x,difficulty=level", MssimError, "dsc:x,difficulty=level: .* no such question column"),
+        ("sc:x,vote=best_of_n,column=nope", PoolError, "requires column 'nope'"),
+    ],
+)
+def test_strategies_that_cannot_be_run_are_refused_before_others_are_fitted(strategy, error, says, monkeypatch):
+    monkeypatch.setattr("mssim.tuning._tune.candidates_of", lambda *_: pytest.fail("families"))
+    monkeypatch.setattr("mssim.tuning._tune.fit_all", lambda *_: pytest.fail("fitted"))
+    with pytest.raises(error, match=says):
+        tune(random_pool(), ["sc:x", strategy], [2], families="weights")
+
+
 def test_one_cluster_cannot_be_split():
     with pytest.raises(MssimError, match="all questions are in one cluster, but cross-validation needs at least 2"):
         tune(clustered(size=12), "sc:x", 2)
