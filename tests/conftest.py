@@ -44,6 +44,7 @@ settings.register_profile(
 )
 settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 4)
 settings.register_profile("few", settings.get_profile("many"), max_examples=MANY // 20)  # where lines count alone
+settings.register_profile("some", settings.get_profile("many"), max_examples=MANY // 8)  # and in kernels, all of them
 settings.load_profile("default")
 
 

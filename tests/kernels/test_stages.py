@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mssim import ModelSwitch, Vote
+from mssim import ModelSwitch, Vote, parse_strategy
 from mssim.kernels import stages
 from mssim.kernels.tally import TIE_RULES, Replays, logarithms
 from mssim.rules.agreement import votes_to_agree
 from tests import naive
-from tests.conftest import examples
+from tests.conftest import examples, replay
 from tests.kernels.pools import ragged_pool, recorded_of, rules_of
 
 pytestmark = pytest.mark.kernels
@@ -28,6 +28,15 @@ def test_entropy_weights_are_those_of_the_oracle(answers, normaliser):
     assert found == pytest.approx(naive.entropy_weight(given_, normaliser), abs=1e-9)
     assert stages.within_weight(stages.SHARE, *known, logs, inverse_logs, inverses) == pytest.approx(1 / len(answers))
     assert stages.within_weight(stages.PLAIN, *known, logs, inverse_logs, inverses) == 1
+
+
+@pytest.mark.parametrize("ties", ["first", "random", "wrong"])
+def test_leaders_with_equal_votes_tie(ties):
+    pool, rule = ragged_pool(), parse_strategy(f"mix:x+y,vote=max_consistency,ties={ties}")
+    result = replay(pool, rule, range(2, 13), n_replays=20)
+    for b, budget in enumerate(result.budgets):
+        hits, _ = naive.evaluate(pool, rule, int(budget), n_replays=20)
+        assert (np.rint(result.accuracy[0, b] * 20) == hits).all()
 
 
 @settings(max_examples=examples(30))

@@ -80,3 +80,14 @@ def test_a_function_is_asked_about_more_budgets_than_there_are_tables(replacemen
         if budget % 9 == 1 or budget > 138:
             hits, _ = naive.evaluate(pool, rule, budget, n_replays=4, replacement=replacement)
             assert (np.rint(result.accuracy[0, i] * 4) == hits).all(), budget
+
+
+def test_a_model_that_draws_less_at_a_higher_budget_loses_votes():
+    """With shares of 6, 6 and 2, the third model draws one sample of 9 and none of 10."""
+    pool = make_pool({("x", "q"): [*"abbabc"], ("y", "q"): [*"baabca"], ("z", "q"): [*"cdaaaa"]})
+    rule = Mixture(["x", "y", "z"], Vote.own(lambda counts, prior: prior @ counts), shares=(6, 6, 2))
+    budgets = [8, 9, 10, 11, 12, 13]
+    result = replay(pool, rule, budgets, n_replays=40)
+    for i, budget in enumerate(budgets):
+        hits, _ = naive.evaluate(pool, rule, budget, n_replays=40)
+        assert (np.rint(result.accuracy[0, i] * 40) == hits).all(), budget

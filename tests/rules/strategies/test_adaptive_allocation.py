@@ -17,6 +17,7 @@ from tests.conftest import make_pool, replay
 from tests.rules.test_catalogue import counts, deep_pool
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize("certainty", ["beta", "ppr"])
 @pytest.mark.parametrize("cap", [None, 5])
