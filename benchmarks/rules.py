@@ -31,6 +31,7 @@ RULES = [
     "sc:one,stop=entropy:0.75",
     "sc:one,stop=evalue:0.05",
     "sc:one,stop=reasc:0.95",
+    "sc:one,stop=cges:0.95",
     "sc:one,vote=cges,stop=cges:0.95",
     "sc:one,vote=best_of_n,stop=beacon:0.05",
     "sc:one,stop=bayes_factor:10",

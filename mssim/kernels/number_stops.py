@@ -23,7 +23,7 @@ STEPS = 32  # entries of a table of weights per vote
 _SLACK = 1e-12  # chances that are so close to the threshold reach it
 _NEAR = 1e-9  # weights that are so close to what is enough are decided by the chance itself
 _EXACT = 1e-16
-_AT_ONCE = 8  # draws taken together: most replays stop early
+_AT_ONCE = 16  # draws taken together: most replays stop early
 
 
 @compiled_like_numpy

@@ -30,12 +30,32 @@ _MOST_TABLES, _MOST_CELLS = 64, 8192  # of votes, which stay in the processor's 
 _COMPILING = Lock()  # threads begin together, and would compile the same function
 
 _Function = Callable[..., Any]
-_INTEGERS, _TABLES = types.int64[::1], types.int64[:, :, ::1]
+_INTEGERS, _PAIRS, _TABLES = types.int64[::1], types.int64[:, ::1], types.int64[:, :, ::1]
 _FLOATS, _NUMBERS = types.float64[::1], types.float64[:, ::1]
 # (answers, numbers, counts, looks) -> draws after which it stops, and
-# (tables, prior, n, stages, answers, numbers, scores) -> tables with one score per class; see the functions below.
+# (tables, states, members, prior, n, stages, answers, numbers, scores, winners) -> tables for which the function
+# returned one score per class; see the functions below.
 _STOP = types.int64(_INTEGERS, _NUMBERS, _INTEGERS, types.boolean[::1])
-_SCORE = types.int64(_TABLES, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _NUMBERS)
+_SCORE = types.int64(
+    _TABLES, _PAIRS, _INTEGERS, _FLOATS, types.int64, _INTEGERS, _INTEGERS, _NUMBERS, _NUMBERS, _INTEGERS
+)
+
+
+@inlined
+def _clear_winner(score, members, state):
+    """Return the class that leads by more than rounding, or -1 if none does or some members may have lost their votes.
+
+    No branch depends on a score.
+    """
+    best, second, winner = -np.inf, -np.inf, np.int64(-1)
+    for place in range(state[0]):
+        c = np.uint32(members[np.uint32(place)])
+        found = score[c]
+        if found > best:
+            best, second, winner = found, best, np.int64(c)
+        elif found > second:
+            second = found
+    return np.int64(-1) if state[1] or not second < best - _CLOSE * abs(best) else winner
 
 
 def _counts_stop(function: _Function) -> _Function:
@@ -79,29 +99,35 @@ def _rule_stops(function: _Function) -> _Function:
 
 
 def _counts_score(function: _Function) -> _Function:
-    """Make what fills `scores` by a vote function that reads votes only."""
+    """Make what fills `winners`, and `scores` where these are not clear, by a vote function that reads votes only."""
 
-    def fill(tables, prior, n, stages, answers, numbers, scores):
-        tables, prior, scores = unowned(tables), unowned(prior), unowned(scores)
+    def fill(tables, states, members, prior, n, stages, answers, numbers, scores, winners):
+        tables, prior = unowned(tables), unowned(prior)
         for k in range(len(tables)):
-            given, score = np.asarray(function(tables[k], prior)), scores[k]
-            if len(given) != len(score):
+            given = np.asarray(function(tables[k], prior))
+            if len(given) != scores.shape[1]:
                 return k
-            for c in range(len(score)):
-                score[c] = given[c]
+            winner = _clear_winner(given, members, states[k])
+            winners[k] = winner
+            if winner < 0:
+                for c in range(len(given)):
+                    scores[k, c] = given[c]
         return len(tables)
 
     return fill
 
 
 def _draws_score(function: _Function) -> _Function:
-    """Make what fills `scores` by a vote function that also reads recorded numbers; there is one table at a time."""
+    """Make what does the same by a function that also reads recorded numbers; there is one table at a time."""
 
-    def fill(tables, prior, n, stages, answers, numbers, scores):
+    def fill(tables, states, members, prior, n, stages, answers, numbers, scores, winners):
         given = np.asarray(function(tables[0], prior, stages[:n], answers[:n], numbers[:, :n]))
-        for c in range(min(len(given), scores.shape[1])):
+        if len(given) != scores.shape[1]:
+            return 0
+        winners[0] = _clear_winner(given, members, states[0])
+        for c in range(len(given) if winners[0] < 0 else 0):
             scores[0, c] = given[c]
-        return int(len(given) == scores.shape[1])
+        return 1
 
     return fill
 
@@ -215,14 +241,15 @@ def _tabulate(b, q, last, sizes, stops_at, codes, order, right, counted, hits):
                 tables[table, i, :] = 0
                 at[i], state[1] = 0, 1
             for j in range(at[i], to):
-                c = np.int64(codes[i, q, order[i, j]])
-                if c >= 0:
+                answer = np.int64(codes[i, q, order[i, np.uint32(j)]])
+                if answer >= 0:
+                    c = np.uint32(answer)  # signed places are checked for being negative
                     if not known[c]:
                         known[c] = True
-                        members[n_members] = c
+                        members[n_members] = answer
                         n_members += 1
                     first[i, c] = min(first[i, c], j)
-                    tables[table, i, c] += 1
+                    cells[np.uint32(table * size + i * n_classes) + c] += 1
             at[i] = to
         if final != SETTLED and n_members > 1:
             if not used:
@@ -267,20 +294,12 @@ def _decide(q, start, end, n_tables, scores, counted, depth, right, ties, tie_st
     """Add the correct answers at the budgets from start to end to hits [question, budget], given the tables' scores."""
     _, ats, states, table_of, first, members, _, _, _ = counted
     for k in range(n_tables):
-        best, second, winner = -np.inf, -np.inf, np.int64(0)
-        for place in range(states[k, 0]):  # no branch depends on a score
-            c = members[place]
-            score = scores[k, c]
-            if score > best:
-                best, second, winner = score, best, c
-            elif score > second:
-                second = score
-        if states[k, 1] or not second < best - _CLOSE * abs(best):
-            winner = _winner(scores[k], members[: states[k, 0]], first, ats[k], depth, right, ties, tie_state)
-        winners[k] = winner
+        if winners[k] < 0:
+            among = members[: states[k, 0]]
+            winners[k] = _winner(scores[k], among, first, ats[k], depth, right, ties, tie_state)
     for b in range(start, end):
         if table_of[b] != SETTLED:
-            hits[q, b] += right[winners[table_of[b]]]
+            hits[q, b] += right[np.uint32(winners[np.uint32(table_of[b])])]
 
 
 @compiled
@@ -336,7 +355,9 @@ def _voted(recorded, rules, ends, replays, turns, listed, seen, hits, stopped, f
                     at = counted.ats[0]
                     n = _gather(q, at, order, codes, seen, stages, answers, numbers) if stages.size > 0 else 0
                     # The function may write into the tables.
-                    if fill(counted.tables[:n_tables], prior, n, stages, answers, numbers, scores) != n_tables:
+                    tables, states, members = counted.tables[:n_tables], counted.states, counted.members
+                    filled = fill(tables, states, members, prior, n, stages, answers, numbers, scores, winners)
+                    if filled != n_tables:
                         raise ValueError("it must return one number per answer class, and returned fewer or more")
                     _decide(q, start, b, n_tables, scores, counted, depth, right, ties, tie_state, winners, hits)
 
