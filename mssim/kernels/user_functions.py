@@ -50,7 +50,7 @@ def _clear_winner(score, members, state):
     best, second, winner = -np.inf, -np.inf, np.int64(-1)
     for place in range(state[0]):
         c = np.uint32(members[np.uint32(place)])
-        found = score[c]
+        found = float(score[c])
         if found > best:
             best, second, winner = found, best, np.int64(c)
         elif found > second:
