@@ -12,15 +12,24 @@ from tests.rules.test_catalogue import deep_pool
 pytestmark = pytest.mark.kernels
 
 
-def test_a_function_that_scores_other_answers_than_there_are_is_refused():
+@pytest.mark.parametrize("columns", [(), ("score",)])
+def test_a_function_that_scores_other_answers_than_there_are_is_refused(columns):
     """When it is tried before the work it is given three classes; here the question has two."""
 
-    def three(counts, prior):  # noqa: ARG001
+    def three(counts, prior, *draws):  # noqa: ARG001
         return np.ones(3)
 
-    pool = make_pool({("x", "q"): list("aabb")})
+    pool = make_pool({("x", "q"): list("aabb")}, score=0.5)
     with pytest.raises(StrategyError, match=r"Vote\.own: calling the function failed: it must return one number per"):
-        evaluate(pool, SelfConsistency("x", Vote.own(three)), 4, n_replays=4)
+        evaluate(pool, SelfConsistency("x", Vote.own(three, columns=columns)), 4, n_replays=4)
+
+
+def test_draws_that_decide_nothing_tie():
+    """A function that also reads draws scores all answers alike: the first of the draws wins."""
+    pool = make_pool({("x", "q"): list("aabb")}, score=0.5)
+    vote = Vote.own(lambda counts, prior, *draws: counts.sum(axis=0) * 0.0, columns=("score",))  # noqa: ARG005
+    first = replay(pool, SelfConsistency("x", vote), 3, n_replays=40).accuracy
+    assert first.item() == replay(pool, "sc:x", 1, n_replays=40).accuracy.item()
 
 
 @pytest.mark.parametrize("compiled", [pytest.param(True, marks=pytest.mark.slow), False])
