@@ -51,7 +51,7 @@ from mssim.tuning.options import (
 from mssim.tuning.result import Tuning
 from mssim.tuning.spends import Bounds
 
-__all__ = ["Tuning", "tune"]
+__all__ = ["Tuning", "tune", "tune_each"]
 
 
 def tune(
@@ -173,10 +173,74 @@ def tune(
     The same for prior weights: ``tune(pool, grid(models, n_models=[3], prior=[(1, 1, 1), (2, 1, 1), (3, 2, 1)],
     ordered=False), 15, limits=15, n_runs=200)``.
     """
+    return tune_each(
+        pool,
+        strategies,
+        budgets,
+        limits={check_spend(spend): limits},
+        families=families,
+        n_folds=n_folds,
+        n_runs=n_runs,
+        method=method,
+        n_replays=n_replays,
+        seed=seed,
+        replacement=replacement,
+        prices=prices,
+        tokens=tokens,
+        parallel=parallel,
+        shares_draws=shares_draws,
+        clusters=clusters,
+        executor=executor,
+        progress=progress,
+    )[spend]
+
+
+def tune_each(
+    pool: Pool,
+    strategies: Given | None = None,
+    budgets: ArrayLike | None = None,
+    *,
+    limits: Mapping[str, ArrayLike | None],
+    families: str | Iterable[str] | None = None,
+    n_folds: int | None = None,
+    n_runs: int | None = None,
+    method: str = "auto",
+    n_replays: int = 2000,
+    seed: int = 0,
+    replacement: bool = False,
+    prices: PricesLike | None = None,
+    tokens: str = "all",
+    parallel: int | None = None,
+    shares_draws: Sequence[Sequence[str]] = (),
+    clusters: str | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Tuning]:
+    """Tune within limits of several quantities, with one evaluation of the candidates.
+
+    Parameters
+    ----------
+    limits : mapping of str to float or sequence of float, or None
+        Limits of each quantity, as in `tune`; several quantities only without runs.
+    pool, strategies, budgets, others
+        As in `tune`.
+
+    Returns
+    -------
+    dict of str to Tuning
+        The result of `tune` for each quantity.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> pool = load_pool("recorded/llm-products")
+    >>> found = tune_each(pool, ["sc:gemma", "sc:smol"], [1, 4], limits={"samples_used": 4, "tokens": 40})
+    >>> {spend: tuning.to_frame()["strategy"].tolist() for spend, tuning in found.items()}
+    {'samples_used': ['sc:gemma'], 'tokens': ['sc:gemma']}
+    """
     if not isinstance(pool, Pool):
         raise MssimError(f"pool={shown(pool)} is not a Pool. Pass the pool that load_pool(path) returns.")
-    wanted = None if limits is None else read_limits(limits)
-    check_spend(spend)
+    wanted = {spend: None if given is None else read_limits(given) for spend, given in limits.items()}
     seed = whole_number("seed", seed, 0, 2**64 - 1)
     n_folds, n_runs = check_numbers(n_folds, n_runs)
     check_executor(executor, progress)
@@ -196,46 +260,51 @@ def tune(
     options: dict[str, Any] = {"method": method, "n_replays": n_replays, "seed": seed, "replacement": replacement}
     options |= {"prices": read_prices_of(prices), "tokens": tokens, "parallel": parallel, "shares_draws": groups}
     jobs = check_all(pool, versions, options)
-    _check_known(jobs, spend, pool)
-    bounds, spend_replays = bounds_of_versions(jobs, versions, spend, pool)
     sets = training_sets(folds)
-    _check_limits(spend, wanted, bounds, versions, sets)
+    bounds = {}
+    for spend in wanted:
+        _check_known(jobs, spend, pool)
+        bounds[spend] = bounds_of_versions(jobs, versions, spend, pool)
+        _check_limits(spend, wanted[spend], bounds[spend][0], versions, sets)
 
-    passes = _passes(pool, versions, spend, n_runs, progress, options | {"executor": executor})
+    passes = _passes(pool, versions, tuple(wanted), n_runs, progress, options | {"executor": executor})
     found = next(passes)
-    expected = expected_scores(found, bounds, spend_replays)
-    tried = _default_limits(spend, expected, versions) if wanted is None else wanted
-    outcomes = [expected] if n_runs is None else map(outcomes_of_run, passes)
-    choices = choose_in_runs(outcomes, np.nonzero(versions.single)[0], sets, tried, versions.usable)
     for text in limit_warnings(pool, [plan for one in of_versions for plan in one.plans(np.array([1]))]):
-        warnings.warn(text, PoolWarning, stacklevel=2)
-    kept = _affordable(choices.chosen, tried, expected.spend, sets, versions, every=wanted is not None)
-    return Tuning(
-        strategies=versions.names,
-        fitted=versions.fitted,
-        budgets=versions.budgets,
-        candidate=versions.candidate,
-        usable=versions.usable,
-        questions=pool.questions.copy(),
-        accuracy=found.accuracy,
-        spend=found.spend,
-        n_replays=found.n_replays,
-        spend_noise=expected.spend_noise,
-        limits=tried[kept],
-        folds=folds,
-        chosen=choices.chosen[:, kept],
-        control=choices.control[:, kept],
-        training=choices.training[:, kept],
-        in_sample=choices.in_sample[:, kept],
-        clusters=labels,
-        n_runs=n_runs,
-        left_out=left_out | unpaid,
-        provenance={
-            **jobs[0].provenance(pool),
-            "strategies": {name: str(named[name]) for name in fitted},
-            "spend": spend,
-        },
-    )
+        warnings.warn(text, PoolWarning, stacklevel=3)
+    tunings = {}
+    for spend, tried in wanted.items():
+        expected = expected_scores(found, spend, *bounds[spend])
+        within = _default_limits(spend, expected, versions) if tried is None else tried
+        outcomes = [expected] if n_runs is None else (outcomes_of_run(one, spend) for one in passes)
+        choices = choose_in_runs(outcomes, np.nonzero(versions.single)[0], sets, within, versions.usable)
+        kept = _affordable(choices.chosen, within, expected.spend, sets, versions, every=tried is not None)
+        tunings[spend] = Tuning(
+            strategies=versions.names,
+            fitted=versions.fitted,
+            budgets=versions.budgets,
+            candidate=versions.candidate,
+            usable=versions.usable,
+            questions=pool.questions.copy(),
+            accuracy=found.accuracy,
+            spend=found.spends[spend],
+            n_replays=found.n_replays,
+            spend_noise=expected.spend_noise,
+            limits=within[kept],
+            folds=folds,
+            chosen=choices.chosen[:, kept],
+            control=choices.control[:, kept],
+            training=choices.training[:, kept],
+            in_sample=choices.in_sample[:, kept],
+            clusters=labels,
+            n_runs=n_runs,
+            left_out=left_out | unpaid,
+            provenance={
+                **jobs[0].provenance(pool),
+                "strategies": {name: str(named[name]) for name in fitted},
+                "spend": spend,
+            },
+        )
+    return tunings
 
 
 def _candidates(
@@ -317,19 +386,19 @@ def _too_low(limit: float, least: float, *, known: bool = True) -> MssimError:
 def _passes(
     pool: Pool,
     versions: Versions,
-    spend: str,
+    spends: Sequence[str],
     n_runs: int | None,
     progress: Progress | None,
     options: dict[str, Any],
 ) -> Iterator[Evaluated]:
     """Yield the scores of the versions: first the expectation over draws, then those of each run."""
     total = 1000 * (1 + (n_runs or 0))
-    yield evaluate_versions(pool, versions, spend, part_of(progress, 0, 1000, total), **options)
+    yield evaluate_versions(pool, versions, spends, part_of(progress, 0, 1000, total), **options)
     # Derived seeds, so that runs with neighbouring seeds do not overlap.
     for run, seed in enumerate(np.random.SeedSequence(options["seed"]).generate_state(n_runs or 0, np.uint64), 1):
         part = part_of(progress, 1000 * run, 1000, total)
         single = {"method": "monte_carlo", "n_replays": 1, "seed": int(seed)}
-        yield evaluate_versions(pool, versions, spend, part, **{**options, **single})
+        yield evaluate_versions(pool, versions, spends, part, **{**options, **single})
 
 
 def _affordable(

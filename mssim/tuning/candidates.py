@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,12 +215,12 @@ class Evaluated(NamedTuple):
     """Expectations or outcomes of all versions, [version, question], and the replays behind the accuracy."""
 
     accuracy: Floats
-    spend: Floats
+    spends: dict[str, Floats]  # of each quantity
     n_replays: Ints  # [version]; 0 if it is exact
 
 
 def evaluate_versions(
-    pool: Pool, versions: Versions, spend: str, progress: Progress | None, **options: Any
+    pool: Pool, versions: Versions, spends: Sequence[str], progress: Progress | None, **options: Any
 ) -> Evaluated:
     """Evaluate every different strategy once; those with the same budgets are evaluated together."""
     parts, done, total = [], 0, sum(len(group.strategies) * group.budgets.size for group in versions.groups)
@@ -229,29 +229,30 @@ def evaluate_versions(
         part = part_of(progress, done, size, total)
         found = evaluate_quietly(pool, group.strategies, group.budgets, progress=part, **options)
         done += size
-        check_known(found, spend, "spend", owner="the pool", prices="use prices=")
-        budgets = np.broadcast_to(found.budgets[:, None], found.accuracy.shape)
-        spent = budgets if spend == "budget" else getattr(found, spend)
         shape = (size, len(pool.questions))
-        parts.append((found.accuracy.reshape(shape), spent.reshape(shape), found.n_replays.ravel()))
-    accuracy, spent, n_replays = (np.concatenate(values)[versions.places] for values in zip(*parts, strict=True))
-    return Evaluated(accuracy, spent.astype(float), n_replays)
+        budgets = np.broadcast_to(found.budgets[:, None], found.accuracy.shape).astype(float)
+        for spend in spends:
+            check_known(found, spend, "spend", owner="the pool", prices="use prices=")
+        spent = [(budgets if spend == "budget" else getattr(found, spend)).reshape(shape) for spend in spends]
+        parts.append((found.n_replays.ravel(), found.accuracy.reshape(shape), *spent))
+    n_replays, accuracy, *spent = (np.concatenate(values)[versions.places] for values in zip(*parts, strict=True))
+    return Evaluated(accuracy, dict(zip(spends, spent, strict=True)), n_replays)
 
 
-def expected_scores(found: Evaluated, bounds: Bounds, spend_replays: Ints) -> Scores:
+def expected_scores(found: Evaluated, spend: str, bounds: Bounds, spend_replays: Ints) -> Scores:
     """Return expectations with their Monte Carlo variances."""
     return Scores(
         found.accuracy,
-        found.spend,
+        found.spends[spend],
         accuracy_noise(found.accuracy, found.n_replays),
-        spend_noise(found.spend, bounds, spend_replays),
+        spend_noise(found.spends[spend], bounds, spend_replays),
     )
 
 
-def outcomes_of_run(found: Evaluated) -> Scores:
+def outcomes_of_run(found: Evaluated, spend: str) -> Scores:
     """Return the outcomes of one run, which a study reports: they are no estimates and have no Monte Carlo variance."""
     nothing = np.zeros_like(found.accuracy)
-    return Scores(found.accuracy, found.spend, nothing, nothing)
+    return Scores(found.accuracy, found.spends[spend], nothing, nothing)
 
 
 def part_of(progress: Progress | None, before: float, size: float, total: int) -> Progress | None:
