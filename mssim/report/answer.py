@@ -1,0 +1,150 @@
+"""The answer: the best strategy within each limit, held out, against the best single model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mssim._validation import counted
+from mssim.report.document import Choice, Section, Table, Text
+from mssim.report.study import Candidate, Study
+from mssim.report.wording import Quantity, percent, points, probability, with_interval
+
+__all__ = ["answer_of", "answer_section", "paired_counts", "verdict"]
+
+
+def answer_section(study: Study) -> Section:
+    """Return the section with the answers, the first of which is shown first.
+
+    Examples
+    --------
+    >>> from mssim import load_pool
+    >>> from mssim.report.study import make_study
+    >>> study = make_study(load_pool("recorded/llm-products"), models=["gemma"], budgets=[1, 4], n_replays=100)
+    >>> answer_section(study).title
+    'The answer'
+    """
+    parts: list[Any] = []
+    for quantity in study.quantities:
+        unit, first = quantity.key, study.shown_first(quantity.key)
+        parts += [
+            Choice(unit, quantity.amount(limit), answer_of(study, unit, i), i == first)
+            for i, limit in enumerate(study.tunings[unit].limits)
+        ]
+    parts += [_table(study, quantity) for quantity in study.quantities]
+    level = f"{100 * study.confidence_level:g}%"
+    n_folds = study.frames["samples_used"]["n_folds"].iloc[0]
+    parts.append(
+        Text(
+            [
+                f"Brackets are {level} intervals over questions: they hold for all questions of this kind, of which "
+                "these are a sample. Held-out accuracy is that of choices made without the questions on which they are "
+                f"scored, in {n_folds} folds. The choice and the single model are compared question by question, and "
+                "p-values are adjusted for the number of limits (Holm). “Cannot be told apart” does not mean equal."
+            ]
+        )
+    )
+    return Section("answer", "The answer", parts)
+
+
+def answer_of(study: Study, unit: str, limit: int) -> list[str]:
+    """Return three sentences about the choice within a limit, given by its position: what, how sure, and why."""
+    row, quantity = study.frames[unit].iloc[limit], study.quantity(unit)
+    held = with_interval(row["held_out"], row["low"], row["high"])
+    what = (
+        f"Within {quantity.amount(row['limit'])}, use `{study.label(row['strategy'])}` with a budget of "
+        f"{counted(int(row['budget']), 'sample')} (it uses {quantity.number(row['spend'])} on average): strategies "
+        f"chosen in this way answer {held} of held-out questions correctly."
+    )
+    return [what, _how_sure(study, unit, row), _why(study, unit, limit)]
+
+
+def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
+    if row["control"] is None:
+        return "No single model is within this limit, so there is nothing to compare it with."
+    if verdict(study, row) == "the same":
+        return (
+            "This is the best single model itself: no other strategy that was tried is chosen within this limit, on "
+            f"all questions or without one of {row['n_folds']} folds."
+        )
+    n_limits = study.tunings[unit].limits.size
+    gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True)
+    single, reached = study.label(row["control"]), percent(row["control_held_out"])
+    base = f"The best single model within the same limit, `{single}`, reaches {reached}"
+    adjusted = f"{probability(row['p_holm'])}, adjusted for {counted(n_limits, 'limit')}"
+    found = {
+        "better": f"the choice is better, by {gain} ({adjusted}).",
+        "worse": f"the choice is worse on held-out questions, by {gain} ({adjusted}).",
+        "cannot be told apart": f"the difference of {gain} cannot be told apart from zero ({adjusted}).",
+    }
+    return f"{base}: {found[verdict(study, row)]}"
+
+
+def verdict(study: Study, row: pd.Series[Any]) -> str:
+    """Return what follows for a choice and the best single model: better, worse, the same, or not told apart."""
+    if row["control"] is None:
+        return ""
+    if _same(row):
+        return "the same"
+    if row["p_holm"] <= 1 - study.confidence_level + 1e-12:
+        return "better" if row["gain"] > 0 else "worse"
+    return "cannot be told apart"
+
+
+def _same(row: pd.Series[Any]) -> bool:
+    """Return whether the choice is the single model, on all questions and in all folds."""
+    same = (row["strategy"], row["budget"]) == (row["control"], row["control_budget"])
+    return bool(same and abs(row["gain"]) < 1e-12)
+
+
+def _why(study: Study, unit: str, limit: int) -> str:
+    chosen, rival = study.chosen(unit, limit), study.rival(unit, limit)
+    if rival is None:
+        return "No other strategy that was tried is within this limit."
+    wins, ties, losses = paired_counts(chosen, rival)
+    mean = points(float((chosen.accuracy - rival.accuracy).mean()))
+    who = f"`{study.label(rival.strategy)}` with a budget of {rival.budget}"
+    return (
+        f"Against {who}, the choice is more accurate on {wins}, less on {losses} and equal on {ties} of "
+        f"{chosen.accuracy.size} questions ({mean} points on these questions); see where it wins and loses."
+    )
+
+
+def paired_counts(a: Candidate, b: Candidate) -> tuple[int, int, int]:
+    """Return the numbers of questions on which a is better than, equal to and worse than b.
+
+    Accuracies that differ by at most three Monte Carlo errors are equal.
+    """
+    tie = np.abs(a.accuracy - b.accuracy) <= noise(a, b)
+    higher = a.accuracy > b.accuracy
+    return int((~tie & higher).sum()), int(tie.sum()), int((~tie & ~higher).sum())
+
+
+def noise(a: Candidate, b: Candidate) -> Any:
+    """Return three Monte Carlo errors of the difference of two accuracies, [question]."""
+    variances = [one.accuracy * (1 - one.accuracy) / one.n_replays for one in (a, b) if one.n_replays]
+    return 3 * np.sqrt(np.sum(variances, axis=0)) + 1e-9 if variances else np.full(a.accuracy.size, 1e-9)
+
+
+def _table(study: Study, quantity: Quantity) -> Table:
+    """Return the choices within all limits of a quantity."""
+    columns = ("limit", "strategy", "budget", "used", "held-out accuracy", "best single model", "difference", "verdict")
+    rows = []
+    for _, row in study.frames[quantity.key].iterrows():
+        known, different = row["control"] is not None, verdict(study, row) not in ("", "the same")
+        rows.append(
+            [
+                quantity.number(row["limit"]),
+                f"`{study.label(row['strategy'])}`",
+                str(row["budget"]),
+                quantity.number(row["spend"]),
+                with_interval(row["held_out"], row["low"], row["high"]),
+                f"`{study.label(row['control'])}` {percent(row['control_held_out'])}" if known else "none",
+                with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True) if different else "",
+                verdict(study, row),
+            ]
+        )
+    caption = f"The most accurate strategy within each limit; limit and used are {quantity.axis}"
+    return Table(caption, columns, rows, frozenset({"limit", "budget", "used"}), quantity.key)
