@@ -130,10 +130,12 @@ def noise(a: Candidate, b: Candidate) -> Any:
 
 def _table(study: Study, quantity: Quantity) -> Table:
     """Return the choices within all limits of a quantity."""
-    columns = ("limit", "strategy", "budget", "used", "held-out accuracy", "best single model", "difference", "verdict")
+    difference = "difference (points)"
+    columns = ("limit", "strategy", "budget", "used", "held-out accuracy", difference, "verdict", "best single model")
     rows = []
     for _, row in study.frames[quantity.key].iterrows():
-        known, different = row["control"] is not None, verdict(study, row) not in ("", "the same")
+        known, result = row["control"] is not None, verdict(study, row)
+        gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True).replace(" points", "")
         rows.append(
             [
                 quantity.number(row["limit"]),
@@ -141,9 +143,9 @@ def _table(study: Study, quantity: Quantity) -> Table:
                 str(row["budget"]),
                 quantity.number(row["spend"]),
                 with_interval(row["held_out"], row["low"], row["high"]),
+                gain if result not in ("", "the same") else "",
+                result,
                 f"`{study.label(row['control'])}` {percent(row['control_held_out'])}" if known else "none",
-                with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True) if different else "",
-                verdict(study, row),
             ]
         )
     caption = f"The most accurate strategy within each limit; limit and used are {quantity.axis}"

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._drawing import short_name
 from mssim._validation import level
 from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
-from mssim.errors import PoolError
+from mssim.errors import BudgetError, PoolError
 from mssim.pools.pool import Pool
 from mssim.report.wording import Quantity, quantity_of
 from mssim.rules.base import Strategy
@@ -178,19 +178,22 @@ def make_study(
     named = _named(part, combined, strategies, families)
     read = read_prices_of(prices)
     known = _known(part, read, tokens)
-    tunings = tune_each(
-        part,
-        named,
-        budgets,
-        families=families,
-        limits={"samples_used": _samples(part, named, limits), **dict.fromkeys(known)},
-        n_replays=n_replays,
-        seed=seed,
-        prices=read,
-        tokens=tokens,
-        clusters=clusters,
-        progress=progress,
-    )
+    try:
+        tunings = tune_each(
+            part,
+            named,
+            budgets,
+            families=families,
+            limits={"samples_used": _samples(part, named, limits), **dict.fromkeys(known)},
+            n_replays=n_replays,
+            seed=seed,
+            prices=read,
+            tokens=tokens,
+            clusters=clusters,
+            progress=progress,
+        )
+    except BudgetError as error:
+        raise BudgetError(str(error).replace(", or replacement=True", "")) from None  # which a report does not have
     return Study(
         pool=part,
         left_out=left_out | dict(next(iter(tunings.values())).left_out),
