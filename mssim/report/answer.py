@@ -73,6 +73,8 @@ def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
     gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True)
     single, reached = study.label(row["control"]), percent(row["control_held_out"])
     base = f"The best single model within the same limit, `{single}`, reaches {reached}"
+    if (row["strategy"], row["budget"]) == (row["control"], row["control_budget"]):
+        base = f"This is the best single model itself, which reaches {reached}; without some folds, another is chosen"
     adjusted = f"{probability(row['p_holm'])}, adjusted for {counted(n_limits, 'limit')}"
     found = {
         "better": f"the choice is better, by {gain} ({adjusted}).",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mssim._drawing import short_name
 from mssim._validation import counted, printable
+from mssim.engine.versions import versions
 from mssim.pools.loading import known_warnings, messages_of
 from mssim.pools.quality import pool_remarks
 from mssim.report.document import Part, Section, Table, Text, table_of
@@ -87,8 +88,7 @@ def _origin(info: Mapping[str, Any]) -> list[str]:
 def methods_section(study: Study, command: str | None) -> Section:
     """Return what was computed and how to repeat it."""
     tuning = study.tunings["samples_used"]
-    about = tuning.provenance
-    versions = ", ".join(f"{name} {version}" for name, version in dict(about.get("versions", {})).items())
+    versions_of = ", ".join(f"{name} {version}" for name, version in versions().items())
     n_folds = tuning.chosen.shape[2] - 1
     independent = (
         "questions are independent"
@@ -110,7 +110,7 @@ def methods_section(study: Study, command: str | None) -> Section:
         ("intervals", f"{100 * study.confidence_level:g}%, over questions"),
         ("seed", str(study.seed)),
         ("fingerprint of the pool", study.pool.fingerprint[:16]),
-        ("versions", versions),
+        ("versions", versions_of),
     ]
     parts: list[Part] = [
         Table("How the numbers were made", ("what", "how"), [list(row) for row in rows]),
