@@ -161,25 +161,25 @@ def _tables(
     resamples: int,
 ) -> dict[str, pd.DataFrame]:
     """Return all tables by name; consistency needs at least two samples per question."""
-    from mssim import theory as of_pool
+    from mssim import theory
 
-    cost = of_pool.cost(pool, switch, budgets, replacement=options["replacement"])
+    cost = theory.cost(pool, switch, budgets, replacement=options["replacement"])
     tables = {
-        "limits": of_pool.limits(pool).summary(**statistics),
-        "ceiling": of_pool.ceiling(pool, **statistics).to_frame(),
-        "cost": cost.assign(lossless=[of_pool.lossless(switch, budget).holds for budget in cost["budget"]]),
-        "stop_quality": of_pool.stop_quality(pool, switch, budgets, **options, **statistics),
+        "limits": theory.limits(pool).summary(**statistics),
+        "ceiling": theory.ceiling(pool, **statistics).to_frame(),
+        "cost": cost.assign(lossless=[theory.lossless(switch, budget).holds for budget in cost["budget"]]),
+        "stop_quality": theory.stop_quality(pool, switch, budgets, **options, **statistics),
     }
     if pool.lengths.min() > 1:
-        found = of_pool.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
+        found = theory.consistency(pool, n_resamples=resamples, seed=options["seed"], **statistics)
         tables["consistency"] = found.to_frame()
     return tables
 
 
 def _each(pool: Pool, what: dict[str, Any]) -> pd.DataFrame:
-    from mssim import theory as of_pool
+    from mssim import theory
 
-    return of_pool.per_sample(pool, **what)
+    return theory.per_sample(pool, **what)
 
 
 def _spending(
@@ -203,11 +203,11 @@ def _extrapolation(
     """Return pass@k and maj@k of every model."""
     import pandas as pd
 
-    from mssim import theory as of_pool
+    from mssim import theory
 
     options = {"n_resamples": resamples, "seed": seed, **statistics}
     frames = [
-        of_pool.extrapolate(pool, model, budgets, quantity=quantity, **options)
+        theory.extrapolate(pool, model, budgets, quantity=quantity, **options)
         for model in pool.models
         for quantity in ("pass", "maj")
     ]
