@@ -123,7 +123,7 @@ def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
     monkeypatch.chdir(tmp_path)
     for program, *arguments in dict(shell_blocks("README.md"))[mark]:
         assert program == "mssim"
-        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan", "report") else []
+        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan", "theory") else []
         code, out, err = run(*arguments, *few)
         assert (code, err) == (0, "")
         assert out

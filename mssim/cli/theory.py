@@ -1,4 +1,4 @@
-"""`mssim report`: theoretical limits, costs and stopping quality on a pool."""
+"""`mssim theory`: theoretical limits, costs and stopping quality on a pool."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _HIDDEN = {  # columns omitted from printed tables so that they fit a terminal
 }
 
 
-def report(
+def theory(
     pool: Annotated[str, typer.Argument(help="Pool folder, or a .parquet, .csv or .jsonl table.")],
     where: WhereOption = None,
     min_samples: Annotated[
@@ -99,7 +99,7 @@ def report(
     If tokens, costs or latencies are known, two tables have what a sample spends, and accuracy beside what strategies
     spend per question. --extrapolate adds pass@k and maj@k of each model beyond the recorded samples.
 
-    Example: mssim report recorded/llm-products --models gemma+smol --budgets 4,8,16
+    Example: mssim theory recorded/llm-products --models gemma+smol --budgets 4,8,16
     """
     asked = None if budgets is None else parse_budgets(budgets)
     further = None if extrapolate is None else parse_budgets(extrapolate, "--extrapolate")

@@ -1,4 +1,4 @@
-"""`mssim report`: its tables, options and bad input."""
+"""`mssim theory`: its tables, options and bad input."""
 
 import json
 
@@ -55,8 +55,8 @@ def assert_same(text, tables):
         pd.testing.assert_frame_equal(read, frame, check_dtype=False, rtol=1e-12)
 
 
-def test_report_prints_tables_that_can_be_read(run, pool_path):
-    code, text, err = run("report", pool_path, *FAST)
+def test_theory_prints_tables_that_can_be_read(run, pool_path):
+    code, text, err = run("theory", pool_path, *FAST)
     assert (code, err) == (0, "")
     pool = load_pool(pool_path, where={"prompt": "long"})
     order = pool.describe().sort_values("accuracy", ascending=False)["model"].tolist()
@@ -77,7 +77,7 @@ def test_report_prints_tables_that_can_be_read(run, pool_path):
 
 @pytest.mark.parametrize("models", ["y+x", "y, x"])
 def test_json_is_one_object_of_whole_tables(run, pool_path, models):
-    code, text, err = run("report", pool_path, *FAST, "--models", models, "--budgets", "2,6", "--json")
+    code, text, err = run("theory", pool_path, *FAST, "--models", models, "--budgets", "2,6", "--json")
     assert (code, err) == (0, "")
     pool = load_pool(pool_path, where={"prompt": "long"}).select(models=["y", "x"])
     assert_same(text, expected(pool, "ms:y+x", [2, 6]))
@@ -87,12 +87,12 @@ def test_json_is_one_object_of_whole_tables(run, pool_path, models):
 def test_options_reach_the_tables(run, pool_path):
     options = ("--models", "x+y", "--budgets", "2-4", "--seed", 7, "--replacement", "--confidence-level", "0.5")
     options += ("--clusters", "topic", "--min-samples", 24, "--json")
-    _, text, err = run("report", pool_path, *FAST, *options)
+    _, text, err = run("theory", pool_path, *FAST, *options)
     assert err == ""
     pool = load_pool(pool_path, where={"prompt": "long"}).select(models=["x", "y"])
     statistics = {"confidence_level": 0.5, "clusters": "topic"}
     assert_same(text, expected(pool, "ms:x+y", [2, 3, 4], statistics, seed=7, replacement=True))
-    _, text, _ = run("report", pool_path, *FAST, "--models", "x+y")
+    _, text, _ = run("theory", pool_path, *FAST, "--models", "x+y")
     assert "ms:x+y: models as given" in text
 
 
@@ -101,18 +101,18 @@ def test_default_budgets_are_what_was_recorded(run, tmp_path):
     given = {"w": "abbbb", "x": "aabbb", "y": "aaabb", "z": "aaaab"}
     answers = {(m, f"q{q}"): list(a) for q in range(6) for m, a in given.items()}
     make_pool(answers).save(tmp_path / "pool")
-    _, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
+    _, text, err = run("theory", tmp_path / "pool", *FAST[2:], "--json")
     assert err == ""
     tables = json.loads(text)
     assert [row["strategy"] for row in tables["limits"]] == ["sc:z", "sc:y", "sc:x", "mix:z+y+x"]
     assert [row["budget"] for row in tables["cost"]] == [3, 6, 12]
-    _, text, _ = run("report", tmp_path / "pool", *FAST[2:], "--json", "--replacement")
+    _, text, _ = run("theory", tmp_path / "pool", *FAST[2:], "--json", "--replacement")
     assert [row["budget"] for row in json.loads(text)["cost"]] == [3, 6, 12, 24]
 
 
 def test_a_single_sample_has_no_consistency(run, tmp_path):
     make_pool({(m, f"q{q}"): ["ab"[q % 2]] for q in range(6) for m in "xy"}).save(tmp_path / "pool")
-    code, text, err = run("report", tmp_path / "pool", *FAST[2:], "--json")
+    code, text, err = run("theory", tmp_path / "pool", *FAST[2:], "--json")
     assert (code, err) == (0, "")
     assert list(json.loads(text)) == THEORY[:-1]
 
@@ -125,7 +125,7 @@ def test_accuracy_is_shown_beside_all_that_is_known(run, tmp_path):
     (tmp_path / "prices.toml").write_text(
         "date = 2026-11-01\n[models.x]\ninput = 0\noutput = 10\n[models.y]\ninput = 0\noutput = 50\n"
     )
-    command = ("report", tmp_path / "pool", *FAST[2:], "--models", "x+y", "--budgets", "2,4")
+    command = ("theory", tmp_path / "pool", *FAST[2:], "--models", "x+y", "--budgets", "2,4")
     code, text, err = run(*command, "--prices", tmp_path / "prices.toml", "--json")
     assert (code, err) == (0, "")
     each, spent = (pd.DataFrame(json.loads(text)[name]) for name in SPENT)
@@ -146,7 +146,7 @@ def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
     answers = {(m, f"q{q}"): list("a" * (q % 5 * 4) + "b" * (16 - q % 5 * 4)) for q in range(6) for m in "xy"}
     pool = make_pool(answers)
     pool.save(tmp_path / "pool")
-    arguments = ("report", tmp_path / "pool", *FAST[2:], "--models", "y+x", "--budgets", "2", "--seed", 3)
+    arguments = ("theory", tmp_path / "pool", *FAST[2:], "--models", "y+x", "--budgets", "2", "--seed", 3)
     _, text, err = run(*arguments, "--extrapolate", "16,64", "--json")
     assert err == ""
     tables = json.loads(text)
@@ -170,7 +170,7 @@ def test_extrapolation_is_a_table_of_all_models(run, tmp_path):
 def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
     pool = clustered()
     pool.from_frame(pool.to_frame(), info={"synthetic": True}).save(tmp_path / "pool")
-    code, text, _ = run("report", tmp_path / "pool", *FAST[2:], "--budgets", "2")
+    code, text, _ = run("theory", tmp_path / "pool", *FAST[2:], "--budgets", "2")
     assert code == 0
     assert text.count("SYNTHETIC DATA") == 5
 
@@ -194,6 +194,6 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--extrapolate", "64", "--resamples", "9"), "--resamples: 9 is out of range. Use an integer from 20"),
     ],
 )
-def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):
+def test_bad_input_to_theory_is_one_line(run, pool_path, arguments, says):
     given = [pool_path if a == "POOL" else a for a in arguments]
-    test_cli.bad(run("report", *given[:1], *FAST, *given[1:]), says)
+    test_cli.bad(run("theory", *given[:1], *FAST, *given[1:]), says)
