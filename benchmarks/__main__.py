@@ -4,7 +4,7 @@
     python -m benchmarks --skip large_pool coverage                         # without the longest ones
     python -m benchmarks --smoke                                            # small sizes, as a test
     python -m benchmarks --only engines threads                             # some sections
-    python -m benchmarks --out benchmarks/RESULTS.md --figure docs/speed.png    # write report and figure
+    python -m benchmarks --out benchmarks/RESULTS.md --figure docs/images/speed.png    # write report and figure
 
 The exit code is 1 if engines disagree or, without --smoke, if a limit is exceeded.
 """

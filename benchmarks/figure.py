@@ -1,4 +1,4 @@
-"""Figure docs/speed.png: time per draw by engine, and growth of time with the size of the work."""
+"""Figure docs/images/speed.png: time per draw by engine, and growth of time with the size of the work."""
 
 from __future__ import annotations
 
