@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,7 @@ from mssim.pools.loading import known_warnings, messages_of
 from mssim.pools.quality import pool_remarks
 from mssim.report.document import Part, Section, Table, Text, table_of
 from mssim.report.study import Study
-from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
-from mssim.rules.registry import Row
 
 __all__ = ["glance_section", "methods_section"]
 
@@ -137,13 +136,8 @@ def _rules(study: Study) -> Table:
     }
     rows = []
     for name in named:
-        rules = _rows_of(parse_strategy(fitted.get(name, name)))
-        sources = dict.fromkeys(row.source for row in rules)
-        rows.append([f"`{study.label(name)}`", "; ".join(row.formula for row in rules), ", ".join(sources)])
-    return Table("Strategies that are named above", ("strategy", "rule", "source (arXiv)"), rows)
-
-
-def _rows_of(strategy: Strategy) -> list[Row]:
-    """Return the rows of the catalogue that describe a strategy, its stop rule and its vote."""
-    stop = getattr(strategy, "stop", None)
-    return [*strategy.rows[:1], *(() if stop is None else stop.rows[:1])]
+        strategy = parse_strategy(fitted.get(name, name))
+        rules = [strategy, getattr(strategy, "stop", None)]
+        said = " ".join((inspect.getdoc(type(rule)) or "").split("\n")[0] for rule in rules if rule is not None)
+        rows.append([f"`{study.label(name)}`", said])
+    return Table("Strategies that are named above", ("strategy", "rule"), rows)
