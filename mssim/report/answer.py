@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mssim._validation import counted
-from mssim.report.document import Choice, Section, Table, Text
+from mssim.pools.quality import no_votes
+from mssim.report.document import Choice, Part, Section, Table, Text
 from mssim.report.study import Candidate, Study
 from mssim.report.wording import Quantity, percent, points, probability, with_interval
 
@@ -26,7 +27,8 @@ def answer_section(study: Study) -> Section:
     >>> answer_section(study).title
     'The answer'
     """
-    parts: list[Any] = []
+    doubts = _doubts(study)
+    parts: list[Part] = [Text(doubts, warning=True)] if doubts else []
     for quantity in study.quantities:
         unit, first = quantity.key, study.shown_first(quantity.key)
         parts += [
@@ -47,6 +49,14 @@ def answer_section(study: Study) -> Section:
         )
     )
     return Section("answer", "The answer", parts)
+
+
+def _doubts(study: Study) -> list[str]:
+    """Return why the answers may mean nothing."""
+    found = no_votes(study.pool)
+    if not (study.pool.class_correct.any() and study.tunings["samples_used"].accuracy.any()):
+        found.append("No recorded sample is right, so no strategy is better than another. Check truths and grading.")
+    return [f"Do not rely on this answer: {text}" for text in found]
 
 
 def answer_of(study: Study, unit: str, limit: int) -> list[str]:
