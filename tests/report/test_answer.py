@@ -124,3 +124,10 @@ def test_an_answer_that_means_nothing_says_so(answer, info, says):
     assert doubt.paragraphs[0].startswith("Do not rely on this answer: ")
     assert says in doubt.paragraphs[0]
     assert "Do not rely" not in str(answer_section(small_study()).parts[0])
+
+
+def test_what_was_fitted_is_named():
+    study = replace(small_study())
+    frames = {unit: frame.assign(fitted="mix:x+y,shares=3/1") for unit, frame in small_study().frames.items()}
+    study.__dict__["frames"] = frames
+    assert "`, fitted as `mix:x+y,shares=3/1`, with a budget of" in answer_of(study, "samples_used", 0)[0]
