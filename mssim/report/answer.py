@@ -66,9 +66,9 @@ def answer_of(study: Study, unit: str, limit: int) -> list[str]:
     held = with_interval(row["held_out"], row["low"], row["high"])
     fitted = "" if row["fitted"] == row["strategy"] else f", fitted as `{short_name(row['fitted'])}`,"
     what = (
-        f"Within {quantity.amount(row['limit'])}, use `{study.label(row['strategy'])}`{fitted} with a budget of "
-        f"{counted(int(row['budget']), 'sample')} (it uses {quantity.number(row['spend'])} on average): strategies "
-        f"chosen in this way answer {held} of held-out questions correctly."
+        f"Within {quantity.amount(row['limit'])} on average, use `{study.label(row['strategy'])}`{fitted} with a budget of "
+        f"{counted(int(row['budget']), 'sample')} at most, which uses {quantity.number(row['spend'])} on average: "
+        f"strategies chosen in this way answer {held} of held-out questions correctly."
     )
     return [what, _how_sure(study, unit, row), _why(study, unit, limit)]
 
