@@ -39,7 +39,7 @@ def example_texts(pool: Pool, order: NDArray[np.int64]) -> tuple[list[list[dict[
     >>> from mssim import load_pool
     >>> pool = load_pool("recorded/llm-products").select(models=["gemma"])
     >>> example_texts(pool, np.arange(159))[0][1][0]
-    {'model': 0, 'right': True, 'text': '153', 'more': 0}
+    {'model': 0, 'right': True, 'text': ' 48', 'more': 0}
     """
     n = len(pool.questions)
     examples: list[list[dict[str, Any]]] = [[] for _ in range(n)]

@@ -55,7 +55,7 @@ def assert_same(text, tables):
         pd.testing.assert_frame_equal(read, frame, check_dtype=False, rtol=1e-12)
 
 
-def test_report_prints_tables_that_can_be_read(run, pool_path):
+def test_theory_prints_tables_that_can_be_read(run, pool_path):
     code, text, err = run("theory", pool_path, *FAST)
     assert (code, err) == (0, "")
     pool = load_pool(pool_path, where={"prompt": "long"})
@@ -194,6 +194,6 @@ def test_synthetic_pools_are_named_above_every_table(run, tmp_path):
         (("POOL", "--extrapolate", "64", "--resamples", "9"), "--resamples: 9 is out of range. Use an integer from 20"),
     ],
 )
-def test_bad_input_to_report_is_one_line(run, pool_path, arguments, says):
+def test_bad_input_to_theory_is_one_line(run, pool_path, arguments, says):
     given = [pool_path if a == "POOL" else a for a in arguments]
     test_cli.bad(run("theory", *given[:1], *FAST, *given[1:]), says)

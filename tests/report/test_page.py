@@ -12,6 +12,7 @@ from mssim.report.document import Section, Table, Text
 from mssim.report.page import page_of
 from tests.report.pools import HOSTILE, MODELS, hostile_report
 
+DRAWN = """() => [...document.querySelectorAll('.chart')].every((one) => !one.offsetParent || 'drawn' in one.dataset)"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -79,9 +80,7 @@ def visit(browser, page_file):
         page.wrong = wrong
         page.goto(page_file.as_uri())
         if options.get("java_script_enabled", True):
-            page.wait_for_function(
-                "() => [...document.querySelectorAll('.chart')].every((one) => !one.offsetParent || 'drawn' in one.dataset)"
-            )
+            page.wait_for_function(DRAWN)
         return page
 
     yield visit
