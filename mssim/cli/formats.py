@@ -28,7 +28,7 @@ _DIGITS = {
     "mc_error": 5,
     "replay_sd": 5,
 }
-_ANY_UNIT = ("cost", "spend", "limit")
+_ANY_UNIT = ("cost", "spend", "limit")  # ends of names
 _MOST_SIGNIFICANT = 6  # of quantities whose unit may be of any size
 _NOISE = 1e-12  # a smaller difference of accuracies comes from rounding
 _QUANTILE = re.compile(r"(tokens|cost|latency)_p[\d.]+")
@@ -176,7 +176,7 @@ def decimals(name: str, column: pd.Series[Any]) -> int:
     """
     quantile = _QUANTILE.fullmatch(name)
     base = quantile[1] if quantile else name
-    if base not in _ANY_UNIT or column.dtype.kind != "f" or not 0 < column.max() < math.inf:
+    if not base.endswith(_ANY_UNIT) or column.dtype.kind != "f" or not 0 < column.max() < math.inf:
         return _DIGITS.get(base, 4)
     return min(max(_MOST_SIGNIFICANT - 1 - math.floor(math.log10(column.max())), 2), 15)
 

@@ -130,7 +130,7 @@ def test_numbers_are_rounded_as_on_a_terminal_unless_nothing_would_remain(form):
         {
             "accuracy": [2 / 3, np.nan, 1e-17, -1e-6],
             "tokens": [1234.56, 0.01, 7.0, 0.0],
-            "spend": [0.000123456789, 0.0, 0.0001, np.nan],
+            "held_out_spend": [0.000123456789, 0.0, 0.0001, np.nan],
             "p_holm": [1e-20, 0.012345, 1.0, 0.0],
             "verdict": ["a", None, "c", "d"],
         }
