@@ -159,6 +159,16 @@ def test_the_guide_to_tuning(run, tmp_path, monkeypatch):
         assert out
 
 
+def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    guide = text_of("docs/how-to/output-formats.md")
+    (tmp_path / "answers.csv").write_text(re.search(r"<!-- answers.csv -->\n```csv\n(.*?)```", guide, re.DOTALL)[1])
+    shown = re.findall(r"```bash\nmssim ([^\n]*)\n```\n\n```(?:csv|text)\n(.*?)```", guide, re.DOTALL)
+    assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
+    for command, output in shown:
+        assert run(*command.split()) == (0, output, "")
+
+
 def test_the_tree_in_the_readme_is_complete():
     tree = re.search(r"```text\n(.*?)```", text_of("README.md"), re.DOTALL)[1]
     named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
