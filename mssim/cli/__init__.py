@@ -23,6 +23,7 @@ from mssim.cli.report import report
 from mssim.cli.running import run_command
 from mssim.cli.serve import serve
 from mssim.cli.simulate import simulate
+from mssim.cli.theory import theory
 from mssim.cli.tune import tune
 
 app = typer.Typer(
@@ -34,7 +35,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _function in (info, record, live, serve, import_, grade, evaluate, merge, compare, tune, plan, simulate, report):
+for _function in (
+    info,
+    record,
+    live,
+    serve,
+    import_,
+    grade,
+    evaluate,
+    merge,
+    compare,
+    tune,
+    plan,
+    simulate,
+    theory,
+    report,
+):
     app.command(_function.__name__.rstrip("_"), cls=Command)(_function)
 
 

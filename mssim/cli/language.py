@@ -44,7 +44,7 @@ ALSO = {  # arguments of the library, and the parameter of a command that sets t
 }
 _IMPLIED = {"select": ("models",)}  # --min-samples looks at the models that take part
 _PHRASES = {  # calls without arguments to translate, and the commands that do the same
-    "theory.extrapolate": "`mssim report --extrapolate`",
+    "theory.extrapolate": "`mssim theory --extrapolate`",
     "Evaluation.save": "`mssim evaluate --out`",
     "AnswerModel.save": "`mssim simulate --save-model`",
     "Pool.save": "`mssim import`",

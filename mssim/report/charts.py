@@ -316,7 +316,7 @@ def entropy_chart(frame: pd.DataFrame) -> dict[str, Any]:
         .transform_filter(_IS_SELECTED)
         .mark_point(filled=True, opacity=0.55)
         .encode(
-            x=alt.X("entropy:Q", title="entropy of the answers (bits)"),
+            x=alt.X("entropy:Q", axis=alt.Axis(title="entropy of the answers (bits)", tickCount=8)),
             y=alt.Y(
                 "accuracy:Q",
                 axis=alt.Axis(format=".0%", title="accuracy of a sample", tickCount=6),

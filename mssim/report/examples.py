@@ -39,16 +39,17 @@ def example_texts(pool: Pool, order: NDArray[np.int64]) -> tuple[list[list[dict[
     >>> from mssim import load_pool
     >>> pool = load_pool("recorded/llm-products").select(models=["gemma"])
     >>> example_texts(pool, np.arange(159))[0][1][0]
-    {'model': 0, 'right': True, 'text': '153', 'more': 0}
+    {'model': 0, 'right': True, 'text': ' 48', 'more': 0}
     """
     n = len(pool.questions)
     examples: list[list[dict[str, Any]]] = [[] for _ in range(n)]
     if "text" not in pool.extra.column_names or pa.types.is_nested(pool.extra["text"].type):
         return examples, " No texts were recorded."
     right, answered = pool.sample_correct(), pool.codes >= 0
-    kinds = {True: right, False: answered & ~right & pool.recorded, None: ~answered & pool.recorded}
+    recorded = pool.recorded
+    kinds = {True: right, False: answered & ~right & recorded, None: ~answered & recorded}
     starts = np.concatenate([[0], np.cumsum(pool.lengths.ravel(), dtype=np.int64)])[:-1].reshape(pool.lengths.shape)
-    firsts = {kind: (mask.any(axis=2), mask.argmax(axis=2)) for kind, mask in kinds.items()}
+    firsts = {kind: (np.asarray(mask.any(axis=2)), np.asarray(mask.argmax(axis=2))) for kind, mask in kinds.items()}
     texts, room, shown = pool.extra["text"], _MOST, 0
     for q in order:
         taken = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,13 @@ import pandas as pd
 
 from mssim._drawing import short_name
 from mssim._validation import counted, printable
+from mssim.engine.versions import versions
+from mssim.errors import MssimError
 from mssim.pools.loading import known_warnings, messages_of
 from mssim.pools.quality import pool_remarks
 from mssim.report.document import Part, Section, Table, Text, table_of
 from mssim.report.study import Study
-from mssim.rules.base import Strategy
 from mssim.rules.parsing import parse_strategy
-from mssim.rules.registry import Row
 
 __all__ = ["glance_section", "methods_section"]
 
@@ -87,8 +88,7 @@ def _origin(info: Mapping[str, Any]) -> list[str]:
 def methods_section(study: Study, command: str | None) -> Section:
     """Return what was computed and how to repeat it."""
     tuning = study.tunings["samples_used"]
-    about = tuning.provenance
-    versions = ", ".join(f"{name} {version}" for name, version in dict(about.get("versions", {})).items())
+    versions_of = ", ".join(f"{name} {version}" for name, version in versions().items())
     n_folds = tuning.chosen.shape[2] - 1
     independent = (
         "questions are independent"
@@ -110,7 +110,7 @@ def methods_section(study: Study, command: str | None) -> Section:
         ("intervals", f"{100 * study.confidence_level:g}%, over questions"),
         ("seed", str(study.seed)),
         ("fingerprint of the pool", study.pool.fingerprint[:16]),
-        ("versions", versions),
+        ("versions", versions_of),
     ]
     parts: list[Part] = [
         Table("How the numbers were made", ("what", "how"), [list(row) for row in rows]),
@@ -128,22 +128,22 @@ def _rules(study: Study) -> Table:
         for frame in study.frames.values()
         for column in ("strategy", "control")
         for name in frame[column]
-        if name is not None
+        if not pd.isna(name)
     )
     fitted = {
         name: text
         for frame in study.frames.values()
         for name, text in zip(frame["strategy"], frame["fitted"], strict=True)
     }
-    rows = []
-    for name in named:
-        rules = _rows_of(parse_strategy(fitted.get(name, name)))
-        sources = dict.fromkeys(row.source for row in rules)
-        rows.append([f"`{study.label(name)}`", "; ".join(row.formula for row in rules), ", ".join(sources)])
-    return Table("Strategies that are named above", ("strategy", "rule", "source (arXiv)"), rows)
+    rows = [[f"`{study.label(name)}`", _said(fitted.get(name, name))] for name in named]
+    return Table("Strategies that are named above", ("strategy", "rule"), rows)
 
 
-def _rows_of(strategy: Strategy) -> list[Row]:
-    """Return the rows of the catalogue that describe a strategy, its stop rule and its vote."""
-    stop = getattr(strategy, "stop", None)
-    return [*strategy.rows[:1], *(() if stop is None else stop.rows[:1])]
+def _said(text: str) -> str:
+    """Return what a strategy and its stop rule do, in the words of their documentation; blank for own rules."""
+    try:
+        strategy = parse_strategy(text)
+    except MssimError:
+        return ""
+    rules = [rule for rule in (strategy, getattr(strategy, "stop", None)) if rule is not None]
+    return " ".join((inspect.getdoc(type(rule)) or "").split("\n")[0] for rule in rules)

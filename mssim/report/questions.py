@@ -199,7 +199,7 @@ def answers_of(pool: Pool) -> list[dict[str, Any]]:
     >>> from mssim import load_pool
     >>> found = answers_of(load_pool("recorded/llm-products").select(models=["gemma", "smol"]))[1]
     >>> found["answers"][:2], found["right"][:2], [one[:2] for one in found["counts"]]
-    (['153', '273'], [True, False], [[187, 16], [164, 7]])
+    (['16', '48'], [False, True], [[0, 187], [223, 1]])
     """
     counts = np.stack([pool.class_counts(model) for model in pool.models])
     shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)).sum(axis=0)

@@ -147,7 +147,9 @@ def consistency_section(study: Study) -> Section:
         return Section("consistency", title, [Text([f"Not computed: {error}"])])
     dots = _dots(study, found.entropy, found.accuracy)
     frame = found.to_frame()
-    frame = frame.assign(model=[study.label(model) for model in frame["model"]])
+    frame = frame.assign(model=[study.label(model) for model in frame["model"]]).rename(
+        columns={"n_questions": "questions"}
+    )
     text = Text(
         [
             "The more a model repeats itself, the lower the entropy of its answers. A negative correlation means that "
@@ -155,6 +157,8 @@ def consistency_section(study: Study) -> Section:
             "takes entropy and accuracy from different halves of the samples."
         ]
     )
+    if not len(dots):
+        return Section("consistency", title, [Text(["No model gave an answer."])])
     grouped = "" if (dots["questions"] == 1).all() else "; a dot is a group of questions, larger for more"
     figure = Figure(
         "entropy",
@@ -162,7 +166,7 @@ def consistency_section(study: Study) -> Section:
         entropy_chart(dots),
         legend_of(list(dots["series"].unique())),
     )
-    columns = ["model", "version", "statistic", "r", "low", "high", "n_questions"]
+    columns = ["model", "version", "statistic", "r", "low", "high", "questions"]
     table = table_of(
         frame[columns], "Correlation of entropy and accuracy", dict.fromkeys(("r", "low", "high"), "{:+.2f}")
     )

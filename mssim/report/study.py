@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from mssim._drawing import short_name
 from mssim._validation import level
 from mssim.engine.amounts import Amounts, PricesLike, read_prices_of
-from mssim.errors import PoolError
+from mssim.errors import BudgetError, PoolError
 from mssim.pools.pool import Pool
 from mssim.report.wording import Quantity, quantity_of
 from mssim.rules.base import Strategy
@@ -137,7 +137,7 @@ class Study:
         Both are the most accurate within the limit on all questions; None if there is no other.
         """
         row = self.frames[unit].iloc[limit]
-        if row["control"] is not None and (row["control"], row["control_budget"]) != (row["strategy"], row["budget"]):
+        if not pd.isna(row["control"]) and (row["control"], row["control_budget"]) != (row["strategy"], row["budget"]):
             return self.candidate(unit, row["control"], int(row["control_budget"]))
         every = self.tunings[unit].candidates()
         others = every[(every["spend"] <= row["limit"] * (1 + 1e-9)) & (every["strategy"] != row["strategy"])]
@@ -178,19 +178,22 @@ def make_study(
     named = _named(part, combined, strategies, families)
     read = read_prices_of(prices)
     known = _known(part, read, tokens)
-    tunings = tune_each(
-        part,
-        named,
-        budgets,
-        families=families,
-        limits={"samples_used": _samples(part, named, limits), **dict.fromkeys(known)},
-        n_replays=n_replays,
-        seed=seed,
-        prices=read,
-        tokens=tokens,
-        clusters=clusters,
-        progress=progress,
-    )
+    try:
+        tunings = tune_each(
+            part,
+            named,
+            budgets,
+            families=families,
+            limits={"samples_used": _samples(part, named, limits), **dict.fromkeys(known)},
+            n_replays=n_replays,
+            seed=seed,
+            prices=read,
+            tokens=tokens,
+            clusters=clusters,
+            progress=progress,
+        )
+    except BudgetError as error:
+        raise BudgetError(str(error).replace(", or replacement=True", "")) from None  # which a report does not have
     return Study(
         pool=part,
         left_out=left_out | dict(next(iter(tunings.values())).left_out),

@@ -55,7 +55,7 @@ class Quantity:
         >>> quantity_of("samples_used", 64).amount(1)
         '1 sample per question'
         >>> quantity_of("cost", 6e-5, "USD").amount(1.6e-5)
-        '16 USD per million questions'
+        '0.016 USD per 1,000 questions'
         """
         text = self.number(value)
         unit = self.unit[:-1] if text == "1" and self.key != "cost" else self.unit

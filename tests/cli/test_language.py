@@ -73,7 +73,7 @@ def say():
         ("where: seed='3' matches no rows. Use seed=4.", "--where: seed='3' matches no rows. Use --seed 4."),
         ("column, seed: both are odd", "column, seed: both are odd"),
         ("Use f(column=3) or f('a') or f(3).", "Use f(column=3) or f('a') or f(3)."),
-        ("or extrapolate with theory.extrapolate.", "or extrapolate with `mssim report --extrapolate`."),
+        ("or extrapolate with theory.extrapolate.", "or extrapolate with `mssim theory --extrapolate`."),
         ('rows: mssim.importers.from_table("it\'s.csv").', "rows: `mssim import table 'it'\"'\"'s.csv' --out POOL`."),
         ("First mssim.grading.grade(POOL, RULE).", "First `mssim grade POOL --rule RULE`."),
         ("Use seed (--seed 3) or method (--other).", "Use --seed or method (--other)."),
@@ -134,10 +134,10 @@ def test_names_of_arguments_are_those_of_the_library():
         "evaluate": (evaluate,),
         "tune": (tune,),
         "plan": (planning.plan, theory.pilot),
-        "report": (theory.extrapolate, theory.consistency, theory.stop_quality),
+        "theory": (theory.extrapolate, theory.consistency, theory.stop_quality),
         "import": [read for name in FORMATS for read in (find(name).read,)],
     }
-    unset = {"tune": {"method"}, "plan": {"samples_per_run", "n_splits"}, "report": {"quantity", "n_splits", "method"}}
+    unset = {"tune": {"method"}, "plan": {"samples_per_run", "n_splits"}, "theory": {"quantity", "n_splits", "method"}}
     for command, functions in behind.items():
         own = {parameter.name for parameter in COMMANDS[command].params}
         known = own | {name for name, parameter in ALSO.items() if parameter in own} | unset.get(command, set())
@@ -200,10 +200,13 @@ evaluate SOUND sc:m --budgets 2 --scope these --band simultaneous | evaluate SOU
 evaluate SOUND sc:m,vote=best_of_n --budgets 2 | tune ragged.csv | tune ragged.csv --strategy sc:m --budgets 2,3
 tune sound --spend cost | tune sound --folds 99 | tune sound --runs 0 | tune sound --limits -1
 tune sound --models m,x | tune sound --strategy cov:m | tune sound --models m,m | tune sound --n-replays 0
-tune sound --price m=x | tune sound --min-samples 9 | report ragged.csv | report ragged.csv --models m
-report sound --extrapolate 99 | report sound --models m+m | report sound --budgets 99 | report sound --resamples 0
-report sound --n-replays 0 --budgets 2 | report sound --clusters x | report sound --confidence-level 3
-report sound --models m,z | plan --pool ragged.csv --a sc:m --b sc:n --budget 1 --difference 0.1
+tune sound --price m=x | tune sound --min-samples 9 | theory ragged.csv | theory ragged.csv --models m
+theory sound --extrapolate 99 | theory sound --models m+m | theory sound --budgets 99 | theory sound --resamples 0
+theory sound --n-replays 0 --budgets 2 | theory sound --clusters x | theory sound --confidence-level 3
+theory sound --models m,z | report sound --models m,z | report ragged.csv --models m | report sound --limits x
+report sound --strategy sc:x | report sound --budgets 99 | report sound --family x | report sound --n-replays 0
+report sound --out none/x.html | report sound --prices other.toml | report sound --clusters x
+plan --pool ragged.csv --a sc:m --b sc:n --budget 1 --difference 0.1
 plan --pool ragged.csv --a sc:m --b cov:m --budget 2 --difference 0.1 | plan --difference 0.1 --between 2 --within 0.1
 plan --difference 3 --between 0.1 --within 0.1 | plan --difference 0.1 --between 0.1 --within 0.1 --power 2
 plan --difference 0.1 --between 0 --within 0 | plan --difference 0.1 --between 0.1 --within 0.1 --most-runs 3
@@ -258,7 +261,7 @@ serve --strategy sc:m SERVED --key-env x | serve --strategy sc:x SERVED | serve 
 serve --strategy sc:m,vote=max SERVED | serve --strategy sc:m SERVED --max-requests -1
 record questions.jsonl --out r SERVER --seed -1 | record questions.jsonl --out r SERVER --set temperature=0 --dry-run
 """
-SLOW = ("evaluate", "report", "simulate")
+SLOW = ("evaluate", "theory", "report", "simulate")
 LINES = [line.strip() for row in FAILING.strip().splitlines() for line in row.split(" | ")]
 SHORT = {
     "RAGGED": "ragged.csv --strategy",

@@ -71,7 +71,11 @@
   const unit = () => document.querySelector("input[name=unit]:checked")?.value ?? "samples_used";
   limit.closest(".limits").hidden = false;
   limit.addEventListener("change", () => showLimit(unit()));
-  byId("units")?.addEventListener("change", () => showUnit(unit()));
+  const units = byId("units");
+  if (units) {
+    units.hidden = false;
+    units.addEventListener("change", () => showUnit(unit()));
+  }
 
   // Questions ------------------------------------------------------------------------------------------------------------
 
