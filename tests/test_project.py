@@ -86,11 +86,3 @@ def test_links_to_files_and_sections_exist(page):
 def test_the_table_of_the_guide_to_tuning_is_that_of_the_families():
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of("docs/how-to/tune.md"), re.MULTILINE)
     assert dict(rows) == dict(FAMILIES)
-
-
-def test_the_tree_in_the_readme_is_complete():
-    tree = re.search(r"```text\n(.*?)```", text_of("README.md"), re.DOTALL)[1]
-    named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
-    assert named == {path.parent.name for path in (ROOT / "mssim").glob("*/__init__.py")}
-    folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
-    assert [name for name in sorted(folders) if not (ROOT / name).is_dir()] == []
