@@ -96,11 +96,3 @@ def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkey
     assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
     for command, output in shown:
         assert run(*command.split()) == (0, output, "")
-
-
-def test_the_tree_in_the_readme_is_complete():
-    tree = re.search(r"```text\n(.*?)```", text_of("README.md"), re.DOTALL)[1]
-    named = set(re.findall(r"^  (\w+)/", tree, re.MULTILINE))
-    assert named == {path.parent.name for path in (ROOT / "mssim").glob("*/__init__.py")}
-    folders = set(re.findall(r"^(\w+)/", tree, re.MULTILINE))
-    assert [name for name in sorted(folders) if not (ROOT / name).is_dir()] == []
