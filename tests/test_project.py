@@ -86,13 +86,3 @@ def test_links_to_files_and_sections_exist(page):
 def test_the_table_of_the_guide_to_tuning_is_that_of_the_families():
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of("docs/how-to/tune.md"), re.MULTILINE)
     assert dict(rows) == dict(FAMILIES)
-
-
-def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    guide = text_of("docs/how-to/output-formats.md")
-    (tmp_path / "answers.csv").write_text(re.search(r"<!-- answers.csv -->\n```csv\n(.*?)```", guide, re.DOTALL)[1])
-    shown = re.findall(r"```bash\nmssim ([^\n]*)\n```\n\n```(?:csv|text)\n(.*?)```", guide, re.DOTALL)
-    assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
-    for command, output in shown:
-        assert run(*command.split()) == (0, output, "")
