@@ -211,3 +211,13 @@ def test_files_are_written_and_doctests_left_to_pytest(run, tmp_path, monkeypatc
     (block,) = blocks_of(text)
     execute(block, run, {})
     assert Path("a/b.csv").read_text() == "x,y\n"
+
+
+def test_the_guide_to_output_formats_shows_what_is_printed(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    guide = (ROOT / "docs/how-to/output-formats.md").read_text(encoding="utf-8")
+    (tmp_path / "answers.csv").write_text(re.search(r"<!-- answers.csv -->\n```csv\n(.*?)```", guide, re.DOTALL)[1])
+    shown = re.findall(r"```bash\nmssim ([^\n]*)\n```\n\n```(?:csv|text)\n(.*?)```", guide, re.DOTALL)
+    assert [command.split()[-1] for command, _ in shown] == ["csv", "md", "latex"]
+    for command, output in shown:
+        assert run(*command.split()) == (0, output, "")
