@@ -79,6 +79,12 @@ def on_page_content(html, page, **_):
         log.warning("%s: the site shows %s, the repository %s. Indent by four.", page.file.src_uri, shown, seen)
 
 
+def on_post_page(output, page, **_):
+    """Warn if a page loads anything from another machine."""
+    for tag in re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*>", output):
+        log.warning("%s loads from another machine: %s", page.file.src_uri, tag)
+
+
 class _Counter(HTMLParser):
     def __init__(self):
         super().__init__()

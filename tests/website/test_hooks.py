@@ -67,6 +67,21 @@ def test_a_page_that_the_site_shows_differently_is_named(caplog, html, warned):
     assert "repository" not in shown.meta
 
 
+@pytest.mark.parametrize(
+    ("html", "warned"),
+    [
+        ('<a href="https://arxiv.org">', False),
+        ('<script src="../a.js"></script><img src="data:x">', False),
+        ('<script src="https://a.b/c.js"></script>', True),
+        ('<link rel="stylesheet" href=//fonts.a.b>', True),
+    ],
+)
+def test_a_page_that_loads_from_another_machine_is_named(caplog, html, warned):
+    with caplog.at_level(logging.WARNING):
+        hooks.on_post_page(html, page("index.md"))
+    assert ("index.md loads from another machine" in caplog.text) == warned
+
+
 def test_pages_from_outside_are_there():
     assert all(any(hooks.ROOT.glob(pattern)) for pattern in hooks.OUTSIDE)
     assert Path(hooks.ROOT, "mkdocs.yml").is_file()
