@@ -1,31 +1,23 @@
 """Theoretical results for pools; each statement has a function and a test.
 
-=== =============================================== ========================== =======================================
-no. statement                                       function                   assumptions
-=== =============================================== ========================== =======================================
-T1  Votes of many draws tend to argmax_a sum_i w_i  `limits`                   equal numbers of independent draws;
-    p_i(a); the mix can be right where no model is.                            ties of three answers approximately
-    If all models are right alone, so is the mix.                              one correct answer; any weights
-    For two answers, the mix never wins alone.                                 any weights
-T2  Accuracy at budget B is the mean of P[vote      `finite_budget`            draws with replacement, or of the
-    right]; the gap to the limit is the gain from                              recorded samples without
-    further draws.
-T3  Switching gives the answer of the full vote.    `lossless`                 an agreeing stage leads by more than
-                                                                               all votes of other stages
-T4  E[used] = sum_i K_i prod_{j<i} (1 - c_j).       `expected_samples`, `cost` always per question; with mean rates
-                                                                               for two models only
-    n equal rates c: used <= B / (n c).                                        rates independent over questions
-    Two equal stages: saving = c_1 / 2 <= 1/2.                                 always
-T5  Accuracy = sum over ends of coverage x          `stop_quality`             the answer of the agreeing model is
-    accuracy given that end.                                                   adopted
-    Accuracy given the number of agreeing votes.    `calibration`              one model
-T6  Entropy and accuracy correlate; split halves    `consistency`              exchangeable halves of samples;
-    remove the mechanical part.                                                interval: over questions
-T7  Strategies that return a drawn answer are right `ceiling`                  samples as recorded; interval:
-    on at most 1 - beta of the questions.                                      independent questions or clusters
-T8  pass@k and maj@k beyond the recorded samples.   `extrapolate`              laws of difficulty and of answers, see
-                                                                               there; independent samples
-=== =============================================== ========================== =======================================
+- T1, `limits`: votes of many draws tend to `argmax_a sum_i w_i p_i(a)`, and the mix can be right where no model is.
+  Assumes equal numbers of independent draws; ties of three answers are approximate. If all models are right alone, so
+  is the mix (one correct answer, any weights). For two answers, the mix never wins alone (any weights).
+- T2, `finite_budget`: accuracy at budget B is the mean of P[vote right]. The gap to the limit is the gain from further
+  draws. Draws are with replacement, or of the recorded samples without.
+- T3, `lossless`: switching gives the answer of the full vote if an agreeing stage leads by more than all votes of other
+  stages.
+- T4, `expected_samples` and `cost`: `E[used] = sum_i K_i prod_{j<i} (1 - c_j)`, always per question; with mean rates
+  for two models only. With n equal rates c, `used <= B / (n c)` if the rates are independent over questions. Two equal
+  stages always save `c_1 / 2 <= 1/2`.
+- T5, `stop_quality`: accuracy is the sum over ends of coverage times accuracy given that end, if the answer of the
+  agreeing model is adopted. `calibration`: accuracy of one model given the number of agreeing votes.
+- T6, `consistency`: entropy and accuracy correlate, and split halves remove the mechanical part. Assumes exchangeable
+  halves of samples; the interval is over questions.
+- T7, `ceiling`: strategies that return a drawn answer are right on at most 1 - beta of the questions, with samples as
+  recorded. The interval assumes independent questions or clusters.
+- T8, `extrapolate`: pass@k and maj@k beyond the recorded samples. Assumes laws of difficulty and of answers, which are
+  described there, and independent samples.
 
 `pilot` estimates what `mssim.results.planning` needs to plan a measurement. `verified` tabulates what draws until a
 verifier accepts one solve, solve wrongly and leave unsolved. `per_sample` summarises what a sample of each model
