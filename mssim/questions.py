@@ -13,6 +13,7 @@ import pyarrow.csv
 from mssim._files import usable_path
 from mssim._validation import choose_from
 from mssim.errors import MssimError
+from mssim.pools.delimiters import delimiter_of
 from mssim.pools.plain_types import plain_types
 from mssim.pools.reading import read_table
 from mssim.pools.texts import as_text, is_missing, listed, normal
@@ -130,7 +131,7 @@ def _as_written(path: Path, table: pa.Table) -> pa.Table:
     text = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(table.column_names, pa.string()), null_values=[""], strings_can_be_null=True
     )
-    options = pa.csv.ParseOptions(newlines_in_values=True)
+    options = pa.csv.ParseOptions(newlines_in_values=True, delimiter=delimiter_of(path))
     try:
         written = pa.csv.read_csv(path, parse_options=options, convert_options=text)
     except pa.ArrowException as error:  # type inference reads bytes that are not UTF-8 as binary

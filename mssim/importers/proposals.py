@@ -21,7 +21,7 @@ _DEEPEST = 3  # levels of objects whose fields are named
 _USUAL = {  # names that other tools give to the columns of a pool, usual ones first
     "question_id": (
         "id", "qid", "idx", "doc_id", "task_id", "problem_id", "question_idx", "uid", "index", "problem_num",
-        "problem_idx", "question", "prompt", "problem", "query", "input",
+        "problem_idx", "prompt_id", "item_id", "example_id", "question", "prompt", "problem", "query", "input",
     ),
     "model": ("model_name", "model_id", "llm"),
     "answer": (
@@ -32,11 +32,16 @@ _USUAL = {  # names that other tools give to the columns of a pool, usual ones f
         "response", "output", "generation", "completion", "generated_text", "generated", "responses", "outputs",
         "generations", "completions",
     ),
-    "correct": ("is_correct", "passed", "acc", "accuracy", "exact_match", "score", "scores"),
+    "correct": ("is_correct", "is_right", "passed", "acc", "accuracy", "exact_match", "score", "scores"),
     "truth": ("gold", "target", "ground_truth", "expected_answer", "gold_answer", "reference", "gt", "solution"),
+    "sample_index": ("sample", "sample_id", "sample_idx", "attempt", "try", "run", "repetition", "rollout"),
+    "output_tokens": ("completion_tokens", "tokens_out", "tok_out", "n_output_tokens"),
+    "input_tokens": ("prompt_tokens", "tokens_in", "tok_in", "n_input_tokens"),
 }  # fmt: skip
+_NUMBERS = ("sample_index", "output_tokens", "input_tokens")
 _VERDICTS = ("result", "results", "verdict", "judge", "success", "resolved", "right")  # if they are true or false
 _LONG = 80  # characters of a text, as opposed to an answer
+_SHORT = 20  # characters of one word that is an answer, as opposed to a text
 
 
 def told(first: Mapping[str, Any]) -> str:
@@ -75,6 +80,7 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
         names["answer"] = "FIELD"
     if not names.keys() & {"correct", "truth"}:
         names["truth"] = "FIELD"
+    names |= {new: old for new in _NUMBERS if (old := found[new]) and str(_single(first, old)).isdecimal()}
     graded = "text" in names and "truth" in names
     return [*filter(None, (_map(names), "" if found["model"] else NO_MODEL, "--rule RULE" if graded else ""))]
 
@@ -94,13 +100,18 @@ def names_of_truth(first: Mapping[str, Any]) -> str:
 
 def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the fields from which columns are probably read."""
-    last = {re.sub(r"\.0$", "", name).rpartition(".")[2]: name for name in reversed(_fields(first))}
+    last = {_plain(re.sub(r"\.0$", "", name).rpartition(".")[2]): name for name in reversed(_fields(first))}
     found = {new: next((last[old] for old in (new, *usual) if old in last), None) for new, usual in _USUAL.items()}
     if found["correct"] and not _may_be_verdict(_single(first, found["correct"])):
         found["correct"] = None
     if not found["correct"]:
         found["correct"] = next((last[old] for old in _VERDICTS if old in last and _flag(first, last[old])), None)
     return found | _answers(first, found, last)
+
+
+def _plain(name: str) -> str:
+    """Return a name as programs write it: "Prompt ID" as prompt_id."""
+    return re.sub(r"[\s\-]+", "_", name.strip()).lower()
 
 
 def _answers(
@@ -119,6 +130,8 @@ def _answers(
             answer, truth = other, answer
     if answer and len(str(_single(first, answer))) > _LONG:
         answer, text = None, text or answer
+    if text and truth and not answer and re.fullmatch(rf"\S{{1,{_SHORT}}}", str(_single(first, text)).strip()):
+        answer, text = text, None
     return {"answer": answer, "text": text, "truth": truth}
 
 

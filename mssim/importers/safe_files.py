@@ -33,6 +33,7 @@ from mssim.importers.containers import (
 )
 from mssim.importers.fields import Fields, as_text
 from mssim.importers.pool_folders import files_of_pools
+from mssim.pools.delimiters import delimiter_in
 from mssim.pools.folder import sha256
 from mssim.pools.plain_types import rows_of
 from mssim.pools.reading import suffix_of
@@ -43,6 +44,7 @@ __all__ = ["Source", "expand", "streamed"]
 _MOST_DOCUMENT = 2**28  # bytes of JSON that are parsed at once
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_POINTER = 1024  # bytes
+_HEADER = 2**16  # bytes, in which the first line of a CSV file ends
 Progress = Callable[[int], None]
 
 
@@ -178,9 +180,11 @@ class Source:
     def _rows(self) -> Iterator[Fields]:
         """Iterate over the rows of a table. Cells of a CSV file are texts, and empty ones null."""
         suffix = suffix_of(self.path)
-        delimiter = "\t" if suffix == ".tsv" else ","
-        names: list[str] = []
+        delimiter, names = "\t", []
         if suffix != ".parquet":
+            if suffix == ".csv":
+                with self._reading() as file:
+                    delimiter = delimiter_in(file.read(_HEADER))
             with self._reading() as file:
                 names = self._refusing(partial(csv_names, file, delimiter))
         with self._reading() as file:

@@ -19,6 +19,7 @@ import pyarrow.parquet
 
 from mssim.errors import PoolError
 from mssim.pools.arrow import _once, encode, encode_text, table_of
+from mssim.pools.delimiters import delimiter_of
 from mssim.pools.plain_types import plain_types
 from mssim.pools.texts import alike, encodable
 
@@ -153,12 +154,12 @@ def _joined(batches: list[pa.RecordBatch], schema: pa.Schema | None = None) -> p
     return pa.Table.from_batches(batches, None if batches else schema).replace_schema_metadata(None)
 
 
-def _csv(path: Path, text: Sequence[str], delimiter: str = ",") -> pa.Table:
+def _csv(path: Path, text: Sequence[str], delimiter: str | None = None) -> pa.Table:
     # Key columns are read as text: "7" and 7 are one answer, and 007 differs from 7.
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(text, pa.string()), null_values=[""], strings_can_be_null=True
     )
-    parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
+    parse = pa.csv.ParseOptions(newlines_in_values=True, delimiter=delimiter or delimiter_of(path))
     table = pa.csv.read_csv(path, parse_options=parse, convert_options=convert)  # decompresses .gz and .zst
     pair = ("answer", "truth")
     if not {*pair} <= {*table.column_names} or not all(pa.types.is_string(table[name].type) for name in pair):

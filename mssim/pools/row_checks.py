@@ -33,9 +33,10 @@ def require_columns(names: Sequence[str], path: str = "") -> None:
         )
     for name in REQUIRED:
         if name not in names:
-            other = f", or {_numbering(path)}" if name == "sample_index" else ""
+            other = _numbering(path) if name == "sample_index" else "see which names `mssim import` proposes"
             raise PoolError(
-                f"column {name!r} is missing. Rename one of the columns to {name!r}{other}. {choose_from(name, names)}."
+                f"column {name!r} is missing. Rename one of the columns to {name!r}, or {other}. "
+                f"{choose_from(name, names)}."
             )
     if "correct" not in names and "truth" not in names:
         raise PoolError(

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mssim._drawing import short_name
 from mssim._validation import counted
-from mssim.report.document import Choice, Section, Table, Text
+from mssim.pools.quality import no_votes
+from mssim.report.document import Choice, Part, Section, Table, Text
 from mssim.report.study import Candidate, Study
 from mssim.report.wording import Quantity, percent, points, probability, with_interval
 
@@ -26,7 +28,8 @@ def answer_section(study: Study) -> Section:
     >>> answer_section(study).title
     'The answer'
     """
-    parts: list[Any] = []
+    doubts = _doubts(study)
+    parts: list[Part] = [Text(doubts, warning=True)] if doubts else []
     for quantity in study.quantities:
         unit, first = quantity.key, study.shown_first(quantity.key)
         parts += [
@@ -49,12 +52,21 @@ def answer_section(study: Study) -> Section:
     return Section("answer", "The answer", parts)
 
 
+def _doubts(study: Study) -> list[str]:
+    """Return why the answers may mean nothing."""
+    found = no_votes(study.pool)
+    if not (study.pool.class_correct.any() and study.tunings["samples_used"].accuracy.any()):
+        found.append("No recorded sample is right, so no strategy is better than another. Check truths and grading.")
+    return [f"Do not rely on this answer: {text}" for text in found]
+
+
 def answer_of(study: Study, unit: str, limit: int) -> list[str]:
     """Return three sentences about the choice within a limit, given by its position: what, how sure, and why."""
     row, quantity = study.frames[unit].iloc[limit], study.quantity(unit)
     held = with_interval(row["held_out"], row["low"], row["high"])
+    fitted = "" if row["fitted"] == row["strategy"] else f", fitted as `{short_name(row['fitted'])}`,"
     what = (
-        f"Within {quantity.amount(row['limit'])}, use `{study.label(row['strategy'])}` with a budget of "
+        f"Within {quantity.amount(row['limit'])}, use `{study.label(row['strategy'])}`{fitted} with a budget of "
         f"{counted(int(row['budget']), 'sample')} (it uses {quantity.number(row['spend'])} on average): strategies "
         f"chosen in this way answer {held} of held-out questions correctly."
     )
@@ -62,7 +74,7 @@ def answer_of(study: Study, unit: str, limit: int) -> list[str]:
 
 
 def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
-    if row["control"] is None:
+    if pd.isna(row["control"]):
         return "No single model is within this limit, so there is nothing to compare it with."
     if verdict(study, row) == "the same":
         return (
@@ -86,7 +98,7 @@ def _how_sure(study: Study, unit: str, row: pd.Series[Any]) -> str:
 
 def verdict(study: Study, row: pd.Series[Any]) -> str:
     """Return what follows for a choice and the best single model: better, worse, the same, or not told apart."""
-    if row["control"] is None:
+    if pd.isna(row["control"]):
         return ""
     if _same(row):
         return "the same"
@@ -136,7 +148,7 @@ def _table(study: Study, quantity: Quantity) -> Table:
     columns = ("limit", "strategy", "budget", "used", "held-out accuracy", difference, "verdict", "best single model")
     rows = []
     for _, row in study.frames[quantity.key].iterrows():
-        known, result = row["control"] is not None, verdict(study, row)
+        known, result = not pd.isna(row["control"]), verdict(study, row)
         gain = with_interval(row["gain"], row["gain_low"], row["gain_high"], difference=True).replace(" points", "")
         rows.append(
             [

@@ -172,7 +172,7 @@ def _choices(study: Study, frame: pd.DataFrame, quantity: Quantity) -> pd.DataFr
             "low": frame["control_held_out"],
             "high": frame["control_held_out"],
             "limit": limit,
-            "strategy": [None if name is None else study.label(name) for name in frame["control"]],
+            "strategy": [None if pd.isna(name) else study.label(name) for name in frame["control"]],
         }
     )
     return pd.concat([chosen, single[frame["control"].notna()]], ignore_index=True)

@@ -13,7 +13,7 @@ __all__ = ["Choice", "Explorer", "Figure", "Part", "Section", "Table", "Text"]
 
 @dataclass(frozen=True)
 class Text:
-    """Paragraphs, or with `as_list` points of a list; names of strategies are between backticks.
+    """Paragraphs, points of a list, or a warning; names of strategies are between backticks.
 
     A part with a `unit` is shown while this quantity is selected on the page.
     """
@@ -21,6 +21,7 @@ class Text:
     paragraphs: Sequence[str]
     unit: str | None = None
     as_list: bool = False
+    warning: bool = False
     kind: str = field(default="text", init=False)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from mssim._drawing import short_name
 from mssim._validation import counted, printable
 from mssim.engine.versions import versions
+from mssim.errors import MssimError
 from mssim.pools.loading import known_warnings, messages_of
 from mssim.pools.quality import pool_remarks
 from mssim.report.document import Part, Section, Table, Text, table_of
@@ -127,17 +128,22 @@ def _rules(study: Study) -> Table:
         for frame in study.frames.values()
         for column in ("strategy", "control")
         for name in frame[column]
-        if name is not None
+        if not pd.isna(name)
     )
     fitted = {
         name: text
         for frame in study.frames.values()
         for name, text in zip(frame["strategy"], frame["fitted"], strict=True)
     }
-    rows = []
-    for name in named:
-        strategy = parse_strategy(fitted.get(name, name))
-        rules = [strategy, getattr(strategy, "stop", None)]
-        said = " ".join((inspect.getdoc(type(rule)) or "").split("\n")[0] for rule in rules if rule is not None)
-        rows.append([f"`{study.label(name)}`", said])
+    rows = [[f"`{study.label(name)}`", _said(fitted.get(name, name))] for name in named]
     return Table("Strategies that are named above", ("strategy", "rule"), rows)
+
+
+def _said(text: str) -> str:
+    """Return what a strategy and its stop rule do, in the words of their documentation; blank for own rules."""
+    try:
+        strategy = parse_strategy(text)
+    except MssimError:
+        return ""
+    rules = [rule for rule in (strategy, getattr(strategy, "stop", None)) if rule is not None]
+    return " ".join((inspect.getdoc(type(rule)) or "").split("\n")[0] for rule in rules)

@@ -157,6 +157,8 @@ def consistency_section(study: Study) -> Section:
             "takes entropy and accuracy from different halves of the samples."
         ]
     )
+    if not len(dots):
+        return Section("consistency", title, [Text(["No model gave an answer."])])
     grouped = "" if (dots["questions"] == 1).all() else "; a dot is a group of questions, larger for more"
     figure = Figure(
         "entropy",

@@ -137,7 +137,7 @@ class Study:
         Both are the most accurate within the limit on all questions; None if there is no other.
         """
         row = self.frames[unit].iloc[limit]
-        if row["control"] is not None and (row["control"], row["control_budget"]) != (row["strategy"], row["budget"]):
+        if not pd.isna(row["control"]) and (row["control"], row["control_budget"]) != (row["strategy"], row["budget"]):
             return self.candidate(unit, row["control"], int(row["control_budget"]))
         every = self.tunings[unit].candidates()
         others = every[(every["spend"] <= row["limit"] * (1 + 1e-9)) & (every["strategy"] != row["strategy"])]

@@ -67,7 +67,15 @@ def test_fields_are_named_with_dots():
         ),
         (
             {"task id": 1, "my; pred": {"pred": 1}},
-            "--map 'question_id=FIELD,answer=my; pred.pred,truth=FIELD' --model NAME",
+            "--map 'question_id=task id,answer=my; pred.pred,truth=FIELD' --model NAME",
+        ),
+        (
+            {"Prompt-ID": "1", "LLM": "m", "Try": "0", "Response": "7", "Gold": "7", "Tok Out": "9", "Subject": "law"},
+            "--map 'question_id=Prompt-ID,model=LLM,answer=Response,truth=Gold,sample_index=Try,output_tokens=Tok Out'",
+        ),
+        (
+            {"id": 1, "response": "I think 7", "gold": "7", "run": "first"},
+            "--map question_id=id,truth=gold,text=response --model NAME --rule RULE",
         ),
     ],
 )

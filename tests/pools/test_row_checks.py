@@ -30,7 +30,8 @@ def test_rows_without_numbers_can_be_numbered(tmp_path):
 def test_a_missing_column_is_named(column):
     refused(
         long_frame(GOOD).drop(columns=column),
-        f"column {column!r} is missing. Rename one of the columns to {column!r}. ",
+        f"column {column!r} is missing. Rename one of the columns to {column!r}, or see which names `mssim import` "
+        "proposes. ",
     )
 
 

@@ -1,15 +1,18 @@
 """The answer: its sentences have the numbers of the table, and say no more than they show."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mssim.report import make_report
 from mssim.report.answer import _how_sure, answer_of, answer_section, noise, paired_counts, verdict
 from mssim.report.study import Candidate
-from tests.report.pools import small_study
+from tests.conftest import make_pool
+from tests.report.pools import FAST, small_study
 
 ROW = {
     "strategy": "ms:x+y",
@@ -103,3 +106,28 @@ def test_every_limit_has_an_answer_and_one_is_first():
         assert sum(one.first for one in choices if one.unit == unit) == 1
     tables = [part for part in section.parts if part.kind == "table"]
     assert [len(table.rows) for table in tables] == [len(frame) for frame in study.frames.values()]
+
+
+@pytest.mark.parametrize(
+    ("answer", "info", "says"),
+    [
+        ("b", {}, "No recorded sample is right"),
+        (None, {}, "No recorded sample is right"),
+        ("a", {"votes": False}, "votes"),
+    ],
+)
+def test_an_answer_that_means_nothing_says_so(answer, info, says):
+    pool = replace(make_pool({("m", f"q{q}"): [answer] * 3 for q in range(4)}), info=info)
+    report = make_report(pool, **FAST | {"budgets": [1, 2], "limits": [2]})
+    doubt = report.sections[0].parts[0]
+    assert doubt.warning
+    assert doubt.paragraphs[0].startswith("Do not rely on this answer: ")
+    assert says in doubt.paragraphs[0]
+    assert "Do not rely" not in str(answer_section(small_study()).parts[0])
+
+
+def test_what_was_fitted_is_named():
+    study = replace(small_study())
+    frames = {unit: frame.assign(fitted="mix:x+y,shares=3/1") for unit, frame in small_study().frames.items()}
+    study.__dict__["frames"] = frames
+    assert "`, fitted as `mix:x+y,shares=3/1`, with a budget of" in answer_of(study, "samples_used", 0)[0]
