@@ -1,24 +1,24 @@
-"""The files around the package: changelog, citation, contributing guide, hooks, and the commands of the README."""
+"""The files around the package: changelog, citation, contributing guide, hooks, and links of the documentation."""
 
 import importlib.util
 import re
-import shlex
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import mssim
-from mssim.pools.loading import read_pool
 from mssim.tuning.options import FAMILIES
-from tests.cli import test_cli
+from tests.test_docs import blocks_of
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LINT = {re.match(r"[\w-]+", requirement)[0] for requirement in PROJECT["optional-dependencies"]["lint"]}
+LINT, DOCS = (
+    {re.match(r"[\w-]+", requirement)[0] for requirement in PROJECT["optional-dependencies"][extra]}
+    for extra in ("lint", "docs")
+)
 PAGES = [
     "README.md",
     "CHANGELOG.md",
@@ -27,22 +27,8 @@ PAGES = [
 ]
 
 
-run = test_cli.run
-
-
 def text_of(name):
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-def shell_blocks(name):
-    """Pairs (mark, commands) of the bash blocks of a page; the mark is the comment right above a block, or None."""
-    found = re.findall(r"(?:<!-- ([^>]*) -->\n)?```bash\n(.*?)```", text_of(name), re.DOTALL)
-    return [(mark or None, commands_in(block)) for mark, block in found]
-
-
-def commands_in(block):
-    lines = (shlex.split(line, comments=True) for line in block.replace("\\\n", " ").splitlines())
-    return [line for line in lines if line]
 
 
 def test_the_changelog_has_a_section_for_this_version():
@@ -68,7 +54,7 @@ def test_hooks_are_local_and_their_tools_are_in_the_lint_extra():
 
 
 def test_the_commands_of_the_contributing_guide_exist():
-    commands = [command for _, block in shell_blocks("CONTRIBUTING.md") for command in block]
+    commands = [command for block in blocks_of(text_of("CONTRIBUTING.md")) for command in block.commands()]
     assert len(commands) >= 10
     for program, *arguments in commands:
         if program == "python":
@@ -77,7 +63,7 @@ def test_the_commands_of_the_contributing_guide_exist():
         elif "/" in program:
             assert (ROOT / program).stat().st_mode & 0o100, program
         else:
-            assert program in LINT, program
+            assert program in LINT | DOCS, program
         paths = [argument for argument in arguments if argument.startswith(("tests/", "docs/", "mssim/"))]
         assert [path for path in paths if not (ROOT / path).exists()] == []
     extras = {name for command in commands for name in re.findall(r"\.\[([\w,]+)\]", " ".join(command))}
@@ -97,66 +83,9 @@ def test_links_to_files_and_sections_exist(page):
             assert section in [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles], target
 
 
-def test_every_shell_block_of_the_readme_is_run():
-    """By .ci/run, by tests/cli/test_long.py, or below."""
-    marks = [mark for mark, _ in shell_blocks("README.md")]
-    names = ("main command", "test command", "first commands", "cost commands", "tuning command", "plan command")
-    assert tuple(marks) == (*names, "long commands")
-
-
-def save_small_pools(folder):
-    """Save a tenth of the questions of the pools that ship, which is enough to run long commands."""
-    for path in (ROOT / "recorded").glob("*/pool.json"):
-        pool = read_pool(path.parent)
-        part = pool.select(questions=pool.question_ids[::10])
-        stated = replace(part, info=part.info | {"known_warnings": part.warnings()})
-        stated.save(folder / path.parent.name)
-
-
-@pytest.mark.parametrize("mark", ["first commands", "cost commands", "tuning command", "plan command"])
-def test_commands_of_the_readme(run, tmp_path, monkeypatch, mark):
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    if mark == "first commands":
-        (tmp_path / "recorded").symlink_to(ROOT / "recorded")
-    else:
-        save_small_pools(tmp_path / "recorded")
-    monkeypatch.chdir(tmp_path)
-    for program, *arguments in dict(shell_blocks("README.md"))[mark]:
-        assert program == "mssim"
-        few = ["--n-replays", "20"] if arguments[0] in ("evaluate", "tune", "plan", "theory", "report") else []
-        code, out, err = run(*arguments, *few)
-        assert (code, err) == (0, "")
-        assert out
-
-
-def test_commands_of_the_guide_to_budgets(run, tmp_path, monkeypatch):
-    save_small_pools(tmp_path / "recorded")
-    monkeypatch.chdir(tmp_path)
-    guide = text_of("docs/how-to/budgets.md")
-    (tmp_path / "prices.toml").write_text(re.search(r"<!-- prices.toml -->\n```toml\n(.*?)```", guide, re.DOTALL)[1])
-    commands = [command for _, block in shell_blocks("docs/how-to/budgets.md") for command in block]
-    assert len(commands) >= 8
-    for program, *arguments in commands:
-        assert program == "mssim"
-        code, out, err = run(*arguments)
-        assert (code, err) == (0, ""), arguments
-        assert out
-    assert (tmp_path / "spent.png").exists()
-
-
-def test_the_guide_to_tuning(run, tmp_path, monkeypatch):
-    """Its table is that of the families, and its commands run."""
-    save_small_pools(tmp_path / "recorded")
-    monkeypatch.chdir(tmp_path)
-    guide = "docs/how-to/tune.md"
-    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of(guide), re.MULTILINE)) == dict(FAMILIES)
-    commands = [command for _, block in shell_blocks(guide) for command in block]
-    assert len(commands) == 3
-    for program, *arguments in commands:
-        assert program == "mssim"
-        code, out, err = run(*arguments)
-        assert (code, err) == (0, ""), arguments
-        assert out
+def test_the_table_of_the_guide_to_tuning_is_that_of_the_families():
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text_of("docs/how-to/tune.md"), re.MULTILINE)
+    assert dict(rows) == dict(FAMILIES)
 
 
 def test_the_tree_in_the_readme_is_complete():

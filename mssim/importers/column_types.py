@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -18,13 +19,15 @@ from mssim.importers.sink import COLUMNS
 from mssim.pools.arrow import distinct_values
 from mssim.pools.reading import KEYS, encode, encode_text
 from mssim.pools.row_checks import NUMBERS
+from mssim.pools.verdicts import said_verdict
 
 __all__ = ["typed"]
 
 Codes = NDArray[np.int64]
 
 _NEEDED = ("question_id", "model")
-_READINGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_DECIMAL = r"^\s*[+-]?[0-9]+(,[0-9]+)?\s*$"  # with a comma, as spreadsheets of many countries write it
+_THOUSANDS = r",[0-9]{3}\s*$"  # or a fraction of three digits
 
 
 def typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -41,7 +44,7 @@ def typed(source: Source, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray
             return _key(source, name, column)
         if name == "correct":
             codes, values = encode(column)
-            flags = [_READINGS.get(str(value).strip().lower()) for value in values]
+            flags = [said_verdict(value) for value in values]
             unclear = np.array([flag is None for flag in flags] + [False])[codes]
             _refuse_first(source, name, column, unclear, NO_VERDICT)
             return _decoded(codes, flags, pa.bool_())
@@ -92,6 +95,8 @@ def _decoded(codes: Codes, values: Sequence[Any], kind: pa.DataType) -> pa.Chunk
 def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Convert a known column to its type. A setting may be text instead of a number."""
     given = column.type
+    if name in NUMBERS and (pa.types.is_string(given) or pa.types.is_large_string(given)):
+        column = _with_points(column)
     if COLUMNS[name] == pa.string() and not (pa.types.is_large_string(given) or pa.types.is_null(given)):
         return column if pa.types.is_string(given) else _texts(column)
     try:
@@ -100,6 +105,18 @@ def _known(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         return (
             column.cast(pa.float64()) if name in NUMBERS else _storable(column)
         )  # means of counts need not be integers
+
+
+def _with_points(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers with decimal commas as numbers with points, unless their commas may separate thousands."""
+    matches = pa.compute.match_substring_regex
+    known = column.drop_null()
+    fractions = known.filter(matches(known, ","))
+    if not len(fractions) or not pa.compute.all(matches(known, _DECIMAL)).as_py():
+        return column
+    if pa.compute.all(matches(fractions, _THOUSANDS)).as_py():
+        return column
+    return pa.compute.replace_substring(column, ",", ".")
 
 
 def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:

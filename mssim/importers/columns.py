@@ -36,7 +36,7 @@ _ROWS, _SIZE = 2**15, 2**23  # samples and characters of texts in a block
 
 _CHATS = ("prompt", "system_prompt")
 _CHECKED = ("question_id", "correct")
-NO_VERDICT = "It must be true or false, or 1 or 0. Convert the values, or read correct from another column."
+NO_VERDICT = "It must be true or false, yes or no, or 1 or 0. Convert the values, or read correct from another column."
 
 Values = list[Any]
 Lengths = np.ndarray[Any, np.dtype[np.int64]]

@@ -7,10 +7,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from mssim._validation import shown
 from mssim.importers.reshape import fields_of, value_at
+from mssim.pools.verdicts import said_verdict
 
-__all__ = ["NO_MODEL", "names_of_truth", "proposed", "told"]
+__all__ = ["NO_MODEL", "names_of_models", "names_of_truth", "proposed", "told"]
 
 NO_MODEL = "--model NAME"
 
@@ -23,22 +26,28 @@ _USUAL = {  # names that other tools give to the columns of a pool, usual ones f
         "id", "qid", "idx", "doc_id", "task_id", "problem_id", "question_idx", "uid", "index", "problem_num",
         "problem_idx", "prompt_id", "item_id", "example_id", "question", "prompt", "problem", "query", "input",
     ),
-    "model": ("model_name", "model_id", "llm"),
+    "model": ("model_name", "model_id", "llm", "llm_name", "engine"),
     "answer": (
         "pred", "predicted_answer", "extracted_answer", "extracted_prediction", "parsed_answer", "generated_answer",
-        "preds", "answers", "all_answers", "prediction",
+        "preds", "answers", "all_answers", "prediction", "model_answer", "final_answer",
     ),
     "text": (
         "response", "output", "generation", "completion", "generated_text", "generated", "responses", "outputs",
-        "generations", "completions",
+        "generations", "completions", "model_response", "model_output", "llm_response", "raw_output",
     ),
     "correct": ("is_correct", "is_right", "passed", "acc", "accuracy", "exact_match", "score", "scores"),
-    "truth": ("gold", "target", "ground_truth", "expected_answer", "gold_answer", "reference", "gt", "solution"),
+    "truth": (
+        "gold", "target", "ground_truth", "expected_answer", "gold_answer", "reference", "gt", "solution",
+        "correct_answer", "right_answer", "gold_label",
+    ),
     "sample_index": ("sample", "sample_id", "sample_idx", "attempt", "try", "run", "repetition", "rollout"),
     "output_tokens": ("completion_tokens", "tokens_out", "tok_out", "n_output_tokens"),
     "input_tokens": ("prompt_tokens", "tokens_in", "tok_in", "n_input_tokens"),
+    "cost": ("cost_usd", "usd", "price"),
+    "latency": ("latency_s", "secs", "seconds", "duration", "elapsed"),
 }  # fmt: skip
-_NUMBERS = ("sample_index", "output_tokens", "input_tokens")
+_NUMBERS = ("sample_index", "output_tokens", "input_tokens", "cost", "latency")
+_NUMBER = r"[0-9]+([.,][0-9]+)?"
 _VERDICTS = ("result", "results", "verdict", "judge", "success", "resolved", "right")  # if they are true or false
 _LONG = 80  # characters of a text, as opposed to an answer
 _SHORT = 20  # characters of one word that is an answer, as opposed to a text
@@ -80,7 +89,7 @@ def proposed(first: Mapping[str, Any]) -> list[str]:
         names["answer"] = "FIELD"
     if not names.keys() & {"correct", "truth"}:
         names["truth"] = "FIELD"
-    names |= {new: old for new in _NUMBERS if (old := found[new]) and str(_single(first, old)).isdecimal()}
+    names |= {new: old for new in _NUMBERS if (old := found[new]) and re.fullmatch(_NUMBER, str(_single(first, old)))}
     graded = "text" in names and "truth" in names
     return [*filter(None, (_map(names), "" if found["model"] else NO_MODEL, "--rule RULE" if graded else ""))]
 
@@ -98,6 +107,22 @@ def names_of_truth(first: Mapping[str, Any]) -> str:
     return f"{given},truth=answer" if found["truth"] == "answer" else ""
 
 
+def names_of_models(table: pa.Table) -> str | None:
+    """Return the column of a table that probably names several models, or None.
+
+    Examples
+    --------
+    >>> names_of_models(pa.table({"LLM": ["a", "b"], "Gold": ["7", "7"]}))
+    'LLM'
+    """
+    called = {_plain(name): name for name in reversed(table.column_names)}
+    for name in filter(called.__contains__, _USUAL["model"]):
+        column = table[called[name]]
+        if not pa.types.is_nested(column.type) and len(column.unique()) > 1:
+            return str(called[name])
+    return None
+
+
 def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the fields from which columns are probably read."""
     last = {_plain(re.sub(r"\.0$", "", name).rpartition(".")[2]): name for name in reversed(_fields(first))}
@@ -111,7 +136,7 @@ def _found(first: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _plain(name: str) -> str:
     """Return a name as programs write it: "Prompt ID" as prompt_id."""
-    return re.sub(r"[\s\-]+", "_", name.strip()).lower()
+    return re.sub(r"[\s\-]+", "_", name.strip(" \t?#")).lower()
 
 
 def _answers(
@@ -145,7 +170,7 @@ def _single(first: Mapping[str, Any], path: str) -> Any:
 
 def _may_be_verdict(value: Any) -> bool:
     """Return whether a value is a verdict, or not known."""
-    return value is None or str(value).strip().lower() in ("true", "false", "1", "0", "1.0", "0.0")
+    return value is None or said_verdict(value) is not None
 
 
 def _flag(first: Mapping[str, Any], path: str) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "oracle_scores",
     "pool_disagreement",
     "pool_none_right",
+    "said_verdict",
     "whole_texts",
 ]
 
@@ -31,6 +32,10 @@ FEWEST_ANSWERS = 2  # of a model of which none is right; one may be
 _LONG = 40  # characters of an answer that is a whole text
 _LONG_RESPONSE = 15  # the same if answers are known to be whole responses; numbers and names are shorter
 _FEW_EQUAL = 0.1  # share of answers that repeat another
+_SAID = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "correct", "right", "pass", "passed"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "incorrect", "wrong", "fail", "failed"), False),
+}
 
 
 def pool_none_right(pool: PoolArrays) -> list[str]:
@@ -130,8 +135,19 @@ def oracle_scores(pool: PoolArrays) -> list[str]:
 def as_verdicts(column: pa.ChunkedArray) -> NDArray[np.int8]:
     """Return verdicts as 1 (right), 0 (wrong) or -1 (unknown)."""
     codes, values = encode(column)
-    known = {"true": 1, "1": 1, "1.0": 1, "false": 0, "0": 0, "0.0": 0}
-    return np.array([*(known.get(str(value).strip().lower(), -1) for value in values), -1], np.int8)[codes]
+    said = [said_verdict(value) for value in values]
+    return np.array([*(-1 if verdict is None else verdict for verdict in said), -1], np.int8)[codes]
+
+
+def said_verdict(value: object) -> bool | None:
+    """Return a verdict as files write it, or None.
+
+    Examples
+    --------
+    >>> said_verdict("Yes"), said_verdict(0.0), said_verdict("maybe")
+    (True, False, None)
+    """
+    return _SAID.get(str(value).strip().lower())
 
 
 def disagreement(

@@ -63,12 +63,13 @@ def _doubts(study: Study) -> list[str]:
 def answer_of(study: Study, unit: str, limit: int) -> list[str]:
     """Return three sentences about the choice within a limit, given by its position: what, how sure, and why."""
     row, quantity = study.frames[unit].iloc[limit], study.quantity(unit)
+    within, strategy = quantity.amount(row["limit"]), study.label(row["strategy"])
     held = with_interval(row["held_out"], row["low"], row["high"])
     fitted = "" if row["fitted"] == row["strategy"] else f", fitted as `{short_name(row['fitted'])}`,"
     what = (
-        f"Within {quantity.amount(row['limit'])}, use `{study.label(row['strategy'])}`{fitted} with a budget of "
-        f"{counted(int(row['budget']), 'sample')} (it uses {quantity.number(row['spend'])} on average): strategies "
-        f"chosen in this way answer {held} of held-out questions correctly."
+        f"Within {within} on average, use `{strategy}`{fitted} with a budget of "
+        f"{counted(int(row['budget']), 'sample')} at most, which uses {quantity.number(row['spend'])} on average: "
+        f"strategies chosen in this way answer {held} of held-out questions correctly."
     )
     return [what, _how_sure(study, unit, row), _why(study, unit, limit)]
 

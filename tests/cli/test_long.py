@@ -1,12 +1,9 @@
 """Long work from the command line: checkpoints, shards and merge, and a bar whose guess is honest."""
 
-import shlex
 import sqlite3
-from pathlib import Path
 
 import pytest
 
-from mssim import Evaluation
 from mssim.engine.checkpoint import Checkpoint
 from tests.cli.test_cli import FAST, bad
 
@@ -92,18 +89,3 @@ def test_help(run):
         assert code == 0
         assert example in " ".join(text.split())
     assert "merge" in run("--help")[1]
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_readme(run, tmp_path, monkeypatch):
-    root = Path(__file__).parents[2]
-    block = (root / "README.md").read_text().split("<!-- long commands -->\n```bash\n")[1].split("```")[0]
-    commands = [shlex.split(line, comments=True)[1:] for line in block.replace("\\\n", "").splitlines()]
-    (tmp_path / "recorded").symlink_to(root / "recorded")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mssim.engine.monte_carlo._DRAWS_PER_TASK", 1_000_000)
-    (code, table, err), *parts, merged = [run(*command) for command in commands]
-    assert (code, err) == (0, "")
-    assert [part[0] for part in parts] == [0, 0]
-    assert merged == (0, table, "")
-    assert len(Evaluation.load("results.parquet").budgets) == 63

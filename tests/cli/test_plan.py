@@ -1,8 +1,6 @@
-"""`mssim plan`: its tables, figure and options, the guide, and bad input."""
+"""`mssim plan`: its tables, figure and options, and bad input."""
 
 import json
-import re
-import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -129,22 +127,6 @@ def test_plan_draws_a_figure(run, tmp_path, suffix):
     plot = tmp_path / f"plan{suffix}"
     assert run("plan", *STATED, "--plot", plot)[0] == 0
     assert plot.stat().st_size > 1000
-
-
-@pytest.mark.slow
-def test_the_commands_of_the_guide(run, tmp_path, monkeypatch):
-    (tmp_path / "recorded").symlink_to(ROOT / "recorded")
-    monkeypatch.chdir(tmp_path)
-    guide = (ROOT / "docs" / "how-to" / "plan-a-measurement.md").read_text(encoding="utf-8")
-    commands = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
-    assert len(commands) == 3
-    for command in commands:
-        program, *arguments = shlex.split(command.replace("\\\n", " "))
-        assert program == "mssim"
-        code, out, err = run(*arguments)
-        assert (code, err) == (0, "")
-        assert "questions" in out
-    assert (tmp_path / "plan.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_the_page_is_written_and_the_answer_printed(run, pool_path, tmp_path, mo
     assert code == 0, err
     lines = text.splitlines()
     assert lines[0] == "A <title>"
-    assert lines[1].startswith("Within 4 samples per question, use ")
+    assert lines[1].startswith("Within 4 samples per question on average, use ")
     assert lines[-1] == f"written to {out}"
     page = out.read_text(encoding="utf-8")
     assert "A &lt;title&gt;" in page

@@ -57,8 +57,8 @@ def test_records_without_any_list_are_empty_if_all_others_have_lists(tmp_path):
     ("record", "says"),
     [
         ({"pred": ["7"], "ok": [True]}, "line 2: question_id is None. Every sample needs one"),
-        ({"id": 2, "pred": ["7", "8"], "ok": [True, "yes"]}, "line 2: correct is 'yes'. It must be true or false, or"),
-        ({"id": 2, "pred": ["7"], "ok": 0.5}, "line 2: correct is '0.5'. It must be true or false, or 1 or 0"),
+        ({"id": 2, "pred": ["7", "8"], "ok": [True, "perhaps"]}, "line 2: correct is 'perhaps'. It must be true or"),
+        ({"id": 2, "pred": ["7"], "ok": 0.5}, "line 2: correct is '0.5'. It must be true or false, yes or no, or 1"),
     ],
 )
 def test_the_line_of_a_sample_that_does_not_fit_is_named(tmp_path, record, says):

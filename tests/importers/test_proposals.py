@@ -74,6 +74,11 @@ def test_fields_are_named_with_dots():
             "--map 'question_id=Prompt-ID,model=LLM,answer=Response,truth=Gold,sample_index=Try,output_tokens=Tok Out'",
         ),
         (
+            {"Prompt ID": "1", "LLM": "m", "Model Response": "7", "Gold Answer": "8", "Is Right?": "no", "Secs": "3,5"},
+            "--map 'question_id=Prompt ID,model=LLM,answer=Model Response,correct=Is Right?,truth=Gold Answer,"
+            "latency=Secs'",
+        ),
+        (
             {"id": 1, "response": "I think 7", "gold": "7", "run": "first"},
             "--map question_id=id,truth=gold,text=response --model NAME --rule RULE",
         ),

@@ -19,7 +19,8 @@ def columns(**values):
         (["True", "false", None], [1, 0, -1]),
         ([1.0, 0.5, 0.0], None),
         ([None, None, None], None),
-        (["yes", "no", "no"], None),
+        (["yes", "no", "Wrong"], [1, 0, 0]),
+        (["A", "B", "A"], None),
         ([[1], [0], [1]], None),
     ],
 )

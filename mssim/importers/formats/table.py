@@ -24,7 +24,7 @@ from mssim.importers.fields import Fields
 from mssim.importers.naming import RECORD, Names, file_names, is_plain, of_model, parse_models, parse_names, taken
 from mssim.importers.pipeline import Common, Paths, as_paths, to_pool
 from mssim.importers.pool_folders import described_samples, is_pool, questions_of, shared_info
-from mssim.importers.proposals import names_of_truth
+from mssim.importers.proposals import names_of_models, names_of_truth
 from mssim.importers.safe_files import Source, expand
 from mssim.importers.sample_lists import NUMBERED
 from mssim.importers.sink import Sink
@@ -60,7 +60,6 @@ _ALIKE = ("sample_index", "answer", "text", "correct")  # either all files have 
 _OF_REQUESTS = ("served_model", "request_id", "request_samples")
 # Columns of samples even where they are constant within every question.
 _OF_SAMPLES = (*_NEEDED, *_ALIKE, *NUMBERS, "finish_reason", *SAID, "refusal", *_OF_REQUESTS)
-_READINGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def from_table(
@@ -231,6 +230,11 @@ def _prepared(
         )
     named = named if model is None and "model" not in every else None
     if model is not None or named is not None:
+        if model is not None and (unread := names_of_models(table)) is not None:
+            sink.note(
+                f"{source.name}: column {unread!r} has several values and probably names the models, but all samples "
+                f"are those of {model!r}. Use names={{'model': {unread!r}}} instead of model=."
+            )
         table = table.append_column("model", pa.repeat(named if model is None else model, table.num_rows))
         every["model"] = None
     for wanted in (("question_id",), ("model",), ("answer", "text", "correct"), ("correct", "truth")):
